@@ -4,10 +4,10 @@
  */
 
 // Making a plugin: its factory and every type that one meets.
-export { define, isPlugin } from "./core/define.ts";
+export { define, isPlugin } from "./core/spec/define.ts";
 export { pluginOption, role, secretOption } from "./blocks/options/mod.ts";
-export { mapRoles, type NamedPart, partsIn, type RoleChange, rolesOf } from "./core/roles.ts";
-export { revealSecret } from "./core/secrets.ts";
+export { mapRoles, type NamedPart, partsIn, type RoleChange, rolesOf } from "./core/spec/roles.ts";
+export { revealSecret } from "./core/spec/secrets.ts";
 export type * from "./core/types.ts";
 
 // Errors that say what was found, where, and what is allowed.
@@ -27,15 +27,15 @@ export {
   tooMuch,
   unknownName,
   unsupported,
-} from "./core/errors.ts";
+} from "./core/base/errors.ts";
 export { type DataContext, transformed } from "./core/spec/transformed.ts";
-export { notInstalled } from "./core/not_installed.ts";
+export { notInstalled } from "./core/base/not_installed.ts";
 
 // Graphs: values, what is computed from them, and gradients.
-export * from "./core/graph/functions.ts";
+export * from "./core/graph/ops/functions.ts";
 export { activation } from "./core/graph/activations.ts";
 export { chunkedLogits } from "./core/graph/chunked_logits.ts";
-export { addDims, type Dim, mulDims, seqDim, type Shape, sizeOfShape } from "./core/graph/dims.ts";
+export { addDims, type Dim, mulDims, seqDim, type Shape, sizeOfShape } from "./core/graph/ops/dims.ts";
 export {
   type Append,
   type Asked,
@@ -46,12 +46,12 @@ export {
   type Value,
   type Values,
 } from "./core/graph/graph.ts";
-export type { Op } from "./core/graph/ops.ts";
+export type { Op } from "./core/graph/ops/ops.ts";
 export { print } from "./core/graph/print.ts";
-export { backward, gradients } from "./core/graph/vjp.ts";
+export { backward, gradients } from "./core/graph/autodiff.ts";
 
 // Tensors and the files that hold them.
-export { bytesPerElement, f32, i32, sizeOf } from "./core/tensor.ts";
+export { bytesPerElement, f32, i32, sizeOf } from "./core/base/tensor.ts";
 export {
   fromFloat32,
   openSafetensors,
@@ -63,24 +63,24 @@ export {
   viewOf,
   weightFiles,
   writeSafetensors,
-} from "./core/safetensors.ts";
+} from "./core/files/safetensors.ts";
 
 // Numbers that are the same on every machine: `math.exp(x)` of a number, where `exp(x)` is of a graph's value.
-export * as math from "./core/math.ts";
-export { createRandom, fillNormal, fillUniform, permutation, type Random } from "./core/random.ts";
-export { driftText } from "./core/run/drift_text.ts";
-export { type FinalFigures, whatOf } from "./core/run/final_figures.ts";
+export * as math from "./core/math/math.ts";
+export { createRandom, fillNormal, fillUniform, permutation, type Random } from "./core/math/random.ts";
+export { driftText } from "./core/run/write/drift_text.ts";
+export { type FinalFigures, whatOf } from "./core/run/write/final_figures.ts";
 export { epochOrder } from "./core/data/sampling.ts";
 export { divideRows } from "./core/data/folds.ts";
-export { qr, topSingular } from "./core/linear_algebra.ts";
+export { qr, topSingular } from "./core/math/linear_algebra.ts";
 export { columnsIn, valuesIn } from "./core/data/compared_rows.ts";
 export { createHashTable, type HashTable } from "./core/data/hash_table.ts";
 export { type Hash, hashOf, mixed } from "./core/data/text_hash.ts";
-export { sha256 } from "./core/fingerprint.ts";
+export { sha256 } from "./core/base/sha256.ts";
 export { cachedJson } from "./core/data/cached.ts";
 export { type IndexedLines, type Line, openLines } from "./core/data/line_index.ts";
 export { type IndexedRecords, openRecords, type RecordForm, type RecordsPlace } from "./core/data/record_index.ts";
-export { most } from "./core/most.ts";
+export { most } from "./core/base/most.ts";
 
 // Searches: what of a space a trial has.
 export { chosenIn, isThere, pathsInOrder } from "./core/spec/search_space.ts";
@@ -95,15 +95,15 @@ export { searchFor } from "./core/patterns/search.ts";
 export { layerIndex, matches, matchModules, patternValue } from "./core/patterns/module_patterns.ts";
 
 // Files, JSON and stores.
-export { allBytes, joinBytes, jsonBytes, jsonIn } from "./core/bytes.ts";
-export { jsonObject, strictJson } from "./core/json.ts";
-export { keyParts } from "./core/store_key.ts";
-export { missingIn } from "./core/missing_folder.ts";
+export { allBytes, joinBytes, jsonBytes, jsonIn } from "./core/base/bytes.ts";
+export { jsonObject, strictJson } from "./core/base/json.ts";
+export { keyParts } from "./core/files/store_key.ts";
+export { missingIn } from "./core/files/missing_folder.ts";
 export { storeQueue } from "./core/jobs/store_queue.ts";
 export { writeProto } from "./core/onnx/proto_writer.ts";
-export { storeWithin } from "./core/within.ts";
+export { storeWithin } from "./core/files/within.ts";
 
 // Classes: their names in a config, and how rows name them.
 export { asNumber, classReader } from "./core/data/class_reader.ts";
 export { classNames, type HeadClasses, headClasses, labelConfig, unnamedClasses } from "./core/data/class_names.ts";
-export { VERSION } from "./core/version.ts";
+export { VERSION } from "./core/base/version.ts";

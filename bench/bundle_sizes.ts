@@ -84,7 +84,7 @@ async function bundle(
 ): Promise<Readonly<{ outputFiles: readonly Output[]; metafile: Metafile }>> {
   const contents = [
     'export { compose } from "./core/spec/compose.ts";',
-    'export { trainRun } from "./core/run/train.ts";',
+    'export { trainRun } from "./core/run/train/train.ts";',
     ...plugins.map((path) => `export * from "./plugins/${path}.ts";`),
     ...more.map((path) => `export * from "./${path}";`),
   ].join("\n");

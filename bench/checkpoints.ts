@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { compose } from "../core/spec/compose.ts";
-import { trainRun } from "../core/run/train.ts";
+import { trainRun } from "../core/run/train/train.ts";
 import type { Json, RunSpec } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";
 import { hostHere } from "../runtimes/host/train.ts";

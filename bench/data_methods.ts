@@ -8,8 +8,8 @@
 import { parseArgs } from "node:util";
 import process from "node:process";
 import { compose } from "../core/spec/compose.ts";
-import { createRandom, permutation } from "../core/random.ts";
-import { train } from "../core/run/train_whole.ts";
+import { createRandom, permutation } from "../core/math/random.ts";
+import { train } from "../core/run/train/train_whole.ts";
 import { correctedInterval } from "../core/statistics/corrected_interval.ts";
 import type { Json, Row, RunSpec } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";

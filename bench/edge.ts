@@ -14,7 +14,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { openWeights, writeSafetensors } from "../core/safetensors.ts";
+import { openWeights, writeSafetensors } from "../core/files/safetensors.ts";
 import type { Tensor } from "../core/types.ts";
 import { directoryStore } from "../runtimes/host/directory_store.ts";
 import { edgeWorker, filesOf } from "../test/worker.ts";

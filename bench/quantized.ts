@@ -11,7 +11,7 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { trainRun } from "../core/run/train.ts";
+import { trainRun } from "../core/run/train/train.ts";
 import { compose } from "../core/spec/compose.ts";
 import { correctedInterval } from "../core/statistics/corrected_interval.ts";
 import type { Drift, Json, RunSpec } from "../core/types.ts";

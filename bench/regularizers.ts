@@ -7,10 +7,10 @@
  */
 import { parseArgs } from "node:util";
 import { compose } from "../core/spec/compose.ts";
-import { createRandom, permutation } from "../core/random.ts";
-import { evaluateRun } from "../core/run/evaluate.ts";
-import { openRun } from "../core/run/open.ts";
-import { trainRun } from "../core/run/train.ts";
+import { createRandom, permutation } from "../core/math/random.ts";
+import { evaluateRun } from "../core/run/evaluate/evaluate.ts";
+import { openRun } from "../core/run/open/open.ts";
+import { trainRun } from "../core/run/train/train.ts";
 import type { Host, Json, Named, Row, RunSpec, Store } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";
 import { memory as inMemory } from "../plugins/data/memory.ts";

@@ -6,8 +6,8 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
-import { writeSafetensors } from "../core/safetensors.ts";
-import { f32 } from "../core/tensor.ts";
+import { writeSafetensors } from "../core/files/safetensors.ts";
+import { f32 } from "../core/base/tensor.ts";
 import { type EdgeWorker, edgeWorker, type WorkerEntry, workerRuntime, workerScript } from "../test/worker.ts";
 
 const { values } = parseArgs({

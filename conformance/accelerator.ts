@@ -5,7 +5,7 @@
 import { inspectBackbone } from "../core/engine/inspect.ts";
 import { capabilities } from "../core/graph/capabilities.ts";
 import { reachable } from "../core/graph/graph.ts";
-import { gradients } from "../core/graph/vjp.ts";
+import { gradients } from "../core/graph/autodiff.ts";
 import {
   type Accelerator,
   type Device,

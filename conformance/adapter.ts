@@ -3,10 +3,10 @@
  * @module
  */
 import { compose } from "../core/spec/compose.ts";
-import { describeTrainedModel } from "../core/run/export.ts";
-import { predictRows } from "../core/run/infer.ts";
-import { openRun } from "../core/run/open.ts";
-import { storeWithin } from "../core/within.ts";
+import { describeTrainedModel } from "../core/run/write/export.ts";
+import { predictRows } from "../core/run/evaluate/infer.ts";
+import { openRun } from "../core/run/open/open.ts";
+import { storeWithin } from "../core/files/within.ts";
 import type { Adapter, Entry, Host, Json, Named, RunSpec, Store } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Bench, evaluationIn, lossesIn, memoryStore, rowsOf, withFolders } from "./bench.ts";

@@ -3,8 +3,8 @@
  * @module
  */
 import { compose } from "../core/spec/compose.ts";
-import { type OpenRun, openRun } from "../core/run/open.ts";
-import { trainRun } from "../core/run/train.ts";
+import { type OpenRun, openRun } from "../core/run/open/open.ts";
+import { trainRun } from "../core/run/train/train.ts";
 import type {
   Catalog,
   Dataset,

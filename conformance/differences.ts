@@ -3,12 +3,12 @@
  * @module
  */
 import { assert } from "./assert.ts";
-import { type DimValues, evaluateShape, type Shape } from "../core/graph/dims.ts";
-import * as f from "../core/graph/functions.ts";
+import { type DimValues, evaluateShape, type Shape } from "../core/graph/ops/dims.ts";
+import * as f from "../core/graph/ops/functions.ts";
 import type { Graph, Value } from "../core/graph/graph.ts";
-import { type Gradient, gradients } from "../core/graph/vjp.ts";
-import { createRandom } from "../core/random.ts";
-import { type DType, sizeOf } from "../core/tensor.ts";
+import { type Gradient, gradients } from "../core/graph/autodiff.ts";
+import { createRandom } from "../core/math/random.ts";
+import { type DType, sizeOf } from "../core/base/tensor.ts";
 import { interpret, type Reference } from "./oracle/interpreter.ts";
 
 /** Inputs of a run, by name. */

@@ -2,7 +2,7 @@
  * What every exporter must do, with a tiny model.
  * @module
  */
-import { describeTrainedModel } from "../core/run/export.ts";
+import { describeTrainedModel } from "../core/run/write/export.ts";
 import { AttuneError, type Exporter, type Named, type TrainedModel } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Bench, memoryStore } from "./bench.ts";

@@ -2,13 +2,13 @@
  * What every head must do, on a tiny model.
  * @module
  */
-import { createRunEngine } from "../core/run/engine.ts";
-import { encodeAll, encodeRows } from "../core/run/data.ts";
-import { allSamples } from "../core/run/encoded_rows.ts";
-import { openEvaluator } from "../core/run/infer.ts";
-import type { OpenRun } from "../core/run/open.ts";
+import { createRunEngine } from "../core/run/plan/engine.ts";
+import { encodeAll, encodeRows } from "../core/run/rows/data.ts";
+import { allSamples } from "../core/run/rows/encoded_rows.ts";
+import { openEvaluator } from "../core/run/evaluate/infer.ts";
+import type { OpenRun } from "../core/run/open/open.ts";
 import { layOut } from "../core/loop/layout.ts";
-import { inspectBuilt } from "../core/run/built.ts";
+import { inspectBuilt } from "../core/run/open/built.ts";
 import { AttuneError, define, type Head, mul, type Named, square, sub, sum, type Task, type Value } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Bench, rowsOf } from "./bench.ts";

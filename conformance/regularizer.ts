@@ -4,10 +4,10 @@
  */
 import { compose } from "../core/spec/compose.ts";
 import { layOut } from "../core/loop/layout.ts";
-import { encodeRows } from "../core/run/data.ts";
-import { allSamples } from "../core/run/encoded_rows.ts";
-import { createRunEngine } from "../core/run/engine.ts";
-import { trainRun } from "../core/run/train.ts";
+import { encodeRows } from "../core/run/rows/data.ts";
+import { allSamples } from "../core/run/rows/encoded_rows.ts";
+import { createRunEngine } from "../core/run/plan/engine.ts";
+import { trainRun } from "../core/run/train/train.ts";
 import type { Json, Named, Regularizer } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Bench, lossesIn, memoryStore, rowsOf } from "./bench.ts";

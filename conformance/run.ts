@@ -3,7 +3,7 @@
  * @module
  */
 import { compose } from "../core/spec/compose.ts";
-import { trainRun } from "../core/run/train.ts";
+import { trainRun } from "../core/run/train/train.ts";
 import type { Kind, Kinds, Named, Plugin, Store } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Bench, type BenchFigures, benchOf, memoryStore, NO_LIB } from "./bench.ts";

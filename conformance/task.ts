@@ -2,9 +2,9 @@
  * What every task must do, on a tiny model.
  * @module
  */
-import { evaluateRun } from "../core/run/evaluate.ts";
-import { predictRows } from "../core/run/infer.ts";
-import { encodeAll } from "../core/run/data.ts";
+import { evaluateRun } from "../core/run/evaluate/evaluate.ts";
+import { predictRows } from "../core/run/evaluate/infer.ts";
+import { encodeAll } from "../core/run/rows/data.ts";
 import type { Json, Named, Row, Task } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Bench, lossesIn } from "./bench.ts";

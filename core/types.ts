@@ -7,7 +7,7 @@
  * authors: authors annotate their narrow types, no casts.
  * @module
  */
-export type { DType, Json, Named, Random, Tensor } from "./types/base.ts";
+export type { DType, Json, Named, Random, Tensor } from "./base/types.ts";
 export type * from "./types/plugin.ts";
 export type * from "./types/plugins.ts";
 export type * from "./types/training_arguments.ts";

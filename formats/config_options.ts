@@ -2,8 +2,8 @@
  * Fields of an adapter's config file as options of a plugin.
  * @module
  */
-import { issuePath } from "../core/define.ts";
-import { badValue } from "../core/errors.ts";
+import { issuePath } from "../core/spec/define.ts";
+import { badValue } from "../core/base/errors.ts";
 import type { Json, Named, Result, Schema } from "../core/types.ts";
 
 /** An option's name as Python's libraries spell it. */

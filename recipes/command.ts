@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
-import { badValue, unknownName } from "../core/errors.ts";
+import { badValue, unknownName } from "../core/base/errors.ts";
 import type { Host, Named, Study } from "../core/types.ts";
 import { exitCode } from "../runtimes/cli/exit.ts";
 import { crossvalidateSpec } from "../runtimes/cli/crossvalidate.ts";

@@ -9,7 +9,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { createRandom, permutation } from "../core/random.ts";
+import { createRandom, permutation } from "../core/math/random.ts";
 import type { Host, Json, Named } from "../core/types.ts";
 import { makeFolderSync } from "../runtimes/host/make_folder.ts";
 import { card } from "./base/card.ts";

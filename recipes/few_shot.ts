@@ -10,8 +10,8 @@
  * MiniLM have none) is prompted with its word embeddings in that head's place: state · embedding, without a bias.
  * @module
  */
-import { badValue } from "../core/errors.ts";
-import { createRandom, permutation } from "../core/random.ts";
+import { badValue } from "../core/base/errors.ts";
+import { createRandom, permutation } from "../core/math/random.ts";
 import type { Json, Named, Row } from "../core/types.ts";
 import { openDraws } from "./few_shot/draws.ts";
 import { type Figure, meanWithInterval } from "./few_shot/figures.ts";

@@ -9,7 +9,7 @@
  * with the same rows, and the most frequent answer.
  * @module
  */
-import { unsupported } from "../core/errors.ts";
+import { unsupported } from "../core/base/errors.ts";
 import type { Json, Named } from "../core/types.ts";
 import { partsOfSpeech } from "../plugins/data/parts_of_speech.ts";
 import { common, type Data } from "./options.ts";

@@ -2,7 +2,7 @@
  * Options of recipes: what they are called, what they say, and what is wrong with those that are given.
  * @module
  */
-import { AttuneError, badValue, unknownName } from "../core/errors.ts";
+import { AttuneError, badValue, unknownName } from "../core/base/errors.ts";
 import type { Json, Named } from "../core/types.ts";
 
 /** Rows to train on and to measure on, as parts of a run spec. */

@@ -3,10 +3,10 @@
  * @module
  */
 import { compose } from "../core/spec/compose.ts";
-import { AttuneError, badSpec, unknownName } from "../core/errors.ts";
+import { AttuneError, badSpec, unknownName } from "../core/base/errors.ts";
 import { resolvePart } from "../core/spec/resolve_part.ts";
-import { evaluateRun } from "../core/run/evaluate.ts";
-import { openRun } from "../core/run/open.ts";
+import { evaluateRun } from "../core/run/evaluate/evaluate.ts";
+import { openRun } from "../core/run/open/open.ts";
 import type { Json, Named, Row, RunSpec, TrainingArguments } from "../core/types.ts";
 import { columnsOf, common, type Data, type Settings } from "./options.ts";
 import type { Scores } from "./recipe.ts";

@@ -3,8 +3,8 @@
  * weights (Rothe, Narayan & Severyn 2020), the rest at random.
  * @module
  */
-import { writeSafetensors } from "../core/safetensors.ts";
-import { f32, type Tensor } from "../core/tensor.ts";
+import { writeSafetensors } from "../core/files/safetensors.ts";
+import { f32, type Tensor } from "../core/base/tensor.ts";
 import type { Host, Json, Named } from "../core/types.ts";
 import { pretrained } from "../plugins/models/pretrained.ts";
 import { completeWeights } from "./base/complete_weights.ts";

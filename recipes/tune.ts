@@ -8,7 +8,7 @@
  * Without `--data`: review sentences, a few hundred of them, so that it takes a minute or two.
  * @module
  */
-import { AttuneError } from "../core/errors.ts";
+import { AttuneError } from "../core/base/errors.ts";
 import { trialSpec } from "../core/spec/search_space.ts";
 import type { Json, Named } from "../core/types.ts";
 import { columnsOf, common } from "./options.ts";

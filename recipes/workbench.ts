@@ -3,10 +3,10 @@
  * @module
  */
 import { compose } from "../core/spec/compose.ts";
-import { AttuneError } from "../core/errors.ts";
-import { train } from "../core/run/train_whole.ts";
+import { AttuneError } from "../core/base/errors.ts";
+import { train } from "../core/run/train/train_whole.ts";
 import type { Catalog, Host, Json, Named, RunSpec, Store } from "../core/types.ts";
-import { storeWithin } from "../core/within.ts";
+import { storeWithin } from "../core/files/within.ts";
 import { memory } from "../plugins/stores/memory.ts";
 
 /** Metrics of a run, and of each of its tasks where it has several. */

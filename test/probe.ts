@@ -7,8 +7,8 @@
  */
 import process from "node:process";
 import { type Capabilities, capabilities } from "../core/graph/capabilities.ts";
-import type { Op } from "../core/graph/ops.ts";
-import type { DType } from "../core/tensor.ts";
+import type { Op } from "../core/graph/ops/ops.ts";
+import type { DType } from "../core/base/tensor.ts";
 import { type Call, callDims, calls, graphOf } from "./core/graph/calls.ts";
 import { runOnnx } from "./oracle/runtime.ts";
 

@@ -3,8 +3,8 @@
  * what Python makes of them.
  * @module
  */
-import { createRandom, fillNormal } from "../core/random.ts";
-import { writeSafetensors } from "../core/safetensors.ts";
+import { createRandom, fillNormal } from "../core/math/random.ts";
+import { writeSafetensors } from "../core/files/safetensors.ts";
 import type { Json, Named } from "../core/types.ts";
 import { tinyConfig, tinyFiles, tinyWeights } from "./tiny.ts";
 

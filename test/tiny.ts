@@ -4,9 +4,9 @@
  */
 import { createGraphBuilder } from "../core/engine/builder/builder.ts";
 import { Graph } from "../core/graph/graph.ts";
-import { createRandom, fillNormal } from "../core/random.ts";
-import { writeSafetensors } from "../core/safetensors.ts";
-import { sizeOf, type Tensor } from "../core/tensor.ts";
+import { createRandom, fillNormal } from "../core/math/random.ts";
+import { writeSafetensors } from "../core/files/safetensors.ts";
+import { sizeOf, type Tensor } from "../core/base/tensor.ts";
 import type { Host, Json, Named, Row, Store } from "../core/types.ts";
 import { bert } from "../plugins/architectures/bert.ts";
 

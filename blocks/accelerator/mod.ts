@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { badValue } from "../../core/errors.ts";
+import { badValue } from "../../core/base/errors.ts";
 import type { Accelerator, LinearWeight, Plugin, WeightStorage } from "../../core/types.ts";
 
 /** The options that all quantizers have. */

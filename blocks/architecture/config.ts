@@ -2,8 +2,8 @@
  * Reading Hugging Face's config.json: typed fields with defaults, and errors that name the field.
  * @module
  */
-import { badValue, unsupported } from "../../core/errors.ts";
-import { most } from "../../core/most.ts";
+import { badValue, unsupported } from "../../core/base/errors.ts";
+import { most } from "../../core/base/most.ts";
 import type { Json, Named } from "../../core/types.ts";
 
 /** Reads fields of one config. A field that is absent or null has the family's default, else the caller's. */

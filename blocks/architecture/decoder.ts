@@ -2,7 +2,7 @@
  * The pre-norm transformer that decoder-only families share, over the norms, attention and feed-forward of each.
  * @module
  */
-import { add, reshape } from "../../core/graph/functions.ts";
+import { add, reshape } from "../../core/graph/ops/functions.ts";
 import type { AttentionOptions, BackboneOutput, GraphBuilder, HeadSpec, Json, Named, Value } from "../../core/types.ts";
 import type { ConfigReader } from "./config.ts";
 import { rotate, type Rotation } from "./rotary.ts";

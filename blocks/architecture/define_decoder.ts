@@ -2,10 +2,10 @@
  * Decoders in the manner of Llama (Touvron et al. 2023). A family's file says what differs; the rest stands here.
  * @module
  */
-import { define } from "../../core/define.ts";
-import { badValue } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue } from "../../core/base/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
-import { mul, slice } from "../../core/graph/functions.ts";
+import { mul, slice } from "../../core/graph/ops/functions.ts";
 import type { Backbone, Factory, FamilyFacts, GraphBuilder, Json, Named, Value } from "../../core/types.ts";
 import { type ConfigReader, readConfig } from "./config.ts";
 import {

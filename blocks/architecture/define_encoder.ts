@@ -2,11 +2,11 @@
  * Encoders in the manner of BERT (Devlin et al. 2019). A family's file says what differs; the rest stands here.
  * @module
  */
-import { define } from "../../core/define.ts";
-import { badValue } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue } from "../../core/base/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
-import { add } from "../../core/graph/functions.ts";
-import { cos, pow, sin } from "../../core/math.ts";
+import { add } from "../../core/graph/ops/functions.ts";
+import { cos, pow, sin } from "../../core/math/math.ts";
 import type {
   Backbone,
   Factory,

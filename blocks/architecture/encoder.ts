@@ -2,8 +2,8 @@
  * The post-norm transformer encoder that BERT and its relatives share, over the names that each family gives its parts.
  * @module
  */
-import { mulDims, seqDim } from "../../core/graph/dims.ts";
-import { add, reshape } from "../../core/graph/functions.ts";
+import { mulDims, seqDim } from "../../core/graph/ops/dims.ts";
+import { add, reshape } from "../../core/graph/ops/functions.ts";
 import type { BackboneOutput, GraphBuilder, Side, Value } from "../../core/types.ts";
 import { layerNorm } from "./norms.ts";
 

@@ -2,7 +2,7 @@
  * The feed-forward part of a layer, plain and gated.
  * @module
  */
-import { mul, slice } from "../../core/graph/functions.ts";
+import { mul, slice } from "../../core/graph/ops/functions.ts";
 import type { GraphBuilder, Value } from "../../core/types.ts";
 
 /** Sizes of a feed-forward part. `conv1d`: weights are stored [in, out]. */

@@ -2,7 +2,7 @@
  * How the layers of a decoder differ: how far each sees, and how positions turn its heads.
  * @module
  */
-import { badValue, unsupported } from "../../core/errors.ts";
+import { badValue, unsupported } from "../../core/base/errors.ts";
 import type { ConfigReader } from "./config.ts";
 
 /** `window`: how many tokens it sees; absent: all before it. `rotary`: which of the family's; null: none. */

@@ -2,7 +2,7 @@
  * Norms under a module's path.
  * @module
  */
-import { add, layerNorm as normalized, rmsNorm as scaled } from "../../core/graph/functions.ts";
+import { add, layerNorm as normalized, rmsNorm as scaled } from "../../core/graph/ops/functions.ts";
 import type { GraphBuilder, Value } from "../../core/types.ts";
 
 /** Names of parameters of norms that GPT-2 and Falcon call `ln_1`, `ln_f`, `ln_attn`: no weight decay. */

@@ -3,7 +3,7 @@
  * linear, dynamic, yarn, longrope, llama3.
  * @module
  */
-import { badValue, missing, unsupported } from "../../core/errors.ts";
+import { badValue, missing, unsupported } from "../../core/base/errors.ts";
 import {
   add,
   cast,
@@ -21,7 +21,7 @@ import {
   slice,
   sub,
   where,
-} from "../../core/graph/functions.ts";
+} from "../../core/graph/ops/functions.ts";
 import type { GraphBuilder, Json, Named, Value } from "../../core/types.ts";
 
 /**

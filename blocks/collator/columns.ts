@@ -2,7 +2,7 @@
  * Reading columns of rows: typed, with errors that name row, column and value.
  * @module
  */
-import { AttuneError, badValue, nearest, show } from "../../core/errors.ts";
+import { AttuneError, badValue, nearest, show } from "../../core/base/errors.ts";
 import { asNumber, classReader } from "../../core/data/class_reader.ts";
 import type { Field, Named, Row, RowColumns } from "../../core/types.ts";
 

@@ -2,7 +2,7 @@
  * Which tokens are masked, and what stands in their place.
  * @module
  */
-import { missing } from "../../core/errors.ts";
+import { missing } from "../../core/base/errors.ts";
 import type { CollatorContext, Encoding, Field, Random } from "../../core/types.ts";
 import type { MaskedTextOptions } from "../options/mod.ts";
 

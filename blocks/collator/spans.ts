@@ -2,8 +2,8 @@
  * Spans of tokens that are taken out of a text at random.
  * @module
  */
-import { exp } from "../../core/math.ts";
-import { permutation } from "../../core/random.ts";
+import { exp } from "../../core/math/math.ts";
+import { permutation } from "../../core/math/random.ts";
 import type { Random } from "../../core/types.ts";
 
 /** How much is taken out, and in spans of what mean length. */

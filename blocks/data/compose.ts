@@ -2,8 +2,8 @@
  * Rows of several sources one after the other, and a range of rows: what files, splits and slices are made of.
  * @module
  */
-import { badValue } from "../../core/errors.ts";
-import { sha256 } from "../../core/fingerprint.ts";
+import { badValue } from "../../core/base/errors.ts";
+import { sha256 } from "../../core/base/sha256.ts";
 import type { Cursor, Row, Rows } from "../../core/types.ts";
 import { checkSplit, rangeOf, slicesIn } from "./slices.ts";
 

@@ -3,7 +3,7 @@
  * @module
  */
 import { cachedJson } from "../../core/data/cached.ts";
-import { sha256 } from "../../core/fingerprint.ts";
+import { sha256 } from "../../core/base/sha256.ts";
 import type { FilePlace } from "./text_file.ts";
 
 /** Bytes that are hashed at once. */

@@ -2,7 +2,7 @@
  * The files that a path of a spec stands for: one, several, a pattern, or a folder with its splits.
  * @module
  */
-import { badFile, badValue, missing, tooMuch } from "../../core/errors.ts";
+import { badFile, badValue, missing, tooMuch } from "../../core/base/errors.ts";
 import type { Host, Rows } from "../../core/types.ts";
 import { concatenatedRows, slicedRows } from "./compose.ts";
 

@@ -2,7 +2,7 @@
  * Rows in memory as an open dataset, shared by data plugins.
  * @module
  */
-import { badValue } from "../../core/errors.ts";
+import { badValue } from "../../core/base/errors.ts";
 import type { Row, Rows } from "../../core/types.ts";
 
 /** Rows that are all there, and where each stands. `at` throws AttuneError on rows that are not. */

@@ -2,7 +2,7 @@
  * Parts of data sets as Hugging Face's `datasets` writes them: `train[:10%]`, `train[100:200]+test`.
  * @module
  */
-import { badValue, unknownName } from "../../core/errors.ts";
+import { badValue, unknownName } from "../../core/base/errors.ts";
 
 /** One part of a split. `unit`: what `from` and `to` count; null: from the first row, to the last. */
 export type Slice = Readonly<{

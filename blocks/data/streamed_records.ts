@@ -2,7 +2,7 @@
  * Records of bytes that come in pieces, and rows of files that cannot be read from any place, as packed ones.
  * @module
  */
-import { joinBytes } from "../../core/bytes.ts";
+import { joinBytes } from "../../core/base/bytes.ts";
 import type { Cursor, Row, Rows } from "../../core/types.ts";
 import { rowsInMemory } from "./rows.ts";
 

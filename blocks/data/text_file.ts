@@ -2,9 +2,9 @@
  * Text files, packed or not, in pieces: by lines or as one text, with a fingerprint of their bytes.
  * @module
  */
-import { joinBytes } from "../../core/bytes.ts";
-import { type AttuneError, badFile, missing, refusePointer } from "../../core/errors.ts";
-import { sha256 } from "../../core/fingerprint.ts";
+import { joinBytes } from "../../core/base/bytes.ts";
+import { type AttuneError, badFile, missing, refusePointer } from "../../core/base/errors.ts";
+import { sha256 } from "../../core/base/sha256.ts";
 import type { Host, Store } from "../../core/types.ts";
 import { unpacked } from "./unpacked.ts";
 

@@ -2,7 +2,7 @@
  * Packed files unpacked as they are read: gzip and Zstandard, told by their first bytes.
  * @module
  */
-import { AttuneError, badFile } from "../../core/errors.ts";
+import { AttuneError, badFile } from "../../core/base/errors.ts";
 
 /** Larger windows are refused: a reader holds one in memory. It is what the program `zstd` takes without being asked. */
 const MAX_WINDOW = 128 * 2 ** 20;

@@ -3,7 +3,7 @@
  * @module
  */
 import { chunkedLogits } from "../../core/graph/chunked_logits.ts";
-import { add, argmax, cast, div, logSoftmax, maximum, mul, pick, tanh } from "../../core/graph/functions.ts";
+import { add, argmax, cast, div, logSoftmax, maximum, mul, pick, tanh } from "../../core/graph/ops/functions.ts";
 import type { BackboneOutput, GraphBuilder, HeadSpec, InspectedBackbone, Named, Value } from "../../core/types.ts";
 import { applyStyle } from "./style.ts";
 

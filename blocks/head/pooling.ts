@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { role } from "../options/mod.ts";
-import { most } from "../../core/most.ts";
+import { most } from "../../core/base/most.ts";
 import { activation } from "../../core/graph/activations.ts";
 import {
   add,
@@ -24,8 +24,8 @@ import {
   sub,
   sum,
   where,
-} from "../../core/graph/functions.ts";
-import type { Pooling, SentenceDense } from "../../core/sentence_modules.ts";
+} from "../../core/graph/ops/functions.ts";
+import type { Pooling, SentenceDense } from "../../core/files/sentence_modules.ts";
 import type { BackboneOutput, GraphBuilder, HeadSpec, Side, Value } from "../../core/types.ts";
 
 /** Schema of a {@link Pooling}. */

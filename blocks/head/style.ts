@@ -3,7 +3,7 @@
  * @module
  */
 import { activation } from "../../core/graph/activations.ts";
-import { constant, layerNorm, matmul, mul } from "../../core/graph/functions.ts";
+import { constant, layerNorm, matmul, mul } from "../../core/graph/ops/functions.ts";
 import type { GraphBuilder, HeadSpec, Value } from "../../core/types.ts";
 
 /** Columns in another order, by a product with zeros and ones. */

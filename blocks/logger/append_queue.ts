@@ -2,7 +2,7 @@
  * Writing a growing object to a store from a place that cannot wait.
  * @module
  */
-import { joinBytes } from "../../core/bytes.ts";
+import { joinBytes } from "../../core/base/bytes.ts";
 import type { Store } from "../../core/types.ts";
 
 /** Takes bytes at once and writes them in order. */

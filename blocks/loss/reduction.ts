@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { mul, reshape, sum } from "../../core/graph/functions.ts";
+import { mul, reshape, sum } from "../../core/graph/ops/functions.ts";
 import type { Tensor, Value } from "../../core/types.ts";
 
 /** The mean over what is counted, or the plain sum over each micro-batch. */

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { badValue } from "../../core/errors.ts";
+import { badValue } from "../../core/base/errors.ts";
 import type { MetricInputs, Named } from "../../core/types.ts";
 import { type ClassCount, type ClassCounts, classesOf, countRow, emptyCounts, mergeCounts } from "./counts.ts";
 import { addToMean, emptyMean, finite, type Mean, meanOf, mergeMeans, type MetricParts } from "./mean.ts";

@@ -3,7 +3,7 @@
  * size of the number of classes, however many rows there are.
  * @module
  */
-import { badValue } from "../../core/errors.ts";
+import { badValue } from "../../core/base/errors.ts";
 
 /** Of one class: how often it was predicted rightly, predicted, and there. */
 export type ClassCount = [truePositives: number, predicted: number, actual: number];

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { badValue } from "../../core/errors.ts";
+import { badValue } from "../../core/base/errors.ts";
 import type { MetricInputs } from "../../core/types.ts";
 import { finite, type MetricParts } from "./mean.ts";
 import { scoresOf } from "./scores.ts";

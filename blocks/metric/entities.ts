@@ -2,7 +2,7 @@
  * Entities in a row of tags such as "B-PER", "I-PER", "O".
  * @module
  */
-import { badValue } from "../../core/errors.ts";
+import { badValue } from "../../core/base/errors.ts";
 
 /** How tags say where entities begin and end. */
 export type Scheme = "IOB1" | "IOE1" | "IOB2" | "IOE2" | "IOBES" | "BILOU";

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { AttuneError, badValue } from "../../core/errors.ts";
+import { AttuneError, badValue } from "../../core/base/errors.ts";
 import { hypergeometric } from "./hypergeometric.ts";
 import type { Json, MetricInputs, Named, Random, Share } from "../../core/types.ts";
 import { role } from "../options/mod.ts";

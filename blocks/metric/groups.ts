@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { badValue, missing } from "../../core/errors.ts";
+import { badValue, missing } from "../../core/base/errors.ts";
 import type { MetricInputs, Named } from "../../core/types.ts";
 import { role } from "../options/mod.ts";
 

@@ -2,7 +2,7 @@
  * How many of some rows have a mark, where they were drawn by chance from rows of which so many have it.
  * @module
  */
-import { exp, log } from "../../core/math.ts";
+import { exp, log } from "../../core/math/math.ts";
 
 /** Factorials up to which they are multiplied out. */
 const EXACT = 16;

@@ -2,7 +2,7 @@
  * Reading the probabilities of an example.
  * @module
  */
-import { badValue, missing } from "../../core/errors.ts";
+import { badValue, missing } from "../../core/base/errors.ts";
 import type { MetricInputs } from "../../core/types.ts";
 
 /**

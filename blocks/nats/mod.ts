@@ -4,9 +4,9 @@
  */
 import type { NatsConnection } from "@nats-io/nats-core";
 import * as v from "valibot";
-import { storeFailed } from "../../core/errors.ts";
-import { notInstalled } from "../../core/not_installed.ts";
-import { revealSecret } from "../../core/secrets.ts";
+import { storeFailed } from "../../core/base/errors.ts";
+import { notInstalled } from "../../core/base/not_installed.ts";
+import { revealSecret } from "../../core/spec/secrets.ts";
 import type { Host, Secret } from "../../core/types.ts";
 import { secretOption } from "../options/mod.ts";
 

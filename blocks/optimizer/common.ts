@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { AttuneError, badValue } from "../../core/errors.ts";
+import { AttuneError, badValue } from "../../core/base/errors.ts";
 import { linearPattern } from "../../core/patterns/linear_pattern.ts";
 import type {
   FlatParameter,

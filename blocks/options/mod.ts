@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { isPlugin } from "../../core/define.ts";
+import { isPlugin } from "../../core/spec/define.ts";
 import type { Kind, Kinds, Role, Secret } from "../../core/types.ts";
 
 export * from "./masked_lm.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { most } from "../../core/most.ts";
+import { most } from "../../core/base/most.ts";
 
 /** Which tokens are predicted in a random order. */
 export interface PermutedTextOptions {

@@ -2,8 +2,8 @@
  * Means over rows.
  * @module
  */
-import { constant, div, expand, maximum, sum } from "../../core/graph/functions.ts";
-import { f32 } from "../../core/tensor.ts";
+import { constant, div, expand, maximum, sum } from "../../core/graph/ops/functions.ts";
+import { f32 } from "../../core/base/tensor.ts";
 import type { Value } from "../../core/types.ts";
 
 /** The mean of a vector whose length only a run knows. */

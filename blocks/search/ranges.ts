@@ -2,7 +2,7 @@
  * Values of a searched option.
  * @module
  */
-import { exp, log as ln } from "../../core/math.ts";
+import { exp, log as ln } from "../../core/math/math.ts";
 import type { Json, Random, Space } from "../../core/types.ts";
 
 /** A range of numbers. */

@@ -2,7 +2,7 @@
  * One row as another with texts that differ.
  * @module
  */
-import { missing, unsupported } from "../../core/errors.ts";
+import { missing, unsupported } from "../../core/base/errors.ts";
 import type { Host, Row, RowColumns, SavedModel, TransformRow } from "../../core/types.ts";
 import { changeText, changeWords, type FixedStretch, taggedWords, wordsIn } from "./apply_changes.ts";
 import { type ChangedText, unchanged } from "./changed_text.ts";

@@ -3,7 +3,7 @@
  * candidates, each of which is verified exactly (Broder 1997; Leskovec et al., Mining of Massive Datasets, 3).
  * @module
  */
-import { badValue } from "../../core/errors.ts";
+import { badValue } from "../../core/base/errors.ts";
 import { createHashTable } from "../../core/data/hash_table.ts";
 import { hashOf, mixed } from "../../core/data/text_hash.ts";
 import { type HashSet, hashSet, jaccard, shinglesOf } from "./words.ts";

@@ -2,7 +2,7 @@
  * Transforms that look at one row at a time.
  * @module
  */
-import { AttuneError, badValue, nearest, show } from "../../core/errors.ts";
+import { AttuneError, badValue, nearest, show } from "../../core/base/errors.ts";
 import type { Row, TransformContext, TransformRow } from "../../core/types.ts";
 
 /** Rows through a function of one row; what it does is told. */

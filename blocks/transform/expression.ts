@@ -2,7 +2,7 @@
  * Expressions of users: matched in linear time, whatever they are.
  * @module
  */
-import { badValue } from "../../core/errors.ts";
+import { badValue } from "../../core/base/errors.ts";
 import type { Edit } from "./changed_text.ts";
 
 /** An expression in RE2's notation. */

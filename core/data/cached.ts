@@ -2,8 +2,8 @@
  * What was found out once and costs time to find again, as JSON in a cache.
  * @module
  */
-import { joinBytes, jsonBytes } from "../bytes.ts";
-import { sha256 } from "../fingerprint.ts";
+import { joinBytes, jsonBytes } from "../base/bytes.ts";
+import { sha256 } from "../base/sha256.ts";
 import type { Json, Store } from "../types.ts";
 
 /**

@@ -3,8 +3,8 @@
  * counter-based streams.
  * @module
  */
-import { badValue } from "../errors.ts";
-import { permutation } from "../random.ts";
+import { badValue } from "../base/errors.ts";
+import { permutation } from "../math/random.ts";
 import type { Random } from "../types.ts";
 
 /** What is divided: `classes` keep their shares, `groups` stay together; values are compared as JSON. */

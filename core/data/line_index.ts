@@ -2,8 +2,8 @@
  * Lines of a file by their number, whatever its size.
  * @module
  */
-import { joinBytes } from "../bytes.ts";
-import { badFile } from "../errors.ts";
+import { joinBytes } from "../base/bytes.ts";
+import { badFile } from "../base/errors.ts";
 import { type IndexedRecords, openRecords, type RecordForm, type RecordsPlace } from "./record_index.ts";
 import type { Store } from "../types.ts";
 

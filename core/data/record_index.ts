@@ -3,8 +3,8 @@
  * many there are; what was noted is kept in the user's cache.
  * @module
  */
-import { type AttuneError, badFile, badValue, refusePointer } from "../errors.ts";
-import { sha256 } from "../fingerprint.ts";
+import { type AttuneError, badFile, badValue, refusePointer } from "../base/errors.ts";
+import { sha256 } from "../base/sha256.ts";
 import { readIndex, type RecordIndex, writeIndex } from "./record_index_file.ts";
 import type { Store } from "../types.ts";
 

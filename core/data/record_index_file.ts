@@ -2,7 +2,7 @@
  * What is noted of a file's records, as it is kept in a cache.
  * @module
  */
-import { joinBytes } from "../bytes.ts";
+import { joinBytes } from "../base/bytes.ts";
 import { keepBytes, keptBytes } from "./cached.ts";
 import type { Store } from "../types.ts";
 

@@ -3,7 +3,7 @@
  * @module
  */
 import { asNumber } from "./class_reader.ts";
-import { AttuneError, badValue } from "../errors.ts";
+import { AttuneError, badValue } from "../base/errors.ts";
 import type { Batch, Loss, Row, Sample, Tensor } from "../types.ts";
 
 /** The name of the input with the weights of a target's rows. */

@@ -3,9 +3,9 @@
  * loop asks for: a training step, and the outputs of a batch.
  * @module
  */
-import { missing } from "../errors.ts";
-import { createRandom } from "../random.ts";
-import { sizeOf, type Tensor } from "../tensor.ts";
+import { missing } from "../base/errors.ts";
+import { createRandom } from "../math/random.ts";
+import { sizeOf, type Tensor } from "../base/tensor.ts";
 import type { Batch, Ort, OrtTensor } from "../types.ts";
 import type { EngineOptions, EngineTask } from "./engine_options.ts";
 import type { BatchResult, Evaluator } from "./evaluator.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import { countIn } from "../data/row_weight.ts";
-import type { Tensor } from "../tensor.ts";
+import type { Tensor } from "../base/tensor.ts";
 import type { Batch, Named, Ort, OrtTensor } from "../types.ts";
 import type { EvaluatorOptions } from "./evaluator_options.ts";
 import type { Generator } from "./generator.ts";

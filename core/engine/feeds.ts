@@ -2,13 +2,13 @@
  * A batch as what a session is fed: inputs, dropout masks, chosen places, vectors of sizes.
  * @module
  */
-import { AttuneError, badValue } from "../errors.ts";
-import { type Dim, type DimValues, evaluateShape, mulDims, seqDim } from "../graph/dims.ts";
-import { choosePlaces, picksDim } from "../graph/rows.ts";
+import { AttuneError, badValue } from "../base/errors.ts";
+import { type Dim, type DimValues, evaluateShape, mulDims, seqDim } from "../graph/ops/dims.ts";
+import { choosePlaces, picksDim } from "../graph/row_selection.ts";
 import type { Value } from "../graph/graph.ts";
 import { createMemory, type KernelMemory } from "../kernels/kernels.ts";
-import { fillUniform, type Random } from "../random.ts";
-import { sizeOf, type Tensor } from "../tensor.ts";
+import { fillUniform, type Random } from "../math/random.ts";
+import { sizeOf, type Tensor } from "../base/tensor.ts";
 import type { Batch, Ort, OrtTensor } from "../types.ts";
 import type { BuildInfo } from "./builder/context.ts";
 import type { DropoutMask } from "./builder/dropout.ts";

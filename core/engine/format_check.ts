@@ -3,11 +3,11 @@
  * against plain arithmetic. A provider may lack a kernel, or have one that is silently wrong.
  * @module
  */
-import { type AttuneError, refused } from "../errors.ts";
-import * as f from "../graph/functions.ts";
+import { type AttuneError, refused } from "../base/errors.ts";
+import * as f from "../graph/ops/functions.ts";
 import { Graph } from "../graph/graph.ts";
 import { writeOnnx } from "../onnx/write.ts";
-import { createRandom } from "../random.ts";
+import { createRandom } from "../math/random.ts";
 import type {
   EncodedWeight,
   Host,

@@ -3,7 +3,7 @@
  * have them: encoded once, one at a time, and shared by all sessions. Of those that train products are computed otherwise.
  * @module
  */
-import { AttuneError, badValue, nearest, show } from "../errors.ts";
+import { AttuneError, badValue, nearest, show } from "../base/errors.ts";
 import type {
   Accelerator,
   Checkpoint,

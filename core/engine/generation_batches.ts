@@ -2,7 +2,7 @@
  * Batches of generation: whole prompts, then one more token in each row.
  * @module
  */
-import type { Tensor } from "../tensor.ts";
+import type { Tensor } from "../base/tensor.ts";
 import type { Batch } from "../types.ts";
 
 /** The input that says which places have logits. */

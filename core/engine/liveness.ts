@@ -2,10 +2,10 @@
  * How much memory a session's values take at the peak of a run, by the order in which ONNX Runtime executes nodes.
  * @module
  */
-import { type DimValues, evaluateShape } from "../graph/dims.ts";
+import { type DimValues, evaluateShape } from "../graph/ops/dims.ts";
 import type { Value } from "../graph/graph.ts";
 import type { OnnxNode } from "../onnx/model.ts";
-import { bytesPerElement } from "../tensor.ts";
+import { bytesPerElement } from "../base/tensor.ts";
 import type { Lowered } from "./lower/lower.ts";
 
 /** Ops whose result takes the place of their first operand where nothing else reads it: it has the same bytes. */

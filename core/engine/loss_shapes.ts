@@ -2,8 +2,8 @@
  * What a loss is given and gives: shapes are compared before anything is built of them, so that nothing is broadcast.
  * @module
  */
-import { AttuneError, badValue, show } from "../errors.ts";
-import { reshape } from "../graph/functions.ts";
+import { AttuneError, badValue, show } from "../base/errors.ts";
+import { reshape } from "../graph/ops/functions.ts";
 import type { Shape, Value } from "../graph/graph.ts";
 import type { Loss } from "../types.ts";
 

@@ -2,7 +2,7 @@
  * Bytes of the copies that sessions make of weights to multiply faster.
  * @module
  */
-import { sizeOf } from "../tensor.ts";
+import { sizeOf } from "../base/tensor.ts";
 import type { Program } from "./program.ts";
 import type { InitialWeights } from "./weights.ts";
 import { productsOf } from "./work.ts";

@@ -2,7 +2,7 @@
  * What the machine can do: multiply-adds a second of ONNX Runtime's own float32 product.
  * @module
  */
-import * as f from "../graph/functions.ts";
+import * as f from "../graph/ops/functions.ts";
 import { Graph } from "../graph/graph.ts";
 import { writeOnnx } from "../onnx/write.ts";
 import type { Host, Ort, OrtTensor } from "../types.ts";

@@ -2,7 +2,7 @@
  * Where a session takes its frozen weights from: mapped files, or memory.
  * @module
  */
-import { bytesPerElement, type DType, sizeOf } from "../tensor.ts";
+import { bytesPerElement, type DType, sizeOf } from "../base/tensor.ts";
 import type { Checkpoint, Host, WeightLocation } from "../types.ts";
 import type { Parameter } from "./builder/parameters.ts";
 import type { InitialWeights } from "./weights.ts";

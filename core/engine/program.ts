@@ -2,13 +2,13 @@
  * A program: the graph of one task in one mode, from the model's inputs to losses and gradients.
  * @module
  */
-import { missing, unsupported } from "../errors.ts";
-import * as f from "../graph/functions.ts";
-import { type Dim, seqDim } from "../graph/dims.ts";
+import { missing, unsupported } from "../base/errors.ts";
+import * as f from "../graph/ops/functions.ts";
+import { type Dim, seqDim } from "../graph/ops/dims.ts";
 import { capabilities } from "../graph/capabilities.ts";
 import { Graph, type Rewrite, type Value } from "../graph/graph.ts";
 import { weightInput } from "../data/row_weight.ts";
-import { gradients } from "../graph/vjp.ts";
+import { gradients } from "../graph/autodiff.ts";
 import type {
   Accelerator,
   AttachedAdapter,

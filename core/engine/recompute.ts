@@ -7,10 +7,10 @@
  * one more copy of the model.
  * @module
  */
-import type { DimValues } from "../graph/dims.ts";
+import type { DimValues } from "../graph/ops/dims.ts";
 import { forwardNodes, type Graph, type Node, reachable, type Value } from "../graph/graph.ts";
-import { opTable } from "../graph/op_table.ts";
-import type { Op } from "../graph/ops.ts";
+import { opTable } from "../graph/ops/table.ts";
+import type { Op } from "../graph/ops/ops.ts";
 import { createFlow } from "./flow.ts";
 import { bytesOf, peakBytes } from "./liveness.ts";
 import { lower } from "./lower/lower.ts";

@@ -3,7 +3,7 @@
  * that is closed again.
  * @module
  */
-import { sizeOf, type Tensor } from "../tensor.ts";
+import { sizeOf, type Tensor } from "../base/tensor.ts";
 import type { Accelerator, Batch, Checkpoint, Host, InspectedBackbone, Named, Ort, OrtTensor } from "../types.ts";
 import type { EngineTask } from "./engine_options.ts";
 import { createFeeder, dimsWith } from "./feeds.ts";

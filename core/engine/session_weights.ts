@@ -2,7 +2,7 @@
  * A session's weights as its model has them: fed, mapped from the checkpoint's files, in the model, or in memory beside it.
  * @module
  */
-import { sizeOf, type Tensor } from "../tensor.ts";
+import { sizeOf, type Tensor } from "../base/tensor.ts";
 import type { Checkpoint, Host } from "../types.ts";
 import type { Parameter } from "./builder/parameters.ts";
 import { encodedName, type Storage, type StoredTensor } from "./lower/storage.ts";

@@ -2,7 +2,7 @@
  * ONNX Runtime sessions: the options that measurement chose, frozen weights mapped from where they lie.
  * @module
  */
-import { AttuneError } from "../errors.ts";
+import { AttuneError } from "../base/errors.ts";
 import type { OnnxModel, OnnxValueInfo } from "../onnx/model.ts";
 import { writeOnnx } from "../onnx/write.ts";
 import type { Named, OrtSession, OrtTensor, TrainedProduct, TrainedProducts } from "../types.ts";

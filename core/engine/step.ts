@@ -2,7 +2,7 @@
  * A training step: gradients of micro-batches added up in the state's memory, clipped and given to the optimizer.
  * @module
  */
-import type { Random } from "../random.ts";
+import type { Random } from "../math/random.ts";
 import type { Batch, Named, Ort, OrtTensor } from "../types.ts";
 import type { EngineOptions, EngineTask } from "./engine_options.ts";
 import { lossFactors } from "./factors.ts";

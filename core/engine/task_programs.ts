@@ -2,7 +2,7 @@
  * The training programs of a run's tasks, and the parameters that they have together.
  * @module
  */
-import type { Random } from "../random.ts";
+import type { Random } from "../math/random.ts";
 import { queryBlocksFor } from "./builder/attention.ts";
 import type { Parameter } from "./builder/parameters.ts";
 import type { EngineOptions, EngineTask } from "./engine_options.ts";

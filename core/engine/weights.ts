@@ -2,9 +2,9 @@
  * Where parameters' first values come from: a saved adapter, the checkpoint, or their own initialisation.
  * @module
  */
-import { AttuneError, badFile, missing, show } from "../errors.ts";
-import { sizeOf, type Tensor } from "../tensor.ts";
-import { fillNormal, fillUniform, type Random } from "../random.ts";
+import { AttuneError, badFile, missing, show } from "../base/errors.ts";
+import { sizeOf, type Tensor } from "../base/tensor.ts";
+import { fillNormal, fillUniform, type Random } from "../math/random.ts";
 import type {
   AttachedAdapter,
   Checkpoint,

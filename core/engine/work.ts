@@ -2,9 +2,9 @@
  * The work of a program: the multiply-adds of its matrix products, as sizes of a batch tell.
  * @module
  */
-import { addDims, type Dim, evaluateDim } from "../graph/dims.ts";
+import { addDims, type Dim, evaluateDim } from "../graph/ops/dims.ts";
 import { forwardNodes, type Graph, type Node, reachable } from "../graph/graph.ts";
-import { opTable } from "../graph/op_table.ts";
+import { opTable } from "../graph/ops/table.ts";
 import type { Batch } from "../types.ts";
 import { dimsWith } from "./feeds.ts";
 

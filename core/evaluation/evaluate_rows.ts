@@ -3,20 +3,20 @@
  * @module
  */
 import type { Evaluator } from "../engine/evaluator.ts";
-import { badValue } from "../errors.ts";
+import { badValue } from "../base/errors.ts";
 import { withIntervals } from "../statistics/figures.ts";
 import type { RowsSeen } from "../loop/evaluate.ts";
 import { areOfRows, type RowReadings } from "../loop/rows.ts";
-import { createRandom } from "../random.ts";
+import { createRandom } from "../math/random.ts";
 import { refuseNewParts } from "../run/new_parts.ts";
-import { labelledRows } from "../run/data.ts";
-import { measured } from "../run/evaluate.ts";
-import { collectExamples } from "../run/examples.ts";
-import { openEvaluator } from "../run/infer.ts";
-import type { EncodedRows } from "../run/encoded_rows.ts";
-import { generatesUnmeasured } from "../run/metrics.ts";
-import type { OpenRun } from "../run/open.ts";
-import { checkColumns, columnsRead, pickColumns } from "../run/row_columns.ts";
+import { labelledRows } from "../run/rows/data.ts";
+import { measured } from "../run/evaluate/evaluate.ts";
+import { collectExamples } from "../run/evaluate/examples.ts";
+import { openEvaluator } from "../run/evaluate/infer.ts";
+import type { EncodedRows } from "../run/rows/encoded_rows.ts";
+import { generatesUnmeasured } from "../run/evaluate/metrics.ts";
+import type { OpenRun } from "../run/open/open.ts";
+import { checkColumns, columnsRead, pickColumns } from "../run/rows/row_columns.ts";
 import type { Dataset, Example, Json, Metric, Named } from "../types.ts";
 import { intervalsOf, type ResamplingOptions, type ValueInterval } from "./resampled.ts";
 import { collectStatistics, type MetricStatistics } from "./row_statistics.ts";
@@ -136,7 +136,7 @@ export async function evaluateRows(
 async function answerAll(open: OpenRun, evaluator: Evaluator, rows: EncodedRows, seen: RowsSeen): Promise<void> {
   const generator = await evaluator.generator();
   try {
-    const { textMetrics } = await import("../run/generate.ts");
+    const { textMetrics } = await import("../run/evaluate/generate.ts");
     await textMetrics(open, generator, rows, [], seen);
   } finally {
     await generator.close();

@@ -6,7 +6,7 @@ import { bootstrap, type BootstrapOptions, type Interval } from "../statistics/b
 import { figuresOf } from "../statistics/by_chance.ts";
 import { asNumber, classReader } from "../data/class_reader.ts";
 import { flatMetric, shareIntervals } from "../statistics/figures.ts";
-import { badValue, tooMuch } from "../errors.ts";
+import { badValue, tooMuch } from "../base/errors.ts";
 import { inRow } from "../loop/measure.ts";
 import type { Json, Metric, MetricInputs, Named } from "../types.ts";
 

@@ -2,7 +2,7 @@
  * Intervals of what was measured, and of the difference between two models over the same rows.
  * @module
  */
-import { badValue } from "../errors.ts";
+import { badValue } from "../base/errors.ts";
 import { bcaInterval, type Bounds, percentileInterval, wilson } from "../statistics/intervals.ts";
 import { signPermutation } from "../statistics/significance.ts";
 import { type Resamples, resamplesOf, type ResamplesOptions, sortedReplicates } from "../statistics/resamples.ts";

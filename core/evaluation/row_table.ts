@@ -2,7 +2,7 @@
  * Columns of evaluated rows, each value once and a number for every row: for slices and clusters.
  * @module
  */
-import { missing } from "../errors.ts";
+import { missing } from "../base/errors.ts";
 import type { Example, Row } from "../types.ts";
 
 /** A column whose values make slices: which value each row has. */

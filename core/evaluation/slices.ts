@@ -2,7 +2,7 @@
  * The slices of the rows where a model is worst, with what having searched for them costs.
  * @module
  */
-import { createRandom } from "../random.ts";
+import { createRandom } from "../math/random.ts";
 import { normalShare } from "../statistics/normal.ts";
 import { benjaminiHochberg, holm } from "../statistics/significance.ts";
 import type { MetricStatistics } from "./row_statistics.ts";

@@ -2,8 +2,8 @@
  * Thresholds per group: tuned on some rows, shown on others, before and after.
  * @module
  */
-import { missing, unsupported } from "../errors.ts";
-import type { OpenRun } from "../run/open.ts";
+import { missing, unsupported } from "../base/errors.ts";
+import type { OpenRun } from "../run/open/open.ts";
 import type { Dataset, Json, Named } from "../types.ts";
 import { evaluateRows } from "./evaluate_rows.ts";
 import { type Constraint, positiveShare, type ScoredRow, type ThresholdRule, tuneThresholds } from "./thresholds.ts";

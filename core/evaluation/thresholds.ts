@@ -3,7 +3,7 @@
  * Fairlearn's ThresholdOptimizer does.
  * @module
  */
-import { badValue } from "../errors.ts";
+import { badValue } from "../base/errors.ts";
 import type { Named } from "../types.ts";
 
 /** The rate that becomes alike. */

@@ -2,7 +2,7 @@
  * How text is generated: Hugging Face's GenerationConfig in camelCase, and where its values come from.
  * @module
  */
-import { badValue, unsupported } from "../errors.ts";
+import { badValue, unsupported } from "../base/errors.ts";
 import type { GenerationConfig, Json, Named } from "../types.ts";
 
 /** A complete config, with what only checkpoints say. */

@@ -2,8 +2,8 @@
  * GGUF files: what they say of a model, and its tensors as float32, decoded piece by piece where they are asked for.
  * @module
  */
-import { badFile, missing, show } from "../errors.ts";
-import { type DType, sizeOf, type Tensor } from "../tensor.ts";
+import { badFile, missing, show } from "../base/errors.ts";
+import { type DType, sizeOf, type Tensor } from "../base/tensor.ts";
 import type { Json, Named, Store, WeightLocation } from "../types.ts";
 import { dequantize } from "./blocks.ts";
 import { type GgufHeader, ggufHeader, type GgufTensor } from "./header.ts";

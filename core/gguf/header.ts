@@ -3,7 +3,7 @@
  * is measured against the file.
  * @module
  */
-import { badFile, show, unsupported } from "../errors.ts";
+import { badFile, show, unsupported } from "../base/errors.ts";
 import type { Json, Named } from "../types.ts";
 import { type BlockType, blockTypes } from "./blocks.ts";
 

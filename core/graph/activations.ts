@@ -2,9 +2,9 @@
  * Activations by the names that Hugging Face configs use.
  * @module
  */
-import { unsupported } from "../errors.ts";
+import { unsupported } from "../base/errors.ts";
 import type { Value } from "./graph.ts";
-import { add, gelu, maximum, minimum, mul, relu, sigmoid, silu, softplus, square, tanh } from "./functions.ts";
+import { add, gelu, maximum, minimum, mul, relu, sigmoid, silu, softplus, square, tanh } from "./ops/functions.ts";
 
 const geluTanh = (x: Value): Value => gelu(x, "tanh");
 const relu6 = (x: Value): Value => minimum(relu(x), 6);

@@ -3,10 +3,10 @@
  * makes the CPU's, and a test compares; 16-bit floats are left out, which the CPU computes through casts.
  * @module
  */
-import type { DType } from "../tensor.ts";
-import type { Kernels } from "./op_record.ts";
-import { opTable } from "./op_table.ts";
-import type { Op } from "./ops.ts";
+import type { DType } from "../base/tensor.ts";
+import type { Kernels } from "./ops/record.ts";
+import { opTable } from "./ops/table.ts";
+import type { Op } from "./ops/ops.ts";
 
 /** Op → dtypes of its first tensor that have a kernel. */
 export type Capabilities = { readonly [O in Op]: readonly DType[] };

@@ -6,11 +6,11 @@
  * does, Hsu et al. 2024).
  * @module
  */
-import { type Dim, splitDim } from "./dims.ts";
-import * as f from "./functions.ts";
+import { type Dim, splitDim } from "./ops/dims.ts";
+import * as f from "./ops/functions.ts";
 import type { Graph, Node, Value } from "./graph.ts";
-import { opTable } from "./op_table.ts";
-import { backward } from "./vjp.ts";
+import { opTable } from "./ops/table.ts";
+import { backward } from "./autodiff.ts";
 
 /** Logits of more classes than this are made in blocks, where they are also wider than what they are made of. */
 const CLASSES_LIMIT = 4096;

@@ -5,10 +5,10 @@
  * Nodes that lead to no output cost nothing either: only what outputs need is lowered.
  * @module
  */
-import type { DType, Tensor } from "../tensor.ts";
-import type { Shape } from "./dims.ts";
-import { opTable } from "./op_table.ts";
-import type { Op, Ops } from "./ops.ts";
+import type { DType, Tensor } from "../base/tensor.ts";
+import type { Shape } from "./ops/dims.ts";
+import { opTable } from "./ops/table.ts";
+import type { Op, Ops } from "./ops/ops.ts";
 import type {
   Append,
   Graph as AnyGraph,
@@ -20,10 +20,10 @@ import type {
   Rewrite,
   Value,
   Values,
-} from "./value.ts";
+} from "./ops/value.ts";
 
-export type { Dim, Shape } from "./dims.ts";
-export type { Append, Asked, Node, Origin, Purpose, Region, RegionRule, Rewrite, Value, Values } from "./value.ts";
+export type { Dim, Shape } from "./ops/dims.ts";
+export type { Append, Asked, Node, Origin, Purpose, Region, RegionRule, Rewrite, Value, Values } from "./ops/value.ts";
 
 /** A training or inference graph under construction. */
 export type Graph = AnyGraph;

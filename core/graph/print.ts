@@ -2,9 +2,9 @@
  * A graph as stable text, one node a line, for people and for tests that pin it.
  * @module
  */
-import type { Shape } from "./dims.ts";
+import type { Shape } from "./ops/dims.ts";
 import { type Graph, reachable, type Value } from "./graph.ts";
-import { show } from "../errors.ts";
+import { show } from "../base/errors.ts";
 
 /**
  * The text of what a graph's outputs need. Values are numbered in the order of the text, so that unrelated

@@ -2,7 +2,7 @@
  * One file of the hub into the cache: asked for by name, kept by its etag, gone on with where it broke off.
  * @module
  */
-import { AttuneError } from "../errors.ts";
+import { AttuneError } from "../base/errors.ts";
 import type { Host, HubCache } from "../types.ts";
 import { hubError, mayPass } from "./errors.ts";
 import type { HubClient } from "./request.ts";

@@ -2,7 +2,7 @@
  * What can go wrong with the hub.
  * @module
  */
-import { AttuneError } from "../errors.ts";
+import { AttuneError } from "../base/errors.ts";
 
 /** An error of the hub; codes begin with `HUB_`. */
 export function hubError(code: string, message: string, found: string, cause?: unknown): AttuneError {

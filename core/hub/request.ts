@@ -2,9 +2,9 @@
  * Requests to the hub: where it is, who asks, redirects, and how long one waits.
  * @module
  */
-import { badValue } from "../errors.ts";
+import { badValue } from "../base/errors.ts";
 import type { Host } from "../types.ts";
-import { VERSION } from "../version.ts";
+import { VERSION } from "../base/version.ts";
 import { hubError, refusal } from "./errors.ts";
 
 /** A redirect leads to a redirect at most this often. */

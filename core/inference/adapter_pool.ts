@@ -8,15 +8,15 @@
 import type { BatchResult } from "../engine/evaluator.ts";
 import { createFeeder } from "../engine/feeds.ts";
 import { initialWeights } from "../engine/weights.ts";
-import { badValue, unknownName } from "../errors.ts";
-import { createMutex, type Turn } from "../mutex.ts";
-import { createRandom } from "../random.ts";
-import { inspectBuilt } from "../run/built.ts";
-import { batchesInOrder, batchesOfTokens, noRows } from "../run/data.ts";
-import { createRowEncoder } from "../run/encoding.ts";
-import { ortOf, predictSamples } from "../run/infer.ts";
-import { packingRoom } from "../run/memory.ts";
-import { type OpenRun, openRun } from "../run/open.ts";
+import { badValue, unknownName } from "../base/errors.ts";
+import { createMutex, type Turn } from "../base/mutex.ts";
+import { createRandom } from "../math/random.ts";
+import { inspectBuilt } from "../run/open/built.ts";
+import { batchesInOrder, batchesOfTokens, noRows } from "../run/rows/data.ts";
+import { createRowEncoder } from "../run/rows/encoding.ts";
+import { ortOf, predictSamples } from "../run/evaluate/infer.ts";
+import { packingRoom } from "../run/open/memory.ts";
+import { type OpenRun, openRun } from "../run/open/open.ts";
 import type { Batch, BatchLayout, Host, Json, Named, Ort, Row, Run, Sample, Use } from "../types.ts";
 import { foldStack } from "./fold_stack.ts";
 import {
@@ -189,7 +189,7 @@ function createComputer(state: PoolState, lib: Ort, host: Host, options: Adapter
         yield* await turn(async () => {
           const generator = await (await sessionOf(members)).generator(members);
           const predictions: Named<Json>[] = [];
-          const { generateRows } = await import("../run/generate.ts");
+          const { generateRows } = await import("../run/evaluate/generate.ts");
           for await (const prediction of generateRows(open, generator, samples)) predictions.push(prediction);
           return predictions;
         });

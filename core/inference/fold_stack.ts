@@ -3,11 +3,11 @@
  * @module
  */
 import { initialWeights } from "../engine/weights.ts";
-import { badValue } from "../errors.ts";
-import { createRandom } from "../random.ts";
-import { inspectBuilt } from "../run/built.ts";
-import { canFoldApart, foldAdapters } from "../run/fold.ts";
-import type { OpenRun } from "../run/open.ts";
+import { badValue } from "../base/errors.ts";
+import { createRandom } from "../math/random.ts";
+import { inspectBuilt } from "../run/open/built.ts";
+import { canFoldApart, foldAdapters } from "../run/open/fold.ts";
+import type { OpenRun } from "../run/open/open.ts";
 import type { Tensor } from "../types.ts";
 import type { LoadedAdapter, Tensors } from "./loaded_adapter.ts";
 

@@ -3,13 +3,13 @@
  * @module
  */
 import { checkDims } from "../engine/weights.ts";
-import { badFile, badValue, missing } from "../errors.ts";
-import { sha256 } from "../fingerprint.ts";
+import { badFile, badValue, missing } from "../base/errors.ts";
+import { sha256 } from "../base/sha256.ts";
 import { reachable } from "../graph/graph.ts";
 import { print } from "../graph/print.ts";
-import { inspectBuilt } from "../run/built.ts";
+import { inspectBuilt } from "../run/open/built.ts";
 import { checkSaved } from "../run/complete_adapter.ts";
-import { attachAdapter, type OpenRun, replaceAdapters } from "../run/open.ts";
+import { attachAdapter, type OpenRun, replaceAdapters } from "../run/open/open.ts";
 import type { AttachedAdapter, Checkpoint, Tensor, Use, Weights } from "../types.ts";
 
 /** Tensors by name. */

@@ -7,9 +7,9 @@ import { type BatchResult, createEvaluator } from "../engine/evaluator.ts";
 import type { Feeder } from "../engine/feeds.ts";
 import type { Generator } from "../engine/generator.ts";
 import { initialWeights } from "../engine/weights.ts";
-import { createRandom } from "../random.ts";
-import { inspectBuilt } from "../run/built.ts";
-import type { OpenRun } from "../run/open.ts";
+import { createRandom } from "../math/random.ts";
+import { inspectBuilt } from "../run/open/built.ts";
+import type { OpenRun } from "../run/open/open.ts";
 import type { Batch, Ort, OrtTensor } from "../types.ts";
 import type { LoadedAdapter } from "./loaded_adapter.ts";
 

@@ -2,8 +2,8 @@
  * Events of jobs, numbered without gaps, in pieces that are each written once.
  * @module
  */
-import { storeFailed } from "../errors.ts";
-import { keysBelow } from "../store_key.ts";
+import { storeFailed } from "../base/errors.ts";
+import { keysBelow } from "../files/store_key.ts";
 import type { Json, Named, Store } from "../types.ts";
 import { type Sealed, sealStore } from "./sealed.ts";
 

@@ -2,8 +2,8 @@
  * Uploaded files and results, as OpenAI's files endpoint knows them.
  * @module
  */
-import { storeFailed } from "../errors.ts";
-import { keysBelow } from "../store_key.ts";
+import { storeFailed } from "../base/errors.ts";
+import { keysBelow } from "../files/store_key.ts";
 import type { Store } from "../types.ts";
 import { isFileId } from "./names.ts";
 import { type Sealed, sealStore } from "./sealed.ts";

@@ -2,7 +2,7 @@
  * Records of jobs in a store, and what a process remembers of those that it has seen.
  * @module
  */
-import { keysBelow } from "../store_key.ts";
+import { keysBelow } from "../files/store_key.ts";
 import type { OpenQueue, Store } from "../types.ts";
 import { eventsIn, type JobEvents } from "./events.ts";
 import { isJobId } from "./names.ts";

@@ -2,7 +2,7 @@
  * Jobs in a store: every change is a compare-and-set of one record, every queue a hint.
  * @module
  */
-import { AttuneError } from "../errors.ts";
+import { AttuneError } from "../base/errors.ts";
 import type { Json, Named } from "../types.ts";
 import { type Changed, changeJob } from "./change_job.ts";
 import type { JobEvents } from "./events.ts";

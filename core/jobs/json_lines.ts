@@ -3,7 +3,7 @@
  * take memory or time at once.
  * @module
  */
-import { badFile } from "../errors.ts";
+import { badFile } from "../base/errors.ts";
 import { jsonLine } from "./json_line.ts";
 import { utf8Check } from "./utf8.ts";
 

@@ -3,7 +3,7 @@
  * these say, before anything is looked up by it, and paths are made of nothing else.
  * @module
  */
-import { badValue } from "../errors.ts";
+import { badValue } from "../base/errors.ts";
 
 /** Whether a text is the id of a job. */
 export function isJobId(text: unknown): text is string {

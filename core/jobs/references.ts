@@ -3,9 +3,9 @@
  * have made. Whoever opens the spec puts in their place what it knows them as; nothing else is reached by a path.
  * @module
  */
-import { badValue } from "../errors.ts";
+import { badValue } from "../base/errors.ts";
 import { isFileId, isMadeName, isModelName } from "./names.ts";
-import { changeTexts, mapRoles } from "../roles.ts";
+import { changeTexts, mapRoles } from "../spec/roles.ts";
 import type { Catalog, Json, Named } from "../types.ts";
 
 /** A name in a job's spec, and where it stands. */

@@ -3,9 +3,9 @@
  * thing that it was.
  * @module
  */
-import { AttuneError } from "../errors.ts";
-import { checksum } from "../checksum.ts";
-import { keysBelow } from "../store_key.ts";
+import { AttuneError } from "../base/errors.ts";
+import { checksum } from "../base/checksum.ts";
+import { keysBelow } from "../files/store_key.ts";
 import type { Store, StoredObject } from "../types.ts";
 
 /** Below it lies what was damaged, under the key that it had. */

@@ -6,7 +6,7 @@
  * when it has first seen that number: no time of the day is kept, and no clock that is set back hides an id.
  * @module
  */
-import { keysBelow } from "../store_key.ts";
+import { keysBelow } from "../files/store_key.ts";
 import type { Delivery, OpenQueue, Store } from "../types.ts";
 import { isUnreadable, seal, setAside, unseal } from "./sealed.ts";
 

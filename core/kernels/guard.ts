@@ -3,7 +3,7 @@
  * every row is in its table. Nothing is written where a check fails.
  * @module
  */
-import { type AttuneError, badValue } from "../errors.ts";
+import { type AttuneError, badValue } from "../base/errors.ts";
 import type { FlatParameter } from "../types.ts";
 import type { AllKernels } from "./shared.ts";
 

@@ -2,7 +2,7 @@
  * One memory and the kernels over it: WebAssembly SIMD, or plain loops with the same bits where there is none.
  * @module
  */
-import { badValue, refused } from "../errors.ts";
+import { badValue, refused } from "../base/errors.ts";
 import type { Kernels } from "../types.ts";
 import { guardKernels } from "./guard.ts";
 import type { DropoutKernels } from "./shared.ts";

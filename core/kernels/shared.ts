@@ -2,7 +2,7 @@
  * What both forms of the kernels share.
  * @module
  */
-import { pow } from "../math.ts";
+import { pow } from "../math/math.ts";
 import type { AdamStepOptions, FlatParameter, Kernels } from "../types.ts";
 
 /** Kernels that draw dropout masks: values 0 or 1/(1-p) that depend on (key, site, sequence, position, column) alone. */

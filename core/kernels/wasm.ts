@@ -2,7 +2,7 @@
  * The kernels in WebAssembly: a compiled module over one memory. Arrays are handed over as byte pointers.
  * @module
  */
-import { refused } from "../errors.ts";
+import { refused } from "../base/errors.ts";
 import { adamKernels, type AllKernels, dropThreshold } from "./shared.ts";
 
 /** Bytes at the start of the memory that the kernels write to: where rows are cut. */

@@ -2,9 +2,9 @@
  * Samples to one batch: each sequence in a row of its own (padding), or short ones sharing rows.
  * @module
  */
-import { badValue, tooMuch } from "../errors.ts";
-import { most } from "../most.ts";
-import type { Tensor, TensorData } from "../tensor.ts";
+import { badValue, tooMuch } from "../base/errors.ts";
+import { most } from "../base/most.ts";
+import type { Tensor, TensorData } from "../base/tensor.ts";
 import type { Batch, BatchLayout, Field, Sample } from "../types.ts";
 import { weightInput } from "../data/row_weight.ts";
 

@@ -3,7 +3,7 @@
  * @module
  */
 import { figuresOf } from "../statistics/by_chance.ts";
-import { AttuneError, badValue, unsupported } from "../errors.ts";
+import { AttuneError, badValue, unsupported } from "../base/errors.ts";
 import type { Json, Metric, MetricInputs, Named } from "../types.ts";
 import { areOfRows, type RowReadings } from "./rows.ts";
 

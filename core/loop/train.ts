@@ -4,7 +4,7 @@
  */
 import type { Engine } from "../engine/engine.ts";
 import type { StepResult } from "../engine/step.ts";
-import { AttuneError } from "../errors.ts";
+import { AttuneError } from "../base/errors.ts";
 import type {
   Batch,
   Callback,

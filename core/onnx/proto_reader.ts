@@ -2,7 +2,7 @@
  * Protocol Buffers' wire format, read (https://protobuf.dev/programming-guides/encoding).
  * @module
  */
-import { type AttuneError, refused } from "../errors.ts";
+import { type AttuneError, refused } from "../base/errors.ts";
 import {
   brokenMessage,
   countItem,

@@ -2,7 +2,7 @@
  * Protocol Buffers' wire format, written (https://protobuf.dev/programming-guides/encoding).
  * @module
  */
-import { badValue, refused } from "../errors.ts";
+import { badValue, refused } from "../base/errors.ts";
 
 /** Appends fields to a message. Ints are whole numbers within ±2^53; packed fields of no values are left out. */
 export interface ProtoWriter {

@@ -2,7 +2,7 @@
  * ONNX files, read: the parts that `OnnxModel` has. Field numbers are those of onnx.proto.
  * @module
  */
-import { unsupported } from "../errors.ts";
+import { unsupported } from "../base/errors.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo } from "./model.ts";
 import { type ProtoReader, readProto } from "./proto_reader.ts";
 import type { ProtoLimits } from "./wire.ts";

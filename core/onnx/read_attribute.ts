@@ -2,7 +2,7 @@
  * Attributes of ONNX nodes, read.
  * @module
  */
-import { unsupported } from "../errors.ts";
+import { unsupported } from "../base/errors.ts";
 import { attributeTypes, type OnnxAttribute, type OnnxTensor } from "./model.ts";
 import type { ProtoReader } from "./proto_reader.ts";
 import { readTensor } from "./read_tensor.ts";

@@ -2,8 +2,8 @@
  * ONNX tensors, read: raw bytes, typed lists of numbers, or a place in another file.
  * @module
  */
-import { badFile, show, unsupported } from "../errors.ts";
-import { bytesPerElement, type DType, sizeOf } from "../tensor.ts";
+import { badFile, show, unsupported } from "../base/errors.ts";
+import { bytesPerElement, type DType, sizeOf } from "../base/tensor.ts";
 import { elementTypes, type OnnxExternal, type OnnxTensor } from "./model.ts";
 import type { ProtoReader } from "./proto_reader.ts";
 

@@ -2,7 +2,7 @@
  * Inputs and outputs of ONNX graphs, read: name, element type and dims.
  * @module
  */
-import { unsupported } from "../errors.ts";
+import { unsupported } from "../base/errors.ts";
 import type { OnnxValueInfo } from "./model.ts";
 import type { ProtoReader } from "./proto_reader.ts";
 import { dtypeOf } from "./read_tensor.ts";

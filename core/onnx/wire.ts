@@ -2,7 +2,7 @@
  * The wire format of Protocol Buffers: where a reader stands in its input, and how numbers, lengths and tags are read.
  * @module
  */
-import { type AttuneError, badFile } from "../errors.ts";
+import { type AttuneError, badFile } from "../base/errors.ts";
 
 /** What a reader takes at most: bytes of input, fields and packed values in all, messages within messages. */
 export type ProtoLimits = Readonly<{ bytes: number; items: number; depth: number }>;

@@ -2,8 +2,8 @@
  * ONNX files, written. Field numbers are those of onnx.proto.
  * @module
  */
-import { badValue } from "../errors.ts";
-import { bytesPerElement, sizeOf } from "../tensor.ts";
+import { badValue } from "../base/errors.ts";
+import { bytesPerElement, sizeOf } from "../base/tensor.ts";
 import {
   attributeTypes,
   elementTypes,

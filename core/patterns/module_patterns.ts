@@ -2,7 +2,7 @@
  * Which modules a list of targets means, by PEFT's rules.
  * @module
  */
-import { noMatch, unsupported } from "../errors.ts";
+import { noMatch, unsupported } from "../base/errors.ts";
 import { linearPattern, type Pattern } from "./linear_pattern.ts";
 
 /**

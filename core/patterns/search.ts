@@ -5,7 +5,7 @@
  * JavaScript's own would match.
  * @module
  */
-import { AttuneError } from "../errors.ts";
+import { AttuneError } from "../base/errors.ts";
 import type { PatternNode } from "./node.ts";
 import { ATOMIC, CHAR, compile, EDGE, END, JUMP, LOOK, RUN, SPLIT, START, type Step } from "./steps.ts";
 import { characterWidth, previousPlace } from "./text.ts";

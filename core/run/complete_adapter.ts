@@ -4,10 +4,10 @@
  */
 import { type Parameter, qualifyName } from "../engine/builder/parameters.ts";
 import { aliasesOf } from "../engine/weights.ts";
-import { badFile, show } from "../errors.ts";
+import { badFile, show } from "../base/errors.ts";
 import type { AttachedAdapter, HeadSpec } from "../types.ts";
-import { listed, moduleOf } from "./complete.ts";
-import type { OpenRun } from "./open_run.ts";
+import { listed, moduleOf } from "./open/complete.ts";
+import type { OpenRun } from "./open/open_run.ts";
 
 /** Checks one saved adapter of a run; `parameters`: those of the run with it. */
 export function checkSaved(open: OpenRun, attached: AttachedAdapter, parameters: readonly Parameter[]): void {

@@ -3,11 +3,11 @@
  * @module
  */
 import { initialWeights } from "../engine/weights.ts";
-import { AttuneError } from "../errors.ts";
-import { createRandom } from "../random.ts";
-import { inspectBuilt } from "./built.ts";
-import { listed } from "./complete.ts";
-import type { OpenRun } from "./open_run.ts";
+import { AttuneError } from "../base/errors.ts";
+import { createRandom } from "../math/random.ts";
+import { inspectBuilt } from "./open/built.ts";
+import { listed } from "./open/complete.ts";
+import type { OpenRun } from "./open/open_run.ts";
 
 /** The names of a head's parameters that no file has: it starts anew, and nothing can be asked of it before it is trained. */
 export function listNewParts(open: OpenRun): readonly string[] {

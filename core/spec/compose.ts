@@ -3,13 +3,13 @@
  * wrong is reported at once.
  * @module
  */
-import { AttuneError, badSpec, badValue, show, unknownName, unsupported } from "../errors.ts";
+import { AttuneError, badSpec, badValue, show, unknownName, unsupported } from "../base/errors.ts";
 import { withHalfPrecision } from "./half_precision.ts";
 import { findArchitecture, loaderOf } from "./loader.ts";
 import { packagesOf } from "./packages.ts";
 import { resolvePart, type Resolver } from "./resolve_part.ts";
 import { placed, wrongAccelerators } from "./wrong_accelerators.ts";
-import { specParts } from "../spec_parts.ts";
+import { specParts } from "./spec_parts.ts";
 import { wrongSpace } from "./search_space.ts";
 import { readTrainingArguments } from "./training_arguments.ts";
 import { dataInRun, type DataSplits, hasSplit, splitData, splitNames } from "./run_data.ts";

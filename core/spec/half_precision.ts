@@ -2,7 +2,7 @@
  * `training.fp16` and `training.bf16`: Hugging Face's names of the accelerators "fp16" and "bf16".
  * @module
  */
-import { AttuneError, badValue } from "../errors.ts";
+import { AttuneError, badValue } from "../base/errors.ts";
 import { resolvePart, type Resolver } from "./resolve_part.ts";
 import type { Json, Named, Plugin, TrainingArguments } from "../types.ts";
 

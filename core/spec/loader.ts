@@ -2,13 +2,13 @@
  * Plugins by kind and name, loaded where they are asked for: one way for catalogs, lists of imports and packages.
  * @module
  */
-import { AttuneError, unknownName } from "../errors.ts";
+import { AttuneError, unknownName } from "../base/errors.ts";
 import { withNamedErrors } from "./named_errors.ts";
 import { allKinds, type PluginPackage, withPackages } from "./packages.ts";
 import { halfPrecisionOf } from "./half_precision.ts";
 import { resolvePart } from "./resolve_part.ts";
-import { entryIn, partsIn } from "../roles.ts";
-import { specParts } from "../spec_parts.ts";
+import { entryIn, partsIn } from "./roles.ts";
+import { specParts } from "./spec_parts.ts";
 import { cornersOf, spaceIn, trialSpec } from "./search_space.ts";
 import type { Architecture, Catalog, Entry, Json, Kind, Named } from "../types.ts";
 

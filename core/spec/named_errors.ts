@@ -2,7 +2,7 @@
  * Plugins that throw are named: whose error it is, and of which kind.
  * @module
  */
-import { AttuneError } from "../errors.ts";
+import { AttuneError } from "../base/errors.ts";
 import type { Plugin } from "../types.ts";
 
 /** A plugin whose functions' own errors say the plugin's kind and name; Attune's errors and interruptions stay as they are. */

@@ -2,7 +2,7 @@
  * Plugins of packages beside the built-in ones: what a package may export, and catalogs that have them.
  * @module
  */
-import { AttuneError, show } from "../errors.ts";
+import { AttuneError, show } from "../base/errors.ts";
 import type { Catalog, Entry, Kind, Named } from "../types.ts";
 
 /** What a package brings. `name`: what specs, servers and runners call it, a name or an absolute path. */

@@ -2,11 +2,11 @@
  * A part of a run spec made a plugin by the catalog's entry of its name.
  * @module
  */
-import { isPlugin, issuePath } from "../define.ts";
-import { AttuneError, badValue, show, unknownName } from "../errors.ts";
+import { isPlugin, issuePath } from "./define.ts";
+import { AttuneError, badValue, show, unknownName } from "../base/errors.ts";
 import { withNamedErrors } from "./named_errors.ts";
-import { spellOut } from "../plain_names.ts";
-import { entryIn, replaceAt } from "../roles.ts";
+import { spellOut } from "./plain_names.ts";
+import { entryIn, replaceAt } from "./roles.ts";
 import { refuseTrainOnly } from "./run_data.ts";
 import { namedTransform, transformed } from "./transformed.ts";
 import type { Catalog, Dataset, Entry, Kind, Kinds, Transform } from "../types.ts";

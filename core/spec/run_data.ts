@@ -2,7 +2,7 @@
  * The data of a run with its transforms: which splits there are, and what their transforms are told.
  * @module
  */
-import { AttuneError, badValue } from "../errors.ts";
+import { AttuneError, badValue } from "../base/errors.ts";
 import type { Collator, Dataset, Host, Run, RunData, SplitName, Subtask, Tokenizer, Transform } from "../types.ts";
 import { inContext, transformed } from "./transformed.ts";
 

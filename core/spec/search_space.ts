@@ -2,7 +2,7 @@
  * A search's space: which of its options a trial has, the specs that trials become, and spaces that no trial could have.
  * @module
  */
-import { AttuneError, badValue, unknownName } from "../errors.ts";
+import { AttuneError, badValue, unknownName } from "../base/errors.ts";
 import { setAt } from "./spec_paths.ts";
 import type { Json, Named, Space } from "../types.ts";
 

@@ -2,8 +2,8 @@
  * Values of a run spec by their path: `adapter.with.r`, `optimizer.use`, `metrics.0`.
  * @module
  */
-import { spellOut } from "../plain_names.ts";
-import { specParts } from "../spec_parts.ts";
+import { spellOut } from "./plain_names.ts";
+import { specParts } from "./spec_parts.ts";
 import type { Json, Named } from "../types.ts";
 
 /**

@@ -2,9 +2,9 @@
  * A run written down: the spec that it was composed of, whole.
  * @module
  */
-import { nameOf } from "../define.ts";
-import { badValue } from "../errors.ts";
-import { replaceAt } from "../roles.ts";
+import { nameOf } from "./define.ts";
+import { badValue } from "../base/errors.ts";
+import { replaceAt } from "./roles.ts";
 import type { Dataset, Json, Plugin, Run } from "../types.ts";
 import { withoutHalfPrecision } from "./half_precision.ts";
 import { splitNames } from "./run_data.ts";

@@ -2,9 +2,9 @@
  * `training`: Hugging Face's TrainingArguments in camelCase, as far as they belong to the loop; where the others live.
  * @module
  */
-import { AttuneError, badValue, unknownName, unsupported } from "../errors.ts";
-import { BYTE_COUNT, byteCount, byteCountSchema } from "../byte_count.ts";
-import { most } from "../most.ts";
+import { AttuneError, badValue, unknownName, unsupported } from "../base/errors.ts";
+import { BYTE_COUNT, byteCount, byteCountSchema } from "../base/byte_count.ts";
+import { most } from "../base/most.ts";
 import type { Json, Named, TrainingArguments } from "../types.ts";
 
 /** What a value may be: for people, for the reader, and as JSON Schema for editors. */

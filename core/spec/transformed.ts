@@ -2,7 +2,7 @@
  * Data sets with transforms: rows pass one transform after the other, and what each did is counted.
  * @module
  */
-import { AttuneError } from "../errors.ts";
+import { AttuneError } from "../base/errors.ts";
 import { withNamedErrors } from "./named_errors.ts";
 import type { Dataset, Host, RowColumns, Rows, SplitName, Transform, TransformContext } from "../types.ts";
 

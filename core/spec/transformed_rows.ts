@@ -4,9 +4,9 @@
  */
 import { cachedJson } from "../data/cached.ts";
 import { seekable } from "../data/seekable.ts";
-import { badValue, missing } from "../errors.ts";
-import { sha256 } from "../fingerprint.ts";
-import { createRandom } from "../random.ts";
+import { badValue, missing } from "../base/errors.ts";
+import { sha256 } from "../base/sha256.ts";
+import { createRandom } from "../math/random.ts";
 import type {
   Cursor,
   Host,

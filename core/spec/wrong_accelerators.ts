@@ -2,7 +2,7 @@
  * What may be wrong with the accelerators of a spec before anything is opened.
  * @module
  */
-import { AttuneError, badValue, show, unsupported } from "../errors.ts";
+import { AttuneError, badValue, show, unsupported } from "../base/errors.ts";
 import type { Accelerator, Named } from "../types.ts";
 
 /** Accelerators that contradict each other, or have nothing to store. `isAdapted`: whether the run has an adapter. */

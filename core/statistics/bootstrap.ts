@@ -2,7 +2,7 @@
  * Bootstrap intervals of metrics.
  * @module
  */
-import { badValue } from "../errors.ts";
+import { badValue } from "../base/errors.ts";
 import { replicateBounds, resamplesOf } from "./resamples.ts";
 import { collectStates } from "./unit_states.ts";
 import type { Metric, MetricInputs, Named, Random } from "../types.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import { quantileOf } from "./intervals.ts";
-import { createRandom } from "../random.ts";
+import { createRandom } from "../math/random.ts";
 import type { Json, Metric, Named } from "../types.ts";
 
 /** How often groups are drawn. */

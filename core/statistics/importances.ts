@@ -4,7 +4,7 @@
  * compares where the best trials lie with where all do.
  * @module
  */
-import { exp, log, pow } from "../math.ts";
+import { exp, log, pow } from "../math/math.ts";
 import { logNormalMass } from "./truncated_normal.ts";
 import type { Json, Named, Space, Study, Trial } from "../types.ts";
 

@@ -2,7 +2,7 @@
  * The standard normal distribution.
  * @module
  */
-import { exp } from "../math.ts";
+import { exp } from "../math/math.ts";
 import { logNormalMass, truncatedQuantile } from "./truncated_normal.ts";
 
 /** Where nothing of it is left in double precision. */

@@ -2,7 +2,7 @@
  * Whether a difference is more than chance: McNemar's test, permutations of signs, corrections of many tests.
  * @module
  */
-import { exp, log } from "../math.ts";
+import { exp, log } from "../math/math.ts";
 import type { Random } from "../types.ts";
 import { normalShare } from "./normal.ts";
 

@@ -3,7 +3,7 @@
  * that is no mean. However many units there are, the states of some thousand are kept at most.
  * @module
  */
-import { createRandom } from "../random.ts";
+import { createRandom } from "../math/random.ts";
 import type { Metric, Named } from "../types.ts";
 
 /** States of units. */

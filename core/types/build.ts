@@ -3,7 +3,7 @@
  * @module
  */
 import type { Graph, Shape, Value } from "../graph/graph.ts";
-import type { DType, Named, Random } from "./base.ts";
+import type { DType, Named, Random } from "../base/types.ts";
 import type { Weights } from "./weights.ts";
 
 export type { Append, Asked, Graph, Purpose, Rewrite, Shape, Value } from "../graph/graph.ts";

@@ -2,7 +2,7 @@
  * The events of a run, and who reads them: callbacks, metrics.
  * @module
  */
-import type { Json, Named, Random } from "./base.ts";
+import type { Json, Named, Random } from "../base/types.ts";
 import type { Plugin } from "./plugin.ts";
 import type { TrainingArguments } from "./training_arguments.ts";
 import type { TransformReport } from "./transforms.ts";

@@ -2,7 +2,7 @@
  * Exporters: a trained model as files of another ecosystem.
  * @module
  */
-import type { Named, Tensor } from "./base.ts";
+import type { Named, Tensor } from "../base/types.ts";
 import type { Store } from "./host.ts";
 import type { AttachedAdapter, Checkpoint, InspectedBackbone, Subtask } from "./model.ts";
 import type { Plugin } from "./plugin.ts";

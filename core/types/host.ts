@@ -2,7 +2,7 @@
  * Where a run happens: stores, queues, and the runtime it asks for files, time and sessions.
  * @module
  */
-import type { Json, Named } from "./base.ts";
+import type { Json, Named } from "../base/types.ts";
 import type { Plugin } from "./plugin.ts";
 
 /** Opens a store. */

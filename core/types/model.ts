@@ -3,7 +3,7 @@
  * @module
  */
 import type { Value } from "../graph/graph.ts";
-import type { Json, Named, Tensor } from "./base.ts";
+import type { Json, Named, Tensor } from "../base/types.ts";
 import type { GraphBuilder, HookPoints } from "./build.ts";
 import type { Metric, MetricInputs } from "./events.ts";
 import type { Host, Store } from "./host.ts";

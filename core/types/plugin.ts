@@ -2,7 +2,7 @@
  * What every plugin has, whatever its kind, and how its options are described.
  * @module
  */
-import type { Named } from "./base.ts";
+import type { Named } from "../base/types.ts";
 
 /** The name of a kind. */
 export type Kind =

@@ -2,7 +2,7 @@
  * All kinds of plugins, how they are made and named, the run spec that composes them, and the kinds that are told a whole run.
  * @module
  */
-import type { Json, Named } from "./base.ts";
+import type { Json, Named } from "../base/types.ts";
 import type { Callback, Metric, TrainingEvent } from "./events.ts";
 import type { Exporter } from "./exporter.ts";
 import type { Host, Plan, Queue, Store, StoreOpener, TrainOptions } from "./host.ts";

@@ -2,7 +2,7 @@
  * From rows to batches: data sets, tokenizers, collators, and how a batch is laid out.
  * @module
  */
-import type { Json, Named, Random, Tensor } from "./base.ts";
+import type { Json, Named, Random, Tensor } from "../base/types.ts";
 import type { Host, Store } from "./host.ts";
 import type { Plugin, PluginUse } from "./plugin.ts";
 import type { RowAction, RowColumns, SplitName, TransformReport } from "./transforms.ts";

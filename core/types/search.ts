@@ -2,7 +2,7 @@
  * Searches over options of a run spec: what is searched, how trials went, who proposes the next one and who ends one early.
  * @module
  */
-import type { Json, Named, Random } from "./base.ts";
+import type { Json, Named, Random } from "../base/types.ts";
 import type { Plugin } from "./plugin.ts";
 
 /**

@@ -4,7 +4,7 @@
  * Whoever has codes gives them in this form: an accelerator that quantizes, and a checkpoint that is quantized already.
  * @module
  */
-import type { DType, Named, Tensor } from "./base.ts";
+import type { DType, Named, Tensor } from "../base/types.ts";
 
 /** Rows and columns of a linear layer's weight: its outputs, its inputs. */
 export type MatrixDims = readonly [outputs: number, inputs: number];

@@ -4,7 +4,7 @@
  */
 import type { Capabilities } from "../graph/capabilities.ts";
 import type { Rewrite, Value } from "../graph/graph.ts";
-import type { Named, Tensor } from "./base.ts";
+import type { Named, Tensor } from "../base/types.ts";
 import type { GraphBuilder } from "./build.ts";
 import type { Provider } from "./host.ts";
 import type { BackboneOutput, InspectedBackbone, Middleware } from "./model.ts";

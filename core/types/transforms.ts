@@ -2,7 +2,7 @@
  * What is said of rows on their way: splits, columns, and what transforms did.
  * @module
  */
-import type { Named } from "./base.ts";
+import type { Named } from "../base/types.ts";
 
 /** The parts that data is divided into. */
 export type SplitName = "train" | "eval" | "test";

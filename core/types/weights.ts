@@ -2,7 +2,7 @@
  * The tensors of a checkpoint, and how they are read.
  * @module
  */
-import type { DType, Tensor } from "./base.ts";
+import type { DType, Tensor } from "../base/types.ts";
 import type { EncodedWeight, WeightFormat } from "./storage.ts";
 
 /** The tensors of a checkpoint. */

@@ -2,7 +2,7 @@
  * AdapterHub's adapter_config.json: from options and to options.
  * @module
  */
-import { badValue } from "../../core/errors.ts";
+import { badValue } from "../../core/base/errors.ts";
 import type { AdapterRecord, AttachContext, InspectedBackbone, Json, Named, Schema } from "../../core/types.ts";
 import { parseOptions, snakeCase } from "../config_options.ts";
 import { classNameOf } from "../hf/class_names.ts";

@@ -2,9 +2,9 @@
  * An adapter that AdapterHub saved, read.
  * @module
  */
-import { badFile, missing } from "../../core/errors.ts";
-import { missingIn } from "../../core/missing_folder.ts";
-import { openSafetensors, toFloat32 } from "../../core/safetensors.ts";
+import { badFile, missing } from "../../core/base/errors.ts";
+import { missingIn } from "../../core/files/missing_folder.ts";
+import { openSafetensors, toFloat32 } from "../../core/files/safetensors.ts";
 import type { Host, Json, Named, Tensor, Weights } from "../../core/types.ts";
 import type { AdapterReader } from "../adapter_reader.ts";
 import { type HubType, readConfig } from "./config.ts";

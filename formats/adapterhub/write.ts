@@ -2,7 +2,7 @@
  * An adapter's folder as AdapterHub saves it.
  * @module
  */
-import { writeSafetensors } from "../../core/safetensors.ts";
+import { writeSafetensors } from "../../core/files/safetensors.ts";
 import type { AttachedAdapter, Json, Tensor, TrainedModel } from "../../core/types.ts";
 import { adapterTensors, type PutFile } from "../adapter_tensors.ts";
 import { hubFiles } from "./files.ts";

@@ -2,9 +2,9 @@
  * Weights that bitsandbytes packed: nf4 and fp4 with any block size and a second level, and int8 with a scale per output.
  * @module
  */
-import { badFile, show, unsupported } from "../../core/errors.ts";
-import { strictJson } from "../../core/json.ts";
-import { sizeOf } from "../../core/tensor.ts";
+import { badFile, show, unsupported } from "../../core/base/errors.ts";
+import { strictJson } from "../../core/base/json.ts";
+import { sizeOf } from "../../core/base/tensor.ts";
 import type { Named, Tensor } from "../../core/types.ts";
 import { dequantizeFourBit, dynamicMap, fourBitTables, NESTED_BLOCK } from "../quantization/bitsandbytes.ts";
 import { codeBlocks } from "../quantization/code_blocks.ts";

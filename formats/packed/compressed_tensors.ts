@@ -2,7 +2,7 @@
  * Weights that compressed-tensors packed (llm-compressor, vLLM): format "pack-quantized", codes of any number of bits.
  * @module
  */
-import { badFile, badValue, show, unsupported } from "../../core/errors.ts";
+import { badFile, badValue, show, unsupported } from "../../core/base/errors.ts";
 import { linearPattern } from "../../core/patterns/linear_pattern.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { decodeLinear, evenGroups, type LinearCodes } from "../quantization/linear_codes.ts";

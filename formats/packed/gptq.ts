@@ -2,7 +2,7 @@
  * Weights that GPTQ's libraries packed (auto_gptq, gptqmodel): codes along the inputs, zero points along the outputs.
  * @module
  */
-import { badFile, badValue, show, unsupported } from "../../core/errors.ts";
+import { badFile, badValue, show, unsupported } from "../../core/base/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { decodeLinear, evenGroups, type LinearCodes } from "../quantization/linear_codes.ts";
 import { keptBlocks } from "./kept.ts";

@@ -2,9 +2,9 @@
  * Weights that HQQ packed: groups along either axis of the flattened weight, zero points that need not be whole.
  * @module
  */
-import { badFile, show, unsupported } from "../../core/errors.ts";
-import { viewOf } from "../../core/safetensors.ts";
-import { sizeOf, type TensorData } from "../../core/tensor.ts";
+import { badFile, show, unsupported } from "../../core/base/errors.ts";
+import { viewOf } from "../../core/files/safetensors.ts";
+import { sizeOf, type TensorData } from "../../core/base/tensor.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { evenGroups } from "../quantization/linear_codes.ts";
 import { keptBlocks } from "./kept.ts";

@@ -2,7 +2,7 @@
  * Weights in HQQ's layout, as `HQQLinear.state_dict` names and types what it writes.
  * @module
  */
-import type { TensorForm } from "../../core/safetensors.ts";
+import type { TensorForm } from "../../core/files/safetensors.ts";
 import type { Json, MatrixDims, Named, Tensor } from "../../core/types.ts";
 import type { BlockBits } from "../quantization/linear_blocks.ts";
 

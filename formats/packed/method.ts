@@ -2,7 +2,7 @@
  * By which library a checkpoint's weights are quantized: what its config says, or else what its tensors are called.
  * @module
  */
-import { badFile, show } from "../../core/errors.ts";
+import { badFile, show } from "../../core/base/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
 
 /** A library's method. `config`: what config.json says of it; `label`: its name, with the bits where those are said. */

@@ -2,8 +2,8 @@
  * The weights of a checkpoint whose linear layers a library has packed, under plain names and as floats.
  * @module
  */
-import { badFile, show } from "../../core/errors.ts";
-import { jsonObject } from "../../core/json.ts";
+import { badFile, show } from "../../core/base/errors.ts";
+import { jsonObject } from "../../core/base/json.ts";
 import type { Checkpoint, Json, Named, Store, Weights } from "../../core/types.ts";
 import { configFields, methodOf, type QuantizationMethod, unreadMethod } from "./method.ts";
 import { awq } from "./awq.ts";

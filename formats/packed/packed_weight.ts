@@ -2,7 +2,7 @@
  * Weights of linear layers that a library has packed, and what reads them.
  * @module
  */
-import type { TensorForm } from "../../core/safetensors.ts";
+import type { TensorForm } from "../../core/files/safetensors.ts";
 import type { Json, MatrixDims, Named } from "../../core/types.ts";
 import type { KeptWeight } from "./kept.ts";
 import type { StoredTensors } from "./stored_tensors.ts";

@@ -2,7 +2,7 @@
  * Weights packed again in bitsandbytes' layouts, as its quantizers do.
  * @module
  */
-import { fromFloat32, toFloat32, viewOf } from "../../core/safetensors.ts";
+import { fromFloat32, toFloat32, viewOf } from "../../core/files/safetensors.ts";
 import type { MatrixDims, Named } from "../../core/types.ts";
 import { type FourBitType, quantizeAbsmax, quantizeFourBit } from "../quantization/bitsandbytes.ts";
 import { roundToEven } from "../quantization/round_to_even.ts";

@@ -3,7 +3,7 @@
  * half-quadratic solver of zero points.
  * @module
  */
-import { fromFloat32 } from "../../core/safetensors.ts";
+import { fromFloat32 } from "../../core/files/safetensors.ts";
 import type { Named } from "../../core/types.ts";
 import { roundToEven } from "../quantization/round_to_even.ts";
 import type { Repack } from "./packed_weight.ts";

@@ -2,9 +2,9 @@
  * The tensors of a checkpoint's files as they are stored, which libraries have packed their codes in.
  * @module
  */
-import { badFile, show } from "../../core/errors.ts";
-import { type TensorForm, toFloat32, viewOf } from "../../core/safetensors.ts";
-import { type DType, sizeOf } from "../../core/tensor.ts";
+import { badFile, show } from "../../core/base/errors.ts";
+import { type TensorForm, toFloat32, viewOf } from "../../core/files/safetensors.ts";
+import { type DType, sizeOf } from "../../core/base/tensor.ts";
 import type { Tensor, Weights } from "../../core/types.ts";
 
 /** Tensors as they are stored, with the name that messages use for the model. */

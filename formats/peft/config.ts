@@ -2,7 +2,7 @@
  * PEFT's adapter_config.json: from options and to options.
  * @module
  */
-import { badValue } from "../../core/errors.ts";
+import { badValue } from "../../core/base/errors.ts";
 import type { Json, Named, Weights } from "../../core/types.ts";
 import { parseOptions, snakeCase } from "../config_options.ts";
 import { adapterFiles } from "./files.ts";

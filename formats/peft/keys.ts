@@ -2,7 +2,7 @@
  * Keys of adapters' files, without what compilers, parallel training and PEFT's own state dict put between.
  * @module
  */
-import { badFile, show } from "../../core/errors.ts";
+import { badFile, show } from "../../core/base/errors.ts";
 
 /** Parts of a key that say how a module was wrapped, or which adapter of a PEFT model it is. */
 const between: ReadonlySet<string> = new Set([

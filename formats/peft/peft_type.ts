@@ -2,7 +2,7 @@
  * A type of PEFT's adapters, and the plugin of each.
  * @module
  */
-import { badValue } from "../../core/errors.ts";
+import { badValue } from "../../core/base/errors.ts";
 import type { Json, Named, Schema } from "../../core/types.ts";
 import { adapterFiles } from "./files.ts";
 

@@ -2,10 +2,10 @@
  * An adapter that PEFT saved, read.
  * @module
  */
-import { badValue, missing, show } from "../../core/errors.ts";
-import { jsonObject } from "../../core/json.ts";
-import { missingIn } from "../../core/missing_folder.ts";
-import { openSafetensors, toFloat32 } from "../../core/safetensors.ts";
+import { badValue, missing, show } from "../../core/base/errors.ts";
+import { jsonObject } from "../../core/base/json.ts";
+import { missingIn } from "../../core/files/missing_folder.ts";
+import { openSafetensors, toFloat32 } from "../../core/files/safetensors.ts";
 import type { Host, Json, Named, Weights } from "../../core/types.ts";
 import type { StoredAdapter } from "../adapter_reader.ts";
 import { readConfig } from "./config.ts";

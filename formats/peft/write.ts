@@ -2,9 +2,9 @@
  * An adapter's folder as PEFT saves it.
  * @module
  */
-import { writeSafetensors } from "../../core/safetensors.ts";
+import { writeSafetensors } from "../../core/files/safetensors.ts";
 import type { AttachedAdapter, Json, TrainedModel } from "../../core/types.ts";
-import { VERSION } from "../../core/version.ts";
+import { VERSION } from "../../core/base/version.ts";
 import { adapterTensors, type PutFile } from "../adapter_tensors.ts";
 import { adapterFiles } from "./files.ts";
 

@@ -6,7 +6,7 @@
  * Tensors: `codes` int8 [in, out], `scales` float32 [out]; where gradients are multiplied in int8 too, `rows` int8 [out, in].
  * @module
  */
-import { quantizeInt8 } from "../../core/int8.ts";
+import { quantizeInt8 } from "../../core/files/int8.ts";
 import type {
   MatrixDims,
   Named,

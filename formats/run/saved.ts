@@ -2,10 +2,10 @@
  * What a folder holds that somebody names as a model or an adapter: a model, a run's result, adapters as PEFT saves them.
  * @module
  */
-import { ggufIn } from "../../core/gguf_folder.ts";
-import { badFile, badValue } from "../../core/errors.ts";
-import { strictJson } from "../../core/json.ts";
-import { storeWithin } from "../../core/within.ts";
+import { ggufIn } from "../../core/files/gguf_folder.ts";
+import { badFile, badValue } from "../../core/base/errors.ts";
+import { strictJson } from "../../core/base/json.ts";
+import { storeWithin } from "../../core/files/within.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
 import { MODEL_CONFIG } from "../hf/model_config.ts";
 import { adapterFiles } from "../peft/files.ts";

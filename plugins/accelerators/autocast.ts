@@ -8,7 +8,7 @@
  * @module
  */
 import type { Append, Asked, Graph, Node, Rewrite, Value } from "../../core/graph/graph.ts";
-import type { Op } from "../../core/graph/ops.ts";
+import type { Op } from "../../core/graph/ops/ops.ts";
 import type { Provider } from "../../core/types.ts";
 
 /** The dtypes of 16 bits. */

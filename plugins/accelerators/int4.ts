@@ -10,7 +10,7 @@ import {
   quantizerEntries,
   type QuantizerOptions,
 } from "../../blocks/accelerator/mod.ts";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { type LinearBlocks, linearBlocks } from "../../formats/quantization/linear_blocks.ts";
 import { encodeLinear } from "../../formats/quantization/linear_quantizer.ts";

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { quantizer, quantizerEntries, type QuantizerOptions } from "../../blocks/accelerator/mod.ts";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { encodeInt8, outputInt8, trainedInt8 } from "../../formats/quantization/output_int8.ts";
 

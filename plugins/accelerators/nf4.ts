@@ -2,7 +2,7 @@
  * Frozen weights in bitsandbytes' nf4.
  * @module
  */
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { fourBit, type FourBitOptions, fourBitSchema } from "./four_bit.ts";
 

@@ -4,9 +4,9 @@
  */
 import * as v from "valibot";
 import { role } from "../../blocks/options/mod.ts";
-import { badValue } from "../../core/errors.ts";
+import { badValue } from "../../core/base/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
-import { add, gemm, mul } from "../../core/graph/functions.ts";
+import { add, gemm, mul } from "../../core/graph/ops/functions.ts";
 import type {
   AttachContext,
   AttachedAdapter,

@@ -2,7 +2,7 @@
  * DoRA: LoRA of a weight's direction, and its magnitude by itself.
  * @module
  */
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { attachLora } from "./low_rank.ts";
 import { doraSchema, loraNames, type LoraOptions } from "./lora_options.ts";

@@ -3,9 +3,9 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { badValue } from "../../core/errors.ts";
-import { most } from "../../core/most.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue } from "../../core/base/errors.ts";
+import { most } from "../../core/base/most.ts";
 import type { Factory, InspectedBackbone } from "../../core/types.ts";
 
 /** Options of {@link freeze}. */

@@ -4,9 +4,9 @@
  */
 import * as v from "valibot";
 import { role } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
-import { badValue } from "../../core/errors.ts";
-import { mul, reshape } from "../../core/graph/functions.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue } from "../../core/base/errors.ts";
+import { mul, reshape } from "../../core/graph/ops/functions.ts";
 import { matches, matchModules } from "../../core/patterns/module_patterns.ts";
 import type { AttachContext, AttachedAdapter, Factory, InspectedBackbone, Weights } from "../../core/types.ts";
 import { defaultTargets, selectAdaptable } from "./targets.ts";

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { role } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import { matchModules } from "../../core/patterns/module_patterns.ts";
 import type { AttachContext, AttachedAdapter, Factory, InspectedBackbone, Weights } from "../../core/types.ts";
 import { defaultTargets } from "./targets.ts";

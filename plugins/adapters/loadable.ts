@@ -2,7 +2,7 @@
  * Adapters whose option `from` continues one that was saved.
  * @module
  */
-import { missing } from "../../core/errors.ts";
+import { missing } from "../../core/base/errors.ts";
 import type { Adapter, AttachContext, AttachedAdapter, InspectedBackbone, Plugin, Weights } from "../../core/types.ts";
 import type { AdapterReader } from "../../formats/adapter_reader.ts";
 

@@ -2,7 +2,7 @@
  * LoRA: low-rank adaptation of linear layers and embeddings.
  * @module
  */
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { attachLora } from "./low_rank.ts";
 import { loraNames, type LoraOptions, loraSchema } from "./lora_options.ts";

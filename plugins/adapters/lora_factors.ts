@@ -2,8 +2,8 @@
  * First values of LoRA's factors that are computed together, from a module's weight or from orthogonal matrices.
  * @module
  */
-import { badValue } from "../../core/errors.ts";
-import { qr, topSingular } from "../../core/linear_algebra.ts";
+import { badValue } from "../../core/base/errors.ts";
+import { qr, topSingular } from "../../core/math/linear_algebra.ts";
 import type { InitialValues, Random, Tensor } from "../../core/types.ts";
 import type { LoraOptions } from "./lora_options.ts";
 

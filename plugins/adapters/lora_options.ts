@@ -2,7 +2,7 @@
  * PEFT's LoraConfig in camelCase, as `lora` and `dora` take it.
  * @module
  */
-import { most } from "../../core/most.ts";
+import { most } from "../../core/base/most.ts";
 import * as v from "valibot";
 import { role } from "../../blocks/options/mod.ts";
 

@@ -2,7 +2,7 @@
  * LoRA and DoRA on an opened model: which modules, their parameters, the update, and the way to PEFT's files.
  * @module
  */
-import { badValue, missing } from "../../core/errors.ts";
+import { badValue, missing } from "../../core/base/errors.ts";
 import {
   add,
   apply,
@@ -21,8 +21,8 @@ import {
   sum,
   transpose,
   where,
-} from "../../core/graph/functions.ts";
-import { transposed } from "../../core/transposed.ts";
+} from "../../core/graph/ops/functions.ts";
+import { transposed } from "../../core/math/transposed.ts";
 import { loraScale } from "../../formats/peft/lora_scale.ts";
 import { matches, matchModules, patternValue } from "../../core/patterns/module_patterns.ts";
 import type {

@@ -3,7 +3,7 @@
  * @module
  */
 import type * as v from "valibot";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { attachBottleneck, bottleneckNames, type BottleneckOptions, bottleneckSchema } from "./bottleneck.ts";
 import { readHub } from "../../formats/adapterhub/read.ts";

@@ -2,8 +2,8 @@
  * QA-LoRA's inputs: A reads one number for each group of them (Xu et al. 2023, scaled as PEFT scales it).
  * @module
  */
-import { badValue } from "../../core/errors.ts";
-import { mul, reshape, sum } from "../../core/graph/functions.ts";
+import { badValue } from "../../core/base/errors.ts";
+import { mul, reshape, sum } from "../../core/graph/ops/functions.ts";
 import type { Value } from "../../core/types.ts";
 
 /** The number of groups. Throws AttuneError where they do not divide a layer's inputs. */

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { role } from "../../blocks/options/mod.ts";
-import { most } from "../../core/most.ts";
+import { most } from "../../core/base/most.ts";
 import type {
   AdapterRecord,
   AttachContext,

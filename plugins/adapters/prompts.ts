@@ -2,8 +2,8 @@
  * Learned vectors in front of sequences: as embeddings of virtual tokens, or as keys and values of every layer.
  * @module
  */
-import { badValue, unsupported } from "../../core/errors.ts";
-import { tanh as hyperbolic } from "../../core/math.ts";
+import { badValue, unsupported } from "../../core/base/errors.ts";
+import { tanh as hyperbolic } from "../../core/math/math.ts";
 import {
   concat,
   equal,
@@ -17,7 +17,7 @@ import {
   sub,
   tanh,
   where,
-} from "../../core/graph/functions.ts";
+} from "../../core/graph/ops/functions.ts";
 import type { AttachedAdapter, GraphBuilder, InspectedBackbone, Tensor, Value } from "../../core/types.ts";
 
 /** How many parts of a model have prompts of their own, by PEFT's rule: of encoder and decoder each, though only one reads. */

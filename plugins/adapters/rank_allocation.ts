@@ -2,7 +2,7 @@
  * AdaLoRA's allocation of ranks between steps (Zhang et al. 2023).
  * @module
  */
-import { badValue } from "../../core/errors.ts";
+import { badValue } from "../../core/base/errors.ts";
 import type { Named, StepHook, Tensor } from "../../core/types.ts";
 
 /** What is allocated, over which parameters. */

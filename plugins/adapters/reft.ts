@@ -4,8 +4,8 @@
  */
 import * as v from "valibot";
 import { role } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
-import { badFile, badValue } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { badFile, badValue } from "../../core/base/errors.ts";
 import {
   add,
   and,
@@ -25,9 +25,9 @@ import {
   sub,
   sum,
   where,
-} from "../../core/graph/functions.ts";
-import { sizeOfShape } from "../../core/graph/dims.ts";
-import { most } from "../../core/most.ts";
+} from "../../core/graph/ops/functions.ts";
+import { sizeOfShape } from "../../core/graph/ops/dims.ts";
+import { most } from "../../core/base/most.ts";
 import type {
   AttachContext,
   AttachedAdapter,

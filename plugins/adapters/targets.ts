@@ -2,7 +2,7 @@
  * Which modules an adapter adapts.
  * @module
  */
-import { missing } from "../../core/errors.ts";
+import { missing } from "../../core/base/errors.ts";
 import { layerIndex } from "../../core/patterns/module_patterns.ts";
 import type { AdapterTargets, InspectedBackbone } from "../../core/types.ts";
 

@@ -4,11 +4,11 @@
  */
 import * as v from "valibot";
 import { role } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
-import { missing } from "../../core/errors.ts";
-import { add, gemm, mul, slice } from "../../core/graph/functions.ts";
+import { define } from "../../core/spec/define.ts";
+import { missing } from "../../core/base/errors.ts";
+import { add, gemm, mul, slice } from "../../core/graph/ops/functions.ts";
 import { matchModules } from "../../core/patterns/module_patterns.ts";
-import { most } from "../../core/most.ts";
+import { most } from "../../core/base/most.ts";
 import type {
   AttachContext,
   AttachedAdapter,

@@ -2,10 +2,10 @@
  * BART (Lewis et al. 2020): an encoder like BERT's, and a decoder that reads it, mostly over one table of embeddings.
  * @module
  */
-import { define } from "../../core/define.ts";
-import { badValue } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue } from "../../core/base/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
-import { add } from "../../core/graph/functions.ts";
+import { add } from "../../core/graph/ops/functions.ts";
 import type {
   Backbone,
   BackboneOutput,

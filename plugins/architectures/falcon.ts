@@ -3,9 +3,9 @@
  * @module
  */
 import { activation } from "../../core/graph/activations.ts";
-import { define } from "../../core/define.ts";
-import { badValue } from "../../core/errors.ts";
-import { gather, reshape, slice, transpose } from "../../core/graph/functions.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue } from "../../core/base/errors.ts";
+import { gather, reshape, slice, transpose } from "../../core/graph/ops/functions.ts";
 import type {
   AttentionOptions,
   Backbone,

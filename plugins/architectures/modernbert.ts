@@ -4,9 +4,9 @@
  * @module
  */
 import { activation } from "../../core/graph/activations.ts";
-import { define } from "../../core/define.ts";
-import { badValue } from "../../core/errors.ts";
-import { reshape, slice } from "../../core/graph/functions.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue } from "../../core/base/errors.ts";
+import { reshape, slice } from "../../core/graph/ops/functions.ts";
 import type { Backbone, Factory, FamilyFacts, GraphBuilder, HeadSpec, Json, Named } from "../../core/types.ts";
 import {
   asHeads,

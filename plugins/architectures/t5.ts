@@ -2,11 +2,11 @@
  * T5 (Raffel et al. 2020), T5 v1.1 and mT5 (Xue et al. 2021): an encoder and a decoder over one table of embeddings.
  * @module
  */
-import { define } from "../../core/define.ts";
-import { badValue } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue } from "../../core/base/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
-import { add, gather, maximum, minimum, mul, reshape, sub, transpose } from "../../core/graph/functions.ts";
-import { log } from "../../core/math.ts";
+import { add, gather, maximum, minimum, mul, reshape, sub, transpose } from "../../core/graph/ops/functions.ts";
+import { log } from "../../core/math/math.ts";
 import type {
   AttentionOptions,
   Backbone,

@@ -4,8 +4,8 @@
  * @module
  */
 import { activation } from "../../core/graph/activations.ts";
-import { define } from "../../core/define.ts";
-import { badValue } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue } from "../../core/base/errors.ts";
 import {
   add,
   cast,
@@ -28,7 +28,7 @@ import {
   transpose,
   where,
   zeros,
-} from "../../core/graph/functions.ts";
+} from "../../core/graph/ops/functions.ts";
 import type {
   Backbone,
   BackboneOutput,

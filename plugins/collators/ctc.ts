@@ -3,9 +3,9 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { badValue } from "../../core/errors.ts";
-import { most } from "../../core/most.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue } from "../../core/base/errors.ts";
+import { most } from "../../core/base/most.ts";
 import type { CollatorContext, Factory, Field, Row } from "../../core/types.ts";
 import { classesOf, missingColumn, readColumns, readyMade, textOf } from "../../blocks/collator/mod.ts";
 

@@ -3,8 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { badValue, missing } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue, missing } from "../../core/base/errors.ts";
 import type { CollatorContext, Factory, Random, Row, Sample, Tokenizer } from "../../core/types.ts";
 import { readColumns, textOf } from "../../blocks/collator/mod.ts";
 import { sequencePair } from "./seq2seq.ts";

@@ -3,9 +3,9 @@
  * @module
  */
 import { type PermutedTextOptions, permutedTextSchema } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
-import { badValue, missing } from "../../core/errors.ts";
-import { permutation } from "../../core/random.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue, missing } from "../../core/base/errors.ts";
+import { permutation } from "../../core/math/random.ts";
 import type { CollatorContext, Factory, Field, Random, Row, Sample } from "../../core/types.ts";
 import { idsOf, IGNORE, labelField, readColumns, textOf } from "../../blocks/collator/mod.ts";
 

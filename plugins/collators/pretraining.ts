@@ -3,8 +3,8 @@
  * @module
  */
 import { type MaskedTextOptions, maskedTextSchema } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
-import { badValue } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue } from "../../core/base/errors.ts";
 import type { CollatorContext, Factory, Field, Random, Row, Sample } from "../../core/types.ts";
 import { missingColumn, readColumns } from "../../blocks/collator/mod.ts";
 import { readyMadeSample } from "./masked_lm.ts";

@@ -9,8 +9,8 @@ import {
   type PromptedTextInput,
   type PromptedTextOptions,
 } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
-import { badValue, missing, show, unsupported } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue, missing, show, unsupported } from "../../core/base/errors.ts";
 import type { CollatorContext, Factory, Field, Named, Row, Sample, Tokenizer } from "../../core/types.ts";
 import { classesOf, missingColumn, optionalText, readColumns, textOf } from "../../blocks/collator/mod.ts";
 

@@ -3,8 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { badValue } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue } from "../../core/base/errors.ts";
 import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
 import { classesOf, idsOf, missingColumn, readColumns, readyMade } from "../../blocks/collator/mod.ts";
 

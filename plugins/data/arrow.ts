@@ -4,8 +4,8 @@
  */
 import * as v from "valibot";
 import { concatenatedRows, openFiles, placeOf, slicedRows } from "../../blocks/data/mod.ts";
-import { define } from "../../core/define.ts";
-import { badFile, badValue } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { badFile, badValue } from "../../core/base/errors.ts";
 import type { Factory, Host, Rows } from "../../core/types.ts";
 import { openArrow } from "./arrow_file.ts";
 import { classesIn } from "./features.ts";

@@ -3,9 +3,9 @@
  * @module
  */
 import { digestsOf, type FilePlace } from "../../blocks/data/mod.ts";
-import { joinBytes } from "../../core/bytes.ts";
-import { AttuneError, badFile, badValue, refusePointer } from "../../core/errors.ts";
-import { sha256 } from "../../core/fingerprint.ts";
+import { joinBytes } from "../../core/base/bytes.ts";
+import { AttuneError, badFile, badValue, refusePointer } from "../../core/base/errors.ts";
+import { sha256 } from "../../core/base/sha256.ts";
 import type { Row, Rows } from "../../core/types.ts";
 import { type ArrowMessage, arrowMessages, type ReadBytes } from "./arrow_messages.ts";
 import { classesIn } from "./features.ts";

@@ -5,7 +5,7 @@
  */
 import { encodingOf, type FilePlace, openTextFile, recordsIn, streamedRows } from "../../blocks/data/mod.ts";
 import { openRecords, type RecordForm } from "../../core/data/record_index.ts";
-import { badFile, badValue } from "../../core/errors.ts";
+import { badFile, badValue } from "../../core/base/errors.ts";
 import type { Rows } from "../../core/types.ts";
 import { type CsvRecord, cutCsv } from "./csv_records.ts";
 import { createRecordReader, type CsvForm, delimiterOf, headerOf, LOOKED_AT, rowOf } from "./csv_table.ts";

@@ -2,7 +2,7 @@
  * Where records of CSV begin and end, in bytes that come in pieces: nothing but line ends, quotes and delimiters is looked at.
  * @module
  */
-import { badFile } from "../../core/errors.ts";
+import { badFile } from "../../core/base/errors.ts";
 
 /** Bytes that mean something. */
 const [LF, CR, QUOTE] = [10, 13, 34];

@@ -4,8 +4,8 @@
  */
 import Papa from "papaparse";
 import { type FilePlace, openTextFile, packingOf, rowsInMemory } from "../../blocks/data/mod.ts";
-import { badFile, show } from "../../core/errors.ts";
-import { sha256 } from "../../core/fingerprint.ts";
+import { badFile, show } from "../../core/base/errors.ts";
+import { sha256 } from "../../core/base/sha256.ts";
 import type { Row, Rows } from "../../core/types.ts";
 
 /** How a CSV file is written; null: that is told by its content. */

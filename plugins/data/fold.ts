@@ -5,11 +5,11 @@
 import * as v from "valibot";
 import { allRows, rowsInMemory } from "../../blocks/data/mod.ts";
 import { pluginOption } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
-import { badValue } from "../../core/errors.ts";
-import { sha256 } from "../../core/fingerprint.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue } from "../../core/base/errors.ts";
+import { sha256 } from "../../core/base/sha256.ts";
 import { divideRows } from "../../core/data/folds.ts";
-import { createRandom } from "../../core/random.ts";
+import { createRandom } from "../../core/math/random.ts";
 import type { Dataset, Factory, Row } from "../../core/types.ts";
 
 /** Options of {@link fold}. */

@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { role } from "../../blocks/options/mod.ts";
 import { slicedRows, slicesIn } from "../../blocks/data/mod.ts";
-import { define } from "../../core/define.ts";
-import { AttuneError, badFile, missing, unknownName, unsupported } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { AttuneError, badFile, missing, unknownName, unsupported } from "../../core/base/errors.ts";
 import { downloadFile } from "../../core/hub/download.ts";
 import { hubError } from "../../core/hub/errors.ts";
 import { hubName } from "../../core/hub/name.ts";

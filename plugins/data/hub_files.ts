@@ -3,7 +3,7 @@
  * @module
  */
 import { concatenatedRows, type FilePlace } from "../../blocks/data/mod.ts";
-import { unknownName } from "../../core/errors.ts";
+import { unknownName } from "../../core/base/errors.ts";
 import type { Rows } from "../../core/types.ts";
 import { openArrow } from "./arrow_file.ts";
 import { openCsv } from "./csv_table.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { matchesPattern, splitsOf } from "../../blocks/data/mod.ts";
-import { badFile, badValue, unknownName, unsupported } from "../../core/errors.ts";
+import { badFile, badValue, unknownName, unsupported } from "../../core/base/errors.ts";
 import type { Named } from "../../core/types.ts";
 
 /** A file's format. */

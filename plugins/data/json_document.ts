@@ -3,8 +3,8 @@
  * @module
  */
 import { type FilePlace, isIndexed, openTextFile, packingOf, rowsInMemory } from "../../blocks/data/mod.ts";
-import { badFile, badValue, missing } from "../../core/errors.ts";
-import { sha256 } from "../../core/fingerprint.ts";
+import { badFile, badValue, missing } from "../../core/base/errors.ts";
+import { sha256 } from "../../core/base/sha256.ts";
 import type { Row, Rows } from "../../core/types.ts";
 import { openJsonList } from "./json_list.ts";
 import { openJsonLines } from "./json_lines.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import { type FilePlace, openLineRows, openTextFile, type StreamedRow, streamedRows } from "../../blocks/data/mod.ts";
-import { badFile, badValue } from "../../core/errors.ts";
+import { badFile, badValue } from "../../core/base/errors.ts";
 import type { Row, Rows } from "../../core/types.ts";
 
 /**

@@ -12,7 +12,7 @@ import {
   streamedRows,
 } from "../../blocks/data/mod.ts";
 import { openRecords, type RecordForm } from "../../core/data/record_index.ts";
-import { type AttuneError, badFile, badValue } from "../../core/errors.ts";
+import { type AttuneError, badFile, badValue } from "../../core/base/errors.ts";
 import type { Row, Rows } from "../../core/types.ts";
 
 /** An entry of a list: where it begins and ends, and its number from 0. */

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { openFiles, placeOf } from "../../blocks/data/mod.ts";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { type FilesOptions, filesOptions } from "./files_options.ts";
 import { openJson } from "./json_document.ts";

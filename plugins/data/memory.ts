@@ -3,9 +3,9 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { badValue } from "../../core/errors.ts";
-import { sha256 } from "../../core/fingerprint.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue } from "../../core/base/errors.ts";
+import { sha256 } from "../../core/base/sha256.ts";
 import type { Factory, Row } from "../../core/types.ts";
 import { rowsInMemory, slicedRows } from "../../blocks/data/mod.ts";
 import { splitOption } from "./files_options.ts";

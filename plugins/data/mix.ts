@@ -4,10 +4,10 @@
  */
 import * as v from "valibot";
 import { pluginOption } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
-import { AttuneError } from "../../core/errors.ts";
-import { sha256 } from "../../core/fingerprint.ts";
-import { createRandom } from "../../core/random.ts";
+import { define } from "../../core/spec/define.ts";
+import { AttuneError } from "../../core/base/errors.ts";
+import { sha256 } from "../../core/base/sha256.ts";
+import { createRandom } from "../../core/math/random.ts";
 import type { Cursor, Dataset, Factory, Row, Rows } from "../../core/types.ts";
 
 /** Options of {@link mix}. */

@@ -9,8 +9,8 @@ import {
   parquetReadObjects,
   type RowGroup,
 } from "hyparquet/src/index.js";
-import { AttuneError, badFile, badValue, refusePointer } from "../../core/errors.ts";
-import { sha256 } from "../../core/fingerprint.ts";
+import { AttuneError, badFile, badValue, refusePointer } from "../../core/base/errors.ts";
+import { sha256 } from "../../core/base/sha256.ts";
 import { concatenatedRows, digestsOf, type FilePlace } from "../../blocks/data/mod.ts";
 import { classesIn } from "./features.ts";
 import { codecsOf } from "./parquet_codecs.ts";

@@ -4,9 +4,9 @@
  */
 import * as v from "valibot";
 import { splitOf, type SplitText } from "./files_options.ts";
-import { define } from "../../core/define.ts";
-import { badFile, missing } from "../../core/errors.ts";
-import { sha256 } from "../../core/fingerprint.ts";
+import { define } from "../../core/spec/define.ts";
+import { badFile, missing } from "../../core/base/errors.ts";
+import { sha256 } from "../../core/base/sha256.ts";
 import type { Factory, Row, Rows } from "../../core/types.ts";
 import { rowsInMemory, slicedRows } from "../../blocks/data/mod.ts";
 

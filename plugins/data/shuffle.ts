@@ -4,9 +4,9 @@
  */
 import * as v from "valibot";
 import { pluginOption } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
-import { sha256 } from "../../core/fingerprint.ts";
-import { createRandom, permutation } from "../../core/random.ts";
+import { define } from "../../core/spec/define.ts";
+import { sha256 } from "../../core/base/sha256.ts";
+import { createRandom, permutation } from "../../core/math/random.ts";
 import type { Dataset, Factory } from "../../core/types.ts";
 import { allRows, rowsInMemory } from "../../blocks/data/mod.ts";
 

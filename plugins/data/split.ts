@@ -4,10 +4,10 @@
  */
 import * as v from "valibot";
 import { pluginOption } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
-import { badValue } from "../../core/errors.ts";
-import { sha256 } from "../../core/fingerprint.ts";
-import { createRandom, permutation } from "../../core/random.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue } from "../../core/base/errors.ts";
+import { sha256 } from "../../core/base/sha256.ts";
+import { createRandom, permutation } from "../../core/math/random.ts";
 import type { Dataset, Factory, Row } from "../../core/types.ts";
 import { allRows, rowsInMemory } from "../../blocks/data/mod.ts";
 

@@ -4,8 +4,8 @@
  */
 import * as v from "valibot";
 import { pluginOption } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
-import { sha256 } from "../../core/fingerprint.ts";
+import { define } from "../../core/spec/define.ts";
+import { sha256 } from "../../core/base/sha256.ts";
 import type { Dataset, Factory, Row } from "../../core/types.ts";
 import { rowsInMemory } from "../../blocks/data/mod.ts";
 

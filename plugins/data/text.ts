@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { type FilePlace, openFiles, openLineRows, openTextFile, placeOf, rowsInMemory } from "../../blocks/data/mod.ts";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory, Row, Rows } from "../../core/types.ts";
 import { type FilesOptions, filesOptions } from "./files_options.ts";
 

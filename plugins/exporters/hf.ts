@@ -4,11 +4,11 @@
  */
 import * as v from "valibot";
 import { carriedFiles } from "../../formats/hf/carried_files.ts";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import { configText } from "../../formats/hf/config_text.ts";
-import { mergedTensors } from "../../core/run/fold.ts";
-import { untiedConfig } from "../../core/run/ties.ts";
-import { streamSafetensors } from "../../core/safetensors.ts";
+import { mergedTensors } from "../../core/run/open/fold.ts";
+import { untiedConfig } from "../../core/run/open/ties.ts";
+import { streamSafetensors } from "../../core/files/safetensors.ts";
 import type { Factory, Json } from "../../core/types.ts";
 import { classNameOf } from "../../formats/hf/class_names.ts";
 import { isDense, writeSentenceFiles } from "./sentence_files.ts";

@@ -3,8 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { missing } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { missing } from "../../core/base/errors.ts";
 import type { AttachedAdapter, Factory } from "../../core/types.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
 import type { writePeft as WritePeft } from "../../formats/peft/write.ts";

@@ -2,9 +2,9 @@
  * What makes a folder one of sentence-transformers: its modules behind the transformer, prompts and lengths.
  * @module
  */
-import { jsonObject } from "../../core/json.ts";
-import { writeSafetensors } from "../../core/safetensors.ts";
-import { type SentenceDense, sentenceFiles } from "../../core/sentence_modules.ts";
+import { jsonObject } from "../../core/base/json.ts";
+import { writeSafetensors } from "../../core/files/safetensors.ts";
+import { type SentenceDense, sentenceFiles } from "../../core/files/sentence_modules.ts";
 import type { Json, Store, Tensor, TrainedModel } from "../../core/types.ts";
 
 /** The layers behind pooling of what is trained. */

@@ -3,9 +3,9 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { unsupported } from "../../core/errors.ts";
-import { gather, less, maximum, reshape, where } from "../../core/graph/functions.ts";
+import { define } from "../../core/spec/define.ts";
+import { unsupported } from "../../core/base/errors.ts";
+import { gather, less, maximum, reshape, where } from "../../core/graph/ops/functions.ts";
 import type { Factory } from "../../core/types.ts";
 import { applyStyle, pooledStates } from "../../blocks/head/mod.ts";
 

@@ -3,8 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { most } from "../../core/most.ts";
+import { define } from "../../core/spec/define.ts";
+import { most } from "../../core/base/most.ts";
 import type { Factory } from "../../core/types.ts";
 import { pooledStates, unitLength } from "../../blocks/head/mod.ts";
 

@@ -3,9 +3,9 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { unsupported } from "../../core/errors.ts";
-import { reshape, slice } from "../../core/graph/functions.ts";
+import { define } from "../../core/spec/define.ts";
+import { unsupported } from "../../core/base/errors.ts";
+import { reshape, slice } from "../../core/graph/ops/functions.ts";
 import type { Factory } from "../../core/types.ts";
 import { applyStyle } from "../../blocks/head/mod.ts";
 import { spanModules } from "../../formats/hf/head_modules.ts";

@@ -3,8 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { unsupported } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { unsupported } from "../../core/base/errors.ts";
 import {
   cast,
   equal,
@@ -17,9 +17,9 @@ import {
   reshape,
   slice,
   transpose,
-} from "../../core/graph/functions.ts";
+} from "../../core/graph/ops/functions.ts";
 import { chunkedLogits } from "../../core/graph/chunked_logits.ts";
-import { most } from "../../core/most.ts";
+import { most } from "../../core/base/most.ts";
 import type { Factory, GraphBuilder, InspectedBackbone, Value } from "../../core/types.ts";
 import { vocabularyLogits } from "../../blocks/head/mod.ts";
 

@@ -3,9 +3,9 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { whatOf } from "../../core/run/final_figures.ts";
-import { driftText } from "../../core/run/drift_text.ts";
+import { define } from "../../core/spec/define.ts";
+import { whatOf } from "../../core/run/write/final_figures.ts";
+import { driftText } from "../../core/run/write/drift_text.ts";
 import type { Factory, Host, LogWriter, Run, TrainingEvent } from "../../core/types.ts";
 import { bar, duration, fit, metricsText, printable, short, whole } from "./console_text.ts";
 import { type LoggedSteps, loggingInterval } from "../../blocks/logger/mod.ts";

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { role } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { lineLog } from "../../blocks/logger/mod.ts";
 import { type Gathered, type LoggedSteps, loggingInterval } from "../../blocks/logger/mod.ts";

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { toSpec } from "../../core/spec/to_spec.ts";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory, Json } from "../../core/types.ts";
 import { type CollectorState, createCollector } from "./report_collect.ts";
 import { renderPage } from "./report_page.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Json, Plugin, Run } from "../../core/types.ts";
-import { driftText } from "../../core/run/drift_text.ts";
+import { driftText } from "../../core/run/write/drift_text.ts";
 import type { ReportData } from "./report_collect.ts";
 import { isLeak } from "./report_data.ts";
 import { type Html, html } from "./report_html.ts";

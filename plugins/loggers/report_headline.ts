@@ -2,8 +2,8 @@
  * The top of a report: the figure that counts, with its interval, beside the baselines.
  * @module
  */
-import { createRandom } from "../../core/random.ts";
-import { whatOf } from "../../core/run/final_figures.ts";
+import { createRandom } from "../../core/math/random.ts";
+import { whatOf } from "../../core/run/write/final_figures.ts";
 import type { Analysis } from "./report_analysis.ts";
 import type { ReportData } from "./report_collect.ts";
 import { type Html, html } from "./report_html.ts";

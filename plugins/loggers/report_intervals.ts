@@ -2,7 +2,7 @@
  * Bootstrap intervals of means: rows are resampled as counts of equal values, which costs the same for any number of rows.
  * @module
  */
-import type { Random } from "../../core/random.ts";
+import type { Random } from "../../core/math/random.ts";
 import { quantileOf } from "../../core/statistics/intervals.ts";
 
 /** A mean with its percentile interval. */

@@ -2,7 +2,7 @@
  * Where a model is right and wrong: confusion matrix, calibration, classes, scatter plot, worst rows.
  * @module
  */
-import { type FinalFigures, whatOf } from "../../core/run/final_figures.ts";
+import { type FinalFigures, whatOf } from "../../core/run/write/final_figures.ts";
 import type { Named } from "../../core/types.ts";
 import type { Analysis, WorstRow } from "./report_analysis.ts";
 import { metricsOf, type Phases } from "./report_collect.ts";

@@ -2,7 +2,7 @@
  * What every page stands in: one file with nothing to fetch and nothing to execute, which its own content policy enforces.
  * @module
  */
-import { VERSION } from "../../core/version.ts";
+import { VERSION } from "../../core/base/version.ts";
 import { html, markupOf, type Part } from "./report_html.ts";
 import { style } from "./report_style.ts";
 

@@ -3,9 +3,9 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { add, constant, mul, neg, softplus, sub } from "../../core/graph/functions.ts";
-import { f32 } from "../../core/tensor.ts";
+import { define } from "../../core/spec/define.ts";
+import { add, constant, mul, neg, softplus, sub } from "../../core/graph/ops/functions.ts";
+import { f32 } from "../../core/base/tensor.ts";
 import type { Factory } from "../../core/types.ts";
 import { counted, type Reduction, reductionSchema, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
 

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import {
   add,
   constant,
@@ -17,8 +17,8 @@ import {
   sub,
   sum,
   where,
-} from "../../core/graph/functions.ts";
-import { f32 } from "../../core/tensor.ts";
+} from "../../core/graph/ops/functions.ts";
+import { f32 } from "../../core/base/tensor.ts";
 import type { Factory } from "../../core/types.ts";
 import { valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
 

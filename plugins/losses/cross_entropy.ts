@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import { chunkedLogits } from "../../core/graph/chunked_logits.ts";
 import {
   add,
@@ -19,8 +19,8 @@ import {
   not,
   pick,
   sum,
-} from "../../core/graph/functions.ts";
-import { f32 } from "../../core/tensor.ts";
+} from "../../core/graph/ops/functions.ts";
+import { f32 } from "../../core/base/tensor.ts";
 import type { Factory, Loss, Plugin, Tensor, Value } from "../../core/types.ts";
 import {
   balancedWeights,

@@ -3,9 +3,9 @@
  * @module
  */
 import * as v from "valibot";
-import { badValue } from "../../core/errors.ts";
-import { define } from "../../core/define.ts";
-import * as f from "../../core/graph/functions.ts";
+import { badValue } from "../../core/base/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import * as f from "../../core/graph/ops/functions.ts";
 import type { Factory, GraphBuilder, Value } from "../../core/types.ts";
 import { counted, rowsOf, weightedSum } from "../../blocks/loss/mod.ts";
 

@@ -3,8 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { exp, logSoftmax, mul } from "../../core/graph/functions.ts";
+import { define } from "../../core/spec/define.ts";
+import { exp, logSoftmax, mul } from "../../core/graph/ops/functions.ts";
 import type { Factory } from "../../core/types.ts";
 import { divergence } from "./kl_div.ts";
 import { rowsOf, weightedSum } from "../../blocks/loss/mod.ts";

@@ -3,8 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { add, mul, neg, slice, softplus, sub } from "../../core/graph/functions.ts";
+import { define } from "../../core/spec/define.ts";
+import { add, mul, neg, slice, softplus, sub } from "../../core/graph/ops/functions.ts";
 import type { Factory, Value } from "../../core/types.ts";
 import { rowsOf, weightedSum } from "../../blocks/loss/mod.ts";
 

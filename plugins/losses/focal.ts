@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import {
   cast,
   constant,
@@ -18,8 +18,8 @@ import {
   pick,
   pow,
   sub,
-} from "../../core/graph/functions.ts";
-import { f32 } from "../../core/tensor.ts";
+} from "../../core/graph/ops/functions.ts";
+import { f32 } from "../../core/base/tensor.ts";
 import type { Factory, Value } from "../../core/types.ts";
 import { weightedSum } from "../../blocks/loss/mod.ts";
 

@@ -3,8 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { greater, log, logSoftmax, maximum, mul, sub, where } from "../../core/graph/functions.ts";
+import { define } from "../../core/spec/define.ts";
+import { greater, log, logSoftmax, maximum, mul, sub, where } from "../../core/graph/ops/functions.ts";
 import type { Factory, Value } from "../../core/types.ts";
 import { counted, rowsOf, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
 

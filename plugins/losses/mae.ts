@@ -3,8 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { abs, sub } from "../../core/graph/functions.ts";
+import { define } from "../../core/spec/define.ts";
+import { abs, sub } from "../../core/graph/ops/functions.ts";
 import type { Factory } from "../../core/types.ts";
 import { counted, type Reduction, reductionSchema, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
 

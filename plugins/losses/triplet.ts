@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import {
   abs,
   add,
@@ -17,7 +17,7 @@ import {
   square,
   sub,
   sum,
-} from "../../core/graph/functions.ts";
+} from "../../core/graph/ops/functions.ts";
 import type { Factory, Value } from "../../core/types.ts";
 import { weightedSum } from "../../blocks/loss/mod.ts";
 

@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { groupColumns, groupEntries, groupOf, type GroupOptions, inOrder } from "../../blocks/metric/mod.ts";
 import { pluginOption } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory, Json, Metric, MetricInputs, Named } from "../../core/types.ts";
 
 /** Options of {@link byGroup}. */

@@ -11,8 +11,8 @@ import {
   overGroups,
   ratesOf,
 } from "../../blocks/metric/mod.ts";
-import { define } from "../../core/define.ts";
-import { unknownName } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { unknownName } from "../../core/base/errors.ts";
 import type { Factory, Json, Named } from "../../core/types.ts";
 
 /** Options of {@link disparateImpact}. */

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { meanMetric } from "../../blocks/metric/mod.ts";
 import { stem } from "./porter_stemmer.ts";

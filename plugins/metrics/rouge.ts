@@ -3,8 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { badValue } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue } from "../../core/base/errors.ts";
 import type { Factory, MetricInputs } from "../../core/types.ts";
 import { finite } from "../../blocks/metric/mod.ts";
 import { stem } from "./porter_stemmer.ts";

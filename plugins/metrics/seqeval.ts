@@ -3,8 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { badValue } from "../../core/errors.ts";
-import { define } from "../../core/define.ts";
+import { badValue } from "../../core/base/errors.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory, MetricInputs } from "../../core/types.ts";
 import { averageClasses, averagedScores } from "../../blocks/metric/mod.ts";
 import { addTo, type ClassCounts, emptyCounts, mergeCounts } from "../../blocks/metric/mod.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory, MetricInputs } from "../../core/types.ts";
 import { terEdits } from "./ter_shifts.ts";
 import { words } from "../../blocks/metric/mod.ts";

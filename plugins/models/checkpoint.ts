@@ -2,10 +2,10 @@
  * What sources share: a model's files as a checkpoint.
  * @module
  */
-import { badFile, missing } from "../../core/errors.ts";
-import { sha256 } from "../../core/fingerprint.ts";
-import { jsonObject } from "../../core/json.ts";
-import { weightFiles } from "../../core/safetensors.ts";
+import { badFile, missing } from "../../core/base/errors.ts";
+import { sha256 } from "../../core/base/sha256.ts";
+import { jsonObject } from "../../core/base/json.ts";
+import { weightFiles } from "../../core/files/safetensors.ts";
 import type { Checkpoint, Json, Named, Store, Weights } from "../../core/types.ts";
 
 /** Larger configs are refused, in bytes. */

@@ -2,8 +2,8 @@
  * A GGUF file as a checkpoint: its config, its weights under Hugging Face's names, its tokenizer and chat template.
  * @module
  */
-import { missing, unsupported } from "../../core/errors.ts";
-import { sha256 } from "../../core/fingerprint.ts";
+import { missing, unsupported } from "../../core/base/errors.ts";
+import { sha256 } from "../../core/base/sha256.ts";
 import { type GgufFile, openGguf } from "../../core/gguf/file.ts";
 import type { Checkpoint, Json, Named, Store } from "../../core/types.ts";
 import { architectureOf } from "./gguf_architectures.ts";

@@ -2,7 +2,7 @@
  * How a GGUF file stretches its rotary positions, as a Hugging Face config says it.
  * @module
  */
-import { badFile, unsupported } from "../../core/errors.ts";
+import { badFile, unsupported } from "../../core/base/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
 import type { GgufFields } from "./gguf_metadata.ts";
 

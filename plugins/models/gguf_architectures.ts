@@ -2,7 +2,7 @@
  * Architectures of GGUF files: their tensors' names, what is done to them, and their config.
  * @module
  */
-import { unsupported } from "../../core/errors.ts";
+import { unsupported } from "../../core/base/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { anglesOf, decimal } from "./gguf_angles.ts";
 import { type Change, groupsOfHeads, halvesOfPairs, minusOne, transposed } from "./gguf_changes.ts";

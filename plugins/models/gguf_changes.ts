@@ -2,8 +2,8 @@
  * How tensors of GGUF files differ from Hugging Face's: rows in another order, norms stored with one added, transposed.
  * @module
  */
-import { badFile } from "../../core/errors.ts";
-import { sizeOf, type Tensor } from "../../core/tensor.ts";
+import { badFile } from "../../core/base/errors.ts";
+import { sizeOf, type Tensor } from "../../core/base/tensor.ts";
 
 /** What is done to a tensor once it is read; `dims` where it has others then. */
 export type Change = Readonly<{

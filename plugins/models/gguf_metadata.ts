@@ -2,7 +2,7 @@
  * What a GGUF file says of its architecture, read by name and checked.
  * @module
  */
-import { badValue, missing, show } from "../../core/errors.ts";
+import { badValue, missing, show } from "../../core/base/errors.ts";
 import type { GgufFile } from "../../core/gguf/file.ts";
 import type { Json } from "../../core/types.ts";
 

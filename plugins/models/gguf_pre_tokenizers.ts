@@ -3,7 +3,7 @@
  * another, each cutting what the one before has left.
  * @module
  */
-import { unsupported } from "../../core/errors.ts";
+import { unsupported } from "../../core/base/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
 
 /** A pre-tokenizer, and what its name says of the vocabulary besides. */

@@ -2,7 +2,7 @@
  * SentencePiece vocabularies of GGUF files as parts of tokenizer.json: pieces with scores, bytes for what is none.
  * @module
  */
-import { badFile } from "../../core/errors.ts";
+import { badFile } from "../../core/base/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
 
 /** What a file has of pieces. `prefix`: whether a blank is put in front; `extra`: whether blanks in a row become one. */

@@ -2,7 +2,7 @@
  * The tokenizer of a GGUF file as Hugging Face's files.
  * @module
  */
-import { badFile, missing, show, unsupported } from "../../core/errors.ts";
+import { badFile, missing, show, unsupported } from "../../core/base/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { byteDecoder, preTokenizerNamed } from "./gguf_pre_tokenizers.ts";
 import { likeliestPieces, type Parts, type Pieces, scoredPairs } from "./gguf_sentencepiece.ts";

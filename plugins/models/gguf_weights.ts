@@ -2,7 +2,7 @@
  * The tensors of a GGUF file under Hugging Face's names and in its order.
  * @module
  */
-import { missing, unsupported } from "../../core/errors.ts";
+import { missing, unsupported } from "../../core/base/errors.ts";
 import type { GgufFile, GgufRows } from "../../core/gguf/file.ts";
 import type { Weights } from "../../core/types.ts";
 import { blocksAsKept, formatOfBlocks } from "../../formats/quantization/gguf_blocks.ts";

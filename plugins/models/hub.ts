@@ -4,9 +4,9 @@
  * Honours HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and HF_HUB_DOWNLOAD_TIMEOUT; where the cache lies is the host's matter.
  * @module
  */
-import { AttuneError, missing, show } from "../../core/errors.ts";
-import { ggufIn } from "../../core/gguf_folder.ts";
-import { shardIndex } from "../../core/safetensors.ts";
+import { AttuneError, missing, show } from "../../core/base/errors.ts";
+import { ggufIn } from "../../core/files/gguf_folder.ts";
+import { shardIndex } from "../../core/files/safetensors.ts";
 import type { Host, HubCache, Store } from "../../core/types.ts";
 import { downloadFile, type HubProgress } from "../../core/hub/download.ts";
 import { hubError } from "../../core/hub/errors.ts";

@@ -2,9 +2,9 @@
  * Where a model's files lie: a directory, a repository of the hub, or within Attune.
  * @module
  */
-import { ggufIn } from "../../core/gguf_folder.ts";
-import { missing, unknownName } from "../../core/errors.ts";
-import { missingIn } from "../../core/missing_folder.ts";
+import { ggufIn } from "../../core/files/gguf_folder.ts";
+import { missing, unknownName } from "../../core/base/errors.ts";
+import { missingIn } from "../../core/files/missing_folder.ts";
 import type { Host, Store } from "../../core/types.ts";
 import { hubName } from "../../core/hub/name.ts";
 import type { HubProgress } from "../../core/hub/download.ts";

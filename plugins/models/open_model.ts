@@ -2,8 +2,8 @@
  * A folder's model, opened: config and safetensors as Hugging Face saves them, or one GGUF file.
  * @module
  */
-import { ggufIn } from "../../core/gguf_folder.ts";
-import { type OpenOptions, openWeights } from "../../core/safetensors.ts";
+import { ggufIn } from "../../core/files/gguf_folder.ts";
+import { type OpenOptions, openWeights } from "../../core/files/safetensors.ts";
 import type { Checkpoint, Json, Named, Store } from "../../core/types.ts";
 import { methodOf } from "../../formats/packed/method.ts";
 import { checkpointOf, readConfig } from "./checkpoint.ts";

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { role } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory, Json, Named } from "../../core/types.ts";
 import { modelFiles } from "./model_files.ts";
 import { openModel } from "./open_model.ts";

@@ -4,8 +4,8 @@
  */
 import * as v from "valibot";
 import { role } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
-import { badValue } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue } from "../../core/base/errors.ts";
 import type { Factory, Json, Named } from "../../core/types.ts";
 import { checkpointOf, noFiles, noWeights, readConfig } from "./checkpoint.ts";
 import { modelFiles } from "./model_files.ts";

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { pluginOption } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory, Optimizer } from "../../core/types.ts";
 import { adamw } from "./adamw.ts";
 import { fraction, sizeOf } from "../../blocks/optimizer/mod.ts";

@@ -3,8 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { transposed } from "../../core/transposed.ts";
+import { define } from "../../core/spec/define.ts";
+import { transposed } from "../../core/math/transposed.ts";
 import type { Factory, FlatParameter } from "../../core/types.ts";
 import type { AdamwOptions } from "./adamw.ts";
 import {

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory, FlatParameter } from "../../core/types.ts";
 import type { AdamwOptions } from "./adamw.ts";
 import {

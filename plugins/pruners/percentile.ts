@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { isBelowPercentile, percentileOptions, type PrunerOptions } from "../../blocks/pruner/mod.ts";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 
 /** Options of {@link percentile}. */

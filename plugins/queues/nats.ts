@@ -5,7 +5,7 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import * as v from "valibot";
 import { connectNats, natsUrl, withoutNats } from "../../blocks/nats/mod.ts";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory, OpenQueue, Secret } from "../../core/types.ts";
 
 /** Options of {@link nats}. */

@@ -3,9 +3,9 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { unknownName } from "../../core/errors.ts";
-import * as f from "../../core/graph/functions.ts";
+import { define } from "../../core/spec/define.ts";
+import { unknownName } from "../../core/base/errors.ts";
+import * as f from "../../core/graph/ops/functions.ts";
 import type { Factory } from "../../core/types.ts";
 
 /** Options of {@link adversarialDebiasing}. */

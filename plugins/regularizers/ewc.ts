@@ -4,9 +4,9 @@
  */
 import * as v from "valibot";
 import { pluginOption } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
-import { missing } from "../../core/errors.ts";
-import { add, mul, square, sub, sum } from "../../core/graph/functions.ts";
+import { define } from "../../core/spec/define.ts";
+import { missing } from "../../core/base/errors.ts";
+import { add, mul, square, sub, sum } from "../../core/graph/ops/functions.ts";
 import type { Dataset, Factory, Tensor } from "../../core/types.ts";
 import { savedValues } from "../../blocks/regularizer/mod.ts";
 

@@ -3,8 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { add, sub, transpose } from "../../core/graph/functions.ts";
+import { define } from "../../core/spec/define.ts";
+import { add, sub, transpose } from "../../core/graph/ops/functions.ts";
 import type { Factory } from "../../core/types.ts";
 import { savedValues } from "../../blocks/regularizer/mod.ts";
 

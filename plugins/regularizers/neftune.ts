@@ -3,9 +3,9 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import * as f from "../../core/graph/functions.ts";
-import { f32 } from "../../core/tensor.ts";
+import { define } from "../../core/spec/define.ts";
+import * as f from "../../core/graph/ops/functions.ts";
+import { f32 } from "../../core/base/tensor.ts";
 import type { Factory } from "../../core/types.ts";
 
 /** Options of {@link neftune}. */

@@ -3,9 +3,9 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { missing } from "../../core/errors.ts";
-import { add, asMatrix, exp, logSoftmax, mul, sub, sum } from "../../core/graph/functions.ts";
+import { define } from "../../core/spec/define.ts";
+import { missing } from "../../core/base/errors.ts";
+import { add, asMatrix, exp, logSoftmax, mul, sub, sum } from "../../core/graph/ops/functions.ts";
 import type { Factory, Named, Value } from "../../core/types.ts";
 import { meanOf } from "../../blocks/regularizer/mod.ts";
 

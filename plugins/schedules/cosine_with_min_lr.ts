@@ -3,8 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { cos } from "../../core/math.ts";
+import { define } from "../../core/spec/define.ts";
+import { cos } from "../../core/math/math.ts";
 import type { Factory } from "../../core/types.ts";
 import { warmUp, type WarmupOptions, warmupSteps } from "../../blocks/schedule/mod.ts";
 

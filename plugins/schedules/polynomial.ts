@@ -3,9 +3,9 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { badValue } from "../../core/errors.ts";
-import { pow } from "../../core/math.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue } from "../../core/base/errors.ts";
+import { pow } from "../../core/math/math.ts";
 import type { Factory } from "../../core/types.ts";
 import { warmUp, type WarmupOptions, warmupSteps } from "../../blocks/schedule/mod.ts";
 

@@ -12,8 +12,8 @@ import {
   settingsOf,
   stepOf,
 } from "../../blocks/search/mod.ts";
-import { define } from "../../core/define.ts";
-import { exp, log as ln } from "../../core/math.ts";
+import { define } from "../../core/spec/define.ts";
+import { exp, log as ln } from "../../core/math/math.ts";
 import { isThere, pathsInOrder } from "../../core/spec/search_space.ts";
 import type { Factory, Json, Named, Space } from "../../core/types.ts";
 

@@ -11,7 +11,7 @@ import {
   settingsOf,
   trialsOption,
 } from "../../blocks/search/mod.ts";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import { chosenIn } from "../../core/spec/search_space.ts";
 import type { Factory, Json, Named, Random, Space, Study } from "../../core/types.ts";
 import { drawCandidates, isFixed, logDensityAt, type Mixture, mixtureOf } from "./tpe_mixture.ts";

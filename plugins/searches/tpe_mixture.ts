@@ -3,7 +3,7 @@
  * @module
  */
 import { nearestIn, type NumericSpace, stepOf } from "../../blocks/search/mod.ts";
-import { exp, log } from "../../core/math.ts";
+import { exp, log } from "../../core/math/math.ts";
 import { logNormalDensity, logNormalMass, truncatedQuantile } from "../../core/statistics/truncated_normal.ts";
 import type { Json, Named, Random, Space, Trial } from "../../core/types.ts";
 

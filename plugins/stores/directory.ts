@@ -4,8 +4,8 @@
  */
 import * as v from "valibot";
 import { role } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
-import { missing } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { missing } from "../../core/base/errors.ts";
 import type { Factory } from "../../core/types.ts";
 
 /** Options of {@link directory}. */

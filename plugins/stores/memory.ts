@@ -3,9 +3,9 @@
  * @module
  */
 import * as v from "valibot";
-import { allBytes } from "../../core/bytes.ts";
-import { define } from "../../core/define.ts";
-import { keyParts } from "../../core/store_key.ts";
+import { allBytes } from "../../core/base/bytes.ts";
+import { define } from "../../core/spec/define.ts";
+import { keyParts } from "../../core/files/store_key.ts";
 import type { Factory, StoredObject } from "../../core/types.ts";
 
 /** No options. */

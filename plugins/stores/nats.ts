@@ -5,11 +5,11 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import * as v from "valibot";
 import { connectNats, natsUrl, withoutNats } from "../../blocks/nats/mod.ts";
-import { type Blob, deleteBlob, getBlob, type Objects, putBlob } from "../../core/blobs.ts";
-import { joinBytes, jsonIn } from "../../core/bytes.ts";
-import { define } from "../../core/define.ts";
-import { storeFailed } from "../../core/errors.ts";
-import { keyParts } from "../../core/store_key.ts";
+import { type Blob, deleteBlob, getBlob, type Objects, putBlob } from "../../core/files/blobs.ts";
+import { joinBytes, jsonIn } from "../../core/base/bytes.ts";
+import { define } from "../../core/spec/define.ts";
+import { storeFailed } from "../../core/base/errors.ts";
+import { keyParts } from "../../core/files/store_key.ts";
 import type { Factory, Secret, Store, StoredObject } from "../../core/types.ts";
 
 /** Options of {@link nats}. */

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Batch, Factory, GenerationConfig, MetricInputs, Named, Tensor } from "../../core/types.ts";
 import { decodeTexts, generationSchema } from "./generation.ts";
 

@@ -3,8 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { most } from "../../core/most.ts";
+import { define } from "../../core/spec/define.ts";
+import { most } from "../../core/base/most.ts";
 import type { Batch, Factory, Tensor } from "../../core/types.ts";
 
 /** Options of {@link ctc}. */

@@ -5,9 +5,9 @@
 import * as v from "valibot";
 import { pluginOption, role } from "../../blocks/options/mod.ts";
 import { headClasses } from "../../core/data/class_names.ts";
-import { define } from "../../core/define.ts";
-import { most } from "../../core/most.ts";
-import { badValue, show } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { most } from "../../core/base/most.ts";
+import { badValue, show } from "../../core/base/errors.ts";
 import type { Factory, ModelSource, Subtask, Task, TokenizerLoader } from "../../core/types.ts";
 import { vectorRows } from "./vectors.ts";
 

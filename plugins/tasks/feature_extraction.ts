@@ -3,8 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import type { SentenceModules } from "../../core/sentence_modules.ts";
+import { define } from "../../core/spec/define.ts";
+import type { SentenceModules } from "../../core/files/sentence_modules.ts";
 import type { Factory, Subtask } from "../../core/types.ts";
 import { modulesOf, sentenceEntries, type SentenceOptions } from "./sentences.ts";
 import { vectorRows } from "./vectors.ts";

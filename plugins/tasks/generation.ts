@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { most } from "../../core/most.ts";
+import { most } from "../../core/base/most.ts";
 import type { GenerationConfig, Json, Named, Tensor, Tokenizer } from "../../core/types.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1));

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { asNumber } from "../../core/data/class_reader.ts";
-import { badValue, missing } from "../../core/errors.ts";
+import { badValue, missing } from "../../core/base/errors.ts";
 
 /** A name of a class, as people write it: 1 is "1". */
 export type Label = string | number | boolean;

@@ -4,8 +4,8 @@
  */
 import * as v from "valibot";
 import { pluginOption } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
-import { pow } from "../../core/math.ts";
+import { define } from "../../core/spec/define.ts";
+import { pow } from "../../core/math/math.ts";
 import type { Adapter, Dataset, Factory, Metric, Named, Subtask, Task } from "../../core/types.ts";
 
 /** One of the tasks. */

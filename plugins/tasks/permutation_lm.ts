@@ -3,8 +3,8 @@
  * @module
  */
 import { type PermutedTextOptions, permutedTextSchema } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
-import { unsupported } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { unsupported } from "../../core/base/errors.ts";
 import type { Factory } from "../../core/types.ts";
 import { tokenPlaces, tokenReadings } from "./causal_lm.ts";
 

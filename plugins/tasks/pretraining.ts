@@ -3,7 +3,7 @@
  * @module
  */
 import { type MaskedTextOptions, maskedTextSchema } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory, Json, Named, Tensor } from "../../core/types.ts";
 import { tokenPlaces, tokenReadings } from "./causal_lm.ts";
 

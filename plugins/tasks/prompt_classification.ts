@@ -9,7 +9,7 @@ import {
   type PromptedTextInput,
   type PromptedTextOptions,
 } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { classificationTask } from "./sequence_classification.ts";
 

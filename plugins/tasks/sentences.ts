@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import type { Pooling, SentenceModules } from "../../core/sentence_modules.ts";
+import type { Pooling, SentenceModules } from "../../core/files/sentence_modules.ts";
 
 /** Options of how embeddings are made. */
 export interface SentenceOptions {

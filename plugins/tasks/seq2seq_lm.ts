@@ -3,8 +3,8 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { most } from "../../core/most.ts";
+import { define } from "../../core/spec/define.ts";
+import { most } from "../../core/base/most.ts";
 import type { Factory, GenerationConfig, Subtask } from "../../core/types.ts";
 import { tokenPlaces, tokenReadings } from "./causal_lm.ts";
 import { decodeTexts, generationSchema } from "./generation.ts";

@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { classReader } from "../../core/data/class_reader.ts";
 import { classNames, type HeadClasses, headClasses, labelConfig, unnamedClasses } from "../../core/data/class_names.ts";
-import { define } from "../../core/define.ts";
-import { most } from "../../core/most.ts";
+import { define } from "../../core/spec/define.ts";
+import { most } from "../../core/base/most.ts";
 import type { Batch, Factory, Json, LabelNames, MetricInputs, Named, Subtask, Tensor } from "../../core/types.ts";
 import { areNumbersOf, classesIn, type Label, labelsSchema } from "./labels_of_rows.ts";
 

@@ -3,7 +3,7 @@
  * tokens that any file or the class names, and the class's settings.
  * @module
  */
-import { badValue } from "../../core/errors.ts";
+import { badValue } from "../../core/base/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { classOf } from "./class_names.ts";
 import {

@@ -2,7 +2,7 @@
  * SentencePiece's compiled normalization rules: a double-array trie from byte strings to their replacements.
  * @module
  */
-import { badFile } from "../../core/errors.ts";
+import { badFile } from "../../core/base/errors.ts";
 import { type Aligned, type Change, transformText } from "./aligned.ts";
 import { isLatestMark } from "./unicode.ts";
 

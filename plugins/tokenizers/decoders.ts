@@ -2,7 +2,7 @@
  * The decoders of tokenizer.json: from tokens to a text.
  * @module
  */
-import { unsupported } from "../../core/errors.ts";
+import { unsupported } from "../../core/base/errors.ts";
 import { byteChars, type Definition } from "./normalizers.ts";
 import { patternOf } from "./patterns.ts";
 

@@ -2,7 +2,7 @@
  * What a tokenizer.json must be before anything is made of it.
  * @module
  */
-import { badFile, show } from "../../core/errors.ts";
+import { badFile, show } from "../../core/base/errors.ts";
 import type { Vocabulary } from "./piece.ts";
 
 type Definition = Readonly<Record<string, unknown>>;

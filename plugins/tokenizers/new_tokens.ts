@@ -2,7 +2,7 @@
  * Tokens that a spec adds to a tokenizer, as `add_tokens` of transformers does.
  * @module
  */
-import { badValue } from "../../core/errors.ts";
+import { badValue } from "../../core/base/errors.ts";
 import type { Named } from "../../core/types.ts";
 import type { AddedToken } from "./added_tokens.ts";
 

@@ -2,7 +2,7 @@
  * The normalizers of tokenizer.json, over texts that keep their places.
  * @module
  */
-import { unsupported } from "../../core/errors.ts";
+import { unsupported } from "../../core/base/errors.ts";
 import {
   type Aligned,
   type Change,

@@ -2,9 +2,9 @@
  * A checkpoint's tokenizer, opened: from its files to what encodes and decodes.
  * @module
  */
-import { AttuneError, badFile, badValue, missing, unsupported } from "../../core/errors.ts";
-import { sha256 } from "../../core/fingerprint.ts";
-import { jsonObject } from "../../core/json.ts";
+import { AttuneError, badFile, badValue, missing, unsupported } from "../../core/base/errors.ts";
+import { sha256 } from "../../core/base/sha256.ts";
+import { jsonObject } from "../../core/base/json.ts";
 import type { EncodeOptions, Encoding, Named, Store, Tokenizer } from "../../core/types.ts";
 import { type AutoTokenizer, autoTokenizer, type TokenizerFiles } from "./auto.ts";
 import type { Renderer } from "./chat.ts";

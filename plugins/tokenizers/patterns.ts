@@ -2,7 +2,7 @@
  * Patterns of tokenizer.json: plain strings, or regular expressions.
  * @module
  */
-import { badFile } from "../../core/errors.ts";
+import { badFile } from "../../core/base/errors.ts";
 import type { CharSet } from "../../core/patterns/node.ts";
 import { searchFor } from "../../core/patterns/search.ts";
 import { parseOniguruma } from "./oniguruma.ts";

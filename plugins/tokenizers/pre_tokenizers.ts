@@ -2,7 +2,7 @@
  * The pre-tokenizers of tokenizer.json: texts to pieces, each with its places.
  * @module
  */
-import { unsupported } from "../../core/errors.ts";
+import { unsupported } from "../../core/base/errors.ts";
 import type { CharSet } from "../../core/patterns/node.ts";
 import { type Aligned, prependText, replaced, sliceAligned, widthAt } from "./aligned.ts";
 import { bytesOf, type Definition } from "./normalizers.ts";

@@ -4,10 +4,10 @@
  */
 import type * as Library from "@huggingface/transformers";
 import type * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { unsupported } from "../../core/errors.ts";
-import { sha256 } from "../../core/fingerprint.ts";
-import { notInstalled } from "../../core/not_installed.ts";
+import { define } from "../../core/spec/define.ts";
+import { unsupported } from "../../core/base/errors.ts";
+import { sha256 } from "../../core/base/sha256.ts";
+import { notInstalled } from "../../core/base/not_installed.ts";
 import type { EncodeOptions, Encoding, Factory, Store, Tokenizer } from "../../core/types.ts";
 import { hf, type HfOptions, hfSchema } from "./hf.ts";
 import { windowsOf } from "./truncate.ts";

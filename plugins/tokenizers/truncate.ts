@@ -2,7 +2,7 @@
  * Truncation that knows how much special tokens take, and windows with a stride.
  * @module
  */
-import { badValue } from "../../core/errors.ts";
+import { badValue } from "../../core/base/errors.ts";
 
 /** How tokens are cut. */
 export type Strategy = "longest_first" | "only_first" | "only_second" | "do_not_truncate";

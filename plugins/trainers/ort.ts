@@ -3,9 +3,9 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
-import { planRun } from "../../core/run/plan.ts";
-import { trainRun } from "../../core/run/train.ts";
+import { define } from "../../core/spec/define.ts";
+import { planRun } from "../../core/run/plan/plan.ts";
+import { trainRun } from "../../core/run/train/train.ts";
 import type { Factory } from "../../core/types.ts";
 
 /** No options. */

@@ -15,8 +15,8 @@ import {
   type Synonyms,
 } from "../../blocks/transform/mod.ts";
 import { role } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
-import { badValue } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue } from "../../core/base/errors.ts";
 import type { Factory, Row, RowColumns, TransformContext, TransformRow } from "../../core/types.ts";
 
 /** Options of {@link augment}. */

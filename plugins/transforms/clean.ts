@@ -27,8 +27,8 @@ import {
   withoutHtml,
 } from "../../blocks/transform/mod.ts";
 import { role } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
-import { AttuneError } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import type { Factory, Row, RowColumns, TransformRow } from "../../core/types.ts";
 
 /** Options of {@link clean}. */

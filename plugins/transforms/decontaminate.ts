@@ -12,8 +12,8 @@ import {
   textColumns,
   textIn,
 } from "../../blocks/transform/mod.ts";
-import { define } from "../../core/define.ts";
-import { sha256 } from "../../core/fingerprint.ts";
+import { define } from "../../core/spec/define.ts";
+import { sha256 } from "../../core/base/sha256.ts";
 import type { Dataset, Factory, TransformContext, TransformRow } from "../../core/types.ts";
 
 /** Options of {@link decontaminate}. */

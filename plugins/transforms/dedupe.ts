@@ -13,7 +13,7 @@ import {
   textIn,
 } from "../../blocks/transform/mod.ts";
 import { columnsIn, valuesIn } from "../../core/data/compared_rows.ts";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory, TransformContext, TransformRow } from "../../core/types.ts";
 
 /** Options of {@link dedupe}. */

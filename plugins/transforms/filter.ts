@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { columnOf, eachRow, type Expression, openExpression, textIn } from "../../blocks/transform/mod.ts";
 import { role } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
-import { badValue, unknownName } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue, unknownName } from "../../core/base/errors.ts";
 import type { Factory, Tokenizer, TransformContext, TransformRow } from "../../core/types.ts";
 
 /** Options of {@link filter}: conditions, all of which a row has to fulfil. */

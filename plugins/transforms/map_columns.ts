@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { columnOf, eachRow } from "../../blocks/transform/mod.ts";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory, Row } from "../../core/types.ts";
 
 /** Options of {@link mapColumns}. */

@@ -17,7 +17,7 @@ import {
   textColumns,
 } from "../../blocks/transform/mod.ts";
 import { role } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import type { Factory, Row, RowColumns } from "../../core/types.ts";
 
 /** Options of {@link redact}. */

@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { columnOf, eachRow, groupKey } from "../../blocks/transform/mod.ts";
 import { role } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
-import { badValue } from "../../core/errors.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue } from "../../core/base/errors.ts";
 import type { Factory } from "../../core/types.ts";
 
 /** Options of {@link reweigh}. */

@@ -5,9 +5,9 @@
 import * as v from "valibot";
 import { groupKey } from "../../blocks/transform/mod.ts";
 import { role } from "../../blocks/options/mod.ts";
-import { define } from "../../core/define.ts";
-import { badValue } from "../../core/errors.ts";
-import { permutation } from "../../core/random.ts";
+import { define } from "../../core/spec/define.ts";
+import { badValue } from "../../core/base/errors.ts";
+import { permutation } from "../../core/math/random.ts";
 import type { Factory, Random, SplitName, TransformRow } from "../../core/types.ts";
 
 /** Options of {@link split}. */

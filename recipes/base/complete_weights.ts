@@ -4,9 +4,9 @@
  */
 import { inspectBackbone } from "../../core/engine/inspect.ts";
 import { initialWeights } from "../../core/engine/weights.ts";
-import { createRandom } from "../../core/random.ts";
-import { inspectBuilt } from "../../core/run/built.ts";
-import { f32, type Tensor } from "../../core/tensor.ts";
+import { createRandom } from "../../core/math/random.ts";
+import { inspectBuilt } from "../../core/run/open/built.ts";
+import { f32, type Tensor } from "../../core/base/tensor.ts";
 import type { Host, Json, Named, Weights } from "../../core/types.ts";
 import { bart } from "../../plugins/architectures/bart.ts";
 import { bert } from "../../plugins/architectures/bert.ts";

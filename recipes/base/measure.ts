@@ -3,9 +3,9 @@
  * @module
  */
 import { compose } from "../../core/spec/compose.ts";
-import { predictRows } from "../../core/run/infer.ts";
-import { openRun } from "../../core/run/open.ts";
-import { createRandom } from "../../core/random.ts";
+import { predictRows } from "../../core/run/evaluate/infer.ts";
+import { openRun } from "../../core/run/open/open.ts";
+import { createRandom } from "../../core/math/random.ts";
 import type { Host, Named } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { spearman } from "../../plugins/metrics/spearman.ts";

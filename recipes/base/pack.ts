@@ -2,10 +2,10 @@
  * A distilled student as the files of `attune:base`: matrices as 8-bit integers, everything else as it is.
  * @module
  */
-import { writeDigested } from "../../core/finite_weights.ts";
-import { quantizeInt8, scaleName } from "../../core/int8.ts";
-import { openWeights } from "../../core/safetensors.ts";
-import type { Tensor } from "../../core/tensor.ts";
+import { writeDigested } from "../../core/files/finite_weights.ts";
+import { quantizeInt8, scaleName } from "../../core/files/int8.ts";
+import { openWeights } from "../../core/files/safetensors.ts";
+import type { Tensor } from "../../core/base/tensor.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
 
 /** Writes the files; gives their bytes in all. */

@@ -2,9 +2,9 @@
  * The student before training: config, vocabulary, and word vectors made of the teacher's.
  * @module
  */
-import { createRandom, fillNormal } from "../../core/random.ts";
-import { openWeights, writeSafetensors } from "../../core/safetensors.ts";
-import { f32 } from "../../core/tensor.ts";
+import { createRandom, fillNormal } from "../../core/math/random.ts";
+import { openWeights, writeSafetensors } from "../../core/files/safetensors.ts";
+import { f32 } from "../../core/base/tensor.ts";
 import type { Host, Json, Named } from "../../core/types.ts";
 import { hf } from "../../plugins/tokenizers/hf.ts";
 import { trainWordPiece } from "../../plugins/tokenizers/train_word_piece.ts";

@@ -2,7 +2,7 @@
  * What single draws came to, kept as they come: a comparison that was interrupted goes on behind the last.
  * @module
  */
-import { AttuneError, refused, show } from "../../core/errors.ts";
+import { AttuneError, refused, show } from "../../core/base/errors.ts";
 import type { Named, Store } from "../../core/types.ts";
 
 /** Draws that are kept. `once` gives what is known of one, or finds it out and keeps it. */

@@ -3,9 +3,9 @@
  * @module
  */
 import { compose } from "../../core/spec/compose.ts";
-import { trainRun } from "../../core/run/train.ts";
-import { evaluateRun } from "../../core/run/evaluate.ts";
-import { openRun } from "../../core/run/open.ts";
+import { trainRun } from "../../core/run/train/train.ts";
+import { evaluateRun } from "../../core/run/evaluate/evaluate.ts";
+import { openRun } from "../../core/run/open/open.ts";
 import type { Catalog, Host, Json, Named, Row, RunSpec, Store } from "../../core/types.ts";
 import { memory as rowsInMemory } from "../../plugins/data/memory.ts";
 import { memory } from "../../plugins/stores/memory.ts";

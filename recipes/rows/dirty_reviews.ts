@@ -2,7 +2,7 @@
  * Review sentences made dirty, as rows are that people typed, pasted and joined.
  * @module
  */
-import { createRandom, permutation, type Random } from "../../core/random.ts";
+import { createRandom, permutation, type Random } from "../../core/math/random.ts";
 import type { Row } from "../../core/types.ts";
 
 /** What the columns of the dirty file are called. */

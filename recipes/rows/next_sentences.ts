@@ -2,7 +2,7 @@
  * Choices between sentences, made of paragraphs.
  * @module
  */
-import { createRandom } from "../../core/random.ts";
+import { createRandom } from "../../core/math/random.ts";
 import type { Row } from "../../core/types.ts";
 
 /** Rows of multiple choice: a paragraph's first sentence, then its second one and one of another paragraph in a drawn order. */

@@ -4,11 +4,11 @@
  */
 import { join, resolve } from "node:path";
 import process from "node:process";
-import { isPlugin } from "../../core/define.ts";
-import { missing } from "../../core/errors.ts";
-import { directionOf } from "../../core/run/judged.ts";
-import { openTasks } from "../../core/run/open.ts";
-import { planRun } from "../../core/run/plan.ts";
+import { isPlugin } from "../../core/spec/define.ts";
+import { missing } from "../../core/base/errors.ts";
+import { directionOf } from "../../core/run/evaluate/judged.ts";
+import { openTasks } from "../../core/run/open/open.ts";
+import { planRun } from "../../core/run/plan/plan.ts";
 import { setAt, valueAt } from "../../core/spec/spec_paths.ts";
 import type { Host, Json, Named, Run, Task } from "../../core/types.ts";
 import { composed } from "../host/plugin_packages.ts";

@@ -18,11 +18,11 @@ import { createSeenRows, type SeenRows } from "../../core/evaluation/same_rows.t
 import { predictionLine, readPrediction, rowOf } from "../../core/evaluation/predictions.ts";
 import { collectStatistics, type MetricStatistics } from "../../core/evaluation/row_statistics.ts";
 import { worstSlices } from "../../core/evaluation/slices.ts";
-import { badFile, badValue, missing, unknownName } from "../../core/errors.ts";
-import { whatOf } from "../../core/run/final_figures.ts";
-import { combineTaskMetrics, metricsFile } from "../../core/run/metrics.ts";
-import { type OpenRun, openRun, openTasks } from "../../core/run/open.ts";
-import { columnsRead } from "../../core/run/row_columns.ts";
+import { badFile, badValue, missing, unknownName } from "../../core/base/errors.ts";
+import { whatOf } from "../../core/run/write/final_figures.ts";
+import { combineTaskMetrics, metricsFile } from "../../core/run/evaluate/metrics.ts";
+import { type OpenRun, openRun, openTasks } from "../../core/run/open/open.ts";
+import { columnsRead } from "../../core/run/rows/row_columns.ts";
 import type { Dataset, Example, Host, Json, Named } from "../../core/types.ts";
 import { composed } from "../host/plugin_packages.ts";
 import { isDirectory, readRun, readSpec, taskNames } from "../host/spec_file.ts";

@@ -2,7 +2,7 @@
  * The report of an evaluation: the page that a run writes, without its training.
  * @module
  */
-import type { OpenRun } from "../../core/run/open.ts";
+import type { OpenRun } from "../../core/run/open/open.ts";
 import type { Example, Host, Json, Named, Store, TrainingEvent } from "../../core/types.ts";
 
 /** What it shows. */

@@ -3,7 +3,7 @@
  * @module
  */
 import process from "node:process";
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 
 /** The exit code of each kind of ending. */
 export const exitCodes: Readonly<{ done: 0; failed: 1; usage: 2; refused: 3; interrupted: 130 }> = {

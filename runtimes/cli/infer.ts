@@ -4,9 +4,9 @@
  */
 import { readFileSync } from "node:fs";
 import process from "node:process";
-import { badFile } from "../../core/errors.ts";
-import { predictRows } from "../../core/run/infer.ts";
-import { openRun } from "../../core/run/open.ts";
+import { badFile } from "../../core/base/errors.ts";
+import { predictRows } from "../../core/run/evaluate/infer.ts";
+import { openRun } from "../../core/run/open/open.ts";
 import type { Dataset, Row, Run } from "../../core/types.ts";
 import { composed } from "../host/plugin_packages.ts";
 import { hostHere } from "../host/train.ts";

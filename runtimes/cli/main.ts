@@ -4,7 +4,7 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import process from "node:process";
-import { VERSION } from "../../core/version.ts";
+import { VERSION } from "../../core/base/version.ts";
 import { exitCode, exitCodes } from "./exit.ts";
 import { addStudyCommands } from "./study_commands.ts";
 import { bytes, collect, list, wholeNumber } from "./values.ts";

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
-import { badValue, missing } from "../../core/errors.ts";
+import { badValue, missing } from "../../core/base/errors.ts";
 import { mergeAdapters, mergedAsOpened } from "../../formats/peft/merge/adapters.ts";
 import { checkLone, openAdapter, type OpenedAdapter } from "../../formats/peft/merge/config.ts";
 import { type MergedModel, mergeIntoBase } from "../../formats/peft/merge/into_base.ts";
@@ -14,13 +14,13 @@ import { type MergeMethod, mergeMethods } from "../../formats/peft/merge/methods
 import { requantized } from "../../formats/peft/merge/requantized.ts";
 import { writeMerged } from "../../formats/peft/merge/write_adapter.ts";
 import { writeModel } from "../../formats/peft/merge/write_model.ts";
-import { ggufIn } from "../../core/gguf_folder.ts";
-import { missingIn } from "../../core/missing_folder.ts";
-import { sharedTensors } from "../../core/run/shared_tensors.ts";
+import { ggufIn } from "../../core/files/gguf_folder.ts";
+import { missingIn } from "../../core/files/missing_folder.ts";
+import { sharedTensors } from "../../core/run/open/shared_tensors.ts";
 import { compose } from "../../core/spec/compose.ts";
-import { encodedCheckpoint } from "../../core/run/accelerated.ts";
-import { openRun } from "../../core/run/open.ts";
-import { turnConv1ds } from "../../core/run/quantized_base.ts";
+import { encodedCheckpoint } from "../../core/run/open/accelerated.ts";
+import { openRun } from "../../core/run/open/open.ts";
+import { turnConv1ds } from "../../core/run/open/quantized_base.ts";
 import type { Checkpoint, Host, RunSpec, Store } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { modelFiles } from "../../plugins/models/model_files.ts";

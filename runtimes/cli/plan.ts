@@ -3,9 +3,9 @@
  * @module
  */
 import process from "node:process";
-import { fitText, proposeFit } from "../../core/run/fit.ts";
-import { memoryLimit } from "../../core/run/memory.ts";
-import { planRun } from "../../core/run/plan.ts";
+import { fitText, proposeFit } from "../../core/run/plan/fit.ts";
+import { memoryLimit } from "../../core/run/open/memory.ts";
+import { planRun } from "../../core/run/plan/plan.ts";
 import type { Host, Json, Named, Plan, Run } from "../../core/types.ts";
 import { type Budget, budgetLines, totalsOf } from "../study/budget.ts";
 import { composed } from "../host/plugin_packages.ts";

@@ -4,12 +4,12 @@
  */
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { badValue } from "../../core/errors.ts";
-import { compareRuns, type RunDifference } from "../../core/run/export.ts";
-import { openRun } from "../../core/run/open.ts";
-import { turnedIn } from "../../core/run/quantized_base.ts";
-import { sharedTensors } from "../../core/run/shared_tensors.ts";
-import { openWeights } from "../../core/safetensors.ts";
+import { badValue } from "../../core/base/errors.ts";
+import { compareRuns, type RunDifference } from "../../core/run/write/export.ts";
+import { openRun } from "../../core/run/open/open.ts";
+import { turnedIn } from "../../core/run/open/quantized_base.ts";
+import { sharedTensors } from "../../core/run/open/shared_tensors.ts";
+import { openWeights } from "../../core/files/safetensors.ts";
 import { overWholeWeights } from "../../core/spec/whole_weights.ts";
 import type { Checkpoint, Host, Json, Named, RunSpec, Store } from "../../core/types.ts";
 import { packedIn } from "../../formats/packed/open.ts";

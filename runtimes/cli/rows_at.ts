@@ -3,7 +3,7 @@
  * @module
  */
 import { resolve } from "node:path";
-import { spellOut } from "../../core/plain_names.ts";
+import { spellOut } from "../../core/spec/plain_names.ts";
 import type { Use } from "../../core/types.ts";
 
 /** The rows of a file, as its name ends; without an ending that says otherwise, JSON lines. */

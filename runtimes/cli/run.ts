@@ -5,7 +5,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import process from "node:process";
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import { readTrainingArguments } from "../../core/spec/training_arguments.ts";
 import type { Json, LogWriter, Named } from "../../core/types.ts";
 import { isClaim } from "../host/claim.ts";

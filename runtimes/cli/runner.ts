@@ -4,7 +4,7 @@
  */
 import { resolve } from "node:path";
 import process from "node:process";
-import { AttuneError, badValue } from "../../core/errors.ts";
+import { AttuneError, badValue } from "../../core/base/errors.ts";
 import { checkWritable } from "../host/claim.ts";
 import { checkFolder } from "../serve/folder_models.ts";
 import { runRunner } from "../runner/runner.ts";

@@ -4,8 +4,8 @@
  */
 import { join, resolve } from "node:path";
 import process from "node:process";
-import { badSpec, missing } from "../../core/errors.ts";
-import { directionOf } from "../../core/run/judged.ts";
+import { badSpec, missing } from "../../core/base/errors.ts";
+import { directionOf } from "../../core/run/evaluate/judged.ts";
 import type { Json, Named, Search } from "../../core/types.ts";
 import { composed } from "../host/plugin_packages.ts";
 import { readSpec, specPath } from "../host/spec_file.ts";

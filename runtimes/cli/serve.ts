@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import process from "node:process";
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import type { JobRecord } from "../../core/jobs/record.ts";
 import { createApp, keysOf } from "../serve/app.ts";
 import { checkWritable } from "../host/claim.ts";

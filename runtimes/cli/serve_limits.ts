@@ -2,7 +2,7 @@
  * The limits of `attune serve` as the parts of a server take them.
  * @module
  */
-import { badValue } from "../../core/errors.ts";
+import { badValue } from "../../core/base/errors.ts";
 import { defaultLimits, type EdgeLimits } from "../serve/options.ts";
 import type { WorkLimits } from "../work/pool.ts";
 import type { ServeLimits } from "./limits.ts";

@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync } from "node:fs";
 import process from "node:process";
-import { AttuneError, missing } from "../../core/errors.ts";
+import { AttuneError, missing } from "../../core/base/errors.ts";
 import type { Host, Store } from "../../core/types.ts";
 import { isDirectory } from "../host/spec_file.ts";
 import { claimFolder, isClaim } from "../host/claim.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import { InvalidArgumentError } from "commander";
-import { BYTE_COUNT, byteCount } from "../../core/byte_count.ts";
+import { BYTE_COUNT, byteCount } from "../../core/base/byte_count.ts";
 
 /** Reads a whole number between limits. */
 export function wholeNumber(least: number, most = Infinity): (text: string) => number {

@@ -2,10 +2,10 @@
  * A store on Cloudflare: rows of D1 that compare and set, large values as objects of R2, one of which is in memory at a time.
  * @module
  */
-import { type Blob, deleteBlob, getBlob, type Objects, putBlob } from "../../core/blobs.ts";
-import { copyBytes } from "../../core/bytes.ts";
-import { storeFailed } from "../../core/errors.ts";
-import { keyParts } from "../../core/store_key.ts";
+import { type Blob, deleteBlob, getBlob, type Objects, putBlob } from "../../core/files/blobs.ts";
+import { copyBytes } from "../../core/base/bytes.ts";
+import { storeFailed } from "../../core/base/errors.ts";
+import { keyParts } from "../../core/files/store_key.ts";
 import type { Store, StoredObject } from "../../core/types.ts";
 
 /** The part of a D1 database binding that is used. */

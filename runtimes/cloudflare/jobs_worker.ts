@@ -7,7 +7,7 @@
 import { storeQueue } from "../../core/jobs/store_queue.ts";
 import type { Store } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
-import { storeWithin } from "../../core/within.ts";
+import { storeWithin } from "../../core/files/within.ts";
 import { type Bucket, cloudflareStore, type Database } from "./cloudflare_store.ts";
 import { createApp } from "../serve/app.ts";
 import { keysOf, tokenBuckets } from "../http/auth.ts";

@@ -2,7 +2,7 @@
  * The models and adapters that a Worker is bound to.
  * @module
  */
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import type { Store } from "../../core/types.ts";
 import type { ModelRegistry } from "../http/model_registry.ts";
 import { type Assets, assetStore, bucketStore, type KeyValues, keyValueStore, type ModelBucket } from "./stores.ts";

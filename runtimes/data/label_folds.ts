@@ -2,9 +2,9 @@
  * Doubted labels of a spec's training rows: each is judged by a model that was trained on the other folds.
  * @module
  */
-import { unsupported } from "../../core/errors.ts";
+import { unsupported } from "../../core/base/errors.ts";
 import { setAt } from "../../core/spec/spec_paths.ts";
-import { type OpenRun, openTasks } from "../../core/run/open.ts";
+import { type OpenRun, openTasks } from "../../core/run/open/open.ts";
 import type { Host, Json, Named, SplitName, Store } from "../../core/types.ts";
 import { composed } from "../host/plugin_packages.ts";
 import { runFolds } from "../study/run_folds.ts";

@@ -2,8 +2,8 @@
  * How long samples are in tokens, and what is cut of them.
  * @module
  */
-import { contextOf, tokensIn } from "../../core/run/encoding.ts";
-import type { OpenRun } from "../../core/run/open.ts";
+import { contextOf, tokensIn } from "../../core/run/rows/encoding.ts";
+import type { OpenRun } from "../../core/run/open/open.ts";
 import type { Row } from "../../core/types.ts";
 
 /** Lengths of rows in tokens before anything is cut. */

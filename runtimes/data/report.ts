@@ -4,10 +4,10 @@
  */
 import { exactClusters, nearClusters, type NearPairs, nearPairs, textIn } from "../../blocks/transform/mod.ts";
 import { columnsIn, valuesIn } from "../../core/data/compared_rows.ts";
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import { hashOf } from "../../core/data/text_hash.ts";
-import { type Leaks, leaksBetween } from "../../core/run/leaks.ts";
-import type { OpenRun } from "../../core/run/open.ts";
+import { type Leaks, leaksBetween } from "../../core/run/rows/leaks.ts";
+import type { OpenRun } from "../../core/run/open/open.ts";
 import { splitNames } from "../../core/spec/run_data.ts";
 import type { Named, Row, RowColumns, Rows, SplitName, TransformReport } from "../../core/types.ts";
 import { type ColumnReport, createColumnStatistics } from "./columns.ts";

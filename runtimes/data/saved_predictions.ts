@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { badFile, unsupported } from "../../core/errors.ts";
+import { badFile, unsupported } from "../../core/base/errors.ts";
 import type { Json, Row } from "../../core/types.ts";
 import type { SplitName } from "../../core/types.ts";
 

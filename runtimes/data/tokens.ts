@@ -2,8 +2,8 @@
  * Which tokens of rows are learned: those whose labels count, with the text of each.
  * @module
  */
-import { createRowEncoder } from "../../core/run/encoding.ts";
-import type { OpenRun } from "../../core/run/open.ts";
+import { createRowEncoder } from "../../core/run/rows/encoding.ts";
+import type { OpenRun } from "../../core/run/open/open.ts";
 import type { Sample } from "../../core/types.ts";
 import { type DataOptions, passing } from "./passing.ts";
 

@@ -11,7 +11,7 @@ import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { AttuneError, refused } from "../../core/errors.ts";
+import { AttuneError, refused } from "../../core/base/errors.ts";
 import { makeFolder, notWritable } from "./make_folder.ts";
 
 /** How the names of claims begin: they are no files of a run. */

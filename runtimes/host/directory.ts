@@ -3,8 +3,8 @@
  * @module
  */
 import { dirname, isAbsolute, join, relative, sep } from "node:path";
-import { badKey } from "../../core/errors.ts";
-import { keyParts } from "../../core/store_key.ts";
+import { badKey } from "../../core/base/errors.ts";
+import { keyParts } from "../../core/files/store_key.ts";
 import type { Files } from "./files.ts";
 import { type Generations, generationsIn, isReserved } from "./generations.ts";
 import { type LastingFiles, lastingFiles } from "./lasting_files.ts";

@@ -4,7 +4,7 @@
  */
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { AttuneError, storeFailed } from "../../core/errors.ts";
+import { AttuneError, storeFailed } from "../../core/base/errors.ts";
 import type { StoredObject } from "../../core/types.ts";
 import { type Directory, pathOf, realPath } from "./directory.ts";
 import { fileOfGenerations, GONE, isReserved } from "./generations.ts";

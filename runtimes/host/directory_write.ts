@@ -6,7 +6,7 @@ import { constants } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { allBytes } from "../../core/bytes.ts";
+import { allBytes } from "../../core/base/bytes.ts";
 import type { StoredObject } from "../../core/types.ts";
 import { type Directory, isInside, pathOf, realPath, writablePath } from "./directory.ts";
 import { revisionOf, statKey, storedOf } from "./directory_read.ts";

@@ -4,7 +4,7 @@
  */
 import process from "node:process";
 import { parentPort } from "node:worker_threads";
-import { openThreadEncoder, type ThreadEncoder } from "../../core/run/thread_encoder.ts";
+import { openThreadEncoder, type ThreadEncoder } from "../../core/run/rows/thread_encoder.ts";
 import { loaderOf } from "../../core/spec/loader.ts";
 import type { EncoderJob } from "../../core/types.ts";
 import { imports } from "../../plugins/imports.ts";

@@ -9,7 +9,7 @@ import { dirname, isAbsolute, join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Worker } from "node:worker_threads";
-import { notInstalled } from "../../core/not_installed.ts";
+import { notInstalled } from "../../core/base/not_installed.ts";
 import type { Channel, Host, Ort, SavedModel } from "../../core/types.ts";
 import { directoryStore } from "./directory_store.ts";
 import { hubCache } from "./hub_cache.ts";

@@ -2,7 +2,7 @@
  * A fetch handler as an HTTP server: each runtime's own.
  * @module
  */
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import { thisRuntime } from "./host.ts";
 
 /** A server that listens. */

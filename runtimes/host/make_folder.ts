@@ -6,7 +6,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import * as nodeFiles from "node:fs/promises";
 import { dirname } from "node:path";
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 
 /** The part of node:fs/promises that is used. */
 type Files = Pick<typeof nodeFiles, "mkdir" | "stat">;

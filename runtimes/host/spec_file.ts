@@ -5,10 +5,10 @@
 import { overWholeWeights } from "../../core/spec/whole_weights.ts";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { AttuneError, badFile, badValue } from "../../core/errors.ts";
+import { AttuneError, badFile, badValue } from "../../core/base/errors.ts";
 import { loadCatalog, loaderOf } from "../../core/spec/loader.ts";
-import { missingIn } from "../../core/missing_folder.ts";
-import { placedPaths } from "../../core/run/places.ts";
+import { missingIn } from "../../core/files/missing_folder.ts";
+import { placedPaths } from "../../core/run/write/places.ts";
 import { cornersOf, spaceIn, trialSpec } from "../../core/spec/search_space.ts";
 import { setAt, valueAt } from "../../core/spec/spec_paths.ts";
 import type { Catalog, Json, Named } from "../../core/types.ts";

@@ -2,7 +2,7 @@
  * Errors of this machine's file system.
  * @module
  */
-import { AttuneError, storeFailed } from "../../core/errors.ts";
+import { AttuneError, storeFailed } from "../../core/base/errors.ts";
 
 /** Whether an error is the system's. */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {

@@ -4,7 +4,7 @@
  */
 import process from "node:process";
 import type { Worker } from "node:worker_threads";
-import { AttuneError, type ErrorDetails } from "../../core/errors.ts";
+import { AttuneError, type ErrorDetails } from "../../core/base/errors.ts";
 import type { Channel, Json, Named, SplitName, TrainingEvent } from "../../core/types.ts";
 import { claimFolder } from "./claim.ts";
 import { createHost, thisRuntime, workerChannel } from "./host.ts";

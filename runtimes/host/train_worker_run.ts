@@ -4,10 +4,10 @@
  */
 import process from "node:process";
 import { parentPort } from "node:worker_threads";
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import { composeOnDemand } from "../../core/spec/on_demand.ts";
-import { trainRun } from "../../core/run/train.ts";
-import { createWarmParts } from "../../core/run/warm.ts";
+import { trainRun } from "../../core/run/train/train.ts";
+import { createWarmParts } from "../../core/run/rows/warm.ts";
 import type { Host, RunSpec, Store } from "../../core/types.ts";
 import { imports } from "../../plugins/imports.ts";
 import { startEncoderThread } from "./encoder_thread.ts";

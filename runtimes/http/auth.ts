@@ -2,7 +2,7 @@
  * Who may pass: keys with scopes and tenants, and how often.
  * @module
  */
-import { sha256 } from "../../core/fingerprint.ts";
+import { sha256 } from "../../core/base/sha256.ts";
 import { httpError } from "./responses.ts";
 import { type Caller, type RateClass, type Scope, scopes } from "./route.ts";
 

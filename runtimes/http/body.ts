@@ -2,8 +2,8 @@
  * A request's body, read within a limit of bytes and of time, whatever its headers say.
  * @module
  */
-import { joinBytes } from "../../core/bytes.ts";
-import { strictJson } from "../../core/json.ts";
+import { joinBytes } from "../../core/base/bytes.ts";
+import { strictJson } from "../../core/base/json.ts";
 import type * as v from "valibot";
 import { checked, httpError } from "./responses.ts";
 import { type FormPart, formParts } from "./multipart.ts";

@@ -4,7 +4,7 @@
  */
 import type { MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
-import { badValue } from "../../core/errors.ts";
+import { badValue } from "../../core/base/errors.ts";
 
 /** How long a browser believes a preflight, in seconds. */
 const BELIEVED = 600;

@@ -2,10 +2,10 @@
  * Files that are made as they are sent, of which nothing is sent that nobody can compute with.
  * @module
  */
-import { copyBytes } from "../../core/bytes.ts";
-import { badFile, show } from "../../core/errors.ts";
-import { allFinite } from "../../core/finite_weights.ts";
-import type { TensorForm } from "../../core/safetensors.ts";
+import { copyBytes } from "../../core/base/bytes.ts";
+import { badFile, show } from "../../core/base/errors.ts";
+import { allFinite } from "../../core/files/finite_weights.ts";
+import type { TensorForm } from "../../core/files/safetensors.ts";
 import type { Tensor } from "../../core/types.ts";
 
 /** Bytes that are made before an answer begins: what fails until then is an error, what fails later is cut off. */

@@ -6,7 +6,7 @@
  * (rebinding), which only the allow-list holds against.
  * @module
  */
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 
 /** Options of a guarded fetch: the hosts allowed, and limits. */
 export type GuardedFetchOptions = Readonly<{

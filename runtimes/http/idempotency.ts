@@ -2,7 +2,7 @@
  * Idempotency keys: under one, the same request makes one thing, however often it is sent.
  * @module
  */
-import { sha256 } from "../../core/fingerprint.ts";
+import { sha256 } from "../../core/base/sha256.ts";
 import type { Sealed } from "../../core/jobs/sealed.ts";
 import { httpError } from "./responses.ts";
 import type { EdgeContext } from "./route.ts";

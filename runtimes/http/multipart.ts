@@ -2,7 +2,7 @@
  * Forms with files (multipart/form-data, RFC 7578), read as they come: a part is handed on piece by piece and never held.
  * @module
  */
-import { copyBytes, joinBytes } from "../../core/bytes.ts";
+import { copyBytes, joinBytes } from "../../core/base/bytes.ts";
 import { httpError } from "./responses.ts";
 
 /** One field of a form. Its bytes are read before the next field is asked for; what nobody reads is passed over. */

@@ -2,7 +2,7 @@
  * Bodies of answers that are made piece by piece.
  * @module
  */
-import { releaseBuffer } from "../../core/bytes.ts";
+import { releaseBuffer } from "../../core/base/bytes.ts";
 
 /** workerd's own stream of a known length: what is written to it is gone when the client has it. */
 type FixedLength = new (length: number) => Readonly<{

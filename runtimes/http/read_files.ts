@@ -2,8 +2,8 @@
  * Files that are only read: held in memory or under other names elsewhere, behind a URL, or read ahead of need.
  * @module
  */
-import { releaseBuffer } from "../../core/bytes.ts";
-import { AttuneError } from "../../core/errors.ts";
+import { releaseBuffer } from "../../core/base/bytes.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import type { Named, Store } from "../../core/types.ts";
 import type { GuardedFetch } from "./guarded_fetch.ts";
 

@@ -5,8 +5,8 @@
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import * as v from "valibot";
-import { issuePath } from "../../core/define.ts";
-import { AttuneError } from "../../core/errors.ts";
+import { issuePath } from "../../core/spec/define.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 
 /** Statuses of errors. */
 export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 429 | 500 | 503;

@@ -3,11 +3,11 @@
  * @module
  */
 import * as v from "valibot";
-import { badFile } from "../../core/errors.ts";
+import { badFile } from "../../core/base/errors.ts";
 import { contentIn, type FileInfo } from "../../core/jobs/files.ts";
 import { lineCheck } from "../../core/jobs/json_lines.ts";
-import { digestedPieces } from "../../core/fingerprint.ts";
-import { openSafetensors } from "../../core/safetensors.ts";
+import { digestedPieces } from "../../core/base/sha256.ts";
+import { openSafetensors } from "../../core/files/safetensors.ts";
 import type { Store } from "../../core/types.ts";
 import { httpError, listOf, pageBehind, pageOf } from "../http/responses.ts";
 import { parseJson } from "../http/body.ts";

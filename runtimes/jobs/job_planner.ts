@@ -4,12 +4,12 @@
  */
 import { compose } from "../../core/spec/compose.ts";
 import { toSpec } from "../../core/spec/to_spec.ts";
-import { nameOf } from "../../core/define.ts";
-import { badKey } from "../../core/errors.ts";
+import { nameOf } from "../../core/spec/define.ts";
+import { badKey } from "../../core/base/errors.ts";
 import type { JobRecord } from "../../core/jobs/record.ts";
 import { type JobReference, referencesOf } from "../../core/jobs/references.ts";
-import { planRun } from "../../core/run/plan.ts";
-import { partsIn } from "../../core/roles.ts";
+import { planRun } from "../../core/run/plan/plan.ts";
+import { partsIn } from "../../core/spec/roles.ts";
 import type { Catalog, Host, Json, Named, Run, RunSpec, Store } from "../../core/types.ts";
 
 /** What was found. */

@@ -2,12 +2,12 @@
  * What a job's spec refers to: models, files, and what other jobs have made.
  * @module
  */
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import { contentIn, type JobFilesStore } from "../../core/jobs/files.ts";
 import type { Jobs } from "../../core/jobs/jobs.ts";
 import type { JobRecord } from "../../core/jobs/record.ts";
 import { type JobReference, referenceKind } from "../../core/jobs/references.ts";
-import { storeWithin } from "../../core/within.ts";
+import { storeWithin } from "../../core/files/within.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
 import type { ModelFiles, ModelRegistry } from "../http/model_registry.ts";
 import { httpError } from "../http/responses.ts";

@@ -2,7 +2,7 @@
  * Jobs as runners may know of them: of their tenants, and held by the newest lease.
  * @module
  */
-import { sha256 } from "../../core/fingerprint.ts";
+import { sha256 } from "../../core/base/sha256.ts";
 import { pathParts } from "../../core/jobs/names.ts";
 import type { Change, JobRecord } from "../../core/jobs/record.ts";
 import { httpError } from "../http/responses.ts";

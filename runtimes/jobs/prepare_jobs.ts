@@ -2,7 +2,7 @@
  * New jobs are planned and queued, a few at once, or told what is wrong with them.
  * @module
  */
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import type { Jobs } from "../../core/jobs/jobs.ts";
 import { type JobRecord, planning, queueJob, rejectJob } from "../../core/jobs/record.ts";
 import { limitConcurrency } from "../http/fair_queue.ts";

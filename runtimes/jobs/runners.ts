@@ -3,12 +3,12 @@
  * @module
  */
 import * as v from "valibot";
-import { faultOfWeights } from "../../core/finite_weights.ts";
-import { sha256 } from "../../core/fingerprint.ts";
+import { faultOfWeights } from "../../core/files/finite_weights.ts";
+import { sha256 } from "../../core/base/sha256.ts";
 import { contentIn } from "../../core/jobs/files.ts";
 import type { JobOffer } from "../../core/jobs/job_records.ts";
 import { commitLease, type JobRecord, releaseLease, renewLease, saved } from "../../core/jobs/record.ts";
-import { storeWithin } from "../../core/within.ts";
+import { storeWithin } from "../../core/files/within.ts";
 import type { Named, Store } from "../../core/types.ts";
 import { checked, httpError } from "../http/responses.ts";
 import { toJobEvent } from "../http/shapes.ts";

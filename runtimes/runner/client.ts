@@ -8,7 +8,7 @@ import process from "node:process";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as v from "valibot";
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import { isJobId, isToken, pathParts, plainPath } from "../../core/jobs/names.ts";
 import type { Json, Named, TrainingEvent } from "../../core/types.ts";
 

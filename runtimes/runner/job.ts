@@ -4,8 +4,8 @@
  */
 import { readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { AttuneError } from "../../core/errors.ts";
-import { sha256 } from "../../core/fingerprint.ts";
+import { AttuneError } from "../../core/base/errors.ts";
+import { sha256 } from "../../core/base/sha256.ts";
 import type { TrainingEvent } from "../../core/types.ts";
 import { makeFolder } from "../host/make_folder.ts";
 import { trainInWorker } from "../host/train.ts";

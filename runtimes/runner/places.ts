@@ -5,7 +5,7 @@
  */
 import { realpath } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
-import { badValue } from "../../core/errors.ts";
+import { badValue } from "../../core/base/errors.ts";
 import { makeFolder } from "../host/make_folder.ts";
 
 /** The path of a file below a folder, which is made. Throws AttuneError where it would lie outside. */

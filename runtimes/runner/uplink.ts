@@ -6,7 +6,7 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import type { Named, TrainingEvent } from "../../core/types.ts";
 import type { Lease, RunnerClient } from "./client.ts";
 import { filesBelow, isResult } from "./inputs.ts";

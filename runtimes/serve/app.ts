@@ -5,7 +5,7 @@
 import { Hono } from "hono";
 import { describeRoute, generateSpecs, resolver } from "hono-openapi";
 import * as v from "valibot";
-import { VERSION } from "../../core/version.ts";
+import { VERSION } from "../../core/base/version.ts";
 import { answerError, httpError } from "../http/responses.ts";
 import { incomingOf } from "../http/body.ts";
 import { allowOrigins } from "../http/cors.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { badFile } from "../../core/errors.ts";
+import { badFile } from "../../core/base/errors.ts";
 import type { AdapterPool } from "../../core/inference/adapter_pool.ts";
 import type { Row } from "../../core/types.ts";
 import { httpError } from "../http/responses.ts";

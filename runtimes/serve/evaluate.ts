@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { type AttuneError, badValue } from "../../core/errors.ts";
+import { type AttuneError, badValue } from "../../core/base/errors.ts";
 import { resolvePart } from "../../core/spec/resolve_part.ts";
 import {
   labelNames,
@@ -13,10 +13,10 @@ import {
 } from "../../core/evaluation/metric_accumulator.ts";
 import { intervalsOutside, withIntervals } from "../../core/statistics/figures.ts";
 import { evaluateRows } from "../../core/evaluation/evaluate_rows.ts";
-import { createRandom } from "../../core/random.ts";
+import { createRandom } from "../../core/math/random.ts";
 import { listNewParts } from "../../core/run/new_parts.ts";
-import { measureRun } from "../../core/run/evaluate.ts";
-import { type OpenRun, openRun } from "../../core/run/open.ts";
+import { measureRun } from "../../core/run/evaluate/evaluate.ts";
+import { type OpenRun, openRun } from "../../core/run/open/open.ts";
 import type { Dataset, Json, Metric, Named } from "../../core/types.ts";
 import { checked, httpError } from "../http/responses.ts";
 import { parseJson } from "../http/body.ts";

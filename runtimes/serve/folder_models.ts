@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { hubName } from "../../core/hub/name.ts";
-import { missingIn } from "../../core/missing_folder.ts";
+import { missingIn } from "../../core/files/missing_folder.ts";
 import type { Host } from "../../core/types.ts";
 import { modelFiles } from "../../plugins/models/model_files.ts";
 import { namesIn as entriesOf } from "../host/host.ts";

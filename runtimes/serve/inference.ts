@@ -3,12 +3,12 @@
  * @module
  */
 import { compose } from "../../core/spec/compose.ts";
-import { tooMuch } from "../../core/errors.ts";
+import { tooMuch } from "../../core/base/errors.ts";
 import { type AdapterPool, openAdapterPool } from "../../core/inference/adapter_pool.ts";
-import { ggufIn } from "../../core/gguf_folder.ts";
-import { openWeights } from "../../core/safetensors.ts";
-import { sizeOf } from "../../core/tensor.ts";
-import { createMutex } from "../../core/mutex.ts";
+import { ggufIn } from "../../core/files/gguf_folder.ts";
+import { openWeights } from "../../core/files/safetensors.ts";
+import { sizeOf } from "../../core/base/tensor.ts";
+import { createMutex } from "../../core/base/mutex.ts";
 import type { Host, Json, Named, RunSpec, Sample, Store } from "../../core/types.ts";
 import { httpError } from "../http/responses.ts";
 import { boundedCache, type Cache } from "./cache.ts";

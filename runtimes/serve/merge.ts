@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { contentIn } from "../../core/jobs/files.ts";
-import { safetensorsSize } from "../../core/safetensors.ts";
+import { safetensorsSize } from "../../core/files/safetensors.ts";
 import { httpError } from "../http/responses.ts";
 import { startPieces } from "../http/finite_pieces.ts";
 import { fileShape } from "../http/shapes.ts";

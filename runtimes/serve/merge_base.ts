@@ -2,12 +2,12 @@
  * The base of a merge: a folder as Hugging Face saves it, read as it goes on, or one with a GGUF file, decoded.
  * @module
  */
-import { unsupported } from "../../core/errors.ts";
-import { checkFiniteModel } from "../../core/finite_weights.ts";
-import { ggufIn } from "../../core/gguf_folder.ts";
+import { unsupported } from "../../core/base/errors.ts";
+import { checkFiniteModel } from "../../core/files/finite_weights.ts";
+import { ggufIn } from "../../core/files/gguf_folder.ts";
 import { methodOf } from "../../formats/packed/method.ts";
-import { configIn } from "../../core/run/shared_tensors.ts";
-import { openWeights } from "../../core/safetensors.ts";
+import { configIn } from "../../core/run/open/shared_tensors.ts";
+import { openWeights } from "../../core/files/safetensors.ts";
 import type { Catalog, Checkpoint, Host, Json, Named, Store, Weights } from "../../core/types.ts";
 import { noFiles, readAhead } from "../http/read_files.ts";
 

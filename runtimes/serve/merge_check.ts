@@ -3,9 +3,9 @@
  * @module
  */
 import { compose } from "../../core/spec/compose.ts";
-import { verifyExport } from "../../core/run/export.ts";
-import { openRun } from "../../core/run/open.ts";
-import type { OpenRun } from "../../core/run/open_run.ts";
+import { verifyExport } from "../../core/run/write/export.ts";
+import { openRun } from "../../core/run/open/open.ts";
+import type { OpenRun } from "../../core/run/open/open_run.ts";
 import type { Host, Json, Named, RunSpec, Store } from "../../core/types.ts";
 import { httpError } from "../http/responses.ts";
 import { modelWithin } from "./named_run.ts";

@@ -2,14 +2,14 @@
  * A merge before its first byte: all that can be refused has been.
  * @module
  */
-import { badValue, tooMuch } from "../../core/errors.ts";
+import { badValue, tooMuch } from "../../core/base/errors.ts";
 import { combineAdapters } from "../../formats/peft/merge/adapters.ts";
 import { checkLone, CONFIG_IN_METADATA, openAdapter } from "../../formats/peft/merge/config.ts";
 import { mergeIntoBase } from "../../formats/peft/merge/into_base.ts";
 import type { MergedAdapter, MergeOptions } from "../../formats/peft/merge/merged_adapter.ts";
 import { writeMerged } from "../../formats/peft/merge/write_adapter.ts";
-import { sharedTensors } from "../../core/run/shared_tensors.ts";
-import { safetensorsSize, streamSafetensors, type TensorForm } from "../../core/safetensors.ts";
+import { sharedTensors } from "../../core/run/open/shared_tensors.ts";
+import { safetensorsSize, streamSafetensors, type TensorForm } from "../../core/files/safetensors.ts";
 import type { Named, Store, Tensor } from "../../core/types.ts";
 import { finiteTensor } from "../http/finite_pieces.ts";
 import { streamOf } from "../http/piece_body.ts";

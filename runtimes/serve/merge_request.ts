@@ -3,11 +3,11 @@
  * @module
  */
 import * as v from "valibot";
-import { checkFinite } from "../../core/finite_weights.ts";
+import { checkFinite } from "../../core/files/finite_weights.ts";
 import { contentIn } from "../../core/jobs/files.ts";
 import { openAdapter, type OpenedAdapter } from "../../formats/peft/merge/config.ts";
 import { mergeMethods } from "../../formats/peft/merge/methods.ts";
-import { storeWithin } from "../../core/within.ts";
+import { storeWithin } from "../../core/files/within.ts";
 import type { Store } from "../../core/types.ts";
 import { httpError } from "../http/responses.ts";
 import { guardedFetch } from "../http/guarded_fetch.ts";

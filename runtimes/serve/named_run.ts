@@ -3,8 +3,8 @@
  * @module
  */
 import { compose } from "../../core/spec/compose.ts";
-import { missing } from "../../core/errors.ts";
-import { ggufIn } from "../../core/gguf_folder.ts";
+import { missing } from "../../core/base/errors.ts";
+import { ggufIn } from "../../core/files/gguf_folder.ts";
 import { placed } from "../../core/jobs/references.ts";
 import type { Host, Json, Named, Row, Run, RunSpec, Store } from "../../core/types.ts";
 import { httpError } from "../http/responses.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import { classNames } from "../../core/data/class_names.ts";
-import { openSafetensors } from "../../core/safetensors.ts";
+import { openSafetensors } from "../../core/files/safetensors.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
 import type { ModelArtifact, ServingTask } from "./inference.ts";
 import { jsonIn } from "../../formats/run/saved.ts";

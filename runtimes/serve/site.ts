@@ -2,7 +2,7 @@
  * Pages and routes about the server: its software, its health, its documentation.
  * @module
  */
-import { VERSION } from "../../core/version.ts";
+import { VERSION } from "../../core/base/version.ts";
 import { docsPage, type Document } from "../http/pages/docs.ts";
 import { homePage } from "../http/pages/home.ts";
 import { policy } from "../http/pages/style.ts";

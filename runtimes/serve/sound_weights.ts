@@ -2,8 +2,8 @@
  * Weights that were looked at, so that requests which name them again cost no second look.
  * @module
  */
-import { checkFinite } from "../../core/finite_weights.ts";
-import { weightKeys } from "../../core/gguf_folder.ts";
+import { checkFinite } from "../../core/files/finite_weights.ts";
+import { weightKeys } from "../../core/files/gguf_folder.ts";
 import type { Store } from "../../core/types.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
 

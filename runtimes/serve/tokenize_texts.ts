@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { badValue, missing, tooMuch } from "../../core/errors.ts";
+import { badValue, missing, tooMuch } from "../../core/base/errors.ts";
 import type { EncodeOptions, Encoding, Json, Named, Tokenizer } from "../../core/types.ts";
 import { codePointOffsets } from "../../plugins/tokenizers/hf.ts";
 

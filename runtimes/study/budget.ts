@@ -2,7 +2,7 @@
  * What a search or folds take before they begin: so many runs, of what one takes.
  * @module
  */
-import { createRandom } from "../../core/random.ts";
+import { createRandom } from "../../core/math/random.ts";
 import type { Named, Plan, Search, Trial } from "../../core/types.ts";
 
 /** Trials beyond which nobody counts. */

@@ -4,7 +4,7 @@
  */
 import { compareStatistics, comparisonFile } from "../../core/evaluation/compare.ts";
 import { evaluateRows, type Evaluation, resamplingOf } from "../../core/evaluation/evaluate_rows.ts";
-import { openRun } from "../../core/run/open.ts";
+import { openRun } from "../../core/run/open/open.ts";
 import type { Host, Json, Named } from "../../core/types.ts";
 import { composed } from "../host/plugin_packages.ts";
 import { readRun, taskNames } from "../host/spec_file.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import { divideRows } from "../../core/data/folds.ts";
-import { createRandom } from "../../core/random.ts";
+import { createRandom } from "../../core/math/random.ts";
 import type { Host, Json, Named, Run, Store } from "../../core/types.ts";
 import type { DividedRows, Division, Fold, FoldSpecs } from "./fold_specs.ts";
 

@@ -3,8 +3,8 @@
  * divided.
  * @module
  */
-import { badValue, missing, unsupported } from "../../core/errors.ts";
-import { spellOut } from "../../core/plain_names.ts";
+import { badValue, missing, unsupported } from "../../core/base/errors.ts";
+import { spellOut } from "../../core/spec/plain_names.ts";
 import { setAt, valueAt } from "../../core/spec/spec_paths.ts";
 import type { Dataset, Host, Json, Named, Run, Transform } from "../../core/types.ts";
 

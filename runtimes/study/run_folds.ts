@@ -2,12 +2,12 @@
  * Cross-validation: a run for each fold, their figures together, and what each row was answered by a model that never saw it.
  * @module
  */
-import { AttuneError, refused } from "../../core/errors.ts";
-import { directionOf } from "../../core/run/judged.ts";
+import { AttuneError, refused } from "../../core/base/errors.ts";
+import { directionOf } from "../../core/run/evaluate/judged.ts";
 import { trialSpec } from "../../core/spec/search_space.ts";
 import { setAt, valueAt } from "../../core/spec/spec_paths.ts";
 import type { Host, Json, Named, Run, Store } from "../../core/types.ts";
-import { storeWithin } from "../../core/within.ts";
+import { storeWithin } from "../../core/files/within.ts";
 import { composed } from "../host/plugin_packages.ts";
 import { withLoggers, withPredictions } from "../host/run_loggers.ts";
 import { type FoldMetrics, foldMetrics, type FoldResult } from "./fold_figures.ts";

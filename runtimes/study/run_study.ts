@@ -5,8 +5,8 @@
  * proposed and pruned depends on no clock.
  * @module
  */
-import { AttuneError } from "../../core/errors.ts";
-import { createRandom } from "../../core/random.ts";
+import { AttuneError } from "../../core/base/errors.ts";
+import { createRandom } from "../../core/math/random.ts";
 import { trialSpec } from "../../core/spec/search_space.ts";
 import type { Json, Named, Search, Study, Trial } from "../../core/types.ts";
 import type { Runs } from "./runs.ts";

@@ -2,8 +2,8 @@
  * Runs as jobs of a server: rows are uploaded once, events come as a stream, results are fetched.
  * @module
  */
-import { AttuneError, badValue, missing } from "../../core/errors.ts";
-import { sha256 } from "../../core/fingerprint.ts";
+import { AttuneError, badValue, missing } from "../../core/base/errors.ts";
+import { sha256 } from "../../core/base/sha256.ts";
 import { taskData } from "../../core/spec/run_data.ts";
 import { setAt, valueAt } from "../../core/spec/spec_paths.ts";
 import type { Dataset, Host, Json, Named, Run, Store, TrainingEvent } from "../../core/types.ts";

@@ -2,11 +2,11 @@
  * A whole search in a folder: its trials, the best of them once more, its report.
  * @module
  */
-import { planRun } from "../../core/run/plan.ts";
+import { planRun } from "../../core/run/plan/plan.ts";
 import { hasSplit } from "../../core/spec/run_data.ts";
 import { trialSpec } from "../../core/spec/search_space.ts";
 import type { Json, Named, Run, Search, Store, Study } from "../../core/types.ts";
-import { VERSION } from "../../core/version.ts";
+import { VERSION } from "../../core/base/version.ts";
 import { composed } from "../host/plugin_packages.ts";
 import { withLoggers } from "../host/run_loggers.ts";
 import { hostHere } from "../host/train.ts";

@@ -3,7 +3,7 @@
  * trial.json says what it tries before it begins.
  * @module
  */
-import { badFile, refused, show } from "../../core/errors.ts";
+import { badFile, refused, show } from "../../core/base/errors.ts";
 import type { Json, Named, Store, Trial } from "../../core/types.ts";
 
 /** A trial as trials.jsonl has it. */

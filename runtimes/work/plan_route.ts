@@ -3,7 +3,7 @@
  * @module
  */
 import type { JobRecord } from "../../core/jobs/record.ts";
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import { httpError } from "../http/responses.ts";
 import type { Prepared } from "../jobs/job_planner.ts";
 import type { JobsApp } from "../jobs/jobs_app.ts";

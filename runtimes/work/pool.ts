@@ -5,8 +5,8 @@
  */
 import process from "node:process";
 import { Worker } from "node:worker_threads";
-import { copyBytes } from "../../core/bytes.ts";
-import { AttuneError } from "../../core/errors.ts";
+import { copyBytes } from "../../core/base/bytes.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import type { Work, Workers } from "../http/offload.ts";
 import type { Lane } from "../http/route.ts";
 import type { FromWorker, ToWorker, WorkerSettings } from "./messages.ts";

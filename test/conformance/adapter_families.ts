@@ -4,13 +4,13 @@
  */
 import assert from "node:assert/strict";
 import { compose } from "../../core/spec/compose.ts";
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import { layOut } from "../../core/loop/layout.ts";
 import { openAdapterPool } from "../../core/inference/adapter_pool.ts";
-import { encodeAll } from "../../core/run/data.ts";
-import { evaluateRun } from "../../core/run/evaluate.ts";
-import { openRun } from "../../core/run/open.ts";
-import { trainRun } from "../../core/run/train.ts";
+import { encodeAll } from "../../core/run/rows/data.ts";
+import { evaluateRun } from "../../core/run/evaluate/evaluate.ts";
+import { openRun } from "../../core/run/open/open.ts";
+import { trainRun } from "../../core/run/train/train.ts";
 import type { Json, Named, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { memory as rowsOf } from "../../plugins/data/memory.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import { compose } from "../../core/spec/compose.ts";
-import { trainRun } from "../../core/run/train.ts";
+import { trainRun } from "../../core/run/train/train.ts";
 import type { Host, Json, Named, RunSpec, Store } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { memory } from "../../plugins/stores/memory.ts";

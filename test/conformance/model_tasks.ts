@@ -3,8 +3,8 @@
  * @module
  */
 import { compose } from "../../core/spec/compose.ts";
-import { AttuneError } from "../../core/errors.ts";
-import { trainRun } from "../../core/run/train.ts";
+import { AttuneError } from "../../core/base/errors.ts";
+import { trainRun } from "../../core/run/train/train.ts";
 import type { Host, Json, Named, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { tinyHost, tinyTokenizer } from "../tiny.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Blob, deleteBlob, getBlob, type Objects, putBlob } from "../../core/blobs.ts";
+import { type Blob, deleteBlob, getBlob, type Objects, putBlob } from "../../core/files/blobs.ts";
 
 const MiB = 2 ** 20;
 const byteAt = (i: number): number => (i * 7 + (i >> 13)) % 251;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bootstrap } from "../../core/statistics/bootstrap.ts";
-import { AttuneError } from "../../core/errors.ts";
-import { createRandom } from "../../core/random.ts";
+import { AttuneError } from "../../core/base/errors.ts";
+import { createRandom } from "../../core/math/random.ts";
 import type { Metric, MetricInputs } from "../../core/types.ts";
 import { accuracy } from "../../plugins/metrics/accuracy.ts";
 import { exactMatch } from "../../plugins/metrics/exact_match.ts";

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { byteCount } from "../../core/byte_count.ts";
+import { byteCount } from "../../core/base/byte_count.ts";
 
 it("bytes are numbers or have a unit", () => {
   const amounts: readonly (readonly [unknown, number | undefined])[] = [

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { checkFinite, DIGEST_IN_METADATA, writeDigested } from "../../core/finite_weights.ts";
-import { openSafetensors, readSafetensors, writeSafetensors } from "../../core/safetensors.ts";
+import { checkFinite, DIGEST_IN_METADATA, writeDigested } from "../../core/files/finite_weights.ts";
+import { openSafetensors, readSafetensors, writeSafetensors } from "../../core/files/safetensors.ts";
 import type { Tensor } from "../../core/types.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 import { heldStore } from "../tiny.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import { openGguf } from "../../core/gguf/file.ts";
-import { ggufIn } from "../../core/gguf_folder.ts";
-import { createRandom } from "../../core/random.ts";
+import { ggufIn } from "../../core/files/gguf_folder.ts";
+import { createRandom } from "../../core/math/random.ts";
 import { heldStore } from "../tiny.ts";
 
 const encoder = new TextEncoder();

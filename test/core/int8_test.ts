@@ -5,9 +5,9 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { dequantizeInt8, quantizeInt8, scaleName } from "../../core/int8.ts";
-import { openWeights, writeSafetensors } from "../../core/safetensors.ts";
-import { f32 } from "../../core/tensor.ts";
+import { dequantizeInt8, quantizeInt8, scaleName } from "../../core/files/int8.ts";
+import { openWeights, writeSafetensors } from "../../core/files/safetensors.ts";
+import { f32 } from "../../core/base/tensor.ts";
 import { memory } from "../../plugins/stores/memory.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { bytesModule, compileKernels } from "../../build/kernels.ts";
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import { createMemory, type KernelMemory } from "../../core/kernels/kernels.ts";
-import { createRandom, fillNormal, philox4x32 } from "../../core/random.ts";
+import { createRandom, fillNormal, philox4x32 } from "../../core/math/random.ts";
 import type { AdamStepOptions, FlatParameter } from "../../core/types.ts";
 
 const lengths = [0, 1, 3, 4, 31, 32, 33, 257];

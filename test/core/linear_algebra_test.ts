@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { qr, topSingular } from "../../core/linear_algebra.ts";
-import { createRandom } from "../../core/random.ts";
+import { qr, topSingular } from "../../core/math/linear_algebra.ts";
+import { createRandom } from "../../core/math/random.ts";
 
 function random(n: number, seed: number): Float64Array {
   const stream = createRandom(seed).fork("test");

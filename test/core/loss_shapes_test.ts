@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../core/spec/compose.ts";
-import { evaluateRun } from "../../core/run/evaluate.ts";
-import { openRun } from "../../core/run/open.ts";
-import { writeSafetensors } from "../../core/safetensors.ts";
+import { evaluateRun } from "../../core/run/evaluate/evaluate.ts";
+import { openRun } from "../../core/run/open/open.ts";
+import { writeSafetensors } from "../../core/files/safetensors.ts";
 import type { Row, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { hostHere } from "../../runtimes/host/train.ts";

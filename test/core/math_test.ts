@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { cos, erf, exp, log, pow, sin, tanh } from "../../core/math.ts";
+import { cos, erf, exp, log, pow, sin, tanh } from "../../core/math/math.ts";
 
 type Unary = (x: number) => number;
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { compose } from "../../core/spec/compose.ts";
-import { AttuneError } from "../../core/errors.ts";
-import { trainRun } from "../../core/run/train.ts";
+import { AttuneError } from "../../core/base/errors.ts";
+import { trainRun } from "../../core/run/train/train.ts";
 import type { RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { hostHere } from "../../runtimes/host/train.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { AttuneError } from "../../core/errors.ts";
-import { notInstalled } from "../../core/not_installed.ts";
+import { AttuneError } from "../../core/base/errors.ts";
+import { notInstalled } from "../../core/base/not_installed.ts";
 
 const told = notInstalled({
   plugin: "host",

@@ -7,7 +7,7 @@ import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as pb from "onnx-buf";
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import {
   attributeTypes,
   elementTypes,
@@ -18,7 +18,7 @@ import {
   readOnnx,
   writeOnnx,
 } from "../../core/onnx/mod.ts";
-import { bytesPerElement, type DType, sizeOf } from "../../core/tensor.ts";
+import { bytesPerElement, type DType, sizeOf } from "../../core/base/tensor.ts";
 
 const dtypes = Object.keys(elementTypes) as DType[];
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createRandom, fillNormal, fillUniform, permutation, philox4x32 } from "../../core/random.ts";
+import { createRandom, fillNormal, fillUniform, permutation, philox4x32 } from "../../core/math/random.ts";
 
 const hex = (words: readonly number[]): string => words.map((w) => w.toString(16).padStart(8, "0")).join(" ");
 

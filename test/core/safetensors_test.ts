@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { dirname } from "node:path";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import {
   openSafetensors,
   openWeights,
@@ -12,8 +12,8 @@ import {
   streamSafetensors,
   toFloat32,
   writeSafetensors,
-} from "../../core/safetensors.ts";
-import { bytesPerElement, f32, i32, sizeOf, type Tensor } from "../../core/tensor.ts";
+} from "../../core/files/safetensors.ts";
+import { bytesPerElement, f32, i32, sizeOf, type Tensor } from "../../core/base/tensor.ts";
 import type { Store } from "../../core/types.ts";
 import { directoryStore } from "../../runtimes/host/directory_store.ts";
 import { sharedPath, SKIP_REASON } from "../shared.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import * as v from "valibot";
-import { define } from "../../core/define.ts";
+import { define } from "../../core/spec/define.ts";
 import { transformed } from "../../core/spec/transformed.ts";
 import type { Host, Row, Rows, Store } from "../../core/types.ts";
 import { memory } from "../../plugins/data/memory.ts";

@@ -3,9 +3,9 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { CheckpointFiles } from "../../core/run/checkpoint_files.ts";
-import { type Checkpoints, checkpointsIn } from "../../core/run/checkpoints.ts";
-import { createRandom } from "../../core/random.ts";
+import type { CheckpointFiles } from "../../core/run/checkpoints/files.ts";
+import { type Checkpoints, checkpointsIn } from "../../core/run/checkpoints/checkpoints.ts";
+import { createRandom } from "../../core/math/random.ts";
 import { directoryStore } from "../../runtimes/host/directory_store.ts";
 import { type Crash, imageAfter, type MemoryFiles, memoryFiles } from "./memory_files.ts";
 

@@ -7,7 +7,7 @@ import { spawn } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { sha256 } from "../../core/fingerprint.ts";
+import { sha256 } from "../../core/base/sha256.ts";
 import type { JobRecord } from "../../core/jobs/record.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { createApp, keysOf } from "../../runtimes/serve/app.ts";

@@ -18,7 +18,7 @@ import {
 } from "../../core/jobs/record.ts";
 import type { JobEvent } from "../../core/jobs/events.ts";
 import { unseal } from "../../core/jobs/sealed.ts";
-import { createRandom } from "../../core/random.ts";
+import { createRandom } from "../../core/math/random.ts";
 import type { OpenQueue, Store, StoredObject } from "../../core/types.ts";
 
 /** What a schedule did. */

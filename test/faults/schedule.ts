@@ -2,7 +2,7 @@
  * A schedule that a seed orders: actors wait for their turns, die and are stopped, and a clock goes on between them.
  * @module
  */
-import { createRandom } from "../../core/random.ts";
+import { createRandom } from "../../core/math/random.ts";
 
 /** A process that may die. What waits for a dead one never comes. */
 export type Actor = { alive: boolean; stoppedUntil: number };

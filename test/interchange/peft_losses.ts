@@ -13,7 +13,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { compose } from "../../core/spec/compose.ts";
-import { trainRun } from "../../core/run/train.ts";
+import { trainRun } from "../../core/run/train/train.ts";
 import type { Host, Json, Named, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { hostHere } from "../../runtimes/host/train.ts";

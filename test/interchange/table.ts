@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import process from "node:process";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { compose } from "../../core/spec/compose.ts";
-import { openRun } from "../../core/run/open.ts";
+import { openRun } from "../../core/run/open/open.ts";
 import type { Named, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { hostHere } from "../../runtimes/host/train.ts";

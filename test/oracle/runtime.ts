@@ -3,10 +3,10 @@
  * @module
  */
 import { lower, shapeFeeds } from "../../core/engine/lower/lower.ts";
-import type { DimValues } from "../../core/graph/dims.ts";
+import type { DimValues } from "../../core/graph/ops/dims.ts";
 import type { Graph } from "../../core/graph/graph.ts";
 import { writeOnnx } from "../../core/onnx/write.ts";
-import type { DType } from "../../core/tensor.ts";
+import type { DType } from "../../core/base/tensor.ts";
 import { disableTelemetry } from "../../runtimes/host/telemetry.ts";
 import type { Reference } from "../../conformance/oracle/interpreter.ts";
 

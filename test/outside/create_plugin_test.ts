@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { pluginPages, templatesText } from "../../build/templates.ts";
-import { VERSION } from "../../core/version.ts";
+import { VERSION } from "../../core/base/version.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { commands, here } from "../faults/killed_runs.ts";
 import { checkTypes, programs, runIn, userProject } from "./project.ts";

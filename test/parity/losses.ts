@@ -5,9 +5,9 @@
 import { readFileSync } from "node:fs";
 import { buildOn } from "../graph_builder.ts";
 import { lower, shapeFeeds } from "../../core/engine/lower/lower.ts";
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import { Graph } from "../../core/graph/graph.ts";
-import { gradients } from "../../core/graph/vjp.ts";
+import { gradients } from "../../core/graph/autodiff.ts";
 import { writeOnnx } from "../../core/onnx/write.ts";
 import type { Catalog, Loss, Ort, Tensor } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";

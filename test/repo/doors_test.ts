@@ -11,20 +11,20 @@ import * as users from "../../mod.ts";
 
 /** Names that plugins take from core and formats, and that neither the kit nor another door of a stranger has. */
 const withoutDoor: readonly string[] = [
-  "core/blobs.ts Blob",
-  "core/blobs.ts Objects",
-  "core/blobs.ts deleteBlob",
-  "core/blobs.ts getBlob",
-  "core/blobs.ts putBlob",
+  "core/files/blobs.ts Blob",
+  "core/files/blobs.ts Objects",
+  "core/files/blobs.ts deleteBlob",
+  "core/files/blobs.ts getBlob",
+  "core/files/blobs.ts putBlob",
   "core/gguf/file.ts GgufFile",
   "core/gguf/file.ts GgufRows",
   "core/gguf/file.ts openGguf",
-  "core/gguf_folder.ts ggufIn",
-  "core/run/fold.ts mergedTensors",
-  "core/run/ties.ts untiedConfig",
-  "core/safetensors.ts OpenOptions",
-  "core/sentence_modules.ts sentenceFiles",
-  "core/transposed.ts transposed",
+  "core/files/gguf_folder.ts ggufIn",
+  "core/run/open/fold.ts mergedTensors",
+  "core/run/open/ties.ts untiedConfig",
+  "core/files/safetensors.ts OpenOptions",
+  "core/files/sentence_modules.ts sentenceFiles",
+  "core/math/transposed.ts transposed",
   "formats/adapter_reader.ts AdapterReader",
   "formats/adapterhub/config.ts hubRecord",
   "formats/adapterhub/read.ts readHub",
@@ -58,7 +58,7 @@ const types = new Set(
     ...["core/types", "formats/quantization"].flatMap(filesIn).flatMap((
       file,
     ) => [...read(file).matchAll(/^export (?:interface|type) (\w+)/gm)]),
-    ...["kit.ts", "mod.ts", "core/types.ts", "core/hub/mod.ts", "core/graph/functions.ts"].flatMap((file) => [
+    ...["kit.ts", "mod.ts", "core/types.ts", "core/hub/mod.ts", "core/graph/ops/functions.ts"].flatMap((file) => [
       ...read(file).matchAll(/\btype (\w+)\b(?! \*)/g),
       ...[...read(file).matchAll(/export type \{([^}]*)\}/g)].flatMap((
         [, names = ""],
@@ -68,7 +68,7 @@ const types = new Set(
 );
 const values = new Set([kit, hub, users, quantization].flatMap((door) => Object.keys(door)));
 const isReachable = (from: string, name: string): boolean =>
-  from === "core/math.ts" ? name in kit.math : values.has(name) || types.has(name);
+  from === "core/math/math.ts" ? name in kit.math : values.has(name) || types.has(name);
 
 it("plugins import what a stranger can import", () => {
   const made = new Set(["plugins/catalog.ts", "plugins/light_catalog.ts", "plugins/imports.ts"]);

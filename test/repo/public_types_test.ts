@@ -10,7 +10,7 @@ const types: Readonly<Record<string, readonly string[]>> = {
   "core/types/plugins.ts": ["RunSpec"],
   "core/types/training_arguments.ts": ["TrainingArguments"],
   "core/types/host.ts": ["TrainOptions"],
-  "core/run/train_whole.ts": ["TrainedRun"],
+  "core/run/train/train_whole.ts": ["TrainedRun"],
   "runtimes/host/host.ts": ["HostOptions"],
 };
 

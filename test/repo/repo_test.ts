@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { catalogText, importsText, lightCatalogText } from "../../build/catalog.ts";
 import { exportMap, jsrConfig } from "../../build/exports.ts";
-import { VERSION } from "../../core/version.ts";
+import { VERSION } from "../../core/base/version.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { RUNTIME_VERSION } from "../../runtimes/host/host.ts";
 

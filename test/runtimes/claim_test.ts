@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, it } from "node:test";
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import { checkWritable, claimFolder, isClaim } from "../../runtimes/host/claim.ts";
 import { makeFolder } from "../../runtimes/host/make_folder.ts";
 import { commands, here, killableRun, started } from "../faults/killed_runs.ts";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, it } from "node:test";
-import { AttuneError } from "../../core/errors.ts";
+import { AttuneError } from "../../core/base/errors.ts";
 import { main } from "../../runtimes/cli/main.ts";
 import { createApp, keysOf } from "../../runtimes/serve/app.ts";
 import { listen } from "../../runtimes/host/listen.ts";

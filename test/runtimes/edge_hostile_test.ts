@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { writeSafetensors } from "../../core/safetensors.ts";
+import { writeSafetensors } from "../../core/files/safetensors.ts";
 import type { Json, Named, Store, Tensor } from "../../core/types.ts";
 import { matches } from "../../core/patterns/module_patterns.ts";
 import { hostHere } from "../../runtimes/host/train.ts";

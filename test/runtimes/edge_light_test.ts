@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { readSafetensors, writeSafetensors } from "../../core/safetensors.ts";
-import { f32 } from "../../core/tensor.ts";
+import { readSafetensors, writeSafetensors } from "../../core/files/safetensors.ts";
+import { f32 } from "../../core/base/tensor.ts";
 import { type EdgeWorker, edgeWorker, workerScript } from "../worker.ts";
 import { thisRuntime } from "../../runtimes/host/host.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { readSafetensors, writeSafetensors } from "../../core/safetensors.ts";
-import { f32 } from "../../core/tensor.ts";
+import { readSafetensors, writeSafetensors } from "../../core/files/safetensors.ts";
+import { f32 } from "../../core/base/tensor.ts";
 import type { Json, Named, Store, Tensor } from "../../core/types.ts";
 import { listen } from "../../runtimes/host/listen.ts";
 import { hostHere } from "../../runtimes/host/train.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { storeFailed } from "../../core/errors.ts";
+import { storeFailed } from "../../core/base/errors.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
 import { equalDigests, tokenBuckets } from "../../runtimes/http/auth.ts";
 import { edgeRig, testJobs, testKeys } from "../edge.ts";

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { compose } from "../../core/spec/compose.ts";
-import { predictRows } from "../../core/run/infer.ts";
-import { openRun } from "../../core/run/open.ts";
-import { trainRun } from "../../core/run/train.ts";
-import { storeWithin } from "../../core/within.ts";
+import { predictRows } from "../../core/run/evaluate/infer.ts";
+import { openRun } from "../../core/run/open/open.ts";
+import { trainRun } from "../../core/run/train/train.ts";
+import { storeWithin } from "../../core/files/within.ts";
 import type { Host, Json, Named, RunSpec, Store } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { memory } from "../../plugins/stores/memory.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { notInstalled } from "../../core/not_installed.ts";
+import { notInstalled } from "../../core/base/not_installed.ts";
 import type { Host } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { createApp } from "../../runtimes/serve/app.ts";

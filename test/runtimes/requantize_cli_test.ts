@@ -5,12 +5,12 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, describe, it } from "node:test";
 import { compose } from "../../core/spec/compose.ts";
-import { evaluateRun } from "../../core/run/evaluate.ts";
-import { verifyExport } from "../../core/run/export.ts";
-import { createRandom } from "../../core/random.ts";
-import { type OpenRun, openRun } from "../../core/run/open.ts";
-import { train } from "../../core/run/train_whole.ts";
-import { readSafetensors, writeSafetensors } from "../../core/safetensors.ts";
+import { evaluateRun } from "../../core/run/evaluate/evaluate.ts";
+import { verifyExport } from "../../core/run/write/export.ts";
+import { createRandom } from "../../core/math/random.ts";
+import { type OpenRun, openRun } from "../../core/run/open/open.ts";
+import { train } from "../../core/run/train/train_whole.ts";
+import { readSafetensors, writeSafetensors } from "../../core/files/safetensors.ts";
 import type { Json, Named, RunSpec, Tensor } from "../../core/types.ts";
 import {
   dequantizeFourBit,

@@ -5,7 +5,7 @@ import { isAbsolute, join, relative } from "node:path";
 import process from "node:process";
 import { describe, it } from "node:test";
 import { compose } from "../../core/spec/compose.ts";
-import { trainRun } from "../../core/run/train.ts";
+import { trainRun } from "../../core/run/train/train.ts";
 import type { RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { main } from "../../runtimes/cli/main.ts";

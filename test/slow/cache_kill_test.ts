@@ -11,7 +11,7 @@ import process from "node:process";
 import { after, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { openLines } from "../../core/data/line_index.ts";
-import { openKeptSamples } from "../../core/run/kept_samples.ts";
+import { openKeptSamples } from "../../core/run/rows/kept_samples.ts";
 import { seekable } from "../../core/data/seekable.ts";
 import type { Host, Rows, Sample } from "../../core/types.ts";
 import { directoryStore } from "../../runtimes/host/directory_store.ts";

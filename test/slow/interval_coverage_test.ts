@@ -6,8 +6,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { collectStatistics } from "../../core/evaluation/row_statistics.ts";
 import { intervalsOf } from "../../core/evaluation/resampled.ts";
-import { log } from "../../core/math.ts";
-import { createRandom } from "../../core/random.ts";
+import { log } from "../../core/math/math.ts";
+import { createRandom } from "../../core/math/random.ts";
 import { mae } from "../../plugins/metrics/mae.ts";
 
 const [SETS, RESAMPLES] = [2000, 600];

@@ -2,9 +2,9 @@
  * Scaled dot-product attention.
  * @module
  */
-import { badValue, missing } from "../../errors.ts";
-import * as f from "../../graph/functions.ts";
-import { addDims, type Dim, mulDims, splitDim } from "../../graph/dims.ts";
+import { badValue, missing } from "../../base/errors.ts";
+import * as f from "../../graph/ops/functions.ts";
+import { addDims, type Dim, mulDims, splitDim } from "../../graph/ops/dims.ts";
 import type { Value } from "../../graph/graph.ts";
 import type { Batch, HookPoints } from "../../types.ts";
 import { MASKED_SCORE, withPrefixBias } from "./attention_bias.ts";

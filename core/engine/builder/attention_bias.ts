@@ -2,9 +2,9 @@
  * What is added to attention's scores: nothing where a key may be seen, else a number so low that it counts for nothing.
  * @module
  */
-import { missing, unsupported } from "../../errors.ts";
-import * as f from "../../graph/functions.ts";
-import type { Dim } from "../../graph/dims.ts";
+import { missing, unsupported } from "../../base/errors.ts";
+import * as f from "../../graph/ops/functions.ts";
+import type { Dim } from "../../graph/ops/dims.ts";
 import type { Value } from "../../graph/graph.ts";
 import type { AttentionOptions } from "../../types.ts";
 import type { BuildOptions } from "./options.ts";

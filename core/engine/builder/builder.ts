@@ -3,7 +3,7 @@
  * @module
  */
 import type { Value } from "../../graph/graph.ts";
-import { selectRows } from "../../graph/rows.ts";
+import { selectRows } from "../../graph/row_selection.ts";
 import type { AttachedAdapter, GraphBuilder } from "../../types.ts";
 import { scaledDotProductAttention } from "./attention.ts";
 import { type BuildContext, type BuildInfo, createBuildContext } from "./context.ts";

@@ -2,8 +2,8 @@
  * Dropout and noise: graph inputs that the host fills with random numbers, addressed by the site that reads them.
  * @module
  */
-import * as f from "../../graph/functions.ts";
-import { addDims, mulDims } from "../../graph/dims.ts";
+import * as f from "../../graph/ops/functions.ts";
+import { addDims, mulDims } from "../../graph/ops/dims.ts";
 import type { Shape, Value } from "../../graph/graph.ts";
 import { swapHeadsAndPlaces } from "./heads_first.ts";
 import { type BuildOptions, drawsRandomly } from "./options.ts";

@@ -2,7 +2,7 @@
  * Attention's two orders of axes: places before heads, as layers have them, and heads before places, as products do.
  * @module
  */
-import * as f from "../../graph/functions.ts";
+import * as f from "../../graph/ops/functions.ts";
 import type { Node, Value } from "../../graph/graph.ts";
 
 const HEADS_FIRST: readonly number[] = [0, 2, 1, 3];

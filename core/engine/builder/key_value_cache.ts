@@ -5,7 +5,7 @@
  * they are computed with, for they never change.
  * @module
  */
-import * as f from "../../graph/functions.ts";
+import * as f from "../../graph/ops/functions.ts";
 import type { Node, Value } from "../../graph/graph.ts";
 import type { AttentionOptions } from "../../types.ts";
 import { swapHeadsAndPlaces } from "./heads_first.ts";

@@ -2,9 +2,9 @@
  * Linear layers and embeddings: parameters by their modules' paths, and what is computed with them.
  * @module
  */
-import { missing } from "../../errors.ts";
-import * as f from "../../graph/functions.ts";
-import { sizeOfShape } from "../../graph/dims.ts";
+import { missing } from "../../base/errors.ts";
+import * as f from "../../graph/ops/functions.ts";
+import { sizeOfShape } from "../../graph/ops/dims.ts";
 import type { Value } from "../../graph/graph.ts";
 import type { EmbeddingOptions, HookPoints, LinearOptions } from "../../types.ts";
 import type { BuildContext } from "./context.ts";

@@ -2,9 +2,9 @@
  * Layers, and those that gradient checkpointing computes a second time instead of keeping their values.
  * @module
  */
-import * as f from "../../graph/functions.ts";
+import * as f from "../../graph/ops/functions.ts";
 import { reachable, type Value } from "../../graph/graph.ts";
-import { backward } from "../../graph/vjp.ts";
+import { backward } from "../../graph/autodiff.ts";
 import type { HookPoints } from "../../types.ts";
 import type { BuildContext } from "./context.ts";
 

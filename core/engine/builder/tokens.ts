@@ -2,7 +2,7 @@
  * The graph inputs that say which tokens there are and where they stand.
  * @module
  */
-import { addDims, seqDim } from "../../graph/dims.ts";
+import { addDims, seqDim } from "../../graph/ops/dims.ts";
 import type { Graph, Value } from "../../graph/graph.ts";
 import type { Side, TokenStream } from "../../types.ts";
 import type { BuildOptions } from "./options.ts";

@@ -2,10 +2,10 @@
  * A graph while it is lowered: the names of its values, and the tensors and feeds that its nodes have asked for.
  * @module
  */
-import type { Shape } from "../../graph/dims.ts";
+import type { Shape } from "../../graph/ops/dims.ts";
 import type { Graph, Node, Value } from "../../graph/graph.ts";
 import type { OnnxNode, OnnxTensor } from "../../onnx/model.ts";
-import { bytesPerElement } from "../../tensor.ts";
+import { bytesPerElement } from "../../base/tensor.ts";
 import type { Named, Provider, TrainedProduct } from "../../types.ts";
 import {
   bytesOf,

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Node } from "../../graph/graph.ts";
-import { opTable } from "../../graph/op_table.ts";
+import { opTable } from "../../graph/ops/table.ts";
 import type { OnnxNode } from "../../onnx/model.ts";
 import { int64s, type Lowering, shapeInput } from "./context.ts";
 

@@ -2,7 +2,7 @@
  * A graph to an ONNX model for one execution provider: picks op forms, orders nodes, says what the host must feed.
  * @module
  */
-import { type DimValues, evaluateShape, type Shape } from "../../graph/dims.ts";
+import { type DimValues, evaluateShape, type Shape } from "../../graph/ops/dims.ts";
 import { forwardNodes, type Graph, type Node, reachable, type Value } from "../../graph/graph.ts";
 import type { OnnxModel } from "../../onnx/model.ts";
 import type { Provider } from "../../types.ts";

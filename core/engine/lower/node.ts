@@ -2,7 +2,7 @@
  * Nodes of a graph as nodes of ONNX.
  * @module
  */
-import type { Dim } from "../../graph/dims.ts";
+import type { Dim } from "../../graph/ops/dims.ts";
 import type { Node, Value } from "../../graph/graph.ts";
 import type { OnnxNode } from "../../onnx/model.ts";
 import { AGAIN, float32, int64s, type Lowering, nameOf, shapeInput, simpleNode } from "./context.ts";

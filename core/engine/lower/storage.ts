@@ -2,10 +2,10 @@
  * How parameters are stored in or beside an ONNX model.
  * @module
  */
-import { badValue } from "../../errors.ts";
-import type { Shape } from "../../graph/dims.ts";
+import { badValue } from "../../base/errors.ts";
+import type { Shape } from "../../graph/ops/dims.ts";
 import type { OnnxTensor } from "../../onnx/model.ts";
-import { bytesPerElement, type DType, type Tensor } from "../../tensor.ts";
+import { bytesPerElement, type DType, type Tensor } from "../../base/tensor.ts";
 import type { LinearWeight, Named, WeightFormat } from "../../types.ts";
 
 /** How a parameter reaches the session. */

@@ -2,7 +2,7 @@
  * Which parameters train, how much of each, and in which order they lie in memory.
  * @module
  */
-import { sizeOf } from "../../tensor.ts";
+import { sizeOf } from "../../base/tensor.ts";
 import type { FamilyFacts, InspectedBackbone, Optimizer, ParameterGroup } from "../../types.ts";
 import type { Parameter } from "../builder/parameters.ts";
 

@@ -2,7 +2,7 @@
  * A state as the tensors of a checkpoint, and back.
  * @module
  */
-import type { Tensor } from "../../tensor.ts";
+import type { Tensor } from "../../base/tensor.ts";
 import type { TrainableParameter } from "./memory.ts";
 
 /** Tensors of a checkpoint by name. */

@@ -6,7 +6,7 @@
  * @module
  */
 import type { KernelMemory } from "../../kernels/kernels.ts";
-import type { Tensor } from "../../tensor.ts";
+import type { Tensor } from "../../base/tensor.ts";
 import { createWeightSwap } from "./evaluation_weights.ts";
 import { allocate, flatten, type TrainableParameter } from "./memory.ts";
 import { isReached, type PlanOptions, planParameters, reachKey } from "./plan.ts";

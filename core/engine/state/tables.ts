@@ -2,7 +2,7 @@
  * Parameters between the checkpoint and memory, where tables have active rows only.
  * @module
  */
-import { sizeOf, type Tensor } from "../../tensor.ts";
+import { sizeOf, type Tensor } from "../../base/tensor.ts";
 import type { Parameter } from "../builder/parameters.ts";
 import type { TrainableParameter } from "./memory.ts";
 

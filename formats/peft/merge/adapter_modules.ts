@@ -2,7 +2,7 @@
  * What adapters have beside what is merged: modules that were trained whole, and which modules they adapt.
  * @module
  */
-import { badValue, refused } from "../../../core/errors.ts";
+import { badValue, refused } from "../../../core/base/errors.ts";
 import type { Json } from "../../../core/types.ts";
 import type { OpenedAdapter } from "./config.ts";
 import type { MergeOptions } from "./merged_adapter.ts";

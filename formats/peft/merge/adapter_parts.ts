@@ -2,7 +2,7 @@
  * What an adapter's file has, told by the names of its tensors.
  * @module
  */
-import { badValue, unsupported } from "../../../core/errors.ts";
+import { badValue, unsupported } from "../../../core/base/errors.ts";
 import type { OpenedAdapter } from "./config.ts";
 import { PREFIX, wrappedLayer } from "../wrapped_key.ts";
 

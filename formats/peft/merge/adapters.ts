@@ -2,9 +2,9 @@
  * Several saved adapters as one, tensor by tensor: LoRA by every method, IA3 by sums.
  * @module
  */
-import { badValue, missing } from "../../../core/errors.ts";
-import { createRandom } from "../../../core/random.ts";
-import type { TensorForm } from "../../../core/safetensors.ts";
+import { badValue, missing } from "../../../core/base/errors.ts";
+import { createRandom } from "../../../core/math/random.ts";
+import type { TensorForm } from "../../../core/files/safetensors.ts";
 import type { Store } from "../../../core/types.ts";
 import { openAdapter, type OpenedAdapter } from "./config.ts";
 import { mergeIa3 } from "./ia3.ts";

@@ -2,8 +2,8 @@
  * How modules of an adapter are named in a base, and which of its tensors several modules share.
  * @module
  */
-import { missing, refused, show } from "../../../core/errors.ts";
-import type { SharedTensors } from "../../../core/run/shared_tensors.ts";
+import { missing, refused, show } from "../../../core/base/errors.ts";
+import type { SharedTensors } from "../../../core/run/open/shared_tensors.ts";
 import type { Weights } from "../../../core/types.ts";
 import type { AdapterParts } from "./adapter_parts.ts";
 import type { OpenedAdapter } from "./config.ts";

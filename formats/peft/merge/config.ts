@@ -3,9 +3,9 @@
  * @module
  */
 import { adapterKeys } from "../keys.ts";
-import { badFile, badValue, missing, show, unsupported } from "../../../core/errors.ts";
-import { jsonObject } from "../../../core/json.ts";
-import { openSafetensors, type TensorForm, toFloat32 } from "../../../core/safetensors.ts";
+import { badFile, badValue, missing, show, unsupported } from "../../../core/base/errors.ts";
+import { jsonObject } from "../../../core/base/json.ts";
+import { openSafetensors, type TensorForm, toFloat32 } from "../../../core/files/safetensors.ts";
 import type { Json, Named, Store, Tensor } from "../../../core/types.ts";
 import { adapterFiles } from "../files.ts";
 import { withoutPooling } from "../../quantization/pooled_inputs.ts";

@@ -2,8 +2,8 @@
  * Vectors of IA3 as one: their weighted sums, as PEFT has it.
  * @module
  */
-import { badValue } from "../../../core/errors.ts";
-import type { TensorForm } from "../../../core/safetensors.ts";
+import { badValue } from "../../../core/base/errors.ts";
+import type { TensorForm } from "../../../core/files/safetensors.ts";
 import type { Json } from "../../../core/types.ts";
 import { mergedTargets, savedModules } from "./adapter_modules.ts";
 import type { OpenedAdapter } from "./config.ts";

@@ -2,8 +2,8 @@
  * A vector of IA3 folded into a weight: y = (W x) l, or W (x l) in feed-forward layers, whose vector is [1, in].
  * @module
  */
-import { badValue, missing, show } from "../../../core/errors.ts";
-import { sizeOf } from "../../../core/tensor.ts";
+import { badValue, missing, show } from "../../../core/base/errors.ts";
+import { sizeOf } from "../../../core/base/tensor.ts";
 import { biasChange, type Changes, type Module } from "./module_change.ts";
 
 /** What a vector of IA3 does. Throws AttuneError where it does not fit the weight. */

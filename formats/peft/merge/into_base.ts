@@ -3,12 +3,12 @@
  * is in memory at once. Names and sizes alone say what is what; no model is built.
  * @module
  */
-import type { SharedTensors } from "../../../core/run/shared_tensors.ts";
-import { releaseBuffer } from "../../../core/bytes.ts";
-import { badValue, missing, show, unsupported } from "../../../core/errors.ts";
+import type { SharedTensors } from "../../../core/run/open/shared_tensors.ts";
+import { releaseBuffer } from "../../../core/base/bytes.ts";
+import { badValue, missing, show, unsupported } from "../../../core/base/errors.ts";
 import { refuseQuantized } from "../../packed/method.ts";
-import { fromFloat32, type TensorForm } from "../../../core/safetensors.ts";
-import type { DType } from "../../../core/tensor.ts";
+import { fromFloat32, type TensorForm } from "../../../core/files/safetensors.ts";
+import type { DType } from "../../../core/base/tensor.ts";
 import type { Json, Named, Weights } from "../../../core/types.ts";
 import { type AdapterParts, partsOf } from "./adapter_parts.ts";
 import { namesIn, type Shared, sharedIn } from "./base_names.ts";

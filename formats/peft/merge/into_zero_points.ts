@@ -5,8 +5,8 @@
  * s (q - z) + D = s (q - (z - D / s)).
  * @module
  */
-import { badValue, missing, refused, show, unsupported } from "../../../core/errors.ts";
-import type { TensorForm } from "../../../core/safetensors.ts";
+import { badValue, missing, refused, show, unsupported } from "../../../core/base/errors.ts";
+import type { TensorForm } from "../../../core/files/safetensors.ts";
 import type { Checkpoint, MatrixDims, Named, Tensor, Weights } from "../../../core/types.ts";
 import { type GroupedWeight, hqqConfig, hqqForms, type HqqLayout, hqqTensors } from "../../packed/hqq_layout.ts";
 import { alphaOf, loraScale } from "../lora_scale.ts";

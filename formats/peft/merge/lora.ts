@@ -2,8 +2,8 @@
  * LoRA of several adapters as one: which modules, of which ranks and sizes, and what their tensors are read from.
  * @module
  */
-import { badValue, missing, tooMuch } from "../../../core/errors.ts";
-import type { TensorForm } from "../../../core/safetensors.ts";
+import { badValue, missing, tooMuch } from "../../../core/base/errors.ts";
+import type { TensorForm } from "../../../core/files/safetensors.ts";
 import type { Named, Tensor } from "../../../core/types.ts";
 import { mergedTargets, savedModules } from "./adapter_modules.ts";
 import type { OpenedAdapter } from "./config.ts";

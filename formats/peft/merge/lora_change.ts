@@ -2,11 +2,11 @@
  * An update of LoRA or DoRA folded into a weight.
  * @module
  */
-import { badValue, missing, show } from "../../../core/errors.ts";
-import { transposed } from "../../../core/transposed.ts";
+import { badValue, missing, show } from "../../../core/base/errors.ts";
+import { transposed } from "../../../core/math/transposed.ts";
 import { alphaOf, loraScale, rankOf } from "../lora_scale.ts";
-import { fromFloat32, toFloat32, viewOf } from "../../../core/safetensors.ts";
-import { type DType, sizeOf } from "../../../core/tensor.ts";
+import { fromFloat32, toFloat32, viewOf } from "../../../core/files/safetensors.ts";
+import { type DType, sizeOf } from "../../../core/base/tensor.ts";
 import { biasChange, type Changes, type Module } from "./module_change.ts";
 import type { Rows } from "./stored_rows.ts";
 

@@ -2,8 +2,8 @@
  * The factors A and B of a merged module: beside each other, combined value by value, or decomposed again.
  * @module
  */
-import { qr, topSingular } from "../../../core/linear_algebra.ts";
-import { transposed } from "../../../core/transposed.ts";
+import { qr, topSingular } from "../../../core/math/linear_algebra.ts";
+import { transposed } from "../../../core/math/transposed.ts";
 import { alphaOf, loraScale, rankOf } from "../lora_scale.ts";
 import type { OpenedAdapter } from "./config.ts";
 import { type Combination, combine, type MergeMethod } from "./methods.ts";

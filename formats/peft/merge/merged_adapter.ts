@@ -2,7 +2,7 @@
  * What adapters are merged by, and what they merge to.
  * @module
  */
-import type { TensorForm } from "../../../core/safetensors.ts";
+import type { TensorForm } from "../../../core/files/safetensors.ts";
 import type { Json, Named, Tensor } from "../../../core/types.ts";
 import type { MajoritySignMethod } from "./arithmetic.ts";
 import type { DareMask, MergeMethod } from "./methods.ts";

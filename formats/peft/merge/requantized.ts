@@ -2,9 +2,9 @@
  * A merged model whose weights are packed again in the layout in which the base has them, one at a time.
  * @module
  */
-import { badFile, missing, show, unsupported } from "../../../core/errors.ts";
-import { type TensorForm, viewOf } from "../../../core/safetensors.ts";
-import { transposed } from "../../../core/transposed.ts";
+import { badFile, missing, show, unsupported } from "../../../core/base/errors.ts";
+import { type TensorForm, viewOf } from "../../../core/files/safetensors.ts";
+import { transposed } from "../../../core/math/transposed.ts";
 import type { Named, Weights } from "../../../core/types.ts";
 import type { PackedWeights } from "../../packed/open.ts";
 import type { PackedWeight } from "../../packed/packed_weight.ts";

@@ -2,10 +2,10 @@
  * Tensors of a base as rows, read in blocks.
  * @module
  */
-import { releaseBuffer } from "../../../core/bytes.ts";
-import { missing, show } from "../../../core/errors.ts";
-import { fromFloat32, type TensorForm, toFloat32, viewOf } from "../../../core/safetensors.ts";
-import { bytesPerElement, type DType, sizeOf, type Tensor } from "../../../core/tensor.ts";
+import { releaseBuffer } from "../../../core/base/bytes.ts";
+import { missing, show } from "../../../core/base/errors.ts";
+import { fromFloat32, type TensorForm, toFloat32, viewOf } from "../../../core/files/safetensors.ts";
+import { bytesPerElement, type DType, sizeOf, type Tensor } from "../../../core/base/tensor.ts";
 import type { Weights } from "../../../core/types.ts";
 
 /** About so many bytes are read and computed at once. */

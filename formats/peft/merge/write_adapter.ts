@@ -2,7 +2,7 @@
  * A merged adapter as files.
  * @module
  */
-import { streamSafetensors } from "../../../core/safetensors.ts";
+import { streamSafetensors } from "../../../core/files/safetensors.ts";
 import type { Json, Named, Store } from "../../../core/types.ts";
 import type { MergedAdapter } from "./merged_adapter.ts";
 import { adapterFiles } from "../files.ts";

@@ -4,8 +4,8 @@
  */
 import { carriedFiles } from "../../hf/carried_files.ts";
 import { configText } from "../../hf/config_text.ts";
-import { jsonObject } from "../../../core/json.ts";
-import { streamSafetensors } from "../../../core/safetensors.ts";
+import { jsonObject } from "../../../core/base/json.ts";
+import { streamSafetensors } from "../../../core/files/safetensors.ts";
 import type { Json, Named, Store } from "../../../core/types.ts";
 import type { MergedModel } from "./into_base.ts";
 import { writeHead } from "./write_adapter.ts";

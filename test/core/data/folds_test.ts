@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { divideRows } from "../../../core/data/folds.ts";
-import { createRandom } from "../../../core/random.ts";
+import { createRandom } from "../../../core/math/random.ts";
 import { itPasses } from "../../checks.ts";
 import { correctedChecks, foldChecks } from "../../reference/evaluation/folds.ts";
 import { itHolds } from "../../reference/evaluation/mod.ts";

@@ -17,7 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { cachedJson } from "../../../core/data/cached.ts";
-import { createRandom } from "../../../core/random.ts";
+import { createRandom } from "../../../core/math/random.ts";
 import { type IndexedLines, type Line, openLines } from "../../../core/data/line_index.ts";
 import type { Store } from "../../../core/types.ts";
 import { directoryStore } from "../../../runtimes/host/directory_store.ts";

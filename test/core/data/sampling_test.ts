@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { createRandom, permutation, seekablePermutation } from "../../../core/random.ts";
+import { createRandom, permutation, seekablePermutation } from "../../../core/math/random.ts";
 import { epochOrder, orderOfEpoch } from "../../../core/data/sampling.ts";
 
 const random = createRandom(7);

@@ -12,11 +12,11 @@ import type { Parameter } from "../../../core/engine/builder/parameters.ts";
 import { lower } from "../../../core/engine/lower/lower.ts";
 import type { Storage } from "../../../core/engine/lower/storage.ts";
 import { storedBytes } from "../../../core/engine/weights.ts";
-import * as f from "../../../core/graph/functions.ts";
+import * as f from "../../../core/graph/ops/functions.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
 import { writeOnnx } from "../../../core/onnx/write.ts";
-import { createRandom, fillNormal } from "../../../core/random.ts";
-import { fromFloat32, toFloat32, viewOf } from "../../../core/safetensors.ts";
+import { createRandom, fillNormal } from "../../../core/math/random.ts";
+import { fromFloat32, toFloat32, viewOf } from "../../../core/files/safetensors.ts";
 import type { Checkpoint } from "../../../core/types.ts";
 
 const [ROWS, WIDTH] = [7, 5];

@@ -7,8 +7,8 @@ import { evaluateRows, resamplingOf } from "../../../core/evaluation/evaluate_ro
 import { predictionLine, readPrediction } from "../../../core/evaluation/predictions.ts";
 import { collectStatistics } from "../../../core/evaluation/row_statistics.ts";
 import { intervalsOf } from "../../../core/evaluation/resampled.ts";
-import { createRandom } from "../../../core/random.ts";
-import { openRun } from "../../../core/run/open.ts";
+import { createRandom } from "../../../core/math/random.ts";
+import { openRun } from "../../../core/run/open/open.ts";
 import type { Json, Metric, Named, Row, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/data/memory.ts";

@@ -3,10 +3,10 @@
  * gradient rules are compared on.
  * @module
  */
-import { type DimValues, evaluateShape, type Shape } from "../../../core/graph/dims.ts";
+import { type DimValues, evaluateShape, type Shape } from "../../../core/graph/ops/dims.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
-import type { Op, Ops } from "../../../core/graph/ops.ts";
-import { type DType, sizeOf } from "../../../core/tensor.ts";
+import type { Op, Ops } from "../../../core/graph/ops/ops.ts";
+import { type DType, sizeOf } from "../../../core/base/tensor.ts";
 import type { Reference } from "../../../conformance/oracle/interpreter.ts";
 
 /** One input: its type, and a value for each element from a number that is uniform in (0, 1). */

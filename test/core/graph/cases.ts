@@ -2,10 +2,10 @@
  * One small graph per op, or several: what the runtime and the gradient rules are checked on.
  * @module
  */
-import * as f from "../../../core/graph/functions.ts";
+import * as f from "../../../core/graph/ops/functions.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
-import type { Op } from "../../../core/graph/ops.ts";
-import { i32 } from "../../../core/tensor.ts";
+import type { Op } from "../../../core/graph/ops/ops.ts";
+import { i32 } from "../../../core/base/tensor.ts";
 
 /** A graph of one float result; inputs x, y, z are float32 and differentiable where the op is. */
 export type OpCase = Readonly<

@@ -5,10 +5,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { chunkedLogits } from "../../../core/graph/chunked_logits.ts";
-import * as f from "../../../core/graph/functions.ts";
+import * as f from "../../../core/graph/ops/functions.ts";
 import { Graph, type Node, reachable, type Value } from "../../../core/graph/graph.ts";
-import { gradients } from "../../../core/graph/vjp.ts";
-import { createRandom } from "../../../core/random.ts";
+import { gradients } from "../../../core/graph/autodiff.ts";
+import { createRandom } from "../../../core/math/random.ts";
 import { crossEntropy } from "../../../plugins/losses/cross_entropy.ts";
 import type { Reference } from "../../../conformance/oracle/interpreter.ts";
 import { runOnnx } from "../../oracle/runtime.ts";

@@ -15,7 +15,7 @@ import {
   renameDim,
   sameShape,
   sizeOfShape,
-} from "../../../core/graph/dims.ts";
+} from "../../../core/graph/ops/dims.ts";
 
 const names = ["batch", "seq", "picks"];
 const values: fc.Arbitrary<DimValues> = fc.tuple(fc.nat(9), fc.nat(9), fc.nat(9)).map(([batch, seq, picks]) => ({

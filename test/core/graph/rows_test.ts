@@ -5,11 +5,11 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { DimValues, Shape } from "../../../core/graph/dims.ts";
-import * as f from "../../../core/graph/functions.ts";
+import type { DimValues, Shape } from "../../../core/graph/ops/dims.ts";
+import * as f from "../../../core/graph/ops/functions.ts";
 import { Graph, reachable, type Value } from "../../../core/graph/graph.ts";
-import { choosePlaces, choosesPlaces, selectRows } from "../../../core/graph/rows.ts";
-import { gradients } from "../../../core/graph/vjp.ts";
+import { choosePlaces, choosesPlaces, selectRows } from "../../../core/graph/row_selection.ts";
+import { gradients } from "../../../core/graph/autodiff.ts";
 import { fixedInput, type Given, mixed, near, randomInput } from "../../../conformance/differences.ts";
 import { interpret, type Reference } from "../../../conformance/oracle/interpreter.ts";
 import { runOnnx } from "../../oracle/runtime.ts";

@@ -4,10 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { evaluateShape } from "../../../core/graph/dims.ts";
-import * as f from "../../../core/graph/functions.ts";
+import { evaluateShape } from "../../../core/graph/ops/dims.ts";
+import * as f from "../../../core/graph/ops/functions.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
-import type { Op } from "../../../core/graph/ops.ts";
+import type { Op } from "../../../core/graph/ops/ops.ts";
 import { near } from "../../../conformance/differences.ts";
 import { interpret } from "../../../conformance/oracle/interpreter.ts";
 import { runOnnx } from "../../oracle/runtime.ts";

@@ -4,10 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import * as f from "../../../core/graph/functions.ts";
+import * as f from "../../../core/graph/ops/functions.ts";
 import { Graph, reachable, type Shape, type Value } from "../../../core/graph/graph.ts";
-import type { Op } from "../../../core/graph/ops.ts";
-import { backward, gradients, isDifferentiable } from "../../../core/graph/vjp.ts";
+import type { Op } from "../../../core/graph/ops/ops.ts";
+import { backward, gradients, isDifferentiable } from "../../../core/graph/autodiff.ts";
 import {
   checkGradients,
   differences,

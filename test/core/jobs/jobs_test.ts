@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createRandom } from "../../../core/random.ts";
+import { createRandom } from "../../../core/math/random.ts";
 import { lineCheck } from "../../../core/jobs/json_lines.ts";
 import { type Jobs, jobsIn } from "../../../core/jobs/jobs.ts";
 import {

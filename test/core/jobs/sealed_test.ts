@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { storeFailed } from "../../../core/errors.ts";
+import { storeFailed } from "../../../core/base/errors.ts";
 import { filesIn } from "../../../core/jobs/files.ts";
 import { type Jobs, jobsIn } from "../../../core/jobs/jobs.ts";
 import { queueJob } from "../../../core/jobs/record.ts";

@@ -5,12 +5,12 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { besideThread, type EncodingHere } from "../../../core/run/beside.ts";
-import { encoderFacts, rowEncoderOf } from "../../../core/run/encoding.ts";
-import { lookAtRows } from "../../../core/run/encoded_rows.ts";
-import { openRun } from "../../../core/run/open.ts";
-import { packSamples, unpackSamples } from "../../../core/run/packed_samples.ts";
-import { trainRun } from "../../../core/run/train.ts";
+import { besideThread, type EncodingHere } from "../../../core/run/rows/beside.ts";
+import { encoderFacts, rowEncoderOf } from "../../../core/run/rows/encoding.ts";
+import { lookAtRows } from "../../../core/run/rows/encoded_rows.ts";
+import { openRun } from "../../../core/run/open/open.ts";
+import { packSamples, unpackSamples } from "../../../core/run/rows/packed_samples.ts";
+import { trainRun } from "../../../core/run/train/train.ts";
 import { compose } from "../../../core/spec/compose.ts";
 import { reference } from "../../../core/spec/to_spec.ts";
 import { seekable } from "../../../core/data/seekable.ts";

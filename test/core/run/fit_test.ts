@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";
-import { AttuneError } from "../../../core/errors.ts";
-import { proposeFit } from "../../../core/run/fit.ts";
-import { planRun } from "../../../core/run/plan.ts";
-import { trainRun } from "../../../core/run/train.ts";
+import { AttuneError } from "../../../core/base/errors.ts";
+import { proposeFit } from "../../../core/run/plan/fit.ts";
+import { planRun } from "../../../core/run/plan/plan.ts";
+import { trainRun } from "../../../core/run/train/train.ts";
 import type { Fit, Json, Named, Plan, Run, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";

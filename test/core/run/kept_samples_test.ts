@@ -7,9 +7,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, it } from "node:test";
-import { inOrder, lookAtRows } from "../../../core/run/encoded_rows.ts";
-import type { RowEncoder } from "../../../core/run/encoding.ts";
-import { type KeptOptions, openKeptSamples } from "../../../core/run/kept_samples.ts";
+import { inOrder, lookAtRows } from "../../../core/run/rows/encoded_rows.ts";
+import type { RowEncoder } from "../../../core/run/rows/encoding.ts";
+import { type KeptOptions, openKeptSamples } from "../../../core/run/rows/kept_samples.ts";
 import type { Row, Sample, Store } from "../../../core/types.ts";
 import { directoryStore } from "../../../runtimes/host/directory_store.ts";
 

@@ -6,10 +6,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";
-import { evaluateRun } from "../../../core/run/evaluate.ts";
-import { predictRows } from "../../../core/run/infer.ts";
-import { openRun, openTasks } from "../../../core/run/open.ts";
-import { trainRun } from "../../../core/run/train.ts";
+import { evaluateRun } from "../../../core/run/evaluate/evaluate.ts";
+import { predictRows } from "../../../core/run/evaluate/infer.ts";
+import { openRun, openTasks } from "../../../core/run/open/open.ts";
+import { trainRun } from "../../../core/run/train/train.ts";
 import type { Host, Json, Named, Row, RunSpec, Store, TrainingEvent } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";

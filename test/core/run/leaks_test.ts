@@ -6,10 +6,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { composed } from "../../../runtimes/host/plugin_packages.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
-import { readTasks } from "../../../core/run/read_tasks.ts";
-import { leaksBetween } from "../../../core/run/leaks.ts";
-import { jsonBytes } from "../../../core/bytes.ts";
-import { sha256 } from "../../../core/fingerprint.ts";
+import { readTasks } from "../../../core/run/rows/read_tasks.ts";
+import { leaksBetween } from "../../../core/run/rows/leaks.ts";
+import { jsonBytes } from "../../../core/base/bytes.ts";
+import { sha256 } from "../../../core/base/sha256.ts";
 import type { Json, Named, Row, Store, TrainingEvent } from "../../../core/types.ts";
 import { memoryStore } from "../../../conformance/tiny/host.ts";
 

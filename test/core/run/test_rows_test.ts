@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";
-import { planRun } from "../../../core/run/plan.ts";
-import { define } from "../../../core/define.ts";
+import { planRun } from "../../../core/run/plan/plan.ts";
+import { define } from "../../../core/spec/define.ts";
 import type { Callback, Json, Named, Row, RunSpec, TrainingEvent } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import * as v from "valibot";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";
-import { train } from "../../../core/run/train_whole.ts";
-import { createWarmParts } from "../../../core/run/warm.ts";
+import { train } from "../../../core/run/train/train_whole.ts";
+import { createWarmParts } from "../../../core/run/rows/warm.ts";
 import type { Collator, Json, Kind, Named, Run, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { host, specOf } from "../../plugins/tasks/helpers.ts";

@@ -6,7 +6,7 @@ import { shareIntervals } from "../../../core/statistics/figures.ts";
 import { hypergeometric } from "../../../blocks/metric/hypergeometric.ts";
 import { wilson } from "../../../core/statistics/intervals.ts";
 import { measurer } from "../../../core/evaluation/metric_accumulator.ts";
-import { createRandom } from "../../../core/random.ts";
+import { createRandom } from "../../../core/math/random.ts";
 import type { Metric, MetricInputs, Named } from "../../../core/types.ts";
 import { demographicParity } from "../../../plugins/metrics/demographic_parity.ts";
 import { disparateImpact } from "../../../plugins/metrics/disparate_impact.ts";

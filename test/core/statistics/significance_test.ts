@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { it } from "node:test";
-import { createRandom } from "../../../core/random.ts";
+import { createRandom } from "../../../core/math/random.ts";
 import { bcaInterval, percentileInterval } from "../../../core/statistics/intervals.ts";
 import { itPasses } from "../../checks.ts";
 import { itHolds } from "../../reference/evaluation/mod.ts";

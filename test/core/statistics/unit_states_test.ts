@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createRandom } from "../../../core/random.ts";
+import { createRandom } from "../../../core/math/random.ts";
 import { replicateBounds, resamplesOf } from "../../../core/statistics/resamples.ts";
 import { collectStates, STATES } from "../../../core/statistics/unit_states.ts";
 import type { Metric, MetricInputs } from "../../../core/types.ts";

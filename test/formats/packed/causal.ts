@@ -6,7 +6,7 @@ import { Buffer } from "node:buffer";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { writeSafetensors } from "../../../core/safetensors.ts";
+import { writeSafetensors } from "../../../core/files/safetensors.ts";
 import type { Host, Json, Named, Tensor } from "../../../core/types.ts";
 import { pretrained } from "../../../plugins/models/pretrained.ts";
 import { type PackedLayers, packedTensors } from "./packed.ts";

@@ -5,7 +5,7 @@
 import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { viewOf, writeSafetensors } from "../../../core/safetensors.ts";
+import { viewOf, writeSafetensors } from "../../../core/files/safetensors.ts";
 import type { DType, Json, Named, Tensor } from "../../../core/types.ts";
 import { tinyConfig, tinyFiles, tinyWeights } from "../../tiny.ts";
 

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { openWeights, viewOf, writeSafetensors } from "../../../core/safetensors.ts";
+import { openWeights, viewOf, writeSafetensors } from "../../../core/files/safetensors.ts";
 import type { Named } from "../../../core/types.ts";
 import { packingMethods } from "../../../formats/packed/open.ts";
 import { storedTensors } from "../../../formats/packed/stored_tensors.ts";

@@ -15,7 +15,7 @@ import {
   toFloat32,
   viewOf,
   writeSafetensors,
-} from "../../../core/safetensors.ts";
+} from "../../../core/files/safetensors.ts";
 import type { DType, Json, Named, Store, Tensor } from "../../../core/types.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { main } from "../../../runtimes/cli/main.ts";

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { mergeAdapters } from "../../../formats/peft/merge/adapters.ts";
 import type { MergedAdapter, MergeOptions } from "../../../formats/peft/merge/merged_adapter.ts";
 import { writeMerged } from "../../../formats/peft/merge/write_adapter.ts";
-import { openSafetensors, writeSafetensors } from "../../../core/safetensors.ts";
+import { openSafetensors, writeSafetensors } from "../../../core/files/safetensors.ts";
 import type { Json, Named, Store, Tensor } from "../../../core/types.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";

@@ -1,7 +1,7 @@
 /** Linear codes: every value within half a step of its code's, in the layout that ONNX Runtime documents. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createRandom } from "../../../core/random.ts";
+import { createRandom } from "../../../core/math/random.ts";
 import { type LinearBlocks, linearBlocks } from "../../../formats/quantization/linear_blocks.ts";
 import { encodeLinear } from "../../../formats/quantization/linear_quantizer.ts";
 import { encodeInt8, outputInt8 } from "../../../formats/quantization/output_int8.ts";

@@ -7,11 +7,11 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import * as ort from "onnxruntime-node";
 import { lower, shapeFeeds } from "../../../core/engine/lower/lower.ts";
-import * as f from "../../../core/graph/functions.ts";
+import * as f from "../../../core/graph/ops/functions.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
-import { gradients } from "../../../core/graph/vjp.ts";
+import { gradients } from "../../../core/graph/autodiff.ts";
 import { writeOnnx } from "../../../core/onnx/write.ts";
-import { i32 } from "../../../core/tensor.ts";
+import { i32 } from "../../../core/base/tensor.ts";
 import { autocast, type Half } from "../../../plugins/accelerators/autocast.ts";
 
 type Numbers = readonly number[];

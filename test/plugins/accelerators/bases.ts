@@ -3,9 +3,9 @@
  * @module
  */
 import { compose } from "../../../core/spec/compose.ts";
-import { openRun } from "../../../core/run/open.ts";
-import { trainRun } from "../../../core/run/train.ts";
-import { readSafetensors, writeSafetensors } from "../../../core/safetensors.ts";
+import { openRun } from "../../../core/run/open/open.ts";
+import { trainRun } from "../../../core/run/train/train.ts";
+import { readSafetensors, writeSafetensors } from "../../../core/files/safetensors.ts";
 import type { Host, Json, Named, RunSpec, Store, Tensor, TrainingEvent } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { heldStore } from "../../tiny.ts";

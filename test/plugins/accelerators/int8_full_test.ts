@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";
-import { planRun } from "../../../core/run/plan.ts";
-import { trainRun } from "../../../core/run/train.ts";
-import { readSafetensors } from "../../../core/safetensors.ts";
+import { planRun } from "../../../core/run/plan/plan.ts";
+import { trainRun } from "../../../core/run/train/train.ts";
+import { readSafetensors } from "../../../core/files/safetensors.ts";
 import type { Host, Json, Named, RunSpec, Store, Tensor, TrainingEvent } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";

@@ -5,9 +5,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";
-import { trainRun } from "../../../core/run/train.ts";
-import { writeSafetensors } from "../../../core/safetensors.ts";
-import { sizeOf, type Tensor } from "../../../core/tensor.ts";
+import { trainRun } from "../../../core/run/train/train.ts";
+import { writeSafetensors } from "../../../core/files/safetensors.ts";
+import { sizeOf, type Tensor } from "../../../core/base/tensor.ts";
 import type { Host, Json, Named, Row, RunSpec, TrainingEvent } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { compose } from "../../../core/spec/compose.ts";
-import { trainRun } from "../../../core/run/train.ts";
+import { trainRun } from "../../../core/run/train/train.ts";
 import type { Json, Named, RunSpec, TrainingEvent } from "../../../core/types.ts";
 import { rankStepper } from "../../../plugins/adapters/rank_allocation.ts";
 import { catalog } from "../../../plugins/catalog.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { compose } from "../../../core/spec/compose.ts";
-import { openRun } from "../../../core/run/open.ts";
+import { openRun } from "../../../core/run/open/open.ts";
 import type { Json, Named, RunSpec } from "../../../core/types.ts";
 import { withoutPooling } from "../../../formats/quantization/pooled_inputs.ts";
 import { catalog } from "../../../plugins/catalog.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";
-import { describeTrainedModel, verifyExport } from "../../../core/run/export.ts";
-import { openRun } from "../../../core/run/open.ts";
-import { trainRun } from "../../../core/run/train.ts";
+import { describeTrainedModel, verifyExport } from "../../../core/run/write/export.ts";
+import { openRun } from "../../../core/run/open/open.ts";
+import { trainRun } from "../../../core/run/train/train.ts";
 import type { Host, Json, Named, RunSpec, Store } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";

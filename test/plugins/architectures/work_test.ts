@@ -6,12 +6,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";
-import { createRunEngine } from "../../../core/run/engine.ts";
+import { createRunEngine } from "../../../core/run/plan/engine.ts";
 import { buildProgram, type Program, type ProgramOptions, trainsRule } from "../../../core/engine/program.ts";
-import { type DimValues, evaluateDim, evaluateShape } from "../../../core/graph/dims.ts";
+import { type DimValues, evaluateDim, evaluateShape } from "../../../core/graph/ops/dims.ts";
 import { type Node, reachable } from "../../../core/graph/graph.ts";
-import { encodeRows } from "../../../core/run/data.ts";
-import { type OpenRun, openRun } from "../../../core/run/open.ts";
+import { encodeRows } from "../../../core/run/rows/data.ts";
+import { type OpenRun, openRun } from "../../../core/run/open/open.ts";
 import type { Json, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Callback, Named, TrainingArguments, TrainingEvent } from "../../../core/types.ts";
-import { AttuneError } from "../../../core/errors.ts";
+import { AttuneError } from "../../../core/base/errors.ts";
 import { bestWeights } from "../../../plugins/callbacks/best_weights.ts";
 import { earlyStopping } from "../../../plugins/callbacks/early_stopping.ts";
 import { checksOf } from "../../../conformance/mod.ts";

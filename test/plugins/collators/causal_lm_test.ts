@@ -5,9 +5,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { layOut, plainLayout } from "../../../core/loop/layout.ts";
-import { encodeRows } from "../../../core/run/data.ts";
-import type { OpenRun } from "../../../core/run/open.ts";
-import { createRandom } from "../../../core/random.ts";
+import { encodeRows } from "../../../core/run/rows/data.ts";
+import type { OpenRun } from "../../../core/run/open/open.ts";
+import { createRandom } from "../../../core/math/random.ts";
 import type { CollatorContext, Encoding, Row, Tokenizer } from "../../../core/types.ts";
 import { causalLm, type CausalLmOptions } from "../../../plugins/collators/causal_lm.ts";
 import { memory } from "../../../plugins/data/memory.ts";

@@ -6,11 +6,11 @@ import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";
-import { createRandom } from "../../../core/random.ts";
-import { encodeRows } from "../../../core/run/data.ts";
-import { allSamples, type EncodedRows } from "../../../core/run/encoded_rows.ts";
-import { openRun } from "../../../core/run/open.ts";
-import { trainRun } from "../../../core/run/train.ts";
+import { createRandom } from "../../../core/math/random.ts";
+import { encodeRows } from "../../../core/run/rows/data.ts";
+import { allSamples, type EncodedRows } from "../../../core/run/rows/encoded_rows.ts";
+import { openRun } from "../../../core/run/open/open.ts";
+import { trainRun } from "../../../core/run/train/train.ts";
 import type { Json, Named, RunSpec, Sample } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import {

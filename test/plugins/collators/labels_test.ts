@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";
-import { encodeAll, encodeRows } from "../../../core/run/data.ts";
-import { openRun } from "../../../core/run/open.ts";
+import { encodeAll, encodeRows } from "../../../core/run/rows/data.ts";
+import { openRun } from "../../../core/run/open/open.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import type { Row, RunSpec } from "../../../core/types.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";

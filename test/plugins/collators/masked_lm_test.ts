@@ -5,11 +5,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";
-import { encodeRows } from "../../../core/run/data.ts";
-import { allSamples } from "../../../core/run/encoded_rows.ts";
-import { openRun } from "../../../core/run/open.ts";
-import { predictRows } from "../../../core/run/infer.ts";
-import { trainRun } from "../../../core/run/train.ts";
+import { encodeRows } from "../../../core/run/rows/data.ts";
+import { allSamples } from "../../../core/run/rows/encoded_rows.ts";
+import { openRun } from "../../../core/run/open/open.ts";
+import { predictRows } from "../../../core/run/evaluate/infer.ts";
+import { trainRun } from "../../../core/run/train/train.ts";
 import type { Row, RunSpec, Sample } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/data/memory.ts";

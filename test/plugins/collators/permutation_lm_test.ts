@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { createRandom } from "../../../core/random.ts";
+import { createRandom } from "../../../core/math/random.ts";
 import type { CollatorContext, Field, Named, Tokenizer } from "../../../core/types.ts";
 import { permutationLm } from "../../../plugins/collators/permutation_lm.ts";
 

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, it } from "node:test";
 import { parquetWriteBuffer } from "hyparquet-writer";
-import { createRandom } from "../../../core/random.ts";
+import { createRandom } from "../../../core/math/random.ts";
 import type { Host, Store } from "../../../core/types.ts";
 import { parquet } from "../../../plugins/data/parquet.ts";
 import { directoryStore } from "../../../runtimes/host/directory_store.ts";

@@ -10,7 +10,7 @@ import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { checksOf } from "../../../conformance/mod.ts";
-import { AttuneError } from "../../../core/errors.ts";
+import { AttuneError } from "../../../core/base/errors.ts";
 import type { Dataset, Host, Row } from "../../../core/types.ts";
 import { arrow } from "../../../plugins/data/arrow.ts";
 import { csv } from "../../../plugins/data/csv.ts";

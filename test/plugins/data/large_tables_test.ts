@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import { seekable } from "../../../core/data/seekable.ts";
-import { createRandom } from "../../../core/random.ts";
+import { createRandom } from "../../../core/math/random.ts";
 import type { Host, Row, Rows } from "../../../core/types.ts";
 import { csv } from "../../../plugins/data/csv.ts";
 import { json } from "../../../plugins/data/json.ts";

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { parquetWriteBuffer } from "hyparquet-writer";
-import { AttuneError } from "../../../core/errors.ts";
+import { AttuneError } from "../../../core/base/errors.ts";
 import type { Dataset, Host, Row } from "../../../core/types.ts";
 import { hub } from "../../../plugins/data/hub.ts";
 import { json } from "../../../plugins/data/json.ts";

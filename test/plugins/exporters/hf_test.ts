@@ -5,8 +5,8 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";
-import { describeTrainedModel } from "../../../core/run/export.ts";
-import { openRun } from "../../../core/run/open.ts";
+import { describeTrainedModel } from "../../../core/run/write/export.ts";
+import { openRun } from "../../../core/run/open/open.ts";
 import type { RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { hf } from "../../../plugins/exporters/hf.ts";

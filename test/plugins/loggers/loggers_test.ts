@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Host, Logger, Run, Store, TrainingArguments, TrainingEvent } from "../../../core/types.ts";
-import { AttuneError } from "../../../core/errors.ts";
+import { AttuneError } from "../../../core/base/errors.ts";
 import { consoleLogger } from "../../../plugins/loggers/console.ts";
 import { csv } from "../../../plugins/loggers/csv.ts";
 import { jsonl } from "../../../plugins/loggers/jsonl.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { createRandom } from "../../../core/random.ts";
+import { createRandom } from "../../../core/math/random.ts";
 import type { Example, Host, Named, Run, TrainingEvent } from "../../../core/types.ts";
 import { report } from "../../../plugins/loggers/report.ts";
 import { analyze } from "../../../plugins/loggers/report_analysis.ts";

@@ -6,7 +6,7 @@ import { bootstrap } from "../../../core/statistics/bootstrap.ts";
 import { measurer } from "../../../core/evaluation/metric_accumulator.ts";
 import { collectStatistics } from "../../../core/evaluation/row_statistics.ts";
 import { flatMetric, withIntervals } from "../../../core/statistics/figures.ts";
-import { createRandom } from "../../../core/random.ts";
+import { createRandom } from "../../../core/math/random.ts";
 import type { Json, Metric, MetricInputs, Named } from "../../../core/types.ts";
 import { accuracy } from "../../../plugins/metrics/accuracy.ts";
 import { byGroup } from "../../../plugins/metrics/by_group.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Entry, Metric, MetricInputs } from "../../../core/types.ts";
-import { AttuneError } from "../../../core/errors.ts";
+import { AttuneError } from "../../../core/base/errors.ts";
 import { accuracy } from "../../../plugins/metrics/accuracy.ts";
 import { cer } from "../../../plugins/metrics/cer.ts";
 import { cohenKappa } from "../../../plugins/metrics/cohen_kappa.ts";

@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, it } from "node:test";
-import type { Tensor } from "../../../core/tensor.ts";
+import type { Tensor } from "../../../core/base/tensor.ts";
 import { pretrained } from "../../../plugins/models/pretrained.ts";
 import { hf } from "../../../plugins/tokenizers/hf.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";

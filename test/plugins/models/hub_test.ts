@@ -13,8 +13,8 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
-import { writeSafetensors } from "../../../core/safetensors.ts";
-import { f32 } from "../../../core/tensor.ts";
+import { writeSafetensors } from "../../../core/files/safetensors.ts";
+import { f32 } from "../../../core/base/tensor.ts";
 import type { Checkpoint, Host } from "../../../core/types.ts";
 import { hubName } from "../../../core/hub/name.ts";
 import { openHub } from "../../../plugins/models/hub.ts";

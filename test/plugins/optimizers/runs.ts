@@ -3,8 +3,8 @@
  * @module
  */
 import { compose } from "../../../core/spec/compose.ts";
-import { trainRun } from "../../../core/run/train.ts";
-import { readSafetensors } from "../../../core/safetensors.ts";
+import { trainRun } from "../../../core/run/train/train.ts";
+import { readSafetensors } from "../../../core/files/safetensors.ts";
 import type { Json, Named, RunSpec, Store, TrainingEvent } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { add, mul, reverseGradient, square, sum } from "../../../core/graph/functions.ts";
+import { add, mul, reverseGradient, square, sum } from "../../../core/graph/ops/functions.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
-import { gradients } from "../../../core/graph/vjp.ts";
+import { gradients } from "../../../core/graph/autodiff.ts";
 import type { Json, Row } from "../../../core/types.ts";
 import { type Given, randomInput } from "../../../conformance/differences.ts";
 import { interpret } from "../../../conformance/oracle/interpreter.ts";

@@ -5,7 +5,7 @@ import { createFeeder } from "../../../core/engine/feeds.ts";
 import type { Session } from "../../../core/engine/sessions.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
 import { layOut, plainLayout } from "../../../core/loop/layout.ts";
-import { createRandom } from "../../../core/random.ts";
+import { createRandom } from "../../../core/math/random.ts";
 import type { InspectedBackbone, Ort, Sample } from "../../../core/types.ts";
 import { neftune } from "../../../plugins/regularizers/neftune.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Entry, Named, Schedule } from "../../../core/types.ts";
-import { AttuneError } from "../../../core/errors.ts";
+import { AttuneError } from "../../../core/base/errors.ts";
 import { constant } from "../../../plugins/schedules/constant.ts";
 import { constantWithWarmup } from "../../../plugins/schedules/constant_with_warmup.ts";
 import { cosine } from "../../../plugins/schedules/cosine.ts";

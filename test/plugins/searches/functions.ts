@@ -3,7 +3,7 @@
  * like a run's.
  * @module
  */
-import { createRandom } from "../../../core/random.ts";
+import { createRandom } from "../../../core/math/random.ts";
 import type { Json, Named, Search, SearchSettings, Space, Trial } from "../../../core/types.ts";
 
 /** A function to minimize. */

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { Store } from "../../../core/types.ts";
-import { storeWithin } from "../../../core/within.ts";
+import { storeWithin } from "../../../core/files/within.ts";
 import { directory } from "../../../plugins/stores/directory.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { directoryStore } from "../../../runtimes/host/directory_store.ts";

@@ -3,10 +3,10 @@
  * @module
  */
 import { compose } from "../../../core/spec/compose.ts";
-import { predictRows } from "../../../core/run/infer.ts";
-import { openRun } from "../../../core/run/open.ts";
-import { trainRun } from "../../../core/run/train.ts";
-import { writeSafetensors } from "../../../core/safetensors.ts";
+import { predictRows } from "../../../core/run/evaluate/infer.ts";
+import { openRun } from "../../../core/run/open/open.ts";
+import { trainRun } from "../../../core/run/train/train.ts";
+import { writeSafetensors } from "../../../core/files/safetensors.ts";
 import type { Host, Json, Named, Row, RunSpec, Store, TrainingEvent } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory as rowsOf } from "../../../plugins/data/memory.ts";

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";
-import { batchPlan } from "../../../core/run/batches.ts";
-import { encodeRows } from "../../../core/run/data.ts";
-import { openTasks } from "../../../core/run/open.ts";
-import { planRun } from "../../../core/run/plan.ts";
-import { readSafetensors } from "../../../core/safetensors.ts";
+import { batchPlan } from "../../../core/run/rows/batches.ts";
+import { encodeRows } from "../../../core/run/rows/data.ts";
+import { openTasks } from "../../../core/run/open/open.ts";
+import { planRun } from "../../../core/run/plan/plan.ts";
+import { readSafetensors } from "../../../core/files/safetensors.ts";
 import type { Json, Named, Row, RunSpec, Store, Tensor } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { tinyRows } from "../../tiny.ts";

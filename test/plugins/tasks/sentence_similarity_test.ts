@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";
-import { predictRows } from "../../../core/run/infer.ts";
-import { openRun } from "../../../core/run/open.ts";
+import { predictRows } from "../../../core/run/evaluate/infer.ts";
+import { openRun } from "../../../core/run/open/open.ts";
 import type { Named, Row, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/data/memory.ts";

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { AttuneError } from "../../../core/errors.ts";
+import { AttuneError } from "../../../core/base/errors.ts";
 import type { Tokenizer } from "../../../core/types.ts";
 import { alignedOf } from "../../../plugins/tokenizers/aligned.ts";
 import { codePointOffsets, hf } from "../../../plugins/tokenizers/hf.ts";

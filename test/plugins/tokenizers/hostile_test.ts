@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { AttuneError } from "../../../core/errors.ts";
+import { AttuneError } from "../../../core/base/errors.ts";
 import type { Json, Named, Tokenizer } from "../../../core/types.ts";
 import { chatRenderer } from "../../../plugins/tokenizers/chat.ts";
 import { hf } from "../../../plugins/tokenizers/hf.ts";

@@ -16,8 +16,8 @@ import {
 } from "../../../blocks/transform/mod.ts";
 import { checksOf } from "../../../conformance/mod.ts";
 import { compose } from "../../../core/spec/compose.ts";
-import { createRandom } from "../../../core/random.ts";
-import { trainRun } from "../../../core/run/train.ts";
+import { createRandom } from "../../../core/math/random.ts";
+import { trainRun } from "../../../core/run/train/train.ts";
 import { transformed } from "../../../core/spec/transformed.ts";
 import type { Host, Row, SavedModel } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";

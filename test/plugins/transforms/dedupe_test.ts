@@ -13,7 +13,7 @@ import {
 import { createHashTable } from "../../../core/data/hash_table.ts";
 import { hashOf } from "../../../core/data/text_hash.ts";
 import { checksOf } from "../../../conformance/mod.ts";
-import { createRandom } from "../../../core/random.ts";
+import { createRandom } from "../../../core/math/random.ts";
 import type { Row } from "../../../core/types.ts";
 import { memory } from "../../../plugins/data/memory.ts";
 import { decontaminate } from "../../../plugins/transforms/decontaminate.ts";

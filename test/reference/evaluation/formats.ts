@@ -7,7 +7,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { rangeOf, slicesIn } from "../../../blocks/data/mod.ts";
 import { type Check, check } from "../../../conformance/check.ts";
-import { AttuneError } from "../../../core/errors.ts";
+import { AttuneError } from "../../../core/base/errors.ts";
 import type { Dataset, Named, Row } from "../../../core/types.ts";
 import { arrow } from "../../../plugins/data/arrow.ts";
 import { json } from "../../../plugins/data/json.ts";

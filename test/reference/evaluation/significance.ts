@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { type Check, check } from "../../../conformance/check.ts";
 import { bcaInterval, percentileInterval, wilson } from "../../../core/statistics/intervals.ts";
-import { createRandom } from "../../../core/random.ts";
+import { createRandom } from "../../../core/math/random.ts";
 import { benjaminiHochberg, holm, mcnemar, signPermutation } from "../../../core/statistics/significance.ts";
 import type { Named } from "../../../core/types.ts";
 import { correctedChecks, type CorrectedSet } from "./folds.ts";

@@ -1,0 +1,125 @@
+/**
+ * Looking at weights once, before they are computed with: that there are some, that all of them are numbers, and that they
+ * are what was written, where their file says what that was.
+ * @module
+ */
+import { copyBytes } from "../base/bytes.ts";
+import { badFile, show } from "../base/errors.ts";
+import { weightKeys } from "./gguf_folder.ts";
+import { digestedPieces } from "../base/sha256.ts";
+import { openSafetensors, type SafetensorsFile, writeSafetensors } from "./safetensors.ts";
+import type { DType, Tensor } from "../base/tensor.ts";
+import type { Named, Store } from "../types.ts";
+
+/** Bytes that are looked at at once. */
+const PIECE = 4 * 2 ** 20;
+
+/**
+ * The name among a file's metadata of the digest of its tensors' bytes, from the first behind the header to the last:
+ * SHA-256 over the SHA-256 of each 4 MiB. Integers have no values that are not numbers, so that damage shows only here.
+ */
+export const DIGEST_IN_METADATA = "attune_sha256";
+
+/** Exponents of all ones are infinities and NaN: the type's words, and where of a word the exponent is. */
+const exponents: Readonly<Partial<Record<DType, Readonly<{ bytes: 2 | 4; mask: number }>>>> = {
+  float16: { bytes: 2, mask: 0x7c00 },
+  bfloat16: { bytes: 2, mask: 0x7f80 },
+  float32: { bytes: 4, mask: 0x7f800000 },
+};
+
+/** What is wrong with a file of weights; `problem` goes on where a sentence has named the file. */
+export type WeightFault = Readonly<{ code: "no_tensors" | "non_finite" | "damaged"; problem: string }>;
+
+/** Looks at every value of a file of weights. Throws AttuneError where it is none, or changes meanwhile. */
+export async function faultOfWeights(store: Store, key: string): Promise<WeightFault | undefined> {
+  if (/\.gguf$/i.test(key)) return await faultOfGguf(store, key);
+  const file = await openSafetensors(store, key);
+  if (file.names.length === 0) return { code: "no_tensors", problem: "has no tensors" };
+  let wrong: string | undefined;
+  // Codes of other libraries may be viewed as floats.
+  const packed = new Set(file.names.flatMap((name) => /^(.+)\.quant_state\.\w+$/.exec(name)?.[1] ?? []));
+  const isCode = (name: string): boolean => packed.has(name) || name.endsWith(".W_q");
+  const looked = async function* (): AsyncGenerator<Uint8Array> {
+    for await (const { name, piece } of piecesOf(file)) {
+      if (isCode(name) || allFinite(file.locate(name).dtype, piece)) yield piece;
+      else return void (wrong = name);
+    }
+  };
+  const due = file.metadata.get(DIGEST_IN_METADATA);
+  const { pieces, digest } = due === undefined ? { pieces: looked(), digest: undefined } : digestedPieces(looked());
+  for await (const _ of pieces);
+  if (wrong !== undefined) {
+    return { code: "non_finite", problem: `has a value in tensor ${show(wrong)} that is not finite` };
+  }
+  const found = await digest?.();
+  if (found === due) return undefined;
+  const said = `its metadata say ${DIGEST_IN_METADATA} ${show(due)} and its tensors have ${show(found)}`;
+  return { code: "damaged", problem: `is damaged, or was changed by what left its metadata as they were: ${said}` };
+}
+
+/**
+ * Looks at every value of a safetensors file.
+ *
+ * @throws AttuneError that names file and tensor where one is not finite, and the file where it has no tensors or is not
+ * what its own digest says.
+ */
+export async function checkFinite(store: Store, key: string): Promise<void> {
+  const fault = await faultOfWeights(store, key);
+  if (fault) throw badFile("safetensors", key, fault.problem);
+}
+
+/** The same of all files of a model. */
+export async function checkFiniteModel(store: Store): Promise<void> {
+  for (const key of await weightKeys(store)) await checkFinite(store, key);
+}
+
+/** A file of tensors that has the digest of their bytes among its metadata; the bytes are those of `writeSafetensors`. */
+export async function writeDigested(tensors: Named<Tensor>, metadata: Named<string>): Promise<Uint8Array> {
+  const { pieces, digest } = digestedPieces(dataOf(tensors));
+  for await (const _ of pieces);
+  return writeSafetensors(tensors, { ...metadata, [DIGEST_IN_METADATA]: await digest() });
+}
+
+async function* dataOf(tensors: Named<Tensor>): AsyncGenerator<Uint8Array> {
+  for (const { data } of Object.values(tensors)) yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** A file's bytes in the order in which they lie, each piece of one tensor. */
+async function* piecesOf(file: SafetensorsFile): AsyncGenerator<Readonly<{ name: string; piece: Uint8Array }>> {
+  const placed = file.names.map((name) => ({ name, ...file.locate(name) }));
+  for (const { name, bytes } of placed.sort((a, b) => a.offset - b.offset)) {
+    for (let at = 0; at < bytes; at += PIECE) {
+      yield { name, piece: await file.part(name, at, Math.min(PIECE, bytes - at)) };
+    }
+  }
+}
+
+/** The same of a GGUF file, whose tensors are decoded one after another. */
+async function faultOfGguf(store: Store, key: string): Promise<WeightFault | undefined> {
+  const { openGguf } = await import("../gguf/file.ts");
+  const { tensors, read } = await openGguf(store, key);
+  if (tensors.size === 0) return { code: "no_tensors", problem: "has no tensors" };
+  for (const name of tensors.keys()) {
+    if ((await read(name)).data.every((value) => Number.isFinite(value))) continue;
+    return { code: "non_finite", problem: `has a value in tensor ${show(name)} that is not finite` };
+  }
+  return undefined;
+}
+
+/** Whether all values that bytes of a tensor are can be computed with as float32. */
+export function allFinite(dtype: DType, piece: Uint8Array): boolean {
+  // Computed with are floats of 32 bits, which the largest of 64 do not fit.
+  if (dtype === "float64") {
+    return new Float64Array(copyBytes(piece).buffer).every((x) => Number.isFinite(Math.fround(x)));
+  }
+  const how = exponents[dtype];
+  if (!how) return true;
+  const own = piece.byteOffset % how.bytes === 0 ? piece : copyBytes(piece);
+  const { buffer, byteOffset, length } = own;
+  const { bytes, mask } = how;
+  const words = bytes === 2
+    ? new Uint16Array(buffer, byteOffset, length / 2)
+    : new Uint32Array(buffer, byteOffset, length / 4);
+  for (const word of words) if ((word & mask) === mask) return false;
+  return true;
+}

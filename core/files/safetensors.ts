@@ -1,0 +1,318 @@
+/**
+ * The safetensors format: files read by range, one tensor at a time, and a model's weights over one file or many.
+ * @module
+ */
+import { copyBytes } from "../base/bytes.ts";
+import { badFile, missing, refusePointer, show } from "../base/errors.ts";
+import { dequantizeInt8, quantizedTensor, scaleName } from "./int8.ts";
+import { parseSafetensorsHeader, safetensorsHeaderLength, type TensorInfo } from "./safetensors_header.ts";
+import { bytesPerElement, type DType, type Tensor, type TensorData } from "../base/tensor.ts";
+import type { Named, Store, WeightLocation, Weights } from "../types.ts";
+
+export { parseSafetensorsHeader, type SafetensorsHeader, type TensorInfo } from "./safetensors_header.ts";
+export { safetensorsSize, streamSafetensors, type TensorForm, writeSafetensors } from "./safetensors_write.ts";
+
+/** An opened file. Both methods throw AttuneError where there is no such tensor. */
+export interface SafetensorsFile {
+  readonly names: readonly string[];
+  readonly metadata: ReadonlyMap<string, string>;
+  /** Where a tensor's bytes lie. */
+  locate(name: string): TensorInfo;
+  /** A tensor as stored; throws AttuneError where the file has changed since it was opened. */
+  read(name: string): Promise<Tensor>;
+  /** Some of a tensor's bytes; throws as `read` does. */
+  part(name: string, from: number, length: number): Promise<Uint8Array>;
+}
+
+/** A model's weights, and their bytes as they are stored. */
+export interface StoredWeights extends Weights {
+  /** Some of a tensor's bytes; undefined where it is stored as integers and their scales. Throws where there is no such name. */
+  part(name: string): ((from: number, length: number) => Promise<Uint8Array>) | undefined;
+}
+
+/** How files are opened. `maxHeader`: longer headers are refused, where memory is scarce. */
+export type OpenOptions = Readonly<{ maxHeader?: number }>;
+
+/** A larger index of shards is refused. */
+const MAX_INDEX = 64 * 2 ** 20;
+
+/**
+ * Opens a file of a store; only its header is read.
+ *
+ * @throws AttuneError where it is missing or not a sound safetensors file.
+ * @example
+ * ```ts
+ * import { f32, openSafetensors, writeSafetensors } from "attune";
+ * import { memory } from "attune/stores/memory";
+ * import { node } from "attune/node";
+ * const store = await memory().open(await node());
+ * await store.put("x.safetensors", writeSafetensors({ x: f32([1], [7]) }));
+ * console.assert((await (await openSafetensors(store, "x.safetensors")).read("x")).data[0] === 7);
+ * ```
+ */
+export async function openSafetensors(
+  store: Store,
+  key: string,
+  { maxHeader = Infinity }: OpenOptions = {},
+): Promise<SafetensorsFile> {
+  const first = await store.get(key, { offset: 0, length: 8 });
+  if (!first) throw missing("safetensors", key, "the directory");
+  refusePointer("safetensors", key, first.bytes);
+  const length = safetensorsHeaderLength(first.bytes, first.size, key);
+  if (length > maxHeader) {
+    throw badFile("safetensors", key, `has a header of ${length} bytes; at most ${maxHeader} are read here`);
+  }
+  const head = await store.get(key, { offset: 0, length: 8 + length });
+  if (head?.revision !== first.revision) throw badFile("safetensors", key, "changed while it was read");
+  const { tensors, metadata } = parseSafetensorsHeader(head.bytes, head.size, key);
+  const locate = (name: string): TensorInfo => {
+    const found = tensors.get(name);
+    if (!found) throw missing("safetensors", `tensor ${show(name)}`, key);
+    return found;
+  };
+  const part = async (name: string, from: number, length: number): Promise<Uint8Array> => {
+    const { offset, bytes } = locate(name);
+    if (from + length > bytes) throw new RangeError(`Bytes ${from} to ${from + length} of ${bytes}`);
+    const found = await store.get(key, { offset: offset + from, length });
+    if (found?.revision !== head.revision) throw badFile("safetensors", key, "changed while it was read");
+    if (found.bytes.length !== length) throw badFile("safetensors", key, `is truncated in tensor ${show(name)}`);
+    return found.bytes;
+  };
+  return {
+    names: [...tensors.keys()],
+    metadata,
+    locate,
+    part,
+    read: async (name) => {
+      const { dtype, dims, bytes } = locate(name);
+      return { dtype, dims, data: viewOf(dtype, await part(name, 0, bytes)) };
+    },
+  };
+}
+
+/**
+ * Every tensor of a whole file's bytes, as stored.
+ *
+ * @throws AttuneError where they are not a sound safetensors file; `file` is how it is named then.
+ * @example
+ * ```ts
+ * import { f32, readSafetensors, writeSafetensors } from "attune";
+ * console.assert(readSafetensors(writeSafetensors({ x: f32([1], [7]) }), "x.safetensors").x?.data[0] === 7);
+ * ```
+ */
+export function readSafetensors(bytes: Uint8Array, file: string): Record<string, Tensor> {
+  refusePointer("safetensors", file, bytes);
+  const length = safetensorsHeaderLength(bytes.subarray(0, 8), bytes.length, file);
+  const { tensors } = parseSafetensorsHeader(bytes.subarray(0, 8 + length), bytes.length, file);
+  return Object.fromEntries(
+    [...tensors].map(([name, { dtype, dims, offset, bytes: size }]) => [name, {
+      dtype,
+      dims,
+      data: viewOf(dtype, bytes.subarray(offset, offset + size)),
+    }]),
+  );
+}
+
+/**
+ * Any dtype as float32; a float32 tensor is given back as it is.
+ *
+ * @example
+ * ```ts
+ * import { toFloat32 } from "attune";
+ * console.assert(toFloat32({ dtype: "bfloat16", dims: [1], data: Uint16Array.of(0x3f80) }).data[0] === 1);
+ * ```
+ */
+export function toFloat32(tensor: Tensor): Tensor<Float32Array> {
+  const { dtype, dims, data } = tensor;
+  if (data instanceof Float32Array) return { dtype: "float32", dims, data };
+  const out = new Float32Array(data.length);
+  if (dtype === "bfloat16") {
+    const bits = new Uint32Array(out.buffer);
+    for (let i = 0; i < bits.length; i++) bits[i] = Number(data[i]) << 16;
+  } else if (dtype === "float16") { for (let i = 0; i < out.length; i++) out[i] = halfToFloat(Number(data[i])); }
+  else for (let i = 0; i < out.length; i++) out[i] = Number(data[i]);
+  return { dtype: "float32", dims, data: out };
+}
+
+/**
+ * The weights of a checkpoint: model.safetensors, or the shards that model.safetensors.index.json names. A tensor with
+ * another of the name `<its>.scale` beside it is stored as integers (see `quantizeInt8`).
+ *
+ * @throws AttuneError where there are none (it says what is there), or where index and shards do not fit.
+ * @example
+ * ```ts
+ * import { f32, openWeights, writeSafetensors } from "attune";
+ * import { memory } from "attune/stores/memory";
+ * import { node } from "attune/node";
+ * const store = await memory().open(await node());
+ * await store.put("model.safetensors", writeSafetensors({ x: f32([1], [7]) }));
+ * console.assert((await openWeights(store)).names[0] === "x");
+ * ```
+ */
+export async function openWeights(store: Store, options: OpenOptions = {}): Promise<StoredWeights> {
+  const { files, map } = await weightFiles(store);
+  const opened = new Map<string, { file: SafetensorsFile; path: string | undefined }>();
+  const owner = new Map<string, string>();
+  for (const key of files) {
+    const file = await openSafetensors(store, key, options);
+    opened.set(key, { file, path: await store.locate?.(key) });
+    for (const name of file.names) {
+      const other = owner.get(name);
+      if (other !== undefined) {
+        throw badFile("safetensors", key, `holds tensor ${show(name)}, which ${other} holds too`);
+      }
+      owner.set(name, key);
+    }
+  }
+  for (const [name, key] of map) {
+    if (owner.get(name) !== key) {
+      throw badFile("safetensors", key, `lacks tensor ${show(name)}, which the index says it holds`);
+    }
+  }
+  const of = (name: string): { file: SafetensorsFile; path: string | undefined } | undefined =>
+    opened.get(owner.get(name) ?? "");
+  // Scales belong to the integers that they scale, and are no weights themselves.
+  const scales = new Set([...owner.keys()].map(scaleName).filter((scale) => owner.has(scale)));
+  return {
+    names: [...owner.keys()].filter((name) => !scales.has(name)),
+    read: async (name) => {
+      const own = of(name);
+      if (!own) throw missing("safetensors", `tensor ${show(name)}`, files.join(", "));
+      const stored = await own.file.read(name);
+      const scale = of(scaleName(name));
+      if (!scale) {
+        if (stored.dtype !== "int8") return toFloat32(stored);
+        throw badFile(
+          "safetensors",
+          own.path ?? files.join(", "),
+          `has integers in ${show(name)}, and ${scaleName(name)} is missing`,
+        );
+      }
+      return dequantizeInt8(stored, await scale.file.read(scaleName(name)), name);
+    },
+    quantized: async (name) => {
+      const [own, scale] = [of(name), of(scaleName(name))];
+      if (!own || !scale) return undefined;
+      return quantizedTensor(await own.file.read(name), await scale.file.read(scaleName(name)), name);
+    },
+    part: (name) => {
+      const file = of(name)?.file;
+      if (!file) throw missing("safetensors", `tensor ${show(name)}`, files.join(", "));
+      return of(scaleName(name)) ? undefined : (from, length) => file.part(name, from, length);
+    },
+    locate: (name): WeightLocation | undefined => {
+      const own = of(name);
+      return own && { file: own.path, ...own.file.locate(name) };
+    },
+  };
+}
+
+type WeightFiles = Readonly<{ files: readonly string[]; map: ReadonlyMap<string, string> }>;
+
+/** A model's weight files and, of shards, which tensor is where. Throws AttuneError where there are none. */
+export async function weightFiles(store: Store): Promise<WeightFiles> {
+  if (await store.get("model.safetensors", { offset: 0, length: 0 })) {
+    return { files: ["model.safetensors"], map: new Map() };
+  }
+  const index = await shardIndex(store);
+  if (index) return { files: [...new Set(index.values())], map: index };
+  const there: string[] = [];
+  for await (const { key } of store.list("")) {
+    if (there.push(key) >= 20) break;
+  }
+  const torch = there.some((key) => /^pytorch_model.*\.bin$/.test(key));
+  const hint = " (pytorch_model.bin is not read: save the model with safe_serialization=True)";
+  const where = `the model directory, which holds ${there.join(", ") || "nothing"},`;
+  throw missing("safetensors", `model.safetensors${torch ? hint : ""}`, where);
+}
+
+/** Which shard holds which tensor, by model.safetensors.index.json; undefined where there is none. Throws AttuneError where it is not sound. */
+export async function shardIndex(store: Store): Promise<ReadonlyMap<string, string> | undefined> {
+  const key = "model.safetensors.index.json";
+  const found = await store.get(key, { offset: 0, length: MAX_INDEX });
+  if (!found) return undefined;
+  if (found.size > MAX_INDEX) throw badFile("safetensors", key, `has ${found.size} bytes; at most ${MAX_INDEX}`);
+  let index: { weight_map?: unknown } | null;
+  try {
+    index = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(found.bytes));
+  } catch (cause) {
+    throw badFile("safetensors", key, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
+  }
+  const map = index?.weight_map;
+  if (typeof map !== "object" || map === null || Array.isArray(map) || Object.keys(map).length === 0) {
+    throw badFile("safetensors", key, `has weight_map ${show(map)} where names of tensors and their shards are due`);
+  }
+  return new Map(
+    Object.entries(map as Named<unknown>).map(([name, shard]) => {
+      // Paths would lead anywhere.
+      if (typeof shard !== "string" || !/^\w[\w.-]*\.safetensors$/.test(shard)) {
+        throw badFile("safetensors", key, `names shard ${show(shard)}, which is not a plain file name`);
+      }
+      return [name, shard];
+    }),
+  );
+}
+
+/** The values that a tensor's bytes are; no copy where they are aligned. */
+export function viewOf(dtype: DType, bytes: Uint8Array): TensorData {
+  // Typed arrays want aligned bytes.
+  const own = bytes.byteOffset % bytesPerElement[dtype] === 0 ? bytes : copyBytes(bytes);
+  const { buffer, byteOffset } = own;
+  const length = own.byteLength / bytesPerElement[dtype];
+  switch (dtype) {
+    case "float32":
+      return new Float32Array(buffer, byteOffset, length);
+    case "float64":
+      return new Float64Array(buffer, byteOffset, length);
+    case "float16":
+    case "bfloat16":
+      return new Uint16Array(buffer, byteOffset, length);
+    case "int64":
+      return new BigInt64Array(buffer, byteOffset, length);
+    case "int32":
+      return new Int32Array(buffer, byteOffset, length);
+    case "int8":
+      return new Int8Array(buffer, byteOffset, length);
+    default:
+      return new Uint8Array(buffer, byteOffset, length);
+  }
+}
+
+/** Floats as a dtype of floats stores them, to the nearest, ties to even. */
+export function fromFloat32(values: Float32Array, dtype: DType): Uint8Array {
+  if (dtype === "float32") return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  if (dtype === "float64") return new Uint8Array(Float64Array.from(values).buffer);
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const out = new Uint16Array(values.length);
+  if (dtype === "bfloat16") {
+    for (let i = 0; i < out.length; i++) {
+      const b = bits[i] ?? 0;
+      out[i] = (b & 0x7fffffff) > 0x7f800000 ? (b >>> 16) | 0x40 : (b + 0x7fff + ((b >>> 16) & 1)) >>> 16;
+    }
+  } else if (dtype === "float16") { for (let i = 0; i < out.length; i++) out[i] = floatToHalf(bits[i] ?? 0); }
+  else throw new RangeError(`Floats cannot be stored as ${dtype}`);
+  return new Uint8Array(out.buffer);
+}
+
+function floatToHalf(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const size = bits & 0x7fffffff;
+  if (size > 0x7f800000) return sign | 0x7e00;
+  if (size >= 0x477ff000) return sign | 0x7c00;
+  // Below 2⁻¹⁴ the result counts steps of 2⁻²⁴, above it the exponent moves by 112.
+  const shift = size < 0x38800000 ? 126 - (size >>> 23) : 13;
+  if (shift > 24) return sign;
+  const mantissa = shift === 13 ? size - 0x38000000 : (size & 0x7fffff) | 0x800000;
+  const kept = mantissa >>> shift;
+  const rest = mantissa & ((1 << shift) - 1);
+  const half = 1 << (shift - 1);
+  return sign | (kept + (rest > half || (rest === half && kept & 1) ? 1 : 0));
+}
+
+function halfToFloat(half: number): number {
+  const sign = half & 0x8000 ? -1 : 1;
+  const exponent = (half >> 10) & 31;
+  const fraction = half & 1023;
+  if (exponent === 31) return fraction ? NaN : sign * Infinity;
+  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}

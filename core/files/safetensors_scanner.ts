@@ -1,0 +1,108 @@
+/**
+ * The JSON of a safetensors header, scanned strictly: JSON.parse keeps the last of equal names where another reader may
+ * keep the first, rounds large numbers, and builds whatever it is told.
+ * @module
+ */
+import { badFile, show } from "../base/errors.ts";
+
+/** Where a scanner stands in a header's text. */
+export type HeaderScanner = { readonly text: string; readonly file: string; at: number };
+
+/** An error of the header. */
+export function brokenHeader({ file }: HeaderScanner, problem: string): Error {
+  return badFile("safetensors", file, `its header ${problem}`);
+}
+
+/** An error that says what is due where a scanner stands. */
+export function unexpectedIn(scanner: HeaderScanner, due: string): Error {
+  const { text, at } = scanner;
+  const there = at < text.length ? show(text[at]) : "no more";
+  return brokenHeader(scanner, `has ${there} at character ${at}, where ${due} is due`);
+}
+
+function skipSpace(scanner: HeaderScanner): void {
+  const { text } = scanner;
+  let { at } = scanner;
+  while (text[at] === " " || text[at] === "\n" || text[at] === "\r" || text[at] === "\t") at++;
+  scanner.at = at;
+}
+
+function take(scanner: HeaderScanner, symbol: string): boolean {
+  skipSpace(scanner);
+  if (scanner.text[scanner.at] !== symbol) return false;
+  scanner.at++;
+  return true;
+}
+
+function need(scanner: HeaderScanner, symbol: string): void {
+  if (!take(scanner, symbol)) throw unexpectedIn(scanner, show(symbol));
+}
+
+/** A string. */
+export function scanString(scanner: HeaderScanner): string {
+  need(scanner, '"');
+  const { text } = scanner;
+  const from = scanner.at - 1;
+  for (;; scanner.at++) {
+    const c = text.charCodeAt(scanner.at);
+    if (Number.isNaN(c)) throw unexpectedIn(scanner, "the end of a string");
+    if (c === 0x22) break;
+    if (c === 0x5c) scanner.at++;
+  }
+  scanner.at++;
+  let value: string;
+  try {
+    value = JSON.parse(text.slice(from, scanner.at));
+  } catch {
+    throw brokenHeader(scanner, `has a broken string at character ${from}`);
+  }
+  // Half of a surrogate pair has no UTF-8, and NUL ends names in other readers.
+  if (/\p{Surrogate}|\0/u.test(value)) {
+    throw brokenHeader(scanner, `has a string at character ${from} that no file can hold`);
+  }
+  return value;
+}
+
+function scanWhole(scanner: HeaderScanner): number {
+  skipSpace(scanner);
+  const { text, at: from } = scanner;
+  let at = from;
+  while (at < text.length && /[0-9]/.test(text[at] ?? "")) at++;
+  const value = Number(text.slice(from, at));
+  if (at === from || at - from > 16 || (text[from] === "0" && at > from + 1) || !Number.isSafeInteger(value)) {
+    throw unexpectedIn(scanner, "a whole number below 2⁵³");
+  }
+  scanner.at = at;
+  return value;
+}
+
+/** A list of whole numbers. */
+export function scanNumbers(scanner: HeaderScanner): number[] {
+  need(scanner, "[");
+  const values: number[] = [];
+  if (take(scanner, "]")) return values;
+  do values.push(scanWhole(scanner)); while (take(scanner, ","));
+  need(scanner, "]");
+  return values;
+}
+
+/** An object whose names differ; `member` scans the value of each. */
+export function scanObject(scanner: HeaderScanner, what: string, member: (name: string) => void): void {
+  const seen = new Set<string>();
+  need(scanner, "{");
+  if (take(scanner, "}")) return;
+  do {
+    const name = scanString(scanner);
+    if (seen.has(name)) throw brokenHeader(scanner, `names ${show(name)} twice in ${what}`);
+    seen.add(name);
+    need(scanner, ":");
+    member(name);
+  } while (take(scanner, ","));
+  need(scanner, "}");
+}
+
+/** The end of the text: nothing but space is left. */
+export function scanEnd(scanner: HeaderScanner): void {
+  skipSpace(scanner);
+  if (scanner.at !== scanner.text.length) throw unexpectedIn(scanner, "the end");
+}

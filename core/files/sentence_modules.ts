@@ -1,0 +1,178 @@
+/**
+ * What a sentence-transformers folder says besides its transformer: how states become a sentence's embedding, and which
+ * prompt stands in front of a text.
+ * @module
+ */
+import { badFile, unsupported } from "../base/errors.ts";
+import { strictJson } from "../base/json.ts";
+import { openSafetensors, toFloat32 } from "./safetensors.ts";
+import type { Checkpoint, Json, Named, Store, Weights } from "../types.ts";
+import type { Pooling, SentenceDense, SentenceModules } from "../types/sentence.ts";
+
+export type { Pooling, SentenceDense, SentenceModules } from "../types/sentence.ts";
+
+/** Each by sentence-transformers' names: that of `pooling_mode`, and the older flag. Several are joined in this order. */
+const modes: readonly (readonly [Pooling, string, string])[] = [
+  ["first", "cls", "pooling_mode_cls_token"],
+  ["max", "max", "pooling_mode_max_tokens"],
+  ["mean", "mean", "pooling_mode_mean_tokens"],
+  ["mean-sqrt-len", "mean_sqrt_len_tokens", "pooling_mode_mean_sqrt_len_tokens"],
+  ["weighted-mean", "weightedmean", "pooling_mode_weightedmean_tokens"],
+  ["last", "lasttoken", "pooling_mode_lasttoken"],
+];
+
+const activations: Named<string> = {
+  Identity: "linear",
+  Tanh: "tanh",
+  ReLU: "relu",
+  GELU: "gelu",
+  Sigmoid: "sigmoid",
+  SiLU: "silu",
+};
+
+/** The modules of a folder; undefined where it has no modules.json. Throws AttuneError where one is not built. */
+export async function readSentenceModules(files: Store): Promise<SentenceModules | undefined> {
+  const modules = await parsed(files, "modules.json");
+  if (modules === undefined) return undefined;
+  if (!Array.isArray(modules)) throw badFile("sentence", "modules.json", "is not a list of modules");
+  let pooling: readonly Pooling[] | undefined;
+  let withPrompt = true;
+  const steps: (SentenceDense | "normalize")[] = [];
+  for (const { type, path } of modules as readonly Named<Json>[]) {
+    const kind = String(type).split(".").at(-1) ?? "";
+    const folder = folderOf(path);
+    if (kind === "Transformer") continue;
+    if (kind === "Normalize") steps.push("normalize");
+    else if (kind === "Pooling" && pooling === undefined) {
+      const config = await object(files, `${folder}config.json`);
+      pooling = poolingOf(config, `${folder}config.json`);
+      withPrompt = config.include_prompt !== false;
+    } else if (kind === "Dense" && pooling) steps.push(denseOf(await object(files, `${folder}config.json`), folder));
+    else throw unsupported("sentence", "modules.json", kind, "such a module is not built");
+  }
+  const { prompts, default_prompt_name: name } = await object(files, "config_sentence_transformers.json");
+  const known = (prompts ?? {}) as Named<Json>;
+  if (typeof name === "string" && typeof known[name] !== "string") {
+    throw badFile("sentence", "config_sentence_transformers.json", `has no prompt "${name}", which is its default`);
+  }
+  const prompt = typeof name === "string" ? String(known[name]) : "";
+  if (prompt !== "" && !withPrompt) {
+    throw unsupported("sentence", "1_Pooling: include_prompt", false, "a prompt's tokens are pooled like the others");
+  }
+  const { max_seq_length: longest, do_lower_case: lowercase } = await object(files, "sentence_bert_config.json");
+  return {
+    pooling: pooling ?? ["mean"],
+    steps,
+    prompt,
+    lowercase: lowercase === true,
+    ...(typeof longest === "number" ? { maxLength: longest } : {}),
+  };
+}
+
+function poolingOf(config: Named<Json>, file: string): readonly Pooling[] {
+  const named = config.pooling_mode;
+  if (named === undefined) {
+    const asked = modes.flatMap(([pooling, , flag]) => (config[flag] === true ? [pooling] : []));
+    return asked.length === 0 ? ["mean"] : asked;
+  }
+  return [named].flat().map((mode) => {
+    const found = modes.find(([, name]) => name === mode)?.[0];
+    if (found === undefined) throw unsupported("sentence", `${file}: pooling_mode`, mode, "such pooling is not built");
+    return found;
+  });
+}
+
+function denseOf(config: Named<Json>, folder: string): SentenceDense {
+  const { out_features: outFeatures, bias = true, activation_function: named = "Tanh" } = config;
+  const file = `${folder}config.json`;
+  const activation = activations[String(named).split(".").at(-1) ?? ""];
+  if (activation === undefined) throw unsupported("sentence", `${file}: activation_function`, named, "it is not built");
+  for (const key of ["module_input_name", "module_output_name"]) {
+    const value = config[key] ?? "sentence_embedding";
+    if (value !== "sentence_embedding") throw unsupported("sentence", `${file}: ${key}`, value, "it is not built");
+  }
+  if (config.use_residual === true) throw unsupported("sentence", `${file}: use_residual`, true, "it is not built");
+  if (typeof outFeatures !== "number") throw badFile("sentence", file, "has no out_features");
+  return { path: folder.slice(0, -1), outFeatures, bias: bias === true, activation };
+}
+
+/** A checkpoint with the weights of the layers behind pooling, which lie in their own folders. */
+export async function withDense(checkpoint: Checkpoint, modules: SentenceModules | undefined): Promise<Checkpoint> {
+  const weights = new Map<string, Weights>();
+  for (const step of modules?.steps ?? []) {
+    if (step === "normalize") continue;
+    const key = `${step.path}/model.safetensors`;
+    if (!await checkpoint.files.get(key, { offset: 0, length: 0 })) {
+      throw badFile("sentence", key, "does not exist (save the module with safe_serialization)");
+    }
+    const file = await openSafetensors(checkpoint.files, key);
+    for (const name of file.names) weights.set(`${step.path}.${name}`, { ...prefixed(file, `${step.path}.`) });
+  }
+  if (weights.size === 0) return checkpoint;
+  const own = checkpoint.weights;
+  const { quantized, encoded, formatOf } = own;
+  return {
+    ...checkpoint,
+    weights: {
+      names: [...own.names, ...weights.keys()],
+      read: async (name) => await (weights.get(name) ?? own).read(name),
+      locate: (name) => (weights.get(name) ?? own).locate(name),
+      ...(quantized ? { quantized: async (name) => weights.has(name) ? undefined : await quantized(name) } : {}),
+      ...(encoded ? { encoded: async (name) => weights.has(name) ? undefined : await encoded(name) } : {}),
+      ...(formatOf ? { formatOf: (name) => weights.has(name) ? undefined : formatOf(name) } : {}),
+    },
+  };
+}
+
+function prefixed(file: Awaited<ReturnType<typeof openSafetensors>>, prefix: string): Weights {
+  return {
+    names: file.names.map((name) => prefix + name),
+    read: async (name) => toFloat32(await file.read(name.slice(prefix.length))),
+    // Small, and read as they are.
+    locate: () => undefined,
+  };
+}
+
+/** Files of a folder that say what stands behind its transformer. */
+export function sentenceFiles(modules: SentenceModules, hiddenSize: number): Named<Json> {
+  const type = (kind: string): string => `sentence_transformers.models.${kind}`;
+  const listed: Json[] = [{ idx: 0, name: "0", path: "", type: type("Transformer") }];
+  const place = (kind: string, path: string): void => {
+    listed.push({ idx: listed.length, name: String(listed.length), path, type: type(kind) });
+  };
+  place("Pooling", "1_Pooling");
+  const files: Record<string, Json> = {
+    "1_Pooling/config.json": {
+      word_embedding_dimension: hiddenSize,
+      ...Object.fromEntries(modes.map(([pooling, , flag]) => [flag, modules.pooling.includes(pooling)])),
+      include_prompt: true,
+    },
+  };
+  for (const step of modules.steps) {
+    if (step === "normalize") place("Normalize", `${listed.length}_Normalize`);
+    else place("Dense", step.path);
+  }
+  return { "modules.json": listed, ...files };
+}
+
+/** A module's folder, of a name only. */
+function folderOf(path: Json | undefined): string {
+  if (path === "" || path === undefined) return "";
+  if (typeof path === "string" && /^[\w-]{1,64}$/.test(path)) return `${path}/`;
+  throw badFile("sentence", "modules.json", `has the path ${JSON.stringify(path)}, which is no name of a folder`);
+}
+
+async function parsed(files: Store, key: string): Promise<Json | undefined> {
+  const found = await files.get(key);
+  if (!found) return undefined;
+  try {
+    return strictJson(found.bytes);
+  } catch (cause) {
+    throw badFile("sentence", key, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
+  }
+}
+
+async function object(files: Store, key: string): Promise<Named<Json>> {
+  const found = await parsed(files, key);
+  return typeof found === "object" && found !== null && !Array.isArray(found) ? found as Named<Json> : {};
+}

@@ -1,0 +1,35 @@
+/**
+ * Part of a store as a store.
+ * @module
+ */
+import type { Store, StoredObject } from "../types.ts";
+
+/** A store's keys below a prefix as a store. */
+export function storeWithin(store: Store, prefix: string): Store {
+  const { append, keys, locate, sync } = store;
+  const own = <T extends StoredObject>(stored: T): T => ({ ...stored, key: stored.key.slice(prefix.length) });
+  return {
+    ...(append ? { append: async (key, bytes, options) => own(await append(prefix + key, bytes, options)) } : {}),
+    ...(sync ? { sync: (key) => sync(prefix + key) } : {}),
+    ...(locate ? { locate: (key) => locate(prefix + key) } : {}),
+    ...(keys
+      ? {
+        keys: async function* (below) {
+          for await (const key of keys(prefix + below)) yield key.slice(prefix.length);
+        },
+      }
+      : {}),
+    get: async (key, range) => {
+      const found = await store.get(prefix + key, range);
+      return found && own(found);
+    },
+    put: async (key, bytes, options) => {
+      const done = await store.put(prefix + key, bytes, options);
+      return done === "conflict" ? done : own(done);
+    },
+    delete: (key, options) => store.delete(prefix + key, options),
+    list: async function* (below) {
+      for await (const stored of store.list(prefix + below)) yield own(stored);
+    },
+  };
+}

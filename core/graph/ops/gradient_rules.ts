@@ -1,0 +1,48 @@
+/**
+ * What gradient rules are made of.
+ *
+ * The formulas take few passes over memory rather than few operations: that decides their speed on a CPU.
+ * @module
+ */
+import { AttuneError } from "../../base/errors.ts";
+import { apply, asMatrix, columnSums, reshape } from "./functions.ts";
+import type { Applied, Gradient } from "./record.ts";
+import type { Op } from "./ops.ts";
+import type { Node, Value } from "./value.ts";
+
+type InputGradient<O extends Op> = (node: Applied<O>, dy: Value) => Value | undefined;
+
+/** One rule per input; an input without one has no gradient. */
+export const perInput =
+  <O extends Op>(...rules: readonly (InputGradient<O> | undefined)[]): Gradient<O> => (node, dy, i) =>
+    rules[i]?.(node, dy);
+
+/** One rule per input, what broadcasting repeated summed away. */
+export const broadcast =
+  <O extends Op>(...rules: readonly (InputGradient<O> | undefined)[]): Gradient<O> => (node, dy, i) => {
+    const d = rules[i]?.(node, dy);
+    return d && unbroadcast(d, node.node.inputs[i] as Value);
+  };
+
+/** Sums away what broadcasting repeated, so that the gradient has the shape of `value`. */
+export function unbroadcast(dy: Value, { shape }: Value): Value {
+  const extra = dy.shape.length - shape.length;
+  const axes = dy.shape.flatMap((dim, i) => {
+    const before = i < extra ? undefined : shape[i - extra];
+    return before === undefined || (before === 1 && dim !== 1) ? [i] : [];
+  });
+  if (axes.length === 0) return dy;
+  // One matrix product where only leading axes go: a bias.
+  const leading = axes.every((axis, i) => axis === i) && axes.length === dy.shape.length - 1;
+  if (leading) return reshape(columnSums(asMatrix(dy)), shape);
+  return reshape(apply("ReduceSum", [dy], { axes, keepdims: 1 }), shape);
+}
+
+/** The error for a gradient that there is no rule for. */
+export function noGradient(node: Node, why: string): AttuneError {
+  return new AttuneError(`No gradient of ${node.op} (in ${node.scope || "the graph"}): ${why}`, {
+    code: "NO_GRADIENT",
+    plugin: "graph",
+    found: node.op,
+  });
+}

@@ -1,0 +1,55 @@
+/**
+ * Ops that look up or add to elements by index.
+ * @module
+ */
+import type { OnnxAttribute } from "../../onnx/model.ts";
+import { sizeOfShape } from "./dims.ts";
+import { apply, cast, gather, reshape, zeros } from "./functions.ts";
+import { noGradient, perInput } from "./gradient_rules.ts";
+import { any, axisForm, int, type Kernels, kernels, type OpRecords } from "./record.ts";
+import { arg, same } from "./shape_rules.ts";
+import type { IndexOps } from "./ops.ts";
+
+const scattered: Kernels = kernels(any.cpu, ["float32"]);
+const reduction: OnnxAttribute = { type: "string", value: "add" };
+
+/** Their records. */
+export const indexing: OpRecords<IndexOps> = {
+  Gather: {
+    shape: (call) => {
+      const [data, indices] = [arg(call, 0), arg(call, 1)];
+      const { axis } = call.attrs;
+      const shape = [...data.shape.slice(0, axis), ...indices.shape, ...data.shape.slice(axis + 1)];
+      return [{ dtype: data.dtype, shape }];
+    },
+    // rows added up where they came from
+    gradient: perInput(({ x, b: indices, attrs, node }, dy) => {
+      if (attrs.axis !== 0) throw noGradient(node, "only rows (axis 0) are gathered with a gradient");
+      const count = sizeOfShape(indices.shape);
+      const index = reshape(cast(indices, "int64"), [count, 1]);
+      const updates = reshape(dy, [count, ...x.shape.slice(1)]);
+      return apply("ScatterND", [zeros(x, x.shape), index, updates], {});
+    }),
+    kernels: any,
+    form: axisForm,
+  },
+  GatherElements: {
+    shape: (call) => [{ dtype: arg(call, 0).dtype, shape: arg(call, 1).shape }],
+    gradient: perInput(({ x, b, attrs }, dy) => apply("ScatterElements", [zeros(x, x.shape), b, dy], attrs)),
+    kernels: any,
+    form: axisForm,
+  },
+  // what was added goes through, and the rows or elements that were added to give theirs
+  ScatterND: {
+    shape: same,
+    gradient: perInput((_, dy) => dy, undefined, ({ b }, dy) => gather(dy, reshape(b, [b.shape[0] ?? 1]))),
+    kernels: scattered,
+    form: () => ({ attributes: { reduction } }),
+  },
+  ScatterElements: {
+    shape: same,
+    gradient: perInput((_, dy) => dy, undefined, ({ b, attrs }, dy) => apply("GatherElements", [dy, b], attrs)),
+    kernels: scattered,
+    form: ({ axis }) => ({ attributes: { axis: int(axis), reduction } }),
+  },
+};

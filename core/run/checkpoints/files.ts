@@ -1,0 +1,137 @@
+/**
+ * A checkpoint's files: tensors in parts, and a manifest that holds their hashes and its own. The manifest is written last,
+ * so that a save that was cut off is none, and nothing is read that was not written.
+ * @module
+ */
+import { badFile } from "../../base/errors.ts";
+import { sha256 } from "../../base/sha256.ts";
+import { readSafetensors, toFloat32, writeSafetensors } from "../../files/safetensors.ts";
+import type { Tensor } from "../../base/tensor.ts";
+import type { SavedTensors } from "../../engine/state/saved.ts";
+import type { Json, Named, Store } from "../../types.ts";
+import type { LoopState } from "../../loop/loop_state.ts";
+
+/** A saved moment of a run. */
+export type CheckpointFiles = Readonly<{
+  state: LoopState;
+  /** Weights and optimizer state. */
+  tensors: SavedTensors;
+  /** The best weights so far, where they are kept. */
+  best?: SavedTensors;
+  fingerprints: Named<string>;
+  /** What the run was, so that another cannot go on from it. */
+  spec: Json;
+  /** Where each log stood. */
+  logs: Named<Json>;
+}>;
+
+type Manifest = Readonly<{
+  version: 1;
+  state: LoopState;
+  fingerprints: Named<string>;
+  spec: Json;
+  logs: Named<Json>;
+  files: Named<Readonly<{ bytes: number; sha256: string }>>;
+}>;
+
+/** Tensors are written in files of about this many bytes, so that hashing one needs no second copy of a model. */
+const FILE_BYTES = 256 * 2 ** 20;
+
+const BEST = "best";
+const STATE = "state";
+
+/** A file of a finished checkpoint, which no unfinished one has. */
+export const MANIFEST = "checkpoint.json";
+
+/** The key of a checkpoint's file. */
+export function checkpointKey(name: string, file: string): string {
+  return `checkpoints/${name}/${file}`;
+}
+
+/** Writes a checkpoint's files, and reads them back. Throws what the store throws. */
+export async function writeCheckpoint(output: Store, name: string, saved: CheckpointFiles): Promise<void> {
+  const { state, tensors, best, fingerprints, spec, logs } = saved;
+  const files: Record<string, { bytes: number; sha256: string }> = {};
+  for (const [prefix, all] of [[STATE, tensors], [BEST, best ?? {}]] as const) {
+    for (const [i, part] of inParts(all).entries()) {
+      const file = `${prefix}-${String(i + 1).padStart(5, "0")}.safetensors`;
+      const bytes = writeSafetensors(part);
+      files[file] = { bytes: bytes.length, sha256: await sha256(bytes) };
+      await output.put(checkpointKey(name, file), bytes);
+    }
+  }
+  const manifest: Manifest = { version: 1, state, fingerprints, spec, logs, files };
+  const text = JSON.stringify(manifest);
+  const whole = `{"manifest":${text},"sha256":"${await sha256(text)}"}`;
+  await output.put(checkpointKey(name, MANIFEST), new TextEncoder().encode(whole));
+  await verifyFiles(output, name, await readManifest(output, name), () => {});
+}
+
+/** Reads a checkpoint. Throws AttuneError where it is not what was written. */
+export async function readCheckpoint(output: Store, name: string): Promise<CheckpointFiles> {
+  const manifest = await readManifest(output, name);
+  const tensors: Record<string, Tensor<Float32Array>> = {};
+  const best: Record<string, Tensor<Float32Array>> = {};
+  await verifyFiles(output, name, manifest, (file, bytes) => {
+    const into = file.startsWith(`${BEST}-`) ? best : tensors;
+    for (const [key, tensor] of Object.entries(readSafetensors(bytes, checkpointKey(name, file)))) {
+      into[key] = toFloat32(tensor);
+    }
+  });
+  const { state, fingerprints, spec, logs } = manifest;
+  const kept = Object.keys(best).length > 0 ? { best } : {};
+  return { state, tensors, ...kept, fingerprints, spec, logs };
+}
+
+async function readManifest(output: Store, name: string): Promise<Manifest> {
+  const key = checkpointKey(name, MANIFEST);
+  const stored = await output.get(key);
+  if (!stored) throw badFile("resume", key, "is missing");
+  let parsed: { manifest?: Manifest; sha256?: string };
+  try {
+    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(stored.bytes));
+  } catch {
+    throw badFile("resume", key, "is not JSON");
+  }
+  const { manifest } = parsed;
+  if (!manifest || await sha256(JSON.stringify(manifest)) !== parsed.sha256) {
+    throw badFile("resume", key, "is not what was written: its hash differs");
+  }
+  if (manifest.version !== 1) throw badFile("resume", key, `is of version ${manifest.version}, which is not known`);
+  return manifest;
+}
+
+/** Takes each file's bytes, verified. */
+async function verifyFiles(
+  output: Store,
+  name: string,
+  manifest: Manifest,
+  take: (file: string, bytes: Uint8Array) => void,
+): Promise<void> {
+  for (const [file, due] of Object.entries(manifest.files)) {
+    const key = checkpointKey(name, file);
+    const stored = await output.get(key);
+    if (!stored) throw badFile("resume", key, "is missing");
+    if (stored.size !== due.bytes) throw badFile("resume", key, `has ${stored.size} bytes, not ${due.bytes}`);
+    if (await sha256(stored.bytes) !== due.sha256) {
+      throw badFile("resume", key, "is not what was written: its hash differs");
+    }
+    take(file, stored.bytes);
+  }
+}
+
+/** Tensors in parts of at most `FILE_BYTES`, or one tensor. */
+function inParts(tensors: SavedTensors): SavedTensors[] {
+  const parts: Record<string, Tensor<Float32Array>>[] = [];
+  let room = 0;
+  for (const [name, tensor] of Object.entries(tensors)) {
+    if (tensor.data.byteLength > room || parts.length === 0) {
+      parts.push({});
+      room = FILE_BYTES;
+    }
+    const part = parts.at(-1);
+    if (part) part[name] = tensor;
+    room -= tensor.data.byteLength;
+  }
+  return parts;
+}

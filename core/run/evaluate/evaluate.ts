@@ -1,0 +1,70 @@
+/**
+ * Evaluating an opened run.
+ * @module
+ */
+import type { Evaluator } from "../../engine/evaluator.ts";
+import { evaluate, type RowsSeen } from "../../loop/evaluate.ts";
+import type { Dataset, Named } from "../../types.ts";
+import { refuseNewParts } from "../new_parts.ts";
+import { batchesInOrder, labelledRows } from "../rows/data.ts";
+import { type EncodedRows, inOrder } from "../rows/encoded_rows.ts";
+import { openEvaluator } from "./infer.ts";
+import { columnsRead, withColumns } from "../rows/row_columns.ts";
+import type { Measured } from "../../loop/measure.ts";
+import { readsText } from "./metrics.ts";
+import type { OpenRun } from "../open/open.ts";
+
+/**
+ * Metrics of an opened run over a dataset. The evaluator is closed behind it.
+ *
+ * @throws AttuneError where its head is new, unless `untrained` asks for what that one gives.
+ */
+export async function evaluateRun(
+  open: OpenRun,
+  dataset: Dataset,
+  options: EvaluateOptions = {},
+  evaluator: Evaluator = openEvaluator(open),
+): Promise<Named<number>> {
+  return (await measureRun(open, dataset, options, evaluator)).metrics;
+}
+
+/** How a run is evaluated: `untrained`, a head that is new is taken as it is; `seen` is told what is read of rows. */
+export type EvaluateOptions = Readonly<{ untrained?: boolean; seen?: RowsSeen }>;
+
+/** The same with what of the metrics is more than a number. Throws as `evaluateRun` does. */
+export async function measureRun(
+  open: OpenRun,
+  dataset: Dataset,
+  { untrained = false, seen }: EvaluateOptions = {},
+  evaluator: Evaluator = openEvaluator(open),
+): Promise<Measured> {
+  if (!untrained) refuseNewParts(open);
+  try {
+    return await measured(open, evaluator, await labelledRows(open, dataset), seen);
+  } finally {
+    await evaluator.close();
+  }
+}
+
+/** Metrics over rows, those of generated text too, and their figures. */
+export async function measured(
+  open: OpenRun,
+  evaluator: Pick<Evaluator, "run" | "generator">,
+  rows: EncodedRows,
+  seen?: RowsSeen,
+): Promise<Measured> {
+  const { task, tokenizer, run, layout } = open;
+  const samples = inOrder(withColumns(rows, columnsRead(open)));
+  const batches = batchesInOrder(samples, run.training.perDeviceEvalBatchSize, layout);
+  const [text, others] = [true, false].map((own) => open.metrics.filter((m) => readsText(open, m) === own));
+  const metrics = await evaluate(evaluator, batches, task, others ?? [], tokenizer, seen);
+  if (!text || text.length === 0) return metrics;
+  const generator = await evaluator.generator();
+  try {
+    const { textMetrics } = await import("./generate.ts");
+    const own = await textMetrics(open, generator, rows, text, seen);
+    return { metrics: { ...metrics.metrics, ...own.metrics }, figures: { ...metrics.figures, ...own.figures } };
+  } finally {
+    await generator.close();
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Evaluated rows as reports show them.
+ * @module
+ */
+import { areOfRows, type RowReadings } from "../../loop/rows.ts";
+import type { Example, Json, MetricInputs, Named, Row } from "../../types.ts";
+import type { EncodedRows } from "../rows/encoded_rows.ts";
+import type { OpenRun } from "../open/open.ts";
+import { columnsRead, pickColumns } from "../rows/row_columns.ts";
+
+/** Appends rows that were evaluated. */
+export async function collectExamples(
+  examples: Example[],
+  open: OpenRun,
+  held: EncodedRows,
+  read: RowReadings,
+): Promise<void> {
+  const { rows, readings } = read;
+  const labels = open.task.labels ?? [];
+  const columns = columnsOf(open);
+  const grouped = columnsRead(open);
+  const shown = await held.rows(Array.from(rows));
+  const each = <R>(
+    kind: keyof MetricInputs,
+    of: readonly R[] | undefined,
+    show: (reading: R, row: Row) => Omit<Example, "row" | "text"> & Partial<Pick<Example, "text">>,
+  ): void => {
+    // Readings of places rather than of rows are not shown row by row.
+    if (!of || !areOfRows(read, kind)) return;
+    of.forEach((reading, i) => {
+      const row = rows[i] ?? 0;
+      const own = shown[i] ?? {};
+      const facts = grouped.length > 0 ? { groups: pickColumns(own, grouped) } : {};
+      examples.push({ row, text: textOf(own, columns), ...show(reading, own), ...facts });
+    });
+  };
+  const named = (id: number): Json => labels[id] ?? id;
+  each("label", readings.label, ({ reference, prediction, scores: given }: MetricInputs["label"]) => {
+    const scores = given ? Array.from(given) : undefined;
+    return {
+      reference: named(reference),
+      prediction: named(prediction),
+      ...(scores ? { scores, loss: -Math.log(Math.max(1e-12, scores[reference] ?? 0)) } : {}),
+    };
+  });
+  each("number", readings.number, ({ reference, prediction }: MetricInputs["number"]) => ({
+    reference,
+    prediction,
+    loss: (prediction - reference) ** 2,
+  }));
+  each("labels", readings.labels, ({ reference, prediction, scores }: MetricInputs["labels"]) => ({
+    reference: reference.map((id) => String(named(id))),
+    prediction: prediction.map((id) => String(named(id))),
+    ...(scores ? { scores: Array.from(scores) } : {}),
+  }));
+  each("text", readings.text, ({ references, prediction, prompt }: MetricInputs["text"]) => ({
+    reference: references.length === 1 ? references[0] ?? "" : [...references],
+    prediction,
+    ...(prompt === undefined ? {} : { text: prompt }),
+  }));
+  each("tags", readings.tags, ({ reference, prediction }: MetricInputs["tags"], row) => ({
+    reference: [...reference],
+    prediction: [...prediction],
+    ...wordsOf(row, reference, columns, named),
+  }));
+}
+
+function columnsOf({ collator }: OpenRun): Named<string> {
+  return "columns" in collator.options ? collator.options.columns as Named<string> : {};
+}
+
+/** Columns that hold what a row is about, in the order of reading. */
+const TEXTS = ["text", "textPair", "question", "context", "choices", "source", "prompt", "messages", "tokens"];
+
+function textOf(row: Row, columns: Named<string>): string {
+  const shown = TEXTS.flatMap((name): string[] => {
+    const value = row[columns[name] ?? name];
+    if (typeof value === "string") return [value];
+    if (!Array.isArray(value)) return [];
+    // What the assistant says last is the row's reference.
+    if (name === "messages") return value.slice(0, -1).map((message) => String(message?.content ?? ""));
+    return name === "tokens" ? ("text" in row ? [] : [value.join(" ")]) : value.map(String);
+  });
+  return shown.join(" | ");
+}
+
+/** The words of tags, where the row's first tags are those: words without a token have none. */
+function wordsOf(
+  row: Row,
+  reference: readonly string[],
+  columns: Named<string>,
+  named: (id: number) => Json,
+): Readonly<{ words?: readonly string[] }> {
+  const [tokens, tags] = [row[columns.tokens ?? "tokens"], row[columns.tags ?? "tags"]];
+  if (!Array.isArray(tokens) || !Array.isArray(tags)) return {};
+  const same = reference.every((tag, i) => (typeof tags[i] === "number" ? named(tags[i]) : tags[i]) === tag);
+  return same ? { words: tokens.slice(0, reference.length).map(String) } : {};
+}

@@ -1,0 +1,256 @@
+/**
+ * What a run's model goes on with, row by row.
+ * @module
+ */
+import type { Generator, Step } from "../../engine/generator.ts";
+import { badFile, badValue } from "../../base/errors.ts";
+import { type GenerationOptions, generationOptions } from "../../generate/options.ts";
+import { search, type Steps } from "../../generate/search.ts";
+import type { RowsSeen } from "../../loop/evaluate.ts";
+import { type Measured, measureRows } from "../../loop/measure.ts";
+import { layOut } from "../../loop/layout.ts";
+import { createRandom } from "../../math/random.ts";
+import type {
+  Field,
+  GenerationConfig,
+  Json,
+  Metric,
+  MetricInputs,
+  Named,
+  Question,
+  Sample,
+  Tensor,
+} from "../../types.ts";
+import type { Samples } from "../rows/data.ts";
+import { type EncodedRows, inOrder, rowsInOrder } from "../rows/encoded_rows.ts";
+import { contextOf } from "../rows/encoding.ts";
+import type { OpenRun } from "../open/open.ts";
+import { columnsRead, pickColumns } from "../rows/row_columns.ts";
+
+/** A sample with the tokens that were generated for it, the last one the token that ended them where one did. */
+export type Generated = Readonly<{ sample: Sample; tokens: readonly number[] }>;
+
+/** The options of generation of an opened run. Throws AttuneError where its files ask for what is not built. */
+export async function generationOf(open: OpenRun, asked?: Partial<GenerationConfig>): Promise<GenerationOptions> {
+  const { checkpoint, task } = open;
+  const file = await checkpoint.files.get("generation_config.json");
+  const saved = file && parsed(file.bytes);
+  return generationOptions({ ...task.generate, ...asked }, checkpoint.config, saved);
+}
+
+/** Predictions of a task that generates. */
+export async function* generateRows(
+  open: OpenRun,
+  generator: Pick<Generator, "prefill" | "decode">,
+  samples: Samples,
+): AsyncIterable<Named<Json>> {
+  const options = await generationOf(open);
+  for await (const own of generateSamples(open, generator, samples, options)) {
+    const batch = layOut([own.sample], { ...open.layout, rowSharing: false });
+    yield* open.task.predict({ sequences: sequencesOf([own]) }, batch, open.tokenizer);
+  }
+}
+
+/** What comes behind each sample's prompt, in order. `from`: how many were asked before. */
+export async function* generateSamples(
+  open: OpenRun,
+  generator: Pick<Generator, "prefill" | "decode">,
+  samples: Samples,
+  options: GenerationOptions,
+  from = 0,
+): AsyncIterable<Generated> {
+  const size = open.run.training.perDeviceEvalBatchSize;
+  const random = createRandom(options.seed).fork("generate");
+  let start = from;
+  for await (const own of chunks(samples, size)) {
+    const prompts = own.map((sample) => promptOf(sample, open.backbone.decoderStartTokenId !== undefined));
+    const tokens = prompts.map((prompt) => promptTokens(prompt));
+    const found = await search(
+      stepsOf(open, generator, prompts),
+      tokens,
+      options,
+      (i) => ({
+        random: random.fork(start + i),
+        room: roomBehind(open, tokens[i] ?? [], own[i]?.row ?? 0),
+        source: sourceTokens(prompts[i]),
+      }),
+    );
+    for (const [i, tokens] of found.entries()) yield { sample: own[i] as Sample, tokens };
+    start += own.length;
+  }
+}
+
+/** Steps behind prompts; what is kept of them is computed anew where a text becomes too long for it. */
+function stepsOf(
+  { layout, backbone }: OpenRun,
+  generator: Pick<Generator, "prefill" | "decode">,
+  prompts: readonly Sample[],
+): Steps {
+  // The last token counts here, whatever it is.
+  const { padTokenId: _, ...plain } = layout;
+  const first = async (samples: readonly Sample[]): Promise<Step> =>
+    await generator.prefill(layOut(samples, { ...plain, rowSharing: false, padToLength: 0 }));
+  const most = (backbone.ropeSwitchLength ?? Infinity) - layout.reserve.tokens - layout.reserve.positions;
+  const long = (): boolean => texts.some((text) => text.length > most);
+  let texts = prompts.map(promptTokens);
+  let step: Step | undefined;
+  return {
+    first: async () => step = await first(prompts),
+    next: async (from, tokens) => {
+      const wasLong = long();
+      texts = Array.from(from, (row, i) => [...texts[row] ?? [], tokens[i] ?? 0]);
+      const again = long() && !wasLong;
+      return step = again ? await first(texts.map(sampleOf)) : await generator.decode(step as Step, from, tokens);
+    },
+  };
+}
+
+function sampleOf(ids: readonly number[], row: number): Sample {
+  const fields = { input_ids: { axis: "token", data: Int32Array.from(ids), padValue: 0 } } as const;
+  return { sequences: [{ length: ids.length, fields }], targets: {}, row };
+}
+
+/** How many tokens may come behind a prompt. Throws AttuneError where there is room for none. */
+function roomBehind({ backbone, layout }: OpenRun, prompt: readonly number[], row: number): number {
+  const taken = layout.reserve.positions + (backbone.decoderStartTokenId === undefined ? layout.reserve.tokens : 0);
+  const room = backbone.maxPositions - taken - prompt.length;
+  if (room >= 1) return room;
+  const most = backbone.maxPositions - taken - 1;
+  throw badValue(
+    "generate",
+    `row ${row}`,
+    `${prompt.length} tokens`,
+    `at most ${most}, so that one more has a position`,
+  );
+}
+
+/** Generated tokens as the output `sequences` [rows, longest], -1 behind the end of each. */
+export function sequencesOf(generated: readonly Generated[]): Tensor {
+  const longest = Math.max(0, ...generated.map(({ tokens }) => tokens.length));
+  const data = new Int32Array(generated.length * longest).fill(-1);
+  generated.forEach(({ tokens }, i) => data.set(tokens, i * longest));
+  return { dtype: "int32", dims: [generated.length, longest], data };
+}
+
+/** What is asked of rows, one after the other: as their collator asks, or what comes before their labels. */
+export async function* questionsOf(open: OpenRun, rows: EncodedRows): AsyncGenerator<Question, undefined> {
+  const { collator, tokenizer } = open;
+  if (!collator.questions) {
+    for await (const sample of inOrder(rows)) {
+      const reference = tokenizer.decode(labelsOf(sample), { skipSpecialTokens: true });
+      yield { sample, prompt: "", reference };
+    }
+    return;
+  }
+  const context = contextOf(open, false, rows.reading);
+  for await (const { row, number } of rowsInOrder(rows)) yield* collator.questions(row, number, context);
+}
+
+/** What is generated for questions, and their answers, both as a person reads them. */
+export async function* generateAnswers(
+  open: OpenRun,
+  generator: Pick<Generator, "prefill" | "decode">,
+  questions: AsyncIterable<Question>,
+  given?: GenerationOptions,
+): AsyncIterable<MetricInputs["text"] & Readonly<{ row: number }>> {
+  const options = given ?? await generationOf(open);
+  const ended = (tokens: readonly number[]): readonly number[] =>
+    options.eosTokenIds.includes(tokens.at(-1) ?? -1) ? tokens.slice(0, -1) : tokens;
+  let from = 0;
+  for await (const own of chunks(questions, open.run.training.perDeviceEvalBatchSize)) {
+    const samples = own.map(({ sample }) => sample);
+    let i = 0;
+    for await (const { sample, tokens } of generateSamples(open, generator, samples, options, from)) {
+      const { prompt = "", reference = "" } = own[i++] ?? {};
+      const prediction = open.tokenizer.decode(ended(tokens), { skipSpecialTokens: true });
+      const asked = prompt === "" ? {} : { prompt };
+      yield { row: sample.row, prediction: prediction.trim(), references: [reference.trim()], ...asked };
+    }
+    from += own.length;
+  }
+}
+
+/** Values some at a time, no more of them taken than are needed. */
+async function* chunks<T>(values: Iterable<T> | AsyncIterable<T>, size: number): AsyncGenerator<readonly T[]> {
+  let chunk: T[] = [];
+  for await (const value of values) {
+    chunk.push(value);
+    if (chunk.length < size) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
+/** The first so many; no more are asked for. */
+export async function* first<T>(values: AsyncIterable<T>, count: number): AsyncGenerator<T> {
+  let taken = 0;
+  if (count === 0) return;
+  for await (const value of values) {
+    yield value;
+    if (++taken >= count) return;
+  }
+}
+
+/** Metrics of generated text against rows' answers. */
+export async function textMetrics(
+  open: OpenRun,
+  generator: Pick<Generator, "prefill" | "decode">,
+  rows: EncodedRows,
+  metrics: readonly Metric[],
+  seen?: RowsSeen,
+): Promise<Measured> {
+  const measurement = measureRows(metrics, undefined);
+  const wanted = columnsRead(open);
+  for await (const { row, ...text } of generateAnswers(open, generator, questionsOf(open, rows))) {
+    const asked = wanted.length > 0 ? await rows.rows([row]) : [];
+    const columns = wanted.length > 0 ? asked.map((own) => pickColumns(own, wanted)) : undefined;
+    const read = { rows: [row], readings: { text: [text] }, columns };
+    await seen?.(read);
+    measurement.add(read);
+  }
+  return measurement.measured();
+}
+
+function parsed(bytes: Uint8Array): Named<Json> {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    throw badFile("generate", "generation_config.json", "is not JSON");
+  }
+}
+
+/** What comes before the first label that counts: of a decoder's side its first token. */
+function promptOf(sample: Sample, decoder: boolean): Sample {
+  const [sequence] = sample.sequences;
+  if (!sequence) return sample;
+  const { labels, ...fields } = sequence.fields;
+  const side = decoder ? "decoderToken" : "token";
+  const whole = decoder ? sequence.decoderLength ?? 0 : sequence.length;
+  const learned = labels ? labels.data.findIndex((label) => label !== labels.ignoreIndex) : -1;
+  const length = decoder ? 1 : learned > 0 ? learned : whole;
+  const cut = (field: Field): Field =>
+    field.axis === side ? { ...field, data: field.data.slice(0, length * (field.size ?? 1)) } : field;
+  const own = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, cut(field)]));
+  const lengths = decoder ? { length: sequence.length, decoderLength: length } : { length };
+  return { ...sample, sequences: [{ ...lengths, fields: own }] };
+}
+
+function promptTokens({ sequences: [sequence] }: Sample): number[] {
+  const { decoder_input_ids: decoder, input_ids: input } = sequence?.fields ?? {};
+  return Array.from((decoder ?? input)?.data ?? []);
+}
+
+/** What a text is made from: the encoder's side, of a decoder alone the prompt. */
+function sourceTokens(sample: Sample | undefined): number[] {
+  return Array.from(sample?.sequences[0]?.fields.input_ids?.data ?? []);
+}
+
+function labelsOf({ sequences: [sequence] }: Sample): number[] {
+  const labels = sequence?.fields.labels;
+  const all = Array.from(labels?.data ?? []);
+  const first = all.findIndex((label) => label !== labels?.ignoreIndex);
+  // Of several stretches of labels, what is generated is the first.
+  const end = labels?.shift ? all.findIndex((label, i) => i > first && label === labels.ignoreIndex) : -1;
+  return all.slice(Math.max(0, first), end < 0 ? undefined : end).filter((label) => label !== labels?.ignoreIndex);
+}

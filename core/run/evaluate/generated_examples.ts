@@ -1,0 +1,29 @@
+/**
+ * Generated texts as reports show them.
+ * @module
+ */
+import type { Evaluator } from "../../engine/evaluator.ts";
+import type { Example } from "../../types.ts";
+import type { EncodedRows } from "../rows/encoded_rows.ts";
+import { collectExamples } from "./examples.ts";
+import { first, generateAnswers, questionsOf } from "./generate.ts";
+import type { OpenRun } from "../open/open.ts";
+
+/** Rows with what is generated for them, at most so many, of a task that generates but measures no text. */
+export async function generatedExamples(
+  open: OpenRun,
+  evaluator: Pick<Evaluator, "generator">,
+  held: EncodedRows,
+  most: number,
+): Promise<Example[]> {
+  const examples: Example[] = [];
+  const generator = await evaluator.generator();
+  try {
+    for await (const { row, ...text } of generateAnswers(open, generator, first(questionsOf(open, held), most))) {
+      await collectExamples(examples, open, held, { rows: [row], readings: { text: [text] } });
+    }
+    return examples;
+  } finally {
+    await generator.close();
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * The figure that trials are judged by.
+ * @module
+ */
+import { missing, unknownName } from "../../base/errors.ts";
+import { hasSplit } from "../../spec/run_data.ts";
+import type { Metric, Run, Study } from "../../types.ts";
+
+/**
+ * Which way the figure of a run's search is better: as the search says, else as the metric does, whose it is.
+ *
+ * @throws AttuneError where evaluations of the run have no such figure, or there is nothing to evaluate on.
+ */
+export function directionOf(run: Run): Study["direction"] {
+  const { metric, direction } = run.search?.settings ?? { metric: "loss", direction: undefined };
+  const tasks = run.task.subtasks;
+  const isEvaluated = (task: typeof tasks[number]): boolean => hasSplit(task.data ?? run.data, "eval");
+  if (!tasks.some(isEvaluated)) throw missing("spec", "the data that trials are judged by", "data.eval");
+  const names: string[] = ["loss"];
+  if (metric === "loss") return direction ?? "minimize";
+  for (const task of tasks) {
+    const metrics: readonly Metric[] = run.spec.metrics === undefined || task.data
+      ? task.metrics.map((one) => run.use("metric", one))
+      : run.metrics;
+    const prefix = task.name === "" ? "" : `${task.name}_`;
+    for (const one of metrics) {
+      const keys = Object.keys(one.compute(one.init()));
+      // Of one that has its keys from what it sees, no more can be said yet.
+      const has = keys.includes(metric.slice(prefix.length)) ||
+        (keys.length === 0 && metric.slice(prefix.length).startsWith(one.name));
+      if (metric.startsWith(prefix) && has) return direction ?? (one.greaterIsBetter ? "maximize" : "minimize");
+      names.push(...keys.map((key) => prefix + key));
+    }
+    if (metric === `${prefix}loss`) return direction ?? "minimize";
+    if (prefix !== "") names.push(`${prefix}loss`);
+  }
+  throw unknownName("spec", "search.with.metric", "metric", metric, [...new Set(names)]);
+}

@@ -1,0 +1,89 @@
+/**
+ * What `--probe` writes of an evaluation: its loss and the logits of the first batch.
+ * @module
+ */
+import type { Engine } from "../../engine/engine.ts";
+import type { Evaluator } from "../../engine/evaluator.ts";
+import type { Json, Named, Sample } from "../../types.ts";
+import type { TaskRows } from "../rows/batches.ts";
+import { batchesInOrder } from "../rows/data.ts";
+import { allSamples, type EncodedRows, inOrder } from "../rows/encoded_rows.ts";
+import type { OpenRun } from "../open/open.ts";
+
+/** Values of a logits array that are written. */
+const VALUES = 4000;
+
+/** Probes a run before and after training. */
+export type Prober = Readonly<{
+  /** Evaluates the tasks as they are, whose metrics were measured. */
+  before(metrics: ReadonlyMap<string, Named<number>>): Promise<void>;
+  /** Evaluates a task as it became. */
+  after(task: TaskRows, evaluator: Pick<Evaluator, "run">, metrics: Named<number>): Promise<void>;
+  /** What probe.json says. */
+  file(): Json;
+}>;
+
+/** Opens the prober of a run's tasks. */
+export function createProber(engine: Pick<Engine, "of">, tasks: readonly TaskRows[]): Prober {
+  const first = new Map<string, Json>();
+  const probed: Record<string, Json> = {};
+  return {
+    before: async (metrics) => {
+      for (const { open, held } of tasks) {
+        const { name } = open.task;
+        if (held) {
+          first.set(name, await createRegularizerContext(engine.of(name), open, held, metrics.get(name) ?? {}));
+        }
+      }
+    },
+    after: async (task, evaluator, metrics) => {
+      const { open, held } = task;
+      const after = held && await createRegularizerContext(evaluator, open, held, metrics);
+      probed[open.task.name] = await probeFile(task, first.get(open.task.name), after);
+    },
+    file: () => probed[""] ?? { tasks: probed },
+  };
+}
+
+/** The loss and the outputs of the first evaluation batch, in the reference files' shape. */
+async function createRegularizerContext(
+  engine: Pick<Evaluator, "run">,
+  open: OpenRun,
+  held: EncodedRows,
+  metrics: Named<number>,
+): Promise<Json> {
+  const size = open.run.training.perDeviceEvalBatchSize;
+  const { value: batch } = await batchesInOrder(inOrder(held, size), size, { ...open.layout, rowSharing: false })
+    .next();
+  const result: Record<string, Json> = { loss: metrics.loss ?? null };
+  if (!batch) return result;
+  // Without labels, heads that read labelled places only give every place's outputs.
+  const perPlace = Object.keys(batch.inputs).some((input) => input.endsWith(".at"));
+  const { outputs } = await engine.run(batch, !perPlace);
+  for (const [name, { dims: [rows = 0, ...rest], data }] of Object.entries(outputs)) {
+    const dims = perPlace && rows !== batch.sequences ? [batch.batch, rows / batch.batch, ...rest] : [rows, ...rest];
+    result[name] = { dims, values: [...data.subarray(0, VALUES)] };
+  }
+  return result;
+}
+
+/** What probe.json says of a task. */
+async function probeFile(
+  { open, train, held }: TaskRows,
+  before: Json | undefined,
+  after: Json | undefined,
+): Promise<Json> {
+  const first = await allSamples(train, 6);
+  const ids = (s: Sample): Json[] => s.sequences.map(({ fields }) => [...(fields.input_ids?.data ?? [])]);
+  const labels = first.map((s): Json => {
+    const own = s.sequences[0]?.fields.labels;
+    return own ? [...own.data] : Object.values(s.targets).filter((t) => t.column).flatMap((t) => [...t.data]);
+  });
+  return {
+    tokenization: first.map((s) => (s.sequences.length === 1 ? ids(s)[0] ?? [] : ids(s))),
+    ...(labels.every((l) => Array.isArray(l) && l.length > 0) ? { tokenizationLabels: labels } : {}),
+    ...(open.task.windows ? { features: { train: train.count, ...(held ? { eval: held.count } : {}) } } : {}),
+    ...(before === undefined ? {} : { evalBefore: before }),
+    ...(after === undefined ? {} : { eval: after }),
+  };
+}

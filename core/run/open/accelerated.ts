@@ -1,0 +1,85 @@
+/**
+ * Opened tasks whose weights are stored, or multiplied, as the run's accelerators, or the checkpoint, have them.
+ * @module
+ */
+import { accelerateWeights } from "../../engine/frozen_weights.ts";
+import { withHeads } from "../../engine/inspect.ts";
+import { storedNames } from "../../engine/weights.ts";
+import type { Checkpoint, FrozenStorage } from "../../types.ts";
+import type { OpenRun } from "./open_run.ts";
+
+/**
+ * The tasks over a checkpoint that says how weights are stored that none of them trains, and how others are multiplied.
+ *
+ * @throws AttuneError where an accelerator names modules that are not there, or finds nothing to store.
+ */
+export function withAcceleratedWeights(tasks: readonly OpenRun[]): readonly OpenRun[] {
+  const [first] = tasks;
+  if (!first) return tasks;
+  const { run, checkpoint } = first;
+  const heads = tasks.flatMap((task) => task.heads);
+  const backbone = withHeads(first.backbone, heads);
+  const body = new Set(first.backbone.linears);
+  const { weights } = checkpoint;
+  const { frozen, products } = accelerateWeights({
+    accelerators: run.accelerators,
+    checkpoint,
+    backbone,
+    heads: new Set(
+      backbone.linears.filter((path) => !body.has(path) && !path.startsWith(`${backbone.baseModelPrefix}.`)),
+    ),
+    modulesToSave: heads.flatMap((head) => backbone.heads[head.name]?.modulesToSave ?? head.modulesToSave),
+    trains: (name) => tasks.some(({ attached }) => trains(first, attached, name)),
+    isAdapted: tasks.some(({ attached }) => attached.length > 0) || hasAdapter(first),
+    nameInCheckpoint: storedNames(weights.names, backbone),
+  });
+  const own = { ...checkpoint, ...(frozen ? { frozen } : {}), ...(products ? { products } : {}) };
+  return frozen || products ? tasks.map((task) => ({ ...task, checkpoint: own })) : tasks;
+}
+
+/** Whether a run's spec has an adapter. A server's adapters come and go: what its run was made with says it. */
+function hasAdapter({ run: { spec } }: OpenRun): boolean {
+  return [spec.adapter ?? []].flat().length > 0;
+}
+
+/** Whether a parameter of the model trains under some adapters; a run without any trains all of it. */
+function trains(run: OpenRun, attached: OpenRun["attached"], name: string): boolean {
+  for (const adapter of attached.toReversed()) {
+    const answer = adapter.isTrainable?.(name);
+    if (answer !== undefined) return answer;
+  }
+  return attached.length === 0 && !hasAdapter(run);
+}
+
+/**
+ * A run's checkpoint with the codes in which its accelerators store weights, as one that has them. Weights whose values are no
+ * equal steps are as they were.
+ */
+export function encodedCheckpoint({ checkpoint, backbone, heads }: OpenRun): Checkpoint {
+  const { frozen, weights } = checkpoint;
+  const stored = storedNames(weights.names, backbone);
+  const codes = new Map<string, Readonly<{ name: string; storage: FrozenStorage }>>();
+  for (const path of withHeads(backbone, heads).linears) {
+    const name = `${path}.weight`;
+    const [own, storage] = [stored(name), frozen?.storageOf(name)];
+    if (own !== undefined && storage) codes.set(own, { name, storage });
+  }
+  if (!frozen || codes.size === 0) return checkpoint;
+  return {
+    ...checkpoint,
+    quantization: { method: "accelerators", weights: new Set(codes.keys()) },
+    weights: {
+      ...weights,
+      formatOf: (name) => codes.get(name)?.storage.format,
+      encoded: async (name) => {
+        const own = codes.get(name);
+        return own && await frozen.encode(own.name, () => weights.read(name));
+      },
+      locate: (name) => {
+        const at = weights.locate(name);
+        const own = codes.get(name);
+        return at && own ? { ...at, dims: own.storage.weight.dims } : at;
+      },
+    },
+  };
+}

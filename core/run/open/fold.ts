@@ -1,0 +1,118 @@
+/**
+ * A model's parameters with what is attached folded in.
+ * @module
+ */
+import { unsupported } from "../../base/errors.ts";
+import { qualifyName } from "../../engine/builder/parameters.ts";
+import { storedNames } from "../../engine/weights.ts";
+import { transposed } from "../../math/transposed.ts";
+import type { TensorForm } from "../../files/safetensors.ts";
+import type { AttachedAdapter, InspectedBackbone, Middleware, Named, Tensor, TrainedModel } from "../../types.ts";
+
+/** A table that misses none, so that an adapter of whichever is refused rather than lost. */
+const hookPoints = Object.keys(
+  {
+    linear: true,
+    embedding: true,
+    attention: true,
+    sublayer: true,
+    layer: true,
+  } satisfies Record<keyof Middleware, true>,
+) as (keyof Middleware)[];
+
+/** What merging reads. `own`: an adapter's own parameter. */
+export type MergeOptions = Readonly<{
+  backbone: InspectedBackbone;
+  attached: readonly AttachedAdapter[];
+  own: (name: string) => Tensor<Float32Array>;
+}>;
+
+/**
+ * One parameter with all adapters folded in, in order.
+ *
+ * @throws AttuneError where an adapter computes what no weight can hold.
+ */
+export function foldAdapters(
+  name: string,
+  value: Tensor<Float32Array>,
+  { backbone, attached, own }: MergeOptions,
+): Tensor<Float32Array> {
+  if (attached.length === 0) return value;
+  const conv1d = backbone.conv1ds.some((path) => name === `${path}.weight`);
+  let result = conv1d ? turned(value) : value;
+  for (const adapter of attached) {
+    if (!adapter.merge) {
+      const seam = hookPoints.find((seam) => adapter[seam]);
+      if (seam) throw unsupported("merge", "adapter", adapter.name ?? seam, "it is no change of weights");
+      continue;
+    }
+    result = adapter.merge(name, result, (n) => own(qualifyName(adapter, n)));
+  }
+  return conv1d ? turned(result) : result;
+}
+
+/** A model's own parameters, to be read one at a time. `untied`: tensors that the model would share are apart. */
+export type MergedTensors = Readonly<
+  { forms: Named<TensorForm>; read: (name: string) => Promise<Tensor<Float32Array>>; untied: boolean }
+>;
+
+/** The model's own parameters, with adapters folded in. What folding makes of modules that share a tensor is told apart. */
+export async function mergedTensors(trained: TrainedModel): Promise<MergedTensors> {
+  const { all, backbone, attached } = trained;
+  const adapters: Record<string, Tensor<Float32Array>> = {};
+  const forms: Record<string, TensorForm> = {};
+  for (const [name, { adapter, shape }] of Object.entries(all)) {
+    if (adapter) adapters[name] = await trained.read(name);
+    else forms[name] = { dtype: "float32", dims: shape };
+  }
+  const options = { backbone, attached, own: (name: string): Tensor<Float32Array> => found(adapters, name) };
+  const shared = Object.entries(backbone.ties).filter(([name, source]) => !(name in forms) && source in forms);
+  const untied = Object.keys(backbone.ties).some((name) => name in forms) ||
+    await canFoldApart(shared, trained.read, options);
+  if (untied) { for (const [name, source] of shared) forms[name] = forms[source] as TensorForm; }
+  const sources = new Map(shared);
+  // Where all that shared a tensor are copies, nothing asks for it any more; the library's class has it still.
+  const stored = storedNames(trained.base.weights.names, backbone);
+  const left = new Map<string, string>();
+  for (const source of untied ? new Set(Object.values(backbone.ties)) : []) {
+    const own = source in forms ? undefined : stored(source);
+    const dims = own === undefined ? undefined : trained.base.weights.locate(own)?.dims;
+    if (own === undefined || !dims) continue;
+    forms[source] = { dtype: "float32", dims };
+    left.set(source, own);
+  }
+  return {
+    forms,
+    untied,
+    read: async (name) => {
+      const own = left.get(name);
+      if (own !== undefined) return await trained.base.weights.read(own);
+      return foldAdapters(name, await trained.read(sources.get(name) ?? name), options);
+    },
+  };
+}
+
+/** Whether folding adapters in gives modules that share a tensor other values. */
+export async function canFoldApart(
+  shared: readonly (readonly [name: string, source: string])[],
+  read: (name: string) => Promise<Tensor<Float32Array>>,
+  options: MergeOptions,
+): Promise<boolean> {
+  if (options.attached.length === 0) return false;
+  for (const [name, source] of shared) {
+    const value = await read(source);
+    const [own, other] = [foldAdapters(name, value, options), foldAdapters(source, value, options)];
+    if (own !== other && own.data.some((x, i) => x !== other.data[i])) return true;
+  }
+  return false;
+}
+
+function found(tensors: Named<Tensor<Float32Array>>, name: string): Tensor<Float32Array> {
+  const tensor = tensors[name];
+  if (!tensor) throw new RangeError(`No parameter "${name}" of an adapter`);
+  return tensor;
+}
+
+function turned({ dtype, dims: [rows = 1, columns = 1], data }: Tensor<Float32Array>): Tensor<Float32Array> {
+  return { dtype, dims: [columns, rows], data: transposed(data, rows, columns) };
+}

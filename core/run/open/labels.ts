@@ -1,0 +1,99 @@
+/**
+ * Names of classes that nobody gave: they are read from the training rows, and stand in the run's spec from then on.
+ * @module
+ */
+import { cachedJson } from "../../data/cached.ts";
+import { isPlugin } from "../../spec/define.ts";
+import { AttuneError } from "../../base/errors.ts";
+import { taskData } from "../../spec/run_data.ts";
+import type { Dataset, Host, LabelNames, Rows, Run, Task } from "../../types.ts";
+import { worthKeeping } from "../../data/seekable.ts";
+import { VERSION } from "../../base/version.ts";
+
+/** A run whose classes have names, and what was read for that. */
+export type LabelledRun = Readonly<{ run: Run; told: readonly string[] }>;
+
+/**
+ * The run with names of classes from its training rows.
+ *
+ * @throws AttuneError where the rows cannot be read, or have no classes.
+ */
+export async function readLabels(run: Run, host: Host): Promise<LabelledRun> {
+  const told: string[] = [];
+  const objective = await named(run.task, run.data.train, "task", { run, host, told });
+  return { run: { ...run, task: objective }, told };
+}
+
+type Reading = Readonly<{ run: Run; host: Host; told: string[] }>;
+
+async function named(objective: Task, train: Dataset | undefined, path: string, own: Reading): Promise<Task> {
+  const options = await namedWithin(objective.options, train, `${path}.with`, own);
+  const remade = (options: unknown): Task => own.run.use("task", { use: objective.name, with: options } as never);
+  if (options !== objective.options) return remade(options);
+  const labelsIn = objective.subtasks.map((task) => task.labelsIn).find((read) => read !== undefined);
+  if (!labelsIn || !train || !own.run.catalog.task?.[objective.name]) return objective;
+  const { values, classes } = await valuesIn(inRun(own.run, train), labelsIn, objective, own.host);
+  const labels = labelsIn.namesOf(values, classes);
+  if (labels.every((label, i) => label === `LABEL_${i}`)) {
+    return remade({ ...objective.options, numLabels: labels.length });
+  }
+  const shown = labels.slice(0, 20).map((label) => JSON.stringify(label)).join(", ");
+  own.told.push(
+    `${path}.with.labels: read from the training rows, ${labels.length} classes: ${shown}${
+      labels.length > 20 ? ", ..." : ""
+    }`,
+  );
+  return remade({ ...objective.options, labels });
+}
+
+/** Options with the objectives among them named, of the training rows that stand beside them; the same where there are none. */
+async function namedWithin<T>(value: T, train: Dataset | undefined, path: string, own: Reading): Promise<T> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  if (isPlugin("task")(value)) return await named(value, train, path, own) as T;
+  // Of other plugins nothing trains.
+  if ("kind" in value) return value;
+  const data = "data" in value ? (value.data as Readonly<{ train?: Dataset }> | undefined)?.train : undefined;
+  let changed = false;
+  const parts: Record<string, unknown> = {};
+  for (const [key, part] of Object.entries(value)) {
+    parts[key] = await namedWithin(part, data ?? train, `${path}.${key}`, own);
+    changed ||= parts[key] !== part;
+  }
+  return changed ? parts as T : value;
+}
+
+/** The rows that one of the run's tasks trains on, as that task has them. */
+function inRun(run: Run, train: Dataset): Dataset {
+  const task = run.task.subtasks.find(({ data }) => data?.train === train);
+  return (task && taskData(run, task).train) ?? train;
+}
+
+type Values = readonly (readonly [row: number, value: unknown])[];
+
+/** What rows say of their classes, each different value once: there may be more rows than there is memory. */
+async function valuesIn(
+  dataset: Dataset,
+  { valueOf }: LabelNames,
+  { name, options }: Task,
+  host: Host,
+): Promise<Readonly<{ values: Values; classes: Rows["classes"] }>> {
+  const opened = await dataset.open(host);
+  const values = await cachedJson(
+    worthKeeping(opened, host),
+    "labels",
+    [opened.fingerprint, VERSION, name, options],
+    async () => {
+      const different = new Map<string, readonly [number, unknown]>();
+      let number = 0;
+      for await (const { row } of opened.read()) {
+        const value = valueOf(row);
+        const key = JSON.stringify(value) ?? "";
+        if (!different.has(key)) different.set(key, [number, value]);
+        number++;
+      }
+      return [...different.values()];
+    },
+  );
+  if (values.length > 0) return { values, classes: opened.classes };
+  throw new AttuneError("The data set has no rows", { code: "EMPTY_DATA", plugin: dataset.name, found: 0 });
+}

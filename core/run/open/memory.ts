@@ -1,0 +1,43 @@
+/**
+ * How much memory a run may take, and what of it is there for a step's values.
+ * @module
+ */
+import { byteCount } from "../../base/byte_count.ts";
+import type { Host, TrainingArguments } from "../../types.ts";
+
+/** What a step's values may take before cheap ones are computed again, where no one says. */
+const ACTIVATION_BYTES = 512 * 2 ** 20;
+
+/** Share of the memory of the machine that a run may take. */
+const MEMORY_SHARE = 0.9;
+
+/** Share of the memory that a run may take, for packed weights. */
+const PACKED_SHARE = 0.25;
+
+/** What a process takes before it has read anything, and for each node of a training graph, as measured on Node. */
+const PROCESS_BYTES = 190e6;
+const NODE_BYTES = 20e3;
+
+/** The most that trained weights, gradients and the optimizer's state may take: one memory of WebAssembly. */
+export const STATE_BYTES: number = 2 ** 32;
+
+/** Bytes that a run may take: what it asks for, or the machine's. */
+export function memoryLimit({ memory }: TrainingArguments, host: Host): number {
+  return byteCount(memory) ?? MEMORY_SHARE * host.memoryBytes;
+}
+
+/** How large weights may be that generation packs, where nothing trains: one more copy of them. */
+export function packingRoom(training: TrainingArguments, host: Host): number {
+  return PACKED_SHARE * memoryLimit(training, host);
+}
+
+/** Bytes that a step's values may take, beside what else a run takes. */
+export function activationBudget({ memory }: TrainingArguments, elseBytes: number): number {
+  const limit = byteCount(memory);
+  return limit === undefined ? ACTIVATION_BYTES : limit - elseBytes;
+}
+
+/** Bytes of the process itself with a training session of so many nodes. */
+export function processBytes(nodes: number): number {
+  return Math.round(PROCESS_BYTES + NODE_BYTES * nodes);
+}

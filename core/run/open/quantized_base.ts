@@ -1,0 +1,71 @@
+/**
+ * Bases that were quantized before they were saved: what of a run would change their codes, and weights that models store
+ * the other way round.
+ * @module
+ */
+import { aliasesOf, initialWeights } from "../../engine/weights.ts";
+import { trainsIn } from "../../engine/builder/parameters.ts";
+import { trainsRule } from "../../engine/program.ts";
+import { show, unsupported } from "../../base/errors.ts";
+import { createRandom } from "../../math/random.ts";
+import { transposed } from "../../math/transposed.ts";
+import type { Checkpoint, InspectedBackbone } from "../../types.ts";
+import { inspectBuilt } from "./built.ts";
+import type { OpenRun } from "./open_run.ts";
+
+/** Throws AttuneError that names the weights where a run would train what is stored as codes. */
+export function refuseTrainedCodes({ checkpoint, attached, backbone, heads }: OpenRun): void {
+  const { quantization, label } = checkpoint;
+  if (!quantization) return;
+  const { nameInCheckpoint } = initialWeights(checkpoint, attached, backbone, createRandom(0));
+  const trains = trainsRule(attached);
+  const trained = [...inspectBuilt({ backbone, attached, heads }).parameters.values()].filter((p) =>
+    trainsIn(p, trains) && quantization.weights.has(nameInCheckpoint(p) ?? "")
+  );
+  const [first] = trained;
+  if (!first) return;
+  const others = trained.length > 1 ? ` and ${trained.length - 1} more` : "";
+  throw unsupported(
+    "spec",
+    "adapter",
+    `training of ${show(first.name)}${others}`,
+    `weights of ${label} are quantized by ${quantization.method} and stay as they are: adapt them (lora), or take the ` +
+      "checkpoint that they were made from",
+  );
+}
+
+/** A checkpoint whose packed weights, which are [out, in], are as a model of [in, out] has them. */
+export function turnConv1ds(
+  checkpoint: Checkpoint,
+  backbone: Pick<InspectedBackbone, "conv1ds" | "baseModelPrefix" | "family">,
+): Checkpoint {
+  const { quantization, weights } = checkpoint;
+  if (!quantization || backbone.conv1ds.length === 0) return checkpoint;
+  const turns = turnedIn(checkpoint, backbone);
+  const swapped = ([outputs = 1, inputs = 1]: readonly number[]): readonly number[] => [inputs, outputs];
+  return {
+    ...checkpoint,
+    weights: {
+      ...weights,
+      read: async (name) => {
+        const tensor = await weights.read(name);
+        if (!turns(name)) return tensor;
+        const [outputs = 1, inputs = 1] = tensor.dims;
+        return { dtype: "float32", dims: [inputs, outputs], data: transposed(tensor.data, outputs, inputs) };
+      },
+      locate: (name) => {
+        const at = weights.locate(name);
+        return at && turns(name) ? { ...at, dims: swapped(at.dims) } : at;
+      },
+    },
+  };
+}
+
+/** Whether a packed weight of a checkpoint is [in, out] in the model. */
+export function turnedIn(
+  { quantization }: Pick<Checkpoint, "quantization">,
+  backbone: Pick<InspectedBackbone, "conv1ds" | "baseModelPrefix" | "family">,
+): (name: string) => boolean {
+  const names = new Set(backbone.conv1ds.flatMap((path) => aliasesOf(`${path}.weight`, backbone)));
+  return (name) => names.has(name) && quantization?.weights.has(name) === true;
+}

@@ -1,0 +1,28 @@
+/**
+ * Which accelerators store weights as codes, and in blocks of how many inputs.
+ * @module
+ */
+import { storedNames } from "../../engine/weights.ts";
+import type { Accelerator } from "../../types.ts";
+import type { OpenRun } from "./open_run.ts";
+
+/** The inputs that share a scale where a linear layer's weight is stored as codes, by its checkpoint or an accelerator. */
+export function blockSizeOf(
+  { run, backbone, checkpoint }: Pick<OpenRun, "run" | "backbone" | "checkpoint">,
+  module: string,
+): number | undefined {
+  const name = `${module}.weight`;
+  const own = storedNames(checkpoint.weights.names, backbone)(name);
+  const kept = own === undefined ? undefined : checkpoint.weights.formatOf?.(own);
+  if (kept) return kept.blocks?.size;
+  const conv1d = backbone.conv1ds.includes(module);
+  const [rows = 0, columns = 0] = backbone.shapes[name] ?? [];
+  const weight = { name, module, dims: conv1d ? [columns, rows] as const : [rows, columns] as const, conv1d };
+  return run.accelerators.map((accelerator) => accelerator.store?.(weight)).find((storage) => storage)?.format.blocks
+    ?.size;
+}
+
+/** Whether weights are an accelerator's business: those of modules that it names, or nothing else at all. */
+export function isQuantizer({ modules, needsFrozenWeights }: Accelerator): boolean {
+  return modules !== undefined || needsFrozenWeights === true;
+}

@@ -1,0 +1,44 @@
+/**
+ * Tensors that modules share, as a checkpoint has them.
+ * @module
+ */
+import { storedNames } from "../../engine/weights.ts";
+import type { Checkpoint, InspectedBackbone, Json, Named, Weights } from "../../types.ts";
+
+/** Bytes that are compared at once. */
+const PIECE = 2 ** 20;
+
+/**
+ * Which of a model's ties a checkpoint does not have: it holds both tensors, with other values, as after training that told
+ * them apart. Whatever its config says, they are two then, as in transformers.
+ */
+export async function untiedIn({ weights }: Checkpoint, backbone: InspectedBackbone): Promise<readonly string[]> {
+  const find = storedNames(weights.names, { ...backbone, ties: {} });
+  const untied: string[] = [];
+  for (const [name, source] of Object.entries(backbone.ties)) {
+    const [own, other] = [find(name), find(source)];
+    if (own !== undefined && other !== undefined && !await equal(weights, own, other)) untied.push(name);
+  }
+  return untied;
+}
+
+/** What a config says of a model whose tensors are apart that its class would share. */
+export function untiedConfig({ untiedConfig: own }: Pick<InspectedBackbone, "untiedConfig">): Named<Json> {
+  return own ?? { tie_word_embeddings: false };
+}
+
+async function equal(weights: Weights, a: string, b: string): Promise<boolean> {
+  const [at, other] = [weights.locate(a), weights.locate(b)];
+  if (at && other && at.dims.join() !== other.dims.join()) return false;
+  const [left, right] = [weights.part?.(a), weights.part?.(b)];
+  if (at && other && left && right && at.dtype === other.dtype) {
+    for (let from = 0; from < at.bytes; from += PIECE) {
+      const length = Math.min(PIECE, at.bytes - from);
+      const [x, y] = [await left(from, length), await right(from, length)];
+      if (!x.every((byte, i) => byte === y[i])) return false;
+    }
+    return true;
+  }
+  const [x, y] = [await weights.read(a), await weights.read(b)];
+  return x.data.length === y.data.length && x.data.every((value, i) => value === y.data[i]);
+}

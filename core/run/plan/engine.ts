@@ -1,0 +1,104 @@
+/**
+ * The engine of a run's tasks.
+ * @module
+ */
+import { createEngine, type Engine } from "../../engine/engine.ts";
+import type { BuiltProgram } from "../../engine/engine_options.ts";
+import { missing, nothingTrains } from "../../base/errors.ts";
+import { layOut } from "../../loop/layout.ts";
+import type { Batch, Sample } from "../../types.ts";
+import type { TaskRows } from "../rows/batches.ts";
+import { activeIds, labelledRows, largestSamples } from "../rows/data.ts";
+import { type EncodedRows, inOrder } from "../rows/encoded_rows.ts";
+import { activationBudget, processBytes } from "../open/memory.ts";
+import { readsText } from "../evaluate/metrics.ts";
+import type { OpenRun } from "../open/open.ts";
+
+/** Frozen weights up to this size are packed for the matrix products: one more copy of them in memory. */
+export const PREPACK_LIMIT: number = 256 * 2 ** 20;
+
+/** Opens the engine of one task for given rows. */
+export async function createRunEngine(
+  open: OpenRun,
+  train: EncodedRows,
+  held: EncodedRows | undefined,
+): Promise<Engine> {
+  return await createTaskEngine([{ open, train, held }]);
+}
+
+/** Opens the engine of a run's tasks; `built`: the programs of each that a plan has built. Throws AttuneError where there is none. */
+export async function createTaskEngine(
+  tasks: readonly TaskRows[],
+  built: readonly (BuiltProgram | undefined)[] = [],
+): Promise<Engine> {
+  const [first] = tasks;
+  if (!first) throw missing("spec", "a task", "the run");
+  const { run, host, checkpoint, backbone } = first.open;
+  const { training } = run;
+  const batches = await Promise.all(tasks.map(({ open, train }) => batchesFor(open, train)));
+  const engine = await createEngine({
+    host,
+    checkpoint,
+    backbone,
+    tasks: tasks.map(({ open }, i) => ({
+      name: open.task.name,
+      heads: open.heads,
+      losses: open.losses,
+      weight: open.task.weight ?? 1,
+      attached: open.attached,
+      ...batches[i] as Awaited<ReturnType<typeof batchesFor>>,
+      reads: open.task.evaluationOutputs,
+      built: built[i],
+      rowsOf: async function* (data) {
+        for await (const sample of inOrder(await labelledRows(open, data))) yield layOut([sample], open.layout);
+      },
+    })),
+    regularizers: run.regularizers,
+    accelerators: run.accelerators,
+    optimizer: run.optimizer,
+    learningRate: training.learningRate,
+    labelSmoothing: training.labelSmoothingFactor,
+    checkpointing: training.gradientCheckpointing,
+    accumulates: training.gradientAccumulationSteps > 1,
+    seed: training.seed,
+    activeRows: async () => namesAny(tasks) ? new Map() : await activeIds(samplesOf(tasks)),
+    prepackLimit: PREPACK_LIMIT,
+    activationBudget: (elseBytes) => activationBudget(training, elseBytes + processBytes(0)),
+  });
+  if (engine.trainableParameters > 0) return engine;
+  await engine.close();
+  throw nothingTrains();
+}
+
+/** Batches that tell an engine what is to come. */
+async function batchesFor(
+  { run, layout }: OpenRun,
+  train: EncodedRows,
+): Promise<Readonly<{ example: Batch; largest: Batch }>> {
+  const size = run.training.perDeviceTrainBatchSize;
+  return {
+    example: layOut(await train.samples([0]), layout),
+    largest: layOut(await largestSamples(train, size), layout),
+  };
+}
+
+/** Tokens up to which all rows are encoded before the first step, only to know which ids they name. */
+const ASKED_TOKENS = 2 ** 20;
+
+/**
+ * Whether any id may come: other epochs may name other ids where samples are drawn, generated text any; and of much text to
+ * find out takes longer than it saves.
+ */
+function namesAny(tasks: readonly TaskRows[]): boolean {
+  const tokens = tasks.flatMap(splitsOf).reduce((n, { looked, count }) => n + looked.total * count / looked.count, 0);
+  return tokens > ASKED_TOKENS ||
+    tasks.some(({ open, train }) => train.redrawn || open.metrics.some((m) => readsText(open, m)));
+}
+
+async function* samplesOf(tasks: readonly TaskRows[]): AsyncIterable<Sample> {
+  for (const rows of tasks.flatMap(splitsOf)) yield* inOrder(rows);
+}
+
+function splitsOf({ train, held, test }: TaskRows): EncodedRows[] {
+  return [train, held, test].filter((rows) => rows !== undefined);
+}

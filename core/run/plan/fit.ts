@@ -1,0 +1,167 @@
+/**
+ * What of a run could be otherwise so that it fits into memory.
+ * @module
+ */
+import { AttuneError } from "../../base/errors.ts";
+import type { Fit, Host, Json, Named, Run, RunSpec } from "../../types.ts";
+import { openTasks } from "../open/open.ts";
+import { isQuantizer } from "../open/quantizer.ts";
+import { type MeasuredTask, measureTasks, planMeasured } from "./plan.ts";
+
+/** Ways to store frozen weights, from the one that changes the numbers of a run the least. */
+const storages: readonly Readonly<{ use: string; with?: Named<Json> }>[] = [
+  { use: "bf16" },
+  { use: "int8" },
+  { use: "int4" },
+  { use: "nf4" },
+  { use: "nf4", with: { useDoubleQuant: true } },
+];
+
+/** Part of a spec: what of a run is otherwise. */
+type Change = Readonly<{ accelerators?: readonly Json[]; training?: Named<Json> }>;
+
+/**
+ * The cheapest change of a run that fits into its memory: the first that fits, in the order of what it costs. How weights
+ * are stored costs more than what leaves all numbers as they are; over the same storage gradient checkpointing comes first,
+ * then the largest smaller batches with as many more of them in a step, then both. Each is planned as a run of its own.
+ * Where none fits, it is the one that takes the least.
+ *
+ * @throws AttuneError where the run cannot be opened.
+ * @example
+ * ```ts
+ * import { type Host, proposeFit, type Run } from "attune";
+ * export async function wouldFitWith(run: Run, host: Host): Promise<string> {
+ *   const { fits, spec } = await proposeFit(run, host);
+ *   return fits ? JSON.stringify(spec) : "nothing";
+ * }
+ * ```
+ */
+export async function proposeFit(run: Run, host: Host): Promise<Fit> {
+  const measured = await measureTasks(run, host);
+  const trainings = trainingsOf(run);
+  const fits = new Map<string, Promise<Fit | undefined>>();
+  let least: Fit | undefined;
+  const planned = async (change: Change): Promise<Fit | undefined> => {
+    const key = JSON.stringify(change);
+    const fit = await (fits.get(key) ?? fits.set(key, planChange(run, host, measured, change)).get(key));
+    if (fit && (!least || fit.bytes < least.bytes)) least = fit;
+    return fit;
+  };
+  for (const accelerators of storagesOf(run)) {
+    const changes = trainings.map((training): Change => ({ ...accelerators && { accelerators }, training }));
+    // A step's values are the fewest with the last; a sum of gradients may still be more than smaller batches save.
+    const smallest = [changes.at(-1), changes.findLast(({ training }) => !training?.gradientAccumulationSteps)];
+    const any = await anyOf(smallest, async (change) => change !== undefined && (await planned(change))?.fits === true);
+    if (!any) continue;
+    for (const change of changes) {
+      const fit = await planned(change);
+      if (fit?.fits) return fit;
+    }
+  }
+  return least ?? await planChange(run, host, measured, {}) as Fit;
+}
+
+/** What a proposal says, in one line. */
+export function fitText({ fits, bytes, spec }: Fit): string {
+  const text = `${JSON.stringify(spec)}, in ${inGigabytes(bytes)}`;
+  return fits ? `fits with    ${text}` : `fits never   the least is ${text}`;
+}
+
+/** Bytes in words. */
+export function inGigabytes(bytes: number): string {
+  return bytes < 9.95e7 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(bytes < 9.995e9 ? 2 : 1)} GB`;
+}
+
+async function anyOf<T>(items: readonly T[], test: (item: T) => Promise<boolean>): Promise<boolean> {
+  for (const item of items) if (await test(item)) return true;
+  return false;
+}
+
+/** The storages to try, as they would stand in the spec: as it is first, then those below it. */
+function storagesOf(run: Run): readonly (readonly Json[] | undefined)[] {
+  const quantizers = run.accelerators.filter(isQuantizer);
+  // Several share the modules: what takes their place nobody can tell.
+  if (run.adapters.length === 0 || quantizers.length > 1) return [undefined];
+  const [quantizer] = quantizers;
+  const others = acceleratorsIn(run).filter((_, i) => run.accelerators[i] !== quantizer);
+  const kept = (name: string): Named<Json> => {
+    const { modules, maxLossDrift } = quantizer ?? {};
+    if (name === "bf16") return {};
+    return {
+      ...modules && modules.skipModules.length > 0 && { skipModules: [...modules.skipModules] },
+      ...modules?.targetModules && { targetModules: [...modules.targetModules] },
+      ...maxLossDrift !== undefined && { maxLossDrift },
+    };
+  };
+  const there = storages.filter(({ use }) => run.catalog.accelerator?.[use] !== undefined);
+  return [
+    undefined,
+    ...there.map(({ use, with: own }): readonly Json[] => {
+      const options = { ...own, ...kept(use) };
+      return [Object.keys(options).length === 0 ? use : { use, with: options }, ...others];
+    }),
+  ];
+}
+
+/** The accelerators of a run as its spec has them, without those that its training arguments name. */
+function acceleratorsIn({ spec, accelerators }: Run): readonly Json[] {
+  return ([spec.accelerators ?? []].flat() as readonly unknown[]).map((part, i) => {
+    const isWritten = typeof part === "string" || typeof part === "object" && part !== null && "use" in part;
+    const made = accelerators[i];
+    return isWritten || !made ? part as Json : { use: made.name, with: made.options as Json };
+  });
+}
+
+/** Training arguments that save values of a step, as they would stand in the spec: from what costs least. */
+function trainingsOf({ training }: Run): readonly Named<Json>[] {
+  const { perDeviceTrainBatchSize: size, gradientAccumulationSteps: steps, memory } = training;
+  const sizes = Array.from({ length: size }, (_, i) => size - i).filter((n) => n < size && size % n === 0);
+  const batches = sizes.map((n): Named<Json> => ({
+    perDeviceTrainBatchSize: n,
+    gradientAccumulationSteps: steps * (size / n),
+  }));
+  // The plan is of a step that keeps to this limit.
+  const limit: Named<Json> = memory === null ? {} : { memory };
+  const checkpointing = { gradientCheckpointing: true };
+  return [
+    {},
+    ...training.gradientCheckpointing ? [] : [checkpointing],
+    ...batches,
+    ...training.gradientCheckpointing ? [] : batches.map((batch) => ({ ...batch, ...checkpointing })),
+  ].map((one) => ({ ...limit, ...one }));
+}
+
+/** What a run takes with a change; undefined: the change does not go with it. */
+async function planChange(
+  run: Run,
+  host: Host,
+  measured: readonly MeasuredTask[],
+  change: Change,
+): Promise<Fit | undefined> {
+  const { accelerators, training = {} } = change;
+  const spec = {
+    ...run.spec,
+    ...accelerators && { accelerators },
+    training: { ...run.spec.training, ...training },
+  } as unknown as RunSpec;
+  try {
+    const { task, data, model } = measured[0]?.open.run ?? run;
+    const other = { ...await run.composeOther(spec), task, data, model };
+    const size = other.training.perDeviceTrainBatchSize;
+    const opened = await openTasks(other, host);
+    const tasks = measured.map((task, i) => ({
+      ...task,
+      open: opened[i] ?? task.open,
+      train: { ...task.train, longest: task.train.longest.slice(0, size) },
+    }));
+    const { fits, bytes: { total = 0 } } = await planMeasured(other, host, tasks);
+    const said = {
+      ...accelerators && { accelerators },
+      ...Object.keys(training).length > 0 && { training },
+    };
+    return { fits, bytes: total, spec: said as Named<Json> };
+  } catch (error) {
+    if (error instanceof AttuneError && Object.keys(change).length > 0) return undefined;
+    throw error;
+  }
+}

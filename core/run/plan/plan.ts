@@ -1,0 +1,324 @@
+/**
+ * What a run will take, part by part, before step one.
+ * @module
+ */
+import { queryBlocksFor } from "../../engine/builder/attention.ts";
+import type { Parameter } from "../../engine/builder/parameters.ts";
+import type { BuiltProgram } from "../../engine/engine_options.ts";
+import { nothingTrains } from "../../base/errors.ts";
+import { dimsWith } from "../../engine/feeds.ts";
+import { dryRegularizers } from "../../engine/prepare.ts";
+import { buildProgram, type ProgramOptions, trainsRule } from "../../engine/program.ts";
+import { isHalf, placeWeights } from "../../engine/placement.ts";
+import { createRecomputer } from "../../engine/recompute.ts";
+import { decodingBytes, type InitialWeights, initialWeights, storedBytes } from "../../engine/weights.ts";
+import { productsOf } from "../../engine/work.ts";
+import { evaluateDim } from "../../graph/ops/dims.ts";
+import { largestBatch, layOut } from "../../loop/layout.ts";
+import { batchesPerEpoch, countSteps } from "../../loop/steps.ts";
+import { createRandom } from "../../math/random.ts";
+import { sizeOf } from "../../base/tensor.ts";
+import type {
+  Checkpoint,
+  Dataset,
+  FrozenPart,
+  Host,
+  Named,
+  Plan,
+  ProductPart,
+  Run,
+  TrainingArguments,
+} from "../../types.ts";
+import { epochOf, type TaskRows } from "../rows/batches.ts";
+import { encodeRows, estimated, measured, type MeasuredRows, trainData } from "../rows/data.ts";
+import { type EncodedRows, withFields } from "../rows/encoded_rows.ts";
+import { PREPACK_LIMIT } from "./engine.ts";
+import { activationBudget, memoryLimit, processBytes, STATE_BYTES } from "../open/memory.ts";
+import { type OpenRun, openTasks } from "../open/open.ts";
+
+/** Floating-point operations that one core does in a second in matrix products, for the estimate of time. */
+const FLOPS_PER_SECOND = 4e10;
+
+/**
+ * Estimates memory, work and time of a run on the longest batches that its data makes. Every row is encoded for it.
+ *
+ * @throws AttuneError where the run cannot be opened, or a row of its data is not as its task wants it.
+ */
+export async function planRun(run: Run, host: Host): Promise<Plan> {
+  return await planMeasured(run, host, await measureTasks(run, host));
+}
+
+/**
+ * The tasks of a run, and what a plan has to know of their rows.
+ *
+ * @throws AttuneError where the run cannot be opened, or a row of its data is not as its task wants it.
+ */
+export async function measureTasks(run: Run, host: Host): Promise<readonly MeasuredTask[]> {
+  const tasks: MeasuredTask[] = [];
+  for (const open of await openTasks(run, host)) {
+    if (open.checkpoint.quantization) (await import("../open/quantized_base.ts")).refuseTrainedCodes(open);
+    const rows = withFields(await encodeRows(open, trainData(open), true), run.regularizers);
+    const train = await measured(rows, run.training.perDeviceTrainBatchSize);
+    const tokensOf = async (dataset: Dataset | undefined): Promise<number> =>
+      dataset ? (await (await encodeRows(open, dataset, true, { reading: rows.reading })).sizes()).total : 0;
+    tasks.push({ open, train, held: await tokensOf(open.data.eval), test: await tokensOf(open.data.test) });
+  }
+  return tasks;
+}
+
+/** The plan of a run of tasks whose rows are known. */
+export async function planMeasured(run: Run, host: Host, tasks: readonly MeasuredTask[]): Promise<Plan> {
+  return (await planOfMeasured(run, host, tasks)).plan;
+}
+
+/** A plan, and the training program of each task that was built for it, where a run may go on with it. */
+export type BuiltPlan = Readonly<{ plan: Plan; built: readonly (BuiltProgram | undefined)[] }>;
+
+/** The plan of a run whose rows are encoded. */
+export async function planOf(run: Run, host: Host, tasks: readonly TaskRows[]): Promise<BuiltPlan> {
+  const known: MeasuredTask[] = [];
+  const tokensOf = async (rows: EncodedRows | undefined): Promise<number> =>
+    rows ? (await estimated(rows, 0)).tokens : 0;
+  for (const { open, train, held, test } of tasks) {
+    const own = await estimated(train, run.training.perDeviceTrainBatchSize);
+    known.push({ open, train: own, held: await tokensOf(held), test: await tokensOf(test) });
+  }
+  return await planOfMeasured(run, host, known);
+}
+
+/** A task, what is known of its rows, and the tokens of those that it is evaluated and reported on. */
+export type MeasuredTask = Readonly<{ open: OpenRun; train: MeasuredRows; held: number; test: number }>;
+
+async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask[]): Promise<BuiltPlan> {
+  const { training } = run;
+  const parameters = new Map<string, Parameter>();
+  const trained = new Set<string>();
+  const works: Work[] = [];
+  for (const { open, train } of tasks) {
+    const work = await workOf(open, train);
+    for (const { parameter } of work.program.gradients) trained.add(parameter);
+    for (const p of work.program.recorded.parameters.values()) parameters.set(p.name, p);
+    works.push(work);
+  }
+  if (trained.size === 0) throw nothingTrains();
+  const { frozen, fixed: frozenBytes } = frozenParts(works, trained);
+  const products = productParts(tasks[0]?.open.checkpoint, trained);
+  const codes = products.reduce((n, part) => n + part.bytes, 0);
+  const count = (own: boolean): number =>
+    [...parameters.values()].filter((p) => trained.has(p.name) === own).reduce((n, p) => n + sizeOf(p.shape), 0);
+  const slots = (p: Parameter): number =>
+    Object.values(run.optimizer.state(p.shape, p.name)).reduce((a, b) => a + b, 0);
+  const held = works.reduce((n, work) => n + work.held, 0);
+  const copied = works.reduce((n, work) => n + work.copiedBytes((name) => trained.has(name)), 0);
+  const fixed = {
+    ...frozenBytes,
+    trainedWeights: 4 * count(true),
+    gradients: 4 * count(true) * (training.gradientAccumulationSteps > 1 ? 2 : 1),
+    optimizerState: 4 * [...parameters.values()].filter((p) => trained.has(p.name)).reduce((n, p) => n + slots(p), 0),
+    ...(codes === 0 ? {} : { trainedCodes: codes }),
+    ...(held === 0 ? {} : { regularizers: 4 * held }),
+    ...(copied === 0 ? {} : { weightCopies: copied }),
+  };
+  const elseBytes = Object.values(fixed).reduce((a, b) => a + b, 0) + processBytes(0);
+  const sessions = works.map((work) => work.recomputer(activationBudget(training, elseBytes)));
+  const bytes = {
+    ...fixed,
+    activations: Math.max(...sessions.map(({ peak }) => peak)),
+    process: processBytes(sessions.reduce((n, { nodes }) => n + nodes, 0)),
+  };
+  const stateBytes = fixed.trainedWeights + fixed.gradients + fixed.optimizerState;
+  const total = Object.values(bytes).reduce((a, b) => a + b, 0);
+  const speed = FLOPS_PER_SECOND * (host.threads ?? 2);
+  const work: Record<string, { flops: number; seconds: number }> = {};
+  const add = (part: string, flops: number): void => {
+    const before = work[part]?.flops ?? 0;
+    work[part] = { flops: before + flops, seconds: (before + flops) / speed };
+  };
+  let [steps, tokens] = [0, 0];
+  const { perEpoch, shares } = epochOf(
+    run,
+    tasks.map(({ open, train }) => ({ name: open.task.name, samples: train.samples })),
+  );
+  const counted = countSteps(perEpoch, training);
+  steps = counted.total;
+  const batches = perEpoch * steps / counted.perEpoch;
+  for (const [i, { flops, evaluation, tokens: own }] of works.entries()) {
+    const turns = (shares[i] ?? 0) * batches;
+    tokens += own * turns;
+    for (const [part, n] of Object.entries(flops)) add(part, n * turns);
+    const { held = 0, test = 0 } = tasks[i] ?? {};
+    const evaluated = held * evaluations(training, counted, test > 0) + test * REPORTED;
+    if (evaluation * evaluated > 0) add("evaluation", evaluation * evaluated);
+  }
+  const flops = Object.values(work).reduce((n, part) => n + part.flops, 0);
+  const plan: Plan = {
+    fits: total <= memoryLimit(training, host) && stateBytes <= STATE_BYTES,
+    steps,
+    tokens: Math.round(tokens),
+    bytes: { ...bytes, total },
+    frozen,
+    ...(products.length === 0 ? {} : { products }),
+    flops,
+    seconds: flops / speed,
+    work,
+    trainableParameters: count(true),
+    totalParameters: count(true) + count(false),
+  };
+  return { plan, built: works.map((work) => (work.isFinal ? work : undefined)) };
+}
+
+/** The weights that do not train: by how they are stored, and what they take with what is made of them. */
+function frozenParts(
+  works: readonly Work[],
+  trained: ReadonlySet<string>,
+): Readonly<{ frozen: readonly FrozenPart[]; fixed: Named<number> }> {
+  const parts = new Map<string, FrozenPart>();
+  const seen = new Set<string>(trained);
+  let dequantizationBuffer = 0;
+  for (const { program, initial, storedAs } of works) {
+    const own = [...program.recorded.parameters.values()].filter((p) => !seen.has(p.name));
+    dequantizationBuffer = Math.max(dequantizationBuffer, decodingBytes(own, initial));
+    for (const p of own) {
+      seen.add(p.name);
+      const { storage, bytes, encoded } = storedAs(p);
+      const before = parts.get(storage);
+      parts.set(storage, {
+        storage,
+        weights: (before?.weights ?? 0) + 1,
+        bytes: (before?.bytes ?? 0) + bytes,
+        encoded,
+      });
+    }
+  }
+  const frozen = [...parts.values()].sort((a, b) => Number(b.encoded) - Number(a.encoded));
+  const sum = (some: readonly FrozenPart[]): number => some.reduce((n, part) => n + part.bytes, 0);
+  const packed = frozen.some((part) => part.encoded) ? 0 : sum(frozen);
+  return {
+    frozen,
+    fixed: {
+      frozenWeights: sum(frozen),
+      ...(packed > 0 && packed <= PREPACK_LIMIT ? { packedWeights: packed } : {}),
+      ...(dequantizationBuffer === 0 ? {} : { dequantizationBuffer }),
+    },
+  };
+}
+
+/** How products over weights that train are computed where not in float32; all tasks share them. */
+function productParts(checkpoint: Checkpoint | undefined, trained: ReadonlySet<string>): readonly ProductPart[] {
+  const parts = new Map<string, ProductPart>();
+  for (const name of trained) {
+    const own = checkpoint?.products?.of(name);
+    if (!own) continue;
+    const { label: format } = own.format;
+    const { weights, bytes } = parts.get(format) ?? { weights: 0, bytes: 0 };
+    parts.set(format, { format, weights: weights + 1, bytes: bytes + own.format.bytes(own.weight.dims) });
+  }
+  return [...parts.values()];
+}
+
+/** How often the rows that are reported on are evaluated: at the end, and once by the untouched model. */
+const REPORTED = 2;
+
+/** How often the held-out rows are evaluated: as asked, at the end, and where they are reported on by the untouched model. */
+function evaluations(
+  training: TrainingArguments,
+  { total, perEpoch, epochs }: ReturnType<typeof countSteps>,
+  tested: boolean,
+): number {
+  const { evalStrategy, evalSteps, loggingSteps } = training;
+  const every = evalSteps ?? loggingSteps;
+  const during = evalStrategy === "epoch"
+    ? epochs
+    : evalStrategy === "steps"
+    ? Math.floor(total / Math.max(1, every < 1 ? every * total : every))
+    : 0;
+  const atEnd = during > 0 && (evalStrategy === "epoch" ? total % perEpoch === 0 : total % Math.max(1, every) === 0);
+  return during + (atEnd ? 0 : 1) + (tested ? 0 : REPORTED - 1);
+}
+
+/** Part of a model that a node belongs to, by its scope: paths of the backbone have its prefix, those of layers a number. */
+function partOf(scope: string, prefix: string): string {
+  if (scope.startsWith("d.")) return "backward";
+  if (/\.\d+(\.|$)/.test(scope)) return "layers";
+  return scope.startsWith(prefix) ? "embeddings" : "head";
+}
+
+/**
+ * A task's training program, what a step on its longest batch takes, operations (by part) and tokens of a usual one, operations of one evaluated token, and how many values its regularizers hold.
+ */
+type Work = Readonly<
+  BuiltProgram & {
+    /** Whether a run would build the same program: what regularizers prepare is made up in a plan. */
+    isFinal: boolean;
+    flops: Named<number>;
+    tokens: number;
+    evaluation: number;
+    held: number;
+    /** How a parameter is stored where it does not train. */
+    storedAs(p: Parameter): Pick<FrozenPart, "storage" | "bytes" | "encoded">;
+    initial: InitialWeights;
+    /** Of weights that are decoded into memory: what that takes besides, where such parameters train. */
+    copiedBytes(isTrained: (name: string) => boolean): number;
+  }
+>;
+
+async function workOf(open: OpenRun, { samples, tokens, longest }: MeasuredRows): Promise<Work> {
+  const { training } = open.run;
+  const batch = largestBatch(longest, training.perDeviceTrainBatchSize, open.layout);
+  const example = layOut(longest.slice(0, 1), open.layout);
+  const options: ProgramOptions = {
+    mode: "train",
+    backbone: open.backbone,
+    heads: open.heads,
+    losses: open.losses,
+    attached: open.attached,
+    accelerators: open.run.accelerators,
+    host: open.host,
+    labelSmoothing: training.labelSmoothingFactor,
+    checkpointing: training.gradientCheckpointing,
+    queryBlocks: queryBlocksFor(batch),
+    isTrainable: trainsRule(open.attached),
+    targets: example.inputs,
+    given: Object.keys(example.inputs),
+    taskName: open.task.name,
+  };
+  const random = createRandom(training.seed);
+  const initial = initialWeights(open.checkpoint, open.attached, open.backbone, random);
+  const plain = buildProgram(options);
+  const regularizers = await dryRegularizers(open.run.regularizers, plain, initial.isNew);
+  const program = regularizers.length === 0 ? plain : buildProgram({ ...options, regularizers });
+  const dims = dimsWith(program.graph.inputs.keys(), batch);
+  const all: Record<string, number> = {};
+  for (const { node, multiplyAdds } of productsOf(program.graph)) {
+    const part = partOf(node.scope, open.backbone.baseModelPrefix);
+    all[part] = (all[part] ?? 0) + 2 * evaluateDim(multiplyAdds, dims);
+  }
+  const { perDeviceTrainBatchSize, dataloaderDropLast } = training;
+  const usual = samples === 0 ? 0 : tokens / samples * perDeviceTrainBatchSize;
+  const places = batch.batch * batch.seq;
+  const share = batch.tokens === 0 ? 1 : Math.min(1, usual / places);
+  const flops = Object.fromEntries(Object.entries(all).map(([part, n]) => [part, n * share]));
+  const forward = Object.entries(all).reduce((n, [part, of]) => n + (part === "backward" ? 0 : of), 0);
+  const evaluation = places === 0 ? 0 : forward / places;
+  const held = regularizers.flatMap(({ frozen }) => Object.values(frozen)).reduce((n, t) => n + sizeOf(t.dims), 0);
+  const perBatch = tokens / batchesPerEpoch(samples, perDeviceTrainBatchSize, dataloaderDropLast);
+  const storedAs: Work["storedAs"] = (p) => {
+    const bytes = storedBytes(p, initial, open.checkpoint);
+    const encoded = initial.storageOf(p);
+    if (encoded) return { storage: encoded.format.label, bytes, encoded: true };
+    const name = initial.nameInCheckpoint(p);
+    const dtype = name === undefined ? undefined : open.checkpoint.weights.locate(name)?.dtype;
+    return { storage: isHalf(dtype) ? dtype : "float32", bytes, encoded: false };
+  };
+  const copiedBytes = (isFed: (name: string) => boolean): number =>
+    placeWeights({
+      parameters: program.recorded.parameters.values(),
+      isFed,
+      initial,
+      checkpoint: open.checkpoint,
+      provider: open.host.provider,
+    }).copiedBytes;
+  const isFinal = !open.run.regularizers.some((r) => r.prepare);
+  const recomputer = createRecomputer(program.graph, dims);
+  return { program, recomputer, isFinal, flops, tokens: perBatch, evaluation, held, storedAs, initial, copiedBytes };
+}

@@ -1,0 +1,150 @@
+/**
+ * Which micro-batches each step has, of which tasks: functions of the seed and the step alone, so that resuming needs no
+ * state.
+ * @module
+ */
+import { badValue } from "../../base/errors.ts";
+import { layOut } from "../../loop/layout.ts";
+import { batchesPerEpoch } from "../../loop/steps.ts";
+import { createRandom } from "../../math/random.ts";
+import { type EpochOrder, orderOfEpoch } from "../../data/sampling.ts";
+import type { Batch, Named, Run } from "../../types.ts";
+import type { EncodedRows } from "./encoded_rows.ts";
+import type { Leaks } from "./leaks.ts";
+import type { OpenRun } from "../open/open.ts";
+
+/** A task of a run, opened, with its rows: to train on, to judge by while it trains, and to report on behind its end. */
+export type TaskRows = Readonly<
+  {
+    open: OpenRun;
+    train: EncodedRows;
+    held: EncodedRows | undefined;
+    test?: EncodedRows | undefined;
+    /** Rows of the other splits that are trained on as well. */
+    leaks?: Readonly<Record<string, Leaks>>;
+  }
+>;
+
+/** The micro-batches of the steps of epochs. An epoch has as many as all tasks' rows make. */
+export type BatchPlan = Readonly<{
+  perEpoch: number;
+  /** Each task's part of all micro-batches. */
+  shares: readonly number[];
+  /** Those of step `index` of `epoch`, both from 0. */
+  of(epoch: number, index: number): Promise<readonly Batch[]>;
+}>;
+
+/**
+ * The plan of a run: each task goes through its own rows, epoch after epoch of its own; whose turn it is follows from the
+ * objective's sampling (by the number of rows where it has none), drawn at random or, where rows are taken in order, so
+ * that every task is as close to its share as can be.
+ */
+export function batchPlan(run: Run, tasks: readonly TaskRows[]): BatchPlan {
+  const { training } = run;
+  const sources = tasks.map(({ open, train }) => batchesOfTask(open, train));
+  const { perEpoch, shares } = epochOf(
+    run,
+    tasks.map(({ open, train }) => ({ name: open.task.name, samples: train.count })),
+  );
+  const turns = turnsOf(shares, run);
+  return {
+    perEpoch,
+    shares,
+    of: async (epoch, index) => {
+      const first = index * training.gradientAccumulationSteps;
+      const batches: Batch[] = [];
+      for (let b = first; b < Math.min(first + training.gradientAccumulationSteps, perEpoch); b++) {
+        const { task, earlier } = turns(epoch * perEpoch + b);
+        const source = sources[task];
+        if (source) batches.push(await source.at(Math.floor(earlier / source.count), earlier % source.count));
+      }
+      return batches;
+    },
+  };
+}
+
+/** How many micro-batches an epoch has, and each task's part of them. */
+export function epochOf(
+  run: Run,
+  tasks: readonly Readonly<{ name: string; samples: number }>[],
+): Pick<BatchPlan, "perEpoch" | "shares"> {
+  const rows = Object.fromEntries(tasks.map(({ name, samples }) => [name, samples]));
+  return {
+    perEpoch: tasks.reduce((n, task) => n + countOf(run, task), 0),
+    shares: sharesOf(tasks.map(({ name }) => name), run.task.sampling?.(rows) ?? rows),
+  };
+}
+
+/** How many micro-batches a task's rows make. Throws AttuneError where they make none. */
+function countOf({ training }: Run, { name, samples }: Readonly<{ name: string; samples: number }>): number {
+  const { perDeviceTrainBatchSize: size, dataloaderDropLast } = training;
+  if (dataloaderDropLast && samples < size) {
+    const found = `true, with ${samples} rows ${name === "" ? "" : `of task "${name}" `}and batches of ${size}`;
+    const allowed = "false, or as many rows as a batch: nothing is left to train on";
+    throw badValue("spec", "training.dataloaderDropLast", found, allowed);
+  }
+  return batchesPerEpoch(samples, size, dataloaderDropLast);
+}
+
+/** Each task's part of all micro-batches. */
+function sharesOf(names: readonly string[], weights: Named<number>): number[] {
+  const given = names.map((name) => weights[name] ?? 0);
+  const total = given.reduce((a, b) => a + b, 0);
+  return given.map((weight) => weight / total);
+}
+
+/** Whose turn micro-batch n is, and how many turns that task had before. */
+function turnsOf(shares: readonly number[], run: Run): (n: number) => Readonly<{ task: number; earlier: number }> {
+  const { training } = run;
+  const random = createRandom(training.dataSeed ?? training.seed).fork("tasks");
+  if (shares.length === 1) return (n) => ({ task: 0, earlier: n });
+  const turns: number[] = [];
+  const earlier: number[] = [];
+  const had = shares.map(() => 0);
+  const next = (n: number): number => {
+    if (training.trainSamplingStrategy === "sequential") {
+      const lag = shares.map((share, i) => share * (n + 1) - (had[i] ?? 0));
+      return lag.indexOf(Math.max(...lag));
+    }
+    let left = random.uniform(n);
+    const drawn = shares.findIndex((share) => (left -= share) < 0);
+    return drawn >= 0 ? drawn : shares.findLastIndex((share) => share > 0);
+  };
+  return (n) => {
+    while (turns.length <= n) {
+      const task = next(turns.length);
+      turns.push(task);
+      earlier.push(had[task] ?? 0);
+      had[task] = (had[task] ?? 0) + 1;
+    }
+    return { task: turns[n] ?? 0, earlier: earlier[n] ?? 0 };
+  };
+}
+
+/** One task's batches, from seeded orders of its epochs. */
+function batchesOfTask(
+  open: OpenRun,
+  rows: EncodedRows,
+): Readonly<{ count: number; at(epoch: number, index: number): Promise<Batch> }> {
+  const { training } = open.run;
+  const { name } = open.task;
+  const seeded = createRandom(training.dataSeed ?? training.seed);
+  const random = name === "" ? seeded.fork("order") : seeded.fork("order", name);
+  const size = training.perDeviceTrainBatchSize;
+  let known: { epoch: number; order: Promise<EpochOrder> } | undefined;
+  const orderOf = async (epoch: number): Promise<EpochOrder> => {
+    const strategy = training.trainSamplingStrategy;
+    const lengths = strategy === "group_by_length" ? (await rows.sizes()).tokens : undefined;
+    const options = { count: rows.count, strategy, batchSize: size, random: random.fork(epoch) };
+    return orderOfEpoch(lengths ? { ...options, lengths } : options);
+  };
+  return {
+    count: countOf(open.run, { name, samples: rows.count }),
+    at: async (epoch, index) => {
+      if (known?.epoch !== epoch) known = { epoch, order: orderOf(epoch) };
+      const order = await known.order;
+      const chosen = [...order(index * size, (index + 1) * size)];
+      return layOut(await rows.samples(chosen, epoch), open.layout);
+    },
+  };
+}

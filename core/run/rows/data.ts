@@ -1,0 +1,296 @@
+/**
+ * A run's rows as samples and batches.
+ * @module
+ */
+import { cachedJson, isJson, keepBytes, keptBytes } from "../../data/cached.ts";
+import { AttuneError, missing } from "../../base/errors.ts";
+import { layOut } from "../../loop/layout.ts";
+import type { Batch, BatchLayout, Dataset, Rows, Sample, Subtask, Survey } from "../../types.ts";
+import { allSamples, type EncodedRows, type EncodingOptions, lookAtRows } from "./encoded_rows.ts";
+import { encoderFacts, rowEncoderOf } from "./encoding.ts";
+import { maxLengthOf, type OpenRun } from "../open/open.ts";
+import { createSampleSizes } from "./sample_sizes.ts";
+import { seekable, type SeekableRows, worthKeeping } from "../../data/seekable.ts";
+import { madeOf } from "./shared_rows.ts";
+import type { Tell } from "./telling.ts";
+import { VERSION } from "../../base/version.ts";
+
+/** How often one looks whether there is progress to tell, in rows. */
+const PROGRESS = 64;
+
+/** How rows are read: as others of the run were, who is told how far it is, under which name, and how often all pass. */
+export type ReadingOptions = Readonly<
+  {
+    reading?: unknown;
+    tell?: Tell | undefined;
+    what?: string;
+    passes?: (rows: number) => number;
+    /** Whether they are a run's to train on, which are asked for ahead of its steps. */
+    beside?: boolean;
+  }
+>;
+
+/** Where a run spec has a task's data. */
+export function dataPath({ name }: Pick<Subtask, "name">): string {
+  return name === "" ? "data" : `task.with.tasks.${name}.data`;
+}
+
+/** What a task trains on. Throws AttuneError where there is nothing. */
+export function trainData({ task, data }: Pick<OpenRun, "task" | "data">): Dataset {
+  if (!data.train) throw missing("spec", "the data to train on", `${dataPath(task)}.train`);
+  return data.train;
+}
+
+/** Reads and encodes a dataset, as `reading` says where other rows of the run were read before. Throws AttuneError where it is empty or a row is not as the task wants it. */
+export async function encodeRows(
+  open: OpenRun,
+  dataset: Dataset,
+  labelled: boolean,
+  options: ReadingOptions = {},
+): Promise<EncodedRows> {
+  const opened = await dataset.open(open.host);
+  const key = samplesKey(open, labelled, options.reading);
+  return await madeOf(opened, key, () => encodeOpened(open, dataset, opened, labelled, options));
+}
+
+/** All that samples of given rows depend on, besides the model and the task; undefined where that cannot be said. */
+function samplesKey(open: OpenRun, labelled: boolean, reading: unknown): string | undefined {
+  const { collator, layout, tokenizer, run: { training } } = open;
+  if (reading !== undefined && !isJson(reading)) return undefined;
+  const lengths = [training.maxLength, maxLengthOf(open), layout.reserve, tokenizer.fingerprint];
+  return JSON.stringify([labelled, reading ?? null, collator.name, collator.options, lengths, training.seed]);
+}
+
+async function encodeOpened(
+  open: OpenRun,
+  dataset: Dataset,
+  opened: Rows,
+  labelled: boolean,
+  options: ReadingOptions,
+): Promise<EncodedRows> {
+  const { host, collator } = open;
+  const source = await seekable(opened, host);
+  const survey = labelled ? await surveyOf(open, source) : undefined;
+  const reading = options.reading ?? survey?.reading;
+  const [first] = labelled && source.length > 0 ? await source.at([0]) : [];
+  const facts = encoderFacts(open, labelled, reading, first);
+  const beside = options.beside && host.startEncoder
+    ? (await import("./start_beside.ts")).createBeside(open, facts)
+    : undefined;
+  const rows = await lookAtRows({
+    source,
+    encoder: rowEncoderOf(facts, open),
+    beside,
+    passes: options.passes?.(source.length) ?? 1,
+    labelled,
+    oneEach: collator.oneEach ?? false,
+    known: knownSizes(open, source, labelled, reading),
+    keeping: keepingOf(open, source, labelled, { ...options, reading }),
+    tell: async (done, total) => {
+      if (done % PROGRESS === 0 || done === total) await options.tell?.(options.what ?? "rows", done, total);
+    },
+  });
+  checkLearned(dataset, rows);
+  return {
+    ...rows,
+    rowCount: source.length,
+    rows: source.at,
+    fingerprint: source.fingerprint,
+    redrawn: collator.resample !== undefined,
+    reading,
+    notes: [...source.notes ?? [], ...survey?.notes ?? []],
+    ...(source.transforms ? { transforms: source.transforms } : {}),
+  };
+}
+
+/** All that the samples of some rows depend on, for what is kept of them over runs. */
+function samplesDependOn(
+  { collator, tokenizer, checkpoint, backbone, layout, task, run: { training } }: OpenRun,
+  source: SeekableRows,
+  labelled: boolean,
+  reading: unknown,
+): readonly unknown[] {
+  const rows = [source.fingerprint, source.length, labelled, reading ?? null];
+  const model = [tokenizer.fingerprint, checkpoint.config, backbone.maxPositions, backbone.vocabSize, layout.reserve];
+  const said = [collator.name, collator.options, task.labels ?? null, training.maxLength, training.seed];
+  return [VERSION, rows, model, said];
+}
+
+/** Where sizes of samples are kept, of data sets that are worth it. */
+function knownSizes(
+  open: OpenRun,
+  source: SeekableRows,
+  labelled: boolean,
+  reading: unknown,
+): EncodingOptions["known"] {
+  const cache = worthKeeping(source, open.host);
+  if (!cache) return undefined;
+  const parts = ["sizes 2", ...samplesDependOn(open, source, labelled, reading)];
+  return {
+    find: async () => {
+      const bytes = await keptBytes(cache, "sizes", parts);
+      return bytes && createSampleSizes(labelled, bytes);
+    },
+    keep: async (sizes) => await keepBytes(cache, "sizes", parts, sizes.bytes()),
+  };
+}
+
+/**
+ * Where encoded samples are kept, of data sets that are worth it: where all rows pass again in this run, or a run before this
+ * one has had them.
+ */
+function keepingOf(
+  open: OpenRun,
+  source: SeekableRows,
+  labelled: boolean,
+  { reading, passes }: ReadingOptions,
+): EncodingOptions["keeping"] {
+  const cache = worthKeeping(source, open.host);
+  if (!cache) return undefined;
+  const parts = ["samples 1", ...samplesDependOn(open, source, labelled, reading)];
+  return {
+    rows: source.length,
+    open: async (isAgain) => {
+      let isFirst = false;
+      await cachedJson(cache, "passes", parts, async () => isFirst = true);
+      if (!isAgain && isFirst && (passes?.(source.length) ?? 1) <= 1) return undefined;
+      return await (await import("./kept_samples.ts")).openKeptSamples({ cache, parts });
+    },
+  };
+}
+
+/** All samples of a dataset, in memory. Throws as `encodeRows` does. */
+export async function encodeAll(
+  open: OpenRun,
+  dataset: Dataset,
+  labelled: boolean,
+  options: ReadingOptions = {},
+): Promise<Sample[]> {
+  return await allSamples(await encodeRows(open, dataset, labelled, options));
+}
+
+/** What a collator makes of all rows, which pass by one at a time. */
+async function surveyOf({ collator, host }: OpenRun, source: SeekableRows): Promise<Survey | undefined> {
+  const looking = collator.survey?.();
+  if (!looking) return undefined;
+  const known = [source.fingerprint, VERSION, collator.name, collator.options];
+  return await cachedJson(worthKeeping(source, host), "surveys", known, async () => {
+    for await (const { row } of source.read()) looking.add(row);
+    return looking.end();
+  });
+}
+
+/** What a plan wants to know of rows: how many samples and tokens they are, and the longest. */
+export type MeasuredRows = Readonly<{
+  samples: number;
+  tokens: number;
+  /** The longest samples, as many as were asked for, the longest first. */
+  longest: readonly Sample[];
+}>;
+
+/** The largest samples, the largest first. */
+export async function largestSamples(rows: EncodedRows, count: number): Promise<readonly Sample[]> {
+  return await rows.samples(await rows.largest(count));
+}
+
+/** The same of rows, every one of which is encoded for it. */
+export async function measured(rows: EncodedRows, keep: number): Promise<MeasuredRows> {
+  const { total } = await rows.sizes();
+  return { samples: rows.count, tokens: total, longest: await largestSamples(rows, keep) };
+}
+
+/** The same as it is known before that: all samples are taken to be like those that were looked at. */
+export async function estimated(rows: EncodedRows, keep: number): Promise<MeasuredRows> {
+  const { looked, count } = rows;
+  const tokens = looked.count === 0 ? 0 : Math.round(looked.total * count / looked.count);
+  return { samples: count, tokens, longest: await largestSamples(rows, keep) };
+}
+
+/** Where there are no rows. */
+export function noRows(plugin: string): AttuneError {
+  return new AttuneError("The data set has no rows", {
+    code: "EMPTY_DATA",
+    plugin,
+    found: 0,
+    allowed: ["at least one row"],
+  });
+}
+
+function checkLearned(dataset: Dataset, { count, looked }: Pick<EncodedRows, "count" | "looked">): void {
+  if (count === 0) throw noRows(dataset.name);
+  if (looked.unlabelled < looked.count) return;
+  throw new AttuneError(
+    `Nothing would be learned: no label of the ${count} rows counts. What is to be learned may be missing, or ` +
+      `lie behind training.maxLength`,
+    { code: "NO_LABELS", plugin: dataset.name, found: 0, allowed: ["at least one label that counts"] },
+  );
+}
+
+/** Samples, as they come. */
+export type Samples = Iterable<Sample> | AsyncIterable<Sample>;
+
+/** Samples in batches of `size`, in order, laid out when they are asked for. */
+export async function* batchesInOrder(samples: Samples, size: number, layout: BatchLayout): AsyncGenerator<Batch> {
+  let group: Sample[] = [];
+  for await (const sample of samples) {
+    if (group.push(sample) < size) continue;
+    yield layOut(group, layout);
+    group = [];
+  }
+  if (group.length > 0) yield layOut(group, layout);
+}
+
+/** Samples in batches of at most so many places before padding is shared out, in order; one that is longer stands alone. */
+export async function* batchesOfTokens(samples: Samples, tokens: number, layout: BatchLayout): AsyncGenerator<Batch> {
+  let group: Sample[] = [];
+  let longest = 0;
+  let count = 0;
+  for await (const sample of samples) {
+    const widest = Math.max(longest, ...sample.sequences.map((s) => s.length + layout.reserve.tokens));
+    const sequences = count + sample.sequences.length;
+    if (group.length > 0 && widest * sequences > tokens) {
+      yield layOut(group, layout);
+      group = [];
+      longest = Math.max(0, ...sample.sequences.map((s) => s.length + layout.reserve.tokens));
+      count = sample.sequences.length;
+    } else {
+      longest = widest;
+      count = sequences;
+    }
+    group.push(sample);
+  }
+  if (group.length > 0) yield layOut(group, layout);
+}
+
+/** The distinct ids that samples name on either side, sorted, with those of padding; one list for both sides. */
+export async function activeIds(samples: Samples): Promise<Map<string, Int32Array>> {
+  const sides = ["input_ids", "decoder_input_ids"];
+  const seen = new Set<number>();
+  const found = new Set<string>();
+  for await (const sample of samples) {
+    for (const { fields } of sample.sequences) {
+      for (const side of sides) {
+        const own = fields[side];
+        if (!own) continue;
+        found.add(side);
+        seen.add(own.padValue);
+        for (const id of own.data) seen.add(id);
+      }
+    }
+  }
+  const ids = Int32Array.from([...seen].sort((a, b) => a - b));
+  return new Map([...found].map((side) => [side, ids]));
+}
+
+/** Rows with labels, read as `options` say, and with what a teacher says of them where the task has one. Throws as `encodeRows` and `addTeacherTargets` do. */
+export async function labelledRows(
+  open: OpenRun,
+  dataset: Dataset,
+  options: ReadingOptions = {},
+): Promise<EncodedRows> {
+  const encoded = await encodeRows(open, dataset, true, options);
+  const { teacher } = open.task;
+  return teacher
+    ? await (await import("../evaluate/teacher.ts")).addTeacherTargets(open, teacher, encoded, options)
+    : encoded;
+}

@@ -1,0 +1,169 @@
+/**
+ * One row to samples, as a run's collator and model want them.
+ * @module
+ */
+import { AttuneError, badValue } from "../../base/errors.ts";
+import { createRandom } from "../../math/random.ts";
+import { rowWeigher } from "../../data/row_weight.ts";
+import type { Collator, CollatorContext, Field, Row, Sample, Tokenizer } from "../../types.ts";
+import { maxLengthOf, type OpenRun } from "../open/open.ts";
+
+/** Encodes rows one by one. */
+export type RowEncoder = Readonly<{
+  /** A row's samples before anything is drawn for them. Throws AttuneError that says `where` the row is. */
+  encode(row: Row, number: number, where?: string): readonly Sample[];
+  /** The sample at a place as it is in an epoch. Throws AttuneError where the model has no room for it. */
+  finish(sample: Sample, place: number, epoch: number): Sample;
+  /** Whether something of samples is drawn anew in each epoch. */
+  redraws: boolean;
+}>;
+
+/** What a run's samples depend on besides its tokenizer and its collator: plain facts, which a thread can be told. */
+export type EncoderFacts = Readonly<{
+  context: Omit<CollatorContext, "tokenizer" | "random">;
+  seed: number;
+  /** Whether the first row has a weight, and with it every row. */
+  isWeighted: boolean;
+  room: Readonly<{ tokens: number; decoderTokens: number; positions: number; vocabSize: number }>;
+}>;
+
+/** The facts of a run's rows, of which `first` is the first: it says whether they have weights. */
+export function encoderFacts(open: OpenRun, labelled: boolean, reading: unknown, first?: Row): EncoderFacts {
+  const { run, backbone, layout: { reserve } } = open;
+  const positions = backbone.goesBeyond ? Infinity : backbone.maxPositions;
+  const [own, other] = backbone.decoderStartTokenId === undefined ? [reserve.positions, 0] : [0, reserve.positions];
+  return {
+    context: contextFacts(open, labelled, reading),
+    seed: run.training.seed,
+    isWeighted: first !== undefined && Object.hasOwn(first, "weight"),
+    room: {
+      tokens: positions - reserve.tokens - own,
+      decoderTokens: positions - other,
+      positions: backbone.maxPositions,
+      vocabSize: backbone.vocabSize,
+    },
+  };
+}
+
+/** The encoder of a run's rows, of which `first` is the first. */
+export function createRowEncoder(open: OpenRun, labelled: boolean, reading: unknown, first?: Row): RowEncoder {
+  return rowEncoderOf(encoderFacts(open, labelled, reading, first), open);
+}
+
+/** The encoder of rows of which these facts are known. */
+export function rowEncoderOf(
+  facts: EncoderFacts,
+  { collator, tokenizer }: Readonly<{ collator: Collator; tokenizer: Tokenizer }>,
+): RowEncoder {
+  const context = { ...facts.context, tokenizer, random: collatorRandom(facts.seed) };
+  const weigh = facts.context.requiresLabels ? rowWeigher(facts.isWeighted) : undefined;
+  return {
+    encode: (row, number, where) => {
+      try {
+        const samples = collator.encode(row, number, context);
+        return weigh?.(samples, row, number) ?? samples;
+      } catch (error) {
+        throw where === undefined ? error : locatedAt(error, where);
+      }
+    },
+    finish: (sample, place, epoch) => {
+      const drawn = collator.resample?.(sample, context.random.fork(epoch, place), context) ?? sample;
+      const weighed = drawn.weight === sample.weight ? drawn : { ...drawn, weight: sample.weight };
+      return checked(withDecoder(weighed as Sample, facts), facts);
+    },
+    redraws: collator.resample !== undefined,
+  };
+}
+
+/** What a run's collator is told. */
+export function contextOf(open: OpenRun, labelled: boolean, reading?: unknown): CollatorContext {
+  const { run, tokenizer } = open;
+  return { ...contextFacts(open, labelled, reading), tokenizer, random: collatorRandom(run.training.seed) };
+}
+
+function contextFacts(open: OpenRun, labelled: boolean, reading: unknown): EncoderFacts["context"] {
+  const { checkpoint, backbone } = open;
+  return {
+    maxLength: finite(maxLengthOf(open)),
+    requiresLabels: labelled,
+    modelType: backbone.family.modelType,
+    sentencePairs: backbone.family.sentencePairs,
+    decoderStartTokenId: backbone.decoderStartTokenId,
+    config: checkpoint.config,
+    reading,
+  };
+}
+
+function collatorRandom(seed: number): CollatorContext["random"] {
+  return createRandom(seed).fork("collator");
+}
+
+/** Whether a sample has labels of places, and none of them counts. */
+export function nothingCounts({ sequences }: Sample): boolean {
+  const fields = sequences.flatMap((s) => Object.values(s.fields)).filter((field) => field.ignoreIndex !== undefined);
+  return fields.length > 0 &&
+    fields.every(({ data, ignoreIndex: ignore, size = 1, shift = 0 }) =>
+      data.subarray(shift * size).every((x) => x === ignore)
+    );
+}
+
+/** Tokens of all of a sample's sequences. */
+export function tokensIn({ sequences }: Sample): number {
+  return sequences.reduce((n, { length }) => n + length, 0);
+}
+
+/** An error of a row with the place where a person finds the row. */
+function locatedAt(error: unknown, where: string): unknown {
+  if (!(error instanceof AttuneError)) return error;
+  const { code, plugin, path, found, allowed } = error;
+  return new AttuneError(`${where}: ${error.sentence}`, { code, plugin, path, found, allowed, cause: error });
+}
+
+function finite(length: number): number | undefined {
+  return Number.isFinite(length) ? length : undefined;
+}
+
+/** Where a model has a decoder's side and a task does not say what it reads there: its inputs, shifted right. */
+function withDecoder(sample: Sample, { context: { decoderStartTokenId: decoderStart } }: EncoderFacts): Sample {
+  if (decoderStart === undefined || sample.sequences.some((s) => s.decoderLength !== undefined)) return sample;
+  return {
+    ...sample,
+    sequences: sample.sequences.map((sequence) => {
+      const ids = sequence.fields.input_ids;
+      if (!ids) return sequence;
+      const shifted = Int32Array.from(ids.data, (_, i) => (i === 0 ? decoderStart : Number(ids.data[i - 1])));
+      const field: Field = { axis: "decoderToken", data: shifted, padValue: ids.padValue };
+      return {
+        length: sequence.length,
+        decoderLength: sequence.length,
+        fields: { ...sequence.fields, decoder_input_ids: field },
+      };
+    }),
+  };
+}
+
+/** Ready-made rows may be longer than the model's positions, or name tokens that it does not have. */
+function checked(sample: Sample, { room }: EncoderFacts): Sample {
+  for (const { length, decoderLength = 0, fields } of sample.sequences) {
+    for (
+      const [size, what, most] of [
+        [length, "tokens", room.tokens],
+        [decoderLength, "tokens of the decoder", room.decoderTokens],
+      ] as const
+    ) {
+      if (size <= most) continue;
+      throw badValue(
+        "engine",
+        `row ${sample.row}`,
+        `${size} ${what}`,
+        `at most ${most} (the model's positions${most < room.positions ? ", less those that adapters take" : ""})`,
+      );
+    }
+    for (const name of ["input_ids", "decoder_input_ids"]) {
+      const wrong = fields[name]?.data.find((id) => id < 0 || id >= room.vocabSize);
+      if (wrong === undefined) continue;
+      throw badValue("engine", `${name} of row ${sample.row}`, wrong, `an id from 0 to ${room.vocabSize - 1}`);
+    }
+  }
+  return sample;
+}

@@ -1,0 +1,136 @@
+/**
+ * The tasks of a run with their rows, before anything is trained.
+ * @module
+ */
+import { cachedJson } from "../../data/cached.ts";
+import type { Dataset, Host, Run, RunData, Subtask, TrainingEvent } from "../../types.ts";
+import type { TaskRows } from "./batches.ts";
+import { dataPath, labelledRows, trainData } from "./data.ts";
+import { rowsInOrder, withFields } from "./encoded_rows.ts";
+import type { Leaks, PassingRows } from "./leaks.ts";
+import { type OpenRun, openTasks } from "../open/open.ts";
+import { worthKeeping } from "../../data/seekable.ts";
+import { checkColumns } from "./row_columns.ts";
+import { tellingOf } from "./telling.ts";
+import { VERSION } from "../../base/version.ts";
+
+/** Opens a run's tasks and reads their rows; what is odd about them comes out as warnings. */
+export async function* readTasks(run: Run, host: Host): AsyncGenerator<TrainingEvent, readonly TaskRows[]> {
+  const tasks: TaskRows[] = [];
+  for (const open of await openTasks(run, host)) {
+    if (open.checkpoint.quantization) (await import("../open/quantized_base.ts")).refuseTrainedCodes(open);
+    for (const note of open.task.notes ?? []) yield warning("CLASSES", note);
+    const rows = yield* readRows(open, host);
+    yield* transformsOf(rows);
+    yield* warningsOf(rows);
+    tasks.push({ ...rows, leaks: yield* leaksOf(rows, host) });
+  }
+  return tasks;
+}
+
+async function* readRows(open: OpenRun, host: Host): AsyncGenerator<TrainingEvent, RowsAsRead> {
+  const { data, task, run } = open;
+  const read = async function* (name: string, dataset: Dataset, passes: Passes, reading?: unknown) {
+    const what = `${dataPath(task)}.${name}`;
+    const beside = name === "train";
+    return yield* tellingOf(host, (tell) => labelledRows(open, dataset, { reading, tell, what, passes, beside }));
+  };
+  const rows = withFields(yield* read("train", trainData(open), passesOf(run)), run.regularizers);
+  const held = data.eval
+    ? yield* read("eval", data.eval, () => (run.training.evalStrategy === "no" ? 1 : 2), rows.reading)
+    : undefined;
+  const test = data.test ? yield* read("test", data.test, () => 1, rows.reading) : undefined;
+  for (const [name, measured] of [["eval", held], ["test", test]] as const) {
+    if (measured) await checkColumns(open, measured, `${dataPath(task)}.${name}`);
+  }
+  const train = task.packing ? await (await import("./pack.ts")).packRows(open, rows) : rows;
+  return { open, train, held, test, rows };
+}
+
+/** How often all of so many rows pass. */
+type Passes = (rows: number) => number;
+
+function passesOf({ training }: Run): Passes {
+  const { maxSteps, numTrainEpochs, perDeviceTrainBatchSize: size, gradientAccumulationSteps } = training;
+  return (rows) => (maxSteps > 0 ? maxSteps * gradientAccumulationSteps * size / rows : numTrainEpochs);
+}
+
+/** Rows that are measured on and trained on; a run with too many of them ends here. */
+async function* leaksOf(
+  { open, rows, held, test }: RowsAsRead,
+  host: Host,
+): AsyncGenerator<TrainingEvent, Readonly<Record<string, Leaks>>> {
+  const { task, data, run, collator } = open;
+  const found: Record<string, Leaks> = {};
+  for (const [name, other] of [["eval", held], ["test", test]] as const) {
+    const [trained, measured] = [data.train, data[name]];
+    if (!other || !trained || !measured) continue;
+    const { isSameSource, judgeLeaks, leaksBetween } = await import("./leaks.ts");
+    const { columns } = collator;
+    const whole = { length: rows.rowCount + other.rowCount };
+    const known = [VERSION, rows.fingerprint, rows.rowCount, other.fingerprint, other.rowCount, columns ?? null];
+    const leaks = await cachedJson(
+      worthKeeping(whole, host),
+      "leaks",
+      known,
+      () => leaksBetween(passing(rows), passing(other), { columns }),
+    );
+    const event = judgeLeaks(leaks, {
+      path: dataPath(task),
+      name,
+      threshold: leakThreshold(run, task),
+      isSameSource: () => isSameSource(trained, measured),
+    });
+    if (event) yield event;
+    found[name] = leaks;
+  }
+  return found;
+}
+
+/** The share of measured rows that may be trained on, where a run's spec says it. */
+function leakThreshold({ spec }: Run, { data }: Subtask): number | undefined {
+  return (data as RunData | undefined ?? spec.data)?.leakThreshold;
+}
+
+/** Rows that pass by as often as they are gone through. */
+function passing(rows: TaskRows["train"]): PassingRows {
+  return { [Symbol.asyncIterator]: () => rowsInOrder(rows) };
+}
+
+/** `rows`: those to train on as they were before they were packed. */
+type RowsAsRead = TaskRows & Readonly<{ rows: TaskRows["train"] }>;
+
+function* warningsOf({ open: { task }, rows, held, test }: RowsAsRead): Generator<TrainingEvent> {
+  for (const [name, read] of Object.entries({ train: rows, eval: held, test })) {
+    if (!read) continue;
+    const { looked: { unlabelled, count }, notes } = read;
+    const path = `${dataPath(task)}.${name}`;
+    for (const note of notes) yield warning("ROWS", `${path}: ${note}`);
+    if (unlabelled === 0) continue;
+    const message = `${path}: ${unlabelled} of ${count} rows have nothing to learn (cut at maxLength?)`;
+    yield warning("NO_LABELS", message);
+  }
+}
+
+/** What transforms did to a task's rows; which rows these were is in data.json alone. */
+function* transformsOf({ open: { task }, rows, held, test }: RowsAsRead): Generator<TrainingEvent> {
+  for (const [name, read] of Object.entries({ train: rows, eval: held, test })) {
+    const { transforms } = read ?? {};
+    if (!transforms) continue;
+    const counts = transforms.map((own) => ({ ...own, rows: [] }));
+    const [first, last] = [transforms[0]?.in ?? 0, transforms.at(-1)?.out ?? 0];
+    yield {
+      type: "data",
+      step: 0,
+      epoch: 0,
+      what: `${dataPath(task)}.${name}`,
+      in: first,
+      out: last,
+      transforms: counts,
+    };
+  }
+}
+
+function warning(code: string, message: string): TrainingEvent {
+  return { type: "warning", step: 0, epoch: 0, code, message };
+}

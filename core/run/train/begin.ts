@@ -1,0 +1,35 @@
+/**
+ * A run that begins with the weights of its model: what there is to say of them, and what quantizing them has changed.
+ * @module
+ */
+import type { Engine } from "../../engine/engine.ts";
+import type { Drift, TrainingEvent } from "../../types.ts";
+import type { TaskRows } from "../rows/batches.ts";
+import type { OpenRun } from "../open/open.ts";
+import { isQuantizer } from "../open/quantizer.ts";
+
+/** Warnings come out as events. Returns what quantizing the base has changed; throws AttuneError where that is too much. */
+export async function* beginFresh(
+  tasks: readonly TaskRows[],
+  engine: Engine,
+): AsyncGenerator<TrainingEvent, Drift | undefined> {
+  const [{ open }] = tasks as [TaskRows];
+  yield* notices(open);
+  if (engine.fresh.length > 0) {
+    const message = `${engine.fresh.length} parameters are not in ${open.checkpoint.label} and start at random: ${
+      engine.fresh.slice(0, 6).join(", ")
+    }`;
+    yield { type: "warning", step: 0, epoch: 0, code: "NEW_PARAMETERS", message };
+  }
+  if (!open.run.accelerators.some(isQuantizer)) return undefined;
+  const { passQualityGate } = await import("./quality_gate.ts");
+  return yield* passQualityGate(tasks);
+}
+
+/** What accelerators have to say where the run will be. */
+function* notices({ run, host }: OpenRun): Generator<TrainingEvent> {
+  for (const accelerator of run.accelerators) {
+    const message = accelerator.notice?.(host.provider);
+    if (message !== undefined) yield { type: "warning", step: 0, epoch: 0, code: "ACCELERATOR", message };
+  }
+}

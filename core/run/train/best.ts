@@ -1,0 +1,88 @@
+/**
+ * The best weights of each task: how they are told, and their names in a checkpoint.
+ * @module
+ */
+import type { SavedTensors } from "../../engine/state/saved.ts";
+import { unknownName } from "../../base/errors.ts";
+import type { Metric, Run, Subtask } from "../../types.ts";
+import type { TaskRows } from "../rows/batches.ts";
+import type { OpenRun } from "../open/open.ts";
+
+/** What tells a better evaluation of a task. */
+export type BestMetric = Readonly<{ task: string; name: string; greaterIsBetter: boolean }>;
+
+/**
+ * How each task's best weights are told: by the metric that the run names where the task has it, else by its loss. Throws
+ * AttuneError where no task has it.
+ */
+export function selectBestMetrics({ training, callbacks }: Run, tasks: readonly OpenRun[]): BestMetric[] {
+  const asked = training.metricForBestModel?.replace(/^eval_/, "") ?? "loss";
+  const all = metricNames(tasks);
+  const found = tasks.map(({ task, metrics }): BestMetric & { found: boolean } => {
+    const wanted = asked.startsWith(own(task)) ? asked.slice(own(task).length) : asked;
+    const known = metrics.find((m) => {
+      const keys = keysOf(m);
+      // Of one that has its keys from what it sees, no more can be said yet.
+      return keys.includes(wanted) || (keys.length === 0 && wanted.startsWith(m.name));
+    });
+    const greater = training.greaterIsBetter ?? known?.greaterIsBetter ?? false;
+    return known || wanted === "loss"
+      ? { task: task.name, name: own(task) + wanted, greaterIsBetter: greater, found: true }
+      : { task: task.name, name: `${own(task)}loss`, greaterIsBetter: false, found: false };
+  });
+  if (tasks.length === 0) return found;
+  if (!found.some((judge) => judge.found)) {
+    throw unknownName("spec", "training.metricForBestModel", "metric", asked, all);
+  }
+  callbacks.forEach((callback, i) => {
+    const name = callback.needsEvaluation?.(training);
+    if (name === undefined || all.includes(name) || tasks.some((open) => mayGive(open, name))) return;
+    throw unknownName("spec", `callbacks.${i}.with.metric`, "metric", name, all);
+  });
+  return found;
+}
+
+/** What an evaluation gives of which it can be said before. */
+function metricNames(tasks: readonly OpenRun[]): string[] {
+  const names = tasks.flatMap(({ task, metrics }) =>
+    ["loss", ...metrics.flatMap(keysOf)].map((key) => own(task) + key)
+  );
+  return [...new Set(["loss", ...names])];
+}
+
+/** Whether one of a task's metrics has its keys from what it sees, and may come to see this one. */
+function mayGive({ task, metrics }: OpenRun, name: string): boolean {
+  return metrics.some((metric) => keysOf(metric).length === 0 && name.startsWith(own(task) + metric.name));
+}
+
+/** What stands in front of a task's metrics among those of several. */
+function own({ name }: Subtask): string {
+  return name === "" ? "" : `${name}_`;
+}
+
+function keysOf(metric: Metric): string[] {
+  return Object.keys(metric.compute(metric.init()));
+}
+
+/** The best weights of each task, by the names that a checkpoint has for them. */
+export function joinedBest(best: ReadonlyMap<string, SavedTensors>): SavedTensors | undefined {
+  if (best.size === 0) return undefined;
+  return Object.fromEntries(
+    [...best].flatMap(([task, tensors]) => Object.entries(tensors).map(([name, t]) => [bestName(task, name), t])),
+  );
+}
+
+/** The best weights of each task again, from a checkpoint. */
+export function splitBest(saved: SavedTensors, tasks: readonly TaskRows[]): Map<string, SavedTensors> {
+  const best = new Map<string, SavedTensors>();
+  for (const { open: { task } } of tasks) {
+    const prefix = bestName(task.name, "");
+    const own = Object.entries(saved).filter(([name]) => name.startsWith(prefix));
+    if (own.length > 0) best.set(task.name, Object.fromEntries(own.map(([name, t]) => [name.slice(prefix.length), t])));
+  }
+  return best;
+}
+
+function bestName(task: string, name: string): string {
+  return task === "" ? name : `${task}|${name}`;
+}

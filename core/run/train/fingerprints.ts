@@ -1,0 +1,21 @@
+/**
+ * What a run is of, as hashes.
+ * @module
+ */
+import type { Named } from "../../types.ts";
+import type { TaskRows } from "../rows/batches.ts";
+
+/** What a run is of: hashes of its base, its tokenizer and its rows. */
+export async function fingerprintsOf(tasks: readonly TaskRows[]): Promise<Named<string>> {
+  const [{ open }] = tasks as [TaskRows];
+  return {
+    base: await open.checkpoint.fingerprint(),
+    tokenizer: open.tokenizer.fingerprint,
+    ...Object.fromEntries(tasks.flatMap(({ open: { task }, train, held, test }) => {
+      const prefix = task.name === "" ? "" : `${task.name}.`;
+      return Object.entries({ train, eval: held, test }).flatMap(([name, rows]) =>
+        rows ? [[`${prefix}${name}`, rows.fingerprint]] : []
+      );
+    })),
+  };
+}

@@ -1,0 +1,175 @@
+/**
+ * What comes of a run besides trained weights: what it measures, the checkpoints it saves, the folder it leaves. Loaded
+ * where a run has rows to measure or a folder to write.
+ * @module
+ */
+import { toSpec } from "../../spec/to_spec.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { LoopState } from "../../loop/loop_state.ts";
+import type { LoopOptions } from "../../loop/train.ts";
+import type { Host, Json, Named, Run, Store, TrainingEvent, TrainOptions } from "../../types.ts";
+import type { TaskRows } from "../rows/batches.ts";
+import { beginFresh } from "./begin.ts";
+import { selectBestMetrics } from "./best.ts";
+import { checkpointsIn } from "../checkpoints/checkpoints.ts";
+import { dataFile } from "../write/data_file.ts";
+import { type FinalFigures, finalFigures } from "../write/final_figures.ts";
+import { fingerprintsOf } from "./fingerprints.ts";
+import { type MeasuredTasks, measuredTasks } from "../evaluate/measured_tasks.ts";
+import type { Prober } from "../evaluate/probe.ts";
+import { restoreCheckpoint, type Restored } from "./restore.ts";
+import { checkFinite, writeResults } from "./results.ts";
+import { specToKeep } from "../checkpoints/resume.ts";
+import { checkGeneration, samplesFile } from "../evaluate/samples.ts";
+import { createTaskEvaluator, type TaskEvaluator } from "./task_evaluator.ts";
+import { resolvedSpec, writeJson } from "../write/write.ts";
+
+/** Where all logs stand, each under its logger. */
+export type LogMarks = Readonly<{ mark(): Promise<Named<Json>>; resume(marks: Named<Json>): void }>;
+
+/** What the outcome of a run is made from. */
+export type OutcomeOptions = Readonly<{
+  run: Run;
+  host: Host;
+  tasks: readonly TaskRows[];
+  options: TrainOptions;
+  logs: LogMarks;
+}>;
+
+/** Before the engine is there: all that can be wrong with what is measured has been found. */
+export type PreparedOutcome = Readonly<{
+  /** Puts a checkpoint in place where the run goes on from one; warnings come out as events. */
+  begin(engine: Engine, perEpoch: number): AsyncGenerator<TrainingEvent, Outcome>;
+  /** Nothing is written behind a run's end, however it ended. */
+  settled(): Promise<void>;
+}>;
+
+/** What a run measures, keeps and writes. */
+export type Outcome = Readonly<{
+  /** What the loop asks for. */
+  loop: Pick<LoopOptions, "evaluate" | "save" | "keepBest" | "resume" | "resumed" | "judges">;
+  /** What evaluations have shown since the last event of the loop, told behind it. */
+  behind(event: TrainingEvent): AsyncIterable<TrainingEvent>;
+  /** Writes the run's description where no step has. */
+  describe(): Promise<void>;
+  /** Behind the last step: reports on rows and writes the results. */
+  end(step: number): AsyncGenerator<TrainingEvent, FinalFigures>;
+}>;
+
+/** An outcome that is under way. */
+type Opened =
+  & OutcomeOptions
+  & Readonly<{
+    engine: Engine;
+    measured: MeasuredTasks;
+    /** Those with rows that nothing sees before the run's end. */
+    tested: MeasuredTasks;
+    evaluator: TaskEvaluator;
+    prober: Prober | undefined;
+    description: Description;
+    restored: Restored;
+  }>;
+
+/** Checks what will be measured, and how its best is told. Throws AttuneError where a metric is missing or its rows are. */
+export async function prepareOutcome(prepared: OutcomeOptions): Promise<PreparedOutcome> {
+  const { run, host, tasks, options: { output, resume, probe } } = prepared;
+  const [measured, tested] = [measuredTasks(tasks), measuredTasks(tasks, "test")];
+  await checkGeneration([...measured.tasks, ...tested.tasks], output !== undefined);
+  const judges = selectBestMetrics(run, measured.tasks.map(({ open }) => open));
+  const description = describeRun(run, host, output, () => fingerprintsOf(tasks));
+  return {
+    begin: async function* (engine, perEpoch) {
+      const report = dataFile(tasks);
+      if (output && report !== undefined) await writeJson(output, "data.json", report);
+      const restored = output && resume
+        ? yield* restoreCheckpoint({ ...prepared, ...checkpointing(prepared, output), engine, perEpoch })
+        : { drift: yield* beginFresh(tasks, engine) };
+      const prober = probe ? (await import("../evaluate/probe.ts")).createProber(engine, tasks) : undefined;
+      await prober?.before(await measured.measureAll(engine.of));
+      const best = restored.saved?.best ?? {};
+      const evaluator = createTaskEvaluator({ tasks, measured, engine, best, writes: output !== undefined });
+      const opened = { ...prepared, engine, measured, tested, evaluator, prober, description, restored };
+      return outcomeOf(opened, judges);
+    },
+    settled: description.settled,
+  };
+}
+
+/** The checkpoints of a run's folder, and the parts of its spec that must be the same in all of them. */
+function checkpointing(
+  { run }: OutcomeOptions,
+  output: Store,
+): Readonly<{ checkpoints: ReturnType<typeof checkpointsIn>; spec: Named<Json> }> {
+  return {
+    checkpoints: checkpointsIn(output, run.training.saveTotalLimit ?? undefined),
+    spec: specToKeep(toSpec(run) as Named<Json>, run.catalog),
+  };
+}
+
+function outcomeOf(opened: Opened, judges: LoopOptions["judges"]): Outcome {
+  const { tasks, options: { output }, measured, tested, evaluator, description, restored: { name, saved, drift } } =
+    opened;
+  const keepSamples = samplesFile(output, saved?.state.step ?? 0);
+  return {
+    loop: {
+      evaluate: measured.tasks.length > 0 ? evaluator.evaluate : undefined,
+      save: output && saverOf(opened, output),
+      keepBest: evaluator.keepBest,
+      resume: saved?.state,
+      resumed: name,
+      judges,
+    },
+    behind: async function* ({ type, step, epoch }) {
+      // The weights are hashed for it, so it is begun behind the first step, and goes on beside the next.
+      if (type === "step") void description.write();
+      for (const shown of evaluator.takeEvents()) {
+        const at = { ...shown, step, epoch };
+        await keepSamples(at);
+        yield at;
+      }
+    },
+    describe: description.write,
+    end: async function* (step) {
+      const final = finalFigures(tasks, [evaluator.metrics(), measured], [await evaluator.test(tested), tested], drift);
+      for await (const event of output ? writeResults({ ...opened, final, output, step }) : []) {
+        await keepSamples(event);
+        yield event;
+      }
+      return final.whole;
+    },
+  };
+}
+
+function saverOf(opened: Opened, output: Store): (state: LoopState) => Promise<string> {
+  const { tasks, logs, engine, evaluator, description, restored: { drift } } = opened;
+  const { checkpoints, spec } = checkpointing(opened, output);
+  return async (state) => {
+    checkFinite(engine, state.step);
+    await description.write();
+    const kept = { state: drift ? { ...state, drift } : state, tensors: engine.tensors(), best: evaluator.best() };
+    const fingerprints = await fingerprintsOf(tasks);
+    return await checkpoints.save({ ...kept, fingerprints, spec, logs: await logs.mark() });
+  };
+}
+
+/** Writes a run's spec.json, once. */
+type Description = Readonly<{ write(): Promise<void>; settled(): Promise<void> }>;
+
+function describeRun(
+  run: Run,
+  host: Host,
+  output: Store | undefined,
+  fingerprints: () => Promise<Named<string>>,
+): Description {
+  const writeTo = async (store: Store): Promise<void> =>
+    await writeJson(store, "spec.json", await resolvedSpec(run, host, await fingerprints()));
+  let written: Promise<void> | undefined;
+  return {
+    write: () => {
+      written ??= output ? writeTo(output) : Promise.resolve();
+      written.catch(() => {});
+      return written;
+    },
+    settled: async () => await written?.catch(() => {}),
+  };
+}

@@ -1,0 +1,53 @@
+/**
+ * Where a run begins: at a checkpoint, or with the weights of its model.
+ * @module
+ */
+import type { Engine } from "../../engine/engine.ts";
+import type { Drift, Json, Named, Run, TrainingEvent } from "../../types.ts";
+import type { TaskRows } from "../rows/batches.ts";
+import { beginFresh } from "./begin.ts";
+import type { CheckpointFiles } from "../checkpoints/files.ts";
+import type { Checkpoints } from "../checkpoints/checkpoints.ts";
+import { fingerprintsOf } from "./fingerprints.ts";
+import { assertSameRun, changedLength } from "../checkpoints/resume.ts";
+
+/** What a run goes on with. */
+export type RestoreOptions = Readonly<{
+  run: Run;
+  tasks: readonly TaskRows[];
+  engine: Engine;
+  checkpoints: Checkpoints;
+  /** The parts of the spec that must be the same. */
+  spec: Named<Json>;
+  /** Micro-batches of an epoch. */
+  perEpoch: number;
+  /** Where logs are put back to where they stood. */
+  logs: Readonly<{ resume(marks: Named<Json>): void }>;
+}>;
+
+/** Where it begins: a checkpoint and its name; and what quantizing the base has changed. */
+export type Restored = Readonly<{ name?: string | undefined; saved?: CheckpointFiles; drift: Drift | undefined }>;
+
+/**
+ * Puts the newest sound checkpoint in place and returns it, where there is one; warnings come out as events.
+ *
+ * @throws AttuneError where it is of another run.
+ */
+export async function* restoreCheckpoint(
+  { run, tasks, engine, checkpoints, spec, perEpoch, logs }: RestoreOptions,
+): AsyncGenerator<TrainingEvent, Restored> {
+  const { training, schedule, catalog } = run;
+  const { name, saved, damaged } = await checkpoints.newest();
+  for (const { name, problem } of damaged) {
+    const message = `Checkpoint ${name} is damaged and passed over: ${problem}`;
+    yield { type: "warning", step: 0, epoch: 0, code: "DAMAGED_CHECKPOINT", message };
+  }
+  if (!saved) return { drift: yield* beginFresh(tasks, engine) };
+  assertSameRun(name ?? "", saved, spec, await fingerprintsOf(tasks), catalog);
+  const message = changedLength(saved, training, perEpoch, schedule);
+  if (message) yield { type: "warning", step: saved.state.step, epoch: 0, code: "OTHER_LENGTH", message };
+  await checkpoints.retire(name ?? "");
+  engine.restore(saved.tensors);
+  logs.resume(saved.logs);
+  return { name, saved, drift: saved.state.drift };
+}

@@ -1,0 +1,183 @@
+/**
+ * What a finished run leaves: its spec, its metrics, the adapter or model.
+ * @module
+ */
+import type { Parameter } from "../../engine/builder/parameters.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { toSpec } from "../../spec/to_spec.ts";
+import type { Catalog, Exporter, Host, Json, Named, Run, Store, TrainedModel } from "../../types.ts";
+import { type FinalFigures, whatOf } from "./final_figures.ts";
+import type { OpenRun } from "../open/open.ts";
+import { driftText } from "./drift_text.ts";
+import { isQuantizer } from "../open/quantizer.ts";
+import { placedPaths } from "./places.ts";
+import { pythonOf } from "./python_base.ts";
+import { VERSION } from "../../base/version.ts";
+import { storeWithin } from "../../files/within.ts";
+import { missing } from "../../base/errors.ts";
+
+/** Writes a value as indented JSON. */
+export async function writeJson(store: Store, key: string, value: Json): Promise<void> {
+  await store.put(key, new TextEncoder().encode(JSON.stringify(value, null, 2) + "\n"));
+}
+
+/** The spec with every default filled in, absolute paths, versions and fingerprints. */
+export async function resolvedSpec(run: Run, host: Host, fingerprints: Named<string>): Promise<Json> {
+  const spec = await absolutePaths(toSpec(run) as Named<Json>, run.catalog, host);
+  return { ...spec, versions: { attune: VERSION, runtime: host.runtime }, fingerprints };
+}
+
+/** A spec with the paths that its host resolves; what may be a name is one where no model lies there. */
+async function absolutePaths(
+  spec: Named<Json>,
+  catalog: Catalog,
+  { resolve, directory }: Host,
+): Promise<Named<Json>> {
+  if (!resolve) return spec;
+  const names = new Set<string>();
+  placedPaths(spec, catalog, (path, name) => (name && names.add(path), path));
+  for (const path of names) {
+    const there = await directory?.(resolve(path)).get("config.json", { offset: 0, length: 0 });
+    if (there) names.delete(path);
+  }
+  return placedPaths(spec, catalog, (path) => (names.has(path) ? path : resolve(path)));
+}
+
+/**
+ * Writes adapter/ (with an adapter) or model/, and what further exporters make. Each of several tasks has a folder of its
+ * name in there, which is what a run of that task alone would have left: it loads unchanged where the exporter's format does.
+ */
+export async function writeModel(open: OpenRun, engine: Engine, figures: FinalFigures, output: Store): Promise<void> {
+  const trained = await trainedOf(open, engine, figures);
+  const { exporter: standard, folder: kind } = standardExporter(open);
+  const folder = open.task.name === "" ? "" : `${open.task.name}/`;
+  await standard.write(trained, storeWithin(output, `${kind}/${folder}`));
+  for (const exporter of open.run.exporters) {
+    await exporter.write(trained, storeWithin(output, `${exporter.name}/${folder}`));
+  }
+}
+
+/** What writes a run's result: an adapter's folder where an adapter is saved as such, or a whole model's. */
+function standardExporter({ run, attached }: OpenRun): Readonly<{ exporter: Exporter; folder: string }> {
+  const folder = attached.some((a) => a.record) ? "adapter" : "model";
+  for (const entry of Object.values(run.catalog.exporter ?? {})) {
+    const made = entry.parse({});
+    if (!made.issues && made.value.leaves?.(attached) === folder) return { exporter: made.value, folder };
+  }
+  const formats = attached.flatMap(({ record }) => Object.keys(record?.formats ?? {}));
+  const format = folder === "model" ? "a whole model" : `an adapter (${formats.join(", ")})`;
+  throw missing("spec", `an exporter of ${format}`, "the catalog");
+}
+
+/** What exporters are given. */
+async function trainedOf(open: OpenRun, engine: Engine, figures: FinalFigures): Promise<TrainedModel> {
+  const own = [...engine.program(open.task.name).recorded.parameters.values()].filter((p) => !p.regularizer);
+  const names = new Map(own.map((p) => [p.unqualifiedName, p.name]));
+  const reached = new Set(engine.state.trained.map((t) => t.name));
+  // What an adapter's file had is in the next one too, whether this run trains it or not.
+  const saved = new Set(open.attached.flatMap((a) => a.weights?.names ?? []));
+  // Nor is what the checkpoint lacks (BERT's pooler, often) left to be drawn anew, and otherwise, wherever it is loaded.
+  const drawn = new Set(open.checkpoint.weights.names.length > 0 ? engine.fresh : []);
+  // Tables that grew are wanted where an adapter is loaded, too.
+  const grown = new Set(open.checkpoint.grown ?? []);
+  const kept = (p: Parameter): boolean =>
+    !p.frozen && (saved.has(p.unqualifiedName) || drawn.has(p.name) || grown.has(p.unqualifiedName));
+  return {
+    base: open.checkpoint,
+    backbone: open.backbone,
+    task: open.task,
+    attached: open.attached,
+    // A task's files know its parameters without its name: they are those of a run that has no other task.
+    trained: own.filter((p) => reached.has(p.name) || kept(p)).map((p) => p.unqualifiedName),
+    all: Object.fromEntries(own.map((p) => [p.unqualifiedName, { shape: p.shape, adapter: p.adapter }])),
+    read: (name) => engine.read(names.get(name) ?? name),
+    metrics: figures.metrics,
+    card: modelCard(open, figures),
+    modelCard: modelCard(open, figures, true),
+  };
+}
+
+/** A model card in Markdown, with the front matter that the hub reads. `merged`: of a model with its adapters folded in. */
+export function modelCard(open: OpenRun, figures: FinalFigures, merged = false): string {
+  const { run, checkpoint, task, attached } = open;
+  const adapter = !merged && attached.some((a) => a.record);
+  const folded = merged && run.adapters.length > 0
+    ? `, ${run.adapters.map((a) => a.name).join(" and ")} folded in`
+    : "";
+  const { training } = run;
+  return [
+    "---",
+    `base_model: ${JSON.stringify(checkpoint.label)}`,
+    `library_name: ${adapter ? "peft" : "transformers"}`,
+    "tags:",
+    "- attune",
+    ...run.adapters.map((a) => `- ${a.name}`),
+    ...(merged ? [] : quantizationLines(open)),
+    "---",
+    "",
+    `# ${run.name}`,
+    "",
+    `${adapter ? "An adapter for" : "A model fine-tuned from"} \`${checkpoint.label}\`, task ${
+      task.taskType ?? run.task.name
+    }${folded}, made with Attune ${VERSION}.`,
+    "",
+    "## Evaluation",
+    "",
+    ...evaluationLines(figures),
+    "",
+    "## Training",
+    "",
+    `Optimizer ${run.optimizer.name}, schedule ${run.schedule.name}, learning rate ${training.learningRate}, batch ${training.perDeviceTrainBatchSize}` +
+    ` × ${training.gradientAccumulationSteps}, ${
+      training.maxSteps > 0 ? `${training.maxSteps} steps` : `${training.numTrainEpochs} epochs`
+    }, seed ${training.seed}.`,
+    "",
+    ...transformLines(figures),
+    ...acceleratorLines(run, figures),
+  ].join("\n");
+}
+
+/** What loads the base in Python as the run had it, where that exists. */
+function quantizationLines(open: OpenRun): string[] {
+  const python = pythonOf(open);
+  return python === undefined ? [] : [`quantization: ${JSON.stringify(python)}`];
+}
+
+/** What the rows are that were trained on: how many, and what transforms they went through. */
+function transformLines({ transforms = [] }: FinalFigures): string[] {
+  const [first, last] = [transforms[0], transforms.at(-1)];
+  if (!first || !last) return [];
+  const rows = `${first.in} rows${first.in === last.out ? "" : ` -> ${last.out}`}`;
+  return [`Data: ${rows} through the transforms ${transforms.map(({ use }) => use).join(", ")}.`, ""];
+}
+
+/** A line for each accelerator: its options, and what the base lost by it. */
+function acceleratorLines({ accelerators }: Run, { drift }: FinalFigures): string[] {
+  if (accelerators.length === 0) return [];
+  const lines = accelerators.map((accelerator) => {
+    const { name, options } = accelerator;
+    const changed = drift && isQuantizer(accelerator) ? `: ${driftText(drift)}` : "";
+    return `- \`${name}\` ${JSON.stringify(options)}${changed}`;
+  });
+  return ["## Accelerators", "", ...lines, ""];
+}
+
+/** The final figures, and what they are of; behind those of test rows those of the rows that judged the run. */
+function evaluationLines(figures: FinalFigures): string[] {
+  const { metrics, eval: judged } = figures;
+  if (Object.keys(metrics).length === 0) return ["No evaluation data was given."];
+  const shown = (value: number | undefined): string => value === undefined ? "" : String(Number(value.toPrecision(6)));
+  const title = whatOf(figures);
+  const about = title === undefined ? [] : [`Of ${title}.`, ""];
+  const names = Object.keys(metrics);
+  if (!judged) {
+    return [
+      ...about,
+      "| metric | value |",
+      "|---|---|",
+      ...names.map((name) => `| ${name} | ${shown(metrics[name])} |`),
+    ];
+  }
+  const rows = names.map((name) => `| ${name} | ${shown(metrics[name])} | ${shown(judged[name])} |`);
+  return [...about, "| metric | test | eval, the split that chose the checkpoint |", "|---|---|---|", ...rows];
+}

@@ -1,0 +1,143 @@
+/**
+ * What options stand for: roles, which a plugin's schema declares where the option is, and specs whose options are changed
+ * by role. Whoever carries a spec from one place to another knows no option by its name.
+ * @module
+ */
+import { spellOut } from "./plain_names.ts";
+import { specParts } from "./spec_parts.ts";
+import type { Catalog, Entry, Json, Kind, Named, Role } from "../types.ts";
+
+/**
+ * The roles that a schema declares (valibot's, by its `metadata`), by the path of their option: `{ path: ...,
+ * "tasks.*.data.train": ... }`, where `*` is every key or item.
+ */
+export function rolesOf(schema: unknown): Named<Role> {
+  const found: Record<string, Role> = {};
+  const below = (path: string, key: string): string => (path === "" ? key : `${path}.${key}`);
+  const walk = (node: unknown, path: string): void => {
+    if (!isObject(node)) return;
+    const { pipe, wrapped, entries, item, items, value, options } = node;
+    if (Array.isArray(pipe)) {
+      for (const { kind, type, metadata } of pipe.slice(1) as SchemaNode[]) {
+        if (kind === "metadata" && type === "metadata" && isRole(metadata)) found[path] = metadata;
+      }
+      walk(pipe[0], path);
+      return;
+    }
+    walk(wrapped, path);
+    if (isObject(entries)) { for (const [key, inner] of Object.entries(entries)) walk(inner, below(path, key)); }
+    if (node.type === "record") walk(value, below(path, "*"));
+    walk(item, below(path, "*"));
+    if (Array.isArray(items)) items.forEach((inner, i) => walk(inner, below(path, String(i))));
+    if (Array.isArray(options)) { for (const inner of options) walk(inner, path); }
+  };
+  walk(schema, "");
+  // An option of one or several has its role twice: of itself, which covers lists, and of a list's items. The second would
+  // also take the keys of the one for items.
+  const isCovered = ([path, role]: [string, Role]): boolean =>
+    path.endsWith(".*") && JSON.stringify(found[path.slice(0, -2)]) === JSON.stringify(role);
+  return Object.fromEntries(Object.entries(found).filter((entry) => !isCovered(entry)));
+}
+
+type SchemaNode = Readonly<Record<string, unknown>>;
+
+const isObject = (value: unknown): value is SchemaNode =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const isRole = (value: unknown): value is Role => isObject(value) && typeof value.role === "string";
+
+/** A copy of a value with what stands at a pattern ("tasks.*.task") replaced; undefined takes it away. */
+export function replaceAt(
+  value: unknown,
+  pattern: string,
+  path: string,
+  replace: (value: unknown, path: string) => unknown,
+): unknown {
+  const walk = (value: unknown, [head, ...rest]: readonly string[], path: string): unknown => {
+    if (head === undefined) return replace(value, path);
+    if (typeof value !== "object" || value === null) return value;
+    if (Array.isArray(value)) {
+      const picked = (i: number): boolean => head === "*" || head === String(i);
+      return value.flatMap((item, i) => {
+        const changed = picked(i) ? walk(item, rest, `${path}.${i}`) : item;
+        return changed === undefined ? [] : [changed];
+      });
+    }
+    const copy: Record<string, unknown> = { ...value };
+    for (const key of head === "*" ? Object.keys(copy) : [head]) {
+      if (!Object.hasOwn(copy, key) || copy[key] === undefined) continue;
+      const changed = walk(copy[key], rest, `${path}.${key}`);
+      if (changed === undefined) delete copy[key];
+      else copy[key] = changed;
+    }
+    return copy;
+  };
+  return walk(value, pattern.split("."), path);
+}
+
+/** What becomes of an option's value; undefined leaves the option out. `at`: its path in the spec. */
+export type RoleChange = (value: Json, role: Role, at: string) => Json | undefined;
+
+/** A part of a spec: the plugin of a kind that it names, and where it does. */
+export type NamedPart = Readonly<{ kind: Kind; use: string; at: string }>;
+
+/**
+ * A copy of a spec whose options are changed by their roles, down to those of plugins within plugins. Names that stand for
+ * a file or model are spelled out first; what the catalog does not have stays as it is.
+ */
+export function mapRoles(
+  spec: Named<Json>,
+  catalog: Catalog,
+  change: RoleChange,
+  see: (part: NamedPart) => void = () => {},
+): Named<Json> {
+  const part = (kind: Kind, value: unknown, at: string): unknown => {
+    if (Array.isArray(value)) return value.map((one, i) => part(kind, one, `${at}.${i}`));
+    const reference = typeof value === "string" ? spellOut(kind, value) : value;
+    if (!isObject(reference) || typeof reference.use !== "string") return value;
+    see({ kind, use: reference.use, at });
+    const roles = entryIn(catalog, kind, reference.use)?.roles ?? {};
+    const { transforms } = reference;
+    const more = kind === "data" && Array.isArray(transforms)
+      ? { transforms: part("transform", transforms, `${at}.transforms`) }
+      : {};
+    if (!isObject(reference.with)) return typeof value === "string" ? value : { ...reference, ...more };
+    let options: unknown = reference.with;
+    for (const [pattern, role] of Object.entries(roles)) {
+      options = replaceAt(
+        options,
+        pattern,
+        `${at}.with`,
+        (inner, place) => role.role === "plugin" ? part(role.kind, inner, place) : change(inner as Json, role, place),
+      );
+    }
+    return { ...reference, with: options, ...more };
+  };
+  let mapped: unknown = spec;
+  const order = Object.keys(spec);
+  const placeOf = ([pattern]: readonly [string, unknown]): number => order.indexOf(pattern.split(".")[0] ?? "");
+  // As the spec has them, so that of several errors the first is the one that a reader comes to first.
+  for (const [pattern, { kind }] of Object.entries(specParts).sort((a, b) => placeOf(a) - placeOf(b))) {
+    mapped = replaceAt(mapped, pattern, "", (value, at) => part(kind, value, at.slice(1)));
+  }
+  return mapped as Named<Json>;
+}
+
+/** Every part that a spec names, down to those within others. */
+export function partsIn(spec: Named<Json>, catalog: Catalog): readonly NamedPart[] {
+  const found: NamedPart[] = [];
+  mapRoles(spec, catalog, (value) => value, (part) => found.push(part));
+  return found;
+}
+
+/** The texts of an option, one or a list of them, each changed; what is no text stays. */
+export function changeTexts(value: Json, at: string, change: (text: string, at: string) => Json): Json {
+  if (typeof value === "string") return change(value, at);
+  return Array.isArray(value) ? value.map((one, i) => changeTexts(one, `${at}.${i}`, change)) : value;
+}
+
+/** A catalog's entry of a name. */
+export function entryIn<K extends Kind>(catalog: Catalog, kind: K, use: string): Entry<K> | undefined {
+  const entries = (catalog[kind] ?? {}) as Named<Entry<K>>;
+  return Object.hasOwn(entries, use) ? entries[use] : undefined;
+}

@@ -1,0 +1,31 @@
+/**
+ * Where plugins stand in a run spec.
+ * @module
+ */
+import type { Json, Kind } from "../types.ts";
+
+/** A place for plugins: of which kind, whether several, and what stands there where a spec says nothing. */
+export type SpecPart = Readonly<{ kind: Kind; several?: boolean; fallback?: Json }>;
+
+/** Places of a run spec that hold plugins, by their path. */
+export const specParts: Readonly<Record<string, SpecPart>> = {
+  model: { kind: "model" },
+  tokenizer: { kind: "tokenizer", fallback: "hf" },
+  task: { kind: "task" },
+  "data.train": { kind: "data" },
+  "data.eval": { kind: "data" },
+  "data.test": { kind: "data" },
+  collator: { kind: "collator" },
+  head: { kind: "head" },
+  loss: { kind: "loss" },
+  adapter: { kind: "adapter", several: true, fallback: [] },
+  optimizer: { kind: "optimizer", fallback: "adamw" },
+  schedule: { kind: "schedule", fallback: "linear" },
+  regularizers: { kind: "regularizer", several: true, fallback: [] },
+  accelerators: { kind: "accelerator", several: true, fallback: [] },
+  metrics: { kind: "metric", several: true },
+  callbacks: { kind: "callback", several: true, fallback: [] },
+  loggers: { kind: "logger", several: true, fallback: [] },
+  exporters: { kind: "exporter", several: true, fallback: [] },
+  search: { kind: "search" },
+};
