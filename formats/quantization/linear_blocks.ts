@@ -66,11 +66,13 @@ export function linearBlocks(options: LinearBlocks): WeightFormat {
     decode: (tensors, dims) => decodeBlocks(tensors, dims, options),
     writeDecoded: (writer, dims) => writeDecoded(writer, dims, options),
     writeProduct: (writer, { x, bias }, [N, K]) => {
-      // The product of 8 bits with zero points that are not whole is wrong in ONNX Runtime 1.30.
-      if (bits === 8 && hasZeros) return undefined;
+      // In ONNX Runtime 1.30 that of 8 bits is wrong with zero points that are not whole, and else slower than to decode.
+      if (bits === 8 && (hasZeros || accuracyLevel === 0)) return undefined;
       const int = (value: number) => ({ type: "int" as const, value });
       const ordered = hasOrder ? writer.add("Gather", [x, writer.tensor("order")], { axis: int(1) }) : x;
-      const zeros = hasZeros ? writer.tensor("zeros") : "";
+      // That of 4 bits is up to twice as fast with zero points as floats, even where each is the same.
+      const asFloats = bits === 4 && accuracyLevel === 0;
+      const zeros = asFloats ? writeZeros(writer, [N, K], options) : hasZeros ? writer.tensor("zeros") : "";
       const scales = writeScales(writer, options, blocksOf([N, K]));
       const inputs = [ordered, writer.tensor("codes"), scales, zeros];
       while (inputs.at(-1) === "") inputs.pop();
@@ -175,21 +177,9 @@ function decodeBlocks(tensors: Named<Tensor>, dims: MatrixDims, options: LinearB
 function writeDecoded(writer: NodeWriter, [outputs, inputs]: MatrixDims, options: LinearBlocks): string {
   const { bits, blockSize, hasZeros, hasOrder } = options;
   const blocks = Math.ceil(inputs / blockSize);
-  const unpacked = (name: string): string =>
-    bits === 8
-      ? writer.cast(writer.tensor(name), "float32")
-      : writer.add("Gather", [codesOfBytes(writer, bits), writer.cast(writer.tensor(name), "int32")]);
-  const rows = writer.reshape(unpacked("codes"), [outputs, blocks, blockSize]);
+  const rows = writer.reshape(unpacked(writer, "codes", bits), [outputs, blocks, blockSize]);
   const byBlock = (values: string): string => writer.reshape(values, [outputs, blocks, 1]);
-  const wholeZeros = (): string => {
-    const width = zeroBytes(inputs, options) * 8 / bits;
-    const zeros = writer.reshape(unpacked("zeros"), [outputs, width]);
-    return width === blocks ? zeros : writer.slice(zeros, 1, 0, blocks);
-  };
-  const middle = 2 ** (bits - 1);
-  const zeros = hasZeros
-    ? byBlock(options.wholeZeros ? wholeZeros() : writer.tensor("zeros"))
-    : writer.constant(`${middle}`, fixed("float32", [], Float32Array.of(middle)));
+  const zeros = hasZeros ? byBlock(writeZeros(writer, [outputs, inputs], options)) : writeMiddle(writer, bits);
   const scales = byBlock(writeScales(writer, options, outputs * blocks));
   const scaled = writer.add("Mul", [writer.add("Sub", [rows, zeros]), scales]);
   const padded = writer.reshape(scaled, [outputs, blocks * blockSize]);
@@ -203,6 +193,30 @@ function writeDecoded(writer: NodeWriter, [outputs, inputs]: MatrixDims, options
   );
   const inverse = writer.add("ScatterElements", [places, writer.tensor("order"), places], axis);
   return writer.add("Gather", [whole, inverse], { axis: { type: "int", value: 1 } });
+}
+
+/** The zero points as float32, one for each block. */
+function writeZeros(writer: NodeWriter, [outputs, inputs]: MatrixDims, options: LinearBlocks): string {
+  const { bits, blockSize, hasZeros, wholeZeros } = options;
+  const blocks = Math.ceil(inputs / blockSize);
+  if (!hasZeros) return writer.expand(writeMiddle(writer, bits), [outputs * blocks]);
+  if (!wholeZeros) return writer.tensor("zeros");
+  const width = zeroBytes(inputs, options) * 8 / bits;
+  const zeros = writer.reshape(unpacked(writer, "zeros", bits), [outputs, width]);
+  return writer.reshape(width === blocks ? zeros : writer.slice(zeros, 1, 0, blocks), [outputs * blocks]);
+}
+
+/** The zero point where none is stored. */
+function writeMiddle(writer: NodeWriter, bits: BlockBits): string {
+  const middle = 2 ** (bits - 1);
+  return writer.constant(`${middle}`, fixed("float32", [], Float32Array.of(middle)));
+}
+
+/** The codes of a tensor, each as float32. */
+function unpacked(writer: NodeWriter, name: string, bits: BlockBits): string {
+  return bits === 8
+    ? writer.cast(writer.tensor(name), "float32")
+    : writer.add("Gather", [codesOfBytes(writer, bits), writer.cast(writer.tensor(name), "int32")]);
 }
 
 /** The codes that each byte holds, the lowest bits first. */
