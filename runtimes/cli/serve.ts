@@ -99,12 +99,11 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
     workers,
     onError,
   });
-  const listening = await listen(app.fetch, { port, hostname: host, headersSeconds: asked.headersSeconds }).catch(
-    async (error) => {
-      await opened.close();
-      throw error;
-    },
-  );
+  const at = { port, hostname: host, headersSeconds: asked.headersSeconds, alone: true };
+  const listening = await listen(app.fetch, at).catch(async (error) => {
+    await opened.close();
+    throw error;
+  });
   const stop = server.start();
   const name = host.includes(":") ? `[${host}]` : host;
   process.stderr.write(`listening on http://${name}:${listening.port}\n`);

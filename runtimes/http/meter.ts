@@ -19,6 +19,7 @@ const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 /** An empty meter. */
 export function meter(): Meter {
   const requests = new Map<string, number>();
+  /** `counts`: of each bucket those that were in none before it. */
   const times = new Map<string, { counts: number[]; sum: number; count: number }>();
   const gauges: { name: string; help: string; read: () => number }[] = [];
   return {
@@ -27,9 +28,8 @@ export function meter(): Meter {
       const key = `${where},status="${status}"`;
       requests.set(key, (requests.get(key) ?? 0) + 1);
       const own = times.get(where) ?? { counts: BUCKETS.map(() => 0), sum: 0, count: 0 };
-      BUCKETS.forEach((end, i) => {
-        if (seconds <= end) own.counts[i] = (own.counts[i] ?? 0) + 1;
-      });
+      const first = BUCKETS.findIndex((end) => seconds <= end);
+      if (first >= 0) own.counts[first] = (own.counts[first] ?? 0) + 1;
       own.sum += seconds;
       own.count++;
       times.set(where, own);
@@ -44,7 +44,11 @@ export function meter(): Meter {
       const name = "attune_http_request_duration_seconds";
       lines.push(`# HELP ${name} Time until an answer begins`, `# TYPE ${name} histogram`);
       for (const [labels, { counts, sum, count }] of times) {
-        BUCKETS.forEach((end, i) => lines.push(`${name}_bucket{${labels},le="${end}"} ${counts[i]}`));
+        let within = 0;
+        BUCKETS.forEach((end, i) => {
+          within += counts[i] ?? 0;
+          lines.push(`${name}_bucket{${labels},le="${end}"} ${within}`);
+        });
         lines.push(`${name}_bucket{${labels},le="+Inf"} ${count}`);
         lines.push(`${name}_sum{${labels}} ${sum}`, `${name}_count{${labels}} ${count}`);
       }

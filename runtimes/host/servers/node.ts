@@ -16,7 +16,7 @@ const LATE = 2000;
 /** Serves until it is closed. */
 export async function serveNode(
   handler: Handler,
-  { port, hostname, headersSeconds = HEADERS_SECONDS }: ListenOptions,
+  { port, hostname, headersSeconds = HEADERS_SECONDS, alone = false }: ListenOptions,
 ): Promise<Listening> {
   const headersTimeout = 1000 * headersSeconds;
   const serverOptions = { requestTimeout: 0, headersTimeout, connectionsCheckingInterval: headersTimeout / 4 };
@@ -28,7 +28,7 @@ export async function serveNode(
         fetch: (request) => handler(withExactLength(request)),
         port,
         hostname,
-        overrideGlobalObjects: false,
+        overrideGlobalObjects: alone,
         serverOptions,
       },
       ({ port }) => resolve({ port, close: closed }),
