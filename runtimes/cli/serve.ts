@@ -112,7 +112,7 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
     process.once("SIGTERM", () => done());
   });
   stop();
-  workers.close();
+  await workers.close();
   await listening.close();
   await opened.close();
   return exitCodes.done;

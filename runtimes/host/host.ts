@@ -138,8 +138,8 @@ export function packageDirectory(name: string): string | undefined {
   }
 }
 
-/** A two-way line to a worker. */
-export function workerChannel(worker: Worker): Channel {
+/** A two-way line to a worker; `end` ends it. */
+export function workerChannel(worker: Worker, end: () => Promise<void>): Channel {
   const queue: unknown[] = [];
   let wake: (() => void) | undefined;
   let closed = false;
@@ -170,7 +170,7 @@ export function workerChannel(worker: Worker): Channel {
     },
     close: () => {
       closed = true;
-      void worker.terminate();
+      void end();
       wake?.();
     },
   };

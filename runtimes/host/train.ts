@@ -7,6 +7,7 @@ import type { Worker } from "node:worker_threads";
 import { AttuneError, type ErrorDetails } from "../../core/base/errors.ts";
 import type { Channel, Json, Named, SplitName, TrainingEvent } from "../../core/types.ts";
 import { claimFolder } from "./claim.ts";
+import { endWorker, type NativeGate, nativeGate } from "./native_gate.ts";
 import { createHost, thisRuntime, workerChannel } from "./host.ts";
 import { disableTelemetry } from "./telemetry.ts";
 
@@ -71,13 +72,15 @@ export async function* trainInWorker(spec: Json, options: TrainInWorkerOptions =
 
 /** Starts a thread for several runs. */
 export async function openTrainingWorker(): Promise<TrainingWorker> {
-  const worker = await startWorker();
-  const channel = workerChannel(worker);
+  const gate = nativeGate();
+  const worker = await startWorker(gate);
+  const end = (): Promise<void> => endWorker(worker, gate);
+  const channel = workerChannel(worker, end);
   return {
     train: (spec, options = {}) => claimedRun(channel, spec, options),
     close: async () => {
       channel.close();
-      await worker.terminate();
+      await end();
     },
   };
 }
@@ -95,13 +98,14 @@ async function* claimedRun(channel: Channel, spec: Json, options: TrainInWorkerO
   }
 }
 
-async function startWorker(): Promise<Worker> {
+async function startWorker(gate: NativeGate): Promise<Worker> {
   // The worker's file has its own module's extension: .ts in a checkout, .js where it is published.
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const { Worker } = await import("node:worker_threads");
   await disableTelemetry();
   return new Worker(new URL(`./train_worker.${extension}`, import.meta.url), {
     env: process.env,
+    workerData: gate,
     // Rows and steps leave little behind: a small nursery is enough, and saves tens of megabytes.
     resourceLimits: { maxYoungGenerationSizeMb: 8 },
   });

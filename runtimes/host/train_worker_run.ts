@@ -3,7 +3,7 @@
  * @module
  */
 import process from "node:process";
-import { parentPort } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import { AttuneError } from "../../core/base/errors.ts";
 import { composeOnDemand } from "../../core/spec/on_demand.ts";
 import { trainRun } from "../../core/run/train/train.ts";
@@ -12,9 +12,11 @@ import type { Host, RunSpec, Store } from "../../core/types.ts";
 import { imports } from "../../plugins/imports.ts";
 import { startEncoderThread } from "./encoder_thread.ts";
 import { loadPackages, namesIn } from "./plugin_packages.ts";
+import { behindGate, type NativeGate } from "./native_gate.ts";
 import { hostHere, type WorkerMessage, type WorkerTask } from "./train.ts";
 
 const port = parentPort;
+const gate = workerData as NativeGate;
 const answer = (message: WorkerMessage): void => port?.postMessage(message);
 
 let abort = new AbortController();
@@ -25,7 +27,7 @@ async function run(task: WorkerTask): Promise<void> {
   try {
     abort = new AbortController();
     const { signal } = abort;
-    const given = await hostHere(task.threads);
+    const given = behindGate(await hostHere(task.threads), gate);
     const host: Host = {
       ...given,
       displayNames: task.displayNames,

@@ -2,6 +2,7 @@
  * What the pool and its workers say to one another. Bodies flow in pieces that the other side asks for.
  * @module
  */
+import type { NativeGate } from "../host/native_gate.ts";
 import type { Caller } from "../http/route.ts";
 import type { EdgeLimits } from "../serve/options.ts";
 
@@ -14,6 +15,9 @@ export type WorkerSettings = Readonly<{
   limits: Partial<EdgeLimits>;
   threads?: number | undefined;
 }>;
+
+/** What a worker is started with. */
+export type WorkerStart = Readonly<{ settings: WorkerSettings; gate: NativeGate }>;
 
 /** To a worker. `whole`: the answer comes in one piece; `body` absent: it comes in pieces. */
 export type ToWorker =

@@ -7,9 +7,10 @@ import process from "node:process";
 import { Worker } from "node:worker_threads";
 import { copyBytes } from "../../core/base/bytes.ts";
 import { AttuneError } from "../../core/base/errors.ts";
+import { endWorker, type NativeGate, nativeGate } from "../host/native_gate.ts";
 import type { Work, Workers } from "../http/offload.ts";
 import type { Lane } from "../http/route.ts";
-import type { FromWorker, ToWorker, WorkerSettings } from "./messages.ts";
+import type { FromWorker, ToWorker, WorkerSettings, WorkerStart } from "./messages.ts";
 
 /** Limits of the work itself. */
 export type WorkLimits = Readonly<{
@@ -37,8 +38,8 @@ export const defaultWorkLimits: WorkLimits = {
   waiting: 256,
 };
 
-/** A pool, and how it is ended. */
-export type WorkPool = Workers & Readonly<{ close(): void }>;
+/** A pool, and how it is ended: done once no thread is left. */
+export type WorkPool = Workers & Readonly<{ close(): Promise<void> }>;
 
 /** How long one that is told to stop may go on, and one that has nothing to do stays, in milliseconds. */
 const [GRACE, IDLE] = [250, 30_000];
@@ -63,6 +64,9 @@ type Call = {
 type Slot = {
   readonly lane: Lane;
   worker: Worker | undefined;
+  gate: NativeGate;
+  /** The end of the thread before, which takes as long as it is in native code. */
+  ending: Promise<void> | undefined;
   ready: boolean;
   /** Seconds in which nothing came from it. */
   silent: number;
@@ -95,6 +99,8 @@ export function workPool(settings: WorkerSettings, given: Partial<WorkLimits> = 
   const slots = lanes.map((lane): Slot => ({
     lane,
     worker: undefined,
+    gate: nativeGate(),
+    ending: undefined,
     ready: false,
     silent: 0,
     calls: new Map(),
@@ -126,8 +132,9 @@ export function workPool(settings: WorkerSettings, given: Partial<WorkLimits> = 
         work.signal?.addEventListener("abort", () => abandon(pool, call), { once: true });
         assignCalls(pool);
       }),
-    close: () => {
+    close: async () => {
       for (const slot of pool.slots) endThread(pool, slot, gone());
+      await Promise.all(pool.slots.map(({ ending }) => ending));
     },
   };
 }
@@ -173,7 +180,10 @@ function endThread(pool: Pool, slot: Slot, error: AttuneError): void {
   clearInterval(slot.pulse);
   slot.pulse = undefined;
   clearTimeout(slot.idle);
-  void worker.terminate();
+  slot.ending = endWorker(worker, slot.gate).finally(() => {
+    slot.ending = undefined;
+    assignCalls(pool);
+  });
   for (const call of [...slot.calls.values()]) fail(pool, call, error);
 }
 
@@ -269,8 +279,10 @@ function pacedStream(body: Uint8Array, count: (bytes: number) => void): Readable
 
 function startThread(pool: Pool, slot: Slot): void {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  slot.gate = nativeGate();
+  const workerData: WorkerStart = { settings: pool.settings, gate: slot.gate };
   const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
-    workerData: pool.settings,
+    workerData,
     resourceLimits: { maxOldGenerationSizeMb: Math.round(pool.limits.memoryBytes / 2 ** 20) },
   });
   slot.worker = worker;
@@ -317,10 +329,10 @@ function watchThread(pool: Pool, slot: Slot): void {
 /** A slot that can take a call now. */
 function findSlot(pool: Pool, { work }: Call): Slot | undefined {
   const lane = pool.slots.filter((slot) => slot.lane === work.lane);
-  if (work.lane !== "compute") return lane[0];
+  if (work.lane !== "compute") return lane.find(({ ending }) => !ending);
   const busy = lane.filter(({ calls }) => [...calls.values()].some((call) => call.work.long)).length;
   if (work.long && lane.length > 1 && busy >= lane.length - 1) return undefined;
-  const idle = lane.filter(({ calls }) => calls.size === 0);
+  const idle = lane.filter(({ calls, ending }) => calls.size === 0 && !ending);
   // One that runs already is as good as one that must start.
   return idle.find(({ ready }) => ready) ?? idle[0];
 }

@@ -10,9 +10,10 @@ import type { Caller } from "../http/route.ts";
 import { folderModels } from "../serve/folder_models.ts";
 import { openJobStore } from "../jobs/job_store.ts";
 import { openJobs } from "../jobs/jobs_server.ts";
+import { behindGate } from "../host/native_gate.ts";
 import { catalogFor } from "../host/plugin_packages.ts";
 import { hostHere } from "../host/train.ts";
-import type { FromWorker, ToWorker, WorkerSettings } from "./messages.ts";
+import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
 import { planRoutes } from "./plan_route.ts";
 
 /** Whom the pool says that a request is from. */
@@ -35,13 +36,13 @@ type Open = {
 const SMALL = 2 ** 16;
 
 const open = new Map<number, Open>();
-const app = opened(workerData as WorkerSettings);
+const app = opened(workerData as WorkerStart);
 app.then(() => say({ type: "ready" }), (error) => {
   throw error;
 });
 
-async function opened({ store, models, plugins, allowHub, limits, threads }: WorkerSettings) {
-  const host = await hostHere(threads);
+async function opened({ settings: { store, models, plugins, allowHub, limits, threads }, gate }: WorkerStart) {
+  const host = behindGate(await hostHere(threads), gate);
   const catalog = await catalogFor({ plugins });
   const named = folderModels(models, host, allowHub);
   // Records and files are read and written here as by any server; nothing is watched.

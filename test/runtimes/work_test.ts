@@ -15,7 +15,7 @@ import { catalog } from "../../plugins/catalog.ts";
 const folder = mkdtempSync(join(tmpdir(), "attune-work-"));
 const pools: WorkPool[] = [];
 after(() => {
-  for (const pool of pools) pool.close();
+  for (const pool of pools) void pool.close();
   rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
 });
 
@@ -112,6 +112,22 @@ describe("work of other threads", () => {
     setTimeout(() => gone.abort(), 500);
     await Promise.race([left, new Promise((done) => setTimeout(done, 10_000))]);
     assert.equal((await post("/v1/evaluate", brief)).status, 200);
+  });
+
+  it("is ended though native code computes just then, which takes the process along where it is ended in the middle", async () => {
+    const text = Array.from({ length: 200 }, (_, i) => `w${i}`).join(" ");
+    const task = { use: "sequence-classification", with: { labels: ["a", "b"] } };
+    const rows = Array.from({ length: 2000 }, () => ({ text, label: "a" }));
+    const { post } = await serverOf({ seconds: 3, computeThreads: 1 });
+    const body = JSON.stringify({ model: "attune:base", task, rows });
+    assert.equal(await codeOf(await post("/v1/evaluate", body)), "503 work_limit");
+    for (const milliseconds of [1500, 2000, 2500]) {
+      const gone = new AbortController();
+      const left = post("/v1/evaluate", body, { signal: gone.signal }).catch(() => {});
+      setTimeout(() => gone.abort(), milliseconds);
+      await left;
+      assert.equal((await post("/v1/evaluate", brief)).status, 200);
+    }
   });
 
   it("waits in a bounded line", async () => {
