@@ -34,11 +34,14 @@ export function quantizeInt8({ dims, data }: Tensor<Float32Array>): QuantizedTen
   const values = new Int8Array(data.length);
   const scales = new Float32Array(rows);
   for (let r = 0; r < rows; r++) {
-    const row = data.subarray(r * width, (r + 1) * width);
-    const scale = Math.fround(row.reduce((most, x) => Math.max(most, Math.abs(x)), 0) / LARGEST);
+    const [start, end] = [r * width, (r + 1) * width];
+    let most = 0;
+    for (let i = start; i < end; i++) most = Math.max(most, Math.abs(data[i] as number));
+    const scale = Math.fround(most / LARGEST);
     scales[r] = scale;
+    if (scale === 0) continue;
     // A scale may round down, and its largest value then up.
-    row.forEach((x, i) => (values[r * width + i] = scale === 0 ? 0 : clamp(Math.round(x / scale))));
+    for (let i = start; i < end; i++) values[i] = clamp(Math.round((data[i] as number) / scale));
   }
   return {
     values: { dtype: "int8", dims, data: values },

@@ -140,10 +140,10 @@ export function encodeInt8(
   { backward }: Pick<OutputInt8, "backward">,
 ): Named<Tensor> {
   const { values: rows, scale } = quantizeInt8({ dtype: "float32", dims: [outputs, inputs], data: values });
-  const codes = Int8Array.from(
-    rows.data,
-    (_, k) => rows.data[(k % outputs) * inputs + Math.floor(k / outputs)] as number,
-  );
+  const codes = new Int8Array(rows.data.length);
+  for (let o = 0; o < outputs; o++) {
+    for (let i = 0; i < inputs; i++) codes[i * outputs + o] = rows.data[o * inputs + i] as number;
+  }
   return {
     codes: { dtype: "int8", dims: [inputs, outputs], data: codes },
     scales: scale,
