@@ -51,8 +51,8 @@ export function createRecomputer(graph: Graph, dims: DimValues): Recomputer {
 /** Values of the forward pass that the backward pass makes anew for itself, by id, on batches of such sizes. */
 export function selectRecomputed(graph: Graph, dims: DimValues, how: Recompute): ReadonlySet<number> {
   const forward = forwardNodes(graph);
-  const rounded = roundedWeights(graph, forward);
-  if (how === "nothing") return rounded;
+  const { again, kept: weights } = roundedWeights(graph, forward);
+  if (how === "nothing") return again;
   const kept = new Set<number>(), wanted: Value[] = [];
   for (const node of reachable([...graph.outputs.values()])) {
     if (forward.has(node)) continue;
@@ -63,28 +63,57 @@ export function selectRecomputed(graph: Graph, dims: DimValues, how: Recompute):
       wanted.push(input);
     }
   }
-  const made = leastKept(graph, wanted, (value) => bytesOf(value, dims), (node) => isCheap(graph, node, how));
-  return new Set([...rounded, ...made]);
+  const isMade = (node: Node): boolean => isCheap(graph, node, how) && !node.outputs.some(({ id }) => weights.has(id));
+  return new Set([...again, ...leastKept(graph, wanted, (value) => bytesOf(value, dims), isMade)]);
 }
 
-/** Casts of weights, with what moves their elements before and behind. */
-function roundedWeights(graph: Graph, forward: ReadonlySet<Node>): ReadonlySet<number> {
+/** Casts of weights, with what moves their elements before and behind: those to make again, and those that are read again soon. */
+function roundedWeights(
+  graph: Graph,
+  forward: ReadonlySet<Node>,
+): Readonly<{ again: ReadonlySet<number>; kept: ReadonlySet<number> }> {
   const moved = new Map<number, Node>();
-  const rounded = new Set<number>();
+  const [again, kept] = [new Set<number>(), new Set<number>()];
   const round = (node: Node): void => {
-    for (const { id } of node.outputs) rounded.add(id);
+    for (const { id } of node.outputs) again.add(id);
     for (const input of node.inputs) {
       const before = input && moved.get(input.id);
-      if (input && before && !rounded.has(input.id)) round(before);
+      if (input && before && !again.has(input.id)) round(before);
     }
   };
+  let soon: ReadonlySet<number> | undefined;
   for (const node of forward) {
     const [x] = node.inputs;
     if (!x || !moves.has(node.op) || !(moved.has(x.id) || graph.origin(x)?.kind === "parameter")) continue;
     for (const { id } of node.outputs) moved.set(id, node);
-    if (node.op === "Cast" || rounded.has(x.id)) round(node);
+    if (node.op !== "Cast" && !again.has(x.id)) continue;
+    soon ??= readAgainSoon(graph, forward);
+    if (!node.outputs.some(({ id }) => soon?.has(id))) round(node);
+    else for (const { id } of node.outputs) kept.add(id);
   }
-  return rounded;
+  return { again, kept };
+}
+
+/** Of how many nodes one lies between two readers that are near each other, as those of a head are. */
+const NEAR = 16;
+
+/** Values between whose last reader in the forward pass and first one in the backward pass few nodes lie. */
+function readAgainSoon(graph: Graph, forward: ReadonlySet<Node>): ReadonlySet<number> {
+  const nodes = reachable([...graph.outputs.values()]);
+  const last = new Map<number, number>(), soon = new Set<number>(), seen = new Set<number>();
+  nodes.forEach((node, i) => {
+    for (const input of node.inputs) if (input && forward.has(node)) last.set(input.id, i);
+  });
+  nodes.forEach((node, i) => {
+    if (forward.has(node)) return;
+    for (const input of node.inputs) {
+      const before = input && last.get(input.id);
+      if (!input || before === undefined || seen.has(input.id)) continue;
+      seen.add(input.id);
+      if (i - before < nodes.length / NEAR) soon.add(input.id);
+    }
+  });
+  return soon;
 }
 
 function isCheap(graph: Graph, node: Node, how: Recompute): boolean {

@@ -53,6 +53,7 @@ def main():
     parser.add_argument("--rate", type=float, default=2e-4)
     args = parser.parse_args()
     torch.manual_seed(1)
+    transformers.utils.logging.disable_progress_bar()
     args.out.mkdir(parents=True, exist_ok=True)
     tokenizer = transformers.AutoTokenizer.from_pretrained(args.model)
     rows = rows_of("text", args.rows * args.steps, random.Random(f"bitsandbytes {args.length}"), args.length)
