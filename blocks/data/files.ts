@@ -56,7 +56,7 @@ function filesAt(plugin: string, path: string, endings: readonly string[], host:
   const plain = parts.findIndex((part) => /[*?[{]/.test(part));
   const found: string[] = [];
   matching(parts.slice(0, plain).join("/"), parts.slice(plain), { plugin, host, found });
-  if (found.length === 0) throw badFile(plugin, path, "no file is named so");
+  if (found.length === 0) throw badFile(plugin, path, "no file has this name");
   return found;
 }
 

@@ -31,6 +31,6 @@ export const maskedTextSchema: v.GenericSchema<Partial<MaskedTextOptions>, Maske
   }),
   v.check(
     (o) => o.maskReplaceProb + o.randomReplaceProb <= 1,
-    "maskReplaceProb and randomReplaceProb of 1 together at most",
+    "maskReplaceProb and randomReplaceProb that add up to at most 1",
   ),
 );

@@ -53,7 +53,7 @@ export function quantizeInt8({ dims, data }: Tensor<Float32Array>): QuantizedTen
 export function quantizedTensor(values: Tensor, scale: Tensor, name = "x"): QuantizedTensor {
   const rows = values.dims[0] ?? 1;
   if (!(values.data instanceof Int8Array) || !(scale.data instanceof Float32Array) || scale.dims.join() !== `${rows}`) {
-    throw badFile("safetensors", scaleName(name), `has dims ${show(scale.dims)} where [${rows}] is due`);
+    throw badFile("safetensors", scaleName(name), `has dims ${show(scale.dims)} where [${rows}] was expected`);
   }
   return { values: { ...values, data: values.data }, scale: { ...scale, data: scale.data } };
 }

@@ -240,7 +240,7 @@ export async function shardIndex(store: Store): Promise<ReadonlyMap<string, stri
   }
   const map = index?.weight_map;
   if (typeof map !== "object" || map === null || Array.isArray(map) || Object.keys(map).length === 0) {
-    throw badFile("safetensors", key, `has weight_map ${show(map)} where names of tensors and their shards are due`);
+    throw badFile("safetensors", key, `has weight_map ${show(map)} where tensor names and their shards were expected`);
   }
   return new Map(
     Object.entries(map as Named<unknown>).map(([name, shard]) => {

@@ -173,12 +173,12 @@ function checkLayout(tensors: ReadonlyMap<string, TensorInfo>, start: number, fi
     if (offset !== due) {
       const problem = `tensor ${
         show(name)
-      } starts at byte ${offset}, where ${due} is due: tensors overlap or leave gaps`;
+      } starts at byte ${offset}, where ${due} was expected: tensors overlap or leave gaps`;
       throw badFile("safetensors", file, problem);
     }
     due += bytes;
   }
   if (due !== fileSize) {
-    throw badFile("safetensors", file, `${fileSize - due} bytes behind its last tensor belong to none`);
+    throw badFile("safetensors", file, `${fileSize - due} bytes after its last tensor belong to no tensor`);
   }
 }

@@ -17,7 +17,7 @@ export function brokenHeader({ file }: HeaderScanner, problem: string): Error {
 export function unexpectedIn(scanner: HeaderScanner, due: string): Error {
   const { text, at } = scanner;
   const there = at < text.length ? show(text[at]) : "no more";
-  return brokenHeader(scanner, `has ${there} at character ${at}, where ${due} is due`);
+  return brokenHeader(scanner, `has ${there} at character ${at}, where ${due} was expected`);
 }
 
 function skipSpace(scanner: HeaderScanner): void {

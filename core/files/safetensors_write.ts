@@ -64,7 +64,7 @@ export async function* streamSafetensors(
       left -= piece.length;
       if (left >= 0) yield piece;
     }
-    if (left !== 0) throw badFile("safetensors", name, `came with ${-left} bytes more than are due`);
+    if (left !== 0) throw badFile("safetensors", name, `came with ${-left} bytes too many`);
   }
 }
 
@@ -100,7 +100,7 @@ function bytesOf(name: string, form: TensorForm, { dtype, dims, data }: Tensor):
   const due = sizeOf(form.dims) * bytesPerElement[form.dtype];
   if (dtype !== form.dtype || dims.join() !== form.dims.join() || data.byteLength !== due) {
     const found = `${dtype} [${dims}] in ${data.byteLength} bytes`;
-    throw badFile("safetensors", name, `is ${found} where ${form.dtype} [${form.dims}] in ${due} is due`);
+    throw badFile("safetensors", name, `is ${found} where ${form.dtype} [${form.dims}] in ${due} was expected`);
   }
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

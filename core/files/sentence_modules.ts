@@ -30,7 +30,7 @@ const activations: Named<string> = {
   SiLU: "silu",
 };
 
-/** The modules of a folder; undefined where it has no modules.json. Throws AttuneError where one is not built. */
+/** The modules of a folder; undefined where it has no modules.json. Throws AttuneError where one is not implemented. */
 export async function readSentenceModules(files: Store): Promise<SentenceModules | undefined> {
   const modules = await parsed(files, "modules.json");
   if (modules === undefined) return undefined;
@@ -48,7 +48,7 @@ export async function readSentenceModules(files: Store): Promise<SentenceModules
       pooling = poolingOf(config, `${folder}config.json`);
       withPrompt = config.include_prompt !== false;
     } else if (kind === "Dense" && pooling) steps.push(denseOf(await object(files, `${folder}config.json`), folder));
-    else throw unsupported("sentence", "modules.json", kind, "such a module is not built");
+    else throw unsupported("sentence", "modules.json", kind, "such a module is not implemented");
   }
   const { prompts, default_prompt_name: name } = await object(files, "config_sentence_transformers.json");
   const known = (prompts ?? {}) as Named<Json>;
@@ -77,7 +77,9 @@ function poolingOf(config: Named<Json>, file: string): readonly Pooling[] {
   }
   return [named].flat().map((mode) => {
     const found = modes.find(([, name]) => name === mode)?.[0];
-    if (found === undefined) throw unsupported("sentence", `${file}: pooling_mode`, mode, "such pooling is not built");
+    if (found === undefined) {
+      throw unsupported("sentence", `${file}: pooling_mode`, mode, "such pooling is not implemented");
+    }
     return found;
   });
 }
@@ -86,12 +88,18 @@ function denseOf(config: Named<Json>, folder: string): SentenceDense {
   const { out_features: outFeatures, bias = true, activation_function: named = "Tanh" } = config;
   const file = `${folder}config.json`;
   const activation = activations[String(named).split(".").at(-1) ?? ""];
-  if (activation === undefined) throw unsupported("sentence", `${file}: activation_function`, named, "it is not built");
+  if (activation === undefined) {
+    throw unsupported("sentence", `${file}: activation_function`, named, "it is not implemented");
+  }
   for (const key of ["module_input_name", "module_output_name"]) {
     const value = config[key] ?? "sentence_embedding";
-    if (value !== "sentence_embedding") throw unsupported("sentence", `${file}: ${key}`, value, "it is not built");
+    if (value !== "sentence_embedding") {
+      throw unsupported("sentence", `${file}: ${key}`, value, "it is not implemented");
+    }
   }
-  if (config.use_residual === true) throw unsupported("sentence", `${file}: use_residual`, true, "it is not built");
+  if (config.use_residual === true) {
+    throw unsupported("sentence", `${file}: use_residual`, true, "it is not implemented");
+  }
   if (typeof outFeatures !== "number") throw badFile("sentence", file, "has no out_features");
   return { path: folder.slice(0, -1), outFeatures, bias: bias === true, activation };
 }

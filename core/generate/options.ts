@@ -74,7 +74,7 @@ const fields: Readonly<Record<string, readonly [keyof GenerationOptions, (value:
   forced_eos_token_id: ["forcedEosTokenId", isCount],
 };
 
-/** Fields that change what comes out and are not built; other values than these are refused. */
+/** Fields that change what comes out and are not implemented; other values than these are refused. */
 const unbuilt: Readonly<Record<string, readonly Json[]>> = {
   num_beam_groups: [1],
   penalty_alpha: [0],
@@ -82,14 +82,14 @@ const unbuilt: Readonly<Record<string, readonly Json[]>> = {
   guidance_scale: [1],
 };
 
-/** Fields that are not built and are off where they are null. */
+/** Fields that are not implemented and are off where they are null. */
 const nullable = ["force_words_ids", "constraints", "stop_strings", "watermarking_config"] as const;
 
 /**
  * Options from, in order: what is asked for, the checkpoint's generation_config.json or config.json, the defaults.
  * Lengths that count the prompt become those of one in `lengthsBehind`.
  *
- * @throws AttuneError where a file asks for what is not built, or a value makes no sense.
+ * @throws AttuneError where a file asks for what is not implemented, or a value makes no sense.
  */
 export function generationOptions(
   asked: Partial<GenerationConfig>,
@@ -130,7 +130,7 @@ export function generationOptions(
   }
   const complete = options as unknown as GenerationOptions;
   if (complete.doSample && complete.numBeams > 1) {
-    throw unsupported("generate", "numBeams", complete.numBeams, "sampling among beams is not built");
+    throw unsupported("generate", "numBeams", complete.numBeams, "sampling among beams is not implemented");
   }
   return complete;
 }
@@ -147,5 +147,5 @@ export function lengthsBehind(options: GenerationOptions, prompt: number, room: 
 }
 
 function notBuilt(where: string, field: string, value: Json): Error {
-  return unsupported("generate", `${where}: ${field}`, value, "this is not built");
+  return unsupported("generate", `${where}: ${field}`, value, "this is not implemented");
 }

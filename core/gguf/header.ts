@@ -137,7 +137,7 @@ function placed(
   let before: GgufTensor | undefined;
   for (const tensor of [...tensors.values()].sort((a, b) => a.offset - b.offset)) {
     if (before && before.offset + before.bytes > tensor.offset) {
-      throw badFile("gguf", key, `the tensors ${show(before.name)} and ${show(tensor.name)} lie upon each other`);
+      throw badFile("gguf", key, `the tensors ${show(before.name)} and ${show(tensor.name)} overlap`);
     }
     before = tensor;
   }

@@ -84,7 +84,7 @@ async function fetchBlob(download: Download, etag: string, size: number): Promis
   if (written !== size) {
     throw hubError(
       "HUB_TRUNCATED",
-      `${what}: ${written} of ${size} bytes arrived; run again to go on from there`,
+      `${what}: ${written} of ${size} bytes arrived; run again to resume from there`,
       what,
     );
   }

@@ -34,6 +34,6 @@ function why(status: number, reason: string | null): string {
   }
   if (status === 401 || status === 403) return "is gated or private: set HF_TOKEN to a token that may read it";
   if (status === 404) return "does not exist, neither as a directory here nor on the hub";
-  if (status === 429) return "was asked for too often: wait, or set HF_TOKEN";
-  return "could not be had";
+  if (status === 429) return "was requested too often: wait, or set HF_TOKEN";
+  return "could not be fetched";
 }

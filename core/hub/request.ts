@@ -88,7 +88,7 @@ export async function hubClient(host: Host): Promise<HubClient> {
       } catch (cause) {
         throw hubError(
           "HUB_UNREACHABLE",
-          `${what} stopped coming (${reasonOf(cause)}); run again to go on from there`,
+          `${what} stopped arriving (${reasonOf(cause)}); run again to resume from there`,
           what,
           cause,
         );
@@ -139,7 +139,7 @@ async function tokenOf({ env, hubCache }: Host): Promise<string | undefined> {
 async function inTime<T>(promise: Promise<T>, milliseconds: number): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, fail) => {
-    timer = setTimeout(() => fail(new Error(`nothing came for ${milliseconds / 1000} s`)), milliseconds);
+    timer = setTimeout(() => fail(new Error(`no data for ${milliseconds / 1000} s`)), milliseconds);
   });
   try {
     return await Promise.race([promise, late]);

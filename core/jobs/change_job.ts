@@ -65,7 +65,7 @@ function notesOf(before: JobRecord, after: JobRecord): (Pick<NewEvent, "message"
   if (after.wants !== before.wants && after.wants) notes.push({ message: `The runner is asked to ${after.wants}` });
   if (after.status === before.status) return notes;
   const words: Named<string> = {
-    queued: before.status === "paused" ? "The job goes on" : "The job is queued",
+    queued: before.status === "paused" ? "The job has resumed" : "The job is queued",
     paused: "The job is paused",
     succeeded: "The job has successfully completed",
     cancelled: "The job was cancelled",

@@ -77,7 +77,7 @@ export function readEntry(r: ProtoReader, entries: Map<string, string>): void {
       else if (field === 2) value = r.string();
     }
   });
-  if (entries.has(key)) throw r.broken(`the key ${show(key)} stands twice`);
+  if (entries.has(key)) throw r.broken(`the key ${show(key)} occurs twice`);
   entries.set(key, value);
 }
 

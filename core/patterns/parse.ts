@@ -34,7 +34,7 @@ export function parsePattern(source: string): Node {
   const group = (depth: number): Node => {
     const inner = (): Node => {
       const node = alternatives(depth + 1);
-      if (!take(")")) throw broken("a group does not end");
+      if (!take(")")) throw broken("a group is not closed");
       return node;
     };
     if (take("?:")) return inner();
@@ -46,7 +46,7 @@ export function parsePattern(source: string): Node {
       if (!take(mark)) continue;
       const of = inner();
       const behind = fixedWidth(of);
-      if (behind === undefined) throw broken("what is looked for behind has no fixed length");
+      if (behind === undefined) throw broken("a lookbehind has no fixed length");
       return { type: "look", of, negated, behind };
     }
     const named = /^\?<[\p{L}_$][\p{L}\p{N}_$]*>/u.exec(source.slice(at, at + 64))?.[0];
@@ -60,7 +60,7 @@ export function parsePattern(source: string): Node {
     if (take("$")) return { type: "end" };
     if (take("\\b")) return { type: "edge", set: setOf("\\w"), negated: false };
     if (take("\\B")) return { type: "edge", set: setOf("\\w"), negated: true };
-    if (/^\\[1-9k]/.test(source.slice(at, at + 2))) throw broken("what refers back to a group is not supported");
+    if (/^\\[1-9k]/.test(source.slice(at, at + 2))) throw broken("back-references are not supported");
     const rest = source.slice(at, at + 4096);
     const own =
       /^(?:\[(?:[^\\\]]|\\[^])*\]|\\[pP]\{[^}]*\}|\\u\{[^}]*\}|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\x..|\\c.|\\[^]|[^\\])/u
@@ -87,7 +87,7 @@ export function parsePattern(source: string): Node {
     return from === undefined && take("+") ? { type: "atomic", of: node } : node;
   };
   const node = alternatives(0);
-  if (at < source.length) throw broken("a group ends that has not begun");
+  if (at < source.length) throw broken("a group is closed that was never opened");
   return node;
 }
 

@@ -160,7 +160,7 @@ function broughtByTask(task: unknown, catalog: Catalog): Named<Json> {
 /** Stands where a plugin is that was not loaded: it has a name. */
 function unloaded(kind: Kind, use: string): Entry {
   const refuse = (): never => {
-    const message = `The ${kind} "${use}" was not loaded: the run's spec names it nowhere`;
+    const message = `The ${kind} "${use}" was not loaded: the run spec does not name it`;
     throw new AttuneError(message, { code: "MISSING", plugin: use, path: kind });
   };
   return {

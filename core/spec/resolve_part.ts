@@ -74,7 +74,7 @@ export function resolvePart<K extends Kind>(
     // A strict schema says of a key it does not know only that it expected none.
     if (allowed && found === undefined && issue.message.startsWith("Invalid key: Expected")) {
       const details = { code: "MISSING", plugin: "spec", path: where, allowed };
-      issues.push(new AttuneError(`${where} is missing: "${entry.use}" cannot do without it`, details));
+      issues.push(new AttuneError(`${where} is required by "${entry.use}"`, details));
     } else if (allowed && issue.message.includes("Expected never")) {
       // Further in, another's options are allowed.
       const [last = ""] = keys.slice(-1);

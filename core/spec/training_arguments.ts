@@ -152,7 +152,7 @@ const elsewhereWhereOn: Readonly<Record<string, string>> = {
   bf16FullEval: 'accelerators (as "bf16"): evaluations compute as training does',
 };
 
-/** All other TrainingArguments: they are not built; off (false, null, 0) they are accepted. */
+/** All other TrainingArguments: they are not implemented; off (false, null, 0) they are accepted. */
 const notBuilt: readonly string[] = [
   "tf32",
   "torchCompile",
@@ -234,7 +234,7 @@ function notHere(name: string, value: unknown): readonly AttuneError[] {
     return [new AttuneError(`${path}: this lives in ${place}`, details)];
   }
   if (notBuilt.includes(known) || Object.hasOwn(elsewhereWhereOn, known)) {
-    return off ? [] : [unsupported("spec", path, value, "it is not built yet")];
+    return off ? [] : [unsupported("spec", path, value, "it is not implemented yet")];
   }
   return [unknownName("spec", path, "training argument", name, Object.keys(fields))];
 }

@@ -150,7 +150,7 @@ export interface InspectedBackbone extends Backbone {
   readonly ties: Named<string>;
   /** Those of the ties that the checkpoint does not have: it holds two tensors, with other values. */
   readonly untied?: readonly string[];
-  /** Paths of layers of the model's other side, where that is not built. */
+  /** Paths of layers of the model's other side, where that is not implemented. */
   readonly otherSide?: readonly string[];
 }
 
@@ -284,7 +284,7 @@ export interface Head extends Plugin<"head"> {
   readonly modulesToSave: readonly string[];
   /** True where several sequences may not share a row. */
   readonly unshareable?: boolean;
-  /** True where it reads the encoder of a model with two sides: where no head reads more, the other side is not built. */
+  /** True where it reads the encoder of a model with two sides: where no head reads more, the other side is not implemented. */
   readonly readsEncoder?: boolean;
   forward(b: GraphBuilder, states: BackboneOutput, backbone: InspectedBackbone): Named<Value>;
 }

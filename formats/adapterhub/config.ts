@@ -23,7 +23,7 @@ export type HubType<O> = Readonly<{
 /** Fields that only matter where another one is on. */
 const dormant = /^(phm_|shared_|factorized_|learn_phm|hypercomplex|inv_adapter_reduction|init_weights_seed)/;
 
-/** The options that a config stands for. Throws AttuneError where a field asks for what is not built. */
+/** The options that a config stands for. Throws AttuneError where a field asks for what is not implemented. */
 export function readConfig<O>(
   { name: plugin, schema, names, fixed, harmless = [] }: HubType<O>,
   config: Named<Json>,
@@ -39,7 +39,7 @@ export function readConfig<O>(
       if (must.get(field) === value) continue;
       throw badValue(plugin, `${hubFiles.config}: ${field}`, value, JSON.stringify(must.get(field)));
     } else if (!harmless.includes(field) && !dormant.test(field) && value !== null && value !== false && value !== 0) {
-      throw badValue(plugin, `${hubFiles.config}: ${field}`, value, "null (it is not built)");
+      throw badValue(plugin, `${hubFiles.config}: ${field}`, value, "null (it is not implemented)");
     }
   }
   return parseOptions(plugin, hubFiles.config, schema, options);

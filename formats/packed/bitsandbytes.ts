@@ -149,13 +149,13 @@ async function stateOf(tensors: StoredTensors, name: string): Promise<FourBitSta
   const wholeIn = (field: string, least: number, most: number): number => {
     const value = state[field];
     if (Number.isInteger(value) && Number(value) >= least && Number(value) <= most) return Number(value);
-    throw wrong(`${field} ${show(value)}, where a whole number from ${least} to ${most} is due`);
+    throw wrong(`${field} ${show(value)}, where a whole number from ${least} to ${most} was expected`);
   };
   const blockSize = wholeIn("blocksize", 1, 2 ** 20);
   const { shape } = state;
   const isDim = (dim: unknown): dim is number => Number.isInteger(dim) && Number(dim) >= 1 && Number(dim) <= 2 ** 31;
   if (!Array.isArray(shape) || shape.length !== 2 || !shape.every(isDim)) {
-    throw wrong(`shape ${show(shape)}, where [out, in] is due`);
+    throw wrong(`shape ${show(shape)}, where [out, in] was expected`);
   }
   const [outputs = 1, inputs = 1] = shape;
   const plain = { blockSize, shape: [outputs, inputs] as const, whole: state };

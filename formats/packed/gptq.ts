@@ -67,7 +67,7 @@ async function packed(tensors: StoredTensors, module: string, layout: Layout): P
     throw badFile(
       "pretrained",
       label,
-      `has ${words} rows in ${show(qweight)}, where ${inputs} inputs of ${bits} bits are due`,
+      `has ${words} rows in ${show(qweight)}, where ${inputs} inputs of ${bits} bits were expected`,
     );
   }
   const [groups = 0] = checkForm(tensors, scales, "floats", [null, outputs]);

@@ -96,7 +96,7 @@ async function packed(tensors: StoredTensors, module: string, config: Named<Json
     throw badFile(
       "pretrained",
       label,
-      `has ${stored.length} bytes in tensor ${show(name("W_q"))}, where ${due} are due`,
+      `has ${stored.length} bytes in tensor ${show(name("W_q"))}, where ${due} were expected`,
     );
   }
   const scales = axis === 1 ? rows : columns;
@@ -106,7 +106,7 @@ async function packed(tensors: StoredTensors, module: string, config: Named<Json
       throw badFile(
         "pretrained",
         label,
-        `has tensor ${show(name(part))} with dims ${show(dims)}, where ${scales} values are due`,
+        `has tensor ${show(name(part))} with dims ${show(dims)}, where ${scales} values were expected`,
       );
     }
   }

@@ -55,7 +55,7 @@ export function checkForm(
   if (!found) throw badFile("pretrained", label, `lacks tensor ${show(name)}, without which its codes mean nothing`);
   if (dtype === "floats" ? !floats.has(found.dtype) : found.dtype !== dtype) {
     const due = dtype === "floats" ? "floats are" : `${dtype} is`;
-    throw badFile("pretrained", label, `has ${found.dtype} in tensor ${show(name)}, where ${due} due`);
+    throw badFile("pretrained", label, `has ${found.dtype} in tensor ${show(name)}, where ${due} was expected`);
   }
   const fits = !dims ||
     (dims.length === found.dims.length && dims.every((dim, i) => dim === null || dim === found.dims[i]));
@@ -63,7 +63,7 @@ export function checkForm(
   throw badFile(
     "pretrained",
     label,
-    `has tensor ${show(name)} with dims ${show(found.dims)}, where ${show(dims)} is due`,
+    `has tensor ${show(name)} with dims ${show(found.dims)}, where ${show(dims)} was expected`,
   );
 }
 

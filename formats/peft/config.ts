@@ -37,7 +37,7 @@ export function readConfig<O>(
     if (name !== undefined) options[name] = begun[field]?.[String(value)] ?? value;
     else if (value !== false && !(typeof value === "object" && Object.keys(value).length === 0)) {
       if (!isPlain || plain.unbuilt.includes(field)) {
-        throw badValue(plugin, `${adapterFiles.config}: ${field}`, value, "null (it is not built)");
+        throw badValue(plugin, `${adapterFiles.config}: ${field}`, value, "null (it is not implemented)");
       }
       passed.push(field);
     }

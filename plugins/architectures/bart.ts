@@ -52,7 +52,7 @@ const SHARED = "model.shared";
 /** With torch's default, which the configs do not mention. */
 const norm = layerNorm(1e-5);
 
-/** Where a config may ask for what is not built. */
+/** Where a config may ask for what is not implemented. */
 const unbuilt: Readonly<Record<string, Json>> = {
   is_decoder: false,
   is_encoder_decoder: true,

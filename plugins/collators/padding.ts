@@ -152,7 +152,7 @@ function target(row: Row, index: number, options: PaddingOptions, { hot, classId
   if (hot) return { axis: "sample", data: Float32Array.from(value, Number), padValue: 0, size: labels.length };
   const ids = value.map((label) => classId(label, at));
   if (new Set(ids).size < ids.length) {
-    const wanted = `labels of which none comes twice, or in all rows a 0 or 1 for each of ${labels.length}`;
+    const wanted = `labels without repeats, or in all rows a 0 or 1 for each of ${labels.length}`;
     throw badValue("padding", at, value, wanted);
   }
   const bits = new Float32Array(labels.length);

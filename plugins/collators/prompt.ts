@@ -121,7 +121,7 @@ function labelWords({ template, verbalizer, scoring }: PromptOptions, tokenizer:
         throw badValue(NAME, `verbalizer.${label}`, word, "words that the tokenizer knows");
       }
       if (scoring === "token" && (taken.get(first) ?? label) !== label) {
-        const other = `words that begin otherwise than those of "${taken.get(first)}"`;
+        const other = `words that begin differently from those of "${taken.get(first)}"`;
         throw badValue(NAME, `verbalizer.${label}`, word, other);
       }
       taken.set(first, label);

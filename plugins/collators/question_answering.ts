@@ -175,7 +175,7 @@ function answersOf(
   const from = (reading === "utf16" ? places.reverse() : places).find((at) => standsAt(context, answer, at));
   if (from === undefined) {
     const position = `${start}, where "${context.slice(places[0], (places[0] ?? 0) + answer.length)}" stands`;
-    const wanted = `a place in the context (in code points) where "${answer}" stands`;
+    const wanted = `the position of "${answer}" in the context (in code points)`;
     throw badValue(NAME, `${at}, answer_start`, position, wanted);
   }
   const to = from + answer.length;

@@ -96,7 +96,7 @@ export function hubConfig(repository: HubRepository, name: string | null): HubCo
       "hub",
       `${path}: configs.${chosen}.${strange}`,
       options[strange],
-      `${format} files are not read so`,
+      `${format} files cannot be read this way`,
     );
   }
   return { name: chosen, format, splits: Object.fromEntries(own), options, classes: classesOf(card, chosen) };
@@ -136,7 +136,7 @@ function filesOf({ path, files, isPart = false }: HubRepository, entry: Entry): 
         const whole = (folder === "" ? pattern : `${folder}/${pattern}`).replace(/^\.?\/+/, "");
         const named = inside.includes(whole) ? [whole] : visible.filter((file) => matchesPattern(whole, file));
         if (named.length === 0 && !isPart) {
-          throw badFile("hub", `${path}/${whole}`, `no file is named so; there are ${some(files)}`);
+          throw badFile("hub", `${path}/${whole}`, `no file has this name; there are ${some(files)}`);
         }
         return named;
       });

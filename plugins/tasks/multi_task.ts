@@ -64,7 +64,7 @@ export const multiTaskSchema: v.GenericSchema<Input, MultiTaskOptions> = v.pipe(
         v.strictObject({
           task: v.pipe(
             pluginOption("task", "a task"),
-            v.check((objective) => objective.subtasks.length === 1, "a task that is one alone"),
+            v.check((objective) => objective.subtasks.length === 1, "a task that is a single one"),
           ),
           data: v.strictObject({
             train: dataset,

@@ -36,7 +36,7 @@ export const permutationLm: Factory<"task", Partial<PermutationLmOptions>> = def
       decode: tokenReadings,
       placesOf: tokenPlaces,
       predict: () => {
-        throw unsupported("permutation-lm", "predict", "permutation-lm", "it tells tokens of texts that it is given");
+        throw unsupported("permutation-lm", "predict", "permutation-lm", "it predicts tokens of given texts only");
       },
     }],
   }),

@@ -40,7 +40,7 @@ function mergesOf(definition: Definition, { ids, names }: Vocabulary): Merges {
       if (isMade(names[guess + 1], left, end)) guess++;
       else {
         const id = ids.get(left + end);
-        if (id === undefined) throw wrong(`its merge ${show(merge)} makes what is no token`);
+        if (id === undefined) throw wrong(`its merge ${show(merge)} makes no known token`);
         guess = id;
       }
     }
@@ -89,7 +89,7 @@ function sidesOf(merge: unknown, isText: boolean): readonly [string, string] {
     const [left, right]: unknown[] = merge;
     if (typeof left === "string" && typeof right === "string" && left !== "" && right !== "") return [left, right];
   }
-  throw wrong(`has ${show(merge)} for a merge`);
+  throw wrong(`has ${show(merge)} as a merge`);
 }
 
 /** Symbols of a piece: an id and so many units (or bytes) each; 0 units where it was joined to the one before. */
@@ -98,7 +98,7 @@ type Symbols = { ids: number[]; lengths: number[] };
 /** BPE by its definition. */
 export function bpe(definition: Definition, tokens: Vocabulary): (text: string) => Piece {
   if (typeof definition.dropout === "number" && definition.dropout > 0) {
-    throw unsupported("hf", "model.dropout", definition.dropout, "merges are not left out at random; set it to null");
+    throw unsupported("hf", "model.dropout", definition.dropout, "BPE dropout is not supported; set it to null");
   }
   const vocabulary = tokens.ids;
   const merges = mergesOf(definition, tokens);

@@ -36,7 +36,7 @@ function vocabularyOf({ vocab }: Definition): Vocabulary {
   const ids = new Map<string, number>();
   const names: string[] = [];
   const add = (token: unknown, id: unknown): void => {
-    if (typeof token !== "string" || token.length > MAX_TOKEN) throw wrong(`has ${show(token)} for a token`);
+    if (typeof token !== "string" || token.length > MAX_TOKEN) throw wrong(`has ${show(token)} as a token`);
     if (!isId(id)) throw wrong(`token ${show(token)} has id ${show(id)}`);
     ids.set(token, Number(id));
     if (names[Number(id)] !== undefined) throw wrong(`two tokens have id ${id}, one is ${show(token)}`);
@@ -46,7 +46,7 @@ function vocabularyOf({ vocab }: Definition): Vocabulary {
   if (Array.isArray(vocab)) {
     vocab.forEach((entry: unknown, id) => {
       if (!Array.isArray(entry) || entry.length !== 2 || !Number.isFinite(entry[1])) {
-        throw wrong(`has ${show(entry)} in its vocabulary, where a token and its score are due`);
+        throw wrong(`has ${show(entry)} in its vocabulary, where a token and its score were expected`);
       }
       add(entry[0], id);
     });
@@ -78,7 +78,7 @@ function checkModel(model: Definition, { ids }: Vocabulary): void {
     if (unknownId !== undefined && unknownId !== null && !(isId(unknownId) && Number(unknownId) < model.vocab.length)) {
       throw wrong(`its model has unk_id ${show(unknownId)}, which is no token`);
     }
-  } else if (Array.isArray(model.vocab)) throw wrong(`its ${type} model has a list for a vocabulary`);
+  } else if (Array.isArray(model.vocab)) throw wrong(`its ${type} model has a list as its vocabulary`);
   if (type === "WordPiece" && typeof unknown === "string" && !ids.has(unknown)) {
     throw wrong(`its model has unk_token ${show(unknown)}, which is no token`);
   }

@@ -95,7 +95,7 @@ function readerOf(source: string): Reader {
 export function parseOniguruma(source: string): PatternNode {
   const r = readerOf(source);
   const node = alternatives(r, 0, { i: false, m: false, x: false });
-  if (r.ahead() !== "") throw r.broken("a group ends that has not begun");
+  if (r.ahead() !== "") throw r.broken("a group is closed that was never opened");
   return node;
 }
 
@@ -125,7 +125,7 @@ function alternatives(r: Reader, depth: number, given: Options): PatternNode {
 function group(r: Reader, depth: number, options: Options): PatternNode {
   const inner = (own = options): PatternNode => {
     const node = alternatives(r, depth + 1, own);
-    if (!r.take(")")) throw r.broken("a group does not end");
+    if (!r.take(")")) throw r.broken("a group is not closed");
     return node;
   };
   if (r.take("?:")) return inner();
@@ -147,7 +147,7 @@ function group(r: Reader, depth: number, options: Options): PatternNode {
 function lookBehind(r: Reader, node: PatternNode, negated: boolean): PatternNode {
   const ways = (node.type === "any" ? node.of : [node]).map((way) => {
     const width = fixedWidth(way);
-    if (width === undefined) throw r.broken("what is looked for behind has no fixed length");
+    if (width === undefined) throw r.broken("a lookbehind has no fixed length");
     return look(way, negated, width);
   });
   return negated ? all(ways) : any(ways);
@@ -229,7 +229,7 @@ function bracket(r: Reader, depth: number, options: Options): CharSet {
   const parts: CharSet[][] = [[]];
   let first = true;
   while (first || !r.take("]")) {
-    if (r.ahead() === "") throw r.broken("a bracket does not end");
+    if (r.ahead() === "") throw r.broken("a bracket is not closed");
     const own = parts.at(-1) as CharSet[];
     if (first && r.take("]")) own.push((code) => code === 0x5d);
     else if (r.take("&&")) parts.push([]);

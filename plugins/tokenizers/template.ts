@@ -43,7 +43,7 @@ export function boundedTemplate(given: string): Render {
   let blanks = 0;
   for (let i = 0; i < source.length; i++) {
     blanks = /\s/.test(source[i] ?? "") ? blanks + 1 : 0;
-    if (blanks > MAX_BLANKS) throw new RangeError(`it has more than ${MAX_BLANKS} blanks on end`);
+    if (blanks > MAX_BLANKS) throw new RangeError(`it has more than ${MAX_BLANKS} blanks in a row`);
   }
   const program = withOutputs(parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true })));
   return (variables) => {
@@ -90,7 +90,7 @@ function bound(machine: Machine, steps: number, most: number): void {
     if (node.type === "Value") return node.value as Value;
     if (node.type === "Output") left++;
     if (--left < 0) throw new RangeError("the template takes too many steps");
-    if (depth >= MAX_DEPTH) throw new RangeError("the template goes too deep");
+    if (depth >= MAX_DEPTH) throw new RangeError("the template is nested too deeply");
     if (node.type === "For") { for (const own of [node.iterable, node.iterable?.lhs]) if (own) iterables.add(own); }
     const group = multiplied(node, parts, widths);
     const before = group?.product;

@@ -64,7 +64,7 @@ function windowsFromStart(
       "hf",
       "maxLength",
       room,
-      `a length that leaves room beside the ${second ? "first" : "second"} text's ${kept} tokens`,
+      `a length that leaves room next to the ${second ? "first" : "second"} text's ${kept} tokens`,
     );
   }
   const parts = overflow ? spans(cut, size, stride) : [[0, Math.min(cut, size)] as const];

@@ -33,8 +33,8 @@ export const splitSchema: v.GenericSchema<Input, SplitOptions> = v.strictObject(
         const all = [train, ...Object.values(others)];
         const shares = all.every((one) => one <= 1);
         return shares ? all.reduce((a, b) => a + b, 0) <= 1 + 1e-9 : all.every(Number.isInteger);
-      }, "shares that are 1 together at most, or whole numbers of rows"),
-      v.check((sizes) => Object.keys(sizes).length > 1, "eval or test beside train"),
+      }, "shares that add up to at most 1, or whole numbers of rows"),
+      v.check((sizes) => Object.keys(sizes).length > 1, "eval or test in addition to train"),
     ),
     { train: 0.8, eval: 0.1, test: 0.1 },
   ),

@@ -100,7 +100,9 @@ async function openAll(
 /** The rows to evaluate on: those that were named, else test rows, else those that judged the run. */
 function dataOf(name: string, open: OpenRun, options: EvaluateCommandOptions): Evaluated | undefined {
   if (options.data !== undefined) {
-    if (options.split !== undefined) throw badValue("evaluate", "--split", options.split, "no split beside --data");
+    if (options.split !== undefined) {
+      throw badValue("evaluate", "--split", options.split, "no --split together with --data");
+    }
     const data = open.run.use("data", rowsAt(options.data));
     return { name, open, data, what: basename(options.data) };
   }
@@ -219,7 +221,7 @@ async function predictionsFile(
         return `predictions  ${at}\n`;
       }
       await rm(`${at}.part`);
-      return "no predictions: the task answers places within rows, and not rows\n";
+      return "no predictions: the task answers parts of rows, not whole rows\n";
     },
   };
 }
@@ -247,7 +249,7 @@ async function statisticsIn(
     if (other !== undefined) return other;
     const read = readPrediction(line, number, own.kind, classes);
     const lacks = wanted.filter((name) => !(read.columns?.[0] && name in read.columns[0]));
-    if (lacks.length > 0) return `it has not the columns ${lacks.join(", ")}`;
+    if (lacks.length > 0) return `it lacks the columns ${lacks.join(", ")}`;
     collector.add(read);
   }
   return number === own.rows ? collector.end() : `it has ${number} rows, ${own.rows} are evaluated`;
@@ -268,7 +270,7 @@ async function statisticsOf(
   if (written !== undefined && typeof written !== "string") return written;
   if (written !== undefined) {
     if (!existsSync(join(folder, "spec.json"))) throw badFile("evaluate", file, `does not fit these rows: ${written}`);
-    process.stderr.write(`${file} does not fit these rows: ${written}. The model beside it answers them\n`);
+    process.stderr.write(`${file} does not fit these rows: ${written}. The model next to it is run instead\n`);
   }
   const other = await openRun(await composed(await readRun(folder, name === "" ? options.task : name)), host);
   const names = other.task.labels ?? [];

@@ -76,13 +76,13 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--seed <n>", "seed of dare's masks", "42")
     .option("--exact", "fold a QA-LoRA adapter into the zero points of its quantized base, in HQQ's layout")
     .option("--requantize", "pack the weights again that the base has packed, in its layout (bitsandbytes, hqq)")
-    .option("--verify", "with --requantize: say what is lost beside the unquantized merge")
+    .option("--verify", "with --requantize: report what is lost compared with the unquantized merge")
     .action(async (paths, options) => set(await (await import("./merge.ts")).mergeCommand(paths, options)));
   const serve = program.command("serve").description("files, fine-tuning jobs and runners over HTTP")
     .option("--port <n>", "0 takes a free one", wholeNumber(0, 65535), 8787)
     .option("--host <name>", "address to listen on", "127.0.0.1")
     .option("--store <dir|nats://...>", "where jobs and files are kept", "runs/jobs")
-    .option("--models <dir>", "models that requests may name besides attune:base")
+    .option("--models <dir>", "models that requests may name in addition to attune:base")
     .option(
       "--cors <origin>",
       "pages of this origin may ask from a browser, as https://app.example; repeatable",
@@ -95,7 +95,7 @@ export async function main(args: readonly string[]): Promise<number> {
         "without a list any model, fetched without one",
       list,
     )
-    .option("--plugins <packages>", "packages whose plugins requests and jobs may use besides, separated by commas")
+    .option("--plugins <packages>", "packages whose plugins requests and jobs may also use, separated by commas")
     .addOption(
       new Option("--rate <class=perSecond/burst>", "how often a key may ask, of a class; repeatable")
         .argParser(collect).default([], shownRates()),
@@ -112,7 +112,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--models <dir>", "models that are here already; others are fetched")
     .option("--name <name>", "what it is called (default: host and process)")
     .option("--only <names>", "the only built-in plugins that jobs may use, separated by commas")
-    .option("--plugins <packages>", "packages whose plugins jobs may use besides, separated by commas")
+    .option("--plugins <packages>", "packages whose plugins jobs may also use, separated by commas")
     .option("--memory <bytes>", "memory that jobs may take, as 2GB or 512MiB (default: the machine's)", bytes)
     .option("--threads <n>", "threads to compute with", wholeNumber(1))
     .option("--jobs <n>", "end after this many jobs", wholeNumber(1))

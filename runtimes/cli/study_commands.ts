@@ -7,18 +7,18 @@ import { collect, wholeNumber } from "./values.ts";
 
 /** Adds them to the program; `set` is told the exit code. */
 export function addStudyCommands(program: Command, set: (code: number) => void): void {
-  program.command("search").argument("<spec>").description("try values of a spec's options, as its search says")
+  program.command("search").argument("<spec>").description("try values of a spec's options, as its search describes")
     .option("--trials <n>", "trials to make, in place of the search's", wholeNumber(1))
     .option("--timeout <seconds>", "no trial begins behind that", wholeNumber(1))
     .option("-o, --output <dir>", "output directory (default: runs/<name>)")
     .option("--set <path=value>", "change a value of the spec; repeatable", collect, [])
-    .option("--resume", "go on with the same trials")
+    .option("--resume", "continue with the same trials")
     .option("--server <url>", "trials are jobs of this server (its key in ATTUNE_API_KEY)")
     .option("--parallel <n>", "trials at one time, in place of the search's", wholeNumber(1))
     .option("--dry-run", "say what it would take, and end")
     .option("--json", "as JSON lines on stdout")
     .action(async (spec, options) => set(await (await import("./search.ts")).searchCommand(spec, options)));
-  program.command("data").argument("<spec>").description("what a spec's data is like: rows, classes, lengths, leaks")
+  program.command("data").argument("<spec>").description("describe a spec's data: rows, classes, lengths, leaks")
     .option("--rows <n>", "look at the first rows of each split only", wholeNumber(1))
     .option("--labels", "find labels that are likely wrong; trains five folds")
     .option("--predictions <path>", "judge labels by these: a file, or the output of crossvalidate or of a run")
@@ -37,7 +37,7 @@ export function addStudyCommands(program: Command, set: (code: number) => void):
     .option("--seed <n>", "seed of the divisions", wholeNumber(0), 42)
     .option("-o, --output <dir>", "output directory (default: runs/<name>)")
     .option("--set <path=value>", "change a value of the spec; repeatable", collect, [])
-    .option("--resume", "go on with the same folds")
+    .option("--resume", "continue with the same folds")
     .option("--server <url>", "folds are jobs of this server (its key in ATTUNE_API_KEY)")
     .option("--parallel <n>", "folds at one time", wholeNumber(1), 1)
     .option("--dry-run", "say what it would take, and end")

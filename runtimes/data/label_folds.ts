@@ -103,7 +103,7 @@ export async function issuesIn(
   const scores = labelScores(rows);
   const right = confidentCounts(rows).calibrated.reduce((sum, row, k) => sum + (row[k] ?? 0), 0);
   const wrong = 100 * (1 - right / Math.max(1, labels.length));
-  tell(`about ${wrong.toFixed(1)} % of the labels of ${split} are wrong, as far as can be told`);
+  tell(`about ${wrong.toFixed(1)} % of the labels of ${split} are wrong, by this estimate`);
   const cut = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1;
   const file = await host.directory?.(path.slice(0, cut)).get(path.slice(cut));
   const lines = new TextDecoder().decode(file?.bytes ?? new Uint8Array()).split("\n");

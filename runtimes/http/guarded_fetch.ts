@@ -191,7 +191,7 @@ async function withinTime<T>(ms: number, controller: AbortController, act: () =>
   const late = new Promise<never>((_, fail) => {
     timer = setTimeout(() => {
       controller.abort();
-      fail(lost(`nothing came for ${ms / 1000} s`));
+      fail(lost(`no data for ${ms / 1000} s`));
     }, ms);
   });
   try {

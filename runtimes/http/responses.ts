@@ -47,7 +47,7 @@ export function answerError(error: Error): Response {
     }
     // What to install is for who runs the server, which is told of it.
     if (code === "NOT_INSTALLED") return httpError(503, "not_configured", "No model can be run here").getResponse();
-    if (code === "BAD_KEY") return httpError(400, "bad_key", "A name leads nowhere").getResponse();
+    if (code === "BAD_KEY") return httpError(400, "bad_key", "Nothing has this name").getResponse();
     return httpError(400, code.toLowerCase(), error.sentence, error.path || null).getResponse();
   }
   return httpError(500, "internal_error", "The server had an error").getResponse();

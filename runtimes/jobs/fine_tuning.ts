@@ -37,7 +37,7 @@ export function fineTuningRoutes(context: JobsContext): readonly Route[] {
     },
     actionRoute(context, "cancel", "End a job", (r) => requestStop(r, "cancel", time())),
     actionRoute(context, "pause", "Let a job rest", (r) => requestStop(r, "pause", time())),
-    actionRoute(context, "resume", "Let a job go on", unpauseJob),
+    actionRoute(context, "resume", "Resume a job", unpauseJob),
     checkpointsRoute(context),
     eventsRoute(context),
     permissionsRoute,

@@ -104,7 +104,7 @@ function goingOn({ model, attune }: JobRequest, use: string): Json {
   const given = attune?.adapter;
   const part = (typeof given === "string" ? { use: given } : given ?? { use }) as Named<Json>;
   if (Array.isArray(given) || part.use !== use) {
-    const allowed = `attune.adapter: ${model} is an adapter of ${use}, which the job goes on with`;
+    const allowed = `attune.adapter: ${model} is an adapter of ${use}, which the job continues`;
     throw httpError(400, "invalid_value", allowed, "attune.adapter");
   }
   return { use, with: { ...(part.with as Named<Json> | undefined), from: model } };

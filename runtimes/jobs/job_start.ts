@@ -40,7 +40,7 @@ export async function startOf(
   const [adapter, ...more] = saved.adapters;
   const base = made?.base ?? saved.base;
   if (!adapter || more.length > 0 || base === undefined) {
-    throw httpError(400, "invalid_value", `model: a job goes on from one adapter; ${model} has several`, "model");
+    throw httpError(400, "invalid_value", `model: a job continues from one adapter; ${model} has several`, "model");
   }
   return { row, adapter: { use: adapter.use, base } };
 }

@@ -105,7 +105,7 @@ function leaseShape({ id, spec, step, totalSteps, checkpoints }: JobRecord, toke
 
 function heartbeatRoute(context: JobsContext): Route {
   const { jobs, hub } = context;
-  return post("/jobs/:id/heartbeat", "Say that a job goes on", heartbeatSchema, async (c, body) => {
+  return post("/jobs/:id/heartbeat", "Report that a job is still running", heartbeatSchema, async (c, body) => {
     const { step, trainedTokens, waitSeconds } = body;
     const held = await heldJob(context, c, body.token);
     const { token } = held;

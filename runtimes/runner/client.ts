@@ -213,7 +213,7 @@ export function runnerClient(options: ClientOptions): RunnerClient {
         );
         if (bytes !== undefined && size !== bytes) {
           // It has changed under way, perhaps: the next attempt asks anew.
-          throw new Error(`${server} gave ${size} bytes of ${path}, not the ${bytes} that it told`);
+          throw new Error(`${server} gave ${size} bytes of ${path}, not the ${bytes} that it announced`);
         }
         await rename(temporary, file);
       } finally {
@@ -238,7 +238,7 @@ async function writeAnswer(answer: Response, file: string, most: number): Promis
   try {
     for await (const part of (answer.body ?? []) as AsyncIterable<Uint8Array>) {
       size += part.length;
-      if (size > most) throw new Error(`The server gives more than the ${most} bytes that it told`);
+      if (size > most) throw new Error(`The server gives more than the ${most} bytes that it announced`);
       await handle.writeFile(part);
     }
     return size;

@@ -99,7 +99,7 @@ function checkFormat(format: string, { catalog: { exporter = {} } }: Run): void 
   const built = Object.keys(exporter);
   if (built.includes(format)) return;
   if (!notBuilt.includes(format)) throw unknownName("export", "--format", "format", format, built);
-  throw unsupported("export", "--format", format, `it is not built yet; there are ${built.join(", ")}`);
+  throw unsupported("export", "--format", format, `it is not implemented yet; there are ${built.join(", ")}`);
 }
 
 /** The figures that a run ended with, as its metrics.json has them; none where it has no such file. */

@@ -54,7 +54,7 @@ export function runsHere(below: string, slots: number): Runs {
         await (await worker).close();
         throw error;
       }
-      if (!end) throw new Error("The run ended without an end");
+      if (!end) throw new Error("The run stopped without an end event");
       return end;
     },
     close: async () => {

@@ -45,7 +45,7 @@ describe("a run spec's errors", () => {
     const told = errorsOf(spec).map((e) => e.message).join("\n");
     assert.match(told, /did you mean "optimizer"\?.*did you mean "linear"\?/s);
     assert.match(told, /store: "memory" is not supported: nothing reads it yet/);
-    assert.match(told, /regularizers\.0\.with\.data is missing: "ewc" cannot do without it/);
+    assert.match(told, /regularizers\.0\.with\.data is required by "ewc"/);
   });
 
   it("send names of TrainingArguments to parts that exist", () => {

@@ -77,7 +77,7 @@ describe("a GGUF file that claims what is not so is refused, and where", () => {
     "an offset between places": [fileOf([], [tensor("w", [4n], 0, 7n)], 128), /"w" lies at 7/],
     "tensors upon each other": [
       fileOf([], [tensor("v", [16n], 0, 0n), tensor("w", [16n], 0, 32n)], 256),
-      /"v" and "w" lie upon each other/,
+      /"v" and "w" overlap/,
     ],
     "a tensor twice": [
       fileOf([], [tensor("w", [4n], 0, 0n), tensor("w", [4n], 0, 32n)], 256),

@@ -375,7 +375,7 @@ test("what a model here cannot hold is refused, not dropped", () => {
   refused(tensor({ dims: [2n ** 40n, 2n ** 40n], rawData: new Uint8Array(8) }), /are not sizes/);
   refused(tensor({ dataType: 3, int32Data: [1, 128] }), /128 is not a value of int8/);
   refused(tensor({ dataLocation: 1 }), /without a location/);
-  refused(tensor({ dataLocation: 1, externalData: [location, location] }), /stands twice/);
+  refused(tensor({ dataLocation: 1, externalData: [location, location] }), /occurs twice/);
   refused(tensor({ dataLocation: 1, externalData: [location, { key: "length", value: "9" }] }), /external data of 9/);
   refused(tensor({ dataLocation: 1, externalData: [location, { key: "offset", value: "-1" }] }), /offset "-1"/);
   refused({ input: [{ name: "x" }] }, /Value "x": "no type"/);

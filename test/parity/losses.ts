@@ -72,7 +72,7 @@ async function check(lib: Ort, one: LossCase, name: string): Promise<Item> {
   const none = one.options.reduction === "none";
   const parsed = entry.parse(none ? { ...one.options, reduction: "sum" } : one.options);
   if (parsed.issues) {
-    return { name, status: "missing", detail: `options ${JSON.stringify(one.options)} are not built` };
+    return { name, status: "missing", detail: `options ${JSON.stringify(one.options)} are not implemented` };
   }
   try {
     const loss = parsed.value;

@@ -20,7 +20,7 @@ export type Item = Readonly<{ name: string; status: "ok" | "differs" | "missing"
 /** Parts that are checked where nobody names any. */
 export const built: readonly string[] = ["cases", "losses", "metrics", "tokenizers"];
 
-/** Parts whose figures may stand beside those, of what is not built yet: by the name of their folder or file. */
+/** Parts whose figures may stand beside those, of what is not implemented yet: by the name of their folder or file. */
 const awaited: Readonly<Record<string, string>> = {
   preferences: "preference_losses.json",
 };
@@ -49,7 +49,7 @@ export async function parity(reference: string, match: RegExp, parts: readonly s
     }
   }
   process.stdout.write(`\n${counts.ok} passed, ${counts.differs + counts.missing} failed\n`);
-  if (counts.missing > 0) process.stdout.write(`${counts.missing} of the failed are not built yet\n`);
+  if (counts.missing > 0) process.stdout.write(`${counts.missing} of the failed are not implemented yet\n`);
   return counts.differs + counts.missing === 0 ? 0 : 1;
 }
 
@@ -101,7 +101,7 @@ const checks: Readonly<Record<string, Part>> = {
       if (!match.test(name)) continue;
       const load = evaluationChecks[file.replace(/\.json$/, "")];
       if (load) yield await checkAll(name, await load(folder));
-      else yield { name, status: "missing", detail: "not built yet" };
+      else yield { name, status: "missing", detail: "not implemented yet" };
     }
   },
 };
@@ -122,12 +122,14 @@ function notBuilt(part: string): Part {
     const place = join(reference, awaited[part] ?? part);
     const names = existsSync(place) && statSync(place).isDirectory() ? readdirSync(place).sort() : [""];
     for (const name of names) {
-      const detail = existsSync(place) ? "not built yet" : `${awaited[part]} does not exist, and it is not built yet`;
+      const detail = existsSync(place)
+        ? "not implemented yet"
+        : `${awaited[part]} does not exist, and it is not implemented yet`;
       yield await Promise.resolve({ name: name === "" ? part : `${part}/${name}`, status: "missing" as const, detail });
     }
   };
 }
 
 function statusOf(ok: boolean, detail: string): Item["status"] {
-  return ok ? "ok" : /missing|no metric|not built/i.test(detail) ? "missing" : "differs";
+  return ok ? "ok" : /missing|no metric|not implemented/i.test(detail) ? "missing" : "differs";
 }

@@ -186,7 +186,7 @@ describe("attune evaluate", () => {
     assert.equal(existsSync(file) || existsSync(`${file}.part`), false);
     assert.equal((await attune("run", at("masked.json"), "--output", at("masked"), "--json")).code, 0);
     const { err } = await evaluated(at("masked"), "--predictions", file);
-    assert.match(err, /no predictions: the task answers places/);
+    assert.match(err, /no predictions: the task answers parts of rows/);
     assert.equal(existsSync(file) || existsSync(`${file}.part`), false);
   });
 

@@ -84,7 +84,7 @@ export function assertSameRun(
 export function checkContent(expected: Named<string> | undefined, fingerprints: Named<string>): void {
   const lines = expected === undefined ? [] : changedContent(expected, fingerprints);
   if (lines.length === 0) return;
-  const what = "The spec was written by a run over other content (without its `fingerprints` it takes any)";
+  const what = "The spec was written by a run over other content (remove its `fingerprints` to accept any)";
   throw refused("spec", `${what}:\n${lines.join("\n")}`);
 }
 
@@ -108,7 +108,7 @@ export function changedLength(
   const planned = (saved.spec as Named<Json>).training as Partial<TrainingArguments>;
   const now = countSteps(batches, training).total;
   if (now < step) {
-    throw refused("resume", `The run has made ${step} steps: it cannot go on as one of ${now}`);
+    throw refused("resume", `The run has made ${step} steps: it cannot continue as a run of ${now}`);
   }
   const before = countSteps(batches, { ...training, ...planned }).total;
   if (before === now) return undefined;

@@ -30,7 +30,7 @@ import { columnsRead, pickColumns } from "../rows/row_columns.ts";
 /** A sample with the tokens that were generated for it, the last one the token that ended them where one did. */
 export type Generated = Readonly<{ sample: Sample; tokens: readonly number[] }>;
 
-/** The options of generation of an opened run. Throws AttuneError where its files ask for what is not built. */
+/** The options of generation of an opened run. Throws AttuneError where its files ask for what is not implemented. */
 export async function generationOf(open: OpenRun, asked?: Partial<GenerationConfig>): Promise<GenerationOptions> {
   const { checkpoint, task } = open;
   const file = await checkpoint.files.get("generation_config.json");

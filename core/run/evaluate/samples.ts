@@ -22,7 +22,7 @@ export function answersPrompts({ open: { task, collator } }: MeasuredTask): bool
  * Finds before the first step what generation would find behind the last one. `wanted`: whether texts are shown that no
  * metric reads.
  *
- * @throws AttuneError where the checkpoint asks for what is not built, or text is measured of rows that have no answer.
+ * @throws AttuneError where the checkpoint asks for what is not implemented, or text is measured of rows that have no answer.
  */
 export async function checkGeneration(tasks: readonly MeasuredTask[], wanted: boolean): Promise<void> {
   for (const { open, held } of tasks) {

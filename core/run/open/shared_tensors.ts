@@ -48,7 +48,7 @@ export function sharedTensors(
       const ties = { ...backbone.ties, ...Object.fromEntries(heads) };
       return { ties, untiedConfig: untiedConfig(backbone), conv1ds, baseModelPrefix, family };
     } catch (error) {
-      // What is not built here can be merged by names alone.
+      // What is not implemented here can be merged by names alone.
       if (error instanceof AttuneError) return undefined;
       throw error;
     }

@@ -220,8 +220,7 @@ function checkLearned(dataset: Dataset, { count, looked }: Pick<EncodedRows, "co
   if (count === 0) throw noRows(dataset.name);
   if (looked.unlabelled < looked.count) return;
   throw new AttuneError(
-    `Nothing would be learned: no label of the ${count} rows counts. What is to be learned may be missing, or ` +
-      `lie behind training.maxLength`,
+    `No row has a label to learn from (${count} rows): labels are missing, or were cut off at training.maxLength`,
     { code: "NO_LABELS", plugin: dataset.name, found: 0, allowed: ["at least one label that counts"] },
   );
 }

@@ -151,10 +151,10 @@ export function judgeLeaks(
     throw refused(
       "data",
       [
-        `${message}, more than ${path}.leakThreshold (${threshold}) lets through: what is measured there would be memory.`,
+        `${message}, more than ${path}.leakThreshold (${threshold}) allows: its figures would measure memory.`,
         ...named.map((line) => `  ${line}`),
         ...more.map((line) => `  ${line}`),
-        `Leave them out with the transform "decontaminate", or set ${path}.leakThreshold to 1 to be told only.`,
+        `Leave them out with the transform "decontaminate", or set ${path}.leakThreshold to 1 to get a warning only.`,
       ].join("\n"),
     );
   }

@@ -67,7 +67,7 @@ function fewTokens(samples: readonly Sample[]): readonly Sample[] {
 function refuseDrift({ name, maxLossDrift }: Accelerator, { loss, rows }: Drift): void {
   if (maxLossDrift === undefined || Math.abs(loss) <= maxLossDrift) return;
   const message =
-    `"${name}" changes the mean loss of ${rows} rows by ${loss} nats, and maxLossDrift lets it by ${maxLossDrift}: ` +
+    `"${name}" changes the mean loss of ${rows} rows by ${loss} nats, and maxLossDrift allows ${maxLossDrift}: ` +
     "nothing was trained";
   const details = { code: "REFUSED", plugin: name, path: "accelerators.*.with.maxLossDrift", found: loss };
   throw new AttuneError(message, { ...details, allowed: [`at most ${maxLossDrift}`] });

@@ -62,7 +62,10 @@ export async function train(run: Run, host: Host, options: TrainWholeOptions = {
     if (event.type === "end") end = event;
   }
   if (!end || end.reason === "diverged") {
-    throw new AttuneError(end?.message ?? "The run ended without an end", { code: "DIVERGED", plugin: "train" });
+    throw new AttuneError(end?.message ?? "The run stopped without an end event", {
+      code: "DIVERGED",
+      plugin: "train",
+    });
   }
   const { reason, step, metrics, split, eval: judged, message } = end;
   return {

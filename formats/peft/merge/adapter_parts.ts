@@ -36,7 +36,7 @@ export function partsOf(adapter: OpenedAdapter): AdapterParts {
           "merge",
           adapter.label,
           key,
-          "what is merged are A and B of LoRA, magnitudes of DoRA, vectors of IA3",
+          "only LoRA's A and B, DoRA's magnitudes and IA3's vectors are merged",
         );
       }
       whole.set(name, key);

@@ -51,7 +51,7 @@ describe("lengths of generation_config.json count a decoder's prompt", () => {
     assert.equal(lengthsBehind(generationOptions({ maxNewTokens: 7 }, {}, { max_length: 9 }), 4, 100).maxNewTokens, 7);
     assert.equal(lengthsBehind(generationOptions({}, {}, { max_length: 9 }), 4, 2).maxNewTokens, 2);
   });
-  it("what is not built is refused by its name", () => {
+  it("what is not implemented is refused by its name", () => {
     for (const [field, value] of Object.entries({ guidance_scale: 1.5, penalty_alpha: 0.6, stop_strings: ["a"] })) {
       assert.throws(() => generationOptions({}, {}, { [field]: value as Json }), new RegExp(field));
     }

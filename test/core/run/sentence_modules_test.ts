@@ -122,7 +122,7 @@ describe("folders of sentence-transformers", () => {
     again.forEach((vector) => assert.ok(Math.abs(Math.hypot(...vector) - 1) < 1e-5));
   });
 
-  it("with modules that are not built are refused by name", async () => {
+  it("with modules that are not implemented are refused by name", async () => {
     const json = (value: Json): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
     const of = (change: Named<Uint8Array>): Promise<unknown> =>
       embedded(heldStore({ ...all.dense, ...change }), { use: "feature-extraction" });

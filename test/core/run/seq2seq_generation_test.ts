@@ -99,7 +99,7 @@ for (const own of cases) {
 const [first] = cases as [Case];
 
 describe("generation", () => {
-  it("takes its defaults from generation_config.json, and refuses what is not built", async () => {
+  it("takes its defaults from generation_config.json, and refuses what is not implemented", async () => {
     const config = (fields: Named<Json>): Named<Uint8Array> => ({
       "generation_config.json": new TextEncoder().encode(JSON.stringify(fields)),
     });

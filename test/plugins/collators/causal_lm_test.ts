@@ -182,7 +182,7 @@ describe("errors", () => {
     }) as unknown as OpenRun;
   const cut = { prompt: "abc", completion: "d" };
   it("data of which nothing is learned", async () => {
-    await assert.rejects(encodeRows(open(), memory({ rows: [cut] }), true), /Nothing would be learned/);
+    await assert.rejects(encodeRows(open(), memory({ rows: [cut] }), true), /No row has a label to learn from/);
   });
   it("some rows of which nothing is learned are counted", async () => {
     const { looked } = await encodeRows(open(), memory({ rows: [cut, { prompt: "a", completion: "b" }] }), true);

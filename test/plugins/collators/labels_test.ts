@@ -88,8 +88,8 @@ describe("labels of rows", () => {
     assert.deepEqual(await column(["a"], [["a"], []]), [[1], [0]]);
     assert.deepEqual(await column(["a"], [[0], []]), [[1], [0]]);
     assert.deepEqual(await column(["1", "2"], [[1], [2, 1]]), [[1, 0], [1, 1]]);
-    await assert.rejects(column(["a", "b"], [[1, 1], ["a"]]), /none comes twice/);
-    await assert.rejects(column(["a", "b", "c"], [["a", 0]]), /none comes twice/);
+    await assert.rejects(column(["a", "b"], [[1, 1], ["a"]]), /labels without repeats/);
+    await assert.rejects(column(["a", "b", "c"], [["a", 0]]), /labels without repeats/);
   });
 
   it("of evaluation rows are read as those of training are", async () => {

@@ -109,10 +109,10 @@ describe("a data set of the hub that has no Parquet branch", () => {
     const card = (yaml: string) => ({ "README.md": `---\n${yaml}\n---\n`, "a.csv": "text\na\n" });
     await assert.rejects(
       rowsAt(card("configs:\n- data_files: b.csv")),
-      /org\/set\/b\.csv: no file is named so.*a\.csv/,
+      /org\/set\/b\.csv: no file has this name.*a\.csv/,
     );
     await assert.rejects(rowsAt(card("configs:\n- data_files: https://x.org/a.csv")), /files of the repository/);
-    await assert.rejects(rowsAt(card("configs:\n- skiprows: 2")), /skiprows.*csv files are not read so/);
+    await assert.rejects(rowsAt(card("configs:\n- skiprows: 2")), /skiprows.*csv files cannot be read this way/);
     await assert.rejects(rowsAt(card("configs: [")), /README\.md: its head is not YAML/);
     await assert.rejects(rowsAt(card("license: mit"), { revision: "v9" }), /no such revision/);
   });

@@ -194,7 +194,7 @@ describe("the hub", () => {
     await withHub({ cut: { bytes: 1000, times: 3 } }, async ({ url, log }) => {
       await assert.rejects(open("org/tiny", cache, { HF_ENDPOINT: url }), {
         code: "HUB_UNREACHABLE",
-        message: /go on from there/,
+        message: /resume from there/,
       });
       assert.equal(readFileSync(join(blobs, `${etagOf(model)}.incomplete`)).length, 3000);
       const opened = await open("org/tiny", cache, { HF_ENDPOINT: url });

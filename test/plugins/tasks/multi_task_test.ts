@@ -214,7 +214,7 @@ describe("multi-task", () => {
     assert.throws(composed(spec(tasks, {}, { probabilities: { review: 1 } })), /exactly the tasks/);
     assert.throws(
       composed(spec({ reviews: { ...reviews, task: { use: "multi-task", with: { tasks: { reviews, things } } } } })),
-      /one alone/,
+      /a single one/,
     );
     const { data: _, ...without } = specOf(reviews.task, []);
     assert.throws(composed(without), /data: expected a value/);

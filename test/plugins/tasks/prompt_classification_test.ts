@@ -93,7 +93,7 @@ describe("prompts with label words", () => {
       of({ bad: ["bad"], good: ["wonderful"] }),
       /words that the tokenizer knows but found "wonderful"/,
     );
-    await assert.rejects(of({ bad: ["bad"], good: ["bad"] }), /words that begin otherwise than those of "bad"/);
+    await assert.rejects(of({ bad: ["bad"], good: ["bad"] }), /words that begin differently from those of "bad"/);
     const causal = { template: "{text} {mask} .", lm: "causal", verbalizer: { bad: ["bad"], good: ["good"] } };
     const spec = specOf({ use: "prompt-classification", with: causal }, tinyRows) as unknown as RunSpec;
     assert.throws(() => compose(spec, catalog), /ends in \{mask\}/);

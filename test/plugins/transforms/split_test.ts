@@ -53,7 +53,7 @@ it("says what cannot be", async () => {
   await assert.rejects(parts({}, rows.slice(0, 2)), /sizes\.(eval|test).*rows in every split of 2/);
   await assert.rejects(parts({ sizes: { train: 90, test: 20 } }), /100 rows in all/);
   await assert.rejects(parts({ stratify: "lable" }), /did you mean "label"/);
-  assert.throws(() => split({ sizes: { train: 0.9, eval: 0.2 } }), /1 together at most/);
+  assert.throws(() => split({ sizes: { train: 0.9, eval: 0.2 } }), /add up to at most 1/);
   assert.throws(() => split({ sizes: { train: 0.9 } }), /eval or test/);
   assert.throws(() => split({ sizes: { train: 0.5, evl: 0.5 } as never }), /evl/);
 });
