@@ -2,13 +2,13 @@
  * What every head must do, on a tiny model.
  * @module
  */
+import { inspect } from "../core/engine/inspect.ts";
 import { createRunEngine } from "../core/run/plan/engine.ts";
 import { encodeAll, encodeRows } from "../core/run/rows/data.ts";
 import { allSamples } from "../core/run/rows/encoded_rows.ts";
 import { openEvaluator } from "../core/run/evaluate/infer.ts";
 import type { OpenRun } from "../core/run/open/open.ts";
 import { layOut } from "../core/loop/layout.ts";
-import { inspectBuilt } from "../core/run/open/built.ts";
 import { AttuneError, define, type Head, mul, type Named, square, sub, sum, type Task, type Value } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Bench, rowsOf } from "./bench.ts";
@@ -75,7 +75,7 @@ export function headChecks(head: Head, figures: HeadFigures, bench: Bench): read
     for (const model of asked) {
       try {
         const open = await bench.open({ ...figures.base, model, task: taskOf(outputs) });
-        inspectBuilt(open);
+        inspect(open);
         runs.push(open);
       } catch (error) {
         if (!(error instanceof AttuneError) || figures.models) throw error;
@@ -143,9 +143,7 @@ export function headChecks(head: Head, figures: HeadFigures, bench: Bench): read
       if (head.modulesToSave.length === 0) return;
       const added: string[] = [];
       for (const open of await opened()) {
-        const names = [...inspectBuilt(open).parameters.keys()].filter((name) =>
-          !open.backbone.parameters.includes(name)
-        );
+        const names = [...inspect(open).parameters.keys()].filter((name) => !open.backbone.parameters.includes(name));
         const saved = open.backbone.heads[head.name]?.modulesToSave ?? head.modulesToSave;
         added.push(...names);
         if (names.some((name) => saved.some((module) => `.${name}`.includes(`.${module}.`)))) return;

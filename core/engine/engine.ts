@@ -89,7 +89,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const fed = new Map(state.trained.map((t) => [t.name, t.rows ? { rows: t.rows.length } : {}]));
   const renumber = renumbering(state, parameters);
   const feeder = createFeeder(lib, renumber, host.kernels);
-  const sessions = await openTrainingSessions(options, programs, known, state, fed);
+  const compiled = await openTrainingSessions(options, programs, known, state, { fed, feeder });
   const weights: Record<string, OrtTensor> = {};
   for (const t of state.trained) weights[t.name] = new lib.Tensor("float32", t.span.parameter, t.shape);
   const evaluators = createEvaluators((number) => {
@@ -100,15 +100,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     options,
     random,
     programs,
-    sessions,
+    compiled,
     work: programs.map(({ program }) => usefulWork(program.graph)),
     parameters,
     state,
     trained,
-    weights,
-    constants: programs.map((program) => bindConstants(program, lib)),
+    inputs: programs.map((program) => ({ ...weights, ...bindConstants(program, lib) })),
     buffers: bindGradientBuffers(state, lib, options.accumulates),
-    feeder,
     renumber,
     hooks,
   };
@@ -117,7 +115,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
 
 /** The engine over its parts. */
 function engineOver(trainer: Trainer, initial: InitialWeights, evaluators: Evaluators): Engine {
-  const { options: { tasks }, programs, parameters, state, trained, work, sessions, hooks } = trainer;
+  const { options: { tasks }, programs, parameters, state, trained, work, compiled, hooks } = trainer;
   const all = [...parameters.values()];
   /** The evaluator of a task, with the weights to evaluate. */
   const presented = async (number: number): Promise<Evaluator> => {
@@ -159,8 +157,8 @@ function engineOver(trainer: Trainer, initial: InitialWeights, evaluators: Evalu
       parameters: state.bytes.parameters,
       gradients: state.bytes.gradients,
       optimizer: state.bytes.optimizer,
-      mapped: Math.max(...sessions.map((session) => session.mappedBytes)),
-      inline: sessions.reduce((bytes, session) => bytes + session.inlineBytes, 0),
+      mapped: Math.max(...compiled.map(({ session }) => session.mappedBytes)),
+      inline: compiled.reduce((bytes, { session }) => bytes + session.inlineBytes, 0),
     }),
     endTraining,
     close: endTraining,
@@ -185,12 +183,12 @@ function createEvaluators(optionsOf: (number: number) => EvaluatorOptions): Eval
   };
 }
 
-/** Closes evaluators, and sessions once. */
-function endOf({ sessions }: Trainer, evaluators: Evaluators): () => Promise<void> {
+/** Closes evaluators, and programs once. */
+function endOf({ compiled }: Trainer, evaluators: Evaluators): () => Promise<void> {
   let ended = false;
   return async () => {
     await evaluators.close();
-    if (!ended) { for (const session of sessions) await session.close(); }
+    if (!ended) { for (const program of compiled) await program.close(); }
     ended = true;
   };
 }

@@ -75,18 +75,16 @@ export function createGenerator(options: EvaluatorOptions): Generator {
 
 /** Runs the graph of a phase behind what earlier ones gave. */
 async function compute(
-  { options: { feeder }, lib, sessions }: Context,
+  { lib, sessions }: Context,
   phase: Phase,
   batch: Batch,
   past: KeysAndValues,
   weights: Step["weights"],
 ): Promise<Computed> {
-  const { program, session } = await sessions.open(phase);
+  const { program, session, run } = await sessions.open(phase);
   const rows = batch.sequences;
   const behind = past.size > 0 ? past : nothingKept(lib, session, rows);
-  const inputs = [...Object.entries(weights), ...behind].filter(([name]) => session.feeds.has(name));
-  const feeds = await feeder.feeds(session, program.recorded, batch, Object.fromEntries(inputs), undefined);
-  const results = await session.run(feeds);
+  const results = await run(batch, { inputs: { ...weights, ...Object.fromEntries(behind) } });
   const logits = results.logits as OrtTensor;
   const [, vocabSize = 0] = logits.dims;
   const added = [...program.recorded.keyValueCache.keys()].map((name) =>

@@ -1,21 +1,98 @@
 /**
- * What a model consists of, found by building it once without adapters.
+ * What a model consists of, with its heads and adapters, found by building it once.
  * @module
  */
 import { Graph } from "../graph/graph.ts";
-import type { Backbone, BackboneOutput, GraphBuilder, Head, InspectedBackbone } from "../types.ts";
+import type { AttachedAdapter, Backbone, BackboneOutput, GraphBuilder, Head, InspectedBackbone } from "../types.ts";
 import { createGraphBuilder } from "./builder/builder.ts";
+import type { Parameter } from "./builder/parameters.ts";
+import { trainsRule } from "./program.ts";
+
+/** What is looked at. */
+export type InspectedParts = Readonly<{
+  backbone: Backbone & Partial<Pick<InspectedBackbone, "untied">>;
+  heads?: readonly Head[];
+  attached?: readonly AttachedAdapter[];
+}>;
+
+/** What was found. */
+export type Inspection = Readonly<{
+  /** A graph without losses; its outputs are the heads'. */
+  graph: Graph;
+  parameters: ReadonlyMap<string, Parameter>;
+  /** The modules that were asked for, and the tensors that they share. */
+  modules: Pick<
+    InspectedBackbone,
+    "linears" | "conv1ds" | "embeddings" | "scales" | "parameters" | "shapes" | "ties" | "wordLookups"
+  >;
+}>;
+
+const none: readonly never[] = [];
+
+/** What was found before, by backbone, heads and adapters: each of these is one list as long as a run is open. */
+const known = new WeakMap<object, WeakMap<object, WeakMap<object, Inspection>>>();
+
+/** Inspects a model with its heads and adapters; of the same ones it is built once. */
+export function inspect({ backbone, heads = none, attached = none }: InspectedParts): Inspection {
+  const ofBackbone = known.get(backbone) ?? new WeakMap<object, WeakMap<object, Inspection>>();
+  known.set(backbone, ofBackbone);
+  const ofHeads = ofBackbone.get(heads) ?? new WeakMap<object, Inspection>();
+  ofBackbone.set(heads, ofHeads);
+  const found = ofHeads.get(attached) ?? look({ backbone, heads, attached });
+  ofHeads.set(attached, found);
+  return found;
+}
+
+function look({ backbone, heads, attached }: Required<InspectedParts>): Inspection {
+  const graph = new Graph();
+  const { build, recorded } = createGraphBuilder({
+    graph,
+    mode: "evaluate",
+    attached,
+    initializerRange: backbone.initializerRange,
+    labelSmoothing: 0,
+    checkpointing: false,
+    targets: {},
+    isTrainable: trainsRule(attached),
+    untied: backbone.untied,
+  });
+  const states = backbone.forward(build);
+  for (const head of heads) {
+    const outputs = head.forward(build, states, backbone as InspectedBackbone);
+    for (const [name, value] of Object.entries(outputs)) graph.output(name, value);
+  }
+  const { parameters, linears, embeddings, ties } = recorded;
+  const { wordEmbeddings } = backbone;
+  return {
+    graph,
+    parameters,
+    modules: {
+      linears: [...linears.keys()],
+      conv1ds: [...linears].filter(([, o]) => o.conv1d).map(([path]) => path),
+      embeddings: [...embeddings.keys()],
+      scales: Object.fromEntries(
+        [...embeddings].flatMap(([path, { scale = 1 }]) => scale === 1 ? [] : [[path, scale]]),
+      ),
+      wordLookups: [...embeddings].flatMap(([path, { tied }]) =>
+        path === wordEmbeddings || tied === `${wordEmbeddings}.weight` ? [path] : []
+      ),
+      ties: Object.fromEntries(ties),
+      parameters: [...parameters.keys()],
+      shapes: Object.fromEntries([...parameters].map(([name, p]) => [name, p.shape])),
+    },
+  };
+}
 
 /**
  * An architecture with the paths of its linear layers and embeddings, and the names of its parameters; of a model with
  * two sides the encoder alone, where that is all that its heads read.
  */
 export function inspectBackbone(architecture: Backbone, heads: readonly Head[] = []): InspectedBackbone {
-  const whole = { ...architecture, ...asked(architecture, (b) => void architecture.forward(b)) };
+  const whole = { ...architecture, ...inspect({ backbone: architecture }).modules };
   const { decoderStartTokenId: decoderStart, ...own } = whole;
   if (decoderStart === undefined || heads.length === 0 || heads.some((head) => !head.readsEncoder)) return whole;
   const forward = (b: GraphBuilder): BackboneOutput => architecture.forward(b, { decoder: false });
-  const there = asked(architecture, (b) => void forward(b));
+  const there = inspect({ backbone: { ...architecture, forward } }).modules;
   const isThere = (path: string): boolean => there.parameters.some((name) => name.startsWith(`${path}.`));
   const otherSide = [...own.layers, ...own.embeddings].filter((path) =>
     !isThere(path) && !there.embeddings.includes(path)
@@ -25,46 +102,5 @@ export function inspectBackbone(architecture: Backbone, heads: readonly Head[] =
 
 /** A backbone with what its heads ask for too: what adapters may adapt. */
 export function withHeads(backbone: InspectedBackbone, heads: readonly Head[]): InspectedBackbone {
-  const forward = (b: GraphBuilder): void => {
-    const states = backbone.forward(b);
-    for (const head of heads) head.forward(b, states, backbone);
-  };
-  return { ...backbone, ...asked(backbone, forward) };
-}
-
-type Asked = Pick<
-  InspectedBackbone,
-  "linears" | "conv1ds" | "embeddings" | "scales" | "parameters" | "shapes" | "ties" | "wordLookups"
->;
-
-function asked(
-  { initializerRange, wordEmbeddings, untied }: Backbone & Pick<InspectedBackbone, "untied">,
-  make: (b: GraphBuilder) => void,
-): Asked {
-  const { build, recorded } = createGraphBuilder({
-    graph: new Graph(),
-    mode: "evaluate",
-    attached: [],
-    initializerRange,
-    labelSmoothing: 0,
-    checkpointing: false,
-    targets: {},
-    isTrainable: () => false,
-    untied,
-  });
-  make(build);
-  return {
-    linears: [...recorded.linears.keys()],
-    conv1ds: [...recorded.linears].filter(([, o]) => o.conv1d).map(([path]) => path),
-    embeddings: [...recorded.embeddings.keys()],
-    scales: Object.fromEntries(
-      [...recorded.embeddings].flatMap(([path, { scale = 1 }]) => scale === 1 ? [] : [[path, scale]]),
-    ),
-    wordLookups: [...recorded.embeddings].flatMap(([path, { tied }]) =>
-      path === wordEmbeddings || tied === `${wordEmbeddings}.weight` ? [path] : []
-    ),
-    ties: Object.fromEntries(recorded.ties),
-    parameters: [...recorded.parameters.keys()],
-    shapes: Object.fromEntries([...recorded.parameters].map(([name, p]) => [name, p.shape])),
-  };
+  return { ...backbone, ...inspect({ backbone, heads }).modules };
 }

@@ -61,24 +61,25 @@ export type ProgramOptions = Readonly<{
   /** False where a training graph is wanted without its randomness. */
   random?: boolean;
   labelSmoothing: number;
-  checkpointing: boolean;
-  isTrainable: (name: string, adapter: boolean) => boolean;
+  checkpointing?: boolean;
+  /** Whether a parameter trains; absent: as adapters say ({@link trainsRule}). */
+  isTrainable?: (name: string, adapter: boolean) => boolean;
   /** Names the heads' outputs in training, too. */
   withOutputs?: boolean;
   /** Names further outputs: hidden states, attention probabilities. */
-  outputHiddenStates?: boolean;
-  outputAttentions?: boolean;
+  outputHiddenStates?: boolean | undefined;
+  outputAttentions?: boolean | undefined;
   /** Outputs of the heads that are wanted where rows have labels; absent: all. */
   reads?: readonly string[] | undefined;
   /** Targets as the collator makes them: the rank of each. */
   targets: Named<Tensor>;
-  /** Names of what the collator makes. */
+  /** Names of what the collator makes; absent: those of targets. */
   given?: readonly string[];
   phase?: Phase | undefined;
   /** Into how many blocks of queries causal attention is cut. */
   queryBlocks?: number | undefined;
   /** The task's name, where several share a model. */
-  taskName?: string;
+  taskName?: string | undefined;
 }>;
 
 /** Where a trained parameter's gradient comes out: whole, as rows to add up, or both. */
@@ -130,7 +131,14 @@ export function trainsRule(attached: readonly AttachedAdapter[]): (name: string,
  *
  * @throws AttuneError where a head lacks an output that a loss reads.
  */
-export function buildProgram(options: ProgramOptions): Program {
+export function buildProgram(asked: ProgramOptions): Program {
+  const { attached, targets } = asked;
+  const options: CompleteOptions = {
+    checkpointing: false,
+    isTrainable: trainsRule(attached),
+    given: Object.keys(targets),
+    ...asked,
+  };
   const building = openProgram(options);
   const { graph, recorded } = building;
   const pass = building.forward();
@@ -149,6 +157,8 @@ export function buildProgram(options: ProgramOptions): Program {
   return { graph, recorded, losses, gradients: found, outputs: options.withOutputs ? Object.keys(pass.outputs) : [] };
 }
 
+type CompleteOptions = ProgramOptions & Required<Pick<ProgramOptions, "checkpointing" | "isTrainable" | "given">>;
+
 /** A program that is being built. */
 type Building =
   & Omit<RecordedBuilder, "inHead">
@@ -162,7 +172,7 @@ type Building =
 /** A regularizer with its frozen tensors as inputs of the graph. */
 type FedRegularizer = Readonly<{ name: string; regularizer: Regularizer; frozen: Named<Value> }>;
 
-function openProgram(options: ProgramOptions): Building {
+function openProgram(options: CompleteOptions): Building {
   const { backbone, heads } = options;
   const graph = new Graph(rewritesOf(options));
   const regularizers = feedRegularizers(graph, options);
@@ -315,7 +325,7 @@ function rowWeights(
   throw unsupported(loss.name, "loss", loss.name, 'it does not read the weights of rows (the column "weight")');
 }
 
-function addGradients(graph: Graph, recorded: BuildInfo, total: Value, options: ProgramOptions): GradientOutput[] {
+function addGradients(graph: Graph, recorded: BuildInfo, total: Value, options: CompleteOptions): GradientOutput[] {
   const trained = [...recorded.parameters.values()].filter((p) => trainsIn(p, options.isTrainable));
   const tables = new Set(trained.filter((p) => p.ids.length > 0).map((p) => p.value));
   const seed = options.accelerators?.some((a) => a.lossScale) ? scalarInput(graph, LOSS_SCALE) : undefined;

@@ -5,11 +5,11 @@
  */
 import { sizeOf, type Tensor } from "../base/tensor.ts";
 import type { Accelerator, Batch, Checkpoint, Host, InspectedBackbone, Named, Ort, OrtTensor } from "../types.ts";
+import { compile, lossIn, outputsIn } from "./compile.ts";
 import type { EngineTask } from "./engine_options.ts";
 import { createFeeder, dimsWith } from "./feeds.ts";
-import { buildProgram, LOSS_SCALE, lossFactorInput, type Program, trainsRule } from "./program.ts";
+import { buildProgram, type Program } from "./program.ts";
 import { createRecomputer } from "./recompute.ts";
-import { openSession, scalarOf } from "./sessions.ts";
 import { addTableRows } from "./table_rows.ts";
 import type { InitialWeights } from "./weights.ts";
 
@@ -54,9 +54,7 @@ export function buildProbed(options: Omit<RowProbeOptions, "initial">): Program 
     mode: "train",
     checkpointing: options.sparing === true,
     random: false,
-    isTrainable: trainsRule(task.attached),
     targets: task.example.inputs,
-    given: Object.keys(task.example.inputs),
   });
 }
 
@@ -65,44 +63,28 @@ export async function openRowProbe(
   options: RowProbeOptions,
   program: Program = buildProbed(options),
 ): Promise<RowProbe> {
-  const { host, checkpoint, initial, task } = options;
-  const lib = host.lib as Ort;
-  const { parameters } = program.recorded;
+  const { host, task } = options;
+  const feeder = createFeeder(host.lib as Ort, new Map(), host.kernels);
   const recomputed = options.sparing
     ? createRecomputer(program.graph, dimsWith(program.graph.inputs.keys(), task.example))(0).values
     : undefined;
-  const session = await openSession({
-    ...(recomputed ? { recomputed } : {}),
+  const { run, close } = await compile(
+    { ...options, ...task, taskName: task.name, fed: new Map<string, never>(), feeder },
+    // Closing gives the arena back whole; without one the heap keeps what is left of the runs, which is much more.
+    { program, recomputed, memory: "mapped" },
     host,
-    graph: program.graph,
-    parameters,
-    checkpoint,
-    initial,
-    fed: new Map<string, never>(),
-    products: checkpoint.products,
-    prepack: false,
-    // Closing gives it back whole; without one the heap keeps what is left of the runs, which is much more.
-    arena: true,
-  });
-  const feeder = createFeeder(lib, new Map(), host.kernels);
-  const scalar = (value: number): OrtTensor => new lib.Tensor("float32", Float32Array.of(value), []);
+  );
   return {
     program,
     run: async (batch, factors) => {
-      const extra: Record<string, OrtTensor> = {};
-      for (const name of program.losses) extra[lossFactorInput(name)] = scalar(factors[name] ?? 0);
-      if (session.feeds.has(LOSS_SCALE)) extra[LOSS_SCALE] = scalar(1);
-      const results = await session.run(await feeder.feeds(session, program.recorded, batch, extra, undefined));
+      const results = await run(batch, { factorOf: (name) => factors[name] ?? 0 });
       return {
-        losses: Object.fromEntries(program.losses.map((name) => [name, scalarOf(results[`loss.${name}`])])),
+        losses: Object.fromEntries(program.losses.map((name) => [name, lossIn(results, name)])),
         gradients: wholeGradients(program, batch, results),
-        outputs: Object.fromEntries(program.outputs.flatMap((name) => {
-          const result = results[name];
-          return result ? [[name, { dtype: "float32", dims: result.dims, data: result.data as Float32Array }]] : [];
-        })),
+        outputs: outputsIn(results, program),
       };
     },
-    close: () => session.close(),
+    close,
   };
 }
 

@@ -135,8 +135,3 @@ function commonFolder(files: readonly string[]): string {
   }
   return first.slice(0, depth).join("/");
 }
-
-/** The one number of a scalar result. */
-export function scalarOf(tensor: OrtTensor | undefined): number {
-  return (tensor?.data as Float32Array | undefined)?.[0] ?? NaN;
-}

@@ -4,11 +4,10 @@
  */
 import type { Random } from "../math/random.ts";
 import type { Batch, Named, Ort, OrtTensor } from "../types.ts";
+import { type CompiledProgram, lossIn, type Results } from "./compile.ts";
 import type { EngineOptions, EngineTask } from "./engine_options.ts";
 import { lossFactors } from "./factors.ts";
-import type { Feeder } from "./feeds.ts";
-import { frozenName, LOSS_SCALE, lossFactorInput, type TaskLoss } from "./program.ts";
-import { scalarOf, type Session } from "./sessions.ts";
+import { frozenName, type TaskLoss } from "./program.ts";
 import type { StepHooks } from "./step_hooks.ts";
 import type { TrainableParameter } from "./state/memory.ts";
 import type { State } from "./state/state.ts";
@@ -43,18 +42,15 @@ export type Trainer = Readonly<{
   options: EngineOptions;
   random: Random;
   programs: readonly TaskProgram[];
-  sessions: readonly Session[];
+  compiled: readonly CompiledProgram[];
   /** Useful multiply-adds of a batch, by task. */
   work: readonly ((batch: Batch) => number)[];
   parameters: TaskParameters["parameters"];
   state: State;
   trained: ReadonlyMap<string, TrainableParameter>;
-  /** Trained parameters as inputs of sessions. */
-  weights: Named<OrtTensor>;
-  /** Tensors that regularizers hold, as inputs, by task. */
-  constants: readonly ReadonlyMap<string, OrtTensor>[];
+  /** Inputs of each program beside a batch's: trained parameters, and tensors that regularizers hold. */
+  inputs: readonly Named<OrtTensor>[];
   buffers: GradientBuffers;
-  feeder: Feeder;
   /** The place of each id among the rows that are kept of a table, by graph input. */
   renumber: ReadonlyMap<string, Int32Array>;
   hooks: StepHooks;
@@ -75,12 +71,10 @@ export function bindGradientBuffers(state: State, lib: Ort, accumulates: boolean
 }
 
 /** The tensors that regularizers made before the first step, as inputs. */
-export function bindConstants({ regularizers }: TaskProgram, lib: Ort): ReadonlyMap<string, OrtTensor> {
-  return new Map(
+export function bindConstants({ regularizers }: TaskProgram, lib: Ort): Named<OrtTensor> {
+  return Object.fromEntries(
     regularizers.flatMap(({ name, frozen }) =>
-      Object.entries(frozen).map(([key, t]) =>
-        [frozenName(name, key), new lib.Tensor("float32", t.data, t.dims)] as const
-      )
+      Object.entries(frozen).map(([key, t]) => [frozenName(name, key), new lib.Tensor("float32", t.data, t.dims)])
     ),
   );
 }
@@ -141,16 +135,11 @@ type MicroBatch = Readonly<{
   lossScale: StepAt["lossScale"];
 }>;
 
-type Results = Readonly<Record<string, OrtTensor>>;
-
 /** Computes the losses and gradients of a micro-batch, and adds the gradients to those of the step. */
 async function runMicroBatch(trainer: Trainer, micro: MicroBatch, written: Set<string>): Promise<Results> {
-  const { options: { host }, random, feeder, buffers, state, trained } = trainer;
+  const { options: { host }, random, buffers, state, trained } = trainer;
   const { number, batch, step, sequence } = micro;
-  const { program } = trainer.programs[number] as TaskProgram;
-  const session = trainer.sessions[number] as Session;
-  const inputs = inputsOf(trainer, micro, session);
-  const feeds = await feeder.feeds(session, program.recorded, batch, inputs, { random, step, sequence });
+  const { program, session, run } = trainer.compiled[number] as CompiledProgram;
   const gradients: Record<string, OrtTensor> = {};
   const added: string[] = [];
   for (const { parameter, dense } of program.gradients) {
@@ -165,7 +154,13 @@ async function runMicroBatch(trainer: Trainer, micro: MicroBatch, written: Set<s
   const inPlace = host.provider === "cpu";
   const fetches: Record<string, OrtTensor | null> = inPlace ? { ...gradients } : {};
   for (const name of session.outputs) fetches[name] ??= null;
-  const results = await session.run(feeds, fetches);
+  const results = await run(batch, {
+    inputs: trainer.inputs[number] ?? {},
+    factorOf: factorsOf(trainer, micro),
+    lossScale: micro.lossScale?.scale ?? 1,
+    moment: { random, step, sequence },
+    fetches,
+  });
   if (!inPlace) {
     for (const [name, tensor] of Object.entries(gradients)) {
       (tensor.data as Float32Array).set(results[name]?.data as Float32Array);
@@ -179,25 +174,11 @@ async function runMicroBatch(trainer: Trainer, micro: MicroBatch, written: Set<s
   return results;
 }
 
-/** Inputs of a session beside the batch's: weights, what regularizers hold, and scales of losses. */
-function inputsOf(
-  { options: { host }, programs, weights, constants }: Trainer,
-  { number, scales, lossScale }: MicroBatch,
-  { feeds }: Session,
-): Record<string, OrtTensor> {
-  const { Tensor } = host.lib as Ort;
-  const { task, program } = programs[number] as TaskProgram;
-  const inputs: Record<string, OrtTensor> = {};
-  for (const [name, tensor] of Object.entries(weights)) if (feeds.has(name)) inputs[name] = tensor;
-  for (const [name, tensor] of constants[number] ?? []) if (feeds.has(name)) inputs[name] = tensor;
-  for (const { name } of task.losses) {
-    inputs[lossFactorInput(name)] = new Tensor("float32", Float32Array.of(scales.ofLosses[name] ?? 0), []);
-  }
-  for (const name of program.losses) {
-    inputs[lossFactorInput(name)] ??= new Tensor("float32", Float32Array.of(scales.ofTerms), []);
-  }
-  if (feeds.has(LOSS_SCALE)) inputs[LOSS_SCALE] = new Tensor("float32", Float32Array.of(lossScale?.scale ?? 1), []);
-  return inputs;
+/** What a loss is multiplied by, or a term beside the losses. */
+function factorsOf({ programs }: Trainer, { number, scales }: MicroBatch): (loss: string) => number {
+  const { task } = programs[number] as TaskProgram;
+  const losses = new Set(task.losses.map(({ name }) => name));
+  return (name) => (losses.has(name) ? scales.ofLosses[name] ?? 0 : scales.ofTerms);
 }
 
 /** Adds gradients that come as rows of tables. */
@@ -219,7 +200,7 @@ function addLosses({ task, program }: TaskProgram, results: Results, losses: Rec
   for (const term of program.losses) {
     const loss = task.losses.find(({ name }) => name === term);
     const name = loss ? lossName(task, loss) : term;
-    losses[name] = (losses[name] ?? 0) + scalarOf(results[`loss.${term}`]);
+    losses[name] = (losses[name] ?? 0) + lossIn(results, term);
   }
 }
 

@@ -3,10 +3,12 @@
  * @module
  */
 import type { Random } from "../math/random.ts";
+import type { Batch } from "../types.ts";
 import { queryBlocksFor } from "./builder/attention.ts";
 import type { Parameter } from "./builder/parameters.ts";
+import type { BuiltParts } from "./compile.ts";
 import type { EngineOptions, EngineTask } from "./engine_options.ts";
-import { buildProgram, type PreparedRegularizer, type Program, trainsRule } from "./program.ts";
+import { buildProgram, type PreparedRegularizer, type Program, type ProgramOptions } from "./program.ts";
 import { type InitialWeights, initialWeights } from "./weights.ts";
 
 /** A task with its training program. */
@@ -28,20 +30,31 @@ export async function buildTaskPrograms(options: EngineOptions, random: Random):
     const regularizers = options.regularizers?.length
       ? await (await import("./prepare.ts")).prepareRegularizers(options, task, initial)
       : [];
-    const program = task.built?.program ?? buildProgram({
-      ...options,
+    const program = task.built?.program ?? buildTraining({ ...options, ...task, taskName: task.name }, {
       ...task,
+      host: options.host,
+      checkpointing: options.checkpointing,
       regularizers,
-      taskName: task.name,
-      mode: "train",
-      queryBlocks: queryBlocksFor(task.largest),
-      isTrainable: trainsRule(task.attached),
-      targets: task.example.inputs,
-      given: Object.keys(task.example.inputs),
     });
     programs.push({ task, program, initial, regularizers });
   }
   return programs;
+}
+
+/** How a training program is built: a batch of usual inputs, and the largest. */
+export type TrainingBuild =
+  & Pick<ProgramOptions, "checkpointing" | "regularizers" | "host">
+  & Readonly<{ example: Batch; largest: Batch }>;
+
+/** The training program of a task. */
+export function buildTraining(model: BuiltParts, { example, largest, ...how }: TrainingBuild): Program {
+  return buildProgram({
+    ...model,
+    ...how,
+    mode: "train",
+    queryBlocks: queryBlocksFor(largest),
+    targets: example.inputs,
+  });
 }
 
 /** The parameters of all programs; a value that several tasks share is what the first one says. */

@@ -2,24 +2,24 @@
  * The sessions of training programs, within the memory that a run may take.
  * @module
  */
+import { compile, type CompiledProgram, type ModelParts } from "./compile.ts";
 import { dimsWith } from "./feeds.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { frozenBytes } from "./packing.ts";
 import { placeWeights } from "./placement.ts";
 import { createRecomputer, type Recomputer } from "./recompute.ts";
-import { openSession, type Session, type SessionOptions } from "./sessions.ts";
 import type { State } from "./state/state.ts";
 import type { TaskParameters, TaskProgram } from "./task_programs.ts";
 import { decodingBytes, storedBytes } from "./weights.ts";
 
-/** Opens a session for each program. `fed`: the parameters that change, which are inputs. */
+/** Opens each program. `fed`: the parameters that change, which are inputs. */
 export async function openTrainingSessions(
   options: EngineOptions,
   programs: readonly TaskProgram[],
   { parameters, initial }: TaskParameters,
   state: State,
-  fed: SessionOptions["fed"],
-): Promise<readonly Session[]> {
+  { fed, feeder }: Pick<ModelParts, "fed" | "feeder">,
+): Promise<readonly CompiledProgram[]> {
   const { host, checkpoint } = options;
   const frozen = programs.reduce((bytes, { program }) => bytes + frozenBytes(program, fed, initial), 0);
   const isEncoded = [...parameters.values()].some((p) => !fed.has(p.name) && initial.storageOf(p));
@@ -43,25 +43,18 @@ export async function openTrainingSessions(
   const budget = options.activationBudget(
     trained + gradients + optimizer + (prepack ? 2 : 1) * stored + copied + decoding,
   );
-  const sessions: Session[] = [];
+  const compiled: CompiledProgram[] = [];
   for (const taskProgram of programs) {
-    const { graph, recorded } = taskProgram.program;
-    sessions.push(
-      await openSession({
+    const { task, program } = taskProgram;
+    compiled.push(
+      await compile(
+        { ...options, ...task, taskName: task.name, initial, fed, feeder },
+        { program, memory: prepack ? "packed" : "mapped", recomputed: recomputerOf(taskProgram)(budget).values },
         host,
-        graph,
-        parameters: recorded.parameters,
-        checkpoint,
-        initial,
-        fed,
-        prepack,
-        recomputed: recomputerOf(taskProgram)(budget).values,
-        products: checkpoint.products,
-        arena: true,
-      }),
+      ),
     );
   }
-  return sessions;
+  return compiled;
 }
 
 function recomputerOf({ program: { graph }, task: { largest, built } }: TaskProgram): Recomputer {

@@ -8,7 +8,7 @@ import { withIntervals } from "../statistics/figures.ts";
 import type { RowsSeen } from "../loop/evaluate.ts";
 import { areOfRows, type RowReadings } from "../loop/rows.ts";
 import { createRandom } from "../math/random.ts";
-import { refuseNewParts } from "../run/new_parts.ts";
+import { refuseNewParts } from "../run/open/new_parts.ts";
 import { labelledRows } from "../run/rows/data.ts";
 import { measured } from "../run/evaluate/evaluate.ts";
 import { collectExamples } from "../run/evaluate/examples.ts";

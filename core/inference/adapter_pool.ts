@@ -5,13 +5,13 @@
  * the base's weights are there once for each kind.
  * @module
  */
+import { inspect } from "../engine/inspect.ts";
 import type { BatchResult } from "../engine/evaluator.ts";
 import { createFeeder } from "../engine/feeds.ts";
 import { initialWeights } from "../engine/weights.ts";
 import { badValue, unknownName } from "../base/errors.ts";
 import { createMutex, type Turn } from "../base/mutex.ts";
 import { createRandom } from "../math/random.ts";
-import { inspectBuilt } from "../run/open/built.ts";
 import { batchesInOrder, batchesOfTokens, noRows } from "../run/rows/data.ts";
 import { createRowEncoder } from "../run/rows/encoding.ts";
 import { ortOf, predictSamples } from "../run/evaluate/infer.ts";
@@ -224,7 +224,7 @@ function freshOf({ base, merged, fresh }: PoolState, members: readonly LoadedAda
   const weights = members.map(({ attached, tensors }) => ({ ...attached, weights: weightsInMemory(tensors) }));
   const random = createRandom(base.run.training.seed);
   const initial = initialWeights(open.checkpoint, weights, open.backbone, random);
-  const names = [...inspectBuilt(open).parameters.values()].filter((p) => !p.adapter && initial.isNew(p))
+  const names = [...inspect(open).parameters.values()].filter((p) => !p.adapter && initial.isNew(p))
     .map((p) => p.name);
   fresh.set(kind, names);
   return names;

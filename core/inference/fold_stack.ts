@@ -2,10 +2,10 @@
  * What a stack of adapters makes of the model's weights.
  * @module
  */
+import { inspect } from "../engine/inspect.ts";
 import { initialWeights } from "../engine/weights.ts";
 import { badValue } from "../base/errors.ts";
 import { createRandom } from "../math/random.ts";
-import { inspectBuilt } from "../run/open/built.ts";
 import { canFoldApart, foldAdapters } from "../run/open/fold.ts";
 import type { OpenRun } from "../run/open/open.ts";
 import type { Tensor } from "../types.ts";
@@ -25,7 +25,7 @@ export async function foldStack(open: OpenRun, members: readonly LoadedAdapter[]
   };
   const initial = initialWeights(open.checkpoint, [], open.backbone, createRandom(open.run.training.seed));
   const changed = new Map<string, Tensor<Float32Array>>();
-  const { parameters } = inspectBuilt(open);
+  const { parameters } = inspect(open);
   const options = { backbone: open.backbone, attached: open.attached, own };
   // A file may have a module's own weight beside what adapts it.
   const wholeOf = (name: string): Tensor<Float32Array> | undefined =>

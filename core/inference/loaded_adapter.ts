@@ -2,13 +2,13 @@
  * Adapters whose files were read, and stacks of them over one opened model.
  * @module
  */
+import { inspect } from "../engine/inspect.ts";
 import { checkDims } from "../engine/weights.ts";
 import { badFile, badValue, missing } from "../base/errors.ts";
 import { sha256 } from "../base/sha256.ts";
 import { reachable } from "../graph/graph.ts";
 import { print } from "../graph/print.ts";
-import { inspectBuilt } from "../run/open/built.ts";
-import { checkSaved } from "../run/complete_adapter.ts";
+import { checkSaved } from "../run/open/complete_adapter.ts";
 import { attachAdapter, type OpenRun, replaceAdapters } from "../run/open/open.ts";
 import type { AttachedAdapter, Checkpoint, Tensor, Use, Weights } from "../types.ts";
 
@@ -69,7 +69,7 @@ async function kindOf(
   name: string,
 ): Promise<string> {
   const open = replaceAdapters(base, [{ ...attached, weights: undefined, name: undefined }]);
-  const { graph, parameters } = inspectBuilt(open);
+  const { graph, parameters } = inspect(open);
   const fed = new Set<string>();
   for (const [key, { dims }] of tensors) {
     const p = parameters.get(key) ?? parameters.get(`${base.backbone.baseModelPrefix}.${key}`);

@@ -2,13 +2,13 @@
  * The program of a stack of adapters, whose values come in with every batch.
  * @module
  */
+import { inspect } from "../engine/inspect.ts";
 import { qualifyName } from "../engine/builder/parameters.ts";
 import { type BatchResult, createEvaluator } from "../engine/evaluator.ts";
 import type { Feeder } from "../engine/feeds.ts";
 import type { Generator } from "../engine/generator.ts";
 import { initialWeights } from "../engine/weights.ts";
 import { createRandom } from "../math/random.ts";
-import { inspectBuilt } from "../run/open/built.ts";
 import type { OpenRun } from "../run/open/open.ts";
 import type { Batch, Ort, OrtTensor } from "../types.ts";
 import type { LoadedAdapter } from "./loaded_adapter.ts";
@@ -61,7 +61,7 @@ export function createStackSession(
 
 /** The parameters of a stack that its adapters' files have; the last adapter that has one gives it. */
 function feedsOf(open: OpenRun, members: readonly LoadedAdapter[]): readonly AdapterFeed[] {
-  return [...inspectBuilt(open).parameters.keys()].flatMap((parameter) => {
+  return [...inspect(open).parameters.keys()].flatMap((parameter) => {
     for (let place = members.length - 1; place >= 0; place--) {
       const adapter = open.attached[place];
       for (const name of members[place]?.tensors.keys() ?? []) {

@@ -2,10 +2,9 @@
  * Weights of small models that begin with some of another's.
  * @module
  */
-import { inspectBackbone } from "../../core/engine/inspect.ts";
+import { inspect, inspectBackbone } from "../../core/engine/inspect.ts";
 import { initialWeights } from "../../core/engine/weights.ts";
 import { createRandom } from "../../core/math/random.ts";
-import { inspectBuilt } from "../../core/run/open/built.ts";
 import { f32, type Tensor } from "../../core/base/tensor.ts";
 import type { Host, Json, Named, Weights } from "../../core/types.ts";
 import { bart } from "../../plugins/architectures/bart.ts";
@@ -32,7 +31,7 @@ export async function completeWeights(
   const checkpoint = { config, files: noFiles, weights, label: "starter", fingerprint: () => Promise.resolve("") };
   const initial = initialWeights(checkpoint, [], backbone, createRandom(42));
   const all: Record<string, Tensor<Float32Array>> = {};
-  const parameters = [...inspectBuilt({ backbone, attached: [], heads: [] }).parameters.values()];
+  const parameters = [...inspect({ backbone, attached: [], heads: [] }).parameters.values()];
   for (const p of parameters) all[p.name] = await initial.read(p);
   const drawn = parameters.filter((p) => initial.isNew(p)).map((p) => p.name);
   const shown = drawn.slice(0, 6).join(", ");

@@ -14,7 +14,7 @@ import {
 import { intervalsOutside, withIntervals } from "../../core/statistics/figures.ts";
 import { evaluateRows } from "../../core/evaluation/evaluate_rows.ts";
 import { createRandom } from "../../core/math/random.ts";
-import { listNewParts } from "../../core/run/new_parts.ts";
+import { listNewParts } from "../../core/run/open/new_parts.ts";
 import { measureRun } from "../../core/run/evaluate/evaluate.ts";
 import { type OpenRun, openRun } from "../../core/run/open/open.ts";
 import type { Dataset, Json, Metric, Named } from "../../core/types.ts";

@@ -30,7 +30,7 @@ export type BuildOptions = Readonly<{
   /** The side that generation adds to. */
   grows?: Side | undefined;
   /** Stands in front of the names of a head's parameters, where several tasks share a model. */
-  taskName?: string;
+  taskName?: string | undefined;
   /** Whether a parameter that a head asks for is the model's, and so every task's. */
   shared?: (name: string) => boolean;
   /** Tensors that the checkpoint does not share though the model would: see `InspectedBackbone.untied`. */

@@ -5,7 +5,7 @@
 import type { Evaluator } from "../../engine/evaluator.ts";
 import { evaluate, type RowsSeen } from "../../loop/evaluate.ts";
 import type { Dataset, Named } from "../../types.ts";
-import { refuseNewParts } from "../new_parts.ts";
+import { refuseNewParts } from "../open/new_parts.ts";
 import { batchesInOrder, labelledRows } from "../rows/data.ts";
 import { type EncodedRows, inOrder } from "../rows/encoded_rows.ts";
 import { openEvaluator } from "./infer.ts";

@@ -9,7 +9,7 @@ import { createRandom } from "../../math/random.ts";
 import { predictionsReader, type RowReader } from "../../loop/rows.ts";
 import { AttuneError, unsupported } from "../../base/errors.ts";
 import type { Batch, Dataset, Host, Json, Named, Ort, Tensor } from "../../types.ts";
-import { refuseNewParts } from "../new_parts.ts";
+import { refuseNewParts } from "../open/new_parts.ts";
 import { batchesInOrder, encodeRows } from "../rows/data.ts";
 import { inOrder } from "../rows/encoded_rows.ts";
 import { packingRoom } from "../open/memory.ts";

@@ -3,11 +3,11 @@
  * lost tensor, and a saved tensor that nobody reads, look like any others.
  * @module
  */
+import { inspect } from "../../engine/inspect.ts";
 import type { Parameter } from "../../engine/builder/parameters.ts";
 import { aliasesOf, initialWeights } from "../../engine/weights.ts";
 import { AttuneError, show } from "../../base/errors.ts";
 import { createRandom } from "../../math/random.ts";
-import { inspectBuilt } from "./built.ts";
 import type { OpenRun } from "./open_run.ts";
 
 /**
@@ -18,11 +18,11 @@ import type { OpenRun } from "./open_run.ts";
  */
 export async function checkComplete(open: OpenRun): Promise<void> {
   const { checkpoint, attached, backbone } = open;
-  const parameters = [...inspectBuilt(open).parameters.values()];
+  const parameters = [...inspect(open).parameters.values()];
   const initial = initialWeights(checkpoint, attached, backbone, createRandom(0));
   checkModel(open, parameters, initial.isNew);
   for (const own of attached) {
-    if (own.weights) (await import("../complete_adapter.ts")).checkSaved(open, own, parameters);
+    if (own.weights) (await import("./complete_adapter.ts")).checkSaved(open, own, parameters);
   }
 }
 

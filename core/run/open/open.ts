@@ -3,13 +3,12 @@
  * @module
  */
 import { badValue, missing, show, unsupported } from "../../base/errors.ts";
-import { inspectBuilt } from "./built.ts";
 import type { OpenRun } from "./open_run.ts";
 import { checkComplete } from "./complete.ts";
 import type { LabelledRun } from "./labels.ts";
 import { classNames } from "../../data/class_names.ts";
 import { blockSizeOf } from "./quantizer.ts";
-import { inspectBackbone, withHeads } from "../../engine/inspect.ts";
+import { inspect, inspectBackbone, withHeads } from "../../engine/inspect.ts";
 import { taskData } from "../../spec/run_data.ts";
 import type {
   Adapter,
@@ -104,7 +103,7 @@ async function grownFor(
   const { withGrownTables } = await import("./grown.ts");
   const shapes = new Map<string, readonly number[]>();
   for (const own of heads) {
-    for (const p of inspectBuilt({ backbone, attached: [], heads: own }).parameters.values()) {
+    for (const p of inspect({ backbone, attached: [], heads: own }).parameters.values()) {
       shapes.set(p.name, p.shape);
     }
   }

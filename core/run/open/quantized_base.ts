@@ -3,6 +3,7 @@
  * the other way round.
  * @module
  */
+import { inspect } from "../../engine/inspect.ts";
 import { aliasesOf, initialWeights } from "../../engine/weights.ts";
 import { trainsIn } from "../../engine/builder/parameters.ts";
 import { trainsRule } from "../../engine/program.ts";
@@ -10,7 +11,6 @@ import { show, unsupported } from "../../base/errors.ts";
 import { createRandom } from "../../math/random.ts";
 import { transposed } from "../../math/transposed.ts";
 import type { Checkpoint, InspectedBackbone } from "../../types.ts";
-import { inspectBuilt } from "./built.ts";
 import type { OpenRun } from "./open_run.ts";
 
 /** Throws AttuneError that names the weights where a run would train what is stored as codes. */
@@ -19,7 +19,7 @@ export function refuseTrainedCodes({ checkpoint, attached, backbone, heads }: Op
   if (!quantization) return;
   const { nameInCheckpoint } = initialWeights(checkpoint, attached, backbone, createRandom(0));
   const trains = trainsRule(attached);
-  const trained = [...inspectBuilt({ backbone, attached, heads }).parameters.values()].filter((p) =>
+  const trained = [...inspect({ backbone, attached, heads }).parameters.values()].filter((p) =>
     trainsIn(p, trains) && quantization.weights.has(nameInCheckpoint(p) ?? "")
   );
   const [first] = trained;

@@ -2,13 +2,12 @@
  * What a run will take, part by part, before step one.
  * @module
  */
-import { queryBlocksFor } from "../../engine/builder/attention.ts";
 import type { Parameter } from "../../engine/builder/parameters.ts";
 import type { BuiltProgram } from "../../engine/engine_options.ts";
 import { nothingTrains } from "../../base/errors.ts";
 import { dimsWith } from "../../engine/feeds.ts";
 import { dryRegularizers } from "../../engine/prepare.ts";
-import { buildProgram, type ProgramOptions, trainsRule } from "../../engine/program.ts";
+import { buildTraining } from "../../engine/task_programs.ts";
 import { isHalf, placeWeights } from "../../engine/placement.ts";
 import { createRecomputer } from "../../engine/recompute.ts";
 import { decodingBytes, type InitialWeights, initialWeights, storedBytes } from "../../engine/weights.ts";
@@ -266,27 +265,15 @@ async function workOf(open: OpenRun, { samples, tokens, longest }: MeasuredRows)
   const { training } = open.run;
   const batch = largestBatch(longest, training.perDeviceTrainBatchSize, open.layout);
   const example = layOut(longest.slice(0, 1), open.layout);
-  const options: ProgramOptions = {
-    mode: "train",
-    backbone: open.backbone,
-    heads: open.heads,
-    losses: open.losses,
-    attached: open.attached,
-    accelerators: open.run.accelerators,
-    host: open.host,
-    labelSmoothing: training.labelSmoothingFactor,
-    checkpointing: training.gradientCheckpointing,
-    queryBlocks: queryBlocksFor(batch),
-    isTrainable: trainsRule(open.attached),
-    targets: example.inputs,
-    given: Object.keys(example.inputs),
-    taskName: open.task.name,
-  };
+  const { backbone, heads, losses, attached, run: { accelerators } } = open;
+  const labelSmoothing = training.labelSmoothingFactor;
+  const model = { backbone, heads, losses, attached, accelerators, labelSmoothing, taskName: open.task.name };
+  const how = { host: open.host, checkpointing: training.gradientCheckpointing, example, largest: batch };
   const random = createRandom(training.seed);
   const initial = initialWeights(open.checkpoint, open.attached, open.backbone, random);
-  const plain = buildProgram(options);
+  const plain = buildTraining(model, how);
   const regularizers = await dryRegularizers(open.run.regularizers, plain, initial.isNew);
-  const program = regularizers.length === 0 ? plain : buildProgram({ ...options, regularizers });
+  const program = regularizers.length === 0 ? plain : buildTraining(model, { ...how, regularizers });
   const dims = dimsWith(program.graph.inputs.keys(), batch);
   const all: Record<string, number> = {};
   for (const { node, multiplyAdds } of productsOf(program.graph)) {

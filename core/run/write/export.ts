@@ -2,12 +2,12 @@
  * A trained run, opened from its files, as exporters want it; and the proof that what they wrote is the same.
  * @module
  */
+import { inspect } from "../../engine/inspect.ts";
 import type { BatchResult } from "../../engine/evaluator.ts";
 import { trainsRule } from "../../engine/program.ts";
 import { initialWeights } from "../../engine/weights.ts";
 import { createRandom } from "../../math/random.ts";
 import type { Tensor, TrainedModel } from "../../types.ts";
-import { inspectBuilt } from "../open/built.ts";
 import { batchesInOrder, encodeRows } from "../rows/data.ts";
 import { inOrder } from "../rows/encoded_rows.ts";
 import { openEvaluator } from "../evaluate/infer.ts";
@@ -25,7 +25,7 @@ export async function describeTrainedModel(
 ): Promise<TrainedModel> {
   const { checkpoint, backbone, task, attached, run } = open;
   const trains = trainsRule(attached);
-  const { parameters } = inspectBuilt(open);
+  const { parameters } = inspect(open);
   const grown = new Set(checkpoint.grown ?? []);
   const saved = new Set(attached.flatMap((a) => a.weights?.names ?? []));
   const initial = initialWeights(checkpoint, attached, backbone, createRandom(run.training.seed));

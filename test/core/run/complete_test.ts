@@ -8,7 +8,7 @@ import { describe, it } from "node:test";
 import { plainKey } from "../../../formats/peft/keys.ts";
 import { compose } from "../../../core/spec/compose.ts";
 import { openAdapterPool } from "../../../core/inference/adapter_pool.ts";
-import { listNewParts } from "../../../core/run/new_parts.ts";
+import { listNewParts } from "../../../core/run/open/new_parts.ts";
 import { evaluateRun } from "../../../core/run/evaluate/evaluate.ts";
 import { predictRows } from "../../../core/run/evaluate/infer.ts";
 import { openRun } from "../../../core/run/open/open.ts";

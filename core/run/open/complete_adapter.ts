@@ -2,12 +2,12 @@
  * Whether a saved adapter has all that its config asks for, and nothing that would be passed over.
  * @module
  */
-import { type Parameter, qualifyName } from "../engine/builder/parameters.ts";
-import { aliasesOf } from "../engine/weights.ts";
-import { badFile, show } from "../base/errors.ts";
-import type { AttachedAdapter, HeadSpec } from "../types.ts";
-import { listed, moduleOf } from "./open/complete.ts";
-import type { OpenRun } from "./open/open_run.ts";
+import { type Parameter, qualifyName } from "../../engine/builder/parameters.ts";
+import { aliasesOf } from "../../engine/weights.ts";
+import { badFile, show } from "../../base/errors.ts";
+import type { AttachedAdapter, HeadSpec } from "../../types.ts";
+import { listed, moduleOf } from "./complete.ts";
+import type { OpenRun } from "./open_run.ts";
 
 /** Checks one saved adapter of a run; `parameters`: those of the run with it. */
 export function checkSaved(open: OpenRun, attached: AttachedAdapter, parameters: readonly Parameter[]): void {

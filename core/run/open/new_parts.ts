@@ -2,12 +2,12 @@
  * Parts of a run that nothing was learned for yet: nothing can be asked of them.
  * @module
  */
-import { initialWeights } from "../engine/weights.ts";
-import { AttuneError } from "../base/errors.ts";
-import { createRandom } from "../math/random.ts";
-import { inspectBuilt } from "./open/built.ts";
-import { listed } from "./open/complete.ts";
-import type { OpenRun } from "./open/open_run.ts";
+import { inspect } from "../../engine/inspect.ts";
+import { initialWeights } from "../../engine/weights.ts";
+import { AttuneError } from "../../base/errors.ts";
+import { createRandom } from "../../math/random.ts";
+import { listed } from "./complete.ts";
+import type { OpenRun } from "./open_run.ts";
 
 /** The names of a head's parameters that no file has: it starts anew, and nothing can be asked of it before it is trained. */
 export function listNewParts(open: OpenRun): readonly string[] {
@@ -15,9 +15,7 @@ export function listNewParts(open: OpenRun): readonly string[] {
   // A model from scratch is asked for as such.
   if (checkpoint.weights.names.length === 0) return [];
   const { isNew } = initialWeights(checkpoint, attached, backbone, createRandom(0));
-  return [...inspectBuilt(open).parameters.values()].filter((p) => !p.adapter && !p.frozen && isNew(p)).map((p) =>
-    p.name
-  );
+  return [...inspect(open).parameters.values()].filter((p) => !p.adapter && !p.frozen && isNew(p)).map((p) => p.name);
 }
 
 /** Refuses what would answer with a head that nothing was learned for. Throws AttuneError that names its parameters. */
