@@ -19,6 +19,7 @@ import {
   mostFrequent,
   pathIn,
   readRows,
+  reported,
   resolveData,
   reviews,
   showScores,
@@ -71,7 +72,7 @@ export const chatLora = defineRecipe({
     const before = await evaluateRecipe(bench, chat);
     const adapter = settings.adapter ?? { use: "lora", with: { r, loraAlpha: r, targetModules: "all-linear" } };
     const after = await trainRecipe(bench, { ...chat, adapter }, settings);
-    const answers = (await readRows(bench, data.eval)).map((row) =>
+    const answers = (await readRows(bench, reported(data))).map((row) =>
       String((row[messages] as { content: string }[]).at(-1)?.content)
     );
     const { value, share } = mostFrequent(answers);

@@ -15,7 +15,9 @@ import {
   genres,
   inferLabels,
   mostFrequent,
+  readAll,
   readRows,
+  reported,
   resolveData,
   showScores,
   trainingArguments,
@@ -35,8 +37,8 @@ export const classification = defineRecipe({
     const { model, adapter } = settings;
     const data = await resolveData(bench, settings, genres, 4000);
     const columns = classColumns(settings);
-    const held = await readRows(bench, data.eval);
-    const labels = inferLabels([...await readRows(bench, data.train), ...held], columns.label);
+    const held = await readRows(bench, reported(data));
+    const labels = inferLabels(await readAll(bench, data), columns.label);
     const { accuracy = NaN } = await trainRecipe(bench, {
       name: "classification",
       model: { use: "pretrained", with: { path: model } },

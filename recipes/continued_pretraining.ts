@@ -18,7 +18,9 @@ import {
   inferLabels,
   mostFrequent,
   pathIn,
+  readAll,
   readRows,
+  reported,
   resolveData,
   showScores,
   trainingArguments,
@@ -41,8 +43,8 @@ export const continuedPretraining = defineRecipe({
     const data = await resolveData(bench, settings, genres, 3000);
     const { text, label } = classColumns(settings);
     const labelled = { use: "take", with: { limit, source: { use: "shuffle", with: { source: data.train } } } };
-    const held = await readRows(bench, data.eval);
-    const labels = inferLabels([...await readRows(bench, data.train), ...held], label);
+    const held = await readRows(bench, reported(data));
+    const labels = inferLabels(await readAll(bench, data), label);
     const texts = { learningRate: 5e-4, numTrainEpochs: 1, maxLength: 64, evalStrategy: "no" } as const;
     const pretraining = await trainRecipe(
       bench,
@@ -64,7 +66,7 @@ export const continuedPretraining = defineRecipe({
           name: folder,
           model: { use: "pretrained", with: { path } },
           task: { use: "sequence-classification", with: { ...labels, columns: { text, label } } },
-          data: { train: labelled, eval: data.eval },
+          data: { ...data, train: labelled },
           adapter: adapter ?? [],
           training: {
             ...trainingArguments(settings, { learningRate: adapter === undefined ? 1e-4 : 1e-3, maxLength: 64 }),

@@ -19,7 +19,7 @@ import { methods } from "./few_shot/methods.ts";
 import { renderPage } from "./few_shot/page.ts";
 import { columnsOf, common } from "./options.ts";
 import { defineRecipe, runIfMain } from "./recipe.ts";
-import { pathIn, readRows, resolveData, reviews } from "./shared.ts";
+import { pathIn, readRows, reported, resolveData, reviews } from "./shared.ts";
 import { folderOf, type Workbench } from "./workbench.ts";
 
 const { model, data, columns, config, trainSplit, evalSplit, output, resume } = common;
@@ -45,10 +45,11 @@ export const fewShot = defineRecipe({
   run: async (settings, bench) => {
     const { sizes, seeds, output, resume, ...same } = settings;
     const { model, decoder } = settings;
+    // Whatever is measured here is seen at the end alone.
     const rows = await resolveData(bench, settings, reviews);
     const { text = "text", label = "label" } = columnsOf(settings);
     const train = await readReviews(bench, rows.train, text, label);
-    const held = shuffle(await readReviews(bench, rows.eval, text, label), 0).slice(0, settings.held);
+    const held = shuffle(await readReviews(bench, reported(rows), text, label), 0).slice(0, settings.held);
     const [host, catalog] = [await bench.host(), await bench.catalog()];
     const folder = folderOf(host, output);
     const draws = await openDraws(folder, output, same, resume);

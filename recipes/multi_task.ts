@@ -21,6 +21,7 @@ import {
   makeRows,
   mostFrequent,
   readRows,
+  reported,
   resolveData,
   reviews,
   showScores,
@@ -77,7 +78,7 @@ export const multiTask = defineRecipe({
       const score: Record<string, number> = { "with the other tasks": scoreOf(all[name]) };
       scores[`accuracy: ${name}`] = score;
       if (!together) score["alone"] = scoreOf(await trainRecipe(bench, { ...alike, name, task, data }, settings, name));
-      const held = await readRows(bench, data.eval);
+      const held = await readRows(bench, reported(data));
       if (name === "words") {
         score["each word's most frequent tag"] = predictFrequentTags(await readRows(bench, data.train), held);
       } else {

@@ -5,8 +5,8 @@
 import { AttuneError, badValue, unknownName } from "../core/base/errors.ts";
 import type { Json, Named } from "../core/types.ts";
 
-/** Rows to train on and to measure on, as parts of a run spec. */
-export type Data = Readonly<{ train: Named<Json>; eval: Named<Json> }>;
+/** Rows to train on, to measure on meanwhile and, where there are others for that, to report on; parts of a run spec. */
+export type Data = Readonly<{ train: Named<Json>; eval: Named<Json>; test?: Named<Json> }>;
 
 /**
  * One option. `flag`: it is true or false, and has no value on a command line; `number`: its value is one; `rows`: a text,
@@ -45,6 +45,11 @@ export const common = {
   config: { says: "a data set's configuration on the hub" },
   trainSplit: { says: "the split to train on", default: "train" },
   evalSplit: { says: "the split to measure on", default: "test" },
+  test: {
+    says:
+      "rows that nothing sees before the end, which are reported: a share of those to measure on, as 0.5, or named as --data",
+  },
+  testSplit: { says: "the split of --test, where it has several", default: "test" },
   rows: { says: "at most so many rows to train on, and a quarter as many to measure on", number: true },
   epochs: { says: "how often all rows are seen", number: true },
   steps: { says: "optimizer steps in place of epochs", default: -1, number: true },
@@ -99,7 +104,9 @@ function checkValue(name: string, { flag, number, rows }: Option, value: unknown
   } else if (number) {
     if (!Number.isFinite(value)) throw badValue("recipe", name, value, "a number");
   } else if (rows && typeof value === "object" && value !== null) {
-    if (!("train" in value && "eval" in value)) throw badValue("recipe", name, value, "{ train, eval }");
+    if (!("train" in value && "eval" in value)) {
+      throw badValue("recipe", name, value, "{ train, eval } or { train, eval, test }");
+    }
   } else if (typeof value !== "string") {
     throw badValue("recipe", name, value, rows ? "a text, or { train, eval }" : "a text");
   }

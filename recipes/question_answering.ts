@@ -15,7 +15,16 @@ import { squad } from "../plugins/metrics/squad.ts";
 import { columnsOf, common, type Data } from "./options.ts";
 import { defineRecipe, runIfMain } from "./recipe.ts";
 import { predictFromLookup, whQuestions } from "./rows/wh_questions.ts";
-import { brown, makeRows, readRows, resolveData, showScores, trainingArguments, trainRecipe } from "./shared.ts";
+import {
+  brown,
+  makeRows,
+  readRows,
+  reported,
+  resolveData,
+  showScores,
+  trainingArguments,
+  trainRecipe,
+} from "./shared.ts";
 
 /** Trains a model to find answers in a text; gives their F1, of made questions beside a lookup's. */
 export const questionAnswering = defineRecipe({
@@ -48,7 +57,7 @@ export const questionAnswering = defineRecipe({
     }, settings);
     const scores = { "this model": metrics[noAnswer ? "squad-v2_f1" : "squad_f1"] ?? NaN };
     if (!own) return showScores(bench, { F1: scores });
-    const [train, held] = [await readRows(bench, data.train), await readRows(bench, data.eval)];
+    const [train, held] = [await readRows(bench, data.train), await readRows(bench, reported(data))];
     const lookup = scoreOf(predictFromLookup(train, held), held);
     return showScores(bench, { F1: { ...scores, "the likeliest word by itself": lookup } });
   },

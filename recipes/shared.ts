@@ -3,7 +3,7 @@
  * @module
  */
 import { compose } from "../core/spec/compose.ts";
-import { AttuneError, badSpec, unknownName } from "../core/base/errors.ts";
+import { AttuneError, badSpec, badValue, unknownName } from "../core/base/errors.ts";
 import { resolvePart } from "../core/spec/resolve_part.ts";
 import { evaluateRun } from "../core/run/evaluate/evaluate.ts";
 import { openRun } from "../core/run/open/open.ts";
@@ -14,7 +14,7 @@ import { folderOf, type Metrics, readJson, type Workbench } from "./workbench.ts
 
 /** What says which rows. */
 export type DataSettings = Readonly<
-  Partial<Pick<Settings, "data" | "rows" | "seed" | "config" | "trainSplit" | "evalSplit">>
+  Partial<Pick<Settings, "data" | "rows" | "seed" | "config" | "trainSplit" | "evalSplit" | "test" | "testSplit">>
 >;
 
 /** Rows of labelled review sentences. */
@@ -40,7 +40,7 @@ export const genres: Data = brown({
 /**
  * What `--data` names: `hub:org/name` (or `hub:imdb`), a file (.jsonl, .json, .csv, .parquet), a fifth of whose rows are
  * held out, or a data plugin that has splits; without it, `most` of the recipe's own rows. `--rows` takes others, in a
- * seeded order.
+ * seeded order. `--test` sets rows to report on aside.
  */
 export async function resolveData(
   bench: Workbench,
@@ -55,17 +55,47 @@ export async function resolveData(
     : typeof own === "function"
     ? await own()
     : own;
-  const part = (which: keyof Data): Named<Json> => {
+  const part = (which: "train" | "eval"): Named<Json> => {
     const all = whole[which];
     if (rows === undefined) return all;
     const quarter = Math.ceil(rows / 4);
     const limit = which === "train" ? rows : settings.rows === undefined ? mostHeld ?? quarter : quarter;
     return { use: "take", with: { limit, source: { use: "shuffle", with: { source: all, seed } } } };
   };
-  return { train: part("train"), eval: part("eval") };
+  return withTest(bench, { ...whole, train: part("train"), eval: part("eval") }, settings);
 }
 
-async function resolveNamed(bench: Workbench, data: string, settings: DataSettings): Promise<Data> {
+/** The rows that are reported on, set aside as `--test` says. Throws AttuneError where it names no rows. */
+async function withTest(bench: Workbench, data: Data, settings: DataSettings): Promise<Data> {
+  const { test, testSplit = common.testSplit.default, seed = common.seed.default } = settings;
+  if (test === undefined) return data;
+  const share = Number(test);
+  if (Number.isNaN(share)) {
+    const { eval: named } = await resolveNamed(bench, test, { ...settings, evalSplit: testSplit }, "--test");
+    // Of a file all rows.
+    return { ...data, test: named.use === "split" ? (named.with as Named<Json>).source as Named<Json> : named };
+  }
+  if (!(share > 0 && share < 1)) {
+    throw badValue("recipe", "--test", test, "a share above 0 and below 1, or rows as --data");
+  }
+  const half = (part: "train" | "test"): Named<Json> => ({
+    use: "split",
+    with: { source: data.eval, part, testSize: share, seed },
+  });
+  return { ...data, eval: half("train"), test: half("test") };
+}
+
+/** The rows that figures are of. */
+export function reported(data: Data): Named<Json> {
+  return data.test ?? data.eval;
+}
+
+async function resolveNamed(
+  bench: Workbench,
+  data: string,
+  settings: DataSettings,
+  flag: string = "--data",
+): Promise<Data> {
   const { trainSplit = common.trainSplit.default, evalSplit = common.evalSplit.default, config = null } = settings;
   const both = (part: (split: string, which: "train" | "test") => Named<Json>): Data => ({
     train: part(trainSplit, "train"),
@@ -82,7 +112,7 @@ async function resolveNamed(bench: Workbench, data: string, settings: DataSettin
   }
   if (Object.hasOwn((await bench.catalog()).data ?? {}, data)) return both((split) => ({ use: data, with: { split } }));
   const known = ["hub:org/name", "rows.jsonl", "rows.json", "rows.csv", "rows.parquet", "reviews", "brown"];
-  throw unknownName("recipe", "--data", "data set", data, known);
+  throw unknownName("recipe", flag, "data set", data, known);
 }
 
 /** The rows of a data set. Throws AttuneError where no plugin reads it. */
@@ -98,6 +128,12 @@ export async function readRows(
   return rows;
 }
 
+/** The rows of all of a recipe's data sets. */
+export async function readAll(bench: Pick<Workbench, "host" | "catalog">, data: Data): Promise<Row[]> {
+  const parts = [data.train, data.eval, ...(data.test ? [data.test] : [])];
+  return (await Promise.all(parts.map((part) => readRows(bench, part)))).flat();
+}
+
 /** Makes rows of other rows, and writes them into the output; gives them as a data set. */
 export async function makeRows(
   bench: Workbench,
@@ -108,13 +144,14 @@ export async function makeRows(
   const host = await bench.host();
   const folder = pathIn(output, "data");
   const write = async (which: keyof Data): Promise<Named<Json>> => {
-    const rows = make(await readRows(bench, from[which]));
+    const rows = make(await readRows(bench, from[which] ?? from.eval));
     const text = rows.map((row) => JSON.stringify(row)).join("\n") + "\n";
     await folderOf(host, folder).put(`${which}.jsonl`, new TextEncoder().encode(text));
     const path = pathIn(folder, `${which}.jsonl`);
     return { use: "jsonl", with: { path: host.resolve?.(path) ?? path } };
   };
-  return { train: await write("train"), eval: await write("eval") };
+  const parts = { train: await write("train"), eval: await write("eval") };
+  return from.test ? { ...parts, test: await write("test") } : parts;
 }
 
 /** The path of something in a folder. */
@@ -201,7 +238,8 @@ async function readDone(bench: Workbench, path: string, { training }: Named<Json
 /** Metrics of a spec's model as it is, on the rows to measure on. */
 export async function evaluateRecipe(bench: Workbench, spec: Named<Json>): Promise<Named<number>> {
   const run = compose({ version: 1, ...spec } as unknown as RunSpec, await bench.catalog());
-  return run.data.eval ? await evaluateRun(await openRun(run, await bench.host()), run.data.eval) : {};
+  const rows = run.data.test ?? run.data.eval;
+  return rows ? await evaluateRun(await openRun(run, await bench.host()), rows) : {};
 }
 
 /** Tells scores under each other: what was measured, then what to compare it with. Gives them back. */

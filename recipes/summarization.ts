@@ -21,6 +21,7 @@ import {
   makeRows,
   pathIn,
   readRows,
+  reported,
   resolveData,
   showScores,
   trainingArguments,
@@ -72,7 +73,7 @@ export const summarization = defineRecipe({
         evalStrategy: "no",
       }),
     }, settings);
-    const baselines = scoreBaselines(await readRows(bench, data.eval), source, target);
+    const baselines = scoreBaselines(await readRows(bench, reported(data)), source, target);
     return showScores(bench, { "ROUGE-L": { "this model": metrics.rougeL ?? NaN, ...baselines } });
   },
 });

@@ -13,7 +13,7 @@ import { partsOfSpeech } from "../plugins/data/parts_of_speech.ts";
 import { columnsOf, common } from "./options.ts";
 import { defineRecipe, runIfMain } from "./recipe.ts";
 import { predictFrequentTags } from "./rows/frequent_tags.ts";
-import { brown, readRows, resolveData, showScores, trainingArguments, trainRecipe } from "./shared.ts";
+import { brown, readRows, reported, resolveData, showScores, trainingArguments, trainRecipe } from "./shared.ts";
 
 /** Trains a model to tag words; gives the accuracy of its tags beside that of each word's most frequent tag. */
 export const tokenClassification = defineRecipe({
@@ -44,7 +44,7 @@ export const tokenClassification = defineRecipe({
         maxLength: 96,
       }),
     }, settings);
-    const [train, held] = [await readRows(bench, data.train), await readRows(bench, data.eval)];
+    const [train, held] = [await readRows(bench, data.train), await readRows(bench, reported(data))];
     const frequent = predictFrequentTags(train, held, { tokens, tags });
     const namesEntities = labels.some((label) => /^[BI]-/.test(label));
     return showScores(bench, {

@@ -13,7 +13,16 @@ import { trialSpec } from "../core/spec/search_space.ts";
 import type { Json, Named } from "../core/types.ts";
 import { columnsOf, common } from "./options.ts";
 import { defineRecipe, runIfMain } from "./recipe.ts";
-import { inferLabels, pathIn, readRows, resolveData, reviews, showScores, trainingArguments } from "./shared.ts";
+import {
+  inferLabels,
+  pathIn,
+  readAll,
+  reported,
+  resolveData,
+  reviews,
+  showScores,
+  trainingArguments,
+} from "./shared.ts";
 
 /** Searches options of LoRA, learning rate and optimizer; gives the winner's accuracy on test rows beside the default options'. */
 export const tune = defineRecipe({
@@ -39,13 +48,13 @@ export const tune = defineRecipe({
       use: "split",
       with: { source: data.train, part, testSize: 0.25, seed },
     });
-    const rows = [...await readRows(bench, data.train), ...await readRows(bench, data.eval)];
+    const rows = await readAll(bench, data);
     const spec = {
       version: 1,
       name: "tune",
       model: { use: "pretrained", with: { path: model } },
       task: { use: "sequence-classification", with: { ...inferLabels(rows, label), columns } },
-      data: { train: split("train"), eval: split("test"), test: data.eval },
+      data: { train: split("train"), eval: split("test"), test: reported(data) },
       adapter: { use: adapter },
       metrics: ["accuracy"],
       training: trainingArguments(settings, {

@@ -104,8 +104,37 @@ describe("recipes, with their own rows", { skip: withoutRows }, () => {
     const { leaks: left } = JSON.parse(readFileSync(join(output, "prepared/data.json"), "utf8"));
     assert.equal(left, undefined);
   });
-  it("several tasks", async () => {
-    const { text } = await recipe("multi_task", [...short, "--together"]);
+  it("sentiment, reported on rows that nothing saw before the end", async () => {
+    const { text, output } = await recipe("sentiment", [
+      "--rows",
+      "64",
+      "--steps",
+      "2",
+      "--max-length",
+      "32",
+      "--test",
+      "0.5",
+    ]);
+    const metrics = JSON.parse(readFileSync(join(output, "metrics.json"), "utf8"));
+    assert.deepEqual([metrics.split, typeof metrics.eval.accuracy], ["test", "number"]);
+    assert.match(text, /8 held out, 8 to test/);
+    for (
+      const [value, why] of [["1.5", /--test: expected a share/], [
+        "rows.txt",
+        /--test: unknown data set "rows\.txt"/,
+      ]] as const
+    ) {
+      assert.match((await recipe("sentiment", [...short, "--test", value], {}, 2)).text, why);
+    }
+    const file = join(folder, "own.jsonl");
+    writeFileSync(file, [..."abcde"].map((text) => `{"text":"${text}","label":"positive"}\n`).join(""));
+    assert.match((await recipe("sentiment", [...short, "--test", file])).text, /4 held out, 5 to test/);
+  });
+  it("several tasks, each reported on test rows of its own", async () => {
+    const some = ["--rows", "96", "--steps", "2", "--max-length", "32"];
+    const { text, output } = await recipe("multi_task", [...some, "--together", "--test", "0.5"]);
+    const { split, tasks } = JSON.parse(readFileSync(join(output, "run/metrics.json"), "utf8"));
+    assert.deepEqual([split, Object.keys(tasks).length], ["test", 3]);
     for (const task of ["sentiment", "words", "next"]) {
       assert.match(text, new RegExp(`accuracy: ${task} +score\nwith the other tasks +[01]\\.`));
     }
