@@ -41,6 +41,7 @@ import { ort } from "../../plugins/trainers/ort.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 import { itPasses } from "../checks.ts";
 import { failing } from "./failing.ts";
+import { sampled as some } from "../sampled.ts";
 
 const { lib } = await hostHere(1);
 
@@ -50,7 +51,7 @@ type Checked<K extends Kind> = Kinds[K] & { readonly kind: K };
 
 function finds<K extends Kind>(kind: K, broken: readonly Broken<K>[]): void {
   describe(`the checks of a ${kind} find one that`, () => {
-    for (const [what, plugin, check, figures] of broken) {
+    for (const [what, plugin, check, figures] of some(broken)) {
       it(what, async () => {
         const own = { lib, ...figures } as unknown as Parameters<typeof checksOf<K>>[1];
         const failed = await failing(checksOf<K>(plugin as Checked<K>, own));

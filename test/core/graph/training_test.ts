@@ -22,6 +22,7 @@ import { assertGolden } from "../../golden.ts";
 import { type Given, near } from "../../../conformance/differences.ts";
 import { interpret, type Reference } from "../../../conformance/oracle/interpreter.ts";
 import { runOnnx } from "../../oracle/runtime.ts";
+import { sampled } from "../../sampled.ts";
 
 const config = {
   model_type: "bert",
@@ -91,7 +92,7 @@ const results = ({ graph }: Program, given: Given): Map<string, Reference> => {
 };
 
 describe("a training graph", () => {
-  for (const kind of ["full", "lora"] as const) {
+  for (const kind of sampled(["full", "lora"] as const, 2)) {
     it(`has the slope of its loss as gradients (${kind})`, () => {
       const built = program(kind, false, 0.1);
       const at = given(built);

@@ -8,6 +8,7 @@ import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyFiles, tinyHost, tinyRows, tinySpec } from "../../tiny.ts";
+import { sampled } from "../../sampled.ts";
 
 const host = tinyHost(await hostHere(1));
 const store = (): Promise<Store> => memory().open(host);
@@ -79,7 +80,7 @@ describe("a resumed run", () => {
     const end = straight.at(-1);
     assert.equal(end?.type === "end" && end.reason, "stopped", "early stopping was at work");
     const saves = straight.filter((e) => e.type === "checkpoint").length;
-    for (let n = 1; n <= saves; n++) {
+    for (const n of sampled(Array.from({ length: saves }, (_, i) => i + 1), 4)) {
       const parts = await store();
       await assert.rejects(run(early, dying(parts, n)), /dead/);
       await run(early, parts, true);
@@ -165,8 +166,8 @@ describe("a resumed run", () => {
       [{ maxSteps: 6 }, { maxSteps: 10 }],
       [{ numTrainEpochs: 2 }, { numTrainEpochs: 4 }],
     ];
-    for (const [short, long] of lengths) {
-      for (const evalStrategy of ["steps", "epoch", "no"]) {
+    for (const [short, long] of sampled(lengths, 2)) {
+      for (const evalStrategy of sampled(["steps", "epoch", "no"])) {
         const spec = (length: Named<Json>) => ({
           ...tinySpec({
             dropout: 0.1,

@@ -14,6 +14,7 @@ import { mergeCommand } from "../../../runtimes/cli/merge.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyConfig, tinyFiles, tinySpec, tinyWeights } from "../../tiny.ts";
 import { packedFigures, packedFiles } from "./packed.ts";
+import { sampled } from "../../sampled.ts";
 
 const root = mkdtempSync(join(tmpdir(), "attune-exact-"));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -51,7 +52,7 @@ describe("attune merge --exact", () => {
     "gptq 4": {},
     "compressed 4": { useRslora: true },
   };
-  for (const [figure, options] of Object.entries(cases)) {
+  for (const [figure, options] of sampled(Object.entries(cases), 2)) {
     it(`${figure}: logits of the base with its adapter, in HQQ's layout`, async () => {
       const packed = packedFigures[figure];
       if (!packed) throw new Error(`No fixture ${figure}`);

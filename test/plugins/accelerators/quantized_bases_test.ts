@@ -14,6 +14,7 @@ import { hostHere } from "../../../runtimes/host/train.ts";
 import { classes, families, made, specWith } from "../../conformance/families.ts";
 import { tinyFiles, tinyHost, tinySpec } from "../../tiny.ts";
 import { filesOf, hostWith, numbersOf, over, type Roundtrip, storedIn, withDecoded } from "./bases.ts";
+import { sampled } from "../../sampled.ts";
 
 const fourBit = (type: "nf4" | "fp4", blockSize: number): Roundtrip => (values) =>
   dequantizeFourBit(quantizeFourBit(values, type, blockSize), fourBitTables[type], blockSize, values.length);
@@ -49,7 +50,7 @@ const adapters: Named<Json> = {
 };
 
 describe("over nf4", () => {
-  for (const [name, adapter] of Object.entries(adapters)) {
+  for (const [name, adapter] of sampled(Object.entries(adapters), 4)) {
     const otherwise: Named<Json> = { gradientCheckpointing: true, gradientAccumulationSteps: 2, rowSharing: false };
     for (const training of [{}, otherwise]) {
       const how = Object.keys(training).length > 0 ? ", checkpointing" : "";
@@ -86,7 +87,7 @@ describe("over other codes", () => {
     [nf4({ computeDtype: "float16" }), 5e-3],
     [int4({ computeDtype: "float16" }), 5e-3],
   ];
-  for (const [accelerator, bound] of storages) {
+  for (const [accelerator, bound] of sampled(storages, 4)) {
     const { name, options } = accelerator;
     it(`${name} ${JSON.stringify(options)}`, async () => {
       const roundtrip: Roundtrip = (values, dims) => {
@@ -108,7 +109,7 @@ describe("over other codes", () => {
 });
 
 describe("of every family", () => {
-  for (const [name, { task }] of Object.entries(families)) {
+  for (const [name, { task }] of sampled(Object.entries(families), 8)) {
     it(name, async () => {
       const files = await filesOf(await made(name), "model/");
       const host = hostWith(plain, files);

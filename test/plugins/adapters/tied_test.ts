@@ -26,6 +26,7 @@ import { hostHere } from "../../../runtimes/host/train.ts";
 import { placed } from "../../conformance/families.ts";
 import { tinyHost } from "../../tiny.ts";
 import figures from "../../fixtures/tied.json" with { type: "json" };
+import { sampled } from "../../sampled.ts";
 
 type Saved = Readonly<
   { name: string; config: Named<Json>; tensors: Named<readonly number[]>; losses: readonly number[] }
@@ -133,7 +134,7 @@ async function written(host: Host, write: (to: Store) => Promise<unknown>): Prom
   return placed(host, "tiny:written", to, "");
 }
 
-for (const own of cases) {
+for (const own of sampled(cases)) {
   describe(`${own.family}, whose modules share a table`, () => {
     for (const saved of own.adapters) {
       it(saved.name, async () => {

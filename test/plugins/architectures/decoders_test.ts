@@ -24,6 +24,7 @@ import { token } from "../../../plugins/heads/token.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost } from "../../tiny.ts";
 import figures from "../../fixtures/decoders.json" with { type: "json" };
+import { sampled } from "../../sampled.ts";
 
 type Case = Readonly<{
   name: string;
@@ -120,7 +121,7 @@ function near(a: number | undefined, b: number, tolerance: number, what: string)
 }
 
 describe("torch's figures", () => {
-  for (const figure of cases) {
+  for (const figure of sampled(cases)) {
     it(figure.name, async () => {
       const { engine, shared, padded } = await opened(figure);
       const { outputs } = await engine.run(padded, false);
@@ -149,7 +150,7 @@ describe("decoders against themselves", () => {
     "gpt2-scales": { attn_pdrop: 0.2, resid_pdrop: 0.1, embd_pdrop: 0.1 },
     "falcon-alibi": { attention_dropout: 0.2, hidden_dropout: 0.1 },
   };
-  for (const [name, dropout] of Object.entries(dropouts)) {
+  for (const [name, dropout] of sampled(Object.entries(dropouts))) {
     const figure = cases.find((c) => c.name === name) as Case;
     it(`${name}: rows that share a row, layers computed again, the same with dropout`, async () => {
       const plain = await opened(figure, dropout);

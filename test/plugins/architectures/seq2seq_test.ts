@@ -21,6 +21,7 @@ import { relativeBuckets } from "../../../plugins/architectures/t5.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost } from "../../tiny.ts";
 import figures from "../../fixtures/seq2seq.json" with { type: "json" };
+import { sampled } from "../../sampled.ts";
 
 type Case = Readonly<{
   name: string;
@@ -106,7 +107,7 @@ async function same(a: Opened, x: Batch, b: Opened, y: Batch): Promise<void> {
 }
 
 describe("torch's figures", () => {
-  for (const figure of cases) {
+  for (const figure of sampled(cases)) {
     it(figure.name, async () => {
       const own = await opened(figure);
       const { outputs } = await own.engine.run(own.padded, false);
@@ -138,7 +139,7 @@ const dropouts: Readonly<Record<string, Named<Json>>> = {
   bart: { dropout: 0.2, attention_dropout: 0.2, activation_dropout: 0.1 },
 };
 
-for (const [name, config] of Object.entries(dropouts)) {
+for (const [name, config] of sampled(Object.entries(dropouts))) {
   describe(`${name}, with dropout`, () => {
     it("rows shared by both sides are as padded ones", async () => {
       const [a, b] = [await opened(caseOf(name), { config }), await opened(caseOf(name), { config })];

@@ -15,7 +15,7 @@ import { checkGradients, fixedInput, type Given, randomInput } from "../../../co
 import { interpret } from "../../../conformance/oracle/interpreter.ts";
 import { checkLosses } from "../../parity/losses.ts";
 import { checksOf } from "../../../conformance/mod.ts";
-import { itPasses } from "../../checks.ts";
+import { itPassesSome } from "../../checks.ts";
 import { sharedPath, SKIP_REASON } from "../../shared.ts";
 import { tinyHost, tinySpec } from "../../tiny.ts";
 
@@ -122,7 +122,7 @@ for (const [name, [example, ...options]] of Object.entries(examples)) {
   for (const own of options) {
     const made = (catalog as Catalog).loss?.[name]?.parse(own);
     if (!made || made.issues) throw new Error(`No loss "${name}" with ${JSON.stringify(own)}`);
-    itPasses(`loss ${name} ${JSON.stringify(own)}`, checksOf(made.value, example));
+    itPassesSome(`loss ${name} ${JSON.stringify(own)}`, checksOf(made.value, example));
   }
 }
 it("every loss has its battery", () =>

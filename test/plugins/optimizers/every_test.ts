@@ -4,6 +4,7 @@ import type { Json, Named } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { tinyWeights } from "../../tiny.ts";
 import { run } from "./runs.ts";
+import { sampled } from "../../sampled.ts";
 
 const before = Object.fromEntries(Object.entries(tinyWeights()).map(([name, t]) => [name, t.data]));
 const training = { learningRate: 0.005, maxSteps: 3, trainSamplingStrategy: "sequential" };
@@ -14,7 +15,7 @@ const options: Named<Named<Json>> = {
 };
 const still = "bert.encoder.layer.0.output.dense.weight";
 
-for (const use of Object.keys(catalog.optimizer ?? {})) {
+for (const use of sampled(Object.keys(catalog.optimizer ?? {}))) {
   const own = options[use] ?? {};
   const groups = [{ pattern: "layer\\.0\\.output", lrScale: 0, weightDecay: 0 }];
   const grouped: Json = use === "ema"
