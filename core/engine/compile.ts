@@ -3,9 +3,10 @@
  * probes of single batches all open theirs here.
  * @module
  */
+import { lossFactorInput } from "../graph/graph.ts";
 import type { Batch, Checkpoint, Host, Named, Ort, OrtTensor, Tensor } from "../types.ts";
 import type { Feeder, RandomContext } from "./feeds.ts";
-import { buildProgram, LOSS_SCALE, lossFactorInput, type Program, type ProgramOptions } from "./program.ts";
+import { buildProgram, LOSS_SCALE, type Program, type ProgramOptions } from "./program.ts";
 import { openSession, type Session, type SessionOptions } from "./sessions.ts";
 import type { InitialWeights } from "./weights.ts";
 

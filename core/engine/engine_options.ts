@@ -15,7 +15,7 @@ import type {
   Regularizer,
 } from "../types.ts";
 import type { Program, TaskLoss } from "./program.ts";
-import type { Recomputer } from "./recompute.ts";
+import type { ActivationBudget, Recomputer } from "./recompute.ts";
 
 /** What a task brings to an engine. */
 export type EngineTask = Readonly<{
@@ -67,5 +67,5 @@ export type EngineOptions = Readonly<{
    * What a step's values may take beside so many bytes of weights and state: beyond it cheap ones are computed again
    * rather than kept.
    */
-  activationBudget: (elseBytes: number) => number;
+  activationBudget: (elseBytes: number) => ActivationBudget;
 }>;

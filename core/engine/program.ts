@@ -6,7 +6,7 @@ import { missing, unsupported } from "../base/errors.ts";
 import * as f from "../graph/ops/functions.ts";
 import { type Dim, seqDim } from "../graph/ops/dims.ts";
 import { capabilities } from "../graph/capabilities.ts";
-import { Graph, type Rewrite, type Value } from "../graph/graph.ts";
+import { Graph, lossFactorInput, type Rewrite, type Value } from "../graph/graph.ts";
 import { weightInput } from "../data/row_weight.ts";
 import { gradients } from "../graph/autodiff.ts";
 import type {
@@ -99,11 +99,6 @@ export type Program = Readonly<{
   /** Outputs of the heads. */
   outputs: readonly string[];
 }>;
-
-/** The graph input that a loss's factor is fed under. */
-export function lossFactorInput(loss: string): string {
-  return `factor.${loss}`;
-}
 
 /** The graph input that the scale of losses is fed under, where there is one: gradients are of the losses times it. */
 export const LOSS_SCALE = "lossScale";

@@ -2,21 +2,26 @@
  * What a training step computes again in its backward pass instead of keeping it.
  *
  * Of all ways to keep as little as possible, the least is a minimum cut between what is there anyway and what the
- * backward pass reads (Jain et al. 2020; He & Yu 2023). Only what costs a pass over memory is computed again, or also
- * attention's scores, never a product with a weight. Weights that are rounded to be multiplied always are: kept, they would be
- * one more copy of the model.
+ * backward pass reads (Jain et al. 2020; He & Yu 2023). Computed again is what costs a pass over memory, then attention's
+ * scores, then products with weights within layers, as few as fit: what a layer gives to the next is always kept. Weights
+ * that are rounded to be multiplied always are made again: kept, they would be one more copy of the model.
  * @module
  */
-import type { DimValues } from "../graph/ops/dims.ts";
+import { type DimValues, evaluateDim, sizeOfShape } from "../graph/ops/dims.ts";
 import { forwardNodes, type Graph, type Node, reachable, type Value } from "../graph/graph.ts";
 import { opTable } from "../graph/ops/table.ts";
 import type { Op } from "../graph/ops/ops.ts";
+import type { BuildInfo } from "./builder/context.ts";
 import { createFlow } from "./flow.ts";
 import { bytesOf, peakBytes } from "./liveness.ts";
 import { lower } from "./lower/lower.ts";
+import { productsOf } from "./work.ts";
 
-/** What may be computed again: nothing, what costs a pass over memory, or attention's scores besides. */
-export type Recompute = "nothing" | "passes" | "attention";
+/**
+ * What may be computed again: nothing, what costs a pass over memory, attention's scores besides, or so many products with
+ * weights, too: those with the least work for what they give, of these the first.
+ */
+export type Recompute = "nothing" | "passes" | "attention" | number;
 
 /** Ops that give the elements of their first operand, in another type or order. */
 const moves: ReadonlySet<Op> = new Set<Op>(["Cast", "Identity", "Transpose", "Reshape", "Slice"]);
@@ -24,35 +29,89 @@ const moves: ReadonlySet<Op> = new Set<Op>(["Cast", "Identity", "Transpose", "Re
 /** What a step computes again, the bytes that its values then take at their peak, and the nodes of its session. */
 export type Recomputation = Readonly<{ values: ReadonlySet<number>; peak: number; nodes: number }>;
 
-/** Chooses the least that has to be computed again so that a step's values take at most `budget` bytes, or as few as can be. */
-export type Recomputer = (budget: number) => Recomputation;
+/** What a step's values may take, in bytes, and which share of the step's products may be computed again for it at the most. */
+export type ActivationBudget = Readonly<{ bytes: number; moreWork: number }>;
 
-/** The recomputer of a graph on batches of such sizes. What each way costs is looked at when it is needed, and once. */
-export function createRecomputer(graph: Graph, dims: DimValues): Recomputer {
+/** Chooses the least that has to be computed again so that a step's values keep to a budget, or take as few bytes as can be. */
+export type Recomputer = (budget: ActivationBudget) => Recomputation;
+
+/** How many ways of computing products again are looked at: each takes about a tenth of the time that a session takes to open. */
+const TRIES = 4;
+
+/** How much less than a budget a step may keep before fewer products are computed again. */
+const CLOSE = 0.97;
+
+/** The recomputer of a program on batches of such sizes. What each way costs is looked at when it is needed, and once. */
+export function createRecomputer(program: Recomputed, dims: DimValues): Recomputer {
+  const { graph } = program;
   const known = new Map<Recompute, Recomputation>();
   const lookAt = (how: Recompute): Recomputation => {
-    const values = selectRecomputed(graph, dims, how);
+    const before = known.get(how);
+    if (before) return before;
+    const values = selectRecomputed(program, dims, how);
     const lowered = lower(graph, () => ({ as: "feed" }), "cpu", values);
     const one = { values, peak: peakBytes(lowered, dims), nodes: lowered.model.graph.nodes.length };
     known.set(how, one);
     return one;
   };
-  return (budget) => {
+  return ({ bytes: budget, moreWork }) => {
     let best: Recomputation = { values: new Set(), peak: Infinity, nodes: 0 };
     for (const how of ["nothing", "passes", "attention"] as const) {
-      const one = known.get(how) ?? lookAt(how);
+      const one = lookAt(how);
       if (one.peak < best.peak) best = one;
-      if (one.peak <= budget) break;
+      if (one.peak <= budget) return best;
     }
-    return best;
+    return fewestProducts(budget, best, productsWorth(program, dims, moreWork), lookAt);
   };
 }
 
+/** How many products within layers make up at most such a share of a step's products. */
+function productsWorth(program: Recomputed, dims: DimValues, share: number): number {
+  const within = productsWithin(program, dims);
+  const useful = productsOf(program.graph).reduce(
+    (sum, { multiplyAdds, again }) => sum + (again ? 0 : evaluateDim(multiplyAdds, dims)),
+    0,
+  );
+  let left = share * useful;
+  const beyond = within.findIndex(({ work }) => (left -= work) < 0);
+  return beyond < 0 ? within.length : beyond;
+}
+
+/** The fewest products to compute again so that a step's values take at most `budget` bytes, as far as a few looks tell. */
+function fewestProducts(
+  budget: number,
+  none: Recomputation,
+  count: number,
+  lookAt: (products: number) => Recomputation,
+): Recomputation {
+  if (count === 0) return none;
+  let [low, high] = [{ products: 0, peak: none.peak }, { products: count, peak: lookAt(count).peak }];
+  if (high.peak > budget) return high.peak < none.peak ? lookAt(count) : none;
+  for (let i = 0; i < TRIES && high.products - low.products > 1 && high.peak < CLOSE * budget; i++) {
+    // Each product that is computed again saves about as much as any other.
+    const share = (low.peak - budget) / (low.peak - high.peak);
+    const between = low.products + Math.ceil(share * (high.products - low.products));
+    const products = Math.max(low.products + 1, Math.min(high.products - 1, between));
+    const { peak } = lookAt(products);
+    if (peak <= budget) high = { products, peak };
+    else low = { products, peak };
+  }
+  return lookAt(high.products);
+}
+
+/** A program of which values are to be computed again. */
+type Recomputed = Readonly<{ graph: Graph; recorded: Pick<BuildInfo, "layers"> }>;
+
 /** Values of the forward pass that the backward pass makes anew for itself, by id, on batches of such sizes. */
-export function selectRecomputed(graph: Graph, dims: DimValues, how: Recompute): ReadonlySet<number> {
+export function selectRecomputed(program: Recomputed, dims: DimValues, how: Recompute): ReadonlySet<number> {
+  const { graph, recorded: { layers } } = program;
   const forward = forwardNodes(graph);
   const { again, kept: weights } = roundedWeights(graph, forward);
   if (how === "nothing") return again;
+  const some = typeof how === "number" ? productsWithin(program, dims).slice(0, how) : [];
+  const products = new Set(some.map(({ node }) => node));
+  // What layers give to each other: made again, it would need all that came before.
+  const given = new Set(products.size > 0 ? layers.map(({ output }) => output.id) : []);
   const kept = new Set<number>(), wanted: Value[] = [];
   for (const node of reachable([...graph.outputs.values()])) {
     if (forward.has(node)) continue;
@@ -63,8 +122,24 @@ export function selectRecomputed(graph: Graph, dims: DimValues, how: Recompute):
       wanted.push(input);
     }
   }
-  const isMade = (node: Node): boolean => isCheap(graph, node, how) && !node.outputs.some(({ id }) => weights.has(id));
+  const isMade = (node: Node): boolean =>
+    (products.has(node) || isCheap(graph, node, how)) &&
+    !node.outputs.some(({ id }) => given.has(id) || weights.has(id));
   return new Set([...again, ...leastKept(graph, wanted, (value) => bytesOf(value, dims), isMade)]);
+}
+
+/** Products with weights within layers: those with the least work for what they give first, of these the first. */
+function productsWithin({ graph, recorded: { layers } }: Recomputed, dims: DimValues): readonly Readonly<
+  { node: Node; work: number }
+>[] {
+  const isWithin = ({ scope }: Node): boolean => layers.some(({ path }) => scope.startsWith(`${path}.`));
+  return [...forwardNodes(graph)].flatMap((node) => {
+    const multiplyAdds = opTable[node.op].multiplyAdds?.(node);
+    const [result] = node.outputs;
+    if (multiplyAdds === undefined || !result || !hasWeight(graph, node) || !isWithin(node)) return [];
+    const work = evaluateDim(multiplyAdds, dims);
+    return [{ node, work, perValue: work / evaluateDim(sizeOfShape(result.shape), dims) }];
+  }).sort((a, b) => a.perValue - b.perValue);
 }
 
 /** Casts of weights, with what moves their elements before and behind: those to make again, and those that are read again soon. */
@@ -119,8 +194,11 @@ function readAgainSoon(graph: Graph, forward: ReadonlySet<Node>): ReadonlySet<nu
 function isCheap(graph: Graph, node: Node, how: Recompute): boolean {
   const { recompute } = opTable[node.op];
   if (recompute === "passes") return true;
-  return recompute === "attention" && how === "attention" &&
-    !node.inputs.some((input) => input && graph.origin(input)?.kind === "parameter");
+  return recompute === "attention" && how !== "passes" && !hasWeight(graph, node);
+}
+
+function hasWeight(graph: Graph, { inputs }: Node): boolean {
+  return inputs.some((input) => input && graph.origin(input)?.kind === "parameter");
 }
 
 /** The values to make anew so that as few bytes as possible are kept for `wanted`. */

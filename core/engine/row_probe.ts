@@ -66,7 +66,7 @@ export async function openRowProbe(
   const { host, task } = options;
   const feeder = createFeeder(host.lib as Ort, new Map(), host.kernels);
   const recomputed = options.sparing
-    ? createRecomputer(program.graph, dimsWith(program.graph.inputs.keys(), task.example))(0).values
+    ? createRecomputer(program, dimsWith(program.graph.inputs.keys(), task.example))({ bytes: 0, moreWork: 0 }).values
     : undefined;
   const { run, close } = await compile(
     { ...options, ...task, taskName: task.name, fed: new Map<string, never>(), feeder },

@@ -12,6 +12,9 @@ import type { State } from "./state/state.ts";
 import type { TaskParameters, TaskProgram } from "./task_programs.ts";
 import { decodingBytes, storedBytes } from "./weights.ts";
 
+/** Where the values of a step take fewer bytes than this, garbage is left to the runtime. */
+const WORTH_COLLECTING = 2 ** 27;
+
 /** Opens each program. `fed`: the parameters that change, which are inputs. */
 export async function openTrainingSessions(
   options: EngineOptions,
@@ -44,19 +47,24 @@ export async function openTrainingSessions(
     trained + gradients + optimizer + (prepack ? 2 : 1) * stored + copied + decoding,
   );
   const compiled: CompiledProgram[] = [];
+  let most = 0;
   for (const taskProgram of programs) {
     const { task, program } = taskProgram;
+    const { values, peak } = recomputerOf(taskProgram)(budget);
+    most = Math.max(most, peak);
     compiled.push(
       await compile(
         { ...options, ...task, taskName: task.name, initial, fed, feeder },
-        { program, memory: prepack ? "packed" : "mapped", recomputed: recomputerOf(taskProgram)(budget).values },
+        { program, memory: prepack ? "packed" : "mapped", recomputed: values },
         host,
       ),
     );
   }
+  // What opening left behind would lie beside what steps take.
+  if (most > WORTH_COLLECTING) host.collectGarbage?.();
   return compiled;
 }
 
-function recomputerOf({ program: { graph }, task: { largest, built } }: TaskProgram): Recomputer {
-  return built?.recomputer ?? createRecomputer(graph, dimsWith(graph.inputs.keys(), largest));
+function recomputerOf({ program, task: { largest, built } }: TaskProgram): Recomputer {
+  return built?.recomputer ?? createRecomputer(program, dimsWith(program.graph.inputs.keys(), largest));
 }

@@ -90,14 +90,17 @@ function blockScores(recipe: Recipe, own: Value, cuts: readonly Dim[], asked: Re
     const zeros = (): Value => f.zeros(outputs[0] as Value, [n]);
     const found = blocks.reduce<BlockGradients>(
       (before, { rows, logits, logp, own, scores }, i) => {
-        const dl = logitGradient(logp, own, part(dOwn ?? zeros(), i), dMean && part(dMean, i), before.gate);
+        const dl = logitGradient(logp, own, part(dOwn ?? zeros(), i), dMean && part(dMean, i), [
+          ...before.gate,
+          scores,
+        ]);
         const wrt = [...rows, ...recipe.shared];
         const d = backward([logits], [dl], wrt).map(({ dense }, k) =>
           needs[k] ? dense ?? f.zeros(wrt[k] as Value, (wrt[k] as Value).shape) : undefined
         );
         const shared = d.slice(rows.length).map((x, k) => {
           const sum = before.shared[k];
-          return x && sum ? f.add(sum, x) : x;
+          return x && sum ? addedTo(sum, x) : x;
         });
         const ofRows = d.slice(0, rows.length);
         const gate = [scores, ...ofRows, ...shared].flatMap((x) => x ?? []);
@@ -115,6 +118,13 @@ function blockScores(recipe: Recipe, own: Value, cuts: readonly Dim[], asked: Re
   };
 }
 
+/** A sum and a further gradient. A product adds itself to the sum: as a tensor of its own it would be one more of a head's size. */
+function addedTo(sum: Value, x: Value): Value {
+  const node = x.graph.producer(x);
+  if (node?.op !== "Gemm" || node.inputs[2]) return f.add(sum, x);
+  return f.apply("Gemm", [node.inputs[0], node.inputs[1], sum], (node as Node<"Gemm">).attrs);
+}
+
 /** Gradients after some blocks: those of their rows, sums for shared values, and the value that the next block waits for. */
 type BlockGradients = Readonly<{
   rows: readonly (readonly (Value | undefined)[])[];
@@ -124,8 +134,9 @@ type BlockGradients = Readonly<{
 
 /**
  * onehot · dOwn + dMean / classes - p (dOwn + dMean): of a block's logits. It waits for `gate`, what the block before has
- * given, so that the runtime never holds two of them. (It takes the operand that was made last first, and of a gate its
- * second value: the gradients, so that no scores are made before it is their turn.)
+ * given, so that the runtime never holds two of them, and the block's own scores, behind which nobody reads the logarithms.
+ * (It takes the operand that was made last first, and of a gate its second value: the gradients, so that no scores are made
+ * before it is their turn.)
  */
 function logitGradient(logp: Value, own: Value, dOwn: Value, dMean: Value | undefined, gate: readonly Value[]): Value {
   const m = logp.shape[0] ?? 1;

@@ -186,6 +186,11 @@ export function reachable(values: readonly Value[]): Node[] {
   return first ? first.graph.nodes.filter((node) => seen.has(node)) : [];
 }
 
+/** The graph input that a loss's factor is fed under. */
+export function lossFactorInput(loss: string): string {
+  return `factor.${loss}`;
+}
+
 /** The nodes of a training graph that its losses need: the forward pass. */
 export function forwardNodes(graph: Graph): ReadonlySet<Node> {
   const losses = [...graph.outputs].filter(([name]) => name.startsWith("loss.")).map(([, value]) => value);

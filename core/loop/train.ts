@@ -44,8 +44,8 @@ export type LoopOptions = Readonly<{
   lossScale?: LossScaleOptions | undefined;
   steps: Readonly<{ perEpoch: number; total: number; epochs: number }>;
   rows: Readonly<{ train: number; eval: number; test?: number }>;
-  /** Multiply-adds a second that the machine can do, where that was measured. */
-  peak?: number | undefined;
+  /** Measures the multiply-adds a second that the machine can do, where steps are compared with them. */
+  measurePeak?: (() => Promise<number | undefined>) | undefined;
   /** The micro-batches of step `index` (from 0) of `epoch` (from 0). */
   batchesOf(epoch: number, index: number): Promise<readonly Batch[]>;
   /** Metrics with the present weights; absent where there is no evaluation data. */
@@ -68,7 +68,9 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
   const loop = createLoop(options);
   const { state, triggers } = loop;
   const ahead = batchesAhead(options);
-  yield* begin(loop);
+  const peak = await options.measurePeak?.();
+  yield* begin(loop, peak);
+  const again = remeasurePeak(loop, peak);
   // Of a run that is longer now than it was, what was the last step then is one like others.
   if (resume?.last && state.step < steps.total && triggers.evaluate(state)) yield* loop.evaluate("now");
   if (training.evalOnStart && state.step === 0) yield* loop.evaluate("now");
@@ -85,6 +87,7 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
     ahead.prepare(state.step);
     const result = await running;
     yield result.event;
+    yield* again();
     if (result.skipped) {
       yield loop.emit(skippedStep(state, steps.perEpoch, result));
       if (state.lossScale?.scale === 0) return yield loop.emit(scaledToNothing(state, steps.perEpoch));
@@ -200,8 +203,8 @@ function createLoop(options: LoopOptions): Loop {
 }
 
 /** The start of a run, or where it goes on. */
-function* begin({ options, state, at, emit }: Loop): Generator<TrainingEvent> {
-  const { engine, steps, rows, peak, resume, resumed = "" } = options;
+function* begin({ options, state, at, emit }: Loop, peak: number | undefined): Generator<TrainingEvent> {
+  const { engine, steps, rows, resume, resumed = "" } = options;
   const start: TrainingEvent = {
     type: "start",
     ...at(),
@@ -220,6 +223,25 @@ function* begin({ options, state, at, emit }: Loop): Generator<TrainingEvent> {
   yield emit({ type: "checkpoint", ...at(), name: resumed });
   state.stop ??= state.control.stop;
   state.control = {};
+}
+
+/**
+ * Measures the machine's peak again behind a step, where the steps so far are a power of two: a moment in which the machine
+ * does other work as well is then not all that steps are compared with. What is more than before comes out.
+ */
+function remeasurePeak(
+  { options: { measurePeak }, at }: Loop,
+  first: number | undefined,
+): () => AsyncGenerator<TrainingEvent, void> {
+  let [steps, best] = [0, first ?? Infinity];
+  return async function* () {
+    steps++;
+    if (!measurePeak || (steps & (steps - 1)) !== 0) return;
+    const peak = await measurePeak() ?? 0;
+    if (peak <= best) return;
+    best = peak;
+    yield { type: "peak", ...at(), peakMultiplyAddsPerSecond: peak };
+  };
 }
 
 /** The rate of the next step: by the schedule, times what callbacks have made of it, and as the optimizer has it. */

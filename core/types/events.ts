@@ -39,6 +39,8 @@ export type TrainingEvent =
       /** Useful ones of its matrix products: nothing made twice, no padding; absent where the trainer does not count. */
       multiplyAdds?: number;
     }>
+    /** The peak that "start" tells, measured again: more than before. */
+    | Readonly<{ type: "peak"; peakMultiplyAddsPerSecond: number }>
     | Readonly<{ type: "drift" } & Drift>
     | Readonly<{ type: "evaluate"; metrics: Named<number>; best: boolean }>
     | Readonly<{ type: "checkpoint"; name: string }>

@@ -147,6 +147,8 @@ export interface Host {
   readonly kernels?: WebAssembly.Module;
   /** Threads to compute with; absent: onnxruntime's own choice. */
   readonly threads?: number;
+  /** Gives memory back at once that nobody uses any more; absent where the runtime has no way. */
+  collectGarbage?(): void;
   /** Starts a thread that encodes rows beside the training step; absent where there are none. Throws where it cannot have a part. */
   startEncoder?(job: EncoderJob): Promise<EncoderThread>;
 }

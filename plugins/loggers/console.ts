@@ -135,9 +135,9 @@ export function consoleSink(
     row(interval.see(event));
     if (event.type === "step") return stepped(event);
     if (event.type === "progress") return progress(event);
+    if (event.type === "start" || event.type === "peak") peak = event.peakMultiplyAddsPerSecond;
     if (event.type === "start") {
       totalSteps = event.totalSteps;
-      peak = event.peakMultiplyAddsPerSecond;
       startedAt = clock.now();
       clear();
       line(startText(event, run.name));

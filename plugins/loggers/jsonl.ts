@@ -56,7 +56,10 @@ export const jsonl: Factory<"logger", Partial<JsonlOptions>> = define({
       return {
         log: (event) => {
           const measured = speedOf(event);
-          if (event.type === "progress" || event.type === "examples" || event.type === "samples") return;
+          if (event.type === "peak") peak = event.peakMultiplyAddsPerSecond;
+          if (
+            event.type === "peak" || event.type === "progress" || event.type === "examples" || event.type === "samples"
+          ) return;
           // The log of a resumed run is the one of a run that was never cut off, so it starts once.
           if (event.type === "start") {
             lines.begin(event.step === 0 ? 0 : undefined);

@@ -116,7 +116,9 @@ export function createCollector(now: () => number, worstRows: number): Collector
       if (event.type === "step") step(event);
       else if (event.type === "start") edges.start ??= event;
       else if (event.type === "end") edges.end = event;
-      else if (event.type === "drift") edges.drift = event;
+      else if (event.type === "peak" && edges.start) {
+        edges.start = { ...edges.start, peakMultiplyAddsPerSecond: event.peakMultiplyAddsPerSecond };
+      } else if (event.type === "drift") edges.drift = event;
       else if (event.type === "data") data.set(event.what, event);
       else if (event.type === "examples") {
         tasks.set(event.task, { ...tasks.get(event.task), [event.phase]: analyze(event, worstRows) });

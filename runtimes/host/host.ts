@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import type { Worker } from "node:worker_threads";
 import { notInstalled } from "../../core/base/not_installed.ts";
 import type { Channel, Host, Ort, SavedModel } from "../../core/types.ts";
+import { collectGarbage } from "./collect_garbage.ts";
 import { directoryStore } from "./directory_store.ts";
 import { hubCache } from "./hub_cache.ts";
 import { disableTelemetry } from "./telemetry.ts";
@@ -45,6 +46,7 @@ export async function createHost(runtime: "node" | "bun" | "deno", options: Host
     },
     openSaved: async (folder) => await openSavedModel(folder, host),
     threads: options.threads ?? availableParallelism(),
+    collectGarbage,
     startEncoder: async (job) => await (await import("./encoder_thread.ts")).startEncoderThread(job),
   };
   return host;

@@ -59,7 +59,10 @@ const event = v.variant("type", [
     totalParameters: count,
   }),
   v.looseObject({ ...at, type: v.literal("warning"), message: v.pipe(v.string(), v.maxLength(MOST_MESSAGE)) }),
-  v.looseObject({ ...at, type: v.picklist(["drift", "checkpoint", "data", "examples", "samples", "progress", "end"]) }),
+  v.looseObject({
+    ...at,
+    type: v.picklist(["peak", "drift", "checkpoint", "data", "examples", "samples", "progress", "end"]),
+  }),
 ]);
 
 /** An event that a runner tells. */

@@ -3,7 +3,7 @@
  * @module
  */
 import { type DimValues, evaluateShape, type Shape } from "../../graph/ops/dims.ts";
-import { forwardNodes, type Graph, type Node, reachable, type Value } from "../../graph/graph.ts";
+import { forwardNodes, type Graph, lossFactorInput, type Node, reachable, type Value } from "../../graph/graph.ts";
 import type { OnnxModel } from "../../onnx/model.ts";
 import type { Provider } from "../../types.ts";
 import { createLowering, type Lowering } from "./context.ts";
@@ -34,7 +34,7 @@ export function lower(
   products: Lowering["products"] = new Map(),
 ): Lowered {
   const { outputs } = graph;
-  const nodes = executionOrder(reachable([...outputs.values()]), outputs);
+  const nodes = executionOrder(besidesFirst(reachable([...outputs.values()])), outputs);
   const lowering = createLowering({ graph, storage, products, provider, recomputed }, nodes);
   const forward = recomputed.size > 0 ? forwardNodes(graph) : new Set(nodes);
   const lowered = nodes.flatMap((node) => lowerNode(lowering, node, forward.has(node)));
@@ -45,6 +45,28 @@ export function lower(
 /** The vectors of sizes that a run with these dims feeds. */
 export function shapeFeeds(shapes: ReadonlyMap<string, Shape>, dims: DimValues): Map<string, BigInt64Array> {
   return new Map([...shapes].map(([name, shape]) => [name, BigInt64Array.from(evaluateShape(shape, dims), BigInt)]));
+}
+
+/**
+ * What the backward pass computes of the forward pass alone, slopes of activations say, first in the file: of what a node
+ * reads ONNX Runtime makes the last in the file first, so that such values are made right before they meet a gradient.
+ */
+function besidesFirst(nodes: readonly Node[]): readonly Node[] {
+  const led = new Set<Value>();
+  const isBeside = (node: Node): boolean => {
+    if (!node.scope.startsWith("d.")) return false;
+    const follows = node.inputs.some((value) => value && (led.has(value) || isFactor(value)));
+    if (follows) { for (const value of node.outputs) led.add(value); }
+    return !follows;
+  };
+  const beside = new Set(nodes.filter(isBeside));
+  return [...beside, ...nodes.filter((node) => !beside.has(node))];
+}
+
+/** Whether a value is what the host feeds as a factor of losses: all gradients begin at one. */
+function isFactor(value: Value): boolean {
+  const origin = value.graph.origin(value);
+  return origin?.kind === "input" && origin.name.startsWith(lossFactorInput(""));
 }
 
 /**

@@ -3,10 +3,12 @@
  * @module
  */
 import { byteCount } from "../../base/byte_count.ts";
+import type { ActivationBudget } from "../../engine/recompute.ts";
 import type { Host, TrainingArguments } from "../../types.ts";
 
-/** What a step's values may take before cheap ones are computed again, where no one says. */
-const ACTIVATION_BYTES = 512 * 2 ** 20;
+/** What a step's values may take before some are computed again, where no one says, and the products that may be. */
+const ACTIVATION_BYTES = 400 * 2 ** 20;
+const MORE_WORK = 1 / 8;
 
 /** Share of the memory of the machine that a run may take. */
 const MEMORY_SHARE = 0.9;
@@ -31,10 +33,14 @@ export function packingRoom(training: TrainingArguments, host: Host): number {
   return PACKED_SHARE * memoryLimit(training, host);
 }
 
-/** Bytes that a step's values may take, beside what else a run takes. */
-export function activationBudget({ memory }: TrainingArguments, elseBytes: number): number {
-  const limit = byteCount(memory);
-  return limit === undefined ? ACTIVATION_BYTES : limit - elseBytes;
+/**
+ * What a step's values may take, beside what else a run takes. Where no one says and the machine has room, products are
+ * computed again only as far as that costs little time.
+ */
+export function activationBudget(training: TrainingArguments, host: Host, elseBytes: number): ActivationBudget {
+  const room = memoryLimit(training, host) - elseBytes;
+  const isFree = byteCount(training.memory) === undefined && room > ACTIVATION_BYTES;
+  return isFree ? { bytes: ACTIVATION_BYTES, moreWork: MORE_WORK } : { bytes: room, moreWork: 1 };
 }
 
 /** Bytes of the process itself with a training session of so many nodes. */

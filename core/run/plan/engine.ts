@@ -63,7 +63,7 @@ export async function createTaskEngine(
     seed: training.seed,
     activeRows: async () => namesAny(tasks) ? new Map() : await activeIds(samplesOf(tasks)),
     prepackLimit: PREPACK_LIMIT,
-    activationBudget: (elseBytes) => activationBudget(training, elseBytes + processBytes(0)),
+    activationBudget: (elseBytes) => activationBudget(training, host, elseBytes + processBytes(0)),
   });
   if (engine.trainableParameters > 0) return engine;
   await engine.close();

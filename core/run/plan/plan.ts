@@ -119,7 +119,7 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask
     ...(copied === 0 ? {} : { weightCopies: copied }),
   };
   const elseBytes = Object.values(fixed).reduce((a, b) => a + b, 0) + processBytes(0);
-  const sessions = works.map((work) => work.recomputer(activationBudget(training, elseBytes)));
+  const sessions = works.map((work) => work.recomputer(activationBudget(training, host, elseBytes)));
   const bytes = {
     ...fixed,
     activations: Math.max(...sessions.map(({ peak }) => peak)),
@@ -306,6 +306,6 @@ async function workOf(open: OpenRun, { samples, tokens, longest }: MeasuredRows)
       provider: open.host.provider,
     }).copiedBytes;
   const isFinal = !open.run.regularizers.some((r) => r.prepare);
-  const recomputer = createRecomputer(program.graph, dims);
+  const recomputer = createRecomputer(program, dims);
   return { program, recomputer, isFinal, flops, tokens: perBatch, evaluation, held, storedAs, initial, copiedBytes };
 }

@@ -132,7 +132,7 @@ async function* trainTasks(
     engine,
     steps: countSteps(plan.perEpoch, training),
     rows: countRows(tasks),
-    peak: await peakOf(engine, host),
+    measurePeak: engine.multiplyAdds < WORTH_COMPARING ? undefined : () => peakOf(host),
     batchesOf: plan.of,
     signal,
   });
@@ -173,7 +173,7 @@ function countRows(tasks: readonly TaskRows[]): Readonly<{ train: number; eval: 
   };
 }
 
-/** The machine's peak, where steps are large enough to be compared with it. */
-async function peakOf({ multiplyAdds }: Engine, host: Host): Promise<number | undefined> {
-  return multiplyAdds < WORTH_COMPARING ? undefined : await (await import("../../engine/peak.ts")).measurePeak(host);
+/** The machine's peak. */
+async function peakOf(host: Host): Promise<number | undefined> {
+  return await (await import("../../engine/peak.ts")).measurePeak(host);
 }

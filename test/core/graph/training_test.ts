@@ -6,7 +6,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { trainsRule } from "../../../core/engine/program.ts";
-import { buildProgram, lossFactorInput, type Program } from "../../../core/engine/program.ts";
+import { buildProgram, type Program } from "../../../core/engine/program.ts";
+import { lossFactorInput } from "../../../core/graph/graph.ts";
 import { inspectBackbone } from "../../../core/engine/inspect.ts";
 import { evaluateShape } from "../../../core/graph/ops/dims.ts";
 import { type Node, reachable, type Value } from "../../../core/graph/graph.ts";

@@ -288,6 +288,18 @@ test("console: multiply-adds a second, and how much of the machine's peak that i
   }
 });
 
+test("console: a peak that is measured again behind a step is the one that further steps are compared with", async () => {
+  const host = hostOf(false, 200);
+  const sink = await consoleLogger().open(host, runOf(), undefined);
+  for (const event of counted) {
+    sink.log(event.type === "start" ? { ...event, peakMultiplyAddsPerSecond: 1e11 } : event);
+    if (event.type !== "start") continue;
+    sink.log({ type: "peak", step: 0, epoch: 0, peakMultiplyAddsPerSecond: 6e11 });
+  }
+  await sink.close();
+  assert.match(host.written.join(""), /300\.0 G multiply-adds\/s \(50 % of peak\)/);
+});
+
 test("console: a peak that steps surpass is no peak", async () => {
   const host = hostOf(false, 200);
   const sink = await consoleLogger().open(host, runOf(), undefined);
