@@ -67,5 +67,5 @@ export type EngineOptions = Readonly<{
    * What a step's values may take beside so many bytes of weights and state: beyond it cheap ones are computed again
    * rather than kept.
    */
-  activationBudget: (elseBytes: number) => ActivationBudget;
+  activationBudget: (elseBytes: number, savesTime: boolean) => ActivationBudget;
 }>;

@@ -10,7 +10,7 @@ import { placeWeights } from "./placement.ts";
 import { createRecomputer, type Recomputer } from "./recompute.ts";
 import type { State } from "./state/state.ts";
 import type { TaskParameters, TaskProgram } from "./task_programs.ts";
-import { decodingBytes, storedBytes } from "./weights.ts";
+import { decodingBytes, savesTime, storedBytes } from "./weights.ts";
 
 /** Where the values of a step take fewer bytes than this, garbage is left to the runtime. */
 const WORTH_COLLECTING = 2 ** 27;
@@ -45,6 +45,7 @@ export async function openTrainingSessions(
   const decoding = decodingBytes([...parameters.values()].filter((p) => !fed.has(p.name)), initial);
   const budget = options.activationBudget(
     trained + gradients + optimizer + (prepack ? 2 : 1) * stored + copied + decoding,
+    savesTime(parameters.values(), initial, checkpoint),
   );
   const compiled: CompiledProgram[] = [];
   let most = 0;

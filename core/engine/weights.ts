@@ -122,6 +122,15 @@ export function decodingBytes(frozen: readonly Parameter[], initial: Pick<Initia
   }, 0);
 }
 
+/** Whether products over some parameters are computed as they are to save time. */
+export function savesTime(
+  parameters: Iterable<Parameter>,
+  initial: Pick<InitialWeights, "storageOf">,
+  { products }: Pick<Checkpoint, "products">,
+): boolean {
+  return [...parameters].some((p) => (initial.storageOf(p) ?? products?.of(p.name))?.format.savesTime === true);
+}
+
 /** What lets a checkpoint's tensors of other dims be drawn. */
 export const MISMATCHED =
   "; model.with.ignoreMismatchedSizes starts it anew, as is right for a head of other classes, and no other tensor";

@@ -47,6 +47,8 @@ export interface WeightFormat {
   writeTransposedProduct?(writer: NodeWriter, dy: string, dims: MatrixDims): string | undefined;
   /** How far products may be from those of the decoded values, of the largest; absent: rounding alone. */
   readonly tolerance?: Readonly<{ product?: number; transposedProduct?: number }>;
+  /** Whether products take less time than in float32: a run of such has none of them computed again but for want of memory. */
+  readonly savesTime?: boolean;
   /** The same of the same tensors by other kernels, for where these are wrong. */
   readonly otherwise?: WeightFormat;
 }
@@ -71,7 +73,7 @@ export type StepBlocks = Readonly<{
  * is. All that are computed alike share one: it is known by its label.
  */
 export interface ProductFormat
-  extends Pick<WeightFormat, "label" | "writeProduct" | "writeTransposedProduct" | "tolerance"> {
+  extends Pick<WeightFormat, "label" | "writeProduct" | "writeTransposedProduct" | "tolerance" | "savesTime"> {
   /** Writes the nodes that make the tensors, by name. `values`: as the model has them, [in, out] where `conv1d`. */
   writeTensors(writer: NodeWriter, values: string, weight: Pick<LinearWeight, "conv1d">): Named<string>;
   /** Bytes of those of a weight's tensors that the backward pass reads. */

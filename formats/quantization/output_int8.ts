@@ -100,14 +100,14 @@ export function trainedInt8(options: OutputInt8): ProductFormat | undefined {
 function roundedProducts(
   { forward, backward, activationScale }: OutputInt8,
   integersOf: ReadIntegers,
-): Pick<WeightFormat, "writeProduct" | "writeTransposedProduct" | "tolerance"> {
+): Pick<WeightFormat, "writeProduct" | "writeTransposedProduct" | "tolerance" | "savesTime"> {
   const multiply = activationScale === "row" ? rowProduct : tensorProduct;
   const tolerance = {
     ...(forward === "int8" ? { product: ROUNDED } : {}),
     ...(backward === "int8" ? { transposedProduct: ROUNDED } : {}),
   };
   return {
-    ...(Object.keys(tolerance).length === 0 ? {} : { tolerance }),
+    ...(Object.keys(tolerance).length === 0 ? {} : { tolerance, savesTime: true }),
     ...(forward === "float32" ? {} : {
       writeProduct: (writer, { x, bias }) =>
         withBias(writer, multiply(writer, x, integersOf(writer, "codes"), writer.tensor("scales")), bias),

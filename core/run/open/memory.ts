@@ -35,12 +35,17 @@ export function packingRoom(training: TrainingArguments, host: Host): number {
 
 /**
  * What a step's values may take, beside what else a run takes. Where no one says and the machine has room, products are
- * computed again only as far as that costs little time.
+ * computed again only as far as that costs little time, and none where the run asks for products that save it.
  */
-export function activationBudget(training: TrainingArguments, host: Host, elseBytes: number): ActivationBudget {
+export function activationBudget(
+  training: TrainingArguments,
+  host: Host,
+  elseBytes: number,
+  savesTime: boolean,
+): ActivationBudget {
   const room = memoryLimit(training, host) - elseBytes;
   const isFree = byteCount(training.memory) === undefined && room > ACTIVATION_BYTES;
-  return isFree ? { bytes: ACTIVATION_BYTES, moreWork: MORE_WORK } : { bytes: room, moreWork: 1 };
+  return isFree ? { bytes: ACTIVATION_BYTES, moreWork: savesTime ? 0 : MORE_WORK } : { bytes: room, moreWork: 1 };
 }
 
 /** Bytes of the process itself with a training session of so many nodes. */

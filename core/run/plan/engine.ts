@@ -63,7 +63,8 @@ export async function createTaskEngine(
     seed: training.seed,
     activeRows: async () => namesAny(tasks) ? new Map() : await activeIds(samplesOf(tasks)),
     prepackLimit: PREPACK_LIMIT,
-    activationBudget: (elseBytes) => activationBudget(training, host, elseBytes + processBytes(0)),
+    activationBudget: (elseBytes, savesTime) =>
+      activationBudget(training, host, elseBytes + processBytes(0), savesTime),
   });
   if (engine.trainableParameters > 0) return engine;
   await engine.close();

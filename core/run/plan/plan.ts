@@ -10,7 +10,7 @@ import { dryRegularizers } from "../../engine/prepare.ts";
 import { buildTraining } from "../../engine/task_programs.ts";
 import { isHalf, placeWeights } from "../../engine/placement.ts";
 import { createRecomputer } from "../../engine/recompute.ts";
-import { decodingBytes, type InitialWeights, initialWeights, storedBytes } from "../../engine/weights.ts";
+import { decodingBytes, type InitialWeights, initialWeights, savesTime, storedBytes } from "../../engine/weights.ts";
 import { productsOf } from "../../engine/work.ts";
 import { evaluateDim } from "../../graph/ops/dims.ts";
 import { largestBatch, layOut } from "../../loop/layout.ts";
@@ -119,7 +119,10 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask
     ...(copied === 0 ? {} : { weightCopies: copied }),
   };
   const elseBytes = Object.values(fixed).reduce((a, b) => a + b, 0) + processBytes(0);
-  const sessions = works.map((work) => work.recomputer(activationBudget(training, host, elseBytes)));
+  const saves = works.some(({ program: { recorded }, initial }, i) =>
+    savesTime(recorded.parameters.values(), initial, tasks[i]?.open.checkpoint ?? {})
+  );
+  const sessions = works.map((work) => work.recomputer(activationBudget(training, host, elseBytes, saves)));
   const bytes = {
     ...fixed,
     activations: Math.max(...sessions.map(({ peak }) => peak)),
