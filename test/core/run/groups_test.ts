@@ -43,7 +43,7 @@ describe("metrics by group in a run", () => {
 
   it("name a column that rows lack", async () => {
     const by = (column: string): Json => [{ use: "by-group", with: { metric: "accuracy", column } }] as Json;
-    await assert.rejects(trained(specOf(reviews, rows, { metrics: by("age") })), /a value of the column "age"/);
+    await assert.rejects(trained(specOf(reviews, rows, { metrics: by("age") })), /unknown column "age"/);
   });
 
   it("read columns of generated answers, and of rows that are several windows", async () => {
