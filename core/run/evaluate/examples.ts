@@ -12,14 +12,14 @@ import { columnsRead, pickColumns } from "../rows/row_columns.ts";
 export async function collectExamples(
   examples: Example[],
   open: OpenRun,
-  held: EncodedRows,
+  evalRows: EncodedRows,
   read: RowReadings,
 ): Promise<void> {
   const { rows, readings } = read;
   const labels = open.task.labels ?? [];
   const columns = columnsOf(open);
   const grouped = columnsRead(open);
-  const shown = await held.rows(Array.from(rows));
+  const shown = await evalRows.rows(Array.from(rows));
   const each = <R>(
     kind: keyof MetricInputs,
     of: readonly R[] | undefined,

@@ -13,14 +13,14 @@ import type { OpenRun } from "../open/open.ts";
 export async function generatedExamples(
   open: OpenRun,
   evaluator: Pick<Evaluator, "generator">,
-  held: EncodedRows,
+  evalRows: EncodedRows,
   most: number,
 ): Promise<Example[]> {
   const examples: Example[] = [];
   const generator = await evaluator.generator();
   try {
-    for await (const { row, ...text } of generateAnswers(open, generator, first(questionsOf(open, held), most))) {
-      await collectExamples(examples, open, held, { rows: [row], readings: { text: [text] } });
+    for await (const { row, ...text } of generateAnswers(open, generator, first(questionsOf(open, evalRows), most))) {
+      await collectExamples(examples, open, evalRows, { rows: [row], readings: { text: [text] } });
     }
     return examples;
   } finally {

@@ -15,7 +15,7 @@ const [EXAMPLES, GENERATED] = [20_000, 20];
 type Measuring = Pick<Evaluator, "run" | "generator">;
 
 /** A task with rows to be measured on. */
-export type MeasuredTask = TaskRows & Readonly<{ held: NonNullable<TaskRows["held"]> }>;
+export type MeasuredTask = TaskRows & Readonly<{ evalRows: NonNullable<TaskRows["evalRows"]> }>;
 
 /** What measures them. */
 export type MeasuredTasks = Readonly<{
@@ -48,18 +48,18 @@ export function measuredTasks(all: readonly TaskRows[], split: "eval" | "test" =
   const keepsAll = ({ open, test }: TaskRows): boolean =>
     (split === "test" || !test) && open.run.loggers.some(({ everyRow }) => everyRow === true);
   const tasks = all.flatMap((task): MeasuredTask[] => {
-    const held = split === "test" ? task.test : task.held;
-    return held ? [{ ...task, held }] : [];
+    const evalRows = split === "test" ? task.test : task.evalRows;
+    return evalRows ? [{ ...task, evalRows }] : [];
   });
   const examples = new Map<string, readonly Example[]>();
   const figures = new Map<string, Named<Json>>();
   const measure = async (task: MeasuredTask, evaluator: Measuring): Promise<Named<number>> => {
-    const { open, held } = task;
+    const { open, evalRows } = task;
     const most = keepsAll(task) ? Infinity : EXAMPLES;
     const own: Example[] = [];
     examples.set(open.task.name, own);
-    const found = await measured(open, evaluator, held, async (read) => {
-      if (own.length < most) await collectExamples(own, open, held, read);
+    const found = await measured(open, evaluator, evalRows, async (read) => {
+      if (own.length < most) await collectExamples(own, open, evalRows, read);
     });
     figures.set(open.task.name, found.figures);
     return found.metrics;
@@ -78,13 +78,18 @@ export function measuredTasks(all: readonly TaskRows[], split: "eval" | "test" =
     figuresOf: (task) => figures.get(task) ?? {},
     examplesOf: ({ open }) => examples.get(open.task.name) ?? [],
     shown: async (task, evaluator, { phase, step, metrics, generates }) => {
-      const { open, held } = task;
+      const { open, evalRows } = task;
       const { name, labels = [] } = open.task;
       if (generates && generatesUnmeasured(open)) {
         const { generatedExamples } = await import("./generated_examples.ts");
         examples.set(
           name,
-          await generatedExamples(open, evaluator, held, keepsAll(task) && phase === "after" ? Infinity : GENERATED),
+          await generatedExamples(
+            open,
+            evaluator,
+            evalRows,
+            keepsAll(task) && phase === "after" ? Infinity : GENERATED,
+          ),
         );
       }
       return {

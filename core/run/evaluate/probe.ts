@@ -29,16 +29,16 @@ export function createProber(engine: Pick<Engine, "of">, tasks: readonly TaskRow
   const probed: Record<string, Json> = {};
   return {
     before: async (metrics) => {
-      for (const { open, held } of tasks) {
+      for (const { open, evalRows } of tasks) {
         const { name } = open.task;
-        if (held) {
-          first.set(name, await createRegularizerContext(engine.of(name), open, held, metrics.get(name) ?? {}));
+        if (evalRows) {
+          first.set(name, await createRegularizerContext(engine.of(name), open, evalRows, metrics.get(name) ?? {}));
         }
       }
     },
     after: async (task, evaluator, metrics) => {
-      const { open, held } = task;
-      const after = held && await createRegularizerContext(evaluator, open, held, metrics);
+      const { open, evalRows } = task;
+      const after = evalRows && await createRegularizerContext(evaluator, open, evalRows, metrics);
       probed[open.task.name] = await probeFile(task, first.get(open.task.name), after);
     },
     file: () => probed[""] ?? { tasks: probed },
@@ -49,11 +49,11 @@ export function createProber(engine: Pick<Engine, "of">, tasks: readonly TaskRow
 async function createRegularizerContext(
   engine: Pick<Evaluator, "run">,
   open: OpenRun,
-  held: EncodedRows,
+  evalRows: EncodedRows,
   metrics: Named<number>,
 ): Promise<Json> {
   const size = open.run.training.perDeviceEvalBatchSize;
-  const { value: batch } = await batchesInOrder(inOrder(held, size), size, { ...open.layout, rowSharing: false })
+  const { value: batch } = await batchesInOrder(inOrder(evalRows, size), size, { ...open.layout, rowSharing: false })
     .next();
   const result: Record<string, Json> = { loss: metrics.loss ?? null };
   if (!batch) return result;
@@ -69,7 +69,7 @@ async function createRegularizerContext(
 
 /** What probe.json says of a task. */
 async function probeFile(
-  { open, train, held }: TaskRows,
+  { open, train, evalRows }: TaskRows,
   before: Json | undefined,
   after: Json | undefined,
 ): Promise<Json> {
@@ -82,7 +82,7 @@ async function probeFile(
   return {
     tokenization: first.map((s) => (s.sequences.length === 1 ? ids(s)[0] ?? [] : ids(s))),
     ...(labels.every((l) => Array.isArray(l) && l.length > 0) ? { tokenizationLabels: labels } : {}),
-    ...(open.task.windows ? { features: { train: train.count, ...(held ? { eval: held.count } : {}) } } : {}),
+    ...(open.task.windows ? { features: { train: train.count, ...(evalRows ? { eval: evalRows.count } : {}) } } : {}),
     ...(before === undefined ? {} : { evalBefore: before }),
     ...(after === undefined ? {} : { eval: after }),
   };

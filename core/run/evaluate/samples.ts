@@ -25,12 +25,12 @@ export function answersPrompts({ open: { task, collator } }: MeasuredTask): bool
  * @throws AttuneError where the checkpoint asks for what is not implemented, or text is measured of rows that have no answer.
  */
 export async function checkGeneration(tasks: readonly MeasuredTask[], wanted: boolean): Promise<void> {
-  for (const { open, held } of tasks) {
+  for (const { open, evalRows } of tasks) {
     const measures = open.metrics.filter((metric) => readsText(open, metric));
     if (open.task.generate === undefined || (!wanted && measures.length === 0)) continue;
     const { generationOf, questionsOf } = await import("./generate.ts");
     await generationOf(open);
-    const { value: first } = await questionsOf(open, held).next();
+    const { value: first } = await questionsOf(open, evalRows).next();
     const [metric] = measures;
     if (metric && !first) {
       throw badValue(
@@ -45,7 +45,7 @@ export async function checkGeneration(tasks: readonly MeasuredTask[], wanted: bo
 
 /** Some answers of the weights as they are. */
 export async function sampled(
-  { open, held }: MeasuredTask,
+  { open, evalRows }: MeasuredTask,
   evaluator: Pick<Evaluator, "generator">,
 ): Promise<GeneratedSample[]> {
   const { first, generateAnswers, generationOf, questionsOf } = await import("./generate.ts");
@@ -58,7 +58,7 @@ export async function sampled(
       const { prompt = "", prediction, references: [reference = ""] } of generateAnswers(
         open,
         generator,
-        first(questionsOf(open, held), COUNT),
+        first(questionsOf(open, evalRows), COUNT),
         short,
       )
     ) {

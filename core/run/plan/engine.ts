@@ -21,9 +21,9 @@ export const PREPACK_LIMIT: number = 256 * 2 ** 20;
 export async function createRunEngine(
   open: OpenRun,
   train: EncodedRows,
-  held: EncodedRows | undefined,
+  evalRows: EncodedRows | undefined,
 ): Promise<Engine> {
-  return await createTaskEngine([{ open, train, held }]);
+  return await createTaskEngine([{ open, train, evalRows }]);
 }
 
 /** Opens the engine of a run's tasks; `built`: the programs of each that a plan has built. Throws AttuneError where there is none. */
@@ -100,6 +100,6 @@ async function* samplesOf(tasks: readonly TaskRows[]): AsyncIterable<Sample> {
   for (const rows of tasks.flatMap(splitsOf)) yield* inOrder(rows);
 }
 
-function splitsOf({ train, held, test }: TaskRows): EncodedRows[] {
-  return [train, held, test].filter((rows) => rows !== undefined);
+function splitsOf({ train, evalRows, test }: TaskRows): EncodedRows[] {
+  return [train, evalRows, test].filter((rows) => rows !== undefined);
 }

@@ -6,7 +6,7 @@ import { AttuneError } from "../../base/errors.ts";
 import type { Fit, Host, Json, Named, Run, RunSpec } from "../../types.ts";
 import { openTasks } from "../open/open.ts";
 import { isQuantizer } from "../open/quantizer.ts";
-import { type MeasuredTask, measureTasks, planMeasured } from "./plan.ts";
+import { measureTasks, planMeasured, type PlannedTask } from "./plan.ts";
 
 /** Ways to store frozen weights, from the one that changes the numbers of a run the least. */
 const storages: readonly Readonly<{ use: string; with?: Named<Json> }>[] = [
@@ -135,7 +135,7 @@ function trainingsOf({ training }: Run): readonly Named<Json>[] {
 async function planChange(
   run: Run,
   host: Host,
-  measured: readonly MeasuredTask[],
+  measured: readonly PlannedTask[],
   change: Change,
 ): Promise<Fit | undefined> {
   const { accelerators, training = {} } = change;

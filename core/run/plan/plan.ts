@@ -52,21 +52,21 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
  *
  * @throws AttuneError where the run cannot be opened, or a row of its data is not as its task wants it.
  */
-export async function measureTasks(run: Run, host: Host): Promise<readonly MeasuredTask[]> {
-  const tasks: MeasuredTask[] = [];
+export async function measureTasks(run: Run, host: Host): Promise<readonly PlannedTask[]> {
+  const tasks: PlannedTask[] = [];
   for (const open of await openTasks(run, host)) {
     if (open.checkpoint.quantization) (await import("../open/quantized_base.ts")).refuseTrainedCodes(open);
     const rows = withFields(await encodeRows(open, trainData(open), true), run.regularizers);
     const train = await measured(rows, run.training.perDeviceTrainBatchSize);
     const tokensOf = async (dataset: Dataset | undefined): Promise<number> =>
       dataset ? (await (await encodeRows(open, dataset, true, { reading: rows.reading })).sizes()).total : 0;
-    tasks.push({ open, train, held: await tokensOf(open.data.eval), test: await tokensOf(open.data.test) });
+    tasks.push({ open, train, evalTokens: await tokensOf(open.data.eval), testTokens: await tokensOf(open.data.test) });
   }
   return tasks;
 }
 
 /** The plan of a run of tasks whose rows are known. */
-export async function planMeasured(run: Run, host: Host, tasks: readonly MeasuredTask[]): Promise<Plan> {
+export async function planMeasured(run: Run, host: Host, tasks: readonly PlannedTask[]): Promise<Plan> {
   return (await planOfMeasured(run, host, tasks)).plan;
 }
 
@@ -75,20 +75,20 @@ export type BuiltPlan = Readonly<{ plan: Plan; built: readonly (BuiltProgram | u
 
 /** The plan of a run whose rows are encoded. */
 export async function planOf(run: Run, host: Host, tasks: readonly TaskRows[]): Promise<BuiltPlan> {
-  const known: MeasuredTask[] = [];
+  const known: PlannedTask[] = [];
   const tokensOf = async (rows: EncodedRows | undefined): Promise<number> =>
     rows ? (await estimated(rows, 0)).tokens : 0;
-  for (const { open, train, held, test } of tasks) {
+  for (const { open, train, evalRows, test } of tasks) {
     const own = await estimated(train, run.training.perDeviceTrainBatchSize);
-    known.push({ open, train: own, held: await tokensOf(held), test: await tokensOf(test) });
+    known.push({ open, train: own, evalTokens: await tokensOf(evalRows), testTokens: await tokensOf(test) });
   }
   return await planOfMeasured(run, host, known);
 }
 
 /** A task, what is known of its rows, and the tokens of those that it is evaluated and reported on. */
-export type MeasuredTask = Readonly<{ open: OpenRun; train: MeasuredRows; held: number; test: number }>;
+export type PlannedTask = Readonly<{ open: OpenRun; train: MeasuredRows; evalTokens: number; testTokens: number }>;
 
-async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask[]): Promise<BuiltPlan> {
+async function planOfMeasured(run: Run, host: Host, tasks: readonly PlannedTask[]): Promise<BuiltPlan> {
   const { training } = run;
   const parameters = new Map<string, Parameter>();
   const trained = new Set<string>();
@@ -107,7 +107,7 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask
     [...parameters.values()].filter((p) => trained.has(p.name) === own).reduce((n, p) => n + sizeOf(p.shape), 0);
   const slots = (p: Parameter): number =>
     Object.values(run.optimizer.state(p.shape, p.name)).reduce((a, b) => a + b, 0);
-  const held = works.reduce((n, work) => n + work.held, 0);
+  const prepared = works.reduce((n, work) => n + work.prepared, 0);
   const copied = works.reduce((n, work) => n + work.copiedBytes((name) => trained.has(name)), 0);
   const fixed = {
     ...frozenBytes,
@@ -115,7 +115,7 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask
     gradients: 4 * count(true) * (training.gradientAccumulationSteps > 1 ? 2 : 1),
     optimizerState: 4 * [...parameters.values()].filter((p) => trained.has(p.name)).reduce((n, p) => n + slots(p), 0),
     ...(codes === 0 ? {} : { trainedCodes: codes }),
-    ...(held === 0 ? {} : { regularizers: 4 * held }),
+    ...(prepared === 0 ? {} : { regularizers: 4 * prepared }),
     ...(copied === 0 ? {} : { weightCopies: copied }),
   };
   const elseBytes = Object.values(fixed).reduce((a, b) => a + b, 0) + processBytes(0);
@@ -148,8 +148,8 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly MeasuredTask
     const turns = (shares[i] ?? 0) * batches;
     tokens += own * turns;
     for (const [part, n] of Object.entries(flops)) add(part, n * turns);
-    const { held = 0, test = 0 } = tasks[i] ?? {};
-    const evaluated = held * evaluations(training, counted, test > 0) + test * REPORTED;
+    const { evalTokens = 0, testTokens = 0 } = tasks[i] ?? {};
+    const evaluated = evalTokens * evaluations(training, counted, testTokens > 0) + testTokens * REPORTED;
     if (evaluation * evaluated > 0) add("evaluation", evaluation * evaluated);
   }
   const flops = Object.values(work).reduce((n, part) => n + part.flops, 0);
@@ -255,7 +255,8 @@ type Work = Readonly<
     flops: Named<number>;
     tokens: number;
     evaluation: number;
-    held: number;
+    /** How many values regularizers have prepared. */
+    prepared: number;
     /** How a parameter is stored where it does not train. */
     storedAs(p: Parameter): Pick<FrozenPart, "storage" | "bytes" | "encoded">;
     initial: InitialWeights;
@@ -290,7 +291,7 @@ async function workOf(open: OpenRun, { samples, tokens, longest }: MeasuredRows)
   const flops = Object.fromEntries(Object.entries(all).map(([part, n]) => [part, n * share]));
   const forward = Object.entries(all).reduce((n, [part, of]) => n + (part === "backward" ? 0 : of), 0);
   const evaluation = places === 0 ? 0 : forward / places;
-  const held = regularizers.flatMap(({ frozen }) => Object.values(frozen)).reduce((n, t) => n + sizeOf(t.dims), 0);
+  const prepared = regularizers.flatMap(({ frozen }) => Object.values(frozen)).reduce((n, t) => n + sizeOf(t.dims), 0);
   const perBatch = tokens / batchesPerEpoch(samples, perDeviceTrainBatchSize, dataloaderDropLast);
   const storedAs: Work["storedAs"] = (p) => {
     const bytes = storedBytes(p, initial, open.checkpoint);
@@ -310,5 +311,16 @@ async function workOf(open: OpenRun, { samples, tokens, longest }: MeasuredRows)
     }).copiedBytes;
   const isFinal = !open.run.regularizers.some((r) => r.prepare);
   const recomputer = createRecomputer(program, dims);
-  return { program, recomputer, isFinal, flops, tokens: perBatch, evaluation, held, storedAs, initial, copiedBytes };
+  return {
+    program,
+    recomputer,
+    isFinal,
+    flops,
+    tokens: perBatch,
+    evaluation,
+    prepared,
+    storedAs,
+    initial,
+    copiedBytes,
+  };
 }

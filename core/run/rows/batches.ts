@@ -18,7 +18,7 @@ export type TaskRows = Readonly<
   {
     open: OpenRun;
     train: EncodedRows;
-    held: EncodedRows | undefined;
+    evalRows: EncodedRows | undefined;
     test?: EncodedRows | undefined;
     /** Rows of the other splits that are trained on as well. */
     leaks?: Readonly<Record<string, Leaks>>;

@@ -36,15 +36,15 @@ async function* readRows(open: OpenRun, host: Host): AsyncGenerator<TrainingEven
     return yield* tellingOf(host, (tell) => labelledRows(open, dataset, { reading, tell, what, passes, beside }));
   };
   const rows = withFields(yield* read("train", trainData(open), passesOf(run)), run.regularizers);
-  const held = data.eval
+  const evalRows = data.eval
     ? yield* read("eval", data.eval, () => (run.training.evalStrategy === "no" ? 1 : 2), rows.reading)
     : undefined;
   const test = data.test ? yield* read("test", data.test, () => 1, rows.reading) : undefined;
-  for (const [name, measured] of [["eval", held], ["test", test]] as const) {
+  for (const [name, measured] of [["eval", evalRows], ["test", test]] as const) {
     if (measured) await checkColumns(open, measured, `${dataPath(task)}.${name}`);
   }
   const train = task.packing ? await (await import("./pack.ts")).packRows(open, rows) : rows;
-  return { open, train, held, test, rows };
+  return { open, train, evalRows, test, rows };
 }
 
 /** How often all of so many rows pass. */
@@ -57,12 +57,12 @@ function passesOf({ training }: Run): Passes {
 
 /** Rows that are measured on and trained on; a run with too many of them ends here. */
 async function* leaksOf(
-  { open, rows, held, test }: RowsAsRead,
+  { open, rows, evalRows, test }: RowsAsRead,
   host: Host,
 ): AsyncGenerator<TrainingEvent, Readonly<Record<string, Leaks>>> {
   const { task, data, run, collator } = open;
   const found: Record<string, Leaks> = {};
-  for (const [name, other] of [["eval", held], ["test", test]] as const) {
+  for (const [name, other] of [["eval", evalRows], ["test", test]] as const) {
     const [trained, measured] = [data.train, data[name]];
     if (!other || !trained || !measured) continue;
     const { isSameSource, judgeLeaks, leaksBetween } = await import("./leaks.ts");
@@ -100,8 +100,8 @@ function passing(rows: TaskRows["train"]): PassingRows {
 /** `rows`: those to train on as they were before they were packed. */
 type RowsAsRead = TaskRows & Readonly<{ rows: TaskRows["train"] }>;
 
-function* warningsOf({ open: { task }, rows, held, test }: RowsAsRead): Generator<TrainingEvent> {
-  for (const [name, read] of Object.entries({ train: rows, eval: held, test })) {
+function* warningsOf({ open: { task }, rows, evalRows, test }: RowsAsRead): Generator<TrainingEvent> {
+  for (const [name, read] of Object.entries({ train: rows, eval: evalRows, test })) {
     if (!read) continue;
     const { looked: { unlabelled, count }, notes } = read;
     const path = `${dataPath(task)}.${name}`;
@@ -113,8 +113,8 @@ function* warningsOf({ open: { task }, rows, held, test }: RowsAsRead): Generato
 }
 
 /** What transforms did to a task's rows; which rows these were is in data.json alone. */
-function* transformsOf({ open: { task }, rows, held, test }: RowsAsRead): Generator<TrainingEvent> {
-  for (const [name, read] of Object.entries({ train: rows, eval: held, test })) {
+function* transformsOf({ open: { task }, rows, evalRows, test }: RowsAsRead): Generator<TrainingEvent> {
+  for (const [name, read] of Object.entries({ train: rows, eval: evalRows, test })) {
     const { transforms } = read ?? {};
     if (!transforms) continue;
     const counts = transforms.map((own) => ({ ...own, rows: [] }));

@@ -11,9 +11,9 @@ export async function fingerprintsOf(tasks: readonly TaskRows[]): Promise<Named<
   return {
     base: await open.checkpoint.fingerprint(),
     tokenizer: open.tokenizer.fingerprint,
-    ...Object.fromEntries(tasks.flatMap(({ open: { task }, train, held, test }) => {
+    ...Object.fromEntries(tasks.flatMap(({ open: { task }, train, evalRows, test }) => {
       const prefix = task.name === "" ? "" : `${task.name}.`;
-      return Object.entries({ train, eval: held, test }).flatMap(([name, rows]) =>
+      return Object.entries({ train, eval: evalRows, test }).flatMap(([name, rows]) =>
         rows ? [[`${prefix}${name}`, rows.fingerprint]] : []
       );
     })),

@@ -35,9 +35,9 @@ export async function* passQualityGate(tasks: readonly TaskRows[]): AsyncGenerat
   return worst;
 }
 
-async function driftOf({ open, held, train }: TaskRows): Promise<Drift> {
+async function driftOf({ open, evalRows, train }: TaskRows): Promise<Drift> {
   const { run, host, checkpoint, backbone, task, heads, losses, attached, layout } = open;
-  const rows = held && held.count > 0 ? held : train;
+  const rows = evalRows && evalRows.count > 0 ? evalRows : train;
   const places = Array.from({ length: Math.min(ROWS, rows.count) }, (_, i) => i);
   const batches = fewTokens(await rows.samples(places)).map((sample) => layOut([sample], layout));
   const [example] = batches;

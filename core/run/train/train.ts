@@ -90,7 +90,7 @@ async function* runTraining(
 ): AsyncIterable<TrainingEvent> {
   const tasks = yield* readTasks(given, host);
   const [{ open: { run } }] = tasks as [TaskRows]; // names of classes may have been read from the rows
-  const asks = options.output !== undefined || tasks.some(({ held, test }) => held ?? test);
+  const asks = options.output !== undefined || tasks.some(({ evalRows, test }) => evalRows ?? test);
   const prepared = asks
     ? await (await import("./outcome.ts")).prepareOutcome({ run, host, tasks, options, logs })
     : undefined;
@@ -168,7 +168,7 @@ function* versionWarning({ spec }: Run): Generator<TrainingEvent> {
 function countRows(tasks: readonly TaskRows[]): Readonly<{ train: number; eval: number; test: number }> {
   return {
     train: tasks.reduce((n, { train }) => n + train.count, 0),
-    eval: tasks.reduce((n, { held }) => n + (held?.count ?? 0), 0),
+    eval: tasks.reduce((n, { evalRows }) => n + (evalRows?.count ?? 0), 0),
     test: tasks.reduce((n, { test }) => n + (test?.count ?? 0), 0),
   };
 }

@@ -7,9 +7,9 @@ import type { TaskRows } from "../rows/batches.ts";
 
 /** The file data.json: what transforms did to each split, by row; absent where there are none. */
 export function dataFile(tasks: readonly TaskRows[]): Json | undefined {
-  const splitsOf = ({ train, held, test, leaks }: TaskRows): Named<Json> => ({
+  const splitsOf = ({ train, evalRows, test, leaks }: TaskRows): Named<Json> => ({
     ...Object.fromEntries(
-      Object.entries({ train, eval: held, test }).flatMap(([name, rows]) => {
+      Object.entries({ train, eval: evalRows, test }).flatMap(([name, rows]) => {
         const { transforms } = rows ?? {};
         if (!transforms) return [];
         return [[

@@ -55,7 +55,7 @@ export function finalFigures(
     if (test) {
       return [name, { metrics: test, split: "test", ...count(task.test), ...(own ? { eval: own } : {}) }];
     }
-    return [name, own ? { metrics: own, split: "eval", ...count(task.held) } : { metrics: {} }];
+    return [name, own ? { metrics: own, split: "eval", ...count(task.evalRows) } : { metrics: {} }];
   }));
   const measured = [...figures].filter(([, { split }]) => split !== undefined);
   const metrics = new Map(measured.map(([name, own]) => [name, own.metrics]));
@@ -90,7 +90,7 @@ export function finalFigures(
   };
 }
 
-function count(encoded: TaskRows["held"]): Readonly<{ rows?: number }> {
+function count(encoded: TaskRows["evalRows"]): Readonly<{ rows?: number }> {
   return encoded ? { rows: encoded.rowCount } : {};
 }
 

@@ -67,7 +67,7 @@ it("says of rows that are read one by one what it says of rows that are held", a
   const tasks = [];
   for (const open of await openTasks(run, host)) {
     const encoded = await encodeRows(open, trainData(open), true);
-    tasks.push({ open, train: encoded, held: encoded });
+    tasks.push({ open, train: encoded, evalRows: encoded });
   }
   assert.deepEqual(await planRun(run, host), (await planOf(run, host, tasks)).plan);
 });
@@ -85,7 +85,7 @@ it("hands the run the training program that it was made of", async () => {
     const run = compose(largeBatches([...regularizers]) as unknown as RunSpec, catalog);
     const tasks = [];
     for (const open of await openTasks(run, host)) {
-      tasks.push({ open, train: await encodeRows(open, trainData(open), true), held: undefined });
+      tasks.push({ open, train: await encodeRows(open, trainData(open), true), evalRows: undefined });
     }
     const built = await checkFits(run, host, tasks);
     const programs = built.flatMap((one) => one?.program ?? []);

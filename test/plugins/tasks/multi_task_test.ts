@@ -113,7 +113,7 @@ describe("multi-task", () => {
       const tasks = [];
       for (const open of await openTasks(run, await host())) {
         const data = open.data.train;
-        if (data) tasks.push({ open, train: await encodeRows(open, data, true), held: undefined });
+        if (data) tasks.push({ open, train: await encodeRows(open, data, true), evalRows: undefined });
       }
       const plan = batchPlan(run, tasks);
       assert.equal(plan.perEpoch, 6 + 3);
