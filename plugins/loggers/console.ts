@@ -152,7 +152,7 @@ export function consoleSink(
       tell(`${stepText(event.step, totalSteps)}  checkpoint  ${printable(event.name)}`, event.step);
     } else if (event.type === "data") {
       for (const text of transformTexts(event)) line(text);
-    } else if (event.type === "drift") line(`quantized base: ${driftText(event)}`);
+    } else if (event.type === "drift") line(`quantized: ${driftText(event)}`);
     else if (event.type === "warning") {
       report();
       line(`warning: ${printable(event.message)}`);

@@ -75,7 +75,7 @@ describe("attune run with accelerators", () => {
   it("a quantizer says what it changes, and exits with 3 where that is more than it may be", async () => {
     const said = await attune("nf4", 'accelerators=["nf4","bf16"]');
     assert.equal(said.code, 0, said.output);
-    assert.match(said.output, /quantized base: over \d+ rows the mean loss changes by /);
+    assert.match(said.output, /quantized: over \d+ rows the mean loss changes by /);
     const refused = await attune("refused", 'accelerators=[{"use":"nf4","with":{"maxLossDrift":0}}]');
     assert.equal(refused.code, 3, refused.output);
     assert.match(refused.output, /maxLossDrift/);
