@@ -16,7 +16,7 @@ export interface LineCheck {
 }
 
 /** A longer line is refused. */
-const MAX_LINE = 16 * 2 ** 20;
+const MAX_LINE = 2 ** 21;
 
 /** Checks a file of JSON lines; `file` is how it is named in messages. */
 export function lineCheck(file: string): LineCheck {

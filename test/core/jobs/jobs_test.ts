@@ -186,6 +186,11 @@ describe("uploaded lines", () => {
     for (let at = 0; at < all.length; at += piece) own.push(all.subarray(at, at + piece));
     return own.end();
   };
+  it("are of bounded length: a plan takes many times the bytes of its longest row", () => {
+    const row = (length: number): string => JSON.stringify({ a: "x".repeat(length - 8) });
+    assert.equal(check(`${row(2 ** 21)}\n${row(2 ** 21)}`, 2 ** 16), 2);
+    assert.throws(() => check(`{}\n${row(2 ** 21 + 1)}`, 2 ** 16), /f, line 2: is longer than 2097152 bytes/);
+  });
   it("are counted, and the first that is wrong is named", () => {
     for (const piece of [1, 2, Infinity]) {
       assert.equal(check('{"a":1}\n\n{"b":2}', piece), 2);
