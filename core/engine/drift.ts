@@ -46,7 +46,9 @@ export async function measureDrift(
     kept.push(placesOf(outputs, stride));
   });
   const after = await throughAll(options.checkpoint, (outputs, i) => {
-    logits = Math.max(logits, largestChange(kept[i] ?? {}, placesOf(outputs, stride)));
+    const [one, other] = [kept[i] ?? {}, placesOf(outputs, stride)];
+    logits = Math.max(logits, largestChange(one, other));
+    for (const places of [one, other]) for (const data of Object.values(places)) freeMemory(data);
   });
   const gradientCosine = cosine(before.gradients, after.gradients);
   return { rows: batches.length, loss: after.loss - before.loss, logits, gradientCosine };
