@@ -4,7 +4,7 @@
  */
 import type { Batch, Checkpoint, Drift, Named } from "../types.ts";
 import { lossFactors } from "./factors.ts";
-import { openRowProbe, type Probed, type RowProbeOptions } from "./row_probe.ts";
+import { probeAll, type Probed, type RowProbeOptions } from "./row_probe.ts";
 import type { InitialWeights } from "./weights.ts";
 
 /** Of outputs that take more bytes than this, only so many are compared: those of every so manieth place. */
@@ -12,8 +12,7 @@ const COMPARED = 2 ** 26;
 
 /**
  * Compares a model with itself over its checkpoint as that is stored, in as little memory as can be: a run that quantizes
- * has little. The checkpoint's weights are mapped where they lie in files, read by one session alone, which is closed before
- * that of the other model is opened.
+ * has little. The checkpoint's weights are mapped where they lie in files, a part of them at a time.
  */
 export async function measureDrift(
   options: Omit<RowProbeOptions, "withOutputs" | "initial">,
@@ -24,31 +23,27 @@ export async function measureDrift(
   const { task } = options;
   const factors = lossFactors(batches.map(() => ({ ...task, weight: 1 })), batches);
   const throughAll = async (checkpoint: Checkpoint, see: (outputs: Outputs, i: number) => void): Promise<Sums> => {
-    const initial = initialOf(checkpoint);
-    const probe = await openRowProbe({ ...options, checkpoint, initial, withOutputs: true, sparing: true });
+    const probe = { ...options, checkpoint, initial: initialOf(checkpoint), withOutputs: true, sparing: true };
     const sums: Sums = { loss: 0, gradients: new Map() };
-    try {
-      for (const [i, batch] of batches.entries()) {
-        const probed = await probe.run(batch, factors[i] ?? {});
-        addUp(sums, probed);
-        see(probed.outputs, i);
-        for (const { data } of Object.values(probed.outputs)) freeMemory(data);
-      }
-    } finally {
-      await probe.close();
-    }
+    const seeOutputs = (outputs: Outputs, i: number): void => {
+      see(outputs, i);
+      for (const { data } of Object.values(outputs)) freeMemory(data);
+    };
+    await probeAll(probe, batches, factors, seeOutputs, (found) => addUp(sums, found));
     return sums;
   };
-  const kept: Named<Float32Array>[] = [];
-  let [stride, logits] = [1, 0];
+  const kept: Record<string, Float32Array>[] = batches.map(() => ({}));
+  let [stride, logits]: [number | undefined, number] = [undefined, 0];
   const before = await throughAll(stored, (outputs, i) => {
-    if (i === 0) stride = strideOf(outputs, batches);
-    kept.push(placesOf(outputs, stride));
+    if (Object.keys(outputs).length > 0) stride ??= strideOf(outputs, batches);
+    Object.assign(kept[i] ?? {}, placesOf(outputs, stride ?? 1));
   });
   const after = await throughAll(options.checkpoint, (outputs, i) => {
-    const [one, other] = [kept[i] ?? {}, placesOf(outputs, stride)];
-    logits = Math.max(logits, largestChange(one, other));
-    for (const places of [one, other]) for (const data of Object.values(places)) freeMemory(data);
+    for (const [name, places] of Object.entries(placesOf(outputs, stride ?? 1))) {
+      const other = kept[i]?.[name] ?? new Float32Array();
+      logits = Math.max(logits, largestChange(other, places));
+      for (const data of [places, other]) freeMemory(data);
+    }
   });
   const gradientCosine = cosine(before.gradients, after.gradients);
   return { rows: batches.length, loss: after.loss - before.loss, logits, gradientCosine };
@@ -88,20 +83,17 @@ function freeMemory({ buffer, byteLength }: Float32Array): void {
 }
 
 /** NaN where a number is not comparable. */
-function largestChange(before: Named<Float32Array>, after: Named<Float32Array>): number {
+function largestChange(before: Float32Array, after: Float32Array): number {
   let most = 0;
-  for (const [name, data] of Object.entries(before)) {
-    const others = after[name];
-    for (let i = 0; i < data.length; i++) {
-      const change = Math.abs((others?.[i] ?? NaN) - (data[i] ?? NaN));
-      if (!(change <= most)) most = change;
-      if (Number.isNaN(most)) return NaN;
-    }
+  for (let i = 0; i < after.length; i++) {
+    const change = Math.abs((after[i] as number) - (before[i] ?? NaN));
+    if (!(change <= most)) most = change;
+    if (Number.isNaN(most)) return NaN;
   }
   return most;
 }
 
-function addUp(sums: Sums, { losses, gradients }: Probed): void {
+function addUp(sums: Sums, { losses, gradients }: Omit<Probed, "outputs">): void {
   sums.loss += Object.values(losses).reduce((a, b) => a + b, 0);
   for (const [name, gradient] of Object.entries(gradients)) {
     const sum = sums.gradients.get(name);

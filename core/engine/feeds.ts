@@ -28,7 +28,7 @@ export type RandomContext = Readonly<{ random: Random; step: number; sequence: n
 /** Makes feeds, keeping one buffer for masks. */
 export interface Feeder {
   feeds(
-    session: Session,
+    session: Pick<Session, "feeds" | "shapes">,
     recorded: BuildInfo,
     batch: Batch,
     extra: Readonly<Record<string, OrtTensor>>,

@@ -3,13 +3,16 @@
  * that is closed again.
  * @module
  */
+import { lossFactorInput } from "../graph/graph.ts";
 import { sizeOf, type Tensor } from "../base/tensor.ts";
 import type { Accelerator, Batch, Checkpoint, Host, InspectedBackbone, Named, Ort, OrtTensor } from "../types.ts";
 import { compile, lossIn, outputsIn } from "./compile.ts";
 import type { EngineTask } from "./engine_options.ts";
 import { createFeeder, dimsWith } from "./feeds.ts";
-import { buildProgram, type Program } from "./program.ts";
+import { cutModel } from "./model_parts.ts";
+import { buildProgram, LOSS_SCALE, type Program } from "./program.ts";
 import { createRecomputer } from "./recompute.ts";
+import { prepareSession } from "./sessions.ts";
 import { addTableRows } from "./table_rows.ts";
 import type { InitialWeights } from "./weights.ts";
 
@@ -26,6 +29,8 @@ export type RowProbeOptions = Readonly<{
   withOutputs?: boolean;
   /** Takes as little memory as it can: what can be is computed anew for the backward pass. */
   sparing?: boolean;
+  /** About so many bytes of weights in files are there at a time where all batches are probed; absent: 64 MiB. */
+  part?: number;
 }>;
 
 /** What a batch gave: losses times the factors that they were given, their gradients by parameter, outputs by name. */
@@ -65,9 +70,7 @@ export async function openRowProbe(
 ): Promise<RowProbe> {
   const { host, task } = options;
   const feeder = createFeeder(host.lib as Ort, new Map(), host.kernels);
-  const recomputed = options.sparing
-    ? createRecomputer(program, dimsWith(program.graph.inputs.keys(), task.example))({ bytes: 0, moreWork: 0 }).values
-    : undefined;
+  const recomputed = options.sparing ? leastOf(program, task.example) : undefined;
   const { run, close } = await compile(
     { ...options, ...task, taskName: task.name, fed: new Map<string, never>(), feeder },
     // Closing gives the arena back whole; without one the heap keeps what is left of the runs, which is much more.
@@ -78,13 +81,100 @@ export async function openRowProbe(
     program,
     run: async (batch, factors) => {
       const results = await run(batch, { factorOf: (name) => factors[name] ?? 0 });
-      return {
-        losses: Object.fromEntries(program.losses.map((name) => [name, lossIn(results, name)])),
-        gradients: wholeGradients(program, batch, results),
-        outputs: outputsIn(results, program),
-      };
+      return probed(program, batch, results);
     },
     close,
+  };
+}
+
+/** Weights in files that take more bytes than twice this are read in parts of about so many, beside the largest of each. */
+const PART = 2 ** 26;
+
+/**
+ * Probes batches in order, in as little memory as can be. What a model reads of files is there in parts: one part after another
+ * runs over all batches, and keeps what later ones read. `factors`: of each batch's losses; `seeOutputs` is told of outputs
+ * when they are made, and may have their memory.
+ */
+export async function probeAll(
+  options: RowProbeOptions,
+  batches: readonly Batch[],
+  factors: readonly Named<number>[],
+  seeOutputs: (outputs: Probed["outputs"], i: number) => void,
+  see: (found: Omit<Probed, "outputs">) => void,
+): Promise<void> {
+  const { host, checkpoint, initial, task: { example }, part: limit = PART } = options;
+  const program = buildProbed({ ...options, sparing: true });
+  const { lowered, shared, mappedBytes, open } = await prepareSession({
+    host,
+    graph: program.graph,
+    parameters: program.recorded.parameters,
+    checkpoint,
+    initial,
+    fed: new Map<string, never>(),
+    products: checkpoint.products,
+    recomputed: leastOf(program, example),
+    prepack: false,
+    // Closing gives it back whole; without one the heap keeps what is left of the runs, which is much more.
+    arena: true,
+  });
+  // Gradients wait for the last part.
+  const waiting = batches.length * gradientBytes(program);
+  const dims = dimsWith(program.graph.inputs.keys(), example);
+  const parts = mappedBytes > 2 * limit && waiting < PART ? cutModel(lowered, dims, limit) : [lowered.model];
+  const feeder = createFeeder(host.lib as Ort, new Map(), host.kernels);
+  const known: Record<string, OrtTensor>[] = batches.map(() => ({}));
+  const results = new Set([...lowered.outputs.keys()].filter((name) => !program.outputs.includes(name)));
+  for (const [p, part] of parts.entries()) {
+    const session = await open(part);
+    const later = new Set(parts.slice(p + 1).flatMap(({ graph }) => graph.inputs.map(({ name }) => name)));
+    try {
+      for (const [i, batch] of batches.entries()) {
+        const scalars = factorsOf(host.lib as Ort, program, lowered.feeds, factors[i] ?? {});
+        const fed = await feeder.feeds(lowered, program.recorded, batch, scalars, undefined);
+        const there = { ...shared, ...fed, ...known[i] };
+        const read = part.graph.inputs.flatMap(({ name }) => there[name] ? [[name, there[name]] as const] : []);
+        const made = await session.run(Object.fromEntries(read), {});
+        known[i] = Object.fromEntries(
+          Object.entries({ ...known[i], ...made }).filter(([name]) => later.has(name) || results.has(name)),
+        );
+        seeOutputs(outputsIn(made, program), i);
+        if (p < parts.length - 1) continue;
+        see(probed(program, batch, known[i] ?? {}));
+        known[i] = {};
+      }
+    } finally {
+      await session.release();
+    }
+  }
+}
+
+function gradientBytes({ gradients, recorded: { parameters } }: Program): number {
+  return gradients.reduce((n, { parameter }) => n + 4 * sizeOf(parameters.get(parameter)?.shape ?? []), 0);
+}
+
+/** Values to make again so that a step takes as little as can be. */
+function leastOf(program: Program, example: Batch): ReadonlySet<number> {
+  return createRecomputer(program, dimsWith(program.graph.inputs.keys(), example))({ bytes: 0, moreWork: 0 }).values;
+}
+
+function factorsOf(
+  { Tensor }: Ort,
+  { losses }: Program,
+  feeds: ReadonlyMap<string, unknown>,
+  factors: Named<number>,
+): Record<string, OrtTensor> {
+  const scalar = (value: number): OrtTensor => new Tensor("float32", Float32Array.of(value), []);
+  return {
+    ...Object.fromEntries(losses.map((name) => [lossFactorInput(name), scalar(factors[name] ?? 0)])),
+    ...(feeds.has(LOSS_SCALE) ? { [LOSS_SCALE]: scalar(1) } : {}),
+  };
+}
+
+function probed(program: Program, batch: Batch, results: Readonly<Record<string, OrtTensor>>): Probed {
+  return {
+    losses: Object.fromEntries(program.losses.map((name) => [name, lossIn(results, name)])),
+    gradients: wholeGradients(program, batch, results),
+    outputs: outputsIn(results, program),
   };
 }
 

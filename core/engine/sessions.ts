@@ -7,7 +7,7 @@ import type { OnnxModel, OnnxValueInfo } from "../onnx/model.ts";
 import { writeOnnx } from "../onnx/write.ts";
 import type { Named, OrtSession, OrtTensor, TrainedProduct, TrainedProducts } from "../types.ts";
 import type { Graph, Shape, Value } from "../graph/graph.ts";
-import { lower } from "./lower/lower.ts";
+import { lower, type Lowered } from "./lower/lower.ts";
 import { storeWeights, type WeightOptions } from "./session_weights.ts";
 
 /** An open session with what it must be fed. */
@@ -42,6 +42,32 @@ export type SessionOptions =
 
 /** Opens a session. Throws AttuneError where the host has no onnxruntime or a tensor does not fit its config. */
 export async function openSession(options: SessionOptions): Promise<Session> {
+  const { lowered: { model, feeds, shapes, outputs }, shared, mappedBytes, inlineBytes, open } = await prepareSession(
+    options,
+  );
+  const session = await open(model);
+  return {
+    feeds,
+    shapes,
+    outputs: [...outputs.keys()],
+    mappedBytes,
+    inlineBytes,
+    run: (given, fetches) => session.run({ ...shared, ...given }, fetches ?? {}),
+    close: () => session.release(),
+  };
+}
+
+/** A session that is not open yet: its model, what every run is fed besides, and what opens that model or a part of it. */
+export type PreparedSession = Readonly<{
+  lowered: Lowered;
+  shared: Readonly<Record<string, OrtTensor>>;
+  mappedBytes: number;
+  inlineBytes: number;
+  open(model: OnnxModel): Promise<OrtSession>;
+}>;
+
+/** Prepares a session. Throws AttuneError where the host has no onnxruntime or a tensor does not fit its config. */
+export async function prepareSession(options: SessionOptions): Promise<PreparedSession> {
   const { host, graph } = options;
   const lib = host.lib;
   if (!lib) {
@@ -55,27 +81,25 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   for (const { name, file, bytes: length, ...place } of files) {
     storage.set(name, { as: "external", location: file.slice(folder.length + 1), length, ...place });
   }
-  const { model, feeds, shapes, outputs } = lower(
+  const lowered = lower(
     graph,
     (name) => storage.get(name) ?? { as: "feed" },
     host.provider,
     options.recomputed,
     await productsOf(options),
   );
-  const session: OrtSession = await lib.InferenceSession.create(writeOnnx(unshaped(model)), {
-    ...sessionOptions({ ...options, prepack: options.prepack || packs }, files.length > 0 ? folder : undefined),
-    ...(beside.length > 0 ? { externalData: beside } : {}),
-  });
   const shared: Record<string, OrtTensor> = {};
   for (const [name, { dtype, data, dims }] of codes) shared[name] = new lib.Tensor(dtype, data, dims);
   return {
-    feeds,
-    shapes,
-    outputs: [...outputs.keys()],
+    lowered,
+    shared,
     mappedBytes: files.reduce((total, f) => total + f.bytes, 0),
     inlineBytes,
-    run: (given, fetches) => session.run({ ...shared, ...given }, fetches ?? {}),
-    close: () => session.release(),
+    open: (model) =>
+      lib.InferenceSession.create(writeOnnx(unshaped(model)), {
+        ...sessionOptions({ ...options, prepack: options.prepack || packs }, files.length > 0 ? folder : undefined),
+        ...(beside.length > 0 ? { externalData: beside } : {}),
+      }),
   };
 }
 

@@ -10,7 +10,6 @@ import { exportMap } from "../../build/exports.ts";
 const unused: readonly string[] = [
   "formats/peft/keys.ts plainKey",
   "core/engine/feeds.ts feedNames",
-  "core/engine/liveness.ts executionOrder",
   "core/engine/recompute.ts selectRecomputed",
   "core/files/finite_weights.ts DIGEST_IN_METADATA",
   "core/generate/sample.ts selectDrawable",
