@@ -28,7 +28,8 @@ export {
   unknownName,
   unsupported,
 } from "./core/base/errors.ts";
-export { type DataContext, transformed } from "./core/spec/transformed.ts";
+export type { DataContext } from "./core/spec/data_context.ts";
+export { transformed } from "./core/spec/transformed.ts";
 export { notInstalled } from "./core/base/not_installed.ts";
 
 // Graphs: values, what is computed from them, and gradients.

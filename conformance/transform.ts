@@ -2,7 +2,8 @@
  * What every transform must do.
  * @module
  */
-import { type DataContext, transformed } from "../core/spec/transformed.ts";
+import type { DataContext } from "../core/spec/data_context.ts";
+import { transformed } from "../core/spec/transformed.ts";
 import type { Dataset, Host, Json, Row, Rows, Transform } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";

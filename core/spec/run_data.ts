@@ -4,7 +4,8 @@
  */
 import { AttuneError, badValue } from "../base/errors.ts";
 import type { Collator, Dataset, Host, Run, RunData, SplitName, Subtask, Tokenizer, Transform } from "../types.ts";
-import { inContext, transformed } from "./transformed.ts";
+import { inContext } from "./data_context.ts";
+import { transformed } from "./transformed.ts";
 
 /** The splits of a run's data, in order. */
 export const splitNames: readonly SplitName[] = ["train", "eval", "test"];
@@ -92,13 +93,8 @@ export function dataInRun(
   for (const split of splitNames) {
     const dataset = data[split];
     if (!dataset) continue;
-    splits[split] = inContext(dataset, {
-      seed: run.training.seed,
-      split,
-      columns: collator?.columns,
-      splits,
-      tokenizer,
-    });
+    const columns = collator?.columns;
+    splits[split] = inContext(dataset, { seed: run.training.seed, split, columns, splits, tokenizer });
   }
   return splits;
 }

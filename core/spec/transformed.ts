@@ -4,23 +4,13 @@
  */
 import { AttuneError } from "../base/errors.ts";
 import { withNamedErrors } from "./named_errors.ts";
-import type { Dataset, Host, RowColumns, Rows, SplitName, Transform, TransformContext } from "../types.ts";
-
-/** What the transforms of a run's data are told, besides the host. */
-export type DataContext = Readonly<{
-  seed: number;
-  split?: SplitName;
-  columns?: RowColumns | undefined;
-  splits?: TransformContext["splits"];
-  tokenizer?: (host: Host) => ReturnType<TransformContext["tokenizer"]>;
-}>;
-
-/** The seed of transforms that stand in no run. */
-const NO_RUN: DataContext = { seed: 42 };
+import type { Dataset, Host, Rows, Transform } from "../types.ts";
+import { contextIn, type DataContext, inContext } from "./data_context.ts";
 
 /**
  * A data set whose rows go through transforms, in order. Opening it reads all rows once, so that it knows how many come out
  * and what was done to them; rows that cannot be had again by their index are held in memory, or written down in the host's cache where they are many.
+ * `context`: what they are told; absent: what the host that opens them has of the run.
  *
  * @example
  * ```ts
@@ -29,14 +19,10 @@ const NO_RUN: DataContext = { seed: 42 };
  * console.assert(transformed(memory({ rows: [{ text: "a" }] }), []).name === "memory");
  * ```
  */
-export function transformed(
-  source: Dataset,
-  transforms: readonly Transform[],
-  context: DataContext = NO_RUN,
-): Dataset {
+export function transformed(source: Dataset, transforms: readonly Transform[], context?: DataContext): Dataset {
   if (transforms.length === 0) return source;
   const last = new WeakMap<Host, Readonly<{ fingerprint: string; rows: Promise<Rows> }>>();
-  return {
+  const own: Dataset = {
     ...source,
     transformed: { source, transforms },
     open: async (host) => {
@@ -44,19 +30,14 @@ export function transformed(
       const known = last.get(host);
       if (known?.fingerprint === opened.fingerprint) return await known.rows;
       const rows = import("./transformed_rows.ts").then(({ openTransformed }) =>
-        openTransformed(opened, transforms, host, context)
+        openTransformed(opened, transforms, host, contextIn(host))
       );
       last.set(host, { fingerprint: opened.fingerprint, rows });
       rows.catch(() => last.delete(host));
       return await rows;
     },
   };
-}
-
-/** The same data set with its transforms told what a run knows; as it is where it has none. */
-export function inContext(dataset: Dataset, context: DataContext): Dataset {
-  const { source, transforms = [] } = dataset.transformed ?? {};
-  return source ? transformed(source, transforms, context) : dataset;
+  return context ? inContext(own, context) : own;
 }
 
 /** A transform's error with its name, as those of all plugins have. */

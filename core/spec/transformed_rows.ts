@@ -19,7 +19,7 @@ import type {
   TransformRow,
 } from "../types.ts";
 import { createTally, type Tally } from "./transform_tally.ts";
-import type { DataContext } from "./transformed.ts";
+import { type DataContext, originOf } from "./data_context.ts";
 
 /** A transform among others, and what it has seen. */
 type Stage = Readonly<{ transform: Transform; context: TransformContext; seen: unknown; tally: Tally }>;
@@ -209,7 +209,7 @@ function contextOf(
     note,
     tokenizer: async () => {
       if (!tokenizer) throw missing(name, "a tokenizer", "a run's spec");
-      return await tokenizer(host);
+      return await tokenizer(originOf(host));
     },
   };
 }

@@ -125,6 +125,33 @@ it("a transform that splits runs first, makes the other two, and leaves to train
   assert.notEqual((await run.data.eval?.open(host))?.fingerprint, await fingerprints(run));
 });
 
+it("what a run tells its transforms reaches those of data sets within others, however deep", async () => {
+  const inner = { ...source, transforms: ["every"] };
+  const mixed = { use: "mix", with: { sources: [{ use: "take", with: { source: inner, limit: 9 } }, source] } };
+  const run = composed({
+    train: { ...mixed, transforms: ["every"] },
+    eval: { use: "shuffle", with: { source: inner } },
+  });
+  for (const split of ["train", "eval"] as const) {
+    const direct = composed({ train: source, [split]: inner });
+    const [wanted, found] = [[], []] as [TransformContext[], TransformContext[]];
+    for (const [dataset, into] of [[direct.data[split], wanted], [run.data[split], found]] as const) {
+      told.length = 0;
+      await dataset?.open(host);
+      into.push(...told);
+    }
+    assert.ok(found.length >= (split === "train" ? 2 : 1) && wanted.length > 0);
+    for (const own of found) {
+      assert.equal(own.split, split);
+      assert.deepEqual(own.columns, wanted[0]?.columns);
+      assert.ok(own.columns);
+      assert.equal(own.random.bits(0), wanted[0]?.random.bits(0));
+      assert.ok((await own.tokenizer()).vocabSize > 0);
+      assert.equal(own.splits.eval, run.data.eval);
+    }
+  }
+});
+
 it("what may not stand where it does is an error of the spec, all at once", () => {
   const wrong = (data: Named<unknown>, pattern: RegExp) => assert.throws(() => composed(data), pattern);
   wrong(

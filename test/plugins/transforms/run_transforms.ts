@@ -2,7 +2,8 @@
  * Rows through transforms, as a run of a task has them.
  * @module
  */
-import { type DataContext, transformed } from "../../../core/spec/transformed.ts";
+import type { DataContext } from "../../../core/spec/data_context.ts";
+import { transformed } from "../../../core/spec/transformed.ts";
 import type { Row, RowColumns, Rows, Transform } from "../../../core/types.ts";
 import { memory } from "../../../plugins/data/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
