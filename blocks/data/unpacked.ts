@@ -30,7 +30,8 @@ export async function* unpacked(
     } else yield* rest();
   } catch (cause) {
     if (cause instanceof AttuneError) throw cause;
-    throw badFile(plugin, name, `cannot be unpacked (${cause instanceof Error ? cause.message : cause})`);
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw badFile(plugin, name, `cannot be unpacked (${why || "it is damaged, or ends too early"})`);
   } finally {
     await all.return?.();
   }

@@ -65,12 +65,12 @@ export function resolvePart<K extends Kind>(
     if (kind !== "data") return kind === "transform" ? namedTransform(plugin as Transform) as Kinds[K] : plugin;
     return checkedPart(transformed(plugin as Dataset, transforms) as Kinds[K], path, resolver);
   }
-  for (const issue of result.issues) {
+  for (const issue of result.issues.flatMap(withinUnion)) {
     const at = issuePath(issue.path);
     const where = `${path}.with${at ? `.${at}` : ""}`;
     const keys = (issue.path ?? []).map((part) => String(typeof part === "object" ? part.key : part));
     const found = valueAt(options, keys);
-    const allowed = optionNames(entry);
+    const allowed = optionNames(entry.schema, keys.slice(0, -1));
     // A strict schema says of a key it does not know only that it expected none.
     if (allowed && found === undefined && issue.message.startsWith("Invalid key: Expected")) {
       const details = { code: "MISSING", plugin: "spec", path: where, allowed };
@@ -112,11 +112,36 @@ function resolveTransforms(given: unknown, path: string, resolver: Resolver): re
   return [];
 }
 
-/** The names of a plugin's options, where its schema is an object's (valibot's, possibly inside a pipe). */
-function optionNames(entry: Entry): string[] | undefined {
-  const schema = entry.schema as { entries?: object; pipe?: readonly { entries?: object }[] };
-  const entries = schema.entries ?? schema.pipe?.[0]?.entries;
-  return entries && Object.keys(entries);
+/** What a schema says of a value, as libraries of schemas have it, and valibot's own of unions. */
+type Issue = Readonly<
+  { message: string; path?: Parameters<typeof issuePath>[0]; type?: string; issues?: readonly Issue[] }
+>;
+
+/** Of a value that is none of several: what is wrong within it, where it is of one's kind, as an object with a wrong key. */
+function withinUnion(issue: Issue): readonly Issue[] {
+  if (issue.type !== "union") return [issue];
+  const inside = (issue.issues ?? []).filter(({ path }) => path && path.length > 0);
+  if (inside.length === 0) return [issue];
+  return inside.flatMap((one) => withinUnion({ ...one, path: [...issue.path ?? [], ...one.path ?? []] }));
+}
+
+/** A schema of valibot's, as far as names of options are looked for in it. */
+type Shape = Readonly<{
+  entries?: Readonly<Record<string, Shape>>;
+  wrapped?: Shape;
+  options?: readonly Shape[];
+  item?: Shape;
+}>;
+
+/** The names of options at a place, where a plugin's schema is an object's there. */
+function optionNames(schema: unknown, keys: readonly string[]): string[] | undefined {
+  const plain = (shape: Shape | undefined): Shape | undefined => {
+    if (shape?.wrapped) return plain(shape.wrapped);
+    return Array.isArray(shape?.options) ? shape.options.map(plain).find((one) => one?.entries) : shape;
+  };
+  let at = plain(schema as Shape);
+  for (const key of keys) at = plain(at?.entries?.[key] ?? at?.item);
+  return at?.entries && Object.keys(at.entries);
 }
 
 function valueAt(options: unknown, keys: readonly string[]): unknown {

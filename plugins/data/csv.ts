@@ -40,7 +40,15 @@ export const csvSchema: v.GenericSchema<Input, CsvOptions> = v.strictObject({
     v.nullable(v.pipe(v.string(), v.regex(/^[^\r\n"\uFEFF]+$/, "no line break, quote or empty text"))),
     null,
   ),
-  columns: v.optional(v.nullable(v.array(v.string())), null),
+  columns: v.optional(
+    v.nullable(
+      v.pipe(
+        v.array(v.string()),
+        v.check((names) => names.length > 0 && new Set(names).size === names.length, "names of columns, each once"),
+      ),
+    ),
+    null,
+  ),
   quoting: v.optional(v.picklist([0, 1, 2, 3]), 0),
   encoding: v.optional(
     v.pipe(v.string(), v.check((name) => isEncoding(webName(name)), "an encoding that this runtime can read")),

@@ -157,11 +157,18 @@ function withOneLineEnd(text: string, delimiter: string): string {
   return parts.join("") + text.slice(from);
 }
 
-/** Names of columns. Throws AttuneError where one is there twice. */
+/** Names of columns. Throws AttuneError where one is there twice, or they are no text. */
 export function headerOf(record: readonly string[], where: string): readonly string[] {
   const seen = new Set<string>();
   const twice = record.find((name) => seen.size === seen.add(name).size);
   if (twice !== undefined) throw badFile("csv", where, `names column ${show(twice)} twice`);
+  if (record.some((name) => name.includes("\0"))) {
+    throw badFile(
+      "csv",
+      where,
+      'has names of columns with bytes of 0 in them, as UTF-16 has: `"encoding": "utf-16le"`',
+    );
+  }
   return record;
 }
 

@@ -47,8 +47,10 @@ export function splitOf<N extends string>(
 
 type SplitSchema<N extends string> = v.GenericSchema<SplitText<N>>;
 
+const filePath = v.pipe(v.string(), v.nonEmpty("a path, which is not empty"));
+
 /** The entries of {@link FilesOptions} in a plugin's schema. */
 export const filesOptions: Readonly<{ path: PathSchema; split: typeof splitOption }> = {
-  path: role(v.union([v.string(), v.pipe(v.array(v.string()), v.minLength(1))]), { role: "path" }),
+  path: role(v.union([filePath, v.pipe(v.array(filePath), v.minLength(1, "at least one path"))]), { role: "path" }),
   split: splitOption,
 };

@@ -2,7 +2,7 @@
  * JSON files as rows: one document, or JSON lines where the file's content says so.
  * @module
  */
-import { type FilePlace, isIndexed, openTextFile, packingOf, rowsInMemory } from "../../blocks/data/mod.ts";
+import { encodingOf, type FilePlace, isIndexed, openTextFile, packingOf, rowsInMemory } from "../../blocks/data/mod.ts";
 import { badFile, badValue, missing } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import type { Row, Rows } from "../../core/types.ts";
@@ -19,7 +19,11 @@ const MAX_BYTES = 256 * 2 ** 20;
 export async function openJson(plugin: string, place: FilePlace, field: string | null = null): Promise<Rows> {
   const { name } = place;
   const file = await openTextFile(plugin, place);
-  if (field === null && !isList(await file.beginning())) return await linesOf(plugin, place);
+  const beginning = await file.beginning();
+  if (encodingOf(beginning)?.startsWith("utf-16")) {
+    throw badFile(plugin, name, "is UTF-16, as its first bytes say, and JSON is UTF-8: save it so");
+  }
+  if (field === null && !isList(beginning)) return await linesOf(plugin, place);
   if (field === null && await isLarge(place)) return await openJsonList(plugin, place);
   const text = await file.text(MAX_BYTES);
   let list: unknown;

@@ -56,6 +56,11 @@ export const filterSchema: v.GenericSchema<Input, FilterOptions> = v.pipe(
     (options) => conditions.some((name) => options[name] !== undefined),
     `one of the conditions ${conditions.join(", ")}`,
   ),
+  v.check(
+    ({ minLength = 0, maxLength = Infinity, minTokens = 0, maxTokens = Infinity }) =>
+      minLength <= maxLength && minTokens <= maxTokens,
+    "a least that is no more than the most: no row has both",
+  ),
 ) as v.GenericSchema<Input, FilterOptions>;
 
 const NAME = "filter";

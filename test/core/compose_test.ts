@@ -80,6 +80,28 @@ describe("a run spec's errors", () => {
   });
 });
 
+it("what is wrong within an option of several forms is said where it is, with what is allowed there", () => {
+  const message = (option: Json): string => {
+    const transforms = [{ use: "clean", with: option }];
+    const rows = { use: "memory", with: { rows: [{ text: "a", label: "b" }] }, transforms };
+    const spec = { version: 1, model: "attune:base", task: "sequence-classification", data: { train: rows } };
+    try {
+      compose(spec as never, catalog);
+      return "";
+    } catch (error) {
+      return String(error);
+    }
+  };
+  const at = "data\\.train\\.transforms\\.0\\.with";
+  assert.match(message({ missing: { fill: 3 } }), new RegExp(`${at}\\.missing\\.fill: .*string.*found 3`));
+  assert.match(message({ missing: { fil: "x" } }), new RegExp(`${at}\\.missing\\.fil: unknown .*"fill"`));
+  assert.match(
+    message({ quality: { minWords: 3 } }),
+    new RegExp(`${at}\\.quality\\.minWords: unknown .*"minDocWords"`),
+  );
+  assert.match(message({ missing: "skip" }), new RegExp(`${at}\\.missing: .*"drop".*found "skip"`));
+});
+
 describe("what waits for evaluations", () => {
   const never = (values: Named<Json>): readonly string[] => Object.keys(training(values));
 

@@ -3,7 +3,7 @@
  * @module
  */
 import { cachedJson, isJson, keepBytes, keptBytes } from "../../data/cached.ts";
-import { AttuneError, missing } from "../../base/errors.ts";
+import { AttuneError, badValue, missing } from "../../base/errors.ts";
 import { layOut } from "../../loop/layout.ts";
 import type { Batch, BatchLayout, Dataset, Rows, Sample, Subtask, Survey } from "../../types.ts";
 import { allSamples, type EncodedRows, type EncodingOptions, lookAtRows } from "./encoded_rows.ts";
@@ -125,7 +125,7 @@ function knownSizes(
 ): EncodingOptions["known"] {
   const cache = worthKeeping(source, open.host);
   if (!cache) return undefined;
-  const parts = ["sizes 2", ...samplesDependOn(open, source, labelled, reading)];
+  const parts = ["sizes 3", ...samplesDependOn(open, source, labelled, reading)];
   return {
     find: async () => {
       const bytes = await keptBytes(cache, "sizes", parts);
@@ -218,6 +218,9 @@ export function noRows(plugin: string): AttuneError {
 
 function checkLearned(dataset: Dataset, { count, looked }: Pick<EncodedRows, "count" | "looked">): void {
   if (count === 0) throw noRows(dataset.name);
+  if (looked.weightless === looked.count) {
+    throw badValue("data", 'column "weight"', 0, "a weight above 0 in at least one row: nothing would be learned");
+  }
   if (looked.unlabelled < looked.count) return;
   throw new AttuneError(
     `No row has a label to learn from (${count} rows): labels are missing, or were cut off at training.maxLength`,

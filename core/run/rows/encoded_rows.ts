@@ -75,7 +75,7 @@ export async function lookAtRows(
     ? await encodeInOrder(
       options,
       levels,
-      ({ total, unlabelled, count }) => total >= LOOKED_TOKENS && unlabelled < count,
+      ({ total, unlabelled, weightless, count }) => total >= LOOKED_TOKENS && unlabelled < count && weightless < count,
     )
     : await allSizes(options, levels);
   const isAll = !oneEach || pass.count >= source.length;

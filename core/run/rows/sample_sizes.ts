@@ -13,6 +13,8 @@ export interface SampleSizes {
   readonly total: number;
   /** Those that have labels of places, none of which counts. */
   readonly unlabelled: number;
+  /** Those whose rows have a weight of 0. */
+  readonly weightless: number;
   /** The first row that is several sequences; undefined where every sample is one. */
   readonly several: Readonly<{ row: number; sequences: number }> | undefined;
   /** Tokens of a sample's sequences. */
@@ -37,10 +39,10 @@ export interface GrowingSizes extends SampleSizes {
 
 /** Sizes of no samples yet, or those of `known` bytes. `labelled`: it is counted in how many nothing is to be learned. */
 export function createSampleSizes(labelled: boolean, known?: Uint8Array): GrowingSizes {
-  const header = known ? headerOf(known) : { count: 0, total: 0, unlabelled: 0 };
+  const header = known ? headerOf(known) : { count: 0, total: 0, unlabelled: 0, weightless: 0 };
   const columnOf = (i: number): Column => createColumn(known && columnIn(known, header.count, i));
   const [tokens, sizes, rows] = [columnOf(2), columnOf(1), columnOf(0)];
-  let { count, total, unlabelled } = header;
+  let { count, total, unlabelled, weightless } = header;
   let several: SampleSizes["several"] = header.several;
   const put: GrowingSizes["put"] = (own) => {
     tokens.set(count, own.tokens);
@@ -59,12 +61,15 @@ export function createSampleSizes(labelled: boolean, known?: Uint8Array): Growin
     get unlabelled() {
       return unlabelled;
     },
+    get weightless() {
+      return weightless;
+    },
     get several() {
       return several;
     },
     put,
     bytes: () => {
-      const head = jsonBytes({ count, total, unlabelled, several });
+      const head = jsonBytes({ count, total, unlabelled, weightless, several });
       return joinBytes([head, new TextEncoder().encode("\n"), ...[rows, sizes, tokens].map((own) => own.bytes(count))]);
     },
     tokens: tokens.at,
@@ -85,6 +90,7 @@ export function createSampleSizes(labelled: boolean, known?: Uint8Array): Growin
       put({ tokens: tokensIn(sample), size: sizeOf(sample), row });
       if (sequences.length !== 1) several ??= { row, sequences: sequences.length };
       if (labelled && nothingCounts(sample)) unlabelled++;
+      if (sample.weight === 0) weightless++;
     },
   };
 }
@@ -94,7 +100,9 @@ export function sizeOf({ sequences: [first] }: Sample): number {
   return (first?.length ?? 0) + (first?.decoderLength ?? 0);
 }
 
-type Header = Pick<SampleSizes, "count" | "total" | "unlabelled"> & Partial<Pick<SampleSizes, "several">>;
+type Header =
+  & Pick<SampleSizes, "count" | "total" | "unlabelled" | "weightless">
+  & Partial<Pick<SampleSizes, "several">>;
 
 function headerOf(bytes: Uint8Array): Header {
   return JSON.parse(new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(10))));

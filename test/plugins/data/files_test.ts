@@ -213,7 +213,10 @@ describe("content tells", () => {
   it("that a packed file is damaged, cut short, or wants too much memory", async () => {
     const bad = (name: string, bytes: Uint8Array) => read(jsonl({ path: written(name, bytes) }));
     const whole = new Uint8Array(gzipSync(lines));
-    await assert.rejects(bad("cut.jsonl.gz", whole.slice(0, -40)), { code: "BAD_FILE", message: /cannot be unpacked/ });
+    await assert.rejects(bad("cut.jsonl.gz", whole.slice(0, -40)), {
+      code: "BAD_FILE",
+      message: /cannot be unpacked \(..+\)/,
+    });
     await assert.rejects(bad("cut.jsonl.zst", zstd(lines).slice(0, -40)), { code: "BAD_FILE" });
     await assert.rejects(bad("wide.jsonl.zst", zstd(lines, 31)), { code: "BAD_FILE", message: /window/ });
     const bomb = gzipSync(new Uint8Array(300 * 2 ** 20));
@@ -238,6 +241,16 @@ describe("CSV", () => {
   it("takes quotes as they are where it is told to", async () => {
     assert.deepEqual(await first('text,label\n"a,1\n', { quoting: 3 }), { text: '"a', label: "1" });
     await assert.rejects(first('text,label\n"a,1\n'), { code: "BAD_FILE" });
+  });
+  it("says what may be wrong where a file is in another encoding, or names columns twice", async () => {
+    const wide = Buffer.from("text,label\na,1\n", "utf16le");
+    await assert.rejects(first(wide), { message: /line 1.*UTF-16.*"encoding": "utf-16le"/ });
+    assert.throws(() => csv({ path: "x.csv", columns: ["a", "a"] }), { message: /each once/ });
+    for (const [make, name] of [[jsonl, "wide.jsonl"], [json, "wide.json"]] as const) {
+      const path = written(name, Buffer.from('\uFEFF[{"text":"a"}]', "utf16le"));
+      await assert.rejects(read(make({ path })), { code: "BAD_FILE", message: /is UTF-16/ });
+    }
+    for (const path of ["", [""], []]) assert.throws(() => csv({ path }), { code: "BAD_VALUE" });
   });
   it("reads other encodings, by name or by their mark", async () => {
     const latin = Uint8Array.from([...Buffer.from("text\ncaf", "latin1"), 0xe9, 10]);
