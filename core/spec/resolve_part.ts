@@ -76,18 +76,7 @@ export function resolvePart<K extends Kind>(
       const details = { code: "MISSING", plugin: "spec", path: where, allowed };
       issues.push(new AttuneError(`${where} is required by "${entry.use}"`, details));
     } else if (allowed && issue.message.includes("Expected never")) {
-      // Further in, another's options are allowed.
-      const [last = ""] = keys.slice(-1);
-      issues.push(
-        keys.length === 1
-          ? unknownName("spec", where, "option", last, allowed)
-          : new AttuneError(`${where}: there is no "${last}" here`, {
-            code: "UNKNOWN_NAME",
-            plugin: "spec",
-            path: where,
-            found: last,
-          }),
-      );
+      issues.push(unknownName("spec", where, "option", keys.at(-1) ?? "", allowed));
     } else {
       const details = { code: "BAD_OPTION", plugin: "spec", path: where, found };
       issues.push(new AttuneError(`${where}: ${issue.message}, found ${show(found)}`, details));
@@ -131,16 +120,19 @@ type Shape = Readonly<{
   wrapped?: Shape;
   options?: readonly Shape[];
   item?: Shape;
+  value?: Shape;
 }>;
 
 /** The names of options at a place, where a plugin's schema is an object's there. */
 function optionNames(schema: unknown, keys: readonly string[]): string[] | undefined {
   const plain = (shape: Shape | undefined): Shape | undefined => {
     if (shape?.wrapped) return plain(shape.wrapped);
-    return Array.isArray(shape?.options) ? shape.options.map(plain).find((one) => one?.entries) : shape;
+    if (!Array.isArray(shape?.options)) return shape;
+    const forms = shape.options.flatMap((one) => plain(one)?.entries ?? []);
+    return forms.length > 0 ? { entries: Object.assign({}, ...forms) } : undefined;
   };
   let at = plain(schema as Shape);
-  for (const key of keys) at = plain(at?.entries?.[key] ?? at?.item);
+  for (const key of keys) at = plain(at?.entries?.[key] ?? at?.item ?? at?.value);
   return at?.entries && Object.keys(at.entries);
 }
 

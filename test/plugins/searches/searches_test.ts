@@ -107,7 +107,10 @@ describe("a space", () => {
     assert.match(wrong("adapter.with.r", { type: "float", low: 1, high: 8 }), /adapter\.with\.r: Invalid integer/);
     assert.deepEqual(errorsOf({ "adapter.with.r": { type: "int", low: 1, high: 8 } }, { adapter: "lora" }), []);
     assert.match(wrong("x.y", { type: "float", low: 2, high: 1 }), /low is above high, found \{.*"low":2/);
-    assert.match(wrong("x.y", { type: "float", low: 1, high: 2, hi: 3 }), /space\.x\.y\.hi: there is no "hi" here/);
+    assert.match(
+      wrong("x.y", { type: "float", low: 1, high: 2, hi: 3 }),
+      /space\.x\.y\.hi: unknown option "hi"/,
+    );
     assert.match(wrong("x", { type: "int", low: 0, high: 1, log: true }), /low is above 0/);
     assert.match(wrong("x", { type: "float", low: 1, high: 2, log: true, step: 0.5 }), /exclude each other/);
     assert.match(wrong("x", { type: "categorical", choices: [] }), /choices/);
