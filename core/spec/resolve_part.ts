@@ -9,7 +9,7 @@ import { spellOut } from "./plain_names.ts";
 import { entryIn, replaceAt } from "./roles.ts";
 import { refuseTrainOnly } from "./run_data.ts";
 import { namedTransform, transformed } from "./transformed.ts";
-import type { Catalog, Dataset, Entry, Kind, Kinds, Transform } from "../types.ts";
+import type { Catalog, Dataset, Kind, Kinds, Transform } from "../types.ts";
 
 /** Where names are looked up, and where what is wrong is noted. */
 export type Resolver = Readonly<{ catalog: Catalog; issues: AttuneError[] }>;
