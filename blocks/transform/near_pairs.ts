@@ -4,7 +4,8 @@
  */
 import { createHashTable } from "../../core/data/hash_table.ts";
 import type { Hash } from "../../core/data/text_hash.ts";
-import { bandsFor, createSigner, growing, MOST_COMPARED, type NearOptions } from "./duplicates.ts";
+import { allBands, createSigner, growing } from "./band_keys.ts";
+import { bandsFor, MOST_COMPARED, type NearOptions } from "./duplicates.ts";
 import { type HashSet, hashSet, jaccard, shinglesOf } from "./words.ts";
 
 /** A row: the text that is compared, and the hash of all that it says: rows of equal hashes are the same, not near. */
@@ -28,7 +29,7 @@ export async function nearPairs(
 ): Promise<NearPairs> {
   const { ngram, threshold, named } = options;
   const [bands, size] = bandsFor(plugin, options);
-  const signer = createSigner(bands, size);
+  const signer = createSigner(allBands(bands), size);
   const table = createHashTable();
   const next = growing();
   const sets: HashSet[] = [];

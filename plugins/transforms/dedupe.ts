@@ -26,7 +26,7 @@ export interface DedupeOptions extends NearOptions {
   readonly threshold: number;
   /** Words of a shingle. */
   readonly ngram: number;
-  /** Hash functions of a signature; memory is 4 bytes a row for each band. */
+  /** Hash functions of a signature. */
   readonly permutations: number;
   /** Parts of a signature, one of which two candidates have in common; null: as the threshold wants it. */
   readonly bands: number | null;
@@ -55,7 +55,8 @@ export const dedupeSchema: v.GenericSchema<Input, DedupeOptions> = v.strictObjec
 
 /**
  * Rows without those that are the same as one before, or with `near` are like one: MinHash finds candidates, each of which
- * is compared exactly. Memory is some bytes a row and the shingles of rows that have candidates.
+ * is compared exactly. Memory is some thirty bytes a row, at most 256 MiB of keys (of more rows the bands are gone through in
+ * parts), and eight bytes for each shingle of rows that have candidates.
  *
  * @throws AttuneError where bands and rows want more permutations than there are, or a column is missing.
  * @example

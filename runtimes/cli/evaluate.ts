@@ -20,6 +20,7 @@ import { collectStatistics, type MetricStatistics } from "../../core/evaluation/
 import { worstSlices } from "../../core/evaluation/slices.ts";
 import { badFile, badValue, missing, unknownName } from "../../core/base/errors.ts";
 import { whatOf } from "../../core/run/write/final_figures.ts";
+import { createReservoir } from "../../core/run/evaluate/drawn_rows.ts";
 import { combineTaskMetrics, metricsFile } from "../../core/run/evaluate/metrics.ts";
 import { type OpenRun, openRun, openTasks } from "../../core/run/open/open.ts";
 import { columnsRead } from "../../core/run/rows/row_columns.ts";
@@ -120,7 +121,7 @@ async function evaluateOne(
   host: Host,
 ): Promise<Readonly<{ file: Named<Json>; metrics: Named<number> }>> {
   const { open, data, split, name } = one;
-  const examples: Example[] = [];
+  const shown = createReservoir<Example>(REPORTED, open.run.training.seed);
   const wantsReport = options.report !== undefined;
   const predictions = await predictionsFile(one.name, path, options.predictions);
   const compares = options.compare !== undefined;
@@ -129,7 +130,7 @@ async function evaluateOne(
     ? (example: Example, groups: Named<Json>): void => {
       if (compares) seen.add(example);
       predictions?.add(predictionLine(example, groups));
-      if (wantsReport && examples.length < REPORTED) examples.push(example);
+      if (wantsReport) shown.add(example);
     }
     : undefined;
   const asked: EvaluationOptions = { ...options, statistics: compares, generates: predictions !== undefined, answered };
@@ -171,13 +172,14 @@ async function evaluateOne(
       ? resolve(options.report)
       : join(dirname(resolve(options.report)), folder + basename(options.report));
     const { metrics, figures } = evaluation;
+    const examples = shown.items();
     await writeWithFolder(at, await evaluationReport(open, host, { split, metrics, figures, examples, file }));
     process.stderr.write(`report  ${at}\n`);
   }
   return { file, metrics: evaluation.metrics };
 }
 
-/** Rows that a report is made of at most. */
+/** Rows that a report is made of at most; of more they are drawn. */
 const REPORTED = 20_000;
 
 const shownPath = (path: string): string => path.replaceAll("\u0000", ".");

@@ -8,6 +8,7 @@ import type { TaskRows } from "../rows/batches.ts";
 import { measured } from "./evaluate.ts";
 import { generatesUnmeasured } from "./metrics.ts";
 import { collectExamples } from "./examples.ts";
+import { drawnRows } from "./drawn_rows.ts";
 
 /** Rows whose evaluation is kept for reports, and those that are generated for them. */
 const [EXAMPLES, GENERATED] = [20_000, 20];
@@ -55,11 +56,14 @@ export function measuredTasks(all: readonly TaskRows[], split: "eval" | "test" =
   const figures = new Map<string, Named<Json>>();
   const measure = async (task: MeasuredTask, evaluator: Measuring): Promise<Named<number>> => {
     const { open, evalRows } = task;
-    const most = keepsAll(task) ? Infinity : EXAMPLES;
+    const isShown = keepsAll(task) ? () => true : drawnRows(evalRows.rowCount, EXAMPLES, open.run.training.seed);
     const own: Example[] = [];
     examples.set(open.task.name, own);
     const found = await measured(open, evaluator, evalRows, async (read) => {
-      if (own.length < most) await collectExamples(own, open, evalRows, read);
+      if (!Array.from(read.rows).some(isShown)) return;
+      const some: Example[] = [];
+      await collectExamples(some, open, evalRows, read);
+      for (const example of some) if (isShown(example.row)) own.push(example);
     });
     figures.set(open.task.name, found.figures);
     return found.metrics;

@@ -19,6 +19,7 @@ import { after, describe, it } from "node:test";
 import { cachedJson } from "../../../core/data/cached.ts";
 import { createRandom } from "../../../core/math/random.ts";
 import { type IndexedLines, type Line, openLines } from "../../../core/data/line_index.ts";
+import { orderOfEpoch } from "../../../core/data/sampling.ts";
 import type { Store } from "../../../core/types.ts";
 import { directoryStore } from "../../../runtimes/host/directory_store.ts";
 import { userCache } from "../../../runtimes/host/user_cache.ts";
@@ -82,6 +83,43 @@ describe("lines of a file", () => {
     store.reads = 0;
     await lines.at([8000, 3, 5000, 8000]);
     assert.equal(store.reads, 3);
+  });
+  it("of a step are read and ordered with the same work however many there are", async () => {
+    const LINE = 64;
+    /** A file that is made as it is read: lines of 64 bytes with their number. */
+    const made = (count: number): Store & { reads: number; bytes: number } => {
+      const own = { ...directoryStore(folder), reads: 0, bytes: 0 };
+      const size = count * LINE;
+      own.get = async (key, range) => {
+        const { offset, length } = range ?? { offset: 0, length: size };
+        const end = Math.min(size, offset + length);
+        const [from, to] = [Math.floor(offset / LINE), Math.ceil(end / LINE)];
+        const all = Array.from({ length: to - from }, (_, i) => `${String(from + i).padEnd(LINE - 1, "x")}\n`).join("");
+        own.reads++;
+        own.bytes += end - offset;
+        const bytes = new TextEncoder().encode(all.slice(offset - from * LINE, end - from * LINE));
+        return { key, size, revision: "1", bytes };
+      };
+      return own;
+    };
+    const work = async (count: number) => {
+      const store = made(count);
+      const lines = await openLines({ plugin: "text", name: "m", store, key: "m", identity: "" }, undefined);
+      assert.equal(lines.count, count);
+      const order = orderOfEpoch({ count, strategy: "random", batchSize: 16, random: createRandom(5) });
+      [store.reads, store.bytes] = [0, 0];
+      const steps = 50;
+      for (let step = 0; step < steps; step++) {
+        const first = Math.floor(count * step / steps);
+        const numbers = [...order(first, first + 16)];
+        const found = await lines.at(numbers);
+        assert.deepEqual(found.map(({ text }) => Number(text.replace(/x+$/, ""))), numbers);
+      }
+      return { reads: store.reads / steps, bytes: store.bytes / steps };
+    };
+    const [few, many] = [await work(200_000), await work(2_000_000)];
+    assert.ok(few.reads <= 16 && many.reads <= 16, `${few.reads}, ${many.reads} reads a step`);
+    assert.ok(many.bytes <= 1.05 * few.bytes, `${few.bytes}, ${many.bytes} bytes a step`);
   });
   it("of a file that changed, or is not UTF-8, are an error that says where", async () => {
     writeFileSync(join(folder, "changed.txt"), text);

@@ -106,6 +106,22 @@ describe("near duplicates", () => {
     assert.equal(wrong, 0);
     assert.ok((missed ?? 1) / duplicates <= 0.05, `${missed} of ${duplicates} are missed`);
   });
+  it("are the same ones where bands are gone through in parts, as memory asks for it", async () => {
+    const texts = Array.from({ length: 9000 }, (_, i) => `text number ${Math.floor(i / 3)} of a large ${i % 3} corpus`);
+    const options = { ...near, permutations: 64, ngram: 2, threshold: 0.5 };
+    const whole = await nearClusters("test", stream(texts), options);
+    let passes = 0;
+    const counted = {
+      [Symbol.asyncIterator]: () => {
+        passes++;
+        return stream(texts)[Symbol.asyncIterator]();
+      },
+    };
+    const [bands] = bandsFor("test", options);
+    assert.deepEqual(await nearClusters("test", counted, options, 4 * 9000 * 2), whole);
+    assert.ok(bands > 6 && passes >= 1 + bands / 4 && passes <= 2 + bands / 2, `${passes} passes, ${bands} bands`);
+    assert.ok(whole.first.filter((first, i) => first !== i).length > 3000);
+  });
   it("take time in proportion to their number, however many are the same", async () => {
     const texts = Array.from(
       { length: 20_000 },
