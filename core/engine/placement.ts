@@ -39,6 +39,14 @@ const DECODED = 2 ** 26;
 /** Copies of what stands in the model itself: as it is read, and in the model's bytes. */
 const COPIES = 2;
 
+/** Copies of gradients of fewer bytes than this are not worth a line in a plan. */
+const COPIED_GRADIENTS = 2 ** 26;
+
+/** Bytes of the copies of all gradients that the native runtime hands out behind a run, beside those that it writes in place. */
+export function gradientCopies(trainedBytes: number, provider: Host["provider"]): number {
+  return provider === "cpu" && trainedBytes > COPIED_GRADIENTS ? trainedBytes : 0;
+}
+
 /** A type of 16 bits. */
 export type Half = "float16" | "bfloat16";
 

@@ -2,12 +2,13 @@
  * A training step: gradients of micro-batches added up in the state's memory, clipped and given to the optimizer.
  * @module
  */
+import { releaseBuffer } from "../base/bytes.ts";
 import type { Random } from "../math/random.ts";
 import type { Batch, Named, Ort, OrtTensor } from "../types.ts";
 import { type CompiledProgram, lossIn, type Results } from "./compile.ts";
 import type { EngineOptions, EngineTask } from "./engine_options.ts";
 import { lossFactors } from "./factors.ts";
-import { frozenName, type TaskLoss } from "./program.ts";
+import { frozenName, type Program, type TaskLoss } from "./program.ts";
 import type { StepHooks } from "./step_hooks.ts";
 import type { TrainableParameter } from "./state/memory.ts";
 import type { State } from "./state/state.ts";
@@ -171,7 +172,18 @@ async function runMicroBatch(trainer: Trainer, micro: MicroBatch, written: Set<s
     if (t) state.memory.kernels.axpy(t.span.gradient, 1, state.accumulator(name));
   }
   addRowGradients(trainer, micro, results);
+  if (inPlace) releaseGradients(program, results, state);
   return results;
+}
+
+/** Gives back the runtime's own copies of gradients, which of a whole model are as large as it, before the next step. */
+function releaseGradients({ gradients }: Program, results: Results, { memory }: State): void {
+  for (const { dense, sparse } of gradients) {
+    for (const name of [dense, ...sparse.map(({ rows }) => rows)]) {
+      const data = name === undefined ? undefined : results[name]?.data as Float32Array | undefined;
+      if (data && data.buffer !== memory.buffer) releaseBuffer(data);
+    }
+  }
 }
 
 /** What a loss is multiplied by, or a term beside the losses. */

@@ -6,7 +6,7 @@ import { compile, type CompiledProgram, type ModelParts } from "./compile.ts";
 import { dimsWith } from "./feeds.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { frozenBytes } from "./packing.ts";
-import { placeWeights } from "./placement.ts";
+import { gradientCopies, placeWeights } from "./placement.ts";
 import { createRecomputer, type Recomputer } from "./recompute.ts";
 import type { State } from "./state/state.ts";
 import type { TaskParameters, TaskProgram } from "./task_programs.ts";
@@ -44,7 +44,8 @@ export async function openTrainingSessions(
   );
   const decoding = decodingBytes([...parameters.values()].filter((p) => !fed.has(p.name)), initial);
   const budget = options.activationBudget(
-    trained + gradients + optimizer + (prepack ? 2 : 1) * stored + copied + decoding,
+    trained + gradients + gradientCopies(trained, host.provider) + optimizer + (prepack ? 2 : 1) * stored + copied +
+      decoding,
     savesTime(parameters.values(), initial, checkpoint),
   );
   const compiled: CompiledProgram[] = [];

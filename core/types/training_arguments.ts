@@ -43,7 +43,7 @@ export type TrainingArguments = Readonly<{
   fp16: boolean;
   /** Puts the accelerator "bf16" last: bfloat16 products. Default: false. */
   bf16: boolean;
-  /** The memory that the run may take, in bytes or as "2GB": cheap values are recomputed to stay within it. */
+  /** The memory that the run may take, in bytes or as "2GB": values are computed again to stay within it. */
   memory: number | string;
   /** When steps are told: every `loggingSteps`, at the end of each epoch, or not. log.jsonl has every step. Default: "steps". */
   loggingStrategy: "no" | "steps" | "epoch";

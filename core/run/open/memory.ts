@@ -7,8 +7,8 @@ import type { ActivationBudget } from "../../engine/recompute.ts";
 import type { Host, TrainingArguments } from "../../types.ts";
 
 /** What a step's values may take before some are computed again, where no one says, and the products that may be. */
-const ACTIVATION_BYTES = 400 * 2 ** 20;
-const MORE_WORK = 1 / 8;
+const ACTIVATION_BYTES = 384 * 2 ** 20;
+const MORE_WORK = 1 / 7;
 
 /** Share of the memory of the machine that a run may take. */
 const MEMORY_SHARE = 0.9;
@@ -18,7 +18,7 @@ const PACKED_SHARE = 0.25;
 
 /** What a process takes before it has read anything, and for each node of a training graph, as measured on Node. */
 const PROCESS_BYTES = 190e6;
-const NODE_BYTES = 20e3;
+const NODE_BYTES = 9e3;
 
 /** The most that trained weights, gradients and the optimizer's state may take: one memory of WebAssembly. */
 export const STATE_BYTES: number = 2 ** 32;

@@ -8,7 +8,7 @@ import { nothingTrains } from "../../base/errors.ts";
 import { dimsWith } from "../../engine/feeds.ts";
 import { dryRegularizers } from "../../engine/prepare.ts";
 import { buildTraining } from "../../engine/task_programs.ts";
-import { isHalf, placeWeights } from "../../engine/placement.ts";
+import { gradientCopies, isHalf, placeWeights } from "../../engine/placement.ts";
 import { createRecomputer } from "../../engine/recompute.ts";
 import { decodingBytes, type InitialWeights, initialWeights, savesTime, storedBytes } from "../../engine/weights.ts";
 import { productsOf } from "../../engine/work.ts";
@@ -109,6 +109,7 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly PlannedTask[
     Object.values(run.optimizer.state(p.shape, p.name)).reduce((a, b) => a + b, 0);
   const prepared = works.reduce((n, work) => n + work.prepared, 0);
   const copied = works.reduce((n, work) => n + work.copiedBytes((name) => trained.has(name)), 0);
+  const copies = gradientCopies(4 * count(true), host.provider);
   const fixed = {
     ...frozenBytes,
     trainedWeights: 4 * count(true),
@@ -117,6 +118,7 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly PlannedTask[
     ...(codes === 0 ? {} : { trainedCodes: codes }),
     ...(prepared === 0 ? {} : { regularizers: 4 * prepared }),
     ...(copied === 0 ? {} : { weightCopies: copied }),
+    ...(copies === 0 ? {} : { gradientCopies: copies }),
   };
   const elseBytes = Object.values(fixed).reduce((a, b) => a + b, 0) + processBytes(0);
   const saves = works.some(({ program: { recorded }, initial }, i) =>
