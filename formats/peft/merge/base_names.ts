@@ -48,16 +48,20 @@ export function namesIn(
   label: string,
 ): BaseNames {
   const there = new Set(base.names);
+  // What an adapter brings whole need not be there: a head that it adapts, too.
+  const brought = new Set(whole);
+  const others = adapted.filter((name) => !brought.has(name));
+  const asked = others.length > 0 ? others : adapted;
   if (adapted.length === 0 && whole.length === 0) throw refused("merge", `${label} adapts nothing`);
   const first = (name: string): string => name.slice(0, name.indexOf(".") + 1);
-  const prefix = first(adapted[0] ?? whole[0] ?? "");
+  const prefix = first(asked[0] ?? whole[0] ?? "");
   const outer = [...new Set(base.names.map(first))].filter((p) => p !== "");
   const same = (name: string): string => name;
   const bare = (name: string): string => (name.startsWith(prefix) ? name.slice(prefix.length) : name);
   const ways: readonly ((name: string) => string)[] = [same, bare, ...outer.map((p) => (name: string) => p + name)];
-  const way = ways.find((of) => adapted.every((name) => there.has(of(name))));
+  const way = ways.find((of) => asked.every((name) => there.has(of(name))));
   if (!way) {
-    const lost = adapted.find((name) => !there.has(name)) ?? "";
+    const lost = asked.find((name) => !there.has(name)) ?? "";
     throw missing("merge", `tensor ${show(lost)}, which ${label} adapts,`, "the base");
   }
   // A head beside a model without one: its tensors get the names of the model with the head.

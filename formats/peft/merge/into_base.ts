@@ -65,8 +65,8 @@ export function mergeIntoBase(base: Weights, adapter: OpenedAdapter, options: In
   const modules = new Map([...all.modules].filter(([path]) => !shared.sameAs(`${path}.weight`)));
   const whole = new Map([...all.whole].filter(([name]) => !shared.sameAs(name)));
   const plan = planBase(base, { modules, whole }, shared, adapter.label);
-  for (const [path, keys] of modules) planModule(plan, path, keys, adapter, weight);
   for (const [name, key] of whole) planWhole(plan, name, key, adapter);
+  for (const [path, keys] of modules) planModule(plan, path, keys, adapter, weight);
   return {
     forms: plan.forms,
     head: adapter.head,

@@ -239,3 +239,27 @@ describe("attune merge --base", () => {
     rmSync(folder, { recursive: true });
   });
 });
+
+it("a head that a base lacks, brought whole and adapted, is merged with its own update", async () => {
+  const matrix = (data: number[]): Tensor => ({ dtype: "float32", dims: [2, 2], data: Float32Array.from(data) });
+  const row = (data: number[]): Tensor => ({ dtype: "float32", dims: [1, 2], data: Float32Array.from(data) });
+  const column = (data: number[]): Tensor => ({ dtype: "float32", dims: [2, 1], data: Float32Array.from(data) });
+  const base = await storeOf({ "model.safetensors": writeSafetensors({ "layer.dense.weight": matrix([1, 2, 3, 4]) }) });
+  const of = (path: string): string => `base_model.model.${path}`;
+  // The head stands first: what the base is asked for is told by the modules that it has.
+  const adapter = await adapterOf({ peft_type: "LORA", r: 1, lora_alpha: 2 }, {
+    [of("cls.dense.base_layer.weight")]: matrix([5, 6, 7, 8]),
+    [of("cls.dense.lora_A.weight")]: row([1, 1]),
+    [of("cls.dense.lora_B.weight")]: column([1, -1]),
+    [of("cls.bias")]: { dtype: "float32", dims: [2], data: Float32Array.of(9, 10) },
+    [of("bert.layer.dense.lora_A.weight")]: row([0, 1]),
+    [of("bert.layer.dense.lora_B.weight")]: column([1, 2]),
+  });
+  const found = await merged(base, adapter);
+  const values = Object.fromEntries(Object.entries(found).map(([name, { data }]) => [name, [...data]]));
+  assert.deepEqual(values, {
+    "bert.layer.dense.weight": [1, 4, 3, 8],
+    "cls.dense.weight": [7, 8, 5, 6],
+    "cls.bias": [9, 10],
+  });
+});
