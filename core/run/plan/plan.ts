@@ -109,7 +109,6 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly PlannedTask[
     Object.values(run.optimizer.state(p.shape, p.name)).reduce((a, b) => a + b, 0);
   const prepared = works.reduce((n, work) => n + work.prepared, 0);
   const copied = works.reduce((n, work) => n + work.copiedBytes((name) => trained.has(name)), 0);
-  const copies = gradientCopies(4 * count(true), host.provider);
   const fixed = {
     ...frozenBytes,
     trainedWeights: 4 * count(true),
@@ -117,8 +116,7 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly PlannedTask[
     optimizerState: 4 * [...parameters.values()].filter((p) => trained.has(p.name)).reduce((n, p) => n + slots(p), 0),
     ...(codes === 0 ? {} : { trainedCodes: codes }),
     ...(prepared === 0 ? {} : { regularizers: 4 * prepared }),
-    ...(copied === 0 ? {} : { weightCopies: copied }),
-    ...(copies === 0 ? {} : { gradientCopies: copies }),
+    ...copiesOf(copied, gradientCopies(4 * count(true), host.provider)),
   };
   const elseBytes = Object.values(fixed).reduce((a, b) => a + b, 0) + processBytes(0);
   const saves = works.some(({ program: { recorded }, initial }, i) =>
@@ -169,6 +167,11 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly PlannedTask[
     totalParameters: count(true) + count(false),
   };
   return { plan, built: works.map((work) => (work.isFinal ? work : undefined)) };
+}
+
+/** Copies that a run holds besides, as parts of a plan: those that take nothing are left out. */
+function copiesOf(weightCopies: number, gradientCopies: number): Named<number> {
+  return Object.fromEntries(Object.entries({ weightCopies, gradientCopies }).filter(([, bytes]) => bytes > 0));
 }
 
 /** The weights that do not train: by how they are stored, and what they take with what is made of them. */
