@@ -56,7 +56,7 @@ export const serveLimits = {
     default: 4,
     help: "sessions of one model, one for each kind of adapter",
   },
-  batchTokens: { option: "--batch-tokens", counts: "number", default: 4096, help: "tokens that are computed at once" },
+  batchTokens: { option: "--batch-tokens", counts: "number", default: 1024, help: "tokens that are computed at once" },
   workThreads: { option: "--work-threads", counts: "number", default: 2, help: "threads that compute heavy requests" },
   workSeconds: { option: "--work-seconds", counts: "seconds", default: 20, help: "one heavy request may be computed" },
   planSeconds: { option: "--plan-seconds", counts: "seconds", default: 600, help: "a large job may be planned" },

@@ -18,6 +18,7 @@ export function edgeLimitsOf(own: ServeLimits, machineBytes: number, rates: Edge
     sessions,
     batchTokens,
     places,
+    computeSeconds: own.workSeconds,
     values,
     steps,
     resultBytes,

@@ -2,6 +2,7 @@
  * Requests that other threads answer, so that the one that listens computes nothing that takes long.
  * @module
  */
+import { AttuneError } from "../../core/base/errors.ts";
 import { parseJson } from "./body.ts";
 import { checked } from "./responses.ts";
 import type { Caller, Division, EdgeContext, Lane, Route } from "./route.ts";
@@ -26,6 +27,11 @@ export type Workers = Readonly<{
   /** Throws AttuneError: `WORK_LIMIT` where it passes a limit of time or memory, `BUSY` where there is no room for it. */
   fetch(work: Work): Promise<Response>;
 }>;
+
+/** What a request is refused with that takes longer to compute than it may. */
+export function tooLong(seconds: number): AttuneError {
+  return new AttuneError(`The request took over ${seconds} s to compute: ask for less at once`, { code: "WORK_LIMIT" });
+}
 
 /** Never here. */
 export const never: Pick<Division, "bytes" | "isLight"> = { bytes: 0, isLight: () => false };

@@ -42,7 +42,7 @@ export function classifyRoutes({ inference, limits }: EdgeService): readonly Rou
         const found: unknown[] = [];
         const samples = await set.encode(texts.map((text) => ({ text })), stack);
         tokensOf(samples, limits);
-        for await (const prediction of predicted(ready, samples)) {
+        for await (const prediction of predicted(ready, samples, limits)) {
           found.push(prediction);
           checkValues(texts.length, Object.keys(Object(prediction.scores)).length, limits);
           c.req.raw.signal.throwIfAborted();

@@ -56,7 +56,7 @@ export function embeddingRoutes({ inference, limits }: EdgeService): readonly Ro
         const samples = await set.encode(rows, stack);
         const count = tokensOf(samples, limits);
         const vectors: number[][] = [];
-        for await (const { embedding } of predicted(ready, samples)) {
+        for await (const { embedding } of predicted(ready, samples, limits)) {
           vectors.push(embedding as number[]);
           checkValues(rows.length, vectors[0]?.length ?? 0, limits);
           c.req.raw.signal.throwIfAborted();

@@ -10,6 +10,7 @@ import { openWeights } from "../../core/files/safetensors.ts";
 import { sizeOf } from "../../core/base/tensor.ts";
 import { createMutex } from "../../core/base/mutex.ts";
 import type { Host, Json, Named, RunSpec, Sample, Store } from "../../core/types.ts";
+import { tooLong } from "../http/offload.ts";
 import { httpError } from "../http/responses.ts";
 import { boundedCache, type Cache } from "./cache.ts";
 import { cacheFiles } from "./file_cache.ts";
@@ -218,8 +219,16 @@ export function tokensOf(samples: readonly Sample[], { places }: EdgeLimits): nu
   return tokens;
 }
 
-/** The model's output for each sample. Throws 400 if it is not finite: finite weights may still be too large to compute with. */
-export async function* predicted({ set, stack }: OpenedModel, samples: readonly Sample[]): AsyncGenerator<Named<Json>> {
+/**
+ * The model's output for each sample. Throws 400 if it is not finite: finite weights may still be too large to compute with.
+ * Throws AttuneError where all samples together take longer than one request may.
+ */
+export async function* predicted(
+  { set, stack }: OpenedModel,
+  samples: readonly Sample[],
+  { computeSeconds }: EdgeLimits,
+): AsyncGenerator<Named<Json>> {
+  const until = performance.now() + 1000 * computeSeconds;
   let at = 0;
   for await (const prediction of set.predictSamples(samples, stack)) {
     if (!allFinite(prediction)) {
@@ -228,6 +237,7 @@ export async function* predicted({ set, stack }: OpenedModel, samples: readonly 
       throw httpError(400, "not_finite", `model: ${why}`, "model");
     }
     at++;
+    if (performance.now() > until) throw tooLong(computeSeconds);
     yield prediction;
   }
 }

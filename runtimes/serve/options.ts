@@ -31,6 +31,8 @@ export type EdgeLimits = Readonly<{
   batchTokens: number;
   /** Places of all encodings of one answer together, and tokens that one request may have a model compute. */
   places: number;
+  /** For how long a model may compute for one request. */
+  computeSeconds: number;
   /** Numbers of one answer: of vectors, of scores. */
   values: number;
   /** Bytes of a merged adapter, and memory that one of its modules may take while it is merged. */
@@ -53,6 +55,7 @@ export const defaultLimits: EdgeLimits = {
   sessions: 1,
   batchTokens: 1024,
   places: 2 ** 18,
+  computeSeconds: 20,
   values: 2 ** 20,
   resultBytes: 256 * 2 ** 20,
   mergeBytes: 64 * 2 ** 20,

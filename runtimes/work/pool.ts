@@ -8,7 +8,7 @@ import { Worker } from "node:worker_threads";
 import { copyBytes } from "../../core/base/bytes.ts";
 import { AttuneError } from "../../core/base/errors.ts";
 import { endWorker, type NativeGate, nativeGate } from "../host/native_gate.ts";
-import type { Work, Workers } from "../http/offload.ts";
+import { tooLong, type Work, type Workers } from "../http/offload.ts";
 import type { Lane } from "../http/route.ts";
 import type { FromWorker, ToWorker, WorkerSettings, WorkerStart } from "./messages.ts";
 
@@ -283,7 +283,11 @@ function startThread(pool: Pool, slot: Slot): void {
   const workerData: WorkerStart = { settings: pool.settings, gate: slot.gate };
   const worker = new Worker(new URL(`./worker.${extension}`, import.meta.url), {
     workerData,
-    resourceLimits: { maxOldGenerationSizeMb: Math.round(pool.limits.memoryBytes / 2 ** 20) },
+    resourceLimits: {
+      maxOldGenerationSizeMb: Math.round(pool.limits.memoryBytes / 2 ** 20),
+      // The default lets short-lived objects of several threads lie about by the hundred MiB.
+      maxYoungGenerationSizeMb: 8,
+    },
   });
   slot.worker = worker;
   slot.silent = 0;
@@ -372,10 +376,6 @@ function abandon(pool: Pool, call: Call): void {
   send(slot, { type: "abort", id: call.id });
   if (slot.lane !== "compute") return fail(pool, call, error);
   setTimeout(() => slot.calls.has(call.id) && endThread(pool, slot, error), GRACE).unref?.();
-}
-
-function tooLong(seconds: number): AttuneError {
-  return new AttuneError(`The request took over ${seconds} s to compute: ask for less at once`, { code: "WORK_LIMIT" });
 }
 
 function tooMuch({ memoryBytes }: WorkLimits): AttuneError {

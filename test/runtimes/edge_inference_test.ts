@@ -168,6 +168,13 @@ describe("classes and embeddings over HTTP", () => {
     const none = await edgeRig().post<Results>("/v1/classify", { model: "tiny", input: texts });
     assert.deepEqual([none.status, none.json.error?.code], [503, "not_configured"]);
   });
+  it("what a model computes for one request has a time", async () => {
+    const hurried = edgeRig({ host, limits: { computeSeconds: 0 } });
+    for (const path of ["/v1/classify", "/v1/embeddings"]) {
+      const { status, json } = await hurried.post<Vectors>(path, { model: "tiny", input: texts });
+      assert.deepEqual([status, json.error?.code], [503, "work_limit"]);
+    }
+  });
   it("embeddings have length 1, for texts as for their tokens, as OpenAI's client reads them", async () => {
     const client = new OpenAI({
       apiKey: "key-a",
