@@ -37,6 +37,17 @@ function keeping(make: () => Promise<Store>): readonly Check[] {
       assert.equal(text(await store.get("dir/a.txt", { offset: 9, length: 2 ** 40 })), "");
       assert.equal(await store.get("dir"), undefined);
     }),
+    check("gives several ranges of one version, in their order", async () => {
+      const store = await make();
+      if (!store.getRanges) return;
+      assert.equal(await store.getRanges("a", [{ offset: 0, length: 1 }]), undefined);
+      await store.put("dir/a.txt", bytes("hello"));
+      const ranges = [[3, 100], [0, 2], [9, 2 ** 40], [1, 3]].map(([offset = 0, length = 0]) => ({ offset, length }));
+      const found = await store.getRanges("dir/a.txt", ranges);
+      assert.deepEqual(found?.pieces.map((piece) => new TextDecoder().decode(piece)), ["lo", "he", "", "ell"]);
+      const whole = await store.get("dir/a.txt");
+      assert.deepEqual([found?.key, found?.size, found?.revision], [whole?.key, 5, whole?.revision]);
+    }),
     check("keeps its own copy", async () => {
       const store = await make();
       const given = bytes("one");

@@ -80,12 +80,22 @@ function recordsOf<R, T>(
     }
     return from;
   };
-  /** The records of some blocks. */
-  const read = async (from: number, to: number): Promise<readonly R[]> => {
+  const rangeOf = (from: number, to: number): Readonly<{ offset: number; length: number }> => {
     const offset = offsets[from] ?? 0;
-    const piece = await store.get(key, { offset, length: (offsets[to] ?? size) - offset });
+    return { offset, length: (offsets[to] ?? size) - offset };
+  };
+  /** The records of blocks that follow each other. */
+  const read = async (from: number, to: number): Promise<readonly R[]> => {
+    const piece = await store.get(key, rangeOf(from, to));
     if (piece?.revision !== revision) throw changed(plugin, name);
     return form.split(piece.bytes, numbers[from] ?? 1);
+  };
+  /** The records of each of some blocks. */
+  const readEach = async (blocks: readonly number[]): Promise<readonly (readonly R[])[]> => {
+    if (!store.getRanges) return await Promise.all(blocks.map((block) => read(block, block + 1)));
+    const found = await store.getRanges(key, blocks.map((block) => rangeOf(block, block + 1)));
+    if (found?.revision !== revision) throw changed(plugin, name);
+    return found.pieces.map((bytes, i) => form.split(bytes, numbers[blocks[i] ?? 0] ?? 1));
   };
   return {
     count,
@@ -105,16 +115,15 @@ function recordsOf<R, T>(
       const records: T[] = new Array(wanted.length);
       const blocks = [...byBlock];
       for (let start = 0; start < blocks.length; start += TOGETHER) {
-        await Promise.all(
-          blocks.slice(start, start + TOGETHER).map(async ([block, places]) => {
-            const own = await read(block, block + 1);
-            for (const place of places) {
-              const record = own[(wanted[place] ?? 0) - (firsts[block] ?? 0)];
-              if (!record) throw changed(plugin, name);
-              records[place] = form.read(record);
-            }
-          }),
-        );
+        const some = blocks.slice(start, start + TOGETHER);
+        const read = await readEach(some.map(([block]) => block));
+        some.forEach(([block, places], i) => {
+          for (const place of places) {
+            const record = read[i]?.[(wanted[place] ?? 0) - (firsts[block] ?? 0)];
+            if (!record) throw changed(plugin, name);
+            records[place] = form.read(record);
+          }
+        });
       }
       return records;
     },

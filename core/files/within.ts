@@ -6,12 +6,20 @@ import type { Store, StoredObject } from "../types.ts";
 
 /** A store's keys below a prefix as a store. */
 export function storeWithin(store: Store, prefix: string): Store {
-  const { append, keys, locate, sync } = store;
+  const { append, getRanges, keys, locate, sync } = store;
   const own = <T extends StoredObject>(stored: T): T => ({ ...stored, key: stored.key.slice(prefix.length) });
   return {
     ...(append ? { append: async (key, bytes, options) => own(await append(prefix + key, bytes, options)) } : {}),
     ...(sync ? { sync: (key) => sync(prefix + key) } : {}),
     ...(locate ? { locate: (key) => locate(prefix + key) } : {}),
+    ...(getRanges
+      ? {
+        getRanges: async (key, ranges) => {
+          const found = await getRanges(prefix + key, ranges);
+          return found && own(found);
+        },
+      }
+      : {}),
     ...(keys
       ? {
         keys: async function* (below) {

@@ -16,6 +16,11 @@ export interface Store {
     key: string,
     range?: Readonly<{ offset: number; length: number }>,
   ): Promise<(StoredObject & { readonly bytes: Uint8Array }) | undefined>;
+  /** Several ranges of one version of an object, in order, where that is less work than getting one after the other. */
+  getRanges?(
+    key: string,
+    ranges: readonly Readonly<{ offset: number; length: number }>[],
+  ): Promise<(StoredObject & { readonly pieces: readonly Uint8Array[] }) | undefined>;
   put(
     key: string,
     bytes: Uint8Array | AsyncIterable<Uint8Array>,

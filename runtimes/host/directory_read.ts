@@ -44,12 +44,26 @@ export async function statKey(directory: Directory, key: string): Promise<Stored
   return (await newestOf(directory, key))?.stored;
 }
 
+type Range = Readonly<{ offset: number; length: number }>;
+
 /** The bytes of a key, or some of them. */
 export async function readKey(
   directory: Directory,
   key: string,
-  range?: Readonly<{ offset: number; length: number }>,
+  range: Range = { offset: 0, length: Infinity },
 ): Promise<(StoredObject & { bytes: Uint8Array }) | undefined> {
+  const found = await readRanges(directory, key, [range]);
+  if (!found) return undefined;
+  const { pieces: [bytes = new Uint8Array(0)], ...stored } = found;
+  return { ...stored, bytes };
+}
+
+/** Several ranges of one version of a key. */
+export async function readRanges(
+  directory: Directory,
+  key: string,
+  ranges: readonly Range[],
+): Promise<(StoredObject & { pieces: readonly Uint8Array[] }) | undefined> {
   for (;;) {
     const version = await newestOf(directory, key);
     if (!version) return undefined;
@@ -58,8 +72,13 @@ export async function readKey(
     if (!file) continue;
     try {
       const stored = storedOf(key, await file.stat(), version.number);
-      const from = Math.min(range?.offset ?? 0, stored.size);
-      return { ...stored, bytes: await readAt(file, from, Math.min(range?.length ?? stored.size, stored.size - from)) };
+      const pieces = ranges.map(({ offset, length }) => {
+        const from = Math.min(offset, stored.size);
+        return readAt(file, from, Math.min(length, stored.size - from));
+      });
+      // All of them end before the file is closed.
+      await Promise.allSettled(pieces);
+      return { ...stored, pieces: await Promise.all(pieces) };
     } finally {
       await file.close();
     }

@@ -6,7 +6,7 @@ import * as nodeFiles from "node:fs/promises";
 import type { Store } from "../../core/types.ts";
 import { claimFolder } from "./claim.ts";
 import { directoryAt } from "./directory.ts";
-import { keysBelow, listKeys, locateKey, readKey } from "./directory_read.ts";
+import { keysBelow, listKeys, locateKey, readKey, readRanges } from "./directory_read.ts";
 import { appendKey, deleteKey, putKey, syncKey } from "./directory_write.ts";
 import type { Files } from "./files.ts";
 import { withStoreErrors } from "./system_errors.ts";
@@ -23,6 +23,7 @@ export function directoryStore(root: string, files: Files = nodeFiles): Store {
   const directory = directoryAt(root, files);
   return {
     get: (key, range) => withStoreErrors(key, () => readKey(directory, key, range)),
+    getRanges: (key, ranges) => withStoreErrors(key, () => readRanges(directory, key, ranges)),
     put: (key, bytes, options) => withStoreErrors(key, () => putKey(directory, key, bytes, options?.if)),
     append: (key, bytes, options) => withStoreErrors(key, () => appendKey(directory, key, bytes, options?.sync)),
     delete: (key, options) => withStoreErrors(key, () => deleteKey(directory, key, options?.if)),

@@ -62,6 +62,11 @@ function boundedStore(folder: string, maxBytes: number): Store {
       if (file && range?.length !== 0) await renew(key);
       return file;
     },
+    getRanges: async (key, ranges) => {
+      const found = await store.getRanges?.(key, ranges);
+      if (found) await renew(key);
+      return found;
+    },
     put: async (key, bytes, options) => {
       const done = await store.put(key, bytes, options);
       await makeRoom(folder, maxBytes).catch(() => {});
