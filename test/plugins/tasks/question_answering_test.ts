@@ -41,7 +41,7 @@ describe("question-answering", () => {
     assert.match(told(utf16.events)[0] ?? "", /data\.train: answer_start of 1 row counts UTF-16 units/);
     await assert.rejects(
       of([17, 13]),
-      /row 0, column "answers", answer_start: expected a place .* "very good" stands but found "17, where/,
+      /row 0, column "answers", answer_start: expected the position of "very good" in the context .* but found "17, where/,
     );
     await assert.rejects(of([15, 14]), /row 1, column "answers", answer_start/);
   });
@@ -136,7 +136,7 @@ describe("question-answering", () => {
         { question: "a", context: "b", answers: { text: ["b"], answer_start: [] } },
         /text and answer_start, lists of one/,
       ],
-      [{ question: "a", context: "b", answers: { text: ["b"], answer_start: [1] } }, /where "b" stands/],
+      [{ question: "a", context: "b", answers: { text: ["b"], answer_start: [1] } }, /expected the position of "b"/],
       [{ question: "a", context: "b" }, /no column "answers"/],
     ];
     for (const [row, message] of wrong) await assert.rejects(trained(specOf(task, [row])), message);
