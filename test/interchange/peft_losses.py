@@ -1,7 +1,7 @@
 """Makes rows and an adapter for a chat model, and the losses of some LoRA steps on them with PEFT: what peft_losses.ts compares.
 
 Tokens, labels and packed rows are made here by transformers' tokenizer and the rules of TRL's collators, not read from Attune.
-Run: python peft_losses.py --model DIR --out FOLDER [--rows 2 --length 128 --steps 20]
+Run: python peft_losses.py --model DIR --out FOLDER [--rows 2 --length 128 --steps 20] [--kind "completion packed"] [--double]
 """
 
 import argparse
@@ -103,6 +103,9 @@ def main():
     parser.add_argument("--length", type=int, default=128)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--rate", type=float, default=2e-4)
+    parser.add_argument("--kind", choices=[kind + pack for kind in KINDS for pack in ("", " packed")],
+                        help="the only kind that is trained")
+    parser.add_argument("--double", action="store_true", help="the steps in float64, from the same rows and adapter")
     args = parser.parse_args()
     torch.manual_seed(1)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -112,17 +115,24 @@ def main():
     model = peft.get_peft_model(base, config)
     model.save_pretrained(args.out / "adapter")
     model.train()
+    if args.double:
+        model.double()
+        # Norms of transformers round what they read to this, whatever the model is in.
+        torch.float32 = torch.float64
     first = {name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad}
     figures = {}
     for loss_on, kind in KINDS.items():
         rows = rows_of(kind, args.rows * args.steps, random.Random(f"{kind} {args.length}"), args.length)
         (args.out / f"{loss_on}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         for pack in (False, True):
+            trained_on = f"{loss_on}{' packed' if pack else ''}"
+            if args.kind not in (None, trained_on):
+                continue
             with torch.no_grad():
                 for name, p in model.named_parameters():
                     if name in first:
                         p.copy_(first[name])
-            figures[f"{loss_on}{' packed' if pack else ''}"] = losses(args, model, rows, pack, tokenizer)
+            figures[trained_on] = losses(args, model, rows, pack, tokenizer)
     versions = {m.__name__: m.__version__ for m in (torch, transformers, peft)}
     settings = {key: getattr(args, key) for key in ("rows", "length", "steps", "rate")}
     (args.out / "losses.json").write_text(json.dumps({"versions": versions, **settings, "losses": figures}))

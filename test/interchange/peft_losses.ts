@@ -1,8 +1,11 @@
 /**
  * Losses of some LoRA steps on a chat model beside PEFT's, on rows and an adapter that peft_losses.py makes: text, chats
- * with the loss on the answers, completions, each packed and not. Ends with 1 where one differs by more than 1e-5.
+ * with the loss on the answers, completions, each packed and not. Ends with 1 where one differs by more than 1e-5; PEFT
+ * then takes the steps of that kind in float64, too, and both sides are told apart from that: where the loss is steep,
+ * rounding of the weights in earlier steps shows on both.
  *
  *     node test/interchange/peft_losses.ts --model DIR [--python python3] [--rows 2] [--length 128] [--steps 20]
+ *       [--kind "completion packed"]
  * @module
  */
 import { execFileSync } from "node:child_process";
@@ -66,6 +69,13 @@ export async function lossesHere(
   return found;
 }
 
+/** The step whose losses are most apart, counted from 1, and by how much. */
+function mostApart(a: readonly number[], b: readonly number[]): { step: number; apart: number } {
+  const apart = a.map((x, i) => Math.abs(x - (b[i] ?? NaN)));
+  const most = Math.max(...apart);
+  return { step: apart.findIndex((x) => Object.is(x, most)) + 1, apart: most };
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { values } = parseArgs({
     options: {
@@ -74,24 +84,33 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       rows: { type: "string", default: "2" },
       length: { type: "string", default: "128" },
       steps: { type: "string", default: "20" },
+      kind: { type: "string" },
     },
   });
-  const { model, python, rows, length, steps } = values;
+  const { model, python, rows, length, steps, kind: only } = values;
   const folder = mkdtempSync(join(tmpdir(), "attune-peft-losses-"));
   try {
     const script = fileURLToPath(new URL("peft_losses.py", import.meta.url));
-    const own = ["--model", model, "--out", folder, "--rows", rows, "--length", length, "--steps", steps];
-    execFileSync(python, [script, ...own], { stdio: ["ignore", "ignore", "inherit"] });
-    const theirs: PeftLosses = JSON.parse(readFileSync(join(folder, "losses.json"), "utf8"));
+    const settings = ["--model", model, "--rows", rows, "--length", length, "--steps", steps];
+    const peft = (out: string, ...more: string[]): PeftLosses => {
+      execFileSync(python, [script, ...settings, "--out", out, ...more], { stdio: ["ignore", "ignore", "inherit"] });
+      return JSON.parse(readFileSync(join(out, "losses.json"), "utf8"));
+    };
+    const theirs = peft(folder, ...(only === undefined ? [] : ["--kind", only]));
     const host = await hostHere(2);
     console.log(`${JSON.stringify(theirs.versions)}, ${rows} rows of at most ${length} tokens, ${steps} steps`);
     for (const [kind, wanted] of Object.entries(theirs.losses)) {
       const found = await lossesHere(model, folder, kind, theirs, host);
-      const apart = Math.max(...wanted.map((x, i) => Math.abs(x - (found[i] ?? NaN))));
+      const { step, apart } = mostApart(wanted, found);
       console.log(
         `${kind}: ${found[0]?.toFixed(6)} to ${found.at(-1)?.toFixed(6)}, at most ${apart.toExponential(1)} apart`,
       );
-      if (!(apart <= 1e-5)) process.exitCode = 1;
+      if (apart <= 1e-5) continue;
+      process.exitCode = 1;
+      const exact = peft(join(folder, "double"), "--kind", kind, "--double").losses[kind] ?? [];
+      const off = (losses: readonly number[]) =>
+        ((losses[step - 1] ?? NaN) - (exact[step - 1] ?? NaN)).toExponential(1);
+      console.log(`  step ${step}, apart from float64: ${off(found)} here, ${off(wanted)} PEFT in float32`);
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
