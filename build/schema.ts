@@ -17,6 +17,10 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** A JSON Schema. */
 export type Schema = { [key: string]: unknown; properties?: Record<string, Schema>; description?: string };
 
+/** The files below a folder, in the same order on every runtime. */
+const filesBelow = (folder: string): string[] =>
+  readdirSync(`${root}${folder}`, { recursive: true, encoding: "utf8" }).sort();
+
 /** The comment that ends right above a place, as one line of text. */
 function commentAbove(text: string, at: number): string | undefined {
   const comment = /\/\*\*((?:(?!\*\/)[^])*)\*\/\s*$/.exec(text.slice(0, at))?.[1];
@@ -36,14 +40,13 @@ function fieldsOf(text: string, from: number): Record<string, string> {
 
 /** Texts that declare options, by the name of these: plugins may share them. */
 const declarations: ReadonlyMap<string, string> = new Map(
-  ["plugins", "core", "blocks"].flatMap((folder) =>
-    readdirSync(`${root}${folder}`, { recursive: true, encoding: "utf8" }).map((file) => `${root}${folder}/${file}`)
-  ).filter((file) => file.endsWith(".ts")).flatMap((file) => {
-    const text = readFileSync(file, "utf8");
-    return [...text.matchAll(/^export (?:interface|type) (\w+(?:Options|Steps))\b/gm)].map(([, name = ""]) =>
-      [name, text] as const
-    );
-  }),
+  ["plugins", "core", "blocks"].flatMap((folder) => filesBelow(folder).map((file) => `${root}${folder}/${file}`))
+    .filter((file) => file.endsWith(".ts")).flatMap((file) => {
+      const text = readFileSync(file, "utf8");
+      return [...text.matchAll(/^export (?:interface|type) (\w+(?:Options|Steps))\b/gm)].map(([, name = ""]) =>
+        [name, text] as const
+      );
+    }),
 );
 
 /** What the fields of options say they are, with those that these extend or are another name of. `text`: where they may stand. */
@@ -62,7 +65,7 @@ function optionsOf(name: string, text: string): Record<string, string> {
 /** What each plugin says of itself and its options, by kind and name. */
 function descriptions(): ReadonlyMap<string, Readonly<{ about?: string; options: Record<string, string> }>> {
   const said = new Map<string, Readonly<{ about?: string; options: Record<string, string> }>>();
-  for (const file of readdirSync(`${root}plugins`, { recursive: true, encoding: "utf8" })) {
+  for (const file of filesBelow("plugins")) {
     if (!/^[\w-]+[\\/]\w+\.ts$/.test(file)) continue;
     const text = readFileSync(`${root}plugins/${file}`, "utf8");
     const first = /^export (?:interface|type) (\w+Options)\b/m.exec(text)?.[1] ?? "";

@@ -39,7 +39,8 @@ export function measureRows(metrics: readonly Metric[], classes: readonly string
 export function inRow(error: unknown, row: number, metric: string): unknown {
   if (!(error instanceof AttuneError)) return error;
   const own = error.message.replace(/^\[attune\] (\[[\w.-]+\] )?(a row: )?/, "");
-  return new AttuneError(`row ${row}: ${own}`, { code: error.code, plugin: metric, path: error.path });
+  const { code, path, found, allowed, cause } = error;
+  return new AttuneError(`row ${row}: ${own}`, { code, plugin: metric, path, found, allowed, cause });
 }
 
 /** The kind of readings that a metric takes. Throws AttuneError where a task has none of its kinds. */
