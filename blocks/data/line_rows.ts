@@ -4,16 +4,21 @@
  */
 import { type Line, openLines } from "../../core/data/line_index.ts";
 import type { Row, Rows } from "../../core/types.ts";
+import { HELD_BYTES } from "./streamed_records.ts";
 import type { FilePlace } from "./text_file.ts";
 import { packingOf } from "./unpacked.ts";
 
-/** Smaller files are held in memory: as rows they take several times their size. */
-const HELD = 16 * 2 ** 20;
+/**
+ * How a file's rows are read: at once where it is small, by an index as they are needed where it is large, and from its start to
+ * its end where it is packed, whose size nobody knows.
+ */
+export type FileReading = "whole" | "indexed" | "streamed";
 
-/** Whether a file is so large that its rows are read as they are needed, and can be: packed ones are read from their start alone. */
-export async function isIndexed({ store, key }: FilePlace): Promise<boolean> {
+/** How the rows of a file are read. One that is not there is none of the large ones: who opens it says so. */
+export async function readingOf({ store, key }: FilePlace): Promise<FileReading> {
   const beginning = await store.get(key, { offset: 0, length: 4 });
-  return beginning !== undefined && beginning.size > HELD && packingOf(beginning.bytes) === undefined;
+  if (!beginning) return "whole";
+  return packingOf(beginning.bytes) !== undefined ? "streamed" : beginning.size > HELD_BYTES ? "indexed" : "whole";
 }
 
 /** What makes rows of lines. `check`: of the first and last byte of a line that are not blank, while lines are counted. */
@@ -25,7 +30,7 @@ export type LineReader = Readonly<{
 /** The rows of a file that is large and not packed, a line each; undefined where it is another one. Throws AttuneError as `openLines` does. */
 export async function openLineRows(plugin: string, place: FilePlace, reader: LineReader): Promise<Rows | undefined> {
   const { name, store, key, path, cache } = place;
-  if (!await isIndexed(place)) return undefined;
+  if (await readingOf(place) !== "indexed") return undefined;
   const whereIs = (number: number): string => `${name}, line ${number}`;
   const { check } = reader;
   const { count, fingerprint, longest, at, read } = await openLines(

@@ -12,6 +12,18 @@ export type Cutter = Readonly<{ push(bytes: Uint8Array): void; end(): number; be
 /** Where a record stands among all bytes. */
 type Place = Readonly<{ begin: number; end: number }>;
 
+/** The records of bytes that hold whole ones, each with its bytes. */
+export function recordsOf<R extends Place>(
+  bytes: Uint8Array,
+  cut: (found: (record: R) => void) => Cutter,
+): readonly Readonly<{ record: R; bytes: Uint8Array }>[] {
+  const records: { record: R; bytes: Uint8Array }[] = [];
+  const cutter = cut((record) => records.push({ record, bytes: bytes.subarray(record.begin, record.end) }));
+  cutter.push(bytes);
+  cutter.end();
+  return records;
+}
+
 /** The records of pieces, each with its bytes, which are to be read before the next one is asked for. */
 export async function* recordsIn<R extends Place>(
   pieces: AsyncIterable<Uint8Array>,
@@ -37,8 +49,8 @@ export async function* recordsIn<R extends Place>(
   yield* take();
 }
 
-/** Rows with more characters are read anew each time: in memory they take several times their size. */
-const HELD = 16 * 2 ** 20;
+/** Larger files, and rows with more characters, are not held in memory, where they take several times their size. */
+export const HELD_BYTES: number = 16 * 2 ** 20;
 
 /** A row as it is read, with the place where a person finds it, and its characters. */
 export type StreamedRow = Readonly<{ row: Row; where: string; size: number }>;
@@ -55,14 +67,14 @@ export async function streamedRows(open: () => Promise<Reading>): Promise<Rows> 
   for await (const { row, where, size } of first.rows) {
     length++;
     characters += size;
-    if (characters > HELD) rows.length = places.length = 0;
+    if (characters > HELD_BYTES) rows.length = places.length = 0;
     else {
       rows.push(row);
       places.push(where);
     }
   }
   const fingerprint = await first.fingerprint();
-  if (characters <= HELD) return rowsInMemory(rows, fingerprint, (i) => places[i] ?? "");
+  if (characters <= HELD_BYTES) return rowsInMemory(rows, fingerprint, (i) => places[i] ?? "");
   const read = async function* (from?: Cursor): ReturnType<Rows["read"]> {
     let at = 0;
     for await (const { row, where } of (await open()).rows) {

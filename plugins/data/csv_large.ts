@@ -3,7 +3,7 @@
  * encodings of several bytes a sign from their start to their end.
  * @module
  */
-import { encodingOf, type FilePlace, openTextFile, recordsIn, streamedRows } from "../../blocks/data/mod.ts";
+import { encodingOf, type FilePlace, openTextFile, recordsIn, recordsOf, streamedRows } from "../../blocks/data/mod.ts";
 import { openRecords, type RecordForm } from "../../core/data/record_index.ts";
 import { badFile, badValue } from "../../core/base/errors.ts";
 import type { Rows } from "../../core/types.ts";
@@ -114,15 +114,9 @@ function recordForm(
         note(record.begin, record.end - record.begin, record.line);
       });
     },
-    split: (bytes, line) => {
-      const records: { bytes: Uint8Array; line: number }[] = [];
-      const cutter = cutCsv(signs, { whereIs, line, isStart: false }, (record) => {
-        records.push({ bytes: bytes.subarray(record.begin, record.end), line: record.line });
-      });
-      cutter.push(bytes);
-      cutter.end();
-      return records;
-    },
+    split: (bytes, line) =>
+      recordsOf<CsvRecord>(bytes, (found) => cutCsv(signs, { whereIs, line, isStart: false }, found))
+        .map(({ record, bytes }) => ({ bytes, line: record.line })),
     read: ({ bytes, line }) => {
       let text: string;
       try {

@@ -2,6 +2,7 @@
  * Where records of CSV begin and end, in bytes that come in pieces: nothing but line ends, quotes and delimiters is looked at.
  * @module
  */
+import type { Cutter } from "../../blocks/data/mod.ts";
 import { badFile } from "../../core/base/errors.ts";
 
 /** Bytes that mean something. */
@@ -22,15 +23,6 @@ export type CsvSigns = Readonly<{ delimiter: Uint8Array; quoting: boolean }>;
 /** Bytes that are looked at: where they stand, and by which number their first line is known. */
 export type CsvBytes = Readonly<{ whereIs: (line: number) => string; line?: number; isStart?: boolean }>;
 
-/** Looks for records. */
-export type CsvCutter = Readonly<{
-  push(bytes: Uint8Array): void;
-  /** Says that there is no more, and where the last record ends. */
-  end(): number;
-  /** Where the record begins whose end has not come. */
-  begun(): number;
-}>;
-
 /**
  * Begins to look for records; `found` is told each that is not empty.
  *
@@ -40,7 +32,7 @@ export function cutCsv(
   { delimiter, quoting }: CsvSigns,
   { whereIs, line: firstLine = 1, isStart = true }: CsvBytes,
   found: (record: CsvRecord) => void,
-): CsvCutter {
+): Cutter {
   const means = meaningful(delimiter, quoting);
   const fallbacks = fallbacksOf(delimiter);
   // Where the piece stands, where the record and the value began, and the lines of both.

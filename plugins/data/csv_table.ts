@@ -3,7 +3,7 @@
  * @module
  */
 import Papa from "papaparse";
-import { type FilePlace, openTextFile, packingOf, rowsInMemory } from "../../blocks/data/mod.ts";
+import { type FilePlace, HELD_BYTES, openTextFile, readingOf, rowsInMemory } from "../../blocks/data/mod.ts";
 import { badFile, show } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import type { Row, Rows } from "../../core/types.ts";
@@ -15,9 +15,6 @@ export type CsvForm = Readonly<{
   quoting: boolean;
   encoding: string;
 }>;
-
-/** Larger files are read in pieces: the parser wants the text in one. */
-const MAX_BYTES = 16 * 2 ** 20;
 
 /** Rows of a CSV file. Throws AttuneError with the line's number where a quote stays open or a row has other columns. */
 export async function openCsv(place: FilePlace, form: CsvForm): Promise<Rows> {
@@ -32,11 +29,10 @@ export async function openCsv(place: FilePlace, form: CsvForm): Promise<Rows> {
 }
 
 async function openedCsv(place: FilePlace, form: CsvForm): Promise<Readonly<{ rows: Rows; delimiter: string }>> {
-  const beginning = await place.store.get(place.key, { offset: 0, length: 4 });
-  const isPacked = beginning !== undefined && packingOf(beginning.bytes) !== undefined;
-  if (beginning && (isPacked || beginning.size > MAX_BYTES)) {
+  const reading = await readingOf(place);
+  if (reading !== "whole") {
     const large = await import("./csv_large.ts");
-    if (isPacked || !await large.isReadInPlace(place, form)) {
+    if (reading === "streamed" || !await large.isReadInPlace(place, form)) {
       const { told, ...rows } = await large.openStreamedCsv(place, form);
       return { rows, delimiter: told };
     }
@@ -44,7 +40,7 @@ async function openedCsv(place: FilePlace, form: CsvForm): Promise<Readonly<{ ro
     return { rows: await large.openIndexedCsv(place, { ...form, delimiter }), delimiter };
   }
   const file = await openTextFile("csv", place);
-  const text = await file.text(MAX_BYTES, form.encoding);
+  const text = await file.text(HELD_BYTES, form.encoding);
   const delimiter = form.delimiter ?? delimiterOf(text, form);
   return { rows: rowsOf(text, place.name, { ...form, delimiter }, await file.fingerprint()), delimiter };
 }

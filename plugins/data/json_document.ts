@@ -2,7 +2,7 @@
  * JSON files as rows: one document, or JSON lines where the file's content says so.
  * @module
  */
-import { encodingOf, type FilePlace, isIndexed, openTextFile, packingOf, rowsInMemory } from "../../blocks/data/mod.ts";
+import { encodingOf, type FilePlace, openTextFile, readingOf, rowsInMemory } from "../../blocks/data/mod.ts";
 import { badFile, badValue, missing } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import type { Row, Rows } from "../../core/types.ts";
@@ -24,7 +24,8 @@ export async function openJson(plugin: string, place: FilePlace, field: string |
     throw badFile(plugin, name, "is UTF-16, as its first bytes say, and JSON is UTF-8: save it so");
   }
   if (field === null && !isList(beginning)) return await linesOf(plugin, place);
-  if (field === null && await isLarge(place)) return await openJsonList(plugin, place);
+  const reading = field === null ? await readingOf(place) : "whole";
+  if (reading !== "whole") return await openJsonList(plugin, place, reading);
   const text = await file.text(MAX_BYTES);
   let list: unknown;
   try {
@@ -48,12 +49,6 @@ export async function openJson(plugin: string, place: FilePlace, field: string |
   // The same bytes are other rows.
   const fingerprint = field === null ? bytes : await sha256(JSON.stringify([bytes, field]));
   return rowsInMemory(list as Row[], fingerprint, (i) => `${where}, row ${i}`);
-}
-
-/** Whether a list's rows are read one by one: of large files, and of packed ones, whose size nobody knows. */
-async function isLarge(place: FilePlace): Promise<boolean> {
-  const beginning = await place.store.get(place.key, { offset: 0, length: 4 });
-  return await isIndexed(place) || (beginning !== undefined && packingOf(beginning.bytes) !== undefined);
 }
 
 /** One object a line. Throws AttuneError where the file is one document, with a list of rows somewhere in it. */

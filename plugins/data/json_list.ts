@@ -6,9 +6,10 @@
 import {
   type Cutter,
   type FilePlace,
-  isIndexed,
+  type FileReading,
   openTextFile,
   recordsIn,
+  recordsOf,
   streamedRows,
 } from "../../blocks/data/mod.ts";
 import { openRecords, type RecordForm } from "../../core/data/record_index.ts";
@@ -25,10 +26,14 @@ const MAX_ENTRY = 64 * 2 ** 20;
  * The rows of a list. Throws AttuneError where the file is no list or an entry no object, and, of what stands within an entry,
  * when it is read.
  */
-export async function openJsonList(plugin: string, place: FilePlace): Promise<Rows> {
+export async function openJsonList(
+  plugin: string,
+  place: FilePlace,
+  reading: Exclude<FileReading, "whole">,
+): Promise<Rows> {
   const { name, store, key, path, cache } = place;
   const list: List = { plugin, name };
-  if (!await isIndexed(place)) {
+  if (reading === "streamed") {
     return await streamedRows(async () => {
       const file = await openTextFile(plugin, place);
       return { rows: streamed(list, file.utf8()), fingerprint: file.fingerprint };
@@ -67,16 +72,9 @@ function entryForm(list: List): RecordForm<Readonly<{ bytes: Uint8Array; number:
   return {
     id: "json list 1",
     scan: (note) => cutList(list, { found: ({ begin, end, number }) => note(begin, end - begin, number) }),
-    split: (bytes, number) => {
-      const entries: { bytes: Uint8Array; number: number }[] = [];
-      const found = (entry: Entry) => {
-        entries.push({ bytes: bytes.subarray(entry.begin, entry.end), number: entry.number });
-      };
-      const cutter = cutList(list, { found, number, isPart: true });
-      cutter.push(bytes);
-      cutter.end();
-      return entries;
-    },
+    split: (bytes, number) =>
+      recordsOf<Entry>(bytes, (found) => cutList(list, { found, number, isPart: true }))
+        .map(({ record, bytes }) => ({ bytes, number: record.number })),
     read: ({ bytes, number }) => rowOf(list, bytes, number),
   };
 }
