@@ -94,19 +94,31 @@ export async function compile(model: ModelParts, how: How, host: Host): Promise<
     // Others compute with what training has made, as it is.
     products: program.gradients.length > 0 ? checkpoint.products : undefined,
   });
-  const { Tensor } = host.lib as Ort;
-  const scalar = (value: number): OrtTensor => new Tensor("float32", Float32Array.of(value), []);
   return {
     program,
     session,
     run: async (batch, { inputs = {}, factorOf = () => 1, lossScale = 1, moment, fetches } = {}) => {
       const extra: Record<string, OrtTensor> = {};
       for (const [name, tensor] of Object.entries(inputs)) if (session.feeds.has(name)) extra[name] = tensor;
-      for (const name of program.losses) extra[lossFactorInput(name)] = scalar(factorOf(name));
-      if (session.feeds.has(LOSS_SCALE)) extra[LOSS_SCALE] = scalar(lossScale);
+      Object.assign(extra, lossFactors(host.lib as Ort, program, session.feeds, factorOf, lossScale));
       return await session.run(await feeder.feeds(session, program.recorded, batch, extra, moment), fetches);
     },
     close: () => session.close(),
+  };
+}
+
+/** What the losses of a program are multiplied by, as it is fed; `feeds`: what its session is fed at all. */
+export function lossFactors(
+  { Tensor }: Ort,
+  { losses }: Program,
+  feeds: Session["feeds"],
+  factorOf: (loss: string) => number,
+  lossScale: number = 1,
+): Record<string, OrtTensor> {
+  const scalar = (value: number): OrtTensor => new Tensor("float32", Float32Array.of(value), []);
+  return {
+    ...Object.fromEntries(losses.map((name) => [lossFactorInput(name), scalar(factorOf(name))])),
+    ...(feeds.has(LOSS_SCALE) ? { [LOSS_SCALE]: scalar(lossScale) } : {}),
   };
 }
 

@@ -3,14 +3,13 @@
  * that is closed again.
  * @module
  */
-import { lossFactorInput } from "../graph/graph.ts";
 import { sizeOf, type Tensor } from "../base/tensor.ts";
 import type { Accelerator, Batch, Checkpoint, Host, InspectedBackbone, Named, Ort, OrtTensor } from "../types.ts";
-import { compile, lossIn, outputsIn } from "./compile.ts";
+import { compile, lossFactors, lossIn, outputsIn } from "./compile.ts";
 import type { EngineTask } from "./engine_options.ts";
 import { createFeeder, dimsWith } from "./feeds.ts";
 import { cutModel } from "./model_parts.ts";
-import { buildProgram, LOSS_SCALE, type Program } from "./program.ts";
+import { buildProgram, type Program } from "./program.ts";
 import { createRecomputer } from "./recompute.ts";
 import { prepareSession } from "./sessions.ts";
 import { addTableRows } from "./table_rows.ts";
@@ -129,7 +128,8 @@ export async function probeAll(
     const later = new Set(parts.slice(p + 1).flatMap(({ graph }) => graph.inputs.map(({ name }) => name)));
     try {
       for (const [i, batch] of batches.entries()) {
-        const scalars = factorsOf(host.lib as Ort, program, lowered.feeds, factors[i] ?? {});
+        const factorOf = (name: string): number => factors[i]?.[name] ?? 0;
+        const scalars = lossFactors(host.lib as Ort, program, lowered.feeds, factorOf);
         const fed = await feeder.feeds(lowered, program.recorded, batch, scalars, undefined);
         const there = { ...shared, ...fed, ...known[i] };
         const read = part.graph.inputs.flatMap(({ name }) => there[name] ? [[name, there[name]] as const] : []);
@@ -155,19 +155,6 @@ function gradientBytes({ gradients, recorded: { parameters } }: Program): number
 /** Values to make again so that a step takes as little as can be. */
 function leastOf(program: Program, example: Batch): ReadonlySet<number> {
   return createRecomputer(program, dimsWith(program.graph.inputs.keys(), example))({ bytes: 0, moreWork: 0 }).values;
-}
-
-function factorsOf(
-  { Tensor }: Ort,
-  { losses }: Program,
-  feeds: ReadonlyMap<string, unknown>,
-  factors: Named<number>,
-): Record<string, OrtTensor> {
-  const scalar = (value: number): OrtTensor => new Tensor("float32", Float32Array.of(value), []);
-  return {
-    ...Object.fromEntries(losses.map((name) => [lossFactorInput(name), scalar(factors[name] ?? 0)])),
-    ...(feeds.has(LOSS_SCALE) ? { [LOSS_SCALE]: scalar(1) } : {}),
-  };
 }
 
 function probed(program: Program, batch: Batch, results: Readonly<Record<string, OrtTensor>>): Probed {

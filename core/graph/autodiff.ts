@@ -1,5 +1,5 @@
 /**
- * The walk back from a loss: gradients, graph in and graph out. The rules stand with the ops (`op_record.ts`).
+ * The walk back from a loss: gradients, graph in and graph out. The rules stand with the ops (`ops/record.ts`).
  * @module
  */
 import { sizeOfShape } from "./ops/dims.ts";

@@ -11,7 +11,7 @@
 import { type Dim, mulDims, type Shape } from "./ops/dims.ts";
 import * as f from "./ops/functions.ts";
 import type { Graph, Value } from "./graph.ts";
-import { inverse, selectedShape, timesOf } from "./ops/arrangement.ts";
+import { axisOf, inverse, selectedShape, timesOf } from "./ops/arrangement.ts";
 import type { RowForm } from "./ops/record.ts";
 import { opTable } from "./ops/table.ts";
 
@@ -184,7 +184,7 @@ function pushOf(value: Value, form: RowForm, seq: string): Push | undefined {
 /** The operand of an elementwise op, by broadcasting's alignment; undefined where its places have no batch axis. */
 function aligned(operand: Value, result: Value, form: RowForm, seq: string): Operand | undefined {
   const offset = result.shape.length - operand.shape.length;
-  const axis = (form === "flat" ? 0 : form) - offset;
+  const axis = axisOf(form) - offset;
   if (axis < 0 || operand.shape[axis] === 1) return { value: operand, form: undefined };
   if (form === "flat") return operand.shape[0] === mulDims("batch", seq) ? { value: operand, form } : undefined;
   return offset === 0 && operand.shape[0] === "batch" && operand.shape[axis] === result.shape[axis]

@@ -63,7 +63,7 @@ export type Use<K extends Kind> = PluginUse<Kinds[K]>;
 /** Several plugins or references. */
 export type Several<K extends Kind> = readonly Use<K>[];
 
-/** A run as JSON or as objects. See `core/spec.ts` for `training` and its defaults. */
+/** A run as JSON or as objects. See `core/types/training_arguments.ts` for `training` and its defaults. */
 export type RunSpec = Readonly<{
   /** Where a JSON Schema of specs is, for editors. */
   $schema?: string;

@@ -5,7 +5,7 @@
  */
 import type { Node, Value } from "../../graph/graph.ts";
 import { elementTypes, type OnnxNode } from "../../onnx/model.ts";
-import type { NodeWriter, Tensor } from "../../types.ts";
+import type { MatrixDims, NodeWriter, ProductOperands, Tensor, WeightFormat } from "../../types.ts";
 import { AGAIN, int64s, type Lowering, nameOf } from "./context.ts";
 import { attributesOf } from "./form.ts";
 import { bytesOf, encodedName } from "./storage.ts";
@@ -37,13 +37,7 @@ export function encodedProduct(
   const x = nameInput(left);
   const c = bias && nameInput(bias);
   const plain = alpha === 1 && transA === 0;
-  const made = !plain
-    ? undefined
-    : turns
-    ? format.writeProduct?.(writer, { x, bias: c }, dims)
-    : c === undefined
-    ? format.writeTransposedProduct?.(writer, x, dims)
-    : undefined;
+  const made = plain ? productOf(format, writer, { isForward: turns, x, bias: c }, dims) : undefined;
   if (made !== undefined) {
     keepDecoding(lowering, output, decoding);
     return named(nodes, made, output);
@@ -62,6 +56,17 @@ export function encodedProduct(
       transB: { type: "int", value: turns ? 1 : 0 },
     },
   }];
+}
+
+/** A product as a format computes it, x Wᵀ + bias or x W; undefined where it has none such. */
+function productOf(
+  format: Pick<WeightFormat, "writeProduct" | "writeTransposedProduct">,
+  writer: NodeWriter,
+  { isForward, x, bias }: ProductOperands & Readonly<{ isForward: boolean }>,
+  dims: MatrixDims,
+): string | undefined {
+  if (isForward) return format.writeProduct?.(writer, { x, bias }, dims);
+  return bias === undefined ? format.writeTransposedProduct?.(writer, x, dims) : undefined;
 }
 
 /** A product with a weight that trains, where its format has one. */
@@ -85,10 +90,8 @@ function trainedProduct(
     () => format.writeTensors(writer, nameInput(right), weight),
   );
   const reading = { ...writer, tensor: (name: string) => tensors[name] ?? "" };
-  const x = nameInput(left);
-  const made = isForward
-    ? format.writeProduct?.(reading, { x, bias: bias && nameInput(bias) }, dims)
-    : format.writeTransposedProduct?.(reading, x, dims);
+  const operands = { isForward, x: nameInput(left), bias: bias && nameInput(bias) };
+  const made = productOf(format, reading, operands, dims);
   return made === undefined ? undefined : named(nodes, made, output);
 }
 

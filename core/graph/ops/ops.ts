@@ -1,7 +1,7 @@
 /**
  * The op set: standard ONNX ops, and a few of com.microsoft, that inference packages have kernels for.
  *
- * A new line here compiles only with a record of its family (`op_record.ts` says what that holds) and a line of the
+ * A new line here compiles only with a record of its family (`record.ts` says what that holds) and a line of the
  * reference interpreter.
  * @module
  */

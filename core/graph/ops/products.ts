@@ -2,6 +2,7 @@
  * Matrix products.
  * @module
  */
+import { axisOf } from "./arrangement.ts";
 import { type Dim, mulDims, type Shape, sizeOfShape } from "./dims.ts";
 import { gemm, product } from "./functions.ts";
 import { broadcast } from "./gradient_rules.ts";
@@ -73,10 +74,8 @@ export const products: OpRecords<ProductOps> = {
     rows: ({ inputs, attrs }, form, seq) => {
       if (attrs.transA || form !== "flat") return undefined;
       const flat = mulDims("batch", seq);
-      return inputs.map((
-        x,
-        i,
-      ) => (i === 0 || (i === 2 && x?.shape.length === 2 && x.shape[0] === flat) ? form : undefined));
+      const holds = (x: Value | undefined): boolean => x?.shape.length === 2 && x.shape[0] === flat;
+      return inputs.map((x, i) => (i === 0 || (i === 2 && holds(x)) ? form : undefined));
     },
     multiplyAdds,
     form: turnedForm,
@@ -102,8 +101,7 @@ function ends(shape: Shape, transposed?: 0 | 1): [Dim, Dim] {
 function batchedRows({ inputs: [a], outputs: [y], attrs }: Node<"MatMul" | "FusedMatMul">, form: RowForm) {
   const { transA }: Turns = attrs;
   const rank = y?.shape.length ?? 0;
-  const axis = form === "flat" ? 0 : form;
-  return transA || axis !== rank - 2 || a?.shape.length !== rank ? undefined : [form, undefined];
+  return transA || axisOf(form) !== rank - 2 || a?.shape.length !== rank ? undefined : [form, undefined];
 }
 
 function multiplyAdds(call: Call<Product>): Dim {
