@@ -99,6 +99,11 @@ export function dataInRun(
   return splits;
 }
 
+/** Where a run spec has a task's data. */
+export function dataPath({ name }: Pick<Subtask, "name">): string {
+  return name === "" ? "data" : `task.with.tasks.${name}.data`;
+}
+
 /** The data of one of a run's tasks: its own where it has some, else the run's. */
 export function taskData(run: Run, task: Subtask): DataSplits {
   if (!task.data) return run.data;
@@ -108,7 +113,7 @@ export function taskData(run: Run, task: Subtask): DataSplits {
     if (part !== undefined) given[split] = run.use("data", part as Dataset);
   }
   const issues: AttuneError[] = [];
-  const data = splitData(given, `task.with.tasks.${task.name}.data`, issues);
+  const data = splitData(given, dataPath(task), issues);
   if (issues[0]) throw issues[0];
   return dataInRun(data, run, run.use("collator", task.collator));
 }

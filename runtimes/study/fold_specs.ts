@@ -4,6 +4,7 @@
  * @module
  */
 import { badValue, missing, unsupported } from "../../core/base/errors.ts";
+import { dataPath } from "../../core/spec/run_data.ts";
 import { spellOut } from "../../core/spec/plain_names.ts";
 import { setAt, valueAt } from "../../core/spec/spec_paths.ts";
 import type { Dataset, Host, Json, Named, Run, Transform } from "../../core/types.ts";
@@ -35,7 +36,7 @@ export type DividedRows = Readonly<{
 /** The rows of a run that are divided, task by task. Throws AttuneError where a task has none of its own. */
 export function dividedRows(spec: Named<Json>, run: Run): readonly DividedRows[] {
   return run.task.subtasks.map(({ name, data }): DividedRows => {
-    const path = name === "" ? "data" : `task.with.tasks.${name}.data`;
+    const path = dataPath({ name });
     const train = valueAt(spec, `${path}.train`);
     if (train === undefined) {
       if (name !== "" && data) {

@@ -4,7 +4,7 @@
  */
 import { AttuneError, badValue, missing } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
-import { taskData } from "../../core/spec/run_data.ts";
+import { dataPath, taskData } from "../../core/spec/run_data.ts";
 import { setAt, valueAt } from "../../core/spec/spec_paths.ts";
 import type { Dataset, Host, Json, Named, Run, Store, TrainingEvent } from "../../core/types.ts";
 import { composed } from "../host/plugin_packages.ts";
@@ -133,7 +133,7 @@ async function uploadedData(
   const rows: Record<string, number> = {};
   let [made, file] = [spec, ""];
   for (const task of run.task.subtasks) {
-    const at = task.data ? `task.with.tasks.${task.name}.data` : "data";
+    const at = task.data ? dataPath(task) : "data";
     const given = (valueAt(spec, at) ?? {}) as Named<Json>;
     const parts: Record<string, Json> = {};
     const splits = taskData(run, task);

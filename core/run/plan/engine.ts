@@ -7,7 +7,7 @@ import type { BuiltProgram } from "../../engine/engine_options.ts";
 import { missing, nothingTrains } from "../../base/errors.ts";
 import { layOut } from "../../loop/layout.ts";
 import type { Batch, Sample } from "../../types.ts";
-import type { TaskRows } from "../rows/batches.ts";
+import { splitsOf, type TaskRows } from "../rows/batches.ts";
 import { activeIds, labelledRows, largestSamples } from "../rows/data.ts";
 import { type EncodedRows, inOrder } from "../rows/encoded_rows.ts";
 import { activationBudget, processBytes } from "../open/memory.ts";
@@ -91,15 +91,14 @@ const ASKED_TOKENS = 2 ** 20;
  * find out takes longer than it saves.
  */
 function namesAny(tasks: readonly TaskRows[]): boolean {
-  const tokens = tasks.flatMap(splitsOf).reduce((n, { looked, count }) => n + looked.total * count / looked.count, 0);
+  const tokens = tasks.flatMap(splitsOf).reduce(
+    (n, [, { looked, count }]) => n + looked.total * count / looked.count,
+    0,
+  );
   return tokens > ASKED_TOKENS ||
     tasks.some(({ open, train }) => train.redrawn || open.metrics.some((m) => readsText(open, m)));
 }
 
 async function* samplesOf(tasks: readonly TaskRows[]): AsyncIterable<Sample> {
-  for (const rows of tasks.flatMap(splitsOf)) yield* inOrder(rows);
-}
-
-function splitsOf({ train, evalRows, test }: TaskRows): EncodedRows[] {
-  return [train, evalRows, test].filter((rows) => rows !== undefined);
+  for (const [, rows] of tasks.flatMap(splitsOf)) yield* inOrder(rows);
 }

@@ -11,8 +11,8 @@ import { memoryLimit } from "../open/memory.ts";
 import type { BuiltPlan } from "./plan.ts";
 
 /**
- * Refuses a run that would not fit, and returns what was built to know it: the run goes on with that. Where even many times what its longest batch needs has room, nothing is built for it:
- * that would take longer than the first steps.
+ * Refuses a run that would not fit, and returns what was built to know it: the run goes on with that. Where even many times
+ * what its longest batch needs has room, nothing is built for it: that would take longer than the first steps.
  *
  * @throws AttuneError (`REFUSED`) where it would not fit.
  */

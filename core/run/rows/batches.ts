@@ -8,7 +8,7 @@ import { layOut } from "../../loop/layout.ts";
 import { batchesPerEpoch } from "../../loop/steps.ts";
 import { createRandom } from "../../math/random.ts";
 import { type EpochOrder, orderOfEpoch } from "../../data/sampling.ts";
-import type { Batch, Named, Run } from "../../types.ts";
+import type { Batch, Named, Run, SplitName } from "../../types.ts";
 import type { EncodedRows } from "./encoded_rows.ts";
 import type { Leaks } from "./leaks.ts";
 import type { OpenRun } from "../open/open.ts";
@@ -24,6 +24,15 @@ export type TaskRows = Readonly<
     leaks?: Readonly<Record<string, Leaks>>;
   }
 >;
+
+/** The rows of a task that there are, by the names of their splits. */
+export function splitsOf(
+  { train, evalRows, test }: Pick<TaskRows, "train" | "evalRows" | "test">,
+): readonly (readonly [name: SplitName, rows: EncodedRows])[] {
+  return ([["train", train], ["eval", evalRows], ["test", test]] as const).flatMap(([name, rows]) =>
+    rows ? [[name, rows] as const] : []
+  );
+}
 
 /** The micro-batches of the steps of epochs. An epoch has as many as all tasks' rows make. */
 export type BatchPlan = Readonly<{

@@ -5,12 +5,13 @@
 import { cachedJson, isJson, keepBytes, keptBytes } from "../../data/cached.ts";
 import { AttuneError, badValue, missing } from "../../base/errors.ts";
 import { layOut } from "../../loop/layout.ts";
-import type { Batch, BatchLayout, Dataset, Rows, Sample, Subtask, Survey } from "../../types.ts";
+import type { Batch, BatchLayout, Dataset, Rows, Sample, Survey } from "../../types.ts";
 import { allSamples, type EncodedRows, type EncodingOptions, lookAtRows } from "./encoded_rows.ts";
 import { encoderFacts, rowEncoderOf } from "./encoding.ts";
 import { maxLengthOf, type OpenRun } from "../open/open.ts";
 import { createSampleSizes } from "./sample_sizes.ts";
 import { seekable, type SeekableRows, worthKeeping } from "../../data/seekable.ts";
+import { dataPath } from "../../spec/run_data.ts";
 import { madeOf } from "./shared_rows.ts";
 import type { Tell } from "./telling.ts";
 import { VERSION } from "../../base/version.ts";
@@ -29,11 +30,6 @@ export type ReadingOptions = Readonly<
     beside?: boolean;
   }
 >;
-
-/** Where a run spec has a task's data. */
-export function dataPath({ name }: Pick<Subtask, "name">): string {
-  return name === "" ? "data" : `task.with.tasks.${name}.data`;
-}
 
 /** What a task trains on. Throws AttuneError where there is nothing. */
 export function trainData({ task, data }: Pick<OpenRun, "task" | "data">): Dataset {

@@ -4,8 +4,9 @@
  */
 import { cachedJson } from "../../data/cached.ts";
 import type { Dataset, Host, Run, RunData, Subtask, TrainingEvent } from "../../types.ts";
-import type { TaskRows } from "./batches.ts";
-import { dataPath, labelledRows, trainData } from "./data.ts";
+import { splitsOf, type TaskRows } from "./batches.ts";
+import { dataPath } from "../../spec/run_data.ts";
+import { labelledRows, trainData } from "./data.ts";
 import { rowsInOrder, withFields } from "./encoded_rows.ts";
 import type { Leaks, PassingRows } from "./leaks.ts";
 import { type OpenRun, openTasks } from "../open/open.ts";
@@ -100,11 +101,13 @@ function passing(rows: TaskRows["train"]): PassingRows {
 /** `rows`: those to train on as they were before they were packed. */
 type RowsAsRead = TaskRows & Readonly<{ rows: TaskRows["train"] }>;
 
-function* warningsOf({ open: { task }, rows, evalRows, test }: RowsAsRead): Generator<TrainingEvent> {
-  for (const [name, read] of Object.entries({ train: rows, eval: evalRows, test })) {
-    if (!read) continue;
+/** The splits as they were read. */
+const readSplits = ({ rows: train, evalRows, test }: RowsAsRead) => splitsOf({ train, evalRows, test });
+
+function* warningsOf(own: RowsAsRead): Generator<TrainingEvent> {
+  for (const [name, read] of readSplits(own)) {
     const { looked: { unlabelled, count }, notes } = read;
-    const path = `${dataPath(task)}.${name}`;
+    const path = `${dataPath(own.open.task)}.${name}`;
     for (const note of notes) yield warning("ROWS", `${path}: ${note}`);
     if (unlabelled === 0) continue;
     const message = `${path}: ${unlabelled} of ${count} rows have nothing to learn (cut at maxLength?)`;
@@ -113,9 +116,8 @@ function* warningsOf({ open: { task }, rows, evalRows, test }: RowsAsRead): Gene
 }
 
 /** What transforms did to a task's rows; which rows these were is in data.json alone. */
-function* transformsOf({ open: { task }, rows, evalRows, test }: RowsAsRead): Generator<TrainingEvent> {
-  for (const [name, read] of Object.entries({ train: rows, eval: evalRows, test })) {
-    const { transforms } = read ?? {};
+function* transformsOf(own: RowsAsRead): Generator<TrainingEvent> {
+  for (const [name, { transforms }] of readSplits(own)) {
     if (!transforms) continue;
     const counts = transforms.map((own) => ({ ...own, rows: [] }));
     const [first, last] = [transforms[0]?.in ?? 0, transforms.at(-1)?.out ?? 0];
@@ -123,7 +125,7 @@ function* transformsOf({ open: { task }, rows, evalRows, test }: RowsAsRead): Ge
       type: "data",
       step: 0,
       epoch: 0,
-      what: `${dataPath(task)}.${name}`,
+      what: `${dataPath(own.open.task)}.${name}`,
       in: first,
       out: last,
       transforms: counts,

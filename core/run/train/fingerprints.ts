@@ -3,7 +3,7 @@
  * @module
  */
 import type { Named } from "../../types.ts";
-import type { TaskRows } from "../rows/batches.ts";
+import { splitsOf, type TaskRows } from "../rows/batches.ts";
 
 /** What a run is of: hashes of its base, its tokenizer and its rows. */
 export async function fingerprintsOf(tasks: readonly TaskRows[]): Promise<Named<string>> {
@@ -11,11 +11,9 @@ export async function fingerprintsOf(tasks: readonly TaskRows[]): Promise<Named<
   return {
     base: await open.checkpoint.fingerprint(),
     tokenizer: open.tokenizer.fingerprint,
-    ...Object.fromEntries(tasks.flatMap(({ open: { task }, train, evalRows, test }) => {
-      const prefix = task.name === "" ? "" : `${task.name}.`;
-      return Object.entries({ train, eval: evalRows, test }).flatMap(([name, rows]) =>
-        rows ? [[`${prefix}${name}`, rows.fingerprint]] : []
-      );
+    ...Object.fromEntries(tasks.flatMap((own) => {
+      const { name: task } = own.open.task;
+      return splitsOf(own).map(([name, { fingerprint }]) => [task === "" ? name : `${task}.${name}`, fingerprint]);
     })),
   };
 }

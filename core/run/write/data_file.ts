@@ -3,14 +3,13 @@
  * @module
  */
 import type { Json, Named } from "../../types.ts";
-import type { TaskRows } from "../rows/batches.ts";
+import { splitsOf, type TaskRows } from "../rows/batches.ts";
 
 /** The file data.json: what transforms did to each split, by row; absent where there are none. */
 export function dataFile(tasks: readonly TaskRows[]): Json | undefined {
-  const splitsOf = ({ train, evalRows, test, leaks }: TaskRows): Named<Json> => ({
+  const told = (own: TaskRows): Named<Json> => ({
     ...Object.fromEntries(
-      Object.entries({ train, eval: evalRows, test }).flatMap(([name, rows]) => {
-        const { transforms } = rows ?? {};
+      splitsOf(own).flatMap(([name, { transforms }]) => {
         if (!transforms) return [];
         return [[
           name,
@@ -18,9 +17,9 @@ export function dataFile(tasks: readonly TaskRows[]): Json | undefined {
         ]];
       }),
     ),
-    ...(leaks && Object.values(leaks).some(({ rows }) => rows > 0) ? { leaks: leaks as unknown as Json } : {}),
+    ...(Object.values(own.leaks ?? {}).some(({ rows }) => rows > 0) ? { leaks: own.leaks as unknown as Json } : {}),
   });
-  const named = tasks.map((own) => [own.open.task.name, splitsOf(own)] as const);
+  const named = tasks.map((own) => [own.open.task.name, told(own)] as const);
   if (named.every(([, splits]) => Object.keys(splits).length === 0)) return undefined;
   const [[name, only] = ["", {}]] = named;
   return name === "" ? only : { tasks: Object.fromEntries(named) };
