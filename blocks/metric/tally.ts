@@ -53,11 +53,11 @@ export function gatherTallies(
   tallies.forEach((tally, i) => {
     const times = counts[i] ?? 0;
     if (times === 0) return;
-    if (tally.level === all.level) {
-      for (const key of Object.keys(tally.counts)) put(all, key, times * (tally.counts[key] ?? 0));
-    } else {for (const { group, values, count } of tallyEntries(tally)) {
-        addToTally(all, group, values, limit, times * count);
-      }}
+    const isAsFine = tally.level === all.level;
+    for (const key of isAsFine ? Object.keys(tally.counts) : []) put(all, key, times * (tally.counts[key] ?? 0));
+    for (const { group, values, count } of isAsFine ? [] : tallyEntries(tally)) {
+      addToTally(all, group, values, limit, times * count);
+    }
     while (all.size > limit && all.level < bitsAt.length - 1) coarsen(all, all.level + 1);
   });
   return all;

@@ -17,8 +17,13 @@ export function predictionLine({ row, reference, prediction, scores }: Example, 
   });
 }
 
-/** The row and label of a line. Throws AttuneError where it has none. */
-export function rowOf(line: string, number: number): Readonly<{ row: number; label: Json }> {
+/** A line of it, parsed; `number`: of the line. */
+export type Prediction = Readonly<
+  { number: number; row: number; label: Json; prediction: Json; scores?: Json; groups?: Named<Json> }
+>;
+
+/** Parses a line. Throws AttuneError where it has no row, label and prediction. */
+export function parsePrediction(line: string, number: number): Prediction {
   const where = `predictions.jsonl, line ${number}`;
   let value: unknown;
   try {
@@ -27,26 +32,25 @@ export function rowOf(line: string, number: number): Readonly<{ row: number; lab
     throw badFile("evaluate", where, "is not JSON");
   }
   const { row, label, prediction } = Object(value) as Named<Json>;
-  if (typeof row === "number" && label !== undefined && prediction !== undefined) return { row, label };
+  if (typeof row === "number" && label !== undefined && prediction !== undefined) {
+    return { ...value as Partial<Prediction>, number, row, label, prediction };
+  }
   throw badFile("evaluate", where, "has not row, label and prediction");
 }
 
-/** A line as metrics read it. `classes`: the task's. Throws AttuneError where it is no answer of that kind. */
+/** A prediction as metrics read it. `classes`: the task's. Throws AttuneError where it is no answer of that kind. */
 export function readPrediction(
-  line: string,
-  number: number,
+  { number, row, label, prediction, scores, groups = {} }: Prediction,
   kind: AnswerKind,
   classes: readonly string[],
 ): RowReadings {
-  const { row, label } = rowOf(line, number);
-  const { prediction = null, scores, groups = {} } = JSON.parse(line) as Named<Json>;
   const id = (name: Json): number => (typeof name === "string" ? classes.indexOf(name) : Number(name));
   const reading = readers[kind](label, prediction, id);
   if (!reading) {
     throw badFile("evaluate", `predictions.jsonl, line ${number}`, `has no answer of this task (${kind})`);
   }
   const readings = { [kind]: [{ ...reading, ...(scores === undefined ? {} : { scores }) }] } as RowReadings["readings"];
-  return { rows: [row], readings, columns: [groups as Named<Json>] };
+  return { rows: [row], readings, columns: [groups] };
 }
 
 /** The kinds of readings that a line can be. */

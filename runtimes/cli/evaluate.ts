@@ -15,7 +15,7 @@ import {
   resamplingOf,
 } from "../../core/evaluation/evaluate_rows.ts";
 import { createSeenRows, type SeenRows } from "../../core/evaluation/same_rows.ts";
-import { predictionLine, readPrediction, rowOf } from "../../core/evaluation/predictions.ts";
+import { parsePrediction, predictionLine, readPrediction } from "../../core/evaluation/predictions.ts";
 import { collectStatistics, type MetricStatistics } from "../../core/evaluation/row_statistics.ts";
 import { worstSlices } from "../../core/evaluation/slices.ts";
 import { badFile, badValue, missing, unknownName } from "../../core/base/errors.ts";
@@ -246,10 +246,10 @@ async function statisticsIn(
   let number = 0;
   for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
     if (line.trim() === "") continue;
-    const { row, label } = rowOf(line, number + 1);
-    const other = own.seen.differs(number++, row, label);
+    const prediction = parsePrediction(line, number + 1);
+    const other = own.seen.differs(number++, prediction.row, prediction.label);
     if (other !== undefined) return other;
-    const read = readPrediction(line, number, own.kind, classes);
+    const read = readPrediction(prediction, own.kind, classes);
     const lacks = wanted.filter((name) => !(read.columns?.[0] && name in read.columns[0]));
     if (lacks.length > 0) return `it lacks the columns ${lacks.join(", ")}`;
     collector.add(read);

@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";
 import { compareStatistics } from "../../../core/evaluation/compare.ts";
 import { evaluateRows, resamplingOf } from "../../../core/evaluation/evaluate_rows.ts";
-import { predictionLine, readPrediction } from "../../../core/evaluation/predictions.ts";
+import { parsePrediction, predictionLine, readPrediction } from "../../../core/evaluation/predictions.ts";
 import { collectStatistics } from "../../../core/evaluation/row_statistics.ts";
 import { intervalsOf } from "../../../core/evaluation/resampled.ts";
 import { createRandom } from "../../../core/math/random.ts";
@@ -66,7 +66,7 @@ describe("an evaluation row by row", () => {
     assert.deepEqual(texts.map((line) => JSON.parse(line).label), rows.map((row) => row.completion));
     // The same file again is the same model: no difference at all.
     const collector = collectStatistics(found.measured, []);
-    texts.forEach((line, i) => collector.add(readPrediction(line, i + 1, "text", [])));
+    texts.forEach((line, i) => collector.add(readPrediction(parsePrediction(line, i + 1), "text", [])));
     const { differences } = compareStatistics(collector.end(), found.statistics, resamplingOf(found.table, options));
     assert.ok(Object.keys(differences).length >= 3);
     for (const [key, { difference, interval }] of Object.entries(differences)) {
@@ -106,14 +106,16 @@ describe("an evaluation row by row", () => {
   it("lines of every kind are read as they were written; what is none is named", () => {
     const groups = { region: "north" };
     const of = (
-      kind: Parameters<typeof readPrediction>[2],
+      kind: Parameters<typeof readPrediction>[1],
       reference: Json,
       prediction: Json,
       scores?: number[],
     ): unknown =>
       readPrediction(
-        predictionLine({ row: 4, text: "", reference, prediction, ...(scores ? { scores } : {}) }, groups),
-        1,
+        parsePrediction(
+          predictionLine({ row: 4, text: "", reference, prediction, ...(scores ? { scores } : {}) }, groups),
+          1,
+        ),
         kind,
         ["bad", "good"],
       );
@@ -127,7 +129,7 @@ describe("an evaluation row by row", () => {
     assert.deepEqual(of("tags", ["O"], ["B-X"]), read({ tags: [{ reference: ["O"], prediction: ["B-X"] }] }));
     assert.deepEqual(of("text", ["a", "b"], "a"), read({ text: [{ references: ["a", "b"], prediction: "a" }] }));
     assert.throws(() => of("label", "great", "bad"), /predictions\.jsonl, line 1.*label/);
-    assert.throws(() => readPrediction("{", 7, "label", []), /line 7.*not JSON/);
+    assert.throws(() => readPrediction(parsePrediction("{", 7), "label", []), /line 7.*not JSON/);
   });
 
   const statisticsOf = (metric: Metric, n: number, wrong: (i: number) => boolean) => {
