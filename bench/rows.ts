@@ -2,7 +2,7 @@
  * Data sets of ten thousand, a million and ten million short rows: until the first step, tokens a second, memory, and how soon
  * a step's rows are there wherever an epoch stands.
  *
- *     node bench/rows.ts [--rows 10000,1000000,10000000] [--steps 60] [--folder DIR]
+ *     node bench/rows.ts [--rows 10000,1000000,10000000] [--steps 600] [--folder DIR]
  *
  * LoRA on the embedded base, 16 rows a step. "first" has an empty cache, "again" the one that the first has left. With
  * HF_PYTHON the same files go through `datasets.map` and Trainer.
@@ -40,7 +40,7 @@ import { hostHere } from "../runtimes/host/train.ts";
 const { values: flags } = parseArgs({
   options: {
     rows: { type: "string", default: "10000,1000000,10000000" },
-    steps: { type: "string", default: "60" },
+    steps: { type: "string", default: "600" },
     folder: { type: "string" },
   },
 });

@@ -4,7 +4,9 @@
  * @module
  */
 import { spawn } from "node:child_process";
-import { globSync } from "node:fs";
+import { globSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -23,6 +25,8 @@ if (files.length === 0) {
   );
   process.exit(2);
 }
+/** Where tests leave their files: gone when they end. */
+const temporary = mkdtempSync(join(tmpdir(), "attune-tests-"));
 const bin = (name: string): string => `${root}node_modules/.bin/${name}`;
 
 type Counts = { passed: number; failed: number; skipped: number };
@@ -63,7 +67,7 @@ async function run(name: string, { command, count }: Runtime): Promise<Counts> {
   const child = spawn(program, args, {
     cwd: root,
     // Counts are read from what is printed; any FORCE_COLOR at all makes Deno colour it.
-    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined },
+    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, TMPDIR: temporary },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";
@@ -80,6 +84,9 @@ async function run(name: string, { command, count }: Runtime): Promise<Counts> {
   );
   return counts;
 }
+
+process.on("exit", () => rmSync(temporary, { recursive: true, force: true }));
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
 
 const total: Counts = { passed: 0, failed: 0, skipped: 0 };
 for (const together of [["node"], ["bun", "deno"]]) {
