@@ -42,7 +42,13 @@ def main() -> None:
     def trained(learning_rate: float, r: int) -> float:
         set_seed(args.seed)
         config = LoraConfig(
-            task_type=TaskType.SEQ_CLS, r=r, lora_alpha=16, lora_dropout=0.1, target_modules=["query", "value"]
+            task_type=TaskType.SEQ_CLS,
+            r=r,
+            lora_alpha=16,
+            lora_dropout=0.1,
+            target_modules=["query", "value"],
+            # The base has no pooler: Attune trains it with the classifier, which PEFT does alone.
+            modules_to_save=["pooler", "classifier"],
         )
         args.learning_rate = learning_rate
         with tempfile.TemporaryDirectory() as output:
