@@ -9,7 +9,7 @@ import type { Field, Named, Row, RowColumns } from "../../core/types.ts";
 /** The columns that a collator reads, under the names that rows have for them. */
 export function readColumns(
   renamed: Named<string>,
-  { texts, optional, learned, spans, parallel, others }: RowColumns,
+  { texts, optional, learned, spans, parallel, others, classes = {} }: RowColumns,
 ): RowColumns {
   const named = (name: string): string => renamed[name] ?? name;
   const pairs = (given: Named<string> = {}): Named<string> =>
@@ -21,6 +21,9 @@ export function readColumns(
     ...(spans ? { spans: pairs(spans) } : {}),
     ...(parallel ? { parallel: pairs(parallel) } : {}),
     ...(others ? { others: others.map(named) } : {}),
+    ...(Object.values(classes).some((names) => names.length > 0)
+      ? { classes: Object.fromEntries(Object.entries(classes).map(([name, names]) => [named(name), names])) }
+      : {}),
   };
 }
 

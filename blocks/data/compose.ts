@@ -16,7 +16,6 @@ export async function concatenatedRows(parts: readonly Rows[]): Promise<Rows> {
   const length = counted?.reduce((a, b) => a + b, 0);
   const classes = Object.assign({}, ...parts.map((part) => part.classes ?? {}));
   const notes = parts.flatMap((part) => part.notes ?? []);
-  const select = parts.map(({ at }) => at);
   return {
     ...(length === undefined ? {} : { length }),
     fingerprint: await sha256(JSON.stringify(parts.map(({ fingerprint }) => fingerprint))),
@@ -32,24 +31,41 @@ export async function concatenatedRows(parts: readonly Rows[]): Promise<Rows> {
         }
       }
     },
-    ...(counted && select.every((at) => at !== undefined)
-      ? { at: async (indices) => await rowsOfParts(parts, counted, indices), ...placesOfParts(parts, counted) }
-      : {}),
+    ...(counted && parts.every(({ at }) => at !== undefined) ? placesOfParts(parts, firstsOf(counted)) : {}),
   };
 }
 
-/** Where rows stand among all parts, and the longest of them. */
-function placesOfParts(parts: readonly Rows[], lengths: readonly number[]): Pick<Rows, "where" | "longest"> {
-  const firsts = lengths.map((_, part) => lengths.slice(0, part).reduce((a, b) => a + b, 0));
+/** Rows by their number among all parts, where they stand, and the longest of them. */
+function placesOfParts(parts: readonly Rows[], firsts: readonly number[]): Pick<Rows, "at" | "where" | "longest"> {
   return {
+    at: async (indices) => await rowsOfParts(parts, firsts, indices),
     where: async (index) => {
-      const part = firsts.findLastIndex((first) => first <= index);
+      const part = partOf(firsts, index);
       return await parts[part]?.where?.(index - (firsts[part] ?? 0));
     },
     ...(parts.every(({ longest }) => longest)
       ? { longest: parts.flatMap(({ longest = [] }, part) => longest.map((index) => index + (firsts[part] ?? 0))) }
       : {}),
   };
+}
+
+/** The number of each part's first row among all, and behind them that of all rows. */
+function firstsOf(lengths: readonly number[]): readonly number[] {
+  const firsts = [0];
+  for (const length of lengths) firsts.push((firsts.at(-1) ?? 0) + length);
+  return firsts;
+}
+
+/** The part that has a row, of parts that may be many and some of them empty; -1 where none has. */
+function partOf(firsts: readonly number[], index: number): number {
+  let [low, high] = [0, firsts.length - 1];
+  if (!Number.isInteger(index) || index < 0 || index >= (firsts[high] ?? 0)) return -1;
+  while (high - low > 1) {
+    const middle = (low + high) >>> 1;
+    if ((firsts[middle] ?? 0) <= index) low = middle;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Which source is read on, and behind which of its rows: as its cursor says, or by the number of the row alone. */
@@ -64,24 +80,19 @@ function placeOf(from: Cursor | undefined, lengths: readonly number[]): [number,
 /** Rows by their numbers among all parts; each part is asked once. */
 async function rowsOfParts(
   parts: readonly Rows[],
-  lengths: readonly number[],
+  firsts: readonly number[],
   indices: readonly number[],
 ): Promise<Row[]> {
-  const firsts: number[] = [];
-  let total = 0;
-  for (const length of lengths) {
-    firsts.push(total);
-    total += length;
-  }
-  const wanted = parts.map((): { index: number; place: number }[] => []);
+  const wanted = new Map<number, { index: number; place: number }[]>();
   for (const [place, index] of indices.entries()) {
-    const part = firsts.findLastIndex((first, k) => first <= index && index < first + (lengths[k] ?? 0));
-    if (!Number.isInteger(index) || part < 0) throw badValue("data", "row", index, `a row from 0 to ${total - 1}`);
-    wanted[part]?.push({ index: index - (firsts[part] ?? 0), place });
+    const part = partOf(firsts, index);
+    if (part < 0) throw badValue("data", "row", index, `a row from 0 to ${(firsts.at(-1) ?? 0) - 1}`);
+    const own = wanted.get(part) ?? [];
+    wanted.set(part, own);
+    own.push({ index: index - (firsts[part] ?? 0), place });
   }
   const rows: Row[] = new Array(indices.length);
-  for (const [part, own] of wanted.entries()) {
-    if (own.length === 0) continue;
+  for (const [part, own] of wanted) {
     const read = await parts[part]?.at?.(own.map(({ index }) => index)) ?? [];
     own.forEach(({ place }, i) => (rows[place] = read[i] ?? {}));
   }

@@ -55,20 +55,27 @@ function filesAt(plugin: string, path: string, endings: readonly string[], host:
   const parts = path.split(/[\\/]/);
   const plain = parts.findIndex((part) => /[*?[{]/.test(part));
   const found: string[] = [];
-  matching(parts.slice(0, plain).join("/"), parts.slice(plain), { plugin, host, found });
+  // A pattern that begins with a wildcard is one of the folder where one is.
+  const folder = plain === 0 ? "." : parts.slice(0, plain).join("/");
+  matching(folder, parts.slice(plain), { plugin, host, found, walked: new Set() });
   if (found.length === 0) throw badFile(plugin, path, "no file has this name");
   return found;
 }
 
-type Walk = Readonly<{ plugin: string; host: Host; found: string[] }>;
+/** `walked`: folders that were gone through for `**`, each once, though links lead to it again. */
+type Walk = Readonly<{ plugin: string; host: Host; found: string[]; walked: Set<string> }>;
 
 /** Adds the files below a folder whose names match the parts of a pattern. */
 function matching(folder: string, [part = "", ...rest]: readonly string[], walk: Walk, depth = 0): void {
-  const { plugin, host, found } = walk;
+  const { plugin, host, found, walked } = walk;
   if (part === "**") {
+    const place = `${rest.join("/")}:${host.realPath?.(resolved(folder, host)) ?? folder}`;
+    if (walked.has(place)) return;
+    walked.add(place);
     matching(folder, rest, walk, depth);
     for (const name of depth < MAX_DEPTH ? visible(folder, host) : []) {
-      if (isFolder(`${folder}/${name}`, host)) matching(below(folder, name), ["**", ...rest], walk, depth + 1);
+      const path = below(folder, name);
+      if (isFolder(path, host)) matching(path, ["**", ...rest], walk, depth + 1);
     }
     return;
   }
@@ -86,7 +93,7 @@ function matching(folder: string, [part = "", ...rest]: readonly string[], walk:
 /** The files of a format in a folder and those within it. */
 function filesBelow(plugin: string, folder: string, endings: readonly string[], host: Host): readonly string[] {
   const found: string[] = [];
-  matching(folder.replace(/[\\/]+$/, ""), ["**", "*"], { plugin, host, found });
+  matching(folder.replace(/[\\/]+$/, ""), ["**", "*"], { plugin, host, found, walked: new Set() });
   return found.filter((path) => hasEnding(path, endings));
 }
 
@@ -116,7 +123,7 @@ function resolved(path: string, host: Host): string {
 }
 
 function below(folder: string, name: string): string {
-  return folder === "" ? `/${name}` : `${folder}/${name}`;
+  return folder === "" ? `/${name}` : folder === "." ? name : `${folder}/${name}`;
 }
 
 /** Whether a path below a folder is one that a pattern means: `*` within a name, `**` for any folders. */

@@ -6,7 +6,7 @@ import { type Line, openLines } from "../../core/data/line_index.ts";
 import type { Row, Rows } from "../../core/types.ts";
 import { HELD_BYTES } from "./streamed_records.ts";
 import type { FilePlace } from "./text_file.ts";
-import { packingOf } from "./unpacked.ts";
+import { packingOf, refuseBinary } from "./unpacked.ts";
 
 /**
  * How a file's rows are read: at once where it is small, by an index as they are needed where it is large, and from its start to
@@ -14,10 +14,14 @@ import { packingOf } from "./unpacked.ts";
  */
 export type FileReading = "whole" | "indexed" | "streamed";
 
-/** How the rows of a file are read. One that is not there is none of the large ones: who opens it says so. */
-export async function readingOf({ store, key }: FilePlace): Promise<FileReading> {
-  const beginning = await store.get(key, { offset: 0, length: 4 });
+/**
+ * How the rows of a file are read. One that is not there is none of the large ones: who opens it says so. Throws AttuneError
+ * where its first bytes are those of a file that is no text.
+ */
+export async function readingOf({ name, store, key }: FilePlace): Promise<FileReading> {
+  const beginning = await store.get(key, { offset: 0, length: 8 });
   if (!beginning) return "whole";
+  refuseBinary(name, beginning.bytes);
   return packingOf(beginning.bytes) !== undefined ? "streamed" : beginning.size > HELD_BYTES ? "indexed" : "whole";
 }
 

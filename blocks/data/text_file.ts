@@ -14,10 +14,11 @@ const [PIECE, BEGINNING] = [4 * 2 ** 20, 64 * 2 ** 10];
 /** A file: its name in messages, where it is, its whole path where it has one, and where what is noted of it is kept. */
 export type FilePlace = Readonly<{ name: string; store: Store; key: string; path?: string; cache?: Store | undefined }>;
 
-/** The place of a file by its path. Throws AttuneError where the host has no files. */
+/** The place of a file by its path, which may lead through links. Throws AttuneError where the host has no files. */
 export function placeOf(plugin: string, path: string, host: Host): FilePlace {
   if (!host.directory) throw missing(plugin, "access to files", host.runtime);
-  const full = host.resolve?.(path) ?? path;
+  const given = host.resolve?.(path) ?? path;
+  const full = host.realPath?.(given) ?? given;
   const cut = Math.max(full.lastIndexOf("/"), full.lastIndexOf("\\")) + 1;
   return { name: path, store: host.directory(full.slice(0, cut)), key: full.slice(cut), path: full, cache: host.cache };
 }
@@ -151,4 +152,10 @@ async function* storedPieces(store: Store, key: string, size: number): AsyncIter
 export function encodingOf([a, b, c]: Uint8Array): string | undefined {
   if (a === 0xef && b === 0xbb && c === 0xbf) return "utf-8";
   return a === 0xff && b === 0xfe ? "utf-16le" : a === 0xfe && b === 0xff ? "utf-16be" : undefined;
+}
+
+/** Throws AttuneError where a file that has to be in UTF-8 says that it is in UTF-16. */
+export function refuseUtf16(plugin: string, name: string, beginning: Uint8Array): void {
+  if (!encodingOf(beginning)?.startsWith("utf-16")) return;
+  throw badFile(plugin, name, "is UTF-16, as its first bytes say: save it as UTF-8");
 }

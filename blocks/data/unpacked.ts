@@ -43,6 +43,25 @@ export function packingOf(bytes: Uint8Array): "gzip" | "zstd" | undefined {
   return begins(0x1f, 0x8b, 8) ? "gzip" : begins(0x28, 0xb5, 0x2f, 0xfd) ? "zstd" : undefined;
 }
 
+/** Files that are no text and how they begin, and what to do with them. */
+const binary: readonly (readonly [string, string])[] = [
+  ["BZh", 'is packed with bzip2: ".gz" and ".zst" are unpacked'],
+  ["\xFD7zXZ", 'is packed with xz: ".gz" and ".zst" are unpacked'],
+  ["7z\xBC\xAF", 'is a 7z archive: ".gz" and ".zst" are unpacked'],
+  ["PK\x03\x04", "is a ZIP archive, as .zip and .xlsx files are: take the files out of it, save a sheet as CSV"],
+  ["\xD0\xCF\x11\xE0", "is a document of Microsoft Office: save its sheet as CSV"],
+  ["PAR1", 'is a Parquet file: `"use": "parquet"` reads it'],
+  ["ARROW1", 'is an Arrow file: `"use": "arrow"` reads it'],
+  ["%PDF", "is a PDF document"],
+];
+
+/** Refuses a file by its first bytes where it is of a known kind that is no text. Throws AttuneError that says what it is. */
+export function refuseBinary(name: string, bytes: Uint8Array): void {
+  const begin = String.fromCharCode(...bytes.subarray(0, 8));
+  const [, problem] = binary.find(([magic]) => begin.startsWith(magic)) ?? [];
+  if (problem !== undefined) throw badFile("data", name, problem);
+}
+
 async function* gunzipped(pieces: AsyncGenerator<Uint8Array>): AsyncIterable<Uint8Array> {
   const source = new ReadableStream<Uint8Array>({
     pull: async (controller) => {

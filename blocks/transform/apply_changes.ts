@@ -2,7 +2,7 @@
  * Changes of words carried out: in a text, in a list of words with tags.
  * @module
  */
-import type { Row } from "../../core/types.ts";
+import type { Row, RowColumns } from "../../core/types.ts";
 import { type ChangedText, type Edit, edited } from "./changed_text.ts";
 import type { Word, WordChange } from "./word_changes.ts";
 
@@ -68,12 +68,21 @@ export function taggedWords(words: readonly string[], tags: readonly (readonly u
   }));
 }
 
-/** A list of words with changes, and the tags beside it: a word has the tag of the one that it comes from, or none of an entity. */
+/** Tags by their names, where they are numbers of classes that have some. */
+export function namedTags(tags: readonly unknown[], classes: readonly string[] = []): readonly unknown[] {
+  return tags.map((tag) => (typeof tag === "number" ? classes[tag] ?? tag : tag));
+}
+
+/**
+ * A list of words with changes, and the tags beside it: a word has the tag of the one that it comes from, or none of an entity.
+ * `classes`: names of the tags by column, where they are numbers.
+ */
 export function changeWords(
   row: Row,
   column: string,
   names: readonly string[],
   changes: readonly WordChange[],
+  classes: RowColumns["classes"] = {},
 ): Row {
   const words = row[column] as readonly string[];
   // Each place of the new list: a word, and whose tag it has; "O" where it is new among entities.
@@ -97,8 +106,10 @@ export function changeWords(
   for (const name of names) {
     const tags = row[name];
     if (!Array.isArray(tags)) continue;
-    const hasEntities = tags.some(isEntity) || tags.includes("O");
-    changed[name] = out.map(({ tagOf, isNew }) => (isNew && hasEntities ? "O" : tags[tagOf]));
+    const known = namedTags(tags, classes[name]);
+    const hasEntities = known.some(isEntity) || known.includes("O");
+    const none = typeof tags[0] === "number" ? classes[name]?.indexOf("O") ?? -1 : "O";
+    changed[name] = out.map(({ tagOf, isNew }) => (isNew && hasEntities && none !== -1 ? none : tags[tagOf]));
   }
   return changed;
 }

@@ -4,7 +4,7 @@
  */
 import { missing, unsupported } from "../../core/base/errors.ts";
 import type { Host, Row, RowColumns, SavedModel, TransformRow } from "../../core/types.ts";
-import { changeText, changeWords, type FixedStretch, taggedWords, wordsIn } from "./apply_changes.ts";
+import { changeText, changeWords, type FixedStretch, namedTags, taggedWords, wordsIn } from "./apply_changes.ts";
 import { type ChangedText, unchanged } from "./changed_text.ts";
 import { likeCase } from "./inflection.ts";
 import { changeRow, standingAnswers } from "./row_texts.ts";
@@ -107,10 +107,13 @@ async function changedList(
     if (options.method === "back-translate") {
       throw unsupported(plugin, "methods", "back-translate", `tags stand beside the words of column "${column}"`);
     }
-    const tags = names.map((name) => row[name]).filter((own) => Array.isArray(own));
+    const tags = names.flatMap((name) => {
+      const own = row[name];
+      return Array.isArray(own) ? [namedTags(own, places.classes?.[name])] : [];
+    });
     const words = taggedWords(list, tags);
     const changes = words.length === 0 ? [] : await changesOf(words, () => " ", options);
-    return changes.length === 0 ? row : changeWords(row, column, names, changes);
+    return changes.length === 0 ? row : changeWords(row, column, names, changes, places.classes);
   }
   const next: unknown[] = [];
   for (const one of list) next.push(await changedItem(plugin, item, one, options));

@@ -41,8 +41,10 @@ const blocks = new Set(
     "h4 h5 h6 header hr li main menu nav ol p pre section summary table tbody tfoot thead tr ul").split(" "),
 );
 const names = elements.replaceAll(" ", "|");
+/** Attributes, whose values may have a ">" in their quotes; taken whole, so that no text has them tried in several ways. */
+const attributes = String.raw`\s(?=((?:[^<>=]|=\s*"[^"<]*"|=\s*'[^'<]*'|=)*))\3`;
 const markup = new RegExp(
-  String.raw`<!--[^]*?-->|<!doctype[^<>]*>|<(script|style)\b[^<>]*>[^]*?</\1\s*>|</?(${names})(?:\s[^<>]*)?/?>`,
+  String.raw`<!--[^]*?-->|<!doctype[^<>]*>|<(script|style)\b[^<>]*>[^]*?</\1\s*>|</?(${names})(?:${attributes})?/?>`,
   "gi",
 );
 

@@ -50,6 +50,11 @@ export function badColumn(
   return badValue(plugin, `${placeOf(item)}, column "${column}"`, value, allowed);
 }
 
+/** Throws AttuneError where a row lacks one of the columns that a transform was given. */
+export function checkColumns(plugin: string, item: TransformRow, given: readonly string[] | null): void {
+  for (const column of given ?? []) columnOf(plugin, item, column);
+}
+
 /** The columns that a transform was given, else the task's; those that only some rows have are left where they are missing. */
 export function textColumns(
   plugin: string,

@@ -2,8 +2,10 @@
  * Rows by the value that they have in a column.
  * @module
  */
-import type { TransformRow } from "../../core/types.ts";
-import { columnOf } from "./each_row.ts";
+import { asNumber } from "../../core/data/class_reader.ts";
+import { comparable } from "../../core/data/compared_rows.ts";
+import type { Row, TransformRow } from "../../core/types.ts";
+import { badColumn, columnOf } from "./each_row.ts";
 
 /** The value of each row in a column as a number, in the order in which values come up: four bytes a row. */
 export interface RowGroups {
@@ -36,7 +38,15 @@ export async function groupRows(plugin: string, rows: AsyncIterable<TransformRow
   return { keys: [...numbers.keys()], sizes, of: of.subarray(0, count) };
 }
 
-/** A row's value in a column as JSON. */
+/** A row's value in a column as JSON; a number and its text are one value, as tables of text have them. */
 export function groupKey(plugin: string, item: TransformRow, column: string): string {
-  return JSON.stringify(columnOf(plugin, item, column)) ?? "null";
+  return JSON.stringify(comparable(columnOf(plugin, item, column)));
+}
+
+/** The row with its weight, which is 1 where it has none, multiplied. Throws AttuneError where it has another value there. */
+export function weighed(plugin: string, item: TransformRow, factor: number): Row {
+  const { weight: before = 1 } = item.row;
+  const weight = asNumber(before);
+  if (weight === undefined) throw badColumn(plugin, item, "weight", before, "a number");
+  return { ...item.row, weight: weight * factor };
 }

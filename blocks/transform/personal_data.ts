@@ -40,9 +40,14 @@ export function personalSpans(
 
 type Stretch = Readonly<{ from: number; to: number }>;
 
-/** Atoms of RFC 5322 with dots between, and a host with a dot in it. */
-const emailPattern =
-  /(?<![\w.!#$%&'*+/=?^`{|}~@-])[\w!#$%&'*+/=?^`{|}~-]{1,64}(?:\.[\w!#$%&'*+/=?^`{|}~-]{1,64}){0,16}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?(?![\w-])/gi;
+/** Atoms of RFC 5322 with dots between, and a host with a dot in it; with letters of any script in both (RFC 6531). */
+const atom = "\\p{L}\\p{M}\\p{N}_!#$%&'*+/=?^`{|}~\\-";
+const [sign, inside] = ["[\\p{L}\\p{N}]", "[\\p{L}\\p{M}\\p{N}\\-]{0,61}"];
+const emailPattern = new RegExp(
+  `(?<![${atom}.@])[${atom}]{1,64}(?:\\.[${atom}]{1,64}){0,16}@` +
+    `(?:${sign}(?:${inside}${sign})?\\.){1,8}\\p{L}(?:${inside}${sign})?(?![\\p{L}\\p{N}_\\-])`,
+  "giu",
+);
 
 function* emails(text: string): Generator<Stretch> {
   if (!text.includes("@")) return;

@@ -16,11 +16,26 @@ export function columnsIn(columns: RowColumns | undefined): readonly string[] | 
  * are as their texts, as tables of text have them.
  */
 export function valuesIn(row: Row, columns: readonly string[] | null): string {
-  const known = columns?.some((name) => Object.hasOwn(row, name)) ? columns : Object.keys(row).sort();
-  return JSON.stringify(known.map((name) => [name, asText(row[name])]));
+  return valuesOf(row, comparedColumns(row, columns));
 }
 
-function asText(value: unknown): unknown {
+/** The same of just these columns. */
+export function valuesOf(row: Row, columns: readonly string[]): string {
+  return JSON.stringify(columns.map((name) => [name, comparable(row[name])]));
+}
+
+/** The columns by which a row is compared, of those that a task reads: all where it has none of them, and all lists of a ready-made one. */
+export function comparedColumns(row: Row, columns: readonly string[] | null): readonly string[] {
+  const there = Object.keys(row).sort();
+  if (columns && Object.hasOwn(row, "input_ids")) {
+    const isList = (name: string): boolean => Array.isArray(row[name]) || ArrayBuffer.isView(row[name]);
+    return there.filter((name) => columns.includes(name) || isList(name));
+  }
+  return columns?.some((name) => Object.hasOwn(row, name)) ? columns : there;
+}
+
+/** A value as it is compared. */
+export function comparable(value: unknown): unknown {
   return typeof value === "number" || typeof value === "boolean" || typeof value === "bigint"
     ? String(value)
     : value ?? null;

@@ -4,6 +4,7 @@
  */
 import type { Entry, Factory, Kind, Kinds, Plugin, Result, Schema } from "../types.ts";
 import { AttuneError, badValue, show } from "../base/errors.ts";
+import { listForNames } from "./lists.ts";
 import { rolesOf } from "./roles.ts";
 
 /**
@@ -29,6 +30,8 @@ export function define<K extends Kind, In, Out extends object, const Made extend
   const { kind, name, schema, create } = plugin;
   const roles = rolesOf(schema);
   const parse = (input: unknown): Result<Kinds[K]> => {
+    const list = listForNames(schema, input);
+    if (list) return { issues: [{ message: "names with values, not a list", path: list }] };
     const parsed = schema["~standard"].validate(input ?? {});
     if (parsed instanceof Promise) {
       throw new AttuneError("Schemas must be synchronous", { code: "BAD_SCHEMA", plugin: name });

@@ -4,7 +4,7 @@
  */
 import type { Kind, Named } from "../types.ts";
 
-/** File name endings and who reads them; each may be gzipped. */
+/** File name endings and who reads them; those of texts may be packed. */
 const readers: Named<string> = {
   csv: "csv",
   tsv: "csv",
@@ -12,6 +12,10 @@ const readers: Named<string> = {
   jsonl: "jsonl",
   ndjson: "jsonl",
   parquet: "parquet",
+  txt: "text",
+  md: "text",
+  arrow: "arrow",
+  feather: "arrow",
 };
 
 /** A text as a reference. `"attune:base"` and `"./model"` are pretrained models, `"rows.csv"` and `"hub:org/name"` data. */
@@ -23,6 +27,6 @@ export function spellOut(
   if (kind === "model") return { use: "pretrained", with: { path: text } };
   if (kind !== "data") return { use: text };
   if (text.startsWith("hub:")) return { use: "hub", with: { path: text.slice(4) } };
-  const use = readers[/\.(\w+)(\.gz)?$/.exec(text)?.[1]?.toLowerCase() ?? ""];
+  const use = readers[/\.(\w+)(\.gz|\.zst)?$/.exec(text)?.[1]?.toLowerCase() ?? ""];
   return use === undefined ? { use: text } : { use, with: { path: text } };
 }

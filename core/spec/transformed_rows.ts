@@ -12,6 +12,7 @@ import type {
   Host,
   Json,
   Row,
+  RowColumns,
   Rows,
   Transform,
   TransformContext,
@@ -37,7 +38,9 @@ export async function openTransformed(
     own.reduce((rows, stage) => throughStage(rows, stage), sourceRows(source));
   for (const [i, transform] of transforms.entries()) {
     const tally = createTally(transform.name);
-    const context = contextOf(given, host, { name: transform.name, i }, (row, action, reason) => {
+    const { classes } = carried(source, transforms.slice(0, i));
+    const own = { ...given, columns: withClasses(given.columns, classes) };
+    const context = contextOf(own, host, { name: transform.name, i }, (row, action, reason) => {
       if (counting) tally.note(row, action, reason);
     });
     const seen = await transform.survey?.(rowsThrough(stages), context);
@@ -75,6 +78,11 @@ export async function openTransformed(
     ...(source.where ? { where: async (number: number) => await source.where?.(kept[number] ?? -1) } : {}),
     read: (from) => from && from.at > 0 ? readAt(at, kept.length, from.at) : numbered(rowsThrough(stages)),
   };
+}
+
+/** Columns with the names of classes that their source has, where the task does not say them. */
+function withClasses(columns: RowColumns | undefined, classes: Rows["classes"]): RowColumns | undefined {
+  return columns && classes ? { ...columns, classes: { ...classes, ...columns.classes } } : columns;
 }
 
 /** What is known of a source's columns, under the names that they have behind the transforms. */

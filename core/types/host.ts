@@ -131,6 +131,8 @@ export interface Host {
   directory?(path: string): Store;
   /** The names in a folder; undefined if there is no such folder. */
   names?(folder: string): readonly string[] | undefined;
+  /** A file or folder without symbolic links on the way to it; undefined if there is none such. */
+  realPath?(path: string): string | undefined;
   /** Absolute path of a relative one. */
   resolve?(path: string, base?: string): string;
   /** Rows and files inside an installed package. */

@@ -10,7 +10,7 @@ export type SplitName = "train" | "eval" | "test";
 /**
  * The columns that a collator reads, as rows call them. `texts`: strings, lists of strings, or messages, of which a row may
  * lack those that are `optional`, though not all. `spans`: columns of SQuAD's answers, with the text column that each counts in. `parallel`: lists with one entry for each word of another.
- * `others`: labels and the like.
+ * `others`: labels and the like. `classes`: names of the classes that numbers in a column stand for.
  */
 export type RowColumns = Readonly<{
   texts: readonly string[];
@@ -20,6 +20,7 @@ export type RowColumns = Readonly<{
   spans?: Named<string>;
   parallel?: Named<string>;
   others?: readonly string[];
+  classes?: Named<readonly string[]>;
 }>;
 
 /** What became of a row. */

@@ -54,7 +54,7 @@ export const tokenLabels: Factory<"collator", Partial<TokenLabelsOptions>> = def
     };
     return {
       oneEach: emptySentences === "refuse",
-      columns: readColumns(columns, { texts: ["tokens"], parallel: { tags: "tokens" } }),
+      columns: readColumns(columns, { texts: ["tokens"], parallel: { tags: "tokens" }, classes: { tags: labels } }),
       survey: () => {
         let [skipped, rows] = [0, 0];
         return {

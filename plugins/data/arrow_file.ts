@@ -8,7 +8,7 @@ import { AttuneError, badFile, badValue, refusePointer } from "../../core/base/e
 import { sha256 } from "../../core/base/sha256.ts";
 import type { Row, Rows } from "../../core/types.ts";
 import { type ArrowMessage, arrowMessages, type ReadBytes } from "./arrow_messages.ts";
-import { classesIn } from "./features.ts";
+import { classesIn, refuseTwice } from "./features.ts";
 import { plain } from "./plain_values.ts";
 
 type Batch = Readonly<{
@@ -39,10 +39,14 @@ export async function openArrow(place: FilePlace): Promise<Rows> {
   const length = firsts.at(-1) ?? 0;
   const begin = joinBytes(
     await Promise.all(
-      messages.filter(({ kind }) => kind !== "rows").map(({ at, size }) => read(at, size)),
+      messages.filter(({ kind }) => kind !== "rows").map(async ({ at, size, isBare }) => {
+        const bytes = await read(at, size);
+        return isBare ? joinBytes([lengthOf(size), bytes]) : bytes;
+      }),
     ),
   );
   const table = await checked(place, () => Promise.resolve(tableOf(library, [begin])));
+  refuseTwice("arrow", place.name, table.schema.fields.map(({ name }) => name));
   let cached: Readonly<{ group: number; rows: Promise<readonly Row[]> }> | undefined;
   const rowsOf = (group: number): Promise<readonly Row[]> => {
     if (cached?.group === group) return cached.rows;
@@ -119,6 +123,9 @@ function isFixedList({ typeId }: Readonly<{ typeId: number }>): boolean {
   return typeId === 16;
 }
 
+/** What stands before a message of so many bytes. */
+const lengthOf = (bytes: number): Uint8Array => new Uint8Array(Int32Array.of(-1, bytes).buffer);
+
 /** The end of a stream of messages. */
 const END = Uint8Array.of(255, 255, 255, 255, 0, 0, 0, 0);
 
@@ -131,6 +138,11 @@ async function checked<T>({ name }: FilePlace, make: () => Promise<T>): Promise<
     return await make();
   } catch (cause) {
     if (cause instanceof AttuneError) throw cause;
+    const [, codec] = /^Missing compression codec "(\w+)/.exec(String(Object(cause).message)) ?? [];
+    if (codec !== undefined) {
+      const instead = 'it has to be written without compression (`compression="uncompressed"`), or as Parquet';
+      throw badFile("arrow", name, `its columns are packed with ${codec}: ${instead}`);
+    }
     throw badFile("arrow", name, `cannot be read as Arrow (${cause instanceof Error ? cause.message : cause})`);
   }
 }

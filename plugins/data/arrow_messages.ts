@@ -10,6 +10,8 @@ export type ArrowMessage = Readonly<{
   size: number;
   /** The rows of a group. */
   count: number;
+  /** Whether neither its length nor that it is one stands before it. */
+  isBare?: boolean;
 }>;
 
 /** Reads some bytes of a file. */
@@ -20,24 +22,80 @@ const [MAX_HEADER, MAX_MESSAGE] = [16 * 2 ** 20, 2 ** 30];
 
 const CONTINUES = 0xffffffff;
 
-/** The messages of a file of `size` bytes, in Arrow's streaming form or its file form. Throws Error where it is damaged. */
+/**
+ * The messages of a file of `size` bytes, in Arrow's streaming form, or in its file form, whose footer says where they are.
+ * Throws Error where it is damaged.
+ */
 export async function arrowMessages(read: ReadBytes, size: number): Promise<readonly ArrowMessage[]> {
   const begin = new TextDecoder("latin1").decode(await read(0, Math.min(8, size)));
+  const isFile = begin.startsWith(MAGIC);
+  const placed = isFile ? await placesIn(read, size) : undefined;
   const messages: ArrowMessage[] = [];
-  for (let at = begin.startsWith("ARROW1") ? 8 : 0; at + 8 <= size;) {
-    const prefix = viewOf(await read(at, 8));
-    // Before Arrow 0.15 the length stood alone.
-    const isOld = prefix.getUint32(0, true) !== CONTINUES;
-    const [head, length] = isOld ? [4, prefix.getInt32(0, true)] : [8, prefix.getInt32(4, true)];
-    if (length === 0) break;
-    within("bytes of a message's description", length, Math.min(MAX_HEADER, size - at - head));
-    const { kind, body, count } = described(await read(at + head, length));
-    within("bytes of a message", body, Math.min(MAX_MESSAGE, size - at - head - length));
-    messages.push({ kind, at, size: head + length + body, count });
-    at += head + length + body;
+  if (placed) {
+    const { ends, places } = placed;
+    messages.push(await schemaAt(read, 8, Math.min(ends, ...places)));
+    for (const at of places) messages.push(await messageAt(read, at, ends) ?? refuseEmpty());
+  } else {
+    for (let at = isFile ? 8 : 0; at + 8 <= size;) {
+      const message = await messageAt(read, at, size);
+      if (!message) break;
+      messages.push(message);
+      at += message.size;
+    }
   }
   if (messages[0]?.kind !== "schema") throw new Error("it does not begin with a schema");
   return messages;
+}
+
+/** How a file in file form begins and ends. */
+const MAGIC = "ARROW1";
+
+/** The message at a place, before the end of all; undefined where it says that none follows. */
+async function messageAt(read: ReadBytes, at: number, end: number): Promise<ArrowMessage | undefined> {
+  const prefix = viewOf(await read(at, 8));
+  // Before Arrow 0.15 the length stood alone.
+  const isOld = prefix.getUint32(0, true) !== CONTINUES;
+  const [head, length] = isOld ? [4, prefix.getInt32(0, true)] : [8, prefix.getInt32(4, true)];
+  if (length === 0) return undefined;
+  within("bytes of a message's description", length, Math.min(MAX_HEADER, end - at - head));
+  const { kind, body, count } = described(await read(at + head, length));
+  within("bytes of a message", body, Math.min(MAX_MESSAGE, end - at - head - length));
+  return { kind, at, size: head + length + body, count };
+}
+
+/** Where an offset to a message's table is no length of one: Polars writes a file's schema without its length. */
+const LEAST_LENGTH = 64;
+
+/** The schema of a file, before the first of its other messages. */
+async function schemaAt(read: ReadBytes, at: number, end: number): Promise<ArrowMessage> {
+  const first = viewOf(await read(at, 8)).getUint32(0, true);
+  if (first === CONTINUES || first >= LEAST_LENGTH) return await messageAt(read, at, end) ?? refuseEmpty();
+  const length = within("bytes of a schema", end - at, MAX_HEADER);
+  return { kind: described(await read(at, length)).kind, at, size: length, count: 0, isBare: true };
+}
+
+function refuseEmpty(): never {
+  throw new Error("a message is empty");
+}
+
+/** Where the dictionaries and groups of rows of a file in file form lie, and its footer; undefined where it has none. */
+async function placesIn(
+  read: ReadBytes,
+  size: number,
+): Promise<Readonly<{ places: readonly number[]; ends: number }> | undefined> {
+  const tail = await read(Math.max(8, size - 10), Math.min(10, size - 8));
+  if (new TextDecoder("latin1").decode(tail.subarray(4)) !== MAGIC) return undefined;
+  const length = within("bytes of the footer", viewOf(tail).getInt32(0, true), Math.min(MAX_HEADER, size - 18));
+  const ends = size - 10 - length;
+  const footer = viewOf(await read(ends, length));
+  const places = [2, 3].flatMap((field) => {
+    const { from, count } = vectorOf(footer, fieldOf(footer, footer.getUint32(0, true), field), 24);
+    return Array.from(
+      { length: count },
+      (_, i) => within("the place of a message", Number(footer.getBigInt64(from + 24 * i, true)), ends - 8),
+    );
+  });
+  return { places, ends };
 }
 
 const kinds: Readonly<Record<number, ArrowMessage["kind"]>> = { 1: "schema", 2: "dictionary", 3: "rows" };

@@ -158,6 +158,9 @@ export function headerOf(record: readonly string[], where: string): readonly str
   const seen = new Set<string>();
   const twice = record.find((name) => seen.size === seen.add(name).size);
   if (twice !== undefined) throw badFile("csv", where, `names column ${show(twice)} twice`);
+  if (/^sep=.?$/i.test(record[0] ?? "") && record.slice(1).every((name) => name === "")) {
+    throw badFile("csv", where, `is Excel's line ${show(record[0])} and no names of columns: take it out of the file`);
+  }
   if (record.some((name) => name.includes("\0"))) {
     throw badFile(
       "csv",

@@ -2,6 +2,7 @@
  * What `datasets` writes into tables about their columns.
  * @module
  */
+import { badFile, show } from "../../core/base/errors.ts";
 import type { Named } from "../../core/types.ts";
 
 type Feature = Readonly<{ _type?: unknown; names?: unknown; feature?: unknown }>;
@@ -37,4 +38,10 @@ function namesOf(feature: Feature | null, depth = 0): readonly string[] | undefi
       : undefined;
   }
   return namesOf((inner ?? null) as Feature | null, depth + 1);
+}
+
+/** Throws AttuneError where two columns of a table have one name: a row would have one of them. */
+export function refuseTwice(plugin: string, name: string, columns: readonly string[]): void {
+  const twice = columns.find((column, i) => columns.indexOf(column) < i);
+  if (twice !== undefined) throw badFile(plugin, name, `has two columns ${show(twice)}`);
 }

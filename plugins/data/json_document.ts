@@ -2,7 +2,7 @@
  * JSON files as rows: one document, or JSON lines where the file's content says so.
  * @module
  */
-import { encodingOf, type FilePlace, openTextFile, readingOf, rowsInMemory } from "../../blocks/data/mod.ts";
+import { type FilePlace, openTextFile, readingOf, refuseUtf16, rowsInMemory } from "../../blocks/data/mod.ts";
 import { badFile, badValue, missing } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import type { Row, Rows } from "../../core/types.ts";
@@ -20,9 +20,7 @@ export async function openJson(plugin: string, place: FilePlace, field: string |
   const { name } = place;
   const file = await openTextFile(plugin, place);
   const beginning = await file.beginning();
-  if (encodingOf(beginning)?.startsWith("utf-16")) {
-    throw badFile(plugin, name, "is UTF-16, as its first bytes say, and JSON is UTF-8: save it so");
-  }
+  refuseUtf16(plugin, name, beginning);
   if (field === null && !isList(beginning)) return await linesOf(plugin, place);
   const reading = field === null ? await readingOf(place) : "whole";
   if (reading !== "whole") return await openJsonList(plugin, place, reading);

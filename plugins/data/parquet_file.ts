@@ -12,7 +12,7 @@ import {
 import { AttuneError, badFile, badValue, refusePointer } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import { concatenatedRows, digestsOf, type FilePlace } from "../../blocks/data/mod.ts";
-import { classesIn } from "./features.ts";
+import { classesIn, refuseTwice } from "./features.ts";
 import { codecsOf } from "./parquet_codecs.ts";
 import { plain } from "./plain_values.ts";
 import { checkedPages, checkMetadata } from "./parquet_checks.ts";
@@ -126,6 +126,7 @@ async function read<T>({ name }: FilePlace, make: () => Promise<T>): Promise<T> 
 
 function checkColumns({ name }: FilePlace, { schema }: FileMetaData, columns: readonly string[] | null): void {
   const there = topColumns(schema);
+  refuseTwice("parquet", name, there);
   const lacking = columns?.find((column) => !there.includes(column));
   if (lacking !== undefined) throw badValue("parquet", "columns", lacking, `a column of ${name}: ${there.join(", ")}`);
 }

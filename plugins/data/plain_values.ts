@@ -3,14 +3,14 @@
  * @module
  */
 
-/** Values as JSON has them: 64-bit integers as numbers where they are exact, dates as text. */
+/** Values as JSON has them: 64-bit integers as numbers where they are exact, dates as text, lists of numbers as lists; bytes stay. */
 export function plain(value: unknown): unknown {
   if (typeof value === "bigint") {
     const number = Number(value);
     return Number.isSafeInteger(number) ? number : String(value);
   }
   if (value instanceof Date) return value.toISOString();
-  if (ArrayBuffer.isView(value)) return value instanceof BigInt64Array ? Array.from(value, plain) : value;
+  if (ArrayBuffer.isView(value)) return value instanceof Uint8Array ? value : Array.from(value as Int32Array, plain);
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value === "object" && value !== null) {
     return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, plain(field)]));

@@ -3,7 +3,15 @@
  * @module
  */
 import * as v from "valibot";
-import { type FilePlace, openFiles, openLineRows, openTextFile, placeOf, rowsInMemory } from "../../blocks/data/mod.ts";
+import {
+  type FilePlace,
+  openFiles,
+  openLineRows,
+  openTextFile,
+  placeOf,
+  refuseUtf16,
+  rowsInMemory,
+} from "../../blocks/data/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import type { Factory, Row, Rows } from "../../core/types.ts";
 import { type FilesOptions, filesOptions } from "./files_options.ts";
@@ -52,11 +60,12 @@ export const text: Factory<"data", Input> = define({
 
 /** The rows of a text file. */
 export async function openText(place: FilePlace, sampleBy: TextOptions["sampleBy"]): Promise<Rows> {
+  const file = await openTextFile("text", place);
+  if (sampleBy !== "document") refuseUtf16("text", place.name, await file.beginning());
   const large = sampleBy === "line"
     ? await openLineRows("text", place, { rowOf: (line) => ({ text: line.replace(/\r$/, "") }) })
     : undefined;
   if (large) return large;
-  const file = await openTextFile("text", place);
   const rows: Row[] = [];
   const lines: number[] = [];
   if (sampleBy === "document") {

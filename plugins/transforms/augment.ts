@@ -7,6 +7,7 @@ import {
   type AugmentMethod,
   augmentMethods,
   augmentRow,
+  checkColumns,
   drawsFrom,
   type Filler,
   openFiller,
@@ -105,6 +106,7 @@ async function* augmented(
   try {
     let number = 0;
     for await (const item of rows) {
+      checkColumns(NAME, item, options.columns);
       yield item;
       const draws = drawsFrom(context.random.fork("row", number++));
       const seen = new Set([JSON.stringify(item.row)]);

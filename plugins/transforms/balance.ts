@@ -3,10 +3,9 @@
  * @module
  */
 import * as v from "valibot";
-import { columnOf, eachRow, groupRows, type RowGroups } from "../../blocks/transform/mod.ts";
+import { eachRow, groupKey, groupRows, type RowGroups, weighed } from "../../blocks/transform/mod.ts";
 import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
-import { badValue } from "../../core/base/errors.ts";
 import { permutation } from "../../core/math/random.ts";
 import type { Factory, Random, TransformContext, TransformRow } from "../../core/types.ts";
 
@@ -84,10 +83,8 @@ function weighted(
   const weights = classWeights(sizes);
   const byKey = new Map(keys.map((key, i) => [key, weights[i] ?? 1]));
   return eachRow(rows, context, (item) => {
-    const weight = byKey.get(JSON.stringify(columnOf(NAME, item, column)) ?? "null") ?? 1;
-    const before = item.row.weight ?? 1;
-    if (typeof before !== "number") throw badValue(NAME, `row ${item.index}, column "weight"`, before, "a number");
-    return { row: { ...item.row, weight: before * weight }, reasons: ["weight"] };
+    const weight = byKey.get(groupKey(NAME, item, column)) ?? 1;
+    return { row: weighed(NAME, item, weight), reasons: ["weight"] };
   });
 }
 

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import {
   type ChangedText,
   changeRow,
-  columnOf,
+  checkColumns,
   eachRow,
   edited,
   failedRule,
@@ -175,7 +175,7 @@ function missingColumns(
   known: RowColumns | undefined,
 ): readonly string[] {
   if (columns !== null) {
-    for (const column of columns) columnOf(NAME, item, column);
+    checkColumns(NAME, item, columns);
     return columns.filter((column) => isMissing(row[column]));
   }
   const { texts = [], optional = [] } = known ?? {};

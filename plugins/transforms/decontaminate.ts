@@ -12,9 +12,10 @@ import {
   textColumns,
   textIn,
 } from "../../blocks/transform/mod.ts";
+import { badValue } from "../../core/base/errors.ts";
 import { define } from "../../core/spec/define.ts";
 import { sha256 } from "../../core/base/sha256.ts";
-import type { Dataset, Factory, TransformContext, TransformRow } from "../../core/types.ts";
+import type { Dataset, Factory, Row, TransformContext, TransformRow } from "../../core/types.ts";
 
 /** Options of {@link decontaminate}. */
 export interface DecontaminateOptions {
@@ -88,13 +89,46 @@ async function surveyed(
   const text = (item: TransformRow): string => textOf(item, columns, options.columns !== null);
   const runs = createContamination(options.ngram);
   const others = othersOf(options, context);
-  for (const [i, { dataset }] of others.entries()) {
-    for await (const { row } of (await dataset.open(context.host)).read()) {
-      runs.forbid(text({ row, index: 0 }), i);
+  for (const [i, { name, dataset }] of others.entries()) {
+    const seen = createSight(columns);
+    for await (const { row, where } of (await dataset.open(context.host)).read()) {
+      const own = text({ row, index: seen.rows, ...(where === undefined ? {} : { where }) });
+      seen.add(row, own);
+      runs.forbid(own, i);
     }
+    seen.check(name);
   }
-  if (others.length > 0) { for await (const item of rows) runs.count(text(item)); }
+  if (others.length > 0) {
+    const seen = createSight(columns);
+    for await (const item of rows) {
+      const own = text(item);
+      seen.add(item.row, own);
+      runs.count(own);
+    }
+    seen.check(context.split ?? "train");
+  }
   return { runs, names: others.map(({ name }) => name), textIn: text };
+}
+
+/** Whether there is any text among rows: without, there is nothing to compare, and nobody would know. */
+function createSight(columns: readonly string[]) {
+  const there = new Set<string>();
+  let [rows, texts] = [0, 0];
+  return {
+    get rows() {
+      return rows;
+    },
+    add: (row: Row, text: string): void => {
+      rows++;
+      if (text.trim() !== "") texts++;
+      else if (texts === 0 && rows <= 100) { for (const name of Object.keys(row)) there.add(name); }
+    },
+    check: (name: string): void => {
+      if (rows === 0 || texts > 0) return;
+      const found = `rows of ${name} with no text there (they have ${[...there].join(", ")})`;
+      throw badValue(NAME, "columns", found, `texts in the columns that are compared (${columns.join(", ")})`);
+    },
+  };
 }
 
 /** The data sets that rows are compared with. */
@@ -105,10 +139,12 @@ function othersOf(
   if (against) return against.map((dataset) => ({ name: dataset.name, dataset }));
   // What is measured on stays whole.
   if (split === "eval" || split === "test") return [];
-  return (["eval", "test"] as const).flatMap((name) => {
+  const others = (["eval", "test"] as const).flatMap((name) => {
     const dataset = splits[name];
     return dataset ? [{ name, dataset }] : [];
   });
+  if (others.length > 0) return others;
+  throw badValue(NAME, "against", against, "data sets to compare with, where the spec has neither eval nor test");
 }
 
 /** The text that is compared; columns that were named must be there. */

@@ -12,7 +12,7 @@ import {
   textColumns,
   textIn,
 } from "../../blocks/transform/mod.ts";
-import { columnsIn, valuesIn } from "../../core/data/compared_rows.ts";
+import { columnsIn, valuesIn, valuesOf } from "../../core/data/compared_rows.ts";
 import { define } from "../../core/spec/define.ts";
 import type { Factory, TransformContext, TransformRow } from "../../core/types.ts";
 
@@ -97,7 +97,7 @@ async function fatesOf(
 ): Promise<Uint8Array> {
   const { near, columns, keep } = options;
   const read = columns ?? (near ? textColumns(NAME, null, context) : columnsIn(context.columns));
-  const texts = through(rows, (item) => (near ? textOf : valuesOf)(item, read, columns !== null));
+  const texts = through(rows, (item) => (near ? textOf : allOf)(item, read, columns !== null));
   const exact = await exactClusters(texts);
   const { first } = near ? await nearClusters(NAME, texts, options) : exact;
   const kept = keep === "first"
@@ -123,8 +123,8 @@ async function longestOf(first: Uint32Array, texts: AsyncIterable<string>): Prom
 }
 
 /** All values that are compared, as one text. */
-function valuesOf(item: TransformRow, columns: readonly string[] | null, given: boolean): string {
-  return valuesIn(item.row, namesIn(item, columns, given));
+function allOf(item: TransformRow, columns: readonly string[] | null, given: boolean): string {
+  return given ? valuesOf(item.row, namesIn(item, columns, given)) : valuesIn(item.row, columns);
 }
 
 /** The text that is compared. */

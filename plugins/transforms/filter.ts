@@ -7,6 +7,7 @@ import { columnOf, eachRow, type Expression, openExpression, textIn } from "../.
 import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import { badValue, unknownName } from "../../core/base/errors.ts";
+import { asNumber } from "../../core/data/class_reader.ts";
 import type { Factory, Tokenizer, TransformContext, TransformRow } from "../../core/types.ts";
 
 /** Options of {@link filter}: conditions, all of which a row has to fulfil. */
@@ -128,8 +129,12 @@ async function openTests(options: FilterOptions, context: TransformContext): Pro
   return tests;
 }
 
-/** Whether two values are the same: files of text have numbers as text. */
+/** Whether two values are the same: files of text have numbers as text, 1 as "1" or "1.0". */
 function isSame(value: unknown, wanted: unknown): boolean {
+  if (typeof value === "number" || typeof wanted === "number") {
+    const number = asNumber(value);
+    return number !== undefined && number === asNumber(wanted);
+  }
   const isPlain = (one: unknown): boolean =>
     typeof one === "number" || typeof one === "string" || typeof one === "boolean";
   if (isPlain(value) && isPlain(wanted)) return String(value) === String(wanted);

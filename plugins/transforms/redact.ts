@@ -6,6 +6,7 @@ import * as v from "valibot";
 import {
   changeRow,
   changeWordsTogether,
+  checkColumns,
   eachRow,
   type Edit,
   edited,
@@ -35,12 +36,20 @@ export interface RedactOptions {
 type Input = Partial<RedactOptions>;
 
 /** Schema of {@link RedactOptions}. */
-export const redactSchema: v.GenericSchema<Input, RedactOptions> = v.strictObject({
-  kinds: v.optional(v.array(v.picklist(personalKinds)), [...personalKinds]),
-  patterns: v.optional(role(v.record(v.string(), v.string()), { role: "pattern" }), {}),
-  with: v.optional(v.nullable(v.union([v.string(), v.record(v.string(), v.string())])), null),
-  columns: v.optional(v.nullable(role(v.array(v.string()), { role: "column" })), null),
-});
+export const redactSchema: v.GenericSchema<Input, RedactOptions> = v.pipe(
+  v.strictObject({
+    kinds: v.optional(v.array(v.picklist(personalKinds)), [...personalKinds]),
+    patterns: v.optional(role(v.record(v.string(), v.string()), { role: "pattern" }), {}),
+    with: v.optional(v.nullable(v.union([v.string(), v.record(v.string(), v.string())])), null),
+    columns: v.optional(v.nullable(role(v.array(v.string()), { role: "column" })), null),
+  }),
+  v.check(
+    ({ kinds, patterns, with: by }) =>
+      typeof by !== "object" || by === null ||
+      Object.keys(by).every((kind) => kinds.some((one) => one === kind) || Object.hasOwn(patterns, kind)),
+    "a text in `with` for kinds and patterns alone that are looked for",
+  ),
+) as v.GenericSchema<Input, RedactOptions>;
 
 const NAME = "redact";
 
@@ -72,6 +81,7 @@ export const redact: Factory<"transform", Input> = define({
           expressions.push([name, await openExpression(NAME, `patterns.${name}`, source)]);
         }
         yield* eachRow(rows, context, (item) => {
+          checkColumns(NAME, item, columns);
           const found = new Set<string>();
           const editsOf = (text: string): Edit[] => {
             const more = expressions.flatMap(([kind, one]) =>

@@ -3,10 +3,9 @@
  * @module
  */
 import * as v from "valibot";
-import { columnOf, eachRow, groupKey } from "../../blocks/transform/mod.ts";
+import { eachRow, groupKey, weighed } from "../../blocks/transform/mod.ts";
 import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
-import { badValue } from "../../core/base/errors.ts";
 import type { Factory } from "../../core/types.ts";
 
 /** Options of {@link reweigh}. */
@@ -68,9 +67,7 @@ export const reweigh: Factory<"transform", Input> = define({
       return eachRow(rows, context, (item) => {
         const [g, l] = [groupKey(NAME, item, column), groupKey(NAME, item, label)];
         const weight = (group.get(g) ?? 0) * (labels.get(l) ?? 0) / (total * (both.get(`${g} ${l}`) ?? 1));
-        const before = item.row.weight === undefined ? 1 : columnOf(NAME, item, "weight");
-        if (typeof before !== "number") throw badValue(NAME, `row ${item.index}, column "weight"`, before, "a number");
-        return { row: { ...item.row, weight: before * weight }, reasons: ["weight"] };
+        return { row: weighed(NAME, item, weight), reasons: ["weight"] };
       });
     },
   }),

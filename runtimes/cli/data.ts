@@ -2,7 +2,7 @@
  * `attune data`: what a spec's data is like, and the rows as they will be trained.
  * @module
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { open as openFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -15,7 +15,7 @@ import { type DataOptions, passing } from "../data/passing.ts";
 import { type DataReport, reportData } from "../data/report.ts";
 import { reportLines } from "../data/text.ts";
 import { composed } from "../host/plugin_packages.ts";
-import { readSpec, specPath } from "../host/spec_file.ts";
+import { isDirectory, readSpec, specPath } from "../host/spec_file.ts";
 import { hostHere } from "../host/train.ts";
 import { exitCodes } from "./exit.ts";
 
@@ -27,6 +27,7 @@ export type DataCommandOptions = Readonly<{
   near?: boolean;
   tokens?: boolean;
   write?: string;
+  overwrite?: boolean;
   html?: string;
   json?: boolean;
   set?: readonly string[];
@@ -34,6 +35,11 @@ export type DataCommandOptions = Readonly<{
 
 /** Looks at the data of a spec. */
 export async function dataCommand(path: string, options: DataCommandOptions): Promise<number> {
+  if (options.write !== undefined) refuseFull(resolve(options.write), options.overwrite === true);
+  if (options.html !== undefined && isDirectory(options.html)) {
+    const details = { code: "USAGE", plugin: "data", path: options.html };
+    throw new AttuneError(`${options.html} is a directory: --html names a file`, details);
+  }
   const spec = await readSpec(specPath(path), options.set);
   const host = await hostHere();
   const tasks = await openTasks(await composed(spec), host);
@@ -83,6 +89,15 @@ export async function dataCommand(path: string, options: DataCommandOptions): Pr
   return exitCodes.done;
 }
 
+/** Throws AttuneError where rows would be written over what is there. */
+function refuseFull(folder: string, isAllowed: boolean): void {
+  if (!existsSync(folder)) return;
+  const details = { code: "USAGE", plugin: "data", path: folder };
+  if (!isDirectory(folder)) throw new AttuneError(`${folder} is a file: --write names a directory`, details);
+  if (isAllowed || readdirSync(folder).length === 0) return;
+  throw new AttuneError(`${folder} is not empty: pass --overwrite to replace its files, or another --write`, details);
+}
+
 /** Writes the rows of each split as they will be trained, and data.json beside them. */
 async function writeRows(
   { data }: OpenRun,
@@ -102,8 +117,9 @@ async function writeRows(
 /** Characters that are written at once. */
 const PIECE = 2 ** 20;
 
+/** Writes rows as JSON lines; until all are there, under another name: the rows may be those of the file that is replaced. */
 async function writeLines(rows: Rows, path: string, options: DataOptions): Promise<void> {
-  const file = await openFile(path, "w");
+  const file = await openFile(`${path}.part`, "w");
   try {
     let [lines, size]: [string[], number] = [[], 0];
     const write = async (): Promise<void> => {
@@ -120,6 +136,7 @@ async function writeLines(rows: Rows, path: string, options: DataOptions): Promi
   } finally {
     await file.close();
   }
+  renameSync(`${path}.part`, path);
 }
 
 type LabelOptions = DataOptions & Readonly<{ predictions: string | undefined }>;

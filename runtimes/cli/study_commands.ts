@@ -25,6 +25,7 @@ export function addStudyCommands(program: Command, set: (code: number) => void):
     .option("--near", "find texts that are nearly the same, too")
     .option("--tokens", "show which tokens are learned")
     .option("--write <dir>", "write the rows as they will be trained, and data.json")
+    .option("--overwrite", "replace what --write has written before")
     .option("--html <file>", "write a page")
     .option("--set <path=value>", "change a value of the spec; repeatable", collect, [])
     .option("--json", "as JSON on stdout")

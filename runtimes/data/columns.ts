@@ -12,8 +12,10 @@ export type ColumnReport = Readonly<{
   empty: number;
   /** Characters of texts. */
   characters?: Readonly<{ least: number; mean: number; most: number }>;
-  /** Rows by value, most frequent first, where there are few values. */
+  /** Rows by value, most frequent first, where there are few values; of lists, their entries by value. */
   values?: Named<number>;
+  /** How many entries lists have together, where `values` counts these. */
+  entries?: number;
 }>;
 
 /** Columns with more values are not taken for classes, and longer texts are no values of one. */
@@ -45,11 +47,12 @@ type Column = {
   characters: number;
   least: number;
   most: number;
+  entries: number;
   values: Map<string, number> | undefined;
 };
 
 function newColumn(): Column {
-  const numbers = { seen: 0, missing: 0, empty: 0, texts: 0, characters: 0, least: Infinity, most: 0 };
+  const numbers = { seen: 0, missing: 0, empty: 0, texts: 0, characters: 0, least: Infinity, most: 0, entries: 0 };
   return { ...numbers, types: new Map(), values: new Map() };
 }
 
@@ -68,22 +71,35 @@ function addValue(column: Column, value: unknown): void {
     column.least = Math.min(column.least, value.length);
     column.most = Math.max(column.most, value.length);
   } else if (Array.isArray(value) && value.length === 0) column.empty++;
-  const shown = type === "string" || type === "number" || type === "boolean" ? String(value) : undefined;
+  for (const one of Array.isArray(value) ? value : [value]) countValue(column, one);
+  if (Array.isArray(value)) column.entries += value.length;
+}
+
+/** Counts a value that may be a class; where one is none, or there are too many, none of the column's are counted. */
+function countValue(column: Column, value: unknown): void {
+  if (!column.values) return;
+  const shown = ["string", "number", "boolean"].includes(typeof value) ? String(value) : undefined;
   if (shown === undefined || shown.length > MOST_CHARACTERS) column.values = undefined;
-  column.values?.set(shown ?? "", (column.values.get(shown ?? "") ?? 0) + 1);
+  else column.values.set(shown, (column.values.get(shown) ?? 0) + 1);
   if ((column.values?.size ?? 0) > MOST_VALUES) column.values = undefined;
 }
 
 function reportOf(
-  { seen, types, missing, empty, texts, characters, least, most, values }: Column,
+  { seen, types, missing, empty, texts, characters, least, most, values, entries }: Column,
   rows: number,
 ): ColumnReport {
-  const classes = values && values.size > 0 && values.size * 2 <= rows ? values : undefined;
+  const all = entries > 0 ? entries : rows;
+  const classes = values && values.size > 0 && values.size * 2 <= all ? values : undefined;
   return {
     types: Object.fromEntries(types),
     missing: missing + rows - seen,
     empty,
     ...(texts > 0 ? { characters: { least, mean: characters / texts, most } } : {}),
-    ...(classes ? { values: Object.fromEntries([...classes].sort((a, b) => b[1] - a[1])) } : {}),
+    ...(classes
+      ? {
+        values: Object.fromEntries([...classes].sort((a, b) => b[1] - a[1])),
+        ...(entries > 0 ? { entries } : {}),
+      }
+      : {}),
   };
 }

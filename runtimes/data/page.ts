@@ -142,10 +142,14 @@ function splitSection(name: string, split: SplitReport): Html {
   `;
 }
 
-function contents({ values, characters }: ColumnReport, rows: number, names: readonly string[] | undefined): string {
+function contents(
+  { values, characters, entries }: ColumnReport,
+  rows: number,
+  names: readonly string[] | undefined,
+): string {
   if (values) {
     const parts = Object.entries(values).map(([value, n]) =>
-      `${value}${names?.[Number(value)] === undefined ? "" : ` ${names[Number(value)]}`} ${percent(n, rows)}`
+      `${value}${names?.[Number(value)] === undefined ? "" : ` ${names[Number(value)]}`} ${percent(n, entries ?? rows)}`
     );
     return parts.slice(0, 20).join(", ") + (parts.length > 20 ? `, ... ${parts.length} values` : "");
   }

@@ -3,12 +3,13 @@
  * @module
  */
 import { exactClusters, nearClusters, type NearPairs, nearPairs, textIn } from "../../blocks/transform/mod.ts";
-import { columnsIn, valuesIn } from "../../core/data/compared_rows.ts";
-import { AttuneError } from "../../core/base/errors.ts";
+import { columnsIn, comparedColumns, valuesIn } from "../../core/data/compared_rows.ts";
+import { AttuneError, missing } from "../../core/base/errors.ts";
+import { type RowWeigher, rowWeigher } from "../../core/data/row_weight.ts";
 import { hashOf } from "../../core/data/text_hash.ts";
 import { type Leaks, leaksBetween } from "../../core/run/rows/leaks.ts";
 import type { OpenRun } from "../../core/run/open/open.ts";
-import { splitNames } from "../../core/spec/run_data.ts";
+import { dataPath, splitNames } from "../../core/spec/run_data.ts";
 import type { Named, Row, RowColumns, Rows, SplitName, TransformReport } from "../../core/types.ts";
 import { type ColumnReport, createColumnStatistics } from "./columns.ts";
 import { createLengths, type LengthReport } from "./lengths.ts";
@@ -65,6 +66,7 @@ export async function reportData(open: OpenRun, options: DataOptions): Promise<D
     if (name === "train") reading = await readingOf(open, rows, options);
     report[name] = await reportSplit(open, rows, reading, options);
   }
+  if (Object.keys(opened).length === 0) throw missing("spec", "a data set (train, eval or test)", dataPath(open.task));
   const leaks: Record<string, SplitLeaks> = {};
   for (const name of ["eval", "test"] as const) {
     const [train, other] = [opened.train, opened[name]];
@@ -94,7 +96,7 @@ async function leaksOf(
 
 /** The texts of a row that are compared. */
 function textOf(columns: RowColumns | undefined, row: Row): string {
-  return (columns?.texts ?? Object.keys(row)).map((name) => textIn(row[name])).join("\n");
+  return comparedColumns(row, columns?.texts ?? null).map((name) => textIn(row[name])).join("\n");
 }
 
 async function readingOf({ collator }: OpenRun, rows: Rows, options: DataOptions): Promise<unknown> {
@@ -115,10 +117,13 @@ async function reportSplit(open: OpenRun, rows: Rows, reading: unknown, options:
   const first: Row[] = [];
   const errors: AttuneError[] = [];
   let [count, unreadable] = [0, 0];
+  let weigh: RowWeigher | undefined;
   for await (const { row, where } of passing(rows, options)) {
     columns.add(row);
+    weigh ??= rowWeigher(Object.hasOwn(row, "weight"));
     if (first.length < SHOWN) first.push(row);
     try {
+      weigh([], row, count);
       lengths.add(row, count);
     } catch (error) {
       if (!(error instanceof AttuneError)) throw error;

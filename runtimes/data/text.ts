@@ -81,10 +81,10 @@ function splitLines(name: string, split: SplitReport, width: number): string[] {
     `  ${"column".padEnd(wide)}  ${"type".padEnd(16)} missing  empty  contents`,
     ...Object.entries(columns).map(([column, own]) => {
       const types = Object.keys(own.types).join(", ") || "nothing";
-      const { characters, values } = own;
+      const { characters, values, entries = split.out } = own;
       const named = split.classes?.[column];
       const contents = values
-        ? shares(values, split.out, named, width - wide - 40)
+        ? shares(values, entries, named, width - wide - 40)
         : characters
         ? `${number(characters.least)} to ${number(characters.most)} characters, mean ${characters.mean.toFixed(0)}`
         : "";

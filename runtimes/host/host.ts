@@ -2,7 +2,7 @@
  * The host of Node, Bun and Deno, over node:fs, worker threads and onnxruntime-node.
  * @module
  */
-import { readdirSync } from "node:fs";
+import { readdirSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, totalmem } from "node:os";
 import { dirname, isAbsolute, join, resolve } from "node:path";
@@ -67,6 +67,7 @@ function filesHost(runtime: "node" | "bun" | "deno"): Host {
     directory: (path) => directoryStore(resolve(path)),
     resolve: (path, base) => (isAbsolute(path) ? path : resolve(base ?? process.cwd(), path)),
     names: namesIn,
+    realPath,
     packageDirectory,
     base: directoryStore(fileURLToPath(new URL("../../plugins/models/base", import.meta.url))),
     hubCache: hubCache(process.env),
@@ -126,6 +127,14 @@ export function thisRuntime(): "node" | "bun" | "deno" {
 export function namesIn(folder: string): readonly string[] | undefined {
   try {
     return readdirSync(folder);
+  } catch {
+    return undefined;
+  }
+}
+
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path);
   } catch {
     return undefined;
   }

@@ -90,7 +90,7 @@ export function inferenceOf(service: InferenceContext): Inference {
       training: maxLength === undefined ? {} : { maxLength },
     } as unknown as RunSpec;
     // Nothing but what the request names can be reached: no hub, no other folder.
-    const { hubCache: _hub, base: _base, resolve: _resolve, names: _names, ...rest } = own;
+    const { hubCache: _hub, base: _base, resolve: _resolve, names: _names, realPath: _realPath, ...rest } = own;
     const confined: Host = { ...rest, directory: (path) => stores.get(path) ?? noFiles };
     await sound.checkModel(id, files);
     const set = await openAdapterPool(compose(spec, catalog), confined, {

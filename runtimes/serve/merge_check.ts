@@ -30,7 +30,7 @@ export async function largestDifference(
   if (!name.includes("://")) await modelWithin(service, caller, name);
   const saved = await detectArtifact(adapter);
   const task = await taskOf(base, adapter, saved?.adapters ?? []);
-  const { hubCache: _hub, base: _base, resolve: _resolve, names: _names, ...plain } = host;
+  const { hubCache: _hub, base: _base, resolve: _resolve, names: _names, realPath: _realPath, ...plain } = host;
   const stores: Named<Store> = { base, merged: placedFiles({}, model), adapter };
   const confined: Host = { ...plain, directory: (path) => stores[path] ?? placedFiles({}) };
   const open = (path: string, adapters: readonly Json[]): Promise<OpenRun> => {

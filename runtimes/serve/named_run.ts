@@ -50,7 +50,7 @@ export async function namedRun(
     ...Object.fromEntries(own.map((saved, i) => [`${ADAPTER}${i}`, saved.files])),
   };
   // Nothing else can be reached: neither the machine's files nor the hub.
-  const { hubCache: _hub, names: _names, ...plain } = host;
+  const { hubCache: _hub, names: _names, realPath: _realPath, ...plain } = host;
   const directory = (path: string): Store => stores[path] ?? noFiles;
   const noFetch = (): Promise<never> => Promise.reject(missing("named", "access to the network", "this request"));
   return { run, host: { ...plain, directory, resolve: (path) => path, fetch: noFetch } };
