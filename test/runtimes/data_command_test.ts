@@ -3,7 +3,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -147,6 +147,51 @@ describe("attune data", () => {
     const html = readFileSync(page, "utf8");
     assert.match(html, /<h1 dir="auto">writes<\/h1>/);
     assert.ok(!/<script|https?:\/\//.test(html));
+  });
+  it("writes over nothing that it was not told to, and over its own source without harm", async () => {
+    const home = mkdtempSync(join(folder, "source-"));
+    const lines = ["a", "b"].map((label) => `{"text":" ${label}  text","label":"${label}"}\n`);
+    writeFileSync(join(home, "train.jsonl"), lines.join(""));
+    const source = { use: "jsonl", with: { path: join(home, "train.jsonl") }, transforms: ["clean"] };
+    const path = spec("over", { train: source });
+    const refused = await typed("data", path, "--write", home);
+    assert.deepEqual([refused.code, readFileSync(join(home, "train.jsonl"), "utf8")], [2, lines.join("")]);
+    assert.match(refused.err, /is not empty: pass --overwrite to replace its files, or another --write/);
+    assert.equal((await typed("data", path, "--write", home, "--overwrite")).code, 0);
+    assert.equal(
+      readFileSync(join(home, "train.jsonl"), "utf8"),
+      lines.join("").replaceAll('" ', '"').replaceAll("  ", " "),
+    );
+    assert.deepEqual(readdirSync(home).sort(), ["data.json", "train.jsonl"]);
+    for (const flag of ["--write", "--html"]) {
+      const wrong = await typed("data", path, flag, flag === "--html" ? home : join(home, "train.jsonl"));
+      assert.deepEqual([wrong.code, / is a (file|directory): /.test(wrong.err)], [2, true], wrong.err);
+    }
+    assert.match((await typed("data", spec("none", {}))).err, /data: a data set \(train, eval or test\) is missing/);
+  });
+  it("tells shares of labels within lists, and weights that no loss can take", async () => {
+    const rows = ["a", "b", "a", "a"].map((label, i) => ({
+      text: `row ${i}`,
+      labels: i === 2 ? [] : [label, "c"],
+      weight: i === 1 ? -1 : 1,
+    }));
+    const task = { use: "sequence-classification", with: { problemType: "multi-label", labels: ["a", "b", "c"] } };
+    const path = spec("lists", { train: { use: "memory", with: { rows } } }, { task });
+    const { train } = JSON.parse((await typed("data", path, "--json")).out);
+    assert.deepEqual([train.columns.labels.values, train.columns.labels.entries], [{ c: 3, a: 2, b: 1 }, 6]);
+    assert.equal(train.unreadable.rows, 1);
+    assert.match(train.unreadable.first[0], /row 1, column "weight": expected a finite number, at least 0/);
+    assert.match((await typed("data", path)).out, /labels +list .*"c" 50\.0 %, "a" 33\.3 %/);
+  });
+  it("compares ready-made rows by their tokens", async () => {
+    const row = (...input_ids: number[]) => ({ input_ids, labels: 0 });
+    const rows = [row(101, 5, 102), row(101, 6, 102), row(101, 5, 102)];
+    const other = [row(101, 7, 102), row(101, 6, 102)];
+    const task = { use: "sequence-classification", with: { labels: ["a", "b"] } };
+    const splits = { train: { use: "memory", with: { rows } }, eval: { use: "memory", with: { rows: other } } };
+    const { train, leaks } = JSON.parse((await typed("data", spec("ids", splits, { task }), "--json", "--near")).out);
+    assert.deepEqual([train.duplicates.rows, train.nearDuplicates.rows, leaks.eval.rows], [1, 0, 1]);
+    assert.equal(leaks.eval.near.other, 0);
   });
   it("shows which tokens are learned", async () => {
     const rows = [{ text: "a fine film with a story" }, { text: "one more film" }];

@@ -197,6 +197,24 @@ it("translates there and back, and refuses where answers stand", async () => {
   await assert.rejects(refused.open(on), /back-translate.*answers stand in column "context"/);
 });
 
+it("words of entities stay where tags are numbers of classes", async () => {
+  const row = { tokens: ["The", "film", "stars", "Tom", "Hanks", "brilliantly"], tags: [0, 0, 0, 1, 2, 0] };
+  const step = augment({ methods: ["swap", "delete", "typo", "insert"], perRow: 20, alpha: 0.4 });
+  const named = { ...columns.tags, texts: ["tokens"], classes: { tags: ["O", "B-PER", "I-PER"] } };
+  const found = await through([row], [step], { columns: named });
+  assert.ok(found.length > 10);
+  for (const { tokens, tags } of found as (typeof row)[]) {
+    const at = tokens.indexOf("Tom");
+    assert.deepEqual([tokens[at + 1], tags[at], tags[at + 1]], ["Hanks", 1, 2]);
+    assert.deepEqual(tags.filter((tag) => tag !== 0), [1, 2]);
+    assert.equal(tags.length, tokens.length);
+  }
+  await assert.rejects(
+    through([{ text: "a b", label: 1 }], [augment({ methods: ["swap"], columns: ["txt"] })]),
+    /no column "txt", did you mean "text"/,
+  );
+});
+
 it("words are filled in by a run of masked-lm", async () => {
   const folder = join(mkdtempSync(join(tmpdir(), "attune-augment-")), "run");
   const spec = {

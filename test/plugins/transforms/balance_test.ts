@@ -60,6 +60,11 @@ it("weights are n / (k n_k), and multiply those that are there", async () => {
   for (const { label, weight } of found) assert.equal(weight, 40 / (3 * (before[String(label)] ?? 0)));
   const twice = await through(rows.map((row) => ({ ...row, weight: 2 })), [balance({ method: "weights" })]);
   twice.forEach((row, i) => assert.equal(row.weight, 2 * Number(found[i]?.weight)));
+  const asText = await through(rows.map((row) => ({ ...row, weight: "2.0" })), [balance({ method: "weights" })]);
+  assert.deepEqual(asText, twice);
+  // A number and its text are one class.
+  const mixed = await through([{ label: 1 }, { label: "1" }, { label: 0 }], [balance({ method: "weights" })]);
+  assert.deepEqual(mixed.map(({ weight }) => weight), [0.75, 0.75, 1.5]);
   await assert.rejects(
     through([{ label: 1, weight: "x" }], [balance({ method: "weights" })]),
     /row 0, column "weight"/,

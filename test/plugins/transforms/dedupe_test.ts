@@ -20,7 +20,7 @@ import { decontaminate } from "../../../plugins/transforms/decontaminate.ts";
 import { dedupe } from "../../../plugins/transforms/dedupe.ts";
 import { itPasses } from "../../checks.ts";
 import { itHolds } from "../../reference/evaluation/mod.ts";
-import { openThrough, through } from "./run_transforms.ts";
+import { columns, openThrough, through } from "./run_transforms.ts";
 
 const rows: Row[] = [
   { text: "a fine film", label: 1 },
@@ -147,6 +147,13 @@ describe("near duplicates", () => {
   });
 });
 
+it("ready-made rows are compared by what the model reads, not by their label alone", async () => {
+  const made = [[1, 2], [1, 3], [1, 2]].map((input_ids, id) => ({ input_ids, labels: 1, id }));
+  assert.deepEqual(await through(made, [dedupe()]), made.slice(0, 2));
+  assert.deepEqual(await through(made, [dedupe()], { columns: columns.questions }), made.slice(0, 2));
+  assert.deepEqual(await through(made, [dedupe({ columns: ["labels"] })]), made.slice(0, 1));
+});
+
 it("equal texts are told by hashes in tables that grow", async () => {
   const texts = Array.from({ length: 5000 }, (_, i) => `text ${i % 3000}`);
   const { first } = await exactClusters(stream(texts));
@@ -168,6 +175,22 @@ describe("contamination", () => {
     assert.equal(told.length, 3);
     assert.deepEqual(told.transforms?.[0]?.changed, { "words of eval": 2 });
     assert.deepEqual(await through(seen, [step], { splits, split: "eval" }), seen);
+  });
+  it("says where there is nothing to compare", async () => {
+    const texts = [{ text: "a fine film" }];
+    await assert.rejects(
+      through(texts, [decontaminate()], { split: "train" }),
+      { code: "BAD_VALUE", message: /against.*neither eval nor test/ },
+    );
+    const other = memory({ rows: [{ review: "a fine film" }] });
+    await assert.rejects(
+      through(texts, [decontaminate({ against: [other] })], { split: "train" }),
+      /rows of memory with no text there \(they have review\)/,
+    );
+    await assert.rejects(
+      through([{ input_ids: [1, 2] }], [decontaminate()], { splits: { test: evaluated }, split: "train" }),
+      /rows of train with no text there/,
+    );
   });
   it("passes over runs of words that many rows have", () => {
     const runs = createContamination(3);

@@ -50,6 +50,12 @@ it("counts tokens as the model gets them", async () => {
   assert.deepEqual(found, [{ text: "good" }]);
 });
 
+it("takes a number for its text, however it is written", async () => {
+  const numbers = ["1.0", 1, "1", "01", true, null, "a"].map((n) => ({ text: "x", n }));
+  assert.deepEqual(await through(numbers, [filter({ column: "n", equals: 1 })]), numbers.slice(0, 4));
+  assert.deepEqual(await through(numbers, [filter({ column: "n", equals: "1" })]), numbers.slice(1, 3));
+});
+
 it("tells languages apart", async () => {
   const two = [
     { text: "The weather was fine and we went to the sea with our children." },

@@ -70,6 +70,23 @@ it("takes no longer for texts that nearly match", () => {
   assert.ok(performance.now() - begun < 20_000);
 });
 
+it("finds emails in letters of any script", async () => {
+  const found = await through([{ text: "An müller@exämple.de, δοκιμή@παράδειγμα.δοκιμή und user@localhost." }], [
+    redact(),
+  ]);
+  assert.deepEqual(found, [{ text: "An [EMAIL], [EMAIL] und user@localhost." }]);
+});
+
+it("misses nothing by a wrong name", async () => {
+  assert.throws(() => redact({ with: { emial: "x" } }), /kinds and patterns alone that are looked for/);
+  assert.throws(() => redact({ kinds: ["ip"], with: { email: "x" } }), /kinds and patterns alone/);
+  assert.equal(redact({ patterns: { id: "x" }, with: { id: "y", ip: "z" } }).name, "redact");
+  await assert.rejects(
+    through([{ text: "a@b.co" }], [redact({ columns: ["txt"] })]),
+    /no column "txt", did you mean "text"/,
+  );
+});
+
 it("tests cards and accounts", () => {
   assert.deepEqual(["79927398713", "79927398710", ""].map(isLuhn), [true, false, false]);
   const accounts = [
