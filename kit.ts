@@ -74,7 +74,7 @@ export { type FinalFigures, whatOf } from "./core/run/write/final_figures.ts";
 export { epochOrder } from "./core/data/sampling.ts";
 export { divideRows } from "./core/data/folds.ts";
 export { qr, topSingular } from "./core/math/linear_algebra.ts";
-export { columnsIn, valuesIn } from "./core/data/compared_rows.ts";
+export { columnsIn, valuesIn, valuesOf } from "./core/data/compared_rows.ts";
 export { createHashTable, type HashTable } from "./core/data/hash_table.ts";
 export { type Hash, hashOf, mixed } from "./core/data/text_hash.ts";
 export { sha256 } from "./core/base/sha256.ts";

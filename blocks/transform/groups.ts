@@ -3,7 +3,7 @@
  * @module
  */
 import { asNumber } from "../../core/data/class_reader.ts";
-import { comparable } from "../../core/data/compared_rows.ts";
+import { valuesOf } from "../../core/data/compared_rows.ts";
 import type { Row, TransformRow } from "../../core/types.ts";
 import { badColumn, columnOf } from "./each_row.ts";
 
@@ -38,9 +38,10 @@ export async function groupRows(plugin: string, rows: AsyncIterable<TransformRow
   return { keys: [...numbers.keys()], sizes, of: of.subarray(0, count) };
 }
 
-/** A row's value in a column as JSON; a number and its text are one value, as tables of text have them. */
+/** A row's value in a column, and its name, as JSON; a number and its text are one value, as tables of text have them. */
 export function groupKey(plugin: string, item: TransformRow, column: string): string {
-  return JSON.stringify(comparable(columnOf(plugin, item, column)));
+  columnOf(plugin, item, column);
+  return valuesOf(item.row, [column]);
 }
 
 /** The row with its weight, which is 1 where it has none, multiplied. Throws AttuneError where it has another value there. */

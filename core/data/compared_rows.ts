@@ -35,7 +35,7 @@ export function comparedColumns(row: Row, columns: readonly string[] | null): re
 }
 
 /** A value as it is compared. */
-export function comparable(value: unknown): unknown {
+function comparable(value: unknown): unknown {
   return typeof value === "number" || typeof value === "boolean" || typeof value === "bigint"
     ? String(value)
     : value ?? null;
