@@ -2,7 +2,6 @@
  * PEFT's modules_to_save: modules that train whole beside an adapter.
  * @module
  */
-import { isModuleNamed } from "../../core/base/module_names.ts";
 import type { AttachContext, Json, Named, Weights } from "../../core/types.ts";
 import { classifierModules, spanModules } from "../hf/head_modules.ts";
 
@@ -32,10 +31,16 @@ export type SavedModules = Readonly<{
   copies(module: string): boolean;
 }>;
 
-/** Those that are asked for and the head's, by {@link isModuleNamed}. */
+/**
+ * Those that are asked for and the head's own. A name is taken for the end of a path, without a dot: "classifier" also
+ * means "pre_classifier".
+ */
 export function savedModules(asked: readonly string[] | null, head: readonly string[]): SavedModules {
   const names = [...new Set([...(asked ?? []), ...head])];
-  const has = (path: string): boolean => isModuleNamed(path, names);
+  const has = (path: string): boolean => {
+    const parts = path.split(".");
+    return parts.some((_, i) => names.some((name) => parts.slice(0, i + 1).join(".").endsWith(name)));
+  };
   return {
     names: names.length > 0 ? names : null,
     has,

@@ -57,7 +57,7 @@ export interface AdaloraOptions {
   readonly excludeModules: string | readonly string[] | null;
   /** Which biases of the model train: none, all, or those of the targets. */
   readonly bias: "none" | "all" | "lora_only";
-  /** Further modules that train whole; the task's head does, and what the base lacks of it. */
+  /** Modules that train whole; null: the task's own head. */
   readonly modulesToSave: readonly string[] | null;
   /** Only layers of these numbers. */
   readonly layersToTransform: number | readonly number[] | null;

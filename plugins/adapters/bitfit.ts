@@ -10,7 +10,7 @@ import { savedModules } from "../../formats/peft/modules_to_save.ts";
 
 /** Options of {@link bitfit}. */
 export interface BitfitOptions {
-  /** Further modules that train whole; the task's head does, and what the base lacks of it. */
+  /** Modules that train whole; null: the task's own head. */
   readonly modulesToSave: readonly string[] | null;
 }
 

@@ -34,7 +34,7 @@ export interface BottleneckOptions {
   readonly leaveOut: readonly number[];
   /** "bert": normals of 0.02; "mam_adapter": Kaiming-uniform down, zeros up. */
   readonly initWeights: "bert" | "mam_adapter";
-  /** Further modules that train whole; the task's head does, and what the base lacks of it. */
+  /** Modules that train whole; null: the task's own head. */
   readonly modulesToSave: readonly string[] | null;
   /** Directory of an adapter saved by AdapterHub (with safetensors) to continue; its config replaces the options above. */
   readonly from: string | null;

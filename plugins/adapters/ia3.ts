@@ -24,7 +24,7 @@ export interface Ia3Options {
   readonly excludeModules: string | readonly string[] | null;
   /** Those of the targets whose input is rescaled rather than their output; null: the family's default. */
   readonly feedforwardModules: string | readonly string[] | null;
-  /** Further modules that train whole; the task's head does, and what the base lacks of it. */
+  /** Modules that train whole; null: the task's own head. */
   readonly modulesToSave: readonly string[] | null;
   /** Whether vectors start as ones; else normal, of standard deviation 0.02. */
   readonly initIa3Weights: boolean;

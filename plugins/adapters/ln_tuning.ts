@@ -19,7 +19,7 @@ export interface LnTuningOptions {
   readonly targetModules: string | readonly string[] | null;
   /** Modules left out of the targets. */
   readonly excludeModules: string | readonly string[] | null;
-  /** Further modules that train whole; the task's head does, and what the base lacks of it. */
+  /** Modules that train whole; null: the task's own head. */
   readonly modulesToSave: readonly string[] | null;
   /** Directory of an adapter saved by PEFT to continue; its config replaces the options above. */
   readonly from: string | null;

@@ -33,7 +33,7 @@ export interface LoraOptions {
   readonly bias: "none" | "all" | "lora_only";
   /** Whether B has a bias. */
   readonly loraBias: boolean;
-  /** Further modules that train whole; the task's head does, and what the base lacks of it. */
+  /** Modules that train whole; null: the task's own head. */
   readonly modulesToSave: readonly string[] | null;
   /** Only layers of these numbers. */
   readonly layersToTransform: number | readonly number[] | null;

@@ -27,7 +27,7 @@ export interface PTuningOptions {
   readonly encoderReparameterizationType: "MLP" | "LSTM";
   /** Width of its hidden layers; null: the model's. */
   readonly encoderHiddenSize: number | null;
-  /** Further modules that train whole; the task's head does, and what the base lacks of it. */
+  /** Modules that train whole; null: the task's own head. */
   readonly modulesToSave: readonly string[] | null;
   /**
    * Directory of an adapter saved by PEFT to continue; its config replaces the options above. A file holds what the

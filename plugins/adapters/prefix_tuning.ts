@@ -28,7 +28,7 @@ export interface PrefixTuningOptions {
   readonly encoderHiddenSize: number | null;
   /** "zero": the prefix starts as zeros; null: at random. */
   readonly initWeights: "zero" | null;
-  /** Further modules that train whole; the task's head does, and what the base lacks of it. */
+  /** Modules that train whole; null: the task's own head. */
   readonly modulesToSave: readonly string[] | null;
   /**
    * Directory of an adapter saved by PEFT to continue; its config replaces the options above. A file holds what the

@@ -26,7 +26,7 @@ export interface PromptTuningOptions {
   readonly promptTuningInit: "RANDOM" | "TEXT" | "SAMPLE_VOCAB";
   /** The text, tokenized by the run's tokenizer, cut or repeated to as many tokens. */
   readonly promptTuningInitText: string | null;
-  /** Further modules that train whole; the task's head does, and what the base lacks of it. */
+  /** Modules that train whole; null: the task's own head. */
   readonly modulesToSave: readonly string[] | null;
   /** Directory of an adapter saved by PEFT to continue; its config replaces the options above. */
   readonly from: string | null;

@@ -60,7 +60,7 @@ export interface ReftOptions {
   readonly tiedWeights: boolean;
   /** Dropout on edited states. */
   readonly dropout: number;
-  /** Further modules that train whole; the task's head does, and what the base lacks of it. */
+  /** Modules that train whole; null: the task's own head. */
   readonly modulesToSave: readonly string[] | null;
   /** Directory of an adapter saved by AdapterHub (with safetensors) to continue; its config replaces the options above. */
   readonly from: string | null;

@@ -43,7 +43,7 @@ export interface VeraOptions {
   readonly dInitial: number;
   /** Which biases of the model train: none, all, or those of the targets. */
   readonly bias: "none" | "all" | "vera_only";
-  /** Further modules that train whole; the task's head does, and what the base lacks of it. */
+  /** Modules that train whole; null: the task's own head. */
   readonly modulesToSave: readonly string[] | null;
   /** True: the inner vector starts as `dInitial`, the outer as zeros; false: as normals and ones. */
   readonly initWeights: boolean;

@@ -6,7 +6,6 @@ import { accelerateWeights } from "../../engine/frozen_weights.ts";
 import { withHeads } from "../../engine/inspect.ts";
 import { storedNames } from "../../engine/weights.ts";
 import type { Checkpoint, FrozenStorage } from "../../types.ts";
-import { modulesBesideAdapters } from "./beside_adapters.ts";
 import type { OpenRun } from "./open_run.ts";
 
 /**
@@ -29,7 +28,7 @@ export function withAcceleratedWeights(tasks: readonly OpenRun[]): readonly Open
     heads: new Set(
       backbone.linears.filter((path) => !body.has(path) && !path.startsWith(`${backbone.baseModelPrefix}.`)),
     ),
-    modulesToSave: modulesBesideAdapters(backbone, heads, checkpoint),
+    modulesToSave: heads.flatMap((head) => backbone.heads[head.name]?.modulesToSave ?? head.modulesToSave),
     trains: (name) => tasks.some(({ attached }) => trains(first, attached, name)),
     isAdapted: tasks.some(({ attached }) => attached.length > 0) || hasAdapter(first),
     nameInCheckpoint: storedNames(weights.names, backbone),

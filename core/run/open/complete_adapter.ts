@@ -6,7 +6,6 @@ import { type Parameter, qualifyName } from "../../engine/builder/parameters.ts"
 import { aliasesOf } from "../../engine/weights.ts";
 import { badFile, show } from "../../base/errors.ts";
 import type { AttachedAdapter, HeadSpec } from "../../types.ts";
-import { layersOf } from "./beside_adapters.ts";
 import { listed, moduleOf } from "./complete.ts";
 import type { OpenRun } from "./open_run.ts";
 
@@ -81,6 +80,10 @@ function belongsElsewhere(
 }
 
 /** Modules of a head, by its style. */
-function modulesOf(spec: HeadSpec): readonly string[] {
-  return [...layersOf(spec), ...spec.outBias === undefined ? [] : [moduleOf(spec.outBias)]];
+function modulesOf({ out, outBias, steps }: HeadSpec): readonly string[] {
+  return [
+    out,
+    ...outBias === undefined ? [] : [moduleOf(outBias)],
+    ...steps.flatMap((step) => "dense" in step ? [step.dense] : "norm" in step ? [step.norm] : []),
+  ];
 }

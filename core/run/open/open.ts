@@ -3,7 +3,6 @@
  * @module
  */
 import { badValue, missing, show, unsupported } from "../../base/errors.ts";
-import { modulesBesideAdapters } from "./beside_adapters.ts";
 import type { OpenRun } from "./open_run.ts";
 import { checkComplete } from "./complete.ts";
 import type { LabelledRun } from "./labels.ts";
@@ -204,10 +203,9 @@ export async function attachAdapter(
   const { backbone, heads, task, tokenizer, host, checkpoint } = open;
   const opened = adapter.open ? await adapter.open(host) : adapter;
   const stored = (module: string): boolean => checkpoint.weights.names.some((name) => name.startsWith(`${module}.`));
-  const whole = withHeads(backbone, heads);
-  const modules = modulesBesideAdapters(whole, heads, checkpoint);
+  const modules = heads.flatMap((h) => backbone.heads[h.name]?.modulesToSave ?? h.modulesToSave);
   const parent = heads.map((h) => backbone.heads[h.name]?.parentModule).find((name) => name !== undefined);
-  return opened.attach(whole, {
+  return opened.attach(withHeads(backbone, heads), {
     modules,
     task: task.taskType ?? "",
     tokenizer,

@@ -11,7 +11,6 @@ import { openAdapterPool } from "../../../core/inference/adapter_pool.ts";
 import { listNewParts } from "../../../core/run/open/new_parts.ts";
 import { evaluateRun } from "../../../core/run/evaluate/evaluate.ts";
 import { predictRows } from "../../../core/run/evaluate/infer.ts";
-import { trainsRule } from "../../../core/engine/program.ts";
 import { openRun } from "../../../core/run/open/open.ts";
 import { trainRun } from "../../../core/run/train/train.ts";
 import { openSafetensors, readSafetensors, writeSafetensors } from "../../../core/files/safetensors.ts";
@@ -56,22 +55,6 @@ describe("a checkpoint", () => {
   ];
   for (const [what, names, message] of lost) {
     it(`without ${what} is not opened`, () => assert.rejects(opened(hostWith(without(...names))), message));
-  }
-
-  for (const use of ["lora", "ia3", "ln-tuning", "prompt-tuning", "bitfit"]) {
-    it(`trains what it lacks of a head beside ${use}, and nothing of what it has but the classifier`, async () => {
-      const trained = async (tensors: Named<Tensor>) => {
-        const { attached } = await opened(hostWith(tensors), { use });
-        const modules = attached[0]?.record?.config.modules_to_save;
-        const trains = trainsRule(attached);
-        return { modules, pooler: trains("bert.pooler.dense.weight", false), head: trains("classifier.weight", false) };
-      };
-      const config = (names: readonly string[]) => use === "bitfit" ? undefined : names;
-      const plain = ["classifier", "score"];
-      assert.deepEqual(await trained(whole), { modules: config(plain), pooler: false, head: true });
-      const added = { modules: config([...plain, "bert.pooler.dense"]), pooler: true, head: true };
-      assert.deepEqual(await trained(without("bert.pooler.", "classifier.")), added);
-    });
   }
 
   it("without a head is trained, which is said, and not evaluated", async () => {
