@@ -5,6 +5,7 @@
 import type { Engine } from "../../engine/engine.ts";
 import type { Drift, TrainingEvent } from "../../types.ts";
 import type { TaskRows } from "../rows/batches.ts";
+import { listed, moduleOf } from "../open/complete.ts";
 import type { OpenRun } from "../open/open.ts";
 import { isQuantizer } from "../open/quantizer.ts";
 
@@ -16,9 +17,16 @@ export async function* beginFresh(
   const [{ open }] = tasks as [TaskRows];
   yield* notices(open);
   if (engine.fresh.length > 0) {
+    const trained = new Set(engine.state.trained.map(({ name }) => name));
+    const frozen = new Set(engine.fresh.filter((name) => !trained.has(name)).map(moduleOf));
+    const advice = frozen.size > 0
+      ? `; the adapter leaves ${listed([...frozen])} as drawn: modulesToSave would train ${
+        frozen.size > 1 ? "them" : "it"
+      }`
+      : "";
     const message = `${engine.fresh.length} parameters are not in ${open.checkpoint.label} and start at random: ${
       engine.fresh.slice(0, 6).join(", ")
-    }`;
+    }${advice}`;
     yield { type: "warning", step: 0, epoch: 0, code: "NEW_PARAMETERS", message };
   }
   if (!open.run.accelerators.some(isQuantizer)) return undefined;

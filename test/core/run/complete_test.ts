@@ -57,6 +57,22 @@ describe("a checkpoint", () => {
     it(`without ${what} is not opened`, () => assert.rejects(opened(hostWith(without(...names))), message));
   }
 
+  it("without what stands before a head's output says that an adapter leaves it as drawn", async () => {
+    const host = hostWith(without("bert.pooler.", "classifier."));
+    const messages = async (modulesToSave: readonly string[]): Promise<string> => {
+      const spec = tinySpec({ adapter: { use: "lora", with: { modulesToSave } }, training: { maxSteps: 1 } });
+      const output = await memory().open(host);
+      const told: string[] = [];
+      for await (const e of trainRun(compose(spec as unknown as RunSpec, catalog), host, { output })) {
+        if (e.type === "warning" && e.code === "NEW_PARAMETERS") told.push(e.message);
+      }
+      return told.join("\n");
+    };
+    const advice = /leaves "bert\.pooler\.dense" as drawn: modulesToSave would train it/;
+    assert.match(await messages([]), advice);
+    assert.doesNotMatch(await messages(["pooler"]), advice);
+  });
+
   it("without a head is trained, which is said, and not evaluated", async () => {
     const host = hostWith(without("classifier."));
     const open = await opened(host);
