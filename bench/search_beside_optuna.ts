@@ -137,7 +137,10 @@ async function prepared(folder: string): Promise<Named<Json>> {
   // A step that changes nothing: what it leaves is the base with a new head, in float32.
   const still = { ...spec, training: { ...spec.training, learningRate: 1e-12, maxSteps: 1 } };
   for await (const _ of trainInWorker(still, { output: join(folder, "base") }));
-  const adapter = { use: "lora", with: { r: 8, loraAlpha: 16, loraDropout: 0.1, targetModules: ["query", "value"] } };
+  const targetModules = ["query", "value"];
+  // The base has no pooler; it trains on both sides.
+  const lora = { r: 8, loraAlpha: 16, loraDropout: 0.1, targetModules, modulesToSave: ["pooler"] };
+  const adapter = { use: "lora", with: lora };
   return { ...spec, adapter };
 }
 

@@ -47,7 +47,7 @@ def main() -> None:
             lora_alpha=16,
             lora_dropout=0.1,
             target_modules=["query", "value"],
-            # The base has no pooler: Attune trains it with the classifier, which PEFT does alone.
+            # The base has no pooler; it trains on both sides.
             modules_to_save=["pooler", "classifier"],
         )
         args.learning_rate = learning_rate
