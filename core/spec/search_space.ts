@@ -2,16 +2,21 @@
  * A search's space: which of its options a trial has, the specs that trials become, and spaces that no trial could have.
  * @module
  */
-import { AttuneError, badValue, unknownName } from "../base/errors.ts";
-import { setAt } from "./spec_paths.ts";
+import { AttuneError, badValue, show, unknownName } from "../base/errors.ts";
+import { setAt, valueAt } from "./spec_paths.ts";
 import type { Json, Named, Space } from "../types.ts";
 
 /** Whether an option is there beside what was chosen before it. */
 export function isThere({ when = {} }: Space, chosen: (path: string) => Json | undefined): boolean {
   return Object.entries(when).every(([path, wanted]) => {
-    const value = chosen(path);
-    return (Array.isArray(wanted) ? wanted : [wanted]).some((one) => JSON.stringify(one) === JSON.stringify(value));
+    const value = JSON.stringify(chosen(path));
+    return alternativesOf(wanted).some((one) => JSON.stringify(one) === value);
   });
+}
+
+/** The values that a condition names: one or a list of them, and the list itself where that is a choice. */
+function alternativesOf(wanted: Json): readonly Json[] {
+  return Array.isArray(wanted) ? [wanted, ...wanted] : [wanted];
 }
 
 /** The paths of a space, each behind those that it depends on. Throws AttuneError where they depend on each other in a circle. */
@@ -42,6 +47,21 @@ export function chosenIn(
   return chosen;
 }
 
+/** What keeps values from being a trial's of a space: an option that is not there or missing, a value outside. */
+export function wrongParams(space: Named<Space>, params: Named<Json>): string | undefined {
+  const there = Object.keys(space).filter((path) => isThere(space[path] as Space, (other) => params[other]));
+  const stray = Object.keys(params).find((path) => !there.includes(path));
+  if (stray !== undefined) return `${stray}: the search has no such option${space[stray] ? " beside these" : ""}`;
+  const path = there.find((path) => !isWithin(space[path] as Space, params[path]));
+  return path && `${path}: ${show(params[path])} is not in the space`;
+}
+
+function isWithin(own: Space, value: Json | undefined): boolean {
+  if (own.type === "categorical") return own.choices.some((choice) => JSON.stringify(choice) === JSON.stringify(value));
+  if (typeof value !== "number" || (own.type === "int" && !Number.isInteger(value))) return false;
+  return value >= own.low && value <= own.high;
+}
+
 /** The spec of a trial: the searched one with the trial's values, and without the search. */
 export function trialSpec(spec: Named<Json>, params: Named<Json>): Named<Json> {
   const { search: _search, ...rest } = spec as Record<string, Json>;
@@ -57,8 +77,10 @@ export type SpaceCorner = Readonly<{ path: string; value: Json; params: Named<Js
 export function cornersOf(space: Named<Space>): readonly SpaceCorner[] {
   const withParents = (path: string, value: Json, above: readonly string[] = []): Named<Json> => {
     const parents = Object.entries(space[path]?.when ?? {}).map(([other, wanted]) => {
-      if (above.includes(other)) return {};
-      return withParents(other, Array.isArray(wanted) ? wanted[0] ?? null : wanted, [...above, path]);
+      const own = space[other];
+      if (above.includes(other) || !own) return {};
+      const fitting = alternativesOf(wanted).find((one) => isWithin(own, one));
+      return withParents(other, fitting ?? null, [...above, path]);
     });
     return Object.assign({}, ...parents, { [path]: value });
   };
@@ -91,9 +113,14 @@ export function wrongSpace(
   const issues: AttuneError[] = [];
   const told = new Set(issuesOf(trialSpec(spec, {})).map(({ sentence }) => sentence));
   for (const [path, { when = {} }] of Object.entries(space)) {
-    for (const other of Object.keys(when)) {
-      if (space[other]) continue;
-      issues.push(unknownName("spec", `${at(path)}.when.${other}`, "searched option", other, Object.keys(space)));
+    for (const [other, wanted] of Object.entries(when)) {
+      const own = space[other];
+      const where = `${at(path)}.when.${other}`;
+      if (!own) issues.push(unknownName("spec", where, "searched option", other, Object.keys(space)));
+      // A list that is a choice itself is no list of them.
+      else if (isWithin(own, wanted)) continue;
+      const never = own && (Array.isArray(wanted) ? wanted : [wanted]).find((one) => !isWithin(own, one));
+      if (never !== undefined) issues.push(badValue("spec", where, never, `a value of ${other}`));
     }
     if (unsearched.includes(path.split(".")[0] ?? "")) {
       issues.push(badValue("spec", at(path), path, "the path of a plugin, of its options or of a training argument"));
@@ -106,7 +133,14 @@ export function wrongSpace(
     if (error instanceof AttuneError) return [error];
     throw error;
   }
-  for (const { path, params } of cornersOf(space)) {
+  for (const { path, value, params } of cornersOf(space)) {
+    if (JSON.stringify(valueAt(trialSpec(spec, params), path)) !== JSON.stringify(value)) {
+      const list = path.split(".").slice(0, -1).join(".");
+      if (told.has(path)) continue;
+      told.add(path);
+      issues.push(badValue("spec", at(path), path, `a place that the spec has: ${list} has fewer`));
+      continue;
+    }
     for (const issue of issuesOf(trialSpec(spec, params))) {
       if (told.has(issue.sentence)) continue;
       told.add(issue.sentence);

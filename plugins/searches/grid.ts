@@ -58,19 +58,51 @@ export const grid: Factory<"search", Input> = define({
 /** A point of the grid by its number, among those whose options are all there. */
 function pointAt(space: Named<Space>, index: number, points: number): Named<Json> | undefined {
   const order = pathsInOrder(space);
-  let left = index;
-  const walk = (at: number, chosen: Named<Json>): Named<Json> | undefined => {
-    const path = order[at];
-    if (path === undefined) return left-- === 0 ? chosen : undefined;
+  const pointsFrom = pointCounter(space, order, points);
+  let [left, chosen]: [number, Named<Json>] = [index, {}];
+  for (const [at, path] of order.entries()) {
     const own = space[path] as Space;
-    if (!isThere(own, (other) => chosen[other])) return walk(at + 1, chosen);
-    for (const value of valuesOf(own, points)) {
-      const found = walk(at + 1, { ...chosen, [path]: value });
-      if (found) return found;
-    }
-    return undefined;
+    if (!isThere(own, (other) => chosen[other])) continue;
+    const value = valuesOf(own, points).find((value) => {
+      const below = pointsFrom(at + 1, { ...chosen, [path]: value });
+      if (left < below) return true;
+      left -= below;
+      return false;
+    });
+    if (value === undefined) return undefined;
+    chosen = { ...chosen, [path]: value };
+  }
+  return left === 0 ? chosen : undefined;
+}
+
+/** Counts the points of the options from a place on, beside values that were chosen before: as many for all on which none of them depends. */
+function pointCounter(
+  space: Named<Space>,
+  order: readonly string[],
+  points: number,
+): (at: number, chosen: Named<Json>) => number {
+  const known = new Map<string, number>();
+  const parents = order.map((
+    _,
+    at,
+  ) => [...new Set(order.slice(at).flatMap((path) => Object.keys(space[path]?.when ?? {})))]);
+  const count = (at: number, chosen: Named<Json>): number => {
+    const path = order[at];
+    if (path === undefined) return 1;
+    const key = JSON.stringify([at, ...(parents[at] ?? []).map((other) => (other in chosen ? [chosen[other]] : 0))]);
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const own = space[path] as Space;
+    const values = isThere(own, (other) => chosen[other]) ? valuesOf(own, points) : undefined;
+    const all = !values
+      ? count(at + 1, chosen)
+      : parents[at + 1]?.includes(path)
+      ? values.reduce<number>((sum, value) => sum + count(at + 1, { ...chosen, [path]: value }), 0)
+      : values.length * count(at + 1, chosen);
+    known.set(key, all);
+    return all;
   };
-  return walk(0, {});
+  return count;
 }
 
 function valuesOf(own: Space, points: number): readonly Json[] {

@@ -80,9 +80,12 @@ export async function crossvalidateSpec(
     try {
       const metrics = await runFolds({
         ...{ spec, run, division, store, runs, parallel, host, signal },
+        warn: (text) => void process.stderr.write(`${text}\n`),
         tell: (fold) => {
           if (json) return void process.stdout.write(JSON.stringify({ type: "fold", ...fold }) + "\n");
-          const figures = Object.entries(fold.metrics).map(([name, value]) => `${name} ${value.toPrecision(4)}`);
+          const figures = Object.entries(fold.metrics).map(([name, value]) =>
+            `${name} ${value?.toPrecision(4) ?? "–"}`
+          );
           process.stdout.write(`fold ${fold.number}  ${figures.join(", ")}  of ${fold.testRows} rows\n`);
         },
       });
@@ -121,7 +124,7 @@ export async function foldsBudget(
  * The run of a spec whose folds have rows to judge trials by where it has none itself: as long as it is composed, the rows
  * that are divided stand for these.
  */
-async function composedWithFolds(spec: Named<Json>): Promise<Run> {
+export async function composedWithFolds(spec: Named<Json>): Promise<Run> {
   try {
     return await composed(spec);
   } catch (error) {
@@ -190,7 +193,9 @@ function say(metrics: FoldMetrics, folder: string, json: boolean | undefined): v
   for (const [name, { mean, interval, folds }] of Object.entries(flatFoldMetrics(metrics))) {
     const [low, high] = interval ?? [];
     const reach = low === undefined || high === undefined ? "" : ` [${low.toPrecision(4)}, ${high.toPrecision(4)}]`;
-    process.stdout.write(`${name.padEnd(width)}${mean.toPrecision(4)}${reach}  over ${folds.length} folds\n`);
+    const known = folds.filter((value) => value !== null).length;
+    const over = known < folds.length ? `${known} of ${folds.length} folds: no number in the others` : `${known} folds`;
+    process.stdout.write(`${name.padEnd(width)}${mean?.toPrecision(4) ?? "–"}${reach}  over ${over}\n`);
   }
   process.stdout.write(`${"results".padEnd(width)}${folder}\n`);
 }

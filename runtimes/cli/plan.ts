@@ -10,6 +10,9 @@ import type { Host, Json, Named, Plan, Run } from "../../core/types.ts";
 import { type Budget, budgetLines, totalsOf } from "../study/budget.ts";
 import { composed } from "../host/plugin_packages.ts";
 import { hostHere } from "../host/train.ts";
+import type { Division } from "../study/fold_specs.ts";
+import { searchBudget } from "../study/search_here.ts";
+import { composedWithFolds, foldsBudget } from "./crossvalidate.ts";
 import { exitCodes } from "./exit.ts";
 import { readSpec, specPath } from "../host/spec_file.ts";
 
@@ -43,11 +46,15 @@ export async function planCommand(
   const host = await hostHere();
   const memory = options.memory === undefined ? [] : [`training.memory=${options.memory}`];
   const spec = await readSpec(specPath(path), [...options.set ?? [], ...memory]);
-  const run = await composed(spec);
-  const plan = await planRun(run, host);
+  const { folds, repeats } = options;
+  const division = folds === undefined && repeats === undefined
+    ? undefined
+    : { folds: folds ?? 5, repeats: repeats ?? 1, stratify: null, group: null, seed: 42 };
+  const run = division ? await composedWithFolds(spec) : await composed(spec);
+  const whole = await wholeBudget(spec, run, host, division);
+  // Of several runs what is shown part by part is one of them: a trial, a fold.
+  const plan = whole?.budget.plan ?? await planRun(run, host);
   const proposal = plan.fits ? undefined : await proposeFit(run, host);
-  const { folds, repeats = 1 } = options;
-  const whole = await wholeBudget(spec, run, host, folds === undefined ? undefined : { folds, repeats });
   if (options.json) {
     const all = whole && { [whole.name]: totalsOf(whole.budget) };
     process.stdout.write(JSON.stringify({ ...plan, ...proposal && { proposal }, ...all }, null, 2) + "\n");
@@ -91,14 +98,9 @@ async function wholeBudget(
   spec: Named<Json>,
   run: Run,
   host: Host,
-  asked: Readonly<{ folds: number; repeats: number }> | undefined,
+  division: Division | undefined,
 ): Promise<Readonly<{ name: "search" | "crossvalidate"; budget: Budget }> | undefined> {
-  if (asked) {
-    const { foldsBudget } = await import("./crossvalidate.ts");
-    const division = { ...asked, stratify: null, group: null, seed: 42 };
-    return { name: "crossvalidate", budget: await foldsBudget(spec, run, division, host) };
-  }
+  if (division) return { name: "crossvalidate", budget: await foldsBudget(spec, run, division, host) };
   if (!run.search) return undefined;
-  const { searchBudget } = await import("../study/search_here.ts");
   return { name: "search", budget: await searchBudget(spec, run, run.search) };
 }

@@ -46,18 +46,27 @@ async function catalogOf(spec: Named<Json>, folder: string): Promise<Catalog> {
   return await loadCatalog(spec, loaderOf(imports), await loadPackages(packagesIn(spec), folder));
 }
 
-/** A spec whose search has the paths among its choices placed as those of the spec are. */
+/** A spec whose search has the paths among its choices, and among its conditions on these, placed as those of the spec are. */
 function placedChoices(spec: Named<Json>, place: (spec: Named<Json>) => Named<Json>): Named<Json> {
-  const choices: Record<string, Json[]> = {};
-  for (const { path, value, params } of cornersOf(spaceIn(spec))) {
-    (choices[path] ??= []).push(valueAt(place(trialSpec(spec, params)), path) ?? value);
+  const known = spaceIn(spec);
+  const placed = new Map<string, Json>();
+  const keyOf = (path: string, value: Json): string => JSON.stringify([path, value]);
+  for (const { path, value, params } of cornersOf(known)) {
+    placed.set(keyOf(path, value), valueAt(place(trialSpec(spec, params)), path) ?? value);
   }
-  return Object.entries(spaceIn(spec)).reduce<Named<Json>>((changed, [path, own]) => {
-    if (own.type !== "categorical") return changed;
-    const { search } = changed as { search: { with: { space: Named<Json> } } };
-    const space = { ...search.with.space, [path]: { ...own, choices: choices[path] ?? [] } };
-    return { ...changed, search: { ...search, with: { ...search.with, space } } } as unknown as Named<Json>;
-  }, spec);
+  const placedAt = (path: string, value: Json): Json => {
+    const own = placed.get(keyOf(path, value));
+    return own === undefined && Array.isArray(value) ? value.map((one) => placedAt(path, one)) : own ?? value;
+  };
+  const { search } = spec as { search?: { with?: { space?: Named<Json> } } };
+  const space = Object.entries(known).map(([path, own]): [string, unknown] => {
+    const when = Object.entries(own.when ?? {}).map(([other, wanted]) => [other, placedAt(other, wanted)]);
+    const choices = own.type === "categorical" ? { choices: own.choices.map((choice) => placedAt(path, choice)) } : {};
+    return [path, { ...own, ...choices, ...(own.when ? { when: Object.fromEntries(when) } : {}) }];
+  });
+  if (space.length === 0) return spec;
+  const all = { ...search?.with?.space, ...Object.fromEntries(space) };
+  return { ...spec, search: { ...search, with: { ...search?.with, space: all } } } as unknown as Named<Json>;
 }
 
 /** Where a command's spec is, which may be named by the folder of a run that has written it. */

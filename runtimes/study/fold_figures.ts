@@ -12,28 +12,28 @@ export type FoldResult =
   & Fold
   & Readonly<{ metrics: Named<number>; trainRows: number; testRows: number; params?: Named<Json> | undefined }>;
 
-/** A figure over folds. */
+/** A figure over folds. One that is no number in a fold is null there, and the mean that of the others. */
 export type FoldFigure = Readonly<
-  { mean: number; interval: readonly [number, number] | null; folds: readonly number[] }
+  { mean: number | null; interval: readonly [number, number] | null; folds: readonly (number | null)[] }
 >;
 
 /** Figures over folds, as metrics.json has them: of several tasks `loss`, and those of each under `tasks`. */
 export type FoldMetrics = Named<FoldFigure> | Readonly<{ loss: FoldFigure; tasks: Named<Named<FoldFigure>> }>;
 
-/** Those of some tasks (one that is alone is called ""). What is no number in a fold is left out. */
+/** Those of some tasks (one that is alone is called ""). */
 export function foldMetrics(
   results: readonly FoldResult[],
   tasks: readonly string[],
   places: FoldPlaces,
 ): FoldMetrics {
-  const names = Object.keys(results[0]?.metrics ?? {});
+  const names = [...new Set(results.flatMap(({ metrics }) => Object.keys(metrics)))];
   const figures = (
     keys: readonly (readonly [shown: string, name: string])[],
     sizes: readonly Sizes[],
   ): Record<string, FoldFigure> =>
-    Object.fromEntries(keys.flatMap(([shown, name]) => {
+    Object.fromEntries(keys.map(([shown, name]) => {
       const values = results.map(({ metrics }) => metrics[name] ?? NaN);
-      return values.every(Number.isFinite) ? [[shown, figureOf(values, sizes)]] : [];
+      return [shown, figureOf(values.map((value) => (Number.isFinite(value) ? value : null)), sizes)];
     }));
   if (tasks.length === 1 && tasks[0] === "") return figures(names.map((name) => [name, name]), results);
   // Rows as they were divided: what transforms make of each task's own is not told.
@@ -63,13 +63,12 @@ export function flatFoldMetrics(metrics: FoldMetrics): Named<FoldFigure> {
 
 type Sizes = Pick<FoldResult, "trainRows" | "testRows">;
 
-function figureOf(values: readonly number[], sizes: readonly Sizes[]): FoldFigure {
-  const { low, high } = correctedInterval({
-    values,
-    trainRows: mean(sizes.map(({ trainRows }) => trainRows)),
-    testRows: mean(sizes.map(({ testRows }) => testRows)),
-  });
-  return { mean: mean(values), interval: [low, high], folds: values };
+function figureOf(folds: readonly (number | null)[], sizes: readonly Sizes[]): FoldFigure {
+  const known = folds.filter((value) => value !== null);
+  const [trainRows, testRows] = [mean(sizes.map((one) => one.trainRows)), mean(sizes.map((one) => one.testRows))];
+  if (known.length < 2) return { mean: known[0] ?? null, interval: null, folds };
+  const { low, high } = correctedInterval({ values: known, trainRows, testRows });
+  return { mean: mean(known), interval: [low, high], folds };
 }
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;

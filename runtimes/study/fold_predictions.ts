@@ -3,6 +3,7 @@
  * @module
  */
 import { divideRows } from "../../core/data/folds.ts";
+import { show } from "../../core/base/errors.ts";
 import { createRandom } from "../../core/math/random.ts";
 import type { Host, Json, Named, Run, Store } from "../../core/types.ts";
 import type { DividedRows, Division, Fold, FoldSpecs } from "./fold_specs.ts";
@@ -10,10 +11,18 @@ import type { DividedRows, Division, Fold, FoldSpecs } from "./fold_specs.ts";
 /** The rows of a task that are a fold's, by their place in its data; those of all folds. */
 export type FoldPlaces = (task: string, fold?: Fold) => Int32Array;
 
-/** Divides the rows once more, as each fold's data set does. */
-export async function placesOf({ divided, divisions }: FoldSpecs, run: Run, host: Host): Promise<FoldPlaces> {
+/** Divides the rows once more, as each fold's data set does. `tell` hears of classes with fewer rows than there are folds. */
+export async function placesOf(
+  { divided, divisions }: FoldSpecs,
+  run: Run,
+  host: Host,
+  tell: (text: string) => void,
+): Promise<FoldPlaces> {
   const each = new Map<string, (fold?: Fold) => Int32Array>();
-  for (const rows of divided) each.set(rows.task, await placesIn(rows, divisions[rows.task] as Division, run, host));
+  for (const rows of divided) {
+    const division = divisions[rows.task] as Division;
+    each.set(rows.task, await placesIn(rows, division, run, host, tell));
+  }
   return (task, fold) => each.get(task)?.(fold) ?? new Int32Array();
 }
 
@@ -22,6 +31,7 @@ async function placesIn(
   { folds, stratify, group, seed }: Division,
   run: Run,
   host: Host,
+  tell: (text: string) => void,
 ): Promise<(fold?: Fold) => Int32Array> {
   const opened = await run.use("data", source).open(host);
   const [classes, groups]: [unknown[], unknown[]] = [[], []];
@@ -31,6 +41,7 @@ async function placesIn(
     if (stratify !== null) classes.push(row[stratify]);
     if (group !== null) groups.push(row[group]);
   }
+  if (stratify !== null) rareClasses(classes, folds, stratify).forEach(tell);
   const made = new Map<number, Int32Array>();
   const divided = (repeat: number): Int32Array => {
     const known = made.get(repeat) ?? divideRows({
@@ -48,6 +59,22 @@ async function placesIn(
     return Int32Array.from(of.keys()).filter((row) => one === undefined || of[row] === one.fold);
   };
 }
+
+/** A line for classes that some folds cannot have. */
+function rareClasses(classes: readonly unknown[], folds: number, column: string): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const value of classes) counts.set(show(value), (counts.get(show(value)) ?? 0) + 1);
+  const rare = [...counts].filter(([, rows]) => rows < folds);
+  if (rare.length === 0) return [];
+  const shown = rare.slice(0, MOST_SHOWN).map(([name, rows]) => `${name} (${rows} ${rows === 1 ? "row" : "rows"})`);
+  const more = rare.length > shown.length ? ` and ${rare.length - shown.length} others` : "";
+  return [
+    `Values of ${show(column)} with fewer rows than ${folds} folds, which some folds lack: ${shown.join(", ")}${more}`,
+  ];
+}
+
+/** Values that are listed. */
+const MOST_SHOWN = 5;
 
 /**
  * Writes a task's predictions, in the order of the rows within each division; nothing where its folds have left none, as of

@@ -64,7 +64,7 @@ export function renderSearch(report: SearchReport): string {
 const parallelStyle = `
 .curves .dots { stroke: none; }
 .axes svg { display: block; width: 100%; overflow: visible; }
-.axes path { fill: none; stroke-width: 1.5; vector-effect: non-scaling-stroke; stroke-opacity: .55; }
+.axes path { fill: none; stroke-width: 1.5; vector-effect: non-scaling-stroke; stroke-opacity: .55; stroke-linecap: round; }
 .axes path.best { stroke-width: 3; stroke-opacity: 1; }
 .axes path:hover { stroke-width: 3; stroke-opacity: 1; }
 .axes line { stroke: var(--line); }

@@ -79,16 +79,11 @@ function axisOf(name: string, own: Space): Axis {
   };
 }
 
-/** A line through points, broken where one is missing. */
+/** A line through points, broken where one is missing; one that stands alone is a dot. */
 function path(points: readonly (string | undefined)[]): string {
-  let pen = "M";
-  return points.map((point) => {
-    if (point === undefined) {
-      pen = "M";
-      return "";
-    }
-    const part = `${pen}${point}`;
-    pen = "L";
-    return part;
+  return points.map((point, i) => {
+    if (point === undefined) return "";
+    const [before, after] = [points[i - 1], points[i + 1]];
+    return `${before === undefined ? "M" : "L"}${point}${before === undefined && after === undefined ? "h0" : ""}`;
   }).join("");
 }

@@ -24,6 +24,7 @@ import {
   lacksJudges,
   unjudged,
 } from "./fold_specs.ts";
+import { contentOf } from "./contents.ts";
 import type { Runs } from "./runs.ts";
 import { searchHere } from "./search_here.ts";
 import { jsonAt, keepDescription, putJson, removeCheckpoints } from "./study_files.ts";
@@ -39,6 +40,8 @@ export type FoldsOptions = Readonly<{
   host: Host;
   signal: AbortSignal;
   tell: (fold: FoldResult) => void;
+  /** Hears of what is odd about the division. */
+  warn?: (text: string) => void;
 }>;
 
 /** What all folds of a run share. */
@@ -46,13 +49,15 @@ type Setting = FoldsOptions & Readonly<{ specs: FoldSpecs }>;
 
 /** Runs all folds; undefined where it was interrupted. */
 export async function runFolds(options: FoldsOptions): Promise<FoldMetrics | undefined> {
-  const { spec, run, division, store, parallel, host, signal, tell } = options;
-  await keepDescription(store, "folds.json", { ...division, parallel, spec: trialSpec(spec, {}) as Json });
+  const { spec, run, division, store, parallel, host, signal, tell, warn = () => {} } = options;
+  const { search } = spec;
+  const own = { ...division, parallel, spec: trialSpec(spec, {}) as Json, ...(search === undefined ? {} : { search }) };
+  await keepDescription(store, "folds.json", { ...own, content: await contentOf(run, host) });
   const folds = foldsOf(division);
   const divided = dividedRows(spec, run);
   const specs = { spec, name: run.name, divided, divisions: await divisionsOf(divided, run, division, host) };
   const setting: Setting = { ...options, specs };
-  const places = await placesOf(specs, run, host);
+  const places = await placesOf(specs, run, host, warn);
   const results: (FoldResult | undefined)[] = folds.map(() => undefined);
   const stop = new AbortController();
   const abort = (): void => stop.abort();

@@ -59,7 +59,7 @@ export async function runStudy(options: StudyOptions): Promise<readonly TrialLin
         running.push(Promise.resolve());
         continue;
       }
-      await files.note(number, params);
+      await files.note(trialFolder(number), number, params);
       tell({ ...trial, run: trialFolder(number) }, study);
       running.push(
         runTrial(options, trial, study, stop.signal).then(async (line) => {
@@ -138,16 +138,29 @@ async function runTrial(
   } catch (error) {
     if (signal.aborted) return undefined;
     if (pruned) return line("pruned", values.at(-1)?.[1] ?? null);
-    // What is wrong with the first is wrong with all: it is said, not tried again and again.
-    const isAlone = study.trials.every(({ state }) => state !== "complete");
-    if (!(error instanceof AttuneError) || (isAlone && error.code !== "REFUSED" && error.code !== "NON_FINITE")) {
-      throw error;
-    }
-    return line("failed", null, error.sentence);
+    if (isElsewhere(error)) throw error;
+    const sentence = error instanceof AttuneError
+      ? error.sentence
+      : error instanceof Error
+      ? error.message
+      : String(error);
+    return line("failed", null, sentence);
   } finally {
     signal.removeEventListener("abort", interrupt);
   }
 }
+
+/** Whether what went wrong is none of a trial's options: the disk, the server, who else is there. The trial is made again then. */
+function isElsewhere(error: unknown): boolean {
+  if (!(error instanceof AttuneError)) return false;
+  const { code, plugin } = error;
+  return elsewhere.has(code) || (code === "REFUSED" && (plugin === "run" || plugin === "resume"));
+}
+
+const elsewhere: ReadonlySet<string> = new Set([
+  ...["DISK_FULL", "STORE", "NOT_WRITABLE", "NOT_INSTALLED", "NO_RUNTIME", "DAMAGED_CHECKPOINT", "OTHER_VERSION"],
+  ...["USAGE", "UNREACHABLE", "URL_FAILED", "URL_REFUSED"],
+]);
 
 function finite(value: number | undefined): number | null {
   return value !== undefined && Number.isFinite(value) ? value : null;

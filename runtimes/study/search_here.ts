@@ -12,6 +12,7 @@ import { withLoggers } from "../host/run_loggers.ts";
 import { hostHere } from "../host/train.ts";
 import { type Budget, countTrials } from "./budget.ts";
 import { renderSearch } from "./report.ts";
+import { contentOf } from "./contents.ts";
 import type { RunsCompared } from "./compared_figures.ts";
 import { bestTrial, runStudy } from "./run_study.ts";
 import type { RunEnd, Runs } from "./runs.ts";
@@ -50,7 +51,8 @@ export type SearchEnd = Readonly<{
 /** Searches to the end, or to where it is interrupted. */
 export async function searchHere(options: SearchHere): Promise<SearchEnd> {
   const { run, search, direction, spec, store, runs, signal, timeout, tell = () => {} } = options;
-  const files = await openStudyFiles(store, describeStudy(spec, run, search, direction));
+  const content = await contentOf(run, await hostHere());
+  const files = await openStudyFiles(store, { ...describeStudy(spec, run, search, direction), content });
   const began = performance.now();
   const trials = await runStudy({
     name: run.name,
@@ -76,6 +78,8 @@ export async function searchHere(options: SearchHere): Promise<SearchEnd> {
     const end = await runs.run(own, folder, { slot: 0, signal, see: () => {}, test: true });
     return end.reason === "interrupted" ? undefined : end;
   };
+  // A search that goes on may come to another winner.
+  await files.note(options.best, best.number, best.params);
   const end = await made(best.params, options.best);
   if (!end) return { trials, best };
   const split = end.split ?? "eval";

@@ -4,7 +4,9 @@
  * @module
  */
 import { badFile, refused, show } from "../../core/base/errors.ts";
-import type { Json, Named, Store, Trial } from "../../core/types.ts";
+import { differences } from "../../core/run/checkpoints/resume.ts";
+import { wrongParams } from "../../core/spec/search_space.ts";
+import type { Json, Named, Space, Store, Trial } from "../../core/types.ts";
 
 /** A trial as trials.jsonl has it. */
 export type TrialLine = Trial & Readonly<{ run: string; message?: string | undefined }>;
@@ -23,7 +25,8 @@ export interface StudyFiles {
   add(trial: TrialLine): Promise<void>;
   /** What a trial tries, as it was noted before it began. */
   params(number: number): Promise<Named<Json> | undefined>;
-  note(number: number, params: Named<Json>): Promise<void>;
+  /** Notes which trial a folder is of, before it begins; what another trial has left there goes. */
+  note(folder: string, number: number, params: Named<Json>): Promise<void>;
   /** Lets a trial's checkpoints go, which nothing goes on from any more. */
   clear(number: number): Promise<void>;
   /** Writes the report. */
@@ -39,26 +42,48 @@ export interface StudyFiles {
  */
 export async function openStudyFiles(store: Store, study: Named<Json>): Promise<StudyFiles> {
   await keepDescription(store, STUDY, study);
+  const space = study.space as unknown as Named<Space>;
   return {
-    trials: async () => await readTrials(store),
+    trials: async () => await readTrials(store, space),
     add: async (trial) => {
       const line = new TextEncoder().encode(`${JSON.stringify(trial)}\n`);
       if (store.append) await store.append(TRIALS, line, { sync: true });
       else await store.put(TRIALS, joined((await store.get(TRIALS))?.bytes, line));
     },
-    params: async (number) => (await jsonAt(store, `${trialFolder(number)}.json`))?.params as Named<Json> | undefined,
+    params: async (number) => {
+      const key = `${trialFolder(number)}.json`;
+      const noted = await jsonAt(store, key);
+      if (!noted) return undefined;
+      const problem = wrongTrial({ ...noted, ...unended }, space);
+      if (problem !== undefined || noted.number !== number) {
+        throw badFile("search", key, problem ?? "is of another trial");
+      }
+      return noted.params as Named<Json>;
+    },
     clear: async (number) => await removeCheckpoints(store, trialFolder(number)),
     report: async (page) => void await store.put("report.html", new TextEncoder().encode(page)),
-    note: async (number, params) => await putJson(store, `${trialFolder(number)}.json`, { number, params }),
+    note: async (folder, number, params) => {
+      const key = `${folder}.json`;
+      const noted = await jsonAt(store, key);
+      if (noted && noted.number !== number) await remove(store, [`${folder}/`, `${folder}.job.json`]);
+      await putJson(store, key, { number, params });
+    },
     logged: async (number, metric) => await loggedValues(store, `${trialFolder(number)}/log.jsonl`, metric),
   };
 }
 
 /** Removes the checkpoints of a run that has ended, whose end is written down elsewhere. */
 export async function removeCheckpoints(store: Store, folder: string): Promise<void> {
-  const keys: string[] = [];
-  for await (const { key } of store.list(`${folder}/checkpoints/`)) keys.push(key);
-  for (const key of keys) await store.delete(key);
+  await remove(store, [`${folder}/checkpoints/`]);
+}
+
+/** Removes whatever begins like this. */
+async function remove(store: Store, prefixes: readonly string[]): Promise<void> {
+  for (const prefix of prefixes) {
+    const keys: string[] = [];
+    for await (const { key } of store.list(prefix)) keys.push(key);
+    for (const key of keys) await store.delete(key);
+  }
 }
 
 /** Bytes of all that a store has. */
@@ -75,31 +100,62 @@ export async function bytesIn(store: Store): Promise<number> {
  */
 export async function keepDescription(store: Store, key: string, now: Named<Json>): Promise<void> {
   const before = await jsonAt(store, key) ?? now;
-  const lines = Object.keys({ ...before, ...now }).filter((name) =>
-    !mayChange.has(name) && canonical(before[name]) !== canonical(now[name])
-  ).map((name) => `  ${name}: was ${show(before[name])}, now ${show(now[name])}`);
-  if (lines.length > 0) throw refused("study", `${key} is of other runs:\n${lines.join("\n")}`);
+  const changed = differences(before, now).filter(({ path }) => !mayChange.has(path.split(".")[0] ?? ""));
+  const lines = changed.slice(0, MOST_SHOWN).map(({ path, was, is }) => `  ${path}: was ${show(was)}, now ${show(is)}`);
+  if (changed.length > MOST_SHOWN) lines.push(`  and ${changed.length - MOST_SHOWN} others`);
+  if (changed.length > 0) throw refused("study", `${key} is of other runs:\n${lines.join("\n")}`);
   await putJson(store, key, now);
 }
+
+/** Differences that are listed. */
+const MOST_SHOWN = 20;
 
 /** What a search may be told anew when it goes on. */
 const mayChange: ReadonlySet<string> = new Set(["trials", "parallel", "versions"]);
 
 /** Lines of trials that ended. One that was cut off is taken away: its trial ends once more. */
-async function readTrials(store: Store): Promise<readonly TrialLine[]> {
+async function readTrials(store: Store, space: Named<Space>): Promise<readonly TrialLine[]> {
   const file = await store.get(TRIALS);
   if (!file) return [];
   const text = new TextDecoder().decode(file.bytes);
   const whole = text.slice(0, text.lastIndexOf("\n") + 1);
   if (whole.length < text.length) await store.put(TRIALS, new TextEncoder().encode(whole));
+  const seen = new Set<number>();
   return whole.split("\n").filter((line) => line !== "").map((line, i) => {
-    try {
-      return JSON.parse(line) as TrialLine;
-    } catch {
-      throw badFile("search", TRIALS, `line ${i + 1} is not JSON`);
-    }
+    const trial = parsed("search", TRIALS, line, `line ${i + 1} is not JSON`) as TrialLine;
+    const problem = wrongTrial(trial, space) ??
+      (seen.has(trial.number) ? `trial ${trial.number} is there twice` : undefined);
+    if (problem !== undefined) throw badFile("search", TRIALS, `line ${i + 1}: ${problem}`);
+    seen.add(trial.number);
+    return trial;
   });
 }
+
+/** What of a line a note lacks. */
+const unended = { state: "failed", values: [], value: null, run: "" };
+
+/** What keeps a value from being a trial of a space that has ended. */
+function wrongTrial(given: unknown, space: Named<Space>): string | undefined {
+  const { number, params, state, values, value, run } = Object(given) as Named<Json>;
+  const isFigure = (x: Json | undefined): boolean => x === null || Number.isFinite(x);
+  if (!Number.isInteger(number) || Number(number) < 0) {
+    return `number: expected a whole number but found ${show(number)}`;
+  }
+  if (typeof params !== "object" || params === null) return `params: expected values by path but found ${show(params)}`;
+  const outside = wrongParams(space, params as Named<Json>);
+  if (outside !== undefined) return `params.${outside}`;
+  if (!ends.has(state)) return `state: expected ${[...ends].join(", ")} but found ${show(state)}`;
+  const isReport = (pair: Json): boolean => Array.isArray(pair) && Number.isInteger(pair[0]) && isFigure(pair[1]);
+  if (!Array.isArray(values) || !values.every(isReport)) {
+    return `values: expected [step, figure] each but found ${show(values)}`;
+  }
+  if (!isFigure(value) || (state === "complete" && value === null)) {
+    return `value: expected a number but found ${show(value)}`;
+  }
+  return typeof run === "string" ? undefined : `run: expected a folder but found ${show(run)}`;
+}
+
+const ends: ReadonlySet<Json | undefined> = new Set(["complete", "pruned", "failed"]);
 
 async function loggedValues(store: Store, key: string, metric: string): Promise<Trial["values"]> {
   const file = await store.get(key);
@@ -121,7 +177,15 @@ async function loggedValues(store: Store, key: string, metric: string): Promise<
 /** What a JSON file of a store holds; undefined where there is none. */
 export async function jsonAt(store: Store, key: string): Promise<Named<Json> | undefined> {
   const file = await store.get(key);
-  return file && JSON.parse(new TextDecoder().decode(file.bytes));
+  return file && parsed("study", key, new TextDecoder().decode(file.bytes), "is not JSON") as Named<Json>;
+}
+
+function parsed(plugin: string, key: string, text: string, problem: string): Json {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw badFile(plugin, key, problem);
+  }
 }
 
 /** Writes a JSON file. */
@@ -134,15 +198,4 @@ function joined(before: Uint8Array | undefined, line: Uint8Array): Uint8Array {
   if (before) all.set(before);
   all.set(line, before?.length ?? 0);
   return all;
-}
-
-/** A value as JSON, whatever order its keys have. */
-function canonical(value: Json | undefined): string {
-  return JSON.stringify(
-    value,
-    (_, own) =>
-      typeof own === "object" && own !== null && !Array.isArray(own)
-        ? Object.fromEntries(Object.entries(own).sort(([a], [b]) => (a < b ? -1 : 1)))
-        : own,
-  ) ?? "";
 }

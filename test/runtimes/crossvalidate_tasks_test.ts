@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { correctedInterval } from "../../core/statistics/corrected_interval.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { main } from "../../runtimes/cli/main.ts";
-import { killableRun } from "../faults/killed_runs.ts";
+import { commands, here, killableRun, started } from "../faults/killed_runs.ts";
 
 const plain = { callbacks: [], loggers: [] };
 const training = { maxSteps: 4, saveSteps: 4, gradientAccumulationSteps: 1, evalSteps: 2, loadBestModelAtEnd: false };
@@ -118,6 +118,14 @@ describe("folds of a spec without eval rows", () => {
       assert.deepEqual([trainRows, testRows], [9, 9]);
     }
     assert.deepEqual(linesOf(output, "folds/predictions.jsonl").map(({ row }) => row), films.map((_, i) => i));
+    // What it takes is planned without training anything; of another search nothing goes on.
+    const planned = await started([...commands[here] ?? [], "plan", nested, "--folds", "2", "--json"]);
+    assert.equal(planned.code, 0, planned.output);
+    const { steps, crossvalidate } = JSON.parse(planned.output);
+    assert.deepEqual([steps, crossvalidate.runs, crossvalidate.steps], [4, 8, 32]);
+    const again = ["crossvalidate", nested, "--folds", "2", "--stratify", "label", "--output", output, "--resume"];
+    assert.equal(await main([...again, "--set", "search.with.metric=accuracy"]), 3);
+    assert.equal(await main(again), 0);
   });
   it("what waits for evaluations is judged by a fold of the training rows, too", async () => {
     const best = { ...shared.training, loadBestModelAtEnd: true, saveSteps: 2 };

@@ -147,6 +147,22 @@ describe("attune crossvalidate", () => {
     }
     assert.equal(json(join(found, "folds/metrics.json")).loss.folds.length, 4);
   });
+  it("names classes with fewer rows than folds, and answers their rows, too", async () => {
+    const rare = rows.map((row, i) => (i === 3 ? { ...row, label: "rare" } : row));
+    const own = changed("rare", {
+      data: { train: { use: "memory", with: { rows: rare } } },
+      task: "sequence-classification",
+      training: { ...whole.training, maxSteps: 1, evalStrategy: "no" },
+    });
+    const found = at("rare");
+    const ended = await started([
+      ...commands[here] ?? [],
+      ...["crossvalidate", own, "--folds", "3", "--stratify", "label", "--output", found],
+    ]);
+    assert.equal(ended.code, 0, ended.output);
+    assert.match(ended.output, /Values of "label" with fewer rows than 3 folds, .*: "rare" \(1 row\)$/m);
+    assert.deepEqual(rowsOf(found).map(({ label }) => label), rare.map(({ label }) => label));
+  });
   it("says what is wrong before anything is written", async () => {
     const none = ["--output", at("none")];
     assert.equal(await main(["crossvalidate", spec, "--folds", "1", ...none]), 2);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { createRandom } from "../../core/math/random.ts";
@@ -24,7 +24,7 @@ const { folder, spec } = killableRun({
   training: { maxSteps: 12, evalSteps: 3, saveSteps: 2, gradientAccumulationSteps: 1, loadBestModelAtEnd: false },
 });
 const at = (name: string): string => join(folder, name);
-const lines = (output: string): Named<Json>[] =>
+const linesOf = (output: string): Named<Json>[] =>
   readFileSync(join(output, "search/trials.jsonl"), "utf8").trimEnd().split("\n").map((line) => JSON.parse(line))
     .sort((a, b) => a.number - b.number);
 
@@ -39,7 +39,7 @@ describe("attune search", () => {
   const whole = at("whole");
   it("makes its trials, ends bad ones early, and trains the best once more as it was", async () => {
     assert.equal(await main(["search", spec, "--output", whole]), 0);
-    const trials = lines(whole);
+    const trials = linesOf(whole);
     assert.deepEqual(trials.map(({ number }) => number), [0, 1, 2, 3, 4, 5, 6, 7]);
     const states = trials.map(({ state }) => state);
     assert.ok(states.includes("complete") && states.includes("pruned"), states.join());
@@ -106,8 +106,8 @@ describe("attune search", () => {
       assert.ok(hits >= 2, `${hits} kills hit`);
       const other = parallel === 1 ? whole : at("whole-2");
       if (parallel > 1) assert.equal(await main(["search", spec, "--output", other, "--parallel", "2"]), 0);
-      assert.deepEqual(lines(output), lines(other));
-      for (const { run } of lines(output)) {
+      assert.deepEqual(linesOf(output), linesOf(other));
+      for (const { run } of linesOf(output)) {
         assert.ok(!existsSync(join(output, "search", String(run), "checkpoints/latest")), `${run} has checkpoints`);
       }
       const weights = "search/best/adapter/adapter_model.safetensors";
@@ -119,13 +119,76 @@ describe("attune search", () => {
     const output = at("more");
     const some = changed("some", { search: { use: "random", with: { trials: 2, space } } as unknown as Json });
     assert.equal(await main(["search", some, "--output", output]), 0);
-    const before = lines(output);
+    const before = linesOf(output);
     assert.equal(await main(["search", some, "--output", output]), 2, "not empty");
     assert.equal(await main(["search", some, "--output", output, "--resume", "--trials", "3"]), 0);
-    assert.deepEqual(lines(output).slice(0, 2), before);
-    assert.equal(lines(output).length, 3);
+    assert.deepEqual(linesOf(output).slice(0, 2), before);
+    assert.equal(linesOf(output).length, 3);
     assert.equal(await main(["search", some, "--output", output, "--resume", "--set", "search.with.seed=1"]), 3);
     assert.equal(await main(["search", some, "--output", output, "--resume", "--set", "training.maxSteps=9"]), 3);
+  });
+
+  it("comes to another winner where it goes on with more trials", async () => {
+    const output = at("other");
+    const choices = [1e-5, 5e-2];
+    const space = { "training.learningRate": { type: "categorical", choices } };
+    const two = changed("two", { search: { use: "grid", with: { space } } as unknown as Json });
+    for (const [trials, rate] of choices.entries()) {
+      assert.equal(await main(["search", two, "--output", output, "--resume", "--trials", String(trials + 1)]), 0);
+      const best = JSON.parse(readFileSync(join(output, "search/best/spec.json"), "utf8"));
+      assert.equal(best.training.learningRate, rate);
+    }
+  });
+
+  it("goes on over the same rows, and over files that are what it has written, alone", async () => {
+    const output = at("files");
+    const rows = at("rows.jsonl");
+    const { data } = JSON.parse(readFileSync(spec, "utf8"));
+    const lines: readonly Json[] = data.train.with.rows;
+    const write = (some: readonly Json[]): void =>
+      writeFileSync(rows, some.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    write(lines);
+    const choices = [1e-3, 1e-2];
+    const space = { "training.learningRate": { type: "categorical", choices } };
+    const one = changed("files", {
+      data: { ...data, train: rows, leakThreshold: 1 },
+      search: { use: "grid", with: { trials: 1, space } } as unknown as Json,
+    });
+    const on = async (): Promise<{ code: number | null; output: string }> =>
+      await started([...commands[here] ?? [], "search", one, "--output", output, "--resume", "--trials", "2"]);
+    assert.equal(await main(["search", one, "--output", output]), 0);
+    write(lines.slice(1));
+    const changedRows = await on();
+    assert.equal(changedRows.code, 3, changedRows.output);
+    assert.match(changedRows.output, /content\.train: was ".*", now "/);
+    write(lines);
+    const trials = join(output, "search/trials.jsonl");
+    const whole = readFileSync(trials, "utf8");
+    const [first] = linesOf(output);
+    const wrong: [Named<Json>, RegExp][] = [
+      [{ state: "done" }, /line 1: state: expected complete, pruned, failed but found "done"/],
+      [{ value: "best" }, /line 1: value: expected a number but found "best"/],
+      [{ number: -1 }, /line 1: number: expected a whole number but found -1/],
+      [{ params: { "training.learningRate": 5 } }, /params\.training\.learningRate: 5 is not in the space/],
+      [{ params: { "training.learningRat": 1e-3 } }, /params\.training\.learningRat: the search has no such option/],
+      [{ values: [["x", 1]] }, /line 1: values: expected \[step, figure\] each/],
+    ];
+    for (const [change, message] of wrong) {
+      writeFileSync(trials, `${JSON.stringify({ ...first, ...change })}\n`);
+      const ended = await on();
+      assert.equal(ended.code, 2, ended.output);
+      assert.match(ended.output, message);
+    }
+    writeFileSync(trials, whole + whole);
+    assert.match((await on()).output, /line 2: trial 0 is there twice/);
+    writeFileSync(trials, whole);
+    const note = join(output, "search/trials/0001.json");
+    writeFileSync(note, "{");
+    assert.match((await on()).output, /trials\/0001\.json: is not JSON/);
+    writeFileSync(note, JSON.stringify({ number: 1, params: { "training.learningRate": 7 } }));
+    assert.match((await on()).output, /trials\/0001\.json: params\.training\.learningRate: 7 is not in the space/);
+    rmSync(note);
+    assert.equal((await on()).code, 0);
   });
 
   it("says what is wrong before anything is written", async () => {
@@ -153,7 +216,7 @@ it("no trial begins behind --timeout, and a pruner that nobody reports to is tol
   const { code, output } = await started([...commands[here] ?? [], ...args]);
   assert.equal(code, 0, output);
   assert.match(output, /The pruner "median" ends no trial: training\.evalStrategy is "no"/);
-  assert.ok(lines(at("slow")).length < 100, `${lines(at("slow")).length} trials`);
+  assert.ok(linesOf(at("slow")).length < 100, `${linesOf(at("slow")).length} trials`);
 });
 
 it("attune plan counts the whole of a search, and of folds where it is asked to", async () => {

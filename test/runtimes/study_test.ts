@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
+import { AttuneError } from "../../core/base/errors.ts";
+import { correctedInterval } from "../../core/statistics/corrected_interval.ts";
 import { compose } from "../../core/spec/compose.ts";
 import type { Json, Named, RunSpec, Search, TrainingEvent } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
+import { type FoldFigure, foldMetrics, type FoldResult } from "../../runtimes/study/fold_figures.ts";
 import { runStudy } from "../../runtimes/study/run_study.ts";
 import type { Runs } from "../../runtimes/study/runs.ts";
 import type { StudyFiles, TrialLine } from "../../runtimes/study/study_files.ts";
@@ -22,30 +25,83 @@ function runsThat(end: (aborted: boolean) => "done" | "interrupted" | "diverged"
   };
 }
 
-it("a trial that is pruned is pruned, whenever its run hears of it", async () => {
+/** Searches three learning rates; gives the trials that ended, and writes them to `written`. */
+async function searched(runs: Runs, written: TrialLine[] = [], pruner: Json = "none"): Promise<readonly TrialLine[]> {
   const space = { "training.learningRate": { type: "categorical", choices: [1e-4, 1e-3, 1e-2] } };
-  const search = {
-    use: "grid",
-    with: { metric: "loss", space, pruner: { use: "median", with: { startupTrials: 1 } } },
-  };
+  const search = { use: "grid", with: { metric: "loss", space, pruner } };
   const spec = { ...tinySpec(), search: search as unknown as Json } as Named<Json>;
   const run = compose(spec as unknown as RunSpec, catalog);
+  const cleared: number[] = [];
+  const files: StudyFiles = {
+    trials: async () => [],
+    add: async (trial) => void written.push(trial),
+    params: async () => undefined,
+    note: async () => {},
+    clear: async (number) => void cleared.push(number),
+    report: async () => {},
+    logged: async () => [],
+  };
+  const trials = await runStudy({
+    ...{ name: "tiny", search: run.search as Search, direction: "minimize", spec, files, runs },
+    ...{ signal: new AbortController().signal, isOver: () => false, tell: () => {} },
+  });
+  assert.deepEqual(cleared, [0, 1, 2]);
+  return trials;
+}
+
+/** Runs of which those of some rates throw. */
+function runsThatThrow(error: Error, rates: readonly number[]): Runs {
+  const { run, close } = runsThat(() => "done");
+  return {
+    run: (spec, folder, options) => {
+      const { learningRate = 0 } = spec.training as Named<number>;
+      return rates.includes(learningRate) ? Promise.reject(error) : run(spec, folder, options);
+    },
+    close,
+  };
+}
+
+it("a trial whose options do not work has failed, the first one too, and all of them", async () => {
+  const noMatch = new AttuneError("No module matches", { code: "NO_MATCH", plugin: "lora" });
+  const memory = new Error("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : std::bad_alloc");
+  for (const error of [noMatch, memory]) {
+    const trials = await searched(runsThatThrow(error, [1e-4]));
+    assert.deepEqual(trials.map(({ state }) => state), ["failed", "complete", "complete"]);
+    assert.equal(trials[0]?.message, error instanceof AttuneError ? error.sentence : error.message);
+    const all = await searched(runsThatThrow(error, [1e-4, 1e-3, 1e-2]));
+    assert.deepEqual(all.map(({ state }) => state), ["failed", "failed", "failed"]);
+  }
+});
+
+it("a disk that is full, or a server that is away, is no trial's fault: nothing is written of the trial", async () => {
+  for (const code of ["DISK_FULL", "STORE", "USAGE", "UNREACHABLE"]) {
+    const written: TrialLine[] = [];
+    await assert.rejects(searched(runsThatThrow(new AttuneError("no", { code }), [1e-3]), written), { code });
+    assert.deepEqual(written.map(({ number, state }) => [number, state]), [[0, "complete"]]);
+  }
+});
+
+it("a figure that is no number in a fold is null there, and its mean that of the others", () => {
+  const fold = (number: number, metrics: Named<number>): FoldResult => ({
+    ...{ number, fold: number, repeat: 0, trainRows: 20, testRows: 10 },
+    metrics,
+  });
+  const found = foldMetrics(
+    [fold(0, { loss: 1, auc: NaN }), fold(1, { loss: 2, auc: 0.5, f1: 0.1 }), fold(2, { loss: 3, auc: 0.7 })],
+    [""],
+    () => new Int32Array(),
+  ) as Named<FoldFigure>;
+  assert.deepEqual(found.auc?.folds, [null, 0.5, 0.7]);
+  assert.equal(found.auc?.mean, 0.6);
+  const { low, high } = correctedInterval({ values: [0.5, 0.7], trainRows: 20, testRows: 10 });
+  assert.deepEqual(found.auc?.interval, [low, high]);
+  assert.deepEqual(found.f1, { mean: 0.1, interval: null, folds: [null, 0.1, null] });
+});
+
+it("a trial that is pruned is pruned, whenever its run hears of it", async () => {
+  const pruner = { use: "median", with: { startupTrials: 1 } };
   const study = async (end: (aborted: boolean) => "done" | "interrupted" | "diverged"): Promise<string[]> => {
-    const cleared: number[] = [];
-    const files: StudyFiles = {
-      trials: async () => [],
-      add: async () => {},
-      params: async () => undefined,
-      note: async () => {},
-      clear: async (number) => void cleared.push(number),
-      report: async () => {},
-      logged: async () => [],
-    };
-    const trials: readonly TrialLine[] = await runStudy({
-      ...{ name: "tiny", search: run.search as Search, direction: "minimize", spec, files, runs: runsThat(end) },
-      ...{ signal: new AbortController().signal, isOver: () => false, tell: () => {} },
-    });
-    assert.deepEqual(cleared, [0, 1, 2]);
+    const trials = await searched(runsThat(end), [], pruner);
     return trials.map(({ state, value }) => `${state} ${value}`);
   };
   const due = ["complete 0", "pruned 0.001", "pruned 0.01"];

@@ -121,7 +121,7 @@ export function changedLength(
 }
 
 /** Every place where two values differ. */
-function differences(
+export function differences(
   was: Json | undefined,
   is: Json | undefined,
   path = "",

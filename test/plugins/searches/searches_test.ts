@@ -68,6 +68,24 @@ function errorsOf(space: Named<Json>, spec: Named<Json> = {}): string[] {
   }
 }
 
+it("counts points without walking through them", () => {
+  const levels: Named<Space> = Object.fromEntries(
+    Array.from({ length: 12 }, (_, i) => [`x${i}`, { type: "int", low: 0, high: 3 } as Space]),
+  );
+  const own = { ...levels, y: { type: "float", low: 0, high: 1, step: 0.5, when: { x0: [1, 2] } } } as Named<Space>;
+  const { next } = grid({ space: own });
+  const at = (length: number): Named<Json> | undefined =>
+    next({ name: "", space: own, direction: "minimize", trials: { length } as never }, createRandom(1));
+  const all = 2 * 4 ** 11 + 2 * 3 * 4 ** 11;
+  assert.equal(at(all), undefined);
+  assert.deepEqual(at(all - 1), Object.fromEntries(Object.keys(levels).map((path) => [path, 3])));
+  assert.deepEqual(at(4 ** 11 + 2), {
+    ...Object.fromEntries(Object.keys(levels).map((path) => [path, 0])),
+    x0: 1,
+    y: 1,
+  });
+});
+
 describe("a space", () => {
   const rate = { type: "float", low: 1e-5, high: 1e-2, log: true };
   it("may have any path of the spec, also of parts that it leaves out and of others that are chosen", () => {
@@ -94,6 +112,7 @@ describe("a space", () => {
     );
     assert.match(wrong("search.with.trials"), /expected the path of a plugin/);
     assert.match(wrong("training"), /training/);
+    assert.match(wrong("metrics.7", { type: "categorical", choices: ["accuracy"] }), /metrics has fewer/);
   });
   it("is refused where an end or a choice is no value of its option", () => {
     const wrong = (path: string, own: Json): string => errorsOf({ [path]: own }, { adapter: "lora" }).join("\n");
@@ -123,7 +142,15 @@ describe("a space", () => {
       of({ "optimiser.use": "lion" }),
       /unknown searched option "optimiser\.use", did you mean "optimizer\.use"/,
     );
-    assert.match(of({ "training.learningRate": 1 }), /no circle/);
+    assert.match(of({ "training.learningRate": 1e-4 }), /no circle/);
+    assert.match(
+      of({ "optimizer.use": "adam" }),
+      /when\.optimizer\.use: expected a value of optimizer\.use but found "adam"/,
+    );
+    assert.match(of({ "optimizer.use": ["lion", "sgd"] }), /expected a value of optimizer\.use but found "sgd"/);
+    const targets = { "adapter.with.targetModules": { type: "categorical", choices: [["query"], ["query", "value"]] } };
+    const beside = { ...rate, when: { "adapter.with.targetModules": ["query", "value"] } };
+    assert.deepEqual(errorsOf({ ...targets, "training.learningRate": beside }, { adapter: "lora" }), []);
     assert.deepEqual(
       errorsOf({ ...lion, "training.learningRate": { ...rate, when: { "optimizer.use": ["lion"] } } }),
       [],
