@@ -70,7 +70,9 @@ function problemOf(own: Space): string | undefined {
   if (low > high) return "low is above high";
   if (log && low <= 0) return "with log, low is above 0";
   if (log && step !== undefined && !(type === "int" && step === 1)) return "log and step exclude each other";
-  return step !== undefined && high > low && step > high - low ? "step is larger than the range" : undefined;
+  return step !== undefined && high > low && step > (high - low) * (1 + 1e-9)
+    ? "step is larger than the range"
+    : undefined;
 }
 
 /** Entries of the schemas of {@link SearchOptions}; plugins choose how many trials there are by default. */

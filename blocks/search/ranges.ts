@@ -16,7 +16,9 @@ export function stepOf({ type, step, log = false }: NumericSpace): number | unde
 /** The largest value that steps lead to. */
 export function lastOf(own: NumericSpace): number {
   const step = stepOf(own);
-  return step === undefined ? own.high : own.low + Math.floor((own.high - own.low) / step + 1e-9) * step;
+  // Sums of steps may be a little more than the end.
+  const last = step === undefined ? own.high : own.low + Math.floor((own.high - own.low) / step + 1e-9) * step;
+  return Math.min(own.high, last);
 }
 
 /** The value of a range that is nearest to a number. */

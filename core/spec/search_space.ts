@@ -70,23 +70,27 @@ export function trialSpec(spec: Named<Json>, params: Named<Json>): Named<Json> {
   return paths.reduce<Named<Json>>((made, path) => setAt(made, path, params[path] ?? null), rest);
 }
 
-/** A trial at one end of an option, or with one of its choices; of the options that it depends on, the first that fits. */
+/** A trial at one end of an option, or with one of its choices; all others have the first value that fits. */
 export type SpaceCorner = Readonly<{ path: string; value: Json; params: Named<Json> }>;
 
 /** Corners of a space that between them have every choice, both ends of every range, and of numbers one between. */
 export function cornersOf(space: Named<Space>): readonly SpaceCorner[] {
-  const withParents = (path: string, value: Json, above: readonly string[] = []): Named<Json> => {
+  const withParents = (path: string, value: Json): Named<Json> => {
     const parents = Object.entries(space[path]?.when ?? {}).map(([other, wanted]) => {
       const own = space[other];
-      if (above.includes(other) || !own) return {};
-      const fitting = alternativesOf(wanted).find((one) => isWithin(own, one));
-      return withParents(other, fitting ?? null, [...above, path]);
+      return own ? withParents(other, alternativesOf(wanted).find((one) => isWithin(own, one)) ?? null) : {};
     });
     return Object.assign({}, ...parents, { [path]: value });
   };
+  pathsInOrder(space);
   return Object.entries(space).flatMap(([path, own]) => {
     const values = own.type === "categorical" ? own.choices : [...new Set([own.low, own.high, ...betweenOf(own)])];
-    return values.map((value) => ({ path, value, params: withParents(path, value) }));
+    return values.map((value) => {
+      const fixed = withParents(path, value);
+      const first = (own: Space): Json => (own.type === "categorical" ? own.choices[0] ?? null : own.low);
+      const others = chosenIn(space, (other, own) => (Object.hasOwn(fixed, other) ? fixed[other] ?? null : first(own)));
+      return { path, value, params: { ...others, ...fixed } };
+    });
   });
 }
 
@@ -134,11 +138,11 @@ export function wrongSpace(
     throw error;
   }
   for (const { path, value, params } of cornersOf(space)) {
-    if (JSON.stringify(valueAt(trialSpec(spec, params), path)) !== JSON.stringify(value)) {
+    if (!isPlaced(spec, path, value, params)) {
       const list = path.split(".").slice(0, -1).join(".");
-      if (told.has(path)) continue;
-      told.add(path);
-      issues.push(badValue("spec", at(path), path, `a place that the spec has: ${list} has fewer`));
+      const issue = badValue("spec", at(path), path, `a place that the spec has: ${list} has fewer`);
+      if (!told.has(issue.sentence)) issues.push(issue);
+      told.add(issue.sentence);
       continue;
     }
     for (const issue of issuesOf(trialSpec(spec, params))) {
@@ -150,6 +154,12 @@ export function wrongSpace(
     }
   }
   return issues;
+}
+
+/** Whether a value is in a trial's spec where its path says: of a list that is shorter it is not. */
+function isPlaced(spec: Named<Json>, path: string, value: Json, params: Named<Json>): boolean {
+  const above = Object.entries(params).filter(([other]) => !other.startsWith(`${path}.`));
+  return JSON.stringify(valueAt(trialSpec(spec, Object.fromEntries(above)), path)) === JSON.stringify(value);
 }
 
 /** The space of a spec's search as it stands there, with what is no space left out. */

@@ -40,14 +40,12 @@ export function totalsOf({ runs, plan }: Budget): Named<number | null> {
 export function budgetLines({ runs, what, plan }: Budget): readonly string[] {
   const count = (n: number): string => Math.round(n).toLocaleString("en");
   if (!plan) return [`runs         ${runs === undefined ? `more than ${count(MOST_COUNTED)}` : count(runs)}: ${what}`];
-  const one = `one ${plan.steps === 1 ? "step" : `${count(plan.steps)} steps`}, ${count(plan.tokens)} tokens, ` +
+  const one = `${plan.steps === 1 ? "one step" : `${count(plan.steps)} steps`}, ${count(plan.tokens)} tokens, ` +
     `about ${span(plan.seconds)}, ${((plan.bytes.total ?? 0) / 1e6).toFixed(0)} MB`;
-  if (runs === undefined) {
-    return [`runs         more than ${count(MOST_COUNTED)}: ${what}`, `each         ${one.slice(4)}`];
-  }
+  if (runs === undefined) return [`runs         more than ${count(MOST_COUNTED)}: ${what}`, `each         ${one}`];
   return [
     `runs         ${count(runs)}: ${what}`,
-    `each         ${one.replace(/^one /, "")}`,
+    `each         ${one}`,
     `all          ${count(runs * plan.steps)} steps, ${count(runs * plan.tokens)} tokens, about ${
       span(runs * plan.seconds)
     } at the most`,

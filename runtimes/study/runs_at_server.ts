@@ -71,11 +71,17 @@ function askServer({ url, key, host }: ServerOptions): Ask {
         const text = await answer.text();
         if (answer.status < 500 || attempt === TRIES) throw refusedBy(url, answer.status, text);
       } catch (error) {
-        if (error instanceof AttuneError || init.signal?.aborted || attempt === TRIES) throw error;
+        if (error instanceof AttuneError || init.signal?.aborted) throw error;
+        if (attempt === TRIES) throw unreachable(url, error);
       }
       await host.clock.sleep(PAUSE);
     }
   };
+}
+
+function unreachable(url: string, cause: unknown): AttuneError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new AttuneError(`${url} does not answer: ${why}`, { code: "UNREACHABLE", plugin: "server", path: url, cause });
 }
 
 function refusedBy(url: string, status: number, text: string): AttuneError {

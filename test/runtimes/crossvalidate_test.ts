@@ -152,6 +152,7 @@ describe("attune crossvalidate", () => {
     const own = changed("rare", {
       data: { train: { use: "memory", with: { rows: rare } } },
       task: "sequence-classification",
+      model: { use: "pretrained", with: { ...whole.model.with, ignoreMismatchedSizes: true } },
       training: { ...whole.training, maxSteps: 1, evalStrategy: "no" },
     });
     const found = at("rare");
@@ -160,6 +161,7 @@ describe("attune crossvalidate", () => {
       ...["crossvalidate", own, "--folds", "3", "--stratify", "label", "--output", found],
     ]);
     assert.equal(ended.code, 0, ended.output);
+    assert.match(ended.output, /^each +one step, \d+ tokens/m);
     assert.match(ended.output, /Values of "label" with fewer rows than 3 folds, .*: "rare" \(1 row\)$/m);
     assert.deepEqual(rowsOf(found).map(({ label }) => label), rare.map(({ label }) => label));
   });

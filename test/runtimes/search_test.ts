@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { describe, it } from "node:test";
 import { createRandom } from "../../core/math/random.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { main } from "../../runtimes/cli/main.ts";
-import { commands, here, killableRun, started } from "../faults/killed_runs.ts";
+import { commands, type Ended, here, killableRun, started } from "../faults/killed_runs.ts";
 
 const space = {
   "training.learningRate": { type: "float", low: 1e-4, high: 1e-1, log: true },
@@ -33,6 +34,19 @@ function changed(name: string, change: Named<Json>): string {
   const file = at(`${name}.json`);
   writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(spec, "utf8")), ...change }));
   return file;
+}
+
+/** Runs a command in this process; what it says on standard error is its output. */
+async function said(...args: string[]): Promise<Ended> {
+  const { write } = process.stderr;
+  let output = "";
+  process.stderr.write = (text) => ((output += String(text)), true);
+  try {
+    const code = await main(args);
+    return { code, signal: null, output };
+  } finally {
+    process.stderr.write = write;
+  }
 }
 
 describe("attune search", () => {
@@ -154,8 +168,7 @@ describe("attune search", () => {
       data: { ...data, train: rows, leakThreshold: 1 },
       search: { use: "grid", with: { trials: 1, space } } as unknown as Json,
     });
-    const on = async (): Promise<{ code: number | null; output: string }> =>
-      await started([...commands[here] ?? [], "search", one, "--output", output, "--resume", "--trials", "2"]);
+    const on = (): Promise<Ended> => said("search", one, "--output", output, "--resume", "--trials", "2");
     assert.equal(await main(["search", one, "--output", output]), 0);
     write(lines.slice(1));
     const changedRows = await on();

@@ -32,6 +32,14 @@ function proposed(search: Search, most = 100): Named<Json>[] {
   return trials.map(({ params }) => params);
 }
 
+it("steps do not lead beyond the end of a range", () => {
+  const tenths: Named<Space> = { x: { type: "float", low: 0, high: 0.3, step: 0.1 } };
+  for (const values of [proposed(grid({ space: tenths })), proposed(random({ space: tenths, trials: 40 }), 40)]) {
+    const found = [...new Set(values.map(({ x }) => x))].sort();
+    assert.deepEqual(found, [0, 0.1, 0.2, 0.3]);
+  }
+});
+
 describe("grid", () => {
   it("has every combination once, the last option changing first", () => {
     const search = grid({
@@ -112,7 +120,12 @@ describe("a space", () => {
     );
     assert.match(wrong("search.with.trials"), /expected the path of a plugin/);
     assert.match(wrong("training"), /training/);
-    assert.match(wrong("metrics.7", { type: "categorical", choices: ["accuracy"] }), /metrics has fewer/);
+    const two = { metrics: ["accuracy", "loss"] };
+    const metric = { type: "categorical", choices: ["accuracy"] };
+    assert.match(
+      errorsOf({ "metrics.7": metric }, two).join(),
+      /metrics\.7: expected a place that the spec has: metrics has fewer/,
+    );
   });
   it("is refused where an end or a choice is no value of its option", () => {
     const wrong = (path: string, own: Json): string => errorsOf({ [path]: own }, { adapter: "lora" }).join("\n");
@@ -133,6 +146,18 @@ describe("a space", () => {
     assert.match(wrong("x", { type: "int", low: 0, high: 1, log: true }), /low is above 0/);
     assert.match(wrong("x", { type: "float", low: 1, high: 2, log: true, step: 0.5 }), /exclude each other/);
     assert.match(wrong("x", { type: "categorical", choices: [] }), /choices/);
+  });
+  it("is refused where an option is not there beside a value of another", () => {
+    const both = {
+      "optimizer.use": { type: "categorical", choices: ["adamw", "sgd"] },
+      "optimizer.with.beta2": { type: "float", low: 0.9, high: 0.999, step: 0.099 },
+    };
+    assert.match(errorsOf(both).join(), /space\.optimizer\.use: optimizer\.with\.beta2: unknown option "beta2"/);
+    const { "optimizer.with.beta2": beta2, ...use } = both;
+    assert.deepEqual(
+      errorsOf({ ...use, "optimizer.with.beta2": { ...beta2, when: { "optimizer.use": "adamw" } } }),
+      [],
+    );
   });
   it("is refused where conditions name what is not searched, or each other", () => {
     const lion = { "optimizer.use": { type: "categorical", choices: ["adamw", "lion"] } };
