@@ -26,8 +26,14 @@ const plugins = [
   "exporters/peft",
 ];
 
-/** What of the rest the first step of this recipe loads, whatever else it does: its tokenizer, and its kernels. */
-const beforeStepOne = ["plugins/tokenizers/open_tokenizer.ts", "core/kernels/bytes.ts"];
+/** What of the rest this recipe loads before its first step, in a page as on an ordinary machine. */
+const beforeStepOne = [
+  "core/run/train/train_tasks.ts",
+  "core/run/plan/plan.ts",
+  "core/engine/peak.ts",
+  "plugins/tokenizers/open_tokenizer.ts",
+  "core/kernels/bytes.ts",
+];
 
 /** Bytes, minified, and behind gzip. */
 export type Size = Readonly<{ minified: number; gzipped: number; files: number }>;

@@ -40,7 +40,7 @@ const exported = Object.fromEntries(
   Object.entries(own.exports as Record<string, string>).filter(([, path]) => existsSync(join(dist, script(path))))
     .map(([key, path]) => [key, { types: path.replace(/\.ts$/, ".d.ts"), default: script(path) }]),
 );
-const { name, version, description, keywords, repository, license, type, engines } = own;
+const { name, version, description, keywords, repository, license, type, engines, sideEffects } = own;
 const { dependencies, peerDependencies, peerDependenciesMeta } = own;
 const published = {
   name,
@@ -52,7 +52,7 @@ const published = {
   type,
   engines,
   bin: { attune: "runtimes/cli.js" },
-  sideEffects: false,
+  sideEffects,
   exports: { ...exported, "./package.json": "./package.json", "./spec.schema.json": "./spec.schema.json" },
   dependencies,
   // Each is asked for where it is used, by a line with the command that gets it.

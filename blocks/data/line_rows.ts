@@ -2,7 +2,7 @@
  * Large files of lines as rows: read as they are needed, by an index of their lines.
  * @module
  */
-import { type Line, openLines } from "../../core/data/line_index.ts";
+import type { Line } from "../../core/data/line_index.ts";
 import type { Row, Rows } from "../../core/types.ts";
 import { HELD_BYTES } from "./streamed_records.ts";
 import type { FilePlace } from "./text_file.ts";
@@ -37,6 +37,7 @@ export async function openLineRows(plugin: string, place: FilePlace, reader: Lin
   if (await readingOf(place) !== "indexed") return undefined;
   const whereIs = (number: number): string => `${name}, line ${number}`;
   const { check } = reader;
+  const { openLines } = await import("../../core/data/line_index.ts");
   const { count, fingerprint, longest, at, read } = await openLines(
     { plugin, name, store, key, identity: `${plugin} ${path ?? name}` },
     cache,

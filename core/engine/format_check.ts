@@ -21,6 +21,7 @@ import type {
   TrainedProduct,
   WeightFormat,
 } from "../types.ts";
+import { lowerCodes } from "./lower/encoded.ts";
 import { encodedName, type Storage } from "./lower/storage.ts";
 import { lower } from "./lower/lower.ts";
 
@@ -198,7 +199,7 @@ async function products(
     (name) => (name === "w" ? storage : { as: "feed" }),
     host.provider,
     undefined,
-    trained,
+    lowerCodes(trained),
   );
   const session = await lib.InferenceSession.create(writeOnnx(model), {
     executionProviders: [host.provider],

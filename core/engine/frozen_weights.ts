@@ -4,6 +4,7 @@
  * @module
  */
 import { AttuneError, badValue, nearest, show } from "../base/errors.ts";
+import { transposed } from "../math/transposed.ts";
 import type {
   Accelerator,
   Checkpoint,
@@ -110,7 +111,7 @@ function frozenWeights(given: ReadonlyMap<string, Given>, { weights }: FrozenOpt
     const own = source === undefined ? undefined : await encoded?.(source);
     if (own) return own;
     const { data } = await read();
-    const values = weight.conv1d ? turned(data, weight.dims[1], weight.dims[0]) : data;
+    const values = weight.conv1d ? transposed(data, weight.dims[1], weight.dims[0]) : data;
     return { format: storage.format, tensors: storage.encode(values, weight) };
   };
   return {
@@ -144,21 +145,6 @@ function storageOf({ weight, storage, accelerator, source }: Given): FrozenStora
       return { weight: sample, format, tensors: own.encode(sampleValues(), sample) };
     },
   };
-}
-
-/** The values of a weight as sessions compute with it, in the form that the model has it in. */
-export function decodeWeight({ format, tensors }: EncodedWeight, { dims, conv1d }: LinearWeight): Float32Array {
-  const values = format.decode(tensors, dims);
-  return conv1d ? turned(values, dims[0], dims[1]) : values;
-}
-
-/** A matrix of so many rows and columns with the two exchanged. */
-function turned(values: Float32Array, rows: number, columns: number): Float32Array {
-  const out = new Float32Array(values.length);
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) out[c * rows + r] = values[r * columns + c] as number;
-  }
-  return out;
 }
 
 /** Linear layers of the model that may be otherwise: not what heads have, is shared, or stays float32. */

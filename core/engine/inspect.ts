@@ -6,7 +6,7 @@ import { Graph } from "../graph/graph.ts";
 import type { AttachedAdapter, Backbone, BackboneOutput, GraphBuilder, Head, InspectedBackbone } from "../types.ts";
 import { createGraphBuilder } from "./builder/builder.ts";
 import type { Parameter } from "./builder/parameters.ts";
-import { trainsRule } from "./program.ts";
+import { trainsRule } from "./builder/parameters.ts";
 
 /** What is looked at. */
 export type InspectedParts = Readonly<{

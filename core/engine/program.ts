@@ -27,7 +27,7 @@ import { scalarOf, targetFor } from "./loss_shapes.ts";
 import { createGraphBuilder, type RecordedBuilder } from "./builder/builder.ts";
 import type { BuildInfo } from "./builder/context.ts";
 import type { Phase } from "./builder/options.ts";
-import { trainsIn } from "./builder/parameters.ts";
+import { trainsIn, trainsRule } from "./builder/parameters.ts";
 
 /** A loss of a task with what it reads. */
 export type TaskLoss = Readonly<
@@ -106,18 +106,6 @@ export const LOSS_SCALE = "lossScale";
 /** A scalar of the graph that the host feeds: a factor of losses. */
 function scalarInput(graph: Graph, name: string): Value {
   return graph.input(name, "float32", []);
-}
-
-/** Whether a parameter trains, by the last adapter that has an opinion; without adapters everything does. */
-export function trainsRule(attached: readonly AttachedAdapter[]): (name: string, adapter: boolean) => boolean {
-  return (name, adapter) => {
-    if (adapter) return true;
-    for (const a of attached.toReversed()) {
-      const answer = a.isTrainable?.(name);
-      if (answer !== undefined) return answer;
-    }
-    return attached.length === 0;
-  };
 }
 
 /**

@@ -7,7 +7,9 @@ import type { OnnxModel, OnnxValueInfo } from "../onnx/model.ts";
 import { writeOnnx } from "../onnx/write.ts";
 import type { Named, OrtSession, OrtTensor, TrainedProduct, TrainedProducts } from "../types.ts";
 import type { Graph, Shape, Value } from "../graph/graph.ts";
+import type { CodeLowering } from "./lower/context.ts";
 import { lower, type Lowered } from "./lower/lower.ts";
+import type { Storage } from "./lower/storage.ts";
 import { storeWeights, type WeightOptions } from "./session_weights.ts";
 
 /** An open session with what it must be fed. */
@@ -86,7 +88,7 @@ export async function prepareSession(options: SessionOptions): Promise<PreparedS
     (name) => storage.get(name) ?? { as: "feed" },
     host.provider,
     options.recomputed,
-    await productsOf(options),
+    await codesIn(options, storage),
   );
   const shared: Record<string, OrtTensor> = {};
   for (const [name, { dtype, data, dims }] of codes) shared[name] = new lib.Tensor(dtype, data, dims);
@@ -103,16 +105,21 @@ export async function prepareSession(options: SessionOptions): Promise<PreparedS
   };
 }
 
-/** How products over a session's parameters are computed, as far as the provider's kernels are right. */
-async function productsOf({ host, parameters, products }: SessionOptions): Promise<Map<string, TrainedProduct>> {
+/** What lowers codes, where weights are stored as some or products are computed with some, as far as the provider's kernels are right. */
+async function codesIn(
+  { host, parameters, products }: SessionOptions,
+  storage: ReadonlyMap<string, Storage>,
+): Promise<CodeLowering | undefined> {
+  if (!products && ![...storage.values()].some(({ as }) => as === "encoded")) return undefined;
+  const { lowerCodes } = await import("./lower/encoded.ts");
   const usable = new Map<string, TrainedProduct>();
-  if (!products) return usable;
+  if (!products) return lowerCodes(usable);
   const { usableProducts } = await import("./format_check.ts");
   for (const name of parameters.keys()) {
     const own = products.of(name);
     if (own) usable.set(name, { ...own, format: await usableProducts(host, own.format) });
   }
-  return usable;
+  return lowerCodes(usable);
 }
 
 /** The runtime's options; `folder`: where the files of weights lie. */

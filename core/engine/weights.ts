@@ -4,6 +4,7 @@
  */
 import { AttuneError, badFile, missing, show } from "../base/errors.ts";
 import { sizeOf, type Tensor } from "../base/tensor.ts";
+import { transposed } from "../math/transposed.ts";
 import { fillNormal, fillUniform, type Random } from "../math/random.ts";
 import type {
   AttachedAdapter,
@@ -12,10 +13,10 @@ import type {
   FrozenWeights,
   InitialValues,
   InspectedBackbone,
+  LinearWeight,
   Weights,
 } from "../types.ts";
 import { type Parameter, qualifyName } from "./builder/parameters.ts";
-import { decodeWeight } from "./frozen_weights.ts";
 
 /** Finds and reads first values. */
 export interface InitialWeights {
@@ -99,6 +100,12 @@ export function initialWeights(
     },
   };
   return whole;
+}
+
+/** The values of a weight as sessions compute with it, in the form that the model has it in. */
+function decodeWeight({ format, tensors }: EncodedWeight, { dims, conv1d }: LinearWeight): Float32Array {
+  const values = format.decode(tensors, dims);
+  return conv1d ? transposed(values, dims[0], dims[1]) : values;
 }
 
 /** Bytes of a parameter that does not train: as it is stored where that is codes or 16 bits, as float32 else. */

@@ -4,22 +4,10 @@
  */
 import { badFile, show } from "../../core/base/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
+import { configFields, marks } from "./marks.ts";
 
 /** A library's method. `config`: what config.json says of it; `label`: its name, with the bits where those are said. */
 export type QuantizationMethod = Readonly<{ name: string; label: string; config: Named<Json> }>;
-
-/** Fields of config.json that say how weights are quantized. */
-export const configFields: readonly string[] = ["quantization_config", "compression_config", "quantization"];
-
-/** What tensors of each library are called: a file may have them without a config that says so. */
-const marks: readonly (readonly [method: string, names: RegExp])[] = [
-  ["bitsandbytes", /\.SCB$|\.absmax$|\.quant_state\.bitsandbytes__\w+$/],
-  ["gptq", /\.g_idx$/],
-  ["awq", /\.qweight$/],
-  ["compressed-tensors", /\.weight_packed$/],
-  ["hqq", /\.W_q$/],
-  ["fp8", /\.weight_scale(_inv)?$/],
-];
 
 /** Methods whose tensors say all of their layout. */
 const selfDescribing: ReadonlySet<string> = new Set(["bitsandbytes", "hqq"]);

@@ -5,7 +5,8 @@
 import { badFile, show } from "../../core/base/errors.ts";
 import { jsonObject } from "../../core/base/json.ts";
 import type { Checkpoint, Json, Named, Store, Weights } from "../../core/types.ts";
-import { configFields, methodOf, type QuantizationMethod, unreadMethod } from "./method.ts";
+import { configFields } from "./marks.ts";
+import { methodOf, type QuantizationMethod, unreadMethod } from "./method.ts";
 import { awq } from "./awq.ts";
 import { bitsandbytes } from "./bitsandbytes.ts";
 import { compressedTensors } from "./compressed_tensors.ts";

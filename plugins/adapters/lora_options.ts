@@ -111,3 +111,17 @@ export const doraSchema: v.GenericSchema<Partial<LoraOptions>, LoraOptions> = v.
   ...entries,
   useDora: v.optional(v.literal(true), true),
 });
+
+/** Options of the same update with its first product as further ranks. */
+export function asPlainLora(o: LoraOptions): Partial<LoraOptions> {
+  const factor = o.useRslora ? Math.SQRT2 : 2;
+  const times = (map: Readonly<Record<string, number>>, by: number): Record<string, number> =>
+    Object.fromEntries(Object.entries(map).map(([key, value]) => [key, value * by]));
+  return {
+    r: 2 * o.r,
+    loraAlpha: factor * o.loraAlpha,
+    rankPattern: times(o.rankPattern, 2),
+    alphaPattern: times(o.alphaPattern, factor),
+    initLoraWeights: true,
+  };
+}

@@ -4,7 +4,6 @@
  */
 import { transposed } from "../../core/math/transposed.ts";
 import type { InspectedBackbone, Named, Tensor } from "../../core/types.ts";
-import type { LoraOptions } from "./lora_options.ts";
 import { factor, first, type Matrix, tableFactor } from "./lora_plan.ts";
 import type { Tied } from "./tied.ts";
 
@@ -39,20 +38,6 @@ export async function underAllNames(
     }
   }
   return tensors;
-}
-
-/** Options of the same update with its first product as further ranks. */
-export function asPlainLora(o: LoraOptions): Partial<LoraOptions> {
-  const factor = o.useRslora ? Math.SQRT2 : 2;
-  const times = (map: Readonly<Record<string, number>>, by: number): Record<string, number> =>
-    Object.fromEntries(Object.entries(map).map(([key, value]) => [key, value * by]));
-  return {
-    r: 2 * o.r,
-    loraAlpha: factor * o.loraAlpha,
-    rankPattern: times(o.rankPattern, 2),
-    alphaPattern: times(o.alphaPattern, factor),
-    initLoraWeights: true,
-  };
 }
 
 function turned({ dtype, dims: [rows = 1, columns = 1], data }: Matrix): Matrix {

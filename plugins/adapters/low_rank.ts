@@ -12,9 +12,8 @@ import { wrappedKey } from "../../formats/peft/wrapped_key.ts";
 import { adaptEmbedding, adaptLinear } from "./lora_forward.ts";
 import { firstFactors } from "./lora_init.ts";
 import { mergeLayer } from "./lora_merge.ts";
-import type { LoraOptions } from "./lora_options.ts";
+import { asPlainLora, type LoraOptions } from "./lora_options.ts";
 import type { LoraPlan, Matrix } from "./lora_plan.ts";
-import { asPlainLora, underAllNames, withFirstProducts } from "./lora_saved.ts";
 import { defaultTargets, inLayers, selectAdaptable } from "./targets.ts";
 import { type Tied, withTying } from "./tied.ts";
 import { tokenRows } from "./token_rows.ts";
@@ -69,10 +68,13 @@ export function attachLora(
     parted,
   };
 
-  const derived = async (read: (name: string) => Promise<Matrix>): Promise<Named<Tensor>> => ({
-    ...(parted ? await withFirstProducts(targets, backbone, read) : {}),
-    ...(tied ? await underAllNames(tied, read) : {}),
-  });
+  const derived = async (read: (name: string) => Promise<Matrix>): Promise<Named<Tensor>> => {
+    const { underAllNames, withFirstProducts } = await import("./lora_saved.ts");
+    return {
+      ...(parted ? await withFirstProducts(targets, backbone, read) : {}),
+      ...(tied ? await underAllNames(tied, read) : {}),
+    };
+  };
 
   return {
     linear: (b, call, next) => adaptLinear(plan, b, call, next),

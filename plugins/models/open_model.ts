@@ -5,7 +5,7 @@
 import { ggufIn } from "../../core/files/gguf_folder.ts";
 import { type OpenOptions, openWeights } from "../../core/files/safetensors.ts";
 import type { Checkpoint, Json, Named, Store } from "../../core/types.ts";
-import { methodOf } from "../../formats/packed/method.ts";
+import { looksPacked } from "../../formats/packed/marks.ts";
 import { checkpointOf, readConfig } from "./checkpoint.ts";
 
 /** How a model is opened. `config`: replaces fields of its own; `gguf`: which file, where a folder has several. */
@@ -27,7 +27,7 @@ export async function openModel(
   const whole = { ...await readConfig(plugin, files, label), ...config };
   const weights = await openWeights(files, how);
   const plain = checkpointOf({ config: whole, files, weights, label });
-  if (!methodOf(plugin, label, whole, weights.names)) return plain;
+  if (!looksPacked(whole, weights.names)) return plain;
   // What reads codes is loaded where there are some.
   const { openPacked } = await import("../../formats/packed/open.ts");
   return await openPacked(plugin, plain);

@@ -2,10 +2,8 @@
  * The models of tokenizer.json: pieces of text to tokens.
  * @module
  */
-import { bpe } from "./bpe.ts";
 import type { Definition } from "./normalizers.ts";
 import type { Piece, Vocabulary } from "./piece.ts";
-import { unigram } from "./unigram.ts";
 import { wordLevel, wordPiece } from "./word_piece.ts";
 
 /** What makes tokens of pieces. */
@@ -23,19 +21,18 @@ function kindOf(model: Definition): string {
   return model.max_input_chars_per_word !== undefined ? "WordPiece" : "WordLevel";
 }
 
-/** The model of a checked definition. */
-export function modelOf(definition: Definition, vocabulary: Vocabulary): Model {
+/** The model of a checked definition; of the larger kinds the one that it is of is loaded. */
+export async function modelOf(definition: Definition, vocabulary: Vocabulary): Promise<Model> {
   const kind = kindOf(definition);
-  const { ids } = vocabulary;
-  const tokenize = kind === "BPE"
-    ? bpe(definition, vocabulary)
-    : kind === "Unigram"
-    ? unigram(definition, ids)
-    : kind === "WordPiece"
-    ? wordPiece(definition, ids)
-    : wordLevel(definition, ids);
   const unknown = kind === "Unigram" && typeof definition.unk_id === "number" ? definition.unk_id : undefined;
-  return { tokenize: cached(tokenize), unknownIsText: unknown };
+  return { tokenize: cached(await tokenizerOf(kind, definition, vocabulary)), unknownIsText: unknown };
+}
+
+async function tokenizerOf(kind: string, definition: Definition, vocabulary: Vocabulary): Promise<Model["tokenize"]> {
+  const { ids } = vocabulary;
+  if (kind === "BPE") return (await import("./bpe.ts")).bpe(definition, vocabulary);
+  if (kind === "Unigram") return (await import("./unigram.ts")).unigram(definition, ids);
+  return kind === "WordPiece" ? wordPiece(definition, ids) : wordLevel(definition, ids);
 }
 
 /** What is kept of pieces seen before: so many, and none longer than this. */

@@ -31,7 +31,7 @@ export async function openTokenizer(files: Store, options: HfOptions): Promise<T
   const bytes = definition === given ? file.bytes : new TextEncoder().encode(JSON.stringify(definition));
   const others = await settingsIn(files);
   const auto = autoTokenizer({ ...others, definition }, vocabulary.ids);
-  const pipeline = opened(auto, vocabulary);
+  const pipeline = await opened(auto, vocabulary);
   const special = specialIds(pipeline, auto.special);
   const templates = await templatesIn(files, auto.templates);
   // Template engines are only loaded for who has a template.
@@ -122,9 +122,9 @@ async function templatesIn(files: Store, others: Named<string>): Promise<Named<s
 }
 
 /** A tokenizer.json at work. Throws AttuneError where a part of it is not sound. */
-function opened(auto: AutoTokenizer, vocabulary: Vocabulary): Pipeline {
+async function opened(auto: AutoTokenizer, vocabulary: Vocabulary): Promise<Pipeline> {
   try {
-    return pipelineOf(auto.definition, vocabulary, auto.splitSpecialTokens);
+    return await pipelineOf(auto.definition, vocabulary, auto.splitSpecialTokens);
   } catch (cause) {
     if (cause instanceof AttuneError) throw cause;
     throw badFile("hf", "tokenizer.json", cause instanceof Error ? cause.message : String(cause));

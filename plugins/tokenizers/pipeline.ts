@@ -27,14 +27,14 @@ export type Pipeline = Readonly<{
 }>;
 
 /** Puts a checked definition to work. `vocabulary`: the model's tokens. `splits`: whether special tokens are read as text. */
-export function pipelineOf(
+export async function pipelineOf(
   definition: Definition,
   vocabulary: Vocabulary,
   splits = false,
-): Pipeline {
+): Promise<Pipeline> {
   const normalize = normalizerOf(definition.normalizer as Definition | null);
   const preTokenize = preTokenizerOf(definition.pre_tokenizer as Definition | null);
-  const model = modelOf(definition.model as Definition, vocabulary);
+  const model = await modelOf(definition.model as Definition, vocabulary);
   const decode = decoderOf(definition.decoder as Definition | null);
   const post = postProcessorOf(definition.post_processor as Definition | null);
   const added = addedTokensOf(

@@ -43,7 +43,7 @@ const withoutDoor: readonly string[] = [
   "formats/peft/record.ts peftRecord",
   "formats/peft/wrapped_key.ts wrappedKey",
   "formats/peft/write.ts writePeft",
-  "formats/packed/method.ts methodOf",
+  "formats/packed/marks.ts looksPacked",
 ];
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

@@ -90,6 +90,18 @@ export function trainsIn(p: Parameter, isTrainable: BuildOptions["isTrainable"])
   return p.regularizer || (!p.frozen && isTrainable(p.unqualifiedName, p.adapter));
 }
 
+/** Whether a parameter trains, by the last adapter that has an opinion; without adapters everything does. */
+export function trainsRule(attached: readonly AttachedAdapter[]): (name: string, adapter: boolean) => boolean {
+  return (name, adapter) => {
+    if (adapter) return true;
+    for (const a of attached.toReversed()) {
+      const answer = a.isTrainable?.(name);
+      if (answer !== undefined) return answer;
+    }
+    return attached.length === 0;
+  };
+}
+
 /** What an adapter's parameter is called in a program. */
 export function qualifyName(adapter: AttachedAdapter | undefined, name: string): string {
   return adapter?.name === undefined ? name : `${adapter.name}/${name}`;

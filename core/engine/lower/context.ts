@@ -5,11 +5,9 @@
 import type { Shape } from "../../graph/ops/dims.ts";
 import type { Graph, Node, Value } from "../../graph/graph.ts";
 import type { OnnxNode, OnnxTensor } from "../../onnx/model.ts";
-import { bytesPerElement } from "../../base/tensor.ts";
-import type { Named, Provider, TrainedProduct } from "../../types.ts";
+import type { Named, Provider } from "../../types.ts";
 import {
   bytesOf,
-  encodedName,
   floatInitializer,
   quantizedInitializers,
   type Storage,
@@ -21,8 +19,8 @@ import {
 export type Lowering = Readonly<{
   graph: Graph;
   storage: (name: string, value: Value) => Storage;
-  /** How products over parameters that train are computed, where not in float32. */
-  products: ReadonlyMap<string, TrainedProduct>;
+  /** Absent where no weight is stored as codes, and no product computed with some. */
+  lowerCodes: CodeLowering | undefined;
   provider: Provider;
   /** Values that the backward pass makes a second time. */
   recomputed: ReadonlySet<number>;
@@ -53,9 +51,24 @@ export type Lowering = Readonly<{
   again: Map<Node, readonly OnnxNode[]>;
 }>;
 
+/** Lowers weights that are stored as codes, and products that are computed with some. */
+export type CodeLowering = Readonly<{
+  /** Makes the tensors of a weight ones of the model, or feeds. */
+  add(lowering: Lowering, name: string, value: Value, storage: Extract<Storage, { as: "encoded" }>): void;
+  /** A product over codes; undefined for any other node. */
+  product(
+    lowering: Lowering,
+    node: Node,
+    nameInput: (value: Value) => string,
+    output: string,
+  ): readonly OnnxNode[] | undefined;
+  /** What a weight is called for its reader, which reads it decoded. */
+  decodedFor(lowering: Lowering, value: Value, reader: string): string;
+}>;
+
 /** The lowering of a graph of which these nodes are needed; its outputs have their names. */
 export function createLowering(
-  of: Pick<Lowering, "graph" | "storage" | "products" | "provider" | "recomputed">,
+  of: Pick<Lowering, "graph" | "storage" | "lowerCodes" | "provider" | "recomputed">,
   nodes: readonly Node[],
 ): Lowering {
   const readers = new Map<number, number>();
@@ -110,7 +123,7 @@ function addStored(lowering: Lowering, name: string, value: Value, storage: Stor
     feeds.set(name, value);
     if (storage.rows !== undefined) rows.set(name, storage.rows);
   } else if (storage.as === "encoded") {
-    addEncoded(lowering, name, value, storage);
+    (lowering.lowerCodes as CodeLowering).add(lowering, name, value, storage);
   } else if (storage.as === "int8") {
     quantized.add(value.id);
     const [integers, scale] = quantizedInitializers(name, value.shape, storage);
@@ -123,23 +136,6 @@ function addStored(lowering: Lowering, name: string, value: Value, storage: Stor
       name,
       floatInitializer(half ? storedName(name) : name, half ?? value.dtype, value.shape, storage),
     );
-  }
-}
-
-function addEncoded(
-  { encoded, codes, initializers }: Lowering,
-  name: string,
-  value: Value,
-  storage: Extract<Storage, { as: "encoded" }>,
-): void {
-  encoded.set(value.id, storage);
-  for (const [part, { dtype, dims, data, location }] of Object.entries(storage.tensors)) {
-    const own = encodedName(name, part);
-    const length = dims.reduce((a, b) => a * b, bytesPerElement[dtype]);
-    if (location !== undefined) {
-      initializers.set(own, { name: own, dtype, dims, external: { location, offset: 0, length } });
-    } else if (data) initializers.set(own, { name: own, dtype, dims, data: bytesOf(data) });
-    else codes.set(own, { dtype, dims });
   }
 }
 

@@ -4,21 +4,49 @@
  * @module
  */
 import type { Node, Value } from "../../graph/graph.ts";
+import { bytesPerElement } from "../../base/tensor.ts";
 import { elementTypes, type OnnxNode } from "../../onnx/model.ts";
-import type { MatrixDims, NodeWriter, ProductOperands, Tensor, WeightFormat } from "../../types.ts";
-import { AGAIN, int64s, type Lowering, nameOf } from "./context.ts";
+import type { MatrixDims, NodeWriter, ProductOperands, Tensor, TrainedProduct, WeightFormat } from "../../types.ts";
+import { AGAIN, type CodeLowering, int64s, type Lowering, nameOf } from "./context.ts";
 import { attributesOf } from "./form.ts";
-import { bytesOf, encodedName } from "./storage.ts";
+import { bytesOf, encodedName, type Storage } from "./storage.ts";
 
 /** Nodes that a writer has written: those that read nothing but the weight's tensors apart. */
 type Written = Readonly<{ writer: NodeWriter; decoding: OnnxNode[]; nodes: OnnxNode[] }>;
+
+/** Lowers codes. `products`: how those over parameters that train are computed, where not in float32. */
+export function lowerCodes(products: ReadonlyMap<string, TrainedProduct> = new Map()): CodeLowering {
+  return {
+    add: addEncoded,
+    product: (lowering, node, nameInput, output) => encodedProduct(lowering, products, node, nameInput, output),
+    decodedFor,
+  };
+}
+
+function addEncoded(
+  { encoded, codes, initializers }: Lowering,
+  name: string,
+  value: Value,
+  storage: Extract<Storage, { as: "encoded" }>,
+): void {
+  encoded.set(value.id, storage);
+  for (const [part, { dtype, dims, data, location }] of Object.entries(storage.tensors)) {
+    const own = encodedName(name, part);
+    const length = dims.reduce((a, b) => a * b, bytesPerElement[dtype]);
+    if (location !== undefined) {
+      initializers.set(own, { name: own, dtype, dims, external: { location, offset: 0, length } });
+    } else if (data) initializers.set(own, { name: own, dtype, dims, data: bytesOf(data) });
+    else codes.set(own, { dtype, dims });
+  }
+}
 
 /**
  * A product with a weight of codes: as its format computes it, or over what is decoded right before, whichever way the
  * weight is turned. Undefined for any other node.
  */
-export function encodedProduct(
+function encodedProduct(
   lowering: Lowering,
+  products: ReadonlyMap<string, TrainedProduct>,
   node: Node,
   nameInput: (value: Value) => string,
   output: string,
@@ -27,7 +55,7 @@ export function encodedProduct(
   if (node.op !== "Gemm" || !left || !right) return undefined;
   const name = nameOf(lowering, right);
   const encoded = lowering.encoded.get(right.id);
-  if (!encoded) return trainedProduct(lowering, node, nameInput, output);
+  if (!encoded) return trainedProduct(lowering, products, node, nameInput, output);
   const { alpha, transA, transB } = attributesOf(node, "Gemm");
   const { format, weight: { dims, conv1d } } = encoded;
   // Codes are of [out, in]; what the model calls the weight may be turned.
@@ -72,13 +100,14 @@ function productOf(
 /** A product with a weight that trains, where its format has one. */
 function trainedProduct(
   lowering: Lowering,
+  products: ReadonlyMap<string, TrainedProduct>,
   node: Node,
   nameInput: (value: Value) => string,
   output: string,
 ): readonly OnnxNode[] | undefined {
   const [left, right, bias] = node.inputs;
   const { alpha, transA, transB } = attributesOf(node as Node<"Gemm">, "Gemm");
-  const own = right && lowering.products.get(nameOf(lowering, right));
+  const own = right && products.get(nameOf(lowering, right));
   if (!left || !own || alpha !== 1 || transA !== 0) return undefined;
   const { format, weight } = own;
   const { dims, conv1d } = weight;
@@ -96,7 +125,7 @@ function trainedProduct(
 }
 
 /** What a weight of codes is called as its reader reads it: decoded for that one, as the model has it. */
-export function decodedFor(lowering: Lowering, value: Value, reader: string): string {
+function decodedFor(lowering: Lowering, value: Value, reader: string): string {
   const encoded = lowering.encoded.get(value.id);
   const name = nameOf(lowering, value);
   if (!encoded) return name;

@@ -24,18 +24,19 @@ export type Lowered = Readonly<{
 
 /**
  * Lowers what the outputs of a graph need. `storage` says how each parameter is stored; values of `selectRecomputed` are made
- * a second time for the backward pass (see `recompute.ts`). `products`: how those over parameters that train are computed.
+ * a second time for the backward pass (see `recompute.ts`). `lowerCodes`: what lowers weights that are
+ * stored as codes, where there are some.
  */
 export function lower(
   graph: Graph,
   storage: Lowering["storage"],
   provider: Provider = "cpu",
   recomputed: ReadonlySet<number> = new Set(),
-  products: Lowering["products"] = new Map(),
+  lowerCodes?: Lowering["lowerCodes"],
 ): Lowered {
   const { outputs } = graph;
   const nodes = executionOrder(besidesFirst(reachable([...outputs.values()])), outputs);
-  const lowering = createLowering({ graph, storage, products, provider, recomputed }, nodes);
+  const lowering = createLowering({ graph, storage, lowerCodes, provider, recomputed }, nodes);
   const forward = recomputed.size > 0 ? forwardNodes(graph) : new Set(nodes);
   const lowered = nodes.flatMap((node) => lowerNode(lowering, node, forward.has(node)));
   const { values, feeds, shapes } = lowering;

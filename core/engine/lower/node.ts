@@ -6,7 +6,6 @@ import type { Dim } from "../../graph/ops/dims.ts";
 import type { Node, Value } from "../../graph/graph.ts";
 import type { OnnxNode } from "../../onnx/model.ts";
 import { AGAIN, float32, int64s, type Lowering, nameOf, shapeInput, simpleNode } from "./context.ts";
-import { encodedProduct } from "./encoded.ts";
 import { attributesOf, formOf } from "./form.ts";
 import { providerRules } from "./providers.ts";
 import { decodeQuantized, gatherQuantized, nameAsFloat } from "./quantized.ts";
@@ -44,7 +43,7 @@ function nodesFor(
   const { values } = lowering;
   const [output = ""] = outputs;
   node.outputs.forEach((value, i) => values.set(outputs[i] ?? "", value));
-  const product = encodedProduct(lowering, node, (value) => nameInput(lowering, value, output), output);
+  const product = lowering.lowerCodes?.product(lowering, node, (value) => nameInput(lowering, value, output), output);
   if (product) return product;
   const inputs = node.inputs.map((value) => (value ? nameInput(lowering, value, output) : ""));
   const replaced = providerRules[lowering.provider].replace?.(lowering, node, inputs[0] ?? "", output);

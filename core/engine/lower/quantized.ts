@@ -6,7 +6,6 @@ import type { Node, Value } from "../../graph/graph.ts";
 import { elementTypes, type OnnxNode } from "../../onnx/model.ts";
 import { float32, int64s, type Lowering, nameOf, simpleNode } from "./context.ts";
 import { attributesOf } from "./form.ts";
-import { decodedFor } from "./encoded.ts";
 import { storedName } from "./storage.ts";
 
 /** Weights of 16 bits that more nodes than this read become float32 once for all of them. */
@@ -29,9 +28,9 @@ export function decodeQuantized(lowering: Lowering, node: Node): readonly OnnxNo
  * before: such nodes stand first in the file. One that many nodes read (a head in blocks) becomes so once.
  */
 export function nameAsFloat(lowering: Lowering, value: Value, reader: string): string {
-  const { halves, readers, casts } = lowering;
+  const { halves, readers, casts, encoded, lowerCodes } = lowering;
   const name = nameOf(lowering, value);
-  if (lowering.encoded.has(value.id)) return decodedFor(lowering, value, reader);
+  if (lowerCodes && encoded.has(value.id)) return lowerCodes.decodedFor(lowering, value, reader);
   if (!halves.has(value.id)) return name;
   const float = (readers.get(value.id) ?? 0) > MANY_READERS ? `${name}.float` : `${name}.float ${reader}`;
   casts.set(float, [castToFloat(storedName(name), float)]);

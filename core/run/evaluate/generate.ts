@@ -21,7 +21,7 @@ import type {
   Sample,
   Tensor,
 } from "../../types.ts";
-import type { Samples } from "../rows/data.ts";
+import type { Samples } from "../rows/ordered_batches.ts";
 import { type EncodedRows, inOrder, rowsInOrder } from "../rows/encoded_rows.ts";
 import { contextOf } from "../rows/encoding.ts";
 import type { OpenRun } from "../open/open.ts";

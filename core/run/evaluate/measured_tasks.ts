@@ -4,7 +4,7 @@
  */
 import type { Evaluator } from "../../engine/evaluator.ts";
 import type { Example, Json, Named, TrainingEvent } from "../../types.ts";
-import type { TaskRows } from "../rows/batches.ts";
+import type { TaskRows } from "../rows/task_rows.ts";
 import { measured } from "./evaluate.ts";
 import { generatesUnmeasured } from "./metrics.ts";
 import { collectExamples } from "./examples.ts";

@@ -5,8 +5,8 @@
 import type { Engine } from "../../engine/engine.ts";
 import type { Evaluator } from "../../engine/evaluator.ts";
 import type { Json, Named, Sample } from "../../types.ts";
-import type { TaskRows } from "../rows/batches.ts";
-import { batchesInOrder } from "../rows/data.ts";
+import type { TaskRows } from "../rows/task_rows.ts";
+import { batchesInOrder } from "../rows/ordered_batches.ts";
 import { allSamples, type EncodedRows, inOrder } from "../rows/encoded_rows.ts";
 import type { OpenRun } from "../open/open.ts";
 

@@ -7,8 +7,8 @@ import type { BuiltProgram } from "../../engine/engine_options.ts";
 import { missing, nothingTrains } from "../../base/errors.ts";
 import { layOut } from "../../loop/layout.ts";
 import type { Batch, Sample } from "../../types.ts";
-import { splitsOf, type TaskRows } from "../rows/batches.ts";
-import { activeIds, labelledRows, largestSamples } from "../rows/data.ts";
+import { splitsOf, type TaskRows } from "../rows/task_rows.ts";
+import { labelledRows, largestSamples } from "../rows/data.ts";
 import { type EncodedRows, inOrder } from "../rows/encoded_rows.ts";
 import { activationBudget, processBytes } from "../open/memory.ts";
 import { readsText } from "../evaluate/metrics.ts";
@@ -101,4 +101,24 @@ function namesAny(tasks: readonly TaskRows[]): boolean {
 
 async function* samplesOf(tasks: readonly TaskRows[]): AsyncIterable<Sample> {
   for (const [, rows] of tasks.flatMap(splitsOf)) yield* inOrder(rows);
+}
+
+/** The distinct ids that samples name on either side, sorted, with those of padding; one list for both sides. */
+async function activeIds(samples: AsyncIterable<Sample>): Promise<Map<string, Int32Array>> {
+  const sides = ["input_ids", "decoder_input_ids"];
+  const seen = new Set<number>();
+  const found = new Set<string>();
+  for await (const sample of samples) {
+    for (const { fields } of sample.sequences) {
+      for (const side of sides) {
+        const own = fields[side];
+        if (!own) continue;
+        found.add(side);
+        seen.add(own.padValue);
+        for (const id of own.data) seen.add(id);
+      }
+    }
+  }
+  const ids = Int32Array.from([...seen].sort((a, b) => a - b));
+  return new Map([...found].map((side) => [side, ids]));
 }

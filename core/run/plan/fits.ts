@@ -5,7 +5,7 @@
 import { refused } from "../../base/errors.ts";
 import { sizeOf } from "../../base/tensor.ts";
 import type { Host, Run } from "../../types.ts";
-import type { TaskRows } from "../rows/batches.ts";
+import type { TaskRows } from "../rows/task_rows.ts";
 import { largestSamples } from "../rows/data.ts";
 import { memoryLimit } from "../open/memory.ts";
 import type { BuiltPlan } from "./plan.ts";

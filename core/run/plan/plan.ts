@@ -28,7 +28,8 @@ import type {
   Run,
   TrainingArguments,
 } from "../../types.ts";
-import { epochOf, type TaskRows } from "../rows/batches.ts";
+import { epochOf } from "../rows/batches.ts";
+import type { TaskRows } from "../rows/task_rows.ts";
 import { encodeRows, estimated, measured, type MeasuredRows, trainData } from "../rows/data.ts";
 import { type EncodedRows, withFields } from "../rows/encoded_rows.ts";
 import { PREPACK_LIMIT } from "./engine.ts";

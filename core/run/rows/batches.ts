@@ -8,31 +8,10 @@ import { layOut } from "../../loop/layout.ts";
 import { batchesPerEpoch } from "../../loop/steps.ts";
 import { createRandom } from "../../math/random.ts";
 import { type EpochOrder, orderOfEpoch } from "../../data/sampling.ts";
-import type { Batch, Named, Run, SplitName } from "../../types.ts";
+import type { Batch, Named, Run } from "../../types.ts";
 import type { EncodedRows } from "./encoded_rows.ts";
-import type { Leaks } from "./leaks.ts";
-import type { OpenRun } from "../open/open.ts";
-
-/** A task of a run, opened, with its rows: to train on, to judge by while it trains, and to report on behind its end. */
-export type TaskRows = Readonly<
-  {
-    open: OpenRun;
-    train: EncodedRows;
-    evalRows: EncodedRows | undefined;
-    test?: EncodedRows | undefined;
-    /** Rows of the other splits that are trained on as well. */
-    leaks?: Readonly<Record<string, Leaks>>;
-  }
->;
-
-/** The rows of a task that there are, by the names of their splits. */
-export function splitsOf(
-  { train, evalRows, test }: Pick<TaskRows, "train" | "evalRows" | "test">,
-): readonly (readonly [name: SplitName, rows: EncodedRows])[] {
-  return ([["train", train], ["eval", evalRows], ["test", test]] as const).flatMap(([name, rows]) =>
-    rows ? [[name, rows] as const] : []
-  );
-}
+import type { OpenRun } from "../open/open_run.ts";
+import type { TaskRows } from "./task_rows.ts";
 
 /** The micro-batches of the steps of epochs. An epoch has as many as all tasks' rows make. */
 export type BatchPlan = Readonly<{

@@ -4,8 +4,7 @@
  */
 import { cachedJson, isJson, keepBytes, keptBytes } from "../../data/cached.ts";
 import { AttuneError, badValue, missing } from "../../base/errors.ts";
-import { layOut } from "../../loop/layout.ts";
-import type { Batch, BatchLayout, Dataset, Rows, Sample, Survey } from "../../types.ts";
+import type { Dataset, Rows, Sample, Survey } from "../../types.ts";
 import { allSamples, type EncodedRows, type EncodingOptions, lookAtRows } from "./encoded_rows.ts";
 import { encoderFacts, rowEncoderOf } from "./encoding.ts";
 import { maxLengthOf, type OpenRun } from "../open/open.ts";
@@ -222,62 +221,6 @@ function checkLearned(dataset: Dataset, { count, looked }: Pick<EncodedRows, "co
     `No row has a label to learn from (${count} rows): labels are missing, or were cut off at training.maxLength`,
     { code: "NO_LABELS", plugin: dataset.name, found: 0, allowed: ["at least one label that counts"] },
   );
-}
-
-/** Samples, as they come. */
-export type Samples = Iterable<Sample> | AsyncIterable<Sample>;
-
-/** Samples in batches of `size`, in order, laid out when they are asked for. */
-export async function* batchesInOrder(samples: Samples, size: number, layout: BatchLayout): AsyncGenerator<Batch> {
-  let group: Sample[] = [];
-  for await (const sample of samples) {
-    if (group.push(sample) < size) continue;
-    yield layOut(group, layout);
-    group = [];
-  }
-  if (group.length > 0) yield layOut(group, layout);
-}
-
-/** Samples in batches of at most so many places before padding is shared out, in order; one that is longer stands alone. */
-export async function* batchesOfTokens(samples: Samples, tokens: number, layout: BatchLayout): AsyncGenerator<Batch> {
-  let group: Sample[] = [];
-  let longest = 0;
-  let count = 0;
-  for await (const sample of samples) {
-    const widest = Math.max(longest, ...sample.sequences.map((s) => s.length + layout.reserve.tokens));
-    const sequences = count + sample.sequences.length;
-    if (group.length > 0 && widest * sequences > tokens) {
-      yield layOut(group, layout);
-      group = [];
-      longest = Math.max(0, ...sample.sequences.map((s) => s.length + layout.reserve.tokens));
-      count = sample.sequences.length;
-    } else {
-      longest = widest;
-      count = sequences;
-    }
-    group.push(sample);
-  }
-  if (group.length > 0) yield layOut(group, layout);
-}
-
-/** The distinct ids that samples name on either side, sorted, with those of padding; one list for both sides. */
-export async function activeIds(samples: Samples): Promise<Map<string, Int32Array>> {
-  const sides = ["input_ids", "decoder_input_ids"];
-  const seen = new Set<number>();
-  const found = new Set<string>();
-  for await (const sample of samples) {
-    for (const { fields } of sample.sequences) {
-      for (const side of sides) {
-        const own = fields[side];
-        if (!own) continue;
-        found.add(side);
-        seen.add(own.padValue);
-        for (const id of own.data) seen.add(id);
-      }
-    }
-  }
-  const ids = Int32Array.from([...seen].sort((a, b) => a - b));
-  return new Map([...found].map((side) => [side, ids]));
 }
 
 /** Rows with labels, read as `options` say, and with what a teacher says of them where the task has one. Throws as `encodeRows` and `addTeacherTargets` do. */

@@ -4,7 +4,7 @@
  */
 import { cachedJson } from "../../data/cached.ts";
 import type { Dataset, Host, Run, RunData, Subtask, TrainingEvent } from "../../types.ts";
-import { splitsOf, type TaskRows } from "./batches.ts";
+import { splitsOf, type TaskRows } from "./task_rows.ts";
 import { dataPath } from "../../spec/run_data.ts";
 import { labelledRows, trainData } from "./data.ts";
 import { rowsInOrder, withFields } from "./encoded_rows.ts";

@@ -5,7 +5,7 @@
 import type { SavedTensors } from "../../engine/state/saved.ts";
 import { unknownName } from "../../base/errors.ts";
 import type { Metric, Run, Subtask } from "../../types.ts";
-import type { TaskRows } from "../rows/batches.ts";
+import type { TaskRows } from "../rows/task_rows.ts";
 import type { OpenRun } from "../open/open.ts";
 
 /** What tells a better evaluation of a task. */

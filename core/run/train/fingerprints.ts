@@ -3,7 +3,7 @@
  * @module
  */
 import type { Named } from "../../types.ts";
-import { splitsOf, type TaskRows } from "../rows/batches.ts";
+import { splitsOf, type TaskRows } from "../rows/task_rows.ts";
 
 /** What a run is of: hashes of its base, its tokenizer and its rows. */
 export async function fingerprintsOf(tasks: readonly TaskRows[]): Promise<Named<string>> {

@@ -8,7 +8,7 @@ import type { Engine } from "../../engine/engine.ts";
 import type { LoopState } from "../../loop/loop_state.ts";
 import type { LoopOptions } from "../../loop/train.ts";
 import type { Host, Json, Named, Run, Store, TrainingEvent, TrainOptions } from "../../types.ts";
-import type { TaskRows } from "../rows/batches.ts";
+import type { TaskRows } from "../rows/task_rows.ts";
 import { beginFresh } from "./begin.ts";
 import { selectBestMetrics } from "./best.ts";
 import { checkpointsIn } from "../checkpoints/checkpoints.ts";

@@ -9,7 +9,7 @@ import { layOut } from "../../loop/layout.ts";
 import { createRandom } from "../../math/random.ts";
 import type { Accelerator, Drift, Sample, TrainingEvent } from "../../types.ts";
 import { isQuantizer } from "../open/quantizer.ts";
-import type { TaskRows } from "../rows/batches.ts";
+import type { TaskRows } from "../rows/task_rows.ts";
 
 /** So many rows are compared at most, and of long ones only as many as have so many tokens: each passes both models twice. */
 const ROWS = 32;

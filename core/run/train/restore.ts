@@ -4,7 +4,7 @@
  */
 import type { Engine } from "../../engine/engine.ts";
 import type { Drift, Json, Named, Run, TrainingEvent } from "../../types.ts";
-import type { TaskRows } from "../rows/batches.ts";
+import type { TaskRows } from "../rows/task_rows.ts";
 import { beginFresh } from "./begin.ts";
 import type { CheckpointFiles } from "../checkpoints/files.ts";
 import type { Checkpoints } from "../checkpoints/checkpoints.ts";

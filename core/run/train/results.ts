@@ -6,7 +6,7 @@ import type { Engine } from "../../engine/engine.ts";
 import type { Evaluator } from "../../engine/evaluator.ts";
 import { AttuneError } from "../../base/errors.ts";
 import type { Named, Store, TrainingEvent } from "../../types.ts";
-import type { TaskRows } from "../rows/batches.ts";
+import type { TaskRows } from "../rows/task_rows.ts";
 import { openEvaluator } from "../evaluate/infer.ts";
 import type { RunFigures } from "../write/final_figures.ts";
 import type { MeasuredTask, MeasuredTasks } from "../evaluate/measured_tasks.ts";

@@ -5,7 +5,7 @@
 import type { Engine } from "../../engine/engine.ts";
 import type { SavedTensors } from "../../engine/state/saved.ts";
 import type { Named, TrainingEvent } from "../../types.ts";
-import type { TaskRows } from "../rows/batches.ts";
+import type { TaskRows } from "../rows/task_rows.ts";
 import { joinedBest, splitBest } from "./best.ts";
 import type { MeasuredTasks } from "../evaluate/measured_tasks.ts";
 import { combineTaskMetrics } from "../evaluate/metrics.ts";

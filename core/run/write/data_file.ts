@@ -3,7 +3,7 @@
  * @module
  */
 import type { Json, Named } from "../../types.ts";
-import { splitsOf, type TaskRows } from "../rows/batches.ts";
+import { splitsOf, type TaskRows } from "../rows/task_rows.ts";
 
 /** The file data.json: what transforms did to each split, by row; absent where there are none. */
 export function dataFile(tasks: readonly TaskRows[]): Json | undefined {

@@ -4,11 +4,12 @@
  */
 import { inspect } from "../../engine/inspect.ts";
 import type { BatchResult } from "../../engine/evaluator.ts";
-import { trainsRule } from "../../engine/program.ts";
+import { trainsRule } from "../../engine/builder/parameters.ts";
 import { initialWeights } from "../../engine/weights.ts";
 import { createRandom } from "../../math/random.ts";
 import type { Tensor, TrainedModel } from "../../types.ts";
-import { batchesInOrder, encodeRows } from "../rows/data.ts";
+import { encodeRows } from "../rows/data.ts";
+import { batchesInOrder } from "../rows/ordered_batches.ts";
 import { inOrder } from "../rows/encoded_rows.ts";
 import { openEvaluator } from "../evaluate/infer.ts";
 import type { FinalFigures } from "./final_figures.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Drift, Json, Named, TransformReport } from "../../types.ts";
-import type { TaskRows } from "../rows/batches.ts";
+import type { TaskRows } from "../rows/task_rows.ts";
 import type { MeasuredTasks } from "../evaluate/measured_tasks.ts";
 import { combineTaskMetrics, metricsFile } from "../evaluate/metrics.ts";
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { measurePeak } from "../../../core/engine/peak.ts";
-import { buildProgram, trainsRule } from "../../../core/engine/program.ts";
+import { buildProgram } from "../../../core/engine/program.ts";
+import { trainsRule } from "../../../core/engine/builder/parameters.ts";
 import { inspectBackbone } from "../../../core/engine/inspect.ts";
 import { usefulWork } from "../../../core/engine/work.ts";
 import * as f from "../../../core/graph/ops/functions.ts";

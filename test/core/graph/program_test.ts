@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { buildProgram, type Program } from "../../../core/engine/program.ts";
-import { trainsRule } from "../../../core/engine/program.ts";
+import { trainsRule } from "../../../core/engine/builder/parameters.ts";
 import { inspectBackbone } from "../../../core/engine/inspect.ts";
 import { addDims, evaluateDim, mulDims, renameDim } from "../../../core/graph/ops/dims.ts";
 import { reachable } from "../../../core/graph/graph.ts";

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { trainsRule } from "../../../core/engine/program.ts";
+import { trainsRule } from "../../../core/engine/builder/parameters.ts";
 import { buildProgram, type Program } from "../../../core/engine/program.ts";
 import { lossFactorInput } from "../../../core/graph/graph.ts";
 import { inspectBackbone } from "../../../core/engine/inspect.ts";

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { usableFormat } from "../../../core/engine/format_check.ts";
+import { lowerCodes } from "../../../core/engine/lower/encoded.ts";
 import { lower } from "../../../core/engine/lower/lower.ts";
 import { encodedName } from "../../../core/engine/lower/storage.ts";
 import * as f from "../../../core/graph/ops/functions.ts";
@@ -49,15 +50,21 @@ async function products(of: WeightFormat) {
     graph.output(`dx${i}`, f.gemm(graph.input(`dy${i}`, "float32", ["rows", outputs]), weight));
     return { name, dims, values, tensors, dy };
   });
-  const { model } = lower(graph, (name) => {
-    const own = weights.find((one) => one.name === name);
-    if (!own) return { as: "feed" };
-    const weight = { name, module: name, dims: own.dims, conv1d: false };
-    const tensors = Object.fromEntries(
-      Object.entries(own.tensors).map(([part, { dtype, dims }]) => [part, { dtype, dims }]),
-    );
-    return { as: "encoded", weight, format: of, tensors };
-  });
+  const { model } = lower(
+    graph,
+    (name) => {
+      const own = weights.find((one) => one.name === name);
+      if (!own) return { as: "feed" };
+      const weight = { name, module: name, dims: own.dims, conv1d: false };
+      const tensors = Object.fromEntries(
+        Object.entries(own.tensors).map(([part, { dtype, dims }]) => [part, { dtype, dims }]),
+      );
+      return { as: "encoded", weight, format: of, tensors };
+    },
+    "cpu",
+    undefined,
+    lowerCodes(),
+  );
   const session = await lib.InferenceSession.create(writeOnnx(model), { executionProviders: ["cpu"] });
   const results = await session.run(feeds);
   await session.release();
