@@ -3,9 +3,7 @@
  * @module
  */
 import { AttuneError, badFile } from "../../core/base/errors.ts";
-
-/** Larger windows are refused: a reader holds one in memory. It is what the program `zstd` takes without being asked. */
-const MAX_WINDOW = 128 * 2 ** 20;
+import { zstdBlocks } from "./zstd_frames.ts";
 
 /** Bytes as they are, or unpacked where they begin as a packed file does. Throws AttuneError where they are damaged. */
 export async function* unpacked(
@@ -23,11 +21,8 @@ export async function* unpacked(
   try {
     const packing = packingOf(first.value);
     if (packing === "gzip") yield* gunzipped(rest());
-    else if (packing === "zstd") {
-      const window = windowOf(first.value);
-      if (window > MAX_WINDOW) throw new Error(`its window of ${window} bytes is larger than ${MAX_WINDOW}`);
-      yield* unzstd(rest());
-    } else yield* rest();
+    else if (packing === "zstd") yield* unzstd(rest());
+    else yield* rest();
   } catch (cause) {
     if (cause instanceof AttuneError) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
@@ -62,12 +57,20 @@ export function refuseBinary(name: string, bytes: Uint8Array): void {
   if (problem !== undefined) throw badFile("data", name, problem);
 }
 
+/** So many bytes are unpacked at once, to a thousand times as many at most: not every runtime waits in between. */
+const GZIP_PIECE = 64 * 2 ** 10;
+
 async function* gunzipped(pieces: AsyncGenerator<Uint8Array>): AsyncIterable<Uint8Array> {
+  let left: Uint8Array = new Uint8Array();
   const source = new ReadableStream<Uint8Array>({
     pull: async (controller) => {
-      const next = await pieces.next();
-      if (next.done) controller.close();
-      else controller.enqueue(next.value);
+      if (left.length === 0) {
+        const next = await pieces.next();
+        if (next.done) return controller.close();
+        left = next.value;
+      }
+      controller.enqueue(left.subarray(0, GZIP_PIECE));
+      left = left.subarray(GZIP_PIECE);
     },
     cancel: async () => void await pieces.return(undefined),
   });
@@ -87,28 +90,10 @@ async function* unzstd(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Ar
     // The library writes over what it has given.
     if (piece.length > 0) ready.push(piece.slice());
   });
-  for await (const piece of pieces) {
-    // Smaller pieces: what one of them unpacks to lies in memory.
-    for (let at = 0; at < piece.length; at += ZSTD_PIECE) {
-      stream.push(piece.slice(at, at + ZSTD_PIECE));
-      yield* ready.splice(0);
-    }
+  for await (const block of zstdBlocks(pieces)) {
+    stream.push(block);
+    yield* ready.splice(0);
   }
   stream.push(new Uint8Array(0), true);
   yield* ready.splice(0);
-}
-
-const ZSTD_PIECE = 64 * 2 ** 10;
-
-/** Bytes that a frame of Zstandard refers back to, as its header has them (RFC 8878). */
-function windowOf(bytes: Uint8Array): number {
-  const [flags = 0, descriptor = 0] = [bytes[4], bytes[5]];
-  if ((flags & 32) === 0) {
-    const base = 2 ** (10 + (descriptor >> 3));
-    return base + base / 8 * (descriptor & 7);
-  }
-  const [dictionary, size] = [[0, 1, 2, 4][flags & 3] ?? 0, [1, 2, 4, 8][flags >> 6] ?? 1];
-  let content = 0;
-  for (let i = size - 1; i >= 0; i--) content = content * 256 + (bytes[5 + dictionary + i] ?? 0);
-  return size === 2 ? content + 256 : content;
 }

@@ -60,17 +60,29 @@ export function initialWeights(
     return undefined;
   };
   const { frozen } = checkpoint;
-  // What initialisations read: the checkpoint under the model's names, as it is computed with.
-  const weights: InitialValues = {
-    readWhole: (name) => checkpoint.weights.read(inCheckpoint(name) ?? name),
-    read: async (name) => {
-      const read = (): Promise<Tensor<Float32Array>> => checkpoint.weights.read(inCheckpoint(name) ?? name);
-      const own = inCheckpoint(name) === undefined ? undefined : frozen?.storageOf(name);
-      if (!frozen || !own) return await read();
-      const data = decodeWeight(await frozen.encode(name, read), own.weight);
-      const [rows, columns] = own.weight.dims;
-      return { dtype: "float32", dims: own.weight.conv1d ? [columns, rows] : [rows, columns], data };
-    },
+  // What initialisations read: the checkpoint under the model's names, as it is computed with, and of what it lacks what is drawn.
+  const valuesFor = ({ build }: Parameter): InitialValues => {
+    const drawnFor = (name: string): Parameter | undefined => {
+      const other = build.get(name) ?? build.get(backbone.ties[name] ?? "") ??
+        [...build.values()].find((p) => p.unqualifiedName === name);
+      return other && whole.isNew(other) ? other : undefined;
+    };
+    const readWhole = async (name: string): Promise<Tensor<Float32Array>> => {
+      const other = drawnFor(name);
+      return other ? await whole.read(other) : await checkpoint.weights.read(inCheckpoint(name) ?? name);
+    };
+    return {
+      readWhole,
+      read: async (name) => {
+        const other = drawnFor(name);
+        if (other) return await whole.readStored(other);
+        const own = inCheckpoint(name) === undefined ? undefined : frozen?.storageOf(name);
+        if (!frozen || !own) return await readWhole(name);
+        const data = decodeWeight(await frozen.encode(name, () => readWhole(name)), own.weight);
+        const [rows, columns] = own.weight.dims;
+        return { dtype: "float32", dims: own.weight.conv1d ? [columns, rows] : [rows, columns], data };
+      },
+    };
   };
   const storageOf: InitialWeights["storageOf"] = (p) =>
     savedIn(p.unqualifiedName) ? undefined : frozen?.storageOf(p.name);
@@ -96,7 +108,7 @@ export function initialWeights(
         checkDims(p, tensor.dims, checkpoint.label, MISMATCHED);
         return tensor;
       }
-      return { dtype: "float32", dims: p.shape, data: await drawn(p, weights, random.fork("init", p.name)) };
+      return { dtype: "float32", dims: p.shape, data: await drawn(p, valuesFor(p), random.fork("init", p.name)) };
     },
   };
   return whole;

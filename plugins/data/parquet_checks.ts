@@ -6,8 +6,8 @@
 import type { AsyncBuffer, FileMetaData, RowGroup } from "hyparquet/src/index.js";
 import { parquetHeader } from "hyparquet/src/column.js";
 
-/** Values of one column of a group of rows, and bytes of its pages unpacked, at most: a group is read into memory whole. */
-const [MAX_VALUES, MAX_BYTES] = [2 ** 26, 2 ** 30];
+/** Rows of a group, values of all its columns, and bytes of their pages unpacked, at most: a group is read into memory whole. */
+const [MAX_ROWS, MAX_VALUES, MAX_BYTES] = [2 ** 24, 2 ** 27, 2 ** 30];
 
 /** Pages of one column of a group. */
 const MAX_PAGES = 1_000_000;
@@ -16,12 +16,13 @@ const MAX_PAGES = 1_000_000;
 export function checkMetadata({ schema, row_groups: groups }: FileMetaData, byteLength: number): void {
   checkTree(schema);
   for (const { num_rows, columns } of groups) {
-    within("rows of a group", Number(num_rows), MAX_VALUES);
+    within("rows of a group", Number(num_rows), MAX_ROWS);
+    let values = 0;
     for (const { meta_data: meta } of columns) {
       if (!meta) continue;
       const start = startOf(meta);
       const end = start + Number(meta.total_compressed_size);
-      within("values of a column", Number(meta.num_values), MAX_VALUES);
+      values += within("values of a column", Number(meta.num_values), MAX_VALUES - values);
       within("the place of a column", start, byteLength);
       within("the end of a column", end - start, byteLength - start);
       if (isFlat(schema, meta.path_in_schema) && meta.num_values !== num_rows) {
@@ -33,6 +34,8 @@ export function checkMetadata({ schema, row_groups: groups }: FileMetaData, byte
 
 /** A group's file whose pages are looked at as they are read. Its `slice` rejects with Error where one cannot be true. */
 export function checkedPages(file: AsyncBuffer, { columns }: RowGroup): AsyncBuffer {
+  // A column's pages may be read more than once.
+  const unpacked = new Map<number, number>();
   const chunks = columns.flatMap(({ meta_data: meta }) => {
     if (!meta) return [];
     const start = startOf(meta);
@@ -44,14 +47,17 @@ export function checkedPages(file: AsyncBuffer, { columns }: RowGroup): AsyncBuf
       const buffer = await file.slice(start, end);
       for (const chunk of chunks) {
         if (chunk.start < start || chunk.end > start + buffer.byteLength) continue;
-        checkPages(new DataView(buffer, chunk.start - start, chunk.end - chunk.start), chunk.values);
+        const view = new DataView(buffer, chunk.start - start, chunk.end - chunk.start);
+        unpacked.set(chunk.start, checkPages(view, chunk.values));
+        within("unpacked bytes of a group", [...unpacked.values()].reduce((sum, bytes) => sum + bytes), MAX_BYTES);
       }
       return buffer;
     },
   };
 }
 
-function checkPages(view: DataView<ArrayBuffer>, values: number): void {
+/** The bytes that a column's pages unpack to. */
+function checkPages(view: DataView<ArrayBuffer>, values: number): number {
   const reader = { view, offset: 0 };
   let [count, unpacked] = [0, 0];
   // As the reader ends: a last byte alone is no page.
@@ -76,6 +82,7 @@ function checkPages(view: DataView<ArrayBuffer>, values: number): void {
     within("bytes of levels", v2.repetition_levels_byte_length, packed - levels);
   }
   if (count !== values) throw new Error(`a column's pages have ${count} values, its metadata says ${values}`);
+  return unpacked;
 }
 
 /** Every element has the children that it says, and all of them are there. */

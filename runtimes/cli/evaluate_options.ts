@@ -3,7 +3,7 @@
  * @module
  */
 import { type Command, Option } from "commander";
-import { collect, wholeNumber } from "./values.ts";
+import { collect, deviceOption, wholeNumber } from "./values.ts";
 
 /** Resamples of intervals, where a command line does not say how many. */
 const RESAMPLES = 2000;
@@ -30,6 +30,7 @@ export function addEvaluateCommand(program: Command, set: (code: number) => void
     .option("--json", "as one line of JSON")
     .option("--task <name>", "one of several tasks (default: all)")
     .option("--set <path=value>", "change a value of the spec; repeatable", collect, [])
+    .addOption(deviceOption())
     .action(async (path, { intervals, ...options }) => {
       const { evaluateCommand } = await import("./evaluate.ts");
       set(await evaluateCommand(path, { ...options, intervals: intervals === true ? RESAMPLES : intervals }));

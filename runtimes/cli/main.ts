@@ -7,7 +7,7 @@ import process from "node:process";
 import { VERSION } from "../../core/base/version.ts";
 import { exitCode, exitCodes } from "./exit.ts";
 import { addStudyCommands } from "./study_commands.ts";
-import { bytes, collect, list, wholeNumber } from "./values.ts";
+import { bytes, collect, deviceOption, list, positiveNumber, wholeNumber } from "./values.ts";
 import { addEvaluateCommand } from "./evaluate_options.ts";
 import { serveLimits, shownLimit, shownRates } from "./limits.ts";
 
@@ -33,6 +33,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--predictions", "write predictions.jsonl: each row of the reported split, as the trained model answers it")
     .option("--threads <n>", "threads to compute with", wholeNumber(1))
     .option("--no-cache", "read and write nothing in the user's cache")
+    .addOption(deviceOption())
     .action(async (spec, options) => set(await (await import("./run.ts")).runCommand(spec, options)));
   program.command("plan").argument("<spec>").description("memory, parameters and time of a run, before step one")
     .option("--set <path=value>", "change a value of the spec; repeatable", collect, [])
@@ -40,6 +41,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--folds <n>", "with all that cross-validation over so many folds takes", wholeNumber(2))
     .option("--repeats <n>", "divisions of the rows", wholeNumber(1))
     .option("--json", "as JSON")
+    .addOption(deviceOption())
     .action(async (spec, options) => set(await (await import("./plan.ts")).planCommand(spec, options)));
   addStudyCommands(program, set);
   addEvaluateCommand(program, set);
@@ -48,6 +50,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--task <name>", "which of several tasks")
     .option("--hidden-states", "with every layer's hidden states")
     .option("--attentions", "with every layer's attention probabilities")
+    .addOption(deviceOption())
     .action(async (path, options) => set(await (await import("./infer.ts")).predictCommand(path, options)));
   program.command("export").argument("<dir>", "a run's output directory").description(
     "write a trained run for another ecosystem",
@@ -77,6 +80,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--exact", "fold a QA-LoRA adapter into the zero points of its quantized base, in HQQ's layout")
     .option("--requantize", "pack the weights again that the base has packed, in its layout (bitsandbytes, hqq)")
     .option("--verify", "with --requantize: report what is lost compared with the unquantized merge")
+    .option("--max-loss-drift <nats>", "with --verify: how much the mean loss may change", positiveNumber)
     .action(async (paths, options) => set(await (await import("./merge.ts")).mergeCommand(paths, options)));
   const serve = program.command("serve").description("files, fine-tuning jobs and runners over HTTP")
     .option("--port <n>", "0 takes a free one", wholeNumber(0, 65535), 8787)
@@ -100,6 +104,7 @@ export async function main(args: readonly string[]): Promise<number> {
       new Option("--rate <class=perSecond/burst>", "how often a key may ask, of a class; repeatable")
         .argParser(collect).default([], shownRates()),
     )
+    .addOption(deviceOption())
     .action(async (options) => set(await (await import("./serve.ts")).serveCommand(options)));
   for (const limit of Object.values(serveLimits)) {
     const { option, counts, help } = limit;
@@ -116,6 +121,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--memory <bytes>", "memory that jobs may take, as 2GB or 512MiB (default: the machine's)", bytes)
     .option("--threads <n>", "threads to compute with", wholeNumber(1))
     .option("--jobs <n>", "end after this many jobs", wholeNumber(1))
+    .addOption(deviceOption())
     .action(async (options) => set(await (await import("./runner.ts")).runnerCommand(options)));
   program.command("plugins").description("every plugin with its options")
     .option("--json", "with the options' JSON Schema")

@@ -28,7 +28,7 @@ import { openModel } from "../../plugins/models/open_model.ts";
 import { hostHere } from "../host/train.ts";
 import { checkWritable } from "../host/claim.ts";
 import { exitCodes } from "./exit.ts";
-import { lostBy, lostText, openPackedBase } from "./requantize.ts";
+import { judge, lostBy, openPackedBase } from "./requantize.ts";
 import { writeWhole } from "../host/written.ts";
 import { MODEL_CONFIG } from "../../formats/hf/model_config.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
@@ -47,6 +47,7 @@ export type MergeCommandOptions = Readonly<{
   exact?: boolean;
   requantize?: boolean;
   verify?: boolean;
+  maxLossDrift?: number;
 }>;
 
 /**
@@ -71,7 +72,10 @@ function specBeside(path: string): RunSpec | undefined {
 }
 
 /** Throws AttuneError where options do not go together. */
-function checkRequantize({ requantize, verify, exact, base }: MergeCommandOptions): void {
+function checkRequantize({ requantize, verify, maxLossDrift, exact, base }: MergeCommandOptions): void {
+  if (maxLossDrift !== undefined && !verify) {
+    throw badValue("merge", "--max-loss-drift", "no --verify", "--max-loss-drift beside --requantize --verify");
+  }
   if (verify && !requantize) throw badValue("merge", "--verify", "no --requantize", "--verify beside --requantize");
   if (requantize && exact) throw badValue("merge", "--requantize", "--exact", "one of both: --exact changes no code");
   if (requantize && base === undefined) {
@@ -153,7 +157,7 @@ export async function mergeCommand(paths: readonly string[], options: MergeComma
   await written((to) => writeModel(again, from.files, to));
   if (!options.verify) return exitCodes.done;
   const merge = { adapter: paths[0] ?? "", merged: model, base: packed, files: opened.files, output };
-  const lost = await lostBy(merge, host, directory);
-  process.stdout.write(lostText(lost));
-  return Number.isFinite(lost.difference) ? exitCodes.done : exitCodes.failed;
+  const { text, isTooMuch } = judge(await lostBy(merge, host, directory), options.maxLossDrift);
+  process.stdout.write(text);
+  return isTooMuch ? exitCodes.failed : exitCodes.done;
 }

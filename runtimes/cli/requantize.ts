@@ -104,18 +104,32 @@ async function specFor(
   return { spec: spec as unknown as Named<Json>, losses: task.use === "causal-lm" };
 }
 
-/** What was lost, in a line each. */
-export function lostText({ difference, losses: [before, after], rows, weights, weight }: Lost): string {
-  const loss = Number.isNaN(before)
-    ? "loss not known: the inputs have no labels"
-    : `loss ${before.toFixed(6)} unquantized, ${after.toFixed(6)} requantized (${after < before ? "" : "+"}${
+/** The most that quantizing again may change the mean loss by, in nats, where nobody says it. */
+export const LOSS_DRIFT = 0.1;
+
+/** Where inputs have no labels: the most that it may change outputs by, as a share of their size. */
+const OUTPUT_DRIFT = 0.25;
+
+/** What was lost, in a line each, and whether it is more than may be lost. */
+export function judge(lost: Lost, lossDrift = LOSS_DRIFT): Readonly<{ text: string; isTooMuch: boolean }> {
+  const { difference, relative, losses: [before, after], rows, weights, weight } = lost;
+  const knows = !Number.isNaN(before);
+  const loss = knows
+    ? `loss ${before.toFixed(6)} unquantized, ${after.toFixed(6)} requantized (${after < before ? "" : "+"}${
       (after - before).toExponential(2)
-    })`;
-  return [
-    `verified on ${rows} inputs: largest logit difference ${difference.toExponential(2)}`,
-    loss,
-    `largest relative error of ${weights} weights ${weight.error.toExponential(2)}${
-      weight.name === "" ? "" : ` (${weight.name})`
-    }`,
-  ].map((line) => `${line}\n`).join("");
+    })`
+    : `loss not known: the inputs have no labels; outputs change by ${relative.toExponential(2)} of their size`;
+  const isTooMuch = !(knows ? Math.abs(after - before) <= lossDrift : relative <= OUTPUT_DRIFT);
+  const [figure, most] = knows ? ["the loss", `${lossDrift} (--max-loss-drift)`] : ["outputs", `${OUTPUT_DRIFT}`];
+  return {
+    isTooMuch,
+    text: [
+      `verified on ${rows} inputs: largest logit difference ${difference.toExponential(2)}`,
+      loss,
+      `largest relative error of ${weights} weights ${weight.error.toExponential(2)}${
+        weight.name === "" ? "" : ` (${weight.name})`
+      }`,
+      ...(isTooMuch ? [`too much is lost: ${figure} may change by ${most}`] : []),
+    ].map((line) => `${line}\n`).join(""),
+  };
 }

@@ -2,8 +2,9 @@
  * Values of the command line's options.
  * @module
  */
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { BYTE_COUNT, byteCount } from "../../core/base/byte_count.ts";
+import { refused } from "../../core/base/errors.ts";
 
 /** Reads a whole number between limits. */
 export function wholeNumber(least: number, most = Infinity): (text: string) => number {
@@ -29,4 +30,24 @@ export function list(text: string): string[] {
 /** Adds to what a repeated option has. */
 export function collect(value: string, all: string[]): string[] {
   return [...all, value];
+}
+
+/** Reads a number that is not negative. */
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value) && value >= 0) return value;
+  throw new InvalidArgumentError("Expected a number of at least 0.");
+}
+
+/** Where ONNX Runtime computes, and where it could: these are refused by name, so that no run is taken for one on them. */
+const [here, elsewhere]: readonly (readonly string[])[] = [["auto", "cpu"], ["webgpu", "cuda", "dml", "coreml"]];
+
+/** The option that says where a command computes. */
+export function deviceOption(): Option {
+  return new Option("--device <name>", "where to compute: auto or cpu").argParser((text) => {
+    if (here.includes(text)) return text;
+    const allowed = here.join(" or ");
+    if (!elsewhere.includes(text.replace(/:\d+$/, ""))) throw new InvalidArgumentError(`Expected ${allowed}.`);
+    throw refused("attune", `--device ${text}: this version computes on the CPU alone; allowed: ${allowed}`);
+  });
 }

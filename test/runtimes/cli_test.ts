@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -24,12 +24,33 @@ it("what is wrong on the command line is exit code 2, and nothing is written", a
       ["run", spec, "--set", "training", "--output", output],
       ["plan", spec, "--set", "training.tf32=true"],
       ["run", spec, "--ouptut", output],
+      ["run", spec, "--device", "gpu", "--output", output],
+      ["plan", spec, "--device", "cpu:1"],
       ["serve", "--port", "65536"],
       ["merge", join(folder, "none"), "--output", output],
       ["runn"],
     ]
   ) assert.equal(await main(args), 2, args.join(" "));
   assert.deepEqual(readdirSync(folder), ["spec.json"]);
+});
+
+it("a device that nothing computes on is refused by name, by every command that computes", async () => {
+  const output = join(folder, "elsewhere");
+  const commands: readonly (readonly string[])[] = [
+    ["run", spec, "--output", output],
+    ["plan", spec],
+    ["evaluate", spec],
+    ["predict", output],
+    ["serve", "--port", "0"],
+    ["runner", "--server", "http://127.0.0.1:9"],
+  ];
+  for (const command of commands) {
+    for (const device of ["cuda", "cuda:1", "webgpu", "dml", "coreml:0"]) {
+      assert.equal(await main([...command, "--device", device]), 3, `${command[0]} ${device}`);
+    }
+  }
+  assert.ok(!existsSync(output));
+  assert.equal(await main(["plan", spec, "--device", "auto"]), await main(["plan", spec]));
 });
 
 it("a run in which nothing trains is refused before its first step, and so is its plan", async () => {

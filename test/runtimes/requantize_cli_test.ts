@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -79,6 +79,20 @@ async function valuesOf(folder: string, name: string): Promise<Float32Array> {
   return (await weights.read(name)).data as Float32Array;
 }
 
+/** A copy of a run whose adapter's first factor reads one input `times` as much; the path of its adapter. */
+function adapterWith(run: string, copy: string, times: number): string {
+  cpSync(run, copy, { recursive: true });
+  const path = join(copy, "adapter", "adapter_model.safetensors");
+  const tensors = readSafetensors(new Uint8Array(readFileSync(path)), path);
+  for (const [name, { dims, data }] of Object.entries(tensors)) {
+    if (name.endsWith("lora_A.weight")) {
+      for (let i = 0; i < data.length; i += dims[1] ?? 1) (data as Float32Array)[i] = times;
+    }
+  }
+  writeFileSync(path, writeSafetensors(tensors));
+  return join(copy, "adapter");
+}
+
 const norm = (values: Float32Array): number => Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
 
 /** What bitsandbytes makes of values, by the ends of the tensors' names. */
@@ -155,6 +169,30 @@ describe("attune merge --requantize", () => {
     assert.match(out, /verified on 3 inputs.*\nloss \d/);
   });
 
+  it("ends with 1 where the loss changes by more than it may, and says what and how much", async () => {
+    const base = join(root, "bnb-nf4");
+    const args = ["merge", join(`${base}-run`, "adapter"), "--base", base, "--requantize", "--verify"];
+    const strict = await said(...args, "--max-loss-drift", "0", "-o", `${base}-strict`);
+    assert.equal(strict.code, 1, strict.out);
+    assert.match(
+      strict.out,
+      /loss [\d.]+ unquantized.*[^]*\ntoo much is lost: the loss may change by 0 \(--max-loss-drift\)\n$/,
+    );
+    const wide = await said(...args, "--max-loss-drift", "9", "-o", `${base}-wide`);
+    assert.deepEqual([wide.code, wide.out.includes("too much")], [0, false]);
+    // One input that is a thousand times the others leaves their codes nothing.
+    const spread = adapterWith(`${base}-run`, `${base}-spread`, 300);
+    const [, , ...others] = args;
+    const lost = await said("merge", spread, ...others, "-o", `${base}-lost`);
+    assert.equal(lost.code, 1, lost.out);
+    assert.match(lost.out, /too much is lost: (the loss may change by 0.1|outputs may change by 0.25)/);
+    for (const wrong of ["-1", "x", ""]) {
+      assert.equal((await said(...args, "--max-loss-drift", wrong, "-o", `${base}-wrong`)).code, 2);
+    }
+    assert.equal((await said(...args.slice(0, -1), "--max-loss-drift", "1", "-o", `${base}-wrong`)).code, 2);
+    assert.ok(!existsSync(`${base}-wrong`));
+  });
+
   it("an adapter without its run is compared over a few texts, which have no labels", async () => {
     const base = join(root, "bnb-nf4");
     rmSync(`${base}-run/spec.json`);
@@ -162,7 +200,10 @@ describe("attune merge --requantize", () => {
       ...["merge", join(`${base}-run`, "adapter"), "--base", base, "--requantize", "--verify", "-o", `${base}-texts`],
     );
     assert.equal(code, 0, out);
-    assert.match(out, /verified on 4 inputs.*\nloss not known: the inputs have no labels\n/);
+    assert.match(
+      out,
+      /verified on 4 inputs.*\nloss not known: the inputs have no labels; outputs change by [\d.e-]+ of their size\n/,
+    );
   });
 
   it("refuses what does not go together, and methods that are not packed again, by name", async () => {

@@ -25,6 +25,8 @@ export type Parameter = Readonly<{
   regularizer: boolean;
   /** The graph inputs whose ids index it, where it is an embedding table. */
   ids: readonly string[];
+  /** All parameters of its build, by name: its first values may be made of theirs. */
+  build: ReadonlyMap<string, Parameter>;
 }>;
 
 /** What is known of a parameter beside its name, shape and first values. */
@@ -69,6 +71,7 @@ export function createParameterTable(options: BuildOptions, owners: OwnerStack):
         regularizer: owner.regularizer !== undefined,
         frozen,
         paddingIdx,
+        build: all,
       };
       all.set(full, { ...declared, ids: [...new Set([...known?.ids ?? [], ...(ids === undefined ? [] : [ids])])] });
       return value;

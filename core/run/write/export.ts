@@ -60,8 +60,10 @@ export async function verifyExport(a: OpenRun, b: OpenRun, labelled = true): Pro
   return (await compareRuns(a, b, { labelled })).difference;
 }
 
-/** How two runs differ: the largest difference of an output, the losses of each where they were asked for, over so many rows. */
-export type RunDifference = Readonly<{ difference: number; losses: readonly [number, number]; rows: number }>;
+/** How two runs differ over so many rows: the most of any output, all outputs beside their size, and the losses of each where they were asked for. */
+export type RunDifference = Readonly<
+  { difference: number; relative: number; losses: readonly [number, number]; rows: number }
+>;
 
 /** What `verifyExport` compares, with `losses` also the mean loss of each run: rows need labels then. */
 export async function compareRuns(
@@ -70,18 +72,23 @@ export async function compareRuns(
   { labelled, losses = false }: Readonly<{ labelled: boolean; losses?: boolean }>,
 ): Promise<RunDifference> {
   const data = a.run.data.eval ?? a.run.data.train;
-  const unknown: RunDifference = { difference: NaN, losses: [NaN, NaN], rows: 0 };
+  const unknown: RunDifference = { difference: NaN, relative: NaN, losses: [NaN, NaN], rows: 0 };
   if (!data) return unknown;
   const samples = await encodeRows(a, data, labelled);
   const [left, right] = [openEvaluator(a), openEvaluator(b)];
-  let [difference, rows, total] = [0, 0, 0];
+  let [difference, changed, whole, rows, total] = [0, 0, 0, 0, 0];
   const sums: [number, number] = [0, 0];
   try {
     for await (const batch of batchesInOrder(inOrder(samples, VERIFIED), 8, a.layout)) {
       const [x, y] = [await left.run(batch, losses), await right.run(batch, losses)];
       for (const [name, { data }] of Object.entries(x.outputs)) {
         const other = y.outputs[name]?.data;
-        data.forEach((value, i) => (difference = Math.max(difference, Math.abs(value - (other?.[i] ?? NaN)))));
+        data.forEach((value, i) => {
+          const change = Math.abs(value - (other?.[i] ?? NaN));
+          difference = Math.max(difference, change);
+          changed += change ** 2;
+          whole += value ** 2;
+        });
         if (!other || other.length !== data.length) return unknown;
       }
       const weight = batch.weight ?? batch.samples;
@@ -92,7 +99,8 @@ export async function compareRuns(
     await left.close();
     await right.close();
   }
-  return { difference, losses: losses ? [sums[0] / total, sums[1] / total] : [NaN, NaN], rows };
+  const relative = whole === 0 ? 0 : Math.sqrt(changed / whole);
+  return { difference, relative, losses: losses ? [sums[0] / total, sums[1] / total] : [NaN, NaN], rows };
 }
 
 /** The losses of a batch, each a mean, added up: as an evaluation has them. */

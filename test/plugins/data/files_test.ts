@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -209,6 +210,18 @@ describe("content tells", () => {
     const long = "stone\n".repeat(100_000);
     assert.equal((await read(text({ path: written("long.txt.zst", zstd(long)) }))).length, 100_000);
     assert.equal((await read(text({ path: written("long.txt.gz", gzipSync(long)) }))).length, 100_000);
+    // Frames one after the other, some of them to be passed over, and blocks of one byte repeated.
+    const over = Buffer.of(0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 9, 9, 9);
+    const repeated = Buffer.concat([
+      zstd("").subarray(0, 6),
+      Buffer.of(2 | (5 << 3), 0, 0, 0x61, 3 | (2 << 3), 0, 0, 0x62),
+    ]);
+    const several = Buffer.concat([zstd("one\n"), over, repeated, zstd(""), zstd("\ntwo")]);
+    assert.deepEqual(await read(text({ path: written("several.txt.zst", several) })), [
+      { text: "one" },
+      { text: "aaaaabb" },
+      { text: "two" },
+    ]);
   });
   it("that a packed file is damaged, cut short, or wants too much memory", async () => {
     const bad = (name: string, bytes: Uint8Array) => read(jsonl({ path: written(name, bytes) }));
@@ -219,6 +232,16 @@ describe("content tells", () => {
     });
     await assert.rejects(bad("cut.jsonl.zst", zstd(lines).slice(0, -40)), { code: "BAD_FILE" });
     await assert.rejects(bad("wide.jsonl.zst", zstd(lines, 31)), { code: "BAD_FILE", message: /window/ });
+    const second = Buffer.concat([zstd(`${lines}\n`), zstd(lines, 18)]);
+    await assert.rejects(bad("wide-second.jsonl.zst", second), { code: "BAD_FILE", message: /window of 268435456/ });
+    const large = Buffer.concat([zstd("").subarray(0, 6), Buffer.of(0xff, 0xff, 0xff)]);
+    await assert.rejects(bad("large.jsonl.zst", large), { code: "BAD_FILE", message: /a block of 2097151 bytes/ });
+    // 4 bytes that are 128 KiB: 6 GiB of blanks in 200 KB.
+    const blanks = Buffer.alloc(4 * 50_000, Buffer.of(2, 0, 16, 32));
+    const before = process.memoryUsage().rss;
+    const wide = Buffer.concat([zstd("", 7).subarray(0, 6), blanks]);
+    await assert.rejects(bad("bomb.jsonl.zst", wide), { message: /longer than 67108864 bytes/ });
+    assert.ok(process.memoryUsage().rss - before < 600 * 2 ** 20, `${process.memoryUsage().rss - before}`);
     const bomb = gzipSync(new Uint8Array(300 * 2 ** 20));
     await assert.rejects(read(csv({ path: written("bomb.csv.gz", bomb) })), { message: /longer than 67108864 bytes/ });
     await assert.rejects(bad("bomb.jsonl.gz", bomb), { message: /longer than 67108864 bytes/ });
