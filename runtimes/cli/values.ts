@@ -39,8 +39,9 @@ export function positiveNumber(text: string): number {
   throw new InvalidArgumentError("Expected a number of at least 0.");
 }
 
-/** Where ONNX Runtime computes, and where it could: these are refused by name, so that no run is taken for one on them. */
-const [here, elsewhere]: readonly (readonly string[])[] = [["auto", "cpu"], ["webgpu", "cuda", "dml", "coreml"]];
+/** Where commands compute, and where ONNX Runtime could: the latter are refused by name, so that no run is taken for one on them. */
+const here: readonly string[] = ["auto", "cpu"];
+const elsewhere: readonly string[] = ["webgpu", "cuda", "dml", "coreml"];
 
 /** The option that says where a command computes. */
 export function deviceOption(): Option {
