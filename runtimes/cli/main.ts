@@ -7,8 +7,9 @@ import process from "node:process";
 import { VERSION } from "../../core/base/version.ts";
 import { exitCode, exitCodes } from "./exit.ts";
 import { addStudyCommands } from "./study_commands.ts";
-import { bytes, collect, deviceOption, list, positiveNumber, wholeNumber } from "./values.ts";
+import { bytes, collect, deviceOption, list, wholeNumber } from "./values.ts";
 import { addEvaluateCommand } from "./evaluate_options.ts";
+import { addMergeCommand } from "./merge_options.ts";
 import { serveLimits, shownLimit, shownRates } from "./limits.ts";
 
 /** Runs one command line and gives its exit code. */
@@ -61,27 +62,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--verify", "load what was written and compare logits")
     .option("-o, --output <dir>", "where to (default: <dir>/export-<format>)")
     .action(async (path, options) => set(await (await import("./export.ts")).exportCommand(path, options)));
-  program.command("merge").argument("<adapter...>", "directories of saved adapters").description(
-    "merge adapters into one",
-  )
-    .option("--base <dir>", "write the whole model with the adapters folded in")
-    .option(
-      "--method <name>",
-      "linear, cat, svd, ties, dare_linear, dare_ties, magnitude_prune, or with _svd",
-      "linear",
-    )
-    .requiredOption("-o, --output <dir>", "where to")
-    .option("--weights <w,...>", "one per adapter (default: equal, adding up to 1)")
-    .option("--density <share>", "share of the values that ties, dare and magnitude_prune keep")
-    .option("--svd-rank <r>", "rank of what is decomposed again (default: the largest of the adapters')")
-    .option("--majority-sign <how>", "total or frequency", "total")
-    .option("--modules-from <n>", "number (from 0) of the adapter whose wholly trained modules are taken")
-    .option("--seed <n>", "seed of dare's masks", "42")
-    .option("--exact", "fold a QA-LoRA adapter into the zero points of its quantized base, in HQQ's layout")
-    .option("--requantize", "pack the weights again that the base has packed, in its layout (bitsandbytes, hqq)")
-    .option("--verify", "with --requantize: report what is lost compared with the unquantized merge")
-    .option("--max-loss-drift <nats>", "with --verify: how much the mean loss may change", positiveNumber)
-    .action(async (paths, options) => set(await (await import("./merge.ts")).mergeCommand(paths, options)));
+  addMergeCommand(program, set);
   const serve = program.command("serve").description("files, fine-tuning jobs and runners over HTTP")
     .option("--port <n>", "0 takes a free one", wholeNumber(0, 65535), 8787)
     .option("--host <name>", "address to listen on", "127.0.0.1")

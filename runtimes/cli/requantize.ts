@@ -105,7 +105,7 @@ async function specFor(
 }
 
 /** The most that quantizing again may change the mean loss by, in nats, where nobody says it. */
-export const LOSS_DRIFT = 0.1;
+const LOSS_DRIFT = 0.1;
 
 /** Where inputs have no labels: the most that it may change outputs by, as a share of their size. */
 const OUTPUT_DRIFT = 0.25;
