@@ -91,5 +91,5 @@ async function fetchBlob(download: Download, etag: string, size: number): Promis
 }
 
 function pathOf({ repo, commit, file }: Download): string {
-  return `/${repo}/resolve/${commit}/${file}`;
+  return `/${repo}/resolve/${commit}/${file.split("/").map(encodeURIComponent).join("/")}`;
 }

@@ -65,6 +65,10 @@ describe("a data set of the hub that has no Parquet branch", () => {
     assert.deepEqual(texts(await rowsAt(shards, { split: "first" })), ["a", "b"]);
     assert.deepEqual(texts(await rowsAt({ "test/x.txt": "one\ntwo\n", "training/y.txt": "three\n" })), ["three"]);
   });
+  it("has files of any name", async () => {
+    const files = { "données #1/Train 100%?.jsonl": lines("a"), "données #1/test.jsonl": lines("b") };
+    assert.deepEqual(texts(await rowsAt(files)), ["a"]);
+  });
   it("may be packed, a JSON list, or of files that are named after nothing", async () => {
     assert.deepEqual(texts(await rowsAt({ "a.jsonl.gz": gzipSync(lines("a")), "b.jsonl": lines("b") })), ["a", "b"]);
     assert.deepEqual(texts(await rowsAt({ "rows.json": '[{"text":"a"}]' })), ["a"]);
