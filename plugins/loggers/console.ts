@@ -179,11 +179,11 @@ function transformTexts({ what, transforms }: TrainingEvent & { type: "data" }):
     const counts = (["dropped", "changed", "added"] as const).flatMap((action) => {
       const reasons = Object.entries(actions[action]);
       if (reasons.length === 0) return [];
-      const shown = reasons.sort(([, a], [, b]) => b - a).slice(0, 4).map(([reason, n]) => `${n} ${reason}`);
+      const shown = reasons.sort(([, a], [, b]) => b - a).slice(0, 4).map(([reason, n]) => `${whole(n)} ${reason}`);
       return [`${action}: ${shown.join(", ")}${reasons.length > 4 ? ", ..." : ""}`];
     });
     return printable(
-      `${what}: ${use}: ${before} rows${after === before ? "" : ` -> ${after}`}${
+      `${what}: ${use}: ${whole(before)} rows${after === before ? "" : ` -> ${whole(after)}`}${
         counts.map((text) => `; ${text}`).join("")
       }`,
     );

@@ -68,23 +68,15 @@ export function toJobSpec(request: JobRequest, start: JobStart = {}): Named<Json
   const adapter = start.adapter ? goingOn(request, start.adapter.use) : own.adapter ?? { use: "lora", with: { r: 8 } };
   const full = Array.isArray(adapter) && adapter.length === 0;
   const rate = typeof given.learningRate === "number" ? given.learningRate : full ? RATES.full : RATES.adapter;
-  const rows = (id: string): Json => ({ use: "jsonl", with: { path: id } });
-  // A task with data of its own has placed the file itself.
-  const placed = JSON.stringify(own).includes(JSON.stringify(request.training_file));
-  const { adapter: _, data: ownData, ...others } = own;
-  // The request's files, and what else the job names, as test rows.
-  const data = {
-    train: rows(request.training_file),
-    ...(request.validation_file ? { eval: rows(request.validation_file) } : {}),
-    ...ownData as Named<Json> | undefined,
-  };
+  const { adapter: _, data: _data, ...others } = own;
+  const data = dataOf(request);
   return {
     version: 1,
     name: "job",
     // As OpenAI's supervised method, a job over conversations learns what the assistant says.
     task: start.row && "messages" in start.row ? { use: "causal-lm", with: { lossOn: "assistant" } } : "causal-lm",
     adapter,
-    ...(placed ? ownData === undefined ? {} : { data: ownData } : { data }),
+    ...(data ? { data } : {}),
     ...others,
     model: modelOf(request, start.adapter?.base),
     training: {
@@ -97,6 +89,33 @@ export function toJobSpec(request: JobRequest, start: JobStart = {}): Named<Json
       learningRate: rate * (typeof learning_rate_multiplier === "number" ? learning_rate_multiplier : 1),
     },
   };
+}
+
+const isObject = (value: Json): value is Named<Json> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/**
+ * The request's files as data, with what its job says of them besides, as transforms, and further rows; undefined where the
+ * job's tasks have placed the training file themselves.
+ */
+function dataOf(request: JobRequest): Json | undefined {
+  const { attune, training_file, validation_file } = request;
+  const own = attune?.data as Named<Json> | undefined;
+  const isPlaced = (id: string): boolean => JSON.stringify(attune ?? {}).includes(JSON.stringify(id));
+  if (own === undefined && isPlaced(training_file)) return undefined;
+  const files = { train: training_file, eval: validation_file };
+  const parts = Object.entries(files).flatMap(([split, id]): [string, Json][] => {
+    const given = own?.[split];
+    if (!id || (given === undefined && isPlaced(id))) return [];
+    const rows = { use: "jsonl", with: { path: id } };
+    if (given === undefined) return [[split, rows]];
+    if (isObject(given) && given.use === undefined) return [[split, { ...rows, ...given }]];
+    if (isPlaced(id)) return [[split, given]];
+    const param = `attune.data.${split}`;
+    const field = split === "train" ? "training_file" : "validation_file";
+    throw httpError(400, "invalid_value", `${param}: ${field} names these rows already, and is not read there`, param);
+  });
+  return { ...own, ...Object.fromEntries(parts) };
 }
 
 /** The adapter of a job whose model is what an earlier one has made: it goes on from there. */

@@ -192,6 +192,9 @@ it("a run says what transforms did, in events and in data.json", async () => {
   const file = JSON.parse(new TextDecoder().decode((await output.get("data.json"))?.bytes));
   assert.deepEqual(file.train.transforms[1].rows[0], { row: 1, action: "dropped", reason: "not every" });
   assert.equal(file.train.transforms[0].changed.columns, 24);
+  assert.deepEqual([file.train.in, file.train.out, file.leaks], [24, 12, {}]);
+  assert.equal(file.train.lengths.samples, 12);
+  assert.ok(file.train.lengths.least > 0 && file.train.lengths.least <= file.train.lengths.median);
   const written = JSON.parse(new TextDecoder().decode((await output.get("spec.json"))?.bytes));
   assert.equal(written.data.train.transforms[1].use, "every");
 });

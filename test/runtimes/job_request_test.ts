@@ -23,6 +23,21 @@ describe("a fine-tuning request as a run spec", () => {
       test: rows("file-c"),
     });
   });
+  it("files go through the transforms that the job names, and none is passed over", () => {
+    const rows = (path: string): Json => ({ use: "jsonl", with: { path } });
+    const files = { validation_file: "file-b" };
+    const dataOf = (data: Json): Json | undefined => toJobSpec(request({ ...files, attune: { data } })).data;
+    const train = { transforms: ["clean", "dedupe"] };
+    const cleaned = { use: "jsonl", with: { path: "file-a" }, ...train };
+    assert.deepEqual(dataOf({ train, leakThreshold: 1 }), { train: cleaned, eval: rows("file-b"), leakThreshold: 1 });
+    assert.deepEqual(dataOf({ train: cleaned }), { train: cleaned, eval: rows("file-b") });
+    assert.deepEqual(dataOf({ eval: { transforms: ["clean"] } }), {
+      train: rows("file-a"),
+      eval: { use: "jsonl", with: { path: "file-b" }, transforms: ["clean"] },
+    });
+    // A file that the job's own data would pass over.
+    for (const split of ["train", "eval"]) assert.throws(() => dataOf({ [split]: rows("file-c") }));
+  });
   it("on what a job has made the adapter goes on, over its base", () => {
     const model = "ft:tiny:attune::1";
     const start = { adapter: { use: "lora", base: "tiny" } };

@@ -79,8 +79,7 @@ export async function prepareOutcome(prepared: OutcomeOptions): Promise<Prepared
   const description = describeRun(run, host, output, () => fingerprintsOf(tasks));
   return {
     begin: async function* (engine, perEpoch) {
-      const report = dataFile(tasks);
-      if (output && report !== undefined) await writeJson(output, "data.json", report);
+      if (output) await writeJson(output, "data.json", await dataFile(tasks));
       const restored = output && resume
         ? yield* restoreCheckpoint({ ...prepared, ...checkpointing(prepared, output), engine, perEpoch })
         : { drift: yield* beginFresh(tasks, engine) };

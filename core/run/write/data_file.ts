@@ -2,25 +2,68 @@
  * The file data.json of a run's folder.
  * @module
  */
-import type { Json, Named } from "../../types.ts";
+import { columnsIn, valuesIn } from "../../data/compared_rows.ts";
+import { createHashTable } from "../../data/hash_table.ts";
+import { hashOf } from "../../data/text_hash.ts";
+import type { Json, Named, RowColumns } from "../../types.ts";
+import { type EncodedRows, rowsInOrder } from "../rows/encoded_rows.ts";
+import type { SampleSizes } from "../rows/sample_sizes.ts";
 import { splitsOf, type TaskRows } from "../rows/task_rows.ts";
 
-/** The file data.json: what transforms did to each split, by row; absent where there are none. */
-export function dataFile(tasks: readonly TaskRows[]): Json | undefined {
-  const told = (own: TaskRows): Named<Json> => ({
-    ...Object.fromEntries(
-      splitsOf(own).flatMap(([name, { transforms }]) => {
-        if (!transforms) return [];
-        return [[
-          name,
-          { in: transforms[0]?.in ?? 0, out: transforms.at(-1)?.out ?? 0, transforms } as unknown as Json,
-        ]];
-      }),
-    ),
-    ...(Object.values(own.leaks ?? {}).some(({ rows }) => rows > 0) ? { leaks: own.leaks as unknown as Json } : {}),
-  });
-  const named = tasks.map((own) => [own.open.task.name, told(own)] as const);
-  if (named.every(([, splits]) => Object.keys(splits).length === 0)) return undefined;
+/** Rows that repeat others are counted of data sets of so many rows; of larger ones `attune data` tells them. */
+const COUNTED_ROWS = 10_000;
+
+/**
+ * The file data.json: rows in and out of each split, what transforms did to them, by row, rows that repeat one before, tokens of
+ * the samples that were looked at, and rows that are measured and trained on.
+ */
+export async function dataFile(tasks: readonly TaskRows[]): Promise<Json> {
+  const named: [string, Json][] = [];
+  for (const own of tasks) {
+    const { collator: { columns }, run: { training } } = own.open;
+    const told: Record<string, unknown> = {};
+    for (const [name, rows] of splitsOf(own)) {
+      const { transforms, rowCount, looked } = rows;
+      told[name] = {
+        in: transforms?.[0]?.in ?? rowCount,
+        out: transforms?.at(-1)?.out ?? rowCount,
+        ...(transforms ? { transforms } : {}),
+        ...(rowCount <= COUNTED_ROWS ? { duplicates: { rows: await repeatedIn(rows, columns) } } : {}),
+        lengths: { ...lengthsOf(looked), maxLength: training.maxLength ?? null },
+      };
+    }
+    named.push([own.open.task.name, { ...told, leaks: own.leaks ?? {} } as unknown as Json]);
+  }
   const [[name, only] = ["", {}]] = named;
   return name === "" ? only : { tasks: Object.fromEntries(named) };
+}
+
+/** How many rows say the same as one before, in what the task reads. */
+async function repeatedIn(rows: EncodedRows, columns: RowColumns | undefined): Promise<number> {
+  const read = columnsIn(columns);
+  const table = createHashTable();
+  let repeated = 0;
+  for await (const { row } of rowsInOrder(rows)) {
+    const hash = hashOf(valuesIn(row, read));
+    if (table.get(hash) === undefined) table.set(hash, table.size);
+    else repeated++;
+  }
+  return repeated;
+}
+
+/** Tokens of samples as they are trained on: nine of ten have no more than `p90`. */
+function lengthsOf({ count, total, tokens }: SampleSizes): Named<number> {
+  const sorted = Uint32Array.from({ length: count }, (_, place) => tokens(place)).sort();
+  const quantile = (share: number): number => sorted[Math.max(0, Math.ceil(share * count) - 1)] ?? 0;
+  return {
+    samples: count,
+    least: quantile(0),
+    mean: count === 0 ? 0 : total / count,
+    median: quantile(0.5),
+    p90: quantile(0.9),
+    p95: quantile(0.95),
+    p99: quantile(0.99),
+    most: quantile(1),
+    total,
+  };
 }

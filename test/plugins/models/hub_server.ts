@@ -89,7 +89,9 @@ export async function startHub(options: HubServerOptions): Promise<HubServer> {
     }
     // A repository that was renamed.
     if (url.startsWith("/old/")) return void response.writeHead(307, { location: url.replace("/old/", "/org/") }).end();
-    const name = decodeURIComponent(/^\/[\w/-]+\/resolve\/[0-9a-f]{40}\/(.+)$/.exec(url.split(/[?#]/)[0] ?? "")?.[1] ?? "");
+    const name = decodeURIComponent(
+      /^\/[\w/-]+\/resolve\/[0-9a-f]{40}\/(.+)$/.exec(url.split(/[?#]/)[0] ?? "")?.[1] ?? "",
+    );
     const bytes = files[name ?? ""];
     if (!name || !bytes) return deny(404, "EntryNotFound");
     const etag = { "x-repo-commit": commit };
