@@ -64,6 +64,10 @@ export function averageOver(
     greaterIsBetter: true,
     init: (): State => bySample ? { ...emptyCounts(), samples: noSamples } : emptyCounts(),
     update: (state: State, { prediction, reference }: MetricInputs["label" | "labels"]) => {
+      if (options.average === "binary" && typeof reference !== "number") {
+        const allowed = "micro, macro, weighted or samples, since a row may have several classes";
+        throw badValue(plugin, "average", "binary", allowed);
+      }
       countRow(plugin, state, prediction, reference);
       if (state.samples) {
         const row = sampleCount(classesOf(plugin, "prediction", prediction), classesOf(plugin, "reference", reference));

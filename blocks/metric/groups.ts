@@ -63,7 +63,10 @@ export function groupOf(
     }
     return String(value);
   });
-  const group = values.join(CROSS);
+  // Values that have what stands between values are quoted: no two combinations are one group.
+  const group = columns.length === 1
+    ? values.join()
+    : values.map((value) => (value.includes(CROSS) ? JSON.stringify(value) : value)).join(CROSS);
   // A key of this name would set the object's prototype.
   if (group === "__proto__") throw badValue(plugin, columns.join(", "), group, "another name");
   return group;

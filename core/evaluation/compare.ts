@@ -2,19 +2,19 @@
  * Two models over the same rows: differences with intervals, McNemar's test, and which rows changed.
  * @module
  */
+import type { MetricStatistics } from "../statistics/metric_statistics.ts";
+import { type Difference, differencesOf, type ResamplingOptions } from "../statistics/resampled.ts";
+import { changedRows } from "../statistics/row_flags.ts";
 import { type McNemar, mcnemar } from "../statistics/significance.ts";
 import type { Json, Named } from "../types.ts";
-import { type Difference, differencesOf, type ResamplingOptions } from "./resampled.ts";
-import type { MetricStatistics } from "./row_statistics.ts";
 
 /** What a comparison says. */
 export type Comparison = Readonly<{
   /** By key: the other's value, this one's, and this one's less the other's. */
   differences: Named<Difference>;
-  /** Of the share of rows that are right, where there is one. */
-  /** `p`: the exact one where few rows changed, else the corrected one. */
+  /** Of the share of rows that are right, where there is one. `p`: the exact one where few rows changed, else the corrected one. */
   mcnemar?: McNemar & Readonly<{ metric: string; p: number }>;
-  /** Rows that only this model has right, and rows that only the other one has. */
+  /** Rows that only this model has right, and rows that only the other one has; the first 100,000 of each. */
   changed?: Readonly<{ metric: string; fixed: readonly number[]; broken: readonly number[] }>;
 }>;
 
@@ -32,26 +32,21 @@ export function compareStatistics(
     const against = other[i];
     if (against) Object.assign(differences, differencesOf(against, statistics, options));
   });
-  const pair = own.flatMap((statistics, i) =>
-    Object.keys(statistics.means).flatMap((key) => {
-      const [a, b] = [other[i]?.means[key], statistics.means[key]];
-      return a && b && isRightOrWrong(a) && isRightOrWrong(b) ? [{ key, a, b, rows: statistics.rows }] : [];
+  const [pair] = own.flatMap((statistics, i) =>
+    Object.entries(statistics.right).flatMap(([key, right]) => {
+      const before = other[i]?.right[key];
+      const changed = before && changedRows(before, right);
+      return changed ? [{ metric: key, ...changed }] : [];
     })
-  )[0];
+  );
   if (!pair) return { differences };
-  const only = (x: Float64Array, y: Float64Array): number[] =>
-    Array.from(pair.rows).filter((_, i) => x[i] === 1 && y[i] === 0);
-  const [broken, fixed] = [only(pair.a, pair.b), only(pair.b, pair.a)];
-  const test = mcnemar(broken.length, fixed.length);
+  const { metric, onlyFirst: broken, onlySecond: fixed } = pair;
+  const test = mcnemar(broken.count, fixed.count);
   return {
     differences,
-    mcnemar: { metric: pair.key, p: broken.length + fixed.length < FEW ? test.exact : test.corrected, ...test },
-    changed: { metric: pair.key, fixed, broken },
+    mcnemar: { metric, p: broken.count + fixed.count < FEW ? test.exact : test.corrected, ...test },
+    changed: { metric, fixed: fixed.first, broken: broken.first },
   };
-}
-
-function isRightOrWrong(values: Float64Array): boolean {
-  return values.length > 0 && values.every((x) => x === 0 || x === 1);
 }
 
 /** A comparison as JSON: `<key>: { value, other, difference, difference_interval }`. */

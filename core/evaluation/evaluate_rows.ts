@@ -3,7 +3,7 @@
  * @module
  */
 import type { Evaluator } from "../engine/evaluator.ts";
-import { badValue } from "../base/errors.ts";
+import { badValue, missing } from "../base/errors.ts";
 import { withIntervals } from "../statistics/figures.ts";
 import type { RowsSeen } from "../loop/evaluate.ts";
 import { areOfRows, type RowReadings } from "../loop/rows.ts";
@@ -14,15 +14,18 @@ import { measured } from "../run/evaluate/evaluate.ts";
 import { collectExamples } from "../run/evaluate/examples.ts";
 import { openEvaluator } from "../run/evaluate/infer.ts";
 import type { EncodedRows } from "../run/rows/encoded_rows.ts";
-import { generatesUnmeasured } from "../run/evaluate/metrics.ts";
+import { generatesUnmeasured, tryMetrics } from "../run/evaluate/metrics.ts";
 import type { OpenRun } from "../run/open/open.ts";
 import { checkColumns, columnsRead, pickColumns } from "../run/rows/row_columns.ts";
-import type { Dataset, Example, Json, Metric, Named } from "../types.ts";
-import { intervalsOf, type ResamplingOptions, type ValueInterval } from "./resampled.ts";
-import { collectStatistics, type MetricStatistics } from "./row_statistics.ts";
+import type { MetricStatistics } from "../statistics/metric_statistics.ts";
+import { intervalsOf, type ResamplingOptions, type ValueInterval } from "../statistics/resampled.ts";
+import { RESAMPLES } from "../statistics/resamples.ts";
+import type { Dataset, Example, Json, Metric, Named, Row } from "../types.ts";
 import type { AnswerKind } from "./predictions.ts";
 import { isLoss, rowLoss } from "./row_loss.ts";
-import { createRowTable, type RowTable } from "./row_table.ts";
+import { collectStatistics, type StatisticsCollector } from "./row_statistics.ts";
+import { createRowTable } from "./row_table.ts";
+import { type WorstSlices, worstSlices } from "./slices.ts";
 
 /** What is wanted besides metrics. */
 export type EvaluationOptions = Readonly<{
@@ -38,10 +41,12 @@ export type EvaluationOptions = Readonly<{
   by?: readonly string[] | undefined;
   /** The column whose values say which rows belong together. */
   cluster?: string | undefined;
-  /** Keeps each row's columns, for slices. */
+  /** Searches the slices where it is worst. */
   slices?: boolean | undefined;
-  /** Keeps each metric's numbers of rows, for comparisons. */
+  /** Keeps each metric's statistics, for comparisons. */
   statistics?: boolean | undefined;
+  /** Another model's answer to a row as it was written, where there is one. */
+  written?: ((example: Example, kind: AnswerKind) => Promise<RowReadings | undefined>) | undefined;
   /** Further columns that are told with answers. */
   columns?: readonly string[] | undefined;
   /** Rows of a task that generates are answered with text though no metric reads it. */
@@ -58,11 +63,11 @@ export type Evaluation = Readonly<{
   /** Rows that were answered. */
   rows: number;
   statistics: readonly MetricStatistics[];
-  /** The metrics of these, those by group too. */
-  measured: readonly Metric[];
+  /** The same metrics' of another model's answers, where there are such of every row. */
+  written: readonly MetricStatistics[] | undefined;
   /** How rows were answered; absent where readings are of places. */
   kind: AnswerKind | undefined;
-  table: RowTable;
+  slices: WorstSlices | undefined;
   /** Intervals by path, where they were asked for. */
   intervals: Named<ValueInterval>;
   /** Keys whose interval is rough: fewer than five rows are right, or wrong. */
@@ -70,10 +75,10 @@ export type Evaluation = Readonly<{
 }>;
 
 /** The resampling of an evaluation. */
-export function resamplingOf(table: RowTable, options: EvaluationOptions): ResamplingOptions {
-  const { intervals = 2000, confidence = 0.95, seed = 42, cluster } = options;
-  const clusterOf = cluster === undefined ? undefined : (row: number): string => table.clusterOf(row);
-  return { samples: intervals, confidence, random: createRandom(seed).fork("evaluation"), clusterOf };
+export function resamplingOf(
+  { intervals = RESAMPLES, confidence = 0.95, seed = 42 }: EvaluationOptions,
+): ResamplingOptions {
+  return { samples: intervals, confidence, random: createRandom(seed).fork("evaluation") };
 }
 
 /**
@@ -90,46 +95,93 @@ export async function evaluateRows(
 ): Promise<Evaluation> {
   if (!options.untrained) refuseNewParts(given);
   const open = withGroups(given, options.by ?? []);
-  const keepsNumbers = options.intervals !== undefined || options.statistics === true || options.slices === true;
-  const collector = collectStatistics(keepsNumbers ? [...open.metrics, rowLoss] : [], open.task.labels);
-  const table = createRowTable(options);
-  const grouped = [...new Set([...columnsRead(open), ...options.columns ?? []])];
-  let kind: AnswerKind | undefined;
+  tryMetrics(open);
   try {
     const rows = await labelledRows(open, dataset);
     await checkColumns(open, rows, "the evaluated rows");
-    const seen = async (read: RowReadings): Promise<void> => {
-      collector.add(read);
-      kind = kindOf(read) ?? kind;
-      if (!table.keeps && !options.answered) return;
-      const numbers = Array.from(read.rows);
-      const own = await rows.rows(numbers);
-      const examples: Example[] = [];
-      await collectExamples(examples, open, rows, read);
-      numbers.forEach((row, i) => table.add(row, own[i] ?? {}, examples[i]));
-      examples.forEach((example, i) => options.answered?.(example, pickColumns(own[i] ?? {}, grouped)));
-    };
-    const { metrics, figures } = await measured(open, evaluator, rows, seen);
-    const measuredKind = kind;
-    if (options.generates && generatesUnmeasured(open)) await answerAll(open, evaluator, rows, seen);
-    const statistics = collector.end().filter((own) => own.metric !== rowLoss || isLoss(own.values.loss, metrics.loss));
+    const keeper = keepRows(open, rows, options);
+    const { metrics, figures } = await measured(open, evaluator, rows, keeper.seen);
+    const kept = keeper.end();
+    if (options.generates && generatesUnmeasured(open)) await answerAll(open, evaluator, rows, keeper.seen);
+    const statistics = kept.statistics.filter(({ metric, values }) =>
+      metric !== rowLoss || isLoss(values.loss, metrics.loss)
+    );
     const { found, rough } = options.intervals === undefined
       ? { found: {}, rough: [] }
-      : allIntervals(statistics, resamplingOf(table, options));
+      : allIntervals(statistics, resamplingOf(options));
     return {
+      ...kept,
       metrics,
       figures: withIntervals({ ...metrics, ...figures }, found),
       rows: rows.rowCount,
       statistics,
-      measured: statistics.map(({ metric }) => metric),
-      kind: measuredKind,
-      table,
       intervals: found,
       rough,
     };
   } finally {
     await evaluator.close();
   }
+}
+
+/** Keeps of rows what options ask for, as they are read. */
+function keepRows(
+  open: OpenRun,
+  rows: EncodedRows,
+  options: EvaluationOptions,
+): Readonly<{ seen: RowsSeen; end(): Pick<Evaluation, "statistics" | "written" | "kind" | "slices"> }> {
+  const { cluster, written, slices } = options;
+  const collect = (wanted: unknown, metrics: readonly Metric[]): StatisticsCollector =>
+    collectStatistics(wanted ? metrics : [], open.task.labels);
+  const all = [...open.metrics, rowLoss];
+  const collector = collect(options.intervals !== undefined || options.statistics, all);
+  const others = collect(written, all);
+  // Slices are of rows, whatever belongs together.
+  const sliced = collect(slices, open.metrics.filter(({ columns }) => !columns));
+  const table = createRowTable();
+  const told = [...new Set([...columnsRead(open), ...options.columns ?? []])];
+  const readsRows = slices || written || cluster !== undefined || options.answered;
+  let kind: AnswerKind | undefined;
+  let [paired, ended] = [0, false];
+  return {
+    seen: async (read) => {
+      const own = kindOf(read);
+      kind = own ?? kind;
+      sliced.add(read);
+      if (!readsRows) return collector.add(read);
+      const numbers = Array.from(read.rows);
+      const found = await rows.rows(numbers);
+      const clusters = cluster === undefined
+        ? undefined
+        : numbers.map((row, i) => clusterOf(found[i] ?? {}, cluster, row));
+      collector.add(read, clusters);
+      const examples: Example[] = [];
+      await collectExamples(examples, open, rows, read);
+      if (slices) numbers.forEach((row, i) => table.add(row, found[i] ?? {}, examples[i]));
+      for (const [i, example] of examples.entries()) {
+        options.answered?.(example, pickColumns(found[i] ?? {}, told));
+        const other = own && !ended && await written?.(example, own);
+        if (!other) continue;
+        paired++;
+        others.add(other, clusters?.slice(i, i + 1));
+      }
+    },
+    end: () => {
+      ended = true;
+      return {
+        statistics: collector.end(),
+        written: paired > 0 && paired === rows.rowCount ? others.end() : undefined,
+        kind,
+        slices: slices ? worstSlices(sliced.end(), table) : undefined,
+      };
+    },
+  };
+}
+
+/** The name of the rows that belong together with one. */
+function clusterOf(own: Row, cluster: string, row: number): string {
+  const value = own[cluster];
+  if (value !== undefined && value !== null) return String(value);
+  throw missing("evaluate", `a value of the column "${cluster}"`, `row ${row}`);
 }
 
 /** Tells what is generated for every row. */

@@ -2,10 +2,12 @@
  * Metrics over plain predictions and references, a row at a time: what a trainer's evaluation adds up, without its model.
  * @module
  */
-import { bootstrap, type BootstrapOptions, type Interval } from "../statistics/bootstrap.ts";
+import { type BootstrapOptions, type Interval, intervalsOrNone } from "../statistics/bootstrap.ts";
 import { figuresOf } from "../statistics/by_chance.ts";
 import { asNumber, classReader } from "../data/class_reader.ts";
-import { flatMetric, shareIntervals } from "../statistics/figures.ts";
+import { flatMetric } from "../statistics/figures.ts";
+import { collectMetric, UNITS } from "../statistics/metric_statistics.ts";
+import { RESAMPLES } from "../statistics/resamples.ts";
 import { badValue, tooMuch } from "../base/errors.ts";
 import { inRow } from "../loop/measure.ts";
 import type { Json, Metric, MetricInputs, Named } from "../types.ts";
@@ -31,7 +33,7 @@ export interface MetricAccumulator {
   compute(): Named<number | null>;
   /** What of that is more than a number, by the same keys. */
   figures(): Named<Json>;
-  /** Bootstrap intervals, where rows are kept; those of numbers within figures by their path. */
+  /** Intervals, where what they need is kept; those of numbers within figures by their path. */
   intervals(options: BootstrapOptions): Named<Interval>;
 }
 
@@ -44,11 +46,8 @@ const DRAW = 20;
 /** Numbers of a metric that cost nothing to speak of. */
 const FEW = 100;
 
-/** Rows that are kept for intervals at most. */
-const KEPT = 200_000;
-
 /**
- * A measurer. `labels`: names of classes; `keep`: rows are kept, for intervals; `maxSteps`: about how many elementary steps
+ * A measurer. `labels`: names of classes; `keep`: what intervals need of rows is kept; `maxSteps`: about how many elementary steps
  * all of it may take.
  *
  * @throws AttuneError from its methods.
@@ -68,9 +67,12 @@ export function measurer(
 ): MetricAccumulator {
   const { keep = false, maxSteps = Infinity } = options;
   const classes = options.labels && classReader(options.labels);
-  const states = metrics.map((metric) => metric.init());
+  const plain = metrics.map((metric) => metric.init());
   const kinds: (Kind | undefined)[] = metrics.map(() => undefined);
-  const kept: Example[][] = metrics.map(() => []);
+  const kept = keep ? metrics.map((metric) => collectMetric(flatMetric(metric))) : [];
+  const stateOf = (i: number): unknown => (keep ? kept[i]?.state() : plain[i]);
+  /** Steps of drawing all rows once, by metric. */
+  const draws = metrics.map(() => 0);
   let rows = 0;
   let steps = 0;
   /** Looked at before anything is computed. */
@@ -81,7 +83,7 @@ export function measurer(
   /** How many numbers a metric gives, those of its groups too. */
   const numbersOf = (i: number): number => {
     const metric = metrics[i];
-    return metric?.figures ? Object.keys(flatMetric(metric).compute(states[i])).length : 0;
+    return metric?.figures ? Object.keys(flatMetric(metric).compute(stateOf(i))).length : 0;
   };
   const readingOf = (i: number, metric: Metric, row: PlainRow): Example => {
     const known = kinds[i];
@@ -102,20 +104,20 @@ export function measurer(
         const example = readingOf(i, metric, row);
         count(metric.steps?.(example) ?? lengthOf(example), `row ${rows}`);
         try {
-          states[i] = metric.update(states[i], example);
+          if (keep) kept[i]?.add(rows, rows, [example]);
+          else plain[i] = metric.update(plain[i], example);
         } catch (error) {
           throw inRow(error, rows, metric.name);
         }
-        if (keep) kept[i]?.push(example);
+        draws[i] = (draws[i] ?? 0) + drawsOf(example);
       });
       rows++;
-      if (keep && rows > KEPT) throw badValue("measure", "intervals", rows, `intervals of at most ${KEPT} rows`);
     },
     compute: () => {
       const values: Record<string, number | null> = {};
       metrics.forEach((metric, i) => {
-        metric.check?.(states[i]);
-        for (const [key, value] of Object.entries(metric.compute(states[i]))) {
+        metric.check?.(stateOf(i));
+        for (const [key, value] of Object.entries(metric.compute(stateOf(i)))) {
           if (Object.hasOwn(values, key) && values[key] !== value) {
             throw badValue("measure", "metrics", key, "metrics whose values have names of their own");
           }
@@ -124,19 +126,14 @@ export function measurer(
       });
       return values;
     },
-    figures: () => Object.assign({}, ...metrics.map((metric, i) => figuresOf(metric, states[i]))) as Named<Json>,
-    intervals: (how) => {
-      kept.forEach((examples, i) => {
+    figures: () => Object.assign({}, ...metrics.map((metric, i) => figuresOf(metric, stateOf(i)))) as Named<Json>,
+    intervals: ({ samples = RESAMPLES, confidence = 0.95, random }) => {
+      const share = Math.min(1, UNITS / Math.max(1, rows));
+      draws.forEach((one, i) => {
         const numbers = numbersOf(i);
-        count((how.samples ?? 1000) * (drawsOf(examples) + (numbers > FEW ? DRAW * numbers : 0)), "intervals.samples");
+        count(samples * (share * one + (numbers > FEW ? DRAW * numbers : 0)), "intervals.samples");
       });
-      return Object.assign(
-        {},
-        ...metrics.map((metric, i) => ({
-          ...bootstrap(flatMetric(metric), kept[i] ?? [], how),
-          ...shareIntervals(metric, states[i], how.confidence),
-        })),
-      ) as Named<Interval>;
+      return Object.assign({}, ...kept.map((own) => intervalsOrNone(own.end(), { samples, confidence, random })));
     },
   };
 }
@@ -258,9 +255,9 @@ function lengthOf(example: Example): number {
   return 1 + (predicted ?? 0) + (1 + scores) * (1 + (actual ?? 0));
 }
 
-/** Steps of drawing as many examples as there are, once: texts have been read by then. */
-function drawsOf(examples: readonly Example[]): number {
-  return examples.reduce((n, example) => n + DRAW + ("references" in example ? 0 : lengthOf(example)), 0);
+/** Steps of drawing an example once: texts have been read by then. */
+function drawsOf(example: Example): number {
+  return DRAW + ("references" in example ? 0 : lengthOf(example));
 }
 
 function isNumber(value: unknown): value is number {

@@ -1,8 +1,9 @@
 /**
- * Columns of evaluated rows, each value once and a number for every row: for slices and clusters.
+ * Columns and lengths of a sample of evaluated rows: what slices are made of.
  * @module
  */
-import { missing } from "../base/errors.ts";
+import { UNITS } from "../statistics/metric_statistics.ts";
+import { createUnitSample } from "../statistics/unit_sample.ts";
 import type { Example, Row } from "../types.ts";
 
 /** A column whose values make slices: which value each row has. */
@@ -10,11 +11,7 @@ export type SliceColumn = Readonly<{ name: string; values: readonly string[]; of
 
 /** What is kept of rows. */
 export type RowTable = Readonly<{
-  /** Whether anything is. */
-  keeps: boolean;
-  /** Throws AttuneError where the row has no value of the cluster's column. */
   add(row: number, own: Row, example: Example | undefined): void;
-  clusterOf(row: number): string;
   columns(): readonly SliceColumn[];
 }>;
 
@@ -24,50 +21,46 @@ const [VALUES, CHARACTERS] = [50, 60];
 /** Parts of about as many rows that lengths are cut into. */
 const BINS = 4;
 
-/** An empty table. */
-export function createRowTable(
-  { cluster, slices = false }: Readonly<{ cluster?: string | undefined; slices?: boolean | undefined }>,
-): RowTable {
-  const clusters = new Map<number, string>();
-  const columns = new Map<string, { values: Map<string, number>; of: Map<number, number> } | undefined>();
-  const lengths = new Map<number, number>();
-  const put = (name: string, value: unknown, row: number): void => {
+/** An empty table. It keeps the rows that statistics of a metric keep. */
+export function createRowTable(): RowTable {
+  const columns = new Map<string, Map<string, number> | undefined>();
+  const sample = createUnitSample<{ values: Map<string, number>; length: number | undefined }>(UNITS);
+  const put = (name: string, value: unknown, values: Map<string, number>): void => {
     if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") return;
     if (columns.has(name) && !columns.get(name)) return;
-    const column = columns.get(name) ?? { values: new Map<string, number>(), of: new Map<number, number>() };
+    const known = columns.get(name) ?? new Map<string, number>();
     const text = String(value);
-    const id = column.values.get(text) ?? column.values.size;
-    column.values.set(text, id);
-    column.of.set(row, id);
-    columns.set(name, text.length > CHARACTERS || column.values.size > VALUES ? undefined : column);
+    const id = known.get(text) ?? known.size;
+    known.set(text, id);
+    values.set(name, id);
+    columns.set(name, text.length > CHARACTERS || known.size > VALUES ? undefined : known);
+  };
+  const column = (name: string, values: readonly string[]): SliceColumn => {
+    const of = [...sample.kept].flatMap(([row, own]): [number, number][] => {
+      const id = own.values.get(name);
+      return id === undefined ? [] : [[Number(row), id]];
+    });
+    return { name, values, of: new Map(of) };
   };
   return {
-    keeps: slices || cluster !== undefined,
     add: (row, own, example) => {
-      if (cluster !== undefined) {
-        const value = own[cluster];
-        if (value === undefined || value === null) {
-          throw missing("evaluate", `a value of the column "${cluster}"`, `row ${row}`);
-        }
-        clusters.set(row, String(value));
-      }
-      if (!slices) return;
-      for (const [name, value] of Object.entries(own)) put(name, value, row);
-      if (example) lengths.set(row, example.text.length);
+      const kept = sample.of(row, () => ({ values: new Map(), length: undefined }));
+      // Every row counts where a column has too many values.
+      for (const [name, value] of Object.entries(own)) put(name, value, kept?.values ?? new Map());
+      if (kept && example) kept.length = example.text.length;
     },
-    clusterOf: (row) => clusters.get(row) ?? `row ${row}`,
     columns: () => [
-      ...[...columns].flatMap(([name, column]): SliceColumn[] =>
-        column && column.values.size > 1 ? [{ name, values: [...column.values.keys()], of: column.of }] : []
-      ),
-      ...binned(lengths),
+      ...[...columns].flatMap((
+        [name, values],
+      ) => (values && values.size > 1 ? [column(name, [...values.keys()])] : [])),
+      ...binned([...sample.kept].flatMap(([row, { length }]) => (length === undefined ? [] : [[Number(row), length]]))),
     ],
   };
 }
 
 /** Lengths in parts of about as many rows. */
-function binned(lengths: ReadonlyMap<number, number>): SliceColumn[] {
-  const sorted = [...lengths.values()].sort((a, b) => a - b);
+function binned(lengths: readonly (readonly [row: number, length: number])[]): SliceColumn[] {
+  const sorted = lengths.map(([, length]) => length).sort((a, b) => a - b);
   const edges = [
     ...new Set(Array.from({ length: BINS - 1 }, (_, i) => sorted[Math.floor((i + 1) * sorted.length / BINS)] ?? 0)),
   ];
@@ -76,7 +69,7 @@ function binned(lengths: ReadonlyMap<number, number>): SliceColumn[] {
     const from = i === 0 ? 0 : edges[i - 1];
     return edge === Infinity ? `${from} or more` : `${from} to ${edge - 1}`;
   });
-  const of = new Map([...lengths].map(([row, length]) => {
+  const of = new Map(lengths.map(([row, length]): [number, number] => {
     const at = edges.findIndex((edge) => length < edge);
     return [row, at < 0 ? edges.length : at];
   }));

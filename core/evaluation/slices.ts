@@ -5,7 +5,7 @@
 import { createRandom } from "../math/random.ts";
 import { normalShare } from "../statistics/normal.ts";
 import { benjaminiHochberg, holm } from "../statistics/significance.ts";
-import type { MetricStatistics } from "./row_statistics.ts";
+import type { MetricStatistics } from "../statistics/metric_statistics.ts";
 import type { RowTable } from "./row_table.ts";
 
 /** Rows with one value of a column. */
@@ -24,28 +24,34 @@ export type Slice = Readonly<{
   heldOut?: Readonly<{ count: number; score: number }>;
 }>;
 
-/** The worst slices. */
-export type WorstSlices = Readonly<{ metric: string; searched: number; slices: readonly Slice[] }>;
+/** The worst slices; `drawn`: of how many rows, where these are a sample. */
+export type WorstSlices = Readonly<{ metric: string; searched: number; drawn?: number; slices: readonly Slice[] }>;
 
 /** Rows that a slice has at least, and slices that are told. */
 const [LEAST, TOLD] = [10, 20];
 
-/** Searches columns and lengths for the slices with the worst mean of the first metric that is a mean; undefined without one. */
+/**
+ * Searches columns and lengths for the slices with the worst mean of the first metric that is a mean; undefined without one.
+ * `statistics`: their units are rows.
+ */
 export function worstSlices(statistics: readonly MetricStatistics[], table: RowTable): WorstSlices | undefined {
-  const own = statistics.find(({ means, metric }) => !metric.columns && Object.keys(means).length > 0);
-  const [key] = Object.keys(own?.means ?? {});
-  if (!own || key === undefined) return undefined;
-  const scores = own.means[key] ?? new Float64Array();
+  const [first] = statistics.flatMap((own) => {
+    const [mean] = own.metric.columns ? [] : Object.entries(own.units().means);
+    return mean ? [{ own, key: mean[0], scores: mean[1] }] : [];
+  });
+  if (!first) return undefined;
+  const { own, key, scores } = first;
+  const { names, share } = own.units();
   const coin = createRandom(42).fork("halves");
-  const ranks = Array.from(own.rows, (row) => coin.uniform(row) < 0.5);
+  const ranks = names.map((row) => coin.uniform(Number(row)) < 0.5);
   const found = table.columns().flatMap(({ name, values, of }) =>
     values.flatMap((value, id) => {
       const [inside, outside] = [moments(), moments()];
       const [ranking, held] = [moments(), moments()];
-      own.rows.forEach((row, i) => {
-        const score = scores[i] ?? NaN;
-        if (Number.isNaN(score)) return;
-        const isInside = of.get(row) === id;
+      names.forEach((row, i) => {
+        if (!scores.counts[i]) return;
+        const score = (scores.sums[i] ?? 0) / scores.counts[i];
+        const isInside = of.get(Number(row)) === id;
         (isInside ? inside : outside).add(score);
         if (isInside) (ranks[i] ? ranking : held).add(score);
       });
@@ -72,7 +78,8 @@ export function worstSlices(statistics: readonly MetricStatistics[], table: RowT
     .map(({ rank, ...slice }, i) => ({ rank, slice: { ...slice, holm: h[i] ?? 1, benjaminiHochberg: bh[i] ?? 1 } }))
     .sort((a, b) => sign * (a.rank - b.rank))
     .map(({ slice }) => slice);
-  return { metric: key, searched: found.length, slices: slices.slice(0, TOLD) };
+  const drawn = share < 1 ? { drawn: names.length } : {};
+  return { metric: key, searched: found.length, ...drawn, slices: slices.slice(0, TOLD) };
 }
 
 type Moments = Readonly<{ add(x: number): void; count(): number; mean(): number; variance(): number }>;

@@ -4,6 +4,7 @@
  */
 import { missing, unsupported } from "../base/errors.ts";
 import type { OpenRun } from "../run/open/open.ts";
+import { createReservoir } from "../run/evaluate/drawn_rows.ts";
 import type { Dataset, Json, Named } from "../types.ts";
 import { evaluateRows } from "./evaluate_rows.ts";
 import { type Constraint, positiveShare, type ScoredRow, type ThresholdRule, tuneThresholds } from "./thresholds.ts";
@@ -94,8 +95,11 @@ function shownRule({ p0, threshold0, p1, threshold1, pIgnore, predictionConstant
   };
 }
 
-async function scoredRows(open: OpenRun, column: string, data: Dataset): Promise<ScoredRow[]> {
-  const rows: ScoredRow[] = [];
+/** Rows that thresholds are tuned on, and shown on, at most; of more they are drawn. */
+const ROWS = 2 ** 18;
+
+async function scoredRows(open: OpenRun, column: string, data: Dataset): Promise<readonly ScoredRow[]> {
+  const rows = createReservoir<ScoredRow>(ROWS, open.run.training.seed);
   await evaluateRows({ ...open, metrics: [] }, data, {
     columns: [column],
     answered: ({ row, reference, scores }, columns) => {
@@ -108,10 +112,10 @@ async function scoredRows(open: OpenRun, column: string, data: Dataset): Promise
       if (score === undefined) {
         throw unsupported("evaluate", "--thresholds", column, "the task gives no scores of classes");
       }
-      rows.push({ group: String(group), score, label: reference === open.task.labels?.[1] ? 1 : 0 });
+      rows.add({ group: String(group), score, label: reference === open.task.labels?.[1] ? 1 : 0 });
     },
   });
-  return rows;
+  return rows.items();
 }
 
 function effectOf(rows: readonly ScoredRow[], share: (row: ScoredRow) => number): Effect {

@@ -1,15 +1,16 @@
 /**
- * Bootstrap intervals of metrics.
+ * Intervals of the metrics of some examples.
  * @module
  */
 import { badValue } from "../base/errors.ts";
-import { replicateBounds, resamplesOf } from "./resamples.ts";
-import { collectStates } from "./unit_states.ts";
+import { collectMetric, type MetricStatistics } from "./metric_statistics.ts";
+import { intervalsOf, type ResamplingOptions } from "./resampled.ts";
+import { RESAMPLES } from "./resamples.ts";
 import type { Metric, MetricInputs, Named, Random } from "../types.ts";
 
 /** How an interval is made. */
 export type BootstrapOptions = Readonly<{
-  /** Resamples; 1000 unless given. */
+  /** Resamples; 2000 unless given. */
   samples?: number;
   /** The share of resamples that lie inside; 0.95 unless given. */
   confidence?: number;
@@ -19,13 +20,10 @@ export type BootstrapOptions = Readonly<{
 /** Where a metric's value lies; null: undefined in most resamples. */
 export type Interval = Readonly<{ low: number | null; high: number | null }>;
 
-type Example = MetricInputs[keyof MetricInputs];
-
 /**
- * Percentile intervals (Efron 1979) of every value a metric computes, from examples drawn with replacement. The same random
- * stream gives the same intervals. Examples that mean the same to the metric are drawn as counts, so thousands of
- * classified rows take well under a second; of more than 8,192 that all mean something else a random sample of them is drawn
- * from.
+ * Intervals of every value a metric computes, as `attune evaluate --intervals` gives them: of shares of examples Wilson's, of
+ * other means the bias-corrected and accelerated bootstrap's (Efron 1987), of the rest percentiles, of examples drawn with
+ * replacement. The same random stream gives the same ones. Of more than 32,768 examples a random sample is drawn from.
  *
  * @throws AttuneError where `samples` or `confidence` make no interval.
  * @example
@@ -39,8 +37,8 @@ type Example = MetricInputs[keyof MetricInputs];
  */
 export function bootstrap(
   metric: Metric,
-  examples: readonly Example[],
-  { samples = 1000, confidence = 0.95, random }: BootstrapOptions,
+  examples: readonly MetricInputs[keyof MetricInputs][],
+  { samples = RESAMPLES, confidence = 0.95, random }: BootstrapOptions,
 ): Named<Interval> {
   if (!Number.isInteger(samples) || samples < 1) {
     throw badValue("bootstrap", "samples", samples, "a whole number above 0");
@@ -48,25 +46,15 @@ export function bootstrap(
   if (!(confidence > 0 && confidence < 1)) {
     throw badValue("bootstrap", "confidence", confidence, "a number between 0 and 1");
   }
-  const states = collectStates(metric);
-  let total = metric.init();
-  for (const example of examples) {
-    states.add(metric.update(metric.init(), example));
-    total = metric.update(total, example);
-  }
-  const whole = metric.compute(total);
-  const resamples = resamplesOf(examples.map((_, i) => i), { random });
-  const values: Record<string, number[]> = {};
-  for (let i = 0; i < samples; i++) {
-    for (const [key, value] of Object.entries(states.compute(resamples.counts(i), whole, false))) {
-      const replicates = values[key] ??= [];
-      if (value !== null) replicates.push(value);
-    }
-  }
+  const collector = collectMetric(metric);
+  examples.forEach((example, row) => collector.add(row, row, [example]));
+  return intervalsOrNone(collector.end(), { samples, confidence, random });
+}
+
+/** An interval of every value, null where there is none. */
+export function intervalsOrNone(own: MetricStatistics, options: ResamplingOptions): Named<Interval> {
+  const found = intervalsOf(own, options);
   return Object.fromEntries(
-    Object.entries(values).map(([key, replicates]) => {
-      const [low = null, high = null] = replicateBounds(replicates, samples, confidence) ?? [];
-      return [key, { low, high }];
-    }),
+    Object.keys(own.values).map((key) => [key, { low: found[key]?.low ?? null, high: found[key]?.high ?? null }]),
   );
 }

@@ -3,7 +3,6 @@
  * @module
  */
 import type { Interval } from "./bootstrap.ts";
-import { wilson } from "./intervals.ts";
 import type { Json, Metric, Named } from "../types.ts";
 
 /** Between the keys of a path; no key has it. */
@@ -30,20 +29,6 @@ export function flatMetric(metric: Metric): Metric {
 export function sharesOf(metric: Metric, state: unknown): Named<readonly [right: number, of: number]> {
   return Object.fromEntries(
     (metric.shares?.(state) ?? []).map(({ path, right, of }) => [path.join(STEP), [right, of]]),
-  );
-}
-
-/** Wilson's intervals of these. */
-export function shareIntervals(
-  metric: Metric,
-  state: unknown,
-  confidence?: number,
-): Named<Readonly<{ low: number; high: number }>> {
-  return Object.fromEntries(
-    Object.entries(sharesOf(metric, state)).map(([path, [right, of]]) => {
-      const [low, high] = wilson(right, of, confidence);
-      return [path, { low, high }];
-    }),
   );
 }
 

@@ -1,89 +1,39 @@
 /**
- * A metric's states of units, each distinct one once, so that any number of each makes one: what resampling needs of a metric
- * that is no mean. However many units there are, the states of some thousand are kept at most.
+ * A metric's states of units as one, so many of each: what resampling needs of a metric that is no mean.
  * @module
  */
-import { createRandom } from "../math/random.ts";
-import type { Metric, Named } from "../types.ts";
+import type { Metric } from "../types.ts";
 
-/** States of units. */
-export interface UnitStates {
-  /** Adds the state of the next unit. */
-  add(state: unknown): void;
-  /** How many distinct states are kept. */
-  readonly size: number;
-  /**
-   * The metric's values where each unit is there so many times. Of units that are a sample of all, what these counts change of
-   * the sample's values is put on `whole`, those of all units, by as much less as more units vary less
-   * (the m out of n bootstrap: Bickel, Götze & van Zwet 1997); not where `clustered`: of a cluster's rows then fewer speak for it,
-   * and intervals are the wider.
-   */
-  compute(counts: ArrayLike<number>, whole: Named<number | null>, clustered: boolean): Named<number | null>;
+/** Distinct states of some units. */
+export type UnitStates = Readonly<{
+  states: readonly unknown[];
+  /** The place among them of each unit's. */
+  kindOf: Int32Array;
+}>;
+
+/** Each distinct state once. */
+export function distinctStates(all: Iterable<unknown>): UnitStates {
+  const kinds = new Map<string, number>();
+  const states: unknown[] = [];
+  const kindOf = Array.from(all, (state) => {
+    const name = JSON.stringify(state);
+    const kind = kinds.get(name) ?? states.push(state) - 1;
+    kinds.set(name, kind);
+    return kind;
+  });
+  return { states, kindOf: Int32Array.from(kindOf) };
 }
 
-/** Distinct states that are kept: about 4 MB of scores. Where units have more, those of a random sample of the units. */
-export const STATES = 8192;
-
-/** Collects states. `most`: distinct ones that are kept. */
-export function collectStates(metric: Metric, most: number = STATES): UnitStates {
-  let kinds = new Map<string, number>();
-  let states: unknown[] = [];
-  /** Units that are kept, in order, and the kind of each. */
-  let [units, kindOf]: [number[], number[]] = [[], []];
-  let [count, share] = [0, 1];
-  const coin = createRandom(42).fork("units");
-  /** Half of the units that are kept go: which ones depends on no order. */
-  const thin = (): void => {
-    share /= 2;
-    const before = { units, kindOf, states, names: [...kinds.keys()] };
-    [kinds, states, units, kindOf] = [new Map(), [], [], []];
-    before.units.forEach((unit, i) => {
-      if (coin.uniform(unit) >= share) return;
-      const kind = before.kindOf[i] ?? 0;
-      put(unit, before.names[kind] ?? "", before.states[kind]);
-    });
-  };
-  const put = (unit: number, name: string, state: unknown): void => {
-    const kind = kinds.get(name) ?? kinds.size;
-    if (kind === kinds.size) {
-      kinds.set(name, kind);
-      states.push(state);
-    }
-    units.push(unit);
-    kindOf.push(kind);
-  };
-  let merged: ((counts: Uint32Array) => unknown) | undefined;
-  const computed = (countOf: (unit: number) => number): Named<number | null> => {
+/** Gives the state of all units together, of which each is there so many times. */
+export function countedUnits(
+  metric: Metric,
+  { states, kindOf }: UnitStates,
+): (counts: ArrayLike<number>) => unknown {
+  const merged = countedStates(metric, states);
+  return (counts) => {
     const found = new Uint32Array(states.length);
-    units.forEach((unit, i) => {
-      const kind = kindOf[i] ?? 0;
-      found[kind] = (found[kind] ?? 0) + countOf(unit);
-    });
-    return metric.compute((merged ??= countedStates(metric, states))(found));
-  };
-  let sample: Named<number | null> | undefined;
-  return {
-    get size() {
-      return states.length;
-    },
-    add: (state) => {
-      const unit = count++;
-      if (share < 1 && coin.uniform(unit) >= share) return;
-      put(unit, JSON.stringify(state), state);
-      while (states.length > most) thin();
-    },
-    compute: (counts, whole, clustered) => {
-      const values = computed((unit) => counts[unit] ?? 0);
-      if (share === 1) return values;
-      const middle = sample ??= computed(() => 1);
-      const scale = clustered ? 1 : Math.sqrt(units.length / count);
-      return Object.fromEntries(
-        Object.entries(values).map(([key, value]) => {
-          const [own, all] = [middle[key] ?? null, whole[key] ?? null];
-          return [key, value === null || own === null || all === null ? null : all + scale * (value - own)];
-        }),
-      );
-    },
+    kindOf.forEach((kind, unit) => found[kind] = (found[kind] ?? 0) + (counts[unit] ?? 0));
+    return merged(found);
   };
 }
 

@@ -443,6 +443,8 @@ export interface Subtask {
     batch: Batch,
     tokenizer: Tokenizer,
   ): { readonly [R in keyof MetricInputs]?: readonly MetricInputs[R][] };
+  /** What `decode` gives of rows of different classes: what metrics are tried on before there are rows. Absent: they are not. */
+  triedReadings?(): ReturnType<Subtask["decode"]>;
   /** The sample of each reading, of kinds whose readings are of places within rows and not of rows. Absent: none are. */
   placesOf?(batch: Batch): { readonly [R in keyof MetricInputs]?: Int32Array };
   /** One JSON line per row, as `attune predict` prints it. */

@@ -68,7 +68,11 @@ function binned(
 
 function byAnswer(answers: readonly string[], scores: readonly number[], overlaps: readonly number[]): Breakdown[] {
   const kinds = new Map<string, number[]>();
-  answers.forEach((answer, i) => kinds.set(kindOf(answer), [...kinds.get(kindOf(answer)) ?? [], i]));
+  answers.forEach((answer, i) => {
+    const rows = kinds.get(kindOf(answer));
+    if (rows) rows.push(i);
+    else kinds.set(kindOf(answer), [i]);
+  });
   return kinds.size < 2 ? [] : [{
     title: "By kind of answer",
     note:

@@ -3,30 +3,33 @@
  * @module
  */
 import { createRandom } from "../../core/math/random.ts";
+import { meanInterval, type ResamplingOptions, rowsInterval } from "../../core/statistics/resampled.ts";
+import { RESAMPLES } from "../../core/statistics/resamples.ts";
 import { whatOf } from "../../core/run/write/final_figures.ts";
 import type { Analysis } from "./report_analysis.ts";
 import type { ReportData } from "./report_collect.ts";
 import { type Html, html } from "./report_html.ts";
-import { meanInterval } from "./report_intervals.ts";
 import { extent, linearScale, showNumber, showPercent } from "./report_scale.ts";
 import { type Whisker, whiskers } from "./report_whiskers.ts";
 
+/** Intervals are those that `attune evaluate --intervals` and `--compare` give. */
+const resampling: ResamplingOptions = { samples: RESAMPLES, random: createRandom(42).fork("evaluation") };
+
 /** Draws the headline of each task of a finished, evaluated run; of other runs, what is known of the loss. */
-export function headlines(run: ReportData, seed: number): Html {
+export function headlines(run: ReportData): Html {
   const seen = [...run.tasks].flatMap(([task, { before, after }]) =>
-    after && after.scores.length > 0 ? [headline(task, after, before, seed)] : []
+    after && after.scores.length > 0 ? [headline(task, after, before)] : []
   );
   return seen.length === 0 ? lossHeadline(run) : html`${seen}`;
 }
 
-function headline(task: string, after: Analysis, before: Analysis | undefined, seed: number): Html {
+function headline(task: string, after: Analysis, before: Analysis | undefined): Html {
   return after.kind === "other" && Object.keys(after.metrics).some((name) => name !== "loss")
     ? metricHeadline(task, after, before)
-    : scoreHeadline(task, after, before, seed);
+    : scoreHeadline(task, after, before);
 }
 
-function scoreHeadline(task: string, after: Analysis, before: Analysis | undefined, seed: number): Html {
-  const random = createRandom(seed).fork("report");
+function scoreHeadline(task: string, after: Analysis, before: Analysis | undefined): Html {
   const share = after.kind !== "numbers";
   const show = share ? (value: number) => showPercent(value) : (value: number) => showNumber(value, 3);
   const others = [
@@ -34,18 +37,16 @@ function scoreHeadline(task: string, after: Analysis, before: Analysis | undefin
     ...(after.baseline ? [{ name: capital(after.baseline.name), scores: after.baseline.scores }] : []),
   ];
   const lines = [{ name: "This model", scores: after.scores }, ...others].flatMap(({ name, scores }, i): Whisker[] => {
-    const interval = meanInterval(scores, random.fork("value", i));
+    const interval = rowsInterval(scores, resampling);
     return interval ? [{ name, main: i === 0, interval }] : [];
   });
   const main = lines[0]?.interval ?? { value: NaN, low: NaN, high: NaN };
   const scale = share
     ? linearScale([0, 1], 4, true)
     : linearScale([0, ...extent(lines.map(({ interval }) => interval.high))], 4, true);
-  const gains = others.map(({ name, scores }, i) => {
-    const gain = meanInterval(
-      after.scores.map((score, row) => (score - (scores[row] ?? 0)) * (share ? 1 : -1)),
-      random.fork("gain", i),
-    );
+  const gains = others.map(({ name, scores }) => {
+    const gaps = after.scores.map((score, row) => (score - (scores[row] ?? 0)) * (share ? 1 : -1));
+    const gain = meanInterval(gaps, resampling);
     return gain && html`<li>${gainText(name, gain, share)}</li>`;
   });
   return html`

@@ -29,7 +29,7 @@ export function renderPage(run: Run, spec: Json, seen: ReportData): string {
     main: html`
       ${seen.end?.message !== undefined && seen.end.reason !== "done" &&
         html`<p class="message">${seen.end.message}</p>`}
-      ${headlines(seen, run.training.seed)}
+      ${headlines(seen)}
       ${metricsSection(seen.tasks, last, seen.end)}
       ${trainingSection(seen)}
       ${evaluationSection(seen)}
@@ -42,7 +42,8 @@ export function renderPage(run: Run, spec: Json, seen: ReportData): string {
       ${warningsSection(seen)}
       ${specSection(spec)}
     `,
-    footer: ` Intervals: percentile bootstrap over rows, 1${"\u202f"}000 samples; differences are paired by row.`,
+    footer:
+      ` Intervals, 95 %: Wilson’s of shares, else the BCa bootstrap over rows, 2${"\u202f"}000 samples; differences are paired by row.`,
   });
 }
 

@@ -9,8 +9,9 @@ import { metricsOf, type Phases } from "./report_collect.ts";
 import { calibrationChart } from "./report_calibration_chart.ts";
 import { type ClassCounts, ratesOf } from "./report_counts.ts";
 import { heatMap } from "./report_heat_map.ts";
+import { evaluationSections } from "./report_evaluation.ts";
 import { type Html, html, type Part } from "./report_html.ts";
-import { breakdownSections, groupSections } from "./report_tables.ts";
+import { breakdownSections, groupSections, intervalText } from "./report_tables.ts";
 import { scatter } from "./report_scatter.ts";
 import { showNumber, showPercent } from "./report_scale.ts";
 
@@ -32,16 +33,23 @@ export function metricsSection(
   const before = metricsOf(tasks, "before");
   const metrics = Object.entries({ ...last, ...metricsOf(tasks, "after") }).filter(([, v]) => typeof v === "number");
   if (metrics.length === 0) return undefined;
+  const figures = new Map(
+    [...tasks].flatMap(([task, { after }]) =>
+      Object.entries(after?.figures ?? {}).map(([key, value]) => [task === "" ? key : `${task}_${key}`, value] as const)
+    ),
+  );
   return html`
     <section>
       <h2>Metrics</h2>
       ${split && html`<p class="muted">Of ${whatOf({ split, ...(rows === undefined ? {} : { rows }) })}.</p>`}
       <dl class="tiles">${metrics.map(([name, value]) => {
         const [untouched, eval_] = [before[name], judged[name]];
+        const interval = intervalText(figures.get(`${name}_interval`));
         return html`
           <div>
             <dt>${name}</dt>
-            <dd><b>${showNumber(value)}</b>${typeof untouched === "number" &&
+            <dd><b>${showNumber(value)}</b>${interval !== "" &&
+              html`<span class="muted">${interval}</span>`}${typeof untouched === "number" &&
               html`<span class="muted">untouched ${showNumber(untouched)}</span>`}${typeof eval_ === "number" &&
               html`
                 <span class="muted">· eval ${showNumber(eval_)}</span>
@@ -55,7 +63,7 @@ export function metricsSection(
 
 /** Draws what there is to draw of evaluated rows. */
 export function qualitySections(after: Analysis): Html {
-  return html`${groupSections(after.figures)}${
+  return html`${groupSections(after.figures)}${evaluationSections(after.figures)}${
     after.kind === "numbers" && after.points.length > 0 &&
     html`<section><h2>Predicted against true</h2><div class="narrow">${scatter(after.points)}</div>
 ${

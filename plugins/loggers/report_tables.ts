@@ -83,7 +83,8 @@ function gapSection(name: string, gap: Named<Json>, groups: Named<Json>): Html {
   `;
 }
 
-function table(columns: readonly string[], rows: readonly (readonly string[])[]): Html {
+/** A table; all columns but the first are numbers. */
+export function table(columns: readonly string[], rows: readonly (readonly string[])[]): Html {
   return html`
     <div class="scroll">
       <table class="rows">
@@ -110,15 +111,18 @@ function cellText(cell: string | number, share: boolean): string {
   return typeof cell === "string" ? cell : share ? showPercent(cell) : showNumber(cell);
 }
 
-function numberText(value: Json | undefined): string {
+/** A number as a cell has it. */
+export function numberText(value: Json | undefined): string {
   return typeof value === "number" ? showNumber(value) : "–";
 }
 
-function intervalText(value: Json | undefined): string {
+/** An interval as a cell has it. */
+export function intervalText(value: Json | undefined): string {
   if (!Array.isArray(value)) return "";
   return value.map((bound) => numberText(bound)).join(" to ");
 }
 
-function isObject(value: Json | undefined): value is Named<Json> {
+/** Whether a value has figures of its own. */
+export function isObject(value: Json | undefined): value is Named<Json> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -2,12 +2,12 @@
  * Values with their intervals on one axis, a line each: the model beside its baselines.
  * @module
  */
+import type { MeanInterval } from "../../core/statistics/resampled.ts";
 import { type Html, html } from "./report_html.ts";
-import type { Interval } from "./report_intervals.ts";
 import { percentAt, type Scale } from "./report_scale.ts";
 
 /** One line. `main`: the one that the others are compared with. */
-export type Whisker = Readonly<{ name: string; main: boolean; interval: Interval }>;
+export type Whisker = Readonly<{ name: string; main: boolean; interval: MeanInterval }>;
 
 /** Draws whiskers on a scale, values printed by `show`, the axis by `tick`. */
 export function whiskers(
@@ -16,7 +16,7 @@ export function whiskers(
   show: (value: number) => string,
   tick: (value: number) => string,
 ): Html {
-  const range = ({ low, high }: Interval): string => `${show(low)} to ${show(high)}`;
+  const range = ({ low, high }: MeanInterval): string => `${show(low)} to ${show(high)}`;
   return html`<div class="whiskers">${
     lines.map(({ name, main, interval }) =>
       html`<div class="name${main && " main"}">${name}</div>

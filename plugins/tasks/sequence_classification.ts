@@ -105,6 +105,7 @@ function taskOf(
     taskType: "SEQ_CLS",
     config: { ...labelConfig(names), problem_type: problems[problemType] },
     decode: (outputs, batch) => readings(outputs, batch.inputs.labels, problemType, size),
+    ...(problemType === "regression" ? {} : { triedReadings: () => triedReadings(problemType, size) }),
     predict: (outputs) => predictions(outputs, labels, problemType, size),
   };
 }
@@ -175,6 +176,18 @@ function readings(
       scores: [...row].map(logistic),
     })),
   };
+}
+
+/** Readings of some rows, each of another class and rightly answered. */
+function triedReadings(
+  problemType: SequenceClassificationOptions["problemType"],
+  size: number,
+): ReturnType<typeof readings> {
+  const count = Math.min(size, 3);
+  const data = Float32Array.from({ length: count * size }, (_, i) => (i % size === Math.floor(i / size) ? 1 : 0));
+  const logits: Tensor = { dtype: "float32", dims: [count, size], data };
+  const ids: Tensor = { dtype: "int32", dims: [count], data: Int32Array.from({ length: count }, (_, i) => i) };
+  return readings({ logits }, problemType === "single-label" ? ids : logits, problemType, size);
 }
 
 function predictions(

@@ -2,22 +2,14 @@
  * `attune evaluate`: figures that can be believed, and what they are of.
  * @module
  */
-import { createReadStream, createWriteStream, existsSync } from "node:fs";
+import { createWriteStream, existsSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import process from "node:process";
-import { createInterface } from "node:readline";
 import { compareStatistics, comparisonFile } from "../../core/evaluation/compare.ts";
-import {
-  evaluateRows,
-  type Evaluation,
-  type EvaluationOptions,
-  resamplingOf,
-} from "../../core/evaluation/evaluate_rows.ts";
-import { createSeenRows, type SeenRows } from "../../core/evaluation/same_rows.ts";
-import { parsePrediction, predictionLine, readPrediction } from "../../core/evaluation/predictions.ts";
-import { collectStatistics, type MetricStatistics } from "../../core/evaluation/row_statistics.ts";
-import { worstSlices } from "../../core/evaluation/slices.ts";
+import { evaluateRows, type Evaluation, resamplingOf } from "../../core/evaluation/evaluate_rows.ts";
+import { predictionLine } from "../../core/evaluation/predictions.ts";
+import type { MetricStatistics } from "../../core/statistics/metric_statistics.ts";
 import { badFile, badValue, missing, unknownName } from "../../core/base/errors.ts";
 import { whatOf } from "../../core/run/write/final_figures.ts";
 import { createReservoir } from "../../core/run/evaluate/drawn_rows.ts";
@@ -31,6 +23,7 @@ import { hostHere } from "../host/train.ts";
 import { evaluationReport } from "./evaluation_report.ts";
 import { exitCodes } from "./exit.ts";
 import { rowsAt } from "./rows_at.ts";
+import { openAnswers } from "./written_answers.ts";
 
 /** Options of the command. */
 export type EvaluateCommandOptions = Readonly<{
@@ -56,6 +49,8 @@ type Evaluated = Readonly<
 
 /** Prints the figures of a trained run, or of a spec's untrained model, as JSON; of several tasks those of each. Exit 0 whatever they are. */
 export async function evaluateCommand(path: string, options: EvaluateCommandOptions): Promise<number> {
+  const { compare } = options;
+  if (compare !== undefined && !isDirectory(compare)) throw missing("evaluate", "a run's output directory", compare);
   const host = await hostHere();
   const opened = (await openAll(path, options, host)).flatMap(({ name, open }) => dataOf(name, open, options) ?? []);
   if (opened.length === 0) {
@@ -86,7 +81,10 @@ async function openAll(
   if (isDirectory(path)) {
     const names = options.task === undefined ? await taskNames(path) : [options.task];
     for (const task of names.length > 0 ? names : [undefined]) {
-      opened.push({ name: named(task), open: await openRun(await composed(await readRun(path, task)), host) });
+      opened.push({
+        name: named(task),
+        open: await openRun(await composed(await readRun(path, task, options.set)), host),
+      });
     }
     return opened;
   }
@@ -125,27 +123,34 @@ async function evaluateOne(
   const wantsReport = options.report !== undefined;
   const predictions = await predictionsFile(one.name, path, options.predictions);
   const compares = options.compare !== undefined;
-  const seen = createSeenRows();
-  const answered = predictions || wantsReport || compares
+  const answers = options.compare === undefined ? undefined : openAnswers(answersOf(options.compare, name), {
+    classes: open.task.labels ?? [],
+    columns: [...columnsRead(open), ...options.by ?? []],
+  });
+  const answered = predictions || wantsReport
     ? (example: Example, groups: Named<Json>): void => {
-      if (compares) seen.add(example);
       predictions?.add(predictionLine(example, groups));
       if (wantsReport) shown.add(example);
     }
     : undefined;
-  const asked: EvaluationOptions = { ...options, statistics: compares, generates: predictions !== undefined, answered };
-  const evaluation = await evaluateRows(open, data, asked).catch(async (error) => {
+  const evaluation = await evaluateRows(open, data, {
+    ...options,
+    statistics: compares,
+    generates: predictions !== undefined,
+    answered,
+    written: answers?.next,
+  }).catch(async (error) => {
     await predictions?.drop();
     throw error;
   });
   const written = await predictions?.end();
   const what = `${one.what}, ${evaluation.rows} ${evaluation.rows === 1 ? "row" : "rows"}`;
   const compared = options.compare === undefined ? undefined : compareStatistics(
-    await statisticsOf(options.compare, one, { ...evaluation, seen }, options, host),
+    await statisticsOf(options.compare, one, evaluation, await answers?.end(evaluation.rows), options, host),
     evaluation.statistics,
-    resamplingOf(evaluation.table, options),
+    resamplingOf(options),
   );
-  const slices = options.slices ? worstSlices(evaluation.statistics, evaluation.table) : undefined;
+  const { slices } = evaluation;
   const effect = options.thresholds === undefined
     ? undefined
     : await (await import("../../core/evaluation/threshold_effect.ts"))
@@ -171,9 +176,9 @@ async function evaluateOne(
     const at = name === ""
       ? resolve(options.report)
       : join(dirname(resolve(options.report)), folder + basename(options.report));
-    const { metrics, figures } = evaluation;
-    const examples = shown.items();
-    await writeWithFolder(at, await evaluationReport(open, host, { split, metrics, figures, examples, file }));
+    const { metrics, rows } = evaluation;
+    const page = await evaluationReport(open, host, { split, metrics, figures: file, examples: shown.items(), rows });
+    await writeWithFolder(at, page);
     process.stderr.write(`report  ${at}\n`);
   }
   return { file, metrics: evaluation.metrics };
@@ -228,54 +233,27 @@ async function predictionsFile(
   };
 }
 
-/** What the rows of an evaluation gave, and which these were. */
-type Compared = Evaluation & Readonly<{ seen: SeenRows }>;
-
-/**
- * The statistics of a file of predictions, where it has all rows with the columns that metrics ask for; else why not. Nothing
- * is said of a file that is not there.
- */
-async function statisticsIn(
-  file: string,
-  own: Compared,
-  classes: readonly string[],
-): Promise<readonly MetricStatistics[] | string | undefined> {
-  if (!existsSync(file) || !own.kind) return undefined;
-  const collector = collectStatistics(own.measured, classes);
-  const wanted = columnsRead({ metrics: own.measured });
-  let number = 0;
-  for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
-    if (line.trim() === "") continue;
-    const prediction = parsePrediction(line, number + 1);
-    const other = own.seen.differs(number++, prediction.row, prediction.label);
-    if (other !== undefined) return other;
-    const read = readPrediction(prediction, own.kind, classes);
-    const lacks = wanted.filter((name) => !(read.columns?.[0] && name in read.columns[0]));
-    if (lacks.length > 0) return `it lacks the columns ${lacks.join(", ")}`;
-    collector.add(read);
-  }
-  return number === own.rows ? collector.end() : `it has ${number} rows, ${own.rows} are evaluated`;
+function answersOf(folder: string, task: string): string {
+  return join(folder, `${task === "" ? "" : `${task}-`}predictions.jsonl`);
 }
 
-/** What another run gives on the same rows: from its predictions.jsonl where that has these rows, else from its model. */
+/** What another run gives on the same rows: its written answers where they fit, else those of its model; `misfit`: why not. */
 async function statisticsOf(
   folder: string,
   { open, data, name }: Evaluated,
-  own: Compared,
+  own: Evaluation,
+  misfit: string | undefined,
   options: EvaluateCommandOptions,
   host: Host,
 ): Promise<readonly MetricStatistics[]> {
-  if (!isDirectory(folder)) throw missing("evaluate", "a run's output directory", folder);
-  const file = join(folder, `${name === "" ? "" : `${name}-`}predictions.jsonl`);
-  const classes = open.task.labels ?? [];
-  const written = await statisticsIn(file, own, classes);
-  if (written !== undefined && typeof written !== "string") return written;
-  if (written !== undefined) {
-    if (!existsSync(join(folder, "spec.json"))) throw badFile("evaluate", file, `does not fit these rows: ${written}`);
-    process.stderr.write(`${file} does not fit these rows: ${written}. The model next to it is run instead\n`);
+  if (own.written && misfit === undefined) return own.written;
+  if (own.kind && misfit !== undefined) {
+    const file = answersOf(folder, name);
+    if (!existsSync(join(folder, "spec.json"))) throw badFile("evaluate", file, `does not fit these rows: ${misfit}`);
+    process.stderr.write(`${file} does not fit these rows: ${misfit}. The model next to it is run instead\n`);
   }
   const other = await openRun(await composed(await readRun(folder, name === "" ? options.task : name)), host);
-  const names = other.task.labels ?? [];
+  const [classes, names] = [open.task.labels ?? [], other.task.labels ?? []];
   if (names.join("\n") !== classes.join("\n")) {
     throw badValue("evaluate", "--compare", names, `a run of the same classes, ${classes.join(", ")}`);
   }

@@ -3,10 +3,8 @@
  * @module
  */
 import { type Command, Option } from "commander";
+import { RESAMPLES } from "../../core/statistics/resamples.ts";
 import { collect, deviceOption, wholeNumber } from "./values.ts";
-
-/** Resamples of intervals, where a command line does not say how many. */
-const RESAMPLES = 2000;
 
 /** Adds the command. `set` is told its exit code. */
 export function addEvaluateCommand(program: Command, set: (code: number) => void): void {

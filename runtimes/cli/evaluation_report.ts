@@ -9,17 +9,18 @@ import type { Example, Host, Json, Named, Store, TrainingEvent } from "../../cor
 export type EvaluationShown = Readonly<{
   split?: "train" | "eval" | "test" | undefined;
   metrics: Named<number>;
-  figures: Named<Json>;
   examples: readonly Example[];
   /** What is printed. */
-  file: Named<Json>;
+  figures: Named<Json>;
+  /** Rows that were evaluated. */
+  rows: number;
 }>;
 
 /** The page as text, as the report logger writes it. */
 export async function evaluationReport(
   { run, task }: OpenRun,
   host: Host,
-  { split, metrics, figures, examples }: EvaluationShown,
+  { split, metrics, figures, examples, rows }: EvaluationShown,
 ): Promise<string> {
   let page = "";
   const store = {
@@ -30,7 +31,7 @@ export async function evaluationReport(
   const at = { step: 0, epoch: 0, ...(of ? { split: of } : {}) } as const;
   const events: readonly TrainingEvent[] = [
     { type: "examples", phase: "after", task: "", labels: task.labels ?? [], metrics, figures, examples, ...at },
-    { type: "end", reason: "done", metrics, rows: examples.length, ...at },
+    { type: "end", reason: "done", metrics, rows, ...at },
   ];
   for (const event of events) logger.log(event);
   await logger.close();

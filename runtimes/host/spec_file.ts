@@ -85,14 +85,17 @@ export async function taskNames(dir: string): Promise<readonly string[]> {
 
 /**
  * The spec of a finished run, its model or adapter in place of the base. Of several tasks the one that is named, as a run
- * of its own: what the run left of it is a folder of its name.
+ * of its own: what the run left of it is a folder of its name. `set`: values to change in it.
  */
-export async function readRun(dir: string, task?: string): Promise<Named<Json>> {
+export async function readRun(dir: string, task?: string, set: readonly string[] = []): Promise<Named<Json>> {
   const path = join(dir, "spec.json");
   if (!isDirectory(dir)) throw missingIn("spec", "spec.json", dir, { names: namesIn, resolve });
   if (!existsSync(path)) throw badFile("spec", dir, "holds no run: spec.json is missing");
   // Its model is another one now.
-  const { versions: _versions, fingerprints: _fingerprints, ...whole } = await readSpec(path) as Record<string, Json>;
+  const { versions: _versions, fingerprints: _fingerprints, ...whole } = await readSpec(path, set) as Record<
+    string,
+    Json
+  >;
   const tasks = tasksOf(whole);
   const own = task === undefined ? undefined : tasks?.[task];
   if (tasks ? !own : task !== undefined) {

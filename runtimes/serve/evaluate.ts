@@ -12,8 +12,8 @@ import {
   type PlainRow,
 } from "../../core/evaluation/metric_accumulator.ts";
 import { intervalsOutside, withIntervals } from "../../core/statistics/figures.ts";
-import { evaluateRows } from "../../core/evaluation/evaluate_rows.ts";
-import { createRandom } from "../../core/math/random.ts";
+import { evaluateRows, resamplingOf } from "../../core/evaluation/evaluate_rows.ts";
+import { RESAMPLES } from "../../core/statistics/resamples.ts";
 import { listNewParts } from "../../core/run/open/new_parts.ts";
 import { measureRun } from "../../core/run/evaluate/evaluate.ts";
 import { type OpenRun, openRun } from "../../core/run/open/open.ts";
@@ -34,7 +34,7 @@ const intervals = v.optional(
   v.union([
     v.boolean(),
     v.strictObject({
-      samples: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000)), 1000),
+      samples: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000)), RESAMPLES),
       confidence: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.95),
       seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 42),
     }),
@@ -94,7 +94,7 @@ function isLight(body: unknown): boolean {
   const { model, rows, predictions, references, intervals } = Object(body) as Record<string, unknown>;
   if (model !== undefined || rows !== undefined) return false;
   if (!Array.isArray(predictions) || !Array.isArray(references)) return true;
-  const { samples = 1000 } = Object(intervals) as { samples?: unknown };
+  const { samples = RESAMPLES } = Object(intervals) as { samples?: unknown };
   if (intervals && Number(samples) * predictions.length > DRAWS) return false;
   let product = 0;
   for (const [i, one] of predictions.entries()) product += lengthOf(one) * lengthOf(references[i]);
@@ -202,13 +202,20 @@ async function rowsMeasured(
     const { metrics, figures } = await measureRun(open, data, { untrained: true });
     return { metrics, answer: { metrics: { ...metrics, ...figures } } };
   }
-  const { samples = 1000, confidence = 0.95, seed = 42 } = typeof how === "object" ? how : {};
-  const found = await evaluateRows(open, data, { untrained: true, intervals: samples, confidence, seed });
+  const found = await evaluateRows(open, data, { untrained: true, ...wantedBy(how) });
   const outside = Object.entries(intervalsOutside(found.intervals)).map(([key, { low, high }]) => [key, { low, high }]);
   const flat = new Set(outside.map(([key]) => `${key}_interval`));
   // Those of plain numbers stand apart, as they do for pairs.
   const metrics = Object.fromEntries(Object.entries(found.figures).filter(([key]) => !flat.has(key)));
   return { metrics: found.metrics, answer: { metrics, intervals: Object.fromEntries(outside) } };
+}
+
+/** Intervals as an evaluation is asked for them. */
+function wantedBy(
+  how: v.InferOutput<typeof intervals>,
+): Readonly<{ intervals: number; confidence?: number; seed?: number }> {
+  const { samples = RESAMPLES, ...own } = typeof how === "object" ? how : {};
+  return { intervals: samples, ...own };
 }
 
 function measurerOf(service: EdgeService, asked: v.InferOutput<typeof streamSchema>): MetricAccumulator {
@@ -221,10 +228,9 @@ function measurerOf(service: EdgeService, asked: v.InferOutput<typeof streamSche
 }
 
 function answerOf(measured: MetricAccumulator, how: v.InferOutput<typeof intervals>): Named<unknown> {
-  const { samples = 1000, confidence = 0.95, seed = 42 } = typeof how === "object" ? how : {};
   const [values, figures] = [measured.compute(), measured.figures()];
   if (how === false) return { metrics: { ...values, ...figures } };
-  const intervals = measured.intervals({ samples, confidence, random: createRandom(seed) });
+  const intervals = measured.intervals(resamplingOf(wantedBy(how)));
   const outside = Object.entries(intervalsOutside(intervals)).filter(([key]) => !Object.hasOwn(figures, key));
   return {
     metrics: { ...values, ...withIntervals(figures, intervals) },

@@ -5,13 +5,11 @@
 import { compareStatistics, comparisonFile } from "../../core/evaluation/compare.ts";
 import { evaluateRows, type Evaluation, resamplingOf } from "../../core/evaluation/evaluate_rows.ts";
 import { openRun } from "../../core/run/open/open.ts";
+import { RESAMPLES } from "../../core/statistics/resamples.ts";
 import type { Host, Json, Named } from "../../core/types.ts";
 import { composed } from "../host/plugin_packages.ts";
 import { readRun, taskNames } from "../host/spec_file.ts";
 import type { RunsCompared } from "./compared_figures.ts";
-
-/** Resamples of intervals, and of differences. */
-const RESAMPLES = 2000;
 
 /** Compares two folders' runs on the test rows of both, task by task; a task without test rows is left out. */
 export async function compareRuns(best: string, usual: string, host: Host): Promise<RunsCompared> {
@@ -29,7 +27,7 @@ export async function compareRuns(best: string, usual: string, host: Host): Prom
     const compared = compareStatistics(
       other.statistics,
       own.statistics,
-      resamplingOf(own.table, { intervals: RESAMPLES }),
+      resamplingOf({}),
     );
     const difference = withMcnemar(comparisonFile(compared));
     const named = (figures: Named<Json>): Named<Json> =>

@@ -17,7 +17,6 @@ const unused: readonly string[] = [
   "core/graph/row_selection.ts choosesPlaces",
   "core/graph/autodiff.ts isDifferentiable",
   "core/loop/layout.ts plainLayout",
-  "plugins/loggers/report_intervals.ts binomial",
   "plugins/loggers/tfevents.ts crc32c",
   "plugins/loggers/tfevents.ts maskCrc",
   "runtimes/cli/limits.ts serveRates",

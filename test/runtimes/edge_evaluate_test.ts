@@ -10,8 +10,10 @@ import { evaluateRun } from "../../core/run/evaluate/evaluate.ts";
 import { openEvaluator } from "../../core/run/evaluate/infer.ts";
 import { openRun } from "../../core/run/open/open.ts";
 import { evaluate } from "../../core/loop/evaluate.ts";
+import { wilson } from "../../core/statistics/intervals.ts";
 import type { Json, MetricInputs, Named, RunSpec } from "../../core/types.ts";
 import { accuracy } from "../../plugins/metrics/accuracy.ts";
+import { f1 } from "../../plugins/metrics/f1.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 import { edgeRig } from "../edge.ts";
@@ -132,23 +134,25 @@ describe("evaluate", () => {
     assert.deepEqual(rowsAnswer.metrics, { loss, ...own });
   });
 
-  it("gives intervals of a seed", async () => {
+  it("gives the intervals that every other place gives, of a seed", async () => {
     const predictions = Array.from({ length: 60 }, (_, i) => (i % 5 === 0 ? 0 : 1));
-    const references = predictions.map(() => 1);
-    const body = { metrics: ["accuracy"], predictions, references };
-    const { intervals } = await ask({ ...body, intervals: { samples: 200, confidence: 0.9, seed: 7 } });
-    const examples = predictions.map((prediction) => ({ prediction, reference: 1 }));
-    const how = { samples: 200, confidence: 0.9, random: createRandom(7) };
-    assert.deepEqual(intervals, bootstrap(accuracy(), examples, how));
-    const { low = 0, high = 0 } = intervals?.accuracy ?? {};
-    assert.ok(low < 0.8 && high > 0.8);
-    const lines = examples.map(({ prediction }) => ({ prediction, reference: 1 }));
-    const first = { metrics: ["accuracy"], intervals: { samples: 200, confidence: 0.9, seed: 7 } };
-    assert.deepEqual((await stream([first, ...lines])).intervals, intervals);
-    assert.notDeepEqual(
-      (await ask({ ...body, intervals: { samples: 200, confidence: 0.9, seed: 8 } })).intervals,
-      intervals,
-    );
+    const references = predictions.map((_, i) => Number(i % 7 > 0));
+    const f1s = { use: "f1", with: { average: "macro" } };
+    const body = { metrics: ["accuracy", f1s], predictions, references };
+    const own = { samples: 200, confidence: 0.9, seed: 7 };
+    const { intervals } = await ask({ ...body, intervals: own });
+    const examples = predictions.map((prediction, i) => ({ prediction, reference: references[i] ?? 0 }));
+    const how = { samples: 200, confidence: 0.9, random: createRandom(7).fork("evaluation") };
+    assert.deepEqual(intervals, {
+      ...bootstrap(accuracy(), examples, how),
+      ...bootstrap(f1({ average: "macro" }), examples, how),
+    });
+    const right = examples.filter(({ prediction, reference }) => prediction === reference).length;
+    assert.deepEqual([intervals?.accuracy?.low, intervals?.accuracy?.high], wilson(right, 60, 0.9));
+    const lines = examples.map(({ prediction, reference }) => ({ prediction, reference }));
+    assert.deepEqual((await stream([{ metrics: body.metrics, intervals: own }, ...lines])).intervals, intervals);
+    const other = (await ask({ ...body, intervals: { ...own, seed: 8 } })).intervals;
+    assert.notDeepEqual(other?.f1_macro, intervals?.f1_macro);
   });
 
   it("measures by group, in one body, as lines, and of rows and a model", async () => {

@@ -151,7 +151,7 @@ describe("attune evaluate", () => {
     const again = await evaluated(at("ten"), "--compare", at("one"));
     assert.match(
       again.err,
-      /predictions\.jsonl does not fit these rows: row 5 has the label "(good|bad)" there, another one here/,
+      /predictions\.jsonl does not fit these rows: row 5 has the label "(good|bad)" there, "(good|bad)" here/,
     );
     assert.deepEqual(again.compare, models);
     // Without a model there is nothing else to ask.

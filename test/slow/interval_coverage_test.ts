@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { collectStatistics } from "../../core/evaluation/row_statistics.ts";
-import { intervalsOf } from "../../core/evaluation/resampled.ts";
+import { intervalsOf } from "../../core/statistics/resampled.ts";
 import { log } from "../../core/math/math.ts";
 import { createRandom } from "../../core/math/random.ts";
 import { mae } from "../../plugins/metrics/mae.ts";
@@ -24,9 +24,10 @@ function coverage(
   for (let set = 0; set < SETS; set++) {
     const collector = collectStatistics([mae()], undefined);
     const number = Array.from({ length: n }, (_, row) => ({ prediction: draw(set, row), reference: 0 }));
-    collector.add({ rows: number.map((_, row) => row), readings: { number } });
+    const rows = number.map((_, row) => row);
+    collector.add({ rows, readings: { number } }, clusterOf && rows.map(clusterOf));
     const [own] = collector.end();
-    const found = own && intervalsOf(own, { samples: RESAMPLES, random: random.fork("resamples", set), clusterOf });
+    const found = own && intervalsOf(own, { samples: RESAMPLES, random: random.fork("resamples", set) });
     const { low = 1, high = 0 } = found?.mae ?? {};
     if (low <= mean && mean <= high) inside++;
   }

@@ -10,6 +10,7 @@ import type { LoopOptions } from "../../loop/train.ts";
 import type { Host, Json, Named, Run, Store, TrainingEvent, TrainOptions } from "../../types.ts";
 import type { TaskRows } from "../rows/task_rows.ts";
 import { beginFresh } from "./begin.ts";
+import { tryMetrics } from "../evaluate/metrics.ts";
 import { selectBestMetrics } from "./best.ts";
 import { checkpointsIn } from "../checkpoints/checkpoints.ts";
 import { dataFile } from "../write/data_file.ts";
@@ -74,6 +75,7 @@ type Opened =
 export async function prepareOutcome(prepared: OutcomeOptions): Promise<PreparedOutcome> {
   const { run, host, tasks, options: { output, resume, probe } } = prepared;
   const [measured, tested] = [measuredTasks(tasks), measuredTasks(tasks, "test")];
+  for (const { open } of [...measured.tasks, ...tested.tasks]) tryMetrics(open);
   await checkGeneration([...measured.tasks, ...tested.tasks], output !== undefined);
   const judges = selectBestMetrics(run, measured.tasks.map(({ open }) => open));
   const description = describeRun(run, host, output, () => fingerprintsOf(tasks));

@@ -6,7 +6,7 @@ import { compareStatistics } from "../../../core/evaluation/compare.ts";
 import { evaluateRows, resamplingOf } from "../../../core/evaluation/evaluate_rows.ts";
 import { parsePrediction, predictionLine, readPrediction } from "../../../core/evaluation/predictions.ts";
 import { collectStatistics } from "../../../core/evaluation/row_statistics.ts";
-import { intervalsOf } from "../../../core/evaluation/resampled.ts";
+import { intervalsOf } from "../../../core/statistics/resampled.ts";
 import { createRandom } from "../../../core/math/random.ts";
 import { openRun } from "../../../core/run/open/open.ts";
 import type { Json, Metric, Named, Row, RunSpec } from "../../../core/types.ts";
@@ -65,9 +65,9 @@ describe("an evaluation row by row", () => {
     const texts = lines.filter((line) => typeof JSON.parse(line).prediction === "string");
     assert.deepEqual(texts.map((line) => JSON.parse(line).label), rows.map((row) => row.completion));
     // The same file again is the same model: no difference at all.
-    const collector = collectStatistics(found.measured, []);
+    const collector = collectStatistics(found.statistics.map(({ metric }) => metric), []);
     texts.forEach((line, i) => collector.add(readPrediction(parsePrediction(line, i + 1), "text", [])));
-    const { differences } = compareStatistics(collector.end(), found.statistics, resamplingOf(found.table, options));
+    const { differences } = compareStatistics(collector.end(), found.statistics, resamplingOf(options));
     assert.ok(Object.keys(differences).length >= 3);
     for (const [key, { difference, interval }] of Object.entries(differences)) {
       assert.deepEqual([difference, interval?.low ?? 0, interval?.high ?? 0], [0, 0, 0], key);
@@ -132,10 +132,16 @@ describe("an evaluation row by row", () => {
     assert.throws(() => readPrediction(parsePrediction("{", 7), "label", []), /line 7.*not JSON/);
   });
 
-  const statisticsOf = (metric: Metric, n: number, wrong: (i: number) => boolean) => {
+  const statisticsOf = (
+    metric: Metric,
+    n: number,
+    wrong: (i: number) => boolean,
+    clusterOf?: (i: number) => string,
+  ) => {
     const collector = collectStatistics([metric], undefined);
     for (let i = 0; i < n; i++) {
-      collector.add({ rows: [i], readings: { label: [{ prediction: wrong(i) ? 0 : 1, reference: 1 }] } });
+      const label = [{ prediction: wrong(i) ? 0 : 1, reference: 1 }];
+      collector.add({ rows: [i], readings: { label } }, clusterOf && [clusterOf(i)]);
     }
     const [own] = collector.end();
     assert.ok(own);
@@ -143,11 +149,12 @@ describe("an evaluation row by row", () => {
   };
 
   it("intervals are Wilson's of shares, and wider where rows come in clusters", () => {
-    const own = statisticsOf(accuracy(), 200, (i) => Math.floor(i / 10) % 4 === 0);
+    const wrong = (i: number): boolean => Math.floor(i / 10) % 4 === 0;
     const options = { samples: 400, random: createRandom(3) };
-    const { accuracy: alone } = intervalsOf(own, options);
+    const { accuracy: alone } = intervalsOf(statisticsOf(accuracy(), 200, wrong), options);
     assert.equal(alone?.method, "wilson");
-    const { accuracy: clustered } = intervalsOf(own, { ...options, clusterOf: (row) => String(Math.floor(row / 10)) });
+    const own = statisticsOf(accuracy(), 200, wrong, (i) => String(Math.floor(i / 10)));
+    const { accuracy: clustered } = intervalsOf(own, options);
     assert.equal(clustered?.method, "bca");
     const width = (one: typeof alone): number => (one?.high ?? 0) - (one?.low ?? 0);
     // 20 clusters of rows that are all right or all wrong say as much as 20 rows: wider by the root of 10.
@@ -159,8 +166,8 @@ describe("an evaluation row by row", () => {
 
   it("keeps a number a row of means, and each distinct state once of the rest", () => {
     const own = statisticsOf(f1({ average: "macro" }), 5000, (i) => i % 3 === 0);
-    assert.deepEqual(Object.keys(own.means), []);
-    const all = own.compute(new Uint32Array(5000).fill(1));
+    assert.deepEqual(Object.keys(own.units().means), []);
+    const all = own.units().compute(new Uint32Array(5000).fill(1));
     assert.ok(Math.abs((all.f1_macro ?? 0) - (own.values.f1_macro ?? 1)) < 1e-12);
     const means = statisticsOf(mae(), 0, () => false);
     assert.deepEqual(means.values, { mae: null });

@@ -30,9 +30,9 @@ describe("readings of places", () => {
     const collector = collectStatistics([accuracy(), perplexity()], undefined);
     collector.add(read);
     const [right, likely] = collector.end();
-    assert.deepEqual(Array.from(right?.rows ?? []), [8], "tokens of one row are resampled together");
+    assert.deepEqual(right?.units().names, [8], "tokens of one row are resampled together");
     assert.equal(right?.values.accuracy, 0.5);
-    assert.deepEqual(Array.from(likely?.rows ?? []), [7, 8]);
+    assert.deepEqual(likely?.units().names, [7, 8]);
   });
   it("have no columns of rows, but what is said of a row has", () => {
     const grouped = collectStatistics([byGroup({ metric: perplexity(), column: "side" })], undefined);

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { figuresOf } from "../../../core/statistics/by_chance.ts";
-import { shareIntervals } from "../../../core/statistics/figures.ts";
 import { hypergeometric } from "../../../blocks/metric/hypergeometric.ts";
 import { wilson } from "../../../core/statistics/intervals.ts";
 import { measurer } from "../../../core/evaluation/metric_accumulator.ts";
@@ -130,16 +129,14 @@ describe("gaps by chance", () => {
 describe("shares of groups", () => {
   it("have Wilson's intervals, of the rows that they are of", () => {
     const metric = equalizedOdds({ column: "region" });
-    const intervals = shareIntervals(metric, fold(metric, rows));
+    const measured = measurer([metric], { keep: true });
+    for (const { columns, ...row } of rows) measured.add({ ...row, groups: columns });
+    const intervals = measured.intervals({ samples: 20, random: createRandom(1) });
     const path = (rate: string): string => ["equalized-odds", "groups", "south", rate].join("\u0000");
     // In the south 1 of 3 positive rows is found, 1 of 5 others is taken for one.
     for (const [rate, right, of] of [["truePositiveRate", 1, 3], ["falsePositiveRate", 1, 5]] as const) {
       const [low, high] = wilson(right, of);
       assert.deepEqual(intervals[path(rate)], { low, high });
     }
-    const measured = measurer([metric], { keep: true });
-    for (const { columns, ...row } of rows) measured.add({ ...row, groups: columns });
-    const own = measured.intervals({ samples: 20, random: createRandom(1) });
-    assert.deepEqual(own[path("truePositiveRate")], intervals[path("truePositiveRate")]);
   });
 });

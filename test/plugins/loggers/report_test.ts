@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { createRandom } from "../../../core/math/random.ts";
 import type { Example, Host, Named, Run, TrainingEvent } from "../../../core/types.ts";
 import { report } from "../../../plugins/loggers/report.ts";
 import { analyze } from "../../../plugins/loggers/report_analysis.ts";
@@ -9,7 +8,6 @@ import { calibrate } from "../../../plugins/loggers/report_calibration.ts";
 import { createCollector } from "../../../plugins/loggers/report_collect.ts";
 import { confusionOf, largestClasses, ratesOf } from "../../../plugins/loggers/report_counts.ts";
 import { html, markupOf } from "../../../plugins/loggers/report_html.ts";
-import { binomial, meanInterval } from "../../../plugins/loggers/report_intervals.ts";
 import {
   linearScale,
   logScale,
@@ -466,35 +464,6 @@ test("time in steps leaves evaluations out", () => {
   now += 9000;
   collector.log({ type: "evaluate", step: 4, epoch: 1, metrics: {}, best: false });
   assert.equal(collector.collected().seconds, 1);
-});
-
-test("intervals are those of the binomial distribution, whatever the number of rows", () => {
-  const random = createRandom(7);
-  for (const [rows, share] of [[200, 0.9], [20_000, 0.75]] as const) {
-    const interval = meanInterval(Array.from({ length: rows }, (_, i) => Number(i < rows * share)), random.fork(rows));
-    const reach = 1.96 * Math.sqrt(share * (1 - share) / rows);
-    assert.ok(interval);
-    assert.ok(Math.abs(interval.value - share) < 1e-9);
-    assert.ok(Math.abs(interval.low - (share - reach)) < reach * 0.2, `${interval.low} and ${share - reach}`);
-    assert.ok(Math.abs(interval.high - (share + reach)) < reach * 0.2, `${interval.high} and ${share + reach}`);
-  }
-  assert.deepEqual(meanInterval([1, 1, 1], random), { value: 1, low: 1, high: 1 });
-  assert.equal(meanInterval([], random), undefined);
-  // Many different values: the standard error of a uniform's mean.
-  const spread = meanInterval(Array.from({ length: 3000 }, (_, i) => i / 3000), random.fork("spread"));
-  const reach = 1.96 * Math.sqrt(1 / 12 / 3000);
-  assert.ok(spread && Math.abs((spread.high - spread.low) / 2 - reach) < reach * 0.2);
-});
-
-test("binomial draws have the mean and variance of the distribution", () => {
-  for (const [n, p] of [[10, 0.3], [1000, 0.95], [50_000, 0.001]] as const) {
-    const draws = Array.from({ length: 2000 }, (_, i) => binomial(n, p, (i + 0.5) / 2000));
-    const mean = draws.reduce((sum, x) => sum + x, 0) / draws.length;
-    const variance = draws.reduce((sum, x) => sum + (x - mean) ** 2, 0) / draws.length;
-    assert.ok(Math.abs(mean / (n * p) - 1) < 0.01, `${mean} for ${n * p}`);
-    assert.ok(Math.abs(variance / (n * p * (1 - p)) - 1) < 0.06, `${variance} for ${n * p * (1 - p)}`);
-  }
-  assert.deepEqual([binomial(5, 0, 0.5), binomial(5, 1, 0.5), binomial(0, 0.5, 0.5)], [0, 5, 0]);
 });
 
 test("calibration: bins are closed above; rates are as defined", () => {

@@ -114,7 +114,7 @@ it("what single rows and resamples lack is missing there, and said of all rows a
     readings: { label: rows },
     columns: rows.map(({ columns }) => columns),
   });
-  assert.deepEqual(collector.end().map(({ rows }) => rows.length), [60, 60]);
+  assert.deepEqual(collector.end().map(({ rows }) => rows), [60, 60]);
   const measured = measurer([disparateImpact({ column: "sex", privileged: "x" })]);
   for (const { prediction, reference, columns } of rows) measured.add({ prediction, reference, groups: columns });
   assert.throws(() => measured.compute(), /privileged.*"x".*Allowed: "f", "m"/);

@@ -1,0 +1,197 @@
+/**
+ * Intervals of what was measured, and of the difference between two models over the same rows.
+ * @module
+ */
+import { badValue } from "../base/errors.ts";
+import { bcaInterval, percentileInterval, wilson } from "./intervals.ts";
+import type { KeptUnits, MetricStatistics, UnitSums } from "./metric_statistics.ts";
+import { normalShare } from "./normal.ts";
+import { resamplesOf } from "./resamples.ts";
+import { signPermutation } from "./significance.ts";
+import type { Named, Random } from "../types.ts";
+
+/** How resamples are drawn: the same stream gives the same ones, whoever draws. */
+export type ResamplingOptions = Readonly<{ random: Random; samples: number; confidence?: number }>;
+
+/** Where a value lies, and how that was found. */
+export type ValueInterval = Readonly<
+  { low: number; high: number; method: "wilson" | "bca" | "percentile"; rough?: boolean }
+>;
+
+/** Right or wrong rows below which an interval of a proportion is rough. */
+const ROUGH = 5;
+
+/** Intervals of a metric's values, by path: proportions by Wilson, means by BCa, the rest by percentiles. */
+export function intervalsOf(own: MetricStatistics, options: ResamplingOptions): Named<ValueInterval> {
+  const found: Record<string, ValueInterval> = {};
+  const rest = Object.keys(own.values).filter((key) => {
+    const share = own.clustered ? undefined : own.shares[key];
+    if (share) found[key] = shareInterval(...share, options.confidence);
+    return !share && own.values[key] !== null && !isCount(key);
+  });
+  if (rest.length === 0) return found;
+  const units = own.units();
+  const replicates = replicatesOf([units], rest, options, ([values = {}], key) => values[key] ?? null);
+  for (const key of rest) {
+    const bounds = boundsOf(own.values[key] ?? 0, replicates[key], withoutEach(units.means[key]), options);
+    // Resamples that are all alike say nothing of the rows that were not drawn.
+    if (bounds) found[key] = { ...bounds, ...(bounds.low === bounds.high ? { rough: true } : {}) };
+  }
+  return found;
+}
+
+/** A mean and where it lies. */
+export type MeanInterval = ValueInterval & Readonly<{ value: number }>;
+
+/** The mean of rows' numbers with its interval: Wilson's where each is 0 or 1. Undefined of no rows. */
+export function rowsInterval(numbers: readonly number[], options: ResamplingOptions): MeanInterval | undefined {
+  const right = numbers.reduce((a, b) => a + b, 0);
+  return numbers.length > 0 && numbers.every((x) => x === 0 || x === 1)
+    ? { value: right / numbers.length, ...shareInterval(right, numbers.length, options.confidence) }
+    : meanInterval(numbers, options);
+}
+
+/** The mean of rows' numbers, or of differences between them, with its BCa interval. Undefined of no rows. */
+export function meanInterval(numbers: readonly number[], options: ResamplingOptions): MeanInterval | undefined {
+  if (numbers.length === 0) return undefined;
+  const value = numbers.reduce((a, b) => a + b, 0) / numbers.length;
+  const counts = resamplesOf(numbers.length, options.random);
+  const replicates = Array.from({ length: options.samples }, (_, sample) => {
+    const times = counts(sample);
+    return numbers.reduce((total, x, i) => total + (times[i] ?? 0) * x, 0) / numbers.length;
+  });
+  const sums = { sums: Float64Array.from(numbers), counts: new Float64Array(numbers.length).fill(1) };
+  const bounds = boundsOf(value, replicates, withoutEach(sums), options);
+  return bounds && { value, ...bounds };
+}
+
+/** The difference of one value between two models. */
+export type Difference = Readonly<{
+  first: number;
+  second: number;
+  difference: number;
+  interval?: ValueInterval;
+  /** Of a mean: how likely such a difference is where the sign of each row's is chance. */
+  p?: number;
+}>;
+
+/**
+ * Differences, the second model's value less the first's, over the same resampled rows of both.
+ *
+ * @throws AttuneError where they were not measured on the same rows.
+ */
+export function differencesOf(
+  first: MetricStatistics,
+  second: MetricStatistics,
+  options: ResamplingOptions,
+): Named<Difference> {
+  const share = Math.min(first.share, second.share);
+  const [a, b] = [first.units(share), second.units(share)];
+  checkPaired(first, a, second, b);
+  const keys = Object.keys(first.values).filter((key) =>
+    typeof first.values[key] === "number" && typeof second.values[key] === "number" && !isCount(key)
+  );
+  const replicates = replicatesOf([a, b], keys, options, ([x = {}, y = {}], key) => {
+    const [from, to] = [x[key], y[key]];
+    return typeof from === "number" && typeof to === "number" ? to - from : null;
+  });
+  return Object.fromEntries(keys.map((key): [string, Difference] => {
+    const [x, y] = [first.values[key] ?? 0, second.values[key] ?? 0];
+    const [from, to] = [withoutEach(a.means[key]), withoutEach(b.means[key])];
+    const without = from && to?.map((value, i) => value - (from[i] ?? NaN));
+    // Whether proportions differ is McNemar's to say.
+    const p = without && !first.clustered && !first.shares[key]
+      ? chanceOf(y - x, second.rows, gapsOf(a.means[key], b.means[key]), share, options)
+      : undefined;
+    const interval = boundsOf(y - x, replicates[key], without, options);
+    return [key, {
+      first: x,
+      second: y,
+      difference: y - x,
+      ...(interval ? { interval } : {}),
+      ...(p === undefined ? {} : { p }),
+    }];
+  }));
+}
+
+/** By key what resamples give that have it. */
+function replicatesOf(
+  units: readonly KeptUnits[],
+  keys: readonly string[],
+  { samples, random }: ResamplingOptions,
+  of: (values: readonly Named<number | null>[], key: string) => number | null,
+): Named<readonly number[]> {
+  const counts = resamplesOf(units[0]?.names.length ?? 0, random);
+  const replicates: Record<string, number[]> = Object.fromEntries(keys.map((key) => [key, []]));
+  for (let sample = 0; sample < samples; sample++) {
+    const times = counts(sample);
+    const values = units.map((own) => own.compute(times));
+    for (const key of keys) {
+      const value = of(values, key);
+      if (value !== null) replicates[key]?.push(value);
+    }
+  }
+  return replicates;
+}
+
+/** Whether a path is that of a group's count. */
+function isCount(path: string): boolean {
+  return path.endsWith("\u0000count");
+}
+
+function checkPaired(first: MetricStatistics, a: KeptUnits, second: MetricStatistics, b: KeptUnits): void {
+  const isSame = first.rows === second.rows && a.names.length === b.names.length;
+  if (isSame && a.names.every((name, i) => name === b.names[i])) return;
+  const found = `${second.rows} rows, the first ${b.names.slice(0, 3)}`;
+  throw badValue("evaluate", "--compare", found, `the same rows in both, ${first.rows} of them`);
+}
+
+function shareInterval(right: number, of: number, confidence?: number): ValueInterval {
+  const [low, high] = wilson(right, of, confidence);
+  return { low, high, method: "wilson", ...(Math.min(right, of - right) < ROUGH ? { rough: true } : {}) };
+}
+
+/** A mean without each unit, NaN where nothing is left; undefined of what is no mean. */
+function withoutEach(units: UnitSums | undefined): Float64Array | undefined {
+  if (!units) return undefined;
+  const sum = units.sums.reduce((a, b) => a + b, 0);
+  const count = units.counts.reduce((a, b) => a + b, 0);
+  return units.sums.map((own, i) => (sum - own) / (count - (units.counts[i] ?? 0)));
+}
+
+/** The differences of rows that both have a number of. */
+function gapsOf(a: UnitSums | undefined, b: UnitSums | undefined): number[] {
+  return Array.from(b?.sums ?? []).flatMap((sum, i) =>
+    a?.counts[i] === 1 && b?.counts[i] === 1 ? [sum - (a.sums[i] ?? 0)] : []
+  );
+}
+
+/** How likely a mean difference is by chance: by flipping signs, or of a sample of the rows as the many flips of all are, normal. */
+function chanceOf(
+  difference: number,
+  rows: number,
+  gaps: readonly number[],
+  share: number,
+  { random, samples }: ResamplingOptions,
+): number {
+  if (share === 1) return signPermutation(gaps, random, samples);
+  const spread = Math.sqrt(gaps.reduce((sum, gap) => sum + gap * gap, 0) / gaps.length / rows);
+  return spread > 0 ? 2 * normalShare(-Math.abs(difference) / spread) : 1;
+}
+
+/** The interval of replicates, most of which must be there. */
+function boundsOf(
+  value: number,
+  replicates: readonly number[] | undefined,
+  without: Float64Array | undefined,
+  { samples, confidence = 0.95 }: ResamplingOptions,
+): ValueInterval | undefined {
+  if (!replicates || replicates.length * 2 <= samples) return undefined;
+  const sorted = Float64Array.from(replicates).sort();
+  const jackknife = without?.filter(Number.isFinite);
+  const isMean = jackknife !== undefined && jackknife.length > 1;
+  const [low, high] = isMean
+    ? bcaInterval(value, sorted, jackknife, confidence)
+    : percentileInterval(sorted, confidence);
+  return { low, high, method: isMean ? "bca" : "percentile" };
+}

@@ -1,0 +1,70 @@
+/**
+ * The answers of another run to the rows that are evaluated, from its file of predictions, line beside row.
+ * @module
+ */
+import { createReadStream, existsSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { type AnswerKind, parsePrediction, readPrediction } from "../../core/evaluation/predictions.ts";
+import type { RowReadings } from "../../core/loop/rows.ts";
+import type { Example, Json } from "../../core/types.ts";
+
+/** Answers that were written. */
+export type WrittenAnswers = Readonly<{
+  /** The answer to the next row; undefined behind the first that is none to it. */
+  next(example: Example, kind: AnswerKind): Promise<RowReadings | undefined>;
+  /** Why they are not those of so many rows; undefined where they are. Closes the file. */
+  end(rows: number): Promise<string | undefined>;
+}>;
+
+/** What they have to fit: the task's classes, and the columns that metrics ask for. */
+export type AnswersWanted = Readonly<{ classes: readonly string[]; columns: readonly string[] }>;
+
+/** Opens a file of predictions; undefined where there is none. */
+export function openAnswers(file: string, { classes, columns }: AnswersWanted): WrittenAnswers | undefined {
+  if (!existsSync(file)) return undefined;
+  const lines = createInterface({ input: createReadStream(file), crlfDelay: Infinity });
+  const each = lines[Symbol.asyncIterator]();
+  let [number, read] = [0, 0];
+  let why: string | undefined;
+  const nextLine = async (): Promise<string | undefined> => {
+    for (let line = await each.next(); !line.done; line = await each.next()) {
+      number++;
+      if (line.value.trim() !== "") return line.value;
+    }
+    return undefined;
+  };
+  return {
+    next: async ({ row, reference = null }, kind) => {
+      if (why !== undefined) return undefined;
+      const line = await nextLine();
+      if (line === undefined) return undefined;
+      read++;
+      const written = parsePrediction(line, number);
+      why = differs(written, row, reference);
+      if (why !== undefined) return undefined;
+      const found = readPrediction(written, kind, classes);
+      const lacks = columns.filter((name) => !(found.columns?.[0] && name in found.columns[0]));
+      if (lacks.length === 0) return found;
+      why = `it lacks the columns ${lacks.join(", ")}`;
+      return undefined;
+    },
+    end: async (rows) => {
+      const more = why === undefined ? await nextLine() : undefined;
+      lines.close();
+      if (more !== undefined) {
+        return `row ${parsePrediction(more, number).row} is not among the ${rows} that are evaluated`;
+      }
+      return why ?? (read === rows ? undefined : `it has ${read} rows, ${rows} are evaluated`);
+    },
+  };
+}
+
+function differs(written: Readonly<{ row: number; label: Json }>, row: number, reference: Json): string | undefined {
+  if (written.row !== row) return `it has row ${written.row} where row ${row} is evaluated`;
+  const [there, here] = [written.label, reference].map((label) => JSON.stringify(label));
+  return there === here ? undefined : `row ${row} has the label ${cut(there)} there, ${cut(here)} here`;
+}
+
+function cut(text = ""): string {
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
