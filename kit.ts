@@ -87,6 +87,7 @@ export { most } from "./core/base/most.ts";
 export { chosenIn, isThere, pathsInOrder } from "./core/spec/search_space.ts";
 export { predictionLine } from "./core/evaluation/predictions.ts";
 export { quantileOf } from "./core/statistics/intervals.ts";
+export { type MeanInterval, meanInterval, rowsInterval } from "./core/statistics/resampled.ts";
 export { logNormalDensity, logNormalMass, truncatedQuantile } from "./core/statistics/truncated_normal.ts";
 
 // Texts, patterns and the names of modules.

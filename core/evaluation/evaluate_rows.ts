@@ -7,19 +7,18 @@ import { badValue, missing } from "../base/errors.ts";
 import { withIntervals } from "../statistics/figures.ts";
 import type { RowsSeen } from "../loop/evaluate.ts";
 import { areOfRows, type RowReadings } from "../loop/rows.ts";
-import { createRandom } from "../math/random.ts";
 import { refuseNewParts } from "../run/open/new_parts.ts";
 import { labelledRows } from "../run/rows/data.ts";
 import { measured } from "../run/evaluate/evaluate.ts";
 import { collectExamples } from "../run/evaluate/examples.ts";
 import { openEvaluator } from "../run/evaluate/infer.ts";
 import type { EncodedRows } from "../run/rows/encoded_rows.ts";
-import { generatesUnmeasured, tryMetrics } from "../run/evaluate/metrics.ts";
+import { generatesUnmeasured } from "../run/evaluate/metrics.ts";
+import { tryMetrics } from "../run/evaluate/tried_metrics.ts";
 import type { OpenRun } from "../run/open/open.ts";
 import { checkColumns, columnsRead, pickColumns } from "../run/rows/row_columns.ts";
 import type { MetricStatistics } from "../statistics/metric_statistics.ts";
-import { intervalsOf, type ResamplingOptions, type ValueInterval } from "../statistics/resampled.ts";
-import { RESAMPLES } from "../statistics/resamples.ts";
+import { intervalsOf, type ResamplingOptions, usualResampling, type ValueInterval } from "../statistics/resampled.ts";
 import type { Dataset, Example, Json, Metric, Named, Row } from "../types.ts";
 import type { AnswerKind } from "./predictions.ts";
 import { isLoss, rowLoss } from "./row_loss.ts";
@@ -75,10 +74,9 @@ export type Evaluation = Readonly<{
 }>;
 
 /** The resampling of an evaluation. */
-export function resamplingOf(
-  { intervals = RESAMPLES, confidence = 0.95, seed = 42 }: EvaluationOptions,
-): ResamplingOptions {
-  return { samples: intervals, confidence, random: createRandom(seed).fork("evaluation") };
+export function resamplingOf({ intervals, confidence = 0.95, seed }: EvaluationOptions): ResamplingOptions {
+  const usual = usualResampling(seed);
+  return { ...usual, samples: intervals ?? usual.samples, confidence };
 }
 
 /**

@@ -2,10 +2,11 @@
  * Metrics over plain predictions and references, a row at a time: what a trainer's evaluation adds up, without its model.
  * @module
  */
-import { type BootstrapOptions, type Interval, intervalsOrNone } from "../statistics/bootstrap.ts";
+import { type BootstrapOptions, intervalsOrNone } from "../statistics/bootstrap.ts";
 import { figuresOf } from "../statistics/by_chance.ts";
 import { asNumber, classReader } from "../data/class_reader.ts";
 import { flatMetric } from "../statistics/figures.ts";
+import type { Interval } from "../statistics/intervals.ts";
 import { collectMetric, UNITS } from "../statistics/metric_statistics.ts";
 import { RESAMPLES } from "../statistics/resamples.ts";
 import { badValue, tooMuch } from "../base/errors.ts";

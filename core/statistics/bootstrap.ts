@@ -3,6 +3,7 @@
  * @module
  */
 import { badValue } from "../base/errors.ts";
+import type { Interval } from "./intervals.ts";
 import { collectMetric, type MetricStatistics } from "./metric_statistics.ts";
 import { intervalsOf, type ResamplingOptions } from "./resampled.ts";
 import { RESAMPLES } from "./resamples.ts";
@@ -16,9 +17,6 @@ export type BootstrapOptions = Readonly<{
   confidence?: number;
   random: Random;
 }>;
-
-/** Where a metric's value lies; null: undefined in most resamples. */
-export type Interval = Readonly<{ low: number | null; high: number | null }>;
 
 /**
  * Intervals of every value a metric computes, as `attune evaluate --intervals` gives them: of shares of examples Wilson's, of

@@ -2,7 +2,7 @@
  * Figures that are more than numbers: their numbers by path, and intervals beside each.
  * @module
  */
-import type { Interval } from "./bootstrap.ts";
+import type { Interval } from "./intervals.ts";
 import type { Json, Metric, Named } from "../types.ts";
 
 /** Between the keys of a path; no key has it. */

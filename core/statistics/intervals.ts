@@ -7,6 +7,9 @@ import { normalQuantile, normalShare } from "./normal.ts";
 /** Where a value lies. */
 export type Bounds = readonly [low: number, high: number];
 
+/** Where a metric's value lies; null: undefined in most resamples. */
+export type Interval = Readonly<{ low: number | null; high: number | null }>;
+
 /** Wilson's interval (1927) of a proportion; of no trials the whole of what can be. */
 export function wilson(successes: number, trials: number, confidence = 0.95): Bounds {
   if (trials === 0) return [0, 1];

@@ -3,15 +3,21 @@
  * @module
  */
 import { badValue } from "../base/errors.ts";
+import { createRandom } from "../math/random.ts";
 import { bcaInterval, percentileInterval, wilson } from "./intervals.ts";
 import type { KeptUnits, MetricStatistics, UnitSums } from "./metric_statistics.ts";
 import { normalShare } from "./normal.ts";
-import { resamplesOf } from "./resamples.ts";
+import { RESAMPLES, resamplesOf } from "./resamples.ts";
 import { signPermutation } from "./significance.ts";
 import type { Named, Random } from "../types.ts";
 
 /** How resamples are drawn: the same stream gives the same ones, whoever draws. */
 export type ResamplingOptions = Readonly<{ random: Random; samples: number; confidence?: number }>;
+
+/** Resampling as evaluations do it, where nobody says how. */
+export function usualResampling(seed = 42): ResamplingOptions {
+  return { samples: RESAMPLES, random: createRandom(seed).fork("evaluation") };
+}
 
 /** Where a value lies, and how that was found. */
 export type ValueInterval = Readonly<
@@ -43,16 +49,41 @@ export function intervalsOf(own: MetricStatistics, options: ResamplingOptions): 
 /** A mean and where it lies. */
 export type MeanInterval = ValueInterval & Readonly<{ value: number }>;
 
-/** The mean of rows' numbers with its interval: Wilson's where each is 0 or 1. Undefined of no rows. */
-export function rowsInterval(numbers: readonly number[], options: ResamplingOptions): MeanInterval | undefined {
+/**
+ * The mean of rows' numbers with its interval of 95 %, as `attune evaluate --intervals` gives it: Wilson's where each number is
+ * 0 or 1. Undefined of no rows.
+ *
+ * @example
+ * ```ts
+ * import { rowsInterval } from "attune/kit";
+ * const { value = 0, low = 0 } = rowsInterval([1, 1, 0, 1]) ?? {};
+ * console.assert(value === 0.75 && low > 0.3);
+ * ```
+ */
+export function rowsInterval(
+  numbers: readonly number[],
+  options: ResamplingOptions = usualResampling(),
+): MeanInterval | undefined {
   const right = numbers.reduce((a, b) => a + b, 0);
   return numbers.length > 0 && numbers.every((x) => x === 0 || x === 1)
     ? { value: right / numbers.length, ...shareInterval(right, numbers.length, options.confidence) }
     : meanInterval(numbers, options);
 }
 
-/** The mean of rows' numbers, or of differences between them, with its BCa interval. Undefined of no rows. */
-export function meanInterval(numbers: readonly number[], options: ResamplingOptions): MeanInterval | undefined {
+/**
+ * The mean of rows' numbers, or of differences between two models' numbers, with its BCa interval of 95 %. Undefined of no rows.
+ *
+ * @example
+ * ```ts
+ * import { meanInterval } from "attune/kit";
+ * const { value = 0, low = 1, high = 0 } = meanInterval([1, 0, -1, 1, 1]) ?? {};
+ * console.assert(value === 0.4 && low < 0.4 && high > 0.4);
+ * ```
+ */
+export function meanInterval(
+  numbers: readonly number[],
+  options: ResamplingOptions = usualResampling(),
+): MeanInterval | undefined {
   if (numbers.length === 0) return undefined;
   const value = numbers.reduce((a, b) => a + b, 0) / numbers.length;
   const counts = resamplesOf(numbers.length, options.random);

@@ -2,18 +2,13 @@
  * The top of a report: the figure that counts, with its interval, beside the baselines.
  * @module
  */
-import { createRandom } from "../../core/math/random.ts";
-import { meanInterval, type ResamplingOptions, rowsInterval } from "../../core/statistics/resampled.ts";
-import { RESAMPLES } from "../../core/statistics/resamples.ts";
+import { meanInterval, rowsInterval } from "../../core/statistics/resampled.ts";
 import { whatOf } from "../../core/run/write/final_figures.ts";
 import type { Analysis } from "./report_analysis.ts";
 import type { ReportData } from "./report_collect.ts";
 import { type Html, html } from "./report_html.ts";
 import { extent, linearScale, showNumber, showPercent } from "./report_scale.ts";
 import { type Whisker, whiskers } from "./report_whiskers.ts";
-
-/** Intervals are those that `attune evaluate --intervals` and `--compare` give. */
-const resampling: ResamplingOptions = { samples: RESAMPLES, random: createRandom(42).fork("evaluation") };
 
 /** Draws the headline of each task of a finished, evaluated run; of other runs, what is known of the loss. */
 export function headlines(run: ReportData): Html {
@@ -37,7 +32,7 @@ function scoreHeadline(task: string, after: Analysis, before: Analysis | undefin
     ...(after.baseline ? [{ name: capital(after.baseline.name), scores: after.baseline.scores }] : []),
   ];
   const lines = [{ name: "This model", scores: after.scores }, ...others].flatMap(({ name, scores }, i): Whisker[] => {
-    const interval = rowsInterval(scores, resampling);
+    const interval = rowsInterval(scores);
     return interval ? [{ name, main: i === 0, interval }] : [];
   });
   const main = lines[0]?.interval ?? { value: NaN, low: NaN, high: NaN };
@@ -46,7 +41,7 @@ function scoreHeadline(task: string, after: Analysis, before: Analysis | undefin
     : linearScale([0, ...extent(lines.map(({ interval }) => interval.high))], 4, true);
   const gains = others.map(({ name, scores }) => {
     const gaps = after.scores.map((score, row) => (score - (scores[row] ?? 0)) * (share ? 1 : -1));
-    const gain = meanInterval(gaps, resampling);
+    const gain = meanInterval(gaps);
     return gain && html`<li>${gainText(name, gain, share)}</li>`;
   });
   return html`

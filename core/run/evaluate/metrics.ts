@@ -2,7 +2,6 @@
  * Metrics of several tasks as one.
  * @module
  */
-import { measureRows } from "../../loop/measure.ts";
 import type { Json, Metric, Named } from "../../types.ts";
 import type { OpenRun } from "../open/open.ts";
 
@@ -46,21 +45,4 @@ export function readsText({ task }: OpenRun, metric: Metric): boolean {
 /** Whether a task's rows are answered with text that no metric reads. */
 export function generatesUnmeasured({ task, metrics }: OpenRun): boolean {
   return task.generate !== undefined && !metrics.some((metric) => metric.reads[0] === "text");
-}
-
-/**
- * Finds before there are rows that a metric cannot be one of the task's classes: F1 of two where there are three.
- *
- * @throws AttuneError as the metric does.
- */
-export function tryMetrics({ task, metrics }: Pick<OpenRun, "task" | "metrics">): void {
-  const readings = task.triedReadings?.();
-  if (!readings) return;
-  // Which columns rows have is not known here.
-  const tried = metrics.filter(({ columns = [], reads }) =>
-    columns.length === 0 && reads.some((kind) => readings[kind] !== undefined)
-  );
-  const measurement = measureRows(tried, task.labels);
-  measurement.add({ rows: [], readings });
-  measurement.measured();
 }

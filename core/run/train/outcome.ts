@@ -10,7 +10,6 @@ import type { LoopOptions } from "../../loop/train.ts";
 import type { Host, Json, Named, Run, Store, TrainingEvent, TrainOptions } from "../../types.ts";
 import type { TaskRows } from "../rows/task_rows.ts";
 import { beginFresh } from "./begin.ts";
-import { tryMetrics } from "../evaluate/metrics.ts";
 import { selectBestMetrics } from "./best.ts";
 import { checkpointsIn } from "../checkpoints/checkpoints.ts";
 import { dataFile } from "../write/data_file.ts";
@@ -75,6 +74,7 @@ type Opened =
 export async function prepareOutcome(prepared: OutcomeOptions): Promise<PreparedOutcome> {
   const { run, host, tasks, options: { output, resume, probe } } = prepared;
   const [measured, tested] = [measuredTasks(tasks), measuredTasks(tasks, "test")];
+  const { tryMetrics } = await import("../evaluate/tried_metrics.ts");
   for (const { open } of [...measured.tasks, ...tested.tasks]) tryMetrics(open);
   await checkGeneration([...measured.tasks, ...tested.tasks], output !== undefined);
   const judges = selectBestMetrics(run, measured.tasks.map(({ open }) => open));

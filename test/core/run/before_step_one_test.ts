@@ -60,6 +60,27 @@ describe("names of metrics", () => {
     callbacks: [{ use, with: { metric } }],
   });
 
+  it("that are none of the task's classes are errors, not of the last evaluation", async () => {
+    const rows = tinyRows.map((row, i) => ({ ...row, labels: i % 2 ? ["a"] : ["a", "b"], label: "abc"[i % 3] ?? "" }));
+    const dataset = { use: "memory", with: { rows } };
+    const classify = (options: Json): Promise<TrainingEvent[]> =>
+      run({
+        ...tinySpec(),
+        model: { use: "pretrained", with: { path: "tiny:model", ignoreMismatchedSizes: true } },
+        task: { use: "sequence-classification", with: options },
+        data: { train: dataset, eval: dataset },
+        metrics: ["f1"],
+      });
+    await assert.rejects(
+      classify({ labels: ["a", "b", "c"] }),
+      /average: expected micro, .* since there are 3 classes/,
+    );
+    await assert.rejects(
+      classify({ labels: ["a", "b"], problemType: "multi-label" }),
+      /a row may have several classes/,
+    );
+  });
+
   it("that no evaluation gives are errors with those that there are", async () => {
     for (const use of ["early-stopping", "best-weights"]) {
       await assert.rejects(

@@ -96,6 +96,17 @@ describe("groups", () => {
   });
 });
 
+it("combinations of values that read alike are groups of their own", () => {
+  const metric = demographicParity({ columns: ["a", "b"] });
+  const row = (a: string, b: string): MetricInputs["label"] => ({ prediction: 1, reference: 1, columns: { a, b } });
+  const state = [row("x & y", "z"), row("x", "y & z"), row("x", "z")].reduce(
+    (own: unknown, example) => metric.update(own, example),
+    metric.init(),
+  );
+  const { groups } = metric.figures?.(state)["demographic-parity"] as unknown as { groups: object };
+  assert.deepEqual(Object.keys(groups), ['"x & y" & z', 'x & "y & z"', "x & z"]);
+});
+
 it("what single rows and resamples lack is missing there, and said of all rows alone", () => {
   const rows = Array.from({ length: 60 }, (_, i): MetricInputs["label"] => ({
     prediction: Number(i % 3 === 0),

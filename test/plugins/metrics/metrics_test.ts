@@ -222,3 +222,13 @@ test("the check against a reference file finds a wrong value, a wrong option and
     await rm(folder, { recursive: true });
   }
 });
+
+test("of rows that may have several classes there is no F1 of two, as in scikit-learn", () => {
+  for (const metric of [f1(), f1({ labels: [0, 1] })]) {
+    const row = { prediction: [0], reference: [0, 1] };
+    assert.throws(
+      () => metric.update(metric.init(), row),
+      /average: expected micro, macro, weighted or samples, .* but found "binary"/,
+    );
+  }
+});
