@@ -2,10 +2,11 @@
  * Data sets of ten thousand, a million and ten million short rows: until the first step, tokens a second, memory, and how soon
  * a step's rows are there wherever an epoch stands.
  *
- *     node bench/rows.ts [--rows 10000,1000000,10000000] [--steps 600] [--folder DIR]
+ *     node bench/rows.ts [--rows 10000,1000000,10000000] [--steps 600] [--folder DIR] [--resume]
  *
  * LoRA on the embedded base, 16 rows a step. "first" has an empty cache, "again" the one that the first has left. With
- * HF_PYTHON the same files go through `datasets.map` and Trainer.
+ * HF_PYTHON the same files go through `datasets.map` and Trainer. With `--resume` nothing else is measured than the first step
+ * of a run that goes on from a checkpoint near the first row, and of one that goes on near row 0.9 of all, in turn.
  * @module
  */
 import { spawn } from "node:child_process";
@@ -29,6 +30,7 @@ import { parseArgs } from "node:util";
 import { compose } from "../core/spec/compose.ts";
 import { openLines } from "../core/data/line_index.ts";
 import { createRandom } from "../core/math/random.ts";
+import { checkpointsIn } from "../core/run/checkpoints/checkpoints.ts";
 import { batchPlan } from "../core/run/rows/batches.ts";
 import { encodeRows, trainData } from "../core/run/rows/data.ts";
 import { openRun } from "../core/run/open/open.ts";
@@ -42,6 +44,7 @@ const { values: flags } = parseArgs({
     rows: { type: "string", default: "10000,1000000,10000000" },
     steps: { type: "string", default: "600" },
     folder: { type: "string" },
+    resume: { type: "boolean", default: false },
   },
 });
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -108,6 +111,52 @@ async function ran(command: string, args: readonly string[]): Promise<Figures> {
   return { firstStep, tokens: tokens / (last - firstStep), mebibytes: most / 1024 };
 }
 
+/** Seconds until the first step of a run that goes on behind each of some rows, in turn: medians of five. */
+async function resumed(path: string, count: number, rows: readonly number[]): Promise<readonly number[]> {
+  const [output, spec] = [join(folder, "out"), join(folder, "spec.json")];
+  rmSync(output, { recursive: true, force: true });
+  const training = { ...specOf(path).training, maxSteps: Math.floor(count / 16), saveStrategy: "steps", saveSteps: 1 };
+  writeFileSync(spec, JSON.stringify({ ...specOf(path), training }));
+  const until = async (type: string, more: readonly string[]): Promise<number> => {
+    const began = performance.now();
+    const child = spawn(process.execPath, [
+      `${root}runtimes/cli.ts`,
+      "run",
+      spec,
+      "--output",
+      output,
+      "--json",
+      ...more,
+    ], {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, ATTUNE_CACHE: cache },
+    });
+    let took = 0;
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      if (took > 0 || !line.includes(`"type":"${type}"`)) return;
+      took = (performance.now() - began) / 1000;
+      child.kill("SIGKILL");
+    });
+    await once(child, "close");
+    if (took === 0) throw new Error(`The run ended without ${type}`);
+    return took;
+  };
+  await until("checkpoint", []);
+  const { saved } = await checkpointsIn(directoryStore(output)).newest();
+  if (!saved) throw new Error("The run has left no checkpoint");
+  const times: number[][] = rows.map(() => []);
+  for (let round = 0; round < 5; round++) {
+    for (const [i, row] of rows.entries()) {
+      rmSync(join(output, "checkpoints"), { recursive: true, force: true });
+      // What a step reads follows from its number alone: the same state, said to be that of a later step.
+      const state = { ...saved.state, step: Math.max(1, Math.floor(row / 16)) };
+      await checkpointsIn(directoryStore(output)).save({ ...saved, state });
+      times[i]?.push(await until("step", ["--resume"]));
+    }
+  }
+  return times.map((own) => own.sort((a, b) => a - b)[2] ?? NaN);
+}
+
 /** Milliseconds until the rows of a step are there, early and late in an epoch, from a run that has just been opened. */
 async function places(path: string, count: number): Promise<readonly number[]> {
   process.env.ATTUNE_CACHE = cache;
@@ -132,6 +181,12 @@ try {
   mkdirSync(folder, { recursive: true });
   for (const count of flags.rows.split(",").map(Number)) {
     const path = await written(count);
+    if (flags.resume) {
+      const rows = [9, 0.9 * count];
+      const [early = 0, late = 0] = await resumed(path, count, rows);
+      console.log(`${count} rows, resumed: ${early.toFixed(2)} s at row 9, ${late.toFixed(2)} s at row ${0.9 * count}`);
+      continue;
+    }
     const { size } = statSync(path);
     const began = performance.now();
     await openLines({

@@ -35,7 +35,7 @@ export type EncodedRows = Readonly<{
   notes: readonly string[];
   /** What transforms did to them. */
   transforms?: readonly TransformReport[];
-  /** Ends what encodes them beside a run's steps, with the run. */
+  /** Ends with the run that reads them: writes down the samples that wait to be, and ends what encodes beside its steps. */
   close?: () => Promise<void>;
 }>;
 
@@ -104,7 +104,10 @@ export async function lookAtRows(
     looked,
     samples,
     sizes: () => all ??= allSizes(options, levels),
-    ...(options.beside ? { close: options.beside.close } : {}),
+    close: async () => {
+      await levels.flush();
+      await options.beside?.close();
+    },
     largest: async (wanted) => {
       const known = all ? await all : looked;
       if (known.count === count) return known.largest(wanted);

@@ -7,7 +7,7 @@ import type { Engine } from "../../engine/engine.ts";
 import { countSteps } from "../../loop/steps.ts";
 import { type LoopOptions, trainLoop } from "../../loop/train.ts";
 import type { Host, Run, TrainingEvent, TrainOptions } from "../../types.ts";
-import { batchPlan } from "../rows/batches.ts";
+import { batchPlan, splitsOf } from "../rows/batches.ts";
 import type { TaskRows } from "../rows/task_rows.ts";
 import { beginFresh } from "./begin.ts";
 import { createTaskEngine } from "../plan/engine.ts";
@@ -34,7 +34,7 @@ export async function* trainTasks({ host, tasks, options, logs }: OpenTasks): As
     yield* trainWith({ run, host, tasks, engine, prepared, signal: options.signal });
   } finally {
     await prepared?.settled();
-    for (const { train } of tasks) await train.close?.();
+    for (const [, rows] of tasks.flatMap(splitsOf)) await rows.close?.();
     await engine.close();
   }
 }
