@@ -5,6 +5,7 @@
 import { badValue } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import type { Cursor, Row, Rows } from "../../core/types.ts";
+import { knownOf } from "./rows.ts";
 import { checkSplit, rangeOf, slicesIn } from "./slices.ts";
 
 /** The rows of several sources, one after the other. */
@@ -14,13 +15,10 @@ export async function concatenatedRows(parts: readonly Rows[]): Promise<Rows> {
   const lengths = parts.map(({ length }) => length);
   const counted = lengths.every((length) => length !== undefined) ? lengths as number[] : undefined;
   const length = counted?.reduce((a, b) => a + b, 0);
-  const classes = Object.assign({}, ...parts.map((part) => part.classes ?? {}));
-  const notes = parts.flatMap((part) => part.notes ?? []);
   return {
     ...(length === undefined ? {} : { length }),
     fingerprint: await sha256(JSON.stringify(parts.map(({ fingerprint }) => fingerprint))),
-    ...(Object.keys(classes).length > 0 ? { classes } : {}),
-    ...(notes.length > 0 ? { notes } : {}),
+    ...knownOf(parts),
     read: async function* (from) {
       let count = from?.at ?? 0;
       const [first, behind] = placeOf(from, counted ?? []);
@@ -133,8 +131,7 @@ export async function rangeOfRows(source: Rows, from: number, to: number): Promi
   return {
     length: to - from,
     fingerprint: await sha256(`${source.fingerprint} ${from} ${to}`),
-    ...(source.classes ? { classes: source.classes } : {}),
-    ...(source.notes ? { notes: source.notes } : {}),
+    ...knownOf([source]),
     read: async function* (cursor) {
       let count = cursor?.at ?? 0;
       if (from + count >= to) return;

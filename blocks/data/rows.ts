@@ -25,6 +25,38 @@ export function rowsInMemory(rows: readonly Row[], fingerprint: string, where?: 
   };
 }
 
+/**
+ * What is known of rows that come of other data sets: names of classes, notes, and what transforms did to them. `places`: where
+ * each of these stands in the options of the data set that is made of them.
+ */
+export function knownOf(
+  sources: readonly Rows[],
+  places?: readonly string[],
+): Pick<Rows, "classes" | "notes" | "transforms"> {
+  const classes = Object.assign({}, ...sources.map((source) => source.classes ?? {}));
+  const notes = [...new Set(sources.flatMap((source) => source.notes ?? []))];
+  const transforms = sources.flatMap(({ transforms = [] }, i) =>
+    transforms.map((report) =>
+      places ? { ...report, within: [`with.${places[i]}`, ...report.within ? [report.within] : []].join(".") } : report
+    )
+  );
+  return {
+    ...(Object.keys(classes).length > 0 ? { classes } : {}),
+    ...(notes.length > 0 ? { notes } : {}),
+    ...(transforms.length > 0 ? { transforms } : {}),
+  };
+}
+
+/** Rows of the data set `source`, which have these numbers there, as those of a data set that has it as an option of this name. */
+export function pickedRows(source: Rows, rows: readonly Row[], numbers: readonly number[], fingerprint: string): Rows {
+  const { where } = source;
+  return {
+    ...rowsInMemory(rows, fingerprint),
+    ...knownOf([source], ["source"]),
+    ...(where ? { where: async (index) => await where(numbers[index] ?? -1) } : {}),
+  };
+}
+
 /** Every row of a data set, in order. */
 export async function allRows(source: Rows): Promise<Row[]> {
   const rows: Row[] = [];

@@ -51,7 +51,7 @@ export async function openTransformed(
   if (source.at === undefined || transforms.some(({ scope }) => scope === "whole")) {
     const written = await writtenRows({ fingerprint, stages, rows: () => rowsThrough(stages) }, host);
     counting = false;
-    return { ...written, ...told };
+    return { ...written, ...told, transforms: [...source.transforms ?? [], ...written.transforms] };
   }
   const kept: number[] = [];
   for await (const { index } of rowsThrough(stages)) kept.push(index);
@@ -72,7 +72,7 @@ export async function openTransformed(
   return {
     length: kept.length,
     fingerprint,
-    transforms: reports,
+    transforms: [...source.transforms ?? [], ...reports],
     ...told,
     at,
     ...(source.where ? { where: async (number: number) => await source.where?.(kept[number] ?? -1) } : {}),
@@ -112,7 +112,7 @@ async function writtenRows(
     { fingerprint: string; stages: readonly Stage[]; rows: () => AsyncIterable<TransformRow> }
   >,
   host: Host,
-): Promise<Rows> {
+): Promise<Rows & Readonly<{ transforms: readonly TransformReport[] }>> {
   // Of several readings at once only the newest counts.
   let [begun, counted] = [0, 0];
   const read = async function* (): AsyncGenerator<ReadRow> {

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { allRows, rowsInMemory } from "../../blocks/data/mod.ts";
+import { allRows, pickedRows } from "../../blocks/data/mod.ts";
 import { pluginOption } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
@@ -85,10 +85,9 @@ export const fold: Factory<"data", Input> = define({
         random: shuffle ? createRandom(seed).fork("folds", repeat) : undefined,
       });
       const how = JSON.stringify([folds, fold, part, stratify, group, shuffle && [seed, repeat]]);
-      return rowsInMemory(
-        rows.filter((_, i) => (of[i] === fold) === (part === "test")),
-        await sha256(`${opened.fingerprint} fold ${how}`),
-      );
+      const numbers = [...rows.keys()].filter((i) => (of[i] === fold) === (part === "test"));
+      const own = numbers.map((i) => rows[i] ?? {});
+      return pickedRows(opened, own, numbers, await sha256(`${opened.fingerprint} fold ${how}`));
     },
   }),
 });

@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { knownOf } from "../../blocks/data/mod.ts";
 import { pluginOption } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import { AttuneError } from "../../core/base/errors.ts";
@@ -68,7 +69,8 @@ export const mix: Factory<"data", Input> = define({
       const { probabilities, stoppingStrategy, seed } = options;
       const parts = [...sources.map((s) => s.fingerprint), probabilities, stoppingStrategy, seed];
       const fingerprint = await sha256(JSON.stringify(["mix", ...parts]));
-      return { fingerprint, read: (from) => mixed(sources, options, from) };
+      const known = knownOf(sources, sources.map((_, i) => `sources.${i}`));
+      return { fingerprint, ...known, read: (from) => mixed(sources, options, from) };
     },
   }),
 });

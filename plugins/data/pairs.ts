@@ -9,7 +9,7 @@ import { badValue } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import { createRandom, permutation } from "../../core/math/random.ts";
 import type { Dataset, Factory, Row } from "../../core/types.ts";
-import { allRows, rowsInMemory } from "../../blocks/data/mod.ts";
+import { allRows, knownOf, rowsInMemory } from "../../blocks/data/mod.ts";
 
 /** Options of {@link pairs}. */
 export interface PairsOptions {
@@ -60,7 +60,10 @@ export const pairs: Factory<"data", Input> = define({
     open: async (host) => {
       const opened = await source.open(host);
       const made = pairsOf(await allRows(opened), options);
-      return rowsInMemory(made, await sha256(`${opened.fingerprint} pairs ${JSON.stringify(options)}`));
+      const fingerprint = await sha256(`${opened.fingerprint} pairs ${JSON.stringify(options)}`);
+      // Their columns are others.
+      const { classes: _, ...known } = knownOf([opened], ["source"]);
+      return { ...rowsInMemory(made, fingerprint), ...known };
     },
   }),
 });

@@ -9,7 +9,7 @@ import { badValue } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import { createRandom, permutation } from "../../core/math/random.ts";
 import type { Dataset, Factory, Row } from "../../core/types.ts";
-import { allRows, rowsInMemory } from "../../blocks/data/mod.ts";
+import { allRows, pickedRows } from "../../blocks/data/mod.ts";
 
 /** Options of {@link split}. */
 export interface SplitOptions {
@@ -70,11 +70,10 @@ export const split: Factory<"data", Input> = define({
         const order = permutation(random.fork(key), members.length);
         order.subarray(0, quota).forEach((i) => test.add(members[i] ?? 0));
       }
-      const partRows = rows.filter((_, i) => test.has(i) === (part === "test"));
-      return rowsInMemory(
-        partRows,
-        await sha256(`${opened.fingerprint} ${part} ${testSize} ${seed} ${stratifyByColumn}`),
-      );
+      const numbers = [...rows.keys()].filter((i) => test.has(i) === (part === "test"));
+      const how = `${part} ${testSize} ${seed} ${stratifyByColumn}`;
+      const own = numbers.map((i) => rows[i] ?? {});
+      return pickedRows(opened, own, numbers, await sha256(`${opened.fingerprint} ${how}`));
     },
   }),
 });

@@ -7,7 +7,7 @@ import { pluginOption } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import type { Dataset, Factory, Row } from "../../core/types.ts";
-import { rowsInMemory } from "../../blocks/data/mod.ts";
+import { pickedRows } from "../../blocks/data/mod.ts";
 
 /** Options of {@link take}. */
 export interface TakeOptions {
@@ -47,13 +47,15 @@ export const take: Factory<"data", Input> = define({
     open: async (host) => {
       const opened = await source.open(host);
       const rows: Row[] = [];
+      const numbers: number[] = [];
       let at = 0;
-      if (limit > 0) {
-        for await (const { row } of opened.read()) {
-          if (at++ >= skip && rows.push(row) >= limit) break;
-        }
+      for await (const { row } of limit > 0 ? opened.read() : []) {
+        const number = at++;
+        if (number < skip) continue;
+        rows.push(row);
+        if (numbers.push(number) >= limit) break;
       }
-      return rowsInMemory(rows, await sha256(`${opened.fingerprint} take ${skip} ${limit}`));
+      return pickedRows(opened, rows, numbers, await sha256(`${opened.fingerprint} take ${skip} ${limit}`));
     },
   }),
 });

@@ -175,7 +175,7 @@ export function consoleSink(
 
 /** What each transform did, in one line. */
 function transformTexts({ what, transforms }: TrainingEvent & { type: "data" }): string[] {
-  return transforms.map(({ use, in: before, out: after, ...actions }) => {
+  return transforms.map(({ use, within, in: before, out: after, ...actions }) => {
     const counts = (["dropped", "changed", "added"] as const).flatMap((action) => {
       const reasons = Object.entries(actions[action]);
       if (reasons.length === 0) return [];
@@ -183,9 +183,9 @@ function transformTexts({ what, transforms }: TrainingEvent & { type: "data" }):
       return [`${action}: ${shown.join(", ")}${reasons.length > 4 ? ", ..." : ""}`];
     });
     return printable(
-      `${what}: ${use}: ${whole(before)} rows${after === before ? "" : ` -> ${whole(after)}`}${
-        counts.map((text) => `; ${text}`).join("")
-      }`,
+      `${within === undefined ? what : `${what}.${within}`}: ${use}: ${whole(before)} rows${
+        after === before ? "" : ` -> ${whole(after)}`
+      }${counts.map((text) => `; ${text}`).join("")}`,
     );
   });
 }

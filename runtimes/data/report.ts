@@ -6,6 +6,7 @@ import { exactClusters, nearClusters, type NearPairs, nearPairs, textIn } from "
 import { columnsIn, comparedColumns, valuesIn } from "../../core/data/compared_rows.ts";
 import { AttuneError, missing } from "../../core/base/errors.ts";
 import { type RowWeigher, rowWeigher } from "../../core/data/row_weight.ts";
+import { rowsThrough } from "../../core/data/rows_through.ts";
 import { hashOf } from "../../core/data/text_hash.ts";
 import { type Leaks, leaksBetween } from "../../core/run/rows/leaks.ts";
 import type { OpenRun } from "../../core/run/open/open.ts";
@@ -136,8 +137,7 @@ async function reportSplit(open: OpenRun, rows: Rows, reading: unknown, options:
   if (unreadable === count && errors[0]) throw errors[0];
   const tokens = lengths.report();
   return {
-    in: rows.transforms?.[0]?.in ?? count,
-    out: count,
+    ...rowsThrough(rows.transforms ?? [], count),
     columns: columns.report(),
     ...(rows.classes ? { classes: rows.classes } : {}),
     ...(tokens ? { lengths: tokens } : {}),

@@ -2,11 +2,12 @@
  * What transforms did, in a line each.
  * @module
  */
+import { placedTransform } from "../../core/data/rows_through.ts";
 import type { TransformReport } from "../../core/types.ts";
 
 /** A transform's counts as a line. */
 export function shownTransform(report: TransformReport): string {
-  const { use, in: before, out } = report;
+  const { in: before, out } = report;
   const parts = (["dropped", "changed", "added"] as const).flatMap((action) => {
     const counts = Object.entries(report[action]).map(([reason, count]) =>
       `${count.toLocaleString("en-US")} ${reason}`
@@ -14,5 +15,5 @@ export function shownTransform(report: TransformReport): string {
     return counts.length > 0 ? [`${action}: ${counts.join(", ")}`] : [];
   });
   const rows = `${before.toLocaleString("en-US")} rows${before === out ? "" : ` -> ${out.toLocaleString("en-US")}`}`;
-  return [`${use}: ${rows}`, ...parts].join("; ");
+  return [`${placedTransform(report)}: ${rows}`, ...parts].join("; ");
 }

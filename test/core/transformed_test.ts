@@ -199,6 +199,62 @@ it("a run says what transforms did, in events and in data.json", async () => {
   assert.equal(written.data.train.transforms[1].use, "every");
 });
 
+it("what transforms did within other data sets is told with the path of each, and so is what is known of their columns", async () => {
+  const inner = { ...source, transforms: [{ use: "every", with: { nth: 3 } }] };
+  const around = {
+    mix: { sources: [source, inner], stoppingStrategy: "all_exhausted" },
+    split: { source: inner, part: "train" },
+    fold: { source: inner, part: "train", folds: 2, fold: 0 },
+    take: { source: inner, limit: 3 },
+    shuffle: { source: inner },
+    pairs: { source: inner },
+  };
+  const reportsOf = async (data: unknown) => {
+    const opened = await composed({ train: data }).data.train?.open(host);
+    return opened?.transforms?.map(({ use, within, in: before, out }) => [use, within, before, out]);
+  };
+  for (const [use, options] of Object.entries(around)) {
+    const path = use === "mix" ? "with.sources.1" : "with.source";
+    const told = ["every", path, 10, 4];
+    assert.deepEqual(await reportsOf({ use, with: options }), [told], use);
+    const further = await reportsOf({ use, with: options, transforms: ["twice"] });
+    assert.deepEqual([further?.[0], further?.[1]?.slice(0, 2)], [told, ["twice", undefined]], use);
+    const within = { use: "take", with: { source: { use, with: options, transforms: ["every"] }, limit: 2 } };
+    const deep = await reportsOf(within);
+    assert.deepEqual(deep?.map(([name, at]) => [name, at]), [["every", `with.source.${path}`], [
+      "every",
+      "with.source",
+    ]]);
+  }
+  // Names of classes and what is odd about a file belong to its columns, wherever these stand.
+  const classes = { label: ["bad", "good"] };
+  const named = define({
+    kind: "data",
+    name: "named",
+    schema: v.strictObject({}),
+    create: () => ({
+      open: async (given) => ({
+        ...await memory({ rows }).open(given),
+        classes,
+        notes: ["odd"],
+        where: async (i) => `line ${i}`,
+      }),
+    }),
+  });
+  const catalogWith = { ...own, data: { ...own.data, named } };
+  for (const [use, { part, folds, fold: number, limit }] of Object.entries<Named<unknown>>(around)) {
+    const options = JSON.parse(JSON.stringify({ part, folds, fold: number, limit }));
+    const given = use === "mix" ? { sources: ["named"] } : { ...options, source: "named" };
+    const opened = await compose(spec({ train: { use, with: given } }) as never, catalogWith).data.train?.open(host);
+    assert.deepEqual(opened?.notes, ["odd"], use);
+    assert.deepEqual(opened?.classes, use === "pairs" ? undefined : classes, use);
+    const [row] = await opened?.at?.([1]) ?? [];
+    if (use !== "mix" && use !== "pairs") {
+      assert.equal(await opened?.where?.(1), `line ${String(row?.text).slice(4)}`, use);
+    }
+  }
+});
+
 it("an error of a transform says whose it is", async () => {
   const broken = define({
     kind: "transform",

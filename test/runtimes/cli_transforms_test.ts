@@ -60,6 +60,38 @@ it("one file becomes three splits, clean and balanced, and data.json says what w
   assert.equal(await main(["plan", join(output, "spec.json")]), 0);
 });
 
+it("what transforms did to the parts of a mixture is told wherever it is told of the mixture's own", async () => {
+  const part = (text: string) => ({
+    ...rows,
+    transforms: [names, { use: "filter", with: { column: "label", equals: text } }],
+  });
+  const train = { use: "mix", with: { sources: [part("good"), part("bad")], stoppingStrategy: "all_exhausted" } };
+  const [spec, output] = [
+    written("mixed.json", { train: { ...train, transforms: ["redact"] } }),
+    join(folder, "mixed"),
+  ];
+  assert.equal(await main(["run", spec, "--output", output]), 0);
+  const report = JSON.parse(readFileSync(join(output, "data.json"), "utf8")).train;
+  const told = report.transforms.map((
+    { within, use, in: before, out }: Record<string, unknown>,
+  ) => [within, use, before, out]);
+  assert.deepEqual(told.slice(0, 4), [
+    ["with.sources.0", "map-columns", 31, 31],
+    ["with.sources.0", "filter", 31, 20],
+    ["with.sources.1", "map-columns", 31, 31],
+    ["with.sources.1", "filter", 31, 11],
+  ]);
+  assert.deepEqual(told[4], [undefined, "redact", report.in, report.out]);
+  assert.match(readFileSync(join(output, "report.html"), "utf8"), /with\.sources\.1: filter/);
+  assert.match(
+    readFileSync(join(output, "adapter/README.md"), "utf8"),
+    /^Data: \d+ rows through .*with\.sources\.1: filter, redact\.$/m,
+  );
+  const page = join(folder, "mixed.html");
+  assert.equal(await main(["data", spec, "--html", page]), 0);
+  assert.match(readFileSync(page, "utf8"), /with\.sources\.0: filter: 31 rows -&gt; 20; dropped: 11/);
+});
+
 it("what may not be is exit code 2, and nothing is written", async () => {
   const wrong: readonly object[] = [
     { train: rows, eval: { ...rows, transforms: ["balance"] } },

@@ -11,6 +11,7 @@ import { rowsInOrder, withFields } from "./encoded_rows.ts";
 import type { Leaks, PassingRows } from "./leaks.ts";
 import { type OpenRun, openTasks } from "../open/open.ts";
 import { worthKeeping } from "../../data/seekable.ts";
+import { rowsThrough } from "../../data/rows_through.ts";
 import { checkColumns } from "./row_columns.ts";
 import { tellingOf } from "./telling.ts";
 import { VERSION } from "../../base/version.ts";
@@ -117,19 +118,11 @@ function* warningsOf(own: RowsAsRead): Generator<TrainingEvent> {
 
 /** What transforms did to a task's rows; which rows these were is in data.json alone. */
 function* transformsOf(own: RowsAsRead): Generator<TrainingEvent> {
-  for (const [name, { transforms }] of readSplits(own)) {
+  for (const [name, { transforms, rowCount }] of readSplits(own)) {
     if (!transforms) continue;
+    const what = `${dataPath(own.open.task)}.${name}`;
     const counts = transforms.map((own) => ({ ...own, rows: [] }));
-    const [first, last] = [transforms[0]?.in ?? 0, transforms.at(-1)?.out ?? 0];
-    yield {
-      type: "data",
-      step: 0,
-      epoch: 0,
-      what: `${dataPath(own.open.task)}.${name}`,
-      in: first,
-      out: last,
-      transforms: counts,
-    };
+    yield { type: "data", step: 0, epoch: 0, what, ...rowsThrough(transforms, rowCount), transforms: counts };
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { columnsIn, valuesIn } from "../../data/compared_rows.ts";
 import { createHashTable } from "../../data/hash_table.ts";
+import { rowsThrough } from "../../data/rows_through.ts";
 import { hashOf } from "../../data/text_hash.ts";
 import type { Json, Named, RowColumns } from "../../types.ts";
 import { type EncodedRows, rowsInOrder } from "../rows/encoded_rows.ts";
@@ -25,8 +26,7 @@ export async function dataFile(tasks: readonly TaskRows[]): Promise<Json> {
     for (const [name, rows] of splitsOf(own)) {
       const { transforms, rowCount, looked } = rows;
       told[name] = {
-        in: transforms?.[0]?.in ?? rowCount,
-        out: transforms?.at(-1)?.out ?? rowCount,
+        ...rowsThrough(transforms ?? [], rowCount),
         ...(transforms ? { transforms } : {}),
         ...(rowCount <= COUNTED_ROWS ? { duplicates: { rows: await repeatedIn(rows, columns) } } : {}),
         lengths: { ...lengthsOf(looked), maxLength: training.maxLength ?? null },

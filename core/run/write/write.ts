@@ -4,6 +4,7 @@
  */
 import type { Parameter } from "../../engine/builder/parameters.ts";
 import type { Engine } from "../../engine/engine.ts";
+import { placedTransform } from "../../data/rows_through.ts";
 import { toSpec } from "../../spec/to_spec.ts";
 import type { Catalog, Exporter, Host, Json, Named, Run, Store, TrainedModel } from "../../types.ts";
 import { type FinalFigures, whatOf } from "./final_figures.ts";
@@ -145,10 +146,11 @@ function quantizationLines(open: OpenRun): string[] {
 
 /** What the rows are that were trained on: how many, and what transforms they went through. */
 function transformLines({ transforms = [] }: FinalFigures): string[] {
-  const [first, last] = [transforms[0], transforms.at(-1)];
-  if (!first || !last) return [];
-  const rows = `${first.in} rows${first.in === last.out ? "" : ` -> ${last.out}`}`;
-  return [`Data: ${rows} through the transforms ${transforms.map(({ use }) => use).join(", ")}.`, ""];
+  if (transforms.length === 0) return [];
+  const own = transforms.filter(({ within }) => within === undefined);
+  const [first, last] = [own[0], own.at(-1)];
+  const rows = first && last ? `${first.in} rows${first.in === last.out ? "" : ` -> ${last.out}`}` : "rows";
+  return [`Data: ${rows} through the transforms ${transforms.map(placedTransform).join(", ")}.`, ""];
 }
 
 /** A line for each accelerator: its options, and what the base lost by it. */
