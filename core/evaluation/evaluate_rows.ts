@@ -94,8 +94,9 @@ export async function evaluateRows(
   if (!options.untrained) refuseNewParts(given);
   const open = withGroups(given, options.by ?? []);
   tryMetrics(open);
+  let opened: EncodedRows | undefined;
   try {
-    const rows = await labelledRows(open, dataset);
+    const rows = opened = await labelledRows(open, dataset);
     await checkColumns(open, rows, "the evaluated rows");
     const keeper = keepRows(open, rows, options);
     const { metrics, figures } = await measured(open, evaluator, rows, keeper.seen);
@@ -117,6 +118,7 @@ export async function evaluateRows(
       rough,
     };
   } finally {
+    await opened?.close?.();
     await evaluator.close();
   }
 }

@@ -460,11 +460,11 @@ export interface Windows {
   predict(parts: readonly unknown[]): Named<Json>;
 }
 
-/** A model whose `outputs` for each row become targets `teacher.<output>`; cached under `cache`, if not null. */
+/** A model whose `outputs` for each row become targets `teacher.<output>`. `cache`: the folder that keeps them; null: none; absent: the user's cache. */
 export type Teacher = Readonly<{
   model: PluginUse<ModelSource>;
   tokenizer?: PluginUse<TokenizerLoader>;
   task: Subtask;
   outputs: readonly string[];
-  cache: string | null;
+  cache?: string | null | undefined;
 }>;

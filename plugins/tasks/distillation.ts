@@ -31,8 +31,8 @@ export interface DistillationOptions {
   readonly logits?: Readonly<{ weight: number; temperature: number }> | undefined;
   /** Weight of the loss of `task` itself. */
   readonly taskWeight: number;
-  /** Where the teacher's outputs are kept from run to run; null: nowhere. */
-  readonly cache: string | null;
+  /** The folder that keeps the teacher's outputs from run to run; absent: the user's cache, if the run has one; null: none. */
+  readonly cache?: string | null | undefined;
   /** Where the columns are, where there is no `task`. */
   readonly columns: Readonly<Record<string, string>>;
 }
@@ -71,7 +71,7 @@ export const distillationSchema: v.GenericSchema<Input, DistillationOptions> = v
     ),
     logits: v.optional(v.strictObject({ weight, temperature: v.optional(v.pipe(v.number(), v.gtValue(0)), 2) })),
     taskWeight: weight,
-    cache: role(v.optional(v.nullable(v.string()), "runs/teachers"), { role: "cache" }),
+    cache: role(v.optional(v.nullable(v.string())), { role: "cache" }),
     columns: v.optional(v.record(v.string(), v.string()), {}),
   }),
   v.check(
@@ -82,7 +82,8 @@ export const distillationSchema: v.GenericSchema<Input, DistillationOptions> = v
 ) as v.GenericSchema<Input, DistillationOptions>;
 
 /**
- * Teacher and student in one run: the teacher's outputs are computed once and become targets of the student.
+ * Teacher and student in one run: the teacher's outputs become targets of the student. They are computed once, before the
+ * first step, and kept on disk; where there is no room to keep them, in each epoch anew, with the same values.
  *
  * @example
  * ```ts

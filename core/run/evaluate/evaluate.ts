@@ -40,9 +40,12 @@ export async function measureRun(
   evaluator: Evaluator = openEvaluator(open),
 ): Promise<Measured> {
   if (!untrained) refuseNewParts(open);
+  let rows: EncodedRows | undefined;
   try {
-    return await measured(open, evaluator, await labelledRows(open, dataset), seen);
+    rows = await labelledRows(open, dataset);
+    return await measured(open, evaluator, rows, seen);
   } finally {
+    await rows?.close?.();
     await evaluator.close();
   }
 }

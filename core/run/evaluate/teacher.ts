@@ -1,26 +1,22 @@
 /**
- * A teacher's outputs as targets of the student's samples: computed once, before training, and cached.
+ * A teacher's outputs as targets of the student's samples: computed before training as far as there is room to keep them, and
+ * where one is not kept, when it is asked for.
  * @module
  */
-import { badValue, missing, unsupported } from "../../base/errors.ts";
+import { badValue, unsupported } from "../../base/errors.ts";
 import { sha256 } from "../../base/sha256.ts";
-import { openSafetensors, writeSafetensors } from "../../files/safetensors.ts";
-import { sizeOf, type Tensor } from "../../base/tensor.ts";
-import type { Dataset, Field, Rows, Sample, Store, Subtask, Task, Teacher } from "../../types.ts";
-import { encodeAll, type ReadingOptions } from "../rows/data.ts";
-import { batchesInOrder } from "../rows/ordered_batches.ts";
-import { type EncodedRows, inOrder, mapSamples, rowsInOrder } from "../rows/encoded_rows.ts";
-import { openEvaluator } from "./infer.ts";
+import { VERSION } from "../../base/version.ts";
+import type { Dataset, Field, Rows, Sample, Store, Task, Teacher } from "../../types.ts";
+import { encodeRows, type ReadingOptions } from "../rows/data.ts";
+import { type EncodedRows, mapSamples, rowsInOrder } from "../rows/encoded_rows.ts";
 import { type OpenRun, openRun } from "../open/open.ts";
+import { openTeacherOutputs, type TeacherOutputs } from "./teacher_outputs.ts";
 
-/** Sequences that a teacher computes at once. */
-const BATCH = 32;
-
-/** Values of one output: those of row i from `starts[i]` to `starts[i + 1]`, `size` values each. */
-type TeacherOutput = Readonly<{ values: Float32Array; size: number; starts: readonly number[]; perToken: boolean }>;
+/** Samples that are looked through at once before training. */
+const AT_ONCE = 256;
 
 /**
- * Samples with the teacher's outputs among their targets.
+ * Samples with the teacher's outputs among their targets. `memoryBytes`: of outputs that are kept in memory.
  *
  * @throws AttuneError where the teacher cannot be opened, lacks an output, or its tokens are not the student's though
  * outputs per token are wanted.
@@ -29,7 +25,7 @@ export async function addTeacherTargets(
   open: OpenRun,
   teacher: Teacher,
   encoded: EncodedRows,
-  { tell, what = "rows" }: Pick<ReadingOptions, "tell" | "what"> = {},
+  { tell, what = "rows", memoryBytes }: Pick<ReadingOptions, "tell" | "what"> & Readonly<{ memoryBytes?: number }> = {},
 ): Promise<EncodedRows> {
   if (encoded.redrawn) {
     throw unsupported(
@@ -39,37 +35,73 @@ export async function addTeacherTargets(
       "a teacher's outputs are computed once, but these samples change",
     );
   }
-  const own = await openRun(
+  const own = await openTeacher(open, teacher);
+  const rows = await encodeRows(own, rowsAgain(encoded), false);
+  if (rows.count !== encoded.count) {
+    throw badValue("teacher", "its task", `${rows.count} samples`, `${encoded.count} samples, as the student's`);
+  }
+  const parts = await partsOf(own, teacher, encoded);
+  const outputs = await openTeacherOutputs(own, teacher.outputs, rows, {
+    cache: cacheOf(open, teacher),
+    parts: [VERSION, ...parts],
+    memoryBytes,
+  });
+  const withTeacher: EncodedRows = {
+    ...mapSamples(encoded, async (samples, places) => {
+      const told = await outputs.at(places);
+      return samples.map((sample, i) => withTargets(sample, told[i] as Sample));
+    }),
+    fingerprint: await sha256(JSON.stringify(parts)),
+    close: async () => {
+      await outputs.close();
+      await encoded.close?.();
+    },
+  };
+  await lookThrough(withTeacher, outputs, async (done) => await tell?.(`${what}, the teacher`, done, encoded.count));
+  return withTeacher;
+}
+
+/** A run of the teacher over the student's rows. */
+async function openTeacher({ run, host }: OpenRun, teacher: Teacher): Promise<OpenRun> {
+  const task: Task = { kind: "task", name: "teacher", options: {}, subtasks: [teacher.task] };
+  return await openRun(
     {
-      ...open.run,
-      spec: { ...open.run.spec, head: undefined, loss: undefined, collator: undefined, metrics: [] },
-      model: open.run.use("model", teacher.model),
-      tokenizer: open.run.use("tokenizer", teacher.tokenizer ?? "hf"),
-      task: alone(teacher.task),
+      ...run,
+      spec: { ...run.spec, head: undefined, loss: undefined, collator: undefined, metrics: [] },
+      model: run.use("model", teacher.model),
+      tokenizer: run.use("tokenizer", teacher.tokenizer ?? "hf"),
+      task,
       adapters: [],
       metrics: [],
     },
-    open.host,
+    host,
   );
-  const samples = await encodeAll(own, rowsAgain(encoded), false);
-  const cache = teacher.cache === null ? undefined : open.host.directory?.(open.host.resolve?.(teacher.cache) ?? "");
-  const fingerprint = await fingerprintOf(own, teacher, encoded);
-  const key = `${fingerprint}.safetensors`;
-  const outputs = await cached(cache, key, samples, teacher) ??
-    await computed(own, teacher, samples, (done) => tell?.(`${what}, the teacher`, done, samples.length));
-  if (cache) await save(cache, key, outputs);
-  const lengths = samples.map((sample) => sample.sequences[0]?.length ?? 0);
-  const withTeacher = mapSamples(
-    encoded,
-    (own, places) => own.map((sample, i) => withTargets(sample, lengths[places[i] ?? 0] ?? 0, places[i] ?? 0, outputs)),
-  );
-  // That tokens agree is known before the first step.
-  for await (const _ of inOrder(withTeacher));
-  return { ...withTeacher, fingerprint };
 }
 
-function alone(task: Subtask): Task {
-  return { kind: "task", name: "teacher", options: {}, subtasks: [task] };
+/** Where outputs are kept: in the folder that is named, else in the user's cache, if there is one. */
+function cacheOf({ host }: OpenRun, { cache }: Teacher): Store | undefined {
+  if (cache === null) return undefined;
+  return cache === undefined ? host.cache : host.directory?.(host.resolve?.(cache) ?? cache);
+}
+
+/**
+ * Has the outputs of all samples computed that are not kept, while there is room to keep them: those behind are computed when
+ * they are asked for. That tokens agree is seen here, before the first step.
+ */
+async function lookThrough(
+  { count, samples }: EncodedRows,
+  outputs: TeacherOutputs,
+  tell: (done: number) => Promise<void>,
+): Promise<void> {
+  for (let start = 0; start < count; start += AT_ONCE) {
+    const places = Array.from({ length: Math.min(AT_ONCE, count - start) }, (_, i) => start + i);
+    const wasWhole = outputs.count() >= count;
+    await samples(places);
+    if (wasWhole) break;
+    await tell(start + places.length);
+    if (!await outputs.has(places.at(-1) ?? 0)) break;
+  }
+  await outputs.rest();
 }
 
 function rowsAgain(encoded: EncodedRows): Dataset {
@@ -80,128 +112,32 @@ function rowsAgain(encoded: EncodedRows): Dataset {
   return { kind: "data", name: "rows", options: {}, open: () => Promise.resolve({ length, fingerprint, read, at }) };
 }
 
-async function fingerprintOf(open: OpenRun, { outputs }: Teacher, { fingerprint }: EncodedRows): Promise<string> {
-  const parts = [
-    await open.checkpoint.fingerprint(),
-    open.tokenizer.fingerprint,
+/** All that outputs depend on. */
+async function partsOf(own: OpenRun, { outputs }: Teacher, { fingerprint }: EncodedRows): Promise<readonly unknown[]> {
+  return [
+    await own.checkpoint.fingerprint(),
+    own.tokenizer.fingerprint,
     fingerprint,
-    JSON.stringify(open.run.training.maxLength),
-    JSON.stringify(outputs),
-    JSON.stringify(open.heads.map((head) => [head.name, head.options])),
+    own.run.training.maxLength,
+    outputs,
+    own.heads.map((head) => [head.name, head.options]),
   ];
-  return await sha256(parts.join("\n"));
 }
 
-async function computed(
-  open: OpenRun,
-  { outputs }: Teacher,
-  samples: readonly Sample[],
-  tell: (done: number) => Promise<void> | undefined,
-): Promise<ReadonlyMap<string, TeacherOutput>> {
-  const evaluator = openEvaluator(open, {
-    outputHiddenStates: outputs.some((name) => name.startsWith("hiddenStates.")),
-  });
-  const lengths = samples.map((sample) => sample.sequences[0]?.length ?? 0);
-  const found = new Map<string, TeacherOutput>();
-  // Rows of like length together; where they stand does not matter to what comes out.
-  const order = samples.map((_, i) => i).sort((a, b) => (lengths[a] ?? 0) - (lengths[b] ?? 0));
-  const sorted = order.map((i) => ({ ...samples[i] as Sample, row: i }));
-  try {
-    let done = 0;
-    for await (const batch of batchesInOrder(sorted, BATCH, open.layout)) {
-      const result = await evaluator.run(batch, false);
-      for (const name of outputs) {
-        const output = result.outputs[name];
-        if (!output) {
-          throw missing("teacher", `output "${name}" (there are ${Object.keys(result.outputs)})`, "its task");
-        }
-        const perToken = name.startsWith("hiddenStates.");
-        if (!perToken && output.dims[0] !== batch.samples) {
-          throw unsupported("teacher", "outputs", name, "outputs of places are not distilled, only of whole rows");
-        }
-        const own = found.get(name) ?? allocateOutput(output, perToken, lengths);
-        found.set(name, own);
-        const { values, size, starts } = own;
-        if (perToken) {
-          for (let place = 0; place < batch.batch * batch.seq; place++) {
-            const [sequence = -1, position = 0] = batch.tokenOrigins.subarray(2 * place, 2 * place + 2);
-            if (sequence < 0) continue;
-            const to = (starts[batch.rows[sequence] ?? 0] ?? 0) + position;
-            values.set(output.data.subarray(place * size, (place + 1) * size), to * size);
-          }
-        } else {
-          batch.rows.forEach((row, i) => values.set(output.data.subarray(i * size, (i + 1) * size), row * size));
-        }
-      }
-      done += batch.samples;
-      await tell(done);
-    }
-  } finally {
-    await evaluator.close();
-  }
-  return found;
-}
-
-function allocateOutput({ dims }: Tensor, perToken: boolean, lengths: readonly number[]): TeacherOutput {
-  const size = sizeOf(dims.slice(perToken ? 2 : 1));
-  const starts = startsOf(perToken, lengths);
-  return { values: new Float32Array((starts.at(-1) ?? 0) * size), size, starts, perToken };
-}
-
-function startsOf(perToken: boolean, lengths: readonly number[]): number[] {
-  const starts = [0];
-  for (const length of lengths) starts.push((starts.at(-1) ?? 0) + (perToken ? length : 1));
-  return starts;
-}
-
-function withTargets(sample: Sample, length: number, i: number, outputs: ReadonlyMap<string, TeacherOutput>): Sample {
+/** A sample with what the teacher says of it: outputs of places among its sequence's fields, those of the row among its targets. */
+function withTargets(sample: Sample, { sequences: [told], targets }: Sample): Sample {
   const [sequence] = sample.sequences;
-  if (!sequence) return sample;
+  if (!sequence || !told) return sample;
   const fields: Record<string, Field> = { ...sequence.fields };
-  const targets: Record<string, Field> = { ...sample.targets };
-  for (const [name, { values, size, starts, perToken }] of outputs) {
-    const data = values.subarray((starts[i] ?? 0) * size, (starts[i + 1] ?? 0) * size);
-    if (!perToken) {
-      targets[`teacher.${name}`] = { axis: "sample", data, padValue: 0, size };
-      continue;
-    }
-    if (length !== sequence.length) {
+  for (const [name, field] of Object.entries(told.fields)) {
+    if (told.length !== sequence.length) {
       const what = `row ${sample.row}: the student's ${sequence.length} tokens`;
-      throw badValue("teacher", what, length, "the same tokenizer as the teacher's, where hidden states are compared");
+      const allowed = "the same tokenizer as the teacher's, where hidden states are compared";
+      throw badValue("teacher", what, told.length, allowed);
     }
     // No value is Infinity: every place of a sequence has a target, and padding has none.
-    fields[`teacher.${name}`] = { axis: "token", data, padValue: 0, size, ignoreIndex: Infinity };
+    fields[name] = { ...field, ignoreIndex: Infinity };
   }
-  return { ...sample, sequences: [{ ...sequence, fields }, ...sample.sequences.slice(1)], targets };
-}
-
-async function save(cache: Store, key: string, outputs: ReadonlyMap<string, TeacherOutput>): Promise<void> {
-  const tensors = [...outputs].map(([name, { values, size }]): [string, Tensor] => [
-    name,
-    { dtype: "float32", dims: [values.length / size, size], data: values },
-  ]);
-  await cache.put(key, writeSafetensors(Object.fromEntries(tensors)));
-}
-
-async function cached(
-  cache: Store | undefined,
-  key: string,
-  samples: readonly Sample[],
-  { outputs }: Teacher,
-): Promise<ReadonlyMap<string, TeacherOutput> | undefined> {
-  if (!cache || !await cache.get(key, { offset: 0, length: 0 })) return undefined;
-  const file = await openSafetensors(cache, key);
-  const lengths = samples.map((sample) => sample.sequences[0]?.length ?? 0);
-  const found = new Map<string, TeacherOutput>();
-  for (const name of outputs) {
-    const { dims, data } = await file.read(name);
-    const perToken = name.startsWith("hiddenStates.");
-    found.set(name, {
-      values: data as Float32Array,
-      size: dims[1] ?? 1,
-      starts: startsOf(perToken, lengths),
-      perToken,
-    });
-  }
-  return found;
+  const [, ...others] = sample.sequences;
+  return { ...sample, sequences: [{ ...sequence, fields }, ...others], targets: { ...sample.targets, ...targets } };
 }

@@ -50,7 +50,9 @@ export async function createTaskEngine(
       reads: open.task.evaluationOutputs,
       built: built[i],
       rowsOf: async function* (data) {
-        for await (const sample of inOrder(await labelledRows(open, data))) yield layOut([sample], open.layout);
+        const rows = await labelledRows(open, data);
+        for await (const sample of inOrder(rows)) yield layOut([sample], open.layout);
+        await rows.close?.();
       },
     })),
     regularizers: run.regularizers,

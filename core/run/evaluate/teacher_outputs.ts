@@ -1,0 +1,174 @@
+/**
+ * What a teacher gives for samples, by their place: kept in memory up to so many bytes and in a cache on disk, and computed
+ * where it is not. A value is the same to the bit whenever it is computed.
+ * @module
+ */
+import { missing, unsupported } from "../../base/errors.ts";
+import { sizeOf, type Tensor } from "../../base/tensor.ts";
+import { layOut } from "../../loop/layout.ts";
+import type { Batch, Field, Named, Sample, Store } from "../../types.ts";
+import type { OpenRun } from "../open/open.ts";
+import type { EncodedRows } from "../rows/encoded_rows.ts";
+import { type KeptSamples, openKeptSamples } from "../rows/kept_samples.ts";
+import { createSampleCache } from "../rows/sample_cache.ts";
+import { openEvaluator } from "./infer.ts";
+
+/** Outputs of samples: fields of the sequence where they are of its places, targets where they are of the whole row. */
+export type TeacherOutputs = Readonly<{
+  at(places: readonly number[]): Promise<readonly Sample[]>;
+  /** How many are kept. */
+  count(): number;
+  /** Whether a place's are. */
+  has(place: number): Promise<boolean>;
+  /** Writes down what waits to be, and gives back the teacher's memory until it must compute again. */
+  rest(): Promise<void>;
+  close(): Promise<void>;
+}>;
+
+/** How outputs are kept: in memory, and on disk under all that they depend on. */
+export type OutputKeeping = Readonly<{
+  cache: Store | undefined;
+  parts: readonly unknown[];
+  memoryBytes?: number | undefined;
+}>;
+
+/** Bytes of outputs that are kept in memory. */
+const KEPT_BYTES = 48 * 2 ** 20;
+
+/**
+ * Neighbours are computed together while they are short: at most so many, until they have so many tokens. Which go together
+ * depends on nothing else, for how a row is rounded depends on the rows beside it.
+ */
+const [NEIGHBOURS, TOKENS] = [8, 128];
+
+/** Opens the outputs of a teacher's samples. */
+export async function openTeacherOutputs(
+  open: OpenRun,
+  names: readonly string[],
+  rows: Pick<EncodedRows, "count" | "samples">,
+  { cache, parts, memoryBytes = KEPT_BYTES }: OutputKeeping,
+): Promise<TeacherOutputs> {
+  const disk: KeptSamples | undefined = cache && await openKeptSamples({ cache, parts: ["teacher 1", ...parts] });
+  const memory = createSampleCache(memoryBytes);
+  let inMemory = 0;
+  const keep = (place: number, own: Sample): void => {
+    if (!memory.get(place) && memory.put(place, own)) inMemory++;
+  };
+  const evaluator = openEvaluator(open, { outputHiddenStates: names.some(isOfPlaces) });
+  // One at a time.
+  let turn: Promise<unknown> = Promise.resolve();
+  const computed = async (samples: readonly Sample[]): Promise<readonly Sample[]> => {
+    const batch = layOut(samples.map((sample, row) => ({ ...sample, row })), open.layout);
+    const mine = turn.then(async () => (await evaluator.run(batch, false)).outputs);
+    turn = mine.catch(() => {});
+    const outputs = await mine;
+    return samples.map((sample, row) => outputsOf(sample, row, batch, names, outputs));
+  };
+  /** The outputs of places, and of those that are computed together with them. */
+  const fresh = async (places: readonly number[]): Promise<ReadonlyMap<number, Sample>> => {
+    const ready = new Map<number, Sample>();
+    for (const start of new Set(places.map((place) => place - place % NEIGHBOURS))) {
+      const all = Array.from({ length: Math.min(NEIGHBOURS, rows.count - start) }, (_, i) => start + i);
+      const samples = await rows.samples(all);
+      for (const group of together(samples)) {
+        if (!group.some((i) => places.includes(start + i))) continue;
+        const own = await computed(group.map((i) => samples[i] as Sample));
+        group.forEach((i, k) => ready.set(start + i, own[k] as Sample));
+      }
+    }
+    return ready;
+  };
+  const kept = async (places: readonly number[]): Promise<Map<number, Sample>> => {
+    const ready = new Map<number, Sample>();
+    for (const place of places) {
+      const own = memory.get(place);
+      if (own) ready.set(place, own);
+    }
+    const others = places.filter((place) => !ready.has(place));
+    for (const [place, own] of others.length > 0 ? await disk?.get(others) ?? [] : []) {
+      ready.set(place, own);
+      keep(place, own);
+    }
+    return ready;
+  };
+  const rest = async (): Promise<void> => {
+    await disk?.flush();
+    await turn;
+    await evaluator.close();
+  };
+  return {
+    at: async (places) => {
+      const ready = await kept(places);
+      for (const [place, own] of await fresh(places.filter((place) => !ready.has(place)))) {
+        ready.set(place, own);
+        keep(place, own);
+        await disk?.put(place, own);
+      }
+      return places.map((place) => ready.get(place) as Sample);
+    },
+    count: () => disk?.count ?? inMemory,
+    has: async (place) => (await kept([place])).has(place),
+    rest,
+    close: rest,
+  };
+}
+
+const isOfPlaces = (name: string): boolean => name.startsWith("hiddenStates.");
+
+/** Samples by the batch that they are computed in, as their indices. */
+function together(samples: readonly Sample[]): readonly (readonly number[])[] {
+  const groups: number[][] = [];
+  let tokens = Infinity;
+  for (const [i, { sequences }] of samples.entries()) {
+    if (tokens >= TOKENS) {
+      groups.push([]);
+      tokens = 0;
+    }
+    groups.at(-1)?.push(i);
+    tokens += sequences.reduce((n, { length }) => n + length, 0);
+  }
+  return groups;
+}
+
+/** The outputs of one sample of a batch. Throws AttuneError where there are none, or they are of places though of a row's. */
+function outputsOf(
+  { row: number, sequences: [sequence] }: Sample,
+  row: number,
+  batch: Batch,
+  names: readonly string[],
+  outputs: Named<Tensor<Float32Array>>,
+): Sample {
+  const length = sequence?.length ?? 0;
+  const fields: Record<string, Field> = {};
+  const targets: Record<string, Field> = {};
+  for (const name of names) {
+    const output = outputs[name];
+    if (!output) throw missing("teacher", `output "${name}" (there are ${Object.keys(outputs)})`, "its task");
+    if (isOfPlaces(name)) {
+      if (batch.sequences !== batch.samples) {
+        throw unsupported("teacher", "outputs", name, "hidden states of rows of several sequences are not distilled");
+      }
+      const size = sizeOf(output.dims.slice(2));
+      const data = new Float32Array(length * size);
+      for (let place = 0; place < batch.batch * batch.seq; place++) {
+        const [own = -1, position = 0] = batch.tokenOrigins.subarray(2 * place, 2 * place + 2);
+        if (own < 0 || batch.rows[own] !== row) continue;
+        data.set(output.data.subarray(place * size, (place + 1) * size), position * size);
+      }
+      fields[`teacher.${name}`] = { axis: "token", data, padValue: 0, size };
+      continue;
+    }
+    if (output.dims[0] !== batch.samples) {
+      throw unsupported("teacher", "outputs", name, "outputs of places are not distilled, only of whole rows");
+    }
+    const size = sizeOf(output.dims.slice(1));
+    const i = batch.rows.indexOf(row);
+    targets[`teacher.${name}`] = {
+      axis: "sample",
+      data: output.data.slice(i * size, (i + 1) * size),
+      padValue: 0,
+      size,
+    };
+  }
+  return { row: number, sequences: [{ length, fields }], targets };
+}
