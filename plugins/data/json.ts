@@ -24,8 +24,7 @@ export const jsonSchema: v.GenericSchema<Input, JsonOptions> = v.strictObject({
 });
 
 /**
- * Rows of JSON documents: `[{...}, ...]` of any size, or of at most 256 MiB `{ "data": [{...}, ...] }` with `field: "data"`; a
- * file that does not begin with `[` is read as JSON lines.
+ * Rows of JSON documents of any size: `[{...}, ...]`, or `{ "data": [{...}, ...] }` with `field: "data"`; a file that does not begin with `[` is read as JSON lines.
  *
  * @throws AttuneError from `open` where it is no JSON, or something in the list is no object.
  * @example

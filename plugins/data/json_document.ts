@@ -4,12 +4,11 @@
  */
 import { type FilePlace, openTextFile, readingOf, refuseUtf16, rowsInMemory } from "../../blocks/data/mod.ts";
 import { badFile, badValue, missing } from "../../core/base/errors.ts";
-import { sha256 } from "../../core/base/sha256.ts";
 import type { Row, Rows } from "../../core/types.ts";
-import { openJsonList } from "./json_list.ts";
+import { listDigest, openJsonList } from "./json_list.ts";
 import { openJsonLines } from "./json_lines.ts";
 
-/** Larger documents that have their list inside are refused: the parser wants the text in one piece. */
+/** Larger documents that are taken for lines, and are none, are not looked through for a list inside. */
 const MAX_BYTES = 256 * 2 ** 20;
 
 /**
@@ -22,8 +21,8 @@ export async function openJson(plugin: string, place: FilePlace, field: string |
   const beginning = await file.beginning();
   refuseUtf16(plugin, name, beginning);
   if (field === null && !isList(beginning)) return await linesOf(plugin, place);
-  const reading = field === null ? await readingOf(place) : "whole";
-  if (reading !== "whole") return await openJsonList(plugin, place, reading);
+  const reading = await readingOf(place);
+  if (reading !== "whole") return await openJsonList(plugin, place, reading, field);
   const text = await file.text(MAX_BYTES);
   let list: unknown;
   try {
@@ -43,9 +42,7 @@ export async function openJson(plugin: string, place: FilePlace, field: string |
     if (typeof row === "object" && row !== null && !Array.isArray(row)) return;
     throw badValue(plugin, `${where}, row ${i}`, row, "an object");
   });
-  const bytes = await file.fingerprint();
-  // The same bytes are other rows.
-  const fingerprint = field === null ? bytes : await sha256(JSON.stringify([bytes, field]));
+  const fingerprint = await listDigest(await file.fingerprint(), field);
   return rowsInMemory(list as Row[], fingerprint, (i) => `${where}, row ${i}`);
 }
 

@@ -1,6 +1,6 @@
 /**
- * Files of one JSON list of objects that are too large for memory, read as they are needed: by an index of the list's entries,
- * or packed ones from their start to their end.
+ * Files of one JSON list of objects, or with one inside, that are too large for memory, read as they are needed: by an index of
+ * the list's entries, or packed ones from their start to their end.
  * @module
  */
 import {
@@ -14,7 +14,9 @@ import {
 } from "../../blocks/data/mod.ts";
 import { openRecords, type RecordForm } from "../../core/data/record_index.ts";
 import { type AttuneError, badFile, badValue } from "../../core/base/errors.ts";
+import { sha256 } from "../../core/base/sha256.ts";
 import type { Row, Rows } from "../../core/types.ts";
+import { isBlank, seekField } from "./json_field.ts";
 
 /** An entry of a list: where it begins and ends, and its number from 0. */
 type Entry = Readonly<{ begin: number; end: number; number: number }>;
@@ -23,31 +25,36 @@ type Entry = Readonly<{ begin: number; end: number; number: number }>;
 const MAX_ENTRY = 64 * 2 ** 20;
 
 /**
- * The rows of a list. Throws AttuneError where the file is no list or an entry no object, and, of what stands within an entry,
- * when it is read.
+ * The rows of the list that the file is, or has at `field`. Throws AttuneError where there is none or an entry is no object, and,
+ * of what stands within an entry, when it is read.
  */
 export async function openJsonList(
   plugin: string,
   place: FilePlace,
   reading: Exclude<FileReading, "whole">,
+  field: string | null,
 ): Promise<Rows> {
-  const { name, store, key, path, cache } = place;
-  const list: List = { plugin, name };
+  const { name: file, store, key, path, cache } = place;
+  const name = field === null ? file : `${file}, ${field}`;
+  const list: List = { plugin, file, name, field };
   if (reading === "streamed") {
     return await streamedRows(async () => {
       const file = await openTextFile(plugin, place);
-      return { rows: streamed(list, file.utf8()), fingerprint: file.fingerprint };
+      return {
+        rows: streamed(list, file.utf8()),
+        fingerprint: async () => await listDigest(await file.fingerprint(), field),
+      };
     });
   }
   const { count, fingerprint, longest, at, read } = await openRecords(
-    { plugin, name, store, key, identity: `${plugin} ${path ?? name}` },
+    { plugin, name: file, store, key, identity: `${plugin} ${path ?? file}` },
     cache,
     entryForm(list),
   );
   const whereIs = (index: number): string => `${name}, row ${index}`;
   return {
     length: count,
-    fingerprint,
+    fingerprint: await listDigest(fingerprint, field),
     longest,
     at,
     where: async (index) => whereIs(index),
@@ -58,8 +65,13 @@ export async function openJsonList(
   };
 }
 
-/** A list as messages name it. */
-type List = Readonly<{ plugin: string; name: string }>;
+/** The fingerprint of a list: the same bytes have others at other fields. */
+export async function listDigest(bytes: string, field: string | null): Promise<string> {
+  return field === null ? bytes : await sha256(JSON.stringify([bytes, field]));
+}
+
+/** A list as messages name it, and its file. */
+type List = Readonly<{ plugin: string; file: string; name: string; field: string | null }>;
 
 async function* streamed(list: List, pieces: AsyncIterable<Uint8Array>) {
   for await (const { record, bytes } of recordsIn<Entry>(pieces, (found) => cutList(list, { found }))) {
@@ -70,7 +82,7 @@ async function* streamed(list: List, pieces: AsyncIterable<Uint8Array>) {
 
 function entryForm(list: List): RecordForm<Readonly<{ bytes: Uint8Array; number: number }>, Row> {
   return {
-    id: "json list 1",
+    id: `json list 1${list.field === null ? "" : ` at ${list.field}`}`,
     scan: (note) => cutList(list, { found: ({ begin, end, number }) => note(begin, end - begin, number) }),
     split: (bytes, number) =>
       recordsOf<Entry>(bytes, (found) => cutList(list, { found, number, isPart: true }))
@@ -104,17 +116,27 @@ type At = "before" | "first" | "next" | "within" | "behind" | "after";
 type CutOptions = Readonly<{ found: (entry: Entry) => void; number?: number; isPart?: boolean }>;
 
 /** Begins to look for a list's entries. Throws AttuneError where the bytes are no list of objects. */
-function cutList({ plugin, name }: List, { found, number: first = 0, isPart = false }: CutOptions): Cutter {
+function cutList(list: List, { found, number: first = 0, isPart = false }: CutOptions): Cutter {
+  const { plugin, file, name, field } = list;
+  const seeker = field === null ? undefined : seekField(plugin, file, field);
   let [offset, begin, end, depth, number] = [0, 0, 0, 0, first];
   let state: At = isPart ? "next" : "before";
   let [inText, isEscaped] = [false, false];
   const wrong = (what: string): AttuneError => badFile(plugin, `${name}, row ${number}`, `is not JSON (${what})`);
   const between = (byte: number, here: number): void => {
-    if (isBlank(byte) || (state === "before" && isMark(byte, here))) return;
+    if (state === "before" && isMark(byte, here)) return;
+    if (seeker && state === "before") {
+      if (seeker.before(byte)) state = "first";
+      return;
+    }
+    if (seeker && state === "after" && seeker.after(byte)) return;
+    if (isBlank(byte)) return;
     if (state === "before" && byte === OPEN_LIST) state = "first";
     else if (state === "behind" && byte === COMMA) state = "next";
-    else if ((state === "behind" || state === "first") && byte === CLOSE_LIST) state = "after";
-    else if ((state === "first" || state === "next") && byte === OPEN) {
+    else if ((state === "behind" || state === "first") && byte === CLOSE_LIST) {
+      state = "after";
+      seeker?.after(byte);
+    } else if ((state === "first" || state === "next") && byte === OPEN) {
       [state, begin, depth] = ["within", here, 1];
     } else if ((state === "first" || state === "next") && begins(byte)) {
       throw badValue(plugin, `${name}, row ${number}`, String.fromCharCode(byte), "an object");
@@ -149,7 +171,8 @@ function cutList({ plugin, name }: List, { found, number: first = 0, isPart = fa
       }
     },
     end: () => {
-      if (isPart ? state === "within" : state !== "after") throw wrong("it ends too early");
+      const isWhole = state === "after" && (seeker?.hasEnded() ?? true);
+      if (isPart ? state === "within" : !isWhole) throw wrong("it ends too early");
       return end;
     },
   };
@@ -160,10 +183,6 @@ const MEANS: Uint8Array = Uint8Array.from(
   { length: 256 },
   (_, byte) => [QUOTE, BACKSLASH, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST].includes(byte) ? 1 : 0,
 );
-
-function isBlank(byte: number): boolean {
-  return byte === 32 || byte === 9 || byte === 10 || byte === 13;
-}
 
 /** Whether a byte is one of the mark that files may begin with. */
 function isMark(byte: number, here: number): boolean {

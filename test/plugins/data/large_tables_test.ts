@@ -163,6 +163,53 @@ describe("a large JSON list", () => {
     const path = written("list.json", gzipSync(JSON.stringify(nested)));
     await isSame(await json({ path }).open(await host()), nested);
   });
+  it("may stand anywhere within a document", async () => {
+    const odd = '\'data": {"rows": [ ]}\\';
+    const decoys = { rows: { data: [1, odd, { "data.rows": [] }] }, text: odd, more: [[{ data: {} }]] };
+    const document = {
+      ...decoys,
+      data: { first: [{ rows: [] }], "r\u00f6ws": nested, last: { rows: [{}] } },
+      rest: [decoys],
+    };
+    for (const [space, isPacked] of [[undefined, false], [1, true]] as const) {
+      const text = JSON.stringify(document, undefined, space).replace("r\u00f6ws", "r\\u00f6ws");
+      const path = written("inside.json", isPacked ? gzipSync(text) : `\uFEFF${text}\n`);
+      const opened = await json({ path, field: "data.r\u00f6ws" }).open(await host());
+      assert.equal(opened.at === undefined, isPacked);
+      const where = await isSame(opened, nested);
+      assert.match(String(where[0]), /inside\.json, data\.r\u00f6ws, row 0$/);
+    }
+    // The same file's other list is another data set.
+    const two = written("two.json", JSON.stringify({ a: nested, b: nested.slice(1) }));
+    const [a, b] = await Promise.all(
+      ["a", "b"].map(async (field) => await json({ path: two, field }).open(await host())),
+    );
+    assert.deepEqual([a?.length, b?.length], [COUNT, COUNT - 1]);
+    assert.notEqual(a?.fingerprint, b?.fingerprint);
+  });
+  it("that should stand within a document, and does not, is refused as in a small one", async () => {
+    const filling = JSON.stringify(nested);
+    for (const filled of ["[]", filling]) {
+      const wrong = [
+        [`{"x": ${filled}}`, /field "data\.rows"/],
+        [`{"x": ${filled}, "data": {"row": []}}`, /field "data\.rows"/],
+        [`{"x": ${filled}, "data": 5}`, /field "data\.rows"/],
+        [`[${filled}]`, /field "data\.rows"/],
+        [`{"x": ${filled}, "data": {"rows": {}}}`, /data\.rows.*expected a list of objects/],
+        [`{"x": ${filled}, "data": {"rows": [{}, 5]}}`, /data\.rows, row 1.*expected an object/],
+        [`{"x": ${filled}, "data": {"rows": [{}]}`, /is not JSON/],
+        [`{"x": ${filled}, "data": {"rows": [{}]}} x`, /is not JSON/],
+      ] as const;
+      for (const [text, message] of wrong) {
+        const path = written("wrong.json", text);
+        await assert.rejects(
+          async () => await json({ path, field: "data.rows" }).open(await host()),
+          message,
+          text.slice(-40),
+        );
+      }
+    }
+  });
   it("is refused where it is none", async () => {
     const good = JSON.stringify(nested).slice(0, -1);
     const wrong = [
