@@ -5,7 +5,8 @@
 import { createHashTable } from "../../core/data/hash_table.ts";
 import type { Hash } from "../../core/data/text_hash.ts";
 import { allBands, createSigner, growing } from "./band_keys.ts";
-import { bandsFor, MOST_COMPARED, type NearOptions } from "./duplicates.ts";
+import { ARRAY_BYTES, bandsFor, COMPARED_BYTES, MOST_COMPARED, type NearOptions } from "./duplicates.ts";
+import { createMarks } from "./marks.ts";
 import { type HashSet, hashSet, jaccard, shinglesOf } from "./words.ts";
 
 /** A row: the text that is compared, and the hash of all that it says: rows of equal hashes are the same, not near. */
@@ -20,57 +21,109 @@ export type NearPairs = Readonly<{
   uncompared: number;
 }>;
 
-/** Rows that are like one of `other`, of which what is compared is in memory; `rows` pass by. Throws AttuneError as `bandsFor` does. */
+/**
+ * Rows that are like one of `other`. Of `other` as much as `mostBytes` have room for is in memory at a time; `rows` pass by once
+ * for each such part. Throws AttuneError as `bandsFor` does.
+ */
 export async function nearPairs(
   plugin: string,
   rows: AsyncIterable<ComparedRow>,
   other: AsyncIterable<ComparedRow>,
   options: NearOptions & Readonly<{ named: number }>,
+  mostBytes: number = COMPARED_BYTES,
 ): Promise<NearPairs> {
   const { ngram, threshold, named } = options;
   const [bands, size] = bandsFor(plugin, options);
   const signer = createSigner(allBands(bands), size);
+  const [leaked, near] = [createMarks(), createMarks()];
+  let first = new Map<number, NearPairs["first"][number]>();
+  let [from, uncompared] = [0, 0];
+  const others = other[Symbol.asyncIterator]();
+  for (;;) {
+    const part = await readPart(others, { ngram, bands, signer }, mostBytes);
+    if (part.count === 0) break;
+    let [at, listed] = [0, 0];
+    for await (const { text, hash } of rows) {
+      const row = at++;
+      const own = hashSet(shinglesOf(text, ngram));
+      const found = part.candidates(signer(own));
+      uncompared += found.uncompared;
+      let best = first.get(row);
+      let isNear = false;
+      for (const candidate of found.rows) {
+        const [a, b] = part.hashes[candidate] ?? [0, 0];
+        if (a === hash[0] && b === hash[1]) continue;
+        const similarity = jaccard(own, part.sets[candidate] ?? own);
+        if (similarity < threshold) continue;
+        isNear = true;
+        leaked.add(from + candidate);
+        if (!best || similarity > best.similarity) best = { row, other: from + candidate, similarity, text };
+      }
+      if (!isNear) continue;
+      near.add(row);
+      if (best && listed++ < named) first.set(row, best);
+    }
+    from += part.count;
+    // The first of all are among the first of each part.
+    first = new Map([...first].sort(([a], [b]) => a - b).slice(0, named));
+  }
+  return { other: leaked.count(), rows: near.count(), first: [...first.values()], uncompared };
+}
+
+/** Rows that others are compared with. */
+type Part = Readonly<{
+  count: number;
+  sets: readonly HashSet[];
+  hashes: readonly Hash[];
+  /** Those that share a key with these, in order. */
+  candidates(keys: Uint32Array): Readonly<{ rows: readonly number[]; uncompared: number }>;
+}>;
+
+/** How rows become sets and keys. */
+type Signing = Readonly<{ ngram: number; bands: number; signer: (set: HashSet) => Uint32Array }>;
+
+/** The next rows, as many as there is room for. */
+async function readPart(
+  others: AsyncIterator<ComparedRow>,
+  { ngram, bands, signer }: Signing,
+  mostBytes: number,
+): Promise<Part> {
   const table = createHashTable();
   const next = growing();
   const sets: HashSet[] = [];
   const hashes: Hash[] = [];
-  for await (const { text, hash } of other) {
-    const set = hashSet(shinglesOf(text, ngram));
+  for (let bytes = 0; bytes <= mostBytes;) {
+    const { value, done } = await others.next();
+    if (done) break;
+    const set = hashSet(shinglesOf(value.text, ngram));
     const row = sets.push(set) - 1;
-    hashes.push(hash);
+    hashes.push(value.hash);
     signer(set).forEach((key, band) => {
       // Entries of a bucket are a chain: the last row of it, and for each row the one before. 0: none.
       next.push((table.get([key, band]) ?? -1) + 1);
       table.set([key, band], row * bands + band);
     });
+    bytes += set.byteLength + 2 * ARRAY_BYTES + bands * TABLE_BYTES;
   }
   const chain = next.all();
-  const leaked = new Set<number>();
-  const first: { row: number; other: number; similarity: number; text: string }[] = [];
-  let [at, near, uncompared] = [0, 0, 0];
-  for await (const { text, hash } of sets.length > 0 ? rows : []) {
-    const row = at++;
-    const own = hashSet(shinglesOf(text, ngram));
-    const candidates = new Set<number>();
-    signer(own).forEach((key, band) => {
-      let entry = (table.get([key, band]) ?? -1) + 1;
-      for (let seen = 0; entry > 0; entry = chain[entry - 1] ?? 0) {
-        if (seen++ < MOST_COMPARED) candidates.add(Math.floor((entry - 1) / bands));
-        else uncompared++;
-      }
-    });
-    let best: { other: number; similarity: number } | undefined;
-    for (const candidate of [...candidates].sort((a, b) => a - b)) {
-      const [a, b] = hashes[candidate] ?? [0, 0];
-      if (a === hash[0] && b === hash[1]) continue;
-      const similarity = jaccard(own, sets[candidate] ?? own);
-      if (similarity < threshold) continue;
-      leaked.add(candidate);
-      if (!best || similarity > best.similarity) best = { other: candidate, similarity };
-    }
-    if (!best) continue;
-    near++;
-    if (first.length < named) first.push({ row, ...best, text });
-  }
-  return { other: leaked.size, rows: near, first, uncompared };
+  return {
+    count: sets.length,
+    sets,
+    hashes,
+    candidates: (keys) => {
+      const rows = new Set<number>();
+      let uncompared = 0;
+      keys.forEach((key, band) => {
+        let entry = (table.get([key, band]) ?? -1) + 1;
+        for (let seen = 0; entry > 0; entry = chain[entry - 1] ?? 0) {
+          if (seen++ < MOST_COMPARED) rows.add(Math.floor((entry - 1) / bands));
+          else uncompared++;
+        }
+      });
+      return { rows: [...rows].sort((a, b) => a - b), uncompared };
+    },
+  };
 }
+
+/** Bytes that a key takes in a table and a chain. */
+const TABLE_BYTES = 32;

@@ -55,8 +55,8 @@ export const dedupeSchema: v.GenericSchema<Input, DedupeOptions> = v.strictObjec
 
 /**
  * Rows without those that are the same as one before, or with `near` are like one: MinHash finds candidates, each of which
- * is compared exactly. Memory is some thirty bytes a row, at most 256 MiB of keys (of more rows the bands are gone through in
- * parts), and eight bytes for each shingle of rows that have candidates.
+ * is compared exactly. Memory is some thirty bytes a row, and at most 256 MiB each of keys and of rows that others are compared
+ * with: of more rows, the bands and the rows with candidates are gone through in parts.
  *
  * @throws AttuneError where bands and rows want more permutations than there are, or a column is missing.
  * @example

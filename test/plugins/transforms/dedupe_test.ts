@@ -7,6 +7,7 @@ import {
   hashSet,
   jaccard,
   nearClusters,
+  nearPairs,
   shinglesOf,
   wordsOf,
 } from "../../../blocks/transform/mod.ts";
@@ -118,9 +119,47 @@ describe("near duplicates", () => {
       },
     };
     const [bands] = bandsFor("test", options);
-    assert.deepEqual(await nearClusters("test", counted, options, 4 * 9000 * 2), whole);
+    assert.deepEqual(await nearClusters("test", counted, options, { keys: 4 * 9000 * 2 }), whole);
     assert.ok(bands > 6 && passes >= 1 + bands / 4 && passes <= 2 + bands / 2, `${passes} passes, ${bands} bands`);
     assert.ok(whole.first.filter((first, i) => first !== i).length > 3000);
+  });
+  it("are the same ones where the rows that have candidates are gone through in parts", async () => {
+    const texts = Array.from(
+      { length: 3000 },
+      (_, i) =>
+        i % 7 === 0
+          ? "one and the same text, again and again"
+          : `text number ${Math.floor(i / 3)} of a large ${i % 3} corpus`,
+    );
+    const options = { ...near, permutations: 64, ngram: 2, threshold: 0.5 };
+    const whole = await nearClusters("test", stream(texts), options);
+    let passes = 0;
+    const counted = {
+      [Symbol.asyncIterator]: () => {
+        passes++;
+        return stream(texts)[Symbol.asyncIterator]();
+      },
+    };
+    const parts = await nearClusters("test", counted, options, { compared: 200_000 });
+    assert.deepEqual(parts.first, whole.first);
+    assert.ok(passes > 6 && passes < 60, `${passes} passes`);
+    assert.ok(whole.first.filter((first, i) => first !== i).length > 1000);
+  });
+  it("of two sets are the same ones where the other set is gone through in parts", async () => {
+    const rowsOf = (texts: readonly string[]) => ({
+      [Symbol.asyncIterator]: async function* () {
+        for (const text of texts) yield { text, hash: hashOf(text) };
+      },
+    });
+    // A group of words each, of which the other set has two rows.
+    const textOf = (group: number, i: number): string =>
+      `${["one", "two", "three", "four", "five", "six"].map((word) => `${word}${group}`).join(" ")} end${i}`;
+    const rows = Array.from({ length: 300 }, (_, i) => textOf(2 * i, 0));
+    const other = Array.from({ length: 600 }, (_, i) => textOf(Math.floor((i * 7 % 600) / 2), 1 + i % 3));
+    const options = { ...near, permutations: 64, ngram: 2, threshold: 0.5, named: 20 };
+    const whole = await nearPairs("test", rowsOf(rows), rowsOf(other), options);
+    assert.ok(whole.rows > 100 && whole.other > 100 && whole.first.length === 20, JSON.stringify(whole).slice(0, 200));
+    assert.deepEqual(await nearPairs("test", rowsOf(rows), rowsOf(other), options, 30_000), whole);
   });
   it("take time in proportion to their number, however many are the same", async () => {
     const texts = Array.from(
