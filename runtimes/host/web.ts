@@ -3,11 +3,14 @@
  * @module
  */
 import type { Host, Ort, Store } from "../../core/types.ts";
+import { encoderIn, type EncoderWorker } from "./web_encoder.ts";
+
+export { encodeForPage } from "./web_encoder.ts";
 
 /** Options of a web host. */
 export type WebOptions = Readonly<{
-  /** An onnxruntime-web module, configured by the caller. */
-  lib: Ort;
+  /** An onnxruntime-web module, configured by the caller; absent: nothing is computed. */
+  lib?: Ort;
   provider?: "wasm" | "webgpu";
   runtime?: Host["runtime"];
   /** Stores by path, for checkpoints and rows. */
@@ -18,6 +21,8 @@ export type WebOptions = Readonly<{
   kernels?: WebAssembly.Module;
   /** Bytes a run may take; a WebAssembly address space has 4 GiB. */
   memoryBytes?: number;
+  /** Starts a worker that encodes rows beside the training step; its script calls `encodeForPage`. */
+  encoder?: () => EncoderWorker;
 }>;
 
 /**
@@ -31,11 +36,12 @@ export type WebOptions = Readonly<{
  * ```
  */
 export function web(options: WebOptions): Host {
-  const { lib, provider = "wasm", runtime = "browser", directory, base, kernels, memoryBytes = 2 ** 32 } = options;
+  const { lib, provider = "wasm", runtime = "browser", directory, base, kernels, memoryBytes = 2 ** 32, encoder } =
+    options;
   return {
     runtime,
     provider,
-    lib,
+    ...(lib ? { lib } : {}),
     env: {},
     fetch: (input, init) => fetch(input, init),
     clock: {
@@ -46,5 +52,6 @@ export function web(options: WebOptions): Host {
     ...(base ? { base } : {}),
     ...(kernels ? { kernels } : {}),
     memoryBytes,
+    ...(encoder ? { startEncoder: encoderIn(encoder) } : {}),
   };
 }

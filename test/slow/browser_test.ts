@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { json } from "node:stream/consumers";
 import { it } from "node:test";
+import { fileURLToPath } from "node:url";
 import { compose } from "../../core/spec/compose.ts";
 import { predictRows } from "../../core/run/evaluate/infer.ts";
 import { openRun } from "../../core/run/open/open.ts";
@@ -16,6 +19,7 @@ import { memory } from "../../plugins/stores/memory.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 import { here } from "../faults/killed_runs.ts";
 import { tinyRows } from "../tiny.ts";
+import type { Told } from "./encoder_page.ts";
 
 const chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) =>
   existsSync(path)
@@ -83,9 +87,60 @@ it("the page has in a browser what Node has: tokens, embeddings, an adapter's cl
   }
 });
 
+it("a worker of the page encodes rows beside its steps: the same samples", { skip }, async () => {
+  const { build } = await import("esbuild");
+  const folder = mkdtempSync(join(tmpdir(), "attune-encoder-page-"));
+  const place = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+  for (const [name, call] of [["page", "compare"], ["worker", "encode"]]) {
+    const contents = `import { ${call} } from "./encoder_page.ts"; await ${call}();`;
+    await build({
+      stdin: { contents, resolveDir: place("."), loader: "ts" },
+      outfile: join(folder, `${name}.js`),
+      bundle: true,
+      format: "esm",
+      target: "es2022",
+      conditions: ["browser"],
+      external: ["@nats-io/*"],
+      logLevel: "warning",
+    });
+  }
+  cpSync(place("../../plugins/models/base"), join(folder, "base"), { recursive: true });
+  writeFileSync(join(folder, "index.html"), '<!doctype html><script type="module" src="page.js"></script>');
+  const { servePage } = await import("../../recipes/browser/build.ts");
+  const server = await servePage(folder, 0);
+  const told = new Promise<Told>((resolve) =>
+    server.prependListener("request", (request: IncomingMessage) => {
+      if (request.method === "POST") void json(request).then((value) => resolve(value as Told));
+    })
+  );
+  const { port } = server.address() as AddressInfo;
+  const child = spawn(chromium ?? "", [
+    ...flags,
+    `--user-data-dir=${join(folder, "profile")}`,
+    "--remote-debugging-port=0",
+    `http://127.0.0.1:${port}/`,
+  ], { stdio: "ignore" });
+  const ended = new Promise((resolve) => child.on("exit", resolve));
+  try {
+    const { refused, tokens, ...rest } = await Promise.race([
+      told,
+      ended.then(() => Promise.reject(new Error("The browser has ended"))),
+    ]);
+    assert.deepEqual(rest, { same: true, rows: 40, afterClose: true });
+    assert.ok(tokens > 400, `${tokens} tokens`);
+    assert.match(refused, /cannot have/);
+  } finally {
+    child.kill();
+    await ended;
+    server.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+const flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
+
 /** The page's document when its work is done. */
 function dumped(url: string, profile: string): Promise<string> {
-  const flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
   const child = spawn(chromium ?? "", [
     ...flags,
     `--user-data-dir=${profile}`,

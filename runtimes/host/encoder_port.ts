@@ -1,0 +1,97 @@
+/**
+ * What a run and a thread that encodes its rows say to each other, whatever kind of thread that is.
+ * @module
+ */
+import type { ThreadEncoder } from "../../core/run/rows/thread_encoder.ts";
+import type { EncoderJob, EncoderThread, PackedSamples, Row } from "../../core/types.ts";
+
+/** To the thread: what it encodes with, then rows with their numbers. */
+export type ToEncoder =
+  | Readonly<{ type: "open"; job: EncoderJob }>
+  | Readonly<{ type: "encode"; id: number; rows: readonly Row[]; numbers: readonly number[] }>;
+
+/** From the thread. `samples` absent: it failed, at whatever. */
+export type FromEncoder =
+  | Readonly<{ type: "opened"; tokenizer: string }>
+  | Readonly<{ type: "failed" }>
+  | Readonly<{ type: "encoded"; id: number; samples?: readonly PackedSamples[] }>;
+
+/** A thread, from the side that asks it. */
+export type EncoderPort = Readonly<{
+  post(message: ToEncoder): void;
+  listen(heard: (message: FromEncoder) => void, ended: () => void): void;
+  terminate(): unknown;
+  /** Whether somebody waits for it: a process that has nothing else to do does not wait for a thread that nobody asks. */
+  hold?(isAsked: boolean): void;
+}>;
+
+/** Has a thread open the parts of a job. Throws where it cannot have them. */
+export async function askEncoder(port: EncoderPort, job: EncoderJob): Promise<EncoderThread> {
+  const waiting = new Map<number, (samples: readonly PackedSamples[] | undefined) => void>();
+  let asked = 0;
+  let hasEnded = false;
+  let opened: (tokenizer: string | undefined) => void = () => {};
+  const answer = (id: number, samples?: readonly PackedSamples[]): void => {
+    waiting.get(id)?.(samples);
+    waiting.delete(id);
+    if (waiting.size === 0) port.hold?.(false);
+  };
+  const end = (): void => {
+    hasEnded = true;
+    opened(undefined);
+    for (const id of [...waiting.keys()]) answer(id);
+  };
+  port.listen((message) => {
+    if (message.type === "encoded") answer(message.id, message.samples);
+    else opened(message.type === "opened" ? message.tokenizer : undefined);
+  }, end);
+  const close = async (): Promise<void> => {
+    end();
+    await port.terminate();
+  };
+  const tokenizer = await new Promise<string | undefined>((resolve) => {
+    opened = resolve;
+    port.post({ type: "open", job });
+  }).catch(async (error) => {
+    await close();
+    throw error;
+  });
+  port.hold?.(false);
+  if (tokenizer === undefined) {
+    await close();
+    throw new Error("The thread that encodes rows cannot have what the run encodes with");
+  }
+  return {
+    tokenizer,
+    close,
+    encode: async (rows, numbers) => {
+      if (hasEnded) return undefined;
+      const id = ++asked;
+      port.post({ type: "encode", id, rows, numbers });
+      port.hold?.(true);
+      return await new Promise((resolve) => waiting.set(id, resolve));
+    },
+  };
+}
+
+/** The thread's side: takes what is asked of it, and says the answers. */
+export function answerEncoder(
+  open: (job: EncoderJob) => Promise<ThreadEncoder>,
+  say: (message: FromEncoder, transfer: ArrayBuffer[]) => void,
+): (message: ToEncoder) => Promise<void> {
+  let encoder: Promise<ThreadEncoder> | undefined;
+  return async (message) => {
+    try {
+      if (message.type === "open") {
+        encoder = open(message.job);
+        return say({ type: "opened", tokenizer: (await encoder).tokenizer }, []);
+      }
+      const { id, rows, numbers } = message;
+      const samples = (await encoder)?.encode(rows, numbers);
+      say({ type: "encoded", id, ...(samples ? { samples } : {}) }, (samples ?? []).map(({ buffer }) => buffer));
+    } catch {
+      // What is wrong is said where it is done again.
+      say(message.type === "open" ? { type: "failed" } : { type: "encoded", id: message.id }, []);
+    }
+  };
+}
