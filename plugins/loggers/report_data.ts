@@ -2,7 +2,6 @@
  * What transforms did to the rows of a run, and which rows are measured on that were trained on.
  * @module
  */
-import { placedTransform } from "../../core/data/rows_through.ts";
 import type { Named, TrainingEvent } from "../../core/types.ts";
 import { type Html, html } from "./report_html.ts";
 import { showNumber } from "./report_scale.ts";
@@ -64,7 +63,7 @@ function splitTable({ what, in: before, out: after, transforms }: DataEvent): Ht
         <tbody>${transforms.map((one) =>
           html`
             <tr>
-              <th scope="row">${placedTransform(one)}</th>
+              <th scope="row">${one.within !== undefined && `${one.within}: `}${one.use}</th>
               <td class="num">${showNumber(one.in)}</td>
               <td class="num">${showNumber(one.out)}</td>
               <td>${reasonsText(one.dropped)}</td>
