@@ -4,21 +4,25 @@
  */
 import { unsupported } from "../../core/base/errors.ts";
 import { byteChars, type Definition } from "./normalizers.ts";
+import type { Notations } from "./notations.ts";
 import { patternOf } from "./patterns.ts";
 
 type Step = (tokens: readonly string[]) => readonly string[];
 
 /** A decoder by its definition. Throws AttuneError where its type is not known. */
-export function decoderOf(definition: Definition | null | undefined): (tokens: readonly string[]) => string {
+export function decoderOf(
+  definition: Definition | null | undefined,
+  notations: Notations = {},
+): (tokens: readonly string[]) => string {
   if (!definition) return (tokens) => tokens.join(" ");
-  const step = stepOf(definition);
+  const step = stepOf(definition, notations);
   return (tokens) => (tokens.length === 0 ? "" : step(tokens).join(""));
 }
 
-function stepOf(definition: Definition): Step {
+function stepOf(definition: Definition, notations: Notations): Step {
   switch (definition.type) {
     case "Sequence": {
-      const steps = (definition.decoders as readonly Definition[]).map(stepOf);
+      const steps = (definition.decoders as readonly Definition[]).map((step) => stepOf(step, notations));
       return (tokens) => steps.reduce((own, step) => step(own), tokens);
     }
     case "BPEDecoder": {
@@ -44,7 +48,7 @@ function stepOf(definition: Definition): Step {
     case "CTC":
       return ctc(definition);
     case "Replace": {
-      const matches = patternOf(definition.pattern);
+      const matches = patternOf(definition.pattern, notations.readRegex);
       const content = String(definition.content);
       return (tokens) => tokens.map((token) => replacedBy(token, matches(token), content));
     }

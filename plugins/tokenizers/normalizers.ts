@@ -13,7 +13,7 @@ import {
   sliceAligned,
   transformText,
 } from "./aligned.ts";
-import { charsmap } from "./charsmap.ts";
+import type { Notations } from "./notations.ts";
 import { patternOf } from "./patterns.ts";
 import { isControl, isMark, isNonspacing, isWhitespace, lowercased } from "./unicode.ts";
 import { normalForm } from "./unicode_forms.ts";
@@ -29,11 +29,11 @@ const ideographs =
 const ascii = /^[\0-\x7f]*$/;
 
 /** A normalizer by its definition. Throws AttuneError where its type is not known. */
-export function normalizerOf(definition: Definition | null | undefined): Normalizer {
+export function normalizerOf(definition: Definition | null | undefined, notations: Notations = {}): Normalizer {
   if (!definition) return (text) => text;
   switch (definition.type) {
     case "Sequence": {
-      const steps = (definition.normalizers as readonly Definition[]).map(normalizerOf);
+      const steps = (definition.normalizers as readonly Definition[]).map((step) => normalizerOf(step, notations));
       return (text) => steps.reduce((changed, step) => step(changed), text);
     }
     case "NFC":
@@ -54,12 +54,15 @@ export function normalizerOf(definition: Definition | null | undefined): Normali
       return (text) => prependText(text, prefix);
     }
     case "Replace": {
-      const matches = patternOf(definition.pattern);
+      const matches = patternOf(definition.pattern, notations.readRegex);
       const content = String(definition.content);
       return (text) => replaced(text, matches(text.text), content);
     }
-    case "Precompiled":
+    case "Precompiled": {
+      const { charsmap } = notations;
+      if (!charsmap) throw unsupported("hf", "normalizer.type", definition.type, "nothing that reads its map is given");
       return charsmap(String(definition.precompiled_charsmap ?? ""));
+    }
     case "BertNormalizer":
       return bertNormalizer(definition);
     case "Nmt":

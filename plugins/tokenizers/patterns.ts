@@ -4,26 +4,19 @@
  */
 import { badFile } from "../../core/base/errors.ts";
 import type { CharSet } from "../../core/patterns/node.ts";
-import { searchFor } from "../../core/patterns/search.ts";
-import { parseOniguruma } from "./oniguruma.ts";
 
 /** All matches in a text: start, end, start, end ... in UTF-16 units. */
 export type Matcher = (text: string) => number[];
 
+/** What reads regular expressions. */
+export type RegexReader = (source: string) => Matcher;
+
 /** `{ String }` or `{ Regex }` as what finds all matches. Throws AttuneError where it cannot be read. */
-export function patternOf(pattern: unknown): Matcher {
+export function patternOf(pattern: unknown, readRegex: RegexReader | undefined): Matcher {
   const { String: text, Regex: regex } = (pattern ?? {}) as { String?: string; Regex?: string };
   if (text !== undefined) return matchesOf(text);
-  try {
-    const searchIn = searchFor(parseOniguruma(regex ?? ""));
-    return (inside) => inside === "" ? [] : found(inside, searchIn(inside));
-  } catch (cause) {
-    throw badFile(
-      "hf",
-      "tokenizer.json",
-      `has the pattern ${regex}: ${cause instanceof Error ? cause.message : cause}`,
-    );
-  }
+  if (readRegex && regex !== undefined) return readRegex(regex);
+  throw badFile("hf", "tokenizer.json", "has a pattern that is neither a String nor a Regex");
 }
 
 /** Every place of a plain string that is not empty. */
@@ -49,22 +42,4 @@ export function charsOf(has: CharSet): Matcher {
     }
     return matches;
   };
-}
-
-/** Matches one after another, none of them empty right behind another. */
-function found(text: string, search: (at: number) => number): number[] {
-  const matches: number[] = [];
-  let last = -1;
-  for (let at = 0; at <= text.length;) {
-    const end = search(at);
-    const next = at + ((text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1);
-    if (end < 0 || end === at && end === last) {
-      at = next;
-      continue;
-    }
-    matches.push(at, end);
-    last = end;
-    at = end > at ? end : next;
-  }
-  return matches;
 }

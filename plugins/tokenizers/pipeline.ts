@@ -7,6 +7,7 @@ import { type Aligned, alignedOf, endOf, startOf } from "./aligned.ts";
 import { decoderOf } from "./decoders.ts";
 import { modelOf } from "./models.ts";
 import { type Definition, normalizerOf } from "./normalizers.ts";
+import { notationsIn } from "./notations.ts";
 import type { Vocabulary } from "./piece.ts";
 import { type PostProcessor, postProcessorOf } from "./post_processors.ts";
 import { preTokenizerOf } from "./pre_tokenizers.ts";
@@ -32,10 +33,14 @@ export async function pipelineOf(
   vocabulary: Vocabulary,
   splits = false,
 ): Promise<Pipeline> {
-  const normalize = normalizerOf(definition.normalizer as Definition | null);
-  const preTokenize = preTokenizerOf(definition.pre_tokenizer as Definition | null);
+  const { normalizer, pre_tokenizer: preTokenizer, decoder } = definition as Readonly<
+    Record<string, Definition | null>
+  >;
+  const notations = await notationsIn(normalizer, preTokenizer, decoder);
+  const normalize = normalizerOf(normalizer, notations);
+  const preTokenize = preTokenizerOf(preTokenizer, notations);
   const model = await modelOf(definition.model as Definition, vocabulary);
-  const decode = decoderOf(definition.decoder as Definition | null);
+  const decode = decoderOf(decoder, notations);
   const post = postProcessorOf(definition.post_processor as Definition | null);
   const added = addedTokensOf(
     (definition.added_tokens ?? []) as readonly AddedToken[],

@@ -6,6 +6,7 @@ import { unsupported } from "../../core/base/errors.ts";
 import type { CharSet } from "../../core/patterns/node.ts";
 import { type Aligned, prependText, replaced, sliceAligned, widthAt } from "./aligned.ts";
 import { bytesOf, type Definition } from "./normalizers.ts";
+import type { Notations } from "./notations.ts";
 import { charsOf, type Matcher, matchesOf, patternOf } from "./patterns.ts";
 import { isNumeric, isPunctuation, isWhitespace, isWord } from "./unicode.ts";
 
@@ -18,19 +19,23 @@ type Behavior = "Removed" | "Isolated" | "MergedWithPrevious" | "MergedWithNext"
 const gpt2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 /** A pre-tokenizer by its definition. Throws AttuneError where its type is not known. */
-export function preTokenizerOf(definition: Definition | null | undefined): PreTokenizer {
+export function preTokenizerOf(
+  definition: Definition | null | undefined,
+  notations: Notations = {},
+): PreTokenizer {
+  const { readRegex } = notations;
   if (!definition) return (text) => [text];
   const by = (matches: Matcher, behavior: Behavior, invert = false): PreTokenizer => (text) =>
     split(text, matches(text.text), behavior, invert);
   const each = (has: CharSet, behavior: Behavior): PreTokenizer => by(charsOf(has), behavior);
   switch (definition.type) {
     case "Sequence": {
-      const steps = (definition.pretokenizers as readonly Definition[]).map(preTokenizerOf);
+      const steps = (definition.pretokenizers as readonly Definition[]).map((step) => preTokenizerOf(step, notations));
       return (text) => steps.reduce<readonly Aligned[]>((all, step) => all.flatMap((part) => step(part)), [text]);
     }
     case "ByteLevel": {
       const { add_prefix_space: adds, use_regex: cuts = true } = definition;
-      const cut = by(patternOf({ Regex: gpt2 }), "Isolated");
+      const cut = by(patternOf({ Regex: gpt2 }, readRegex), "Isolated");
       return (text) => {
         const own = adds && !text.text.startsWith(" ") ? prependText(text, " ") : text;
         return (cuts ? cut(own) : [own]).map(bytesOf);
@@ -39,7 +44,7 @@ export function preTokenizerOf(definition: Definition | null | undefined): PreTo
     case "Metaspace":
       return metaspace(definition);
     case "Split":
-      return by(patternOf(definition.pattern), definition.behavior as Behavior, definition.invert === true);
+      return by(patternOf(definition.pattern, readRegex), definition.behavior as Behavior, definition.invert === true);
     case "Punctuation":
       return each(isPunctuation, definition.behavior as Behavior ?? "Isolated");
     case "Digits":

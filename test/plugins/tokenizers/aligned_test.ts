@@ -9,6 +9,7 @@ import { type Aligned, alignedOf, endOf, replaced, startOf } from "../../../plug
 import { normalizerOf } from "../../../plugins/tokenizers/normalizers.ts";
 import { patternOf } from "../../../plugins/tokenizers/patterns.ts";
 import { preTokenizerOf } from "../../../plugins/tokenizers/pre_tokenizers.ts";
+import { readRegex } from "../../../plugins/tokenizers/regex.ts";
 
 const textOf = ({ text }: Aligned): string => text;
 const places = (text: Aligned): unknown[] =>
@@ -32,7 +33,7 @@ describe("normalizers", () => {
   });
   it("put what is prepended at the first character, and what replaces a match at its last", () => {
     assert.deepEqual(run("Prepend", "ab", { prepend: "▁" }), [["▁", 0, 1], ["a", 0, 1], ["b", 1, 2]]);
-    const text = replaced(alignedOf("x``y"), patternOf({ String: "``" })("x``y"), '"');
+    const text = replaced(alignedOf("x``y"), patternOf({ String: "``" }, undefined)("x``y"), '"');
     assert.deepEqual(places(text), [["x", 0, 1], ['"', 2, 3], ["y", 3, 4]]);
   });
   it("lower character by character", () => {
@@ -43,7 +44,7 @@ describe("normalizers", () => {
 
 describe("pre-tokenizers", () => {
   const cut = (definition: object, text: string): string[] =>
-    preTokenizerOf(definition as { type: string })(alignedOf(text)).map(textOf);
+    preTokenizerOf(definition as { type: string }, { readRegex })(alignedOf(text)).map(textOf);
   it("lose nothing but what they remove", () => {
     const text = fc.string({ unit: fc.constantFrom(..."ab1½ .,!\t\n\u00a0\ufeff") });
     fc.assert(fc.property(text, (s) => {

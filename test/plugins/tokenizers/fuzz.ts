@@ -9,6 +9,7 @@ import type { Tokenizer } from "../../../core/types.ts";
 import { alignedOf } from "../../../plugins/tokenizers/aligned.ts";
 import { codePointOffsets, hf } from "../../../plugins/tokenizers/hf.ts";
 import { byteChars, normalizerOf } from "../../../plugins/tokenizers/normalizers.ts";
+import { notationsIn } from "../../../plugins/tokenizers/notations.ts";
 import { heldStore } from "../../tiny.ts";
 
 type Value = string | number | boolean | null | readonly Value[] | { readonly [key: string]: Value };
@@ -229,8 +230,8 @@ function escaped(value: unknown): string {
 }
 
 /** Whether added tokens are nothing once normalized, for which the library loops for ever, or one of them is another. */
-function loops({ added_tokens: added, normalizer }: Definition): boolean {
-  const normalize = normalizerOf(normalizer as Parts | null);
+async function loops({ added_tokens: added, normalizer }: Definition): Promise<boolean> {
+  const normalize = normalizerOf(normalizer as Parts | null, await notationsIn(normalizer));
   const found = added.filter((token) => token.normalized).map((token) => normalize(alignedOf(token.content)).text);
   return found.includes("") || new Set(found).size < found.length;
 }
@@ -244,7 +245,7 @@ export async function batchOf(number: number): Promise<Pair[]> {
     const files = heldStore({ "tokenizer.json": new TextEncoder().encode(JSON.stringify(definition)) });
     let made: Tokenizer | undefined;
     try {
-      if (!loops(definition)) made = await hf().open(files);
+      if (!await loops(definition)) made = await hf().open(files);
     } catch (error) {
       if (!(error instanceof AttuneError)) throw error;
     }

@@ -1,0 +1,18 @@
+/**
+ * Notations within tokenizer.json that only some have: what reads them is large, and loaded where there are such.
+ * @module
+ */
+import type { Normalizer } from "./normalizers.ts";
+import type { RegexReader } from "./patterns.ts";
+
+/** What reads the notations of a tokenizer.json; absent is what it does not have. */
+export type Notations = Readonly<{ readRegex?: RegexReader; charsmap?: (base64: string) => Normalizer }>;
+
+/** What reads the notations of some parts of a tokenizer.json. */
+export async function notationsIn(...parts: readonly unknown[]): Promise<Notations> {
+  const text = JSON.stringify(parts);
+  // What is byte-level is cut by one.
+  const { readRegex } = /"(?:Regex|ByteLevel)"/.test(text) ? await import("./regex.ts") : {};
+  const { charsmap } = text.includes('"Precompiled"') ? await import("./charsmap.ts") : {};
+  return { ...(readRegex && { readRegex }), ...(charsmap && { charsmap }) };
+}

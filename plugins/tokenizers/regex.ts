@@ -1,0 +1,40 @@
+/**
+ * Regular expressions of tokenizer.json, in Oniguruma's notation.
+ * @module
+ */
+import { badFile } from "../../core/base/errors.ts";
+import { searchFor } from "../../core/patterns/search.ts";
+import { parseOniguruma } from "./oniguruma.ts";
+import type { Matcher } from "./patterns.ts";
+
+/** What finds all matches of a regular expression. Throws AttuneError where it cannot be read. */
+export function readRegex(source: string): Matcher {
+  try {
+    const searchIn = searchFor(parseOniguruma(source));
+    return (inside) => inside === "" ? [] : found(inside, searchIn(inside));
+  } catch (cause) {
+    throw badFile(
+      "hf",
+      "tokenizer.json",
+      `has the pattern ${source}: ${cause instanceof Error ? cause.message : cause}`,
+    );
+  }
+}
+
+/** Matches one after another, none of them empty right behind another. */
+function found(text: string, search: (at: number) => number): number[] {
+  const matches: number[] = [];
+  let last = -1;
+  for (let at = 0; at <= text.length;) {
+    const end = search(at);
+    const next = at + ((text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1);
+    if (end < 0 || end === at && end === last) {
+      at = next;
+      continue;
+    }
+    matches.push(at, end);
+    last = end;
+    at = end > at ? end : next;
+  }
+  return matches;
+}
