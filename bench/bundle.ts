@@ -7,7 +7,7 @@
 import process from "node:process";
 import { bundleSizes } from "./bundle_sizes.ts";
 
-const { modules, ...sizes } = await bundleSizes();
+const { modules, firstStep: _, ...sizes } = await bundleSizes();
 const names = {
   atOnce: "at once, in one file",
   untilStepOne: "with what step one loads",

@@ -9,7 +9,7 @@ import { gzipSync } from "node:zlib";
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** The plugins of `recipes/sentiment.ts` with LoRA. */
-const plugins = [
+export const plugins: readonly string[] = [
   "models/pretrained",
   "tokenizers/hf",
   "tasks/sequence_classification",
@@ -48,6 +48,8 @@ export type BundleSizes = Readonly<{
   split: Size;
   /** What runs load where they need it, as esbuild splits it. */
   later: Size;
+  /** The files of what the first step loads. */
+  firstStep: readonly string[];
   /** Minified bytes of what is reached at once, by file. */
   modules: ReadonlyMap<string, number>;
 }>;
@@ -66,6 +68,7 @@ export async function bundleSizes(): Promise<BundleSizes> {
     untilStepOne: size(first.outputFiles),
     split: sizeOf(true),
     later: sizeOf(false),
+    firstStep: Object.keys(first.metafile.inputs),
     modules: new Map(
       Object.values(one.metafile.outputs).flatMap(({ inputs }) =>
         Object.entries(inputs).map(([file, { bytesInOutput }]) => [file, bytesInOutput] as const)

@@ -2,11 +2,13 @@
  * Notations within tokenizer.json that only some have: what reads them is large, and loaded where there are such.
  * @module
  */
-import type { Normalizer } from "./normalizers.ts";
+import type { Aligned } from "./aligned.ts";
 import type { RegexReader } from "./patterns.ts";
 
 /** What reads the notations of a tokenizer.json; absent is what it does not have. */
-export type Notations = Readonly<{ readRegex?: RegexReader; charsmap?: (base64: string) => Normalizer }>;
+export type Notations = Readonly<
+  { readRegex?: RegexReader; charsmap?: (base64: string) => (text: Aligned) => Aligned }
+>;
 
 /** What reads the notations of some parts of a tokenizer.json. */
 export async function notationsIn(...parts: readonly unknown[]): Promise<Notations> {
