@@ -10,7 +10,7 @@ import { type Schema, specSchema } from "./schema.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** What may stand for an option, in few words; nothing where its description and default say enough. */
+/** What may stand for an option, in few words; nothing if its description and default say enough. */
 function allowed({ enum: names, anyOf }: Schema): string {
   const one = [{ enum: names }, ...(anyOf as readonly Schema[] | undefined ?? [])]
     .flatMap((each) => each.enum as readonly unknown[] | undefined ?? []);
@@ -43,9 +43,10 @@ export function optionsText(): string {
   return [
     "# Options",
     "",
-    "Every plugin by kind, and every option with its default: what stands under `with` in a run spec. Written by",
-    "`build/options.ts` from the sources; `attune plugins --json` has the same for programs, and `spec.schema.json` for",
-    "editors. An option without a default may be left out, unless it is required.",
+    "Every plugin by kind, with its options and their defaults: what goes under `with` in a run spec. Written by",
+    "`build/options.ts` from the sources; `attune plugins --json` has the same for programs, `spec.schema.json` for",
+    "editors. An option without a default may be left out unless it is required; [training.md](training.md) explains those",
+    "of `training`.",
     "",
     kinds.map(([kind]) => `[${kind}](#${kind})`).concat("[training](#training)").join(" · "),
     "",

@@ -112,7 +112,7 @@ export function adapterChecks(adapter: Adapter, { claims }: AdapterFigures, benc
 function continuedFrom(adapter: Adapter, { catalog }: Bench, from: string): Adapter {
   const entry = catalog.adapter?.[adapter.name] as Entry<"adapter">;
   const made = entry.parse({ from });
-  if (made.issues) throw new Error(`It saves files, and has no option "from": ${made.issues[0]?.message}`);
+  if (made.issues) throw new Error(`It saves files but has no option "from": ${made.issues[0]?.message}`);
   return made.value;
 }
 

@@ -93,7 +93,7 @@ function isExpected(error: unknown, expected: Expected | undefined, message: str
   }
 }
 
-/** Where two values differ and how; undefined where they do not. Typed arrays, and whether a key is there at all, count. */
+/** Where two values differ and how; undefined if they do not. Typed arrays, and whether a key is there at all, count. */
 function differs(found: unknown, expected: unknown, at: string): string | undefined {
   if (Object.is(found, expected)) return undefined;
   const told = `${at === "" ? "" : `${at}: `}expected ${show(expected)} but found ${show(found)}`;

@@ -100,7 +100,7 @@ export function tinyRun({ catalog, base }: BenchFigures): Run {
   return compose(specOf(base, {}), catalogOf(catalog));
 }
 
-/** The bench of some figures; undefined where nothing can be computed. */
+/** The bench of some figures; undefined if nothing can be computed. */
 export function benchOf(figures: BenchFigures): Bench | undefined {
   const lib = figures.lib ?? figures.host?.lib;
   if (!lib) return undefined;

@@ -54,7 +54,7 @@ export function mixed(outputs: readonly Value[], given: Given, dims: DimValues):
 /** dloss/dx by four-point central differences, whose error is of order h⁴. */
 export function differences(loss: Value, name: string, given: Readonly<Given>, dims: DimValues): Reference {
   const x = given[name];
-  if (!x) throw new RangeError(`Nothing is given for ${name}`);
+  if (!x) throw new RangeError(`No expected value was given for ${name}`);
   const lossAt = (i: number, change: number): number => {
     const data = Float64Array.from(x.data);
     data[i] = (x.data[i] ?? NaN) + change;

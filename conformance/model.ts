@@ -83,7 +83,7 @@ export function modelChecks(source: ModelSource, { folder }: ModelFigures, host:
             assert.ok(error instanceof AttuneError, `${error} is no AttuneError`);
             return error;
           }
-          throw new Error("it opened as if nothing were wrong");
+          throw new Error("it opened without an error");
         };
         const without = (name: string): Named<Uint8Array> =>
           Object.fromEntries(Object.entries(files).filter(([key]) => key !== name));

@@ -1,5 +1,5 @@
 /**
- * LoRA on a decoder that learns to answer in conversations; only what the assistant says is learned.
+ * train a chat model with LoRA; only what the assistant says is learned.
  *
  *     npm run chat-lora
  *     node recipes/chat_lora.ts --model Qwen/Qwen2.5-0.5B-Instruct --data chats.jsonl
@@ -32,11 +32,11 @@ import type { Workbench } from "./workbench.ts";
 /** Trains LoRA on a decoder that learns to answer; gives the scores of its answers beside those without LoRA. */
 export const chatLora = defineRecipe({
   name: "chat-lora",
-  summary: "LoRA on a decoder that learns to answer in conversations",
+  summary: "train a chat model with LoRA",
   options: {
     ...common,
     r: { says: "LoRA's rank", default: 16, number: true },
-    maxNewTokens: { says: "tokens of the longest answer", number: true },
+    maxNewTokens: { says: "the longest answer in tokens", number: true },
   },
   run: async (settings, bench) => {
     const { r } = settings;

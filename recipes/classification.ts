@@ -27,11 +27,11 @@ import {
 /** Trains a model to tell the class of texts; gives its accuracy beside the most frequent class's. */
 export const classification = defineRecipe({
   name: "classification",
-  summary: "classes of texts",
+  summary: "classify texts",
   options: {
     ...common,
-    label: { says: "the column of classes (default: label)" },
-    text: { says: "the column of texts (default: text)" },
+    label: { says: "the column with classes (default: label)" },
+    text: { says: "the column with texts (default: text)" },
   },
   run: async (settings, bench) => {
     const { model, adapter } = settings;

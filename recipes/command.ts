@@ -120,5 +120,5 @@ function helpOf({ name, summary, options }: RecipeCommand<Options>): string {
   ]);
   const width = Math.max(...rows.map(([left = ""]) => left.length));
   const lines = rows.map(([left = "", right]) => `  ${left.padEnd(width)}  ${right}`);
-  return `${name}: ${summary}\n\n${lines.join("\n")}\n  ${"--help".padEnd(width)}  this\n`;
+  return `${name}: ${summary}\n\n${lines.join("\n")}\n  ${"--help".padEnd(width)}  show this help\n`;
 }

@@ -30,13 +30,13 @@ import {
 /** Trains a model on a domain's texts, then on a task of it; gives the task's accuracy with and without the first. */
 export const continuedPretraining = defineRecipe({
   name: "continued-pretraining",
-  summary: "a domain's texts first, then a task of that domain",
+  summary: "learn from a domain's texts first, and then a task of that domain",
   options: {
     ...common,
-    objective: { says: "how texts are learned: masked-lm, causal-lm", default: "masked-lm" },
-    label: { says: "the column of classes (default: label)" },
-    text: { says: "the column of texts (default: text)" },
-    labelled: { says: "rows of the task", default: 400, number: true },
+    objective: { says: "how to learn from texts: masked-lm or causal-lm", default: "masked-lm" },
+    label: { says: "the column with classes (default: label)" },
+    text: { says: "the column with texts (default: text)" },
+    labelled: { says: "labelled rows to use", default: 400, number: true },
   },
   run: async (settings, bench) => {
     const { model, adapter, objective, labelled: limit, output } = settings;

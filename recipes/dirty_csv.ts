@@ -28,7 +28,7 @@ const { model, adapter, rows, epochs, steps, rate, batch, maxLength, seed, outpu
 /** Trains on dirty rows as they are, with one spelling of each class, and prepared; gives the accuracies on test rows. */
 export const dirtyCsv = defineRecipe({
   name: "dirty-csv",
-  summary: "a dirty CSV file becomes a good model",
+  summary: "clean a dirty CSV file with transforms, and train on it",
   options: { model, adapter, rows, epochs, steps, rate, batch, maxLength, seed, output, resume },
   run: async (settings, bench) => {
     const own = await resolveData(bench, settings, reviews, 2400, 600);

@@ -25,16 +25,16 @@ import { folderOf, type Workbench } from "./workbench.ts";
 
 const options = {
   teacher: { says: "the sentence encoder", default: "../shared/models/all-MiniLM-L6-v2" },
-  work: { says: "where texts, student and run are kept", default: "runs/base" },
-  vocab: { says: "tokens of the vocabulary", default: 8192, number: true },
-  epochs: { says: "how often all texts are seen", default: 4, number: true },
+  work: { says: "folder for texts, student and run", default: "runs/base" },
+  vocab: { says: "size of the vocabulary", default: 8192, number: true },
+  epochs: { says: "passes over all texts", default: 4, number: true },
   rate: { says: "learning rate", default: 8e-4, number: true },
-  rows: { says: "at most so many texts", number: true },
-  steps: { says: "optimizer steps in place of epochs", default: -1, number: true },
+  rows: { says: "the largest number of texts", number: true },
+  steps: { says: "optimizer steps, instead of epochs", default: -1, number: true },
   threads: { says: "threads to compute with", number: true },
-  name: { says: "the run's folder in the work", default: "distilled" },
-  base: { says: "where the base is written", default: "plugins/models/base" },
-  resume: { says: "go on with the run that is there", flag: true },
+  name: { says: "name of the run's folder", default: "distilled" },
+  base: { says: "folder to write the base to", default: "plugins/models/base" },
+  resume: { says: "continue an interrupted run", flag: true },
 } as const;
 
 type BaseSettings = Values<typeof options>;
@@ -42,7 +42,7 @@ type BaseSettings = Values<typeof options>;
 /** Distills `attune:base`; gives its correlation with the teacher. It needs a machine with files, npm and pip. */
 export const distillBase = defineRecipe({
   name: "distill-base",
-  summary: "makes attune:base, distilled from a sentence encoder",
+  summary: "distill attune:base from a sentence encoder",
   options,
   run: async (settings, bench) => {
     const { threads, resume } = settings;

@@ -1,5 +1,5 @@
 /**
- * What a few rows are worth: ways to learn from 8, 16, 32 and 64 review sentences, held against full tuning.
+ * How much a few rows help: ways to learn from 8, 16, 32 and 64 review sentences, held against full tuning.
  *
  *     npm run few-shot
  *     node recipes/few_shot.ts --model ../shared/models/all-MiniLM-L6-v2 --seeds 5 --decoder ./gpt2
@@ -27,7 +27,7 @@ const { model, data, columns, config, trainSplit, evalSplit, output, resume } = 
 /** Compares ways to learn from a few rows; gives the mean accuracy of each by its number of rows. */
 export const fewShot = defineRecipe({
   name: "few-shot",
-  summary: "what a few rows are worth",
+  summary: "learn from a few labelled rows in several ways",
   options: {
     model,
     data,
@@ -35,10 +35,10 @@ export const fewShot = defineRecipe({
     config,
     trainSplit,
     evalSplit,
-    decoder: { says: "a model for in-context learning, which is left out without one" },
-    sizes: { says: "numbers of rows to learn from", default: "8,16,32,64" },
-    seeds: { says: "draws of rows for each number", default: 3, number: true },
-    held: { says: "rows to measure on", default: 200, number: true },
+    decoder: { says: "a decoder for in-context learning, which is skipped without one" },
+    sizes: { says: "numbers of training rows", default: "8,16,32,64" },
+    seeds: { says: "random draws per number", default: 3, number: true },
+    held: { says: "rows to evaluate on", default: 200, number: true },
     output,
     resume,
   },
@@ -90,7 +90,7 @@ async function readReviews(bench: Workbench, part: Named<Json>, text: string, la
   return (await readRows(bench, part)).map((row): Row => {
     const value = row[label];
     if (value === "negative" || value === "positive") return { text: row[text] ?? "", label: value };
-    throw badValue("recipe", `--data: column ${label}`, value, '"negative" or "positive", as the prompts are made for');
+    throw badValue("recipe", `--data: column ${label}`, value, '"negative" or "positive", which the prompts expect');
   });
 }
 

@@ -32,16 +32,16 @@ import {
 /** Trains three tasks over one encoder; gives the accuracy of each beside that of the task alone. */
 export const multiTask = defineRecipe({
   name: "multi-task",
-  summary: "several tasks over one encoder in one run",
+  summary: "train several tasks over one encoder in one run",
   options: {
     ...common,
-    temperature: { says: "how evenly tasks take turns", default: 1, number: true },
-    together: { says: "the tasks are not trained alone, too", flag: true },
+    temperature: { says: "how tasks are mixed: 1 in proportion to their rows, 0 equally", default: 1, number: true },
+    together: { says: "do not also train each task alone", flag: true },
   },
   run: async (settings, bench) => {
     const { model, adapter, seed, temperature, together } = settings;
     if (settings.data !== undefined) {
-      throw unsupported("recipe", "--data", settings.data, "this recipe's tasks have rows of their own");
+      throw unsupported("recipe", "--data", settings.data, "this recipe's tasks have their own rows");
     }
     const some = (rows: Data): Promise<Data> => resolveData(bench, settings, rows, 800);
     const paragraphs = await some(brown({ unit: "paragraph" }));

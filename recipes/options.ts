@@ -35,30 +35,30 @@ export type Values<T extends Options> =
 
 /** Options of every recipe. */
 export const common = {
-  model: { says: "a directory, a name of the hub, or attune:base", default: "attune:base" },
-  adapter: { says: "an adapter's name, as lora; without it all of the model trains" },
+  model: { says: "a folder, a name on the hub, or attune:base", default: "attune:base" },
+  adapter: { says: "an adapter, such as lora; without one, all parameters train" },
   data: {
-    says: "hub:org/name, a file (.jsonl, .json, .csv, .parquet), reviews or brown; without it the recipe's own rows",
+    says: "hub:org/name, a file (.jsonl, .json, .csv, .parquet), reviews or brown; default: the recipe's own rows",
     rows: true,
   },
-  columns: { says: "what columns of --data are called, as text=review,label=stars" },
-  config: { says: "a data set's configuration on the hub" },
+  columns: { says: "column names in --data, as text=review,label=stars" },
+  config: { says: "the configuration of a data set on the hub" },
   trainSplit: { says: "the split to train on", default: "train" },
-  evalSplit: { says: "the split to measure on", default: "test" },
+  evalSplit: { says: "the split to evaluate on", default: "test" },
   test: {
     says:
-      "rows that nothing sees before the end, which are reported: a share of those to measure on, as 0.5, or named as --data",
+      "test rows, which nothing sees before the end: a share of the evaluation rows, as 0.5, or rows named like --data",
   },
-  testSplit: { says: "the split of --test, where it has several", default: "test" },
-  rows: { says: "at most so many rows to train on, and a quarter as many to measure on", number: true },
-  epochs: { says: "how often all rows are seen", number: true },
-  steps: { says: "optimizer steps in place of epochs", default: -1, number: true },
+  testSplit: { says: "the split of --test, if it has several", default: "test" },
+  rows: { says: "the largest number of training rows; evaluation uses a quarter as many", number: true },
+  epochs: { says: "passes over all rows", number: true },
+  steps: { says: "optimizer steps, instead of epochs", default: -1, number: true },
   rate: { says: "learning rate", number: true },
-  batch: { says: "rows of a batch", number: true },
-  maxLength: { says: "tokens of the longest input", number: true },
-  seed: { says: "what everything random follows from", default: 42, number: true },
-  output: { says: "where to (default: runs/<recipe>-<time>)" },
-  resume: { says: "go on with what --output holds", flag: true },
+  batch: { says: "rows per batch", number: true },
+  maxLength: { says: "the longest input in tokens", number: true },
+  seed: { says: "the seed of all randomness", default: 42, number: true },
+  output: { says: "output folder (default: runs/<recipe>-<time>)" },
+  resume: { says: "continue an interrupted run in --output", flag: true },
 } as const satisfies Options;
 
 /** What every recipe reads. */
@@ -87,7 +87,7 @@ export function readOptions<T extends Options>(name: string, options: T, given: 
     throw new AttuneError("--resume: name the folder of the earlier attempt with --output", usage);
   }
   if (columns !== undefined && data === undefined) {
-    throw new AttuneError("--columns: names those of --data, which is not given", usage);
+    throw new AttuneError("--columns: renames columns of --data, which is missing", usage);
   }
   const time = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
   const defaults = Object.entries<Option>(options).map(([key, option]) => [key, option.flag ? false : option.default]);

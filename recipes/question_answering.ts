@@ -29,11 +29,11 @@ import {
 /** Trains a model to find answers in a text; gives their F1, of made questions beside a lookup's. */
 export const questionAnswering = defineRecipe({
   name: "question-answering",
-  summary: "answers to questions, found in a text",
+  summary: "find answers to questions in a text",
   options: {
     ...common,
-    stride: { says: "tokens that two windows of a long text share", default: 32, number: true },
-    noAnswer: { says: "some questions have no answer", flag: true },
+    stride: { says: "tokens that neighbouring windows of a long text share", default: 32, number: true },
+    noAnswer: { says: "allow questions without an answer", flag: true },
   },
   run: async (settings, bench) => {
     const { model, adapter, stride, noAnswer } = settings;

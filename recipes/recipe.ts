@@ -12,7 +12,7 @@ export type Scores = Named<Named<number>>;
 /** What a command line knows of a recipe. */
 export type RecipeCommand<T extends Options> = Readonly<{ name: string; summary: string; options: T }>;
 
-/** A recipe. Throws AttuneError where an option is not one, and whatever its runs throw. */
+/** A recipe. Throws AttuneError if an option is not one, and whatever its runs throw. */
 export type Recipe<T extends Options, R> =
   & ((options: Given<T>, bench: Workbench) => Promise<R>)
   & Readonly<{ command: RecipeCommand<T> }>;

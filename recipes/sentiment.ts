@@ -11,10 +11,10 @@ import { columnsOf, common } from "./options.ts";
 import { defineRecipe, runIfMain } from "./recipe.ts";
 import { resolveData, reviews, trainingArguments } from "./shared.ts";
 
-/** Trains a model to tell whether sentences are negative or positive; gives its accuracy. */
+/** Trains a model to tell classify sentences as negative or positive; gives its accuracy. */
 export const sentiment = defineRecipe({
   name: "sentiment",
-  summary: "whether sentences are negative or positive",
+  summary: "classify sentences as negative or positive",
   options: common,
   run: async (settings, bench) => {
     const { model, adapter, output, resume } = settings;

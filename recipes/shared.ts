@@ -65,7 +65,7 @@ export async function resolveData(
   return withTest(bench, { ...whole, train: part("train"), eval: part("eval") }, settings);
 }
 
-/** The rows that are reported on, set aside as `--test` says. Throws AttuneError where it names no rows. */
+/** The rows that are reported on, set aside as `--test` says. Throws AttuneError if it names no rows. */
 async function withTest(bench: Workbench, data: Data, settings: DataSettings): Promise<Data> {
   const { test, testSplit = common.testSplit.default, seed = common.seed.default } = settings;
   if (test === undefined) return data;
@@ -115,7 +115,7 @@ async function resolveNamed(
   throw unknownName("recipe", flag, "data set", data, known);
 }
 
-/** The rows of a data set. Throws AttuneError where no plugin reads it. */
+/** The rows of a data set. Throws AttuneError if no plugin reads it. */
 export async function readRows(
   bench: Pick<Workbench, "host" | "catalog">,
   data: Named<Json>,
@@ -252,11 +252,11 @@ export function showScores(bench: Workbench, scores: Scores): Scores {
   return scores;
 }
 
-/** The value that is most frequent, and its share. Throws AttuneError where there are no values. */
+/** The value that is most frequent, and its share. Throws AttuneError if there are no values. */
 export function mostFrequent(values: readonly string[]): Readonly<{ value: string; share: number }> {
   const counts = new Map<string, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
   const [best] = [...counts].sort((a, b) => b[1] - a[1]);
-  if (!best) throw new AttuneError("There are no rows to measure on", { code: "EMPTY_DATA", plugin: "recipe" });
+  if (!best) throw new AttuneError("There are no evaluation rows", { code: "EMPTY_DATA", plugin: "recipe" });
   return { value: best[0], share: best[1] / values.length };
 }

@@ -23,7 +23,7 @@ async function start(
 ): Promise<string> {
   const base = await pretrained({ path: "attune:base" }).open(host);
   const store = host.directory?.(directory);
-  if (!store) throw new Error("This recipe needs a host with files");
+  if (!store) throw new Error("This recipe needs access to files");
   const read: Record<string, Tensor<Float32Array>> = {};
   for (const name of base.weights.names) read[name.replace(/^bert\./, "")] = await base.weights.read(name);
   const tensors: Record<string, Tensor<Float32Array>> = {};

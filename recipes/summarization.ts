@@ -32,14 +32,14 @@ import { starterSeq2seq } from "./starter.ts";
 /** Trains a model to write shorter texts; gives their ROUGE-L beside that of the first words and of the whole text. */
 export const summarization = defineRecipe({
   name: "summarization",
-  summary: "shorter texts out of longer ones",
+  summary: "shorten texts",
   options: {
     ...common,
-    source: { says: "the column of texts (default: source)" },
-    target: { says: "the column of shorter ones (default: target)" },
-    maxTargetLength: { says: "tokens of the longest answer", number: true },
-    beams: { says: "beams of the search", default: 1, number: true },
-    noRepeatNgramSize: { says: "no such number of tokens comes twice in a row", default: 3, number: true },
+    source: { says: "the column with texts (default: source)" },
+    target: { says: "the column with shorter texts (default: target)" },
+    maxTargetLength: { says: "the longest answer in tokens", number: true },
+    beams: { says: "number of beams", default: 1, number: true },
+    noRepeatNgramSize: { says: "n-grams of this size may not repeat", default: 3, number: true },
   },
   run: async (settings, bench) => {
     const { adapter, output, beams, noRepeatNgramSize } = settings;

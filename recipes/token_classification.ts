@@ -18,11 +18,11 @@ import { brown, readRows, reported, resolveData, showScores, trainingArguments, 
 /** Trains a model to tag words; gives the accuracy of its tags beside that of each word's most frequent tag. */
 export const tokenClassification = defineRecipe({
   name: "token-classification",
-  summary: "a tag for each word",
+  summary: "tag each word",
   options: {
     ...common,
-    tokens: { says: "the column of words (default: tokens)" },
-    tags: { says: "the column of tags (default: tags)" },
+    tokens: { says: "the column with words (default: tokens)" },
+    tags: { says: "the column with tags (default: tags)" },
     labels: { says: "the tags", default: partsOfSpeech.join(",") },
   },
   run: async (settings, bench) => {

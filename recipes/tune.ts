@@ -27,16 +27,16 @@ import {
 /** Searches options of LoRA, learning rate and optimizer; gives the winner's accuracy on test rows beside the default options'. */
 export const tune = defineRecipe({
   name: "tune",
-  summary: "options that suit a task, by a search, folds and test rows",
+  summary: "find good options with a search, folds and test rows",
   options: {
     ...common,
-    trials: { says: "trials of the search", default: 10, number: true },
-    folds: { says: "folds that the winner is cross-validated on", default: 3, number: true },
+    trials: { says: "number of trials", default: 10, number: true },
+    folds: { says: "folds to cross-validate the winner", default: 3, number: true },
   },
   run: async (settings, bench) => {
     const { model, adapter = "lora", output, resume, trials, folds, seed } = settings;
     if (!bench.search || !bench.crossvalidate) {
-      throw new AttuneError("A search makes many runs: it needs a workbench that has files for them", {
+      throw new AttuneError("A search makes many runs, so it needs a workbench with files", {
         code: "UNSUPPORTED",
         plugin: "recipe",
       });

@@ -25,7 +25,7 @@ export type Workbench = Readonly<{
   train(spec: Named<Json>, settings: TrainSettings): Promise<Metrics>;
   /**
    * Searches as a spec says; gives the figures of the winner, trained once more, and the values that it was chosen by, and
-   * those of the spec as it is, where there are test rows to see both on. Absent where no process has files for it.
+   * those of the spec as it is, where there are test rows to see both on. Absent if no process has files for it.
    */
   search?(
     spec: Named<Json>,
@@ -65,14 +65,14 @@ export async function createWorkbench(
   };
 }
 
-/** A folder of a host. Throws AttuneError where the host has none. */
+/** A folder of a host. Throws AttuneError if the host has none. */
 export function folderOf(host: Host, path: string): Store {
   const store = host.directory?.(path);
   if (store) return store;
   throw new AttuneError(`${path}: this host has no folders`, { code: "UNSUPPORTED", plugin: "recipe", path });
 }
 
-/** What a JSON file of a store holds; undefined where there is none. */
+/** What a JSON file of a store holds; undefined if there is none. */
 export async function readJson(store: Store, key: string): Promise<unknown> {
   const file = await store.get(key);
   return file && JSON.parse(new TextDecoder().decode(file.bytes));

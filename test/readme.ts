@@ -92,7 +92,7 @@ async function within<T>(seconds: number, work: Promise<T>): Promise<T | undefin
 
 /** Whether a block is a server or a runner, which goes on until it is told to end; and what it says when it is ready. */
 const ready = (text: string): RegExp | undefined =>
-  /^npx attune serve/m.test(text) ? /listening/ : /^npx attune runner/m.test(text) ? /waits for jobs/ : undefined;
+  /^npx attune serve/m.test(text) ? /listening/ : /^npx attune runner/m.test(text) ? /waiting for jobs/ : undefined;
 
 /** What `# or:` names behind the commands of a block. */
 const alternatives = (text: string): string[] =>

@@ -15,7 +15,7 @@ export type EdgeWorker = Readonly<{
   post<T>(path: string, body: unknown): Promise<Readonly<{ status: number; json: T }>>;
   /** Puts a file below `models/` of its bucket. */
   put(key: string, bytes: Uint8Array): Promise<void>;
-  /** The most memory that workerd has had so far, in bytes; undefined where the machine does not tell. */
+  /** The most memory that workerd has had so far, in bytes; undefined if the machine does not tell. */
   peakBytes(): number | undefined;
   /** The processor time that it has taken so far, in milliseconds. */
   processorMs(): number | undefined;

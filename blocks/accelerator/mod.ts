@@ -8,11 +8,13 @@ import type { Accelerator, LinearWeight, Plugin, WeightStorage } from "../../cor
 
 /** The options that all quantizers have. */
 export interface QuantizerOptions {
-  /** Modules that stay float32 besides those that always do: a whole name, a dotted part of it, or its end. */
+  /** Further modules to keep in float32: a full name, a dotted part of it, or its end. */
   readonly skipModules: readonly string[];
-  /** Modules that are quantized, by the same rule. Absent: all linear layers that do not train. */
+  /** Modules to quantize, named in the same way. Absent: all frozen linear layers. */
   readonly targetModules?: readonly string[] | undefined;
-  /** The most that the mean loss may change, in nats; more ends the run before step one. Absent: no limit. */
+  /**
+   * The largest allowed change of the mean loss, in nats; a larger one ends the run before step one. Absent: no limit.
+   */
   readonly maxLossDrift?: number | undefined;
 }
 
@@ -48,11 +50,12 @@ export function refuseNonFinite(plugin: string, values: Float32Array, { name, di
   while (at < values.length && Number.isFinite(values[at])) at++;
   if (at === values.length) return;
   const place = `${name}[${Math.floor(at / inputs)}, ${at % inputs}]`;
-  throw badValue(plugin, place, String(values[at]), "a finite number: it cannot be quantized");
+  throw badValue(plugin, place, String(values[at]), "a finite number, to be quantized");
 }
 
 /**
- * An accelerator that stores every weight it takes in one form; a value that is not finite is refused before it is encoded.
+ * An accelerator that stores every weight it takes in one form; a value that is not finite is refused before it is
+ * encoded.
  *
  * @example
  * ```ts

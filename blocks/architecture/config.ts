@@ -70,7 +70,7 @@ export function readConfig(
     },
     rate: (name, fallback = 0) => {
       const value = number(name, fallback);
-      if (value < 0 || value >= 1) throw badValue(plugin, at(name), value, "a rate from 0 to below 1");
+      if (value < 0 || value >= 1) throw badValue(plugin, at(name), value, "a number from 0 to below 1");
       return value;
     },
     text: (name, fallback) => {

@@ -23,7 +23,7 @@ import { encode, type EncoderOptions, type LayerPaths } from "./encoder.ts";
 import { type ModelOptions, modelSchema } from "./model_options.ts";
 import { layerNorm } from "./norms.ts";
 
-/** A family of encoders: what is known of it, what its configs call fields, and what differs from BERT. */
+/** A family of encoders: its facts, the names of its config fields, and its differences from BERT. */
 export type EncoderFamily =
   & Omit<FamilyFacts, "modelType">
   & Readonly<{
@@ -40,7 +40,7 @@ export type EncoderFamily =
     positionsSkipPadding?: boolean;
     /** Whether tokens have types (segments). */
     tokenTypes?: boolean;
-    /** What makes embeddings of `embedding_size` as wide as the layers: there `"always"`, or only where they differ. */
+    /** What makes embeddings of `embedding_size` as wide as the layers: there `"always"`, or only if they differ. */
     projection?: Readonly<{ path: string; always: boolean }>;
     /** Where there is dropout besides the embeddings and the attention. */
     dropsProjection?: boolean;

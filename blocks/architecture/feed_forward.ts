@@ -28,7 +28,8 @@ export function plainFeedForward(
 }
 
 /**
- * W₂ (act(W₁ x) ⊙ W₃ x) (Shazeer 2020). One path for `gate` and `up` where both are stored as one layer, the gate first.
+ * W₂ (act(W₁ x) ⊙ W₃ x) (Shazeer 2020). With one path for `gate` and `up`, both are stored as one layer, the gate
+ * first.
  */
 export function gatedFeedForward(
   b: GraphBuilder,

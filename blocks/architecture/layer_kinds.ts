@@ -13,7 +13,7 @@ export function everyLayer(count: number, kind: LayerKind): readonly LayerKind[]
   return Array.from({ length: count }, () => kind);
 }
 
-/** The config's `sliding_window`; undefined where that is null, or absent without a default. */
+/** The config's `sliding_window`; undefined if that is null, or absent without a default. */
 export function windowOf(c: ConfigReader, fallback?: number): number | undefined {
   const given = c.value("sliding_window") ?? (c.value("sliding_window") === null ? null : fallback);
   return given === null || given === undefined ? undefined : c.count("sliding_window", fallback);
@@ -31,7 +31,7 @@ export function slidingLayers(
   if (given.length !== count) throw badValue(plugin, "config.layer_types", given.length, `${count} layers`);
   const odd = given.find((type) => type !== "full_attention" && type !== "sliding_attention");
   if (odd !== undefined) {
-    throw unsupported(plugin, "config.layer_types", odd, "only full_attention and sliding_attention are");
+    throw unsupported(plugin, "config.layer_types", odd, "supported: full_attention, sliding_attention");
   }
   return given.map((type) => type === "sliding_attention");
 }

@@ -5,7 +5,7 @@
 import { add, layerNorm as normalized, rmsNorm as scaled } from "../../core/graph/ops/functions.ts";
 import type { GraphBuilder, Value } from "../../core/types.ts";
 
-/** Names of parameters of norms that GPT-2 and Falcon call `ln_1`, `ln_f`, `ln_attn`: no weight decay. */
+/** Patterns for norms that GPT-2 and Falcon call `ln_1`, `ln_f`, `ln_attn`, which have no weight decay. */
 export const layerNorms: RegExp = /(?:^|\.)ln_[^.]+(?:$|\.)/;
 
 /** A norm of some width, wherever it stands. */
@@ -22,7 +22,9 @@ export function layerNorm(epsilon: number, hasBias = true): Norm {
   };
 }
 
-/** x / √(mean x² + ε) · weight (Zhang & Sennrich 2019). `offset`: the weight is stored less this, as Gemma does with 1. */
+/**
+ * x / √(mean x² + ε) · weight (Zhang & Sennrich 2019). `offset`: the weight is stored less this, as Gemma does with 1.
+ */
 export function rmsNorm(epsilon: number, offset = 0): Norm {
   return (b, path, x, size) => {
     const weight = b.parameter(`${path}.weight`, [size], offset === 0 ? "ones" : "zeros");

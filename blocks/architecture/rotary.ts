@@ -52,14 +52,14 @@ export type RotaryOptions = Readonly<{
 }>;
 
 const refused: Readonly<Record<string, string>> = {
-  mrope: "positions in several dimensions are for images",
-  proportional: "no family built here uses it",
+  mrope: "multidimensional positions are for images",
+  proportional: "no supported family uses it",
 };
 
 /**
  * Reads `rope_parameters` (or `rope_theta` and `rope_scaling` of older configs).
  *
- * @throws AttuneError where a scaling is unknown or lacks one of its numbers.
+ * @throws AttuneError if a scaling is unknown or lacks one of its numbers.
  */
 export function readRotary(config: Named<Json>, o: RotaryOptions): Rotary {
   const { field, parameters } = parametersOf(config, o);
@@ -78,7 +78,12 @@ export function readRotary(config: Named<Json>, o: RotaryOptions): Rotary {
   const base = number("rope_theta", o.defaultTheta ?? 10000);
   const size = Math.trunc(o.headDim * number("partial_rotary_factor", o.partial ?? 1));
   if (size < 2 || size % 2 !== 0) {
-    throw badValue(o.plugin, `${field}.partial_rotary_factor`, parameters.partial_rotary_factor, "an even share");
+    throw badValue(
+      o.plugin,
+      `${field}.partial_rotary_factor`,
+      parameters.partial_rotary_factor,
+      "a factor that gives an even number of dimensions",
+    );
   }
   const half = size / 2;
   // Torch raises to powers and divides in float32.
@@ -164,7 +169,7 @@ export function readRotary(config: Named<Json>, o: RotaryOptions): Rotary {
     o.plugin,
     `${field}.rope_type`,
     type,
-    refused[String(type)] ?? "known are default, linear, dynamic, yarn, longrope, llama3",
+    refused[String(type)] ?? "supported: default, linear, dynamic, yarn, longrope, llama3",
   );
 }
 
@@ -198,7 +203,7 @@ function parametersOf(config: Named<Json>, o: RotaryOptions): Readonly<{ field: 
   return { field: "config.rope_scaling", parameters: { ...older, ...given, ...scaling } };
 }
 
-/** Cosines and sines of the places of a batch; made once, before the layers. */
+/** Cosines and sines for the positions of a batch, computed once before the layers. */
 export function rotationOf(b: GraphBuilder, rotary: Rotary): Rotation {
   const { frequencies, scale, long, grows } = rotary;
   const { positions } = b.stream();

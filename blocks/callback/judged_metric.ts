@@ -8,13 +8,13 @@ import type { Named, TrainingArguments } from "../../core/types.ts";
 /** Options of what is judged. */
 export interface JudgedMetricOptions {
   /**
-   * The metric's key in an evaluation, as `f1_macro`; transformers' `eval_` in front of it is left out. Null: the run's
-   * `metricForBestModel`, or the loss.
+   * The key of the metric in an evaluation, such as `f1_macro`; a prefix `eval_`, as in transformers, is dropped. Null:
+   * the run's `metricForBestModel`, or the loss.
    */
   readonly metric: string | null;
   /**
-   * Which way is better. Null: what the run's `greaterIsBetter` says, where it is the run's metric; else smaller where the
-   * metric is known for errors, as `loss`, `perplexity` or `wer`, and otherwise greater.
+   * Whether larger values are better. Null: the run's `greaterIsBetter` for the run's metric; for others, smaller is
+   * better for metrics of errors such as `loss`, `perplexity` or `wer`, and larger for all others.
    */
   readonly greaterIsBetter: boolean | null;
 }
@@ -45,7 +45,7 @@ export function isBetter({ greaterIsBetter }: Judge, value: number, best: number
   return greaterIsBetter ? value > best : value < best;
 }
 
-/** The metric's value; undefined where the evaluation has none that is a number. */
+/** The metric's value; undefined if the evaluation has no such number. */
 export function metricValue({ metric }: Judge, metrics: Named<number>): number | undefined {
   const value = Object.hasOwn(metrics, metric) ? metrics[metric] : undefined;
   return value === undefined || Number.isNaN(value) ? undefined : value;

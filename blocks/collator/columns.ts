@@ -27,7 +27,7 @@ export function readColumns(
   };
 }
 
-/** A text column. Throws AttuneError where it is missing or something else. */
+/** A text column. Throws AttuneError if it is missing or something else. */
 export function textOf(plugin: string, row: Row, index: number, column: string): string {
   const value = row[column];
   if (typeof value === "string") return value;
@@ -48,7 +48,7 @@ export function optionalText(plugin: string, row: Row, index: number, column: st
   return row[column] === undefined || row[column] === null ? undefined : textOf(plugin, row, index, column);
 }
 
-/** A column of token ids; `also` may stand among them. Throws AttuneError where it is something else. */
+/** A column of token ids; `also` may stand among them. Throws AttuneError if it is something else. */
 export function idsOf(plugin: string, row: Row, index: number, column: string, also?: number): Int32Array {
   const value = row[column];
   const isId = (x: unknown): boolean => x === also || (Number.isInteger(x) && Number(x) >= 0 && Number(x) < 2 ** 31);
@@ -64,12 +64,12 @@ export function missingColumn(plugin: string, row: Row, index: number, column: s
   return new AttuneError(
     `row ${index} has no column "${column}"${near ? `, did you mean "${near}"?` : ""} Columns: ${
       show(there)
-    } (task.with.columns renames)`,
+    } (rename them with task.with.columns)`,
     { code: "UNKNOWN_COLUMN", plugin, path: column, found: there, allowed: there },
   );
 }
 
-/** input_ids and token_type_ids of a row that has them. Throws AttuneError where they are of two lengths, or empty. */
+/** input_ids and token_type_ids of a row that has them. Throws AttuneError if they are of two lengths, or empty. */
 export function readyMade(plugin: string, row: Row, index: number, pad: number): Record<string, Field> {
   const ids = idsOf(plugin, row, index, "input_ids");
   const types = "token_type_ids" in row ? idsOf(plugin, row, index, "token_type_ids") : new Int32Array(ids.length);
@@ -78,7 +78,7 @@ export function readyMade(plugin: string, row: Row, index: number, pad: number):
       plugin,
       `row ${index}`,
       [ids.length, types.length],
-      "input_ids and token_type_ids of one length, at least 1",
+      "input_ids and token_type_ids of the same length, at least 1",
     );
   }
   return {
@@ -87,21 +87,22 @@ export function readyMade(plugin: string, row: Row, index: number, pad: number):
   };
 }
 
-/** A number, also one that was written as text, as all values of a CSV file are; anything else as it is. */
+/** A value with numeric strings turned into numbers, as they occur in CSV files. */
 export function unquote(value: unknown): unknown {
   return asNumber(value) ?? value;
 }
 
-/** Reads classes by name or number, as {@link classReader} does. Throws AttuneError that lists the classes where there is none. */
+/**
+ * Reads classes by name or number, as {@link classReader} does. Throws AttuneError that lists the classes where there
+ * is none.
+ */
 export function classesOf(plugin: string, labels: readonly string[]): (value: unknown, at: string) => number {
   const read = classReader(labels);
   return (value, at) => {
     const id = read(value);
     if (id !== undefined) return id;
     const near = typeof value === "string" ? nearest(value, labels) : undefined;
-    const hint = labels.every((label, i) => label === `LABEL_${i}`)
-      ? ` (give task.with.labels, the names of the classes)`
-      : "";
+    const hint = labels.every((label, i) => label === `LABEL_${i}`) ? ` (name the classes in task.with.labels)` : "";
     throw new AttuneError(
       `${at}: unknown label ${show(value)}${near ? `, did you mean "${near}"?` : ""} Allowed: ${show(labels)}${hint}`,
       { code: "UNKNOWN_LABEL", plugin, path: at, found: value, allowed: labels },

@@ -21,7 +21,7 @@ export function maskableWords({ ids, wordIds, specialTokensMask }: Encoding): Ma
  * Masks as BERT does (Devlin et al. 2019): each token, or word, is chosen by itself; what is drawn depends on its place
  * alone.
  *
- * @throws AttuneError where the tokenizer has no mask token.
+ * @throws AttuneError if the tokenizer has no mask token.
  */
 export function maskSample(
   { ids, words }: Maskable,

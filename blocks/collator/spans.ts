@@ -9,7 +9,10 @@ import type { Random } from "../../core/types.ts";
 /** How much is taken out, and in spans of what mean length. */
 export type Noise = Readonly<{ noiseDensity: number; meanNoiseSpanLength: number }>;
 
-/** How many tokens of a text are noise, and in how many spans, at most `most`. At least one of each, and one token stays. */
+/**
+ * The number of noise tokens of a text, and of spans (at most `most`): at least one of each, leaving at least one
+ * token.
+ */
 export function noiseOf(
   length: number,
   noise: Noise,
@@ -95,8 +98,8 @@ export function infillText(ids: ArrayLike<number>, mask: number, random: Random,
 }
 
 /**
- * Sentence permutation (Lewis et al. 2020), as fairseq does it: a share of the sentences, drawn at random, change places
- * among themselves. A sentence ends behind a full stop that none stands in front of, and where the text ends.
+ * Sentence permutation (Lewis et al. 2020), as fairseq does it: a share of the sentences, drawn at random, change
+ * places among themselves. A sentence ends behind a full stop that none stands in front of, and where the text ends.
  */
 export function permuteSentences(ids: ArrayLike<number>, fullStop: number, random: Random, ratio: number): number[] {
   const all = Array.from(ids);

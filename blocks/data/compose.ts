@@ -101,8 +101,8 @@ async function rowsOfParts(
 export type Splits = Readonly<{ names: readonly string[]; open: (split: string) => Promise<Rows> }>;
 
 /**
- * The rows that `datasets` would give for a text as "train[:10%]+test". Throws AttuneError where there is no such split, and
- * where the text is not written as `datasets` has it.
+ * The rows that `datasets` would give for a text as "train[:10%]+test". Throws AttuneError if there is no such
+ * split, or if the text is not written as `datasets` has it.
  */
 export async function slicedRows(plugin: string, split: string, { names, open }: Splits): Promise<Rows> {
   const opened = new Map<string, Rows>();
@@ -124,7 +124,7 @@ async function countOf(rows: Rows): Promise<number> {
   return count;
 }
 
-/** Rows from one to the one before another; the source has at least so many. */
+/** The rows in a range of a source that has at least as many. */
 export async function rangeOfRows(source: Rows, from: number, to: number): Promise<Rows> {
   if (from === 0 && to === source.length) return source;
   const { at } = source;

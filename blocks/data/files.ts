@@ -18,7 +18,7 @@ export type FileOptions = Readonly<{
 /** Files that one path may stand for, and how deep folders may lie. */
 const [MAX_FILES, MAX_DEPTH] = [100_000, 32];
 
-/** The rows of the files that a path stands for, in the order of their names. Throws AttuneError where there are none. */
+/** The rows of the files that a path stands for, in the order of their names. Throws AttuneError if there are none. */
 export async function openFiles(
   options: FileOptions,
   host: Host,

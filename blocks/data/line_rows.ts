@@ -9,8 +9,8 @@ import type { FilePlace } from "./text_file.ts";
 import { packingOf, refuseBinary } from "./unpacked.ts";
 
 /**
- * How a file's rows are read: at once where it is small, by an index as they are needed where it is large, and from its start to
- * its end where it is packed, whose size nobody knows.
+ * How a file's rows are read: at once if it is small, by an index if it is large, and from start to end if it is
+ * compressed, because its size is then unknown.
  */
 export type FileReading = "whole" | "indexed" | "streamed";
 
@@ -25,13 +25,18 @@ export async function readingOf({ name, store, key }: FilePlace): Promise<FileRe
   return packingOf(beginning.bytes) !== undefined ? "streamed" : beginning.size > HELD_BYTES ? "indexed" : "whole";
 }
 
-/** What makes rows of lines. `check`: of the first and last byte of a line that are not blank, while lines are counted. */
+/**
+ * What makes rows of lines. `check`: of the first and last byte of a line that are not blank, while lines are counted.
+ */
 export type LineReader = Readonly<{
   rowOf(line: string, where: string): Row;
   check?(first: number, last: number, where: string): void;
 }>;
 
-/** The rows of a file that is large and not packed, a line each; undefined where it is another one. Throws AttuneError as `openLines` does. */
+/**
+ * The rows of a file that is large and not packed, a line each; undefined if it is another one. Throws AttuneError
+ * as `openLines` does.
+ */
 export async function openLineRows(plugin: string, place: FilePlace, reader: LineReader): Promise<Rows | undefined> {
   const { name, store, key, path, cache } = place;
   if (await readingOf(place) !== "indexed") return undefined;

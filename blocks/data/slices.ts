@@ -14,9 +14,9 @@ export type Slice = Readonly<{
 }>;
 
 const SLICE = /^(\w+(?:[.-]\w+)*)(?:\[(?:(-?[\d_]+)(%)?)?:(?:(-?[\d_]+)(%)?)?\])?(?:\(([^)]*)\))?$/;
-const ALLOWED = 'a split as "train", "train[:10%]", "train[100:200]" or several of them with "+" between';
+const ALLOWED = 'a split as "train", "train[:10%]", "train[100:200]" or several of them joined with "+"';
 
-/** The parts that a text names. Throws AttuneError where it is not written as `datasets` has it. */
+/** The parts that a text names. Throws AttuneError if it is not written as `datasets` has it. */
 export function slicesIn(plugin: string, text: string): readonly [Slice, ...Slice[]] {
   const [first = "", ...rest] = text.trim().split(/\s*\+\s*/);
   const slices: [Slice, ...Slice[]] = [
@@ -24,7 +24,7 @@ export function slicesIn(plugin: string, text: string): readonly [Slice, ...Slic
     ...rest.map((part) => sliceIn(plugin, part, text)),
   ];
   const roundings = new Set(slices.filter(({ unit }) => unit === "%").map(({ rounding }) => rounding));
-  if (roundings.size > 1) throw badValue(plugin, "split", text, "one way of rounding for all parts");
+  if (roundings.size > 1) throw badValue(plugin, "split", text, "the same rounding for all parts");
   return slices;
 }
 
@@ -35,10 +35,12 @@ function sliceIn(plugin: string, part: string, text: string): Slice {
   if (rounding !== undefined && rounding !== "closest" && rounding !== "pct1_dropremainder") {
     throw badValue(plugin, "split", text, 'the rounding "closest" or "pct1_dropremainder"');
   }
-  if (rounding !== undefined && unit === "rows") throw badValue(plugin, "split", text, "rounding only of shares (%)");
+  if (rounding !== undefined && unit === "rows") {
+    throw badValue(plugin, "split", text, "rounding only with percentages");
+  }
   const [first, last] = [numberIn(plugin, from, text), numberIn(plugin, to, text)];
   for (const share of unit === "%" ? [first, last] : []) {
-    if (Math.abs(share ?? 0) > 100) throw badValue(plugin, "split", text, "shares from -100% to 100%");
+    if (Math.abs(share ?? 0) > 100) throw badValue(plugin, "split", text, "percentages from -100% to 100%");
   }
   return { split, from: first, to: last, unit, rounding: rounding ?? "closest" };
 }
@@ -51,7 +53,10 @@ function numberIn(plugin: string, digits: string | undefined, text: string): num
   return value;
 }
 
-/** The rows of a part, of so many: from the first to the one behind the last. Throws AttuneError where it ends before it begins. */
+/**
+ * The range of rows of a part: from the first to the one after the last. Throws AttuneError if it ends before it
+ * begins.
+ */
 export function rangeOf(plugin: string, { split, from, to, unit, rounding }: Slice, length: number): [number, number] {
   if (unit === "%" && rounding === "pct1_dropremainder" && length < 100) {
     throw badValue(plugin, "split", `${split} of ${length} rows`, "at least 100 rows for (pct1_dropremainder)");
@@ -69,7 +74,7 @@ export function rangeOf(plugin: string, { split, from, to, unit, rounding }: Sli
       plugin,
       "split",
       `${split} from row ${first} to row ${last}`,
-      "a part that ends behind its beginning",
+      "a part that ends after its start",
     );
   }
   return [first, last];

@@ -58,7 +58,9 @@ export type StreamedRow = Readonly<{ row: Row; where: string; size: number }>;
 /** A reading of a file from its start; its fingerprint is known at its end. */
 export type Reading = Readonly<{ rows: AsyncIterable<StreamedRow>; fingerprint(): Promise<string> }>;
 
-/** Rows that are read from a file's start to its end: in memory where they are few, else anew each time. */
+/**
+ * Rows that are read from the start of a file to its end: kept in memory if they are few, or else read anew each time.
+ */
 export async function streamedRows(open: () => Promise<Reading>): Promise<Rows> {
   const rows: Row[] = [];
   const places: string[] = [];

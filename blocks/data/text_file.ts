@@ -14,7 +14,7 @@ const [PIECE, BEGINNING] = [4 * 2 ** 20, 64 * 2 ** 10];
 /** A file: its name in messages, where it is, its whole path where it has one, and where what is noted of it is kept. */
 export type FilePlace = Readonly<{ name: string; store: Store; key: string; path?: string; cache?: Store | undefined }>;
 
-/** The place of a file by its path, which may lead through links. Throws AttuneError where the host has no files. */
+/** The place of a file by its path, which may lead through links. Throws AttuneError if the host has no files. */
 export function placeOf(plugin: string, path: string, host: Host): FilePlace {
   if (!host.directory) throw missing(plugin, "access to files", host.runtime);
   const given = host.resolve?.(path) ?? path;
@@ -32,11 +32,11 @@ export interface TextFile {
   /** The first bytes, some thousands of them. */
   beginning(): Promise<Uint8Array>;
   /**
-   * The whole text, in an encoding as the web names it; a byte order mark says it too. Throws AttuneError where there are
+   * The whole text, in an encoding as the web names it; a byte order mark says it too. Throws AttuneError if there are
    * more bytes than `limit`, or others than the encoding has.
    */
   text(limit: number, encoding?: string): Promise<string>;
-  /** All of it in pieces, in UTF-8. Throws AttuneError where there are other bytes than the encoding has. */
+  /** All of it in pieces, in UTF-8. Throws AttuneError if there are other bytes than the encoding has. */
   utf8(encoding?: string): AsyncIterable<Uint8Array>;
   /** SHA-256 over the SHA-256 of each 4 MiB, once everything was read: the web's digest takes no streams. */
   fingerprint(): Promise<string>;
@@ -45,7 +45,7 @@ export interface TextFile {
 /** Longer lines are refused: a file without line ends is not one of lines. */
 const MAX_LINE = 64 * 2 ** 20;
 
-/** Opens a file. Throws AttuneError where there is none of that name, and where it has changed while it is read. */
+/** Opens a file. Throws AttuneError if there is none of that name, or if it has changed while it is read. */
 export async function openTextFile(plugin: string, { name: path, store, key }: FilePlace): Promise<TextFile> {
   const first = await store.get(key, { offset: 0, length: 0 });
   if (!first) throw badFile(plugin, path, "does not exist");
@@ -100,7 +100,7 @@ export async function openTextFile(plugin: string, { name: path, store, key }: F
     },
     text: async (limit, encoding = "utf-8") => {
       const tooLong = (bytes: number): AttuneError =>
-        badFile(plugin, path, `has ${bytes} bytes, more than ${limit}: split it, or make it JSON lines`);
+        badFile(plugin, path, `has ${bytes} bytes, more than ${limit}: split it, or convert it to JSON Lines`);
       if (size > limit) throw tooLong(size);
       const parts: string[] = [];
       let bytes = 0;
@@ -154,7 +154,7 @@ export function encodingOf([a, b, c]: Uint8Array): string | undefined {
   return a === 0xff && b === 0xfe ? "utf-16le" : a === 0xfe && b === 0xff ? "utf-16be" : undefined;
 }
 
-/** Throws AttuneError where a file that has to be in UTF-8 says that it is in UTF-16. */
+/** Throws AttuneError if a file that has to be in UTF-8 says that it is in UTF-16. */
 export function refuseUtf16(plugin: string, name: string, beginning: Uint8Array): void {
   if (!encodingOf(beginning)?.startsWith("utf-16")) return;
   throw badFile(plugin, name, "is UTF-16, as its first bytes say: save it as UTF-8");

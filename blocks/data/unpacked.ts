@@ -5,7 +5,7 @@
 import { AttuneError, badFile } from "../../core/base/errors.ts";
 import { zstdBlocks } from "./zstd_frames.ts";
 
-/** Bytes as they are, or unpacked where they begin as a packed file does. Throws AttuneError where they are damaged. */
+/** Bytes as they are, or unpacked where they begin as a packed file does. Throws AttuneError if they are damaged. */
 export async function* unpacked(
   plugin: string,
   name: string,
@@ -26,7 +26,7 @@ export async function* unpacked(
   } catch (cause) {
     if (cause instanceof AttuneError) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw badFile(plugin, name, `cannot be unpacked (${why || "it is damaged, or ends too early"})`);
+    throw badFile(plugin, name, `cannot be decompressed (${why || "it is damaged, or ends too early"})`);
   } finally {
     await all.return?.();
   }

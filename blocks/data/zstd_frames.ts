@@ -17,7 +17,7 @@ const [FRAME, PASSED_OVER] = [0xfd2fb528, 0x184d2a5];
 /**
  * Pieces of a file cut behind each frame's header and each of its blocks; what ends too early comes as it is.
  *
- * @throws Error where a frame wants a larger window than readers have, or what follows is neither a frame nor a block.
+ * @throws Error if a frame wants a larger window than readers have, or what follows is neither a frame nor a block.
  */
 export async function* zstdBlocks(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const source = pieces[Symbol.asyncIterator]();

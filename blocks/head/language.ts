@@ -7,7 +7,7 @@ import { add, argmax, cast, div, logSoftmax, maximum, mul, pick, tanh } from "..
 import type { BackboneOutput, GraphBuilder, HeadSpec, InspectedBackbone, Named, Value } from "../../core/types.ts";
 import { applyStyle } from "./style.ts";
 
-/** Logits over the vocabulary by a family's style, of what has labels; and what those come to, outside training. */
+/** Logits over the vocabulary in a family's style for positions with labels, and outside of training, their scores. */
 export function languageOutputs(
   b: GraphBuilder,
   states: BackboneOutput,

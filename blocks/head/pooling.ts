@@ -40,9 +40,9 @@ const poolingSchema: v.GenericSchema<Pooling> = v.picklist([
 
 /** How a sentence's embedding is made: one pooling or several side by side, and what stands behind it. */
 export interface EmbeddingSteps {
-  /** How tokens' states become one vector; several stand side by side. */
+  /** How token states become one vector; several poolings are concatenated. */
   readonly pooling: Pooling | readonly Pooling[];
-  /** What the pooled vector goes through, in order. */
+  /** The layers after pooling, in order. */
   readonly steps: readonly (SentenceDense | "normalize")[];
 }
 
@@ -66,7 +66,9 @@ export const embeddingEntries: {
   ),
 };
 
-/** `embedding` [sequences, size], as sentence-transformers' modules make it; of the encoder, where there are two sides. */
+/**
+ * `embedding` [sequences, size], as sentence-transformers' modules make it; of the encoder, where there are two sides.
+ */
 export function sentenceEmbedding(b: GraphBuilder, states: BackboneOutput, { pooling, steps }: EmbeddingSteps): Value {
   const hidden = states.encoder ?? states.hidden;
   const parts = [pooling].flat().map((mode) => pooled(b, hidden, mode));

@@ -6,7 +6,7 @@ import { activation } from "../../core/graph/activations.ts";
 import { constant, layerNorm, matmul, mul } from "../../core/graph/ops/functions.ts";
 import type { GraphBuilder, HeadSpec, Value } from "../../core/types.ts";
 
-/** Columns in another order, by a product with zeros and ones. */
+/** Columns in another order, by a product with a permutation matrix. */
 export function reorderClasses(x: Value, order: readonly number[]): Value {
   const size = order.length;
   const places = new Float32Array(size * size);

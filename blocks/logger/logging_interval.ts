@@ -5,8 +5,8 @@
 import type { TrainingArguments, TrainingEvent } from "../../core/types.ts";
 
 /**
- * Some steps as one row: `loss` is the mean over those since the last row that were not skipped, `tokens` and `samples` are
- * sums, the rest is that of the last step.
+ * Some steps as one row: `loss` is the mean over those since the last row that were not skipped, `tokens` and `samples`
+ * are sums, the rest is that of the last step.
  */
 export type LoggedSteps = Readonly<{
   step: number;
@@ -27,7 +27,7 @@ export interface LoggingInterval {
   restore(state: Gathered): void;
 }
 
-/** Steps that are gathered. */
+/** Steps gathered since the last line of a log. */
 export type Gathered = Readonly<{
   sums: Readonly<{ loss: number; steps: number; tokens: number; samples: number }>;
   last?: LoggedSteps;

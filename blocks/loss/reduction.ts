@@ -23,13 +23,16 @@ export function counted(reduction: string, count: Count): Count {
 /** What divides a sum, from the target and the weights of its rows. */
 export type Count = (target: Tensor, weight?: Tensor) => number;
 
-/** The sum of what each row gives, by its weight where rows have one. `each`: [rows, ...]. */
+/** The sum over rows, weighted if rows have weights. `each`: [rows, ...]. */
 export function weightedSum(each: Value, weight: Value | undefined): Value {
   if (!weight) return sum(each);
   return sum(mul(each, reshape(weight, [weight.shape[0] ?? 1, ...each.shape.slice(1).map(() => 1)])));
 }
 
-/** How many rows a target has, each counted by its weight: all its axes but the last, which falls away where a row has one value. */
+/**
+ * How many rows a target has, each counted by its weight: all its axes but the last, which falls away where a row has
+ * one value.
+ */
 export const rowsOf: Count = (target, weight) => {
   const { dims } = target;
   const rows = (dims.length > 1 ? dims.slice(0, -1) : dims).reduce((a, b) => a * b, 1);
@@ -47,7 +50,10 @@ function weightOf({ data }: Tensor): number {
   return total;
 }
 
-/** n / (k n_k) for each class, as scikit-learn's "balanced": k are the classes that there are rows of; of others it is 1. */
+/**
+ * n / (k n_k) for each class, as scikit-learn's "balanced": k are the classes that there are rows of; of others it is
+ * 1.
+ */
 export function balancedWeights(counts: readonly number[]): number[] {
   const total = counts.reduce((a, b) => a + b, 0);
   const there = counts.filter((count) => count > 0).length;

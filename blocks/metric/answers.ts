@@ -17,7 +17,7 @@ function exactAnswer(gold: readonly string[], guess: readonly string[]): number 
   return gold.length === guess.length && gold.every((word, i) => word === guess[i]) ? 1 : 0;
 }
 
-/** F1 of the words in common; of an empty answer 1 where the other is empty too. */
+/** F1 of the words in common; of an empty answer 1 if the other is empty too. */
 function answerF1(gold: readonly string[], guess: readonly string[]): number {
   if (gold.length === 0 || guess.length === 0) return gold.length === guess.length ? 1 : 0;
   return 2 * common(countItems(gold), countItems(guess)) / (gold.length + guess.length);

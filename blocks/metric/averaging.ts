@@ -14,11 +14,11 @@ export type Average = "binary" | "micro" | "macro" | "weighted" | "samples" | "n
 /** Options of precision, recall, F1 and their like. */
 export interface AveragingOptions {
   /**
-   * `binary`: of the class `posLabel` alone; `micro`: of all decisions together; `macro`: the mean over classes;
-   * `weighted`: the mean weighted by how often each class is there; `samples`: the mean over rows; `none`: each class.
+   * `binary`: for the class `posLabel` only; `micro`: over all decisions; `macro`: the mean over classes; `weighted`:
+   * the mean weighted by class frequency; `samples`: the mean over rows; `none`: each class.
    */
   readonly average: Average;
-  /** The classes to count, also such as never occur; absent: all that occur. */
+  /** The classes to count, including some that never occur; absent: all that occur. */
   readonly labels?: readonly number[] | undefined;
   /** The positive class of `binary`. */
   readonly posLabel: number;
@@ -50,7 +50,8 @@ export type Scores = Readonly<{ precision: number | null; recall: number | null;
 type State = ClassCounts & { samples?: Readonly<{ precision: Mean; recall: Mean; f: Mean }> };
 
 /**
- * A metric over counts per class. `keys` names what comes out for the scores under one suffix: the average, or the class.
+ * A metric over counts per class. `keys` names what comes out for the scores under one suffix: the average, or the
+ * class.
  */
 export function averageOver(
   plugin: string,

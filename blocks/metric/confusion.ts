@@ -13,9 +13,9 @@ export function emptyConfusion(): Confusion {
 }
 
 /**
- * Adds a row. Changes and gives back `state`.
+ * Adds a row. Changes and returns `state`.
  *
- * @throws AttuneError where a class is not a whole number.
+ * @throws AttuneError if a class is not a whole number.
  */
 export function addToConfusion(plugin: string, state: Confusion, prediction: number, reference: number): Confusion {
   classesOf(plugin, "prediction", prediction);

@@ -1,6 +1,6 @@
 /**
- * Counts per class: what accuracy, precision, recall, F1, Matthews' coefficient and kappa are made of. A state is of the
- * size of the number of classes, however many rows there are.
+ * Counts per class: what accuracy, precision, recall, F1, Matthews' coefficient and kappa are made of. A state is of
+ * the size of the number of classes, however many rows there are.
  * @module
  */
 import { badValue } from "../../core/base/errors.ts";
@@ -19,7 +19,7 @@ export function emptyCounts(): ClassCounts {
 /**
  * Adds a row with one class, or with any number of them. Changes and gives back `state`.
  *
- * @throws AttuneError where a class is not a whole number.
+ * @throws AttuneError if a class is not a whole number.
  */
 export function countRow(
   plugin: string,
@@ -60,7 +60,7 @@ export function addTo(
   }
 }
 
-/** The counts of both. */
+/** The sum of two counts. */
 export function mergeCounts(a: ClassCounts, b: ClassCounts): ClassCounts {
   return { rows: a.rows + b.rows, correct: a.correct + b.correct, classes: mergeClasses(a.classes, b.classes) };
 }

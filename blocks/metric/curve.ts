@@ -11,7 +11,7 @@ import { addToTally, emptyTally, gatherTallies, mergeTallies, type Tally, tallyE
 
 /** How areas of several classes become one. */
 export interface CurveOptions {
-  /** With more than two classes, or any number of labels per row: the plain mean, or weighted by how often a class is there. */
+  /** With more than two classes, or several labels per row: the plain mean, or one weighted by class frequency. */
   readonly average: "macro" | "weighted";
 }
 
@@ -24,8 +24,8 @@ export const curveSchema: v.GenericSchema<Partial<CurveOptions>, CurveOptions> =
 export type Point = { readonly score: number; positive: number; negative: number };
 
 /**
- * A metric that is an area under a curve, of class 1 where there are two, else averaged over the classes, each against the
- * rest. Ties share a point. The state keeps at most 65,536 distinct scores exactly, see `tally.ts`.
+ * A metric that is an area under a curve, of class 1 if there are two, else averaged over the classes, each against
+ * the rest. Ties share a point. The state keeps at most 65,536 distinct scores exactly, see `tally.ts`.
  */
 export function curveMetric(
   name: string,
@@ -52,7 +52,7 @@ export function addOneVersusRest(plugin: string, state: Tally, example: MetricIn
   const { reference } = example;
   if (typeof reference === "number" && scores.length <= 2) {
     if (reference !== 0 && reference !== 1) {
-      throw badValue(plugin, "reference", reference, "class 0 or 1, as there are scores of two");
+      throw badValue(plugin, "reference", reference, "class 0 or 1, because there are scores for two classes");
     }
     addToTally(state, `1/${reference}`, [scores[scores.length - 1] ?? 0]);
     return;
@@ -79,7 +79,7 @@ export function pointsByClass(state: Tally): Map<number, Point[]> {
   return new Map([...classes].map(([c, points]) => [c, [...points.values()].sort((a, b) => a.score - b.score)]));
 }
 
-/** The mean of areas; null where one is undefined. */
+/** The mean of areas; null if one is undefined. */
 export function averageAreas(
   classes: readonly (readonly Point[])[],
   area: (ascending: readonly Point[]) => number,

@@ -65,7 +65,7 @@ const schemes: Readonly<
 /**
  * Entities of which every tag keeps to the scheme.
  *
- * @throws AttuneError where a tag has a prefix that the scheme lacks.
+ * @throws AttuneError if a tag has a prefix that the scheme lacks.
  */
 export function strictEntities(plugin: string, tags: readonly string[], scheme: Scheme): Entity[] {
   if (scheme === "IOB1" || scheme === "IOE1") return entitiesOfPairs(plugin, tags, scheme);

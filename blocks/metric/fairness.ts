@@ -12,17 +12,17 @@ import type { MetricParts } from "./mean.ts";
 
 /** Options of the metrics of fairness. */
 export interface FairnessOptions extends GroupOptions {
-  /** The class that is the favourable decision: its number, or its name where classes have names. */
+  /** The class of the favourable decision: its number, or its name if classes have names. */
   readonly positive: number | string;
-  /** Which of the two is the metric's number; both are among its figures. */
+  /** Which of the two is the metric's value; both are reported. */
   readonly kind: "difference" | "ratio";
-  /** A column with weights of rows. */
+  /** A column with row weights. */
   readonly weight?: string | undefined;
 }
 
 /** Options of those that compare groups with each other or with all rows. */
 export interface ParityOptions extends FairnessOptions {
-  /** `between_groups`: the largest against the smallest; `to_overall`: each against all rows together. */
+  /** `between_groups`: the largest compared with the smallest; `to_overall`: each compared with all rows. */
   readonly method: "between_groups" | "to_overall";
 }
 
@@ -59,7 +59,7 @@ export type Rates = Readonly<{
 /** A group with its shares. */
 export type GroupRates = Rates & Readonly<{ count: number }>;
 
-/** What a metric of fairness says: null where it is 0/0. */
+/** What a metric of fairness says: null if it is 0/0. */
 export type Gap = Readonly<{ difference: number | null; ratio: number | null }>;
 
 type State = { groups: { [name: string]: Cells } };
@@ -67,8 +67,8 @@ type State = { groups: { [name: string]: Cells } };
 const none = (): Cells => ({ count: 0, tp: 0, fp: 0, fn: 0, tn: 0 });
 
 /**
- * A metric over the decisions of each group. `gap` says what its figures are, of the groups once the small ones are out;
- * `check` throws where all groups there are cannot be measured.
+ * A metric over the decisions of each group. `gap` computes its figures from the groups without the small ones; `check`
+ * throws if some group cannot be measured.
  */
 export function overGroups(
   plugin: string,
@@ -199,7 +199,7 @@ function addCells(a: Cells, b: Cells): Cells {
 }
 
 function weightless(plugin: string, name: string): AttuneError {
-  return new AttuneError(`all weights of the group "${name}" are 0: nothing can be said of it`, {
+  return new AttuneError(`All weights of the group "${name}" are 0, so nothing can be said about it`, {
     code: "BAD_VALUE",
     plugin,
     found: 0,
@@ -209,7 +209,7 @@ function weightless(plugin: string, name: string): AttuneError {
 
 const weightIn = ({ tp, fp, fn, tn }: Cells): number => tp + fp + fn + tn;
 
-/** A group's shares; 0/0 is 0 where there is no positive or negative row, as scikit-learn and Fairlearn have it. */
+/** A group's shares; 0/0 is 0 if there is no positive or negative row, as scikit-learn and Fairlearn have it. */
 export function ratesOf(cells: Cells): Rates {
   const { tp, fp, fn, tn } = cells;
   const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);

@@ -13,7 +13,7 @@ export interface GroupOptions {
   readonly column?: string | undefined;
   /** Several columns, whose combinations of values are the groups. */
   readonly columns?: readonly string[] | undefined;
-  /** Groups of fewer rows are left out: what is said of them is chance. */
+  /** Groups with fewer rows are left out, because their figures are mostly chance. */
   readonly minCount: number;
 }
 
@@ -44,7 +44,7 @@ const CROSS = " & ";
 /**
  * The group of a row.
  *
- * @throws AttuneError where one of the columns is missing or empty: who belongs to no group belongs to no comparison.
+ * @throws AttuneError if one of the columns is missing or empty: who belongs to no group belongs to no comparison.
  */
 export function groupOf(
   plugin: string,
@@ -59,7 +59,7 @@ export function groupOf(
       throw missing(plugin, `a value of the column "${name}" (${why})`, "a row");
     }
     if (typeof value === "object") {
-      throw badValue(plugin, name, value, "a text, a number or a truth value, as groups have");
+      throw badValue(plugin, name, value, "a string, a number or a boolean, to group by");
     }
     return String(value);
   });
@@ -72,7 +72,7 @@ export function groupOf(
   return group;
 }
 
-/** Groups in the order of their names' code units. */
+/** Groups sorted by the code units of their names. */
 export function inOrder<T>(groups: Named<T>): readonly (readonly [string, T])[] {
   return Object.entries(groups).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
 }

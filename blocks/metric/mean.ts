@@ -23,12 +23,12 @@ export function mergeMeans(a: Mean, b: Mean): Mean {
   return { count: a.count + b.count, sum: a.sum + b.sum };
 }
 
-/** The mean; null where there is none. */
+/** The mean; null if there is none. */
 export function meanOf(mean: Mean): number | null {
   return mean.count > 0 ? finite(mean.sum / mean.count) : null;
 }
 
-/** The number, or null where it is none: results travel as JSON, which has no NaN. */
+/** The number, or null if it is not finite: results are sent as JSON, which has no NaN. */
 export function finite(x: number): number | null {
   return Number.isFinite(x) ? x : null;
 }

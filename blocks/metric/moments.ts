@@ -46,7 +46,7 @@ export function mergeMoments(a: Moments, b: Moments): Moments {
   };
 }
 
-/** Pearson's r from the sums; null where either side never varies. */
+/** Pearson's r from the sums; null if either side is constant. */
 export function correlation({ rows, xx, yy, xy }: Pick<Moments, "rows" | "xx" | "yy" | "xy">): number | null {
   const r = xy / (Math.sqrt(xx) * Math.sqrt(yy));
   return rows > 1 && Number.isFinite(r) ? Math.min(1, Math.max(-1, r)) : null;

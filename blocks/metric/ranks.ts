@@ -9,7 +9,9 @@ import { addToTally, emptyTally, gatherTallies, mergeTallies, type Tally, tallyE
 /** A pair and how often it occurred. */
 export type Pair = Readonly<{ x: number; y: number; count: number }>;
 
-/** A metric over the pairs of prediction and reference; at most 65,536 distinct ones are kept exactly, see `tally.ts`. */
+/**
+ * A metric over the pairs of prediction and reference; up to 65,536 distinct pairs are kept exactly; see `tally.ts`.
+ */
 export function pairMetric(name: string, value: (pairs: readonly Pair[]) => number | null): MetricParts {
   return {
     reads: ["number"],

@@ -8,7 +8,7 @@ import type { MetricInputs } from "../../core/types.ts";
 /**
  * The scores of an example: one per class, or one alone for the positive class.
  *
- * @throws AttuneError where there are none.
+ * @throws AttuneError if there are none.
  */
 export function scoresOf(plugin: string, example: MetricInputs["label"] | MetricInputs["labels"]): ArrayLike<number> {
   if (!example.scores || example.scores.length === 0) throw missing(plugin, "the score of each class", "scores");
@@ -18,7 +18,7 @@ export function scoresOf(plugin: string, example: MetricInputs["label"] | Metric
 /**
  * The score of class 1 of two.
  *
- * @throws AttuneError where there are scores for more classes, or none.
+ * @throws AttuneError if there are scores for more classes, or none.
  */
 export function positiveScore(plugin: string, example: MetricInputs["label"]): number {
   const scores = scoresOf(plugin, example);
@@ -36,7 +36,7 @@ export function argmax(scores: ArrayLike<number>): number {
 /**
  * The score of the class that is there; a score alone is that of class 1.
  *
- * @throws AttuneError where that class has no score.
+ * @throws AttuneError if that class has no score.
  */
 export function referenceScore(plugin: string, example: MetricInputs["label"]): number {
   const scores = scoresOf(plugin, example);

@@ -1,7 +1,7 @@
 /**
- * How often each value occurred: what metrics of rank and order need of all rows, in bounded memory. Values are exact until
- * there are more than {@link TALLY_LIMIT} distinct ones; then all are cut to fewer bits, as few as it takes. Which bits
- * remain depends on the rows alone and not on their order, so merging stays associative.
+ * How often each value occurred: what metrics of rank and order need of all rows, in bounded memory. Values are exact
+ * until there are more than {@link TALLY_LIMIT} distinct ones; then all are cut to fewer bits, as few as it takes.
+ * Which bits remain depends on the rows alone and not on their order, so merging stays associative.
  * @module
  */
 
@@ -11,7 +11,7 @@ export const TALLY_LIMIT = 65536;
 /** Counts by group and values; `level`: how far values are cut. */
 export type Tally = { level: number; size: number; counts: { [key: string]: number } };
 
-/** One entry: `values` as cut, and how often they occurred. */
+/** One entry: rounded `values`, and how often they occurred. */
 export type TallyEntry = Readonly<{ group: string; values: readonly number[]; count: number }>;
 
 // Bits kept behind the first one; -1 keeps the sign. 16 bits are 1.5e-5 of the value.
@@ -35,7 +35,7 @@ export function addToTally(
   return tally;
 }
 
-/** The counts of both. */
+/** The sum of two counts. */
 export function mergeTallies(a: Tally, b: Tally, limit: number = TALLY_LIMIT): Tally {
   const merged: Tally = { level: a.level, size: a.size, counts: { ...a.counts } };
   if (b.level > merged.level) coarsen(merged, b.level);

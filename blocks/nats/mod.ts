@@ -21,7 +21,7 @@ export const withoutNats: (error: unknown) => never = notInstalled({
   install: "npm install @nats-io/transport-node@3 @nats-io/jetstream@3 @nats-io/kv@3 @nats-io/obj@3",
 });
 
-/** A connection that comes back by itself; over sockets, or over WebSockets for ws:// and wss://. */
+/** Opens a connection that reconnects by itself, over sockets, or over WebSockets for ws:// and wss://. */
 export async function connectNats(address: Secret, at: Host): Promise<NatsConnection> {
   const { username, password, protocol, host } = new URL(revealSecret("nats", address, at));
   const options = {

@@ -29,13 +29,16 @@ export interface ParameterGroupOptions extends ParameterGroup {
 
 /** Options that every optimizer has. */
 export interface CommonOptions {
-  /** How strongly weights are pulled towards zero; biases and norms are spared. */
+  /** Weight decay; biases and norms are exempt. */
   readonly weightDecay: number;
-  /** Parameters with a rate or a decay of their own. */
+  /** Parameter groups with their own learning rate or weight decay. */
   readonly groups: readonly ParameterGroupOptions[];
-  /** d: the layer k below the topmost learns at dᵏ⁺¹ of the rate, embeddings below all of them (Clark et al. 2020). */
+  /**
+   * d: the layer k below the top learns at dᵏ⁺¹ times the rate, with the embeddings below all layers (Clark et al.
+   * 2020).
+   */
   readonly layerDecay: number;
-  /** No value of a gradient is larger than this, after clipping by the norm. */
+  /** The largest absolute value of a gradient element, after clipping by the norm. */
   readonly clipValue?: number | undefined;
 }
 
@@ -125,7 +128,7 @@ function groupsOf(
   const unused = groups.find((_, i) => !names.some((name) => fits[i]?.(name)));
   if (unused) {
     throw new AttuneError(
-      `No trained parameter fits groups pattern "${unused.pattern}": ${names.slice(0, 8).join(", ")}`,
+      `No trained parameter matches the group pattern "${unused.pattern}": ${names.slice(0, 8).join(", ")}`,
       {
         code: "NO_MATCH",
         plugin: "optimizer",

@@ -8,13 +8,13 @@ import * as v from "valibot";
 export interface MaskedTextOptions {
   /** Share of the tokens that are chosen. */
   readonly mlmProbability: number;
-  /** Share of the chosen ones that the mask token replaces. */
+  /** Share of the chosen tokens that become the mask token. */
   readonly maskReplaceProb: number;
-  /** Share of the chosen ones that a random token replaces. */
+  /** Share of the chosen tokens that become a random token. */
   readonly randomReplaceProb: number;
   /** Whether all tokens of a word are chosen together. */
   readonly wholeWordMask: boolean;
-  /** Where the columns are, where not under their own names. */
+  /** Names of the columns, if they differ. */
   readonly columns: Readonly<Record<string, string>>;
 }
 

@@ -11,8 +11,8 @@ export * from "./permutation_lm.ts";
 export * from "./prompt.ts";
 
 /**
- * A schema that says what its option stands for: a path is resolved from the spec's file, fetched by a runner and no part
- * of a run's identity; a secret is never written down; a plugin is composed.
+ * A schema that says what its option stands for: a path is resolved from the spec's file, fetched by a runner and no
+ * part of a run's identity; a secret is never written down; a plugin is composed.
  *
  * @example
  * ```ts
@@ -26,7 +26,10 @@ export function role<S extends v.GenericSchema>(schema: S, role: Role): S {
   return v.pipe(schema, v.metadata(role)) as unknown as S;
 }
 
-/** The schema of an option that is a plugin of a kind; a spec has its name there, or `{ use, with }`. `what`: as errors say. */
+/**
+ * The schema of an option whose value is a plugin of some kind, given by name or as `{ use, with }`. `what`: its name
+ * in errors.
+ */
 export function pluginOption<K extends Kind>(kind: K, what: string): v.GenericSchema<Kinds[K]> {
   return role(v.custom<Kinds[K]>(isPlugin(kind), what), { role: "plugin", kind });
 }

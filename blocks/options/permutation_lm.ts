@@ -7,11 +7,11 @@ import { most } from "../../core/base/most.ts";
 
 /** Which tokens are predicted in a random order. */
 export interface PermutedTextOptions {
-  /** Length of a span over that of its surroundings. */
+  /** Length of a span divided by the length of its context. */
   readonly plmProbability: number;
   /** Longest span, in tokens. */
   readonly maxSpanLength: number;
-  /** Where the columns are, where not under their own names. */
+  /** Names of the columns, if they differ. */
   readonly columns: Readonly<Record<string, string>>;
 }
 

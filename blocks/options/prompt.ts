@@ -7,19 +7,19 @@ import type { Named, Row } from "../../core/types.ts";
 
 /** A prompt, and the words that say each class. */
 export interface PromptedTextOptions {
-  /** A text with columns in braces and one `{mask}`, which a causal model has at its end: "{text} It was {mask}." */
+  /** A text with columns in braces and one `{mask}`, at the end for a causal model: "{text} It was {mask}." */
   readonly template: string;
-  /** Words that say each label, labels in the order of their ids. */
+  /** The words for each label, with labels in the order of their ids. */
   readonly verbalizer: Named<readonly string[]>;
-  /** Which language head fills the gap: that of masked tokens, or that of next ones. */
+  /** Which language model head fills the gap: masked or causal. */
   readonly lm: "masked" | "causal";
-  /** A word's score: the logit of its first token, or its likelihood over all of its tokens, of causal models. */
+  /** The score of a word: the logit of its first token, or (causal models) the likelihood of all of its tokens. */
   readonly scoring: "token" | "likelihood";
-  /** Rows with labels that stand in front of every prompt, answered: in-context learning. */
+  /** Labelled rows to put, with their answers, before every prompt: in-context learning. */
   readonly demonstrations: readonly Row[];
   /** The text that follows each demonstration. */
   readonly separator: string;
-  /** Where the columns are, where not under their own names. */
+  /** Names of the columns, if they differ. */
   readonly columns: Readonly<Record<string, string>>;
 }
 
@@ -47,7 +47,7 @@ export const promptedTextEntries:
     template: v.pipe(v.string(), v.check((t) => t.split(PROMPT_GAP).length === 2, `one ${PROMPT_GAP}`)),
     verbalizer: v.pipe(
       v.record(v.string(), words),
-      v.check((labels) => Object.keys(labels).length >= 2, "words of two labels at least"),
+      v.check((labels) => Object.keys(labels).length >= 2, "words for at least two labels"),
     ),
     lm: v.optional(v.picklist(["masked", "causal"]), "masked"),
     scoring: v.optional(v.picklist(["token", "likelihood"]), "token"),

@@ -8,13 +8,13 @@ import type { Study, Trial } from "../../core/types.ts";
 
 /** Options of pruners that compare a trial with others at the same step. */
 export interface PrunerOptions {
-  /** Complete trials before any is pruned. */
+  /** How many complete trials there must be before any is pruned. */
   readonly startupTrials: number;
-  /** Steps of a trial before it may be pruned. */
+  /** Steps before a trial may be pruned. */
   readonly warmupSteps: number;
-  /** Steps between two looks at a trial. */
+  /** Steps between two checks of a trial. */
   readonly intervalSteps: number;
-  /** Complete trials that have reported at a step, for one to be pruned there. */
+  /** How many complete trials must have reported at a step before one is pruned there. */
   readonly minTrials: number;
 }
 

@@ -6,7 +6,7 @@ import * as v from "valibot";
 
 /** Options of warm-up. */
 export interface WarmupOptions {
-  /** Steps in which the rate rises in a line from 0; below 1, a ratio of all steps, rounded up. */
+  /** Steps in which the rate rises linearly from 0; below 1, a share of all steps, rounded up. */
   readonly warmupSteps: number;
 }
 
@@ -22,7 +22,8 @@ export function warmupLength(warmupSteps: number, totalSteps: number): number {
 }
 
 /**
- * The rising line, and `after` behind it. `after` is given the number of steps since warm-up and how many there are in all.
+ * The rising line, and `after` behind it. `after` is given the number of steps since warm-up and how many there are in
+ * all.
  */
 export function warmUp(
   step: number,

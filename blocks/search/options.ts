@@ -9,21 +9,21 @@ import { pluginOption } from "../options/mod.ts";
 /** Options of every search, as a spec has them. */
 export interface SearchOptions {
   /**
-   * What is searched, by its path in the spec: `{ "type": "float" | "int", "low", "high", "log", "step" }` or
-   * `{ "type": "categorical", "choices": [...] }`; with `when`, only beside those values of other options.
+   * The search space, by path in the spec: `{ "type": "float" | "int", "low", "high", "log", "step" }` or `{ "type":
+   * "categorical", "choices": [...] }`; with `when`, only together with those values of other options.
    */
   readonly space: Named<Space>;
-  /** Trials to make. */
+  /** The number of trials. */
   readonly trials: number;
-  /** The seed of what is proposed. */
+  /** The seed of the proposals. */
   readonly seed: number;
-  /** The figure that trials are judged by, a key of metrics.json. */
+  /** The figure to optimize, a key of metrics.json. */
   readonly metric: string;
-  /** Whether less or more of it is better; absent: as the metric says. */
+  /** Whether smaller or larger is better; absent: as the metric says. */
   readonly direction?: "minimize" | "maximize" | undefined;
-  /** Trials at one time. */
+  /** Trials that run at the same time. */
   readonly parallel: number;
-  /** Who ends trials early, by what they report. */
+  /** The pruner, which ends hopeless trials early. */
   readonly pruner: Pruner;
 }
 
@@ -67,11 +67,11 @@ const space = v.pipe(
 function problemOf(own: Space): string | undefined {
   if (own.type === "categorical") return undefined;
   const { type, low, high, log, step } = own;
-  if (low > high) return "low is above high";
-  if (log && low <= 0) return "with log, low is above 0";
+  if (low > high) return "low must not be above high";
+  if (log && low <= 0) return "with log, low must be above 0";
   if (log && step !== undefined && !(type === "int" && step === 1)) return "log and step exclude each other";
   return step !== undefined && high > low && step > (high - low) * (1 + 1e-9)
-    ? "step is larger than the range"
+    ? "step must not be larger than the range"
     : undefined;
 }
 
@@ -86,7 +86,7 @@ export const searchOptions: Readonly<{
 }> = {
   space: v.pipe(
     v.record(v.string(), space),
-    v.check((own) => Object.keys(own).length > 0, "Invalid space: nothing is searched"),
+    v.check((own) => Object.keys(own).length > 0, "Invalid space: it has no options"),
   ),
   seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 42),
   metric: v.optional(v.pipe(v.string(), v.nonEmpty()), "loss"),
@@ -101,7 +101,7 @@ export const trialsOption: v.OptionalSchema<v.GenericSchema<number>, 20> = v.opt
 /** Ends no trial early. */
 const never: Pruner = { kind: "pruner", name: "none", options: {}, prune: () => false };
 
-/** What every search is told, from its options. */
+/** The settings that every search shares, from its options. */
 export function settingsOf(
   { space, trials, seed, metric, direction, parallel, pruner = never }: Omit<SearchOptions, "trials" | "pruner"> & {
     readonly trials?: number | undefined;

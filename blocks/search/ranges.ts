@@ -8,7 +8,7 @@ import type { Json, Random, Space } from "../../core/types.ts";
 /** A range of numbers. */
 export type NumericSpace = Exclude<Space, { type: "categorical" }>;
 
-/** The distance between neighbouring values; undefined where there is none: all numbers of the range count. */
+/** The distance between neighbouring values; undefined if there is none: all numbers of the range count. */
 export function stepOf({ type, step, log = false }: NumericSpace): number | undefined {
   return step ?? (type === "int" && !log ? 1 : undefined);
 }

@@ -81,7 +81,7 @@ async function changedText(
         plugin,
         "methods",
         "back-translate",
-        `answers stand in column "${column}", and a translation has none of its places`,
+        `column "${column}" has answers, whose positions a translation would lose`,
       );
     }
     const next = await translate.translate(text);
@@ -105,7 +105,7 @@ async function changedList(
   const names = Object.entries(places.parallel ?? {}).filter(([, of]) => of === column).map(([name]) => name);
   if (names.length > 0 && list.every((word) => typeof word === "string")) {
     if (options.method === "back-translate") {
-      throw unsupported(plugin, "methods", "back-translate", `tags stand beside the words of column "${column}"`);
+      throw unsupported(plugin, "methods", "back-translate", `tags belong to the words of column "${column}"`);
     }
     const tags = names.flatMap((name) => {
       const own = row[name];
@@ -166,7 +166,7 @@ async function openModel(plugin: string, host: Host, folder: string, task: strin
   if (!host.openSaved) throw missing(plugin, "runs that are opened from their folders", host.runtime);
   const model = await host.openSaved(host.resolve?.(folder) ?? folder);
   if (model.task === task) return model;
-  throw unsupported(plugin, folder, model.task, `a run of ${task} is wanted`);
+  throw unsupported(plugin, folder, model.task, `a run of ${task} is needed`);
 }
 
 /** Opens a masked language model that fills gaps. */

@@ -26,8 +26,9 @@ export function allBands(bands: number): readonly number[] {
 }
 
 /**
- * Finds the keys that rows share, of sets that may be gone through several times. Memory is a bit a row for each band, and four
- * bytes for each band of a pass: where these are more than `mostBytes`, some of the bands wait for another one.
+ * Finds the keys that rows share, of sets that may be gone through several times. Memory is a bit a row for each band,
+ * and four bytes for each band of a pass: where these are more than `mostBytes`, some of the bands wait for another
+ * one.
  */
 export async function sharedKeys(
   sets: AsyncIterable<HashSet>,
@@ -73,7 +74,10 @@ function marked(keys: Uint32Array): Uint8Array {
   return bits;
 }
 
-/** A set's signature: for each of some bands a hash of the smallest values of its permutations, in an array that is written over. */
+/**
+ * A set's signature: for each of some bands a hash of the smallest values of its permutations, in an array that is
+ * written over.
+ */
 export function createSigner(bands: readonly number[], size: number): (set: HashSet) => Uint32Array {
   const numbers = bands.flatMap((band) => Array.from({ length: size }, (_, k) => band * size + k));
   const count = numbers.length;
@@ -100,7 +104,7 @@ export function createSigner(bands: readonly number[], size: number): (set: Hash
   };
 }
 
-/** Numbers of 32 bits, as many as there come. */
+/** A growing array of 32-bit numbers. */
 export function growing(): Readonly<{ push(value: number): void; all(): Uint32Array }> {
   let [values, size] = [new Uint32Array(1024), 0];
   return {

@@ -8,7 +8,7 @@ import { type ChangedText, type Edit, edited, replaceMatches, unchanged } from "
 /** A form of Unicode's normalization. */
 export type UnicodeForm = "NFC" | "NFD" | "NFKC" | "NFKD";
 
-/** A text in a normal form, character by character as people see them. */
+/** A text in a Unicode normalization form, one grapheme at a time. */
 export function normalized(text: string, form: UnicodeForm): ChangedText {
   const whole = text.normalize(form);
   if (whole === text) return unchanged(text);
@@ -48,7 +48,10 @@ const markup = new RegExp(
   "gi",
 );
 
-/** A text without the tags, comments, scripts and styles of HTML, and with its character references spelled out. Where a block or line ended, a line does. */
+/**
+ * A text without the tags, comments, scripts and styles of HTML, and with its character references spelled out. Where a
+ * block or line ended, a line does.
+ */
 export function withoutHtml(text: string): ChangedText {
   if (!text.includes("<") && !text.includes("&")) return unchanged(text);
   const edits = [...text.matchAll(markup)].map((match) => ({
@@ -75,7 +78,9 @@ export function withoutControl(text: string): ChangedText {
   return replaceMatches(text, invisible, () => "");
 }
 
-/** A text whose blanks are one, whose lines end at their last word, and with one empty line between paragraphs at most. */
+/**
+ * A text whose blanks are one, whose lines end at their last word, and with one empty line between paragraphs at most.
+ */
 export function tidied(text: string): ChangedText {
   return replaceMatches(text, /\s+/gu, (match) => {
     const [blank] = match;

@@ -51,7 +51,7 @@ export async function exactClusters(texts: Texts): Promise<Clusters> {
 
 /**
  * Bands and rows of signatures so that pairs at the threshold are missed once in a hundred at most, with as few other pairs
- * among the candidates as that leaves. Throws AttuneError where there are not as many permutations.
+ * among the candidates as that leaves. Throws AttuneError if there are not as many permutations.
  */
 export function bandsFor(plugin: string, { threshold, permutations, bands, rows }: NearOptions): [number, number] {
   if (bands !== null || rows !== null) {

@@ -22,7 +22,7 @@ export async function* eachRow(
   }
 }
 
-/** `{}`: the row stays. `drop`: why it goes. `row`: what it becomes, and for which reasons it is told. */
+/** `{}`: the row stays. `drop`: why it is dropped. `row`: what it becomes, with the reasons to report. */
 export type RowChange = Readonly<{ row?: Row; reasons?: readonly string[]; drop?: string }>;
 
 /** Where a person finds a row. */
@@ -50,12 +50,12 @@ export function badColumn(
   return badValue(plugin, `${placeOf(item)}, column "${column}"`, value, allowed);
 }
 
-/** Throws AttuneError where a row lacks one of the columns that a transform was given. */
+/** Throws AttuneError if a row lacks one of the columns that a transform was given. */
 export function checkColumns(plugin: string, item: TransformRow, given: readonly string[] | null): void {
   for (const column of given ?? []) columnOf(plugin, item, column);
 }
 
-/** The columns that a transform was given, else the task's; those that only some rows have are left where they are missing. */
+/** The columns that a transform was given, or else the task's, without those of a row that are optional and missing. */
 export function textColumns(
   plugin: string,
   given: readonly string[] | null,
@@ -63,5 +63,5 @@ export function textColumns(
 ): readonly string[] {
   const chosen = given ?? columns?.texts;
   if (chosen) return chosen;
-  throw badValue(plugin, "columns", null, "names of columns, where no task says which it reads");
+  throw badValue(plugin, "columns", null, "names of columns, because no task says which to use");
 }

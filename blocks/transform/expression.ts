@@ -25,7 +25,7 @@ export async function openExpression(plugin: string, path: string, source: strin
         plugin,
         path,
         source,
-        `an expression in RE2's notation, which has no look-ahead and no references back (${problem})`,
+        `a regular expression in RE2's syntax, without look-ahead and back-references (${problem})`,
       );
     }
   };

@@ -17,7 +17,7 @@ export interface RowGroups {
   readonly of: Int32Array;
 }
 
-/** Reads the groups of all rows. Throws AttuneError where a row has no such column. */
+/** Reads the groups of all rows. Throws AttuneError if a row has no such column. */
 export async function groupRows(plugin: string, rows: AsyncIterable<TransformRow>, column: string): Promise<RowGroups> {
   const numbers = new Map<string, number>();
   const sizes: number[] = [];
@@ -44,7 +44,7 @@ export function groupKey(plugin: string, item: TransformRow, column: string): st
   return valuesOf(item.row, [column]);
 }
 
-/** The row with its weight, which is 1 where it has none, multiplied. Throws AttuneError where it has another value there. */
+/** The row with its weight, which is 1 if it has none, multiplied. Throws AttuneError if it has another value there. */
 export function weighed(plugin: string, item: TransformRow, factor: number): Row {
   const { weight: before = 1 } = item.row;
   const weight = asNumber(before);

@@ -9,7 +9,9 @@ import { ARRAY_BYTES, bandsFor, COMPARED_BYTES, MOST_COMPARED, type NearOptions 
 import { createMarks } from "./marks.ts";
 import { type HashSet, hashSet, jaccard, shinglesOf } from "./words.ts";
 
-/** A row: the text that is compared, and the hash of all that it says: rows of equal hashes are the same, not near. */
+/**
+ * A row: the text to compare, and a hash of all its content; rows with equal hashes are the same, not near-duplicates.
+ */
 export type ComparedRow = Readonly<{ text: string; hash: Hash }>;
 
 /** Which rows are near: how many of `other` and of `rows`, and the first of them by the number of the row. */

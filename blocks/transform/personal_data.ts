@@ -150,7 +150,7 @@ function* ibans(text: string): Generator<Stretch> {
   }
 }
 
-/** Whether letters and digits are an account's number: its country's length, and a remainder of 1 modulo 97. */
+/** Whether letters and digits are an IBAN: of the country's length, and 1 modulo 97. */
 export function isIban(value: string): boolean {
   const text = value.toUpperCase();
   if (!/^[A-Z]{2}\d{2}[A-Z0-9]+$/.test(text)) return false;

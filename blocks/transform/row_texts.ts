@@ -13,10 +13,10 @@ export type TextChange = (text: string) => ChangedText;
 export type TextPlaces = Readonly<{ texts: readonly string[] }> & Pick<RowColumns, "spans" | "parallel">;
 
 /**
- * A row with its texts changed: SQuAD's answers move with their context, and a word that nothing is left of goes with its
- * tag. The same row where no text changes.
+ * A row with its texts changed: SQuAD's answers move with their context, and a word that disappears takes its tag with
+ * it. If no text changes, the same row.
  *
- * @throws AttuneError where an answer does not stand where it says, or nothing is left of it.
+ * @throws AttuneError if an answer does not stand where it says, or nothing is left of it.
  */
 export function changeRow(plugin: string, item: TransformRow, places: TextPlaces, change: TextChange): Row {
   const { row } = item;
@@ -73,7 +73,9 @@ function changedWords(
   return keepWords(row, column, words, next, tags);
 }
 
-/** A row with other words; where a word becomes nothing it goes, and its tag with it. Words that were empty before stay. */
+/**
+ * A row with other words; where a word becomes nothing it goes, and its tag with it. Words that were empty before stay.
+ */
 export function keepWords(
   row: Row,
   column: string,
@@ -91,8 +93,8 @@ export function keepWords(
 }
 
 /**
- * A list of words that is changed as one text, its words with a blank between: of words that become one, the first stays
- * with its tag.
+ * A list of words that is changed as one text, its words with a blank between: of words that become one, the first
+ * stays with its tag.
  */
 export function changeWordsTogether(
   row: Row,
@@ -143,18 +145,21 @@ export function standingAnswers(
     const byPoint = unitsOf(context, start);
     const from = [byPoint, start].find((place) => context.startsWith(answer, place));
     if (from !== undefined) return { from, to: from + answer.length, byPoint: from === byPoint };
-    throw badColumn(plugin, item, column, answer, `an answer that stands in its text at answer_start ${start}`);
+    throw badColumn(plugin, item, column, answer, `an answer that is found in its text at answer_start ${start}`);
   });
 }
 
-/** SQuAD's answers behind a change of their context: each is what stands in its place now, in the unit that it counted in. */
+/**
+ * SQuAD's answers behind a change of their context: each is what stands in its place now, in the unit that it counted
+ * in.
+ */
 function movedAnswers(plugin: string, item: TransformRow, column: string, before: string, next: ChangedText): unknown {
   const answers = standingAnswers(plugin, item, column, before).map(({ from, to, byPoint }) => {
     const [start, end] = [next.start(from), next.end(to)];
     const moved = next.text.slice(start, end);
     const answer = before.slice(from, to);
     if (moved.trim() === "" && answer.trim() !== "") {
-      throw badColumn(plugin, item, column, answer, "an answer of which something is left");
+      throw badColumn(plugin, item, column, answer, "an answer that is not empty");
     }
     return { text: moved, place: byPoint ? [...next.text.slice(0, start)].length : start };
   });

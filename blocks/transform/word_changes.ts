@@ -7,10 +7,15 @@ import type { Random } from "../../core/types.ts";
 import { beginsWithVowel, likeCase } from "./inflection.ts";
 import type { Synonyms } from "./wordnet.ts";
 
-/** A word of a text. `isFixed`: it belongs to an answer or an entity, and stays. `isInside`: nothing may stand before it. */
+/**
+ * A word of a text. `isFixed`: it belongs to an answer or an entity, and stays. `isInside`: nothing may stand before
+ * it.
+ */
 export type Word = Readonly<{ text: string; isFixed: boolean; isInside: boolean }>;
 
-/** What becomes of words: one is another, with the tag of the word at `tagOf`; one is put in before a place; one goes. */
+/**
+ * What becomes of words: one is another, with the tag of the word at `tagOf`; one is put in before a place; one goes.
+ */
 export type WordChange = Readonly<
   { replace: number; by: string; tagOf?: number } | { insert: number; text: string; tagOf: number } | { remove: number }
 >;
@@ -173,7 +178,7 @@ function mistyped(word: string, draws: Draws): string {
   return before + (letter === letter.toUpperCase() ? hit.toUpperCase() : hit) + next + behind;
 }
 
-/** Places of words that a model is asked to fill. */
+/** The positions of words for a model to fill in. */
 export function maskedWords(words: readonly Word[], n: number, draws: Draws): readonly number[] {
   const free = [...words.keys()].filter((i) => canChange(words[i] as Word));
   return draws.shuffled(free).slice(0, n).sort((a, b) => a - b);

@@ -21,7 +21,9 @@ export function hashOfRun(hashes: readonly Hash[], from: number, count: number):
   return [mixed(a ^ count), mixed(b + count)];
 }
 
-/** Hashes of every `n` words in a row, in order; of all words where they are fewer, of the text where there are none. */
+/**
+ * Hashes of every `n` words in a row, in order; of all words where they are fewer, of the text where there are none.
+ */
 export function shinglesOf(text: string, n: number): readonly Hash[] {
   const words = wordsOf(text);
   if (words.length === 0) return [hashOf(text)];
@@ -51,7 +53,7 @@ export function hashSet(hashes: readonly Hash[]): HashSet {
   return halves.slice(0, size);
 }
 
-/** Jaccard's similarity of two sets: the share of what either has that both have. */
+/** The Jaccard similarity of two sets: the size of their intersection divided by that of their union. */
 export function jaccard(a: HashSet, b: HashSet): number {
   let [i, j, both] = [0, 0, 0];
   while (i < a.length && j < b.length) {

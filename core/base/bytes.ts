@@ -33,7 +33,7 @@ export function jsonBytes(value: unknown): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(JSON.stringify(value));
 }
 
-/** What JSON in UTF-8 says; of this program's own writing, so that it is not checked. */
+/** The value of JSON in UTF-8 that this program wrote itself, so it is not checked. */
 export function jsonIn<T>(bytes: Uint8Array): T {
   return JSON.parse(new TextDecoder().decode(bytes)) as T;
 }

@@ -3,7 +3,7 @@
  * @module
  */
 
-/** What an error tells besides its sentence. */
+/** The details of an error besides its message. */
 export type ErrorDetails = Readonly<{
   code: string;
   plugin?: string;
@@ -16,7 +16,7 @@ export type ErrorDetails = Readonly<{
 /** Every error that Attune throws on purpose. */
 export class AttuneError extends Error {
   override readonly name = "AttuneError";
-  /** The message without who speaks. */
+  /** The message without its prefix. */
   readonly sentence: string;
   readonly code: string;
   readonly plugin: string;
@@ -36,7 +36,7 @@ export class AttuneError extends Error {
   }
 }
 
-/** A value that no option, row or file may have. */
+/** The error for a value that an option, row or file may not have. */
 export function badValue(plugin: string, path: string, found: unknown, allowed: string): AttuneError {
   return new AttuneError(`${path}: expected ${allowed} but found ${show(found)}`, {
     code: "BAD_VALUE",
@@ -47,7 +47,7 @@ export function badValue(plugin: string, path: string, found: unknown, allowed: 
   });
 }
 
-/** More of something than a limit allows, as a sum over what was asked for. */
+/** The error for more of something than a limit allows, summed over a request. */
 export function tooMuch(plugin: string, path: string, what: string, found: number, most: number): AttuneError {
   return new AttuneError(`${path}: at most ${most} ${what}, found ${found}`, {
     code: "TOO_MUCH",
@@ -58,7 +58,7 @@ export function tooMuch(plugin: string, path: string, what: string, found: numbe
   });
 }
 
-/** A name that is not among those there are; names the nearest. */
+/** The error for an unknown name, which suggests the nearest one. */
 export function unknownName(
   plugin: string,
   path: string,
@@ -73,10 +73,10 @@ export function unknownName(
   );
 }
 
-/** Modules that an adapter wants and the model does not have. */
+/** The error for target modules that the model does not have. */
 export function noMatch(plugin: string, targets: unknown, paths: readonly string[]): AttuneError {
   const names = [...new Set(paths.map((p) => p.split(".").at(-1) ?? p))];
-  return new AttuneError(`No module matches targets ${show(targets)}: found ${list(names)}`, {
+  return new AttuneError(`No module matches ${show(targets)}: there are ${list(names)}`, {
     code: "NO_MATCH",
     plugin,
     found: targets,
@@ -84,7 +84,7 @@ export function noMatch(plugin: string, targets: unknown, paths: readonly string
   });
 }
 
-/** A file that is not what it should be. */
+/** The error for a file that is not as it should be. */
 export function badFile(plugin: string, file: string, problem: string): AttuneError {
   return new AttuneError(`${file}: ${problem}`, { code: "BAD_FILE", plugin, path: file });
 }
@@ -103,12 +103,12 @@ export function refusePointer(plugin: string, file: string, bytes: Uint8Array): 
 
 const POINTER = "version https://git-lfs.github.com/spec/";
 
-/** Something that should be there and is not. */
+/** The error for something that is missing. */
 export function missing(plugin: string, what: string, where: string): AttuneError {
   return new AttuneError(`${where}: ${what} is missing`, { code: "MISSING", plugin, path: where });
 }
 
-/** A feature that is known but not there. */
+/** The error for a feature that is known but not supported. */
 export function unsupported(plugin: string, path: string, found: unknown, why: string): AttuneError {
   return new AttuneError(`${path}: ${show(found)} is not supported: ${why}`, {
     code: "UNSUPPORTED",
@@ -118,7 +118,7 @@ export function unsupported(plugin: string, path: string, found: unknown, why: s
   });
 }
 
-/** A run spec with everything that is wrong with it. */
+/** The error for a run spec, with everything that is wrong with it. */
 export function badSpec(issues: readonly AttuneError[]): AttuneError {
   const lines = issues.map((e) => `  ${e.message.replace(/^\[attune\] (\[spec\] )?/, "")}`);
   return new AttuneError(
@@ -127,27 +127,30 @@ export function badSpec(issues: readonly AttuneError[]): AttuneError {
   );
 }
 
-/** A run that is refused before step one: would not fit, or belongs to other data. */
+/** The error for a run that is refused before step one, because it would not fit or belongs to other data. */
 export function refused(plugin: string, message: string): AttuneError {
   return new AttuneError(message, { code: "REFUSED", plugin });
 }
 
-/** A run in which no parameter changes. */
+/** The error for a run in which no parameter would change. */
 export function nothingTrains(): AttuneError {
-  return new AttuneError("Nothing trains: every parameter that the losses depend on stays as it is", {
+  return new AttuneError("Nothing would train: every parameter that the losses depend on is frozen", {
     code: "NOTHING_TRAINS",
     plugin: "engine",
-    found: "0 parameters that train",
-    allowed: ["layers that freeze leaves out", "an adapter", "a head"],
+    found: "0 trainable parameters",
+    allowed: ["unfrozen layers", "an adapter", "a head"],
   });
 }
 
-/** A store's key that is not a plain relative path, or that links lead outside of the store. */
+/** The error for a store key that is not a plain relative path, or that links lead out of the store. */
 export function badKey(plugin: string, key: string, problem = "is not a path inside the store"): AttuneError {
   return new AttuneError(`Key ${show(key)} ${problem}`, { code: "BAD_KEY", plugin, path: key, found: key });
 }
 
-/** A store (`STORE`, or `DISK_FULL`) that could not do what it was asked: no room, no permission, a folder where a file should be. */
+/**
+ * The error for a store operation that failed (`STORE`, or `DISK_FULL`): no room, no permission, a folder instead of a
+ * file.
+ */
 export function storeFailed(plugin: string, key: string, cause: unknown): AttuneError {
   const why = cause instanceof Error ? cause.message : String(cause);
   const full = cause instanceof Error && "code" in cause && (cause.code === "ENOSPC" || cause.code === "EDQUOT");
@@ -155,7 +158,7 @@ export function storeFailed(plugin: string, key: string, cause: unknown): Attune
   return new AttuneError(`Key ${show(key)} failed: ${why}`, { code, plugin, path: key, cause });
 }
 
-/** A value as JSON, cut where it is long. */
+/** A value as JSON, shortened if it is long. */
 export function show(value: unknown): string {
   let text: string;
   if (typeof value === "number" || typeof value === "bigint" || value === undefined) text = String(value);
@@ -169,7 +172,7 @@ export function show(value: unknown): string {
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;
 }
 
-/** The name among `allowed` with the smallest edit distance, if it is near enough to be a slip. */
+/** The name among `allowed` with the smallest edit distance, if it is close enough to be a typo. */
 export function nearest(found: string, allowed: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(found.length / 3)) + 1;
@@ -181,7 +184,7 @@ export function nearest(found: string, allowed: readonly string[]): string | und
 }
 
 function list(names: readonly string[]): string {
-  if (names.length === 0) return "none so far";
+  if (names.length === 0) return "none";
   const shown = names.slice(0, 40).map((n) => `"${n}"`).join(", ");
   return names.length > 40 ? `${shown}, ... (${names.length})` : shown;
 }

@@ -38,7 +38,7 @@ export function strictJson(bytes: Uint8Array, { anyKey = false }: Readonly<{ any
   return value;
 }
 
-/** The object that a file of JSON is. Throws AttuneError where it is none. */
+/** The object that a file of JSON is. Throws AttuneError if it is none. */
 export function jsonObject(
   plugin: string,
   file: string,

@@ -6,7 +6,7 @@
 /** Does something when everything asked for earlier is done, whether that went well or not. */
 export type Turn = <T>(act: () => Promise<T>) => Promise<T>;
 
-/** Turns in the order in which they are asked for. */
+/** A mutex: turns in the order of the requests. */
 export function createMutex(): Turn {
   let last: Promise<unknown> = Promise.resolve();
   return (act) => {

@@ -37,7 +37,7 @@ export function sizeOf(dims: readonly number[]): number {
 /**
  * A float32 tensor over given values.
  *
- * @throws RangeError where the number of values differs from the product of `dims`.
+ * @throws RangeError if the number of values differs from the product of `dims`.
  * @example
  * ```ts
  * import { f32 } from "attune";
@@ -51,7 +51,7 @@ export function f32(dims: readonly number[], data: ArrayLike<number>): Tensor<Fl
 /**
  * An int32 tensor over given values.
  *
- * @throws RangeError where the number of values differs from the product of `dims`.
+ * @throws RangeError if the number of values differs from the product of `dims`.
  * @example
  * ```ts
  * import { i32 } from "attune";

@@ -42,7 +42,7 @@ export type Tensor<D extends TensorData = TensorData> = Readonly<{
 export interface Random {
   /**
    * An independent stream for a purpose: `random.fork("dropout", step)`. Parts are text or whole numbers; 1 and "1"
-   * differ, and so do ("a", "b") and "ab". Throws AttuneError where a number is not whole.
+   * differ, and so do ("a", "b") and "ab". Throws AttuneError if a number is not whole.
    */
   fork(...path: readonly (string | number)[]): Random;
   /** 32 random bits as an unsigned integer. */

@@ -31,7 +31,7 @@ export async function cachedJson<T>(
 /** Bytes of a SHA-256 in hexadecimal. */
 const DIGEST = 64;
 
-/** Bytes that were kept for the same parts; undefined where there are none, or they are not whole. */
+/** Bytes that were kept for the same parts; undefined if there are none, or they are not whole. */
 export async function keptBytes(
   cache: Store | undefined,
   folder: string,

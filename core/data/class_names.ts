@@ -4,7 +4,10 @@
  */
 import type { Json, Named, TaskContext } from "../types.ts";
 
-/** Classes in order of their ids as `id2label` names them; undefined where it is not there, or not of distinct names from 0. */
+/**
+ * Classes in order of their ids as `id2label` names them; undefined if it is not there, or not of distinct names
+ * from 0.
+ */
 export function classNames({ id2label }: Named<Json>): readonly string[] | undefined {
   if (typeof id2label !== "object" || id2label === null || Array.isArray(id2label)) return undefined;
   const entries = Object.entries(id2label as Named<Json>).sort(([a], [b]) => Number(a) - Number(b));
@@ -18,12 +21,14 @@ export function unnamedClasses(size: number): readonly string[] {
   return Array.from({ length: size }, (_, i) => `LABEL_${i}`);
 }
 
-/** How the classes of a task lie in a trained head. `order`: the head's output for each class, where it is another one. */
+/**
+ * How the classes of a task lie in a trained head. `order`: the head's output for each class, where it is another one.
+ */
 export type HeadClasses = Readonly<{ names: readonly string[]; order?: readonly number[]; note?: string }>;
 
 /**
- * The classes of a task in the head that a checkpoint has trained: the head's outputs keep their names, in whatever order
- * the task lists them. Other names are another task, for which the head goes on as it is; `note` says so.
+ * The classes of a task in the head that a checkpoint has trained: the head's outputs keep their names, in whatever
+ * order the task lists them. Other names are another task, for which the head goes on as it is; `note` says so.
  */
 export function headClasses(labels: readonly string[], head: string, { config, trained }: TaskContext): HeadClasses {
   const known = trained(head) ? classNames(config) : undefined;
@@ -47,7 +52,7 @@ function listed(names: readonly string[]): string {
   return names.length > 10 ? `${shown} and ${names.length - 10} more` : shown;
 }
 
-/** What config.json says of classes, in the order of the head's outputs. */
+/** The classes for config.json, in the order of the head's outputs. */
 export function labelConfig(names: readonly string[]): Named<Json> {
   return {
     id2label: Object.fromEntries(names.map((label, i) => [String(i), label])),

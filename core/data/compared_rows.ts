@@ -4,7 +4,7 @@
  */
 import type { Row, RowColumns } from "../types.ts";
 
-/** The columns that a task reads; null where nobody knows. */
+/** The columns that a task reads; null if nobody knows. */
 export function columnsIn(columns: RowColumns | undefined): readonly string[] | null {
   if (!columns) return null;
   const { texts, spans = {}, parallel = {}, others = [] } = columns;

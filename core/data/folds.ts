@@ -20,7 +20,7 @@ export type FoldOptions = Readonly<{
 /**
  * The fold of each row.
  *
- * @throws AttuneError where there are fewer rows, groups, or rows of every class than folds.
+ * @throws AttuneError if there are fewer rows, groups, or rows of every class than folds.
  * @example
  * ```ts
  * import { divideRows } from "attune";
@@ -29,7 +29,9 @@ export type FoldOptions = Readonly<{
  */
 export function divideRows(options: FoldOptions): Int32Array {
   const { rows, folds, classes, groups } = options;
-  if (folds < 2 || folds > rows) throw badValue("folds", "folds", folds, `2 to ${rows}, the number of rows`);
+  if (folds < 2 || folds > rows) {
+    throw badValue("folds", "folds", folds, `a number from 2 to ${rows} (the number of rows)`);
+  }
   if (groups) return classes ? byClassAndGroup(options, classes, groups) : byGroup(options, groups);
   return classes ? byClass(options, classes) : plain(options);
 }
@@ -50,7 +52,7 @@ function plain({ rows, folds, random }: FoldOptions): Int32Array {
 function byClass({ rows, folds, random }: FoldOptions, classes: readonly unknown[]): Int32Array {
   const members = membersOf(classes, rows, "stratify");
   const most = Math.max(...members.map((own) => own.length));
-  if (folds > most) throw badValue("folds", "folds", folds, `at most ${most}, the rows of the largest class`);
+  if (folds > most) throw badValue("folds", "folds", folds, `at most ${most} (the rows of the largest class)`);
   const sorted = members.flatMap((own, i) => own.map(() => i));
   const found = new Int32Array(rows);
   for (const [i, own] of members.entries()) {
@@ -92,7 +94,7 @@ function byClassAndGroup(
   labels.forEach((own, i) => own.forEach((row) => (classOf[row] = i)));
   const totals = labels.map((own) => own.length);
   if (folds > Math.max(...totals)) {
-    throw badValue("folds", "folds", folds, `at most ${Math.max(...totals)}, the rows of the largest class`);
+    throw badValue("folds", "folds", folds, `at most ${Math.max(...totals)} (the rows of the largest class)`);
   }
   const members = sortedGroups(groups, rows, folds);
   const counts = members.map((own) => {
@@ -151,7 +153,7 @@ function membersOf(values: readonly unknown[], rows: number, what: string): numb
 function sortedGroups(groups: readonly unknown[], rows: number, folds: number): number[][] {
   const members = membersOf(groups, rows, "group");
   if (members.length < folds) {
-    throw badValue("folds", "folds", folds, `at most ${members.length}, the number of groups`);
+    throw badValue("folds", "folds", folds, `at most ${members.length} (the number of groups)`);
   }
   const nameOf = (own: readonly number[]): unknown => groups[own[0] ?? 0];
   return members.sort((a, b) => compare(nameOf(a), nameOf(b)));

@@ -6,13 +6,13 @@ import { type Hash, mixed } from "./text_hash.ts";
 
 /** A table from hashes to numbers. */
 export type HashTable = Readonly<{
-  /** The number of a hash; undefined where it is not there. */
+  /** The number of a hash; undefined if it is not there. */
   get(hash: Hash): number | undefined;
   set(hash: Hash, value: number): void;
   readonly size: number;
 }>;
 
-/** An empty table. */
+/** Creates an empty table. */
 export function createHashTable(): HashTable {
   let capacity = 1024;
   let [first, second] = [new Uint32Array(capacity), new Uint32Array(capacity)];

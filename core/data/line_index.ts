@@ -21,7 +21,7 @@ type CheckLine = (first: number, last: number, number: number) => void;
 
 /**
  * Opens a file of lines. `check` looks at each that is not empty while they are indexed: its first and last byte that are not
- * blank. Throws AttuneError where there is none of that name, where it changes, and where a line is too long or not UTF-8.
+ * blank. Throws AttuneError if there is none of that name, where it changes, or if a line is too long or not UTF-8.
  */
 export async function openLines(
   place: RecordsPlace,

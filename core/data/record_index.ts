@@ -1,6 +1,6 @@
 /**
- * Records of a file by their number, whatever its size: one pass notes where every some thousand bytes of them begin, and how
- * many there are; what was noted is kept in the user's cache.
+ * Records of a file by their number, whatever its size: one pass notes where every some thousand bytes of them begin,
+ * and how many there are; what was noted is kept in the user's cache.
  * @module
  */
 import { type AttuneError, badFile, badValue, refusePointer } from "../base/errors.ts";
@@ -29,7 +29,10 @@ export type NoteRecord = (begin: number, bytes: number, number: number) => void;
 export type RecordForm<R, T> = Readonly<{
   /** What its index depends on, besides the file. */
   id: string;
-  /** Begins to look at all bytes, which come in order. `end` says where the last record ends. Both throw AttuneError where one is wrong. */
+  /**
+   * Begins to look at all bytes, which come in order. `end` says where the last record ends. Both throw AttuneError
+   * where one is wrong.
+   */
   scan(note: NoteRecord): Readonly<{ push(bytes: Uint8Array, offset: number): void; end(size: number): number }>;
   /** The records of bytes that hold whole ones; the number of the first. */
   split(bytes: Uint8Array, number: number): readonly R[];
@@ -47,7 +50,7 @@ const [BLOCK, BLOCKS] = [8 * 2 ** 10, 2 ** 18];
 const [LONGEST, TOGETHER] = [64, 16];
 
 /**
- * Opens a file of records. Throws AttuneError where there is none of that name, where it changes, and as its form does.
+ * Opens a file of records. Throws AttuneError if there is none with that name, if it changes, or if a record is broken.
  */
 export async function openRecords<R, T>(
   place: RecordsPlace,

@@ -20,7 +20,7 @@ export type RecordIndex = Readonly<{
 
 const FOLDER = "records";
 
-/** Reads the index of a file, named by what it depends on; undefined where there is none, or it is not whole. */
+/** Reads the index of a file, named by what it depends on; undefined if there is none, or it is not whole. */
 export async function readIndex(cache: Store | undefined, parts: readonly unknown[]): Promise<RecordIndex | undefined> {
   const bytes = await keptBytes(cache, FOLDER, parts);
   if (!bytes) return undefined;

@@ -31,7 +31,7 @@ export function rowWeigher(isWeighted: boolean): RowWeigher {
     if (isGiven !== isWeighted) throw partlyWeighted(row, index, isGiven);
     const weight = asNumber(row.weight) ?? row.weight;
     if (typeof weight !== "number" || !Number.isFinite(weight) || weight < 0) {
-      const allowed = "a finite number, at least 0: how often the row counts in the loss";
+      const allowed = "a finite number of at least 0, the row's weight in the loss";
       throw badValue("data", `row ${index}, column "weight"`, row.weight, allowed);
     }
     return samples.map((sample) => ({ ...sample, weight }));
@@ -40,9 +40,9 @@ export function rowWeigher(isWeighted: boolean): RowWeigher {
 
 function partlyWeighted({ weight }: Row, index: number, isGiven: boolean): AttuneError {
   const what = isGiven
-    ? `row ${index} has a column "weight", and the first row has none`
-    : `row ${index} has no column "weight", and the first row has one`;
-  return new AttuneError(`${what}: all rows of a data set have a weight, or none`, {
+    ? `row ${index} has a column "weight", but the first row has none`
+    : `row ${index} has no column "weight", but the first row has one`;
+  return new AttuneError(`${what}: either every row of a data set has a weight, or none has`, {
     code: "UNKNOWN_COLUMN",
     plugin: "data",
     path: "weight",

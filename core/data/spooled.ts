@@ -11,7 +11,7 @@ import type { SeekableRows } from "./seekable.ts";
 const AT_ONCE = 2 ** 20;
 
 /**
- * The rows of a stream by their number; undefined where the cache has no room for them, or they hold what JSON cannot: they
+ * The rows of a stream by their number; undefined if the cache has no room for them, or they hold what JSON cannot: they
  * must be in memory then. What another process has written down for the same rows serves.
  */
 export async function spooledRows(opened: Rows, cache: Store): Promise<SeekableRows | undefined> {
@@ -50,7 +50,7 @@ async function* lineBytes(opened: Rows, failure: { error?: unknown }): AsyncGene
     });
     if (next.done) break;
     const { row, where = null } = next.value;
-    if (!isJson(row)) throw new TypeError("A row holds what JSON cannot");
+    if (!isJson(row)) throw new TypeError("A row contains a value that JSON cannot represent");
     text += `${JSON.stringify([where, row])}\n`;
     if (text.length < AT_ONCE) continue;
     yield new TextEncoder().encode(text);

@@ -3,7 +3,7 @@
  * @module
  */
 
-/** The two halves of a hash of 64 bits. */
+/** The two halves of a 64-bit hash. */
 export type Hash = readonly [number, number];
 
 /** What the two halves begin with. */

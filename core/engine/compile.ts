@@ -1,6 +1,6 @@
 /**
- * Programs that run: a task in one mode, built, lowered, and opened over its weights. Training, evaluation, generation and
- * probes of single batches all open theirs here.
+ * Programs that run: a task in one mode, built, lowered, and opened over its weights. Training, evaluation, generation
+ * and probes of single batches all open theirs here.
  * @module
  */
 import { lossFactorInput } from "../graph/graph.ts";
@@ -28,10 +28,10 @@ export type ModelParts =
   }>;
 
 /**
- * What a session does with its weights, and with what it has computed. "compact": weights stay where they are mapped, and
- * integers as they are stored where memory is scarce; behind a run all is given back. "mapped": they stay there; the memory of
- * a run is kept for the next one. "packed": they are packed for the matrix products, which is faster, and one more copy of
- * them. "decoded": those of 16 bits become float32 first, once rather than in each run.
+ * What a session does with its weights, and with what it has computed. "compact": weights stay where they are mapped,
+ * and integers as they are stored where memory is scarce; behind a run all is given back. "mapped": they stay there;
+ * the memory of a run is kept for the next one. "packed": they are packed for the matrix products, which is faster, and
+ * one more copy of them. "decoded": those of 16 bits become float32 first, once rather than in each run.
  */
 export type SessionMemory = "compact" | "mapped" | "packed" | "decoded";
 
@@ -78,7 +78,7 @@ export interface CompiledProgram {
   close(): Promise<void>;
 }
 
-/** Compiles a program. Throws AttuneError where the host has no onnxruntime, or a tensor does not fit its config. */
+/** Compiles a program. Throws AttuneError if the host has no onnxruntime, or a tensor does not fit its config. */
 export async function compile(model: ModelParts, how: How, host: Host): Promise<CompiledProgram> {
   const program = "program" in how ? how.program : buildProgram({ ...partsOf(model), ...how, host });
   const { checkpoint, initial, fed, feeder } = model;
@@ -133,7 +133,7 @@ export function lossIn(results: Results, loss: string): number {
   return (results[`loss.${loss}`]?.data as Float32Array | undefined)?.[0] ?? NaN;
 }
 
-/** The outputs of heads that a run gave. */
+/** The head outputs in the results of a session run. */
 export function outputsIn(results: Results, { outputs }: Program): Named<Tensor<Float32Array>> {
   return Object.fromEntries(outputs.flatMap((name) => {
     const result = results[name];

@@ -106,7 +106,7 @@ function addUp(sums: Sums, { losses, gradients }: Omit<Probed, "outputs">): void
   }
 }
 
-/** Of all gradients as one vector; null where one of the two is zero. */
+/** Of all gradients as one vector; null if one of the two is zero. */
 function cosine(a: ReadonlyMap<string, Float32Array>, b: ReadonlyMap<string, Float32Array>): number | null {
   let [dot, aa, bb] = [0, 0, 0];
   for (const [name, x] of a) {

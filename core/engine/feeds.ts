@@ -208,7 +208,7 @@ function drawMasks(
   }
 }
 
-/** The dims of a graph with such inputs on a batch, for estimates. */
+/** The dims of a graph with these inputs for a batch, for estimates. */
 export function dimsWith(inputs: Iterable<string>, batch: Batch): DimValues {
   const dims: Record<string, number> = { ...dimsOf(batch) };
   selectRows(inputs, batch, dims);

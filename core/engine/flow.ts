@@ -34,7 +34,7 @@ export function createFlow(): Flow {
     }
     return depth;
   };
-  /** Pushes along one path of a blocking flow; 0 where there is none left. Without recursion: networks are deep. */
+  /** Pushes along one path of a blocking flow; 0 if there is none left. Without recursion: networks are deep. */
   const push = (source: number, sink: number, depth: Int32Array, tried: Int32Array): number => {
     const path: number[] = [];
     let vertex = source;

@@ -46,7 +46,7 @@ export type AcceleratedWeights = Readonly<
 /**
  * Asks the accelerators, in order, how each weight is stored that may be, or multiplied.
  *
- * @throws AttuneError where modules that an accelerator names are not there, or nothing is left for one that only stores.
+ * @throws AttuneError if modules that an accelerator names are not there, or nothing is left for one that only stores.
  */
 export function accelerateWeights(options: FrozenOptions): AcceleratedWeights {
   const { accelerators, checkpoint, backbone } = options;
@@ -203,13 +203,13 @@ function refuseQuantizedTwice(
     "spec",
     `accelerators.${i}`,
     accelerators[i]?.name,
-    `no quantizer over ${label}, which is quantized already (${quantization.method}) and trains as it is`,
+    `no quantizer: ${label} is already quantized (${quantization.method})`,
   );
 }
 
 function nothingLeft({ name, modules }: Accelerator, i: number): AttuneError {
   const why = modules?.targetModules || modules?.skipModules.length
-    ? "with these modules no linear layer that does not train is left for it"
-    : "every linear layer trains, or another accelerator has it";
-  return badValue("spec", `accelerators.${i}`, name, `weights to quantize: ${why}`);
+    ? "no frozen linear layer is left among these modules"
+    : "every linear layer trains or has another accelerator";
+  return badValue("spec", `accelerators.${i}`, name, `weights to quantize (${why})`);
 }

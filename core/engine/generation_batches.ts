@@ -43,7 +43,7 @@ function grownInFront(all: Int32Array, rows: number, width: number): Int32Array 
   return out;
 }
 
-/** Chosen rows of so many numbers, each with one more behind. */
+/** Selected rows of numbers, each with one more number appended. */
 export function grown(all: Int32Array, past: number, from: Int32Array, added: (i: number) => number): Int32Array {
   const out = new Int32Array(from.length * (past + 1));
   from.forEach((row, i) => {
@@ -96,7 +96,7 @@ export function decodeBatch(
   };
 }
 
-/** The data of an int32 tensor; nothing where there is no tensor. */
+/** The data of an int32 tensor; nothing if there is no tensor. */
 export function ints(tensor: Tensor | undefined): Int32Array {
   return (tensor?.data ?? new Int32Array(0)) as Int32Array;
 }

@@ -8,7 +8,7 @@ import { createGraphBuilder } from "./builder/builder.ts";
 import type { Parameter } from "./builder/parameters.ts";
 import { trainsRule } from "./builder/parameters.ts";
 
-/** What is looked at. */
+/** The parts to inspect. */
 export type InspectedParts = Readonly<{
   backbone: Backbone & Partial<Pick<InspectedBackbone, "untied">>;
   heads?: readonly Head[];

@@ -11,13 +11,13 @@ import type { Loss } from "../types.ts";
  * A target as its loss takes it. An axis of length 1 at the end that only the output has (one label, one value) is put on
  * the target. `wanted`: how many classes the task has.
  *
- * @throws AttuneError where the shapes do not belong together, or an option for each class has another number of values.
+ * @throws AttuneError if the shapes do not belong together, or an option for each class has another number of values.
  */
 export function targetFor(loss: Loss, output: Value, target: Value, wanted?: number): Value {
   const { shape } = output;
   const classes = shape.at(-1);
   if (wanted !== undefined && classes !== wanted) {
-    throw badValue("spec", "head", `${classes} outputs`, `${wanted}, one for each of the task's classes`);
+    throw badValue("spec", "head", `${classes} outputs`, `${wanted} (one for each of the task's classes)`);
   }
   for (const [option, values] of Object.entries(loss.perClass ?? {})) {
     if (values === undefined || typeof classes !== "number" || values.length === classes) continue;
@@ -45,13 +45,11 @@ export function targetFor(loss: Loss, output: Value, target: Value, wanted?: num
   }
 }
 
-/** A loss's sum as a scalar. Throws AttuneError where it is several numbers. */
+/** A loss's sum as a scalar. Throws AttuneError if it is several numbers. */
 export function scalarOf(loss: Loss, sum: Value): Value {
   if (sum.shape.every((dim) => dim === 1)) return reshape(sum, []);
   throw new AttuneError(
-    `The loss "${loss.name}" gives [${
-      sum.shape.join(", ")
-    }], where one number (a scalar) is expected: its sum over all rows`,
+    `The loss "${loss.name}" returns [${sum.shape.join(", ")}] instead of a scalar, its sum over all rows`,
     { code: "BAD_VALUE", plugin: loss.name, path: "loss", found: sum.shape, allowed: ["a scalar"] },
   );
 }
@@ -78,7 +76,7 @@ function unlike(loss: Loss, output: Value, target: Value, wanted: Shape): Attune
   const expected = `${loss.compares === "classes" ? "numbers of classes " : ""}${listed(wanted)}`;
   return new AttuneError(
     `The loss "${loss.name}" compares an output ${listed(output.shape)} with a target of ${found}, where ${expected} ` +
-      "is expected: loss, head and task do not fit together",
+      "is expected: loss, head and task do not match",
     { code: "BAD_VALUE", plugin: loss.name, path: "loss", found, allowed: [expected] },
   );
 }

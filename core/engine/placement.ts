@@ -9,7 +9,7 @@ import type { InitialWeights } from "./weights.ts";
 
 /** Where frozen weights are taken from. */
 export type Placement = Readonly<{
-  /** The place in a file from which a weight is mapped; undefined where it is read into memory. */
+  /** The place in a file from which a weight is mapped; undefined if it is read into memory. */
   mappedAt(parameter: Parameter): (WeightLocation & Readonly<{ file: string }>) | undefined;
   /** Whether what is read into memory stands beside the model rather than in it. */
   besides: boolean;

@@ -92,7 +92,7 @@ async function* gradientsOf(
   data: Dataset,
 ): AsyncIterable<Named<Float32Array>> {
   const { rowsOf } = task;
-  if (!rowsOf) throw unsupported("engine", "regularizers", data.name, "rows are not read here");
+  if (!rowsOf) throw unsupported("engine", "regularizers", data.name, "no rows can be read here");
   const probe = await openRowProbe(options, program);
   try {
     for await (const batch of rowsOf(data)) {

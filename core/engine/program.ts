@@ -46,7 +46,7 @@ export function frozenName(regularizer: string, name: string): string {
   return `${regularizer}/${name}`;
 }
 
-/** What a program is made of. */
+/** The parts of a program. */
 export type ProgramOptions = Readonly<{
   mode: GraphBuilder["mode"];
   backbone: InspectedBackbone;
@@ -112,7 +112,7 @@ function scalarInput(graph: Graph, name: string): Value {
  * Builds a program. In training, each loss is multiplied by a factor that the host feeds (its weight over its count),
  * so that accumulation and terms with different denominators are exact.
  *
- * @throws AttuneError where a head lacks an output that a loss reads.
+ * @throws AttuneError if a head lacks an output that a loss reads.
  */
 export function buildProgram(asked: ProgramOptions): Program {
   const { attached, targets } = asked;
@@ -221,7 +221,7 @@ function addOutputs(
 function checkLosses({ sums }: Forward, recorded: BuildInfo, { labelSmoothing, losses }: ProgramOptions): void {
   if (sums.length === 0) throw missing("engine", "a loss with labels", "the task");
   if (labelSmoothing > 0 && !recorded.smoothed()) {
-    const why = `no loss of this task smooths labels (${losses.map((l) => l.loss.name)})`;
+    const why = `no loss of this task supports label smoothing (${losses.map((l) => l.loss.name)})`;
     throw unsupported("spec", "training.labelSmoothingFactor", labelSmoothing, why);
   }
 }
@@ -295,7 +295,7 @@ function lossSums(build: GraphBuilder, outputs: Named<Value>, options: ProgramOp
   });
 }
 
-/** The weights of a target's rows, where rows have some. Throws AttuneError where the loss does not read them. */
+/** The weights of a target's rows, where rows have some. Throws AttuneError if the loss does not read them. */
 function rowWeights(
   graph: Graph,
   loss: Loss,

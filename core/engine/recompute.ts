@@ -2,9 +2,10 @@
  * What a training step computes again in its backward pass instead of keeping it.
  *
  * Of all ways to keep as little as possible, the least is a minimum cut between what is there anyway and what the
- * backward pass reads (Jain et al. 2020; He & Yu 2023). Computed again is what costs a pass over memory, then attention's
- * scores, then products with weights within layers, as few as fit: what a layer gives to the next is always kept. Weights
- * that are rounded to be multiplied always are made again: kept, they would be one more copy of the model.
+ * backward pass reads (Jain et al. 2020; He & Yu 2023). Computed again is what costs a pass over memory, then
+ * attention's scores, then products with weights within layers, as few as fit: what a layer gives to the next is always
+ * kept. Weights that are rounded to be multiplied always are made again: kept, they would be one more copy of the
+ * model.
  * @module
  */
 import { type DimValues, evaluateDim, sizeOfShape } from "../graph/ops/dims.ts";
@@ -18,8 +19,8 @@ import { lower } from "./lower/lower.ts";
 import { productsOf } from "./work.ts";
 
 /**
- * What may be computed again: nothing, what costs a pass over memory, attention's scores besides, or so many products with
- * weights, too: those with the least work for what they give, of these the first.
+ * What may be computed again: nothing, what costs a pass over memory, attention's scores besides, or so many products
+ * with weights, too: those with the least work for what they give, of these the first.
  */
 export type Recompute = "nothing" | "passes" | "attention" | number;
 
@@ -29,19 +30,29 @@ const moves: ReadonlySet<Op> = new Set<Op>(["Cast", "Identity", "Transpose", "Re
 /** What a step computes again, the bytes that its values then take at their peak, and the nodes of its session. */
 export type Recomputation = Readonly<{ values: ReadonlySet<number>; peak: number; nodes: number }>;
 
-/** What a step's values may take, in bytes, and which share of the step's products may be computed again for it at the most. */
+/**
+ * The bytes that a step's values may take, and the largest share of the step's products that may be recomputed for it.
+ */
 export type ActivationBudget = Readonly<{ bytes: number; moreWork: number }>;
 
-/** Chooses the least that has to be computed again so that a step's values keep to a budget, or take as few bytes as can be. */
+/**
+ * Chooses the least that has to be computed again so that a step's values keep to a budget, or take as few bytes as can
+ * be.
+ */
 export type Recomputer = (budget: ActivationBudget) => Recomputation;
 
-/** How many ways of computing products again are looked at: each takes about a tenth of the time that a session takes to open. */
+/**
+ * How many ways of computing products again are looked at: each takes about a tenth of the time that a session takes to
+ * open.
+ */
 const TRIES = 4;
 
 /** How much less than a budget a step may keep before fewer products are computed again. */
 const CLOSE = 0.97;
 
-/** The recomputer of a program on batches of such sizes. What each way costs is looked at when it is needed, and once. */
+/**
+ * The recomputer of a program on batches of such sizes. What each way costs is looked at when it is needed, and once.
+ */
 export function createRecomputer(program: Recomputed, dims: DimValues): Recomputer {
   const { graph } = program;
   const known = new Map<Recompute, Recomputation>();
@@ -77,7 +88,9 @@ function productsWorth(program: Recomputed, dims: DimValues, share: number): num
   return beyond < 0 ? within.length : beyond;
 }
 
-/** The fewest products to compute again so that a step's values take at most `budget` bytes, as far as a few looks tell. */
+/**
+ * The fewest products to compute again so that a step's values take at most `budget` bytes, as far as a few looks tell.
+ */
 function fewestProducts(
   budget: number,
   none: Recomputation,
@@ -142,7 +155,10 @@ function productsWithin({ graph, recorded: { layers } }: Recomputed, dims: DimVa
   }).sort((a, b) => a.perValue - b.perValue);
 }
 
-/** Casts of weights, with what moves their elements before and behind: those to make again, and those that are read again soon. */
+/**
+ * Casts of weights, with what moves their elements before and behind: those to make again, and those that are read
+ * again soon.
+ */
 function roundedWeights(
   graph: Graph,
   forward: ReadonlySet<Node>,

@@ -46,7 +46,7 @@ const SMALL = 1024;
 /** Where a machine has less memory than so many times what a model takes decoded, it stays as it is stored. */
 const SCARCE = 8;
 
-/** Stores every parameter for a session. Throws AttuneError where a tensor does not fit its config. */
+/** Stores every parameter for a session. Throws AttuneError if a tensor does not fit its config. */
 export async function storeWeights(options: WeightOptions): Promise<StoredWeights> {
   const { host, parameters, checkpoint, fed } = options;
   const { mappedAt, besides } = placeWeights({

@@ -42,7 +42,7 @@ export type SessionOptions =
     products?: TrainedProducts | undefined;
   }>;
 
-/** Opens a session. Throws AttuneError where the host has no onnxruntime or a tensor does not fit its config. */
+/** Opens a session. Throws AttuneError if the host has no onnxruntime or a tensor does not match its config. */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { lowered: { model, feeds, shapes, outputs }, shared, mappedBytes, inlineBytes, open } = await prepareSession(
     options,
@@ -59,7 +59,9 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   };
 }
 
-/** A session that is not open yet: its model, what every run is fed besides, and what opens that model or a part of it. */
+/**
+ * A session that is not open yet: its model, what every run is fed besides, and what opens that model or a part of it.
+ */
 export type PreparedSession = Readonly<{
   lowered: Lowered;
   shared: Readonly<Record<string, OrtTensor>>;
@@ -68,7 +70,7 @@ export type PreparedSession = Readonly<{
   open(model: OnnxModel): Promise<OrtSession>;
 }>;
 
-/** Prepares a session. Throws AttuneError where the host has no onnxruntime or a tensor does not fit its config. */
+/** Prepares a session. Throws AttuneError if the host has no onnxruntime or a tensor does not fit its config. */
 export async function prepareSession(options: SessionOptions): Promise<PreparedSession> {
   const { host, graph } = options;
   const lib = host.lib;
@@ -143,10 +145,10 @@ function sessionOptions({ host, arena, prepack }: SessionOptions, folder: string
 }
 
 /**
- * A model that does not tell the shapes of what it is fed, nor lets them be told from what sizes are constant. Where shapes
- * are known, ONNX Runtime looks for every value of every node through all that are no longer needed for one of the same
- * shape, which for thousands of nodes takes most of the time until a session is open; its arena gives memory back and takes
- * it again all the same.
+ * A model that does not tell the shapes of what it is fed, nor lets them be told from what sizes are constant. Where
+ * shapes are known, ONNX Runtime looks for every value of every node through all that are no longer needed for one of
+ * the same shape, which for thousands of nodes takes most of the time until a session is open; its arena gives memory
+ * back and takes it again all the same.
  */
 function unshaped(model: OnnxModel): OnnxModel {
   const plain = ({ name, dtype }: OnnxValueInfo): OnnxValueInfo => ({ name, dtype });

@@ -41,7 +41,7 @@ export async function buildTaskPrograms(options: EngineOptions, random: Random):
   return programs;
 }
 
-/** How a training program is built: a batch of usual inputs, and the largest. */
+/** The inputs that a training program is built for: a typical batch, and the largest. */
 export type TrainingBuild =
   & Pick<ProgramOptions, "checkpointing" | "regularizers" | "host">
   & Readonly<{ example: Batch; largest: Batch }>;

@@ -42,7 +42,8 @@ export function initialWeights(
   random: Random,
 ): InitialWeights {
   const inCheckpoint = storedNames(checkpoint.weights.names, backbone);
-  // Of several tasks' heads, one that the checkpoint has is only theirs whom it fits; so is any where others are passed over.
+  // Of several tasks' heads, one that the checkpoint has is only theirs whom it fits; so is any where others are passed
+  // over.
   const stored = (p: Parameter): string | undefined => {
     const own = inCheckpoint(p.unqualifiedName);
     const dims = own === undefined ? undefined : checkpoint.weights.locate(own)?.dims;
@@ -141,7 +142,7 @@ export function decodingBytes(frozen: readonly Parameter[], initial: Pick<Initia
   }, 0);
 }
 
-/** Whether products over some parameters are computed as they are to save time. */
+/** Whether some products are computed in another format to save time. */
 export function savesTime(
   parameters: Iterable<Parameter>,
   initial: Pick<InitialWeights, "storageOf">,
@@ -151,8 +152,7 @@ export function savesTime(
 }
 
 /** What lets a checkpoint's tensors of other dims be drawn. */
-export const MISMATCHED =
-  "; model.with.ignoreMismatchedSizes starts it anew, as is right for a head of other classes, and no other tensor";
+export const MISMATCHED = "; for a head with other classes, model.with.ignoreMismatchedSizes initializes it anew";
 
 /**
  * The name that a file has for a parameter, by the names of the file: its own, one of older libraries, or that of a
@@ -216,7 +216,10 @@ async function drawn(p: Parameter, weights: InitialValues, random: Random): Prom
   return data;
 }
 
-/** Names of a tensor: a bare encoder is saved without its prefix, a model with a head with it; older files of a family have other ones. */
+/**
+ * Names of a tensor: a bare encoder is saved without its prefix, a model with a head with it; older files of a family
+ * have other ones.
+ */
 export function aliasesOf(
   name: string,
   { baseModelPrefix: prefix, family }: Pick<InspectedBackbone, "baseModelPrefix" | "family">,

@@ -8,7 +8,7 @@ import { changedRows } from "../statistics/row_flags.ts";
 import { type McNemar, mcnemar } from "../statistics/significance.ts";
 import type { Json, Named } from "../types.ts";
 
-/** What a comparison says. */
+/** The result of a comparison. */
 export type Comparison = Readonly<{
   /** By key: the other's value, this one's, and this one's less the other's. */
   differences: Named<Difference>;
@@ -21,7 +21,10 @@ export type Comparison = Readonly<{
 /** Rows that only one model has right, below which the exact test is used. */
 const FEW = 25;
 
-/** Compares what was measured of a model with what was measured of another one. Throws AttuneError where their rows differ. */
+/**
+ * Compares what was measured of a model with what was measured of another one. Throws AttuneError if their rows
+ * differ.
+ */
 export function compareStatistics(
   other: readonly MetricStatistics[],
   own: readonly MetricStatistics[],

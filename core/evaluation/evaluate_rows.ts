@@ -80,10 +80,10 @@ export function resamplingOf({ intervals, confidence = 0.95, seed }: EvaluationO
 }
 
 /**
- * Evaluates an opened run over a dataset, row by row: what is kept of a row is a few numbers, and only where options ask.
+ * Evaluates an opened run over a dataset, row by row: what is kept of a row is a few numbers, and only if options ask.
  * The evaluator is closed behind it.
  *
- * @throws AttuneError where the run's head is new, or rows lack a column that is asked for.
+ * @throws AttuneError if the run's head is new, or rows lack a column that is asked for.
  */
 export async function evaluateRows(
   given: OpenRun,

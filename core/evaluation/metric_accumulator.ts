@@ -1,5 +1,6 @@
 /**
- * Metrics over plain predictions and references, a row at a time: what a trainer's evaluation adds up, without its model.
+ * Metrics over plain predictions and references, a row at a time: what a trainer's evaluation adds up, without its
+ * model.
  * @module
  */
 import { type BootstrapOptions, intervalsOrNone } from "../statistics/bootstrap.ts";
@@ -15,7 +16,9 @@ import type { Json, Metric, MetricInputs, Named } from "../types.ts";
 
 /** A row as people have it. */
 export type PlainRow = Readonly<{
-  /** A class or its name, a class's scores, a number, classes, tags, a text; `{ sum, count }` or a number for a loss. */
+  /**
+   * A class or its name, a class's scores, a number, classes, tags, a text; `{ sum, count }` or a number for a loss.
+   */
   prediction?: unknown;
   /** As the prediction; a text may have several references. */
   reference?: unknown;
@@ -27,9 +30,9 @@ export type PlainRow = Readonly<{
   groups?: unknown;
 }>;
 
-/** Metrics that take rows. */
+/** Metrics that accumulate rows. */
 export interface MetricAccumulator {
-  /** Throws AttuneError where a metric cannot read the row. */
+  /** Throws AttuneError if a metric cannot read the row. */
   add(row: PlainRow): void;
   compute(): Named<number | null>;
   /** What of that is more than a number, by the same keys. */
@@ -79,7 +82,7 @@ export function measurer(
   /** Looked at before anything is computed. */
   const count = (more: number, where: string): void => {
     steps += more;
-    if (steps > maxSteps) throw tooMuch("measure", where, "steps of computing", Math.round(steps), maxSteps);
+    if (steps > maxSteps) throw tooMuch("measure", where, "steps of computation", Math.round(steps), maxSteps);
   };
   /** How many numbers a metric gives, those of its groups too. */
   const numbersOf = (i: number): number => {
@@ -120,7 +123,7 @@ export function measurer(
         metric.check?.(stateOf(i));
         for (const [key, value] of Object.entries(metric.compute(stateOf(i)))) {
           if (Object.hasOwn(values, key) && values[key] !== value) {
-            throw badValue("measure", "metrics", key, "metrics whose values have names of their own");
+            throw badValue("measure", "metrics", key, "metrics with different names");
           }
           values[key] = value;
         }
@@ -143,7 +146,7 @@ export function measurer(
  * The names of classes among rows, sorted by code points, as scikit-learn numbers them; undefined where none is named.
  * Where one row has a class as text and another as number, 1 and "1" are one class.
  *
- * @throws AttuneError where some rows name classes and others number them.
+ * @throws AttuneError if some rows name classes and others number them.
  */
 export function labelNames(rows: Iterable<PlainRow>): readonly string[] | undefined {
   const names = new Set<string>();
@@ -193,10 +196,10 @@ const forms: Readonly<Record<Kind, string>> = {
 };
 
 function hint({ prediction, reference }: PlainRow): string {
-  return typeof prediction === "string" || typeof reference === "string" ? "; names of classes need labels" : "";
+  return typeof prediction === "string" || typeof reference === "string" ? "; class names need `labels`" : "";
 }
 
-/** A row as a kind of reading, or undefined where it is not of that kind. */
+/** A row as a kind of reading, or undefined if it is not of that kind. */
 const readers: { readonly [K in Kind]: (row: PlainRow, classes: Classes) => MetricInputs[K] | undefined } = {
   label: ({ prediction, reference, scores }, classes) => {
     const own = scoresOf(scores ?? (Array.isArray(prediction) ? prediction : undefined));
@@ -228,13 +231,13 @@ const readers: { readonly [K in Kind]: (row: PlainRow, classes: Classes) => Metr
   },
 };
 
-/** The values of a row's columns. Throws AttuneError where they are none. */
+/** The values of a row's columns. Throws AttuneError if they are none. */
 function groupsIn({ groups = {} }: PlainRow): Named<Json> {
   if (typeof groups === "object" && groups !== null && !Array.isArray(groups)) return groups as Named<Json>;
-  throw badValue("measure", "groups", groups, "values by the names of their columns");
+  throw badValue("measure", "groups", groups, "an object with the values of each column");
 }
 
-/** The place of the highest score, the first of equals; -1 where one is no number. */
+/** The place of the highest score, the first of equals; -1 if one is no number. */
 function highest(scores: readonly number[]): number {
   let best = 0;
   for (const [i, score] of scores.entries()) {

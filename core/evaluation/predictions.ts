@@ -22,7 +22,7 @@ export type Prediction = Readonly<
   { number: number; row: number; label: Json; prediction: Json; scores?: Json; groups?: Named<Json> }
 >;
 
-/** Parses a line. Throws AttuneError where it has no row, label and prediction. */
+/** Parses a line. Throws AttuneError if it has no row, label and prediction. */
 export function parsePrediction(line: string, number: number): Prediction {
   const where = `predictions.jsonl, line ${number}`;
   let value: unknown;
@@ -35,10 +35,10 @@ export function parsePrediction(line: string, number: number): Prediction {
   if (typeof row === "number" && label !== undefined && prediction !== undefined) {
     return { ...value as Partial<Prediction>, number, row, label, prediction };
   }
-  throw badFile("evaluate", where, "has not row, label and prediction");
+  throw badFile("evaluate", where, "lacks row, label or prediction");
 }
 
-/** A prediction as metrics read it. `classes`: the task's. Throws AttuneError where it is no answer of that kind. */
+/** A prediction as metrics read it. `classes`: the task's. Throws AttuneError if it is no answer of that kind. */
 export function readPrediction(
   { number, row, label, prediction, scores, groups = {} }: Prediction,
   kind: AnswerKind,

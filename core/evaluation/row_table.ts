@@ -21,7 +21,7 @@ const [VALUES, CHARACTERS] = [50, 60];
 /** Parts of about as many rows that lengths are cut into. */
 const BINS = 4;
 
-/** An empty table. It keeps the rows that statistics of a metric keep. */
+/** Creates an empty table. It keeps the rows that statistics of a metric keep. */
 export function createRowTable(): RowTable {
   const columns = new Map<string, Map<string, number> | undefined>();
   const sample = createUnitSample<{ values: Map<string, number>; length: number | undefined }>(UNITS);

@@ -21,7 +21,7 @@ const CONSTRAINTS: readonly Constraint[] = ["demographic_parity", "equalized_odd
  * The rules for each group of a column, tuned on the run's eval rows, and what they change on the shown ones: `mixture` is the
  * rule as it is, which draws; `rounded` the likelier of its two thresholds for everyone, which leaves a gap.
  *
- * @throws AttuneError where the task has not two classes with scores, or rows lack the column.
+ * @throws AttuneError if the task has not two classes with scores, or rows lack the column.
  */
 export async function thresholdEffect(
   open: OpenRun,
@@ -35,7 +35,7 @@ export async function thresholdEffect(
       "evaluate",
       "--thresholds",
       column,
-      `a threshold chooses between two classes, and there are ${labels.length}`,
+      `a threshold needs two classes, and there are ${labels.length}`,
     );
   }
   if (!open.data.eval) throw missing("evaluate", "rows to tune thresholds on", "data.eval of the spec");
@@ -110,7 +110,7 @@ async function scoredRows(open: OpenRun, column: string, data: Dataset): Promise
       // A single score is that of the second class.
       const score = scores?.at(-1);
       if (score === undefined) {
-        throw unsupported("evaluate", "--thresholds", column, "the task gives no scores of classes");
+        throw unsupported("evaluate", "--thresholds", column, "the task computes no class scores");
       }
       rows.add({ group: String(group), score, label: reference === open.task.labels?.[1] ? 1 : 0 });
     },

@@ -38,7 +38,7 @@ export type TunedThresholds = Readonly<{ rules: Named<ThresholdRule>; x: number;
 /** Steps of the rate that is to become alike. */
 const GRID = 1000;
 
-/** Chooses the rules. Throws AttuneError where a group has rows of one class alone. */
+/** Chooses the rules. Throws AttuneError if a group has rows of one class alone. */
 export function tuneThresholds(
   rows: readonly ScoredRow[],
   constraint: Constraint,

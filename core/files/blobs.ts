@@ -7,7 +7,7 @@
 /** What keeps the objects. */
 export type Objects = Readonly<{
   put(name: string, bytes: Uint8Array): Promise<unknown>;
-  /** Some of an object's bytes; undefined where it is not there. */
+  /** Some of an object's bytes; undefined if it is not there. */
   get(name: string, offset: number, length: number): Promise<Uint8Array | undefined>;
   delete(name: string): Promise<unknown>;
 }>;

@@ -1,6 +1,6 @@
 /**
- * Looking at weights once, before they are computed with: that there are some, that all of them are numbers, and that they
- * are what was written, where their file says what that was.
+ * Looking at weights once, before they are computed with: that there are some, that all of them are numbers, and that
+ * they are what was written, where their file says what that was.
  * @module
  */
 import { copyBytes } from "../base/bytes.ts";
@@ -27,10 +27,10 @@ const exponents: Readonly<Partial<Record<DType, Readonly<{ bytes: 2 | 4; mask: n
   float32: { bytes: 4, mask: 0x7f800000 },
 };
 
-/** What is wrong with a file of weights; `problem` goes on where a sentence has named the file. */
+/** What is wrong with a file of weights; `problem` continues a sentence that starts with the file's name. */
 export type WeightFault = Readonly<{ code: "no_tensors" | "non_finite" | "damaged"; problem: string }>;
 
-/** Looks at every value of a file of weights. Throws AttuneError where it is none, or changes meanwhile. */
+/** Looks at every value of a file of weights. Throws AttuneError if it is none, or changes meanwhile. */
 export async function faultOfWeights(store: Store, key: string): Promise<WeightFault | undefined> {
   if (/\.gguf$/i.test(key)) return await faultOfGguf(store, key);
   const file = await openSafetensors(store, key);
@@ -53,15 +53,15 @@ export async function faultOfWeights(store: Store, key: string): Promise<WeightF
   }
   const found = await digest?.();
   if (found === due) return undefined;
-  const said = `its metadata say ${DIGEST_IN_METADATA} ${show(due)} and its tensors have ${show(found)}`;
-  return { code: "damaged", problem: `is damaged, or was changed by what left its metadata as they were: ${said}` };
+  const said = `its metadata has ${DIGEST_IN_METADATA} ${show(due)}, but its tensors have ${show(found)}`;
+  return { code: "damaged", problem: `is damaged, or was changed without updating its metadata: ${said}` };
 }
 
 /**
  * Looks at every value of a safetensors file.
  *
- * @throws AttuneError that names file and tensor where one is not finite, and the file where it has no tensors or is not
- * what its own digest says.
+ * @throws AttuneError that names file and tensor where one is not finite, and the file where it has no tensors or is
+ * not what its own digest says.
  */
 export async function checkFinite(store: Store, key: string): Promise<void> {
   const fault = await faultOfWeights(store, key);
@@ -73,7 +73,9 @@ export async function checkFiniteModel(store: Store): Promise<void> {
   for (const key of await weightKeys(store)) await checkFinite(store, key);
 }
 
-/** A file of tensors that has the digest of their bytes among its metadata; the bytes are those of `writeSafetensors`. */
+/**
+ * A file of tensors that has the digest of their bytes among its metadata; the bytes are those of `writeSafetensors`.
+ */
 export async function writeDigested(tensors: Named<Tensor>, metadata: Named<string>): Promise<Uint8Array> {
   const { pieces, digest } = digestedPieces(dataOf(tensors));
   for await (const _ of pieces);

@@ -10,21 +10,21 @@ import type { Store } from "../types.ts";
 const others = ["model.safetensors", "model.safetensors.index.json"];
 
 /**
- * The GGUF file of a folder without other weights; undefined where there is none.
+ * The GGUF file of a folder without other weights; undefined if there is none.
  *
- * @throws AttuneError where there are several, and the path has to say which.
+ * @throws AttuneError if there are several, and the path has to say which.
  */
 export async function ggufIn(files: Store): Promise<string | undefined> {
   for (const key of others) if (await files.get(key, { offset: 0, length: 0 })) return undefined;
   const found: string[] = [];
   for await (const { key } of files.list("")) if (/^[^/]+\.gguf$/i.test(key)) found.push(key);
   if (found.length > 1) {
-    throw badFile("gguf", "the folder", `has ${found.length} GGUF files: name one of ${found.map(show).join(", ")}`);
+    throw badFile("gguf", "the folder", `has ${found.length} GGUF files: choose one of ${found.map(show).join(", ")}`);
   }
   return found[0];
 }
 
-/** The files that a folder's weights are in. Throws AttuneError where there are none. */
+/** The files that a folder's weights are in. Throws AttuneError if there are none. */
 export async function weightKeys(files: Store): Promise<readonly string[]> {
   const gguf = await ggufIn(files);
   return gguf === undefined ? (await weightFiles(files)).files : [gguf];

@@ -49,7 +49,7 @@ export function quantizeInt8({ dims, data }: Tensor<Float32Array>): QuantizedTen
   };
 }
 
-/** Integers and scales as they were read. Throws AttuneError where there is not one scale per row. */
+/** Integers and scales as they were read. Throws AttuneError if there is not one scale per row. */
 export function quantizedTensor(values: Tensor, scale: Tensor, name = "x"): QuantizedTensor {
   const rows = values.dims[0] ?? 1;
   if (!(values.data instanceof Int8Array) || !(scale.data instanceof Float32Array) || scale.dims.join() !== `${rows}`) {
@@ -58,7 +58,7 @@ export function quantizedTensor(values: Tensor, scale: Tensor, name = "x"): Quan
   return { values: { ...values, data: values.data }, scale: { ...scale, data: scale.data } };
 }
 
-/** Stored integers times their rows' scales [rows, ...]. Throws AttuneError where there is not one scale per row. */
+/** Stored integers times their rows' scales [rows, ...]. Throws AttuneError if there is not one scale per row. */
 export function dequantizeInt8(stored: Tensor, scales: Tensor, name = "x"): Tensor<Float32Array> {
   const { values: { dims, data }, scale } = quantizedTensor(stored, scales, name);
   const rows = dims[0] ?? 1;

@@ -26,7 +26,7 @@ export interface SafetensorsFile {
 
 /** A model's weights, and their bytes as they are stored. */
 export interface StoredWeights extends Weights {
-  /** Some of a tensor's bytes; undefined where it is stored as integers and their scales. Throws where there is no such name. */
+  /** Some of a tensor's bytes; undefined if it is stored as integers and their scales. Throws where there is no such name. */
   part(name: string): ((from: number, length: number) => Promise<Uint8Array>) | undefined;
 }
 
@@ -39,7 +39,7 @@ const MAX_INDEX = 64 * 2 ** 20;
 /**
  * Opens a file of a store; only its header is read.
  *
- * @throws AttuneError where it is missing or not a sound safetensors file.
+ * @throws AttuneError if it is missing or not a sound safetensors file.
  * @example
  * ```ts
  * import { f32, openSafetensors, writeSafetensors } from "attune";
@@ -93,7 +93,7 @@ export async function openSafetensors(
 /**
  * Every tensor of a whole file's bytes, as stored.
  *
- * @throws AttuneError where they are not a sound safetensors file; `file` is how it is named then.
+ * @throws AttuneError if they are not a sound safetensors file; `file` is how it is named then.
  * @example
  * ```ts
  * import { f32, readSafetensors, writeSafetensors } from "attune";
@@ -138,7 +138,7 @@ export function toFloat32(tensor: Tensor): Tensor<Float32Array> {
  * The weights of a checkpoint: model.safetensors, or the shards that model.safetensors.index.json names. A tensor with
  * another of the name `<its>.scale` beside it is stored as integers (see `quantizeInt8`).
  *
- * @throws AttuneError where there are none (it says what is there), or where index and shards do not fit.
+ * @throws AttuneError if there are none (it says what is there), or if index and shards do not fit.
  * @example
  * ```ts
  * import { f32, openWeights, writeSafetensors } from "attune";
@@ -159,14 +159,14 @@ export async function openWeights(store: Store, options: OpenOptions = {}): Prom
     for (const name of file.names) {
       const other = owner.get(name);
       if (other !== undefined) {
-        throw badFile("safetensors", key, `holds tensor ${show(name)}, which ${other} holds too`);
+        throw badFile("safetensors", key, `has tensor ${show(name)}, which ${other} has, too`);
       }
       owner.set(name, key);
     }
   }
   for (const [name, key] of map) {
     if (owner.get(name) !== key) {
-      throw badFile("safetensors", key, `lacks tensor ${show(name)}, which the index says it holds`);
+      throw badFile("safetensors", key, `lacks tensor ${show(name)}, although the index lists it`);
     }
   }
   const of = (name: string): { file: SafetensorsFile; path: string | undefined } | undefined =>
@@ -209,7 +209,7 @@ export async function openWeights(store: Store, options: OpenOptions = {}): Prom
 
 type WeightFiles = Readonly<{ files: readonly string[]; map: ReadonlyMap<string, string> }>;
 
-/** A model's weight files and, of shards, which tensor is where. Throws AttuneError where there are none. */
+/** A model's weight files and, of shards, which tensor is where. Throws AttuneError if there are none. */
 export async function weightFiles(store: Store): Promise<WeightFiles> {
   if (await store.get("model.safetensors", { offset: 0, length: 0 })) {
     return { files: ["model.safetensors"], map: new Map() };
@@ -222,11 +222,11 @@ export async function weightFiles(store: Store): Promise<WeightFiles> {
   }
   const torch = there.some((key) => /^pytorch_model.*\.bin$/.test(key));
   const hint = " (pytorch_model.bin is not read: save the model with safe_serialization=True)";
-  const where = `the model directory, which holds ${there.join(", ") || "nothing"},`;
+  const where = `the model folder (${there.join(", ") || "empty"})`;
   throw missing("safetensors", `model.safetensors${torch ? hint : ""}`, where);
 }
 
-/** Which shard holds which tensor, by model.safetensors.index.json; undefined where there is none. Throws AttuneError where it is not sound. */
+/** Which shard holds which tensor, by model.safetensors.index.json; undefined if there is none. Throws AttuneError if it is not sound. */
 export async function shardIndex(store: Store): Promise<ReadonlyMap<string, string> | undefined> {
   const key = "model.safetensors.index.json";
   const found = await store.get(key, { offset: 0, length: MAX_INDEX });
@@ -240,7 +240,7 @@ export async function shardIndex(store: Store): Promise<ReadonlyMap<string, stri
   }
   const map = index?.weight_map;
   if (typeof map !== "object" || map === null || Array.isArray(map) || Object.keys(map).length === 0) {
-    throw badFile("safetensors", key, `has weight_map ${show(map)} where tensor names and their shards were expected`);
+    throw badFile("safetensors", key, `has weight_map ${show(map)} instead of tensor names and their shards`);
   }
   return new Map(
     Object.entries(map as Named<unknown>).map(([name, shard]) => {

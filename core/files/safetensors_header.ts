@@ -14,7 +14,7 @@ import {
 } from "./safetensors_scanner.ts";
 import { bytesPerElement, type DType } from "../base/tensor.ts";
 
-/** Where a tensor lies in its file; `offset` counts from the file's start. */
+/** Where a tensor is in its file; `offset` counts from the start of the file. */
 export type TensorInfo = Readonly<{ dtype: DType; dims: readonly number[]; offset: number; bytes: number }>;
 
 /** What a header says. Tensors are in the header's order. */
@@ -85,7 +85,7 @@ export function parseSafetensorsHeader(
   return { tensors, metadata, start };
 }
 
-/** The length of the header that a file's first 8 bytes declare. Throws AttuneError where the file cannot hold it. */
+/** The length of the header that a file's first 8 bytes declare. Throws AttuneError if the file cannot hold it. */
 export function safetensorsHeaderLength(bytes: Uint8Array, fileSize: number, file: string): number {
   if (fileSize < 8 || bytes.length < 8) {
     throw badFile("safetensors", file, `has ${fileSize} bytes, fewer than the length of a header takes`);
@@ -129,7 +129,7 @@ function scanTensor(scanner: HeaderScanner, what: string): ScannedTensor {
     if (key === "dtype") tensor.dtype = scanString(scanner);
     else if (key === "shape") tensor.dims = scanNumbers(scanner);
     else if (key === "data_offsets") tensor.offsets = scanNumbers(scanner);
-    else throw brokenHeader(scanner, `has ${show(key)} in ${what}; known are dtype, shape, data_offsets`);
+    else throw brokenHeader(scanner, `has ${show(key)} in ${what}; expected: dtype, shape, data_offsets`);
   });
   return tensor;
 }
@@ -147,9 +147,9 @@ function infoOf(
   if (code === undefined || !dims || !offsets) throw broken("lacks its dtype, shape or data_offsets");
   const dtype = dtypes.get(code);
   if (!dtype && others.has(code)) {
-    throw unsupported("safetensors", `${file}: ${name}`, code, `read are ${[...dtypes.keys()].join(", ")}`);
+    throw unsupported("safetensors", `${file}: ${name}`, code, `supported: ${[...dtypes.keys()].join(", ")}`);
   }
-  if (!dtype) throw broken(`has dtype ${show(code)}; known are ${[...dtypes.keys()].join(", ")}`);
+  if (!dtype) throw broken(`has dtype ${show(code)}; supported: ${[...dtypes.keys()].join(", ")}`);
   const [from = 0, to = 0] = offsets;
   if (offsets.length !== 2 || from > to) throw broken(`has data_offsets ${show(offsets)}`);
   if (start + to > fileSize) throw broken(`ends at byte ${start + to} of ${fileSize}`);
@@ -173,7 +173,7 @@ function checkLayout(tensors: ReadonlyMap<string, TensorInfo>, start: number, fi
     if (offset !== due) {
       const problem = `tensor ${
         show(name)
-      } starts at byte ${offset}, where ${due} was expected: tensors overlap or leave gaps`;
+      } starts at byte ${offset}, but should start at ${due}: tensors overlap or leave gaps`;
       throw badFile("safetensors", file, problem);
     }
     due += bytes;

@@ -13,7 +13,7 @@ export function brokenHeader({ file }: HeaderScanner, problem: string): Error {
   return badFile("safetensors", file, `its header ${problem}`);
 }
 
-/** An error that says what is due where a scanner stands. */
+/** The error that says what a scanner expected at its position. */
 export function unexpectedIn(scanner: HeaderScanner, due: string): Error {
   const { text, at } = scanner;
   const there = at < text.length ? show(text[at]) : "no more";
@@ -58,7 +58,7 @@ export function scanString(scanner: HeaderScanner): string {
   }
   // Half of a surrogate pair has no UTF-8, and NUL ends names in other readers.
   if (/\p{Surrogate}|\0/u.test(value)) {
-    throw brokenHeader(scanner, `has a string at character ${from} that no file can hold`);
+    throw brokenHeader(scanner, `has a string at character ${from} that cannot be written to a file`);
   }
   return value;
 }

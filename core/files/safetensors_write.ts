@@ -15,7 +15,7 @@ const torch: Named<string> = { format: "pt" };
 /**
  * The bytes of a file of tensors, in the given order; the header is padded with spaces to 8 bytes.
  *
- * @throws AttuneError (`BAD_FILE`) where values do not fit a tensor's dims or a name cannot be written.
+ * @throws AttuneError (`BAD_FILE`) if values do not fit a tensor's dims or a name cannot be written.
  * @example
  * ```ts
  * import { f32, writeSafetensors } from "attune";
@@ -38,7 +38,7 @@ export function writeSafetensors(tensors: Named<Tensor>, metadata: Named<string>
  * The same file in pieces, for stores that take streams: `read` is asked for one tensor at a time, when it is due, so
  * that a model need not be in memory at once; a large tensor may come as its bytes in pieces.
  *
- * @throws AttuneError (`BAD_FILE`) where a tensor is not of the form that was announced.
+ * @throws AttuneError (`BAD_FILE`) if a tensor is not of the form that was announced.
  * @example
  * ```ts
  * import { f32, streamSafetensors } from "attune";

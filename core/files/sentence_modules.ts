@@ -30,7 +30,7 @@ const activations: Named<string> = {
   SiLU: "silu",
 };
 
-/** The modules of a folder; undefined where it has no modules.json. Throws AttuneError where one is not implemented. */
+/** The modules of a folder; undefined if it has no modules.json. Throws AttuneError if one is not implemented. */
 export async function readSentenceModules(files: Store): Promise<SentenceModules | undefined> {
   const modules = await parsed(files, "modules.json");
   if (modules === undefined) return undefined;
@@ -53,7 +53,11 @@ export async function readSentenceModules(files: Store): Promise<SentenceModules
   const { prompts, default_prompt_name: name } = await object(files, "config_sentence_transformers.json");
   const known = (prompts ?? {}) as Named<Json>;
   if (typeof name === "string" && typeof known[name] !== "string") {
-    throw badFile("sentence", "config_sentence_transformers.json", `has no prompt "${name}", which is its default`);
+    throw badFile(
+      "sentence",
+      "config_sentence_transformers.json",
+      `has no prompt "${name}", although it is the default`,
+    );
   }
   const prompt = typeof name === "string" ? String(known[name]) : "";
   if (prompt !== "" && !withPrompt) {
@@ -167,7 +171,7 @@ export function sentenceFiles(modules: SentenceModules, hiddenSize: number): Nam
 function folderOf(path: Json | undefined): string {
   if (path === "" || path === undefined) return "";
   if (typeof path === "string" && /^[\w-]{1,64}$/.test(path)) return `${path}/`;
-  throw badFile("sentence", "modules.json", `has the path ${JSON.stringify(path)}, which is no name of a folder`);
+  throw badFile("sentence", "modules.json", `has the path ${JSON.stringify(path)}, which is not the name of a folder`);
 }
 
 async function parsed(files: Store, key: string): Promise<Json | undefined> {

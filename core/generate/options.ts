@@ -89,7 +89,7 @@ const nullable = ["force_words_ids", "constraints", "stop_strings", "watermarkin
  * Options from, in order: what is asked for, the checkpoint's generation_config.json or config.json, the defaults.
  * Lengths that count the prompt become those of one in `lengthsBehind`.
  *
- * @throws AttuneError where a file asks for what is not implemented, or a value makes no sense.
+ * @throws AttuneError if a file asks for what is not implemented, or a value makes no sense.
  */
 export function generationOptions(
   asked: Partial<GenerationConfig>,
@@ -107,7 +107,7 @@ export function generationOptions(
   for (const [field, [name, holds]] of Object.entries(fields)) {
     const value = from[field];
     if (value === undefined || value === null) continue;
-    if (!holds(value)) throw badValue("generate", `${where}: ${field}`, value, "a value that generation can take");
+    if (!holds(value)) throw badValue("generate", `${where}: ${field}`, value, "a valid value");
     options[name] = value;
   }
   for (const [field, allowed] of Object.entries(unbuilt)) {
@@ -147,5 +147,5 @@ export function lengthsBehind(options: GenerationOptions, prompt: number, room: 
 }
 
 function notBuilt(where: string, field: string, value: Json): Error {
-  return unsupported("generate", `${where}: ${field}`, value, "this is not implemented");
+  return unsupported("generate", `${where}: ${field}`, value, "it is not implemented");
 }

@@ -37,7 +37,7 @@ const floats: Readonly<Record<string, DType>> = { F32: "float32", F16: "float16"
 /**
  * Opens a file of a store.
  *
- * @throws AttuneError where it is none, is cut or contradicts itself, or its tensors are of a type that is not read.
+ * @throws AttuneError if it is none, is cut or contradicts itself, or its tensors are of a type that is not read.
  */
 export async function openGguf(files: Store, key: string): Promise<GgufFile> {
   const first = await files.get(key, { offset: 0, length: FIRST });

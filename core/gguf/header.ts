@@ -40,7 +40,7 @@ interface Cursor {
 /**
  * Reads the head out of a file's first bytes; undefined where more of them are needed. `size`: of the whole file.
  *
- * @throws AttuneError where it is no GGUF file, is cut, contradicts itself, or has what is not read.
+ * @throws AttuneError if it is no GGUF file, is cut, contradicts itself, or has what is not read.
  */
 export function ggufHeader(bytes: Uint8Array, size: number, key: string): GgufHeader | undefined {
   try {
@@ -58,11 +58,11 @@ function headerOf(bytes: Uint8Array, size: number, key: string): GgufHeader {
   const cursor = cursorOf(bytes, size, key);
   const magic = bytes.subarray(0, 4);
   if (String.fromCharCode(...magic) !== "GGUF") {
-    throw badFile("gguf", key, `is no GGUF file: it begins with the bytes ${[...magic].join(" ")}, not with GGUF`);
+    throw badFile("gguf", key, `is not a GGUF file: it starts with the bytes ${[...magic].join(" ")}, not with GGUF`);
   }
   cursor.u32("its first bytes");
   const version = cursor.u32("its version");
-  if (version !== 2 && version !== 3) throw unsupported("gguf", key, `version ${version}`, "versions 2 and 3 are read");
+  if (version !== 2 && version !== 3) throw unsupported("gguf", key, `version ${version}`, "only versions 2 and 3 are");
   const count = cursor.u64("the number of tensors");
   const keys = cursor.u64("the number of keys");
   if (count > TENSORS || keys > KEYS || count * TENSOR_BYTES + keys * KEY_BYTES > size) {
@@ -73,7 +73,7 @@ function headerOf(bytes: Uint8Array, size: number, key: string): GgufHeader {
   for (let i = 0; i < count; i++) listed.push(tensorAt(cursor, i, key));
   const alignment = metadata["general.alignment"] ?? 32;
   if (typeof alignment !== "number" || !(alignment >= 1 && alignment <= 2 ** 20) || (alignment & (alignment - 1))) {
-    throw badFile("gguf", key, `has the alignment ${show(alignment)}, which is no power of two`);
+    throw badFile("gguf", key, `has the alignment ${show(alignment)}, which is not a power of two`);
   }
   const data = Math.ceil(cursor.at() / alignment) * alignment;
   return { metadata, tensors: placed(listed, data, alignment, size, key) };
@@ -102,7 +102,7 @@ function tensorAt(cursor: Cursor, i: number, key: string): Omit<GgufTensor, "byt
   const type = blockTypes.get(id);
   if (!type) {
     const names = [...blockTypes.values()].map((known) => known.name).join(", ");
-    throw unsupported("gguf", `${key}: ${name}`, `type ${id}`, `types that are read: ${names}`);
+    throw unsupported("gguf", `${key}: ${name}`, `type ${id}`, `supported: ${names}`);
   }
   if (dims.some((dim) => dim === 0)) throw badFile("gguf", key, `${what} has the dims ${show(dims)}`);
   if ((dims.at(-1) ?? 1) % type.values !== 0) {
@@ -201,7 +201,7 @@ function cursorOf(bytes: Uint8Array, size: number, key: string): Cursor {
     if (type === TEXT) return text(what);
     if (type === LIST) return list(what);
     const read = numbers[type];
-    if (!read) throw badFile("gguf", key, `${what} is a value of type ${type}, of which there are 0 to 12`);
+    if (!read) throw badFile("gguf", key, `${what} is a value of type ${type}, but types are 0 to 12`);
     return read(take(widths[type] ?? 1, what));
   };
   return { at: () => at, u32, u64, text, value };

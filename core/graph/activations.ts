@@ -32,9 +32,9 @@ const activations: Readonly<Record<string, (x: Value) => Value>> = {
   linear: (x) => x,
 };
 
-/** The activation of a config's name. Throws AttuneError where there is none. */
+/** The activation of a config's name. Throws AttuneError if there is none. */
 export function activation(plugin: string, field: string, name: unknown): (x: Value) => Value {
   const found = typeof name === "string" ? activations[name] : undefined;
-  if (!found) throw unsupported(plugin, field, name, `known activations are ${Object.keys(activations).join(", ")}`);
+  if (!found) throw unsupported(plugin, field, name, `supported: ${Object.keys(activations).join(", ")}`);
   return found;
 }

@@ -20,7 +20,7 @@ export type Gradient = Readonly<{ dense: Value | undefined; sparse: readonly Spa
  * Gradients of a scalar. Only nodes between `wrt` and `loss` are visited: what is frozen is absent. `sparse` names
  * tables (among `wrt`) whose row gathers are given as rows. `scale`: what they are multiplied by, from the first on.
  *
- * @throws AttuneError where an op between them has no rule.
+ * @throws AttuneError if an op between them has no rule.
  */
 export function gradients(
   loss: Value,

@@ -15,7 +15,7 @@ import { backward } from "./autodiff.ts";
 /** Logits of more classes than this are made in blocks, where they are also wider than what they are made of. */
 const CLASSES_LIMIT = 4096;
 
-/** Rows are cut into so many blocks, of at least so many rows: the last ones are empty where there are few. */
+/** Rows are cut into so many blocks, of at least so many rows: the last ones are empty if there are few. */
 const BLOCKS = 16;
 const LEAST_ROWS = 128;
 
@@ -37,7 +37,7 @@ const known = new WeakMap<Graph, Map<string, ClassScores>>();
 
 /**
  * The scores of rows of logits [n, classes] and their classes [n] int32, where there are more than `limit` classes and
- * the logits are made of products over them; undefined where they may as well exist whole.
+ * the logits are made of products over them; undefined if they may as well exist whole.
  */
 export function chunkedLogits(
   logits: Value,

@@ -20,7 +20,7 @@ type Operand = Readonly<{ value: Value; form: RowForm | undefined }>;
 
 type Push = Readonly<{ operands: readonly Operand[]; rebuild: (operands: readonly Value[], perRow: string) => Value }>;
 
-/** The places of a row, of whichever side, as in "batch*seq"; undefined where a dim is not one of flat places. */
+/** The places of a row, of whichever side, as in "batch*seq"; undefined if a dim is not one of flat places. */
 function placesDim(dim: Dim | undefined): string | undefined {
   return typeof dim === "string" ? /^batch\*([A-Za-z]+)$/.exec(dim)?.[1] : undefined;
 }
@@ -181,7 +181,7 @@ function pushOf(value: Value, form: RowForm, seq: string): Push | undefined {
   };
 }
 
-/** The operand of an elementwise op, by broadcasting's alignment; undefined where its places have no batch axis. */
+/** The operand of an elementwise op, by broadcasting's alignment; undefined if its places have no batch axis. */
 function aligned(operand: Value, result: Value, form: RowForm, seq: string): Operand | undefined {
   const offset = result.shape.length - operand.shape.length;
   const axis = axisOf(form) - offset;

@@ -10,7 +10,7 @@ import type { HubClient } from "./request.ts";
 /** Told as bytes arrive; `done` of `total`. */
 export type HubProgress = (file: string, done: number, total: number) => void;
 
-/** What is downloaded, and where to. */
+/** A download: what, and where to. */
 export type Download = Readonly<{
   client: HubClient;
   host: Host;
@@ -27,7 +27,7 @@ const ATTEMPTS = 3;
 /**
  * Makes a file part of a cached snapshot; one that is there is not asked for.
  *
- * @throws AttuneError where it cannot be had, or is not of the size or content that the hub announced.
+ * @throws AttuneError if it cannot be had, or is not of the size or content that the hub announced.
  */
 export async function downloadFile(download: Download): Promise<void> {
   const { client, host, cache, repo, commit, file } = download;

@@ -26,14 +26,14 @@ export function mayPass(error: unknown): boolean {
 function why(status: number, reason: string | null): string {
   // The hub answers 401 for what does not exist, too, where no token is sent.
   if (reason === "RepoNotFound") {
-    return "is no directory here, and on the hub it does not exist, or is private: check its name, or set HF_TOKEN";
+    return "is not a local folder, and does not exist on the hub or is private: check its name, or set HF_TOKEN";
   }
   if (reason === "RevisionNotFound") return "has no such revision";
   if (reason === "GatedRepo") {
-    return "is gated: accept its terms on the hub, and set HF_TOKEN to a token that may read it";
+    return "is gated: accept its terms on the hub, and set HF_TOKEN to a token with access";
   }
-  if (status === 401 || status === 403) return "is gated or private: set HF_TOKEN to a token that may read it";
-  if (status === 404) return "does not exist, neither as a directory here nor on the hub";
+  if (status === 401 || status === 403) return "is gated or private: set HF_TOKEN to a token with access";
+  if (status === 404) return "does not exist, neither as a local folder nor on the hub";
   if (status === 429) return "was requested too often: wait, or set HF_TOKEN";
   return "could not be fetched";
 }

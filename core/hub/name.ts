@@ -3,7 +3,7 @@
  * @module
  */
 
-/** `org/name[@revision]` in its parts, or undefined where a text is no name of the hub; `..` and `--` are in none. */
+/** `org/name[@revision]` in its parts, or undefined if a text is no name of the hub; `..` and `--` are in none. */
 export function hubName(path: string): Readonly<{ repo: string; revision: string }> | undefined {
   const segment = String.raw`\w(?:[\w.-]{0,94}\w)?`;
   const found = new RegExp(`^((?:${segment}/)?${segment})(?:@(\\w[\\w./-]{0,254}))?$`).exec(path);

@@ -12,7 +12,7 @@ const MAX_LIST = 16 * 2 ** 20;
 /** The commit that a revision stands for, and its files. */
 export type RepositoryListing = Readonly<{ commit: string; files: ReadonlySet<string> }>;
 
-/** The files of a revision. Throws AttuneError where there is none, or the hub gives no list. */
+/** The files of a revision. Throws AttuneError if there is none, or the hub gives no list. */
 export async function listFiles(
   client: HubClient,
   kind: "models" | "datasets",

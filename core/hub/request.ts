@@ -20,14 +20,14 @@ export type HubRequest = Readonly<{ method?: "GET" | "HEAD"; from?: number }>;
 export interface HubClient {
   /**
    * The answer to a request; `what` is how errors name it. A HEAD stops at the redirect that tells a large file's size.
-   * Throws AttuneError where the hub cannot be reached or refuses.
+   * Throws AttuneError if the hub cannot be reached or refuses.
    */
   request(path: string, what: string, request?: HubRequest): Promise<Response>;
   /** An answer's bytes; throws AttuneError where they stop coming. */
   body(response: Response, what: string): AsyncIterable<Uint8Array>;
 }
 
-/** The hub that HF_ENDPOINT names, asked as whom HF_TOKEN or the saved token says. Throws AttuneError where either is malformed. */
+/** The hub that HF_ENDPOINT names, asked as whom HF_TOKEN or the saved token says. Throws AttuneError if either is malformed. */
 export async function hubClient(host: Host): Promise<HubClient> {
   const endpoint = endpointOf(host.env.HF_ENDPOINT);
   const token = await tokenOf(host);
@@ -99,13 +99,15 @@ export async function hubClient(host: Host): Promise<HubClient> {
   };
 }
 
-/** An answer's text. Throws AttuneError where it is longer than `limit` bytes. */
+/** An answer's text. Throws AttuneError if it is longer than `limit` bytes. */
 export async function limitedText(client: HubClient, response: Response, what: string, limit: number): Promise<string> {
   const decoder = new TextDecoder();
   let [text, bytes] = ["", 0];
   for await (const part of client.body(response, what)) {
     bytes += part.length;
-    if (bytes > limit) throw hubError("HUB_ANSWER", `The hub's answer for ${what} is longer than ${limit} bytes`, what);
+    if (bytes > limit) {
+      throw hubError("HUB_ANSWER", `The hub's response for ${what} is longer than ${limit} bytes`, what);
+    }
     text += decoder.decode(part, { stream: true });
   }
   return text + decoder.decode();

@@ -67,7 +67,7 @@ export interface AdapterPool {
   close(): Promise<void>;
 }
 
-/** How a set computes. */
+/** The options of an adapter set. */
 export type AdapterSetOptions = Readonly<{
   /** Sessions that may be open at once; the one that was not used the longest is closed. Absent: any number. */
   maxSessions?: number;
@@ -90,7 +90,7 @@ type PoolState = {
 /**
  * Opens a run's model without adapters, to which named ones are added.
  *
- * @throws AttuneError where the host has no onnxruntime, or a part is missing.
+ * @throws AttuneError if the host has no onnxruntime, or a part is missing.
  */
 export async function openAdapterPool(run: Run, host: Host, options: AdapterSetOptions = {}): Promise<AdapterPool> {
   const lib = ortOf(host);
@@ -120,7 +120,7 @@ export async function openAdapterPool(run: Run, host: Host, options: AdapterSetO
       return computer.sessions;
     },
     add: async (name, adapter) => {
-      if (state.adapters.has(name)) throw badValue("adapters", "name", name, "a name that is not taken");
+      if (state.adapters.has(name)) throw badValue("adapters", "name", name, "an unused name");
       state.adapters.set(name, await loadAdapter(state.base, name, adapter));
     },
     activate: (stack) => {

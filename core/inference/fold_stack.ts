@@ -14,13 +14,13 @@ import type { LoadedAdapter, Tensors } from "./loaded_adapter.ts";
 /**
  * The tensors that folding a stack into an opened model changes.
  *
- * @throws AttuneError where an adapter's file lacks some of what it is made of, or no weight can hold what it computes.
+ * @throws AttuneError if an adapter's file lacks some of what it is made of, or no weight can hold what it computes.
  */
 export async function foldStack(open: OpenRun, members: readonly LoadedAdapter[]): Promise<Tensors> {
   const own = (name: string): Tensor<Float32Array> => {
     const place = members.findIndex((_, i) => open.attached[i]?.name !== undefined && name.startsWith(`${i}/`));
     const tensor = members[Math.max(0, place)]?.tensors.get(place < 0 ? name : name.slice(`${place}/`.length));
-    if (!tensor) throw badValue("adapters", "merge", name, "an adapter whose file has all that it is made of");
+    if (!tensor) throw badValue("adapters", "merge", name, "a complete adapter file");
     return tensor;
   };
   const initial = initialWeights(open.checkpoint, [], open.backbone, createRandom(open.run.training.seed));

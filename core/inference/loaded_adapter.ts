@@ -21,7 +21,7 @@ export type LoadedAdapter = Readonly<{ attached: AttachedAdapter; tensors: Tenso
 /**
  * Reads a saved adapter.
  *
- * @throws AttuneError where it is not a saved one, or one of another model.
+ * @throws AttuneError if it is not a saved one, or one of another model.
  */
 export async function loadAdapter(base: OpenRun, name: string, adapter: Use<"adapter">): Promise<LoadedAdapter> {
   const attached = await attachAdapter(base, base.run.use("adapter", adapter));
@@ -41,7 +41,7 @@ export function kindsOf(kind: string): readonly string[] {
   return kind.split("\n");
 }
 
-/** A model with a stack attached. `merged`: what stands in place of tensors of the checkpoint. */
+/** A model with a stack of adapters attached. `merged`: tensors that replace those of the checkpoint. */
 export function openStack(base: OpenRun, members: readonly LoadedAdapter[], merged: Tensors): OpenRun {
   // A place in the stack is the name, so that every stack of these kinds is one program.
   const attached = members.map(({ attached }, i) => ({
@@ -60,7 +60,7 @@ export function openStack(base: OpenRun, members: readonly LoadedAdapter[], merg
 /**
  * What decides which adapters can share a session: all that is computed but the values that are fed.
  *
- * @throws AttuneError where an adapter is of another model: tensors of other dims, or of layers that are not there.
+ * @throws AttuneError if an adapter is of another model: tensors of other dims, or of layers that are not there.
  */
 async function kindOf(
   base: OpenRun,

@@ -10,7 +10,7 @@ import { type Change, isTerminal, isWaiting, type JobRecord, outdatedCheckpoints
 /** How a change went. */
 export type Changed = Readonly<{ record: JobRecord; refused?: Refusal }>;
 
-/** Applies a change until it wins; undefined where there is no such job. */
+/** Applies a change until it wins; undefined if there is no such job. */
 export async function changeJob(
   jobs: JobRecords,
   id: string,
@@ -62,7 +62,7 @@ function notesOf(before: JobRecord, after: JobRecord): (Pick<NewEvent, "message"
   if (after.checkpoints.length > before.checkpoints.length) {
     notes.push({ message: `Checkpoint created at step ${after.checkpoints.at(-1)?.step}` });
   }
-  if (after.wants !== before.wants && after.wants) notes.push({ message: `The runner is asked to ${after.wants}` });
+  if (after.wants !== before.wants && after.wants) notes.push({ message: `The runner was asked to ${after.wants}` });
   if (after.status === before.status) return notes;
   const words: Named<string> = {
     queued: before.status === "paused" ? "The job has resumed" : "The job is queued",

@@ -72,7 +72,7 @@ export function eventsIn(store: Store, prefix: string, kept: Sealed = sealStore(
         if (await kept.write(keyOf(piece.first), piece, { if: null }) !== "conflict") return;
         if (piece.first !== first) [first, tries] = [piece.first, 0];
         // Where something is that can neither be read nor moved, nothing can follow it.
-        else if (tries > TRIES) throw storeFailed("jobs", keyOf(first), "there is a piece that cannot be read");
+        else if (tries > TRIES) throw storeFailed("jobs", keyOf(first), "part of it cannot be read");
       }
     },
     after: async function* (number) {
@@ -93,7 +93,7 @@ export function eventsIn(store: Store, prefix: string, kept: Sealed = sealStore(
   };
 }
 
-/** The piece behind another that has what is new of what is said; undefined where nothing is. */
+/** The piece behind another that has what is new of what is said; undefined if nothing is. */
 function pieceOf(
   last: Piece | undefined,
   given: readonly NewEvent[],

@@ -64,7 +64,7 @@ export function jobRecords(options: JobsOptions): JobRecords {
 
 const keyOf = (id: string): string => `records/${id}.json`;
 
-/** A job's record; undefined where there is none. `how`: as Sealed has it. */
+/** A job's record; undefined if there is none. `how`: as Sealed has it. */
 export async function readRecord(
   jobs: JobRecords,
   id: string,

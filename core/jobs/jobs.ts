@@ -29,7 +29,7 @@ export interface Jobs {
   get(id: string): Promise<JobRecord | undefined>;
   /** The newest first, those created before `after`. */
   list(after?: string): AsyncIterable<JobRecord>;
-  /** Applies a change until it wins; undefined where there is no such job. */
+  /** Applies a change until it wins; undefined if there is no such job. */
   change(id: string, apply: (record: JobRecord) => Change): Promise<Changed | undefined>;
   /** A waiting job that a runner can do, with its lease. `secret`: what the lease's holder is known by, as a hash. */
   lease(runner: string, can: (job: JobOffer) => boolean, secret?: string): Promise<JobRecord | undefined>;
@@ -89,7 +89,7 @@ async function createJob(
   if (!await writeRecord(jobs, record, null)) {
     const there = await readRecord(jobs, job.id);
     if (there) return there.record;
-    throw new AttuneError(`Job ${job.id} cannot be made`, { code: "CONFLICT", plugin: "jobs" });
+    throw new AttuneError(`Job ${job.id} could not be created`, { code: "CONFLICT", plugin: "jobs" });
   }
   const message = `Created fine-tuning job: ${job.id}`;
   await logOf(jobs, job.id).append([{ at, level: "info", type: "message", message }]);

@@ -77,7 +77,7 @@ export function jsonLine(): JsonLine {
 
 function unexpected(byte: number): string {
   const what = byte < 0x80 ? JSON.stringify(String.fromCharCode(byte)) : "a letter";
-  return `is not JSON in UTF-8 (${what} is not expected there)`;
+  return `is not JSON in UTF-8 (unexpected ${what})`;
 }
 
 function endValue(state: State): void {

@@ -44,7 +44,7 @@ export function lineCheck(file: string): LineCheck {
           continue;
         }
         if (number === 1 && mark === length && mark > 0 && mark < 3) {
-          wrong("is not JSON in UTF-8 (its bytes are no text)");
+          wrong("is not JSON in UTF-8 (its bytes are not text)");
         }
         const plain = utf8.isWhole() ? line.plainUntil(bytes, i) : i;
         if (plain > i) {
@@ -57,7 +57,7 @@ export function lineCheck(file: string): LineCheck {
           continue;
         }
         if (++length > MAX_LINE) wrong(`is longer than ${MAX_LINE} bytes`);
-        if (!utf8.takes(byte)) wrong("is not JSON in UTF-8 (its bytes are no text)");
+        if (!utf8.takes(byte)) wrong("is not JSON in UTF-8 (its bytes are not text)");
         const problem = line.takes(byte);
         if (problem !== undefined) wrong(problem);
       }

@@ -1,6 +1,6 @@
 /**
- * Names that come from outside, for servers and runners alike: an id, a lease's token, a file's path, a model's name is what
- * these say, before anything is looked up by it, and paths are made of nothing else.
+ * Names that come from outside, for servers and runners alike: an id, a lease's token, a file's path, a model's name is
+ * what these say, before anything is looked up by it, and paths are made of nothing else.
  * @module
  */
 import { badValue } from "../base/errors.ts";
@@ -34,7 +34,7 @@ export function isModelName(text: string): boolean {
 /** Files of one folder may have so long names, and paths so many parts. */
 const [MOST_CHARACTERS, MOST_PARTS] = [200, 16];
 
-/** The parts of a plain relative path; undefined where a text is none. */
+/** The parts of a plain relative path; undefined if the text is not one. */
 export function pathParts(text: unknown): readonly string[] | undefined {
   if (typeof text !== "string") return undefined;
   const parts = text.split("/");

@@ -1,5 +1,6 @@
 /**
- * A job's record and how it may change: pure functions, so that whoever holds the store applies them with compare-and-set.
+ * A job's record and how it may change: pure functions, so that whoever holds the store applies them with
+ * compare-and-set.
  *
  * A lease gives a token that is one above every earlier one. What a runner does names its token, and only the newest
  * counts: a runner that was stopped past its lease and wakes up finds a higher one and can change nothing. No clock
@@ -45,7 +46,7 @@ export type JobRecord = Readonly<{
   token: number;
   /** The hash of the lease's token, which only its holder has. */
   secret?: string;
-  /** Who has the newest lease; absent where nobody works on the job. `beat` counts its signs of life. */
+  /** Who has the newest lease; absent if nobody works on the job. `beat` counts its signs of life. */
   lease?: Readonly<{ runner: string; beat: number }>;
   /** The user's pending request to the runner. */
   wants?: "cancel" | "pause";
@@ -62,7 +63,7 @@ export type JobRecord = Readonly<{
   error?: JobError;
 }>;
 
-/** A change, or why it is refused: the record is as it was. */
+/** A change of a record, or the reason why it is refused. */
 export type Change = Readonly<{ record: JobRecord; refused?: undefined }> | Readonly<{ refused: Refusal }>;
 
 /** `stale`: another lease is newer. `status`: not in this state. */
@@ -120,7 +121,7 @@ export function renewLease(record: JobRecord, token: number, step: number, train
   }));
 }
 
-/** A runner has saved a moment from which others can go on. */
+/** Records a checkpoint from which other runners can continue. */
 export function saved(record: JobRecord, token: number, checkpoint: JobCheckpoint): Change {
   return owned(record, token, (lease) => {
     const known = record.checkpoints.some((c) => c.step >= checkpoint.step);

@@ -13,7 +13,7 @@ export type JobReference = Readonly<{ name: string; at: string }>;
 
 /** Roles of options that no job may set, and what they are. */
 const refused: Named<string> = {
-  cache: "written outside of its results",
+  cache: "written outside the job's results",
   address: "reached over the network",
   secret: "a secret",
 };
@@ -28,7 +28,7 @@ export function referenceKind(name: string): "file" | "made" | "model" | undefin
 /**
  * A copy of a spec with every reference replaced; `at` is its path in the spec. What options stand for, the catalog knows.
  *
- * @throws AttuneError (`BAD_VALUE`) where a path is no reference, and where something is written elsewhere, reached over
+ * @throws AttuneError (`BAD_VALUE`) if a path is no reference, or if something is written elsewhere, reached over
  * the network or secret.
  */
 export function placed(
@@ -38,13 +38,13 @@ export function placed(
 ): Named<Json> {
   const named = (name: string, at: string): string => {
     if (referenceKind(name)) return place(name, at);
-    throw badValue("jobs", at, name, "the id of a file, or the name of a model or of what a job has made");
+    throw badValue("jobs", at, name, "a file id, or the name of a model or of a job's result");
   };
   return mapRoles(spec, catalog, (value, { role }, at) => {
     if (role === "path") return changeTexts(value, at, named);
     const what = refused[role];
     if (what === undefined || value === null) return value;
-    throw badValue("jobs", at, role === "secret" ? "***" : value, `null, in a job: it is ${what}`);
+    throw badValue("jobs", at, role === "secret" ? "***" : value, `null in a job, because it is ${what}`);
   });
 }
 

@@ -1,6 +1,6 @@
 /**
- * Stored values of jobs, each with a checksum: damage by a disk is noticed, moved aside and reported, and costs only the one
- * thing that it was.
+ * Stored values of jobs, each with a checksum: damage by a disk is noticed, moved aside and reported, and costs only
+ * the one thing that it was.
  * @module
  */
 import { AttuneError } from "../base/errors.ts";
@@ -13,11 +13,13 @@ const DAMAGED = "damaged/";
 
 /** Values in a store. */
 export interface Sealed {
-  /** A value; undefined where there is none, or it was damaged: it is moved aside then. */
+  /** A value; undefined if there is none, or it was damaged: it is moved aside then. */
   read<T>(key: string): Promise<Readonly<{ value: T; revision: string }> | undefined>;
   /** As `read`; one that the disk cannot read is damaged where it is, and undefined, too. */
   tryRead<T>(key: string): Promise<Readonly<{ value: T; revision: string }> | undefined>;
-  /** As `tryRead`, for who looks at many: what is read may go with the power yet, so that nothing is to depend on it. */
+  /**
+   * As `tryRead`, for who looks at many: what is read may go with the power yet, so that nothing is to depend on it.
+   */
   glance<T>(key: string): Promise<Readonly<{ value: T; revision: string }> | undefined>;
   write(key: string, value: unknown, options?: { readonly if?: string | null }): Promise<StoredObject | "conflict">;
   /** Looks for what others have moved aside. */
@@ -46,7 +48,7 @@ export function unseal<T>(bytes: Uint8Array): Readonly<{ value: T }> | undefined
   return checksum(own) === hash ? { value: JSON.parse(new TextDecoder().decode(own)) } : undefined;
 }
 
-/** Moves what is damaged out of the way of what reads it; its bytes are kept. */
+/** Moves a damaged object out of the way; its bytes are kept. */
 export async function setAside(
   store: Store,
   { key, bytes, revision }: StoredObject & { readonly bytes: Uint8Array },
@@ -70,7 +72,7 @@ export function sealStore(store: Store, tell: (text: string) => void = () => {})
   const found = (key: string): void => {
     if (told.has(key)) return;
     told.add(key);
-    tell(`${key} is damaged, everything else goes on (what can be moved is kept as ${DAMAGED}${key})`);
+    tell(`${key} is damaged; everything else continues (what can be moved is kept as ${DAMAGED}${key})`);
   };
   const read = async <T>(
     key: string,

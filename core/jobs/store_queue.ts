@@ -1,5 +1,5 @@
 /**
- * A queue over any store that can make an object only where there is none: one object for each id, and beside it one for
+ * A queue over any store that can make an object only if there is none: one object for each id, and beside it one for
  * each time that it was taken. All of them are written once.
  *
  * Whoever takes an id makes the next number of it. How long others leave it alone, each of them measures for itself, from

@@ -16,7 +16,7 @@ export interface KernelMemory {
   readonly kernels: Kernels & DropoutKernels;
   /** Whether the kernels are WebAssembly, not plain loops. */
   readonly simd: boolean;
-  /** `length` floats on a 64-byte boundary, zero unless reused. Throws AttuneError (refused) where they do not fit. */
+  /** `length` floats on a 64-byte boundary, zero unless reused. Throws AttuneError (refused) if they do not fit. */
   alloc(length: number): Float32Array;
   /** `length` integers, likewise. */
   allocI32(length: number): Int32Array;
@@ -47,9 +47,9 @@ export async function createMemory(bytes: number, options: MemoryOptions = {}): 
   if (pages > MAX_PAGES) {
     throw refused(
       "engine",
-      `What trains takes ${
+      `Training state takes ${
         (bytes / 2 ** 30).toFixed(1)
-      } GiB, and one memory holds 4 GiB: train an adapter, or fewer layers`,
+      } GiB, but only 4 GiB fit into one memory: train an adapter, or fewer layers`,
     );
   }
   const module = options.fallback ? undefined : options.module ?? await (compiled ??= compile());
@@ -63,7 +63,7 @@ export async function createMemory(bytes: number, options: MemoryOptions = {}): 
     if (!Number.isInteger(length) || length < 0) throw badValue("engine", "length", length, "a number of values");
     const start = Math.ceil(at / ALIGN) * ALIGN;
     if (start + 4 * length > buffer.byteLength) {
-      throw refused("engine", `${4 * length} bytes more do not fit: ${at} of ${buffer.byteLength} bytes are taken`);
+      throw refused("engine", `${4 * length} more bytes do not fit: ${at} of ${buffer.byteLength} bytes are in use`);
     }
     at = start + 4 * length;
     return start;
@@ -87,7 +87,7 @@ function reserved<T>(pages: number, make: () => T): T {
   } catch {
     throw refused(
       "engine",
-      `The host does not give ${((pages * PAGE) / 2 ** 30).toFixed(2)} GiB of memory in one piece`,
+      `The host cannot allocate ${((pages * PAGE) / 2 ** 30).toFixed(2)} GiB in one piece`,
     );
   }
 }

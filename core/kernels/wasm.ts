@@ -26,7 +26,7 @@ type Exports = Record<typeof names[number], (...args: number[]) => number>;
 /**
  * Every kernel of a compiled module, over a memory that never grows.
  *
- * @throws AttuneError (refused) where the module is not these kernels.
+ * @throws AttuneError (refused) if the module is not these kernels.
  */
 export async function wasmKernels(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<AllKernels> {
   const { exports } = await WebAssembly.instantiate(module, { env: { memory } });

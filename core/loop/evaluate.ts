@@ -13,7 +13,7 @@ export type RowsSeen = (read: RowReadings) => void | Promise<void>;
 /**
  * Metrics of the present weights. `loss`: each batch's mean, weighted by its number of samples, or by their weight.
  *
- * @throws AttuneError where a metric cannot read what the task decodes.
+ * @throws AttuneError if a metric cannot read what the task decodes.
  */
 export async function evaluate(
   evaluator: Pick<Evaluator, "run">,

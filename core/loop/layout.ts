@@ -61,7 +61,7 @@ function longestFirst(samples: readonly Sample[]): Sample[] {
  * of the input has as many virtual ones in front, which `virtual` [batch, seq] numbers from 1 (0: none). In `places` they
  * count as behind the last, so that what names tokens by their place need not know of them.
  *
- * @throws AttuneError where samples disagree about their fields.
+ * @throws AttuneError if samples disagree about their fields.
  */
 export function layOut(samples: readonly Sample[], layout: BatchLayout): Batch {
   const sequences = samples.flatMap((sample) => weighed(sample));

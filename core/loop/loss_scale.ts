@@ -1,6 +1,6 @@
 /**
- * The scale of losses whose gradients have 16 bits, by torch's GradScaler, to the number: a small state machine that the
- * loop carries from step to step.
+ * The scale of losses whose gradients have 16 bits, by torch's GradScaler, to the number: a small state machine that
+ * the loop carries from step to step.
  * @module
  */
 import type { LossScaleOptions } from "../types.ts";
@@ -8,7 +8,7 @@ import type { LossScaleOptions } from "../types.ts";
 /** Where a scale stands. `growthTracker`: good steps since it last changed; `goodSteps`: all that were not skipped. */
 export type LossScale = Readonly<{ scale: number; growthTracker: number; goodSteps: number }>;
 
-/** The scale of the first step. */
+/** Creates the loss scale of the first step. */
 export function createLossScale({ initScale }: LossScaleOptions): LossScale {
   return { scale: Math.fround(initScale), growthTracker: 0, goodSteps: 0 };
 }
@@ -19,8 +19,9 @@ export function inverseScale(scale: number): number {
 }
 
 /**
- * The scale behind a step. `overflowed`: some gradient was not finite before it was unscaled; such a step is skipped, and
- * the scale backs off. It grows after `growthInterval` steps without that, where the larger one is still a finite float32.
+ * The scale behind a step. `overflowed`: some gradient was not finite before it was unscaled; such a step is skipped,
+ * and the scale backs off. It grows after `growthInterval` steps without that, where the larger one is still a finite
+ * float32.
  */
 export function updateLossScale(
   { scale, growthTracker, goodSteps }: LossScale,

@@ -12,7 +12,7 @@ export type Measured = Readonly<{ metrics: Named<number>; figures: Named<Json> }
 
 /** Adds readings up. */
 export type Measurement = Readonly<{
-  /** Throws AttuneError where a metric cannot read what the task decodes, or a row has not the columns it asks for. */
+  /** Throws AttuneError if a metric cannot read what the task decodes, or a row has not the columns it asks for. */
   add(read: RowReadings): void;
   measured(): Measured;
 }>;
@@ -43,7 +43,7 @@ export function inRow(error: unknown, row: number, metric: string): unknown {
   return new AttuneError(`row ${row}: ${own}`, { code, plugin: metric, path, found, allowed, cause });
 }
 
-/** The kind of readings that a metric takes. Throws AttuneError where a task has none of its kinds. */
+/** The kind of readings that a metric takes. Throws AttuneError if a task has none of its kinds. */
 function kindOf(metric: Metric, { readings }: RowReadings): keyof MetricInputs {
   const kind = metric.reads.find((one) => readings[one] !== undefined);
   if (kind) return kind;
@@ -65,7 +65,7 @@ export function examplesFor(
       metric.name,
       "metrics",
       metric.columns,
-      "the task's readings are of places and not of rows, so there is no row whose columns they had",
+      "the task is evaluated per token, not per row, so there are no columns to read",
     );
   }
   return examples.map((example, i) => ({

@@ -48,7 +48,7 @@ export type LoopOptions = Readonly<{
   measurePeak?: (() => Promise<number | undefined>) | undefined;
   /** The micro-batches of step `index` (from 0) of `epoch` (from 0). */
   batchesOf(epoch: number, index: number): Promise<readonly Batch[]>;
-  /** Metrics with the present weights; absent where there is no evaluation data. */
+  /** Metrics with the present weights; absent if there is no evaluation data. */
   evaluate?: (which: "now" | "final" | "best") => Promise<Named<number>>;
   /** Writes a checkpoint and says its name. */
   save?: (state: LoopState) => Promise<string>;
@@ -62,7 +62,7 @@ export type LoopOptions = Readonly<{
   judges?: readonly Judge[];
 }>;
 
-/** Runs the loop; what happens comes out as events. Stops between steps when the signal is aborted. */
+/** Runs the training loop and yields its events. It stops between steps if the signal is aborted. */
 export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEvent> {
   const { training, steps, signal, resume } = options;
   const loop = createLoop(options);
@@ -107,7 +107,9 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
   yield* end(loop);
 }
 
-/** Steps whose micro-batches are made ahead of time, as many of these as there may be, and the bytes that they may take. */
+/**
+ * Steps whose micro-batches are made ahead of time, as many of these as there may be, and the bytes that they may take.
+ */
 const [STEPS_AHEAD, BATCHES_AHEAD, BYTES_AHEAD] = [8, 16, 32 * 2 ** 20];
 
 /** The micro-batches of steps, some of them ahead of time. */
@@ -226,8 +228,8 @@ function* begin({ options, state, at, emit }: Loop, peak: number | undefined): G
 }
 
 /**
- * Measures the machine's peak again behind a step, where the steps so far are a power of two: a moment in which the machine
- * does other work as well is then not all that steps are compared with. What is more than before comes out.
+ * Measures the machine's peak again behind a step, where the steps so far are a power of two: a moment in which the
+ * machine does other work as well is then not all that steps are compared with. What is more than before comes out.
  */
 function remeasurePeak(
   { options: { measurePeak }, at }: Loop,
@@ -311,17 +313,16 @@ function skippedStep(
 ): TrainingEvent {
   const at = { step, epoch: step / perEpoch };
   if (lossScale && overflowed) {
-    const message = `Step ${step} was skipped: its gradients overflow; the loss is scaled by ${lossScale.scale} now`;
+    const message = `Step ${step} was skipped because its gradients overflow; the loss scale is now ${lossScale.scale}`;
     return { type: "warning", ...at, code: "LOSS_SCALE", message };
   }
-  const message = `Step ${step} was skipped: its gradient norm is ${gradNorm} (loss ${loss})`;
+  const message = `Step ${step} was skipped because its gradient norm is ${gradNorm} (loss ${loss})`;
   return { type: "warning", ...at, code: "NON_FINITE", message };
 }
 
 function scaledToNothing({ step }: RunningState, perEpoch: number): TrainingEvent {
-  const message =
-    `Training diverged: gradients overflow however little the loss is scaled, the last time in step ${step}, ` +
-    `and the scale has come down to 0. A lower learning rate may help, or "bf16", which needs no scale`;
+  const message = `Training diverged: gradients overflowed at every loss scale, most recently in step ${step}, ` +
+    `and the scale has fallen to 0. A lower learning rate may help, or "bf16", which needs no scale`;
   return { type: "end", step, epoch: step / perEpoch, reason: "diverged", metrics: {}, message };
 }
 
@@ -346,7 +347,7 @@ function noRate(
     : Number.isFinite(factor)
     ? ["optimizer", optimizer.name, learningRate]
     : ["schedule", schedule.name, factor];
-  const why = `The ${kind} "${name}" gives ${value} for the rate of step ${step}, where a finite number is expected`;
+  const why = `The ${kind} "${name}" gives ${value} for the rate of step ${step}, instead of a finite number`;
   const hint = training.learningRate === 0 ? " (training.learningRate is 0)" : "";
   return new AttuneError(why + hint, { code: "BAD_VALUE", plugin: String(name), path: `${kind}`, found: value });
 }

@@ -31,7 +31,7 @@ export function philox4x32(counter: readonly number[], key: readonly number[]): 
 /**
  * The stream of a seed, of which 64 bits count.
  *
- * @throws AttuneError (BAD_VALUE) where the seed is not a whole number.
+ * @throws AttuneError (BAD_VALUE) if the seed is not a whole number.
  * @example
  * ```ts
  * import { createRandom } from "attune";

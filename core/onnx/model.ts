@@ -35,7 +35,10 @@ export type OnnxTensor = Readonly<{
 /** Where a tensor's bytes lie: a path relative to the model file, and offset and length in bytes. */
 export type OnnxExternal = Readonly<{ location: string; offset: number; length: number }>;
 
-/** An input or output of a graph. A string is a symbolic dim, "" an unknown one; without dims not even their number is told. */
+/**
+ * An input or output of a graph. A string is a symbolic dim, and "" an unknown one; without dims, even the rank is
+ * unknown.
+ */
 export type OnnxValueInfo = Readonly<{ name: string; dtype: DType; dims?: readonly (number | string)[] | undefined }>;
 
 /** A graph: its nodes stand in an order in which each finds its inputs made. */

@@ -46,7 +46,7 @@ export interface ProtoReader {
 /**
  * Reads a message with `read`, which walks its fields. Nothing is allocated because the input declares a size.
  *
- * @throws AttuneError where the input is cut off, malformed, or beyond `limits`.
+ * @throws AttuneError if the input is cut off, malformed, or beyond `limits`.
  * @example
  * ```ts
  * import { readProto } from "attune/onnx";

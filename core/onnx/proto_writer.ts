@@ -25,7 +25,7 @@ const VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5;
  * The bytes of a message. `write` is called twice and must do the same both times: the first pass only counts, so that
  * each length stands before its bytes and the buffer is made once, of the right size.
  *
- * @throws AttuneError where an integer is not whole or not within ±2^53, or the message has 2 GiB or more.
+ * @throws AttuneError if an integer is not whole or not within ±2^53, or the message has 2 GiB or more.
  * @example
  * ```ts
  * import { writeProto } from "attune/onnx";

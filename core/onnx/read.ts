@@ -20,7 +20,7 @@ const DEFAULTS: OnnxLimits = { bytes: 2 ** 31 - 1, items: 5_000_000, depth: 16 }
  * are converted to raw bytes. Documentation strings, intermediate shapes and producer versions are left out; where a
  * tensor lies in another file, that file is not opened and its path not checked.
  *
- * @throws AttuneError where the file is cut off, malformed or beyond `limits`, and where it holds what `OnnxModel`
+ * @throws AttuneError if the file is cut off, malformed or beyond `limits`, or if it holds what `OnnxModel`
  * cannot: subgraphs, functions, sparse tensors, other element types.
  * @example
  * ```ts

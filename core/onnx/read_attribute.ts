@@ -19,7 +19,7 @@ const typeOfField: Readonly<Record<number, OnnxAttribute["type"]>> = {
 
 /**
  * Reads an AttributeProto: its name and value. Writers may leave out a value that is 0, "" or empty, and very old ones
- * the type. Throws AttuneError where it holds a subgraph, strings or another value that attributes here cannot have.
+ * the type. Throws AttuneError if it holds a subgraph, strings or another value that attributes here cannot have.
  */
 export function readAttribute(r: ProtoReader): readonly [name: string, attribute: OnnxAttribute] {
   let name = "";

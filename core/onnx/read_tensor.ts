@@ -21,14 +21,14 @@ const ranges: Readonly<Record<Exclude<DType, "float32" | "float64" | "int64">, r
     bfloat16: [0, 65535],
   };
 
-/** The element type of a number in the file. Throws AttuneError where it is none of ours. */
+/** The element type of a number in the file. Throws AttuneError if it is none of ours. */
 export function dtypeOf(type: number, where: string): DType {
   const dtype = dtypes.get(type);
   if (!dtype) throw unsupported("onnx", where, type, `element types are ${show(elementTypes)}`);
   return dtype;
 }
 
-/** Reads a TensorProto. Throws AttuneError where its data do not fit its dims. */
+/** Reads a TensorProto. Throws AttuneError if its data do not fit its dims. */
 export function readTensor(r: ProtoReader): OnnxTensor {
   const dims: number[] = [];
   const floats: number[] = [];
@@ -49,7 +49,7 @@ export function readTensor(r: ProtoReader): OnnxTensor {
     else if (field === 9) raw = r.bytes();
     else if (field === 13) readEntry(r, entries);
     else if (field === 14) isExternal = r.int() === 1;
-    else if (field === 3) throw unsupported("onnx", `Tensor "${name}"`, "segment", "tensors are stored whole");
+    else if (field === 3) throw unsupported("onnx", `Tensor "${name}"`, "segment", "split tensors are not read");
   }
   const where = `Tensor "${name}"`;
   const dtype = dtypeOf(type, where);
@@ -104,7 +104,7 @@ function encode(
   ints: readonly number[],
   longs: readonly bigint[],
 ): Uint8Array {
-  if (dtype === "float64") throw unsupported("onnx", where, dtype, "its numbers are read as raw bytes alone");
+  if (dtype === "float64") throw unsupported("onnx", where, dtype, "it is read only as raw bytes");
   const values = dtype === "float32" ? floats : dtype === "int64" ? longs : ints;
   const bytes = new Uint8Array(bytesPerElement[dtype] * values.length);
   const view = new DataView(bytes.buffer);

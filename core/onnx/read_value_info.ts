@@ -9,7 +9,7 @@ import { dtypeOf } from "./read_tensor.ts";
 
 type TensorType = Omit<OnnxValueInfo, "name">;
 
-/** Reads a ValueInfoProto. Throws AttuneError where it is no tensor, or of unknown rank. */
+/** Reads a ValueInfoProto. Throws AttuneError if it is no tensor, or of unknown rank. */
 export function readValueInfo(r: ProtoReader): OnnxValueInfo {
   let name = "";
   let type: TensorType | undefined;

@@ -4,7 +4,7 @@
  */
 import { type AttuneError, badFile } from "../base/errors.ts";
 
-/** What a reader takes at most: bytes of input, fields and packed values in all, messages within messages. */
+/** The limits of a reader: bytes of input, total fields and packed values, depth of nested messages. */
 export type ProtoLimits = Readonly<{ bytes: number; items: number; depth: number }>;
 
 /** Types of values on the wire; `TAKEN`: the field's value was read. */
@@ -87,7 +87,7 @@ export function readBigInt(wire: WireInput): bigint {
   return (BigInt(wire.high | 0) << 32n) | BigInt(wire.low >>> 0);
 }
 
-/** A number of 32 bits. */
+/** Reads a 32-bit float. */
 export function readFloat(wire: WireInput): number {
   need(wire, 4, "a float");
   wire.at += 4;

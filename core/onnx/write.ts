@@ -19,7 +19,7 @@ import { type ProtoWriter, writeProto } from "./proto_writer.ts";
 /**
  * The bytes of a model file, made in one allocation.
  *
- * @throws AttuneError where a tensor's bytes do not fit its dims, a number does not fit ONNX, or the file would have
+ * @throws AttuneError if a tensor's bytes do not fit its dims, a number does not fit ONNX, or the file would have
  * 2 GiB or more (store large tensors in an `external` file).
  * @example
  * ```ts

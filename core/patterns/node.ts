@@ -7,8 +7,8 @@
 export type CharSet = (code: number) => boolean;
 
 /**
- * A pattern, read: a character of a set, others in a row or one of them, repeated, the start or end of the text, where a
- * set's stretches begin or end, and what is looked at (behind: so many characters back) or never gone back into.
+ * A pattern, read: a character of a set, others in a row or one of them, repeated, the start or end of the text, where
+ * a set's stretches begin or end, and what is looked at (behind: so many characters back) or never gone back into.
  */
 export type PatternNode =
   | Readonly<{ type: "set"; set: CharSet }>
@@ -28,7 +28,7 @@ export function remembered(has: CharSet): CharSet {
   };
 }
 
-/** How many characters something matches, where that is always as many. */
+/** How many characters a node matches, if that number is fixed. */
 export function fixedWidth(node: PatternNode): number | undefined {
   switch (node.type) {
     case "set":

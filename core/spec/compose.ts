@@ -73,7 +73,7 @@ export function compose<const S extends RunSpec, C extends Catalog>(typed: S & T
   issues.push(...wrong);
   const accelerators = withHalfPrecision(made.accelerators ?? [], training, resolver);
   if (training.padding === "max_length" && training.maxLength === null) {
-    issues.push(badValue("spec", "training.maxLength", null, 'a length, where training.padding is "max_length"'));
+    issues.push(badValue("spec", "training.maxLength", null, 'a length, because training.padding is "max_length"'));
   }
   const callbacks = (made.callbacks ?? []) as unknown as Kinds["callback"][];
   issues.push(...withoutEvaluation(training, isEvaluated(data, objective), callbacks));
@@ -256,7 +256,7 @@ function collatorOf({ spec, task, use }: Run): Kinds["collator"] | undefined {
 function packagesMissing(named: unknown, catalog: Catalog): AttuneError[] {
   if (named === undefined) return [];
   if (!Array.isArray(named) || named.some((name) => typeof name !== "string" || name === "")) {
-    return [badValue("spec", "plugins", named, "a list of packages' names")];
+    return [badValue("spec", "plugins", named, "a list of package names")];
   }
   const there = packagesOf(catalog);
   return named.flatMap((name, i) => {

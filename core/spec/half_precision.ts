@@ -23,8 +23,8 @@ export function withHalfPrecision(
   if (!name || asked.length > 1) return accelerators;
   if (there.length > 0) {
     const message =
-      `training.${name}: true is the accelerator "${name}", and accelerators has "${there[0]}" already: ` +
-      "say it in one place";
+      `training.${name}: true means the accelerator "${name}", but accelerators already has "${there[0]}": ` +
+      "name it in one place";
     issues.push(new AttuneError(message, { code: "BAD_VALUE", plugin: "spec", path: `training.${name}`, found: true }));
     return accelerators;
   }

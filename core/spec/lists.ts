@@ -20,7 +20,7 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const isPlain = (schema: unknown): boolean =>
   isObject(schema) && /^(string|number|boolean|literal|picklist|null|undefined)$/.test(String(schema.type));
 
-/** The path of the first list in some options that a schema would take for an object; undefined where there is none. */
+/** The path of the first list in some options that a schema would take for an object; undefined if there is none. */
 export function listForNames(schema: unknown, value: unknown): readonly string[] | undefined {
   if (!isObject(schema)) return undefined;
   const { type, entries = {}, wrapped, options, item, value: inner } = schema as Shape;

@@ -31,7 +31,7 @@ export interface PluginLoader {
 }
 
 /**
- * A loader of everything that catalogs, lists of imports and other loaders have; the first that has a name gives it.
+ * A loader over catalogs, lists of imports and other loaders; the first that has a name provides it.
  *
  * @example
  * ```ts
@@ -93,11 +93,11 @@ export function allowOnly(loader: PluginLoader, allowed: ReadonlySet<string>): P
 const WHOLE: readonly Kind[] = ["exporter"];
 
 /**
- * A catalog in which the plugins that a spec names are loaded: those at its keys and defaults, those that these name in their
- * options in turn, and those that its tasks bring. Of the others it has the names, which errors list. Plugins of `packages`
- * are there besides.
+ * A catalog in which the plugins that a spec names are loaded: those at its keys and defaults, those that these name in
+ * their options in turn, and those that its tasks bring. Of the others it has the names, which errors list. Plugins of
+ * `packages` are there besides.
  *
- * @throws AttuneError (`BAD_PLUGIN`) where two plugins of a kind have one name.
+ * @throws AttuneError (`BAD_PLUGIN`) if two plugins of a kind have one name.
  */
 export async function loadCatalog(
   spec: unknown,
@@ -160,7 +160,7 @@ function broughtByTask(task: unknown, catalog: Catalog): Named<Json> {
 /** Stands where a plugin is that was not loaded: it has a name. */
 function unloaded(kind: Kind, use: string): Entry {
   const refuse = (): never => {
-    const message = `The ${kind} "${use}" was not loaded: the run spec does not name it`;
+    const message = `The ${kind} "${use}" was not loaded, because the run spec does not name it`;
     throw new AttuneError(message, { code: "MISSING", plugin: use, path: kind });
   };
   return {
@@ -174,7 +174,7 @@ function unloaded(kind: Kind, use: string): Entry {
   };
 }
 
-/** The architecture that reads models of a type. Throws AttuneError (`UNKNOWN_NAME`) where there is none. */
+/** The architecture that reads models of a type. Throws AttuneError (`UNKNOWN_NAME`) if there is none. */
 export async function findArchitecture(loader: PluginLoader, modelType: unknown): Promise<Architecture> {
   const names = loader.names("architecture");
   const types: string[] = [];

@@ -22,7 +22,7 @@ export const packagesOf = (catalog: Catalog): readonly string[] => packages.get(
 /**
  * A catalog with the plugins of packages.
  *
- * @throws AttuneError (`BAD_PLUGIN`) where two plugins of a kind have one name.
+ * @throws AttuneError (`BAD_PLUGIN`) if two plugins of a kind have one name.
  * @example
  * ```ts
  * import { withPackages } from "attune";
@@ -41,7 +41,7 @@ export function withPackages(catalog: Catalog, added: readonly PluginPackage[]):
       const { kind, use } = entry;
       const there = all[kind]?.[use];
       if (there !== undefined && there !== entry) {
-        throw badPackage(name, `its ${kind} "${use}" has the name of another ${kind}: give it a name of its own`);
+        throw badPackage(name, `its ${kind} "${use}" has the name of another ${kind}: rename it`);
       }
       all[kind] = { ...all[kind], [use]: entry };
     }
@@ -55,17 +55,17 @@ export function withPackages(catalog: Catalog, added: readonly PluginPackage[]):
 export function entriesOf(name: string, exported: unknown): readonly Entry[] {
   const list: readonly unknown[] = Array.isArray(exported) ? exported : [exported];
   if (exported === undefined || list.length === 0) {
-    throw badPackage(name, "its default export has to be a plugin, or a list of them, and is missing");
+    throw badPackage(name, "its default export is missing; it must be a plugin, or a list of plugins");
   }
   return list.map((one, i) => {
     const what = Array.isArray(exported) ? `item ${i} of its default export` : "its default export";
-    if (!isObject(one)) throw badPackage(name, `${what} is ${show(one)}, no plugin`);
+    if (!isObject(one)) throw badPackage(name, `${what} is ${show(one)}, not a plugin`);
     const { kind, use, parse } = one as Partial<Entry>;
     if (parse === undefined && "options" in one) {
-      throw badPackage(name, `${what} is a plugin with its options chosen: export the function that \`define\` made`);
+      throw badPackage(name, `${what} is a plugin with options: export the function that \`define\` returns`);
     }
     if (typeof parse !== "function" || typeof use !== "string") {
-      throw badPackage(name, `${what} is no plugin: \`define\` makes them`);
+      throw badPackage(name, `${what} is not a plugin: \`define\` makes them`);
     }
     if (!Object.hasOwn(kinds, String(kind))) {
       throw badPackage(name, `${what} is of the kind ${show(kind)}. Allowed: ${Object.keys(kinds).join(", ")}`);

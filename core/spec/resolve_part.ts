@@ -79,7 +79,9 @@ export function resolvePart<K extends Kind>(
       issues.push(unknownName("spec", where, "option", keys.at(-1) ?? "", allowed));
     } else {
       const details = { code: "BAD_OPTION", plugin: "spec", path: where, found };
-      issues.push(new AttuneError(`${where}: ${issue.message}, found ${show(found)}`, details));
+      const wanted = /Expected (.*) but received/.exec(issue.message)?.[1];
+      const problem = wanted ? `expected ${wanted} but` : `${issue.message},`;
+      issues.push(new AttuneError(`${where}: ${problem} found ${show(found)}`, details));
     }
   }
   return undefined;

@@ -1,6 +1,6 @@
 /**
- * What options stand for: roles, which a plugin's schema declares where the option is, and specs whose options are changed
- * by role. Whoever carries a spec from one place to another knows no option by its name.
+ * What options stand for: roles, which a plugin's schema declares where the option is, and specs whose options are
+ * changed by role. Whoever carries a spec from one place to another knows no option by its name.
  * @module
  */
 import { spellOut } from "./plain_names.ts";
@@ -32,7 +32,8 @@ export function rolesOf(schema: unknown): Named<Role> {
     if (Array.isArray(options)) { for (const inner of options) walk(inner, path); }
   };
   walk(schema, "");
-  // An option of one or several has its role twice: of itself, which covers lists, and of a list's items. The second would
+  // An option of one or several has its role twice: of itself, which covers lists, and of a list's items. The second
+  // would
   // also take the keys of the one for items.
   const isCovered = ([path, role]: [string, Role]): boolean =>
     path.endsWith(".*") && JSON.stringify(found[path.slice(0, -2)]) === JSON.stringify(role);
@@ -46,7 +47,7 @@ const isObject = (value: unknown): value is SchemaNode =>
 
 const isRole = (value: unknown): value is Role => isObject(value) && typeof value.role === "string";
 
-/** A copy of a value with what stands at a pattern ("tasks.*.task") replaced; undefined takes it away. */
+/** A copy of a value with the parts at a pattern ("tasks.*.task") replaced; undefined removes them. */
 export function replaceAt(
   value: unknown,
   pattern: string,
@@ -82,8 +83,8 @@ export type RoleChange = (value: Json, role: Role, at: string) => Json | undefin
 export type NamedPart = Readonly<{ kind: Kind; use: string; at: string }>;
 
 /**
- * A copy of a spec whose options are changed by their roles, down to those of plugins within plugins. Names that stand for
- * a file or model are spelled out first; what the catalog does not have stays as it is.
+ * A copy of a spec whose options are changed by their roles, down to those of plugins within plugins. Names that stand
+ * for a file or model are spelled out first; what the catalog does not have stays as it is.
  */
 export function mapRoles(
   spec: Named<Json>,

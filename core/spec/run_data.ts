@@ -22,7 +22,7 @@ export function splitData(data: Readonly<DataSplits>, path: string, issues: Attu
     data[name]?.transformed?.transforms.forEach((transform, i) => {
       if (!transform.makes) return;
       issues.push(
-        badValue("spec", `${path}.${name}.transforms.${i}`, transform.name, `"${transform.name}" on data.train alone`),
+        badValue("spec", `${path}.${name}.transforms.${i}`, transform.name, `"${transform.name}" only on data.train`),
       );
     });
   }
@@ -45,7 +45,7 @@ export function splitData(data: Readonly<DataSplits>, path: string, issues: Attu
           "spec",
           `${path}.${name}`,
           data[name].name,
-          `nothing, where "${splitter.name}" on data.train makes it`,
+          `nothing, because "${splitter.name}" on data.train creates it`,
         ),
       );
     }
@@ -69,7 +69,7 @@ export function refuseTrainOnly(transforms: readonly Transform[], path: string):
     trainOnly
       ? [
         new AttuneError(
-          `${path}.transforms.${i}: "${name}" changes what is measured: it may stand on data.train alone, not on ${split}`,
+          `${path}.transforms.${i}: "${name}" changes what is measured: use it on data.train, not on ${split}`,
           { code: "BAD_OPTION", plugin: "spec", path: `${path}.transforms.${i}`, found: name, allowed: ["data.train"] },
         ),
       ]

@@ -1,5 +1,6 @@
 /**
- * A search's space: which of its options a trial has, the specs that trials become, and spaces that no trial could have.
+ * A search's space: which of its options a trial has, the specs that trials become, and spaces that no trial could
+ * have.
  * @module
  */
 import { AttuneError, badValue, show, unknownName } from "../base/errors.ts";
@@ -19,13 +20,13 @@ function alternativesOf(wanted: Json): readonly Json[] {
   return Array.isArray(wanted) ? [wanted, ...wanted] : [wanted];
 }
 
-/** The paths of a space, each behind those that it depends on. Throws AttuneError where they depend on each other in a circle. */
+/** The paths of a space, each after those that it depends on. Throws AttuneError if the dependencies have a cycle. */
 export function pathsInOrder(space: Named<Space>): readonly string[] {
   const order = new Set<string>();
   const visit = (path: string, above: readonly string[]): void => {
     if (order.has(path)) return;
     if (above.includes(path)) {
-      throw badValue("spec", `search.with.space.${path}.when`, above, "no circle of conditions");
+      throw badValue("spec", `search.with.space.${path}.when`, above, "conditions without a cycle");
     }
     for (const other of Object.keys(space[path]?.when ?? {})) if (space[other]) visit(other, [...above, path]);
     order.add(path);
@@ -105,8 +106,8 @@ function betweenOf(own: Exclude<Space, { type: "categorical" }>): readonly numbe
 const unsearched: readonly string[] = ["$schema", "version", "name", "plugins", "search", "versions", "fingerprints"];
 
 /**
- * What is wrong with a space: paths that the spec does not have, values that it does not take, conditions on what is not
- * searched. `issuesOf`: what is wrong with a spec.
+ * What is wrong with a space: paths that the spec does not have, values that it does not take, conditions on what is
+ * not searched. `issuesOf`: what is wrong with a spec.
  */
 export function wrongSpace(
   spec: Named<Json>,

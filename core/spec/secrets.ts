@@ -5,7 +5,7 @@
 import { AttuneError } from "../base/errors.ts";
 import type { Host, Secret } from "../types.ts";
 
-/** The text of a secret. Throws AttuneError (`MISSING`) where the environment has no such variable. */
+/** The text of a secret. Throws AttuneError (`MISSING`) if the environment has no such variable. */
 export function revealSecret(plugin: string, secret: Secret, { env }: Pick<Host, "env">): string {
   if (typeof secret === "string") return secret;
   const text = env[secret.env];

@@ -4,7 +4,7 @@
  */
 import type { Json, Kind } from "../types.ts";
 
-/** A place for plugins: of which kind, whether several, and what stands there where a spec says nothing. */
+/** A key of a spec for plugins: their kind, whether there may be several, and the default. */
 export type SpecPart = Readonly<{ kind: Kind; several?: boolean; fallback?: Json }>;
 
 /** Places of a run spec that hold plugins, by their path. */

@@ -25,7 +25,7 @@ export function setAt(spec: Named<Json>, path: string, value: Json): Named<Json>
   return put(spec, path.split("."), "") as Named<Json>;
 }
 
-/** What stands at a path of a spec; undefined where there is nothing. */
+/** What stands at a path of a spec; undefined if there is nothing. */
 export function valueAt(spec: Named<Json>, path: string): Json | undefined {
   let value: Json | undefined = spec;
   let at = "";

@@ -11,7 +11,7 @@ import { splitNames } from "./run_data.ts";
 
 /**
  * A run as JSON with every default filled in, but for secrets: what is not the name of an environment's variable is left out.
- * Throws AttuneError where a plugin's options are not JSON.
+ * Throws AttuneError if a plugin's options are not JSON.
  */
 export function toSpec(run: Run): Json {
   const spec: Record<string, Json> = {
@@ -51,7 +51,7 @@ function dataAsGiven({ spec, data }: Run): Json {
   };
 }
 
-/** A plugin as a spec names it. Throws AttuneError where its options hold what JSON cannot. */
+/** A plugin as a spec names it. Throws AttuneError if its options hold what JSON cannot. */
 export function reference(plugin: Plugin): Json {
   const { transforms = [] } = plugin.kind === "data" ? (plugin as Dataset).transformed ?? {} : {};
   return {
@@ -75,7 +75,7 @@ function jsonOf({ options, name, roles = {} }: Plugin): Json {
         Object.entries(value).filter(([, v]) => v !== undefined).map(([k, v]) => [k, convert(v)]),
       );
     }
-    throw badValue(name, "options", value, "JSON (a run with other values cannot be written down)");
+    throw badValue(name, "options", value, "JSON (other values cannot be written to a spec)");
   };
   const secrets = Object.entries(roles).filter(([, { role }]) => role === "secret");
   return secrets.reduce<Json>(

@@ -231,7 +231,7 @@ function notHere(name: string, value: unknown): readonly AttuneError[] {
     (off ? undefined : elsewhereWhereOn[known]);
   if (place !== undefined) {
     const details = { code: "MISPLACED", plugin: "spec", path, found: value, allowed: [place] };
-    return [new AttuneError(`${path}: this lives in ${place}`, details)];
+    return [new AttuneError(`${path}: this belongs in ${place}`, details)];
   }
   if (notBuilt.includes(known) || Object.hasOwn(elsewhereWhereOn, known)) {
     return off ? [] : [unsupported("spec", path, value, "it is not implemented yet")];

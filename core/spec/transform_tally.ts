@@ -7,7 +7,7 @@ import type { RowAction, RowNote, TransformReport, TransformRow } from "../types
 /** Rows that a report names; of further ones it has the count alone. */
 const NAMED_ROWS = 10_000;
 
-/** A count that goes on while rows pass. */
+/** A running count of what a transform does to rows. */
 export interface Tally {
   /** Begins again: the rows are read once more. */
   reset(): void;

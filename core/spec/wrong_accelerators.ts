@@ -12,12 +12,12 @@ export function wrongAccelerators(accelerators: readonly Accelerator[], isAdapte
     const path = `accelerators.${i}`;
     const issues: AttuneError[] = [];
     if (!isAdapted && !accelerator.multiply) {
-      const why = "it quantizes weights that do not train, and without an adapter all of them train";
+      const why = "it quantizes frozen weights, and without an adapter all of them train";
       issues.push(unsupported("spec", path, accelerator.name, why));
     }
     const rounding = accelerators.find((other) => other.rewrite);
     if (!isAdapted && rounding) {
-      const why = `it multiplies float32 weights that train, which ${show(rounding.name)} rounds before products`;
+      const why = `it multiplies float32 weights, which ${show(rounding.name)} rounds before products`;
       issues.push(unsupported("spec", path, `${accelerator.name} beside ${rounding.name}`, why));
     }
     const targets = targetsOf(accelerator);
@@ -55,5 +55,5 @@ export function placed(issue: AttuneError): AttuneError {
   const place = places[name.replaceAll("_", "").toLowerCase()];
   if (place === undefined) return issue;
   const details = { code: "UNKNOWN_NAME", plugin: "spec", path: issue.path, found: issue.found, allowed: [place] };
-  return new AttuneError(`${issue.path}: this lives in ${place}`, details);
+  return new AttuneError(`${issue.path}: this belongs in ${place}`, details);
 }

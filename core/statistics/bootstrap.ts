@@ -9,7 +9,7 @@ import { intervalsOf, type ResamplingOptions } from "./resampled.ts";
 import { RESAMPLES } from "./resamples.ts";
 import type { Metric, MetricInputs, Named, Random } from "../types.ts";
 
-/** How an interval is made. */
+/** The options of an interval. */
 export type BootstrapOptions = Readonly<{
   /** Resamples; 2000 unless given. */
   samples?: number;
@@ -23,7 +23,7 @@ export type BootstrapOptions = Readonly<{
  * other means the bias-corrected and accelerated bootstrap's (Efron 1987), of the rest percentiles, of examples drawn with
  * replacement. The same random stream gives the same ones. Of more than 32,768 examples a random sample is drawn from.
  *
- * @throws AttuneError where `samples` or `confidence` make no interval.
+ * @throws AttuneError if `samples` or `confidence` make no interval.
  * @example
  * ```ts
  * import { bootstrap, createRandom } from "attune";
@@ -49,7 +49,7 @@ export function bootstrap(
   return intervalsOrNone(collector.end(), { samples, confidence, random });
 }
 
-/** An interval of every value, null where there is none. */
+/** An interval of every value, null if there is none. */
 export function intervalsOrNone(own: MetricStatistics, options: ResamplingOptions): Named<Interval> {
   const found = intervalsOf(own, options);
   return Object.fromEntries(

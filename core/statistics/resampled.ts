@@ -109,7 +109,7 @@ export type Difference = Readonly<{
 /**
  * Differences, the second model's value less the first's, over the same resampled rows of both.
  *
- * @throws AttuneError where they were not measured on the same rows.
+ * @throws AttuneError if they were not measured on the same rows.
  */
 export function differencesOf(
   first: MetricStatistics,

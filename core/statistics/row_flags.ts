@@ -43,7 +43,7 @@ export type ChangedRows = Readonly<{ count: number; first: readonly number[] }>;
 /** Rows that are listed at most. */
 const LISTED = 100_000;
 
-/** The rows that only the first, and only the second has right; undefined where they do not have the same rows. */
+/** The rows that only the first, and only the second has right; undefined if they do not have the same rows. */
 export function changedRows(
   first: RowFlags,
   second: RowFlags,

@@ -39,7 +39,7 @@ export function logNormalMass(a: number, b: number): number {
   return log1p(-exp(logCumulative(a)) - exp(logCumulative(-b)));
 }
 
-/** ln of a standard normal's density. */
+/** The log density of a standard normal. */
 export function logNormalDensity(x: number): number {
   return -0.5 * x * x - HALF_LOG_TWO_PI;
 }

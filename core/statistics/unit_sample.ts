@@ -14,7 +14,7 @@ export type UnitSample<T> = Readonly<{
   kept: ReadonlyMap<UnitName, T>;
   /** The share of all units that these are. */
   share(): number;
-  /** What is kept of a unit, made where it is new; undefined where the unit is not among them. */
+  /** What is kept of a unit, made where it is new; undefined if the unit is not among them. */
   of(name: UnitName, make: () => T): T | undefined;
   /** About half of the units go. */
   thin(): void;

@@ -21,7 +21,7 @@ export interface GraphBuilder {
   stream(side?: Side, role?: "queries" | "keys"): TokenStream;
   /** A field that the collator makes; a missing one is found before step 1. */
   input(name: string, dtype: DType, shape: Shape): Value;
-  /** The places [picked] that have labels of this name, for `rows`; undefined where rows come without labels. */
+  /** The places [picked] that have labels of this name, for `rows`; undefined if rows come without labels. */
   labelled(name: string): Value | undefined;
   /** Whether the collator makes a field; false where nothing is known of rows. */
   given(name: string): boolean;

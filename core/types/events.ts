@@ -19,7 +19,7 @@ export type TrainingEvent =
       totalParameters: number;
       trainRows: number;
       evalRows: number;
-      /** Rows that the run is reported on behind its end; absent where there are none. */
+      /** Rows that the run is reported on behind its end; absent if there are none. */
       testRows?: number;
       /** Of a float32 product of the run's own runtime, as measured; absent where steps are too small to compare. */
       peakMultiplyAddsPerSecond?: number;
@@ -36,7 +36,7 @@ export type TrainingEvent =
       skipped: boolean;
       /** What the loss was multiplied by before its gradients were taken, where it was. */
       lossScale?: number;
-      /** Useful ones of its matrix products: nothing made twice, no padding; absent where the trainer does not count. */
+      /** Useful ones of its matrix products: nothing made twice, no padding; absent if the trainer does not count. */
       multiplyAdds?: number;
     }>
     /** The peak that "start" tells, measured again: more than before. */
@@ -70,7 +70,7 @@ export type TrainingEvent =
         reason: "done" | "stopped" | "interrupted" | "diverged";
         /** The final figures. */
         metrics: Named<number>;
-        /** What these are of, and of how many rows; absent where nothing was measured. */
+        /** What these are of, and of how many rows; absent if nothing was measured. */
         split?: "eval" | "test";
         rows?: number;
         /** Where they are of test rows, those of the rows that judged the run. */
@@ -165,7 +165,7 @@ export interface Metric extends Plugin<"metric"> {
   /** So many of each of some states as one, for a metric whose states are slow to merge; absent: they are merged. */
   gather?(states: readonly unknown[], counts: ArrayLike<number>): unknown;
   compute(state: unknown): Named<number | null>;
-  /** Throws AttuneError where all rows together cannot be measured, as where nobody is of a group that is named; of some rows nothing is said. */
+  /** Throws AttuneError if all rows together cannot be measured, as where nobody is of a group that is named; of some rows nothing is said. */
   check?(state: unknown): void;
   /** What stands in metrics.json and reports for keys of `compute` that are more than one number. Absent: nothing is. */
   figures?(state: unknown): Named<Json>;

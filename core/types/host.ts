@@ -10,7 +10,10 @@ export interface StoreOpener extends Plugin<"store"> {
   open(host: Host): Promise<Store>;
 }
 
-/** Named bytes. Each write changes `revision`; `if: null` means "only if absent"; a lost race is an answer, not an error. */
+/**
+ * Named bytes. Each write changes `revision`; `if: null` means "only if absent"; a lost race is an answer, not an
+ * error.
+ */
 export interface Store {
   get(
     key: string,
@@ -31,17 +34,20 @@ export interface Store {
   /** The keys alone, where that is less work; some may be of what has just gone. */
   keys?(prefix: string): AsyncIterable<string>;
   /**
-   * Adds to the end of an object, which it makes where there is none; absent where an object can only be replaced. What
+   * Adds to the end of an object, which it makes where there is none; absent if an object can only be replaced. What
    * was appended may be lost with the machine until one append has asked for `sync`.
    */
   append?(key: string, bytes: Uint8Array, options?: { readonly sync?: boolean }): Promise<StoredObject>;
-  /** Makes what is there last, whoever has put it: until its own `put` is done, what others see of it may go with the power. */
+  /**
+   * Makes what is there last, whoever has put it: until its own `put` is done, what others see of it may go with the
+   * power.
+   */
   sync?(key: string): Promise<void>;
-  /** A checked real path that ONNX Runtime may map; absent where there are no files. */
+  /** A checked real path that ONNX Runtime may map; absent if there are no files. */
   locate?(key: string): Promise<string>;
   /**
-   * Sees to it that nobody else writes a run into this store until what it gives is called. Throws AttuneError where another
-   * does, and where nothing can be written. Absent where only this process can write.
+   * Sees to it that nobody else writes a run into this store until what it gives is called. Throws AttuneError if
+   * another does, and where nothing can be written. Absent where only this process can write.
    */
   claim?(): Promise<() => Promise<void>>;
   /** Lets go of a connection, where there is one. */
@@ -51,7 +57,10 @@ export interface Store {
 /** An object in a store, without its bytes. `size`, in bytes, is the whole object's, also for ranges. */
 export type StoredObject = Readonly<{ key: string; size: number; revision: string }>;
 
-/** Tells runners which jobs to look at. A hint only: what a job is, its record says, and records rebuild a queue that is lost. */
+/**
+ * Tells runners which jobs to look at. A hint only: what a job is, its record says, and records rebuild a queue that is
+ * lost.
+ */
 export interface Queue extends Plugin<"queue"> {
   open(host: Host): Promise<OpenQueue>;
 }
@@ -61,8 +70,8 @@ export interface OpenQueue {
   /** Adds a job's id; the same one may be there several times. */
   push(id: string): Promise<void>;
   /**
-   * Takes an id, which others do not see for some seconds; it comes back then unless it was done. `wanted` says which ids
-   * are worth taking; a queue that cannot look at them before gives any.
+   * Takes an id, which others do not see for some seconds; it comes back then unless it was done. `wanted` says which
+   * ids are worth taking; a queue that cannot look at them before gives any.
    */
   pull(seconds: number, wanted?: (id: string) => boolean): Promise<Delivery | undefined>;
   /** The ids that it has, whoever has taken them; absent where it cannot tell. */
@@ -70,7 +79,10 @@ export interface OpenQueue {
   close(): Promise<void>;
 }
 
-/** An id from a queue. `done` removes it, `back` gives it to others at once; both do nothing where it has come back already. */
+/**
+ * An id from a queue. `ack` removes it, `nack` gives it to others at once; neither has an effect if it has already come
+ * back.
+ */
 export interface Delivery {
   readonly id: string;
   ack(): Promise<void>;
@@ -96,15 +108,17 @@ export type Plan = Readonly<{
 }>;
 
 /**
- * What of a spec would be otherwise, as it would stand there, and what the run then takes. `fits`: whether that is little
- * enough; where it is not, nothing takes less.
+ * What of a spec would be otherwise, as it would stand there, and what the run then takes. `fits`: whether that is
+ * little enough; where it is not, nothing takes less.
  */
 export type Fit = Readonly<{ fits: boolean; bytes: number; spec: Named<Json> }>;
 
 /** Frozen weights that are stored alike. `storage`: a type of numbers, or the label of a format. */
 export type FrozenPart = Readonly<{ storage: string; weights: number; bytes: number; encoded: boolean }>;
 
-/** Weights that train, products over which are computed alike. `bytes`: of what the backward pass keeps of them besides. */
+/**
+ * Weights that train, products over which are computed alike. `bytes`: of what the backward pass keeps of them besides.
+ */
 export type ProductPart = Readonly<{ format: string; weights: number; bytes: number }>;
 
 /** Where a run writes, and how it is stopped. */
@@ -139,7 +153,7 @@ export interface Host {
   packageDirectory?(name: string): string | undefined;
   /** The result of a run, opened from its folder, to answer rows. */
   openSaved?(folder: string): Promise<SavedModel>;
-  /** Where people read; absent where nobody does. `columns`: the width of one line. */
+  /** Where people read; absent if nobody does. `columns`: the width of one line. */
   readonly terminal?: { write(text: string): void; readonly isTerminal: boolean; readonly columns: number };
   readonly memoryBytes: number;
   /** Names to write in cards and adapter_config.json in place of models' paths. */
@@ -154,13 +168,19 @@ export interface Host {
   readonly kernels?: WebAssembly.Module;
   /** Threads to compute with; absent: onnxruntime's own choice. */
   readonly threads?: number;
-  /** Gives memory back at once that nobody uses any more; absent where the runtime has no way. */
+  /** Gives memory back at once that nobody uses any more; absent if the runtime has no way. */
   collectGarbage?(): void;
-  /** Starts a thread that encodes rows beside the training step; absent where there are none. Throws where it cannot have a part. */
+  /**
+   * Starts a thread that encodes rows beside the training step; absent if there are none. Throws where it cannot
+   * have a part.
+   */
   startEncoder?(job: EncoderJob): Promise<EncoderThread>;
 }
 
-/** What a thread makes samples with: parts as a spec names them, the packages that they may be of, and plain facts of the run. */
+/**
+ * What a thread makes samples with: parts as a spec names them, the packages that they may be of, and plain facts of
+ * the run.
+ */
 export type EncoderJob = Readonly<{
   model: Json;
   tokenizer: Json;
@@ -169,7 +189,10 @@ export type EncoderJob = Readonly<{
   facts: unknown;
 }>;
 
-/** Samples of one row on their way between threads: their heads, in which fields have the place of their numbers, and these. */
+/**
+ * Samples of one row on their way between threads: their heads, in which fields have the place of their numbers, and
+ * these.
+ */
 export type PackedSamples = Readonly<{ heads: readonly unknown[]; buffer: ArrayBuffer }>;
 
 /** A thread that encodes rows. */
@@ -204,7 +227,9 @@ export interface HubCache {
   partial(repo: string, etag: string): Promise<number>;
   /** Writes to an unfinished blob from a place on, and gives where the bytes end. */
   write(repo: string, etag: string, from: number, bytes: AsyncIterable<Uint8Array>): Promise<number>;
-  /** Makes a finished blob a file of a snapshot; throws AttuneError where its bytes are not those that its etag names. */
+  /**
+   * Makes a finished blob a file of a snapshot; throws AttuneError where its bytes are not those that its etag names.
+   */
   link(repo: string, etag: string, commit: string, file: string): Promise<void>;
   /** Whether a blob is there, finished. */
   has(repo: string, etag: string): Promise<boolean>;

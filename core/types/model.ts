@@ -41,13 +41,15 @@ export type Checkpoint = Readonly<{
 }>;
 
 /**
- * Weights of a checkpoint that a library has quantized. They train as they are, frozen, below adapters, and no accelerator
- * takes them; `config` and `files` are as those of the model without it.
+ * Weights of a checkpoint that a library has quantized. They train as they are, frozen, below adapters, and no
+ * accelerator takes them; `config` and `files` are as those of the model without it.
  */
 export type CheckpointQuantization = Readonly<{
   /** As messages name it: "gptq (4 bits)". */
   method: string;
-  /** Names of weights of linear layers that may not train; what is read of them is [out, in]. Those of GGUF files may. */
+  /**
+   * Names of weights of linear layers that may not train; what is read of them is [out, in]. Those of GGUF files may.
+   */
   weights: ReadonlySet<string>;
 }>;
 
@@ -64,9 +66,14 @@ export interface FamilyFacts {
   readonly modelType: string;
   /** The prefix of its classes in transformers: "ModernBert" + "ForSequenceClassification". */
   readonly classPrefix: string;
-  /** Classes that have another name than that rule gives, by what stands behind the prefix; "EncoderModel" is the encoder alone of a model with two sides. */
+  /**
+   * Classes that have another name than that rule gives, by what stands behind the prefix; "EncoderModel" is the
+   * encoder alone of a model with two sides.
+   */
   readonly classes?: Named<string>;
-  /** Modules that adapters take where none are named: PEFT's where it has any. Those that are absent have to be named. */
+  /**
+   * Modules that adapters take where none are named: PEFT's where it has any. Those that are absent have to be named.
+   */
   readonly targets: AdapterTargets;
   /** How older files call tensors: what to replace in a name, and with what. */
   readonly savedNames?: readonly (readonly [pattern: RegExp, replacement: string])[];
@@ -74,9 +81,15 @@ export interface FamilyFacts {
   readonly noDecay?: RegExp;
   /** Modules that stay float32 where others are quantized, as transformers' _keep_in_fp32_modules. */
   readonly keepInFp32Modules?: readonly string[];
-  /** The class of linear layers of transformers' model where it is one of their own: what quantizes there passes them over. */
+  /**
+   * The class of linear layers of transformers' model where it is one of their own: what quantizes there passes them
+   * over.
+   */
   readonly linearClass?: string;
-  /** The objective of sentence pairs: whether the second comes next, or the order of the two. Absent: there is no head for pairs. */
+  /**
+   * The objective of sentence pairs: whether the second comes next, or the order of the two. Absent: there is no head
+   * for pairs.
+   */
   readonly sentencePairs?: "next" | "order";
 }
 
@@ -105,14 +118,18 @@ export type Backbone = Readonly<{
   headDim: number;
   vocabSize: number;
   maxPositions: number;
-  /** Whether positions beyond `maxPositions` can be computed, as angles can: rows go there where a length is asked for. */
+  /**
+   * Whether positions beyond `maxPositions` can be computed, as angles can: rows go there where a length is asked for.
+   */
   goesBeyond?: boolean;
   baseModelPrefix: string;
   /** Path of the word embeddings' module; words may be looked up through others that share its table. */
   wordEmbeddings: string;
   /** Paths of modules that the library's class has and never calls: what adapters have for them changes nothing. */
   idle?: readonly string[];
-  /** How a config says that tensors are not shared which the model would share; absent: `tie_word_embeddings: false`. */
+  /**
+   * How a config says that tensors are not shared which the model would share; absent: `tie_word_embeddings: false`.
+   */
   untiedConfig?: Named<Json>;
   /** Paths of the layers, in order. */
   layers: readonly string[];
@@ -123,9 +140,13 @@ export type Backbone = Readonly<{
    * for it get theirs shifted right behind it.
    */
   decoderStartTokenId?: number;
-  /** Positions count from `offset`; tokens whose id is `skip` are skipped and stand at `skip` (RoBERTa). Absent: from 0. */
+  /**
+   * Positions count from `offset`; tokens whose id is `skip` are skipped and stand at `skip` (RoBERTa). Absent: from 0.
+   */
   positions?: Readonly<{ offset: number; skip?: number }>;
-  /** Batches with more positions than this are computed with other angles: what was kept of earlier steps does not fit. */
+  /**
+   * Batches with more positions than this are computed with other angles: what was kept of earlier steps does not fit.
+   */
   ropeSwitchLength?: number;
   /** Where a head reads each sequence's last token, tokens with this id at its end do not count. */
   padTokenId?: number;
@@ -133,7 +154,7 @@ export type Backbone = Readonly<{
   forward: (b: GraphBuilder, sides?: Readonly<{ decoder: boolean }>) => BackboneOutput;
 }>;
 
-/** An architecture with what a dry build asked for: paths of its linear layers and embeddings, names of its parameters. */
+/** A backbone with what a dry build found: paths of its linear layers and embeddings, names of its parameters. */
 export interface InspectedBackbone extends Backbone {
   readonly linears: readonly string[];
   /** Those of the linear layers that store their weight as [in, out]. */
@@ -183,7 +204,9 @@ export type HeadSpec = Readonly<{
   tied?: boolean;
   /** c of c · tanh(x / c) on what comes out. */
   softcap?: number;
-  /** The prefix that transformers' class with this head puts before the model's names, if those with other heads do not. */
+  /**
+   * The prefix that transformers' class with this head puts before the model's names, if those with other heads do not.
+   */
   parentModule?: string;
   /** Modules that train beside an adapter, where not those that the head names. */
   modulesToSave?: readonly string[];
@@ -207,7 +230,10 @@ export type AttachContext = Readonly<{
   blockSizeOf?: (module: string) => number | undefined;
   /** Whether the checkpoint has weights of a module. */
   isInCheckpoint?: (module: string) => boolean;
-  /** Where the library's class with this head has the model in a module of its own: that, and the head's modules beside it. */
+  /**
+   * Where the library's class with this head has the model in a module of its own: that, and the head's modules beside
+   * it.
+   */
   parent?: Readonly<{ module: string; beside: readonly string[] }>;
 }>;
 
@@ -224,7 +250,9 @@ export type Middleware = {
 export interface StepHook {
   tensors(): Named<Tensor<Float32Array>>;
   restore(tensors: Named<Tensor<Float32Array>>): void;
-  /** Behind an update; `parameter` gives views that may be changed, and the gradient of that update, not yet clipped. */
+  /**
+   * Behind an update; `parameter` gives views that may be changed, and the gradient of that update, not yet clipped.
+   */
   onStep(
     at: Readonly<{
       step: number;
@@ -263,13 +291,16 @@ export interface AttachedAdapter extends Middleware {
   roleOf?(name: string): AdapterRole | undefined;
 }
 
-/** What is saved of an adapter. Formats make files of it. */
+/** What an adapter saves, which formats turn into files. */
 export type AdapterRecord = Readonly<{
   /** The format that can hold it, and what that calls it: `{ peft: "LORA" }`. */
   formats: Named<string>;
   /** Its options, in that format's words. */
   config: Named<Json>;
-  /** What a parameter, its own or the model's, is called in the file; undefined: it is not in it. Loading reads the same names. */
+  /**
+   * What a parameter, its own or the model's, is called in the file; undefined: it is not in it. Loading reads the same
+   * names.
+   */
   key(name: string): string | undefined;
   /** Further tensors of the file, made of its parameters. */
   derived?(read: (name: string) => Promise<Tensor<Float32Array>>): Promise<Named<Tensor>>;
@@ -284,7 +315,10 @@ export interface Head extends Plugin<"head"> {
   readonly modulesToSave: readonly string[];
   /** True where several sequences may not share a row. */
   readonly unshareable?: boolean;
-  /** True where it reads the encoder of a model with two sides: where no head reads more, the other side is not implemented. */
+  /**
+   * True where it reads the encoder of a model with two sides: where no head reads more, the other side is not
+   * implemented.
+   */
   readonly readsEncoder?: boolean;
   forward(b: GraphBuilder, states: BackboneOutput, backbone: InspectedBackbone): Named<Value>;
 }
@@ -368,8 +402,8 @@ export type GenerationConfig = Readonly<{
 }>;
 
 /**
- * The facts of a checkpoint that a task sees. `trained`: whether its files have weights of a head's output ("sequence");
- * `modules`: what a folder of sentence-transformers says, to tasks that ask for it.
+ * The facts of a checkpoint that a task sees. `trained`: whether its files have weights of a head's output
+ * ("sequence"); `modules`: what a folder of sentence-transformers says, to tasks that ask for it.
  */
 export type TaskContext = Readonly<{
   config: Named<Json>;

@@ -83,7 +83,7 @@ export type RunSpec = Readonly<{
   tokenizer?: Use<"tokenizer">;
   /** The task to learn, as `{ use: "sequence-classification", with: { labels } }`. It chooses every part that the spec leaves out. */
   task: Use<"task">;
-  /** Absent where the task has its own. */
+  /** Absent if the task has its own. */
   data?: RunData;
   /** How rows become inputs. Default: the task's. */
   collator?: Use<"collator">;
@@ -134,7 +134,7 @@ export interface Run {
   readonly callbacks: readonly Callback[];
   readonly loggers: readonly Logger[];
   readonly exporters: readonly Exporter[];
-  /** Absent where the spec searches nothing. */
+  /** Absent if the spec searches nothing. */
   readonly search?: Search | undefined;
   /** The architecture that reads models of a type, as their config.json has it. */
   architectureFor(modelType: unknown): Promise<Architecture>;

@@ -40,7 +40,10 @@ export interface Rows {
   readonly transforms?: readonly TransformReport[];
 }
 
-/** A row on its way. `index`: its place in the data set that the transforms stand on; whatever else it has goes along with it. */
+/**
+ * A row on its way. `index`: its place in the data set that the transforms stand on; whatever else it has goes along
+ * with it.
+ */
 export type TransformRow = Readonly<{ row: Row; index: number; where?: string; next?: Cursor }>;
 
 /** What a transform is told. */
@@ -48,22 +51,22 @@ export interface TransformContext {
   readonly host: Host;
   /** Of the run's seed and of the transform's place; the same for every split. */
   readonly random: Random;
-  /** Which split the rows are; absent where they are none of a run's. */
+  /** Which split the rows are; absent if they are none of a run's. */
   readonly split?: SplitName | undefined;
-  /** The columns that the task reads; absent where no task is known, or its collator does not say. */
+  /** The columns that the task reads; absent if no task is known, or its collator does not say. */
   readonly columns?: RowColumns | undefined;
   /** The spec's splits, each with its own transforms. */
   readonly splits: { readonly [S in SplitName]?: Dataset };
-  /** The run's tokenizer. Throws AttuneError where the rows are of no run. */
+  /** The run's tokenizer. Throws AttuneError if the rows are of no run. */
   tokenizer(): Promise<Tokenizer>;
   /** Says for the report that a row was dropped, changed or added, and why: few different words, which are counted. */
   note(row: TransformRow, action: RowAction, reason: string): void;
 }
 
 /**
- * Rows to rows, streaming. `scope` says how rows may be had by index: "row": at most one of each row, which depends on it
- * and on what the survey says alone; "choice": some of the rows as they are, once or several times, in any order; "whole":
- * anything else.
+ * Rows to rows, streaming. `scope` says how rows may be had by index: "row": at most one of each row, which depends on
+ * it and on what the survey says alone; "choice": some of the rows as they are, once or several times, in any order;
+ * "whole": anything else.
  */
 export interface Transform extends Plugin<"transform"> {
   readonly scope: "row" | "choice" | "whole";
@@ -91,7 +94,10 @@ export type RunData = Readonly<{
   train?: DatasetUse;
   eval?: DatasetUse;
   test?: DatasetUse;
-  /** The share of the rows of `eval` or `test` that may stand in `train` as well; above it a run is refused. Default: 0.01. */
+  /**
+   * The share of the rows of `eval` or `test` that may stand in `train` as well; above it a run is refused. Default:
+   * 0.01.
+   */
   leakThreshold?: number;
 }>;
 
@@ -134,8 +140,9 @@ export interface Tokenizer {
 }
 
 /**
- * Hugging Face's call options in camelCase. `returnOverflowingTokens`: all windows, not only the first. `offsets`: false leaves
- * offsets and wordIds empty, which is faster. `typeIds`: whether types of tokens are given, whatever models read.
+ * Hugging Face's call options in camelCase. `returnOverflowingTokens`: all windows, not only the first. `offsets`:
+ * false leaves offsets and wordIds empty, which is faster. `typeIds`: whether types of tokens are given, whatever
+ * models read.
  */
 export type EncodeOptions = Readonly<{
   textPair?: string | readonly string[];
@@ -162,11 +169,14 @@ export type Encoding = Readonly<{
 export interface Collator extends Plugin<"collator"> {
   /** Told the checkpoint's config and the run's lengths. */
   encode(row: Row, index: number, context: CollatorContext): readonly Sample[];
-  /** Whether every row is one sample, so that rows can be encoded as they are needed. Absent: all are encoded to be counted. */
+  /**
+   * Whether every row is one sample, so that rows can be encoded as they are needed. Absent: all are encoded to be
+   * counted.
+   */
   readonly oneEach?: boolean;
   /**
-   * Begins to look at all rows of a data set, for what they say together of how its columns are read; `encode` is told its
-   * `reading`. A run's evaluation rows are read as its training rows are. Absent: every row stands for itself.
+   * Begins to look at all rows of a data set, for what they say together of how its columns are read; `encode` is told
+   * its `reading`. A run's evaluation rows are read as its training rows are. Absent: every row stands for itself.
    */
   survey?(): RowSurvey;
   /** The columns that it reads; absent: nobody may guess. */
@@ -174,8 +184,8 @@ export interface Collator extends Plugin<"collator"> {
   /** A sample with what is drawn for it anew in each epoch, as masks; `random` is its own. Absent: nothing is. */
   resample?(sample: Sample, random: Random, context: CollatorContext): Sample;
   /**
-   * The questions of a row whose task answers with text, with reference answers. Absent: the tokens that `encode` has before
-   * the first of its labels, and what these say.
+   * The questions of a row whose task answers with text, with reference answers. Absent: the tokens that `encode` has
+   * before the first of its labels, and what these say.
    */
   questions?(row: Row, index: number, context: CollatorContext): readonly Question[];
 }
@@ -207,7 +217,10 @@ export type CollatorContext = Readonly<{
   config: Named<Json>;
 }>;
 
-/** The unit that batches count: mostly one sequence, n for choices; a QA row gives one sample per window. `targets`: [samples, ...]. */
+/**
+ * The unit that batches count: usually one sequence, or n for choices; a QA row becomes one sample per window.
+ * `targets`: [samples, ...].
+ */
 export type Sample = Readonly<{
   sequences: readonly Readonly<{ length: number; decoderLength?: number; fields: Named<Field>; weight?: number }>[];
   targets: Named<Field>;
@@ -224,10 +237,10 @@ export type Sample = Readonly<{
 }>;
 
 /**
- * Padding and packing are generic over these. `size`: values per place; `padValue`: the value of padding. `ignoreIndex`: of labels;
- * only places with another value are laid out: `<name>` [picked] and `<name>.at` [picked], their places.
- * `shift`: a label is predicted that many places before its own. `column`: values are places of the sample's first
- * sequence, and become those of its row.
+ * Padding and packing are generic over these. `size`: values per place; `padValue`: the value of padding.
+ * `ignoreIndex`: of labels; only places with another value are laid out: `<name>` [picked] and `<name>.at` [picked],
+ * their places. `shift`: a label is predicted that many places before its own. `column`: values are places of the
+ * sample's first sequence, and become those of its row.
  */
 export type Field = Readonly<{
   axis: "token" | "decoderToken" | "pair" | "sample";

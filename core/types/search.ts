@@ -1,13 +1,14 @@
 /**
- * Searches over options of a run spec: what is searched, how trials went, who proposes the next one and who ends one early.
+ * Searches over options of a run spec: what is searched, how trials went, who proposes the next one and who ends one
+ * early.
  * @module
  */
 import type { Json, Named, Random } from "../base/types.ts";
 import type { Plugin } from "./plugin.ts";
 
 /**
- * The values that a searched option may take. `log`: orders of magnitude are as likely as each other. `when`: the values of
- * other options, one or a list of them, with which this one is there.
+ * The values that a searched option may take. `log`: orders of magnitude are as likely as each other. `when`: the
+ * values of other options, one or a list of them, with which this one is there.
  */
 export type Space =
   | Readonly<{ type: "float"; low: number; high: number; log?: boolean; step?: number; when?: Named<Json> }>
@@ -41,25 +42,31 @@ export type SearchSettings = Readonly<{
   space: Named<Space>;
   /** Trials to make; absent: until the search has no more to propose. */
   trials?: number | undefined;
-  /** The seed of what is proposed. */
+  /** The seed of the proposals. */
   seed: number;
   /** The figure of an evaluation that trials are judged by. */
   metric: string;
   /** Absent: as the metric says; the loss is minimized. */
   direction?: "minimize" | "maximize" | undefined;
-  /** Trials at one time. */
+  /** Trials that run at the same time. */
   parallel: number;
   /** Who ends trials early. */
   pruner: Pruner;
 }>;
 
-/** Proposes trials. `next` is pure: the next trial's values from all trials so far, running ones too; undefined ends the search. */
+/**
+ * Proposes trials. `next` is pure: the next trial's values from all trials so far, running ones too; undefined ends the
+ * search.
+ */
 export interface Search extends Plugin<"search"> {
   readonly settings: SearchSettings;
   next(study: Study, random: Random): Named<Json> | undefined;
 }
 
-/** Ends trials early. `prune` is pure, and asked whenever a trial has reported a value: it is the last of `trial.values`. */
+/**
+ * Ends trials early. `prune` is pure, and asked whenever a trial has reported a value: it is the last of
+ * `trial.values`.
+ */
 export interface Pruner extends Plugin<"pruner"> {
   prune(trial: Trial, study: Study): boolean;
 }

@@ -12,26 +12,28 @@ export type MatrixDims = readonly [outputs: number, inputs: number];
 /** The weight of a linear layer. `dims` and values are [out, in], also where the model stores it turned (`conv1d`). */
 export type LinearWeight = Readonly<{ name: string; module: string; dims: MatrixDims; conv1d: boolean }>;
 
-/** A weight as it is stored: small tensors, and what they mean. */
+/** A weight in encoded form: small tensors, and their format. */
 export type EncodedWeight = Readonly<{ format: WeightFormat; tensors: Named<Tensor> }>;
 
 /** What an accelerator makes of a weight. */
 export type WeightStorage = Readonly<{
   format: WeightFormat;
-  /** The tensors of a weight's values [out, in]. Throws AttuneError where it cannot hold one of them. */
+  /** The tensors of a weight's values [out, in]. Throws AttuneError if it cannot hold one of them. */
   encode(values: Float32Array, weight: LinearWeight): Named<Tensor>;
 }>;
 
 /**
- * What the tensors of a weight mean, and how products over them are computed. All weights that are stored alike share one:
- * it is known by its label.
+ * What the tensors of a weight mean, and how products over them are computed. All weights that are stored alike share
+ * one: it is known by its label.
  */
 export interface WeightFormat {
   /** As plans and logs name it: "nf4, block 64, double". */
   readonly label: string;
   /** Where values are equal steps in blocks along the inputs of each output: what tells those apart. */
   readonly blocks?: StepBlocks;
-  /** Tensors that the runtime wants as constants, because it packs them; the others are inputs that all sessions share. */
+  /**
+   * Tensors that the runtime wants as constants, because it packs them; the others are inputs that all sessions share.
+   */
   readonly constants?: readonly string[];
   /** Bytes of a weight's tensors, without tables that all weights share. */
   bytes(dims: MatrixDims): number;
@@ -47,7 +49,10 @@ export interface WeightFormat {
   writeTransposedProduct?(writer: NodeWriter, dy: string, dims: MatrixDims): string | undefined;
   /** How far products may be from those of the decoded values, of the largest; absent: rounding alone. */
   readonly tolerance?: Readonly<{ product?: number; transposedProduct?: number }>;
-  /** Whether products take less time than in float32: a run of such has none of them computed again but for want of memory. */
+  /**
+   * Whether products take less time than in float32: a run of such has none of them computed again but for want of
+   * memory.
+   */
   readonly savesTime?: boolean;
   /** The same of the same tensors by other kernels, for where these are wrong. */
   readonly otherwise?: WeightFormat;
@@ -68,9 +73,9 @@ export type StepBlocks = Readonly<{
 }>;
 
 /**
- * How products over the weight of a linear layer that trains are computed: from tensors that each pass makes of its values,
- * which updates change. Where it does not write a product, that is one of the values themselves, as the weight's gradient
- * is. All that are computed alike share one: it is known by its label.
+ * How products over the weight of a linear layer that trains are computed: from tensors that each pass makes of its
+ * values, which updates change. Where it does not write a product, that is one of the values themselves, as the
+ * weight's gradient is. All that are computed alike share one: it is known by its label.
  */
 export interface ProductFormat
   extends Pick<WeightFormat, "label" | "writeProduct" | "writeTransposedProduct" | "tolerance" | "savesTime"> {
@@ -108,7 +113,10 @@ export interface NodeWriter {
   constant(key: string, tensor: Tensor): string;
   /** Adds a node and gives the name of its output. */
   add(op: string, inputs: readonly string[], attributes?: Named<NodeAttribute>, domain?: "com.microsoft"): string;
-  /** What several products of one pass read alike is made once: `make` writes it and gives its names; `key` tells it apart. */
+  /**
+   * What several products of one pass read alike is made once: `make` writes it and gives its names; `key` tells it
+   * apart.
+   */
   once(key: string, make: () => Named<string>): Named<string>;
   cast(x: string, to: DType): string;
   reshape(x: string, dims: readonly number[]): string;

@@ -31,7 +31,7 @@ export type RowNote = Readonly<{ row: number; action: RowAction; reason: string 
 
 /**
  * What a transform did: rows in and out, how many it dropped, changed and added by reason, and the first of these rows.
- * `within`: where the data set stands whose rows these are, as "with.sources.0"; absent where it is the split's itself.
+ * `within`: where the data set stands whose rows these are, as "with.sources.0"; absent if it is the split's itself.
  */
 export type TransformReport = Readonly<{
   use: string;

@@ -25,7 +25,7 @@ interface PartKinds {
   search: "search";
 }
 
-/** The options that a factory is called with, with undefined where they may be left out. */
+/** The options that a factory is called with, with undefined if they may be left out. */
 type InputOf<F> = F extends (...options: infer In) => unknown ? In[0] : unknown;
 
 type KeysOf<T> = T extends unknown ? keyof T : never;

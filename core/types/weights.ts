@@ -20,7 +20,7 @@ export interface Weights {
   formatOf?(name: string): WeightFormat | undefined;
   /** Where the bytes lie; `file` is a checked real path where the host can map files, else undefined. */
   locate(name: string): WeightLocation | undefined;
-  /** Some of a tensor's bytes as they are stored; undefined where they are not the tensor's values alone. */
+  /** Some of a tensor's bytes as they are stored; undefined if they are not the tensor's values alone. */
   part?(name: string): ((from: number, length: number) => Promise<Uint8Array>) | undefined;
 }
 

@@ -23,7 +23,7 @@ export type HubType<O> = Readonly<{
 /** Fields that only matter where another one is on. */
 const dormant = /^(phm_|shared_|factorized_|learn_phm|hypercomplex|inv_adapter_reduction|init_weights_seed)/;
 
-/** The options that a config stands for. Throws AttuneError where a field asks for what is not implemented. */
+/** The options that a config stands for. Throws AttuneError if a field asks for what is not implemented. */
 export function readConfig<O>(
   { name: plugin, schema, names, fixed, harmless = [] }: HubType<O>,
   config: Named<Json>,

@@ -10,7 +10,10 @@ import type { AdapterReader } from "../adapter_reader.ts";
 import { type HubType, readConfig } from "./config.ts";
 import { hubFiles } from "./files.ts";
 
-/** A reader of one kind of AdapterHub's adapters. It throws AttuneError where a file is missing, broken, or of another kind. */
+/**
+ * A reader of one kind of AdapterHub's adapters. It throws AttuneError where a file is missing, broken, or of another
+ * kind.
+ */
 export function readHub<O>(type: HubType<O>): AdapterReader<O> {
   return {
     name: type.name,
@@ -28,7 +31,7 @@ async function openHub(plugin: string, path: string, host: Host): Promise<{ conf
   if (!file) throw missingIn(plugin, hubFiles.config, path, host);
   const { config } = JSON.parse(new TextDecoder().decode(file.bytes)) as Named<Json>;
   if (typeof config !== "object" || config === null || Array.isArray(config)) {
-    throw badFile(plugin, `${path}/${hubFiles.config}`, "has no `config`: it is not one of AdapterHub");
+    throw badFile(plugin, `${path}/${hubFiles.config}`, "has no `config`, so it is not from AdapterHub");
   }
   const tensors = new Map<string, () => Promise<Tensor<Float32Array>>>();
   for (const name of [hubFiles.weights, hubFiles.headWeights]) {
@@ -53,7 +56,7 @@ async function openHub(plugin: string, path: string, host: Host): Promise<{ conf
   };
 }
 
-/** A file's tensors under the names of here, where every adapter is called "default". */
+/** The tensors of a file under Attune's names, in which every adapter is called "default". */
 export function renameToDefault(saved: Weights): Weights {
   const names = new Map(saved.names.map((name) => [name.replace(/\.(adapters|refts)\.[^.]+\./, ".$1.default."), name]));
   return { names: [...names.keys()], read: (name) => saved.read(names.get(name) ?? name), locate: () => undefined };

@@ -1,5 +1,5 @@
 /**
- * Files of a model that go along unchanged where its weights are written anew.
+ * Files of a model that go along unchanged if its weights are written anew.
  * @module
  */
 

@@ -14,7 +14,7 @@ const suffixes: Readonly<Record<string, string>> = {
   FEATURE_EXTRACTION: "Model",
 };
 
-/** The class of a model with a task's head; undefined where the task has none. */
+/** The class of a model with a task's head; undefined if the task has none. */
 export function classNameOf(
   { family: { classPrefix, classes = {} }, decoderStartTokenId: decoderStart }: Pick<
     InspectedBackbone,

@@ -12,5 +12,5 @@ export const spanModules: readonly string[] = ["qa_outputs"];
 /** The last layers of classifiers, which have a row for each class: the module itself, or a part of it. */
 export const classifierOutputs: readonly string[] = [...classifierModules, "out_proj", "logits_proj"];
 
-/** Layers that tell the next or a masked word, as patterns of their names. */
+/** Patterns for the names of language model heads. */
 export const wordModules: readonly string[] = ["lm_head", "cls\\."];

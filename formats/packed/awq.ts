@@ -30,7 +30,7 @@ function groupSizeOf(label: string, config: Named<Json>): number {
   const field = (name: string): string => `${label}/config.json: quantization_config.${name}`;
   const { bits = config.w_bit, group_size: groupSize = config.q_group_size ?? -1, version = "gemm" } = config;
   if (typeof version !== "string" || version.toLowerCase() !== "gemm") {
-    throw unsupported("pretrained", field("version"), `awq in the layout ${show(version)}`, "gemm is read");
+    throw unsupported("pretrained", field("version"), `awq in the layout ${show(version)}`, "only gemm is");
   }
   if (bits !== 4) throw badValue("pretrained", field("bits"), bits, "4 for awq");
   if (!Number.isInteger(groupSize) || (Number(groupSize) < 1 && groupSize !== -1)) {

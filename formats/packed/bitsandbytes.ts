@@ -47,7 +47,7 @@ export const bitsandbytes: PackingMethod = {
 async function fourBit(tensors: StoredTensors, name: string, stateName: string, type: string): Promise<PackedWeight> {
   const { label } = tensors;
   if (type !== "nf4" && type !== "fp4") {
-    throw unsupported("pretrained", `${label}: ${name}`, type, "nf4 and fp4 are read");
+    throw unsupported("pretrained", `${label}: ${name}`, type, "only nf4 and fp4 are");
   }
   const { blockSize, shape, nested, whole } = await stateOf(tensors, stateName);
   const size = sizeOf(shape);
@@ -145,7 +145,7 @@ async function stateOf(tensors: StoredTensors, name: string): Promise<FourBitSta
   } catch (cause) {
     throw wrong(`what is not JSON (${cause instanceof Error ? cause.message : cause})`);
   }
-  if (typeof state !== "object" || state === null) throw wrong(`${show(state)}, which describes no weight`);
+  if (typeof state !== "object" || state === null) throw wrong(`${show(state)}, which does not describe a weight`);
   const wholeIn = (field: string, least: number, most: number): number => {
     const value = state[field];
     if (Number.isInteger(value) && Number(value) >= least && Number(value) <= most) return Number(value);
@@ -176,7 +176,7 @@ async function eightBit(tensors: StoredTensors, module: string): Promise<PackedW
   const hasFormat = tensors.form(format) !== undefined;
   const layout = hasFormat ? (await tensors.read(format)).data[0] : 0;
   if (Number(layout) !== 0) {
-    throw unsupported("pretrained", `${tensors.label}: ${format}`, layout, "weights by rows (0) are read");
+    throw unsupported("pretrained", `${tensors.label}: ${format}`, layout, "only rows (0) are");
   }
   return {
     name,

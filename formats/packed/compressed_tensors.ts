@@ -40,7 +40,7 @@ function schemesOf(label: string, config: Named<Json>): readonly Scheme[] {
       "pretrained",
       field(name),
       `compressed-tensors with ${show(found)}`,
-      `${FORMAT} weights alone are read`,
+      `only ${FORMAT} weights are`,
     );
   const groups = Object.entries((config.config_groups ?? {}) as Named<Named<Json>>);
   const several = config.format === "mixed-precision" && groups.every(([, group]) => group?.format === FORMAT);
@@ -100,7 +100,7 @@ function schemeFor(schemes: readonly Scheme[], module: string, label: string): S
   const found = schemes.find((scheme) => scheme.targets.some(names)) ??
     schemes.find((scheme) => scheme.targets.includes("Linear"));
   if (found) return found;
-  throw badFile("pretrained", `${label}/config.json`, `says of no group of config_groups that it has ${show(module)}`);
+  throw badFile("pretrained", `${label}/config.json`, `has no group in config_groups for ${show(module)}`);
 }
 
 async function packed(tensors: StoredTensors, module: string, scheme: Scheme): Promise<PackedWeight> {

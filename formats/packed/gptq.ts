@@ -35,7 +35,7 @@ function layoutOf(label: string, config: Named<Json>): Layout {
   const { bits, group_size: groupSize = -1, checkpoint_format: format = "gptq" } = config;
   if (config.is_marlin_format === true || (format !== "gptq" && format !== "gptq_v2")) {
     const found = config.is_marlin_format === true ? "gptq in marlin's layout" : `gptq in the layout ${show(format)}`;
-    throw unsupported("pretrained", field("checkpoint_format"), found, "gptq and gptq_v2 are read");
+    throw unsupported("pretrained", field("checkpoint_format"), found, "only gptq and gptq_v2 are");
   }
   if (bits !== 2 && bits !== 3 && bits !== 4 && bits !== 8) {
     throw badValue("pretrained", field("bits"), bits, "2, 3, 4 or 8 for gptq");
@@ -44,7 +44,7 @@ function layoutOf(label: string, config: Named<Json>): Layout {
     throw badValue("pretrained", field("group_size"), groupSize, "a whole number from 1, or -1 for one group");
   }
   if (typeof config.dynamic === "object" && config.dynamic !== null && Object.keys(config.dynamic).length > 0) {
-    throw unsupported("pretrained", field("dynamic"), "gptq of several layouts", "one for all modules is read");
+    throw unsupported("pretrained", field("dynamic"), "gptq of several layouts", "only one layout for all modules is");
   }
   return { bits, groupSize: Number(groupSize), zeroBias: format === "gptq" ? 1 : 0 };
 }
@@ -125,7 +125,7 @@ export function byOutputs(stored: Float32Array, groups: number, outputs: number)
   return out;
 }
 
-/** The group of each input, as a file says it. Throws AttuneError where there is no such group. */
+/** The group of each input, as a file says it. Throws AttuneError if there is no such group. */
 export function groupsIn(index: Int32Array, groups: number, label: string, name: string): Int32Array {
   const wrong = index.find((g) => g < 0 || g >= groups);
   if (wrong === undefined) return index;

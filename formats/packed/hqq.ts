@@ -72,7 +72,7 @@ async function packed(tensors: StoredTensors, module: string, config: Named<Json
     const isOn = part.startsWith("quant_") ? await readNumber(tensors, name(part)) === 1 : tensors.form(name(part));
     if (!isOn) continue;
     const found = `hqq with ${part === "zero_scale" ? "offloaded" : "quantized"} scales or zero points (${name(part)})`;
-    throw unsupported("pretrained", label, found, "plain ones are read");
+    throw unsupported("pretrained", label, found, "only unquantized ones are");
   }
   checkForm(tensors, name("shape"), "int64", [2]);
   const [outputs = 0, inputs = 0] = Array.from((await tensors.read(name("shape"))).data, Number);
@@ -80,7 +80,7 @@ async function packed(tensors: StoredTensors, module: string, config: Named<Json
   const packing = packings[bits];
   const size = outputs * inputs;
   if (!packing) {
-    throw unsupported("pretrained", `${label}: ${name("nbits")}`, bits, "hqq of 1, 2, 3, 4 and 8 bits is read");
+    throw unsupported("pretrained", `${label}: ${name("nbits")}`, bits, "only 1, 2, 3, 4 and 8 bits are");
   }
   if (
     !(outputs >= 1 && inputs >= 1) || (axis !== 0 && axis !== 1) || (groupSize !== undefined && size % groupSize !== 0)

@@ -12,7 +12,7 @@ export type KeptWeight = Readonly<{ format: WeightFormat; tensors(): Promise<Nam
 /** What is known of codes before they are read. `hasZeros`: whether zero points may be other than the middle. */
 export type CodesLayout = Readonly<{ bits: number; groups: Int32Array; count: number; hasZeros: boolean }>;
 
-/** The weight as blocks along its inputs; undefined where its groups are no runs of whole blocks in any order. */
+/** The weight as blocks along its inputs; undefined if its groups do not consist of whole blocks. */
 export function keptBlocks(
   { bits, groups, count, hasZeros }: CodesLayout,
   dims: MatrixDims,
@@ -39,7 +39,7 @@ export function keptBlocks(
   };
 }
 
-/** The inputs by their groups; undefined where they stand so already. */
+/** The inputs by their groups; undefined if they stand so already. */
 function orderOf(groups: Int32Array): Int32Array | undefined {
   if (groups.every((g, i) => i === 0 || g >= (groups[i - 1] as number))) return undefined;
   return groups.map((_, i) => i).sort((a, b) => (groups[a] as number) - (groups[b] as number) || a - b);

@@ -12,7 +12,7 @@ export type QuantizationMethod = Readonly<{ name: string; label: string; config:
 /** Methods whose tensors say all of their layout. */
 const selfDescribing: ReadonlySet<string> = new Set(["bitsandbytes", "hqq"]);
 
-/** The method of a checkpoint; undefined: its weights are plain. Throws AttuneError where only a config could say the layout. */
+/** The method of a checkpoint; undefined: its weights are plain. Throws AttuneError if only a config could say the layout. */
 export function methodOf(
   plugin: string,
   label: string,
@@ -51,7 +51,7 @@ export function refuseQuantized(
 
 /** The error of a method that is not read. */
 export function unreadMethod(plugin: string, label: string, method: string): Error {
-  const advice = "which is not read: take the checkpoint it was made from, or save it dequantized";
+  const advice = "which is not supported: use the original checkpoint, or save it dequantized";
   return badFile(plugin, `${label}/config.json`, `says that the weights are quantized by ${method}, ${advice}`);
 }
 

@@ -22,7 +22,7 @@ export const packingMethods: readonly PackingMethod[] = [bitsandbytes, gptq, awq
  * A checkpoint whose weights a library has packed, as one with plain ones: a packed weight has the name that it would have
  * unpacked, reads as float32 [out, in], its tensors have no names any more, and the config says nothing of it.
  *
- * @throws AttuneError where the method, or a layout of it, is not read, and where tensors are lost or contradict themselves.
+ * @throws AttuneError if the method, or a layout of it, is not read, or if tensors are lost or contradict themselves.
  */
 export async function openPacked(plugin: string, checkpoint: Checkpoint): Promise<Checkpoint> {
   const { config, weights, files } = checkpoint;
@@ -94,7 +94,7 @@ function checkAll(
     throw badFile(
       "pretrained",
       `${label}/config.json`,
-      `says that the weights are quantized by ${found.label}, and none of them is: take quantization_config out`,
+      `says that the weights are quantized by ${found.label}, but none of them is: remove quantization_config`,
     );
   }
   for (const name of names) {
@@ -104,7 +104,7 @@ function checkAll(
       throw badFile(
         "pretrained",
         label,
-        `has tensor ${show(name)} of ${found.label}, and not the codes that it belongs to`,
+        `has tensor ${show(name)} of ${found.label} without the codes that it belongs to`,
       );
     }
   }

@@ -15,7 +15,7 @@ export type PackedWeight = Readonly<{
   dims: MatrixDims;
   /** The tensors that it is packed in. */
   parts: readonly string[];
-  /** Its values [out, in]. Throws AttuneError where the codes contradict themselves. */
+  /** Its values [out, in]. Throws AttuneError if the codes contradict themselves. */
   values(): Promise<Float32Array>;
   /** As sessions keep it; absent: it is decoded at once. */
   kept?: KeptWeight | undefined;
@@ -40,7 +40,7 @@ export type PackingMethod = Readonly<{
   /**
    * The packed weights among a model's tensors; `config`: what its config.json says of the method.
    *
-   * @throws AttuneError where a layout is not read, or tensors do not fit each other.
+   * @throws AttuneError if a layout is not read, or tensors do not fit each other.
    */
   open(tensors: StoredTensors, config: Named<Json>): Promise<readonly PackedWeight[]>;
 }>;

@@ -13,7 +13,7 @@ export type StoredTensors = Readonly<{
   names: readonly string[];
   /** The dtype and dims of a tensor; undefined: there is none. */
   form(name: string): TensorForm | undefined;
-  /** A tensor's bytes. Throws AttuneError where there is none. */
+  /** A tensor's bytes. Throws AttuneError if there is none. */
   bytes(name: string): Promise<Uint8Array>;
   read(name: string): Promise<Tensor>;
 }>;
@@ -44,7 +44,7 @@ export function storedTensors(weights: Weights, label: string): StoredTensors {
 
 const floats: ReadonlySet<DType> = new Set<DType>(["float32", "float16", "bfloat16"]);
 
-/** Throws AttuneError where a tensor is missing, of another dtype or of other dims than a method's layout has; null: any. */
+/** Throws AttuneError if a tensor is missing, of another dtype or of other dims than a method's layout has; null: any. */
 export function checkForm(
   { label, form }: StoredTensors,
   name: string,
@@ -52,7 +52,7 @@ export function checkForm(
   dims?: readonly (number | null)[],
 ): readonly number[] {
   const found = form(name);
-  if (!found) throw badFile("pretrained", label, `lacks tensor ${show(name)}, without which its codes mean nothing`);
+  if (!found) throw badFile("pretrained", label, `lacks tensor ${show(name)}, which its codes need`);
   if (dtype === "floats" ? !floats.has(found.dtype) : found.dtype !== dtype) {
     const due = dtype === "floats" ? "floats are" : `${dtype} is`;
     throw badFile("pretrained", label, `has ${found.dtype} in tensor ${show(name)}, where ${due} was expected`);
@@ -74,7 +74,7 @@ export async function readWords(tensors: StoredTensors, name: string): Promise<I
   throw badFile("pretrained", tensors.label, `has no int32 in tensor ${show(name)}`);
 }
 
-/** A tensor of floats of any width. Throws AttuneError where one is not finite. */
+/** A tensor of floats of any width. Throws AttuneError if one is not finite. */
 export async function readFloats(tensors: StoredTensors, name: string): Promise<Float32Array> {
   const { data } = toFloat32(await tensors.read(name));
   if (data.every(Number.isFinite)) return data;

@@ -3,7 +3,7 @@
  * @module
  */
 
-/** Words that so many codes take. */
+/** The number of words that this many codes take. */
 export function wordsFor(count: number, bits: number): number {
   return Math.ceil(count * bits / 32);
 }

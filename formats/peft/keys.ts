@@ -24,7 +24,7 @@ export function plainKey(key: string): string {
  * The keys of a file by what they mean. Behind a resize PEFT writes a module that trains whole three times: as itself, as
  * the copy that it is (`modules_to_save`), and as what it was (`original_module`), which nothing computes with.
  *
- * @throws AttuneError where two keys mean one tensor otherwise.
+ * @throws AttuneError if two keys mean one tensor otherwise.
  */
 export function adapterKeys(plugin: string, file: string, names: readonly string[]): ReadonlyMap<string, string> {
   const keys = new Map<string, string>();
@@ -34,7 +34,7 @@ export function adapterKeys(plugin: string, file: string, names: readonly string
     const plain = plainKey(key);
     const other = keys.get(plain);
     if (other !== undefined && isCopy(key) === isCopy(other)) {
-      throw badFile(plugin, file, `has ${show(other)} and ${show(key)}, which mean one tensor`);
+      throw badFile(plugin, file, `has ${show(other)} and ${show(key)}, which mean the same tensor`);
     }
     if (other === undefined || isCopy(other)) keys.set(plain, key);
   }

@@ -37,7 +37,7 @@ const plugins: Readonly<Record<string, string>> = {
   VERA: "vera",
 };
 
-/** The plugin that a saved config is of. Throws AttuneError where there is none. */
+/** The plugin that a saved config is of. Throws AttuneError if there is none. */
 export function pluginOf({ peft_type: type, use_dora: dora }: Named<Json>): string {
   const use = typeof type === "string" && Object.hasOwn(plugins, type) ? plugins[type] : undefined;
   // PEFT has DoRA as a flag of LoRA.

@@ -16,14 +16,14 @@ import type { PeftType } from "./peft_type.ts";
 import { wrappedLayer } from "./wrapped_key.ts";
 import { withoutParent } from "./record.ts";
 
-/** Reads an adapter of a type from a folder. Throws AttuneError where a file is missing, broken, or of another type. */
+/** Reads an adapter of a type from a folder. Throws AttuneError if a file is missing, broken, or of another type. */
 export async function readAdapter<O>(type: PeftType<O>, path: string, host: Host): Promise<StoredAdapter<O>> {
   const saved = await openPeft(type, path, host);
   const { options, passed } = readConfig(type, saved);
   if (passed.length > 0) {
     const names = passed.map((name) => show(name)).join(", ");
     host.terminal?.write(
-      `Warning: ${path}/${adapterFiles.config} has ${names}, which is not known here and passed over\n`,
+      `Warning: ${path}/${adapterFiles.config} has ${names}, which is unknown and ignored\n`,
     );
   }
   return {

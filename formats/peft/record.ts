@@ -7,8 +7,8 @@ import { peftConfig } from "./config.ts";
 import { PREFIX } from "./wrapped_key.ts";
 
 /**
- * The record of an adapter of a type of PEFT's. `options`: as they are once it is saved. Where a classifier holds the
- * model under a name, that stands in front of the model's names in the file.
+ * The record of an adapter of a type of PEFT's. `options`: as they will be saved. If a classifier contains the model
+ * under a name, that name is a prefix in the file.
  */
 export function peftRecord(
   type: string,

@@ -35,7 +35,7 @@ export const fourBitTables: Readonly<Record<FourBitType, Float32Array>> = {
   ),
 };
 
-/** Block maxima of the second level share a largest one in blocks of this size. */
+/** The block size of the second level of quantization. */
 export const NESTED_BLOCK = 256;
 
 /** A weight in codes of 4 bits, two a byte. */
@@ -170,8 +170,8 @@ const nearestCodes: Readonly<Record<FourBitType, (x: number) => number>> = {
 };
 
 /**
- * The code of a value, which is cut at 1 and -1: it is looked up by the part of [-1, 1] that it lies in, which says all but on
- * which side of a border in that part it is. A hundred million weights want it.
+ * The code of a value, which is cut at 1 and -1: it is looked up by the part of [-1, 1] that it lies in, which says all
+ * but on which side of a border in that part it is. A hundred million weights want it.
  */
 function nearestCode({ order, borders }: ReturnType<typeof ranking>): (x: number) => number {
   const part = (x: number): number => Math.floor((x + 1) * (PARTS / 2));
@@ -210,9 +210,9 @@ const ACCUMULATORS = 4;
 const LEVELS = 4;
 
 /**
- * A sum of float32 in the order in which torch adds on a CPU, so that its last bit is the same: lanes of eight (one alone
- * below eight values), four of them in turn, cascaded through levels; the rest first. (Above 32,767 values torch's own bits
- * depend on its threads.)
+ * A sum of float32 in the order in which torch adds on a CPU, so that its last bit is the same: lanes of eight (one
+ * alone below eight values), four of them in turn, cascaded through levels; the rest first. (Above 32,767 values
+ * torch's own bits depend on its threads.)
  */
 function sumAsTorch(x: Float32Array): number {
   const lanes = x.length < 8 ? 1 : 8;

@@ -1,8 +1,8 @@
 /**
  * Weights in bitsandbytes' codes of 4 bits as sessions keep them.
  *
- * Tensors: `codes` uint8 [⌈n / 2⌉], and of the block maxima either `absmax` float32, or `absmaxCodes` uint8, `nestedAbsmax` and
- * `offset` float32: the bytes that its files have.
+ * Tensors: `codes` uint8 [⌈n / 2⌉], and of the block maxima either `absmax` float32, or `absmaxCodes` uint8,
+ * `nestedAbsmax` and `offset` float32: the bytes that its files have.
  * @module
  */
 import type { DType, MatrixDims, Named, NodeWriter, Tensor, WeightFormat } from "../../core/types.ts";
@@ -10,7 +10,7 @@ import { dequantizeAbsmax, dequantizeFourBit, fourBitTables, type FourBitType, N
 import { writeNested } from "./nested_scales.ts";
 import { roundedProducts } from "./rounded_products.ts";
 
-/** What tells codes of 4 bits apart. `computeDtype`: what operands of products are rounded to first. */
+/** A format of 4-bit codes. `computeDtype`: the type to which operands of products are rounded. */
 export type CodeBlocks = Readonly<{
   type: FourBitType;
   blockSize: number;

@@ -23,7 +23,7 @@ export type SavedAdapter = Readonly<{ use: string; files: Store }>;
 /** Larger files of JSON are refused, in bytes. */
 const MAX_JSON = 2 ** 20;
 
-/** What a folder holds; undefined where it is neither. Throws AttuneError where a file of it is not sound. */
+/** What a folder holds; undefined if it is neither. Throws AttuneError if a file of it is not sound. */
 export async function detectArtifact(files: Store): Promise<Saved | undefined> {
   for (const model of [files, storeWithin(files, `${runFolders.model}/`)]) {
     if (await model.get(MODEL_CONFIG, { offset: 0, length: 0 })) return { model };
@@ -40,7 +40,7 @@ export async function detectArtifact(files: Store): Promise<Saved | undefined> {
   return undefined;
 }
 
-/** A small file of JSON, an object. Throws AttuneError where it is something else. */
+/** A small file of JSON, an object. Throws AttuneError if it is something else. */
 export async function jsonIn(files: Store, key: string): Promise<Named<Json> | undefined> {
   const parsed = await parsedIn(files, key);
   if (parsed === undefined) return undefined;

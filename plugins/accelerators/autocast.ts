@@ -2,9 +2,9 @@
  * torch's autocast: products of 16-bit operands with 16-bit results, forward and backward; other ops as their operands
  * come, or in float32, by the device's list.
  *
- * Graphs stay float32: what is a 16-bit tensor in torch is a value cast there and back, so that every kernel computes in
- * float32 and rounds once, as torch's do. The gradient of a cast is a cast back, so that the gradient of every 16-bit
- * tensor has 16 bits too; sums of gradients of float32 tensors stay float32, as do master weights.
+ * Graphs stay float32: what is a 16-bit tensor in torch is a value cast there and back, so that every kernel computes
+ * in float32 and rounds once, as torch's do. The gradient of a cast is a cast back, so that the gradient of every
+ * 16-bit tensor has 16 bits too; sums of gradients of float32 tensors stay float32, as do master weights.
  * @module
  */
 import type { Append, Asked, Graph, Node, Rewrite, Value } from "../../core/graph/graph.ts";
@@ -79,16 +79,19 @@ export function autocast(half: Half, provider: Provider): Rewrite {
   };
 }
 
-/** What there is to say of a provider that has no arithmetic of 16 bits. */
+/** The message for a provider without 16-bit arithmetic. */
 export function noFaster(name: string, provider: Provider): string | undefined {
   if (provider !== "cpu" && provider !== "wasm") return undefined;
-  return `${name} on the CPU gives the numbers of a 16-bit run, and is no faster: products are rounded to 16 bits, ` +
+  return `${name} on the CPU gives the numbers of a 16-bit run, but is not faster: products are rounded to 16 bits, ` +
     "and computed in float32";
 }
 
 type Product = "MatMul" | "FusedMatMul" | "Gemm";
 
-/** A product of 16-bit operands. A factor comes behind it, as in models; the bias of a linear layer before it is rounded. */
+/**
+ * A product of 16-bit operands. A factor comes behind it, as in models; the bias of a linear layer before it is
+ * rounded.
+ */
 function product(
   { op, inputs: [a, b, c], attrs }: Asked<Product>,
   next: Append,
@@ -129,7 +132,9 @@ function castOnce({ op, inputs, attrs }: Asked<"Cast">, next: Append): readonly 
   return x?.dtype === "float32" && before?.dtype === attrs.to ? [before] : next(op, inputs, attrs);
 }
 
-/** A float32 tensor is cast anew for each product that reads it: the gradients of its readers are rounded one by one. */
+/**
+ * A float32 tensor is cast anew for each product that reads it: the gradients of its readers are rounded one by one.
+ */
 function roundForOne(x: Value, rounded: (x: Value) => Value): Value {
   return x.graph.withVjp([x], [rounded(x)], ([dy]) => [dy], true)[0] as Value;
 }

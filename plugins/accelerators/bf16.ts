@@ -10,7 +10,7 @@ import { halfStorage } from "./half_storage.ts";
 
 /** Options of {@link bf16}. */
 export interface Bf16Options {
-  /** How linear layers' weights that do not train are stored: their products are the same. */
+  /** How frozen weights of linear layers are stored; their products are the same. */
   readonly storage: "bfloat16" | "float32";
 }
 
@@ -20,8 +20,8 @@ export const bf16Schema: v.GenericSchema<Partial<Bf16Options>, Bf16Options> = v.
 });
 
 /**
- * torch's autocast to bfloat16: products have 16-bit operands and results, master weights stay float32. It has float32's
- * range, so that no loss is scaled. On a CPU it gives a 16-bit run's numbers, and is no faster.
+ * torch's autocast to bfloat16: products have 16-bit operands and results, and master weights stay float32. It has
+ * float32's range, so that no loss is scaled. On a CPU it gives a 16-bit run's numbers, and is no faster.
  *
  * @example
  * ```ts

@@ -16,11 +16,11 @@ import { codeBlocks } from "../../formats/quantization/code_blocks.ts";
 
 /** Options of `nf4` and `fp4`. */
 export interface FourBitOptions extends QuantizerOptions {
-  /** Weights that share one largest value, over the flattened [out, in] weight. */
+  /** How many weights share one maximum, along the flattened [out, in] weight. */
   readonly blockSize: number;
-  /** Whether the largest values are quantized too, to 8 bits in blocks of 256. */
+  /** Whether the block maxima are quantized, too: to 8 bits in blocks of 256. */
   readonly useDoubleQuant: boolean;
-  /** What activations and decoded weights are rounded to before each product. */
+  /** The type to which activations and decoded weights are rounded before each product. */
   readonly computeDtype: ComputeDtype;
 }
 

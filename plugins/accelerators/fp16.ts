@@ -10,15 +10,15 @@ import { halfStorage } from "./half_storage.ts";
 
 /** Options of {@link fp16}: the first four are those of torch's GradScaler. */
 export interface Fp16Options {
-  /** The scale of the loss in the first step. */
+  /** The loss scale in the first step. */
   readonly initScale: number;
-  /** What it grows by. */
+  /** The factor by which it grows. */
   readonly growthFactor: number;
-  /** What it is multiplied by where gradients overflow. */
+  /** The factor by which it shrinks when gradients overflow. */
   readonly backoffFactor: number;
-  /** After how many good steps in a row it grows. */
+  /** The number of good steps in a row after which it grows. */
   readonly growthInterval: number;
-  /** How linear layers' weights that do not train are stored: their products are the same. */
+  /** How frozen weights of linear layers are stored; their products are the same. */
   readonly storage: "float16" | "float32";
 }
 
@@ -35,9 +35,9 @@ export const fp16Schema: v.GenericSchema<Partial<Fp16Options>, Fp16Options> = v.
 });
 
 /**
- * torch's autocast to float16 with its GradScaler (Micikevicius et al. 2018): products have 16-bit operands and results,
- * master weights stay float32, the loss is scaled so that small gradients are not lost, and steps whose gradients overflow
- * are skipped. On a CPU it gives a 16-bit run's numbers, and is no faster.
+ * torch's autocast to float16 with GradScaler (Micikevicius et al. 2018): products have 16-bit operands and results,
+ * and master weights stay float32. The loss is scaled so that small gradients survive, and steps whose gradients
+ * overflow are skipped. On a CPU it gives a 16-bit run's numbers, and is no faster.
  *
  * @example
  * ```ts

@@ -7,8 +7,8 @@ import type { Factory } from "../../core/types.ts";
 import { fourBit, type FourBitOptions, fourBitSchema } from "./four_bit.ts";
 
 /**
- * Floats of 4 bits, of bitsandbytes: codes bit for bit as bitsandbytes makes them, an eighth of
- * the bytes, decoded exactly where products read them. For frozen linear layers under an adapter.
+ * 4-bit floats of bitsandbytes, with codes equal to the bit: an eighth of the memory, decoded exactly for each product.
+ * For frozen linear layers under an adapter.
  *
  * @example
  * ```ts

@@ -17,15 +17,15 @@ import { encodeLinear } from "../../formats/quantization/linear_quantizer.ts";
 
 /** Options of {@link int4}. */
 export interface Int4Options extends QuantizerOptions {
-  /** Inputs of an output that share one scale. */
+  /** How many inputs of an output share one scale. */
   readonly blockSize: number;
-  /** Whether codes lie evenly around zero; else each block has a zero point of its own. */
+  /** Whether codes are symmetric around zero; if not, each block has its own zero point. */
   readonly symmetric: boolean;
-  /** 4: activations are rounded to int8 in products, block by block, which is faster; 0: they are not. */
+  /** 4: products round activations to int8, block by block, which is faster; 0: they do not. */
   readonly accuracyLevel: 0 | 4;
-  /** Whether the scales are quantized too, to 8 bits in blocks of 256. */
+  /** Whether the scales are quantized, too: to 8 bits in blocks of 256. */
   readonly useDoubleQuant: boolean;
-  /** What activations and decoded weights are rounded to before each product. */
+  /** The type to which activations and decoded weights are rounded before each product. */
   readonly computeDtype: ComputeDtype;
 }
 
@@ -41,12 +41,12 @@ export const int4Schema: v.GenericSchema<Partial<Int4Options>, Int4Options> = v.
   }),
   v.check(
     ({ accuracyLevel, computeDtype }) => accuracyLevel === 0 || computeDtype === "float32",
-    'accuracyLevel 4 rounds activations to int8: computeDtype has to be "float32" with it',
+    'accuracyLevel 4 rounds activations to int8, so computeDtype must be "float32"',
   ),
 );
 
 /**
- * Linear codes of 4 bits with a scale per block of inputs, in the layout of ONNX Runtime's MatMulNBits. For frozen linear
+ * 4-bit integers with a scale per block of inputs, in the layout of ONNX Runtime's MatMulNBits. For frozen linear
  * layers under an adapter.
  *
  * @example

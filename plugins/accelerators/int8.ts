@@ -10,11 +10,11 @@ import { encodeInt8, outputInt8, trainedInt8 } from "../../formats/quantization/
 
 /** Options of {@link int8}. */
 export interface Int8Options extends QuantizerOptions {
-  /** Whether products are computed in int8, or over weights that are decoded for them (those that train: as they are). */
+  /** Whether products are computed in int8, or in float32 over decoded weights (trainable ones: as they are). */
   readonly forward: "int8" | "float32";
-  /** The same of products of weights and gradients, which have one scale per row in int8. */
+  /** The same for products of weights and gradients, which have one scale per row in int8. */
   readonly backward: "int8" | "float32";
-  /** Whether activations have one scale per row, or one for all of them: faster, and bad for language models. */
+  /** Whether activations have one scale per row, or a single one, which is faster but bad for language models. */
   readonly activationScale: "row" | "tensor";
 }
 
@@ -27,9 +27,9 @@ export const int8Schema: v.GenericSchema<Partial<Int8Options>, Int8Options> = v.
 });
 
 /**
- * Integers of 8 bits with a scale per output, and products in int8. Under an adapter frozen linear layers are stored so, in a
- * quarter of the bytes. Without one, linear layers that train stay float32, and so do their gradients: each pass rounds the
- * weights anew for its products, and evaluation and all that is written are as without it.
+ * 8-bit integers with a scale per output, and products in int8. Under an adapter frozen linear layers are stored so, in
+ * a quarter of the bytes. Without one, linear layers that train stay float32, and so do their gradients: each pass
+ * rounds the weights anew for its products, and evaluation and all that is written are as without it.
  *
  * @example
  * ```ts

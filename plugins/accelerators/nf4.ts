@@ -7,8 +7,8 @@ import type { Factory } from "../../core/types.ts";
 import { fourBit, type FourBitOptions, fourBitSchema } from "./four_bit.ts";
 
 /**
- * NormalFloat of 4 bits (Dettmers et al. 2023), QLoRA's: codes bit for bit as bitsandbytes makes them, an eighth of
- * the bytes, decoded exactly where products read them. For frozen linear layers under an adapter.
+ * 4-bit NormalFloat (QLoRA, Dettmers et al. 2023), with codes equal to those of bitsandbytes to the bit: an eighth of
+ * the memory, decoded exactly for each product. For frozen linear layers under an adapter.
  *
  * @example
  * ```ts

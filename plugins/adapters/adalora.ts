@@ -33,11 +33,11 @@ export interface AdaloraOptions {
   readonly targetR: number;
   /** Rank of every module at the start. */
   readonly initR: number;
-  /** Steps at the start in which nothing is taken away. */
+  /** Steps at the start without pruning. */
   readonly tinit: number;
-  /** Steps at the end in which ranks stay as they are. */
+  /** Steps at the end in which ranks no longer change. */
   readonly tfinal: number;
-  /** Steps between two allocations. */
+  /** Steps between two allocations of ranks. */
   readonly deltaT: number;
   /** Smoothing of the sensitivity. */
   readonly beta1: number;
@@ -45,29 +45,32 @@ export interface AdaloraOptions {
   readonly beta2: number;
   /** Weight of the term that keeps singular vectors orthogonal. */
   readonly orthRegWeight: number;
-  /** All steps; null: the run's. */
+  /** The number of all steps; null: that of the run. */
   readonly totalStep: number | null;
-  /** The scale's numerator; its denominator is `initR`. */
+  /** Numerator of the scale; its denominator is `initR`. */
   readonly loraAlpha: number;
   /** Dropout on the input of the update. */
   readonly loraDropout: number;
-  /** Modules by the end of their path, or a regular expression for all of it, or "all-linear"; null: the family's default. */
+  /**
+   * Modules by the end of their path, or a regular expression for the whole path, or "all-linear"; null: the family's
+   * default.
+   */
   readonly targetModules: string | readonly string[] | null;
-  /** Modules left out of the targets. */
+  /** Modules to exclude from the targets. */
   readonly excludeModules: string | readonly string[] | null;
-  /** Which biases of the model train: none, all, or those of the targets. */
+  /** Which biases of the model are trained: none, all, or those of the targets. */
   readonly bias: "none" | "all" | "lora_only";
-  /** Modules that train whole; null: the task's own head. */
+  /** Modules that are trained in full; null: the task's head. */
   readonly modulesToSave: readonly string[] | null;
-  /** Only layers of these numbers. */
+  /** Only layers with these numbers. */
   readonly layersToTransform: number | readonly number[] | null;
-  /** Name of the list of layers in paths. */
+  /** The name of the list of layers in module paths. */
   readonly layersPattern: string | readonly string[] | null;
-  /** Which ranks of a saved adapter are left, as its config notes them. */
+  /** The remaining ranks of a saved adapter, as its config records them. */
   readonly rankPattern: Readonly<Record<string, readonly boolean[]>> | null;
-  /** How a weight is stored, as PEFT notes it; read from the model here, so that either value is taken. */
+  /** How weights are stored, as PEFT records it. Attune reads this from the model, so either value is accepted. */
   readonly fanInFanOut: boolean;
-  /** Directory of an adapter saved by PEFT to continue; its config replaces the options above. */
+  /** The folder of an adapter saved by PEFT, to continue training it; its config replaces the options above. */
   readonly from: string | null;
 }
 
@@ -102,8 +105,8 @@ const entries = {
 export const adaloraSchema: v.GenericSchema<Partial<AdaloraOptions>, AdaloraOptions> = v.strictObject(entries);
 
 /**
- * y = W x + b + (α/r₀) · B (E ⊙ A) dropout(x), with E, the singular values, set to zero where they matter least, down to a
- * budget that falls as a cube; orthRegWeight · mean ‖P Pᵀ - I‖ is added to the training loss (Zhang et al. 2023).
+ * y = W x + b + (α/r₀) · B (E ⊙ A) dropout(x), where the least important singular values E are set to zero, down to a
+ * budget that falls cubically; orthRegWeight · mean ‖P Pᵀ - I‖ is added to the training loss (Zhang et al. 2023).
  *
  * @throws AttuneError on attaching where no module matches or steps leave no room for allocation.
  * @example
@@ -158,7 +161,7 @@ function attach(
       "adalora",
       "adapter.with.layersToTransform",
       o.layersToTransform,
-      "numbers of layers that have the targets",
+      "numbers of layers that contain targets",
     );
   }
   const own = (path: string, part: "A" | "B" | "E"): string => `${path}.lora_${part}`;

@@ -10,7 +10,7 @@ import { savedModules } from "../../formats/peft/modules_to_save.ts";
 
 /** Options of {@link bitfit}. */
 export interface BitfitOptions {
-  /** Modules that train whole; null: the task's own head. */
+  /** Modules that are trained in full; null: the task's head. */
   readonly modulesToSave: readonly string[] | null;
 }
 
@@ -20,7 +20,7 @@ export const bitfitSchema: v.GenericSchema<Partial<BitfitOptions>, BitfitOptions
 });
 
 /**
- * Trains every bias of the model, and its head (Ben Zaken et al. 2022). What it leaves is a whole model.
+ * Trains every bias of the model, and its head (Ben Zaken et al. 2022). The result is a whole model.
  *
  * @throws AttuneError on attaching where the model has no biases.
  * @example

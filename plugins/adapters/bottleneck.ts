@@ -22,21 +22,24 @@ import { savedModules } from "../../formats/peft/modules_to_save.ts";
 
 /** Options of bottleneck adapters, AdapterHub's BnConfig in camelCase. */
 export interface BottleneckOptions {
-  /** The hidden size over that of the bottleneck. */
+  /** The hidden size divided by the size of the bottleneck. */
   readonly reductionFactor: number;
   /** The activation between the two projections. */
   readonly nonLinearity: string;
-  /** Factor of what is added: a number, "learned", or "channel" for one of each channel. */
+  /** Factor of the added term: a number, "learned", or "channel" for one per channel. */
   readonly scaling: number | "learned" | "channel";
-  /** Dropout on what is added. */
+  /** Dropout on the added term. */
   readonly dropout: number;
-  /** Numbers of layers without one. */
+  /** Numbers of layers without an adapter. */
   readonly leaveOut: readonly number[];
   /** "bert": normals of 0.02; "mam_adapter": Kaiming-uniform down, zeros up. */
   readonly initWeights: "bert" | "mam_adapter";
-  /** Modules that train whole; null: the task's own head. */
+  /** Modules that are trained in full; null: the task's head. */
   readonly modulesToSave: readonly string[] | null;
-  /** Directory of an adapter saved by AdapterHub (with safetensors) to continue; its config replaces the options above. */
+  /**
+   * The folder of an adapter saved by AdapterHub (with safetensors), to continue training it; its config replaces the
+   * options above.
+   */
   readonly from: string | null;
 }
 
@@ -74,7 +77,7 @@ export const bottleneckNames: readonly string[] = [
   "initWeights",
 ];
 
-/** Attaches bottlenecks. Throws AttuneError where the bottleneck or a layer's number does not fit the model. */
+/** Attaches bottlenecks. Throws AttuneError if the bottleneck or a layer's number does not fit the model. */
 export function attachBottleneck(
   plugin: string,
   placement: Placement,
@@ -88,7 +91,9 @@ export function attachBottleneck(
   const width = Math.max(1, Math.floor(hiddenSize / o.reductionFactor));
   const f = activation(plugin, "adapter.with.nonLinearity", o.nonLinearity);
   const wrong = o.leaveOut.find((n) => n >= layers.length);
-  if (wrong !== undefined) throw badValue(plugin, "adapter.with.leaveOut", wrong, `numbers below ${layers.length}`);
+  if (wrong !== undefined) {
+    throw badValue(plugin, "adapter.with.leaveOut", wrong, `layer numbers below ${layers.length}`);
+  }
   const bert = o.initWeights === "bert";
   const add_ = (b: GraphBuilder, path: string, x: Value): Value => {
     const of = (name: string, shape: readonly number[], init: Initializer): Value =>

@@ -10,9 +10,9 @@ import type { Factory, InspectedBackbone } from "../../core/types.ts";
 
 /** Options of {@link freeze}. */
 export interface FreezeOptions {
-  /** How many of the last layers train; 0 trains the head alone. */
+  /** How many of the last layers to train; 0 trains only the head. */
   readonly trainLastLayers: number;
-  /** Whether the embeddings train too. */
+  /** Whether to train the embeddings, too. */
   readonly trainEmbeddings: boolean;
 }
 
@@ -23,7 +23,7 @@ export const freezeSchema: v.GenericSchema<Partial<FreezeOptions>, FreezeOptions
 });
 
 /**
- * Trains the last layers, what stands behind them, and the head. Nothing is computed backwards below the lowest of them.
+ * Trains the last layers, everything after them, and the head. Nothing is computed backwards below the lowest of them.
  *
  * @throws AttuneError on attaching where the model has fewer layers.
  * @example

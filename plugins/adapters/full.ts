@@ -13,7 +13,7 @@ export type FullOptions = Readonly<Record<never, never>>;
 export const fullSchema: v.GenericSchema<FullOptions, FullOptions> = v.strictObject({});
 
 /**
- * Trains everything, as a run without an adapter does.
+ * Trains all parameters, like a run without an adapter.
  *
  * @example
  * ```ts

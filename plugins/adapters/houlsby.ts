@@ -23,7 +23,7 @@ export const houlsbySchema: v.GenericSchema<Partial<HoulsbyOptions>, HoulsbyOpti
 const placement = { mhAdapter: true, outputAdapter: true, originalLnBefore: false, isParallel: false };
 
 /**
- * h ← h + up(f(down(h))) behind attention and behind the feed-forward, before each residual (Houlsby et al. 2019).
+ * h ← h + up(f(down(h))) after attention and after the feed-forward, before each residual (Houlsby et al. 2019).
  *
  * @throws AttuneError on attaching where an option does not fit the model.
  * @example

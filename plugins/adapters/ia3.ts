@@ -18,19 +18,19 @@ import { loadable } from "./loadable.ts";
 
 /** Options of {@link ia3}, PEFT's IA3Config in camelCase. */
 export interface Ia3Options {
-  /** Modules by the end of their path, or a regular expression for all of it; null: the family's default. */
+  /** Modules by the end of their path, or a regular expression for the whole path; null: the family's default. */
   readonly targetModules: string | readonly string[] | null;
-  /** Modules left out of the targets. */
+  /** Modules to exclude from the targets. */
   readonly excludeModules: string | readonly string[] | null;
-  /** Those of the targets whose input is rescaled rather than their output; null: the family's default. */
+  /** The targets whose input is rescaled instead of their output; null: the family's default. */
   readonly feedforwardModules: string | readonly string[] | null;
-  /** Modules that train whole; null: the task's own head. */
+  /** Modules that are trained in full; null: the task's head. */
   readonly modulesToSave: readonly string[] | null;
-  /** Whether vectors start as ones; else normal, of standard deviation 0.02. */
+  /** Whether vectors start as ones; otherwise they are normal with standard deviation 0.02. */
   readonly initIa3Weights: boolean;
-  /** How a weight is stored, as PEFT notes it; read from the model here, so that either value is taken. */
+  /** How weights are stored, as PEFT records it. Attune reads this from the model, so either value is accepted. */
   readonly fanInFanOut: boolean;
-  /** Directory of an adapter saved by PEFT to continue; its config replaces the options above. */
+  /** The folder of an adapter saved by PEFT, to continue training it; its config replaces the options above. */
   readonly from: string | null;
 }
 

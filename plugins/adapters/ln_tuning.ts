@@ -15,13 +15,13 @@ import { loadable } from "./loadable.ts";
 
 /** Options of {@link lnTuning}, PEFT's LNTuningConfig in camelCase. */
 export interface LnTuningOptions {
-  /** Modules by the end of their path, or a regular expression for all of it; null: the family's default. */
+  /** Modules by the end of their path, or a regular expression for the whole path; null: the family's default. */
   readonly targetModules: string | readonly string[] | null;
-  /** Modules left out of the targets. */
+  /** Modules to exclude from the targets. */
   readonly excludeModules: string | readonly string[] | null;
-  /** Modules that train whole; null: the task's own head. */
+  /** Modules that are trained in full; null: the task's head. */
   readonly modulesToSave: readonly string[] | null;
-  /** Directory of an adapter saved by PEFT to continue; its config replaces the options above. */
+  /** The folder of an adapter saved by PEFT, to continue training it; its config replaces the options above. */
   readonly from: string | null;
 }
 
@@ -39,7 +39,7 @@ export const lnTuningSchema: v.GenericSchema<Partial<LnTuningOptions>, LnTuningO
 const inside = ".ln_tuning_layers.";
 
 /**
- * Weights and biases of the norms train (Zhao et al. 2024).
+ * Trains the weights and biases of the norms (Zhao et al. 2024).
  *
  * @throws AttuneError on attaching where no module matches.
  * @example

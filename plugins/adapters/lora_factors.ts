@@ -10,7 +10,7 @@ import type { LoraOptions } from "./lora_options.ts";
 /** Both factors of a module: A [r, in] and B [out, r]. */
 export type Factors = Readonly<{ a: Float32Array; b: Float32Array }>;
 
-/** PiSSA (Meng et al. 2024), LoftQ (Li et al. 2023), OLoRA (Büyükakyüz 2024), or orthogonal halves. Throws AttuneError where r does not fit. */
+/** PiSSA (Meng et al. 2024), LoftQ (Li et al. 2023), OLoRA (Büyükakyüz 2024), or orthogonal halves. Throws AttuneError if r does not fit. */
 export async function readFactors(
   plugin: string,
   how: LoraOptions["initLoraWeights"],
@@ -67,7 +67,7 @@ async function lostByQuantizing(plugin: string, path: string, weights: InitialVa
     plugin,
     "adapter.with.initLoraWeights",
     "loftq",
-    `another start for ${path}, of which nothing is lost: loftq wants an unquantized base and a quantizer under accelerators (nf4)`,
+    `another initialization for ${path}, which loses nothing: loftq needs an unquantized base and a quantizer under accelerators (nf4)`,
   );
 }
 

@@ -14,51 +14,57 @@ export interface LoraOptions {
   readonly loraAlpha: number;
   /** Dropout on the input of A. */
   readonly loraDropout: number;
-  /** Modules by the end of their path, or a regular expression for all of it, or "all-linear"; null: the family's default. */
+  /**
+   * Modules by the end of their path, or a regular expression for the whole path, or "all-linear"; null: the family's
+   * default.
+   */
   readonly targetModules: string | readonly string[] | null;
-  /** Modules left out of the targets. */
+  /** Modules to exclude from the targets. */
   readonly excludeModules: string | readonly string[] | null;
-  /** Rank-stabilised scale (Kalajdzievski 2023). */
+  /** Whether to use the rank-stabilized scale (Kalajdzievski 2023). */
   readonly useRslora: boolean;
-  /** Trains a magnitude beside the direction (Liu et al. 2024). */
+  /** Whether to train magnitudes separately from directions (Liu et al. 2024). */
   readonly useDora: boolean;
   /**
-   * Lets A read one number for each group of inputs (QA-LoRA, Xu et al. 2023), so that the update goes into zero points:
-   * `attune merge --exact`.
+   * Whether A sees one number per group of inputs (QA-LoRA, Xu et al. 2023), so that `attune merge --exact` can fold
+   * the update into zero points.
    */
   readonly useQalora: boolean;
-  /** Inputs of a group, with `useQalora`; null: those that share a zero point in the base, else PEFT's 16. */
+  /** Inputs per group, with `useQalora`; null: those that share a zero point in the base, or else PEFT's 16. */
   readonly qaloraGroupSize: number | null;
-  /** Which biases of the model train: none, all, or those of the targets. */
+  /** Which biases of the model are trained: none, all, or those of the targets. */
   readonly bias: "none" | "all" | "lora_only";
   /** Whether B has a bias. */
   readonly loraBias: boolean;
-  /** Modules that train whole; null: the task's own head. */
+  /** Modules that are trained in full; null: the task's head. */
   readonly modulesToSave: readonly string[] | null;
-  /** Only layers of these numbers. */
+  /** Only layers with these numbers. */
   readonly layersToTransform: number | readonly number[] | null;
-  /** Name of the list of layers in paths. */
+  /** The name of the list of layers in module paths. */
   readonly layersPattern: string | readonly string[] | null;
-  /** Ranks of modules by pattern. */
+  /** Ranks for modules that match a pattern. */
   readonly rankPattern: Readonly<Record<string, number>>;
-  /** Alphas of modules by pattern. */
+  /** Alphas for modules that match a pattern. */
   readonly alphaPattern: Readonly<Record<string, number>>;
-  /** Rows of the word embeddings, or of the embeddings named, that train by themselves. */
+  /** Rows of the word embeddings, or of other named embeddings, to train individually. */
   readonly trainableTokenIndices: readonly number[] | Readonly<Record<string, readonly number[]>> | null;
   /**
    * True: A Kaiming-uniform, B zero; "gaussian": A normal of standard deviation 1/r, B zero; "orthogonal": A and B of
    * mutually orthogonal halves; "pissa": the largest singular directions (Meng et al. 2024); "olora": the first columns
-   * of QR (Büyükakyüz 2024); "loftq": the largest singular directions of what a quantizer under `accelerators` loses of the
-   * weight, so that W ≈ Q + α/r · B A (Li et al. 2023); false: both random.
+   * of QR (Büyükakyüz 2024); "loftq": the largest singular directions of what a quantizer under `accelerators` loses of
+   * the weight, so that W ≈ Q + α/r · B A (Li et al. 2023); false: both random.
    */
   readonly initLoraWeights: boolean | "gaussian" | "orthogonal" | "pissa" | "olora" | "loftq";
-  /** With "loftq": the bits, which the quantizer has, and how often, which is once: the base stays what others load, too. */
+  /**
+   * With "loftq": the bits, which must be the quantizer's, and the iterations, which must be 1 so that the base stays
+   * what other libraries load.
+   */
   readonly loftqConfig: Readonly<{ loftqBits?: 4 | undefined; loftqIter?: 1 | undefined }> | null;
-  /** Whether modules that share a table (embeddings and the output) go on sharing it, and what is learned for it. */
+  /** Whether modules that share a table (embeddings and the output layer) keep sharing it and its update. */
   readonly ensureWeightTying: boolean;
-  /** How a weight is stored, as PEFT notes it; read from the model here, so that either value is taken. */
+  /** How weights are stored, as PEFT records it. Attune reads this from the model, so either value is accepted. */
   readonly fanInFanOut: boolean;
-  /** Directory of an adapter saved by PEFT to continue; its config replaces the options above. */
+  /** The folder of an adapter saved by PEFT, to continue training it; its config replaces the options above. */
   readonly from: string | null;
 }
 

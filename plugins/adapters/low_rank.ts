@@ -18,7 +18,7 @@ import { defaultTargets, inLayers, selectAdaptable } from "./targets.ts";
 import { type Tied, withTying } from "./tied.ts";
 import { tokenRows } from "./token_rows.ts";
 
-/** Attaches LoRA. Throws AttuneError where no module matches; the message lists those there are. */
+/** Attaches LoRA. Throws AttuneError if no module matches; the message lists those there are. */
 export function attachLora(
   plugin: string,
   given: LoraOptions,
@@ -171,7 +171,7 @@ function targetsOf(
   );
   const targets = inLayers(matchModules(plugin, wanted, [...linears, ...embeddings], o.excludeModules), o);
   if (targets.length === 0) {
-    const allowed = "numbers of layers that have the targets";
+    const allowed = "numbers of layers that contain targets";
     throw badValue(plugin, "adapter.with.layersToTransform", o.layersToTransform, allowed);
   }
   const shared = tied?.part === "update" ? tied.modules : [];

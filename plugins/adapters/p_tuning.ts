@@ -21,17 +21,20 @@ import { loadable } from "./loadable.ts";
 
 /** Options of {@link pTuning}, PEFT's PromptEncoderConfig in camelCase. */
 export interface PTuningOptions {
-  /** How many virtual tokens stand in front. */
+  /** The number of virtual tokens that are prepended. */
   readonly numVirtualTokens: number;
-  /** The network: three linear layers with ReLU between. "LSTM" is read from files, which hold only what it made. */
+  /**
+   * The network: three linear layers with ReLU between them. "LSTM" can only be read from files, which contain its
+   * output.
+   */
   readonly encoderReparameterizationType: "MLP" | "LSTM";
-  /** Width of its hidden layers; null: the model's. */
+  /** Width of its hidden layers; null: the model's hidden size. */
   readonly encoderHiddenSize: number | null;
-  /** Modules that train whole; null: the task's own head. */
+  /** Modules that are trained in full; null: the task's head. */
   readonly modulesToSave: readonly string[] | null;
   /**
-   * Directory of an adapter saved by PEFT to continue; its config replaces the options above. A file holds what the
-   * network made and not the network: from there the embeddings themselves train.
+   * The folder of an adapter saved by PEFT, to continue training it; its config replaces the options above. A file
+   * contains the network's output, not the network, so the embeddings themselves are trained from there.
    */
   readonly from: string | null;
 }
@@ -50,7 +53,7 @@ const parts = ["mlp_head.0", "mlp_head.2", "mlp_head.4"].map((name) => `prompt_e
 const table = "prompt_encoder.embedding.weight";
 
 /**
- * [MLP(P); E(x)] in place of E(x), P and the MLP trained and the model frozen (Liu et al. 2021).
+ * [MLP(P); E(x)] instead of E(x), with P and the MLP trained and the model frozen (Liu et al. 2021).
  *
  * @example
  * ```ts

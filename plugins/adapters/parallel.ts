@@ -23,7 +23,7 @@ export const parallelSchema: v.GenericSchema<Partial<ParallelOptions>, ParallelO
 const placement = { mhAdapter: false, outputAdapter: true, originalLnBefore: false, isParallel: true };
 
 /**
- * h ← h + s · up(f(down(x))) beside the feed-forward, x the residual (He et al. 2022).
+ * h ← h + s · up(f(down(x))) parallel to the feed-forward, x the residual (He et al. 2022).
  *
  * @throws AttuneError on attaching where an option does not fit the model.
  * @example

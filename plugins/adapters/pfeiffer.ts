@@ -23,8 +23,8 @@ export const pfeifferSchema: v.GenericSchema<Partial<PfeifferOptions>, PfeifferO
 const placement = { mhAdapter: false, outputAdapter: true, originalLnBefore: true, isParallel: false };
 
 /**
- * h ← h + up(f(down(norm(h + x)))) behind the feed-forward, x the residual, with the layer's own norm where it has one there
- * (Pfeiffer et al. 2021).
+ * h ← h + up(f(down(norm(h + x)))) after the feed-forward, x the residual, with the layer's own norm if it has one
+ * there (Pfeiffer et al. 2021).
  *
  * @throws AttuneError on attaching where an option does not fit the model.
  * @example

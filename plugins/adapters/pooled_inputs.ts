@@ -6,7 +6,7 @@ import { badValue } from "../../core/base/errors.ts";
 import { mul, reshape, sum } from "../../core/graph/ops/functions.ts";
 import type { Value } from "../../core/types.ts";
 
-/** The number of groups. Throws AttuneError where they do not divide a layer's inputs. */
+/** The number of groups. Throws AttuneError if they do not divide a layer's inputs. */
 export function groupsOfInputs(plugin: string, path: string, inFeatures: number, groupSize: number): number {
   if (inFeatures % groupSize === 0) return inFeatures / groupSize;
   throw badValue(plugin, "adapter.with.qaloraGroupSize", groupSize, `a divisor of the ${inFeatures} inputs of ${path}`);

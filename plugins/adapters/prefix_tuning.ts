@@ -20,19 +20,19 @@ import { loadable } from "./loadable.ts";
 
 /** Options of {@link prefixTuning}, PEFT's PrefixTuningConfig in camelCase. */
 export interface PrefixTuningOptions {
-  /** How many keys and values stand in front. */
+  /** The number of keys and values that are prepended. */
   readonly numVirtualTokens: number;
-  /** Whether two linear layers with tanh between make them of a smaller table. */
+  /** Whether they are computed from a smaller table, by two linear layers with tanh between them. */
   readonly prefixProjection: boolean;
-  /** Width between those layers; null: that of the keys of all heads. */
+  /** Width between those layers; null: the width of the keys of all heads. */
   readonly encoderHiddenSize: number | null;
-  /** "zero": the prefix starts as zeros; null: at random. */
+  /** "zero": the prefix starts with zeros; null: with random values. */
   readonly initWeights: "zero" | null;
-  /** Modules that train whole; null: the task's own head. */
+  /** Modules that are trained in full; null: the task's head. */
   readonly modulesToSave: readonly string[] | null;
   /**
-   * Directory of an adapter saved by PEFT to continue; its config replaces the options above. A file holds what the
-   * projection made and not the projection: from there keys and values themselves train.
+   * The folder of an adapter saved by PEFT, to continue training it; its config replaces the options above. A file
+   * contains the projection's output, not the projection, so keys and values themselves are trained from there.
    */
   readonly from: string | null;
 }
@@ -54,8 +54,8 @@ const parts = ["prompt_encoder.transform.0", "prompt_encoder.transform.2"];
 const table = "prompt_encoder.embedding.weight";
 
 /**
- * softmax(q [Pk; k]ᵀ) [Pv; v] in every layer, Pk and Pv trained and the model frozen (Li & Liang 2021). Every token sees
- * the prefix; positions of the tokens start behind it.
+ * softmax(q [Pk; k]ᵀ) [Pv; v] in every layer, with Pk and Pv trained and the model frozen (Li & Liang 2021). Every
+ * token sees the prefix; positions of the tokens start behind it.
  *
  * Of encoder and decoder, only the decoder's attention to itself has it.
  *

@@ -17,7 +17,7 @@ import { savedModules } from "../../formats/peft/modules_to_save.ts";
 import { peftRecord } from "../../formats/peft/record.ts";
 import { submodules } from "./prompts.ts";
 
-/** The schema of how many vectors stand in front. */
+/** The schema of the number of virtual tokens. */
 export const numVirtualTokens: v.OptionalSchema<v.GenericSchema<number>, 8> = v.optional(
   v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)),
   8,
@@ -49,8 +49,8 @@ export const sizesOfModel: readonly string[] = [
 type Saved = Pick<AttachedAdapter, "copies" | "isTrainable" | "record"> & Readonly<{ weights: Weights | undefined }>;
 
 /**
- * What is saved: the table `prompt_embeddings`, or (`table`) what a network makes in its place, and the modules that train
- * whole. `options`: as they are once it is saved, less the model's sizes.
+ * What is saved: the table `prompt_embeddings`, or (`table`) what a network makes in its place, and the modules that
+ * train whole. `options`: as they are once it is saved, less the model's sizes.
  */
 export function savedVectors(
   type: string,

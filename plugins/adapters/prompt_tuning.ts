@@ -20,15 +20,15 @@ import { loadable } from "./loadable.ts";
 
 /** Options of {@link promptTuning}, PEFT's PromptTuningConfig in camelCase. */
 export interface PromptTuningOptions {
-  /** How many virtual tokens stand in front. */
+  /** The number of virtual tokens that are prepended. */
   readonly numVirtualTokens: number;
-  /** How they start: normal, as the embeddings of a text, or as those of tokens drawn from the vocabulary. */
+  /** How they are initialized: normally distributed, with the embeddings of a text, or with those of random tokens. */
   readonly promptTuningInit: "RANDOM" | "TEXT" | "SAMPLE_VOCAB";
-  /** The text, tokenized by the run's tokenizer, cut or repeated to as many tokens. */
+  /** The text, cut or repeated to the right number of tokens. */
   readonly promptTuningInitText: string | null;
-  /** Modules that train whole; null: the task's own head. */
+  /** Modules that are trained in full; null: the task's head. */
   readonly modulesToSave: readonly string[] | null;
-  /** Directory of an adapter saved by PEFT to continue; its config replaces the options above. */
+  /** The folder of an adapter saved by PEFT, to continue training it; its config replaces the options above. */
   readonly from: string | null;
 }
 
@@ -45,8 +45,8 @@ export const promptTuningSchema: v.GenericSchema<Partial<PromptTuningOptions>, P
 );
 
 /**
- * [P; E(x)] in place of E(x), P trained and the model frozen (Lester et al. 2021). Virtual tokens take positions and
- * count for what reads a sequence's first token.
+ * [P; E(x)] instead of E(x), with P trained and the model frozen (Lester et al. 2021). Virtual tokens take positions
+ * and count for what reads a sequence's first token.
  *
  * @throws AttuneError on attaching where `promptTuningInit` is TEXT without a text.
  * @example
@@ -116,7 +116,12 @@ function firstPrompt(
   }
   const text = o.promptTuningInitText;
   if (o.promptTuningInit === "TEXT" && text === null) {
-    throw badValue("prompt-tuning", "adapter.with.promptTuningInitText", null, "a text, as promptTuningInit is TEXT");
+    throw badValue(
+      "prompt-tuning",
+      "adapter.with.promptTuningInitText",
+      null,
+      "a text, because promptTuningInit is TEXT",
+    );
   }
   if (text !== null && !tokenizer) throw missing("prompt-tuning", "a tokenizer", "the run");
   const ids = text === null ? undefined : tokenizer?.encode(text)[0].ids;

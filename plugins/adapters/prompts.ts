@@ -20,7 +20,10 @@ import {
 } from "../../core/graph/ops/functions.ts";
 import type { AttachedAdapter, GraphBuilder, InspectedBackbone, Tensor, Value } from "../../core/types.ts";
 
-/** How many parts of a model have prompts of their own, by PEFT's rule: of encoder and decoder each, though only one reads. */
+/**
+ * How many parts of a model have their own prompts, by PEFT's rule: encoder and decoder each, although only one uses
+ * them.
+ */
 export function submodules(task: string): number {
   return task === "SEQ_2_SEQ_LM" ? 2 : 1;
 }
@@ -53,8 +56,8 @@ export function promptAdapter(
 }
 
 /**
- * The layers that read a prefix: of encoder and decoder the decoder's. `count`: how many the table has, by PEFT's rule as
- * many as the encoder's.
+ * The layers that read a prefix: of encoder and decoder the decoder's. `count`: how many the table has, by PEFT's rule
+ * as many as the encoder's.
  */
 export function prefixedLayers(
   plugin: string,
@@ -86,7 +89,7 @@ export function prefixAdapter(
       plugin,
       "adapter",
       backbone.family.modelType,
-      "its layers share their weights, and so have no places of their own",
+      "its layers share their weights, so they cannot have separate prefixes",
     );
   }
   const { layers, count: parts } = prefixedLayers(plugin, backbone);
@@ -119,8 +122,8 @@ type Activation = "relu" | "tanh";
 type Read = (name: string) => Promise<Tensor<Float32Array>>;
 
 /**
- * Linear layers over the rows of a table, an activation between them; `paths` name their weights and biases. `zero`: the
- * last starts as zeros.
+ * Linear layers over the rows of a table, an activation between them; `paths` name their weights and biases. `zero`:
+ * the last starts as zeros.
  */
 export function mlp(
   b: GraphBuilder,

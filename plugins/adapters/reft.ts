@@ -48,21 +48,24 @@ import { loadable } from "./loadable.ts";
 export interface ReftOptions {
   /** Rank of the subspace. */
   readonly r: number;
-  /** Numbers of the layers behind which states are edited, or "all". */
+  /** Numbers of the layers after which hidden states are edited, or "all". */
   readonly layers: "all" | readonly number[];
-  /** How many of each sequence's first tokens are edited. */
+  /** How many tokens at the start of each sequence are edited. */
   readonly prefixPositions: number;
-  /** How many of its last. */
+  /** How many tokens at the end. */
   readonly suffixPositions: number;
-  /** LoReFT's rows are orthonormal; without it is NoReFT. */
+  /** Whether rows are orthonormal (LoReFT) or not (NoReFT). */
   readonly orthogonality: boolean;
-  /** Whether first and last tokens share the edit. */
+  /** Whether the first and the last tokens share the same edit. */
   readonly tiedWeights: boolean;
-  /** Dropout on edited states. */
+  /** Dropout on the edited states. */
   readonly dropout: number;
-  /** Modules that train whole; null: the task's own head. */
+  /** Modules that are trained in full; null: the task's head. */
   readonly modulesToSave: readonly string[] | null;
-  /** Directory of an adapter saved by AdapterHub (with safetensors) to continue; its config replaces the options above. */
+  /**
+   * The folder of an adapter saved by AdapterHub (with safetensors), to continue training it; its config replaces the
+   * options above.
+   */
   readonly from: string | null;
 }
 
@@ -93,8 +96,8 @@ const names = [
 ] as const;
 
 /**
- * h ← h + Rᵀ(W h + b - R h) behind a layer, at the first and last tokens of each sequence, R with orthonormal rows
- * (Wu et al. 2024).
+ * h ← h + Rᵀ(W h + b - R h) after a layer, at the first and last tokens of each sequence, R with orthonormal rows (Wu
+ * et al. 2024).
  *
  * @throws AttuneError on attaching where layers or positions are none.
  * @example
@@ -126,7 +129,7 @@ function attach(o: ReftOptions, backbone: InspectedBackbone, context: AttachCont
   const chosen = o.layers === "all" ? layers.map((_, i) => i) : o.layers;
   const wrong = chosen.find((n) => n >= layers.length);
   if (wrong !== undefined || chosen.length === 0) {
-    throw badValue("reft", "adapter.with.layers", o.layers, `numbers below ${layers.length}`);
+    throw badValue("reft", "adapter.with.layers", o.layers, `layer numbers below ${layers.length}`);
   }
   if (o.prefixPositions + o.suffixPositions === 0) {
     throw badValue("reft", "adapter.with.prefixPositions", 0, "at least one first or last token");
@@ -208,7 +211,7 @@ function checkedDiagonals(saved: Weights): Weights {
       const [r = 0, n = 0] = tensor.dims;
       for (let i = 0; name.endsWith(".weight.original") && i < r; i++) {
         if (Math.trunc(tensor.data[i * n + i] ?? 0) === -1) continue;
-        throw badFile("reft", name, `has ${tensor.data[i * n + i]} on its diagonal, where rows orthonormal need -1`);
+        throw badFile("reft", name, `has ${tensor.data[i * n + i]} on its diagonal, where orthonormal rows need -1`);
       }
       return tensor;
     },
@@ -245,15 +248,18 @@ function sequences(
 }
 
 /**
- * Where a place's sequence is another than that of the place n columns away: sequences lie in one piece. Tokens that are
- * generated one by one come behind the first column, and are not edited.
+ * Where a place's sequence is another than that of the place n columns away: sequences lie in one piece. Tokens that
+ * are generated one by one come behind the first column, and are not edited.
  */
 function apart(own: Value, other: Value, columns: Value): Value {
   const whole = equal(slice(columns, 0, 0, 1), 0);
   return reshape(and(and(not(equal(own, other)), greater(own, -1)), whole), [sizeOfShape(own.shape), 1]);
 }
 
-/** The transpose of base · H₁ … H_r D: reflections whose vectors are the columns below the diagonal, as torch keeps them. */
+/**
+ * The transpose of base · H₁ … H_r D: reflections whose vectors are the columns below the diagonal, as torch keeps
+ * them.
+ */
 function orthonormalRows(original: Value, base: Value): Value {
   const [r, n] = [Number(original.shape[0]), Number(original.shape[1])];
   const { graph } = original;
@@ -287,7 +293,10 @@ function minusIdentity(r: number, n: number): Initializer {
   };
 }
 
-/** A product of random reflections: its first columns are what torch's random orthogonal ones are, any completion will do. */
+/**
+ * A product of random reflections: its first columns are what torch's random orthogonal ones are, any completion will
+ * do.
+ */
 function randomRotation(n: number, r: number): Initializer {
   return (_, random) => {
     const q = new Float64Array(n * n);

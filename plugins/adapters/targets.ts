@@ -40,7 +40,7 @@ export function inLayers(
   );
 }
 
-/** The family's default, of the first of these kinds that it has. Throws AttuneError where it has none: then the option must say. */
+/** The family's default, of the first of these kinds that it has. Throws AttuneError if it has none: then the option must say. */
 export function defaultTargets(
   plugin: string,
   option: string,
@@ -49,5 +49,9 @@ export function defaultTargets(
 ): readonly string[] {
   const modules = kinds.flatMap((kind) => targets[kind] ? [targets[kind]] : [])[0];
   if (modules) return modules;
-  throw missing(plugin, `a default for model_type "${modelType}": name the modules`, `adapter.with.${option}`);
+  throw missing(
+    plugin,
+    `a list of modules (there is no default for model_type "${modelType}")`,
+    `adapter.with.${option}`,
+  );
 }

@@ -9,7 +9,7 @@ import type { GraphBuilder, HookPoints, InspectedBackbone, Named, Value } from "
 import type { LoraOptions } from "./lora_options.ts";
 import { deltaOf, type Matrix, type TokenRows } from "./lora_plan.ts";
 
-/** The rows that the options name. */
+/** The embedding rows that the options name. */
 export function tokenRows(
   plugin: string,
   { trainableTokenIndices }: LoraOptions,

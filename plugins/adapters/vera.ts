@@ -31,29 +31,32 @@ import { loadable } from "./loadable.ts";
 export interface VeraOptions {
   /** Rank of the random matrices. */
   readonly r: number;
-  /** Modules by the end of their path, or a regular expression for all of it, or "all-linear"; null: the family's default. */
+  /**
+   * Modules by the end of their path, or a regular expression for the whole path, or "all-linear"; null: the family's
+   * default.
+   */
   readonly targetModules: string | readonly string[] | null;
-  /** Seed of the random matrices, beside the run's own. */
+  /** Seed of the random matrices, in addition to the run's. */
   readonly projectionPrngKey: number;
-  /** The matrices are always saved: no other library draws the same ones. */
+  /** The matrices are always saved, because no other library draws the same ones. */
   readonly saveProjection: true;
   /** Dropout on the input of A. */
   readonly veraDropout: number;
-  /** First value of the inner vector. */
+  /** Initial value of the inner vector. */
   readonly dInitial: number;
-  /** Which biases of the model train: none, all, or those of the targets. */
+  /** Which biases of the model are trained: none, all, or those of the targets. */
   readonly bias: "none" | "all" | "vera_only";
-  /** Modules that train whole; null: the task's own head. */
+  /** Modules that are trained in full; null: the task's head. */
   readonly modulesToSave: readonly string[] | null;
-  /** True: the inner vector starts as `dInitial`, the outer as zeros; false: as normals and ones. */
+  /** True: the inner vector starts with `dInitial`, the outer with zeros; false: with normal values and ones. */
   readonly initWeights: boolean;
-  /** Only layers of these numbers. */
+  /** Only layers with these numbers. */
   readonly layersToTransform: number | readonly number[] | null;
-  /** Name of the list of layers in paths. */
+  /** The name of the list of layers in module paths. */
   readonly layersPattern: string | readonly string[] | null;
-  /** How a weight is stored, as PEFT notes it; read from the model here, so that either value is taken. */
+  /** How weights are stored, as PEFT records it. Attune reads this from the model, so either value is accepted. */
   readonly fanInFanOut: boolean;
-  /** Directory of an adapter saved by PEFT to continue; its config replaces the options above. */
+  /** The folder of an adapter saved by PEFT, to continue training it; its config replaces the options above. */
   readonly from: string | null;
 }
 
@@ -81,8 +84,8 @@ const sharedA = "base_model.vera_A";
 const sharedB = "base_model.vera_B";
 
 /**
- * y = W x + b + λ_b ⊙ B (λ_d ⊙ A x), A and B random, frozen, and shared: as large as the largest layer, of which each
- * takes its part (Kopiczko et al. 2024).
+ * y = W x + b + λ_b ⊙ B (λ_d ⊙ A x), A and B random, frozen, and shared by all layers; each layer uses a part of them
+ * (Kopiczko et al. 2024).
  *
  * @throws AttuneError on attaching where no module matches.
  * @example

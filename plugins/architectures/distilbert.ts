@@ -6,7 +6,7 @@ import type { Factory } from "../../core/types.ts";
 import { defineEncoder, type ModelOptions, oneLayer, transform } from "../../blocks/architecture/mod.ts";
 
 /**
- * DistilBERT: tokens have no types, and its configs call fields otherwise.
+ * DistilBERT: no token types, and other names in its config.
  *
  * @example
  * ```ts

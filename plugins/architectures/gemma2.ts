@@ -7,7 +7,7 @@ import { defineDecoder, type ModelOptions, slidingLayers, windowOf } from "../..
 import { gemmaDefaults, gemmaDifferences, gemmaTargets, softcap } from "./gemma.ts";
 
 /**
- * Gemma 2: every second layer sees a window; scores and logits are capped.
+ * Gemma 2: every second layer has a sliding window; scores and logits are soft-capped.
  *
  * @example
  * ```ts

@@ -7,7 +7,8 @@ import { defineDecoder, type ModelOptions, slidingLayers, windowOf } from "../..
 import { gemmaDefaults, gemmaDifferences, gemmaTargets, softcap } from "./gemma.ts";
 
 /**
- * Gemma 3: every sixth layer sees all and the others a window, with angles of their own; heads of queries and keys are normed.
+ * Gemma 3: every sixth layer has global attention, the others a sliding window and their own rotary base; queries and
+ * keys are normed per head.
  *
  * @example
  * ```ts

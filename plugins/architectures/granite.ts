@@ -6,7 +6,7 @@ import type { Factory } from "../../core/types.ts";
 import { defineDecoder, type ModelOptions } from "../../blocks/architecture/mod.ts";
 
 /**
- * Granite: embeddings, scores, what each part adds and logits have factors of their own.
+ * Granite: separate factors for embeddings, scores, residual branches and logits.
  *
  * @example
  * ```ts

@@ -6,7 +6,7 @@ import type { Factory } from "../../core/types.ts";
 import { defineDecoder, everyLayer, type ModelOptions, windowOf } from "../../blocks/architecture/mod.ts";
 
 /**
- * Mistral: every layer sees a window.
+ * Mistral: every layer has a sliding window.
  *
  * @example
  * ```ts

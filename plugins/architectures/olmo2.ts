@@ -6,7 +6,7 @@ import type { Factory } from "../../core/types.ts";
 import { defineDecoder, type ModelOptions, rmsNorm } from "../../blocks/architecture/mod.ts";
 
 /**
- * OLMo 2: norms stand behind attention and feed-forward, and queries and keys are normed before they are parted into heads.
+ * OLMo 2: norms after attention and feed-forward; queries and keys are normed before they are split into heads.
  *
  * @example
  * ```ts

@@ -6,7 +6,8 @@ import type { Factory } from "../../core/types.ts";
 import { defineDecoder, layerNorm, type ModelOptions } from "../../blocks/architecture/mod.ts";
 
 /**
- * Phi: one norm before attention and a feed-forward part without gate, which are added together; half of each head turns.
+ * Phi: one norm before attention and an ungated feed-forward part, which run in parallel; rotary positions for part of
+ * each head.
  *
  * @example
  * ```ts

@@ -6,7 +6,7 @@ import type { Factory } from "../../core/types.ts";
 import { defineDecoder, everyLayer, type ModelOptions, rmsNorm, windowOf } from "../../blocks/architecture/mod.ts";
 
 /**
- * Phi-3: queries, keys and values are one matrix, and so are the two halves of the feed-forward part's first layer.
+ * Phi-3: one fused matrix for queries, keys and values, and one for the two halves of the first feed-forward layer.
  *
  * @example
  * ```ts

@@ -6,7 +6,7 @@ import type { Factory } from "../../core/types.ts";
 import { defineDecoder, type ModelOptions, qwenLayers } from "../../blocks/architecture/mod.ts";
 
 /**
- * Qwen3: the heads of queries and keys are normed.
+ * Qwen3: queries and keys are normed per head.
  *
  * @example
  * ```ts

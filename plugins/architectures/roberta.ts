@@ -15,7 +15,7 @@ import {
 } from "../../blocks/architecture/mod.ts";
 
 /**
- * RoBERTa: positions count from behind the padding token's id.
+ * RoBERTa: positions start after the id of the padding token.
  *
  * @example
  * ```ts

@@ -6,7 +6,7 @@ import type { Factory } from "../../core/types.ts";
 import { defineDecoder, type ModelOptions, slidingLayers, windowOf } from "../../blocks/architecture/mod.ts";
 
 /**
- * SmolLM3: every fourth layer does not turn heads by their positions, and may see a window only.
+ * SmolLM3: every fourth layer has no rotary positions; layers may have a sliding window.
  *
  * @example
  * ```ts

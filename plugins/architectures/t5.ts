@@ -33,8 +33,8 @@ import {
 } from "../../blocks/architecture/mod.ts";
 
 /**
- * T5 and its relatives, read from `config.json`: scores are not scaled but get a bias by relative position, which all
- * layers of a stack share; norms are root mean squares and stand before each block.
+ * T5 and its relatives, read from `config.json`: unscaled attention scores with a relative position bias that all
+ * layers of a stack share, and RMS norms before each block.
  *
  * @example
  * ```ts
@@ -126,7 +126,8 @@ function read(config: Named<Json>): Backbone {
     ? encoderLayers
     : c.count("num_decoder_layers", encoderLayers);
   const vocabSize = c.count("vocab_size", multilingual ? 250112 : 32128);
-  // Version 1.1 says tie_word_embeddings: false, has an output layer of its own, and does not scale what that one reads.
+  // Version 1.1 says tie_word_embeddings: false, has an output layer of its own, and does not scale what that one
+  // reads.
   // mT5 never scales it, whatever its configs say. Which tables are one is seen by what the file has.
   const scales = !multilingual && c.flag("scale_decoder_outputs", c.flag("tie_word_embeddings", true));
   const classifierDropout = c.rate("classifier_dropout", 0);

@@ -262,7 +262,7 @@ function relativePositions(b: GraphBuilder, { hiddenSize, clamp }: Pick<Sizes, "
   return concat([sin(angles), cos(angles)], 1);
 }
 
-/** Whether a key's segment is another than the query's; undefined where rows have no segments. */
+/** Whether a key's segment is another than the query's; undefined if rows have no segments. */
 function segmentsDiffer(b: GraphBuilder): Value | undefined {
   if (!b.given("token_type_ids")) return undefined;
   const types = b.input("token_type_ids", "int32", ["batch", "seq"]);

@@ -24,7 +24,7 @@ export const bestWeightsSchema: v.GenericSchema<Partial<BestWeightsOptions>, Bes
 type State = Readonly<{ best: number | null }>;
 
 /**
- * Asks to keep the trained weights whenever an evaluation is the best so far, so that they can be put back at the end.
+ * Keeps the trained weights whenever an evaluation is the best so far, to restore them at the end.
  *
  * @example
  * ```ts

@@ -16,9 +16,9 @@ import {
 
 /** Options of {@link earlyStopping}. */
 export interface EarlyStoppingOptions extends JudgedMetricOptions {
-  /** Evaluations without enough improvement after which training stops. */
+  /** The number of evaluations without enough improvement after which training stops. */
   readonly earlyStoppingPatience: number;
-  /** By how much the metric must improve on the best so far to count. */
+  /** The smallest improvement on the best value so far that counts. */
   readonly earlyStoppingThreshold: number;
 }
 
@@ -34,8 +34,8 @@ export const earlyStoppingSchema: v.GenericSchema<Partial<EarlyStoppingOptions>,
 type State = Readonly<{ best: number | null; bad: number }>;
 
 /**
- * Asks to stop when the metric has not improved for some evaluations, as transformers' EarlyStoppingCallback. An evaluation
- * without the metric is one without improvement, and what it had is said when training stops.
+ * Stops the run when the metric has not improved for some evaluations, like transformers' EarlyStoppingCallback. An
+ * evaluation without the metric counts as one without improvement, and the message at the end names its metrics.
  *
  * @example
  * ```ts
@@ -77,7 +77,7 @@ function reason(
   names: readonly string[],
 ): string {
   const what = value === undefined
-    ? `${metric} was not among what was evaluated (${names.join(", ")})`
+    ? `${metric} was not among the metrics (${names.join(", ")})`
     : `${metric} is ${value}, the best was ${best}`;
   return `Early stopping: no improvement in ${bad} ${bad === 1 ? "evaluation" : "evaluations"}; ${what}`;
 }

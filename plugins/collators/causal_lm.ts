@@ -21,16 +21,19 @@ import { idsOf, missingColumn, readColumns, textOf } from "../../blocks/collator
 
 /** Options of {@link causalLm}. */
 export interface CausalLmOptions {
-  /** Which tokens are learned: every one, those that the assistant says, or those of the completion. */
+  /** Which tokens are learned: all, those of the assistant, or those of the completion. */
   readonly lossOn: "all" | "assistant" | "completion";
   /**
-   * Whether the tokenizer's end token stands behind each row, and is learned: once, and not where the row is cut. Unless
-   * said, behind rows of prompt and completion, and behind no others.
+   * Whether the tokenizer's end token is appended to each row and learned, unless the row is cut or ends with it
+   * already. By default, only to rows with prompt and completion.
    */
   readonly addEosToken?: boolean;
-  /** Which of the assistant's turns are asked for in evaluation: each behind the true turns before it, or the last. */
+  /**
+   * Which of the assistant's turns are generated in evaluation: all, each after the true turns before it, or only the
+   * last.
+   */
   readonly evaluateTurns: "all" | "last";
-  /** Where the columns are, where not under their own names: `{ "text": "body" }`. */
+  /** Names of the columns, if they differ: `{ "text": "body" }`. */
   readonly columns: Readonly<Record<string, string>>;
 }
 
@@ -48,9 +51,10 @@ const NAME = "causal-lm";
 const IGNORE = -100;
 
 /**
- * `text`, `messages`, or `prompt` and `completion` → input_ids, and `labels`, which the place before each token predicts. Rows that have `input_ids` (and `labels` beside their own tokens) are taken as they are. Without labels a row is
- * what a completion is wanted of: `completion` is not read, and a conversation ends where the assistant would begin, or
- * begins to speak last.
+ * `text`, `messages`, or `prompt` and `completion` → input_ids, and `labels`, each predicted at the position before its
+ * token. Rows that have `input_ids` (and `labels` beside their own tokens) are taken as they are. Without labels a row
+ * is what a completion is wanted of: `completion` is not read, and a conversation ends where the assistant would begin,
+ * or begins to speak last.
  *
  * @throws AttuneError from `encode` where a column is missing.
  * @example
@@ -98,7 +102,8 @@ function sampleOf(
 /** Tokens, and what each counts as: its own id, or IGNORE. */
 type Tokens = Readonly<{ ids: Int32Array; learned: Int32Array }>;
 
-// A place predicts the token behind it, so nothing predicts the first one; core refuses data of which nothing is learned.
+// A place predicts the token behind it, so nothing predicts the first one; core refuses data of which nothing is
+// learned.
 function labelsOf(learned: Int32Array): Field {
   const data = Int32Array.from(learned);
   return { axis: "token", data, padValue: IGNORE, ignoreIndex: IGNORE, shift: 1 };
@@ -109,7 +114,7 @@ function tokensOf(row: Row, index: number, options: CausalLmOptions, context: Co
   const { tokenizer, maxLength, requiresLabels: labelled } = context;
   const column = (name: string): string => columns[name] ?? name;
   if (options.addEosToken && tokenizer.specialTokenIds.eos === undefined) {
-    throw badValue(NAME, "task.with.addEosToken", true, "false: the tokenizer has no end token");
+    throw badValue(NAME, "task.with.addEosToken", true, "false, because the tokenizer has no end token");
   }
   const only = (use: CausalLmOptions["lossOn"], name: string): void => {
     if (!labelled || lossOn === "all" || lossOn === use) return;
@@ -180,7 +185,9 @@ function opening(text: string, tokenizer: Tokenizer): Int32Array {
   return ids.at(-1) === tokenizer.specialTokenIds.eos ? ids.subarray(0, -1) : ids;
 }
 
-/** Which tokens are the completion's: all behind those of the prompt, or where these are others, what reaches behind it. */
+/**
+ * Which tokens are the completion's: all behind those of the prompt, or where these are others, what reaches behind it.
+ */
 function completed(ids: Int32Array, prompt: string, text: string, tokenizer: Tokenizer): Int32Array {
   const alone = opening(prompt, tokenizer);
   if (alone.length <= ids.length && alone.every((id, i) => id === ids[i])) {
@@ -237,7 +244,10 @@ function wordsOf({ content }: Named<Json>): string {
   return typeof content === "string" ? content : JSON.stringify(content ?? "");
 }
 
-/** The assistant's answer in a turn: its words or, where it has none (a function call), the text that the template writes. */
+/**
+ * The assistant's answer in a turn: its words or, where it has none (a function call), the text that the template
+ * writes.
+ */
 function answerOf(
   messages: readonly Named<Json>[],
   i: number,

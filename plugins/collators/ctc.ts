@@ -13,11 +13,11 @@ import { classesOf, missingColumn, readColumns, readyMade, textOf } from "../../
 export interface CtcOptions {
   /** The symbols, in order of their classes from 1 on; class 0 is the blank. */
   readonly labels: readonly string[];
-  /** Symbols of the longest target; all are padded to it. */
+  /** The longest target in symbols; all targets are padded to it. */
   readonly maxTargetLength: number;
-  /** Whether targets may be longer than their texts can say: they then cost nothing. */
+  /** Whether targets that are too long for their texts have a loss of 0 instead of being an error. */
   readonly zeroInfinity: boolean;
-  /** Where the columns are, where not under their own names: `{ "target": "phonemes" }`. */
+  /** Names of the columns, if they differ: `{ "target": "phonemes" }`. */
   readonly columns: Readonly<Record<string, string>>;
 }
 
@@ -33,8 +33,8 @@ export const ctcSchema: v.GenericSchema<Partial<CtcOptions> & { labels: readonly
 const NAME = "ctc";
 
 /**
- * `text` and `target` (a list of symbols, or a text whose characters they are) → input_ids, token_type_ids and `labels`, the
- * symbols' classes, padded with -1. Rows that have `input_ids` are taken as they are.
+ * `text` and `target` (a list of symbols, or a text whose characters they are) → input_ids, token_type_ids and
+ * `labels`, the symbols' classes, padded with -1. Rows that have `input_ids` are taken as they are.
  *
  * @throws AttuneError from `encode` where a column is missing, a symbol is unknown, or a target has too many of them.
  * @example

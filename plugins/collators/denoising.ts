@@ -12,15 +12,18 @@ import { corruptSpans, infillText, longestNoiseSource, permuteSentences } from "
 
 /** Options of {@link denoising}. */
 export interface DenoisingOptions {
-  /** Spans become sentinels and are told apart (T5), or masks, and the whole text is told again (BART). */
+  /**
+   * Spans become sentinels, and the target is the spans (T5); or they become masks, and the target is the whole text
+   * (BART).
+   */
   readonly kind: "span-corruption" | "text-infilling";
-  /** Share of the tokens that are taken out. */
+  /** Share of the tokens that are removed. */
   readonly noiseDensity: number;
   /** Mean length of a span, in tokens. */
   readonly meanNoiseSpanLength: number;
-  /** Share of the sentences that change places before parts are taken out (BART). */
+  /** Share of the sentences that are shuffled before spans are removed (BART). */
   readonly permuteSentenceRatio: number;
-  /** Where the columns are, where not under their own names. */
+  /** Names of the columns, if they differ. */
   readonly columns: Readonly<Record<string, string>>;
 }
 
@@ -35,15 +38,16 @@ export const denoisingSchema: v.GenericSchema<Partial<DenoisingOptions>, Denoisi
   }),
   v.check(
     ({ kind, permuteSentenceRatio }) => kind === "text-infilling" || permuteSentenceRatio === 0,
-    "permuteSentenceRatio 0 where spans become sentinels",
+    "permuteSentenceRatio 0 for span corruption",
   ),
 );
 
 /**
- * `text` → input_ids with spans taken out, labels with what was there, drawn anew in each epoch. A text that is longer
- * than fits is several samples.
+ * `text` → input_ids with spans removed, and labels with the removed text, drawn anew in each epoch. A text that is too
+ * long becomes several samples.
  *
- * @throws AttuneError from `encode` where a text has fewer than two tokens or the tokenizer lacks what stands for spans.
+ * @throws AttuneError from `encode` where a text has fewer than two tokens or the tokenizer lacks what stands for
+ * spans.
  * @example
  * ```ts
  * import { denoising } from "attune/collators/denoising";
@@ -102,7 +106,7 @@ function drawn(sample: Sample, random: Random, o: DenoisingOptions, context: Col
   return sequencePair(whole(infillText(source, mask, random, share)), whole(ids), sample.row, context);
 }
 
-/** The full stop behind a word. Throws AttuneError where the tokenizer has no token for it. */
+/** The full stop behind a word. Throws AttuneError if the tokenizer has no token for it. */
 function fullStopOf(tokenizer: Tokenizer): number {
   const [{ ids }] = tokenizer.encode("a.", { addSpecialTokens: false, offsets: false });
   const id = ids.at(-1);

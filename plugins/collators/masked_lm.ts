@@ -24,10 +24,10 @@ export type MaskedLmOptions = MaskedTextOptions;
 const NAME = "masked-lm";
 
 /**
- * `text` → input_ids with masks and `labels` where they are, drawn anew in each epoch. A text that is longer than fits
- * is several samples. Rows that have `input_ids` and `labels` are taken as they are.
+ * `text` → input_ids with masks, and `labels` at the masks, drawn anew in each epoch. A text that is too long becomes
+ * several samples. Rows that have `input_ids` and `labels` are taken as they are.
  *
- * @throws AttuneError where a column is missing, or the tokenizer has no mask token.
+ * @throws AttuneError if a column is missing, or the tokenizer has no mask token.
  * @example
  * ```ts
  * import { maskedLm } from "attune/collators/masked-lm";

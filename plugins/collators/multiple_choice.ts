@@ -10,7 +10,7 @@ import { missingColumn, readColumns, readyMade, textOf } from "../../blocks/coll
 
 /** Options of {@link multipleChoice}. */
 export interface MultipleChoiceOptions {
-  /** Where the columns are, where not under their own names: `{ "choices": "endings" }`. */
+  /** Names of the columns, if they differ: `{ "choices": "endings" }`. */
   readonly columns: Readonly<Record<string, string>>;
 }
 
@@ -23,8 +23,8 @@ const NAME = "multiple-choice";
 type Sequence = Sample["sequences"][number];
 
 /**
- * `context` and `choices` → one sequence per choice, the pair (context, choice) cut longest first; `label`, the number of
- * the right one, is the target `labels`. Rows that have `input_ids` (one list per choice) are taken as they are.
+ * `context` and `choices` → one sequence per choice, the pair (context, choice) cut longest first; `label`, the number
+ * of the right choice, is the target `labels`. Rows that have `input_ids` (one list per choice) are taken as they are.
  *
  * @throws AttuneError from `encode` where a column is missing or the label is no choice's number.
  * @example

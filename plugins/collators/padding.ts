@@ -25,11 +25,11 @@ export interface PaddingOptions {
   readonly labels: readonly string[];
   /** Values per row of a regression. */
   readonly numLabels: number;
-  /** Stands in front of every text. */
+  /** Text to put before every text. */
   readonly prompt: string;
-  /** Whether texts are tokenized in lower case. */
+  /** Whether to lowercase texts before tokenizing. */
   readonly lowercase: boolean;
-  /** Where the columns are, where not under their own names: `{ "text": "sentence" }`. */
+  /** Names of the columns, if they differ: `{ "text": "sentence" }`. */
   readonly columns: Readonly<Record<string, string>>;
 }
 
@@ -152,7 +152,7 @@ function target(row: Row, index: number, options: PaddingOptions, { hot, classId
   if (hot) return { axis: "sample", data: Float32Array.from(value, Number), padValue: 0, size: labels.length };
   const ids = value.map((label) => classId(label, at));
   if (new Set(ids).size < ids.length) {
-    const wanted = `labels without repeats, or in all rows a 0 or 1 for each of ${labels.length}`;
+    const wanted = `labels without repeats, or a 0 or 1 for each of ${labels.length} in every row`;
     throw badValue("padding", at, value, wanted);
   }
   const bits = new Float32Array(labels.length);

@@ -17,11 +17,11 @@ const NAME = "permutation-lm";
 type About = Readonly<{ ids: Int32Array; special: Int32Array }>;
 
 /**
- * `text` → input_ids with masked spans, `perm_mask` (1 where a place may not see another) and `labels`, drawn anew in each
- * epoch (Yang et al. 2019, and Hugging Face's collator). Rows that have `input_ids`, `perm_mask`, `target_mapping` and
- * `labels` are taken as they are: `target_mapping` has a row for each target, `labels` a label.
+ * `text` → input_ids with masked spans, `perm_mask` (1 if a position may not see another) and `labels`, drawn anew
+ * in each epoch (Yang et al. 2019, and Hugging Face's collator). Rows that have `input_ids`, `perm_mask`,
+ * `target_mapping` and `labels` are taken as they are: `target_mapping` has a row for each target, `labels` a label.
  *
- * @throws AttuneError where a column is missing, or a target is not at one place.
+ * @throws AttuneError if a column is missing, or a target is not at one place.
  * @example
  * ```ts
  * import { permutationLm } from "attune/collators/permutation-lm";
@@ -96,7 +96,9 @@ function drawn(
   return { sequences: [{ length: n, fields }], targets: {}, row: sample.row };
 }
 
-/** Spans of 1 to `maxSpanLength` tokens, each somewhere within surroundings that are 1/`plmProbability` times as long. */
+/**
+ * Spans of 1 to `maxSpanLength` tokens, each somewhere within surroundings that are 1/`plmProbability` times as long.
+ */
 function spans(length: number, random: Random, { plmProbability, maxSpanLength }: PermutationLmOptions): boolean[] {
   const chosen = Array<boolean>(length).fill(false);
   let draw = 0;
@@ -110,7 +112,9 @@ function spans(length: number, random: Random, { plmProbability, maxSpanLength }
   return chosen;
 }
 
-/** A random order of the places of each half, the same for both, as Hugging Face draws it; an odd length is one whole. */
+/**
+ * A random order of the places of each half, the same for both, as Hugging Face draws it; an odd length is one whole.
+ */
 function orderOf(length: number, random: Random): number[] {
   const size = length % 2 === 0 ? length / 2 : length;
   const order = permutation(random, size);
@@ -143,8 +147,8 @@ function readyMade(row: Row, index: number, { tokenizer, requiresLabels: labelle
 }
 
 /**
- * Labels of targets as labels of the places that `target_mapping` [targets, n] sends them to; what no target is at is not
- * learned. Each place is computed by itself, so that this is what the model gives for the targets alone.
+ * Labels of targets as labels of the places that `target_mapping` [targets, n] sends them to; what no target is at is
+ * not learned. Each place is computed by itself, so that this is what the model gives for the targets alone.
  */
 function placed(mapping: readonly (readonly number[])[], labels: Int32Array, n: number, index: number): Int32Array {
   const wrong = (value: string, allowed: string): Error =>
@@ -164,7 +168,7 @@ function placed(mapping: readonly (readonly number[])[], labels: Int32Array, n: 
       if (labels[k] === IGNORE) return;
       throw wrong(`target ${k} nowhere`, `the place of a target that is learned; ${IGNORE} is the label of others`);
     }
-    if (taken.has(place) && labels[k] !== IGNORE) throw wrong(`two targets at place ${place}`, "places of their own");
+    if (taken.has(place) && labels[k] !== IGNORE) throw wrong(`two targets at place ${place}`, "different positions");
     if (labels[k] === IGNORE) return;
     taken.add(place);
     placedLabels[place] = labels[k] ?? IGNORE;

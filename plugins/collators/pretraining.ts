@@ -23,10 +23,10 @@ const documents = new WeakMap<CollatorContext, Map<number, readonly string[]>>()
 
 /**
  * `sentences` (those of one document, in order) → pairs of neighbours; in half of them, drawn anew in each epoch, the
- * second is one of another document, or for ALBERT comes first. Rows that have `input_ids`, `labels` and
- * `next_sentence_label` (or `sentence_order_label`) are taken as they are.
+ * second sentence is from another document, or for ALBERT the order is reversed. Rows that have `input_ids`, `labels`
+ * and `next_sentence_label` (or `sentence_order_label`) are taken as they are.
  *
- * @throws AttuneError where a document has fewer than two sentences, or there is no other document.
+ * @throws AttuneError if a document has fewer than two sentences, or there is no other document.
  * @example
  * ```ts
  * import { pretraining } from "attune/collators/pretraining";
@@ -109,7 +109,7 @@ function stranger(row: number, random: Random, context: CollatorContext): string
   const others = [...documents.get(context) ?? []].filter(([index]) => index !== row);
   const [, sentences] = others[Math.floor(random.uniform(1) * others.length)] ?? [];
   if (!sentences) {
-    throw badValue(NAME, "data", "one document", "at least two, so that some pairs do not belong together");
+    throw badValue(NAME, "data", "one document", "at least two, for pairs that do not belong together");
   }
   return sentences[Math.floor(random.uniform(2) * sentences.length)] ?? "";
 }

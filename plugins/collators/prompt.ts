@@ -24,8 +24,8 @@ const IGNORE = -100;
 export const promptSchema: v.GenericSchema<PromptedTextInput, PromptOptions> = v.strictObject(promptedTextEntries);
 
 /**
- * Columns of the template → input_ids, the place of the gap, ids of the label words; `label` → `labels`. What is too long
- * loses the end of its longest column, never of the template.
+ * Columns of the template → input_ids, the position of the gap, and ids of the label words; `label` → `labels`. A
+ * prompt that is too long loses the end of its longest column, never of the template.
  *
  * @throws AttuneError from `encode` where a column is missing, a word is not in the vocabulary, or words of two labels
  * begin with the same token.
@@ -103,7 +103,7 @@ function labelOf(row: Row, index: number, labels: readonly string[], { columns }
 
 /**
  * Ids of each label's words, one label after the other, as they are behind what the template has in front of its gap.
- * Throws AttuneError where a word is unknown, or its first token another label's.
+ * Throws AttuneError if a word is unknown, or its first token another label's.
  */
 function labelWords({ template, verbalizer, scoring }: PromptOptions, tokenizer: Tokenizer): readonly Int32Array[] {
   const before = (template.split(PROMPT_GAP)[0] ?? "").split("}").at(-1) ?? "";
@@ -132,7 +132,10 @@ function labelWords({ template, verbalizer, scoring }: PromptOptions, tokenizer:
 
 type Prompted = Readonly<{ ids: Int32Array; typeIds: Int32Array; gap: number }>;
 
-/** The filled template as ids, within `maxLength` less `allocateOutput`, and the place of its gap: of a causal model its last. */
+/**
+ * The filled template as ids, within `maxLength` less `allocateOutput`, and the place of its gap: of a causal model its
+ * last.
+ */
 function encodePrompted(row: Row, index: number, o: PromptOptions, context: CollatorContext, room: number): Prompted {
   const { tokenizer, maxLength } = context;
   const mask = o.lm === "masked" ? tokenizer.specialTokenIds.mask : undefined;
@@ -159,7 +162,7 @@ function encodePrompted(row: Row, index: number, o: PromptOptions, context: Coll
         NAME,
         "training.maxLength",
         maxLength,
-        `the prompt of row ${index} without its texts is longer`,
+        `the prompt of row ${index} is longer even without its texts`,
       );
     }
     values[longest] = cut;

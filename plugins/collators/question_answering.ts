@@ -11,9 +11,9 @@ import { missingColumn, readColumns, readyMade, textOf } from "../../blocks/coll
 
 /** Options of {@link questionAnswering}. */
 export interface QuestionAnsweringOptions {
-  /** Tokens that two windows over one context share. */
+  /** Tokens that two neighbouring windows over a context share. */
   readonly docStride: number;
-  /** Where the columns are, where not under their own names: `{ "context": "passage" }`. */
+  /** Names of the columns, if they differ: `{ "context": "passage" }`. */
   readonly columns: Readonly<Record<string, string>>;
 }
 
@@ -27,12 +27,12 @@ export const questionAnsweringSchema: v.GenericSchema<Partial<QuestionAnsweringO
 const NAME = "question-answering";
 
 /**
- * `question`, `context` and `generateAnswers` (SQuAD's `text` and `answer_start`, in code points; in UTF-16 units where the answers stand there and
- * not at the code points, which is told) → windows of input_ids and
- * token_type_ids, with the targets `start_positions` and `end_positions`: the first answer's first and last token, or
- * [CLS] for both where the answer is not wholly inside, or there is none. Blanks before a question go. Rows that have
- * `input_ids` (and both positions) are taken as they are. Tells decoding of each window: the context, which tokens are of
- * it and where they stand (UTF-16), where [CLS] is, and the answers.
+ * `question`, `context` and `generateAnswers` (SQuAD's `text` and `answer_start`, in code points; or in UTF-16 units if
+ * that is where the answers are, with a warning) → windows of input_ids and token_type_ids, with the targets
+ * `start_positions` and `end_positions`: the first answer's first and last token, or [CLS] for both where the answer is
+ * not wholly inside, or there is none. Blanks before a question go. Rows that have `input_ids` (and both positions) are
+ * taken as they are. Tells decoding of each window: the context, which tokens are of it and where they stand (UTF-16),
+ * where [CLS] is, and the answers.
  *
  * @throws AttuneError from `encode` where a column is missing, or an answer is not where `answer_start` says.
  * @example
@@ -64,7 +64,10 @@ function standsAt(context: string, answer: string, at: number): boolean {
   return context.startsWith(answer, at);
 }
 
-/** The unit of `answer_start` in all rows: UTF-16 units if some answers are found only there and all others are found there too. */
+/**
+ * The unit of `answer_start` in all rows: UTF-16 units if some answers are found only there and all others are found
+ * there too.
+ */
 function unitSurvey({ columns }: QuestionAnsweringOptions): RowSurvey {
   let [points, utf16] = [0, 0];
   let both = true;
@@ -166,7 +169,7 @@ function answersOf(
     throw badValue(NAME, at, value, wanted);
   }
   if (!text.every((t) => typeof t === "string") || !starts.every((s) => Number.isInteger(s) && Number(s) >= 0)) {
-    throw badValue(NAME, at, value, `${wanted}, of strings and of places`);
+    throw badValue(NAME, at, value, `${wanted}, of strings and of positions`);
   }
   const [answer] = text;
   if (answer === undefined) return { texts: [] };
@@ -196,7 +199,7 @@ function readyMadeSample(row: Row, index: number, { tokenizer, requiresLabels: l
     const value = row[column];
     if (!(column in row)) throw missingColumn(NAME, row, index, column);
     if (!Number.isInteger(value) || Number(value) < 0 || Number(value) >= length) {
-      throw badValue(NAME, `row ${index}, column "${column}"`, value, `a place from 0 to ${length - 1}`);
+      throw badValue(NAME, `row ${index}, column "${column}"`, value, `a position from 0 to ${length - 1}`);
     }
     return place(Number(value));
   };

@@ -10,11 +10,11 @@ import { missingColumn, optionalText, prompted, readColumns, textOf, unquote } f
 
 /** Options of {@link sentencePairs}. */
 export interface SentencePairsOptions {
-  /** Stands in front of every text. */
+  /** Text to put before every text. */
   readonly prompt: string;
-  /** Whether texts are tokenized in lower case. */
+  /** Whether to lowercase texts before tokenizing. */
   readonly lowercase: boolean;
-  /** Where the columns are, where not under their own names: `{ "text": "sentence1" }`. */
+  /** Names of the columns, if they differ: `{ "text": "sentence1" }`. */
   readonly columns: Readonly<Record<string, string>>;
 }
 

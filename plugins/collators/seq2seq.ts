@@ -11,9 +11,9 @@ import { idsOf, optionalText, readColumns, textOf } from "../../blocks/collator/
 
 /** Options of {@link seq2seq}. */
 export interface Seq2seqOptions {
-  /** Targets are cut to so many tokens; null: to as many as sources. */
+  /** The longest target in tokens; longer ones are cut. null: the same limit as for sources. */
   readonly maxTargetLength: number | null;
-  /** Where the columns are, where not under their own names: `{ "source": "article" }`. */
+  /** Names of the columns, if they differ: `{ "source": "article" }`. */
   readonly columns: Readonly<Record<string, string>>;
 }
 
@@ -30,7 +30,7 @@ export const seq2seqSchema: v.GenericSchema<Partial<Seq2seqOptions>, Seq2seqOpti
 const IGNORE = -100;
 
 /**
- * `source`, `target` → input_ids, labels, and decoder_input_ids: the labels shifted right behind the model's
+ * `source`, `target` → input_ids, labels, and decoder_input_ids: the labels shifted right after the model's
  * `decoder_start_token_id`. Rows that have `input_ids` (and `labels`) are taken as they are.
  *
  * @throws AttuneError from `encode` where a column is missing or is not what it should be, naming row and column.
@@ -71,7 +71,7 @@ function encode(row: Row, index: number, o: Seq2seqOptions, context: CollatorCon
 /**
  * A sample of ids of both sides. Without labels the decoder has only its start token.
  *
- * @throws AttuneError where a side is empty, or the model has no decoder's side.
+ * @throws AttuneError if a side is empty, or the model has no decoder's side.
  */
 export function sequencePair(
   ids: Int32Array,
@@ -85,13 +85,13 @@ export function sequencePair(
       "seq2seq",
       "model_type",
       modelType,
-      "one text from another is made by models with encoder and decoder",
+      "this task needs an encoder-decoder model",
     );
   }
   const pad = tokenizer.specialTokenIds.pad ?? 0;
   const inputs = decoder ?? shiftRight(labels ?? Int32Array.of(IGNORE), decoderStart, pad);
   if (ids.length === 0 || inputs.length === 0 || (labels && labels.length !== inputs.length)) {
-    const allowed = "at least one token on either side, and as many labels as decoder_input_ids";
+    const allowed = "at least one token on each side, and as many labels as decoder_input_ids";
     throw badValue("seq2seq", `row ${index}`, [ids.length, labels?.length, inputs.length], allowed);
   }
   const fields: Record<string, Field> = {

@@ -10,11 +10,11 @@ import { classesOf, idsOf, missingColumn, readColumns, readyMade } from "../../b
 
 /** Options of {@link tokenLabels}. */
 export interface TokenLabelsOptions {
-  /** Rows without words: an error, or passed over where there are labels, and told. */
+  /** What to do with rows without words: raise an error, or skip them with a warning if there are labels. */
   readonly emptySentences: "refuse" | "skip";
   /** Names of the tags, in order of their ids. */
   readonly labels: readonly string[];
-  /** Where the columns are, where not under their own names: `{ "tags": "ner_tags" }`. */
+  /** Names of the columns, if they differ: `{ "tags": "ner_tags" }`. */
   readonly columns: Readonly<Record<string, string>>;
 }
 
@@ -31,11 +31,12 @@ const NAME = "token-labels";
 const IGNORE = -100;
 
 /**
- * `tokens` (words) and `tags` (names, or ids) → input_ids, token_type_ids and `labels`: the first token of a word has its
- * tag, all others -100. A word without tokens loses its tag. Rows that have `input_ids` (and `labels`) are taken as they
- * are. Tells decoding which token begins each word (-1: none does).
+ * `tokens` (words) and `tags` (names, or ids) → input_ids, token_type_ids and `labels`: the first token of a word has
+ * its tag, all others -100. A word without tokens loses its tag. Rows that have `input_ids` (and `labels`) are taken as
+ * they are. Tells decoding which token begins each word (-1: none does).
  *
- * @throws AttuneError from `encode` where a column is missing, a tag is unknown, or there are not as many tags as words.
+ * @throws AttuneError from `encode` where a column is missing, a tag is unknown, or there are not as many tags as
+ * words.
  * @example
  * ```ts
  * import { tokenLabels } from "attune/collators/token-labels";
@@ -63,7 +64,7 @@ export const tokenLabels: Factory<"collator", Partial<TokenLabelsOptions>> = def
             if (isSkipped(row)) skipped++;
           },
           end: () => ({
-            notes: skipped === 0 ? [] : [`${skipped} of ${rows} rows have no words and are passed over`],
+            notes: skipped === 0 ? [] : [`${skipped} of ${rows} rows have no words and were skipped`],
           }),
         };
       },
@@ -88,7 +89,7 @@ function sampleOf(row: Row, index: number, { tagId, columns }: Reading, context:
     throw badValue(NAME, `row ${index}, column "${column}"`, words, "a list of words");
   }
   if (words.length === 0 && labelled) {
-    const wanted = 'at least one word (task.with.emptySentences: "skip" passes such rows over)';
+    const wanted = 'at least one word (task.with.emptySentences: "skip" skips such rows)';
     throw badValue(NAME, `row ${index}, column "${column}"`, words, wanted);
   }
   const [{ ids, typeIds, wordIds }] = tokenizer.encode(words, { maxLength, truncation: maxLength !== undefined });

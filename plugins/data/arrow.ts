@@ -20,8 +20,8 @@ type Input = Partial<ArrowOptions> & Pick<ArrowOptions, "path">;
 export const arrowSchema: v.GenericSchema<Input, ArrowOptions> = v.strictObject(filesOptions);
 
 /**
- * Rows of Arrow files (`.arrow`, `.feather`; not packed), and of folders as `Dataset.save_to_disk` and
- * `DatasetDict.save_to_disk` of Hugging Face's `datasets` leave them, shard by shard. Names of classes come along.
+ * Rows of uncompressed Arrow files (`.arrow`, `.feather`), and of folders that `Dataset.save_to_disk` and
+ * `DatasetDict.save_to_disk` of `datasets` write, shard by shard. Names of classes come along.
  *
  * @throws AttuneError from `open` where a file does not exist or is damaged.
  * @example
@@ -46,7 +46,7 @@ export const arrow: Factory<"data", Input> = define({
   }),
 });
 
-/** A folder that `datasets` has saved; undefined where it is none. */
+/** A folder that `datasets` has saved; undefined if it is none. */
 async function openSaved(path: string, split: string | null, host: Host): Promise<Rows | undefined> {
   const folder = path.replace(/[\\/]+$/, "");
   const splits = await described(`${folder}/dataset_dict.json`, host);
@@ -69,7 +69,7 @@ function refuse(file: string): never {
   throw badFile("arrow", file, "does not exist");
 }
 
-/** The shards of one saved data set in order; undefined where the folder is none. */
+/** The shards of one saved data set in order; undefined if the folder is none. */
 async function openShards(folder: string, host: Host): Promise<Rows | undefined> {
   const state = await described(`${folder}/state.json`, host);
   if (!state) return undefined;
@@ -93,7 +93,7 @@ function textsOf(value: unknown): readonly string[] | undefined {
 /** Descriptions are short. */
 const MAX_BYTES = 16 * 2 ** 20;
 
-/** A JSON object in a file; undefined where there is no such file. */
+/** A JSON object in a file; undefined if there is no such file. */
 async function described(path: string, host: Host): Promise<Readonly<Record<string, unknown>> | undefined> {
   const { store, key } = placeOf("arrow", path, host);
   const file = await store.get(key, { offset: 0, length: MAX_BYTES });

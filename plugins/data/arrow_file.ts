@@ -21,7 +21,7 @@ type Batch = Readonly<{
 
 type Flechette = typeof import("@uwdata/flechette");
 
-/** The rows of an Arrow file; the last group that was read is kept. Throws AttuneError where it is broken. */
+/** The rows of an Arrow file; the last group that was read is kept. Throws AttuneError if it is broken. */
 export async function openArrow(place: FilePlace): Promise<Rows> {
   const first = await place.store.get(place.key, { offset: 0, length: 64 });
   if (!first) throw badFile("arrow", place.name, "does not exist");
@@ -92,7 +92,7 @@ function startsOf(groups: readonly ArrowMessage[]): readonly number[] {
   return firsts;
 }
 
-/** Throws Error where a column's values lead out of it: a reader would follow them until memory ends. */
+/** Throws Error if a column's values lead out of it: a reader would follow them until memory ends. */
 function checkBatch({ length, offsets, values, children, type }: Batch, count: number): void {
   if (length !== count) throw new Error(`a column has ${length} values for ${count} rows`);
   const [inner] = children ?? [];

@@ -23,8 +23,8 @@ const [MAX_HEADER, MAX_MESSAGE] = [16 * 2 ** 20, 2 ** 30];
 const CONTINUES = 0xffffffff;
 
 /**
- * The messages of a file of `size` bytes, in Arrow's streaming form, or in its file form, whose footer says where they are.
- * Throws Error where it is damaged.
+ * The messages of a file of `size` bytes, in Arrow's streaming form, or in its file form, whose footer says where they
+ * are. Throws Error if it is damaged.
  */
 export async function arrowMessages(read: ReadBytes, size: number): Promise<readonly ArrowMessage[]> {
   const begin = new TextDecoder("latin1").decode(await read(0, Math.min(8, size)));
@@ -78,7 +78,7 @@ function refuseEmpty(): never {
   throw new Error("a message is empty");
 }
 
-/** Where the dictionaries and groups of rows of a file in file form lie, and its footer; undefined where it has none. */
+/** Where the dictionaries and groups of rows of a file in file form lie, and its footer; undefined if it has none. */
 async function placesIn(
   read: ReadBytes,
   size: number,
@@ -159,7 +159,7 @@ function targetOf(view: DataView, at: number): number {
   return at === 0 ? 0 : at + view.getInt32(at, true);
 }
 
-/** Where the elements of a vector begin, and how many they are. Throws Error where they do not all lie in the bytes. */
+/** Where the elements of a vector begin, and how many they are. Throws Error if they do not all lie in the bytes. */
 function vectorOf(view: DataView, at: number, size: number): Readonly<{ from: number; count: number }> {
   if (at === 0) return { from: 0, count: 0 };
   const from = targetOf(view, at) + 4;

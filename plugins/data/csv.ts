@@ -11,13 +11,15 @@ import { type FilesOptions, filesOptions } from "./files_options.ts";
 
 /** Options of {@link csv}. */
 export interface CsvOptions extends FilesOptions {
-  /** The character between values; null: `,`, `;`, tab or `|`, whichever divides the first lines evenly. */
+  /** The character between values; null: whichever of `,`, `;`, tab and `|` divides the first lines evenly. */
   readonly delimiter: string | null;
-  /** Names of the columns; null: the first line has them. */
+  /** Names of the columns; null: they are in the first line. */
   readonly columns: readonly string[] | null;
-  /** As Python's `csv` has it: 0, 1, 2 read alike (values may stand in quotes), 3: a quote is a character as others are. */
+  /** As in Python's `csv`: with 0, 1 and 2, values may be quoted; with 3, a quote is an ordinary character. */
   readonly quoting: 0 | 1 | 2 | 3;
-  /** The encoding where it is not UTF-8 and no byte order mark says it: `latin1`, `cp1252`, `utf-16le`, `shift_jis`, ... */
+  /**
+   * The encoding, if it is not UTF-8 and there is no byte order mark: `latin1`, `cp1252`, `utf-16le`, `shift_jis`, ...
+   */
   readonly encoding: string;
 }
 
@@ -57,8 +59,8 @@ export const csvSchema: v.GenericSchema<Input, CsvOptions> = v.strictObject({
 });
 
 /**
- * Rows of CSV files (RFC 4180; `.csv`, `.tsv`, packed or not) of any size; every value is a string, empty lines are passed
- * over.
+ * Rows of CSV files (RFC 4180; `.csv`, `.tsv`, packed or not) of any size; every value is a string, and empty lines are
+ * skipped.
  *
  * @throws AttuneError from `open` with the line's number where a quote stays open or a row has other columns.
  * @example

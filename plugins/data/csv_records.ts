@@ -115,7 +115,7 @@ export function cutCsv(
       if (state === "closed") checkBehindQuote(bytes, base + bytes.length - matched);
       at += bytes.length;
       if (at - begin > MAX_RECORD) {
-        throw badFile("csv", whereIs(first), `is longer than ${MAX_RECORD} bytes: does a quote stay open?`);
+        throw badFile("csv", whereIs(first), `is longer than ${MAX_RECORD} bytes: is a closing quote missing?`);
       }
     },
   };

@@ -24,7 +24,7 @@ export async function openCsv(place: FilePlace, form: CsvForm): Promise<Rows> {
   // The same bytes are other rows.
   const fingerprint = isPlain ? rows.fingerprint : await sha256(JSON.stringify([rows.fingerprint, form]));
   const isTold = form.delimiter !== null || delimiter === ",";
-  const note = `${place.name}: values are separated by ${show(delimiter)}, as its lines show`;
+  const note = `${place.name}: the delimiter is ${show(delimiter)}, judging by its lines`;
   return { ...rows, fingerprint, ...(isTold ? {} : { notes: [note] }) };
 }
 
@@ -74,7 +74,7 @@ function rowsOf(
   return rowsInMemory(rows, fingerprint, (i) => `${path}, line ${places[i]}`);
 }
 
-/** Reads the values of one record, as it was found among others. Throws AttuneError where its quotes are wrong. */
+/** Reads the values of one record, as it was found among others. Throws AttuneError if its quotes are wrong. */
 export type RecordReader = (text: string, where: string) => readonly string[];
 
 /** A reader of records of one form. */
@@ -153,7 +153,7 @@ function withOneLineEnd(text: string, delimiter: string): string {
   return parts.join("") + text.slice(from);
 }
 
-/** Names of columns. Throws AttuneError where one is there twice, or they are no text. */
+/** Names of columns. Throws AttuneError if one is there twice, or they are no text. */
 export function headerOf(record: readonly string[], where: string): readonly string[] {
   const seen = new Set<string>();
   const twice = record.find((name) => seen.size === seen.add(name).size);
@@ -165,13 +165,13 @@ export function headerOf(record: readonly string[], where: string): readonly str
     throw badFile(
       "csv",
       where,
-      'has names of columns with bytes of 0 in them, as UTF-16 has: `"encoding": "utf-16le"`',
+      'has zero bytes in its column names, which suggests `"encoding": "utf-16le"`',
     );
   }
   return record;
 }
 
-/** A record as a row. Throws AttuneError where it has other columns. */
+/** A record as a row. Throws AttuneError if it has other columns. */
 export function rowOf(names: readonly string[], record: readonly string[], where: string): Row {
   if (record.length !== names.length) {
     throw badFile("csv", where, `has ${record.length} values for ${names.length} columns`);

@@ -7,7 +7,7 @@ import type { Named } from "../../core/types.ts";
 
 type Feature = Readonly<{ _type?: unknown; names?: unknown; feature?: unknown }>;
 
-/** Names of the classes of columns, of the description of a table that `datasets` has written; nothing where it has none. */
+/** Names of the classes of columns, of the description of a table that `datasets` has written; nothing if it has none. */
 export function classesIn(
   text: string | undefined,
   columns: readonly string[] | null = null,
@@ -40,7 +40,7 @@ function namesOf(feature: Feature | null, depth = 0): readonly string[] | undefi
   return namesOf((inner ?? null) as Feature | null, depth + 1);
 }
 
-/** Throws AttuneError where two columns of a table have one name: a row would have one of them. */
+/** Throws AttuneError if two columns of a table have one name: a row would have one of them. */
 export function refuseTwice(plugin: string, name: string, columns: readonly string[]): void {
   const twice = columns.find((column, i) => columns.indexOf(column) < i);
   if (twice !== undefined) throw badFile(plugin, name, `has two columns ${show(twice)}`);

@@ -8,11 +8,11 @@ import { role } from "../../blocks/options/mod.ts";
 
 /** Options of data sets that lie in files. */
 export interface FilesOptions {
-  /** A file, several, a pattern (`rows/*.csv.gz`), or a folder; `.gz` and `.zst` are unpacked. */
+  /** A file, several files, a pattern (`rows/*.csv.gz`), or a folder; `.gz` and `.zst` are decompressed. */
   readonly path: string | readonly string[];
   /**
-   * What is read of it, as Hugging Face's `datasets` writes it: `train[:10%]`, `train[100:200]+test`. Only folders have
-   * splits, by the names of their files; all else is "train". Null: "train", or the only split that there is.
+   * The rows to read, in the notation of `datasets`: `train[:10%]`, `train[100:200]+test`. Only folders have splits, by
+   * the names of their files; everything else is "train". Null: "train", or the only split.
    */
   readonly split: string | null;
 }

@@ -18,19 +18,19 @@ export interface FoldOptions {
   readonly source: Dataset;
   /** How many folds there are. */
   readonly folds: number;
-  /** Which one this is about, from 0. */
+  /** The number of this fold, from 0. */
   readonly fold: number;
   /** The rows of the fold (test), or all others (train). */
   readonly part: "train" | "test";
-  /** Column whose values keep their shares in every fold; null: none. */
+  /** The column whose distribution is preserved in every fold; null: none. */
   readonly stratify: string | null;
-  /** Column whose values stand in one fold each; null: none. */
+  /** The column whose values are kept together in one fold; null: none. */
   readonly group: string | null;
-  /** Whether rows are divided at random. */
+  /** Whether to shuffle the rows first. */
   readonly shuffle: boolean;
-  /** The seed of that. */
+  /** The seed of the shuffle. */
   readonly seed: number;
-  /** Which division of this seed. */
+  /** The number of the repetition. */
   readonly repeat: number;
 }
 
@@ -53,12 +53,12 @@ export const foldSchema: v.GenericSchema<Input, FoldOptions> = v.pipe(
     seed: v.optional(v.pipe(v.number(), v.integer()), 42),
     repeat: v.optional(whole(0), 0),
   }),
-  v.check(({ fold, folds }) => fold < folds, "Invalid fold: they are counted from 0"),
+  v.check(({ fold, folds }) => fold < folds, "Invalid fold: folds are counted from 0"),
 ) as unknown as v.GenericSchema<Input, FoldOptions>;
 
 /**
- * One fold of a division as scikit-learn makes it: KFold, StratifiedKFold, GroupKFold or StratifiedGroupKFold, by the columns
- * that are named. Rows keep their order.
+ * One fold of a division as scikit-learn makes it: KFold, StratifiedKFold, GroupKFold or StratifiedGroupKFold, by the
+ * columns that are named. Rows keep their order.
  *
  * @throws AttuneError from `open` where a column is missing or the rows are too few.
  * @example

@@ -20,13 +20,13 @@ import { type HubConfig, hubConfig, type HubRepository } from "./hub_layout.ts";
 export interface HubOptions {
   /** `org/name`. */
   readonly path: string;
-  /** Which of its configurations; null: the one that its README calls the default, "default", or the only one. */
+  /** The configuration; null: the default that its README names, "default", or the only one. */
   readonly name: string | null;
-  /** A split, or parts as `datasets` writes them: `train[:10%]`, `train+test`. */
+  /** A split, or parts in the notation of `datasets`: `train[:10%]`, `train+test`. */
   readonly split: string;
-  /** Branch, tag or commit; null: the Parquet that the hub makes of data sets in `refs/convert/parquet`, else `main`. */
+  /** A branch, tag or commit; null: the hub's Parquet conversion in `refs/convert/parquet`, or else `main`. */
   readonly revision: string | null;
-  /** The columns that are read; null: all. */
+  /** The columns to read; null: all. */
   readonly columns: readonly string[] | null;
 }
 
@@ -45,9 +45,9 @@ export const hubSchema: v.GenericSchema<Input, HubOptions> = v.strictObject({
 });
 
 /**
- * A split of a data set of the hub, downloaded into the cache that Python uses too: Parquet, CSV, JSON, text or Arrow files,
- * packed or not, by the `configs` of its README or by their names as `datasets` has it. Honours HF_ENDPOINT, HF_TOKEN and
- * HF_HUB_OFFLINE; what was downloaded serves without a network.
+ * A split of a data set of the hub, downloaded into the cache that Python uses too: Parquet, CSV, JSON, text or Arrow
+ * files, packed or not, by the `configs` of its README or by their names as `datasets` has it. Honours HF_ENDPOINT,
+ * HF_TOKEN and HF_HUB_OFFLINE; what was downloaded serves without a network.
  *
  * @throws AttuneError from `open` where the hub has no such data set, configuration or split, and says what there is.
  * @example
@@ -90,7 +90,10 @@ const CONVERTED = "refs/convert/parquet";
 /** Files of one split, how they are read, and the commit that they are of. */
 type Files = Readonly<{ commit: string; config: HubConfig; files: readonly string[] }>;
 
-/** The files of a split at the revision that is asked for; where none is, those that the hub has made, else its author's. */
+/**
+ * The files of a split at the revision that is asked for; where none is, those that the hub has made, else its
+ * author's.
+ */
 async function splitAt(repo: string, options: HubOptions, host: Host, cache: HubCache): Promise<Files> {
   const { revision } = options;
   if (revision !== null) return await filesOf(repo, { ...options, revision }, host, cache);
@@ -99,7 +102,8 @@ async function splitAt(repo: string, options: HubOptions, host: Host, cache: Hub
   } catch (error) {
     if (!(error instanceof AttuneError)) throw error;
     const own = { ...options, revision: "main" };
-    // Nothing was converted, or a part alone; what is wrong with that is said where the author's files do not serve either.
+    // Nothing was converted, or a part alone; what is wrong with that is said where the author's files do not serve
+    // either.
     if (/^HUB_(404|OFFLINE|UNREACHABLE)$/.test(error.code)) return await filesOf(repo, own, host, cache);
     if (error.code !== "UNSUPPORTED") throw error;
     return await filesOf(repo, own, host, cache).catch(() => {
@@ -152,7 +156,7 @@ async function filesOf(repo: string, options: AtRevision, host: Host, cache: Hub
 /** The file that describes a repository. */
 const CARD = "README.md";
 
-/** The YAML at the head of a repository's README; nothing where there is none. */
+/** The YAML at the head of a repository's README; nothing if there is none. */
 async function cardOf(path: string, store: Store): Promise<Named<unknown>> {
   const file = await store.get(CARD);
   const head = /^\uFEFF?---[ \t]*\r?\n([^]*?)\r?\n---[ \t]*(?:\r?\n|$)/.exec(new TextDecoder().decode(file?.bytes))
@@ -174,7 +178,7 @@ function splitOf(repository: HubRepository, options: AtRevision): Omit<Files, "c
   const files = config.splits[split] ?? [];
   if (files.length > 0) return { config, files };
   if (config.splits[`partial-${split}`]) {
-    throw unsupported("hub", `${path}: split`, split, "the hub has only a part of it in Parquet");
+    throw unsupported("hub", `${path}: split`, split, "the hub has only part of it in Parquet");
   }
   throw unknownName("hub", `${path}: split`, "split", split, Object.keys(config.splits));
 }

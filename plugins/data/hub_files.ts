@@ -43,7 +43,7 @@ export async function openHubFiles(
   return columns ? await withColumns(rows, columns) : rows;
 }
 
-/** Rows with some of their columns alone. Throws AttuneError where the first of them lacks one. */
+/** Rows with some of their columns alone. Throws AttuneError if the first of them lacks one. */
 async function withColumns(rows: Rows, columns: readonly string[]): Promise<Rows> {
   const { at } = rows;
   const only = (row: Readonly<Record<string, unknown>>) =>

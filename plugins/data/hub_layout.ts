@@ -73,7 +73,7 @@ const READING: Named<readonly string[]> = {
 
 /**
  * A configuration of a repository; `name` null: the one that its README calls the default, "default", or the only one.
- * Throws AttuneError where there is none such, or nothing that can be read, and says what there is.
+ * Throws AttuneError if there is none such, or nothing that can be read, and says what there is.
  */
 export function hubConfig(repository: HubRepository, name: string | null): HubConfig {
   const { path, card } = repository;
@@ -181,7 +181,9 @@ function formatOf(path: string, chosen: readonly string[], all: readonly string[
   throw badFile(
     "hub",
     path,
-    `has no file of rows (${Object.values(formats).flat().join(", ")}, also with .gz or .zst); there are ${some(all)}`,
+    `has no file with rows (${Object.values(formats).flat().join(", ")}, also with .gz or .zst); there are ${
+      some(all)
+    }`,
   );
 }
 

@@ -11,7 +11,9 @@ import { openJson } from "./json_document.ts";
 
 /** Options of {@link json}. */
 export interface JsonOptions extends FilesOptions {
-  /** Where the list is, as `"data"` or `"data.rows"`; null: the document is the list, or has one object a line. */
+  /**
+   * Where the list is, such as `"data"` or `"data.rows"`; null: the document is the list, or has one object per line.
+   */
   readonly field: string | null;
 }
 
@@ -24,7 +26,8 @@ export const jsonSchema: v.GenericSchema<Input, JsonOptions> = v.strictObject({
 });
 
 /**
- * Rows of JSON documents of any size: `[{...}, ...]`, or `{ "data": [{...}, ...] }` with `field: "data"`; a file that does not begin with `[` is read as JSON lines.
+ * Rows of JSON documents of any size: `[{...}, ...]`, or `{ "data": [{...}, ...] }` with `field: "data"`; a file that does
+ * not begin with `[` is read as JSON Lines.
  *
  * @throws AttuneError from `open` where it is no JSON, or something in the list is no object.
  * @example

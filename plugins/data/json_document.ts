@@ -13,7 +13,7 @@ const MAX_BYTES = 256 * 2 ** 20;
 
 /**
  * Rows of a file that has a list of objects (within `field`, where one is named) or one object a line: its first sign tells
- * which. Throws AttuneError where it is no JSON, or something in the list is no object.
+ * which. Throws AttuneError if it is no JSON, or something in the list is no object.
  */
 export async function openJson(plugin: string, place: FilePlace, field: string | null = null): Promise<Rows> {
   const { name } = place;
@@ -46,7 +46,7 @@ export async function openJson(plugin: string, place: FilePlace, field: string |
   return rowsInMemory(list as Row[], fingerprint, (i) => `${where}, row ${i}`);
 }
 
-/** One object a line. Throws AttuneError where the file is one document, with a list of rows somewhere in it. */
+/** One object a line. Throws AttuneError if the file is one document, with a list of rows somewhere in it. */
 async function linesOf(plugin: string, place: FilePlace): Promise<Rows> {
   const whole = async (): Promise<unknown> => {
     const file = await openTextFile(plugin, place);

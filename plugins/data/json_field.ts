@@ -6,7 +6,7 @@ import { type AttuneError, badValue, missing } from "../../core/base/errors.ts";
 
 /** Looks for a list, and behind it for the document's end. */
 export type FieldSeeker = Readonly<{
-  /** Takes the next byte in front of the list; true: it opens the list. Throws AttuneError where there is no such list. */
+  /** Takes the next byte in front of the list; true: it opens the list. Throws AttuneError if there is no such list. */
   before(byte: number): boolean;
   /** Takes the next byte behind the list; false: nothing may stand there. */
   after(byte: number): boolean;

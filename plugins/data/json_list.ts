@@ -25,7 +25,7 @@ type Entry = Readonly<{ begin: number; end: number; number: number }>;
 const MAX_ENTRY = 64 * 2 ** 20;
 
 /**
- * The rows of the list that the file is, or has at `field`. Throws AttuneError where there is none or an entry is no object, and,
+ * The rows of the list that the file is, or has at `field`. Throws AttuneError if there is none or an entry is no object, and,
  * of what stands within an entry, when it is read.
  */
 export async function openJsonList(
@@ -115,7 +115,7 @@ type At = "before" | "first" | "next" | "within" | "behind" | "after";
 /** What is told of entries. `isPart`: the bytes are some entries of a list, of which the first has a number. */
 type CutOptions = Readonly<{ found: (entry: Entry) => void; number?: number; isPart?: boolean }>;
 
-/** Begins to look for a list's entries. Throws AttuneError where the bytes are no list of objects. */
+/** Begins to look for a list's entries. Throws AttuneError if the bytes are no list of objects. */
 function cutList(list: List, { found, number: first = 0, isPart = false }: CutOptions): Cutter {
   const { plugin, file, name, field } = list;
   const seeker = field === null ? undefined : seekField(plugin, file, field);

@@ -18,8 +18,8 @@ type Input = Partial<JsonlOptions> & Pick<JsonlOptions, "path">;
 export const jsonlSchema: v.GenericSchema<Input, JsonlOptions> = v.strictObject(filesOptions);
 
 /**
- * Rows of files of JSON lines (`.jsonl`, `.json`, packed or not), parsed as they are read: one object a line, empty lines are
- * passed over. A file that begins with `[` is read as one list.
+ * Rows of JSON Lines files (`.jsonl`, `.json`, compressed or not), parsed as they are read: one object per line; empty
+ * lines are skipped. A file that begins with `[` is read as one list.
  *
  * @throws AttuneError from `open` with the line's number where one is not a JSON object, not UTF-8 or beyond 64 MiB.
  * @example

@@ -14,7 +14,7 @@ import { splitOption } from "./files_options.ts";
 export interface MemoryOptions {
   /** The rows. */
   readonly rows: readonly Row[];
-  /** A part of them as Hugging Face's `datasets` writes it, of "train" (`train[:10%]`); null: all. */
+  /** A part of "train" in the notation of `datasets` (`train[:10%]`); null: all rows. */
   readonly split: string | null;
 }
 

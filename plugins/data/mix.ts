@@ -13,13 +13,13 @@ import type { Cursor, Dataset, Factory, Row, Rows } from "../../core/types.ts";
 
 /** Options of {@link mix}. */
 export interface MixOptions {
-  /** The data sets that are mixed. */
+  /** The data sets to mix. */
   readonly sources: readonly Dataset[];
-  /** How likely the next row is from each source, as numbers in proportion; null: all alike. */
+  /** How likely each source is, in proportion; null: all equally. */
   readonly probabilities: readonly number[] | null;
-  /** When there are no more rows: as soon as one source has none left, or when each had all of its rows at least once. */
+  /** When to stop: as soon as one source has ended, or when every source has given all of its rows at least once. */
   readonly stoppingStrategy: "first_exhausted" | "all_exhausted";
-  /** Of whose turn it is. */
+  /** The seed of the draws. */
   readonly seed: number;
 }
 
@@ -45,9 +45,9 @@ export const mixSchema: v.GenericSchema<Input, MixOptions> = v.pipe(
 ) as v.GenericSchema<Input, MixOptions>;
 
 /**
- * Rows of several sources in a seeded order, as `datasets.interleave_datasets` mixes them with probabilities: each next row
- * is from a source drawn by these, and is the next one of that source, which begins again at its end where others still
- * have rows to come. Streams are mixed as they come.
+ * Rows of several sources in a seeded order, like `datasets.interleave_datasets` with probabilities: each row comes
+ * from a randomly drawn source. A source that has ended starts again while others still have rows. Streams are mixed as
+ * they come.
  *
  * @throws AttuneError from reading where a source has no rows.
  * @example
@@ -75,7 +75,10 @@ export const mix: Factory<"data", Input> = define({
   }),
 });
 
-/** Where each source stands: `at` rows were given in all; `inner` has a cursor per source, its rounds in `at` of a further one. */
+/**
+ * Where each source stands: `at` rows were given in all; `inner` has a cursor per source, its rounds in `at` of a
+ * further one.
+ */
 async function* mixed(
   sources: readonly Rows[],
   { probabilities, stoppingStrategy, seed }: MixOptions,

@@ -16,15 +16,15 @@ export interface PairsOptions {
   /** Rows with `text` and `label`. */
   readonly source: Dataset;
   /**
-   * How many of either kind: as many as there are of the more frequent one, which repeats the other; as of the less
-   * frequent one; or every pair once.
+   * How many pairs of each kind: as many as of the more frequent kind, repeating the other; as many as of the rarer
+   * kind; or every pair once.
    */
   readonly samplingStrategy: "oversampling" | "undersampling" | "unique";
-  /** At most so many pairs altogether; null: all. */
+  /** The largest number of pairs; null: no limit. */
   readonly maxPairs: number | null;
   /** Of the order. */
   readonly seed: number;
-  /** Where the columns are, where not under their own names. */
+  /** Names of the columns, if they differ. */
   readonly columns: Readonly<Record<string, string>>;
 }
 

@@ -11,7 +11,7 @@ import { openParquet } from "./parquet_file.ts";
 
 /** Options of {@link parquet}. */
 export interface ParquetOptions extends FilesOptions {
-  /** The columns that are read; null: all. */
+  /** The columns to read; null: all. */
   readonly columns: readonly string[] | null;
 }
 
@@ -24,9 +24,9 @@ export const parquetSchema: v.GenericSchema<Input, ParquetOptions> = v.strictObj
 });
 
 /**
- * Rows of Parquet files in any of its usual codecs (none, Snappy, gzip, Zstandard, Brotli, LZ4), read a group of rows at a
- * time. 64-bit integers are numbers where they are exact and texts beyond, dates are texts (ISO 8601), what is missing is
- * null. Names of classes that `datasets` has written into a file are those of its labels.
+ * Rows of Parquet files in any of its usual codecs (none, Snappy, gzip, Zstandard, Brotli, LZ4), read a group of rows
+ * at a time. 64-bit integers are numbers if they are exact and otherwise strings, dates are ISO 8601 strings, and
+ * missing values are null. Names of classes that `datasets` has written into a file are those of its labels.
  *
  * @throws AttuneError from `open` where a file does not exist or is not Parquet, or lacks a column.
  * @example

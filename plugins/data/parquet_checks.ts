@@ -12,7 +12,7 @@ const [MAX_ROWS, MAX_VALUES, MAX_BYTES] = [2 ** 24, 2 ** 27, 2 ** 30];
 /** Pages of one column of a group. */
 const MAX_PAGES = 1_000_000;
 
-/** Throws Error where a file's metadata cannot be true of a file of so many bytes. */
+/** Throws Error if a file's metadata cannot be true of a file of so many bytes. */
 export function checkMetadata({ schema, row_groups: groups }: FileMetaData, byteLength: number): void {
   checkTree(schema);
   for (const { num_rows, columns } of groups) {

@@ -4,7 +4,7 @@
  */
 import type { Compressors, FileMetaData } from "hyparquet/src/index.js";
 
-/** What unpacks the pages of a file; undefined where its reader does. */
+/** What unpacks the pages of a file; undefined if its reader does. */
 export async function codecsOf({ row_groups: groups }: FileMetaData): Promise<Compressors | undefined> {
   const known = ["UNCOMPRESSED", "SNAPPY"];
   const packed = groups.some(({ columns }) =>
@@ -27,7 +27,7 @@ export async function codecsOf({ row_groups: groups }: FileMetaData): Promise<Co
 
 type Unpack = NonNullable<Compressors[keyof Compressors]>;
 
-/** Throws Error where a page has other bytes than its header says. */
+/** Throws Error if a page has other bytes than its header says. */
 function exactly(unpack: Unpack): Unpack {
   return (input, length) => {
     const page = unpack(input, length);

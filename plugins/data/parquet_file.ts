@@ -21,14 +21,14 @@ import type { Row, Rows } from "../../core/types.ts";
 /** A group of rows of a file, by the numbers of its rows. */
 type Group = Readonly<{ rowGroup: RowGroup; from: number; count: number }>;
 
-/** The rows of several files, one after the other. Throws AttuneError where one is broken. */
+/** The rows of several files, one after the other. Throws AttuneError if one is broken. */
 export async function openParquets(places: readonly FilePlace[], columns: readonly string[] | null): Promise<Rows> {
   const files: Rows[] = [];
   for (const place of places) files.push(await openParquet(place, columns));
   return await concatenatedRows(files);
 }
 
-/** The rows of a file; the last group that was read is kept. Throws AttuneError where it is broken. */
+/** The rows of a file; the last group that was read is kept. Throws AttuneError if it is broken. */
 export async function openParquet(place: FilePlace, columns: readonly string[] | null): Promise<Rows> {
   const buffer = await bufferOf(place);
   refusePointer("parquet", place.name, new Uint8Array(await buffer.slice(0, Math.min(64, buffer.byteLength))));

@@ -12,7 +12,9 @@ import { rowsInMemory, slicedRows } from "../../blocks/data/mod.ts";
 
 /** Options of {@link reviews}. */
 export interface ReviewsOptions {
-  /** Every fifth row of each file is "test": 2,400 and 600 rows; "all" has both. Parts as `train[:10%]`, too. */
+  /**
+   * Every fifth row of each file is "test": 2,400 and 600 rows; "all" has both. Parts such as `train[:10%]` work, too.
+   */
   readonly split: SplitText<"train" | "test" | "all">;
 }
 
@@ -43,7 +45,7 @@ export const reviews: Factory<"data", Partial<ReviewsOptions>> = define({
       if (folder === undefined || !host.directory) {
         throw missing(
           "reviews",
-          "npm's package `sentiment` (npm install --save-dev sentiment), which holds these rows,",
+          "npm's package `sentiment` (npm install --save-dev sentiment), which contains these rows,",
           "node_modules",
         );
       }

@@ -27,7 +27,7 @@ export const shuffleSchema: v.GenericSchema<Input, ShuffleOptions> = v.strictObj
 }) as v.GenericSchema<Input, ShuffleOptions>;
 
 /**
- * All rows in a seeded order; NumPy's generator gives other orders for the same seed.
+ * All rows in a seeded order, which differs from that of NumPy's generator.
  *
  * @example
  * ```ts

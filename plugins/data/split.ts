@@ -17,11 +17,11 @@ export interface SplitOptions {
   readonly source: Dataset;
   /** Which part this is. */
   readonly part: "train" | "test";
-  /** Share (below 1) or number of test rows; a share is rounded up. */
+  /** The share (below 1) or number of test rows; a share is rounded up. */
   readonly testSize: number;
-  /** The same seed gives parts that fit together. */
+  /** The seed; the same seed gives matching parts. */
   readonly seed: number;
-  /** Column whose values keep their shares in both parts; null: none. */
+  /** The column whose distribution is preserved in both parts; null: none. */
   readonly stratifyByColumn: string | null;
 }
 
@@ -40,7 +40,7 @@ export const splitSchema: v.GenericSchema<Input, SplitOptions> = v.strictObject(
 }) as v.GenericSchema<Input, SplitOptions>;
 
 /**
- * One part of a seeded split as `datasets.train_test_split` makes it, stratified where asked; rows keep their order.
+ * One part of a seeded split, like `datasets.train_test_split`, optionally stratified; rows keep their order.
  *
  * @throws AttuneError from `open` where a part would be empty, the column is missing, or one of its values is too rare.
  * @example

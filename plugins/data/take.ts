@@ -11,11 +11,11 @@ import { pickedRows } from "../../blocks/data/mod.ts";
 
 /** Options of {@link take}. */
 export interface TakeOptions {
-  /** Where rows come from. */
+  /** The data set to take rows from. */
   readonly source: Dataset;
-  /** How many at most. */
+  /** The largest number of rows. */
   readonly limit: number;
-  /** How many are passed over first. */
+  /** How many rows to skip first. */
   readonly skip: number;
 }
 
@@ -30,7 +30,7 @@ export const takeSchema: v.GenericSchema<Input, TakeOptions> = v.strictObject({
 }) as v.GenericSchema<Input, TakeOptions>;
 
 /**
- * At most `limit` rows; the rest of a stream is not read.
+ * At most `limit` rows; the rest is not read.
  *
  * @example
  * ```ts

@@ -18,7 +18,7 @@ import { type FilesOptions, filesOptions } from "./files_options.ts";
 
 /** Options of {@link text}. */
 export interface TextOptions extends FilesOptions {
-  /** What is a row: a line (empty ones are passed over), a paragraph (divided by empty lines), or the whole file. */
+  /** What becomes a row: a line (empty ones are skipped), a paragraph (separated by empty lines), or the whole file. */
   readonly sampleBy: "line" | "paragraph" | "document";
 }
 
@@ -34,8 +34,8 @@ export const textSchema: v.GenericSchema<Input, TextOptions> = v.strictObject({
 const MAX_BYTES = 256 * 2 ** 20;
 
 /**
- * Rows with `text` from text files (`.txt`, `.md`, packed or not): their lines, paragraphs or the files as they are, those
- * of a folder by their names.
+ * Rows with `text` from text files (`.txt`, `.md`, packed or not): by lines, paragraphs or whole files; files of a
+ * folder come in the order of their names.
  *
  * @throws AttuneError from `open` where a file is not UTF-8, or one is too long.
  * @example

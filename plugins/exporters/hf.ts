@@ -15,7 +15,7 @@ import { isDense, writeSentenceFiles } from "./sentence_files.ts";
 
 /** Options of {@link hf}. */
 export interface HfOptions {
-  /** Folds adapters into the weights that they adapt. */
+  /** Whether to fold adapters into the weights. */
   readonly merge: boolean;
 }
 

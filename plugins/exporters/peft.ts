@@ -16,8 +16,9 @@ export type PeftOptions = Readonly<Record<never, never>>;
 export const peftSchema: v.GenericSchema<PeftOptions, PeftOptions> = v.strictObject({});
 
 /**
- * adapter_config.json, adapter_model.safetensors and README.md, which PEFT's `from_pretrained` loads, and beside them
- * head_config.json with the names of the classes. Bottlenecks and ReFT, which PEFT does not have, are saved as AdapterHub does.
+ * adapter_config.json, adapter_model.safetensors and README.md, which PEFT's `from_pretrained` loads, and
+ * head_config.json with the names of the classes. Bottlenecks and ReFT, which PEFT does not have, are saved as
+ * AdapterHub does.
  *
  * @throws AttuneError from `write` where the run has no adapter that PEFT knows.
  * @example

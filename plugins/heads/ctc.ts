@@ -11,7 +11,7 @@ import type { Factory } from "../../core/types.ts";
 export interface CtcOptions {
   /** Number of classes, the blank among them. */
   readonly numLabels: number;
-  /** How much of the states is dropped in training, transformers' `final_dropout`. */
+  /** Dropout on the hidden states, transformers' `final_dropout`. */
   readonly finalDropout: number;
 }
 
@@ -22,8 +22,8 @@ export const ctcSchema: v.GenericSchema<Partial<CtcOptions> & { numLabels: numbe
 });
 
 /**
- * Logits [batch*seq, numLabels] of every place: dropout and one linear layer, `lm_head`, as in transformers' models for
- * CTC. Any encoder's states will do.
+ * Logits [batch*seq, numLabels] of every position: dropout and one linear layer, `lm_head`, as in transformers' models
+ * for CTC. Any encoder's states will do.
  *
  * @example
  * ```ts

@@ -16,9 +16,9 @@ import {
 
 /** Options of {@link embedding}. */
 export interface EmbeddingOptions extends EmbeddingSteps {
-  /** Whether vectors have length 1, whatever the steps are. */
+  /** Whether to normalize vectors to length 1 at the end. */
   readonly normalize: boolean;
-  /** Width of a linear layer behind pooling, where the state's own width is not wanted. */
+  /** Width of a linear layer after pooling, for vectors of another size. */
   readonly projection?: number | undefined;
 }
 
@@ -30,8 +30,8 @@ export const embeddingSchema: v.GenericSchema<Partial<EmbeddingOptions>, Embeddi
 });
 
 /**
- * `embedding` [sequences, hidden], as Sentence-BERT pools it (Reimers & Gurevych 2019); of the encoder, where there are two
- * sides (Ni et al. 2021).
+ * `embedding` [sequences, hidden], pooled as in Sentence-BERT (Reimers & Gurevych 2019); of the encoder, in
+ * encoder-decoder models (Ni et al. 2021).
  *
  * @example
  * ```ts

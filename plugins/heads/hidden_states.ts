@@ -10,9 +10,9 @@ import type { Factory, Value } from "../../core/types.ts";
 
 /** Options of {@link hiddenStates}. */
 export interface HiddenStatesOptions {
-  /** Pairs of layers: this model's and the one that it is compared with; 0 is the embeddings' output. */
+  /** Pairs of layers: one of this model and the one it is compared with; 0 is the output of the embeddings. */
   readonly layers: readonly (readonly [layer: number, target: number])[];
-  /** Width of a linear layer behind each, where widths differ. */
+  /** Width of a linear layer after each, if widths differ. */
   readonly projection?: number | undefined;
 }
 
@@ -25,7 +25,7 @@ export const hiddenStatesSchema: v.GenericSchema<HiddenStatesOptions, HiddenStat
 });
 
 /**
- * `hiddenStates.n` [tokens, hidden] for each pair [m, n]: layer m at the places that have a target of layer n.
+ * `hiddenStates.n` [tokens, hidden] for each pair [m, n]: layer m at the positions that have a target from layer n.
  *
  * @example
  * ```ts

@@ -15,8 +15,8 @@ export type LmOptions = Readonly<Record<never, never>>;
 export const lmSchema: v.GenericSchema<LmOptions, LmOptions> = v.strictObject({});
 
 /**
- * Logits of the places that have labels [picked, vocabSize], or of every place where rows have none. With labels,
- * outside training, also `predictions` and `logProbabilities` of the labels, both [picked].
+ * Logits of the positions with labels [picked, vocabSize], or of every position if rows have none. With labels, outside
+ * training, also `predictions` and `logProbabilities` of the labels, both [picked].
  *
  * @example
  * ```ts

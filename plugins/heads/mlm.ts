@@ -15,7 +15,8 @@ export type MlmOptions = Readonly<Record<never, never>>;
 export const mlmSchema: v.GenericSchema<MlmOptions, MlmOptions> = v.strictObject({});
 
 /**
- * Logits of masked places [picked, vocabSize] as the family's ForMaskedLM computes them, of every place without labels.
+ * Logits of masked positions [picked, vocabSize] as the family's ForMaskedLM computes them, or of every position
+ * without labels.
  *
  * @example
  * ```ts

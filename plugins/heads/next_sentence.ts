@@ -15,8 +15,8 @@ export type NextSentenceOptions = Readonly<Record<never, never>>;
 export const nextSentenceSchema: v.GenericSchema<NextSentenceOptions, NextSentenceOptions> = v.strictObject({});
 
 /**
- * `seqRelationshipLogits` [sequences, 2]: class 0 follows, class 1 does not: for BERT it is a stranger (Devlin et al. 2019),
- * for ALBERT the order is turned round (Lan et al. 2020).
+ * `seqRelationshipLogits` [sequences, 2]: class 0 follows, class 1 does not: for BERT it is from another document
+ * (Devlin et al. 2019), for ALBERT the order is reversed (Lan et al. 2020).
  *
  * @example
  * ```ts
@@ -33,7 +33,7 @@ export const nextSentence: Factory<"head", NextSentenceOptions> = define({
     forward: (b, states, backbone) => {
       const style = backbone.heads.nextSentence;
       if (!style) {
-        throw unsupported("next-sentence", "task", backbone.family.modelType, "it has no head of pairs of sentences");
+        throw unsupported("next-sentence", "task", backbone.family.modelType, "it has no next-sentence head");
       }
       const x = applyStyle(b, style, b.rows(states.hidden, b.stream().first));
       return { seqRelationshipLogits: b.linear(style.out, x, { outFeatures: 2 }) };

@@ -15,7 +15,7 @@ export type PermutationLmOptions = Readonly<Record<never, never>>;
 export const permutationLmSchema: v.GenericSchema<PermutationLmOptions, PermutationLmOptions> = v.strictObject({});
 
 /**
- * Logits of predicted places [picked, vocabSize], of every place without labels.
+ * Logits of predicted positions [picked, vocabSize], or of every position without labels.
  *
  * @example
  * ```ts
@@ -32,7 +32,7 @@ export const permutationLm: Factory<"head", PermutationLmOptions> = define({
     forward: (b, states, backbone) => {
       const style = backbone.heads.permutation;
       if (!style) {
-        throw unsupported("permutation-lm", "task", backbone.family.modelType, "it has no stream of queries");
+        throw unsupported("permutation-lm", "task", backbone.family.modelType, "it has no query stream");
       }
       // A dry build, which has no rows, has no order of prediction either.
       if (!states.query && b.given("input_ids")) throw missing("permutation-lm", "perm_mask", "the collator's fields");

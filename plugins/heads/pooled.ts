@@ -12,9 +12,9 @@ import { pooledStates, unitLength } from "../../blocks/head/mod.ts";
 export interface PooledOptions {
   /** Number of outputs. */
   readonly numLabels: number;
-  /** The mean over a sequence's tokens, or its first token's state. */
+  /** The mean over the tokens of a sequence, or the state of its first token. */
   readonly pooling: "mean" | "first";
-  /** Whether embeddings have length 1. */
+  /** Whether to normalize embeddings to length 1. */
   readonly normalize: boolean;
 }
 
@@ -28,8 +28,8 @@ export const pooledSchema: v.GenericSchema<Input, PooledOptions> = v.strictObjec
 });
 
 /**
- * Logits [sequences, numLabels] = W u + b on a sentence's embedding u, both starting as zeros: over a frozen encoder this
- * is logistic regression, as SetFit's second stage.
+ * Logits [sequences, numLabels] = W u + b on a sentence's embedding u, both initialized with zeros; over a frozen
+ * encoder this is logistic regression, the second stage of SetFit.
  *
  * @example
  * ```ts

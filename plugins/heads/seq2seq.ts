@@ -15,8 +15,8 @@ export type Seq2seqOptions = Readonly<Record<never, never>>;
 export const seq2seqSchema: v.GenericSchema<Seq2seqOptions, Seq2seqOptions> = v.strictObject({});
 
 /**
- * Logits as the family's ForConditionalGeneration computes them: of the places that have labels, or without labels of
- * every place of the decoder. Beside them what `lm` gives.
+ * Logits as the family's ForConditionalGeneration computes them: for the positions with labels, or without labels for
+ * every position of the decoder. Beside them what `lm` gives.
  *
  * @example
  * ```ts
@@ -37,7 +37,7 @@ export const seq2seq: Factory<"head", Seq2seqOptions> = define({
           "seq2seq",
           "task",
           backbone.baseModelPrefix,
-          "this family does not turn one text into another",
+          "this family is no encoder-decoder",
         );
       }
       return languageOutputs(b, states, backbone, style);

@@ -12,9 +12,9 @@ import { classifierModules } from "../../formats/hf/head_modules.ts";
 
 /** Options of {@link sequence}. */
 export interface SequenceOptions {
-  /** Number of outputs: classes, labels, or 1 for a regression. */
+  /** The number of outputs: classes, labels, or 1 for a regression. */
   readonly numLabels: number;
-  /** Which of the layer's outputs each of them is, where a checkpoint has its classes in another order. */
+  /** The order of the layer's outputs, if a checkpoint has its classes in another order. */
   readonly order?: readonly number[] | undefined;
 }
 

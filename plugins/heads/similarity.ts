@@ -16,7 +16,7 @@ import {
 
 /** Options of {@link similarity}. */
 export interface SimilarityOptions extends EmbeddingSteps {
-  /** Whether `embedding` has length 1, whatever the steps are. */
+  /** Whether to normalize `embedding` to length 1 at the end. */
   readonly normalize: boolean;
 }
 
@@ -28,7 +28,7 @@ export const similaritySchema: v.GenericSchema<Partial<SimilarityOptions>, Simil
 
 /**
  * `similarity` [samples], the cosine between the embeddings u and v of a sample's two sequences (Reimers & Gurevych
- * 2019), and `embedding` [sequences, size]; of the encoder, where there are two sides (Ni et al. 2021).
+ * 2019), and `embedding` [sequences, size]; of the encoder, in encoder-decoder models (Ni et al. 2021).
  *
  * @example
  * ```ts

@@ -17,9 +17,9 @@ export type SpanOptions = Readonly<Record<never, never>>;
 export const spanSchema: v.GenericSchema<SpanOptions, SpanOptions> = v.strictObject({});
 
 /**
- * `startLogits` and `endLogits` [batch, seq] as the family's ForQuestionAnswering computes them; of a model with two sides
- * the decoder's, which reads the same tokens, shifted right: [batch, decoderSeq]. What is made of them is
- * one distribution over a row, padding included, so that a row is one sequence's alone.
+ * `startLogits` and `endLogits` [batch, seq] as the family's ForQuestionAnswering computes them; for encoder-decoder
+ * models, of the decoder, which reads the same tokens shifted right: [batch, decoderSeq]. What is made of them is one
+ * distribution over a row, padding included, so that a row is one sequence's alone.
  *
  * @example
  * ```ts

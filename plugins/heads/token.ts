@@ -14,7 +14,7 @@ import { classifierModules } from "../../formats/hf/head_modules.ts";
 export interface TokenOptions {
   /** Number of classes. */
   readonly numLabels: number;
-  /** Which of the layer's outputs each of them is, where a checkpoint has its classes in another order. */
+  /** The order of the layer's outputs, if a checkpoint has its classes in another order. */
   readonly order?: readonly number[] | undefined;
 }
 
@@ -25,8 +25,8 @@ export const tokenSchema: v.GenericSchema<TokenOptions, TokenOptions> = v.strict
 });
 
 /**
- * Logits [picked, numLabels] of the places that have labels, or of every place where rows have none, as the family's
- * ForTokenClassification computes them; of a model with two sides the encoder's.
+ * Logits [picked, numLabels] for the positions with labels, or for every position if rows have none, as the family's
+ * ForTokenClassification computes them; for encoder-decoder models, of the encoder.
  *
  * @example
  * ```ts

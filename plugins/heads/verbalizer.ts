@@ -25,15 +25,15 @@ import { vocabularyLogits } from "../../blocks/head/mod.ts";
 
 /** Options of {@link verbalizer}. */
 export interface VerbalizerOptions {
-  /** How many words each class has. */
+  /** The number of words for each class. */
   readonly words: readonly number[];
-  /** Which of the family's heads says words: that of masked tokens, or that of next ones. */
+  /** Which language model head of the family to use: masked or causal. */
   readonly lm: "masked" | "causal";
-  /** A word's score: the logit of its first token, or the logarithm of its likelihood over all of its tokens. */
+  /** The score of a word: the logit of its first token, or the log likelihood of all of its tokens. */
   readonly scoring: "token" | "likelihood";
   /**
-   * False: states are held against the word embeddings as they are, for encoders that were saved without the layers of
-   * their language head, which would start at random.
+   * False: hidden states are compared directly with word embeddings, for encoders that were saved without their LM
+   * head, which would start at random.
    */
   readonly transform: boolean;
 }
@@ -54,7 +54,7 @@ export const verbalizerSchema: v.GenericSchema<Input, VerbalizerOptions> = v.str
  * Logits [samples, classes]: the mean of the scores of each class's words (Schick & Schütze 2021; OpenPrompt's
  * ManualVerbalizer). By token, all words are read off one place; by likelihood, each word has a sequence of its own.
  *
- * @throws AttuneError where the family has no such language head.
+ * @throws AttuneError if the family has no such language head.
  * @example
  * ```ts
  * import { verbalizer } from "attune/heads/verbalizer";
@@ -69,7 +69,7 @@ export const verbalizer: Factory<"head", Input> = define({
     modulesToSave: [],
     forward: (b, states, backbone) => {
       if (states.encoder) {
-        throw unsupported("verbalizer", "task", backbone.baseModelPrefix, "it reads one side, and this model has two");
+        throw unsupported("verbalizer", "task", backbone.baseModelPrefix, "encoder-decoder models are not");
       }
       const { words, scoring } = options;
       const count = words.reduce((a, n) => a + n, 0);
@@ -105,7 +105,7 @@ function wordLogits(
   if (transform) return vocabularyLogits(b, x, backbone, style);
   const tied = `${backbone.wordEmbeddings}.weight`;
   if (backbone.shapes[tied]?.[1] !== backbone.hiddenSize) {
-    throw unsupported("verbalizer", "task.with.transform", false, "word embeddings are not as wide as states");
+    throw unsupported("verbalizer", "task.with.transform", false, "word embeddings and hidden states differ in width");
   }
   return b.linear(style.out, x, { outFeatures: backbone.vocabSize, bias: false, tied });
 }

@@ -13,7 +13,7 @@ import { stepMeter } from "../../blocks/logger/mod.ts";
 
 /** Options of {@link consoleLogger}. */
 export interface ConsoleOptions {
-  /** How much of the loss shown in the progress bar is of earlier steps, from 0 to 1. */
+  /** Smoothing of the loss in the progress bar: the weight of earlier steps, from 0 to 1. */
   readonly smoothing: number;
 }
 
@@ -31,8 +31,9 @@ const REDRAW = 80;
 const CLEAR = "\r\x1b[K";
 
 /**
- * How a run goes, for people: on a terminal a bar with loss, rate and time left and a line for each evaluation; elsewhere a
- * line every `training.loggingSteps`. Writes to `host.terminal`, and nothing where there is none.
+ * The progress of a run for people: on a terminal, a bar with loss, learning rate and time left, and a line per
+ * evaluation; elsewhere, a line every `training.loggingSteps`. Writes to `host.terminal`, and nothing if there is
+ * none.
  *
  * @example
  * ```ts
@@ -191,7 +192,7 @@ function transformTexts({ what, transforms }: TrainingEvent & { type: "data" }):
 }
 
 /**
- * How fast matrix products are, beside what the machine can do; nothing where that is not known. A peak that steps
+ * How fast matrix products are, beside what the machine can do; nothing if that is not known. A peak that steps
  * surpass was measured while the machine did other work, and says nothing.
  */
 function workText(perSecond: number | undefined, peak: number | undefined): string[] {
@@ -236,8 +237,8 @@ function startText(event: Event<"start">, name: string): string {
   const rows = `${whole(trainRows)} rows${held}${testRows > 0 ? `, ${whole(testRows)} to test` : ""}`;
   const epochs = `${whole(totalEpochs)} ${totalEpochs === 1 ? "epoch" : "epochs"}`;
   return `${printable(name)}: ${rows}; ${epochs}, ${whole(totalSteps)} steps; ` +
-    `${whole(trainableParameters)} of ${whole(totalParameters)} parameters train${share}${
-      step > 0 ? `; from step ${step}` : ""
+    `${whole(trainableParameters)} of ${whole(totalParameters)} parameters trainable${share}${
+      step > 0 ? `; resuming at step ${step}` : ""
     }`;
 }
 

@@ -11,9 +11,9 @@ import { type Gathered, type LoggedSteps, loggingInterval } from "../../blocks/l
 
 /** Options of {@link csv}. */
 export interface CsvOptions {
-  /** The name in the output of the log of steps. */
+  /** The name of the step log in the output folder. */
   readonly path: string;
-  /** The name in the output of the log of evaluations. */
+  /** The name of the evaluation log in the output folder. */
   readonly evalPath: string;
 }
 
@@ -28,8 +28,9 @@ export const csvSchema: v.GenericSchema<Partial<CsvOptions>, CsvOptions> = v.pip
 const columns = ["step", "epoch", "loss", "gradNorm", "learningRate", "tokens", "samples"] as const;
 
 /**
- * Two tables: of steps, a row every `training.loggingSteps` with the mean loss since the last; of evaluations, a row per metric
- * (`step,epoch,metric,value`). A resumed run continues both from its checkpoint. Without an output it does nothing.
+ * Two tables: of steps, a row every `training.loggingSteps` with the mean loss since the last; of evaluations, a row
+ * per metric (`step,epoch,metric,value`). A resumed run continues both from its checkpoint. Without an output it does
+ * nothing.
  *
  * @example
  * ```ts

@@ -10,11 +10,11 @@ import { lineLog } from "../../blocks/logger/mod.ts";
 
 /** Options of {@link jsonl}. */
 export interface JsonlOptions {
-  /** The log's name in the output. */
+  /** The name of the log in the output folder. */
   readonly path: string;
   /**
-   * Adds to each step `multiplyAddsPerSecond`, and `peakShare`, what that is of the machine's float32 peak. Times differ
-   * from run to run: such a log is no longer the same, byte for byte, where a run is repeated or resumed.
+   * Adds to each step `multiplyAddsPerSecond`, and `peakShare`, what that is of the machine's float32 peak. Because
+   * times vary, the log of a repeated or resumed run is then no longer the same byte for byte.
    */
   readonly speed: boolean;
 }

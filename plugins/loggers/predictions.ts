@@ -10,7 +10,10 @@ import type { Factory } from "../../core/types.ts";
 
 /** Options of {@link predictions}. */
 export interface PredictionsOptions {
-  /** The file's name in the output; of several tasks each has its own, with the task's name and a dash in front. */
+  /**
+   * The name of the file in the output folder; with several tasks there is one per task, prefixed with its name and a
+   * dash.
+   */
   readonly path: string;
 }
 
@@ -20,9 +23,9 @@ export const predictionsSchema: v.GenericSchema<Partial<PredictionsOptions>, Pre
 });
 
 /**
- * Writes `predictions.jsonl` when a run ends: for every row of `data.test`, else of `data.eval`, its label, what the trained
- * model answers, and the scores of classes. Rows wait in memory for that. A run whose task answers places rather than rows
- * leaves no file, and one without an output does nothing.
+ * Writes `predictions.jsonl` at the end of a run: for every row of `data.test` (or else `data.eval`), its label, the
+ * trained model's answer, and class scores. Rows wait in memory for that. A run whose task answers places rather than
+ * rows leaves no file, and one without an output does nothing.
  *
  * @example
  * ```ts

@@ -11,7 +11,7 @@ import { renderPage } from "./report_page.ts";
 
 /** Options of {@link report}. */
 export interface ReportOptions {
-  /** How many of the rows with the highest loss are shown, texts included. 0 keeps every text out of the file. */
+  /** How many rows with the highest loss to show, with their texts. 0 keeps all texts out of the file. */
   readonly worstRows: number;
 }
 
@@ -21,9 +21,9 @@ export const reportSchema: v.GenericSchema<Partial<ReportOptions>, ReportOptions
 });
 
 /**
- * Writes `report.html` when a run closes: the figure that counts with its interval beside the untouched model and the
- * majority class, curves, confusion matrix, calibration, worst rows, texts and tags beside the true ones, the spec. The file fetches and executes nothing.
- * Nothing is written where a run has no output or did not start.
+ * Writes `report.html` when a run closes: the main figure with its interval, compared with the untouched model and the
+ * majority class; curves, confusion matrix, calibration, worst rows, texts and tags next to the references, and the
+ * spec. The file fetches and executes nothing. Nothing is written where a run has no output or did not start.
  *
  * @throws what the output's store throws where the file cannot be written.
  * @example

@@ -13,7 +13,7 @@ export type Breakdown = Readonly<{
   shares: readonly number[];
 }>;
 
-/** The tables of rows with tags, texts, or one right answer each. `scores`: of each row, 1 where it is right. */
+/** The tables of rows with tags, texts, or one right answer each. `scores`: of each row, 1 if it is right. */
 export function breakdowns(
   kind: "classes" | "labels" | "numbers" | "tags" | "other",
   examples: readonly Example[],
@@ -42,7 +42,7 @@ function byLength(name: string, examples: readonly Example[], scores: readonly n
   const lengths = examples.map(({ text }) => text.length);
   return parts(lengths, "characters").length < 2 ? [] : [{
     title: "By length of the text",
-    note: "Parts of about as many rows.",
+    note: "Groups of about equal size.",
     columns: ["Length", "Rows", name],
     rows: parts(lengths, "characters").map(({ label, rows }) => [label, rows.length, meanAt(scores, rows)]),
     shares: [2],
@@ -59,7 +59,7 @@ function binned(
   const found = parts(lengths, unit);
   return found.length < 2 ? [] : [{
     title,
-    note: "Parts of about as many rows. Overlap: F1 of the words of prediction and answer.",
+    note: "Groups of about equal size. Overlap: F1 of the words of prediction and answer.",
     columns: ["Length", "Rows", "Exactly right", "Overlap"],
     rows: found.map(({ label, rows }) => [label, rows.length, meanAt(scores, rows), meanAt(overlaps, rows)]),
     shares: [2, 3],
@@ -76,7 +76,7 @@ function byAnswer(answers: readonly string[], scores: readonly number[], overlap
   return kinds.size < 2 ? [] : [{
     title: "By kind of answer",
     note:
-      "As the answer is written: empty, yes or no, a number, a year or date, a name (words with capitals), else a phrase.",
+      "Judged by how the answer is written: empty, yes or no, a number, a year or date, a name (capitalized words), or else a phrase.",
     columns: ["Answer", "Rows", "Exactly right", "Overlap"],
     rows: [...kinds].sort((a, b) => b[1].length - a[1].length)
       .map(([kind, rows]) => [kind, rows.length, meanAt(scores, rows), meanAt(overlaps, rows)]),
@@ -93,7 +93,7 @@ function byOverlap(overlaps: readonly number[]): Breakdown[] {
   });
   return [{
     title: "By overlap with the answer",
-    note: "How many of their words prediction and answer share (F1).",
+    note: "The share of words that prediction and answer have in common (F1).",
     columns: ["Overlap", "Rows", "Share"],
     rows,
     shares: [2],
@@ -128,7 +128,7 @@ function entityTable(examples: readonly Example[]): Breakdown[] {
   return types.size === 0 ? [] : [{
     title: "By entity",
     note:
-      "Of the true entities: found as they are, with another type, with other borders, or not at all. Invented: where there is none.",
+      "True entities are found exactly, with another type, with other borders, or not at all; invented ones are predicted where there is none.",
     columns: ["Entity", "True", "Right", "Other type", "Other borders", "Missed", "Invented"],
     rows: [...types].sort((a, b) => b[1].gold - a[1].gold).map(([type, row]) => [
       type,

@@ -31,7 +31,7 @@ export function calibrationChart({ bins, ece, rows }: Calibration): Html {
         <g class="bin">
           <title>${`${showPercent(i / bins.length, 0)} to ${
             showPercent((i + 1) / bins.length, 0)
-          } sure: ${bin.rows} of ${rows}, right ${showPercent(bin.accuracy)}, said ${
+          } sure: ${bin.rows} of ${rows} rows, ${showPercent(bin.accuracy)} right, mean confidence ${
             showPercent(bin.confidence)
           }`}</title>
           <rect class="bar" x="${x}%" width="${w}%" y="${round(100 - bin.accuracy * 100)}%" height="${round(

@@ -13,7 +13,7 @@ export type Confusion = Readonly<{
 /** One class: right ones, predicted ones, those there are. */
 export type ClassCounts = Readonly<{ name: string; hits: number; predicted: number; support: number }>;
 
-/** Precision, recall and their harmonic mean; 0 where nothing was predicted or there is nothing to find. */
+/** Precision, recall and their harmonic mean; 0 if nothing was predicted or there is nothing to find. */
 export type Rates = Readonly<{ precision: number; recall: number; f1: number }>;
 
 /**

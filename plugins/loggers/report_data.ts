@@ -14,7 +14,7 @@ type Warning = Readonly<{ code: string; message: string }>;
 /** Reasons that a cell names; of the others it has the sum. */
 const REASONS = 6;
 
-/** Draws them, a table for each split, with the leaks below; nothing where there are none. */
+/** Draws them, a table for each split, with the leaks below; nothing if there are none. */
 export function dataSection(
   { data, warnings }: Readonly<{ data: readonly DataEvent[]; warnings: readonly Warning[] }>,
 ): Html | undefined {

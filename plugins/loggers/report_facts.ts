@@ -25,8 +25,8 @@ export function factsSection(run: Run, seen: ReportData): Html {
       ? [[
         "Rows",
         showNumber(start.trainRows),
-        `to train on, ${showNumber(start.evalRows)} held out${
-          start.testRows ? `, ${showNumber(start.testRows)} to test` : ""
+        `for training, ${showNumber(start.evalRows)} for evaluation${
+          start.testRows ? `, ${showNumber(start.testRows)} for testing` : ""
         }`,
       ]] as const
       : []),
@@ -79,7 +79,7 @@ export function factsSection(run: Run, seen: ReportData): Html {
   `;
 }
 
-/** How fast the matrix products were, beside what the machine can do; nothing where that was not measured. */
+/** How fast the matrix products were, beside what the machine can do; nothing if that was not measured. */
 function work({ multiplyAdds, seconds, start }: ReportData): readonly (readonly [string, string, string])[] {
   const peak = start?.peakMultiplyAddsPerSecond;
   if (!peak || multiplyAdds === 0 || seconds <= 0) return [];
@@ -90,7 +90,7 @@ function work({ multiplyAdds, seconds, start }: ReportData): readonly (readonly 
   return [["Multiply-adds", `${showNumber(speed / 1e9)} G`, note]];
 }
 
-/** Draws the warnings but those that stand beside the data; nothing where there are none. */
+/** Draws the warnings but those that stand beside the data; nothing if there are none. */
 export function warningsSection({ warnings: all, moreWarnings }: ReportData): Html | undefined {
   const warnings = all.filter((own) => !isLeak(own));
   if (warnings.length === 0) return undefined;

@@ -64,10 +64,10 @@ function scoreHeadline(task: string, after: Analysis, before: Analysis | undefin
 
 const NAMES: { readonly [K in Analysis["kind"]]: string } = {
   classes: "Accuracy",
-  labels: "Rows with all labels right",
-  tags: "Tags right, mean of rows",
+  labels: "Rows with all labels correct",
+  tags: "Correct tags, mean over rows",
   numbers: "Mean absolute error",
-  other: "Rows exactly right",
+  other: "Exactly correct rows",
 };
 
 function gainText(name: string, gain: { value: number; low: number; high: number }, share: boolean): Html {
@@ -75,7 +75,7 @@ function gainText(name: string, gain: { value: number; low: number; high: number
   const unit = share ? " points" : "";
   const other = name === "Untouched model" ? "the untouched model" : `${name.charAt(0).toLowerCase()}${name.slice(1)}`;
   if (gain.low <= 0 && gain.high >= 0) {
-    return html`No clear difference from ${other}: the interval of the difference holds 0.`;
+    return html`No clear difference from ${other}: the interval of the difference contains 0.`;
   }
   const [from, to] = [gain.low, gain.high].map((value) => Math.abs(value)).sort((a, b) => a - b);
   const better = gain.value > 0;
@@ -116,17 +116,17 @@ function lossHeadline({ points, evaluations, end }: ReportData): Html {
   const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const part = Math.max(1, Math.round(losses.length / 20));
   const why = end?.reason === "diverged" || end?.reason === "interrupted"
-    ? "The run did not come to its final evaluation."
+    ? "The run ended before its final evaluation."
     : evaluations.length > 0
     ? "No evaluated rows were kept."
-    : "No evaluation data was given: data.eval adds accuracy, mistakes and calibration to this page.";
+    : "There is no evaluation data: data.eval adds accuracy, mistakes and calibration to this page.";
   if (losses.length === 0) {
     return html`
       <section class="hero">
         <div class="lead">
           <p class="label">Training loss</p>
           <p class="big">–</p>
-          <p class="sub">No step was made. ${why}</p>
+          <p class="sub">The run made no step. ${why}</p>
         </div>
       </section>
     `;

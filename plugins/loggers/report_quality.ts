@@ -131,7 +131,7 @@ function textSection({ shown, scores }: Extract<Analysis, { readonly kind: "othe
       <h2>Texts</h2>
       <p class="muted">${shown.length < scores.length && html`
         ${showNumber(shown.length)} of ${showNumber(scores.length)} rows, evenly chosen.
-      `}What differs from the reference is marked.</p>
+      `}Differences from the reference are marked.</p>
       <div class="scroll">
         <table class="rows worst">
           <thead>
@@ -171,7 +171,7 @@ function classSections({ confusion, classes, calibration }: Extract<Analysis, { 
 }
 
 function matrixSection(confusion: Parameters<typeof heatMap>[0]): Html {
-  return html`<section><h2>Confusion matrix</h2><p class="muted">Down: what is true, across: what was predicted, in shares of the row. Blue is right, orange is wrong.</p>${
+  return html`<section><h2>Confusion matrix</h2><p class="muted">Rows: true class; columns: predicted class; as shares of the row. Blue is right, orange is wrong.</p>${
     heatMap(confusion)
   }</section>`;
 }
@@ -189,7 +189,7 @@ function calibrationSection(calibration: Parameters<typeof calibrationChart>[0])
     <section>
       <h2>Calibration</h2>
       <p
-        class="muted">How often predictions hold (bars) by how sure they are (dark lines). Expected calibration error <b>${showPercent(
+        class="muted">How often predictions are right (bars) at each level of confidence (dark lines). Expected calibration error <b>${showPercent(
           calibration.ece,
         )}</b>.</p>
       <div class="narrow">${calibrationChart(calibration)}</div>
@@ -269,7 +269,7 @@ function worstSection({ worst, kind }: Analysis): Html {
       <p
         class="muted">The ${worst.length === 1
           ? "row"
-          : `${worst.length} rows`} with the highest ${title} of their own: the first place to look for wrong labels.</p>
+          : `${worst.length} rows`} with the highest ${title} of their own. Look here first for wrong labels.</p>
       <div class="scroll">
         <table class="rows worst">
           <thead>

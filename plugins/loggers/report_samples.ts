@@ -24,7 +24,7 @@ export function withSamples(kept: readonly SamplesEvent[], event: SamplesEvent):
   return [...others, ...(first ? [first] : []), ...rest.slice(1 - KEPT)];
 }
 
-/** Draws them; nothing where there are none. */
+/** Draws them; nothing if there are none. */
 export function samplesSection(kept: readonly SamplesEvent[]): Html | undefined {
   if (kept.length === 0) return undefined;
   const prompts = new Map<string, Readonly<{ reference: string; said: { when: string; text: string }[] }>>();
@@ -39,7 +39,7 @@ export function samplesSection(kept: readonly SamplesEvent[]): Html | undefined 
   return html`
     <section>
       <h2>Samples</h2>
-      <p class="muted">Answers to the same prompts as training went on.</p>
+      <p class="muted">Answers to the same prompts during training.</p>
       <div class="scroll">
         <table class="rows worst">
           <thead>

@@ -34,7 +34,7 @@ export function logScale(values: readonly number[]): Scale {
   return { low: 10 ** low, high: 10 ** high, ticks, at };
 }
 
-/** Least and greatest of the finite values; 0 and 1 where there are none. */
+/** Least and greatest of the finite values; 0 and 1 if there are none. */
 export function extent(values: readonly number[]): [low: number, high: number] {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) {

@@ -7,7 +7,7 @@ import type { Breakdown } from "./report_breakdown.ts";
 import { type Html, html } from "./report_html.ts";
 import { showNumber, showPercent } from "./report_scale.ts";
 
-/** Draws the tables of parts of the rows; nothing where there are none. */
+/** Draws the tables of parts of the rows; nothing if there are none. */
 export function breakdownSections(tables: readonly Breakdown[]): Html {
   return html`${
     tables.map(({ title, note, columns, rows, shares }) =>
@@ -77,7 +77,7 @@ function gapSection(name: string, gap: Named<Json>, groups: Named<Json>): Html {
       <h2>${name}</h2>
       <p class="muted">${said.join(
         "; ",
-      )}. A gap is never below 0, so equal groups have one by chance: that of the same rows in groups drawn at random. A rate of no rows is 0.</p>
+      )}. A gap is never below 0, so even equal groups have one by chance: that of the same rows in random groups. The rate of an empty group is 0.</p>
       ${table(["Group", "Selected", "True positives", "False positives", "Rows"], rows)}
     </section>
   `;

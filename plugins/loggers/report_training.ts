@@ -12,7 +12,7 @@ import { smooth } from "./report_series.ts";
 /** Metrics that get a chart of their own. */
 const PANELS = 6;
 
-/** Draws the training section; nothing where no step was made. */
+/** Draws the training section; nothing if no step was made. */
 export function trainingSection(run: ReportData): Html | undefined {
   const { points } = run;
   if (points.length === 0) return undefined;

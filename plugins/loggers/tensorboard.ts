@@ -12,7 +12,7 @@ import { restartRecord, scalarsRecord, textRecord, versionRecord } from "./tfeve
 
 /** Options of {@link tensorboard}. */
 export interface TensorboardOptions {
-  /** The folder of event files in the output. */
+  /** The folder for event files in the output folder. */
   readonly directory: string;
 }
 
@@ -23,8 +23,8 @@ export const tensorboardSchema: v.GenericSchema<Partial<TensorboardOptions>, Ten
 
 /**
  * Event files for TensorBoard under transformers' tags: `train/loss` (the mean since the last), `train/grad_norm`,
- * `train/learning_rate` and `train/epoch` every `training.loggingSteps`, `eval/...` of each evaluation, and the run spec as text. A resumed
- * run adds a file. Without an output it does nothing.
+ * `train/learning_rate` and `train/epoch` every `training.loggingSteps`, `eval/...` of each evaluation, and the run
+ * spec as text. A resumed run adds a file. Without an output it does nothing.
  *
  * @example
  * ```ts

@@ -11,7 +11,7 @@ import { counted, type Reduction, reductionSchema, valuesOf, weightedSum } from 
 
 /** Options of {@link bceWithLogits}. */
 export interface BceWithLogitsOptions {
-  /** How much a positive counts beside a negative, by label. */
+  /** The weight of positives relative to negatives, per label. */
   readonly posWeight?: readonly number[] | undefined;
   /** The mean over all rows and labels, or their sum. */
   readonly reduction: Reduction;

@@ -24,7 +24,7 @@ import { valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link cosineEmbedding}. */
 export interface CosineEmbeddingOptions {
-  /** Cosines of unlike pairs below this cost nothing. */
+  /** Dissimilar pairs with a cosine below this have no loss. */
   readonly margin: number;
 }
 

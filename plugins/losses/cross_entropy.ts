@@ -33,20 +33,20 @@ import {
 
 /** Options of {@link crossEntropy}. */
 export interface CrossEntropyOptions {
-  /** Targets of this value stay out of the sum and of the count. */
+  /** Targets with this value are left out of the sum and the count. */
   readonly ignoreIndex: number;
   /**
-   * The span of one mean: all "tokens" of the optimizer step (also called "step"; language models), or each
-   * "batch", of whose means then the mean is taken.
+   * What the mean is over: all "tokens" of the optimizer step (also called "step"; for language models), or each
+   * "batch", averaging the means of the batches.
    */
   readonly over: "step" | "tokens" | "batch";
-  /** Weight of each class; the sum is divided by the weights of the targets. */
+  /** The weight of each class; the sum is divided by the weights of the targets. */
   readonly weight?: readonly number[] | undefined;
-  /** The same as `weight`; or "balanced": n / (k n_k), of the classes of the training rows, as scikit-learn has it. */
+  /** The same as `weight`, or "balanced": n / (k n_k) from the training rows, as in scikit-learn. */
   readonly classWeights?: "balanced" | readonly number[] | undefined;
-  /** ε of label smoothing, in place of the run's `labelSmoothingFactor`. */
+  /** ε of label smoothing, instead of the run's `labelSmoothingFactor`. */
   readonly labelSmoothing?: number | undefined;
-  /** Targets are numbers of classes, or a probability for each class. */
+  /** Whether targets are class indices, or a probability for each class. */
   readonly target: "indices" | "probabilities";
   /** The mean over all targets, or their sum. */
   readonly reduction: Reduction;

@@ -13,9 +13,9 @@ import { counted, rowsOf, weightedSum } from "../../blocks/loss/mod.ts";
 export interface CtcOptions {
   /** The class that stands for no label. */
   readonly blank: number;
-  /** Each sequence's loss by its number of labels, of these the mean; or the sum over sequences. */
+  /** The mean over sequences of each loss divided by its number of labels, or the sum over sequences. */
   readonly reduction: "mean" | "sum";
-  /** Sequences with more labels than places cost nothing, in place of infinitely much. */
+  /** Whether sequences with more labels than positions have a loss of 0 instead of infinity. */
   readonly zeroInfinity: boolean;
 }
 
@@ -30,9 +30,9 @@ export const ctcSchema: v.GenericSchema<Partial<CtcOptions>, CtcOptions> = v.str
 const MASKED_SCORE = -1e30;
 
 /**
- * -ln Σ over all ways to spread the labels, blanks between them, over the places (Graves et al. 2006), as torch's CTCLoss.
- * The output has logits for each place, [batch*seq, classes] or [batch, seq, classes]; the target is [sequences, labels],
- * padded behind with any negative number.
+ * -ln Σ over all ways to spread the labels, blanks between them, over the places (Graves et al. 2006), as torch's
+ * CTCLoss. The output has logits for each place, [batch*seq, classes] or [batch, seq, classes]; the target is
+ * [sequences, labels], padded behind with any negative number.
  *
  * A state is left once and never entered again, so the recursion over time is a sum over the place at which it was
  * entered: one step per state, each a masked [seq, seq] sum in logarithms, for any number of places. The gradient is

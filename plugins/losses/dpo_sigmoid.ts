@@ -10,9 +10,9 @@ import { rowsOf, weightedSum } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link dpoSigmoid}. */
 export interface DpoSigmoidOptions {
-  /** β: how strongly the policy is held to the reference. */
+  /** β: how strongly the policy is kept near the reference. */
   readonly beta: number;
-  /** s: the share of preferences that may be the wrong way round (conservative DPO). */
+  /** s: the share of preferences that may be reversed (conservative DPO). */
   readonly labelSmoothing: number;
 }
 
@@ -23,9 +23,9 @@ export const dpoSigmoidSchema: v.GenericSchema<Partial<DpoSigmoidOptions>, DpoSi
 });
 
 /**
- * -(1-s) ln σ(βΔ) - s ln σ(-βΔ), the mean over pairs, where Δ is how much more the policy prefers the chosen answer than
- * the reference does (Rafailov et al. 2023). Output and target are [pairs, 2]: log probabilities of the chosen and the
- * rejected answer under the policy, and under the reference.
+ * -(1-s) ln σ(βΔ) - s ln σ(-βΔ), the mean over pairs, where Δ is how much more the policy prefers the chosen answer
+ * than the reference does (Rafailov et al. 2023). Output and target are [pairs, 2]: log probabilities of the chosen and
+ * the rejected answer under the policy, and under the reference.
  *
  * @example
  * ```ts

@@ -25,11 +25,11 @@ import { weightedSum } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link focal}. */
 export interface FocalOptions {
-  /** How much less what is already right counts; 0: cross entropy. */
+  /** How strongly correct predictions are down-weighted; 0: cross entropy. */
   readonly gamma: number;
-  /** Weight of each class. It does not enter what the sum is divided by. */
+  /** The weight of each class; the divisor does not include it. */
   readonly alpha?: readonly number[] | undefined;
-  /** Targets of this value stay out of the sum and of the count. */
+  /** Targets with this value are left out of the sum and the count. */
   readonly ignoreIndex: number;
 }
 

@@ -12,9 +12,9 @@ import { focalFactor } from "./focal.ts";
 
 /** Options of {@link focalBinary}. */
 export interface FocalBinaryOptions {
-  /** How much less what is already right counts; 0: binary cross entropy. */
+  /** How strongly correct predictions are down-weighted; 0: binary cross entropy. */
   readonly gamma: number;
-  /** Weight of positives; negatives have 1 - α. Absent: both count alike, as 1. */
+  /** The weight of positives; negatives have 1 - α. Absent: both have weight 1. */
   readonly alpha?: number | undefined;
 }
 

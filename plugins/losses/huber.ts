@@ -10,7 +10,7 @@ import { counted, type Reduction, reductionSchema, valuesOf, weightedSum } from 
 
 /** Options of {@link huber}. */
 export interface HuberOptions {
-  /** Where the parabola goes over into a straight line. */
+  /** Where the parabola turns into a straight line. */
   readonly delta: number;
   /** The mean over all elements, or their sum. */
   readonly reduction: Reduction;
@@ -23,7 +23,8 @@ export const huberSchema: v.GenericSchema<Partial<HuberOptions>, HuberOptions> =
 });
 
 /**
- * ½d² for |d| ≤ δ, beyond it δ(|d| - ½δ), of d = x - t (Huber 1964): squares near the target, absolute values far off.
+ * ½d² for |d| ≤ δ, beyond it δ(|d| - ½δ), of d = x - t (Huber 1964): squares near the target, absolute values far from
+ * it.
  *
  * @example
  * ```ts

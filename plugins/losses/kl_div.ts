@@ -10,7 +10,9 @@ import { counted, rowsOf, valuesOf, weightedSum } from "../../blocks/loss/mod.ts
 
 /** Options of {@link klDiv}. */
 export interface KlDivOptions {
-  /** Divided by rows, as is the mathematical meaning; by all elements, as torch's default is; or not at all. */
+  /**
+   * Divided by the number of rows, which is mathematically correct; by all elements, torch's default; or not at all.
+   */
   readonly reduction: "batchmean" | "mean" | "sum";
 }
 

@@ -11,7 +11,7 @@ import { counted, type Reduction, reductionSchema, valuesOf, weightedSum } from 
 
 /** Options of {@link smoothL1}. */
 export interface SmoothL1Options {
-  /** Where squares go over into absolute values; 0: absolute values everywhere. */
+  /** Where squares turn into absolute values; 0: absolute values everywhere. */
   readonly beta: number;
   /** The mean over all elements, or their sum. */
   readonly reduction: Reduction;

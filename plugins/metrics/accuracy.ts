@@ -15,8 +15,8 @@ export type AccuracyOptions = Readonly<Record<never, never>>;
 export const accuracySchema: v.GenericSchema<AccuracyOptions, AccuracyOptions> = v.strictObject({});
 
 /**
- * The share of rows that are right; with any number of labels per row, rows whose labels are all right (scikit-learn's
- * subset accuracy).
+ * The share of correct rows; with several labels per row, of rows whose labels are all correct (scikit-learn's subset
+ * accuracy).
  *
  * @throws AttuneError from `update` where a class is not a whole number.
  * @example

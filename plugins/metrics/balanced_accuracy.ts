@@ -10,7 +10,7 @@ import { finite } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link balancedAccuracy}. */
 export interface BalancedAccuracyOptions {
-  /** Shifts and scales so that guessing gives 0. */
+  /** Whether to rescale so that guessing gives 0. */
   readonly adjusted: boolean;
 }
 
@@ -19,7 +19,7 @@ export const balancedAccuracySchema: v.GenericSchema<Partial<BalancedAccuracyOpt
   .strictObject({ adjusted: v.optional(v.boolean(), false) });
 
 /**
- * The mean over the classes that are there of each class's recall (Brodersen et al. 2010).
+ * The mean recall over the classes that occur (Brodersen et al. 2010).
  *
  * @throws AttuneError from `update` where a class is not a whole number.
  * @example

@@ -11,7 +11,7 @@ import { common, countItems, ngrams } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link bleu}, as sacreBLEU has them. */
 export interface BleuOptions {
-  /** How text becomes tokens. */
+  /** How to tokenize texts. */
   readonly tokenize: BleuTokenizer;
   /** Compare in lower case. */
   readonly lowercase: boolean;
@@ -21,9 +21,9 @@ export interface BleuOptions {
   readonly smoothValue?: number | undefined;
   /** The longest n-gram. */
   readonly maxNgramOrder: number;
-  /** Leaves out orders that are longer than the text. */
+  /** Whether to leave out orders that are longer than the text. */
   readonly effectiveOrder: boolean;
-  /** One score of all texts together, or the mean of each text's own. */
+  /** One score for all texts together, or the mean over texts. */
   readonly level: "corpus" | "sentence";
 }
 
@@ -45,9 +45,9 @@ type Stats = Readonly<
 type State = Readonly<{ stats: Stats; scores: Mean }>;
 
 /**
- * BLEU in percent (Papineni et al. 2002) as sacreBLEU computes it (Post 2018): the geometric mean of n-gram precisions times
- * the brevity penalty. Keys: `bleu`, and for a corpus `bleu_brevityPenalty`, `bleu_p1` to `bleu_p4`, `bleu_systemLength`,
- * `bleu_referenceLength`.
+ * BLEU in percent (Papineni et al. 2002) as sacreBLEU computes it (Post 2018): the geometric mean of n-gram precisions
+ * times the brevity penalty. Keys: `bleu`, and for a corpus `bleu_brevityPenalty`, `bleu_p1` to `bleu_p4`,
+ * `bleu_systemLength`, `bleu_referenceLength`.
  *
  * @example
  * ```ts

@@ -10,7 +10,7 @@ import { positiveScore, scoresOf } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link brier}. */
 export interface BrierOptions {
-  /** Squares of class 1 alone, or summed over all classes; `auto`: class 1 where there are two. */
+  /** Squares for class 1 only, or summed over all classes; `auto`: class 1 if there are two. */
   readonly over: "auto" | "positive" | "classes";
 }
 
@@ -20,7 +20,7 @@ export const brierSchema: v.GenericSchema<Partial<BrierOptions>, BrierOptions> =
 });
 
 /**
- * The mean squared distance of probabilities from what was there (Brier 1950).
+ * The mean squared distance between probabilities and outcomes (Brier 1950).
  *
  * @throws AttuneError from `update` where there are no scores.
  * @example

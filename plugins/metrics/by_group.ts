@@ -10,7 +10,7 @@ import type { Factory, Json, Metric, MetricInputs, Named } from "../../core/type
 
 /** Options of {@link byGroup}. */
 export interface ByGroupOptions extends GroupOptions {
-  /** The metric of each group. */
+  /** The metric to compute for each group. */
   readonly metric: Metric;
 }
 
@@ -26,11 +26,12 @@ type Group = Readonly<{ count: number; state: unknown }>;
 type State = Readonly<{ groups: { [name: string]: Group } }>;
 
 /**
- * A metric of each group of rows that have the same value of a column, or of several crossed. Its number is that of the group
- * where the metric is worst, under `<metric>_by_<column>`; its figures are those of every group with the count of its rows:
- * `{"accuracy_by_region": {"north": {"value": 0.9, "count": 120}}}`. A group of fewer rows than `minCount` has null there.
+ * A metric for each group of rows with the same value of a column, or of several crossed columns. Its number is that of
+ * the group where the metric is worst, under `<metric>_by_<column>`; its figures are those of every group with the
+ * count of its rows: `{"accuracy_by_region": {"north": {"value": 0.9, "count": 120}}}`. A group of fewer rows than
+ * `minCount` has null there.
  *
- * @throws AttuneError where a row has no value of the column, or `column` and `columns` are both there or both missing.
+ * @throws AttuneError if a row has no value of the column, or `column` and `columns` are both there or both missing.
  * @example
  * ```ts
  * import { accuracy } from "attune/metrics/accuracy";

@@ -15,7 +15,8 @@ export type CerOptions = Readonly<Record<never, never>>;
 export const cerSchema: v.GenericSchema<CerOptions, CerOptions> = v.strictObject({});
 
 /**
- * Edits of characters over the characters of the references, summed over all rows; blanks at both ends do not count.
+ * Edits of characters over the characters of the references, summed over all rows; leading and trailing white space is
+ * ignored.
  *
  * @example
  * ```ts

@@ -18,9 +18,11 @@ export interface ChrfOptions {
   readonly beta: number;
   /** Compare in lower case. */
   readonly lowercase: boolean;
-  /** Whether blanks are characters. */
+  /** Whether white space counts. */
   readonly whitespace: boolean;
-  /** Averages F over all orders, each at least 1e-16, in place of precision and recall over those that occur. */
+  /**
+   * Whether to average F over all orders, each at least 1e-16, instead of precision and recall over those that occur.
+   */
   readonly epsSmoothing: boolean;
 }
 
@@ -43,8 +45,8 @@ type State = Readonly<{ rows: number; stats: Stats }>;
 type Counts = readonly ReadonlyMap<string, number>[];
 
 /**
- * The F-score of character n-grams in percent (Popović 2015, 2017) as sacreBLEU computes it; of several references the best
- * counts.
+ * The F-score of character n-grams in percent (Popović 2015, 2017) as sacreBLEU computes it; with several references,
+ * the best one counts.
  *
  * @example
  * ```ts

@@ -9,7 +9,7 @@ import { addToConfusion, cellsOf, type Confusion, emptyConfusion, mergeConfusion
 
 /** Options of {@link cohenKappa}. */
 export interface CohenKappaOptions {
-  /** How much a disagreement weighs by the distance of the classes among those that occur; null: all the same. */
+  /** How disagreements are weighted by the distance between classes; null: all equally. */
   readonly weights: "linear" | "quadratic" | null;
 }
 

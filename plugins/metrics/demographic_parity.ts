@@ -15,10 +15,10 @@ export const demographicParitySchema: v.GenericSchema<Partial<DemographicParityO
   .strictObject(parityEntries);
 
 /**
- * Whether groups are selected alike: the gap of the share of rows of each group that get the positive class, as Fairlearn
- * counts it. Figures: `difference`, `ratio` (null for 0/0), and each group's shares.
+ * Whether groups are selected equally: the gap between groups in the share of rows that get the positive class, as in
+ * Fairlearn. Figures: `difference`, `ratio` (null for 0/0), and each group's shares.
  *
- * @throws AttuneError where a row has no value of the column, or `column` and `columns` are both there or both missing.
+ * @throws AttuneError if a row has no value of the column, or `column` and `columns` are both there or both missing.
  * @example
  * ```ts
  * import { demographicParity } from "attune/metrics/demographic-parity";

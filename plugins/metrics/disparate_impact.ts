@@ -17,7 +17,7 @@ import type { Factory, Json, Named } from "../../core/types.ts";
 
 /** Options of {@link disparateImpact}. */
 export interface DisparateImpactOptions extends FairnessOptions {
-  /** The group that all others together are compared with; of several columns the values with ` & ` between them. */
+  /** The group that all others are compared with; for several columns, their values joined with ` & `. */
   readonly privileged: string;
 }
 
@@ -31,11 +31,11 @@ export const disparateImpactSchema: v.GenericSchema<Input, DisparateImpactOption
 }) as v.GenericSchema<Input, DisparateImpactOptions>;
 
 /**
- * The share of the others that is selected over the share of the privileged group, as AIF360 counts it: `ratio` (0 where
- * nobody of the privileged is selected; not turned below 1), `difference`, and the differences of opportunity and odds. The
- * four-fifths rule asks for a ratio from 0.8 to 1.25.
+ * The share of others that is selected, divided by that of the privileged group, as AIF360 counts it: `ratio` (0 where
+ * nobody of the privileged is selected; not turned below 1), `difference`, and the differences of opportunity and odds.
+ * The four-fifths rule asks for a ratio from 0.8 to 1.25.
  *
- * @throws AttuneError where no row is of the privileged group, or a row has no value of the column.
+ * @throws AttuneError if no row is of the privileged group, or a row has no value of the column.
  * @example
  * ```ts
  * import { disparateImpact } from "attune/metrics/disparate-impact";
@@ -80,7 +80,7 @@ function impact(groups: Named<Cells>, privileged: string): Gap & Named<Json> {
   const [a, b] = [ratesOf(all), ratesOf(own)];
   const [right, wrong] = [
     a.truePositiveRate - b.truePositiveRate,
-    // AIF360 counts negatives by specificity, which is 0 where there are none: the other way round than Fairlearn.
+    // AIF360 counts negatives by specificity, which is 0 if there are none: the other way round than Fairlearn.
     specificity(own) - specificity(all),
   ];
   return {

@@ -15,11 +15,11 @@ export const equalOpportunitySchema: v.GenericSchema<Partial<EqualOpportunityOpt
   .strictObject(parityEntries);
 
 /**
- * Whether those who deserve the positive class get it alike in all groups: the gap of true positive rates, as Fairlearn counts
- * it. A group without positive rows has a rate of 0, not a missing one: `minCount` and the counts beside say how far to trust
- * that.
+ * Whether those who deserve the positive class get it equally in all groups: the gap in true positive rates, as in
+ * Fairlearn. A group without positive rows has a rate of 0, not a missing one: `minCount` and the counts beside say how
+ * far to trust that.
  *
- * @throws AttuneError where a row has no value of the column, or `column` and `columns` are both there or both missing.
+ * @throws AttuneError if a row has no value of the column, or `column` and `columns` are both there or both missing.
  * @example
  * ```ts
  * import { equalOpportunity } from "attune/metrics/equal-opportunity";

@@ -9,7 +9,7 @@ import type { Factory } from "../../core/types.ts";
 
 /** Options of {@link equalizedOdds}. */
 export interface EqualizedOddsOptions extends ParityOptions {
-  /** How the gaps of both rates become one: the worse of them, or their mean. */
+  /** How the two gaps are combined: the larger one, or their mean. */
   readonly agg: "worst_case" | "mean";
 }
 
@@ -22,10 +22,10 @@ export const equalizedOddsSchema: v.GenericSchema<Partial<EqualizedOddsOptions>,
 );
 
 /**
- * Whether right and wrong positives are alike in all groups: the gaps of true and false positive rates (Hardt et al. 2016),
- * the worse of them or their mean, as Fairlearn counts it.
+ * Whether true and false positives are equally frequent in all groups: the larger of the gaps in both rates, or their
+ * mean (Hardt et al. 2016), as in Fairlearn.
  *
- * @throws AttuneError where a row has no value of the column, or `column` and `columns` are both there or both missing.
+ * @throws AttuneError if a row has no value of the column, or `column` and `columns` are both there or both missing.
  * @example
  * ```ts
  * import { equalizedOdds } from "attune/metrics/equalized-odds";

@@ -15,8 +15,8 @@ export type KendallTauOptions = Readonly<Record<never, never>>;
 export const kendallTauSchema: v.GenericSchema<KendallTauOptions, KendallTauOptions> = v.strictObject({});
 
 /**
- * Tau-b (Kendall 1945): pairs of rows in the same order less those in opposite order, over √ of those not tied on either
- * side; null where either side never varies. Exact up to 65,536 distinct pairs, see `tally.ts`; n log n.
+ * Tau-b (Kendall 1945): pairs of rows in the same order minus those in opposite order, divided by √ of the untied pairs
+ * on each side; null if either side is constant. Exact up to 65,536 distinct pairs, see `tally.ts`; n log n.
  *
  * @example
  * ```ts

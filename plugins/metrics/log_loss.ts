@@ -15,7 +15,7 @@ export type LogLossOptions = Readonly<Record<never, never>>;
 export const logLossSchema: v.GenericSchema<LogLossOptions, LogLossOptions> = v.strictObject({});
 
 /**
- * The mean of -ln of the probability given to the class that is there, kept 2.2e-16 away from 0 and 1.
+ * The mean of -ln of the probability of the true class, clipped to 2.2e-16 from 0 and 1.
  *
  * @throws AttuneError from `update` where there are no scores, or none of that class.
  * @example

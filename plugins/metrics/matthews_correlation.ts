@@ -15,8 +15,9 @@ export const matthewsCorrelationSchema: v.GenericSchema<MatthewsCorrelationOptio
   .strictObject({});
 
 /**
- * Matthews' correlation coefficient over any number of classes (Gorodkin 2004): -1 to 1, and 0 where either side is of one
- * class only. (c·n - Σ pₖtₖ) / √((n² - Σ pₖ²)(n² - Σ tₖ²)) with c right of n rows, pₖ predicted and tₖ there of class k.
+ * Matthews' correlation coefficient over any number of classes (Gorodkin 2004): from -1 to 1, and 0 if either side has
+ * only one class. (c·n - Σ pₖtₖ) / √((n² - Σ pₖ²)(n² - Σ tₖ²)) for c correct rows of n, with pₖ predictions and tₖ
+ * references of class k.
  *
  * @throws AttuneError from `update` where a class is not a whole number.
  * @example

@@ -11,13 +11,13 @@ import { words } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link meteor}. */
 export interface MeteorOptions {
-  /** How much precision weighs against recall. */
+  /** The weight of precision relative to recall. */
   readonly alpha: number;
-  /** The power of fragmentation in the penalty. */
+  /** The exponent of fragmentation in the penalty. */
   readonly beta: number;
   /** The largest penalty. */
   readonly gamma: number;
-  /** Matching by WordNet's synonyms, which is not there. */
+  /** Matching by WordNet's synonyms; not implemented. */
   readonly synonyms: false;
 }
 
@@ -26,15 +26,15 @@ export const meteorSchema: v.GenericSchema<Partial<MeteorOptions>, MeteorOptions
   alpha: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0.9),
   beta: v.optional(v.pipe(v.number(), v.finite()), 3),
   gamma: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0.5),
-  synonyms: v.optional(v.literal(false, "false, since matching synonyms would take WordNet"), false),
+  synonyms: v.optional(v.literal(false, "false, because matching synonyms would need WordNet"), false),
 });
 
 type Word = Readonly<{ at: number; text: string }>;
 type Match = readonly [guess: number, gold: number];
 
 /**
- * Words matched as they are, then by stem, weighed for order (Lavie & Agarwal 2007): the mean over rows of
- * PR / (αP + (1-α)R) · (1 - γ (chunks/matches)^β), of several references the best. Text is cut at blanks and lower-cased.
+ * Word matches, exact and then by stem, weighted for order (Lavie & Agarwal 2007): the mean over rows of PR / (αP +
+ * (1-α)R) · (1 - γ (chunks/matches)^β), for the best of several references. Text is cut at blanks and lower-cased.
  *
  * @example
  * ```ts

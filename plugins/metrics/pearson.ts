@@ -14,7 +14,7 @@ export type PearsonOptions = Readonly<Record<never, never>>;
 export const pearsonSchema: v.GenericSchema<PearsonOptions, PearsonOptions> = v.strictObject({});
 
 /**
- * Pearson's r of predictions and references; null where either never varies.
+ * Pearson's r of predictions and references; null if either is constant.
  *
  * @example
  * ```ts

@@ -14,9 +14,9 @@ export interface PrAucTrapezoidOptions extends CurveOptions {}
 export const prAucTrapezoidSchema: v.GenericSchema<Partial<PrAucTrapezoidOptions>, PrAucTrapezoidOptions> = curveSchema;
 
 /**
- * The area under straight lines between the points of the precision-recall curve, which begins at precision 1: too
- * optimistic (Davis & Goadrich 2006), but what some report; see `average-precision`. The state keeps at most 65,536
- * distinct scores exactly, see `tally.ts`.
+ * The area under the precision-recall curve with linear interpolation, starting at precision 1: too optimistic (Davis &
+ * Goadrich 2006), but sometimes reported; see `average-precision`. The state keeps at most 65,536 distinct scores
+ * exactly, see `tally.ts`.
  *
  * @throws AttuneError from `update` where there are no scores.
  * @example

@@ -14,8 +14,8 @@ export interface PrecisionOptions extends AveragingOptions {}
 export const precisionSchema: v.GenericSchema<Partial<PrecisionOptions>, PrecisionOptions> = averagingSchema;
 
 /**
- * How much of what was predicted is right: tp / (tp + fp), averaged over classes as scikit-learn does. Key: `precision_` and
- * the average.
+ * The share of predictions that are right: tp / (tp + fp), averaged over classes as scikit-learn does. Key:
+ * `precision_` and the average.
  *
  * @throws AttuneError from `compute` where `average` is `binary` and there are more than two classes.
  * @example

@@ -9,7 +9,7 @@ import { averageOver, averagingEntries, type AveragingOptions } from "../../bloc
 
 /** Options of {@link precisionRecallF1}. */
 export interface PrecisionRecallF1Options extends AveragingOptions {
-  /** `posLabel` by its other name. */
+  /** Another name for `posLabel`. */
   readonly positive?: number | undefined;
 }
 
@@ -21,8 +21,8 @@ export const precisionRecallF1Schema: v.GenericSchema<Partial<PrecisionRecallF1O
   });
 
 /**
- * Precision, recall and F1 from one count, as scikit-learn's precision_recall_fscore_support. Keys: `precision_`, `recall_`
- * and `f1_`, each with the average, with `none` the class.
+ * Precision, recall and F1 from one count, as scikit-learn's precision_recall_fscore_support. Keys: `precision_`,
+ * `recall_` and `f1_`, each with the average, with `none` the class.
  *
  * @throws AttuneError from `compute` where `average` is `binary` and there are more than two classes.
  * @example

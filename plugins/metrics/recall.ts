@@ -14,8 +14,8 @@ export interface RecallOptions extends AveragingOptions {}
 export const recallSchema: v.GenericSchema<Partial<RecallOptions>, RecallOptions> = averagingSchema;
 
 /**
- * How much of what is there was found: tp / (tp + fn), averaged over classes as scikit-learn does. Key: `recall_` and
- * the average.
+ * The share of true cases that are found: tp / (tp + fn), averaged over classes as scikit-learn does. Key: `recall_`
+ * and the average.
  *
  * @throws AttuneError from `compute` where `average` is `binary` and there are more than two classes.
  * @example

@@ -26,7 +26,7 @@ import {
 
 /** Options of {@link rocAuc}. */
 export interface RocAucOptions extends CurveOptions {
-  /** With more than two classes: each against the rest, or each pair of classes both ways (Hand & Till 2001). */
+  /** With more than two classes: each against the rest, or all pairs of classes (Hand & Till 2001). */
   readonly multiClass: "ovr" | "ovo";
 }
 
@@ -37,8 +37,9 @@ export const rocAucSchema: v.GenericSchema<Partial<RocAucOptions>, RocAucOptions
 });
 
 /**
- * The chance that a positive row scores higher than a negative one, ties half. Two classes: of class 1. Null where a class
- * has no positive or no negative rows. The state keeps at most 65,536 distinct scores exactly, see `tally.ts`.
+ * The probability that a positive row scores higher than a negative one, counting ties as half. Two classes: of class
+ * 1. Null if a class has no positive or no negative rows. The state keeps at most 65,536 distinct scores exactly,
+ * see `tally.ts`.
  *
  * @throws AttuneError from `update` where there are no scores.
  * @example

@@ -159,7 +159,7 @@ const MOST_CELLS = 2 ** 27;
 function places(a: readonly string[], b: readonly string[]): number[] {
   const width = b.length + 1;
   if ((a.length + 1) * width > MOST_CELLS) {
-    const most = `lines of words whose numbers multiply to at most ${MOST_CELLS}`;
+    const most = `lines whose word counts multiply to at most ${MOST_CELLS}`;
     throw badValue("rouge", "rougeLsum", a.length * b.length, most);
   }
   const steps = new Uint8Array((a.length + 1) * width);

@@ -13,13 +13,13 @@ import { finite } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link seqeval}. */
 export interface SeqevalOptions {
-  /** How types of entities become one number. */
+  /** How to average over entity types. */
   readonly average: "micro" | "macro" | "weighted";
-  /** `strict`: only entities that keep to `scheme` count. */
+  /** `strict`: only entities that follow `scheme` count. */
   readonly mode: "default" | "strict";
-  /** The tagging scheme, used where `mode` is `strict`. */
+  /** The tagging scheme, used if `mode` is `strict`. */
   readonly scheme: Scheme;
-  /** `type`: scores of each type, as `seqeval_PER.f1-score`; `all`: of all together. */
+  /** `type`: scores per type, as `seqeval_PER.f1-score`; `all`: for all together. */
   readonly per: "all" | "type";
   /** The value of 0/0. */
   readonly zeroDivision: 0 | 1;
@@ -38,11 +38,12 @@ export const seqevalSchema: v.GenericSchema<Partial<SeqevalOptions>, SeqevalOpti
 type State = ClassCounts;
 
 /**
- * Precision, recall and F1 of whole entities, and the accuracy of tags, as CoNLL's script and seqeval compute them. Keys:
- * `seqeval_precision_micro`, `seqeval_recall_micro`, `seqeval_f1_micro` (or the other averages), `seqeval_accuracy`; with `per: "type"`
- * `seqeval_<type>.precision`, `.recall`, `.f1-score` and `.support`.
+ * Precision, recall and F1 of whole entities, and the accuracy of tags, as CoNLL's script and seqeval compute them.
+ * Keys: `seqeval_precision_micro`, `seqeval_recall_micro`, `seqeval_f1_micro` (or the other averages),
+ * `seqeval_accuracy`; with `per: "type"` `seqeval_<type>.precision`, `.recall`, `.f1-score` and `.support`.
  *
- * @throws AttuneError from `update` where both sides have different lengths, or a tag breaks the strict scheme's alphabet.
+ * @throws AttuneError from `update` where both sides have different lengths, or a tag breaks the strict scheme's
+ * alphabet.
  * @example
  * ```ts
  * import { seqeval } from "attune/metrics/seqeval";

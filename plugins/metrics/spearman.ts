@@ -15,7 +15,7 @@ export type SpearmanOptions = Readonly<Record<never, never>>;
 export const spearmanSchema: v.GenericSchema<SpearmanOptions, SpearmanOptions> = v.strictObject({});
 
 /**
- * Pearson's r of the ranks (Spearman 1904), equals sharing theirs; null where either side never varies. Exact up to 65,536
+ * Pearson's r of the ranks (Spearman 1904), equals sharing theirs; null if either side is constant. Exact up to 65,536
  * distinct pairs, see `tally.ts`.
  *
  * @example

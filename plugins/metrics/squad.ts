@@ -17,8 +17,8 @@ export const squadSchema: v.GenericSchema<SquadOptions, SquadOptions> = v.strict
 type State = Readonly<{ rows: number; exact: number; f1: number }>;
 
 /**
- * Exact match and F1 of words in percent, the best over the golds, as the official script of SQuAD 1.1 (Rajpurkar et al.
- * 2016). Keys: `squad_exactMatch`, `squad_f1`.
+ * Exact match and F1 of words in percent, for the best reference, as in the official script of SQuAD 1.1 (Rajpurkar et
+ * al. 2016). Keys: `squad_exactMatch`, `squad_f1`.
  *
  * @example
  * ```ts

@@ -18,7 +18,7 @@ import {
 
 /** Options of {@link squadV2}. */
 export interface SquadV2Options {
-  /** Above this probability of no answer, the answer is taken as none. */
+  /** Above this probability of no answer, the prediction counts as no answer. */
   readonly threshold: number;
 }
 
@@ -34,10 +34,11 @@ type Sums = [rows: number, exact: number, f1: number];
 type State = { has: Sums; none: Sums; gains: Tally };
 
 /**
- * Exact match and F1 in percent as the official script of SQuAD 2.0 (Rajpurkar et al. 2018): over all questions, those with
- * an answer (`hasAnswer...`), those without (`noAnswer...`), and at the best threshold of the probability of no answer
- * (`best...`, `best...Threshold`). A gold that normalises to nothing does not count. Keys: `squad-v2_exactMatch`, `squad-v2_f1`,
- * and so on. The state keeps 32,768 distinct probabilities exactly, see `tally.ts`; equal ones stay on one side of a threshold.
+ * Exact match and F1 in percent as the official script of SQuAD 2.0 (Rajpurkar et al. 2018): over all questions, those
+ * with an answer (`hasAnswer...`), those without (`noAnswer...`), and at the best threshold of the probability of no
+ * answer (`best...`, `best...Threshold`). A gold that normalises to nothing does not count. Keys:
+ * `squad-v2_exactMatch`, `squad-v2_f1`, and so on. The state keeps 32,768 distinct probabilities exactly, see
+ * `tally.ts`; equal ones stay on one side of a threshold.
  *
  * @example
  * ```ts

@@ -12,7 +12,7 @@ import { words } from "../../blocks/metric/mod.ts";
 export interface TerOptions {
   /** Compare without punctuation. */
   readonly noPunct: boolean;
-  /** Compare as written, in place of in lower case. */
+  /** Whether to compare with case instead of in lower case. */
   readonly caseSensitive: boolean;
 }
 
@@ -28,8 +28,8 @@ const CANDIDATES = 1000;
 type State = Readonly<{ rows: number; edits: number; length: number }>;
 
 /**
- * Edits, shifts of runs of words among them, over the words of the references, in percent (Snover et al. 2006), as
- * sacreBLEU computes it. Of several references the fewest edits count, over their mean length.
+ * Edits, including shifts of word sequences, divided by the words of the references, in percent (Snover et al. 2006),
+ * as sacreBLEU computes it. Of several references the fewest edits count, over their mean length.
  *
  * @example
  * ```ts

@@ -10,7 +10,7 @@ import { referenceScore, scoresOf } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link topKAccuracy}. */
 export interface TopKAccuracyOptions {
-  /** Among how many classes of highest score the right one must be. */
+  /** How many of the highest-scoring classes count. */
   readonly k: number;
 }
 
@@ -20,8 +20,8 @@ export const topKAccuracySchema: v.GenericSchema<Partial<TopKAccuracyOptions>, T
 });
 
 /**
- * The share of rows whose class is among the `k` of highest score; of equal scores the higher class comes first, as in
- * scikit-learn.
+ * The share of rows whose class is among the `k` with the highest score; with equal scores, the higher class comes
+ * first, as in scikit-learn.
  *
  * @throws AttuneError from `update` where there are no scores, or none of the class that is there.
  * @example

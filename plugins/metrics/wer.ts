@@ -15,7 +15,8 @@ export type WerOptions = Readonly<Record<never, never>>;
 export const werSchema: v.GenericSchema<WerOptions, WerOptions> = v.strictObject({});
 
 /**
- * Edits of words over the words of the references, summed over all rows; blanks side by side are one, as in jiwer.
+ * Edits of words over the words of the references, summed over all rows; consecutive white space counts once, as in
+ * jiwer.
  *
  * @example
  * ```ts

@@ -11,7 +11,7 @@ import type { Checkpoint, Json, Named, Store, Weights } from "../../core/types.t
 /** Larger configs are refused, in bytes. */
 const MAX_CONFIG = 2 ** 20;
 
-/** Reads config.json. Throws AttuneError where it is missing, too large, or not a JSON object. */
+/** Reads config.json. Throws AttuneError if it is missing, too large, or not a JSON object. */
 export async function readConfig(plugin: string, files: Store, label: string): Promise<Named<Json>> {
   const file = await files.get("config.json", { offset: 0, length: MAX_CONFIG });
   if (!file) throw missing(plugin, "config.json", label);

@@ -17,7 +17,7 @@ const PIECE = 16 * 2 ** 20;
 /**
  * The checkpoint of a file in a store; `label`: what messages call it, `more`: fields in place of its config's.
  *
- * @throws AttuneError where it is of an architecture or a tokenizer that is not read.
+ * @throws AttuneError if it is of an architecture or a tokenizer that is not read.
  */
 export async function ggufCheckpoint(store: Store, key: string, label: string, more: Named<Json>): Promise<Checkpoint> {
   const file = await openGguf(store, key);
@@ -27,7 +27,7 @@ export async function ggufCheckpoint(store: Store, key: string, label: string, m
       "pretrained",
       `${label}: split.count`,
       parts,
-      "files of one part are (gguf-split --merge joins them)",
+      "gguf-split --merge joins the parts into one file",
     );
   }
   const name = String(file.metadata["general.architecture"]);

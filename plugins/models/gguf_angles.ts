@@ -32,7 +32,7 @@ export async function anglesOf(fields: GgufFields): Promise<Named<Json>> {
     throw badFile(
       "pretrained",
       "rope_factors_long.weight",
-      "is there without rope_factors_short.weight, or the other way around",
+      "exists without rope_factors_short.weight, or the other way around",
     );
   }
   const factors = await fields.values("rope_freqs.weight");
@@ -73,7 +73,7 @@ function scaled(fields: GgufFields): Json {
   const factor = decimal(fields.number("rope.scaling.factor", 1));
   if (type === "linear") return factor === 1 ? null : { rope_type: "linear", factor };
   if (type !== "yarn") {
-    throw unsupported("pretrained", fields.at("rope.scaling.type"), type, "known are none, linear, yarn, longrope");
+    throw unsupported("pretrained", fields.at("rope.scaling.type"), type, "supported: none, linear, yarn, longrope");
   }
   for (const name of ["yarn_attn_factor", "yarn_ext_factor", "yarn_log_multiplier", "attn_factor"]) {
     const value = fields.optional(`rope.scaling.${name}`);

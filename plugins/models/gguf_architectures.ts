@@ -81,7 +81,7 @@ const llama: GgufArchitecture = {
         "pretrained",
         "blk.0.attn_q.bias",
         attention,
-        "llama has biases at all of attention or at none",
+        "llama needs biases on all of attention or on none",
       );
     }
     return {
@@ -266,10 +266,10 @@ const all: Readonly<Record<string, (fields: GgufFields) => GgufArchitecture>> = 
   phi3: () => phi3,
 };
 
-/** An architecture by its name. Throws AttuneError where it is none that is read. */
+/** An architecture by its name. Throws AttuneError if it is none that is read. */
 export function architectureOf(name: string, fields: GgufFields, label: string): GgufArchitecture {
   const known = Object.hasOwn(all, name) ? all[name] : undefined;
   if (known) return known(fields);
   const names = Object.keys(all).join(", ");
-  throw unsupported("pretrained", `${label}: general.architecture`, name, `architectures that are read: ${names}`);
+  throw unsupported("pretrained", `${label}: general.architecture`, name, `supported: ${names}`);
 }

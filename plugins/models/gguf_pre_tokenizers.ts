@@ -101,12 +101,12 @@ const named: ReadonlyMap<string, Named<Json>> = new Map(
   groups.flatMap(([names, own]) => names.split(" ").map((name) => [name, own] as const)),
 );
 
-/** The pre-tokenizer that a file names; one that names none has llama.cpp's default. Throws AttuneError where it is not known. */
+/** The pre-tokenizer that a file names; one that names none has llama.cpp's default. Throws AttuneError if it is not known. */
 export function preTokenizerNamed(name: Json | undefined): PreTokenizer {
   const given = name ?? "default";
   const own = typeof given === "string" ? named.get(given) : undefined;
   if (!own) {
-    const allowed = `pre-tokenizers that are read: ${[...named.keys()].join(", ")}`;
+    const allowed = `supported: ${[...named.keys()].join(", ")}`;
     throw unsupported("pretrained", "tokenizer.ggml.pre", given, allowed);
   }
   const ignores = ignoring.has(String(given));

@@ -24,7 +24,7 @@ type Kind = Readonly<{
   addsEos: boolean;
 }>;
 
-/** tokenizer.json, tokenizer_config.json and generation_config.json. Throws AttuneError where it is of a kind that is not read. */
+/** tokenizer.json, tokenizer_config.json and generation_config.json. Throws AttuneError if it is of a kind that is not read. */
 export function ggufTokenizer(metadata: Named<Json>): Named<Json> {
   const own = (name: string): Json | undefined => metadata[`tokenizer.ggml.${name}`];
   const tokens = tokensOf(own("tokens"));
@@ -79,7 +79,7 @@ function kindOf(own: (name: string) => Json | undefined, tokens: readonly string
       "pretrained",
       "tokenizer.ggml.model",
       model,
-      "gpt2 (byte-level), llama and t5 (SentencePiece) are read",
+      "supported: gpt2 (byte-level), llama and t5 (SentencePiece)",
     );
   }
   const given = own("unknown_token_id");

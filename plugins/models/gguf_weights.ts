@@ -13,7 +13,7 @@ import type { GgufFields } from "./gguf_metadata.ts";
 /** Where a tensor comes from: one there, or some of its rows, and what is done to it. */
 type Source = Readonly<{ tensor: string; rows?: GgufRows | undefined; change?: Change | undefined }>;
 
-/** The weights of a file. Throws AttuneError where it has a tensor that is none of its architecture's. */
+/** The weights of a file. Throws AttuneError if it has a tensor that is none of its architecture's. */
 export function ggufWeights(file: GgufFile, key: string, architecture: GgufArchitecture, fields: GgufFields): Weights {
   const sources = new Map<string, Source>();
   for (const name of file.tensors.keys()) {
@@ -79,7 +79,7 @@ function sourcesIn(
   const list = layer === undefined ? architecture.whole : architecture.inLayer;
   const own = Object.hasOwn(list, part) ? list[part] : undefined;
   if (own === undefined) {
-    throw unsupported("pretrained", `${key}: tensor`, name, "it is none of its architecture's");
+    throw unsupported("pretrained", `${key}: tensor`, name, "its architecture has no such tensor");
   }
   const path = (here: string): string =>
     `${layer === undefined ? "" : `${architecture.layers}.${layer}.`}${here}.${end}`;

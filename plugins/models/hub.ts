@@ -44,7 +44,7 @@ export type HubOptions = Readonly<{
  * The snapshot of a repository as a store: downloaded where it must be, from the cache where there is no network or
  * the revision is a commit.
  *
- * @throws AttuneError (`HUB_OFFLINE`, `HUB_UNREACHABLE`, `HUB_401`, `HUB_403`, `HUB_404`, ...) where it cannot be had.
+ * @throws AttuneError (`HUB_OFFLINE`, `HUB_UNREACHABLE`, `HUB_401`, `HUB_403`, `HUB_404`, ...) if it cannot be had.
  */
 export async function openHub(path: string, host: Host, options: HubOptions): Promise<Store> {
   const cache = host.hubCache;

@@ -18,7 +18,7 @@ const LARGE = 2 ** 20;
 /** Where a model lies: its files, and which of them it is where the path names one. */
 export type ModelFiles = Readonly<{ files: Store; gguf?: string }>;
 
-/** The files at a path; `weights` false: config and tokenizer are enough. Throws AttuneError where there are none. */
+/** The files at a path; `weights` false: config and tokenizer are enough. Throws AttuneError if there are none. */
 export async function modelFiles(plugin: string, path: string, host: Host, weights: boolean): Promise<ModelFiles> {
   if (path.startsWith("attune:")) {
     if (path !== BASE) throw unknownName(plugin, "path", "embedded model", path, [BASE]);

@@ -11,7 +11,7 @@ import { checkpointOf, readConfig } from "./checkpoint.ts";
 /** How a model is opened. `config`: replaces fields of its own; `gguf`: which file, where a folder has several. */
 export type ModelOptions = OpenOptions & Readonly<{ config?: Named<Json>; gguf?: string | undefined }>;
 
-/** The model of a folder. Throws AttuneError where it has none, or one that is not sound. */
+/** The model of a folder. Throws AttuneError if it has none, or one that is not sound. */
 export async function openModel(
   plugin: string,
   files: Store,

@@ -12,13 +12,16 @@ import { openModel } from "./open_model.ts";
 /** Options of {@link pretrained}. */
 export interface PretrainedOptions {
   /**
-   * A directory, `org/name` with an optional `@revision` on the hub, a `.gguf` file (of a directory, or `org/name/file.gguf`
-   * of the hub), or `attune:base`.
+   * A folder, `org/name` on the hub with an optional `@revision`, a `.gguf` file (local, or `org/name/file.gguf` on the
+   * hub), or `attune:base`.
    */
   readonly path: string;
-  /** Replaces fields of the checkpoint's config.json, in its own snake_case. */
+  /** Fields that replace those of the checkpoint's config.json, in its snake_case. */
   readonly config: Named<Json>;
-  /** Whether tensors of other dims than the model's, as a head of other classes, start anew instead of being an error. */
+  /**
+   * Whether tensors with other shapes than the model's, such as a head for other classes, are newly initialized instead
+   * of being an error.
+   */
   readonly ignoreMismatchedSizes: boolean;
 }
 
@@ -32,8 +35,9 @@ export const pretrainedSchema: v.GenericSchema<Input, PretrainedOptions> = v.str
 }) as v.GenericSchema<Input, PretrainedOptions>;
 
 /**
- * Config, tokenizer and weights as Hugging Face saves them; weights stay in their files and are mapped. A `.gguf` file is
- * one, too, and so is a folder whose only weights are one: what it has packed is decoded to float32 where it is read.
+ * A checkpoint as Hugging Face saves it: config, tokenizer and weights, which are mapped from their files. A `.gguf`
+ * file is one, too, and so is a folder whose only weights are one: what it has packed is decoded to float32 where it is
+ * read.
  *
  * @throws AttuneError from `open` where there is no such directory or repository, or its files are not sound.
  * @example

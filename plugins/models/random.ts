@@ -12,11 +12,14 @@ import { modelFiles } from "./model_files.ts";
 
 /** Options of {@link random}. */
 export interface RandomOptions {
-  /** A directory or hub name with config.json and tokenizer files; weights there are neither read nor downloaded. Null: `config` has all. */
+  /**
+   * A folder or hub name with config.json and tokenizer files; its weights are neither read nor downloaded. Null:
+   * `config` has everything.
+   */
   readonly path: string | null;
-  /** Replaces fields of config.json, in its own snake_case; without `path` it is the whole config. */
+  /** Fields that replace those of config.json, in its snake_case; without `path`, the whole config. */
   readonly config: Named<Json>;
-  /** A directory or hub name whose tokenizer is used; null: that of `path`. */
+  /** A folder or hub name with the tokenizer to use; null: that of `path`. */
   readonly tokenizer: string | null;
 }
 
@@ -32,7 +35,7 @@ export const randomSchema: v.GenericSchema<Input, RandomOptions> = v.strictObjec
 }) as v.GenericSchema<Input, RandomOptions>;
 
 /**
- * The model of a config with random weights: matrices normal with `initializer_range`, biases 0, norms 1.
+ * A model with random weights from a config: normal matrices with `initializer_range`, biases 0, norms 1.
  *
  * @throws AttuneError from `open` where there is no config.
  * @example
@@ -55,7 +58,7 @@ export const random: Factory<"model", Input> = define({
           "random",
           "config.model_type",
           own.model_type,
-          'a type of model, as "bert", where there is no path',
+          'a type of model such as "bert", because there is no path',
         );
       }
       const files = tokenizer === null ? at ?? noFiles : (await modelFiles("random", tokenizer, host, false)).files;

@@ -17,19 +17,19 @@ import {
 
 /** Options of {@link adafactor}. */
 export interface AdafactorOptions extends CommonOptions {
-  /** Added to squared gradients; the least scale of a parameter. */
+  /** Two values: one is added to squared gradients, the other is the smallest scale of a parameter. */
   readonly eps: readonly [number, number];
-  /** The root mean square of a step before the rate is at most this. */
+  /** The largest root mean square of a step, before the learning rate. */
   readonly clipThreshold: number;
-  /** Exponent of the step in the decay of squares, negative. */
+  /** The (negative) exponent of the step in the decay of squares. */
   readonly decayRate: number;
   /** Decay of the mean of steps; null: no such mean. */
   readonly beta1: number | null;
-  /** The rate is min(0.01, 1/√step) in place of the schedule's. */
+  /** Whether the rate is min(0.01, 1/√step) instead of the schedule's. */
   readonly relativeStep: boolean;
-  /** Rates are relative to the root mean square of each parameter. */
+  /** Whether rates are relative to the root mean square of each parameter. */
   readonly scaleParameter: boolean;
-  /** The relative rate is min(10⁻⁶·step, 1/√step). */
+  /** Whether the relative rate is min(10⁻⁶·step, 1/√step). */
   readonly warmupInit: boolean;
 }
 
@@ -48,14 +48,14 @@ export const adafactorSchema: v.GenericSchema<Partial<AdafactorOptions>, Adafact
   v.check((o) => !o.warmupInit || o.relativeStep, "warmupInit only with relativeStep"),
   v.check(
     (o) => !o.relativeStep || o.groups.every((g) => g.learningRate === undefined),
-    "groups with lrScale, where relativeStep makes the rate",
+    "groups with lrScale, because relativeStep sets the rate",
   ),
 );
 
 /**
- * Adafactor (Shazeer & Stern 2018) as transformers.optimization.Adafactor. Of a matrix's squared gradients only the means
- * of rows r and columns c are kept: u = g / √(r cᵀ / mean r), cut to a root mean square of `clipThreshold`,
- * w ← w - lr·λ·w - lr·u, where lr may be relative to the parameter's own size.
+ * Adafactor (Shazeer & Stern 2018) as transformers.optimization.Adafactor. Of a matrix's squared gradients only the
+ * means of rows r and columns c are kept: u = g / √(r cᵀ / mean r), cut to a root mean square of `clipThreshold`, w ← w
+ * - lr·λ·w - lr·u, where lr may be relative to the parameter's own size.
  *
  * @example
  * ```ts

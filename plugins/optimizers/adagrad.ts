@@ -17,7 +17,7 @@ import {
 
 /** Options of {@link adagrad}. Weight decay is λ of an L2 term in the gradient. */
 export interface AdagradOptions extends CommonOptions {
-  /** The rate falls as 1 / (1 + (step - 1)·lrDecay), besides the schedule. */
+  /** The rate falls as 1 / (1 + (step - 1)·lrDecay), in addition to the schedule. */
   readonly lrDecay: number;
   /** The initial value of the sum of squares. */
   readonly initialAccumulatorValue: number;

@@ -29,7 +29,7 @@ export interface AdamwOptions extends CommonOptions {
 
 /** Options of AdamW: those of Adam, and AMSGrad. */
 export interface AmsgradOptions extends AdamwOptions {
-  /** Divides by the largest mean of squares so far (Reddi et al. 2018). */
+  /** Whether to divide by the largest mean of squares so far (Reddi et al. 2018). */
   readonly amsgrad: boolean;
 }
 

@@ -35,9 +35,8 @@ export const adamw8bitSchema: v.GenericSchema<Partial<Adamw8bitOptions>, Adamw8b
 });
 
 /**
- * AdamW whose means take a byte each and not four (Dettmers et al. 2022): blocks are held relative to their largest value,
- * in numbers whose distance grows with their size (dynamic tree quantization, Dettmers 2016). A step computes with the
- * exact means and stores them rounded.
+ * AdamW with 8-bit state (Dettmers et al. 2022): blocks are stored relative to their largest value, with dynamic tree
+ * quantization (Dettmers 2016). A step computes with the exact means and stores them rounded.
  *
  * @example
  * ```ts
@@ -109,7 +108,9 @@ function dynamicMap(isSigned: boolean): Float32Array {
   return Float32Array.from(values).sort();
 }
 
-/** The numbers of bytes, where one goes over into the next, and the least byte for each upper half of a float's bits. */
+/**
+ * The numbers of bytes, where one goes over into the next, and the least byte for each upper half of a float's bits.
+ */
 type Map8 = Readonly<{ values: Float32Array; edges: Float64Array; least: Uint8Array }>;
 
 function tableOf(values: Float32Array): Map8 {

@@ -20,9 +20,9 @@ import {
 export interface AdemamixOptions extends AdamwOptions {
   /** Decay of the slow mean of gradients. */
   readonly beta3: number;
-  /** How much the slow mean counts beside the fast one. */
+  /** The weight of the slow mean relative to the fast one. */
   readonly alpha: number;
-  /** Steps in which alpha and beta3 grow to what they are; null: they are so from the start. */
+  /** Steps in which alpha and beta3 grow to their values; null: they are constant. */
   readonly tAlphaBeta3: number | null;
 }
 

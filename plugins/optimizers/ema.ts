@@ -13,7 +13,7 @@ import { fraction, sizeOf } from "../../blocks/optimizer/mod.ts";
 export interface EmaOptions {
   /** The optimizer that makes the steps. */
   readonly optimizer: Optimizer;
-  /** The share of the average that a step leaves as it is. */
+  /** The share of the average that each step keeps. */
   readonly decay: number;
 }
 
@@ -26,9 +26,9 @@ export const emaSchema: v.GenericSchema<Input, EmaOptions> = v.strictObject({
 }) as v.GenericSchema<Input, EmaOptions>;
 
 /**
- * Any optimizer with an average of the weights beside it, a ← d·a + (1-d)·w, as torch's AveragedModel with
- * get_ema_multi_avg_fn: from the weights behind the first step on. Evaluated and saved is the average, trained on are the
- * weights; checkpoints hold both.
+ * Any optimizer with a moving average of the weights, a ← d·a + (1-d)·w, like torch's AveragedModel with
+ * get_ema_multi_avg_fn, starting with the weights after the first step. Evaluated and saved is the average, trained on
+ * are the weights; checkpoints hold both.
  *
  * @example
  * ```ts

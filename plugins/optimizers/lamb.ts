@@ -18,7 +18,7 @@ export const lambSchema: v.GenericSchema<Partial<AdamwOptions>, AdamwOptions> = 
 
 /**
  * LAMB (You et al. 2020), for large batches: Adam's direction r = m̂ / (√v̂ + ε) + λw, as long as each tensor is,
- * w ← w - lr · |w|/|r| · r (the ratio is 1 where a length is 0).
+ * w ← w - lr · |w|/|r| · r (the ratio is 1 if a length is 0).
  *
  * @example
  * ```ts

@@ -17,7 +17,7 @@ import {
 
 /** Options of {@link lion}. */
 export interface LionOptions extends CommonOptions {
-  /** How much of the momentum there is in a step. */
+  /** The share of the momentum in a step. */
   readonly beta1: number;
   /** Decay of the momentum. */
   readonly beta2: number;

@@ -23,13 +23,13 @@ import { classifierModules, spanModules, wordModules } from "../../formats/hf/he
 export interface MuonOptions extends AdamwOptions {
   /** Decay of the mean of gradients. */
   readonly momentum: number;
-  /** Looks one momentum step ahead. */
+  /** Whether to use Nesterov momentum. */
   readonly nesterov: boolean;
   /** Newton-Schulz iterations. */
   readonly nsSteps: number;
-  /** The scale of a step: √max(1, rows/columns), or 0.2 √max(rows, columns), which suits AdamW's rates. */
+  /** The scale of a step: √max(1, rows/columns), or 0.2 √max(rows, columns), which suits learning rates for AdamW. */
   readonly adjustLrFn: "original" | "match_rms_adamw";
-  /** Matrices whose name has this pattern in it are AdamW's too: embeddings and heads. */
+  /** A pattern for matrices that AdamW updates, too: embeddings and heads. */
   readonly adamwPattern: string;
 }
 

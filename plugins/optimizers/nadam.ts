@@ -21,7 +21,7 @@ import {
 export interface NadamOptions extends AdamwOptions {
   /** How fast the momentum grows towards β₁. */
   readonly momentumDecay: number;
-  /** Weights decay apart from the gradient, as AdamW's do; else λ is an L2 term. */
+  /** Whether weight decay is decoupled from the gradient, as in AdamW; otherwise λ is an L2 term. */
   readonly decoupledWeightDecay: boolean;
 }
 

@@ -19,7 +19,7 @@ import {
 
 /** Options of {@link radam}. */
 export interface RadamOptions extends AdamwOptions {
-  /** Weights decay apart from the gradient, as AdamW's do; else λ is an L2 term. */
+  /** Whether weight decay is decoupled from the gradient, as in AdamW; otherwise λ is an L2 term. */
   readonly decoupledWeightDecay: boolean;
 }
 

@@ -22,9 +22,9 @@ export interface RmspropOptions extends CommonOptions {
   readonly alpha: number;
   /** Added to the denominator. */
   readonly epsilon: number;
-  /** Share of the last step's direction that is kept. */
+  /** The share of the last step's direction that is kept. */
   readonly momentum: number;
-  /** Divides by the standard deviation, not the root mean square. */
+  /** Whether to divide by the standard deviation instead of the root mean square. */
   readonly centered: boolean;
 }
 

@@ -10,9 +10,9 @@ import { commonEntries, decayOf, nonNegative, sizeOf, withCommon } from "../../b
 
 /** Options of {@link scheduleFreeAdamw}. */
 export interface ScheduleFreeAdamwOptions extends AdamwOptions {
-  /** A step's share in the average is its number to this power. */
+  /** The weight of a step in the average: its number to this power, */
   readonly r: number;
-  /** And the largest rate so far to this one. */
+  /** times the largest rate so far to this power. */
   readonly weightLrPower: number;
 }
 

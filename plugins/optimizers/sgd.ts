@@ -17,11 +17,11 @@ import {
 
 /** Options of {@link sgd}. Weight decay is λ of an L2 term in the gradient. */
 export interface SgdOptions extends CommonOptions {
-  /** Share of the last step's direction that is kept. */
+  /** The share of the last step's direction that is kept. */
   readonly momentum: number;
-  /** Share of the gradient that does not enter the momentum. */
+  /** The share of the gradient that does not enter the momentum. */
   readonly dampening: number;
-  /** Looks one momentum step ahead. */
+  /** Whether to use Nesterov momentum. */
   readonly nesterov: boolean;
 }
 
@@ -35,7 +35,7 @@ export const sgdSchema: v.GenericSchema<Partial<SgdOptions>, SgdOptions> = v.pip
   }),
   v.check(
     (o) => !o.nesterov || (o.momentum > 0 && o.dampening === 0),
-    "nesterov with a momentum and without dampening",
+    "nesterov only with momentum and without dampening",
   ),
 );
 

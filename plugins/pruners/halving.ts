@@ -9,13 +9,13 @@ import type { Factory } from "../../core/types.ts";
 
 /** Options of {@link halving}. */
 export interface HalvingOptions {
-  /** Steps up to the first rung; "auto": a hundredth of the first complete trial's. */
+  /** Steps to the first rung; "auto": a hundredth of those of the first complete trial. */
   readonly minResource: number | "auto";
-  /** How many times the steps of a rung the next one has, and of how many trials one passes. */
+  /** The factor between the steps of two rungs; one of this many trials passes a rung. */
   readonly reductionFactor: number;
-  /** Rungs that are left out at the beginning. */
+  /** How many rungs to leave out at the start. */
   readonly minEarlyStoppingRate: number;
-  /** Trials that end at each rung before any passes. */
+  /** Trials that must reach each rung before any passes. */
   readonly bootstrapCount: number;
 }
 
@@ -31,12 +31,12 @@ export const halvingSchema: v.GenericSchema<Partial<HalvingOptions>, HalvingOpti
   }),
   v.check(
     ({ minResource, bootstrapCount }) => minResource !== "auto" || bootstrapCount === 0,
-    'Invalid options: bootstrapCount needs a number in place of minResource "auto"',
+    'Invalid options: bootstrapCount needs a number for minResource instead of "auto"',
   ),
 );
 
 /**
- * At each of ever longer rungs a trial goes on if it is among the best of those that came as far.
+ * Asynchronous successive halving: at ever longer rungs, a trial continues if it is among the best that got there.
  *
  * @example
  * ```ts

@@ -9,11 +9,11 @@ import type { Factory, Study, Trial } from "../../core/types.ts";
 
 /** Options of {@link hyperband}. */
 export interface HyperbandOptions {
-  /** Steps up to the first rung. */
+  /** Steps to the first rung. */
   readonly minResource: number;
   /** Steps of a whole trial; "auto": those of the first complete one. */
   readonly maxResource: number | "auto";
-  /** How many times the steps of a rung the next one has, and of how many trials one passes. */
+  /** The factor between the steps of two rungs; one of this many trials passes a rung. */
   readonly reductionFactor: number;
   /** Trials that end at each rung before any passes, shared out among the brackets. */
   readonly bootstrapCount: number;
@@ -31,7 +31,7 @@ export const hyperbandSchema: v.GenericSchema<Partial<HyperbandOptions>, Hyperba
   }),
   v.check(
     ({ maxResource, bootstrapCount }) => maxResource !== "auto" || bootstrapCount === 0,
-    'Invalid options: bootstrapCount needs a number in place of maxResource "auto"',
+    'Invalid options: bootstrapCount needs a number for maxResource instead of "auto"',
   ),
 );
 

@@ -9,7 +9,7 @@ import type { Factory } from "../../core/types.ts";
 
 /** Options of {@link percentile}. */
 export interface PercentileOptions extends PrunerOptions {
-  /** Share of the complete trials, in percent, that a trial keeps up with. */
+  /** The percentage of complete trials that a trial must keep up with. */
   readonly percentile: number;
 }
 

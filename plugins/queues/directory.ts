@@ -11,7 +11,7 @@ import type { Factory } from "../../core/types.ts";
 
 /** Options of {@link directory}. */
 export interface DirectoryOptions {
-  /** The directory, which several processes may share. */
+  /** The folder, which several processes may share. */
   readonly path: string;
 }
 
@@ -21,7 +21,7 @@ export const directorySchema: v.GenericSchema<DirectoryOptions, DirectoryOptions
 });
 
 /**
- * One file for each waiting job, below `queue/`, and one for whoever has taken it.
+ * One file for each waiting job, below `queue/`, and one for the process that has taken it.
  *
  * @throws AttuneError from `open` where the host has no files.
  * @example

@@ -13,7 +13,7 @@ export type MemoryOptions = Readonly<Record<never, never>>;
 export const memorySchema: v.GenericSchema<MemoryOptions, MemoryOptions> = v.strictObject({});
 
 /**
- * A queue that lives as long as the process; records fill it again after a start.
+ * A queue in memory, refilled from job records at start.
  *
  * @example
  * ```ts

@@ -10,11 +10,14 @@ import type { Factory, OpenQueue, Secret } from "../../core/types.ts";
 
 /** Options of {@link nats}. */
 export interface NatsOptions {
-  /** As nats://user:password@host:4222, or the environment's variable that has it, as `{ env: "NATS_URL" }`; ws:// and wss:// where there are no sockets. */
+  /**
+   * An address such as nats://user:password@host:4222, or an environment variable that has it, as `{ env: "NATS_URL"
+   * }`; ws:// or wss:// on runtimes without sockets.
+   */
   readonly url: Secret;
-  /** The stream's name, which is made where it is missing. */
+  /** The name of the stream, which is created if it is missing. */
   readonly stream: string;
-  /** After how many seconds without a word an id comes back from a process that is gone. */
+  /** Seconds without a sign of life after which an id is handed out again. */
   readonly ackSeconds: number;
 }
 
@@ -30,8 +33,8 @@ export const natsSchema: v.GenericSchema<Partial<NatsOptions> & Pick<NatsOptions
 const CONSUMER = "runners";
 
 /**
- * One message for each waiting job, in a stream of its own; who takes one says that it is still at work until its time is
- * over. A stream that was deleted is made again, empty: records fill it.
+ * One message for each waiting job in a NATS stream; whoever takes one keeps acknowledging progress until the lease
+ * ends. A stream that was deleted is made again, empty: records fill it.
  *
  * @throws AttuneError from `open` where the server is not reached.
  * @example

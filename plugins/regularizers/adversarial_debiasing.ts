@@ -10,13 +10,13 @@ import type { Factory } from "../../core/types.ts";
 
 /** Options of {@link adversarialDebiasing}. */
 export interface AdversarialDebiasingOptions {
-  /** The column that holds the attribute; rows without it only train the task. */
+  /** The column with the attribute; rows without it train only the task. */
   readonly column: string;
-  /** The values it may have. */
+  /** The values of the attribute. */
   readonly labels: readonly string[];
-  /** How strongly the model works against the adversary; 0: the adversary only watches. */
+  /** How strongly the model works against the adversary; 0: not at all. */
   readonly lambda: number;
-  /** The hidden state of a sequence that the adversary reads. */
+  /** Which hidden state of a sequence the adversary reads. */
   readonly pooling: "first" | "last";
 }
 
@@ -33,9 +33,9 @@ export const adversarialDebiasingSchema: v.GenericSchema<Input, AdversarialDebia
 const IGNORED = -100;
 
 /**
- * An adversary (Ganin et al. 2016; Zhang et al. 2018): a linear classifier of the last hidden state (of a model
- * with two sides the encoder's) predicts the attribute, and its gradient goes on into the model turned round and times λ. The adversary learns to tell, the model
- * not to. It trains beside the model and is not saved with it.
+ * An adversary (Ganin et al. 2016; Zhang et al. 2018): a linear classifier of the last hidden state (of the encoder, in
+ * encoder-decoder models) predicts the attribute, and its gradient enters the model reversed and times λ. The adversary
+ * learns to tell, the model not to. It trains beside the model and is not saved with it.
  *
  * @example
  * ```ts

@@ -12,11 +12,11 @@ import { savedValues } from "../../blocks/regularizer/mod.ts";
 
 /** Options of {@link ewc}. */
 export interface EwcOptions {
-  /** Rows of the old task, in the form of this run's task. */
+  /** Rows of the old task, in the format of this run's task. */
   readonly data: Dataset;
-  /** How strongly weights are held. */
+  /** How strongly weights are kept near their old values. */
   readonly lambda: number;
-  /** How many of the rows are used at most. */
+  /** The largest number of rows to use. */
   readonly rows: number;
 }
 

@@ -10,9 +10,9 @@ import { savedValues } from "../../blocks/regularizer/mod.ts";
 
 /** Options of {@link l2Sp}. */
 export interface L2SpOptions {
-  /** How strongly parameters with a saved value are held to it. */
+  /** How strongly parameters with a saved value are pulled to it. */
   readonly alpha: number;
-  /** How strongly new parameters are held to zero. */
+  /** How strongly new parameters are pulled to zero. */
   readonly beta: number;
 }
 
@@ -25,8 +25,8 @@ export const l2SpSchema: v.GenericSchema<Partial<L2SpOptions>, L2SpOptions> = v.
 });
 
 /**
- * L²-SP (Li et al. 2018): ½α |w - w₀|² over parameters that start from a saved value w₀, ½β |w|² over new ones. All that
- * trains counts; the saved values are held in memory once more.
+ * L²-SP (Li et al. 2018): ½α |w - w₀|² over parameters that start from a saved value w₀, ½β |w|² over new ones. All
+ * that trains counts; the saved values are held in memory once more.
  *
  * @example
  * ```ts

@@ -10,7 +10,7 @@ import { savedValues } from "../../blocks/regularizer/mod.ts";
 
 /** Options of {@link mixout}. */
 export interface MixoutOptions {
-  /** The share of weights that are the saved ones, drawn anew in every forward pass. */
+  /** The share of weights that are replaced by saved ones, drawn anew in every forward pass. */
   readonly p: number;
 }
 
@@ -20,9 +20,9 @@ export const mixoutSchema: v.GenericSchema<Partial<MixoutOptions>, MixoutOptions
 });
 
 /**
- * Mixout (Lee et al. 2020): in training the weights w of linear layers become w₀ + m(w - w₀)/(1-p), m drawn as in dropout,
- * so that they are the saved ones w₀ with probability p and w on average. Layers without a saved weight stay as they are.
- * Meant in place of dropout; each step draws as many numbers as there are weights.
+ * Mixout (Lee et al. 2020): in training the weights w of linear layers become w₀ + m(w - w₀)/(1-p), m drawn as in
+ * dropout, so that they are the saved ones w₀ with probability p and w on average. Layers without a saved weight stay
+ * as they are. Meant in place of dropout; each step draws as many numbers as there are weights.
  *
  * @example
  * ```ts

@@ -20,8 +20,9 @@ export const neftuneSchema: v.GenericSchema<Partial<NeftuneOptions>, NeftuneOpti
 });
 
 /**
- * NEFTune (Jain et al. 2024): in training, word embeddings get uniform noise of at most α/√(Ld), L the sequence's own
- * number of tokens (where Hugging Face's takes the padded length, so that it depends on the batch), d their width.
+ * NEFTune (Jain et al. 2024): in training, word embeddings get uniform noise of at most α/√(Ld), where L is the
+ * sequence's number of tokens (Hugging Face uses the padded length, so it depends on the batch) and d the width of
+ * embeddings.
  *
  * @example
  * ```ts

@@ -11,9 +11,9 @@ import { meanOf } from "../../blocks/regularizer/mod.ts";
 
 /** Options of {@link rDrop}. */
 export interface RDropOptions {
-  /** How much the divergence counts beside the losses. */
+  /** The weight of the divergence relative to the loss. */
   readonly alpha: number;
-  /** The head's output whose last axis is classes. */
+  /** The output of the head whose last axis is classes. */
   readonly output: string;
 }
 
@@ -24,8 +24,8 @@ export const rDropSchema: v.GenericSchema<Partial<RDropOptions>, RDropOptions> =
 });
 
 /**
- * R-Drop (Wu et al. 2021): each micro-batch goes through the model twice with dropout drawn anew; to the loss is added
- * that of the second pass and α times ½(KL(p‖q) + KL(q‖p)), the mean over rows. A step takes twice as long.
+ * R-Drop (Wu et al. 2021): each micro-batch passes through the model twice, with new dropout; the loss of the second
+ * pass is added, and α times ½(KL(p‖q) + KL(q‖p)), the mean over rows. A step takes twice as long.
  *
  * @example
  * ```ts

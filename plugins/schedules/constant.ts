@@ -13,7 +13,7 @@ export type ConstantOptions = Readonly<Record<never, never>>;
 export const constantSchema: v.GenericSchema<ConstantOptions, ConstantOptions> = v.strictObject({});
 
 /**
- * The learning rate as it is, in every step.
+ * A constant learning rate.
  *
  * @example
  * ```ts

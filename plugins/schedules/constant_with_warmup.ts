@@ -16,7 +16,7 @@ export const constantWithWarmupSchema: v.GenericSchema<Partial<ConstantWithWarmu
     .strictObject({ warmupSteps });
 
 /**
- * Warm-up, then the learning rate as it is.
+ * Warm-up, then a constant learning rate.
  *
  * @example
  * ```ts

@@ -10,7 +10,7 @@ import { warmUp, type WarmupOptions, warmupSteps } from "../../blocks/schedule/m
 
 /** Options of {@link cosine}. */
 export interface CosineOptions extends WarmupOptions {
-  /** Waves behind warm-up; a half goes down to 0 once. */
+  /** Cosine cycles after warm-up; a half falls to 0 once. */
   readonly numCycles: number;
 }
 

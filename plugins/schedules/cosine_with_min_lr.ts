@@ -10,11 +10,11 @@ import { warmUp, type WarmupOptions, warmupSteps } from "../../blocks/schedule/m
 
 /** Options of {@link cosineWithMinLr}; one of `minLr` and `minLrRate` is given. */
 export interface CosineWithMinLrOptions extends WarmupOptions {
-  /** Waves behind warm-up; a half goes down once. */
+  /** Cosine cycles after warm-up; a half falls once. */
   readonly numCycles: number;
   /** The lowest learning rate. */
   readonly minLr?: number | undefined;
-  /** The lowest learning rate as a ratio of the highest. */
+  /** The lowest learning rate as a share of the highest. */
   readonly minLrRate?: number | undefined;
 }
 
@@ -32,8 +32,8 @@ export const cosineWithMinLrSchema: v.GenericSchema<Partial<CosineWithMinLrOptio
 );
 
 /**
- * Warm-up, then a cosine wave between the learning rate and a lowest one: c · (1 - m) + m, where c is the cosine schedule's
- * factor and m the lowest.
+ * Warm-up, then a cosine between the learning rate and a minimum: c · (1 - m) + m, where c is the factor of the cosine
+ * schedule and m the minimum.
  *
  * @example
  * ```ts

@@ -10,7 +10,7 @@ import { warmUp, type WarmupOptions, warmupSteps } from "../../blocks/schedule/m
 
 /** Options of {@link cosineWithRestarts}. */
 export interface CosineWithRestartsOptions extends WarmupOptions {
-  /** How often the rate falls from full to 0. */
+  /** How many times the rate falls from full to 0. */
   readonly numCycles: number;
 }
 
@@ -23,7 +23,7 @@ export const cosineWithRestartsSchema: v.GenericSchema<Partial<CosineWithRestart
     });
 
 /**
- * Warm-up, then half a cosine wave from full to 0, `numCycles` times over (Loshchilov & Hutter 2017).
+ * Warm-up, then a cosine from the full rate to 0, `numCycles` times (Loshchilov & Hutter 2017).
  *
  * @example
  * ```ts

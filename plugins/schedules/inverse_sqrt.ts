@@ -9,7 +9,10 @@ import { warmUp, warmupLength, type WarmupOptions, warmupSteps } from "../../blo
 
 /** Options of {@link inverseSqrt}. */
 export interface InverseSqrtOptions extends WarmupOptions {
-  /** In how many steps behind warm-up the rate falls to 1/√2; null: as many as warm up, or 10,000 where none do. */
+  /**
+   * The number of steps after warm-up in which the rate falls to 1/√2; null: as many as the warm-up has, or 10,000
+   * without warm-up.
+   */
   readonly timescale: number | null;
 }
 

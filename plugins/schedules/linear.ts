@@ -14,7 +14,7 @@ export interface LinearOptions extends WarmupOptions {}
 export const linearSchema: v.GenericSchema<Partial<LinearOptions>, LinearOptions> = v.strictObject({ warmupSteps });
 
 /**
- * Warm-up, then a line down to 0 behind the last step.
+ * Warm-up, then a linear decay to 0 after the last step.
  *
  * @example
  * ```ts

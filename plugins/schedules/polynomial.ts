@@ -13,7 +13,7 @@ import { warmUp, type WarmupOptions, warmupSteps } from "../../blocks/schedule/m
 export interface PolynomialOptions extends WarmupOptions {
   /** The learning rate at the end. */
   readonly lrEnd: number;
-  /** The power of what remains; 1 is a line. */
+  /** The exponent of the remaining share; 1 is linear. */
   readonly power: number;
 }
 
@@ -27,7 +27,7 @@ export const polynomialSchema: v.GenericSchema<Partial<PolynomialOptions>, Polyn
 /**
  * Warm-up, then (lr - lrEnd) · remaining^power + lrEnd, over lr.
  *
- * @throws AttuneError where the learning rate is not above `lrEnd`.
+ * @throws AttuneError if the learning rate is not above `lrEnd`.
  * @example
  * ```ts
  * import { polynomial } from "attune/schedules/polynomial";

@@ -13,17 +13,17 @@ export type Shape = "linear" | "cosine" | "1-sqrt";
 
 /** Options of {@link warmupStableDecay}. */
 export interface WarmupStableDecayOptions extends WarmupOptions {
-  /** Steps of decay at the end; below 1, a ratio of all steps, rounded up. */
+  /** Steps of decay at the end; below 1, a share of all steps, rounded up. */
   readonly numDecaySteps: number;
-  /** Steps in which the rate stays; null: those that remain. */
+  /** Steps at a constant rate; null: the remaining ones. */
   readonly numStableSteps: number | null;
   /** How the rate rises. */
   readonly warmupType: Shape;
   /** How the rate falls. */
   readonly decayType: Shape;
-  /** The lowest rate, at both ends, as a ratio of the highest. */
+  /** The lowest rate, at both ends, as a share of the highest. */
   readonly minLrRatio: number;
-  /** Waves of a cosine decay; a half goes down once. */
+  /** Cycles of a cosine decay; a half falls once. */
   readonly numCycles: number;
 }
 
@@ -44,7 +44,7 @@ export const warmupStableDecaySchema: v.GenericSchema<Input, WarmupStableDecayOp
 });
 
 /**
- * Warm-up, then the rate as it is, then down (Hu et al. 2024).
+ * Warm-up, then a constant rate, then a decay (Hu et al. 2024).
  *
  * @example
  * ```ts

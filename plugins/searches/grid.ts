@@ -19,9 +19,9 @@ import type { Factory, Json, Named, Space } from "../../core/types.ts";
 
 /** Options of {@link grid}. */
 export interface GridOptions extends Omit<SearchOptions, "trials"> {
-  /** Trials to make; absent: one for each point of the grid. */
+  /** The number of trials; absent: one for each point of the grid. */
   readonly trials?: number | undefined;
-  /** Values of a range that has no step: whole numbers are taken once. */
+  /** How many values to try in a range without a step; whole numbers are tried once. */
   readonly points: number;
 }
 
@@ -35,8 +35,8 @@ export const gridSchema: v.GenericSchema<Input, GridOptions> = v.strictObject({
 }) as unknown as v.GenericSchema<Input, GridOptions>;
 
 /**
- * Every combination of values, in order: the last option changes first. Ranges without a step give `points` values, evenly
- * spaced, by the logarithm where that counts.
+ * Every combination of values, in order; the last option changes fastest. Ranges without a step give `points` values,
+ * evenly spaced, by the logarithm where that counts.
  *
  * @example
  * ```ts

@@ -25,7 +25,7 @@ export const randomSchema: v.GenericSchema<SearchInput, RandomOptions> = v.stric
 }) as unknown as v.GenericSchema<SearchInput, RandomOptions>;
 
 /**
- * Draws every option by itself.
+ * Draws every option independently.
  *
  * @example
  * ```ts

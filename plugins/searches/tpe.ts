@@ -19,13 +19,13 @@ import { isFinished, splitTrials } from "./tpe_split.ts";
 
 /** Options of {@link tpe}. */
 export interface TpeOptions extends SearchOptions {
-  /** Trials that are drawn evenly before any are learned from. */
+  /** Random trials before the first proposal by the estimator. */
   readonly startupTrials: number;
-  /** Whether options that all trials have are drawn together. */
+  /** Whether options that all trials have are drawn jointly. */
   readonly multivariate: boolean;
-  /** Whether running trials count as bad ones, so that several at a time do not crowd. */
+  /** Whether running trials count as bad ones, so that parallel trials spread out. */
   readonly constantLiar: boolean;
-  /** Candidates of which the likeliest is taken. */
+  /** How many candidates are drawn, of which the likeliest is taken. */
   readonly candidates: number;
 }
 
@@ -42,8 +42,8 @@ export const tpeSchema: v.GenericSchema<Input, TpeOptions> = v.strictObject({
 }) as unknown as v.GenericSchema<Input, TpeOptions>;
 
 /**
- * Draws from where good trials lie and others do not. Options that only some trials have are drawn by themselves, of the
- * trials that have them.
+ * The tree-structured Parzen estimator: draws values where good trials are more frequent than others. Options that only
+ * some trials have are drawn by themselves, of the trials that have them.
  *
  * @example
  * ```ts

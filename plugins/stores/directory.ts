@@ -10,7 +10,7 @@ import type { Factory } from "../../core/types.ts";
 
 /** Options of {@link directory}. */
 export interface DirectoryOptions {
-  /** The directory; it is made when something is first put into it. */
+  /** The folder, which is created with the first write. */
   readonly path: string;
 }
 
@@ -20,7 +20,7 @@ export const directorySchema: v.GenericSchema<DirectoryOptions, DirectoryOptions
 });
 
 /**
- * The host's files below a directory.
+ * Files below a folder of the host.
  *
  * @throws AttuneError from `open` where the host has no files.
  * @example

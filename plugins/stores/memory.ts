@@ -15,7 +15,7 @@ export type MemoryOptions = Readonly<Record<never, never>>;
 export const memorySchema: v.GenericSchema<MemoryOptions, MemoryOptions> = v.strictObject({});
 
 /**
- * A store that lives as long as the process; each `open` gives a new one.
+ * A store in memory; each `open` returns a new one.
  *
  * @throws AttuneError from the store's methods on keys that are not relative paths.
  * @example

@@ -14,9 +14,12 @@ import type { Factory, Secret, Store, StoredObject } from "../../core/types.ts";
 
 /** Options of {@link nats}. */
 export interface NatsOptions {
-  /** As nats://user:password@host:4222, or the environment's variable that has it, as `{ env: "NATS_URL" }`; ws:// and wss:// where there are no sockets. */
+  /**
+   * An address such as nats://user:password@host:4222, or an environment variable that has it, as `{ env: "NATS_URL"
+   * }`; ws:// or wss:// on runtimes without sockets.
+   */
   readonly url: Secret;
-  /** The name of the key-value bucket and the object store, which are made where they are missing. */
+  /** The name of the key-value bucket and the object store, which are created if they are missing. */
   readonly bucket: string;
 }
 
@@ -32,9 +35,9 @@ export const natsSchema: v.GenericSchema<Partial<NatsOptions> & Pick<NatsOptions
 const INLINE = 256 * 1024;
 
 /**
- * Keys with revisions that compare and set, over JetStream's file storage; large values are objects of 4 MiB that a key
- * names, of which one at a time is in memory.
- * JetStream acknowledges before it syncs: set `sync_interval: always` where a loss of power must lose nothing.
+ * NATS JetStream with file storage, using revisions for compare-and-set; large values are split into objects of 4 MiB,
+ * one of which is in memory at a time. JetStream acknowledges before it syncs: set `sync_interval: always` where a loss
+ * of power must lose nothing.
  *
  * @throws AttuneError from the store's methods: `BAD_KEY`, `STORE`; from `open` where the server is not reached.
  * @example

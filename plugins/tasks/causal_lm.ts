@@ -9,20 +9,23 @@ import { decodeTexts, generationSchema } from "./generation.ts";
 
 /** Options of {@link causalLm}. */
 export interface CausalLmOptions {
-  /** Which tokens are learned: every one, those that the assistant says, or those of the completion. */
+  /** Which tokens are learned: all, those of the assistant, or those of the completion. */
   readonly lossOn: "all" | "assistant" | "completion";
   /**
-   * Whether the tokenizer's end token stands behind each row, and is learned: once, and not where the row is cut. Unless
-   * said, behind rows of prompt and completion, and behind no others.
+   * Whether the tokenizer's end token is appended to each row and learned, unless the row is cut or ends with it
+   * already. By default, only to rows with prompt and completion.
    */
   readonly addEosToken?: boolean;
-  /** Which of the assistant's turns are asked for in evaluation: each behind the true turns before it, or the last. */
+  /**
+   * Which of the assistant's turns are generated in evaluation: all, each after the true turns before it, or only the
+   * last.
+   */
   readonly evaluateTurns: "all" | "last";
-  /** Whether short rows of the training data make rows of `training.maxLength`; none sees another. */
+  /** Whether short training rows are packed into rows of `training.maxLength`; they do not see each other. */
   readonly packing: boolean;
-  /** How predictions are generated; what is not said is as the checkpoint has it. */
+  /** How predictions are generated; options left out are those of the checkpoint. */
   readonly generation: Partial<GenerationConfig>;
-  /** Where the columns are, where not under their own names. */
+  /** Names of the columns, if they differ. */
   readonly columns: Readonly<Record<string, string>>;
 }
 

@@ -9,19 +9,21 @@ import type { Batch, Factory, Tensor } from "../../core/types.ts";
 
 /** Options of {@link ctc}. */
 export interface CtcOptions {
-  /** The symbols; their classes follow that of the blank, which is 0. */
+  /** The symbols; their classes start at 1, and 0 is the blank. */
   readonly labels: readonly string[];
-  /** Symbols of the longest target. The graph grows with it. */
+  /** The longest target in symbols; the graph grows with it. */
   readonly maxTargetLength: number;
-  /** The text between symbols where they are written as one text. */
+  /** The text between symbols, if a target is written as one text. */
   readonly separator: string;
-  /** Each sequence's loss by its number of symbols, of these the mean; or the sum (`ctc_loss_reduction`). */
+  /** The mean over sequences of each loss divided by its number of symbols, or the sum (`ctc_loss_reduction`). */
   readonly reduction: "mean" | "sum";
-  /** Whether targets that are longer than their texts can say cost nothing (`ctc_zero_infinity`); else they are refused. */
+  /**
+   * Whether targets that are too long for their texts have a loss of 0 (`ctc_zero_infinity`) instead of being an error.
+   */
   readonly zeroInfinity: boolean;
-  /** How much of the states is dropped in training. */
+  /** Dropout on the hidden states. */
   readonly finalDropout: number;
-  /** Where the columns are, where not under their own names. */
+  /** Names of the columns, if they differ. */
   readonly columns: Readonly<Record<string, string>>;
 }
 
@@ -39,9 +41,9 @@ export const ctcSchema: v.GenericSchema<Input, CtcOptions> = v.strictObject({
 });
 
 /**
- * Connectionist temporal classification (Graves et al. 2006) over an encoder's places: `text`, `target` (a list of
- * symbols, or a text whose characters they are). What is predicted is each place's likeliest class, repetitions and blanks
- * left out.
+ * Connectionist temporal classification (Graves et al. 2006) over the positions of an encoder: `text`, `target` (a list
+ * of symbols, or a text whose characters they are). What is predicted is each place's likeliest class, repetitions and
+ * blanks left out.
  *
  * @example
  * ```ts

@@ -11,11 +11,11 @@ import { seq2seqTask } from "./seq2seq_lm.ts";
 export interface DenoisingOptions {
   /** Share of the tokens that are masked. */
   readonly maskRatio: number;
-  /** Mean of the Poisson distribution of the spans' lengths, in tokens. */
+  /** The mean length of a span, in tokens. */
   readonly poissonLambda: number;
-  /** Share of the sentences that change places first; BART was trained with 1. */
+  /** Share of the sentences that are shuffled first; BART was trained with 1. */
   readonly permuteSentenceRatio: number;
-  /** Where the columns are, where not under their own names. */
+  /** Names of the columns, if they differ. */
   readonly columns: Readonly<Record<string, string>>;
 }
 
@@ -28,8 +28,9 @@ export const denoisingSchema: v.GenericSchema<Partial<DenoisingOptions>, Denoisi
 });
 
 /**
- * Text infilling (Lewis et al. 2020): spans of `text` of Poisson distributed lengths each become one mask, the target is
- * the whole text. Before that sentences may change places. Drawn anew in each epoch, the same for the same seed.
+ * Text infilling (Lewis et al. 2020): each span of `text`, with Poisson distributed length, becomes one mask; the
+ * target is the whole text. Before that sentences may change places. Drawn anew in each epoch, the same for the same
+ * seed.
  *
  * @example
  * ```ts

@@ -13,27 +13,33 @@ import { vectorRows } from "./vectors.ts";
 
 /** Options of {@link distillation}. At least one of `embeddings`, `hiddenStates` and `logits` is compared. */
 export interface DistillationOptions {
-  /** The model that teaches; frozen, and mapped from its files. */
+  /** The teacher model, frozen and mapped from its files. */
   readonly teacher: ModelSource;
-  /** Its tokenizer, where not that of its files. */
+  /** The teacher's tokenizer, if not the one in its files. */
   readonly teacherTokenizer?: TokenizerLoader | undefined;
-  /** A task that is learned from labels, too, and whose logits may be compared. */
+  /** A task to learn from labels, too, whose logits may be compared. */
   readonly task?: Task | undefined;
-  /** Sentence embeddings: mean squared difference of vectors of length 1. `projection`: the teacher's width, where it is not the student's. */
+  /**
+   * Sentence embeddings: the mean squared difference of vectors of length 1. `projection`: the teacher's width, if it
+   * differs from the student's.
+   */
   readonly embeddings?:
     | Readonly<{ weight: number; pooling: "mean" | "first"; projection?: number | undefined }>
     | undefined;
-  /** States: mean squared difference over pairs of layers [student, teacher]; 0 is the embeddings' output. */
+  /**
+   * Hidden states: the mean squared difference over pairs of layers [student, teacher]; 0 is the output of the
+   * embeddings.
+   */
   readonly hiddenStates?:
     | Readonly<{ weight: number; layers: readonly (readonly [number, number])[]; projection?: number | undefined }>
     | undefined;
   /** Logits of `task`: Kullback-Leibler divergence at a temperature T, times T² (Hinton et al. 2015). */
   readonly logits?: Readonly<{ weight: number; temperature: number }> | undefined;
-  /** Weight of the loss of `task` itself. */
+  /** The weight of the loss of `task`. */
   readonly taskWeight: number;
-  /** The folder that keeps the teacher's outputs from run to run; absent: the user's cache, if the run has one; null: none. */
+  /** The folder that caches the teacher's outputs between runs; absent: the user's cache, if the run has one; null: none. */
   readonly cache?: string | null | undefined;
-  /** Where the columns are, where there is no `task`. */
+  /** Names of the columns, if there is no `task`. */
   readonly columns: Readonly<Record<string, string>>;
 }
 
@@ -56,7 +62,7 @@ const layer = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most.lay
 /** Schema of {@link DistillationOptions}. */
 export const distillationSchema: v.GenericSchema<Input, DistillationOptions> = v.pipe(
   v.strictObject({
-    teacher: pluginOption("model", 'a source, as { use: "pretrained", with: { path } }'),
+    teacher: pluginOption("model", 'a model, as { use: "pretrained", with: { path } }'),
     teacherTokenizer: v.optional(pluginOption("tokenizer", "a tokenizer")),
     task: v.optional(pluginOption("task", "a task")),
     embeddings: v.optional(
@@ -78,12 +84,12 @@ export const distillationSchema: v.GenericSchema<Input, DistillationOptions> = v
     ({ embeddings, hiddenStates, logits }) => (embeddings ?? hiddenStates ?? logits) !== undefined,
     "at least one of embeddings, hiddenStates and logits",
   ),
-  v.check(({ logits, task }) => !logits || task !== undefined, "a task, where logits are compared"),
+  v.check(({ logits, task }) => !logits || task !== undefined, "a task, because logits are compared"),
 ) as v.GenericSchema<Input, DistillationOptions>;
 
 /**
- * Teacher and student in one run: the teacher's outputs become targets of the student. They are computed once, before the
- * first step, and kept on disk; where there is no room to keep them, in each epoch anew, with the same values.
+ * Knowledge distillation: the teacher's outputs become targets for the student. They are computed once, before the first
+ * step, and kept on disk; without room to keep them, they are computed anew in each epoch, with the same values.
  *
  * @example
  * ```ts

@@ -11,7 +11,7 @@ import { vectorRows } from "./vectors.ts";
 
 /** Options of {@link featureExtraction}. */
 export interface FeatureExtractionOptions extends SentenceOptions {
-  /** Where the columns are, where not under their own names. */
+  /** Names of the columns, if they differ. */
   readonly columns: Readonly<Record<string, string>>;
 }
 
@@ -24,8 +24,8 @@ export const featureExtractionSchema: v.GenericSchema<Input, FeatureExtractionOp
 });
 
 /**
- * `text` → `embedding`, as sentence-transformers makes it (Reimers & Gurevych 2019): by the modules, prompt and length that the
- * checkpoint's folder names, where the options do not. It has no loss and trains nothing.
+ * `text` → `embedding`, as in sentence-transformers (Reimers & Gurevych 2019), with the modules, prompt and length of
+ * the checkpoint's folder unless the options say otherwise. It has no loss and trains nothing.
  *
  * @example
  * ```ts

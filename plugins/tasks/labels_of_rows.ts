@@ -22,7 +22,7 @@ const MOST = 1000;
 /**
  * The distinct values of a column of classes as names, sorted: as numbers where all are, else by code points.
  *
- * @throws AttuneError where a value is no name of a class, or there are too many of them.
+ * @throws AttuneError if a value is no name of a class, or there are too many of them.
  */
 export function classesIn(values: Iterable<readonly [row: number, value: unknown]>): readonly string[] {
   const names = new Map<string, number | undefined>();
@@ -33,7 +33,7 @@ export function classesIn(values: Iterable<readonly [row: number, value: unknown
         "labels",
         `row ${at}`,
         value,
-        'the name or number of a class (numbers are task.with.problemType "regression")',
+        'the name or number of a class (for numbers, set task.with.problemType to "regression")',
       );
     }
     if (number === undefined && typeof value !== "string" && typeof value !== "boolean") {
@@ -47,7 +47,7 @@ export function classesIn(values: Iterable<readonly [row: number, value: unknown
         "labels",
         "the rows",
         `more than ${MOST} labels`,
-        "few classes, or task.with.labels with their names",
+        "fewer classes, or their names in task.with.labels",
       );
     }
   }

@@ -26,11 +26,11 @@ export interface MultiTaskEntry {
 
 /** Options of {@link multiTask}. */
 export interface MultiTaskOptions {
-  /** The tasks by name: letters, digits, dashes and underscores. */
+  /** The tasks by name; names have letters, digits, dashes and underscores. */
   readonly tasks: Named<MultiTaskEntry>;
   /**
-   * How often each task has its turn: in proportion to its number of rows to the power of `temperature` (1: by size, 0: all
-   * alike), or by `probabilities` of each.
+   * How often each task gets a micro-batch: in proportion to its number of rows to the power of `temperature` (1: by
+   * size, 0: equally), or by `probabilities`.
    */
   readonly sampling: Readonly<{ temperature: number; probabilities?: Named<number> | undefined }>;
 }
@@ -64,7 +64,7 @@ export const multiTaskSchema: v.GenericSchema<Input, MultiTaskOptions> = v.pipe(
         v.strictObject({
           task: v.pipe(
             pluginOption("task", "a task"),
-            v.check((objective) => objective.subtasks.length === 1, "a task that is a single one"),
+            v.check((objective) => objective.subtasks.length === 1, "a single task"),
           ),
           data: v.strictObject({
             train: dataset,
@@ -95,12 +95,12 @@ export const multiTaskSchema: v.GenericSchema<Input, MultiTaskOptions> = v.pipe(
       probabilities === undefined ||
       (Object.keys(probabilities).sort().join() === Object.keys(tasks).sort().join() &&
         Object.values(probabilities).some((p) => p > 0)),
-    "sampling.probabilities of exactly the tasks, one of them above 0",
+    "sampling.probabilities for exactly these tasks, at least one above 0",
   ),
 ) as v.GenericSchema<Input, MultiTaskOptions>;
 
 /**
- * Several tasks in one run: each micro-batch is of one of them, all train the same model. A step's loss is the mean over
+ * Several tasks in one run over the same model; each micro-batch belongs to one of them. A step's loss is the mean over
  * its micro-batches of the tasks' losses, each times its weight; what a step's tasks do not reach (another task's head)
  * stays as it is. Metrics are each task's own, and so are the best weights.
  *

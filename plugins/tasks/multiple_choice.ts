@@ -8,7 +8,7 @@ import type { Batch, Factory, Tensor } from "../../core/types.ts";
 
 /** Options of {@link multipleChoice}. */
 export interface MultipleChoiceOptions {
-  /** Where the columns are, where not under their own names. */
+  /** Names of the columns, if they differ. */
   readonly columns: Readonly<Record<string, string>>;
 }
 

@@ -15,7 +15,7 @@ import { classificationTask } from "./sequence_classification.ts";
 
 /** Options of {@link promptClassification}. */
 export interface PromptClassificationOptions extends PromptedTextOptions {
-  /** False: states are held against the word embeddings, where a checkpoint has no language head of its own. */
+  /** False: hidden states are compared directly with word embeddings, for checkpoints without an LM head. */
   readonly transform: boolean;
 }
 
@@ -26,13 +26,13 @@ export const promptClassificationSchema: v.GenericSchema<Input, PromptClassifica
   v.strictObject({ ...promptedTextEntries, transform: v.optional(v.boolean(), true) }),
   v.check(
     (o) => o.lm === "masked" || o.template.endsWith(PROMPT_GAP),
-    "a template that ends in {mask}, where lm is causal",
+    "a template that ends in {mask}, because lm is causal",
   ),
-  v.check((o) => o.lm === "causal" || o.scoring === "token", "scoring by token, where lm is masked"),
+  v.check((o) => o.lm === "causal" || o.scoring === "token", 'scoring "token", because lm is masked'),
 );
 
 /**
- * Classes told by the words that a language model puts into a template (PET, Schick & Schütze 2021; OpenPrompt): the
+ * Classification by the words that a language model fills into a template (PET, Schick & Schütze 2021; OpenPrompt): the
  * logit of a class is the mean over its words. With any adapter, or with none and `demonstrations` in front, which is
  * in-context learning (Brown et al. 2020). Rows as `sequence-classification` has them.
  *

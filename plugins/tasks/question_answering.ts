@@ -9,17 +9,17 @@ import type { Batch, Factory, Json, MetricInputs, Named, Subtask, Tensor } from 
 
 /** Options of {@link questionAnswering}, as those of transformers' run_qa.py. */
 export interface QuestionAnsweringOptions {
-  /** Tokens that two windows over one context share. */
+  /** Tokens that two neighbouring windows over a context share. */
   readonly docStride: number;
-  /** Spans that are kept of a row, and starts and ends that are looked at of a window. */
+  /** How many spans to keep per row, and how many starts and ends to consider per window. */
   readonly nBestSize: number;
-  /** Tokens of the longest answer. */
+  /** The longest answer in tokens. */
   readonly maxAnswerLength: number;
-  /** Whether there may be no answer: then the best span must beat [CLS]. */
+  /** Whether questions may have no answer; if so, the best span must beat [CLS]. */
   readonly version2WithNegative: boolean;
-  /** There is no answer where [CLS] beats the best span by more than this. */
+  /** How much [CLS] must beat the best span by for there to be no answer. */
   readonly nullScoreDiffThreshold: number;
-  /** Where the columns are, where not under their own names. */
+  /** Names of the columns, if they differ. */
   readonly columns: Readonly<Record<string, string>>;
 }
 
@@ -39,8 +39,8 @@ export const questionAnsweringSchema: v.GenericSchema<Input, QuestionAnsweringOp
 });
 
 /**
- * Extractive question answering: SQuAD's rows, `question`, `context`, `generateAnswers`. Contexts that are too long become
- * windows; a row's answer is the best span of all its windows.
+ * Extractive question answering: SQuAD's rows, `question`, `context`, `generateAnswers`. Contexts that are too long
+ * become windows; a row's answer is the best span of all its windows.
  *
  * @example
  * ```ts
@@ -155,7 +155,7 @@ type AnswerOf = Readonly<{
   spans: readonly Readonly<{ text: string; score: number; start: number; end: number }>[];
 }>;
 
-/** A row's answer of its windows' spans: the best one, or none where the windows' least doubtful [CLS] beats it. */
+/** A row's answer of its windows' spans: the best one, or none if the windows' least doubtful [CLS] beats it. */
 function answerOf(
   parts: readonly Part[],
   { nBestSize, version2WithNegative, nullScoreDiffThreshold }: QuestionAnsweringOptions,

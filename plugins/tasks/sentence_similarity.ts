@@ -10,7 +10,7 @@ import { modulesOf, sentenceEntries, type SentenceOptions } from "./sentences.ts
 
 /** Options of {@link sentenceSimilarity}. */
 export interface SentenceSimilarityOptions extends SentenceOptions {
-  /** Where the columns are, where not under their own names. */
+  /** Names of the columns, if they differ. */
   readonly columns: Readonly<Record<string, string>>;
 }
 
@@ -19,7 +19,7 @@ export const sentenceSimilaritySchema: v.GenericSchema<Partial<SentenceSimilarit
   v.strictObject({ ...sentenceEntries, columns: v.optional(v.record(v.string(), v.string()), {}) });
 
 /**
- * `text`, `textPair` and `score`: the squared difference of the score and of the embeddings' cosine, as
+ * `text`, `textPair` and `score`: the squared difference between the score and the cosine of the embeddings, like
  * sentence-transformers' CosineSimilarityLoss. A row without `textPair` is answered with its embedding.
  *
  * @example

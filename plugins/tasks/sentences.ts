@@ -1,5 +1,6 @@
 /**
- * How a sentence embedding is made, by the spec or by the checkpoint's folder; shared by the tasks that train embeddings.
+ * How a sentence embedding is made, by the spec or by the checkpoint's folder; shared by the tasks that train
+ * embeddings.
  * @module
  */
 import * as v from "valibot";
@@ -7,11 +8,11 @@ import type { Pooling, SentenceModules } from "../../core/files/sentence_modules
 
 /** Options of how embeddings are made. */
 export interface SentenceOptions {
-  /** How tokens' states become one. Absent: as the checkpoint's modules.json says; the mean, where it has none. */
+  /** How token states become one vector. Absent: as the checkpoint's modules.json says, or else the mean. */
   readonly pooling?: Pooling | undefined;
-  /** Whether vectors have length 1. Absent: as modules.json says; true, where the checkpoint has none. */
+  /** Whether to normalize vectors to length 1. Absent: as modules.json says, or else true. */
   readonly normalize?: boolean | undefined;
-  /** The text put before every text. Absent: the checkpoint's default prompt, if it has one. */
+  /** Text to put before every text. Absent: the checkpoint's default prompt, if it has one. */
   readonly prompt?: string | undefined;
 }
 

@@ -11,11 +11,11 @@ import { decodeTexts, generationSchema } from "./generation.ts";
 
 /** Options of {@link seq2seqLm}. */
 export interface Seq2seqLmOptions {
-  /** Targets are cut to so many tokens; null: to as many as sources. */
+  /** The longest target in tokens; longer ones are cut. null: the same limit as for sources. */
   readonly maxTargetLength: number | null;
-  /** How texts are generated, for predictions and for metrics of text. */
+  /** How texts are generated, for predictions and for metrics on text. */
   readonly generation: Partial<GenerationConfig>;
-  /** Where the columns are, where not under their own names. */
+  /** Names of the columns, if they differ. */
   readonly columns: Readonly<Record<string, string>>;
 }
 

@@ -14,15 +14,15 @@ import { areNumbersOf, classesIn, type Label, labelsSchema } from "./labels_of_r
 /** Options of {@link sequenceClassification}. */
 export interface SequenceClassificationOptions {
   /**
-   * Class names in order of their ids. Where neither these nor `numLabels` are given, the checkpoint's
-   * `id2label`, else the names that the training rows have, sorted.
+   * Class names in the order of their ids. Without these and `numLabels`: the checkpoint's `id2label`, or else the
+   * names in the training rows, sorted.
    */
   readonly labels?: readonly string[] | undefined;
-  /** Number of classes, or of values of a regression. */
+  /** The number of classes, or of values of a regression. */
   readonly numLabels?: number | undefined;
-  /** One class per row, any number of labels per row, or numbers. */
+  /** The kind of label: one class per row, several labels per row, or numbers. */
   readonly problemType: "single-label" | "multi-label" | "regression";
-  /** Where the columns are, where not under their own names. */
+  /** Names of the columns, if they differ. */
   readonly columns: Readonly<Record<string, string>>;
 }
 

@@ -9,11 +9,11 @@ import { seq2seqTask } from "./seq2seq_lm.ts";
 
 /** Options of {@link spanCorruption}. */
 export interface SpanCorruptionOptions {
-  /** Share of the tokens that are taken out. */
+  /** Share of the tokens that are removed. */
   readonly noiseDensity: number;
   /** Mean length of a span, in tokens. */
   readonly meanNoiseSpanLength: number;
-  /** Where the columns are, where not under their own names. */
+  /** Names of the columns, if they differ. */
   readonly columns: Readonly<Record<string, string>>;
 }
 
@@ -26,8 +26,8 @@ export const spanCorruptionSchema: v.GenericSchema<Partial<SpanCorruptionOptions
   });
 
 /**
- * Span corruption (Raffel et al. 2020): random spans of `text` become sentinels, the target is each sentinel with its
- * span. Drawn anew in each epoch, the same for the same seed.
+ * Span corruption (Raffel et al. 2020): random spans of `text` become sentinels; the target is each sentinel followed
+ * by its span. Drawn anew in each epoch, the same for the same seed.
  *
  * @example
  * ```ts

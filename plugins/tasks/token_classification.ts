@@ -13,15 +13,15 @@ import { areNumbersOf, classesIn, type Label, labelsSchema } from "./labels_of_r
 /** Options of {@link tokenClassification}. */
 export interface TokenClassificationOptions {
   /**
-   * Names of the tags in order of their ids. Where neither these nor `numLabels` are given, the checkpoint's
-   * `id2label`, else the names that the training rows have, sorted.
+   * Names of the tags in the order of their ids. Without these and `numLabels`: the checkpoint's `id2label`, or else
+   * the names in the training rows, sorted.
    */
   readonly labels?: readonly string[] | undefined;
-  /** Number of tags, where they have no names. */
+  /** The number of tags, if they have no names. */
   readonly numLabels?: number | undefined;
-  /** Rows without words: an error, or passed over where there are labels, and told. */
+  /** What to do with rows without words: raise an error, or skip them with a warning if there are labels. */
   readonly emptySentences: "refuse" | "skip";
-  /** Where the columns are, where not under their own names. */
+  /** Names of the columns, if they differ. */
   readonly columns: Readonly<Record<string, string>>;
 }
 

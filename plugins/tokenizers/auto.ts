@@ -84,7 +84,7 @@ function tokenOf(value: unknown, more: Partial<Added> = {}): Token | undefined {
   return isObject(value) && typeof value.content === "string" ? addedOf(value, more) : undefined;
 }
 
-/** What the files make together. `vocabulary`: the ids of the model's tokens. Throws AttuneError where a side is none. */
+/** What the files make together. `vocabulary`: the ids of the model's tokens. Throws AttuneError if a side is none. */
 export function autoTokenizer(files: TokenizerFiles, vocabulary: ReadonlyMap<string, number>): AutoTokenizer {
   const { definition, config } = files;
   const settings = settingsOf(files);

@@ -21,7 +21,7 @@ const wrong = (problem: string): Error => badFile("hf", "tokenizer.json", proble
 
 /**
  * The merges, each found by what it makes: that is the token written next most often, so that opening a file looks up few
- * strings. One of what is no token is never asked for. Throws AttuneError where one is no pair, or makes no token.
+ * strings. One of what is no token is never asked for. Throws AttuneError if one is no pair, or makes no token.
  */
 function mergesOf(definition: Definition, { ids, names }: Vocabulary): Merges {
   const prefix = String(definition.continuing_subword_prefix ?? "");
@@ -40,7 +40,7 @@ function mergesOf(definition: Definition, { ids, names }: Vocabulary): Merges {
       if (isMade(names[guess + 1], left, end)) guess++;
       else {
         const id = ids.get(left + end);
-        if (id === undefined) throw wrong(`its merge ${show(merge)} makes no known token`);
+        if (id === undefined) throw wrong(`its merge ${show(merge)} makes an unknown token`);
         guess = id;
       }
     }

@@ -9,7 +9,7 @@ import { isLatestMark } from "./unicode.ts";
 /** Longer groups of characters, in bytes, have no rule as a whole. */
 const LONGEST = 6;
 
-/** The rules of a `precompiled_charsmap`. Throws AttuneError where it is not sound. */
+/** The rules of a `precompiled_charsmap`. Throws AttuneError if it is not sound. */
 export function charsmap(base64: string): (text: Aligned) => Aligned {
   let bytes: Uint8Array<ArrayBuffer>;
   try {

@@ -31,7 +31,7 @@ const [OPEN, CLOSE, INSTEAD] = ["\uf0e0", "\uf0e1", "\uf0e2\uf0e3"];
  * `{% generation %}` and `{% endgeneration %}`; in a template without these it is found by rendering the conversation up
  * to each turn, or with other words in the turn's place, so that the tokens which end a turn are part of it.
  *
- * @throws AttuneError where the template cannot be read.
+ * @throws AttuneError if the template cannot be read.
  */
 export function chatRenderer(template: string, tokens: Named<string>): Renderer {
   const marks = /\{%-?\s*generation\s*-?%\}/.test(template);
@@ -74,7 +74,7 @@ function messageOf(message: Message): Message {
 /** A template that says no to a conversation, or takes more than it may. */
 function refused(cause: unknown): AttuneError {
   const why = (cause instanceof Error ? cause.message : String(cause)).slice(0, 500);
-  return new AttuneError(`messages: the chat template does not take them: ${why}`, {
+  return new AttuneError(`messages: the chat template rejects them: ${why}`, {
     code: "BAD_VALUE",
     plugin: "hf",
     path: "messages",
@@ -194,7 +194,7 @@ function placesOf(
   return at === text.length ? places : undefined;
 }
 
-/** Where one turn of the assistant stands; nothing where the template leaves it out. */
+/** Where one turn of the assistant stands; nothing if the template leaves it out. */
 function turnOf(
   messages: readonly Message[],
   i: number,

@@ -9,7 +9,7 @@ import { patternOf } from "./patterns.ts";
 
 type Step = (tokens: readonly string[]) => readonly string[];
 
-/** A decoder by its definition. Throws AttuneError where its type is not known. */
+/** A decoder by its definition. Throws AttuneError if its type is not known. */
 export function decoderOf(
   definition: Definition | null | undefined,
   notations: Notations = {},
@@ -59,7 +59,7 @@ function stepOf(definition: Definition, notations: Notations): Step {
     case "ByteFallback":
       return byteFallback;
     default:
-      throw unsupported("hf", "decoder.type", definition.type, "this kind of decoder is not known");
+      throw unsupported("hf", "decoder.type", definition.type, "the type is unknown");
   }
 }
 

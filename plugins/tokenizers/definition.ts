@@ -87,13 +87,13 @@ function checkModel(model: Definition, { ids }: Vocabulary): void {
   if (model.byte_fallback === true) {
     for (let byte = 0; byte < 256; byte++) {
       const token = `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;
-      if (!ids.has(token)) throw wrong(`falls back to bytes and lacks ${token}`);
+      if (!ids.has(token)) throw wrong(`falls back to bytes but lacks ${token}`);
     }
   }
 }
 
 function checkAdded(added: unknown, { names }: Vocabulary): void {
-  if (!Array.isArray(added)) throw wrong("its added_tokens are no list");
+  if (!Array.isArray(added)) throw wrong("its added_tokens is not a list");
   const places = new Map<number, string>();
   for (const token of added) {
     if (!isObject(token) || typeof token.content !== "string" || token.content === "") {

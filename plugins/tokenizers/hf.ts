@@ -1,6 +1,6 @@
 /**
- * Hugging Face tokenizers: tokenizer.json, as the library `tokenizers` reads it, with offsets, words, truncation that keeps special
- * tokens, and windows.
+ * Hugging Face tokenizers: tokenizer.json, as the library `tokenizers` reads it, with offsets, words, truncation that
+ * keeps special tokens, and windows.
  * @module
  */
 import * as v from "valibot";
@@ -10,11 +10,14 @@ import type { NewToken } from "./new_tokens.ts";
 
 /** Options of {@link hf}. */
 export interface HfOptions {
-  /** Replaces the checkpoint's padding side. */
+  /** The padding side, instead of the checkpoint's. */
   readonly paddingSide: "left" | "right" | null;
-  /** Replaces the checkpoint's limit of tokens. */
+  /** The maximum length in tokens, instead of the checkpoint's. */
   readonly modelMaxLength: number | null;
-  /** Tokens to add: a text each, or `{ content, special, singleWord, lstrip, rstrip, normalized }`. The model's tables grow with them. */
+  /**
+   * Tokens to add: strings, or `{ content, special, singleWord, lstrip, rstrip, normalized }`. The model's embedding
+   * tables grow accordingly.
+   */
   readonly addTokens: readonly NewToken[];
 }
 
@@ -39,8 +42,8 @@ export const hfSchema: v.GenericSchema<Partial<HfOptions>, HfOptions> = v.strict
 });
 
 /**
- * The tokenizer of a checkpoint as AutoTokenizer opens it: tokenizer.json, and what tokenizer_config.json,
- * special_tokens_map.json, added_tokens.json and the tokenizer's class say of it.
+ * The tokenizer of a checkpoint, opened like AutoTokenizer: from tokenizer.json, tokenizer_config.json,
+ * special_tokens_map.json, added_tokens.json and the tokenizer's class.
  *
  * @throws AttuneError from `open` where tokenizer.json is missing or broken.
  * @example

@@ -28,7 +28,7 @@ const ideographs =
   /[\u4E00-\u9FFF\u3400-\u4DBF\u{20000}-\u{2A6DF}\u{2A700}-\u{2B73F}\u{2B740}-\u{2B81F}\u{2B920}-\u{2CEAF}\uF900-\uFAFF\u{2F800}-\u{2FA1F}]/u;
 const ascii = /^[\0-\x7f]*$/;
 
-/** A normalizer by its definition. Throws AttuneError where its type is not known. */
+/** A normalizer by its definition. Throws AttuneError if its type is not known. */
 export function normalizerOf(definition: Definition | null | undefined, notations: Notations = {}): Normalizer {
   if (!definition) return (text) => text;
   switch (definition.type) {
@@ -70,7 +70,7 @@ export function normalizerOf(definition: Definition | null | undefined, notation
     case "ByteLevel":
       return bytesOf;
     default:
-      throw unsupported("hf", "normalizer.type", definition.type, "this kind of normalizer is not known");
+      throw unsupported("hf", "normalizer.type", definition.type, "the type is unknown");
   }
 }
 

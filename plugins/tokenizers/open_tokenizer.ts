@@ -21,7 +21,7 @@ const NO_LIMIT = 1e9;
 
 type Config = Readonly<Record<string, unknown>>;
 
-/** Opens the tokenizer of a checkpoint's files. Throws AttuneError where one is missing or not sound. */
+/** Opens the tokenizer of a checkpoint's files. Throws AttuneError if one is missing or not sound. */
 export async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenizer> {
   const file = await files.get("tokenizer.json");
   if (!file) throw missing("hf", "tokenizer.json", "the model directory");
@@ -121,7 +121,7 @@ async function templatesIn(files: Store, others: Named<string>): Promise<Named<s
   return found.length > 0 ? Object.fromEntries(found) : others;
 }
 
-/** A tokenizer.json at work. Throws AttuneError where a part of it is not sound. */
+/** A tokenizer.json at work. Throws AttuneError if a part of it is not sound. */
 async function opened(auto: AutoTokenizer, vocabulary: Vocabulary): Promise<Pipeline> {
   try {
     return await pipelineOf(auto.definition, vocabulary, auto.splitSpecialTokens);

@@ -11,7 +11,7 @@ export type Matcher = (text: string) => number[];
 /** What reads regular expressions. */
 export type RegexReader = (source: string) => Matcher;
 
-/** `{ String }` or `{ Regex }` as what finds all matches. Throws AttuneError where it cannot be read. */
+/** `{ String }` or `{ Regex }` as what finds all matches. Throws AttuneError if it cannot be read. */
 export function patternOf(pattern: unknown, readRegex: RegexReader | undefined): Matcher {
   const { String: text, Regex: regex } = (pattern ?? {}) as { String?: string; Regex?: string };
   if (text !== undefined) return matchesOf(text);

@@ -12,5 +12,9 @@ export type Vocabulary = Readonly<{ ids: ReadonlyMap<string, number>; names: rea
 
 /** The error of a text that a model has no token for. */
 export function noUnknown(text: string): Error {
-  return badFile("hf", "tokenizer.json", `has no unknown token, and ${JSON.stringify(text.slice(0, 20))} is none`);
+  return badFile(
+    "hf",
+    "tokenizer.json",
+    `has no unknown token, and ${JSON.stringify(text.slice(0, 20))} is not in its vocabulary`,
+  );
 }

@@ -31,7 +31,7 @@ export type PostProcessor = Readonly<{
 
 const none: PostProcessor = { trims: false, added: () => 0, apply: (texts) => texts };
 
-/** A post-processor by its definition. Throws AttuneError where its type is not known. */
+/** A post-processor by its definition. Throws AttuneError if its type is not known. */
 export function postProcessorOf(definition: Definition | null | undefined): PostProcessor {
   if (!definition) return none;
   const trims = definition.trim_offsets === true;
@@ -92,7 +92,7 @@ export function postProcessorOf(definition: Definition | null | undefined): Post
     case "TemplateProcessing":
       return template(definition);
     default:
-      throw unsupported("hf", "post_processor.type", definition.type, "this kind of post-processor is not known");
+      throw unsupported("hf", "post_processor.type", definition.type, "the type is unknown");
   }
 }
 

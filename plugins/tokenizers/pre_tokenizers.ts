@@ -18,7 +18,7 @@ type Behavior = "Removed" | "Isolated" | "MergedWithPrevious" | "MergedWithNext"
 
 const gpt2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-/** A pre-tokenizer by its definition. Throws AttuneError where its type is not known. */
+/** A pre-tokenizer by its definition. Throws AttuneError if its type is not known. */
 export function preTokenizerOf(
   definition: Definition | null | undefined,
   notations: Notations = {},
@@ -60,7 +60,7 @@ export function preTokenizerOf(
     case "FixedLength":
       return fixedLength(Number(definition.length ?? 5));
     default:
-      throw unsupported("hf", "pre_tokenizer.type", definition.type, "this kind of pre-tokenizer is not known");
+      throw unsupported("hf", "pre_tokenizer.type", definition.type, "the type is unknown");
   }
 }
 

@@ -84,7 +84,7 @@ function equal(a: Value, b: Value): boolean {
   return a.type === b.type && a.value === b.value;
 }
 
-/** Which of two values comes first. Throws Error where they have no order. */
+/** Which of two values comes first. Throws Error if they have no order. */
 function compared(a: Value, b: Value): number {
   if (isNumber(a) && isNumber(b)) return Number(a.value) - Number(b.value);
   if (isText(a) && isText(b)) return byCodePoints(a.value, b.value);
@@ -148,7 +148,7 @@ type Given = Readonly<{
   /** A test by its name. */
   test: (name: string, value: Value, args: readonly Value[]) => boolean;
 }>;
-/** A filter; nothing where the library's does. */
+/** A filter; nothing if the library's does. */
 type Filter = (given: Given) => Value | undefined;
 
 const argument = ({ args, named }: Given, at: number, name: string): Value | undefined => args[at] ?? named.get(name);
@@ -365,7 +365,7 @@ function within(a: Value, b: Value): boolean {
   return isList(b) && b.value.some((own) => equal(own, a));
 }
 
-/** What an operator gives in Python; nothing where the library does it as well. */
+/** What an operator gives in Python; nothing if the library does it as well. */
 function operated(operator: string, a: Value, b: Value, makers: Makers, most: number): Value | undefined {
   if (operator === "==" || operator === "!=") return makers.of(equal(a, b) === (operator === "=="));
   if (operator === "~") return makers.of(textOf(a) + textOf(b));

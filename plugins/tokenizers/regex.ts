@@ -7,7 +7,7 @@ import { searchFor } from "../../core/patterns/search.ts";
 import { parseOniguruma } from "./oniguruma.ts";
 import type { Matcher } from "./patterns.ts";
 
-/** What finds all matches of a regular expression. Throws AttuneError where it cannot be read. */
+/** What finds all matches of a regular expression. Throws AttuneError if it cannot be read. */
 export function readRegex(source: string): Matcher {
   try {
     const searchIn = searchFor(parseOniguruma(source));

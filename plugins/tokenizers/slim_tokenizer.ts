@@ -23,7 +23,7 @@ type Added = Readonly<{ id: number; content: string }>;
  * A WordPiece or BPE tokenizer.json with fewer tokens. Special tokens and single characters (for BPE: what other kept
  * tokens are merged from) stay, so that every text that had ids still has some; the most used others follow.
  *
- * @throws AttuneError where the model is of another kind.
+ * @throws AttuneError if the model is of another kind.
  * @example
  * ```ts
  * import { slimTokenizer } from "attune/tokenizers/slim-tokenizer";

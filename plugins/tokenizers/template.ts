@@ -21,7 +21,7 @@ const MAX_WIDTH = 64;
 /** What a template counts to. */
 const MAX_RANGE = 10_000;
 
-/** Renders variables. Throws Error where the template refuses them or takes more than it may. */
+/** Renders variables. Throws Error if the template refuses them or takes more than it may. */
 export type Render = (variables: Named<Json>) => string;
 
 type Node =
@@ -34,7 +34,7 @@ const multiplying: ReadonlySet<unknown> = new Set(["replace", "join", "indent", 
 /**
  * A template, read.
  *
- * @throws Error where it cannot be read.
+ * @throws Error if it cannot be read.
  */
 export function boundedTemplate(given: string): Render {
   // As in Python, a template's own line ends are all alike.

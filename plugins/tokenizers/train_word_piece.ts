@@ -28,7 +28,7 @@ const PREFIX = "##";
 /**
  * A BERT-style tokenizer from texts; the same texts give the same vocabulary.
  *
- * @throws AttuneError where `vocabSize` does not hold special tokens and alphabet.
+ * @throws AttuneError if `vocabSize` does not hold special tokens and alphabet.
  * @example
  * ```ts
  * import { trainWordPiece } from "attune/tokenizers/train-word-piece";

@@ -19,7 +19,7 @@ export type TransformersOptions = HfOptions;
 export const transformersSchema: v.GenericSchema<Partial<TransformersOptions>, TransformersOptions> = hfSchema;
 
 /**
- * The ids and texts of the package `@huggingface/transformers`, for who compares with it or serves with it. Settings,
+ * The tokenizer of the package `@huggingface/transformers`, for comparisons or for serving with it. Settings,
  * truncation, windows and chat templates are those of `hf`. It gives no offsets: what needs them (tags, spans, the
  * assistant's share of a chat) is refused.
  *
@@ -51,7 +51,7 @@ async function openTokenizer(files: Store, options: TransformersOptions): Promis
   const auto = await opened(files, base.changed ?? {});
   const idsOf = (text: string | readonly string[], own: object): number[] => {
     if (typeof text !== "string") {
-      throw unsupported("transformers", "tokens", "words", "it takes texts; hf takes words");
+      throw unsupported("transformers", "tokens", "words", "it takes only texts; the tokenizer hf takes words");
     }
     return [...auto(text, { ...own, return_tensor: false }).input_ids as unknown as number[]];
   };
@@ -116,7 +116,7 @@ function encodingOf(frame: Frame, [a, b]: readonly [readonly number[], readonly 
   const of = (value: (part: typeof parts[number]) => number): Int32Array =>
     Int32Array.from(parts.flatMap((part) => part[0].map(() => value(part))));
   const none = (): never => {
-    throw unsupported("transformers", "offsets", "transformers.js", 'it gives none: use the tokenizer "hf"');
+    throw unsupported("transformers", "offsets", "transformers.js", 'it computes none; use the tokenizer "hf"');
   };
   return {
     ids: Int32Array.from(parts.flatMap(([ids]) => ids)),

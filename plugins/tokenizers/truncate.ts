@@ -14,7 +14,7 @@ export type Window = Readonly<{ a: readonly [number, number]; b: readonly [numbe
  * The windows over texts of `a` and `b` tokens that leave `allocateOutput` tokens, `stride` of them shared by neighbours. `side`:
  * which end is cut; windows then go from the other.
  *
- * @throws AttuneError where there is no room, or a stride as long as it.
+ * @throws AttuneError if there is no room, or a stride as long as it.
  */
 export function windowsOf(
   a: number,
@@ -40,7 +40,7 @@ function windowsFromStart(
   const { strategy, room, stride, overflow } = options;
   const whole: Window = { a: [0, a], b: b === undefined ? undefined : [0, b] };
   if (strategy === "do_not_truncate" || a + (b ?? 0) <= room) return [whole];
-  if (room < 0) throw badValue("hf", "maxLength", room, "a length that holds the special tokens");
+  if (room < 0) throw badValue("hf", "maxLength", room, "a length with room for the special tokens");
   if (strategy === "longest_first") {
     if (b === undefined) return windowsOfOne(a, room, stride, overflow);
     // The longer text gives up tokens first, then both: the shorter keeps half, the longer what is left.

@@ -93,7 +93,7 @@ const posix: Readonly<Record<string, string>> = {
 
 const classes = new Map<string, CharSet | undefined>();
 
-/** A class by the name that stands in \p{...} or [:...:]. Nothing where there is none. */
+/** A class by the name that stands in \p{...} or [:...:]. Nothing if there is none. */
 export function classNamed(name: string): CharSet | undefined {
   const key = name.toLowerCase().replaceAll(/[\s_-]/g, "");
   if (!classes.has(key)) classes.set(key, namedClass(key, name));

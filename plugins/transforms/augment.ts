@@ -22,7 +22,7 @@ import type { Factory, Row, RowColumns, TransformContext, TransformRow } from ".
 
 /** Options of {@link augment}. */
 export interface AugmentOptions {
-  /** What is done to texts; each new row has one of these. */
+  /** How texts are changed; each new row uses one of these. */
   readonly methods: readonly AugmentMethod[];
   /** The share of words that change. */
   readonly alpha: number;
@@ -32,7 +32,7 @@ export interface AugmentOptions {
   readonly model: string | null;
   /** For `back-translate`: the folders of two runs of seq2seq-lm, into another language and back. */
   readonly models: readonly string[] | null;
-  /** The columns whose texts change. null: those of the task's that are not what it learns. */
+  /** The columns whose texts change. null: the task's columns, except those it learns to predict. */
   readonly columns: readonly string[] | null;
 }
 
@@ -65,12 +65,12 @@ const NAME = "augment";
 const TRIES = 5;
 
 /**
- * Training rows, and behind each `perRow` new ones with its label: words exchanged for synonyms (WordNet, in the same form),
- * synonyms put in, words swapped or left out, as EDA does (Wei and Zou 2019), typos, words filled in by a masked language
- * model, or a translation there and back. Case and punctuation stay, and so do words that turn a sentence round ("not").
- * Answers and entities are not touched, and stay where they belong.
+ * Training rows, each followed by `perRow` new ones with the same label: synonyms from WordNet in the same inflection,
+ * inserted synonyms, swapped or deleted words, as in EDA (Wei and Zou 2019); typos; words from a masked language model;
+ * or back-translation. Case and punctuation stay, and so do words that turn a sentence round ("not"). Answers and
+ * entities are not touched, and stay where they belong.
  *
- * @throws AttuneError where WordNet or a model is missing.
+ * @throws AttuneError if WordNet or a model is missing.
  * @example
  * ```ts
  * import { augment } from "attune/transforms/augment";
@@ -138,6 +138,6 @@ function inputColumns({ columns }: AugmentOptions, { columns: known }: Transform
     NAME,
     "columns",
     columns,
-    "names of columns, where no task says which of its texts are not what it learns",
+    "names of columns, because no task says which of its texts may change",
   );
 }

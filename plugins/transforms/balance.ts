@@ -12,18 +12,18 @@ import type { Factory, Random, TransformContext, TransformRow } from "../../core
 /** Options of {@link balance}. */
 export interface BalanceOptions {
   /**
-   * `over`: rows of the smaller classes are repeated until each is as large as the largest. `under`: rows of the larger ones
-   * are left out until each is as small as the smallest. `weights`: every row has the weight n / (k n_k). `temperature`:
-   * classes have shares in proportion to n_k^(1/temperature).
+   * `over`: repeat rows of smaller classes until all are as large as the largest. `under`: drop rows of larger classes
+   * until all are as small as the smallest. `weights`: give every row the weight n / (k n_k). `temperature`: give
+   * classes shares in proportion to n_k^(1/temperature).
    */
   readonly method: "over" | "under" | "weights" | "temperature";
   /** The column with the classes. */
   readonly column: string;
-  /** 1: shares as they are; the higher, the more alike. */
+  /** 1 keeps the shares as they are; larger values make them more equal. */
   readonly temperature: number;
-  /** With `temperature`: a class counts as having so many rows at most, as T5 mixes tasks; null: as it has. */
+  /** With `temperature`: the largest number of rows that a class counts as, as in T5's mixing; null: no limit. */
   readonly cap: number | null;
-  /** Rows that come out. null: as the method has it; with `temperature` as many as before. */
+  /** The number of resulting rows. null: as the method implies; with `temperature`, as many as before. */
   readonly rows: number | null;
 }
 
@@ -40,15 +40,15 @@ export const balanceSchema: v.GenericSchema<Input, BalanceOptions> = v.pipe(
   }),
   v.check(
     ({ method, rows }) => method !== "weights" || rows === null,
-    'no `rows` with the method "weights", which keeps them all',
+    'no `rows` with the method "weights", which keeps all rows',
   ),
 );
 
 const NAME = "balance";
 
 /**
- * Training rows whose classes are balanced: rows are repeated or left out by the run's seed, or are given a column `weight`,
- * which every loss reads. Repeated rows stand behind each other.
+ * Training rows with balanced classes: rows are repeated or dropped at random, or get a column `weight`, which every
+ * loss reads. Repeated rows stand behind each other.
  *
  * @example
  * ```ts

@@ -33,23 +33,23 @@ import type { Factory, Row, RowColumns, TransformRow } from "../../core/types.ts
 
 /** Options of {@link clean}. */
 export interface CleanOptions {
-  /** The form of Unicode that texts get. null: they keep theirs. */
+  /** The Unicode normalization form. null: none. */
   readonly unicode: UnicodeForm | null;
-  /** Whether tags of HTML go and its character references are spelled out. */
+  /** Whether to remove HTML tags and decode character references. */
   readonly html: boolean;
-  /** Whether control characters go, and what cannot be seen. */
+  /** Whether to remove control characters and invisible characters. */
   readonly control: boolean;
-  /** Whether blanks become one, lines end at their last word, and paragraphs have one empty line between them. */
+  /** Whether to collapse white space, trim lines, and leave one empty line between paragraphs. */
   readonly whitespace: boolean;
-  /** Whether texts get small letters. */
+  /** Whether to lowercase texts. */
   readonly lowercase: boolean;
-  /** Expressions in RE2's notation and what becomes of their matches, in order; `$1` is a group. */
+  /** Pairs of a regular expression in RE2's syntax and a replacement, applied in order; `$1` is a group. */
   readonly replace: readonly (readonly [string, string])[];
-  /** What a row becomes that lacks a text, or whose text is empty once it is clean: an error, nothing, or filled. */
+  /** What to do with a row without text, or whose text is empty after cleaning: raise an error, drop it, or fill it. */
   readonly missing: "error" | "drop" | Readonly<{ fill: string }>;
-  /** Rules of quality that texts have to meet: Gopher's, or some of them by name. null: none. */
+  /** Quality rules that texts must meet: Gopher's, or some of them by name. null: none. */
   readonly quality: "gopher" | QualityLimits | null;
-  /** The columns whose texts are changed. null: the task's. */
+  /** The columns whose texts are changed. null: those of the task. */
   readonly columns: readonly string[] | null;
 }
 
@@ -95,11 +95,12 @@ export const cleanSchema: v.GenericSchema<Input, CleanOptions> = v.strictObject(
 const NAME = "clean";
 
 /**
- * Texts without HTML and control characters, in one form of Unicode; then in small letters and with replacements where asked
- * for; at last without superfluous blanks. Rows without text are an error, dropped or filled; those that fail a rule of quality are
- * dropped. SQuAD's answers move with their context; a word that nothing is left of goes with its tag.
+ * Texts without HTML and control characters, with normalized Unicode; then lowercased and with replacements, if asked
+ * for; finally without superfluous white space. Rows without text are an error, dropped or filled; those that fail a
+ * rule of quality are dropped. SQuAD's answers move with their context; a word that nothing is left of goes with its
+ * tag.
  *
- * @throws AttuneError where a text is missing, an expression cannot be read, or nothing is left of an answer.
+ * @throws AttuneError if a text is missing, an expression cannot be read, or nothing is left of an answer.
  * @example
  * ```ts
  * import { clean } from "attune/transforms/clean";
@@ -185,8 +186,8 @@ function missingColumns(
 }
 
 function missingText(item: TransformRow, column: string): AttuneError {
-  const message = `${placeOf(item)}, column "${column}": no text is there, or is left of it ` +
-    '(`missing: "drop"` leaves such rows out, `missing: { "fill": text }` puts one there)';
+  const message = `${placeOf(item)}, column "${column}": there is no text, or none is left ` +
+    '(`missing: "drop"` drops such rows, `missing: { "fill": text }` fills them)';
   return new AttuneError(message, {
     code: "BAD_OPTION",
     plugin: NAME,

@@ -19,13 +19,13 @@ import type { Dataset, Factory, Row, TransformContext, TransformRow } from "../.
 
 /** Options of {@link decontaminate}. */
 export interface DecontaminateOptions {
-  /** The data sets whose rows must not be met; null: `eval` and `test` of the spec. */
+  /** The data sets to compare with; null: `eval` and `test` of the spec. */
   readonly against: readonly Dataset[] | null;
-  /** Words in a row that tell a row to have been met. */
+  /** How many consecutive words make a match. */
   readonly ngram: number;
-  /** Rows that were met are left out, or only told of. */
+  /** Whether matching rows are dropped or only reported. */
   readonly action: "drop" | "report";
-  /** The columns that are compared; null: the task's texts. */
+  /** The columns to compare; null: the task's texts. */
   readonly columns: readonly string[] | null;
 }
 
@@ -42,9 +42,10 @@ export const decontaminateSchema: v.GenericSchema<Input, DecontaminateOptions> =
 }) as v.GenericSchema<Input, DecontaminateOptions>;
 
 /**
- * Training rows without those that have 13 words in a row in common with a row of `eval` or `test`, in whatever case and
- * punctuation; a row of fewer words counts as a whole. Runs of words that stand in more than a tenth of the rows, as headers
- * and templates, say nothing. Rows of `eval` and `test` themselves stay, unless it is said what they are compared with.
+ * Training rows without those that share 13 consecutive words with a row of `eval` or `test`, ignoring case and
+ * punctuation; shorter rows are compared as a whole. Runs of words that stand in more than a tenth of the rows, as
+ * headers and templates, say nothing. Rows of `eval` and `test` themselves stay, unless it is said what they are
+ * compared with.
  *
  * @example
  * ```ts

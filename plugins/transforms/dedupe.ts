@@ -18,21 +18,21 @@ import type { Factory, TransformContext, TransformRow } from "../../core/types.t
 
 /** Options of {@link dedupe}. */
 export interface DedupeOptions extends NearOptions {
-  /** The columns that are compared; null: all that the task reads, or of near duplicates all of its texts. */
+  /** The columns to compare; null: all that the task reads, or for near-duplicates, all of its texts. */
   readonly columns: readonly string[] | null;
-  /** Whether texts that are alike are duplicates too. */
+  /** Whether similar texts count as duplicates, too. */
   readonly near: boolean;
-  /** Jaccard's similarity of two texts' shingles from which on they are alike. */
+  /** The Jaccard similarity of shingles from which texts count as similar. */
   readonly threshold: number;
-  /** Words of a shingle. */
+  /** The number of words in a shingle. */
   readonly ngram: number;
-  /** Hash functions of a signature. */
+  /** The number of hash functions in a signature. */
   readonly permutations: number;
-  /** Parts of a signature, one of which two candidates have in common; null: as the threshold wants it. */
+  /** The number of bands of a signature, one of which candidates share; null: from the threshold. */
   readonly bands: number | null;
-  /** Values of a band; null: as the threshold wants it. */
+  /** The number of values in a band; null: from the threshold. */
   readonly rows: number | null;
-  /** Which of a cluster stays: the first row, or the one with the longest text. */
+  /** Which row of a cluster to keep: the first, or the one with the longest text. */
   readonly keep: "first" | "longest";
 }
 
@@ -54,11 +54,11 @@ export const dedupeSchema: v.GenericSchema<Input, DedupeOptions> = v.strictObjec
 });
 
 /**
- * Rows without those that are the same as one before, or with `near` are like one: MinHash finds candidates, each of which
- * is compared exactly. Memory is some thirty bytes a row, and at most 256 MiB each of keys and of rows that others are compared
- * with: of more rows, the bands and the rows with candidates are gone through in parts.
+ * Rows without duplicates of earlier rows, or with `near`, without near-duplicates: MinHash finds candidates, each of
+ * which is compared exactly. Memory is some thirty bytes per row, and at most 256 MiB each of keys and of rows that others
+ * are compared with; with more rows, the bands and the rows with candidates are processed in parts.
  *
- * @throws AttuneError where bands and rows want more permutations than there are, or a column is missing.
+ * @throws AttuneError if bands and rows want more permutations than there are, or a column is missing.
  * @example
  * ```ts
  * import { dedupe } from "attune/transforms/dedupe";
@@ -132,7 +132,10 @@ function textOf(item: TransformRow, columns: readonly string[] | null, given: bo
   return namesIn(item, columns, given).map((name) => textIn(item.row[name])).join("\n");
 }
 
-/** Columns that were named must be there; of the task's, some rows may lack some, and a row without any is compared whole. */
+/**
+ * Columns that were named must be there; of the task's, some rows may lack some, and a row without any is compared
+ * whole.
+ */
 function namesIn(item: TransformRow, columns: readonly string[] | null, given: boolean): readonly string[] {
   if (given) { for (const name of columns ?? []) columnOf(NAME, item, name); }
   return columns?.some((name) => Object.hasOwn(item.row, name)) ? columns : Object.keys(item.row).sort();

@@ -12,25 +12,25 @@ import type { Factory, Tokenizer, TransformContext, TransformRow } from "../../c
 
 /** Options of {@link filter}: conditions, all of which a row has to fulfil. */
 export interface FilterOptions {
-  /** The column that is looked at. null: the first of the task's text columns that the row has. */
+  /** The column to check. null: the first of the task's text columns that the row has. */
   readonly column: string | null;
-  /** The value, as JSON; a number and its text are the same. */
+  /** The value, as JSON; a number equals its text. */
   readonly equals?: unknown;
-  /** One of these values. */
+  /** A list of values, one of which must match. */
   readonly in?: readonly unknown[];
-  /** An expression in RE2's notation that stands somewhere in the text: matched in linear time. */
+  /** A regular expression in RE2's syntax that must match somewhere in the text, in linear time. */
   readonly matches?: string;
-  /** Characters (code points) at least. */
+  /** The smallest number of characters (code points). */
   readonly minLength?: number;
-  /** Characters (code points) at most. */
+  /** The largest number of characters (code points). */
   readonly maxLength?: number;
-  /** Tokens of the run's tokenizer at least, special ones included. */
+  /** The smallest number of tokens, including special ones. */
   readonly minTokens?: number;
-  /** Tokens of the run's tokenizer at most, special ones included. */
+  /** The largest number of tokens, including special ones. */
   readonly maxTokens?: number;
-  /** The text's language by its ISO 639-1 code, or one of several. */
+  /** The language of the text as an ISO 639-1 code, or a list of codes. */
   readonly language?: string | readonly string[];
-  /** Whether rows stay that do not fulfil the conditions, and the others go. */
+  /** Whether to keep the rows that do not meet the conditions instead. */
   readonly not: boolean;
 }
 
@@ -60,17 +60,17 @@ export const filterSchema: v.GenericSchema<Input, FilterOptions> = v.pipe(
   v.check(
     ({ minLength = 0, maxLength = Infinity, minTokens = 0, maxTokens = Infinity }) =>
       minLength <= maxLength && minTokens <= maxTokens,
-    "a least that is no more than the most: no row has both",
+    "a minimum that is not above the maximum",
   ),
 ) as v.GenericSchema<Input, FilterOptions>;
 
 const NAME = "filter";
 
 /**
- * The rows that fulfil all conditions; with `not` those that do not. The report counts dropped rows by the first condition
- * that they fail.
+ * The rows that meet all conditions, or with `not`, those that do not. The report counts dropped rows by the first
+ * condition that they fail.
  *
- * @throws AttuneError where a row lacks the column, an expression cannot be read, or a language is unknown.
+ * @throws AttuneError if a row lacks the column, an expression cannot be read, or a language is unknown.
  * @example
  * ```ts
  * import { filter } from "attune/transforms/filter";
@@ -97,7 +97,7 @@ export const filter: Factory<"transform", Input> = define({
 
 function valueOf(item: TransformRow, column: string | null, { columns }: TransformContext): unknown {
   if (column !== null) return columnOf(NAME, item, column);
-  if (!columns) throw badValue(NAME, "column", null, "the name of a column, where no task says which it reads");
+  if (!columns) throw badValue(NAME, "column", null, "the name of a column, because no task says which to use");
   const found = columns.texts.find((name) => Object.hasOwn(item.row, name));
   return columnOf(NAME, item, found ?? columns.texts[0] ?? "text");
 }

@@ -9,9 +9,9 @@ import type { Factory, Row } from "../../core/types.ts";
 
 /** Options of {@link mapColumns}. */
 export interface MapColumnsOptions {
-  /** New name → old name. */
+  /** New names and the old names that they replace. */
   readonly columns: Readonly<Record<string, string>>;
-  /** Whether columns that are not named stay. */
+  /** Whether to keep columns that are not listed. */
   readonly keep: boolean;
 }
 
@@ -29,8 +29,8 @@ export const mapColumnsSchema: v.GenericSchema<Input, MapColumnsOptions> = v.str
 const NAME = "map-columns";
 
 /**
- * Rows with the named columns under their new names, and with `keep` the others as they are: what stood under a new name
- * before is gone, and what stood under an old one, unless it is named again.
+ * Rows with renamed columns, and with `keep`, all others. A column that already had a new name is replaced, and old
+ * names disappear unless they are listed again.
  *
  * @throws AttuneError from reading where a row has no column of an old name.
  * @example

@@ -23,13 +23,13 @@ import type { Factory, Row, RowColumns } from "../../core/types.ts";
 
 /** Options of {@link redact}. */
 export interface RedactOptions {
-  /** What is looked for. */
+  /** What to look for. */
   readonly kinds: readonly PersonalKind[];
-  /** Further expressions in RE2's notation, by the name of what they find. */
+  /** Further regular expressions in RE2's syntax, by the name of what they find. */
   readonly patterns: Readonly<Record<string, string>>;
-  /** What is put in its place: a text for all, or one by kind. null: the kind in brackets, as "[EMAIL]". */
+  /** The replacement: one text, or one per kind. null: the kind in brackets, such as "[EMAIL]". */
   readonly with: string | Readonly<Record<string, string>> | null;
-  /** The columns whose texts are changed. null: the task's. */
+  /** The columns whose texts are changed. null: those of the task. */
   readonly columns: readonly string[] | null;
 }
 
@@ -54,9 +54,9 @@ export const redactSchema: v.GenericSchema<Input, RedactOptions> = v.pipe(
 const NAME = "redact";
 
 /**
- * Texts with emails, phone numbers, addresses of the internet, cards (by Luhn's test) and bank accounts (by their country's
- * length and check digits) replaced. Where two overlap, the longer is replaced. Answers stay where they belong in their
- * context; of words that become one, the first stays with its tag.
+ * Texts with replaced emails, phone numbers, IP addresses, card numbers (by the Luhn test) and IBANs (by length and
+ * check digits). Where two overlap, the longer is replaced. Answers stay where they belong in their context; of words
+ * that become one, the first stays with its tag.
  *
  * @example
  * ```ts

@@ -33,9 +33,9 @@ type Counts = Readonly<
 >;
 
 /**
- * Training rows with a column `weight` as Kamiran and Calders (2012) reweigh: the probability of a row's group times that
- * of its class over the probability of both. With these weights group and class are independent. Weights that rows have
- * already are multiplied.
+ * Training rows with a column `weight` after Kamiran and Calders (2012): the probability of a row's group times that of
+ * its class, divided by the probability of both together. With these weights group and class are independent. Weights
+ * that rows have already are multiplied.
  *
  * @example
  * ```ts

@@ -12,11 +12,11 @@ import type { Factory, Random, SplitName, TransformRow } from "../../core/types.
 
 /** Options of {@link split}. */
 export interface SplitOptions {
-  /** The share of each split, or its number of rows. Shares may leave rows over; numbers too. */
+  /** The share or number of rows of each split; some rows may be left over. */
   readonly sizes: Readonly<Partial<Record<SplitName, number>>>;
-  /** A column whose values keep their shares in every split. null: none. */
+  /** A column whose distribution is preserved in every split. null: none. */
   readonly stratify: string | null;
-  /** A column whose rows of one value stay together. null: none. */
+  /** A column whose values are kept together in one split. null: none. */
   readonly group: string | null;
 }
 
@@ -34,7 +34,7 @@ export const splitSchema: v.GenericSchema<Input, SplitOptions> = v.strictObject(
         const shares = all.every((one) => one <= 1);
         return shares ? all.reduce((a, b) => a + b, 0) <= 1 + 1e-9 : all.every(Number.isInteger);
       }, "shares that add up to at most 1, or whole numbers of rows"),
-      v.check((sizes) => Object.keys(sizes).length > 1, "eval or test in addition to train"),
+      v.check((sizes) => Object.keys(sizes).length > 1, "train, and eval or test"),
     ),
     { train: 0.8, eval: 0.1, test: 0.1 },
   ),
@@ -45,11 +45,11 @@ export const splitSchema: v.GenericSchema<Input, SplitOptions> = v.strictObject(
 const NAME = "split";
 
 /**
- * Divides the rows of `data.train` among the splits by the run's seed; rows keep their order. It runs before the other
- * transforms. With `stratify` each value of a column has its share in every split, with `group` rows of one value are in
- * one split, with both whole groups are dealt so that the shares are met as well as they can be.
+ * Divides the rows of `data.train` into splits by the run's seed; rows keep their order. It runs before the other
+ * transforms. With `stratify` each value of a column has its share in every split, with `group` rows of one value are
+ * in one split, with both whole groups are dealt so that the shares are met as well as they can be.
  *
- * @throws AttuneError where a split would have no rows.
+ * @throws AttuneError if a split would have no rows.
  * @example
  * ```ts
  * import { split } from "attune/transforms/split";
@@ -105,7 +105,7 @@ async function unitsOf(
   return [...units.values()];
 }
 
-/** The part of each row; behind the last where it is in none. Throws AttuneError where a part would be empty. */
+/** The part of each row; behind the last where it is in none. Throws AttuneError if a part would be empty. */
 function partsOf(
   units: readonly Unit[],
   sizes: readonly number[],
@@ -117,7 +117,9 @@ function partsOf(
   if (total === 0) return parts;
   const isCount = sizes.some((one) => one > 1);
   const wanted = sizes.reduce((a, b) => a + b, 0);
-  if (isCount && wanted > total) throw badValue(NAME, "sizes", sizes, `${total} rows in all, as many as there are`);
+  if (isCount && wanted > total) {
+    throw badValue(NAME, "sizes", sizes, `sizes that add up to ${total}, the number of rows`);
+  }
   const shares = sizes.map((one) => (isCount ? one / total : one));
   const rest = 1 - shares.reduce((a, b) => a + b, 0);
   const filled = rest > 1e-9 ? [...shares, rest] : shares;

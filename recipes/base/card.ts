@@ -24,31 +24,30 @@ pipeline_tag: sentence-similarity
 
 # attune:base
 
-A small English encoder that comes with Attune: BERT's shape, 3 layers, 384 wide, 12 heads, a WordPiece vocabulary of its
-own of 8,192 tokens, at most 256 tokens of text. Matrices are stored as 8-bit integers with a scale per row
-(\`x.scale\` beside \`x\`) and decoded exactly when the model is opened.
+A small English encoder that comes with Attune: a BERT with 3 layers, hidden size 384, 12 heads, its own WordPiece
+vocabulary of 8,192 tokens, and up to 256 tokens of text. Matrices are stored as 8-bit integers with a scale per row
+(\`x.scale\` next to \`x\`) and decoded exactly when the model is opened.
 
-It is for trying things offline, for tests, and for fine-tuning on small machines. Mean-pooled states are sentence
+Use it to try things offline, in tests, and to fine-tune on small machines. Its mean-pooled hidden states are sentence
 embeddings.
 
 ## How it was made
 
 \`recipes/distill_base.ts\` distilled it from
 [all-MiniLM-L6-v2](https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2) (Apache-2.0, by the sentence-transformers
-authors): ${
-    sentences.toLocaleString("en")
-  } sentences, ${epochs} epochs, the loss being the squared distance of its sentence
-embedding from the teacher's. Word and position embeddings started from the teacher's, layers at random. Texts:
+authors): ${sentences.toLocaleString("en")} sentences, ${epochs} epochs, with the squared distance between its
+sentence embeddings and the teacher's as the loss. Word and position embeddings were initialized from the teacher, layers
+at random. Texts:
 
 | from | package | licence |
 |---|---|---|
 ${rows.join("\n")}
 
-Sentences of the sentiment rows that Attune's recipe trains and tests on were left out.
+Sentences in the rows of Attune's sentiment recipe were left out.
 
 ## Figures
 
-Spearman's correlation of cosine similarities with the teacher's, on sentences that were held out: ${
+Spearman's correlation of cosine similarities with the teacher's, on held-out sentences: ${
     rounded(figures.all)
   } over random pairs and nearest neighbours together (${rounded(figures.random)} random pairs alone, ${
     rounded(figures.nearest)
@@ -56,7 +55,7 @@ Spearman's correlation of cosine similarities with the teacher's, on sentences t
 
 ## Limits
 
-English only; dictionary glosses, film and product reviews, news and tweets from before 2014 are all it has seen, and it has
-their biases. It knows far less than its teacher, and does not generate text.
+English only. It has seen nothing but dictionary glosses, film and product reviews, and news and tweets from before 2014,
+and has their biases. It knows far less than its teacher, and does not generate text.
 `;
 }

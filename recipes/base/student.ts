@@ -40,7 +40,7 @@ export const studentConfig: Named<Json> = {
 export async function makeStudent(host: Host, { texts, vocabSize, teacher, directory }: StudentOptions): Promise<void> {
   const store = host.directory?.(directory);
   const files = host.directory?.(teacher);
-  if (!store || !files) throw new Error("This recipe needs a host with files");
+  if (!store || !files) throw new Error("This recipe needs access to files");
   const { tokenizerJson, tokenizerConfig } = trainWordPiece(texts, { vocabSize, minFrequency: 3, limitAlphabet: 200 });
   const vocab = (tokenizerJson.model as { vocab: Named<number> }).vocab;
   const put = (name: string, value: Json) => store.put(name, new TextEncoder().encode(JSON.stringify(value)));

@@ -172,7 +172,7 @@ async function main(): Promise<void> {
     element("shown").textContent = JSON.stringify(shown);
     status.textContent = `attune:base was ready after ${loadMs.toFixed(0)} ms; ${texts.length} sentences took ${
       took.toFixed(0)
-    } ms${classify ? "; classes are the adapter's" : "; classes are those of the likest other sentence"}`;
+    } ms${classify ? "; classes are the adapter's" : "; classes are those of the most similar other sentence"}`;
     status.dataset.state = "done";
   };
   element("again").addEventListener("click", () => void show());

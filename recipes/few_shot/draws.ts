@@ -10,7 +10,7 @@ export type Draws = Readonly<{ once(name: string, find: () => Promise<number>): 
 
 const FILE = "draws.jsonl";
 
-/** The draws of an output. Throws AttuneError where it holds those of another comparison, or is not empty and not gone on with. */
+/** The draws of an output. Throws AttuneError if it holds those of another comparison, or is not empty and not gone on with. */
 export async function openDraws(
   store: Store,
   output: string,

@@ -141,7 +141,7 @@ const inContext: Method = {
 /** Every method, in the order of the report. */
 export const methods: readonly Method[] = [
   full,
-  prompted("prompt, all trains", 2e-4, []),
+  prompted("prompt, full tuning", 2e-4, []),
   prompted("prompt tuning", 5e-2, [{
     use: "prompt-tuning",
     with: { numVirtualTokens: 8, promptTuningInit: "SAMPLE_VOCAB" },

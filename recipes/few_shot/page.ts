@@ -26,7 +26,7 @@ export function renderPage(facts: Facts): string {
   const sizes = [...new Set(figures.map((f) => f.size))].sort((a, b) => a - b);
   const body = html`
     <main>
-      <h1>What a few rows are worth</h1>
+      <h1>How much a few rows help</h1>
       <p>Accuracy on ${held} held-out review sentences of models that saw so many labelled ones. Model: <b>${model}</b>${decoder !==
           undefined &&
         html`, in context: <b>${decoder}</b>`}. Points are means over ${seeds} draws of rows, whiskers their 95 % intervals (Student's t); dots are single draws.</p>

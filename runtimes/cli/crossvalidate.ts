@@ -98,7 +98,7 @@ export async function crossvalidateSpec(
   });
 }
 
-/** What the folds take, each with its search where the spec has one. `host`: absent where they do not run here. */
+/** What the folds take, each with its search where the spec has one. `host`: absent if they do not run here. */
 export async function foldsBudget(
   spec: Named<Json>,
   run: Run,
@@ -115,7 +115,7 @@ export async function foldsBudget(
   const times = repeats > 1 ? `${repeats} times ${folds} folds` : `${folds} folds`;
   return {
     runs: trials === undefined ? undefined : all * (trials + 1),
-    what: run.search ? `${times}, in each of them ${trials ?? "the"} trials and the best once more` : times,
+    what: run.search ? `${times}, each with ${trials ?? "the"} trials and the best once more` : times,
     plan,
   };
 }
@@ -145,7 +145,7 @@ async function foldSpecs(spec: Named<Json>, run: Run, division: Division, host: 
   return { spec, name: run.name, divided, divisions: await divisionsOf(divided, run, division, host) };
 }
 
-/** Throws AttuneError where a search within folds has no figure to judge its trials by. */
+/** Throws AttuneError if a search within folds has no figure to judge its trials by. */
 async function checkSearch(specs: FoldSpecs, division: Division): Promise<void> {
   const [first] = foldsOf(division);
   if (specs.spec.search === undefined || !first) return;
@@ -182,7 +182,7 @@ function tellUndivided({ divided, divisions }: FoldSpecs, division: Division): v
     const without = divided.filter(({ task }) => divisions[task]?.[option] !== division[option]);
     if (without.length === 0) continue;
     const names = without.map(({ task }) => task).join(", ");
-    process.stderr.write(`The rows of ${names} have no column "${division[option]}": they are divided without it\n`);
+    process.stderr.write(`The rows of ${names} have no column "${division[option]}", so they are divided without it\n`);
   }
 }
 

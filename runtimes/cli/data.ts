@@ -89,7 +89,7 @@ export async function dataCommand(path: string, options: DataCommandOptions): Pr
   return exitCodes.done;
 }
 
-/** Throws AttuneError where rows would be written over what is there. */
+/** Throws AttuneError if rows would be written over what is there. */
 function refuseFull(folder: string, isAllowed: boolean): void {
   if (!existsSync(folder)) return;
   const details = { code: "USAGE", plugin: "data", path: folder };
@@ -173,7 +173,7 @@ async function labelsOf(
   }
 }
 
-/** Doubted labels by predictions that are named, or that the spec's cross-validation has left; undefined where there are none. */
+/** Doubted labels by predictions that are named, or that the spec's cross-validation has left; undefined if there are none. */
 async function savedLabels(
   open: OpenRun,
   host: Host,
@@ -198,7 +198,7 @@ async function savedLabels(
   try {
     const { labels, scores } = readScores(file, classes);
     const split = await splitOfScores(file, { labels, scores }, classes, opened, columns?.others ?? ["label"]);
-    tell(`labels are judged by ${file}, of ${split}`);
+    tell(`judging labels by ${file}, for ${split}`);
     const source = opened.find(({ name }) => name === split)?.source;
     if (source) await writeLines(source, rows, options);
     const judged = {
@@ -211,7 +211,7 @@ async function savedLabels(
   } catch (error) {
     // What was found by itself may be of other rows.
     if (given !== undefined || !(error instanceof AttuneError)) throw error;
-    tell(`${error.sentence}; five folds are trained`);
+    tell(`${error.sentence}; training five folds instead`);
     return undefined;
   }
 }

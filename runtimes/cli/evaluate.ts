@@ -167,7 +167,7 @@ async function evaluateOne(
   process.stderr.write(`${name === "" ? "" : `${name}: `}${what}\n`);
   if (evaluation.rough.length > 0) {
     process.stderr.write(
-      `rough intervals, since fewer than 5 rows are right or wrong: ${evaluation.rough.map(shownPath).join(", ")}\n`,
+      `rough intervals, because fewer than 5 rows are right or wrong: ${evaluation.rough.map(shownPath).join(", ")}\n`,
     );
   }
   const folder = name === "" ? "" : `${name}-`;
@@ -228,7 +228,7 @@ async function predictionsFile(
         return `predictions  ${at}\n`;
       }
       await rm(`${at}.part`);
-      return "no predictions: the task answers parts of rows, not whole rows\n";
+      return "no predictions, because the task answers parts of rows, not whole rows\n";
     },
   };
 }

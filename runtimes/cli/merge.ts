@@ -71,13 +71,13 @@ function specBeside(path: string): RunSpec | undefined {
   return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) as RunSpec : undefined;
 }
 
-/** Throws AttuneError where options do not go together. */
+/** Throws AttuneError if options do not go together. */
 function checkRequantize({ requantize, verify, maxLossDrift, exact, base }: MergeCommandOptions): void {
   if (maxLossDrift !== undefined && !verify) {
-    throw badValue("merge", "--max-loss-drift", "no --verify", "--max-loss-drift beside --requantize --verify");
+    throw badValue("merge", "--max-loss-drift", "no --verify", "it together with --requantize and --verify");
   }
-  if (verify && !requantize) throw badValue("merge", "--verify", "no --requantize", "--verify beside --requantize");
-  if (requantize && exact) throw badValue("merge", "--requantize", "--exact", "one of both: --exact changes no code");
+  if (verify && !requantize) throw badValue("merge", "--verify", "no --requantize", "it together with --requantize");
+  if (requantize && exact) throw badValue("merge", "--requantize", "--exact", "either --requantize or --exact");
   if (requantize && base === undefined) {
     throw badValue("merge", "--requantize", "no --base", "an adapter and its --base");
   }

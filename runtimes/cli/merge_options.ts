@@ -3,29 +3,37 @@
  * @module
  */
 import type { Command } from "commander";
+import { withExamples } from "./help.ts";
 import { positiveNumber } from "./values.ts";
 
 /** Adds the command. `set` is told its exit code. */
 export function addMergeCommand(program: Command, set: (code: number) => void): void {
-  program.command("merge").argument("<adapter...>", "directories of saved adapters").description(
-    "merge adapters into one",
+  withExamples(
+    program.command("merge").argument("<adapter...>", "folders of saved adapters")
+      .description("Merge adapters into one, or into their base model."),
+    "attune merge runs/a/adapter runs/b/adapter --output merged --method ties --density 0.5",
+    "attune merge runs/a/adapter --base models/base --output whole",
   )
-    .option("--base <dir>", "write the whole model with the adapters folded in")
+    .option("--base <dir>", "write the whole model, with the adapters folded into this base")
     .option(
       "--method <name>",
-      "linear, cat, svd, ties, dare_linear, dare_ties, magnitude_prune, or with _svd",
+      "linear, cat or svd; ties, dare_linear, dare_ties or magnitude_prune, each also with _svd",
       "linear",
     )
-    .requiredOption("-o, --output <dir>", "where to")
-    .option("--weights <w,...>", "one per adapter (default: equal, adding up to 1)")
-    .option("--density <share>", "share of the values that ties, dare and magnitude_prune keep")
-    .option("--svd-rank <r>", "rank of what is decomposed again (default: the largest of the adapters')")
-    .option("--majority-sign <how>", "total or frequency", "total")
-    .option("--modules-from <n>", "number (from 0) of the adapter whose wholly trained modules are taken")
-    .option("--seed <n>", "seed of dare's masks", "42")
+    .requiredOption("-o, --output <dir>", "folder to write to")
+    .option("--weights <w,...>", "one weight per adapter (default: equal weights that add up to 1)")
+    .option("--density <share>", "share of values to keep, for ties, dare and magnitude_prune")
+    .option("--svd-rank <r>", "rank of the result, for svd and the _svd methods (default: the adapters' largest)")
+    .option("--majority-sign <how>", "how ties chooses signs: total or frequency", "total")
+    .option("--modules-from <n>", "which adapter's fully trained modules (such as the head) to take, counted from 0")
+    .option("--seed <n>", "random seed of dare", "42")
     .option("--exact", "fold a QA-LoRA adapter into the zero points of its quantized base, in HQQ's layout")
-    .option("--requantize", "pack the weights again that the base has packed, in its layout (bitsandbytes, hqq)")
-    .option("--verify", "with --requantize: report what is lost compared with the unquantized merge")
-    .option("--max-loss-drift <nats>", "with --verify: how much the mean loss may change", positiveNumber)
+    .option("--requantize", "quantize merged weights again, in the layout of the base (bitsandbytes, HQQ)")
+    .option("--verify", "with --requantize: report the loss of accuracy compared with the unquantized merge")
+    .option(
+      "--max-loss-drift <nats>",
+      "with --verify: the largest change of the mean loss (default: 0.1)",
+      positiveNumber,
+    )
     .action(async (paths, options) => set(await (await import("./merge.ts")).mergeCommand(paths, options)));
 }

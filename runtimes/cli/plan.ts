@@ -74,7 +74,7 @@ export async function planCommand(
     process.stdout.write([
       `parameters   ${plan.totalParameters.toLocaleString("en")} (${
         plan.trainableParameters.toLocaleString("en")
-      } train)`,
+      } trainable)`,
       `tokens       ${plan.tokens.toLocaleString("en")} in ${plan.steps.toLocaleString("en")} steps`,
       "memory",
       ...rows,
@@ -93,7 +93,7 @@ export async function planCommand(
   return plan.fits ? exitCodes.done : exitCodes.refused;
 }
 
-/** What the runs of a search or of folds take together; undefined where the spec is one run. */
+/** What the runs of a search or of folds take together; undefined if the spec is one run. */
 async function wholeBudget(
   spec: Named<Json>,
   run: Run,

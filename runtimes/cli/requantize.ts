@@ -23,7 +23,7 @@ import { catalogFor, composed } from "../host/plugin_packages.ts";
 import { readSpec } from "../host/spec_file.ts";
 import { probes, taskOf } from "../serve/probes.ts";
 
-/** The base as its files have it. Throws AttuneError where none of its weights are packed, or it is a GGUF file. */
+/** The base as its files have it. Throws AttuneError if none of its weights are packed, or it is a GGUF file. */
 export async function openPackedBase(files: Store, opened: Checkpoint, gguf: string | undefined): Promise<PackedBase> {
   const { label, config } = opened;
   const allowed = "a base whose weights bitsandbytes or hqq has quantized";
@@ -118,7 +118,7 @@ export function judge(lost: Lost, lossDrift = LOSS_DRIFT): Readonly<{ text: stri
     ? `loss ${before.toFixed(6)} unquantized, ${after.toFixed(6)} requantized (${after < before ? "" : "+"}${
       (after - before).toExponential(2)
     })`
-    : `loss not known: the inputs have no labels; outputs change by ${relative.toExponential(2)} of their size`;
+    : `no loss, because the inputs have no labels; outputs change by ${relative.toExponential(2)} of their size`;
   const isTooMuch = !(knows ? Math.abs(after - before) <= lossDrift : relative <= OUTPUT_DRIFT);
   const [figure, most] = knows ? ["the loss", `${lossDrift} (--max-loss-drift)`] : ["outputs", `${OUTPUT_DRIFT}`];
   return {

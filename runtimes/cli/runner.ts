@@ -27,10 +27,13 @@ export type RunnerCommandOptions = Readonly<{
 export async function runnerCommand(options: RunnerCommandOptions): Promise<number> {
   const token = process.env.ATTUNE_RUNNER_TOKEN;
   if (!token) {
-    throw new AttuneError("ATTUNE_RUNNER_TOKEN is not set: the server prints it, or has it from its own environment", {
-      code: "USAGE",
-      plugin: "runner",
-    });
+    throw new AttuneError(
+      "ATTUNE_RUNNER_TOKEN is not set: use the value that the server was started with, or printed",
+      {
+        code: "USAGE",
+        plugin: "runner",
+      },
+    );
   }
   const { server, work, name, models, only, plugins, memory, threads, jobs } = options;
   if (!/^https?:$/.test(URL.canParse(server) ? new URL(server).protocol : "")) {

@@ -55,7 +55,7 @@ export async function searchSpec(
   const { pruner } = search.settings;
   if (pruner.name !== "none" && run.training.evalStrategy === "no") {
     process.stderr.write(
-      `The pruner "${pruner.name}" ends no trial: training.evalStrategy is "no", so that none reports\n`,
+      `The pruner "${pruner.name}" ends no trial: training.evalStrategy is "no", so no trial reports\n`,
     );
   }
   if (budget.plan?.fits === false) return exitCodes.refused;
@@ -77,7 +77,7 @@ export async function searchSpec(
       if (signal.aborted) return exitCodes.interrupted;
       if (!best || !end) {
         const why = trials.find(({ message }) => message !== undefined)?.message ?? "no trial was made";
-        process.stderr.write(`None of the ${trials.length} trials came to a figure: ${why}\n`);
+        process.stderr.write(`None of the ${trials.length} trials produced a figure: ${why}\n`);
         return exitCodes.failed;
       }
       say.winner({

@@ -58,14 +58,14 @@ export function textSpeaker(): SearchSpeaker {
       say(`trial ${String(number).padEnd(5)}${state}${where}  ${figure}${beside}  ${paramsText(params)}`);
     },
     winner: ({ best, split, metrics, usual, compared, metric, folder, bytes }) => {
-      say(`\nbest      trial ${best.number}: ${metric} ${shown(best.value)} on eval, by which it was chosen`);
+      say(`\nbest      trial ${best.number}: ${metric} ${shown(best.value)} on the eval rows that chose it`);
       for (const [path, value] of Object.entries(best.params)) say(`          ${path} = ${shown(value)}`);
       const what = split === "eval"
-        ? "eval, the rows that chose it (a spec with data.test has rows it never saw)"
+        ? "eval, the rows that chose it (add data.test to measure on rows that it never saw)"
         : split;
       if (!compared) say(`figures   ${metricsText(metrics)}  of ${what}`);
-      if (usual?.reason === "diverged") say(`default   ${usual.message ?? "the spec as it was diverged"}`);
-      else if (usual && !compared) say(`default   ${metricsText(usual.metrics)}  of the spec as it was`);
+      if (usual?.reason === "diverged") say(`default   ${usual.message ?? "the original spec diverged"}`);
+      else if (usual && !compared) say(`default   ${metricsText(usual.metrics)}  with the original spec`);
       if (compared) comparedLines(compared, metric).forEach(say);
       say(`report    ${join(folder, "report.html")}\nbest run  ${join(folder, "best")}`);
       say(`on disk   ${(bytes / 1e6).toFixed(1)} MB in ${folder}`);
@@ -76,7 +76,7 @@ export function textSpeaker(): SearchSpeaker {
 const metricsText = (metrics: Named<number>): string =>
   Object.entries(metrics).map(([name, value]) => `${name} ${shown(value)}`).join(", ");
 
-/** The winner beside the spec as it was, on the same rows. */
+/** The winner and the original spec, on the same rows. */
 function comparedLines(compared: RunsCompared, metric: string): string[] {
   const figures = comparedFigures(compared, metric);
   const width = Math.max(8, ...figures.map(({ name }) => name.length)) + 2;
@@ -87,8 +87,8 @@ function comparedLines(compared: RunsCompared, metric: string): string[] {
   );
   const rows = `${compared.rows} rows`;
   return [
-    `\nOn test, ${rows} that no trial saw, with intervals of 95 %:`,
-    `${"".padEnd(width)}${"the winner".padEnd(26)}${"the spec as it was".padEnd(26)}difference`,
+    `\nOn test, ${rows} that no trial saw, with 95 % intervals:`,
+    `${"".padEnd(width)}${"the winner".padEnd(26)}${"the original spec".padEnd(26)}difference`,
     ...lines,
     "",
   ];

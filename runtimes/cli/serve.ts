@@ -44,7 +44,7 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
     const given = process.env[name];
     if (given) return given;
     if (!loopback) {
-      throw new AttuneError(`${name} is not set: a server that others can reach needs keys of its own`, {
+      throw new AttuneError(`${name} is not set: a server that others can reach needs its own keys`, {
         code: "USAGE",
         plugin: "serve",
       });

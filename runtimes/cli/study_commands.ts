@@ -3,46 +3,64 @@
  * @module
  */
 import type { Command } from "commander";
+import { withExamples } from "./help.ts";
 import { collect, wholeNumber } from "./values.ts";
 
 /** Adds them to the program; `set` is told the exit code. */
 export function addStudyCommands(program: Command, set: (code: number) => void): void {
-  program.command("search").argument("<spec>").description("try values of a spec's options, as its search describes")
-    .option("--trials <n>", "trials to make, in place of the search's", wholeNumber(1))
-    .option("--timeout <seconds>", "no trial begins behind that", wholeNumber(1))
-    .option("-o, --output <dir>", "output directory (default: runs/<name>)")
-    .option("--set <path=value>", "change a value of the spec; repeatable", collect, [])
-    .option("--resume", "continue with the same trials")
-    .option("--server <url>", "trials are jobs of this server (its key in ATTUNE_API_KEY)")
-    .option("--parallel <n>", "trials at one time, in place of the search's", wholeNumber(1))
-    .option("--dry-run", "say what it would take, and end")
-    .option("--json", "as JSON lines on stdout")
+  withExamples(
+    program.command("search").argument("<spec>", "a run spec (JSON) with `search`")
+      .description("Try values of a spec's options, as its `search` describes, and train the best again."),
+    "attune search spec.json --dry-run",
+    "attune search spec.json --trials 20 --parallel 2",
+    "attune search spec.json --resume",
+  )
+    .option("--trials <n>", "number of trials, instead of the search's", wholeNumber(1))
+    .option("--timeout <seconds>", "start no trial after this time", wholeNumber(1))
+    .option("-o, --output <dir>", "output folder (default: runs/<name>)")
+    .option("--set <path=value>", "change a value of the spec (repeatable)", collect)
+    .option("--resume", "continue an interrupted search, with the same trials")
+    .option("--server <url>", "run trials as jobs of this server (with the key in ATTUNE_API_KEY)")
+    .option("--parallel <n>", "trials at a time, instead of the search's", wholeNumber(1))
+    .option("--dry-run", "estimate time and memory, and exit")
+    .option("--json", "print JSON lines")
     .action(async (spec, options) => set(await (await import("./search.ts")).searchCommand(spec, options)));
-  program.command("data").argument("<spec>").description("describe a spec's data: rows, classes, lengths, leaks")
-    .option("--rows <n>", "look at the first rows of each split only", wholeNumber(1))
-    .option("--labels", "find labels that are likely wrong; trains five folds")
-    .option("--predictions <path>", "judge labels by these: a file, or the output of crossvalidate or of a run")
-    .option("--near", "find texts that are nearly the same, too")
-    .option("--tokens", "show which tokens are learned")
-    .option("--write <dir>", "write the rows as they will be trained, and data.json")
-    .option("--overwrite", "replace what --write has written before")
-    .option("--html <file>", "write a page")
-    .option("--set <path=value>", "change a value of the spec; repeatable", collect, [])
-    .option("--json", "as JSON on stdout")
+  withExamples(
+    program.command("data").argument("<spec>", "a run spec (JSON)")
+      .description("Describe a spec's data: columns, classes, lengths, duplicates, leaks, doubtful labels."),
+    "attune data spec.json --near",
+    "attune data spec.json --labels --html data.html",
+    "attune data spec.json --write prepared",
+  )
+    .option("--rows <n>", "look only at the first rows of each split", wholeNumber(1))
+    .option("--labels", "find labels that are probably wrong (trains five folds unless predictions exist)")
+    .option("--predictions <path>", "predictions for --labels: a file, or the output of crossvalidate or run")
+    .option("--near", "also find near-duplicate texts")
+    .option("--tokens", "show which tokens the model learns to predict")
+    .option("--write <dir>", "write the transformed rows and data.json")
+    .option("--overwrite", "let --write replace what is in the folder")
+    .option("--html <file>", "write the report as a page")
+    .option("--set <path=value>", "change a value of the spec (repeatable)", collect)
+    .option("--json", "print JSON")
     .action(async (spec, options) => set(await (await import("./data.ts")).dataCommand(spec, options)));
-  program.command("crossvalidate").argument("<spec>").description("train once for each fold of the training rows")
-    .option("--folds <n>", "folds of the rows", wholeNumber(2), 5)
-    .option("--repeats <n>", "how often the rows are divided anew", wholeNumber(1), 1)
-    .option("--stratify <column>", "column whose values keep their shares in every fold")
-    .option("--group <column>", "column whose values stand in one fold each")
-    .option("--seed <n>", "seed of the divisions", wholeNumber(0), 42)
-    .option("-o, --output <dir>", "output directory (default: runs/<name>)")
-    .option("--set <path=value>", "change a value of the spec; repeatable", collect, [])
-    .option("--resume", "continue with the same folds")
-    .option("--server <url>", "folds are jobs of this server (its key in ATTUNE_API_KEY)")
-    .option("--parallel <n>", "folds at one time", wholeNumber(1), 1)
-    .option("--dry-run", "say what it would take, and end")
-    .option("--json", "as JSON lines on stdout")
+  withExamples(
+    program.command("crossvalidate").argument("<spec>", "a run spec (JSON)")
+      .description("Train once per fold of the training rows, and report the mean and interval of each figure."),
+    "attune crossvalidate spec.json --folds 5 --stratify label",
+    "attune crossvalidate spec.json --group author --parallel 2",
+  )
+    .option("--folds <n>", "number of folds", wholeNumber(2), 5)
+    .option("--repeats <n>", "how many times the rows are divided", wholeNumber(1), 1)
+    .option("--stratify <column>", "keep the distribution of this column's values in every fold")
+    .option("--group <column>", "keep rows with the same value of this column in one fold")
+    .option("--seed <n>", "random seed of the division", wholeNumber(0), 42)
+    .option("-o, --output <dir>", "output folder (default: runs/<name>)")
+    .option("--set <path=value>", "change a value of the spec (repeatable)", collect)
+    .option("--resume", "continue an interrupted cross-validation, with the same folds")
+    .option("--server <url>", "run folds as jobs of this server (with the key in ATTUNE_API_KEY)")
+    .option("--parallel <n>", "folds at a time", wholeNumber(1), 1)
+    .option("--dry-run", "estimate time and memory, and exit")
+    .option("--json", "print JSON lines")
     .action(async (spec, options) =>
       set(await (await import("./crossvalidate.ts")).crossvalidateCommand(spec, options))
     );

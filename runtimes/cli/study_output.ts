@@ -15,7 +15,7 @@ import { exitCodes } from "./exit.ts";
 /**
  * Does some work in a folder that nobody else writes to; `signal` is aborted where the command is interrupted.
  *
- * @throws AttuneError (`USAGE`) where the folder is not empty and nothing goes on there.
+ * @throws AttuneError (`USAGE`) if the folder is not empty and nothing goes on there.
  */
 export async function inFolder<T>(
   plugin: string,
@@ -49,7 +49,7 @@ export async function inFolder<T>(
   }
 }
 
-/** Where the runs of a command happen: here, or at a server. Throws AttuneError where its key is not set. */
+/** Where the runs of a command happen: here, or at a server. Throws AttuneError if its key is not set. */
 export function runsFor(server: string | undefined, folder: string, slots: number, host: Host, store: Store): Runs {
   if (server === undefined) return runsHere(folder, slots);
   const key = process.env.ATTUNE_API_KEY;

@@ -28,7 +28,7 @@ export function list(text: string): string[] {
 }
 
 /** Adds to what a repeated option has. */
-export function collect(value: string, all: string[]): string[] {
+export function collect(value: string, all: readonly string[] = []): string[] {
   return [...all, value];
 }
 

@@ -12,14 +12,14 @@ import type { Example, Json } from "../../core/types.ts";
 export type WrittenAnswers = Readonly<{
   /** The answer to the next row; undefined behind the first that is none to it. */
   next(example: Example, kind: AnswerKind): Promise<RowReadings | undefined>;
-  /** Why they are not those of so many rows; undefined where they are. Closes the file. */
+  /** Why they are not those of so many rows; undefined if they are. Closes the file. */
   end(rows: number): Promise<string | undefined>;
 }>;
 
 /** What they have to fit: the task's classes, and the columns that metrics ask for. */
 export type AnswersWanted = Readonly<{ classes: readonly string[]; columns: readonly string[] }>;
 
-/** Opens a file of predictions; undefined where there is none. */
+/** Opens a file of predictions; undefined if there is none. */
 export function openAnswers(file: string, { classes, columns }: AnswersWanted): WrittenAnswers | undefined {
   if (!existsSync(file)) return undefined;
   const lines = createInterface({ input: createReadStream(file), crlfDelay: Infinity });

@@ -48,7 +48,7 @@ export function bucketModels({ ASSETS, MODELS, MODELS_KV }: ModelBindings): Mode
   };
 }
 
-/** A binding that must be there. Throws AttuneError where it is not. */
+/** A binding that must be there. Throws AttuneError if it is not. */
 export function bound<T>(value: T | undefined, name: string): T {
   if (value) return value;
   throw new AttuneError(`${name} is not set: \`wrangler secret put ${name}\``, { code: "USAGE", plugin: "workers" });

@@ -32,7 +32,7 @@ export type LabelFoldsOptions = Readonly<{
 
 const FOLDS = 5;
 
-/** Rows whose labels are likely wrong, the least trusted first. Throws AttuneError where the task has no classes of rows. */
+/** Rows whose labels are likely wrong, the least trusted first. Throws AttuneError if the task has no classes of rows. */
 export async function doubtedLabels(options: LabelFoldsOptions): Promise<readonly LabelIssue[]> {
   const { rows, host, store, runs, signal, tell } = options;
   const train: Json = { use: "jsonl", with: { path: rows } };
@@ -60,7 +60,7 @@ export async function doubtedLabels(options: LabelFoldsOptions): Promise<readonl
   return await issuesIn(judged, labels, { host, columns: open?.collator.columns?.texts, split: "train", tell });
 }
 
-/** The classes of a task whose labels can be judged. Throws AttuneError where it has no labels of whole rows. */
+/** The classes of a task whose labels can be judged. Throws AttuneError if it has no labels of whole rows. */
 export function classesOf(open: OpenRun | undefined): readonly string[] {
   const { labels } = open?.task ?? {};
   if (labels && open?.run.task.name === "sequence-classification" && open.run.task.options) {
@@ -71,7 +71,7 @@ export function classesOf(open: OpenRun | undefined): readonly string[] {
     "data",
     "--labels",
     open?.run.task.name,
-    "one label of each whole row is judged, of sequence-classification",
+    "only labels of sequence-classification can be judged",
   );
 }
 
@@ -103,7 +103,7 @@ export async function issuesIn(
   const scores = labelScores(rows);
   const right = confidentCounts(rows).calibrated.reduce((sum, row, k) => sum + (row[k] ?? 0), 0);
   const wrong = 100 * (1 - right / Math.max(1, labels.length));
-  tell(`about ${wrong.toFixed(1)} % of the labels of ${split} are wrong, by this estimate`);
+  tell(`an estimated ${wrong.toFixed(1)} % of the labels of ${split} are wrong`);
   const cut = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1;
   const file = await host.directory?.(path.slice(0, cut)).get(path.slice(cut));
   const lines = new TextDecoder().decode(file?.bytes ?? new Uint8Array()).split("\n");

@@ -53,7 +53,7 @@ export type DataReport =
 /** Duplicates and errors that are named, and rows that are shown. */
 const [NAMED, SHOWN] = [20, 3];
 
-/** Looks at the data of a task. Throws AttuneError where no row of a split can be read as the task wants it. */
+/** Looks at the data of a task. Throws AttuneError if no row of a split can be read as the task wants it. */
 export async function reportData(open: OpenRun, options: DataOptions): Promise<DataReport> {
   const { data, host, collator } = open;
   const report: { -readonly [S in SplitName]?: SplitReport } = {};

@@ -22,7 +22,7 @@ export function predictionsFile(path: string): string | undefined {
 
 type Line = Readonly<{ row?: unknown; label?: unknown; scores?: unknown }>;
 
-/** Reads a file of predictions of a task with these classes. Throws AttuneError where a line is none, or has no scores of the classes. */
+/** Reads a file of predictions of a task with these classes. Throws AttuneError if a line is none, or has no scores of the classes. */
 export function readScores(file: string, classes: readonly string[]): UnseenScores {
   const labels: string[] = [];
   const sums: { scores: number[]; times: number }[] = [];
@@ -31,13 +31,14 @@ export function readScores(file: string, classes: readonly string[]): UnseenScor
     const where = `${file}, line ${i + 1}`;
     const { row, label, scores } = parsed(text, where);
     if (row === null) {
-      const why = "folds whose transforms drop rows do not say which row is which: cross-validate what --write writes";
+      const why =
+        "its folds have transforms that drop rows, so rows cannot be matched: cross-validate what --write writes";
       throw unsupported("data", where, null, why);
     }
     const isScores = Array.isArray(scores) && scores.length === classes.length &&
       scores.every((score) => typeof score === "number" && score >= 0 && score <= 1);
     if (typeof row !== "number" || !Number.isInteger(row) || row < 0 || label === undefined || !isScores) {
-      throw badFile("data", where, `has not row, label and ${classes.length} scores from 0 to 1`);
+      throw badFile("data", where, `lacks row, label or ${classes.length} scores from 0 to 1`);
     }
     const known = sums[row] ??= { scores: classes.map(() => 0), times: 0 };
     scores.forEach((score: number, k) => (known.scores[k] = (known.scores[k] ?? 0) + score));
@@ -82,5 +83,5 @@ export async function splitOfScores(
     if (at === labels.length && other < 0) return name;
     reasons.push(at === labels.length ? `${name} has another label in row ${other}` : `${name} has ${at} rows`);
   }
-  throw badFile("data", file, `its ${labels.length} rows are those of no split: ${reasons.join(", ")}`);
+  throw badFile("data", file, `its ${labels.length} rows match no split: ${reasons.join(", ")}`);
 }

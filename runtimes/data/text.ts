@@ -19,12 +19,12 @@ export function reportLines(report: DataReport, width: number): string[] {
     if (split) say(...splitLines(name, split, width), "");
   }
   for (const [name, leaks] of Object.entries(report.leaks)) {
-    say(`leaks        ${number(leaks.rows)} of ${number(leaks.of)} rows of ${name} stand in train`);
+    say(`leaks        ${number(leaks.rows)} of ${number(leaks.of)} rows of ${name} are also in train`);
     for (const { train, other, text } of leaks.first.slice(0, 5)) say(`  train ${train} = ${name} ${other}  ${text}`);
     const { near } = leaks;
     if (!near) continue;
     say(
-      `near leaks   ${number(near.other)} of ${number(leaks.of)} rows of ${name} are nearly the same as rows of train`,
+      `near leaks   ${number(near.other)} of ${number(leaks.of)} rows of ${name} are near-duplicates of training rows`,
     );
     if (near.uncompared > 0) say(`  ${number(near.uncompared)} pairs were not compared: there may be more`);
     for (const { row, other, similarity, text } of near.first.slice(0, 5)) {
@@ -32,14 +32,14 @@ export function reportLines(report: DataReport, width: number): string[] {
     }
   }
   for (const { row, tokens } of report.tokens ?? []) {
-    say("", `tokens       train row ${row}: [learned] in brackets`);
+    say("", `tokens       train row ${row}: learned tokens in [brackets]`);
     lines.push(...wrapped(marked(tokens), width - 2).map((line) => `  ${line}`));
   }
-  if (report.tokens?.length === 0) say("", "tokens       this task has no labels of tokens");
+  if (report.tokens?.length === 0) say("", "tokens       this task has no token labels");
   if (report.labels) {
     say(
       "",
-      `labels       ${number(report.labels.length)} are likely wrong (confident learning), the least trusted first`,
+      `labels       ${number(report.labels.length)} are probably wrong (confident learning), the most doubtful first`,
     );
     for (const { split, row, given, suggested, score, text } of report.labels.slice(0, 20)) {
       say(`  ${split} ${row}  ${given} -> ${suggested}  ${score.toFixed(3)}  ${text}`);

@@ -76,7 +76,7 @@ export async function claimFolder(folder: string): Promise<() => Promise<void>> 
 /**
  * Sees to it that something can be written to a folder, and leaves everything as it was.
  *
- * @throws AttuneError (`NOT_WRITABLE`) where it cannot.
+ * @throws AttuneError (`NOT_WRITABLE`) if it cannot.
  */
 export async function checkWritable(folder: string): Promise<void> {
   let made: string | undefined;
@@ -94,7 +94,7 @@ export async function checkWritable(folder: string): Promise<void> {
   }
 }
 
-/** Waits until nobody else is looking. Throws AttuneError where another has the folder. */
+/** Waits until nobody else is looking. Throws AttuneError if another has the folder. */
 async function settle(folder: string, own: Holder): Promise<void> {
   for (;;) {
     const others = await holdersBeside(folder, own);

@@ -26,14 +26,14 @@ export function directoryAt(root: string, files: Files): Directory {
   return { root, files, lasting, generations: generationsIn(files, lasting), swept: new Set() };
 }
 
-/** Where a key's file is. Throws AttuneError where the key leaves the directory. */
+/** Where a key's file is. Throws AttuneError if the key leaves the directory. */
 export function pathOf({ root }: Directory, key: string): string {
   const parts = keyParts("directory", key);
   if (parts.some(isReserved)) throw badKey("directory", key);
   return join(root, ...parts);
 }
 
-/** The real path of what is there; undefined where nothing is. Throws AttuneError where links lead outside. */
+/** The real path of what is there; undefined if nothing is. Throws AttuneError if links lead outside. */
 export async function realPath(
   directory: Directory,
   key: string,

@@ -16,7 +16,7 @@ const MAX_READ = 2 ** 30;
 /** The newest version of a key: its real path, and its number where the key was put over a revision. */
 type Version = Readonly<{ path: string; number: number; stored: StoredObject }>;
 
-/** The newest version of a key; undefined where there is none, or it says that the key was deleted. */
+/** The newest version of a key; undefined if there is none, or it says that the key was deleted. */
 async function newestOf(directory: Directory, key: string): Promise<Version | undefined> {
   const { files: { open, stat }, generations } = directory;
   for (;;) {
@@ -85,7 +85,7 @@ export async function readRanges(
   }
 }
 
-/** The path of a key's file. Throws AttuneError where there is none. */
+/** The path of a key's file. Throws AttuneError if there is none. */
 export async function locateKey(directory: Directory, key: string): Promise<string> {
   const version = await newestOf(directory, key);
   if (!version) throw storeFailed("directory", key, "does not exist");

@@ -1,6 +1,6 @@
 /**
  * Versions of a file that are written one over the other, for compare-and-set without a lock. Beside a file `name` the folder
- * `~attune-after-name` has its later versions as `1`, `2` and so on; the highest counts, and the file itself only where
+ * `~attune-after-name` has its later versions as `1`, `2` and so on; the highest counts, and the file itself only if
  * there is none.
  *
  * A version is written under another name and linked to its number: of all that try, the file system lets one through. A

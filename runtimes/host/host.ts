@@ -79,7 +79,7 @@ function filesHost(runtime: "node" | "bun" | "deno"): Host {
 
 /** A finished run as a model that answers rows. */
 async function openSavedModel(folder: string, host: Host): Promise<SavedModel> {
-  // What serves is loaded only where something is served.
+  // What serves is loaded only if something is served.
   const { openSaved } = await import("../serve/saved.ts");
   const saved = await openSaved(folder, host);
   const { collator, tokenizer, run } = saved.open;
@@ -123,7 +123,7 @@ export function thisRuntime(): "node" | "bun" | "deno" {
   return "Bun" in globalThis ? "bun" : "Deno" in globalThis ? "deno" : "node";
 }
 
-/** What lies in a folder, by name; undefined where there is no such folder. */
+/** What lies in a folder, by name; undefined if there is no such folder. */
 export function namesIn(folder: string): readonly string[] | undefined {
   try {
     return readdirSync(folder);

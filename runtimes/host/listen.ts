@@ -20,7 +20,7 @@ export type ListenOptions = Readonly<{ port: number; hostname: string; headersSe
 /** How long headers may take where nothing is said. */
 export const HEADERS_SECONDS = 30;
 
-/** Serves until it is closed. Throws AttuneError (`LISTEN`) where the port is taken, or may not be used. */
+/** Serves until it is closed. Throws AttuneError (`LISTEN`) if the port is taken, or may not be used. */
 export async function listen(handler: Handler, options: ListenOptions): Promise<Listening> {
   try {
     return await served(handler, options);
@@ -28,8 +28,8 @@ export async function listen(handler: Handler, options: ListenOptions): Promise<
     const { port, hostname } = options;
     const { code } = cause as NodeJS.ErrnoException;
     const taken = code === "EADDRINUSE" || (cause instanceof Error && cause.name === "AddrInUse");
-    const why = taken ? "another program has it" : cause instanceof Error ? cause.message : String(cause);
-    throw new AttuneError(`Port ${port} of ${hostname} cannot be listened on: ${why}`, {
+    const why = taken ? "another program uses it" : cause instanceof Error ? cause.message : String(cause);
+    throw new AttuneError(`Cannot listen on port ${port} of ${hostname}: ${why}`, {
       code: "LISTEN",
       plugin: "serve",
       cause,

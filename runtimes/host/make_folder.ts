@@ -33,7 +33,7 @@ export async function makeFolder(folder: string, files: Files = nodeFiles): Prom
   return top ?? (second === "made" ? folder : undefined);
 }
 
-/** Makes a folder where there is none, before anything else goes on. Throws AttuneError (`NOT_WRITABLE`) where it cannot. */
+/** Makes a folder where there is none, before anything else goes on. Throws AttuneError (`NOT_WRITABLE`) if it cannot. */
 export function makeFolderSync(folder: string): void {
   const make = (path: string): void => {
     if (existsSync(path)) return;

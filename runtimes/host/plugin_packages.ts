@@ -13,7 +13,7 @@ import type { Catalog, Json, Named, Run, RunSpec } from "../../core/types.ts";
 /**
  * The built-in catalog with the packages that a spec's `plugins` names, found from `folder`.
  *
- * @throws AttuneError (`BAD_PLUGIN`) where one is not installed or brings no plugins.
+ * @throws AttuneError (`BAD_PLUGIN`) if one is not installed or brings no plugins.
  * @example
  * ```ts
  * import { catalogFor } from "attune/plugins";
@@ -80,7 +80,7 @@ export function packagePath(name: string, folder: string): string {
     throw badPackage(name, `${path} does not exist`);
   }
   if (!/^(@[\w.-]+\/)?[\w.-]+$/.test(name)) {
-    throw badPackage(name, "expected a package's name, or a path with ./ in front");
+    throw badPackage(name, "expected the name of a package, or a path that starts with ./");
   }
   for (let at = resolve(folder);; at = dirname(at)) {
     const path = join(at, "node_modules", name);

@@ -19,7 +19,7 @@ import { MODEL_CONFIG } from "../../formats/hf/model_config.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
 import { runFolders } from "../../formats/run/files.ts";
 
-/** Reads a spec with the packages that it names. Throws AttuneError where it is missing or not JSON. */
+/** Reads a spec with the packages that it names. Throws AttuneError if it is missing or not JSON. */
 export async function readSpec(path: string, set: readonly string[] = []): Promise<Named<Json>> {
   if (!existsSync(path)) throw missingIn("spec", "spec.json", path, { names: namesIn, resolve });
   let spec: Json;
@@ -74,7 +74,7 @@ export function specPath(path: string): string {
   if (!isDirectory(path)) return path;
   const own = join(path, "spec.json");
   if (existsSync(own)) return own;
-  throw badFile("spec", path, "holds no run: spec.json is missing");
+  throw badFile("spec", path, "is not the folder of a run: spec.json is missing");
 }
 
 /** The names of a finished run's tasks, where it has several. */
@@ -90,7 +90,7 @@ export async function taskNames(dir: string): Promise<readonly string[]> {
 export async function readRun(dir: string, task?: string, set: readonly string[] = []): Promise<Named<Json>> {
   const path = join(dir, "spec.json");
   if (!isDirectory(dir)) throw missingIn("spec", "spec.json", dir, { names: namesIn, resolve });
-  if (!existsSync(path)) throw badFile("spec", dir, "holds no run: spec.json is missing");
+  if (!existsSync(path)) throw badFile("spec", dir, "is not the folder of a run: spec.json is missing");
   // Its model is another one now.
   const { versions: _versions, fingerprints: _fingerprints, ...whole } = await readSpec(path, set) as Record<
     string,
@@ -101,8 +101,8 @@ export async function readRun(dir: string, task?: string, set: readonly string[]
   if (tasks ? !own : task !== undefined) {
     throw new AttuneError(
       tasks
-        ? `${dir} holds several tasks: name one with --task: ${Object.keys(tasks).join(", ")}`
-        : `${dir} holds one task, which has no name: --task ${task} is none of it`,
+        ? `${dir} has several tasks: choose one with --task: ${Object.keys(tasks).join(", ")}`
+        : `${dir} has a single task without a name: leave out --task ${task}`,
       { code: "USAGE", plugin: "spec", found: task, allowed: Object.keys(tasks ?? {}) },
     );
   }
@@ -128,7 +128,7 @@ export async function readRun(dir: string, task?: string, set: readonly string[]
     };
   }
   if (!existsSync(at(`${adapter}/${adapterFiles.config}`))) {
-    throw badFile("spec", dir, `holds no finished run: neither ${model}/ nor ${adapter}/ is there`);
+    throw badFile("spec", dir, `has no finished run: it has neither ${model}/ nor ${adapter}/`);
   }
   const adapters = listed(spec.adapter) as unknown as readonly { use: string }[];
   return { ...spec, adapter: savedAdapters(at(adapter), adapters.map(({ use }) => use)) };

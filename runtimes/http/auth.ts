@@ -31,7 +31,7 @@ export function keysOf(given: Readonly<{ api?: string; runner?: string; admin?: 
   });
 }
 
-/** Tells who asks. Throws what a route throws where nobody is known by that key. */
+/** Tells who asks. Throws what a route throws if nobody is known by that key. */
 export type Authenticate = (request: Request) => Promise<Caller>;
 
 /** Checks bearer tokens against keys, in a time that does not tell how much of a token is right. */
@@ -45,7 +45,7 @@ export function authenticator(keys: readonly Key[], time: () => number): Authent
     let found: Known | undefined;
     // Every key is looked at, every character of its digest.
     for (const key of await known) if (equalDigests(key.digest, digest)) found = key;
-    if (!found) throw httpError(401, "invalid_api_key", "The bearer token is wrong");
+    if (!found) throw httpError(401, "invalid_api_key", "The bearer token is invalid");
     passed.set(given, found);
     return found;
   };
@@ -54,7 +54,7 @@ export function authenticator(keys: readonly Key[], time: () => number): Authent
     if (given === undefined) throw httpError(401, "missing_api_key", "A bearer token is missing");
     const found = passed.get(given) ?? await matched(given);
     if (found.expires !== undefined && found.expires <= time()) {
-      throw httpError(401, "expired_api_key", "The bearer token is no longer valid");
+      throw httpError(401, "expired_api_key", "The bearer token has expired");
     }
     const { tenant, tenants, scopes, digest } = found;
     return { tenant, ...(tenants ? { tenants } : {}), scopes, key: digest };

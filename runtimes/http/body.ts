@@ -46,7 +46,7 @@ const SHORT = 2 ** 16;
 /** A line of JSON lines that is longer is refused. */
 const MAX_LINE = 2 ** 20;
 
-/** The body of a request. Throws what a route throws where its length alone is too much. */
+/** The body of a request. Throws what a route throws if its length alone is too much. */
 export function incomingOf(request: Request, { maxBytes: most, seconds }: BodyLimits): Incoming {
   const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
   // What is none of the types will be refused: it may be as large as the smallest.
@@ -55,12 +55,12 @@ export function incomingOf(request: Request, { maxBytes: most, seconds }: BodyLi
     : Object.hasOwn(most, type)
     ? most[type] ?? 0
     : Math.min(...Object.values(most));
-  const tooLarge = () => httpError(413, "body_too_large", `The body may have ${maxBytes} bytes`);
+  const tooLarge = () => httpError(413, "body_too_large", `The body may have at most ${maxBytes} bytes`);
   const said = request.headers.get("content-length");
   if (said !== null && Number(said) > maxBytes) throw tooLarge();
   const coding = request.headers.get("content-encoding") ?? "identity";
   if (coding.toLowerCase() !== "identity") {
-    throw httpError(415, "unsupported_encoding", "The body's Content-Encoding is not supported: send it as it is");
+    throw httpError(415, "unsupported_encoding", "The body's Content-Encoding is not supported: send it uncompressed");
   }
   const wants = (...types: readonly string[]): void => {
     if (!types.includes(type)) {
@@ -127,7 +127,7 @@ export function incomingOf(request: Request, { maxBytes: most, seconds }: BodyLi
   };
 }
 
-const tooSlow = (seconds: number) => httpError(408, "body_too_slow", `The body took over ${seconds} s`);
+const tooSlow = (seconds: number) => httpError(408, "body_too_slow", `The body took longer than ${seconds} s`);
 const lost = () => httpError(400, "body_lost", "The body ended too early");
 
 /** A body whose length is known to be small. */
@@ -158,7 +158,7 @@ async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
       [rest, held, from] = [[], 0, end + 1];
     }
     held += chunk.length - from;
-    if (held > MAX_LINE) throw httpError(413, "line_too_large", `A line may have ${MAX_LINE} bytes`);
+    if (held > MAX_LINE) throw httpError(413, "line_too_large", `A line may have at most ${MAX_LINE} bytes`);
     if (from < chunk.length) rest.push(chunk.subarray(from));
   }
   if (held > 0) yield joinBytes(rest);

@@ -9,7 +9,7 @@ import { badValue } from "../../core/base/errors.ts";
 /** How long a browser believes a preflight, in seconds. */
 const BELIEVED = 600;
 
-/** Lets pages of some origins ask, `*`: of all. Throws AttuneError where one is no origin. */
+/** Lets pages of some origins ask, `*`: of all. Throws AttuneError if one is no origin. */
 export function allowOrigins(origins: readonly string[]): MiddlewareHandler {
   const known = origins.map(originOf);
   return cors({

@@ -22,7 +22,7 @@ export type GuardedFetchOptions = Readonly<{
 /** A fetched range. `size`: bytes of the whole, if the server says so; `tag`: changes with the content. */
 export type Fetched = Readonly<{ bytes: Uint8Array; size: number; tag: string }>;
 
-/** Fetches some bytes of what a URL names; undefined where there is nothing (404). Throws AttuneError otherwise. */
+/** Fetches some bytes of what a URL names; undefined if there is nothing (404). Throws AttuneError otherwise. */
 export type GuardedFetch = (
   url: string,
   range: Readonly<{ offset: number; length: number }>,
@@ -112,7 +112,7 @@ export function guardedFetch(options: GuardedFetchOptions): GuardedFetch {
       }
       if (status !== 206 || !range || Number(range[1]) !== offset) {
         void response.body?.cancel().catch(() => {});
-        throw lost(`${url.host} answered ${status}, where a part of the file (206) is expected`);
+        throw lost(`${url.host} answered ${status}, instead of a part of the file (206)`);
       }
       const bytes = await bodyOf(response, Math.max(1, length), milliseconds, controller);
       return { bytes: bytes.subarray(0, length), size: Number(range[3]), tag: tagOf(headers) };
@@ -148,7 +148,7 @@ async function bodyOf(
       bytes += more;
       if (done) return held.subarray(0, bytes);
     }
-    throw lost(`more than ${most} bytes came`);
+    throw lost(`it sent more than ${most} bytes`);
   } finally {
     void cancel().catch(() => {});
   }

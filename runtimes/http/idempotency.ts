@@ -10,7 +10,7 @@ import type { EdgeContext } from "./route.ts";
 /**
  * The id for what a request makes: the one that its key was given before, or a new one.
  *
- * @throws what a route throws where the key was used for another request.
+ * @throws what a route throws if the key was used for another request.
  */
 export async function idOnce(c: EdgeContext, kept: Sealed, request: string, newId: () => string): Promise<string> {
   const key = c.req.header("idempotency-key");

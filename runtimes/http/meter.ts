@@ -42,7 +42,7 @@ export function meter(): Meter {
       ];
       for (const [labels, count] of requests) lines.push(`attune_http_requests_total{${labels}} ${count}`);
       const name = "attune_http_request_duration_seconds";
-      lines.push(`# HELP ${name} Time until an answer begins`, `# TYPE ${name} histogram`);
+      lines.push(`# HELP ${name} Time until a response begins`, `# TYPE ${name} histogram`);
       for (const [labels, { counts, sum, count }] of times) {
         let within = 0;
         BUCKETS.forEach((end, i) => {

@@ -55,7 +55,7 @@ export async function* formParts(stream: AsyncIterable<Uint8Array>, type: string
     for (let parts = 0;; parts++) {
       while (held.length < 2) await more();
       if (held[0] === DASH && held[1] === DASH) return;
-      if (parts >= MAX_PARTS) throw httpError(400, "invalid_form", `A form may have ${MAX_PARTS} fields`);
+      if (parts >= MAX_PARTS) throw httpError(400, "invalid_form", `A form may have at most ${MAX_PARTS} fields`);
       let end = placeOf(held, END_OF_HEADERS);
       for (; end < 0; end = placeOf(held, END_OF_HEADERS)) {
         if (held.length > MAX_HEADERS) throw invalid();
@@ -73,7 +73,7 @@ export async function* formParts(stream: AsyncIterable<Uint8Array>, type: string
   }
 }
 
-/** A field as text. Throws what a route throws where it is long. */
+/** A field as text. Throws what a route throws if it is long. */
 export async function textOf({ name, bytes }: FormPart): Promise<string> {
   const all: Uint8Array[] = [];
   let size = 0;

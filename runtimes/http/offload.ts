@@ -30,13 +30,15 @@ export type Workers = Readonly<{
 
 /** What a request is refused with that takes longer to compute than it may. */
 export function tooLong(seconds: number): AttuneError {
-  return new AttuneError(`The request took over ${seconds} s to compute: ask for less at once`, { code: "WORK_LIMIT" });
+  return new AttuneError(`The request took longer than ${seconds} s to compute: ask for less at once`, {
+    code: "WORK_LIMIT",
+  });
 }
 
 /** Never here. */
 export const never: Pick<Division, "bytes" | "isLight"> = { bytes: 0, isLight: () => false };
 
-/** The answer of a worker; undefined where the route itself is to answer, whose body may have been read by then. */
+/** The answer of a worker; undefined if the route itself is to answer, whose body may have been read by then. */
 export async function runOffloaded(
   c: EdgeContext,
   route: Route,

@@ -11,7 +11,7 @@ import type { GuardedFetch } from "./guarded_fetch.ts";
 export type FileSource = Uint8Array | Readonly<{ store: Store; key: string }>;
 
 const refuse = (): never => {
-  throw new AttuneError("These files are only read", { code: "STORE" });
+  throw new AttuneError("These files are read-only", { code: "STORE" });
 };
 
 /** Files under names of one's own; what is not among them is looked for in `rest`. */

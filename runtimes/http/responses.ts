@@ -46,11 +46,11 @@ export function answerError(error: Error): Response {
       return httpError(503, code.toLowerCase(), error.sentence).getResponse();
     }
     // What to install is for who runs the server, which is told of it.
-    if (code === "NOT_INSTALLED") return httpError(503, "not_configured", "No model can be run here").getResponse();
-    if (code === "BAD_KEY") return httpError(400, "bad_key", "Nothing has this name").getResponse();
+    if (code === "NOT_INSTALLED") return httpError(503, "not_configured", "This server runs no models").getResponse();
+    if (code === "BAD_KEY") return httpError(400, "bad_key", "There is nothing with this name").getResponse();
     return httpError(400, code.toLowerCase(), error.sentence, error.path || null).getResponse();
   }
-  return httpError(500, "internal_error", "The server had an error").getResponse();
+  return httpError(500, "internal_error", "The server had an internal error").getResponse();
 }
 
 /** A value, checked against a schema. Throws what a route throws. */

@@ -7,7 +7,7 @@ import { pathParts } from "../../core/jobs/names.ts";
 import type { JobRecord } from "../../core/jobs/record.ts";
 import { httpError } from "./responses.ts";
 
-const token = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/, "the lease's token"));
+const token = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/, "the token of the lease"));
 /** Whole numbers that a number can tell apart. */
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const number = v.pipe(v.number(), v.finite());
@@ -84,7 +84,7 @@ export const checkpointSchema = v.strictObject({
     v.string(),
     v.check(
       (text) => text.endsWith("/") && pathParts(text.slice(0, -1)) !== undefined,
-      "a folder's plain path, with /",
+      "the plain path of a folder, with /",
     ),
   ),
   files: v.pipe(v.array(path), v.minLength(1), v.maxLength(MOST_FILES)),
@@ -113,7 +113,7 @@ export const releaseSchema = v.variant("reason", [
   }),
 ]);
 
-/** Throws what a route throws where a step lies behind the last of a job. */
+/** Throws what a route throws if a step lies behind the last of a job. */
 export function checkStep({ totalSteps }: JobRecord, step: number, param: string): void {
   if (totalSteps === undefined || step <= totalSteps) return;
   throw httpError(400, "invalid_value", `${param}: the job has ${totalSteps} steps, not ${step}`, param);

@@ -90,7 +90,7 @@ export function eventShape(jobId: string, { number, at, level, message, type, da
   };
 }
 
-/** The number of a job's event that an id names; undefined where it is no such id. */
+/** The number of a job's event that an id names; undefined if it is no such id. */
 export function eventOf(jobId: string, id: string): number | undefined {
   const start = `ftevent-${jobId.slice(6)}-`;
   const number = id.startsWith(start) ? id.slice(start.length) : "";

@@ -36,7 +36,7 @@ const known: ReadonlySet<string> = new Set(["file", "purpose", ANCHOR, SECONDS])
 /** From an hour to thirty days, as OpenAI documents. */
 const [LEAST_KEPT, MOST_KEPT] = [3600, 2_592_000];
 
-/** For how long a file shall be kept, if not until it is deleted. Throws 400 where that is not said as it should be. */
+/** For how long a file shall be kept, if not until it is deleted. Throws 400 if that is not said as it should be. */
 function keptOf(form: ReadonlyMap<string, string>): number | undefined {
   const [anchor, seconds] = [form.get(ANCHOR), form.get(SECONDS)];
   if (anchor === undefined && seconds === undefined) return undefined;
@@ -55,7 +55,7 @@ const PIECE = 2 ** 17;
 /** The JSON of an adapter's config is no longer. */
 const MAX_CONFIG = 4 * 2 ** 20;
 
-/** Files of adapters are tensors, or the JSON of their config. Throws AttuneError where they are neither. */
+/** Files of adapters are tensors, or the JSON of their config. Throws AttuneError if they are neither. */
 async function checkAdapterFile(content: Store, id: string, filename: string): Promise<void> {
   if (!filename.endsWith(".json")) {
     return void await openSafetensors(placedFiles({ [filename]: { store: content, key: id } }), filename);
@@ -234,8 +234,8 @@ export function fileRoutes(context: JobsContext): readonly Route[] {
       path: "/v1/files",
       summary: "List files",
       query: {
-        after: "the last id of the page before",
-        limit: "at most so many",
+        after: "the last id of the previous page",
+        limit: "the most to list",
         order: "desc (the newest first) or asc",
         purpose: "only these",
       },

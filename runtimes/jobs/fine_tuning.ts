@@ -20,7 +20,7 @@ const ALIVE = 15_000;
 const PATH = "/v1/fine_tuning/jobs";
 const PERMISSIONS = "/v1/fine_tuning/checkpoints/:checkpoint/permissions";
 const shared = { policy: "jobs", rate: "light", maxBytes: 0 } as const;
-const page = { after: "the last id of the page before", limit: "at most so many" };
+const page = { after: "the last id of the previous page", limit: "the most to list" };
 
 /** The routes. */
 export function fineTuningRoutes(context: JobsContext): readonly Route[] {
@@ -36,7 +36,7 @@ export function fineTuningRoutes(context: JobsContext): readonly Route[] {
       handle: async (c) => c.json(jobShape(await jobOf(context, c))),
     },
     actionRoute(context, "cancel", "End a job", (r) => requestStop(r, "cancel", time())),
-    actionRoute(context, "pause", "Let a job rest", (r) => requestStop(r, "pause", time())),
+    actionRoute(context, "pause", "Pause a job", (r) => requestStop(r, "pause", time())),
     actionRoute(context, "resume", "Resume a job", unpauseJob),
     checkpointsRoute(context),
     eventsRoute(context),
@@ -45,7 +45,7 @@ export function fineTuningRoutes(context: JobsContext): readonly Route[] {
   ];
 }
 
-/** The job that a route names. Throws 404 where the caller has none of that id. */
+/** The job that a route names. Throws 404 if the caller has none of that id. */
 async function jobOf({ jobs }: JobsContext, c: EdgeContext): Promise<JobRecord> {
   const id = c.req.param("id") ?? "";
   const record = await jobs.get(id);
@@ -63,7 +63,7 @@ function createRoute(context: JobsContext): Route {
     path: PATH,
     rate: "submit",
     maxBytes: 2 ** 20,
-    summary: "Make a fine-tuning job",
+    summary: "Create a fine-tuning job",
     body: jobRequestSchema,
     handle: async (c, body) => {
       const { tenant } = c.get("caller");
@@ -116,7 +116,7 @@ function actionRoute(
       const done = await context.jobs.change(id, apply);
       if (!done || done.refused !== undefined) {
         const status = done?.record.status;
-        throw httpError(400, "invalid_state", `The job is ${status}: it cannot be asked to ${name}`);
+        throw httpError(400, "invalid_state", `The job is ${status}: it is too late to ${name} it`);
       }
       context.hub.tell(id);
       if (done.record.status === "validating_files") context.later(c, context.prepare(id));
@@ -203,7 +203,7 @@ const permissionsRoute: Route = {
   ...shared,
   method: "get",
   path: PERMISSIONS,
-  summary: "Projects that may use a checkpoint besides its own: none",
+  summary: "Other projects that may use a checkpoint: none",
   query: page,
   handle: (c) => {
     const { after, limit } = pageOf(c);
@@ -216,8 +216,8 @@ const permitRoute: Route = {
   method: "post",
   path: PERMISSIONS,
   maxBytes: 2 ** 20,
-  summary: "Not supported: checkpoints stay with their own keys",
+  summary: "Not supported: checkpoints cannot be shared",
   handle: () => {
-    throw httpError(400, "unsupported", "Checkpoints cannot be shared with other projects: they stay with their keys");
+    throw httpError(400, "unsupported", "Checkpoints cannot be shared with other projects");
   },
 };

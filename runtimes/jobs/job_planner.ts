@@ -19,7 +19,7 @@ export type Prepared = Pick<JobRecord, "needs" | "estimate" | "totalSteps">;
 export interface JobPlanner {
   /** Whether the parts of a spec are there and go together. */
   check(spec: Named<Json>): void;
-  /** What a spec refers to. Throws AttuneError where it names what no job may. */
+  /** What a spec refers to. Throws AttuneError if it names what no job may. */
   references(spec: Named<Json>): readonly JobReference[];
   /** Reads every row of a job and estimates what it takes. `places`: what its references stand for; uploads by id under "". */
   plan(spec: Named<Json>, places: ReadonlyMap<string, Store>): Promise<Prepared>;

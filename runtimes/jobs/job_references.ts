@@ -20,7 +20,7 @@ export type JobReferences = Readonly<{
   made(name: string, tenant: string): Promise<ModelFiles | undefined>;
   /** The files of a model, or of the adapter or model that a job has made. */
   folder(name: string, tenant: string): Promise<Store | undefined>;
-  /** Throws what a route throws where a spec refers to what its tenant may not use. */
+  /** Throws what a route throws if a spec refers to what its tenant may not use. */
   check(spec: Named<Json>, tenant: string): Promise<void>;
   /** The folders that a job names, by name; "" has the uploaded files. */
   placesOf(record: JobRecord): Promise<Map<string, Store>>;
@@ -93,7 +93,7 @@ export function createJobReferences(
   return { made, folder, check, placesOf, bytesOf };
 }
 
-/** Every reference of a request's spec. Throws what a route throws where something is none. */
+/** Every reference of a request's spec. Throws what a route throws if something is none. */
 function readReferences(planner: Pick<JobPlanner, "references">, spec: Named<Json>): readonly JobReference[] {
   try {
     return planner.references(spec);

@@ -61,7 +61,7 @@ export type JobStart = Readonly<
 export function toJobSpec(request: JobRequest, start: JobStart = {}): Named<Json> {
   const own = request.attune ?? {};
   for (const key of Object.keys(own)) {
-    if (ours.has(key)) throw httpError(400, "invalid_value", `attune.${key}: a job may not choose it`, `attune.${key}`);
+    if (ours.has(key)) throw httpError(400, "invalid_value", `attune.${key}: a job may not set it`, `attune.${key}`);
   }
   const { n_epochs, batch_size, learning_rate_multiplier } = hyperparametersOf(request);
   const given = (own.training ?? {}) as Named<Json>;
@@ -136,7 +136,12 @@ function modelOf({ model, attune }: JobRequest, base = model): Json {
   if (part.use !== "pretrained") return part;
   const options = (part.with ?? {}) as Named<Json>;
   if (options.path !== undefined && options.path !== model) {
-    throw httpError(400, "invalid_value", "attune.model.with.path: model names it already", "attune.model.with.path");
+    throw httpError(
+      400,
+      "invalid_value",
+      "attune.model.with.path: the model is already named by `model`",
+      "attune.model.with.path",
+    );
   }
   return { ...part, with: { ...options, path: base } };
 }

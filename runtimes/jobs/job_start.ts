@@ -25,7 +25,7 @@ async function firstRow(store: Store, id: string): Promise<Named<Json> | undefin
   }
 }
 
-/** What a requested job starts from. Throws 400 where that is several adapters. */
+/** What a requested job starts from. Throws 400 if that is several adapters. */
 export async function startOf(
   context: JobsContext,
   { model, training_file: file }: JobRequest,
@@ -40,7 +40,12 @@ export async function startOf(
   const [adapter, ...more] = saved.adapters;
   const base = made?.base ?? saved.base;
   if (!adapter || more.length > 0 || base === undefined) {
-    throw httpError(400, "invalid_value", `model: a job continues from one adapter; ${model} has several`, "model");
+    throw httpError(
+      400,
+      "invalid_value",
+      `model: a job can continue from one adapter only, and ${model} has several`,
+      "model",
+    );
   }
   return { row, adapter: { use: adapter.use, base } };
 }

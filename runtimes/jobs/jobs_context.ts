@@ -50,7 +50,7 @@ export type JobsContext = Readonly<{
   time: () => number;
   leaseSeconds: number;
   heartbeatSeconds: number;
-  /** Throws what a route throws where a spec refers to what its tenant may not use. */
+  /** Throws what a route throws if a spec refers to what its tenant may not use. */
   checkReferences(spec: Named<Json>, tenant: string): Promise<void>;
   /** The files of a model, or of the adapter or model that a job has made. */
   folder(name: string, tenant: string): Promise<Store | undefined>;

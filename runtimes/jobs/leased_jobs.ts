@@ -10,7 +10,7 @@ import { equalDigests } from "../http/auth.ts";
 import type { JobsContext } from "./jobs_context.ts";
 import type { EdgeContext } from "../http/route.ts";
 
-/** The path that a route names. Throws 400 where it is not plain. */
+/** The path that a route names. Throws 400 if it is not plain. */
 export function pathOf(c: EdgeContext): string {
   const path = c.req.param("path") ?? "";
   if (!pathParts(path)) throw httpError(400, "invalid_value", "path: a plain relative path is expected", "path");
@@ -22,7 +22,7 @@ export function leaseFolder({ id, token }: Pick<JobRecord, "id" | "token">): str
   return `jobs/${id}/leases/${token}/`;
 }
 
-/** Applies a change of a lease's holder. Throws 409 where the lease is over. */
+/** Applies a change of a lease's holder. Throws 409 if the lease is over. */
 export async function changeHeld(
   { jobs, hub }: JobsContext,
   id: string,
@@ -32,7 +32,7 @@ export async function changeHeld(
   if (!done) throw httpError(404, "not_found", `No job ${id}`);
   if (done.refused !== undefined) {
     const why = done.refused === "stale" ? "another runner has it" : `it is ${done.record.status}`;
-    throw httpError(409, "lease_lost", `The lease of job ${id} is over: ${why}`);
+    throw httpError(409, "lease_lost", `The lease of job ${id} has ended: ${why}`);
   }
   hub.tell(id);
   return done.record;
@@ -58,7 +58,7 @@ export async function heldJob(
   const isHolder = record.secret !== undefined && equalDigests(record.secret, await sha256(token ?? ""));
   if (isHolder && (ended || record.lease !== undefined)) return record;
   const why = isHolder ? `the job is ${record.status}` : "another runner has it, or had it last";
-  throw httpError(409, "lease_lost", `The lease of job ${record.id} is over: ${why}`);
+  throw httpError(409, "lease_lost", `The lease of job ${record.id} has ended: ${why}`);
 }
 
 /** A job that the caller holds, if its spec refers to a name. */
@@ -66,5 +66,5 @@ export async function referringJob(context: JobsContext, c: EdgeContext, name: s
   const record = await heldJob(context, c, c.req.query("token"));
   const references = context.options.planner.references(record.spec);
   if (references.some((reference) => reference.name === name)) return record;
-  throw httpError(404, "not_found", `Job ${record.id} does not name it`);
+  throw httpError(404, "not_found", `Job ${record.id} does not refer to it`);
 }

@@ -40,8 +40,7 @@ export function createJobPreparer(
       const record = await jobs.get(id);
       if (record?.status !== "validating_files") return;
       if ((record.plans ?? 0) >= PLANS) {
-        const message =
-          `The job was planned ${PLANS} times, and each time what planned it ended before the plan was made`;
+        const message = `The job was planned ${PLANS} times, and each time the planner ended before it was done`;
         await jobs.change(id, (r) => rejectJob(r, { code: "not_planned", message, param: null }, time()));
         return;
       }

@@ -26,7 +26,7 @@ import {
 import { storedBody } from "./stored_body.ts";
 import { changeHeld, heldJob, leaseFolder, pathOf, referringJob } from "./leased_jobs.ts";
 
-const leaseQuery = { token: "the lease's token" };
+const leaseQuery = { token: "the token of the lease" };
 const shared = { policy: "runners", rate: "runner" } as const;
 
 /** What a runner says, events above all, has at most so many bytes; its files have this many. */
@@ -122,7 +122,7 @@ function heartbeatRoute(context: JobsContext): Route {
 
 function eventsRoute(context: JobsContext): Route {
   const { jobs, hub, time } = context;
-  return post("/jobs/:id/events", "Tell what happened", eventsSchema, async (c, { token, from, events }) => {
+  return post("/jobs/:id/events", "Report events", eventsSchema, async (c, { token, from, events }) => {
     const record = await heldJob(context, c, token);
     const { id, wants, totalSteps } = record;
     events.forEach((event, i) => checkStep(record, event.step, `events.${i}.step`));
@@ -145,7 +145,7 @@ function sendFileRoute(context: JobsContext): Route {
     path: "/v1/runners/jobs/:id/files/:path{.+}",
     maxBytes: MAX_FILE,
     seconds: 3600,
-    summary: "Send a file of a job",
+    summary: "Upload a file of a job",
     query: leaseQuery,
     handle: async (c) => {
       const record = await heldJob(context, c, c.req.query("token"));
@@ -167,7 +167,7 @@ function leaseFileRoute(context: JobsContext): Route {
 
 function checkpointRoute(context: JobsContext): Route {
   const { options: { store }, time } = context;
-  const summary = "Count what was sent as a checkpoint";
+  const summary = "Commit uploaded files as a checkpoint";
   return post("/jobs/:id/checkpoints", summary, checkpointSchema, async (c, body) => {
     const record = await heldJob(context, c, body.token);
     const { id, token } = record;
@@ -261,7 +261,7 @@ async function checkPresent(
 ): Promise<void> {
   for (const { path, bytes } of files) {
     const found = await store.get(`${folder}${path}`, { offset: 0, length: 0 });
-    if (!found) throw httpError(400, "missing_file", `${path} was not sent`);
+    if (!found) throw httpError(400, "missing_file", `${path} was not uploaded`);
     if (bytes !== undefined && found.size !== bytes) {
       throw httpError(400, "missing_file", `${path} has ${found.size} bytes here, ${bytes} there`);
     }

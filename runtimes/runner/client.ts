@@ -99,7 +99,7 @@ const modelSchema = v.object({
 /** A lease as the server wrote it: nothing of it is a path, or a number, that it should not be. */
 function leaseIn(text: string, server: string): Lease {
   const refused = (why: string): AttuneError =>
-    new AttuneError(`${server} does not answer as a server of jobs does${why}`, { code: "REFUSED", plugin: "runner" });
+    new AttuneError(`${server} does not answer like a job server${why}`, { code: "REFUSED", plugin: "runner" });
   let found: unknown;
   try {
     found = JSON.parse(text);

@@ -31,7 +31,7 @@ export type InputOptions = Readonly<{
 /** A job's spec as this machine runs it, and what its paths are called in what is written. */
 export type LocalSpec = Readonly<{ spec: Named<Json>; displayNames: Named<string> }>;
 
-/** Makes it. Throws AttuneError where the job names what this runner may not load. */
+/** Makes it. Throws AttuneError if the job names what this runner may not load. */
 export async function localSpec(lease: Lease, options: InputOptions): Promise<LocalSpec> {
   const paths = new Map<string, string>();
   const given = { ...lease.spec, loggers: loggersOf(lease.spec) };
@@ -121,6 +121,6 @@ function checkAllowed(spec: Named<Json>, catalog: Catalog): void {
   try {
     compose(spec as unknown as RunSpec, catalog);
   } catch (error) {
-    throw refused("runner", `This runner may not run it: ${error instanceof Error ? error.message : error}`);
+    throw refused("runner", `This runner may not run the job: ${error instanceof Error ? error.message : error}`);
   }
 }

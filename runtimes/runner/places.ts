@@ -8,7 +8,7 @@ import { dirname, join, relative, sep } from "node:path";
 import { badValue } from "../../core/base/errors.ts";
 import { makeFolder } from "../host/make_folder.ts";
 
-/** The path of a file below a folder, which is made. Throws AttuneError where it would lie outside. */
+/** The path of a file below a folder, which is made. Throws AttuneError if it would lie outside. */
 export async function placeBelow(root: string, parts: readonly string[]): Promise<string> {
   await makeFolder(root);
   const own = await realpath(root);

@@ -59,7 +59,7 @@ export async function runRunner(options: RunnerOptions): Promise<void> {
   };
   const catalogFor = (spec: Named<Json>): Promise<Catalog> => loadCatalog(spec, builtIn, loaded);
   const client = runnerClient({ server, token, name, capabilities });
-  tell(`runner ${name} waits for jobs of ${server}`);
+  tell(`runner ${name} is waiting for jobs of ${server}`);
   const next = finder(options, (signal) => client.lease(20, signal));
   for (let done = 0; done < jobs && !signal.aborted;) {
     const lease = await next();
@@ -104,7 +104,7 @@ function finder(
           cause: error,
         });
       }
-      if (!lost) tell(`${server} does not answer (${why}): asking again for ${patience} s`);
+      if (!lost) tell(`${server} does not answer (${why}): retrying for ${patience} s`);
       lost = { since, wait: Math.min(2 * wait, 5000) };
       await sleep(wait * (0.5 + Math.random()), undefined, { signal }).catch(() => {});
       return undefined;

@@ -176,10 +176,10 @@ function described({ summary, description, policy, path, accepts, example, query
 }
 
 const told = {
-  400: "The request is invalid: param says where",
+  400: "The request is invalid; param says where",
   401: "Missing or unknown API key",
-  403: "The key may not do this",
-  404: "Nothing of this name is available to this key",
+  403: "The key lacks the scope for this",
+  404: "There is nothing with this name for this key",
   413: "The body is too large",
   429: "Too many requests: Retry-After says when to try again",
 } as const;

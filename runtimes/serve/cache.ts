@@ -14,7 +14,7 @@ export type Opening<T> = Readonly<{
 export interface Cache<T> {
   /**
    * Does something with what has this key, opened where it is not; it stays while it is used. Several who ask for the
-   * same at once wait for one opening. `find` is asked only where nothing is open, and throws where it may not be.
+   * same at once wait for one opening. `find` is asked only if nothing is open, and throws where it may not be.
    */
   use<R>(key: string, find: () => Promise<Opening<T>>, act: (value: T) => R | Promise<R>): Promise<R>;
   /** The number of cached entries, and their bytes. */

@@ -26,7 +26,7 @@ export function classifyRoutes({ inference, limits }: EdgeService): readonly Rou
     rate: "heavy",
     maxBytes: limits.bodyBytes,
     work: { lane: "model", ...never },
-    summary: "Classes of texts",
+    summary: "Classify texts",
     description: "One result for each text, in order: the likeliest class, its score, and the scores of all classes.",
     body,
     handle: async (c, { model, adapter, input }) => {

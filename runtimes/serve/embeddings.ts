@@ -40,8 +40,8 @@ export function embeddingRoutes({ inference, limits }: EdgeService): readonly Ro
     rate: "heavy",
     maxBytes: limits.bodyBytes,
     work: { lane: "model", ...never },
-    summary: "Vectors of texts or of token ids",
-    description: "As sentence-transformers pools them where the model says how, else means of length 1.",
+    summary: "Embed texts or token ids",
+    description: "Pooled as the model's sentence-transformers files say, or else means of length 1.",
     body,
     handle: async (c, { model, adapter, input, encoding_format, dimensions }) => {
       const rows = rowsOf(input);
@@ -65,7 +65,7 @@ export function embeddingRoutes({ inference, limits }: EdgeService): readonly Ro
       });
       const width = vectors[0]?.length;
       if (dimensions !== undefined && dimensions !== width) {
-        throw httpError(400, "invalid_value", `dimensions: vectors of ${model} have ${width}`, "dimensions");
+        throw httpError(400, "invalid_value", `dimensions: ${width} is expected, the width of ${model}`, "dimensions");
       }
       return c.json({
         object: "list",

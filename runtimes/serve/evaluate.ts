@@ -122,8 +122,8 @@ export function evaluateRoutes(service: EdgeService): readonly Route[] {
     },
     seconds: 10 * limits.bodySeconds,
     work: { lane: "compute", bytes: LIGHT, isLight },
-    summary: "Metrics of predictions and references, or of rows and a model",
-    description: "JSON, or JSON lines of {prediction, reference} whose first line, or the query, names metrics.",
+    summary: "Compute metrics of predictions and references, or of a model on rows",
+    description: "JSON, or JSON lines of {prediction, reference}; the first line or the query names the metrics.",
     accepts: { "application/json": bodySchema, "application/x-ndjson": lineSchema },
     answers: { "application/json": answerSchema },
     example: {
@@ -132,7 +132,7 @@ export function evaluateRoutes(service: EdgeService): readonly Route[] {
       references: [0, 1, 0, 0],
       intervals: { seed: 7 },
     },
-    query: { metrics: "names by commas, or JSON", labels: "JSON", intervals: "JSON" },
+    query: { metrics: "names separated by commas, or JSON", labels: "JSON", intervals: "JSON" },
     handle: (c) => (c.get("incoming").type === "application/json" ? whole(c, service) : streamed(c, service)),
   }];
 }
@@ -165,7 +165,12 @@ async function streamed(c: EdgeContext, service: EdgeService): Promise<Response>
     }
   }
   if (!measured) {
-    throw httpError(400, "missing_metrics", "metrics: in the query or the first line, they are missing", "metrics");
+    throw httpError(
+      400,
+      "missing_metrics",
+      "metrics are missing: name them in the query or in the first line",
+      "metrics",
+    );
   }
   return c.json(answerOf(measured, how ?? false));
 }
@@ -256,15 +261,15 @@ function rowsOf(body: v.InferOutput<typeof pairsSchema>): PlainRow[] {
   } as const;
   const given = Object.values(columns).filter(([, values]) => values !== undefined);
   const length = given[0]?.[1]?.length;
-  if (length === undefined) throw httpError(400, "invalid_value", "predictions: they are missing", "predictions");
+  if (length === undefined) throw httpError(400, "invalid_value", "predictions are missing", "predictions");
   for (const [param, values] of given) {
     if (values?.length === length) continue;
-    const wanted = `as many as ${given[0]?.[0]}, ${length}, are expected, found ${values?.length}`;
+    const wanted = `expected ${length} values, as many as ${given[0]?.[0]}, but found ${values?.length}`;
     throw httpError(400, "invalid_value", `${param}: ${wanted}`, param);
   }
   for (const [column, values] of Object.entries(body.groups ?? {})) {
     if (values.length === length) continue;
-    const wanted = `as many as ${given[0]?.[0]}, ${length}, are expected, found ${values.length}`;
+    const wanted = `expected ${length} values, as many as ${given[0]?.[0]}, but found ${values.length}`;
     throw httpError(400, "invalid_value", `groups.${column}: ${wanted}`, "groups");
   }
   const groups = Object.entries(body.groups ?? {});

@@ -18,7 +18,7 @@ import { artifactFiles } from "../../formats/run/files.ts";
 /** The encoder that comes with Attune. */
 const BASE = "attune:base";
 
-/** Throws AttuneError (`BAD_FILE`) where a folder that was named is not there. */
+/** Throws AttuneError (`BAD_FILE`) if a folder that was named is not there. */
 export function checkFolder(plugin: string, folder: string): void {
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
   throw missingIn(plugin, "a folder", folder, { names: entriesOf, resolve });
@@ -56,7 +56,7 @@ export function folderModels(
   };
 }
 
-/** The folder of a model or adapter; undefined where there is none of that name. */
+/** The folder of a model or adapter; undefined if there is none of that name. */
 function folderOf(folder: string | undefined, name: string): string | undefined {
   if (folder === undefined || !/^[\w][\w.-]{0,127}(\/[\w][\w.-]{0,127})?$/.test(name)) return undefined;
   const own = join(resolve(folder), name);

@@ -55,7 +55,7 @@ type Opened = Readonly<{ set: AdapterPool; adapters: Cache<string>; stores: Map<
 /** How long what names stand for is believed, in milliseconds, and of how many names. */
 const [BELIEVED, REMEMBERED] = [5000, 256];
 
-/** The files that a model's or adapter's name stands for. Throws 404 where the caller may use none of that name. */
+/** The files that a model's or adapter's name stands for. Throws 404 if the caller may use none of that name. */
 export type FindModel = (name: string, caller: Caller, param?: string) => Promise<ModelFiles>;
 
 /** The parts of the service that models in memory need. */
@@ -115,7 +115,7 @@ export function inferenceOf(service: InferenceContext): Inference {
     if (!weights) throw httpError(400, "no_adapter", `adapter: ${adapterFiles.weights} is missing`, "adapter");
     const find = async () => {
       if (weights.size > limits.adapterBytes) {
-        const most = `${weights.size} bytes, more than the ${limits.adapterBytes} that adapters may have`;
+        const most = `${weights.size} bytes, more than the limit of ${limits.adapterBytes}`;
         throw httpError(400, "adapter_too_large", `adapter: it has ${most}`, "adapter");
       }
       const open = async (): Promise<string> => {
@@ -155,13 +155,13 @@ export function inferenceOf(service: InferenceContext): Inference {
   };
   return {
     use: async (asked, purpose, act) => {
-      if (!host?.lib) throw httpError(503, "not_configured", "No model can be run here");
+      if (!host?.lib) throw httpError(503, "not_configured", "This server runs no models");
       const { model, adapters, id, ids, wanted } = await remembered(asked, purpose);
       const find = async () => {
         const { store, release } = cacheFiles(model);
         const { bytes, most } = { bytes: limits.sessions * await float32Bytes(store), most: limits.modelBytes };
         if (bytes <= most) return { bytes, open: async () => ({ ...await opened(id, store, wanted, host), release }) };
-        const why = `would take about ${bytes} bytes, more than the ${most} that models may have here`;
+        const why = `would take about ${bytes} bytes, more than the limit of ${most}`;
         throw httpError(400, "model_too_large", `model: ${asked.model} ${why}`, "model");
       };
       const key = `${id} ${JSON.stringify(wanted)}`;
@@ -179,7 +179,7 @@ export async function namedFiles(
   const openOf = async (name: string, param: string) => {
     const files = await find(name, caller, param);
     const saved = await detectArtifact(files.files);
-    if (!saved) throw httpError(400, "not_a_model", `${param}: ${name} holds neither a model nor an adapter`, param);
+    if (!saved) throw httpError(400, "not_a_model", `${param}: ${name} is neither a model nor an adapter`, param);
     return { ...files, saved };
   };
   const idsOf = ({ id }: ModelFiles, adapters: readonly SavedAdapter[]) => adapters.map((_, i) => `${id} ${i}`);
@@ -192,7 +192,9 @@ export async function namedFiles(
   const base = first.base ?? first.saved.base;
   if (base === undefined) throw httpError(400, "no_base", `model: ${model} is an adapter that names no model`, "model");
   const below = await openOf(base, "model");
-  if (!below.saved.model) throw httpError(400, "no_base", `model: ${model} is an adapter of what is no model`, "model");
+  if (!below.saved.model) {
+    throw httpError(400, "no_base", `model: ${model} is an adapter whose base is not a model`, "model");
+  }
   return {
     model: below.saved.model,
     id: below.id,
@@ -201,7 +203,7 @@ export async function namedFiles(
   };
 }
 
-/** Bytes of a model's weights as they are computed with. Throws AttuneError where its files are not sound. */
+/** Bytes of a model's weights as they are computed with. Throws AttuneError if its files are not sound. */
 export async function float32Bytes(model: Store): Promise<number> {
   const gguf = await ggufIn(model);
   if (gguf !== undefined) {
@@ -212,7 +214,7 @@ export async function float32Bytes(model: Store): Promise<number> {
   return weights.names.reduce((bytes, name) => bytes + 4 * sizeOf(weights.locate(name)?.dims ?? []), 0);
 }
 
-/** The tokens of a request's texts. Throws AttuneError where they are more than one request may have computed. */
+/** The tokens of a request's texts. Throws AttuneError if they are more than one request may have computed. */
 export function tokensOf(samples: readonly Sample[], { places }: EdgeLimits): number {
   const tokens = samples.reduce((n, s) => n + s.sequences.reduce((m, { length }) => m + length, 0), 0);
   if (tokens > places) throw tooMuch("infer", "input", "tokens of all texts together", tokens, places);
@@ -221,7 +223,7 @@ export function tokensOf(samples: readonly Sample[], { places }: EdgeLimits): nu
 
 /**
  * The model's output for each sample. Throws 400 if it is not finite: finite weights may still be too large to compute with.
- * Throws AttuneError where all samples together take longer than one request may.
+ * Throws AttuneError if all samples together take longer than one request may.
  */
 export async function* predicted(
   { set, stack }: OpenedModel,
@@ -247,7 +249,7 @@ const allFinite = (value: Json | undefined): boolean =>
     ? Number.isFinite(value)
     : typeof value !== "object" || value === null || Object.values(value).every(allFinite);
 
-/** Throws AttuneError where an answer would have more numbers than it may. */
+/** Throws AttuneError if an answer would have more numbers than it may. */
 export function checkValues(texts: number, each: number, { values }: EdgeLimits): void {
   if (texts * each <= values) return;
   throw tooMuch("infer", "input", "numbers of one answer", texts * each, values);

@@ -61,7 +61,7 @@ async function storeMerged(
   merged: Merged,
 ): Promise<Response> {
   const { jobs } = service.options;
-  if (!jobs) throw httpError(503, "not_configured", "store: no files are kept here", "store");
+  if (!jobs) throw httpError(503, "not_configured", "store: this server keeps no files", "store");
   const caller = c.get("caller");
   const { tenant } = caller;
   const file = { tenant, filename: "merged.safetensors", purpose: "adapter", bytes: bytesOf(merged) };

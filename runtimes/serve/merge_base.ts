@@ -16,11 +16,11 @@ export type MergeBase = Readonly<{ weights: Weights; config: Named<Json> | undef
 
 const MAX_HEADER = 8 * 2 ** 20;
 
-/** Opens it. Throws AttuneError where it is not sound, or this server cannot read it. */
+/** Opens it. Throws AttuneError if it is not sound, or this server cannot read it. */
 export async function openBase(catalog: Catalog, name: string, files: Store): Promise<MergeBase> {
   const isElsewhere = name.includes("://");
   if (isElsewhere && /\.gguf(\?|$)/i.test(name)) {
-    throw unsupported("merge", "base", name, "a GGUF file is read where it is one of this server's models");
+    throw unsupported("merge", "base", name, "a GGUF base must be one of this server's models");
   }
   // What comes from elsewhere is read once, as it goes on.
   if (!isElsewhere) await checkFiniteModel(files);
@@ -29,13 +29,13 @@ export async function openBase(catalog: Catalog, name: string, files: Store): Pr
   const weights = await openWeights(readAhead(files), { maxHeader: MAX_HEADER });
   if (!methodOf("merge", "base", config, weights.names)) return { config, files, weights };
   if (!isElsewhere) return await openDecoded(catalog, name, files);
-  throw unsupported("merge", "base", name, "a quantized base is read where it is one of this server's models");
+  throw unsupported("merge", "base", name, "a quantized base must be one of this server's models");
 }
 
 /** What is not stored as floats is opened as models are. */
 async function openDecoded(catalog: Catalog, name: string, files: Store): Promise<MergeBase> {
   const source = catalog.model?.pretrained?.parse({ path: name });
-  if (!source || source.issues) throw unsupported("merge", "base", name, "this server reads no such models");
+  if (!source || source.issues) throw unsupported("merge", "base", name, "this server cannot read such models");
   const directory = (path: string): Store => (path === name ? files : noFiles);
   const checkpoint: Checkpoint = await source.value.open({ directory, resolve: (path) => path } as Host);
   return { weights: checkpoint.weights, config: checkpoint.config, files: checkpoint.files };

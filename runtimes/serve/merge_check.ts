@@ -25,8 +25,8 @@ export async function largestDifference(
   caller: Caller,
 ): Promise<number> {
   const { host, catalog } = service.options;
-  if (!host?.lib) throw httpError(503, "not_configured", "verify: no models are computed here", "verify");
-  if (!base) throw httpError(400, "invalid_value", "verify: a base is needed, to compute with", "verify");
+  if (!host?.lib) throw httpError(503, "not_configured", "verify: this server runs no models", "verify");
+  if (!base) throw httpError(400, "invalid_value", "verify: a base is needed", "verify");
   if (!name.includes("://")) await modelWithin(service, caller, name);
   const saved = await detectArtifact(adapter);
   const task = await taskOf(base, adapter, saved?.adapters ?? []);

@@ -31,7 +31,11 @@ export function modelRoutes(service: EdgeService): readonly Route[] {
       await jobs?.change(record.id, unmakeJob);
       return c.json({ id, object: "model", deleted: true });
     }
-    throw httpError(403, "model_not_yours", `The model ${id} is the server's: only what a job has made can be deleted`);
+    throw httpError(
+      403,
+      "model_not_yours",
+      `The model ${id} belongs to the server: only results of jobs can be deleted`,
+    );
   };
   const shared = { policy: "models", rate: "light", maxBytes: 0 } as const;
   return [
@@ -54,7 +58,7 @@ export function modelRoutes(service: EdgeService): readonly Route[] {
       policy: "jobs",
       method: "delete",
       path: ONE,
-      summary: "Delete what a job has made, and its result files",
+      summary: "Delete the results of a job",
       handle: remove,
     },
   ];

@@ -28,9 +28,9 @@ export async function namedRun(
   { model, adapter, task, metrics, rows = [] }: NamedRun,
 ): Promise<Readonly<{ run: Run; host: Host }>> {
   const { host, catalog } = service.options;
-  if (!host) throw httpError(503, "not_configured", "No models are computed here");
+  if (!host) throw httpError(503, "not_configured", "This server runs no models");
   placed({ task, ...(metrics === undefined ? {} : { metrics }) }, catalog, (_name, at) => {
-    throw httpError(400, "invalid_value", `${at}: a request may not name it`, at);
+    throw httpError(400, "invalid_value", `${at}: a request may not set it`, at);
   });
   const { model: files, id, adapters: own, ids } = await namedFiles(service, { model, adapter, caller });
   await checkSize(service, model, files);
@@ -68,6 +68,6 @@ async function checkSize({ limits }: EdgeService, name: string, files: Store): P
   for await (const { key, size } of files.list("")) if (key.endsWith(".safetensors")) bytes += size;
   if (await ggufIn(files) !== undefined) bytes = await float32Bytes(files);
   if (bytes <= limits.modelBytes) return;
-  const most = `${bytes} bytes of weights, more than the ${limits.modelBytes} that models may have here`;
+  const most = `${bytes} bytes of weights, more than the limit of ${limits.modelBytes}`;
   throw httpError(400, "model_too_large", `model: ${name} has ${most}`, "model");
 }

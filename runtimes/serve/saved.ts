@@ -49,7 +49,7 @@ const notBuilt: readonly string[] = ["onnx", "onnx-train", "gguf", "mlx", "worke
 /**
  * Opens the folder of a finished run. `task`: which of several tasks.
  *
- * @throws AttuneError where there is no such folder, or it holds no finished run.
+ * @throws AttuneError if there is no such folder, or it holds no finished run.
  * @example
  * ```ts
  * import { node } from "attune/node";
@@ -94,7 +94,7 @@ export async function openSaved(
   };
 }
 
-/** Throws AttuneError where a format is none that can be written. */
+/** Throws AttuneError if a format is none that can be written. */
 function checkFormat(format: string, { catalog: { exporter = {} } }: Run): void {
   const built = Object.keys(exporter);
   if (built.includes(format)) return;
@@ -102,7 +102,7 @@ function checkFormat(format: string, { catalog: { exporter = {} } }: Run): void 
   throw unsupported("export", "--format", format, `it is not implemented yet; there are ${built.join(", ")}`);
 }
 
-/** The figures that a run ended with, as its metrics.json has them; none where it has no such file. */
+/** The figures that a run ended with, as its metrics.json has them; none if it has no such file. */
 function measuredIn(path: string, task: string | undefined): FinalFigures {
   const file = join(path, "metrics.json");
   if (!existsSync(file)) return { metrics: {} };

@@ -75,7 +75,7 @@ export function edgeService(options: EdgeOptions): EdgeService {
         if (size === undefined) throw httpError(400, "no_tokenizer", `tokenizer: ${name} has none`, "tokenizer");
         const bytes = VOCABULARY * size;
         if (bytes > limits.tokenizerBytes) {
-          const most = `${bytes} bytes, more than the ${limits.tokenizerBytes} that tokenizers may have`;
+          const most = `${bytes} bytes, more than the limit of ${limits.tokenizerBytes}`;
           throw httpError(400, "tokenizer_too_large", `tokenizer: ${name} would take about ${most}`, "tokenizer");
         }
         return { bytes, open: () => open.value.open(files) };

@@ -27,7 +27,7 @@ export function siteRoutes(
     {
       ...open,
       path: "/",
-      summary: "What runs here, as a page or as JSON",
+      summary: "What this server runs, as a page or as JSON",
       handle: async (c) =>
         c.req.header("accept")?.includes("text/html") ? page(c, await homePage(running)) : c.json(running),
     },
@@ -40,7 +40,7 @@ export function siteRoutes(
     {
       ...open,
       path: "/healthz",
-      summary: "Whether it runs, and what of its store is damaged",
+      summary: "Whether the server runs, and which objects of its store are damaged",
       handle: (c) => {
         const damaged = jobs?.damaged() ?? [];
         const told = { count: damaged.length, keys: damaged.slice(0, MOST_DAMAGED) };

@@ -9,7 +9,7 @@ import { adapterFiles } from "../../formats/peft/files.ts";
 
 /** Checks weights once for as long as the files do not change. `id` says whose they are, as in `ModelFiles`. */
 export type SoundWeights = Readonly<{
-  /** Looks at all files of a model. Throws AttuneError where one has what cannot be computed with. */
+  /** Looks at all files of a model. Throws AttuneError if one has what cannot be computed with. */
   checkModel(id: string, files: Store): Promise<void>;
   /** The same of one adapter's file. */
   checkAdapter(id: string, files: Store): Promise<void>;

@@ -58,7 +58,7 @@ export function tokenizeRoutes({ limits, withTokenizer }: EdgeService): readonly
     jsonRoute({
       ...shared,
       path: "/v1/tokenize",
-      summary: "Text, pairs, words or conversations to token ids",
+      summary: "Turn texts, pairs, words or conversations into token ids",
       description: "Options are those of transformers' tokenizers in camelCase.",
       body: tokenizeSchema,
       answers: { "application/json": v.object({ encodings: v.array(encodingSchema) }) },
@@ -80,7 +80,7 @@ export function tokenizeRoutes({ limits, withTokenizer }: EdgeService): readonly
     jsonRoute({
       ...shared,
       path: "/v1/detokenize",
-      summary: "Token ids to text",
+      summary: "Turn token ids into text",
       body: detokenizeSchema,
       answers: { "application/json": v.object({ text: v.union([v.string(), v.array(v.string())]) }) },
       example: { tokenizer: "attune:base", inputIds: [101, 102], skipSpecialTokens: true },

@@ -101,7 +101,7 @@ export function inputsOf({ input, options }: TokenizeCall): number {
 /**
  * Encodes a call's texts: one encoding for each, padded together.
  *
- * @throws AttuneError where options contradict each other or the tokenizer, which names the option.
+ * @throws AttuneError if options contradict each other or the tokenizer, which names the option.
  */
 export function tokenize(tokenizer: Tokenizer, call: TokenizeCall, maxPlaces = Infinity): EncodingJson[] {
   const options = { ...call.options, offsetUnit: call.offsetUnit ?? call.options.offsetUnit };
@@ -305,7 +305,7 @@ export const detokenizeSchema = v.strictObject({
 /**
  * Ids to text, or several lists of them to texts.
  *
- * @throws AttuneError where an id is not in the vocabulary.
+ * @throws AttuneError if an id is not in the vocabulary.
  */
 export function detokenize(
   tokenizer: Tokenizer,

@@ -8,7 +8,7 @@ import type { Named, Plan, Search, Trial } from "../../core/types.ts";
 /** Trials beyond which nobody counts. */
 const MOST_COUNTED = 10_000;
 
-/** How many trials a search makes; undefined where that cannot be said. */
+/** How many trials a search makes; undefined if that cannot be said. */
 export function countTrials({ settings, next }: Search): number | undefined {
   if (settings.trials !== undefined) return settings.trials;
   const trials: Trial[] = [];
@@ -21,10 +21,10 @@ export function countTrials({ settings, next }: Search): number | undefined {
   return undefined;
 }
 
-/** Several runs, and what one takes; absent where that is for others to say: a server plans each job. */
+/** Several runs, and what one takes; absent if that is for others to say: a server plans each job. */
 export type Budget = Readonly<{ runs: number | undefined; what: string; plan: Plan | undefined }>;
 
-/** What all of them take together at the most; null where nobody can count them. */
+/** What all of them take together at the most; null if nobody can count them. */
 export function totalsOf({ runs, plan }: Budget): Named<number | null> {
   const times = (n: number | undefined): number | null => (runs === undefined || n === undefined ? null : runs * n);
   return {
@@ -40,15 +40,17 @@ export function totalsOf({ runs, plan }: Budget): Named<number | null> {
 export function budgetLines({ runs, what, plan }: Budget): readonly string[] {
   const count = (n: number): string => Math.round(n).toLocaleString("en");
   if (!plan) return [`runs         ${runs === undefined ? `more than ${count(MOST_COUNTED)}` : count(runs)}: ${what}`];
-  const one = `${plan.steps === 1 ? "one step" : `${count(plan.steps)} steps`}, ${count(plan.tokens)} tokens, ` +
+  const each = `${count(plan.steps)} ${plan.steps === 1 ? "step" : "steps"}, ${count(plan.tokens)} tokens, ` +
     `about ${span(plan.seconds)}, ${((plan.bytes.total ?? 0) / 1e6).toFixed(0)} MB`;
-  if (runs === undefined) return [`runs         more than ${count(MOST_COUNTED)}: ${what}`, `each         ${one}`];
+  if (runs === undefined) {
+    return [`runs         more than ${count(MOST_COUNTED)}: ${what}`, `each         ${each}`];
+  }
   return [
     `runs         ${count(runs)}: ${what}`,
-    `each         ${one}`,
+    `each         ${each}`,
     `all          ${count(runs * plan.steps)} steps, ${count(runs * plan.tokens)} tokens, about ${
       span(runs * plan.seconds)
-    } at the most`,
+    } at most`,
   ];
 }
 

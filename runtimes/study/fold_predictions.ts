@@ -77,7 +77,7 @@ function rareClasses(classes: readonly unknown[], folds: number, column: string)
 const MOST_SHOWN = 5;
 
 /**
- * Writes a task's predictions, in the order of the rows within each division; nothing where its folds have left none, as of
+ * Writes a task's predictions, in the order of the rows within each division; nothing if its folds have left none, as of
  * a task that answers places rather than rows.
  */
 export async function joinPredictions(

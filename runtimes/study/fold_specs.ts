@@ -33,14 +33,14 @@ export type DividedRows = Readonly<{
   transforms: readonly Transform[];
 }>;
 
-/** The rows of a run that are divided, task by task. Throws AttuneError where a task has none of its own. */
+/** The rows of a run that are divided, task by task. Throws AttuneError if a task has none of its own. */
 export function dividedRows(spec: Named<Json>, run: Run): readonly DividedRows[] {
   return run.task.subtasks.map(({ name, data }): DividedRows => {
     const path = dataPath({ name });
     const train = valueAt(spec, `${path}.train`);
     if (train === undefined) {
       if (name !== "" && data) {
-        throw unsupported("crossvalidate", "task", run.task.name, `its rows are to stand under ${path}`);
+        throw unsupported("crossvalidate", "task", run.task.name, `its rows must be under ${path}`);
       }
       throw missing("spec", "the data that is divided into folds", `${path}.train`);
     }
@@ -53,7 +53,7 @@ export function dividedRows(spec: Named<Json>, run: Run): readonly DividedRows[]
 /**
  * How each task's rows are divided: a task whose rows lack a column is divided without it.
  *
- * @throws AttuneError where no task has the column.
+ * @throws AttuneError if no task has the column.
  */
 export async function divisionsOf(
   divided: readonly DividedRows[],

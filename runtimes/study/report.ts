@@ -56,7 +56,7 @@ export function renderSearch(report: SearchReport): string {
       ${parallelSection(study, metric)}
       ${trialsSection(study, metric, best)}
     `,
-    footer: " Importances: PED-ANOVA, the best tenth of the complete trials against all.",
+    footer: " Importances: PED-ANOVA, which compares the best tenth of the complete trials with all.",
     style: parallelStyle,
   });
 }
@@ -74,7 +74,7 @@ function bestSection(best: TrialLine, metric: string, winner: SearchReport["winn
   return html`
     <section class="hero">
       <div>
-        <p class="label">${metric} of trial ${best.number} on eval, which chose it</p>
+        <p class="label">${metric} of trial ${best.number} on the eval rows, which chose it</p>
         <p class="big">${shown(best.value)}</p>
         ${winner && html`<p class="sub">${winnerText(winner, metric)}</p>`}
       </div>
@@ -93,7 +93,7 @@ function bestSection(best: TrialLine, metric: string, winner: SearchReport["winn
 function winnerText({ split, metrics }: NonNullable<SearchReport["winner"]>, metric: string): string {
   const figures = Object.entries(metrics).map(([name, value]) => `${name} ${shown(value)}`).join(", ");
   return split === "eval"
-    ? `Trained once more: ${figures}. There are no rows that it never saw: with data.test there would be.`
+    ? `Trained once more: ${figures}. These rows chose the trial; data.test adds rows that no trial has seen.`
     : `On ${split}, rows that no trial saw: ${metric} ${shown(metrics[metric] ?? null)} (${figures}).`;
 }
 
@@ -104,24 +104,24 @@ function comparisonSection({ usual, compared }: NonNullable<SearchReport["winner
     const figures = Object.entries(usual.metrics).map(([name, value]) => `${name} ${shown(value)}`).join(", ");
     return html`
       <section>
-        <h2>Against the spec as it was</h2>
+        <h2>Compared with the original spec</h2>
         <p>${usual.reason === "diverged" ? usual.message ?? "It diverged." : `On the same rows: ${figures}.`}</p>
       </section>
     `;
   }
   return html`
     <section>
-      <h2>Against the spec as it was</h2>
+      <h2>Compared with the original spec</h2>
       <p
         class="muted">Both on the ${compared
-          .rows} rows of test, which no trial saw, with intervals of 95 %. A difference whose interval has 0 in it may be chance.</p>
+          .rows} rows of test, which no trial saw, with 95 % intervals. A difference whose interval contains 0 may be chance.</p>
       <div class="scroll">
         <table class="rows">
           <thead>
             <tr>
               <th>figure</th>
               <th class="num">the winner</th>
-              <th class="num">the spec as it was</th>
+              <th class="num">original spec</th>
               <th class="num">difference</th>
               <th class="num">p</th>
             </tr>
@@ -186,8 +186,8 @@ function importanceSection(study: SearchReport["study"]): Html | false {
   return html`
     <section>
       <h2>What mattered</h2>
-      <p class="muted">How differently the best trials and all trials are spread over each option.${complete.length <
-          50 && " Of few trials this is a hint, no finding."}</p>
+      <p class="muted">How much the best trials differ from all trials in each option.${complete.length <
+          50 && " With few trials this is only a hint."}</p>
       <div class="scroll">
         <table class="rows">
           <thead>
@@ -215,7 +215,7 @@ function parallelSection(study: SearchReport["study"], metric: string): Html | f
   return drawn && html`
     <section>
       <h2>Every complete trial</h2>
-      <p class="muted">One line each, through its values; the best is drawn thick. Options that a trial does not have break its line.</p>
+      <p class="muted">One line per trial, through its values; the best is thick. A line breaks at options that the trial does not have.</p>
       ${drawn}
     </section>
   `;

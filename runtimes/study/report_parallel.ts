@@ -12,7 +12,7 @@ type Axis = Readonly<
   { name: string; at(value: Json): number; ends: readonly (readonly [place: number, text: string])[] }
 >;
 
-/** The chart; undefined where there is nothing to draw. */
+/** The chart; undefined if there is nothing to draw. */
 export function parallelCoordinates(study: Study, metric: string): Html | false {
   const complete = study.trials.filter(({ state, value }) => state === "complete" && value !== null);
   if (complete.length < 2) return false;

@@ -174,5 +174,5 @@ async function searchedParams(
   });
   if (signal.aborted) return undefined;
   if (best) return best.params;
-  throw refused("crossvalidate", `${below}: none of ${trials.length} trials came to a figure`);
+  throw refused("crossvalidate", `${below}: none of ${trials.length} trials produced a figure`);
 }

@@ -134,7 +134,7 @@ async function runTrial(
     if (end.reason === "interrupted") return undefined;
     if (end.reason === "diverged") return line("failed", null, end.message);
     const value = finite(end.metrics[metric]);
-    return value === null ? line("failed", null, `its ${metric} is no number`) : line("complete", value);
+    return value === null ? line("failed", null, `its ${metric} is not a number`) : line("complete", value);
   } catch (error) {
     if (signal.aborted) return undefined;
     if (pruned) return line("pruned", values.at(-1)?.[1] ?? null);

@@ -104,7 +104,7 @@ async function requestOf(
   const run = await composed(spec);
   const { path } = run.model.options as { path?: unknown };
   if (run.model.name !== "pretrained" || typeof path !== "string" || path.startsWith("/")) {
-    throw badValue("server", "model", path ?? run.model.name, "a model's name at the server, as attune:base");
+    throw badValue("server", "model", path ?? run.model.name, "the name of a model on the server, as attune:base");
   }
   const { spec: own, file, rows } = await uploadedData(spec, run, host, upload, test);
   const { path: _path, ...modelOptions } = ((spec.model as Named<Named<Json>>).with ?? {}) as Named<Json>;

@@ -37,7 +37,7 @@ export type SearchHere = Readonly<{
 }>;
 
 /**
- * How a search ended. `best` is absent where no trial came to a figure, `end` where the best was not trained once more,
+ * How a search ended. `best` is absent if no trial came to a figure, `end` where the best was not trained once more,
  * `usual` (how the spec did as it was) and `compared` where there are no test rows to see both on.
  */
 export type SearchEnd = Readonly<{

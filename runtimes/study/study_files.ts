@@ -38,7 +38,7 @@ export interface StudyFiles {
 /**
  * Opens the files of a search, or begins them.
  *
- * @throws AttuneError (`REFUSED`) where they are another search's, with every difference.
+ * @throws AttuneError (`REFUSED`) if they are another search's, with every difference.
  */
 export async function openStudyFiles(store: Store, study: Named<Json>): Promise<StudyFiles> {
   await keepDescription(store, STUDY, study);
@@ -103,7 +103,7 @@ export async function keepDescription(store: Store, key: string, now: Named<Json
   const changed = differences(before, now).filter(({ path }) => !mayChange.has(path.split(".")[0] ?? ""));
   const lines = changed.slice(0, MOST_SHOWN).map(({ path, was, is }) => `  ${path}: was ${show(was)}, now ${show(is)}`);
   if (changed.length > MOST_SHOWN) lines.push(`  and ${changed.length - MOST_SHOWN} others`);
-  if (changed.length > 0) throw refused("study", `${key} is of other runs:\n${lines.join("\n")}`);
+  if (changed.length > 0) throw refused("study", `${key} belongs to other runs:\n${lines.join("\n")}`);
   await putJson(store, key, now);
 }
 
@@ -174,7 +174,7 @@ async function loggedValues(store: Store, key: string, metric: string): Promise<
   return [...values];
 }
 
-/** What a JSON file of a store holds; undefined where there is none. */
+/** What a JSON file of a store holds; undefined if there is none. */
 export async function jsonAt(store: Store, key: string): Promise<Named<Json> | undefined> {
   const file = await store.get(key);
   return file && parsed("study", key, new TextDecoder().decode(file.bytes), "is not JSON") as Named<Json>;

@@ -28,7 +28,7 @@ export function planRoutes({ plan }: JobsApp): readonly Route[] {
   }];
 }
 
-/** Plans a job with a worker; `bytes`: the size of its files. Throws what a route throws where something is wrong with it. */
+/** Plans a job with a worker; `bytes`: the size of its files. Throws what a route throws if something is wrong with it. */
 export async function planned(workers: Workers, record: JobRecord, bytes: number): Promise<Prepared> {
   const response = await workers.fetch({
     lane: "compute",

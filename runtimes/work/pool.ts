@@ -113,7 +113,7 @@ export function workPool(settings: WorkerSettings, given: Partial<WorkLimits> = 
       new Promise((answered, failed) => {
         const size = work.body instanceof Uint8Array ? work.body.length : 0;
         if (pool.queue.length >= pool.limits.waiting || pool.waitingBytes + size > pool.limits.waitingBytes) {
-          return failed(new AttuneError("There is no room for the request now: try again", { code: "BUSY" }));
+          return failed(new AttuneError("The server is busy: try again", { code: "BUSY" }));
         }
         pool.waitingBytes += size;
         const source = work.body instanceof Uint8Array ? undefined : work.body[Symbol.asyncIterator]();
@@ -228,7 +228,7 @@ function receive(pool: Pool, slot: Slot, message: FromWorker): void {
     call.out?.close();
     return finish(pool, call);
   }
-  fail(pool, call, new AttuneError("The answer broke off", { code: "INTERNAL" }));
+  fail(pool, call, new AttuneError("The response was cut off", { code: "INTERNAL" }));
 }
 
 /** The next piece of a request's body, as the worker has asked for it. */
@@ -362,10 +362,10 @@ function assignCalls(pool: Pool): void {
   }
 }
 
-/** Nobody waits for the answer of a call any more. */
+/** The caller has disconnected of a call any more. */
 function abandon(pool: Pool, call: Call): void {
   const { slot } = call;
-  const error = new AttuneError("Nobody waits for the answer", { code: "GONE" });
+  const error = new AttuneError("The caller has disconnected", { code: "GONE" });
   if (!slot) {
     const at = pool.queue.indexOf(call);
     if (at < 0) return;

@@ -75,7 +75,7 @@ export async function receive(message: ToWorker): Promise<void> {
     open.delete(id);
     own.gone.abort();
     try {
-      own.body?.error(new Error("The caller has gone"));
+      own.body?.error(new Error("The caller has disconnected"));
     } catch {
       // it has ended
     }

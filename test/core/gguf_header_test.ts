@@ -37,8 +37,8 @@ describe("a GGUF file that claims what is not so is refused, and where", () => {
   const key = (name: string, type: number, ...rest: (string | number | bigint | Uint8Array)[]) =>
     bytesOf(text(name), type, ...rest);
   const refusals: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
-    "no magic": [bytesOf("GGML", 3, 0n, 0n), /a\.gguf: is no GGUF file: it begins with the bytes 71 71 77 76/],
-    "nothing at all": [new Uint8Array(0), /is no GGUF file/],
+    "no magic": [bytesOf("GGML", 3, 0n, 0n), /a\.gguf: is not a GGUF file: it starts with the bytes 71 71 77 76/],
+    "nothing at all": [new Uint8Array(0), /is not a GGUF file/],
     "no more than the magic": [bytesOf("GGUF"), /ends within its header: its version, at byte 4/],
     "tensors without end": [head(most, 0n), /1152921504606846976/],
     "keys without end": [head(0n, 90_000n), /90000 keys, in 24 bytes/],
@@ -168,7 +168,7 @@ describe("the GGUF file of a folder", () => {
     assert.equal(await ggufIn(heldStore({ "config.json": file })), undefined);
     await assert.rejects(
       ggufIn(heldStore({ "a.gguf": file, "b.gguf": file })),
-      /has 2 GGUF files: name one of "a\.gguf", "b\.gguf"/,
+      /has 2 GGUF files: choose one of "a\.gguf", "b\.gguf"/,
     );
   });
 });

@@ -57,7 +57,7 @@ describe("shapes of outputs and targets", () => {
     );
     await assert.rejects(
       lossOf({ task: two, head: head(3) }, rows),
-      /head: expected 2, one for each of the task's classes/,
+      /head: expected 2 \(one for each of the task's classes\)/,
     );
     await assert.rejects(lossOf({ task: one, head: head(3) }, listed), /expected 1|\[sequences, 3\]/);
     const values = task({ problemType: "regression", numLabels: 2 });

@@ -305,15 +305,15 @@ describe("weights", () => {
     await assert.rejects(opened({ "model.safetensors.index.json": utf8("{") }), /is not JSON/);
     await assert.rejects(opened({ "model.safetensors.index.json": utf8("null") }), { code: "BAD_FILE" });
     const twice = { ...shards, "model-2-of-2.safetensors": shards["model-1-of-2.safetensors"] };
-    await assert.rejects(opened({ ...twice, ...index(map) }), /holds tensor "a", which/);
+    await assert.rejects(opened({ ...twice, ...index(map) }), /has tensor "a", which/);
   });
   it("say what is there where they are missing", async () => {
     const torch = storeOf({ "config.json": utf8("{}"), "pytorch_model-00001-of-00002.bin": new Uint8Array(1) });
     await assert.rejects(
       openWeights(torch),
-      /which holds config.json, .*pytorch_model.bin is not read: save the model/,
+      /model folder \(config.json, .*pytorch_model.bin is not read: save the model/,
     );
-    await assert.rejects(openWeights(storeOf({})), /which holds nothing/);
+    await assert.rejects(openWeights(storeOf({})), /model folder \(empty\)/);
   });
 
   const model = sharedPath("models/all-MiniLM-L6-v2/model.safetensors");

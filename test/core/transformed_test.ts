@@ -156,11 +156,14 @@ it("what may not stand where it does is an error of the spec, all at once", () =
   const wrong = (data: Named<unknown>, pattern: RegExp) => assert.throws(() => composed(data), pattern);
   wrong(
     { train: source, eval: { ...source, transforms: ["every", "twice"] } },
-    /data\.eval\.transforms\.1.*"twice".*data\.train alone/,
+    /data\.eval\.transforms\.1.*"twice".*use it on data\.train/,
   );
   wrong({ train: source, test: { ...source, transforms: ["twice"] } }, /data\.test\.transforms\.0/);
   wrong({ train: source, eval: { ...source, transforms: ["parts"] } }, /data\.eval\.transforms\.0/);
-  wrong({ train: { ...source, transforms: ["parts"] }, eval: source }, /data\.eval: .*"parts" on data\.train makes it/);
+  wrong(
+    { train: { ...source, transforms: ["parts"] }, eval: source },
+    /data\.eval: .*"parts" on data\.train creates it/,
+  );
   wrong({ train: { ...source, transforms: ["parts", "parts"] } }, /one transform that splits/);
   wrong({ train: { ...source, transforms: ["evry"] } }, /data\.train\.transforms\.0.*did you mean "every"/);
   wrong({ train: { ...source, transforms: "every" } }, /data\.train\.transforms.*a list/);

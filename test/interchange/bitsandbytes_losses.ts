@@ -1,6 +1,6 @@
 /**
  * Losses of some LoRA steps over a quantized chat model beside Hugging Face's with bitsandbytes, on the CPU and in float32: nf4,
- * nf4 with double quantization, fp4. Rows, adapter and losses are made by bitsandbytes_losses.py. Ends with 1 where one differs
+ * nf4 with double quantization, fp4. Rows, adapter and losses are made by bitsandbytes_losses.py. Ends with 1 if one differs
  * by more than 1e-5.
  *
  *     node test/interchange/bitsandbytes_losses.ts --model DIR [--python python3] [--rows 2] [--length 64] [--steps 20]

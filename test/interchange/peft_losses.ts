@@ -1,6 +1,6 @@
 /**
  * Losses of some LoRA steps on a chat model beside PEFT's, on rows and an adapter that peft_losses.py makes: text, chats
- * with the loss on the answers, completions, each packed and not. Ends with 1 where one differs by more than 1e-5; PEFT
+ * with the loss on the answers, completions, each packed and not. Ends with 1 if one differs by more than 1e-5; PEFT
  * then takes the steps of that kind in float64, too, and both sides are told apart from that: where the loss is steep,
  * rounding of the weights in earlier steps shows on both.
  *

@@ -1,6 +1,6 @@
 /**
  * Compares models with random configs with what transformers computes: `node test/interchange/random_models.ts DIR`, of
- * what `random_models.py` wrote. One line for each that differs or is refused; exits 1 where one differs.
+ * what `random_models.py` wrote. One line for each that differs or is refused; exits 1 if one differs.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -34,7 +34,7 @@ export async function runOnnx(
     const given: Record<string, OrtTensor> = {};
     for (const [name, value] of feeds) {
       const own = inputs[name];
-      if (!own) throw new RangeError(`Nothing is given for ${name}`);
+      if (!own) throw new RangeError(`No expected value was given for ${name}`);
       given[name] = tensorOf(value.dtype, own);
     }
     for (const [name, data] of shapeFeeds(shapes, dims)) given[name] = new Tensor("int64", data, [data.length]);

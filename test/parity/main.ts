@@ -26,7 +26,7 @@ const awaited: Readonly<Record<string, string>> = {
 };
 
 /**
- * Checks what `match` names of some parts; prints a line per item and gives the exit code: 1 where any falls short or is
+ * Checks what `match` names of some parts; prints a line per item and gives the exit code: 1 if any falls short or is
  * missing, 2 where there is nothing of that name.
  */
 export async function parity(reference: string, match: RegExp, parts: readonly string[] = built): Promise<number> {

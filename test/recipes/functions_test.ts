@@ -63,7 +63,7 @@ describe("recipes as functions", () => {
     await assert.rejects(run({ resume: "yes" }), /--resume: expected true or false but found "yes"/);
     await assert.rejects(run({ data: { train: given(0, 8) } }), /--data: expected \{ train, eval \}/);
     await assert.rejects(run({ resume: true }), /--resume: name the folder/);
-    await assert.rejects(run({ columns: "text=a" }), /--columns: names those of --data/);
+    await assert.rejects(run({ columns: "text=a" }), /--columns: renames columns of --data/);
     await assert.rejects(run({ data: "revews" }), /did you mean "reviews"/);
   });
 

@@ -171,7 +171,7 @@ describe("what a recipe is told", () => {
         [["--rate"], /--rate: expected a/],
         [["x"], /expected options/],
         [["--resume=yes"], /--resume: expected no value/],
-        [["--columns", "text=a"], /--columns: names those of --data/],
+        [["--columns", "text=a"], /--columns: renames columns of --data/],
         [["--data", "reviews", "--columns", "text"], /--columns: expected name=column/],
       ] as [string[], RegExp][]
     ) assert.match((await recipe("sentiment", args, {}, 2)).text, said);

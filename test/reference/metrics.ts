@@ -21,7 +21,7 @@ const TOLERANCE = 1e-9;
  * Every entry of the file computed by the metrics of a catalog, in one go and merged from three parts; what is not in the
  * catalog is listed as missing.
  *
- * @throws Error where the file cannot be read.
+ * @throws Error if the file cannot be read.
  */
 export async function checkMetricsReference(
   path: string,

@@ -37,7 +37,7 @@ describe("the documents", () => {
     const text = execFileSync(program, [...args, "serve", "--help"], { encoding: "utf8" }).replace(/\s+/g, " ");
     for (const own of Object.values(serveLimits)) {
       assert.ok(
-        text.includes(`${own.option} <${own.counts}> at most: ${own.help} (default: ${shownLimit(own)})`),
+        text.includes(`${own.option} <${own.counts}> limit on ${own.help} (default: ${shownLimit(own)})`),
         own.option,
       );
     }

@@ -66,7 +66,7 @@ it("a run in which nothing trains is refused before its first step, and so is it
         resolve(`${error?.code}: ${stderr}`);
       })
     );
-    assert.match(said, /^2: [^]*Nothing trains: every parameter/, args[0]);
+    assert.match(said, /^2: [^]*Nothing would train: every parameter/, args[0]);
   }
   assert.equal(await main(["plan", frozen, "--set", 'adapter={"use":"freeze","with":{"trainLastLayers":1}}']), 0);
 });

@@ -50,7 +50,7 @@ it("one file becomes three splits, clean and balanced, and data.json says what w
   assert.deepEqual(Object.keys(divided.rows[0]).sort(), ["action", "reason", "row"]);
   // What reads a run's folder sees it, too.
   assert.match(readFileSync(join(output, "report.html"), "utf8"), /<h2>Data<\/h2>[^]*<b>data\.train<\/b> 31 rows/);
-  const through = /^Data: 31 rows -> \d+ through the transforms split, map-columns, clean, .*, augment\.$/m;
+  const through = /^Data: 31 rows -> \d+, with the transforms split, map-columns, clean, .*, augment\.$/m;
   assert.match(readFileSync(join(output, "adapter/README.md"), "utf8"), through);
   assert.equal(await main(["export", output, "--format", "hf", "--merge", "--output", join(folder, "merged")]), 0);
   assert.match(readFileSync(join(folder, "merged/README.md"), "utf8"), through);

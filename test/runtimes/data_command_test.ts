@@ -200,7 +200,7 @@ describe("attune data", () => {
     assert.equal(tokens.length, 2);
     const said = tokens[0].tokens.map((token: { text: string }) => token.text).join("");
     assert.match(said, /a fine film with a story/);
-    assert.match((await typed("data", path, "--tokens")).out, /\[learned\] in brackets/);
+    assert.match((await typed("data", path, "--tokens")).out, /learned tokens in \[brackets\]/);
   });
   it("shows classes of tokens behind the tokens", async () => {
     const rows = [{ tokens: ["good", "film"], tags: ["B", "O"] }, { tokens: ["film"], tags: ["O"] }];
@@ -257,10 +257,10 @@ describe("attune data", () => {
       assert.equal(code, 2, err);
       assert.match(err, message);
     };
-    await wrong(lines(rows.slice(0, 15), 1), /15 rows are those of no split: train has 20 rows, eval has 10 rows/);
+    await wrong(lines(rows.slice(0, 15), 1), /15 rows match no split: train has 20 rows, eval has 10 rows/);
     await wrong(lines([...rows].reverse(), 1), /train has another label in row 0/);
-    await wrong('{"row":0,"label":"bad","scores":[1]}\n', /line 1: has not row, label and 2 scores/);
-    await wrong('{"row":null,"label":"bad","scores":[1,0]}\n', /transforms drop rows/);
+    await wrong('{"row":0,"label":"bad","scores":[1]}\n', /line 1: lacks row, label or 2 scores/);
+    await wrong('{"row":null,"label":"bad","scores":[1,0]}\n', /transforms that drop rows/);
     await wrong(lines(rows, 1).split("\n").slice(3).join("\n"), /no prediction of row 0/);
     assert.match((await judged("--predictions", join(folder, "none"))).err, /has no predictions\.jsonl/);
   });

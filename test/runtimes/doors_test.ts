@@ -40,7 +40,7 @@ describe("attune serve", () => {
     try {
       const ended = await attune("serve", "--port", String(port), "--store", join(folder, "store"));
       assert.equal(ended.code, 1, ended.output);
-      assert.match(ended.output, new RegExp(`Port ${port} of 127.0.0.1 cannot be listened on: another program has it`));
+      assert.match(ended.output, new RegExp(`Cannot listen on port ${port} of 127.0.0.1: another program uses it`));
       assert.doesNotMatch(ended.output, /^ {4}at /m);
     } finally {
       close();
@@ -96,7 +96,7 @@ describe("a runner", () => {
     const { said, ended } = run({ server, patienceSeconds: 1 });
     await assert.rejects(ended, (error) => error instanceof AttuneError && error.code === "UNREACHABLE");
     assert.deepEqual(said.slice(1).map((text) => text.replace(/ \(.+\)/, " (why)")), [
-      `${server} does not answer (why): asking again for 1 s`,
+      `${server} does not answer (why): retrying for 1 s`,
     ]);
   });
 

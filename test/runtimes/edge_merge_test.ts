@@ -119,7 +119,7 @@ describe("merging over HTTP", () => {
     const dense = { method: "ties_svd", options: { density: 0.5 } };
     assert.equal(await merged({ mergeBytes: 12_000 }, dense), "200");
     assert.match(await merged({ mergeBytes: 8000 }, dense), /400 .*bytes of memory for one module/);
-    assert.match(await merged({ steps: 1000 }, dense), /400 .*steps of computing for one module/);
+    assert.match(await merged({ steps: 1000 }, dense), /400 .*steps of computation for one module/);
   });
 
   it("prunes by masks that are given, and by those that a seed draws", async () => {

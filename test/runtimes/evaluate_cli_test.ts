@@ -151,14 +151,14 @@ describe("attune evaluate", () => {
     const again = await evaluated(at("ten"), "--compare", at("one"));
     assert.match(
       again.err,
-      /predictions\.jsonl does not fit these rows: row 5 has the label "(good|bad)" there, "(good|bad)" here/,
+      /predictions\.jsonl does not match these rows: row 5 has the label "(good|bad)" there, "(good|bad)" here/,
     );
     assert.deepEqual(again.compare, models);
     // Without a model there is nothing else to ask.
     mkdirSync(at("lines"));
     for (
       const [text, why] of [
-        [others, /does not fit these rows: row 5 has the label/],
+        [others, /does not match these rows: row 5 has the label/],
         [written.split("\n").slice(0, 40).join("\n"), /it has 40 rows, 48 are evaluated/],
         [written.split("\n").slice(1).join("\n"), /it has row 1 where row 0 is evaluated/],
         [written + line, /row 5 is not among the 48/],
@@ -186,7 +186,7 @@ describe("attune evaluate", () => {
     assert.equal(existsSync(file) || existsSync(`${file}.part`), false);
     assert.equal((await attune("run", at("masked.json"), "--output", at("masked"), "--json")).code, 0);
     const { err } = await evaluated(at("masked"), "--predictions", file);
-    assert.match(err, /no predictions: the task answers parts of rows/);
+    assert.match(err, /no predictions, because the task answers parts of rows/);
     assert.equal(existsSync(file) || existsSync(`${file}.part`), false);
   });
 

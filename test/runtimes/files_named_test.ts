@@ -34,7 +34,7 @@ describe("what is named and not there", () => {
       [["evaluate", at("spec.jsn")], /spec\.jsn: does not exist, did you mean "spec\.json"\?/],
       [["export", at("fil"), "--format", "hf"], /fil: does not exist, did you mean "file"\?/],
       [["export", at("file"), "--format", "hf"], /file: is not a folder/],
-      [["predict", at("empty")], /empty: holds no run: spec\.json is missing/],
+      [["predict", at("empty")], /empty: is not the folder of a run: spec\.json is missing/],
       [["merge", at("adapter"), "--output", at("out")], /adapter: does not exist, did you mean "adapters"\?/],
       [["merge", at("adapters"), "--output", at("out")], /adapters: adapter_config\.json is missing/],
     ];

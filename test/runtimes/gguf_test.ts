@@ -132,7 +132,7 @@ describe("a GGUF file is a base as others are", () => {
     const checked = await (await asked({ store: true, verify: true })).json();
     assert.ok(checked.verify?.maxLogitDifference < 1e-3, JSON.stringify(checked));
     const elsewhere = await (await asked({ base: "https://models.example/tiny.gguf" })).json();
-    assert.match(elsewhere.error.message, /base: "https:.*tiny\.gguf" is not supported: a GGUF file is read where/);
+    assert.match(elsewhere.error.message, /base: "https:.*tiny\.gguf" is not supported: a GGUF base must be/);
   });
   it("a server answers with its embeddings", async () => {
     const app = createApp({
@@ -155,7 +155,7 @@ describe("a GGUF file is a base as others are", () => {
     const two = join(home, "two");
     mkdirSync(two);
     for (const name of ["a.gguf", "b.gguf"]) writeFileSync(join(two, name), readFileSync(file));
-    await assert.rejects(pretrained({ path: two }).open(host), /has 2 GGUF files: name one of "a\.gguf", "b\.gguf"/);
+    await assert.rejects(pretrained({ path: two }).open(host), /has 2 GGUF files: choose one of "a\.gguf", "b\.gguf"/);
     await assert.rejects(pretrained({ path: join(two, "c.gguf") }).open(host), /c\.gguf/);
     assert.equal((await pretrained({ path: join(two, "b.gguf") }).open(host)).config.model_type, "llama");
   });

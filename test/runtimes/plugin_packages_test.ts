@@ -121,10 +121,10 @@ describe("packages' plugins", () => {
       told("attune-plugin-none"),
       /attune-plugin-none: is not installed in .*: npm install attune-plugin-none/,
     );
-    assert.match(told("attune-plugin-text"), /attune-plugin-text: its default export is "lora", no plugin/);
+    assert.match(told("attune-plugin-text"), /attune-plugin-text: its default export is "lora", not a plugin/);
     assert.match(told("attune-plugin-lora"), /its schedule "linear" has the name of another schedule/);
     assert.match(told("./nothing"), /nothing does not exist/);
-    assert.match(told(7), /plugins: expected a list of packages' names but found \[7\]/);
+    assert.match(told(7), /plugins: expected a list of package names but found \[7\]/);
   });
 
   it("are not loaded by composing alone, which says what does", () => {
@@ -181,7 +181,7 @@ describe("servers and runners", () => {
     after(() => rig.close());
     await assert.rejects(
       rig.submit({ maxSteps: 2 }, 1, { plugins: [name] }),
-      /attune\.plugins: a job may not choose it/,
+      /attune\.plugins: a job may not set it/,
     );
     rig.runner("with");
     const id = await rig.submit({ maxSteps: 3 }, 1, { schedule: { use: "halves", with: { by: 0.25 } } });

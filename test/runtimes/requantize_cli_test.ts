@@ -202,7 +202,7 @@ describe("attune merge --requantize", () => {
     assert.equal(code, 0, out);
     assert.match(
       out,
-      /verified on 4 inputs.*\nloss not known: the inputs have no labels; outputs change by [\d.e-]+ of their size\n/,
+      /verified on 4 inputs.*\nno loss, because the inputs have no labels; outputs change by [\d.e-]+ of their size\n/,
     );
   });
 
@@ -213,7 +213,7 @@ describe("attune merge --requantize", () => {
     const plain = folderOf("plain", tinyFiles());
     const plainAdapter = await trained(plain);
     const cases: readonly (readonly [readonly string[], RegExp])[] = [
-      [[adapter, "--base", gptq, "--requantize"], /gptq \(4 bits\).*bitsandbytes and hqq/],
+      [[adapter, "--base", gptq, "--requantize"], /gptq \(4 bits\).*bitsandbytes, and hqq/],
       [[plainAdapter, "--base", plain, "--requantize"], /--requantize.*unquantized base/],
       [[adapter, "--base", gptq, "--requantize", "--exact"], /--requantize.*--exact/],
       [[adapter, "--requantize"], /--requantize.*no --base/],

@@ -307,7 +307,7 @@ describe("a runner and a server that lies", () => {
       const { outside, said, asked } = await lied(root, lie);
       assert.deepEqual(outside, before);
       assert.ok(!existsSync("/tmp/planted"));
-      assert.match(said, /expected|does not answer as a server/);
+      assert.match(said, /expected|does not answer like a job server/);
       assert.ok(!asked.some((path) => path.includes("/commit")));
     });
   }

@@ -86,7 +86,7 @@ describe("one call", () => {
     trainRun(run, told, {});
     await new Promise((done) => setTimeout(done, 60));
     assert.equal(said.length, 1);
-    assert.match(said[0] ?? "", /Nothing is trained: nobody reads .*await train\(/);
+    assert.match(said[0] ?? "", /Nothing is trained, because nothing reads .*await train\(/);
     for await (const _ of trainRun(run, told, {}));
     await new Promise((done) => setTimeout(done, 60));
     assert.equal(said.length, 1);

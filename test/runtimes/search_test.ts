@@ -290,7 +290,7 @@ it("the winner is reported on test rows, which no trial has measured, beside the
   assert.equal(p, mcnemar.exact);
   assert.match(said, /^accuracy +[\d.]+ \[[\d.]+, [\d.]+\] +[\d.]+ \[[\d.]+, [\d.]+\] +-?[\d.]+ \[.*\] +p [\d.]+$/m);
   const page = readFileSync(join(output, "search/report.html"), "utf8");
-  for (const part of ["On test, rows that no trial saw", "Against the spec as it was", "on the 20 rows of test"]) {
+  for (const part of ["On test, rows that no trial saw", "Compared with the original spec", "on the 20 rows of test"]) {
     assert.ok(page.includes(part), part);
   }
 });
@@ -303,7 +303,7 @@ it("a search without test rows says so, and compares nothing", async () => {
   const output = at("untested");
   const ended = await started([...commands[here] ?? [], "search", untested, "--output", output]);
   assert.equal(ended.code, 0, ended.output);
-  assert.match(ended.output, /of eval, the rows that chose it \(a spec with data.test has rows it never saw\)/);
+  assert.match(ended.output, /of eval, the rows that chose it \(add data\.test to measure on rows that it never saw\)/);
   assert.ok(!existsSync(join(output, "search/default")) && !existsSync(join(output, "search/comparison.json")));
-  assert.match(readFileSync(join(output, "search/report.html"), "utf8"), /There are no rows that it never saw/);
+  assert.match(readFileSync(join(output, "search/report.html"), "utf8"), /data\.test adds rows that no trial has seen/);
 });

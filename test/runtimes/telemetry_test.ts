@@ -8,7 +8,7 @@ import { commands, here, killableRun, started } from "../faults/killed_runs.ts";
 
 const { folder, spec } = killableRun({ training: { maxSteps: 6 } });
 
-/** What `read` gives of /proc, undefined where the process (or a file of it) ended in between. */
+/** What `read` gives of /proc, undefined if the process (or a file of it) ended in between. */
 function stillThere<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -18,7 +18,7 @@ function stillThere<T>(read: () => T): T | undefined {
   }
 }
 
-/** The internet sockets that a process of this machine has open; undefined where it has ended. */
+/** The internet sockets that a process of this machine has open; undefined if it has ended. */
 function socketsOf(pid: number): string[] | undefined {
   const files = stillThere(() => readdirSync(`/proc/${pid}/fd`));
   const tables = ["tcp", "tcp6", "udp", "udp6"].map((kind) =>

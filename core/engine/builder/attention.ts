@@ -17,7 +17,7 @@ type AttentionCall = HookPoints["attention"];
 /** Blocks of queries have at least so many places. */
 const QUERY_BLOCK = 128;
 
-/** Into how many blocks attention over a batch's rows is best cut: none where they are short. */
+/** Into how many blocks attention over a batch's rows is best cut: none if they are short. */
 export function queryBlocksFor({ seq, decoder }: Pick<Batch, "seq" | "decoder">): number {
   return Math.min(16, Math.floor(Math.max(seq, decoder?.seq ?? 0) / QUERY_BLOCK));
 }

@@ -1,5 +1,6 @@
 /**
- * What is added to attention's scores: nothing where a key may be seen, else a number so low that it counts for nothing.
+ * What is added to attention's scores: nothing if a key may be seen, else a number so low that it counts for
+ * nothing.
  * @module
  */
 import { missing, unsupported } from "../../base/errors.ts";
@@ -55,11 +56,11 @@ function biasInFront(like: Value, positions: Value, prefix: number, window: numb
   return f.where(f.greater(keys, f.sub(positions, window)), 0, MASKED_SCORE);
 }
 
-/** A model's bias of scores with that of the keys in front. */
+/** A model's attention bias, extended for the keys of a prefix. */
 export function withPrefixBias({ bias, prefixBias }: AttentionOptions, prefix: number, path: string): Value {
   if (!bias) throw missing("graph", "a bias", path);
   if (prefix === 0) return bias;
-  if (!prefixBias) throw unsupported("graph", path, "a prefix", "its bias of keys leaves none in front");
+  if (!prefixBias) throw unsupported("graph", path, "a prefix", "its key bias leaves no room for one");
   const front = prefixBias(firstPositions(bias.graph, prefix));
   const [batch = 1, heads = 1, queries = 1] = [1, ...front.shape].slice(-4);
   // The two parts are of one shape but for the keys.

@@ -26,7 +26,7 @@ export type Dropout = Readonly<{
   again<T>(site: number, make: () => T): T;
 }>;
 
-/** The randomness of a build, which has drawn nothing yet. */
+/** Creates the randomness of a graph under construction. */
 export function createDropout(options: BuildOptions): Dropout {
   const { graph } = options;
   const draws = drawsRandomly(options);

@@ -35,7 +35,7 @@ function product({ x, weight, bias }: HookPoints["linear"]): Value {
   return transposed ? f.gemm(x, transposed, bias) : f.gemm(x, weight, bias, { transB: true });
 }
 
-/** The rows of a table that ids name, through middleware. */
+/** The rows of an embedding table that ids select, through middleware. */
 export function embedding(context: BuildContext, path: string, ids: Value, o: EmbeddingOptions): Value {
   const { options: { graph }, parameters, modules } = context;
   modules.embeddings.set(path, o);

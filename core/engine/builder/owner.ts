@@ -14,7 +14,7 @@ export type Owner = Readonly<{
 /** The model, also inside of what an adapter or a regularizer builds around it. */
 export const MODEL: Omit<Owner, "part"> = { adapter: undefined, regularizer: undefined };
 
-/** Who is building now, and builds on behalf of another. */
+/** A stack of owners: who is building now, possibly on behalf of another. */
 export type OwnerStack = Readonly<{
   current(): Owner;
   as<T>(owner: Partial<Owner>, make: () => T): T;

@@ -19,7 +19,7 @@ import {
 export type Lowering = Readonly<{
   graph: Graph;
   storage: (name: string, value: Value) => Storage;
-  /** Absent where no weight is stored as codes, and no product computed with some. */
+  /** Absent if no weight is stored as codes, and no product computed with some. */
   lowerCodes: CodeLowering | undefined;
   provider: Provider;
   /** Values that the backward pass makes a second time. */
@@ -142,7 +142,7 @@ function addStored(lowering: Lowering, name: string, value: Value, storage: Stor
 /** What stands behind the name of a value that the backward pass makes a second time. */
 export const AGAIN = ".again";
 
-/** The name of a constant vector of integers. */
+/** The name of a constant int64 vector, which is added if needed. */
 export function int64s({ initializers }: Lowering, data: readonly number[]): string {
   const name = `i64[${data}]`;
   if (!initializers.has(name)) {
@@ -160,8 +160,8 @@ export function float32({ initializers }: Lowering, value: number): string {
 }
 
 /**
- * The name of a vector of sizes. A shape with one unknown dim is a constant with -1 where that is allowed; with more, the
- * host feeds it.
+ * The name of a vector of sizes. A shape with one unknown dim is a constant with -1 if that is allowed; with more,
+ * the host feeds it.
  */
 export function shapeInput(lowering: Lowering, shape: Shape, inferred: boolean): string {
   const symbolic = shape.filter((dim) => typeof dim === "string").length;

@@ -86,7 +86,7 @@ function encodedProduct(
   }];
 }
 
-/** A product as a format computes it, x Wᵀ + bias or x W; undefined where it has none such. */
+/** A product as a format computes it, x Wᵀ + bias or x W; undefined if it has none such. */
 function productOf(
   format: Pick<WeightFormat, "writeProduct" | "writeTransposedProduct">,
   writer: NodeWriter,

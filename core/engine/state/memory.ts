@@ -67,7 +67,7 @@ export async function allocate(
   };
 }
 
-/** What is updated at once: one parameter, or neighbours that are updated alike. */
+/** Parameters that are updated together: one, or neighbours with the same settings. */
 export type UpdateGroup = Readonly<{ span: FlatParameter; settings: GroupSettings }>;
 
 /** Neighbours that are updated alike as one span each. */

@@ -25,7 +25,9 @@ export type PlannedParameter = Readonly<{
   settings: GroupSettings;
 }>;
 
-/** A parameter that a program gives a gradient of; `dense`: the output that has it whole, where it is not of rows alone. */
+/**
+ * A parameter that a program gives a gradient of; `dense`: the output that has it whole, where it is not of rows alone.
+ */
 export type GradientOf = Readonly<{ parameter: string; dense: string | undefined }>;
 
 /** What a plan is made from. */
@@ -39,7 +41,10 @@ export type PlanOptions = Readonly<{
   activeRows: ReadonlyMap<string, Int32Array>;
 }>;
 
-/** Every parameter that has a gradient: those that decay first, and those alike together, so that each group is one span. */
+/**
+ * Every parameter that has a gradient: those that decay first, and those alike together, so that each group is one
+ * span.
+ */
 export function planParameters(options: PlanOptions): readonly PlannedParameter[] {
   const { parameters, optimizer, backbone } = options;
   const names = [...new Set(options.gradients.flat().map((g) => g.parameter))];
@@ -61,7 +66,7 @@ function planParameter(parameter: Parameter, group: ParameterGroup, options: Pla
   const reached = gradients.flatMap((outputs, i) => (outputs.some(ofParameter) ? [i] : []));
   const settings = { ...settingsOf(parameter.unqualifiedName, group, backbone.family), reached };
   const active = activeRowsOf(parameter, activeRows);
-  // A table is shortened only where its gradient comes as rows alone and unnamed rows change in closed form.
+  // A table is shortened only if its gradient comes as rows alone and unnamed rows change in closed form.
   const idle = optimizer.decayWithoutGradient?.({ step: 1, learningRate: 1, ...settings, gradientScale: 1 });
   const isDense = gradients.flat().some((g) => ofParameter(g) && g.dense !== undefined);
   const rows = active && !isDense && idle !== undefined ? active : undefined;
@@ -85,7 +90,10 @@ function settingsOf(
   return { rate, lrScale, appliesWeightDecay: weightDecay === undefined ? decays(name, family) : true, weightDecay };
 }
 
-/** Whether weight decay applies: not to biases and norms, by Hugging Face's rule over names, nor to what the family leaves out. */
+/**
+ * Whether weight decay applies: not to biases and norms, by Hugging Face's rule over names, nor to what the family
+ * leaves out.
+ */
 function decays(name: string, { noDecay }: Pick<FamilyFacts, "noDecay">): boolean {
   return !/bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)/.test(name.toLowerCase()) && !noDecay?.test(name);
 }
@@ -95,7 +103,7 @@ export function groupKey({ rate, lrScale, appliesWeightDecay, weightDecay, reach
   return `${appliesWeightDecay} ${rate} ${lrScale} ${weightDecay} ${reached}`;
 }
 
-/** The programs that reach a parameter, as one word. */
+/** A key for the set of programs that reach a parameter. */
 export function reachKey({ reached }: GroupSettings): string {
   return reached.join("+");
 }

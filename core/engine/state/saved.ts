@@ -28,7 +28,7 @@ export function saveWeights({ trained, idle }: Progress): SavedTensors {
   };
 }
 
-/** Takes weights over. Throws RangeError where one is missing. */
+/** Takes weights over. Throws RangeError if one is missing. */
 export function loadWeights({ trained, idle }: Progress, tensors: SavedTensors): void {
   for (const t of trained) t.span.parameter.set(valuesOf(tensors, `parameter/${t.name}`, t.span.parameter.length));
   for (const name of idle.keys()) idle.set(name, numberOf(tensors, `idle/${name}`));
@@ -49,7 +49,7 @@ export function saveState(progress: Progress): SavedTensors {
   return all;
 }
 
-/** Takes everything over. Throws RangeError where a tensor is missing. */
+/** Takes everything over. Throws RangeError if a tensor is missing. */
 export function loadState(progress: Progress, tensors: SavedTensors): void {
   loadWeights(progress, tensors);
   progress.updates = numberOf(tensors, "updates");
@@ -71,7 +71,7 @@ export function copyTensors(tensors: SavedTensors): SavedTensors {
 function valuesOf(tensors: SavedTensors, name: string, length: number): Float32Array {
   const data = tensors[name]?.data;
   if (data?.length !== length) {
-    throw new RangeError(`The checkpoint's "${name}" has ${data?.length ?? "no"} values, not ${length}`);
+    throw new RangeError(`The checkpoint's "${name}" has ${data?.length ?? "no"} values instead of ${length}`);
   }
   return data;
 }

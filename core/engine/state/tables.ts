@@ -17,7 +17,7 @@ export async function readFirstValues(t: TrainableParameter, p: Parameter, initi
   t.rows.forEach((row, i) => t.span.parameter.set(data.subarray(row * width, (row + 1) * width), i * width));
 }
 
-/** A parameter with all its rows, of which those that no data names have shrunk by `factor`. */
+/** A parameter with all of its rows; rows that no data uses are scaled by `factor`. */
 export async function readWhole(
   t: TrainableParameter,
   p: Parameter,

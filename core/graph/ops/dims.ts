@@ -70,7 +70,7 @@ function valueOf(name: string, values: DimValues): number {
   return blockStart(value, block, blocks, least);
 }
 
-/** The value of a dim. Throws RangeError where a name has none. */
+/** The value of a dim. Throws RangeError if a name has none. */
 export function evaluateDim(dim: Dim, values: DimValues): number {
   if (typeof dim === "number") return dim;
   let total = 0;
@@ -89,7 +89,7 @@ export function evaluateShape(shape: Shape, values: DimValues): number[] {
   return shape.map((dim) => evaluateDim(dim, values));
 }
 
-/** Whether two shapes are spelled alike. */
+/** Whether two shapes have the same dims, symbolic ones included. */
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((dim, i) => dim === b[i]);
 }

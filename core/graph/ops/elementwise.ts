@@ -158,7 +158,7 @@ function swishSlope(z: Value): Value {
   return f.add(s, mul(mul(z, s), sub(one(z), s)));
 }
 
-/** 1 where the first one wins, ½ where they are equal. */
+/** 1 if the first one wins, ½ where they are equal. */
 function wins(beats: typeof greater, a: Value, b: Value): Value {
   return f.add(cast(beats(a, b), "float32"), mul(cast(equal(a, b), "float32"), 0.5));
 }

@@ -230,7 +230,7 @@ export function detach(x: Value): Value {
   return x.graph.withVjp([x], [x], () => [undefined])[0] as Value;
 }
 
-/** The value, its gradient turned round and times a factor (Ganin & Lempitsky 2015). */
+/** The value itself; its gradient is reversed and multiplied by a factor (Ganin & Lempitsky 2015). */
 export function reverseGradient(x: Value, factor: number): Value {
   return x.graph.withVjp([x], [x], ([dy]) => [dy && mul(dy, -factor)])[0] as Value;
 }

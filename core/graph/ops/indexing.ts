@@ -24,7 +24,7 @@ export const indexing: OpRecords<IndexOps> = {
     },
     // rows added up where they came from
     gradient: perInput(({ x, b: indices, attrs, node }, dy) => {
-      if (attrs.axis !== 0) throw noGradient(node, "only rows (axis 0) are gathered with a gradient");
+      if (attrs.axis !== 0) throw noGradient(node, "only axis 0 has a gradient");
       const count = sizeOfShape(indices.shape);
       const index = reshape(cast(indices, "int64"), [count, 1]);
       const updates = reshape(dy, [count, ...x.shape.slice(1)]);

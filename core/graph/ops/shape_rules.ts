@@ -8,7 +8,7 @@ import type { Call, Inferred } from "./record.ts";
 
 type AnyCall = Pick<Call, "op" | "inputs">;
 
-/** The first input's. */
+/** The shape of the first input. */
 export const same = (call: AnyCall): readonly Inferred[] => [like(arg(call, 0))];
 
 /** The dtype of a value with its shape, or with another one. */

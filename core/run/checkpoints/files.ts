@@ -1,6 +1,6 @@
 /**
- * A checkpoint's files: tensors in parts, and a manifest that holds their hashes and its own. The manifest is written last,
- * so that a save that was cut off is none, and nothing is read that was not written.
+ * A checkpoint's files: tensors in parts, and a manifest that holds their hashes and its own. The manifest is written
+ * last, so that a save that was cut off is none, and nothing is read that was not written.
  * @module
  */
 import { badFile } from "../../base/errors.ts";
@@ -67,7 +67,7 @@ export async function writeCheckpoint(output: Store, name: string, saved: Checkp
   await verifyFiles(output, name, await readManifest(output, name), () => {});
 }
 
-/** Reads a checkpoint. Throws AttuneError where it is not what was written. */
+/** Reads a checkpoint. Throws AttuneError if it is not what was written. */
 export async function readCheckpoint(output: Store, name: string): Promise<CheckpointFiles> {
   const manifest = await readManifest(output, name);
   const tensors: Record<string, Tensor<Float32Array>> = {};
@@ -97,7 +97,7 @@ async function readManifest(output: Store, name: string): Promise<Manifest> {
   if (!manifest || await sha256(JSON.stringify(manifest)) !== parsed.sha256) {
     throw badFile("resume", key, "is not what was written: its hash differs");
   }
-  if (manifest.version !== 1) throw badFile("resume", key, `is of version ${manifest.version}, which is not known`);
+  if (manifest.version !== 1) throw badFile("resume", key, `has the unknown version ${manifest.version}`);
   return manifest;
 }
 
@@ -112,7 +112,7 @@ async function verifyFiles(
     const key = checkpointKey(name, file);
     const stored = await output.get(key);
     if (!stored) throw badFile("resume", key, "is missing");
-    if (stored.size !== due.bytes) throw badFile("resume", key, `has ${stored.size} bytes, not ${due.bytes}`);
+    if (stored.size !== due.bytes) throw badFile("resume", key, `has ${stored.size} bytes instead of ${due.bytes}`);
     if (await sha256(stored.bytes) !== due.sha256) {
       throw badFile("resume", key, "is not what was written: its hash differs");
     }

@@ -80,11 +80,11 @@ export function assertSameRun(
   throw refused("resume", `Checkpoint ${name} belongs to another run:\n${lines.join("\n")}`);
 }
 
-/** Throws AttuneError (REFUSED) where a spec that a run has written names other content than what is there now. */
+/** Throws AttuneError (REFUSED) if a spec that a run has written names other content than what is there now. */
 export function checkContent(expected: Named<string> | undefined, fingerprints: Named<string>): void {
   const lines = expected === undefined ? [] : changedContent(expected, fingerprints);
   if (lines.length === 0) return;
-  const what = "The spec was written by a run over other content (remove its `fingerprints` to accept any)";
+  const what = "The spec was written by a run with other content (remove its `fingerprints` to accept any)";
   throw refused("spec", `${what}:\n${lines.join("\n")}`);
 }
 
@@ -96,7 +96,7 @@ function changedContent(was: Named<string>, is: Named<string>): string[] {
 
 /**
  * What there is to say where a run is of another length than when its checkpoint was saved: the rates that follow from its
- * length. Throws AttuneError (REFUSED) where it would be shorter than what has been done.
+ * length. Throws AttuneError (REFUSED) if it would be shorter than what has been done.
  */
 export function changedLength(
   saved: CheckpointFiles,
@@ -108,16 +108,16 @@ export function changedLength(
   const planned = (saved.spec as Named<Json>).training as Partial<TrainingArguments>;
   const now = countSteps(batches, training).total;
   if (now < step) {
-    throw refused("resume", `The run has made ${step} steps: it cannot continue as a run of ${now}`);
+    throw refused("resume", `The run has already made ${step} steps, so it cannot continue as a run of ${now}`);
   }
   const before = countSteps(batches, { ...training, ...planned }).total;
   if (before === now) return undefined;
   const rate = (at: number, total: number): number => schedule.factor(at, total, training.learningRate);
   const follows = Array.from({ length: Math.min(now, Math.max(before, step + 1)) - step }, (_, i) => step + i)
     .some((at) => rate(at, now) !== rate(at, before));
-  const length = `The run is ${now} steps long now, and was ${before}`;
+  const length = `The run now has ${now} steps, and had ${before}`;
   if (!follows) return length;
-  return `${length}: the rate of the schedule "${schedule.name}" follows the new length from step ${step + 1} on`;
+  return `${length}: the schedule "${schedule.name}" follows the new length from step ${step + 1} on`;
 }
 
 /** Every place where two values differ. */

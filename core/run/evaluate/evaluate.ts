@@ -16,9 +16,9 @@ import { readsText } from "./metrics.ts";
 import type { OpenRun } from "../open/open.ts";
 
 /**
- * Metrics of an opened run over a dataset. The evaluator is closed behind it.
+ * Evaluates an opened run on a data set, and closes the evaluator.
  *
- * @throws AttuneError where its head is new, unless `untrained` asks for what that one gives.
+ * @throws AttuneError if its head is new, unless `untrained` asks for what that one gives.
  */
 export async function evaluateRun(
   open: OpenRun,

@@ -30,7 +30,7 @@ import { columnsRead, pickColumns } from "../rows/row_columns.ts";
 /** A sample with the tokens that were generated for it, the last one the token that ended them where one did. */
 export type Generated = Readonly<{ sample: Sample; tokens: readonly number[] }>;
 
-/** The options of generation of an opened run. Throws AttuneError where its files ask for what is not implemented. */
+/** The options of generation of an opened run. Throws AttuneError if its files ask for what is not implemented. */
 export async function generationOf(open: OpenRun, asked?: Partial<GenerationConfig>): Promise<GenerationOptions> {
   const { checkpoint, task } = open;
   const file = await checkpoint.files.get("generation_config.json");
@@ -51,7 +51,7 @@ export async function* generateRows(
   }
 }
 
-/** What comes behind each sample's prompt, in order. `from`: how many were asked before. */
+/** Generates the continuation of each sample's prompt, in order. `from`: how many prompts came before. */
 export async function* generateSamples(
   open: OpenRun,
   generator: Pick<Generator, "prefill" | "decode">,
@@ -110,7 +110,7 @@ function sampleOf(ids: readonly number[], row: number): Sample {
   return { sequences: [{ length: ids.length, fields }], targets: {}, row };
 }
 
-/** How many tokens may come behind a prompt. Throws AttuneError where there is room for none. */
+/** How many tokens may come behind a prompt. Throws AttuneError if there is room for none. */
 function roomBehind({ backbone, layout }: OpenRun, prompt: readonly number[], row: number): number {
   const taken = layout.reserve.positions + (backbone.decoderStartTokenId === undefined ? layout.reserve.tokens : 0);
   const room = backbone.maxPositions - taken - prompt.length;
@@ -120,7 +120,7 @@ function roomBehind({ backbone, layout }: OpenRun, prompt: readonly number[], ro
     "generate",
     `row ${row}`,
     `${prompt.length} tokens`,
-    `at most ${most}, so that one more has a position`,
+    `at most ${most} (room for one more)`,
   );
 }
 

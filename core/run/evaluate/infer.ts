@@ -21,7 +21,7 @@ export type InferOptions = Readonly<
   { outputHiddenStates?: boolean; outputAttentions?: boolean; untrained?: boolean }
 >;
 
-/** A host's onnxruntime. Throws AttuneError where it has none. */
+/** A host's onnxruntime. Throws AttuneError if it has none. */
 export function ortOf({ lib }: Host): Ort {
   if (lib) return lib;
   throw new AttuneError("This host has no onnxruntime: pass one as host.lib", {
@@ -30,7 +30,7 @@ export function ortOf({ lib }: Host): Ort {
   });
 }
 
-/** An evaluator of an opened run. Throws AttuneError where the host has no onnxruntime. */
+/** An evaluator of an opened run. Throws AttuneError if the host has no onnxruntime. */
 export function openEvaluator(open: OpenRun, options: InferOptions = {}): Evaluator {
   const { host, checkpoint, attached, backbone, run } = open;
   const lib = ortOf(host);
@@ -110,7 +110,7 @@ function perSequence(outputs: Named<Tensor<Float32Array>>, batch: Batch): Named<
     const [kind] = name.split(".");
     if (kind !== "hiddenStates" && kind !== "attentions") continue;
     if (kind === "attentions" && batch.decoder) {
-      throw unsupported("engine", "outputAttentions", true, "attentions of models with a decoder's side are not given");
+      throw unsupported("engine", "outputAttentions", true, "encoder-decoder attentions are not implemented");
     }
     results.forEach((result, i) => {
       const places: number[] = [];

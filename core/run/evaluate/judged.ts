@@ -9,7 +9,7 @@ import type { Metric, Run, Study } from "../../types.ts";
 /**
  * Which way the figure of a run's search is better: as the search says, else as the metric does, whose it is.
  *
- * @throws AttuneError where evaluations of the run have no such figure, or there is nothing to evaluate on.
+ * @throws AttuneError if evaluations of the run have no such figure, or there is nothing to evaluate on.
  */
 export function directionOf(run: Run): Study["direction"] {
   const { metric, direction } = run.search?.settings ?? { metric: "loss", direction: undefined };

@@ -1,5 +1,6 @@
 /**
- * What a language model says in evaluations: some answers for people to read, told to loggers and kept in samples.jsonl.
+ * What a language model says in evaluations: some answers for people to read, told to loggers and kept in
+ * samples.jsonl.
  * @module
  */
 import type { Evaluator } from "../../engine/evaluator.ts";
@@ -19,10 +20,11 @@ export function answersPrompts({ open: { task, collator } }: MeasuredTask): bool
 }
 
 /**
- * Finds before the first step what generation would find behind the last one. `wanted`: whether texts are shown that no
- * metric reads.
+ * Checks before the first step what generation after the last step needs. `wanted`: whether texts are shown even if no
+ * metric reads them.
  *
- * @throws AttuneError where the checkpoint asks for what is not implemented, or text is measured of rows that have no answer.
+ * @throws AttuneError if the checkpoint asks for what is not implemented, or text is measured of rows that have no
+ * answer.
  */
 export async function checkGeneration(tasks: readonly MeasuredTask[], wanted: boolean): Promise<void> {
   for (const { open, evalRows } of tasks) {
@@ -37,7 +39,7 @@ export async function checkGeneration(tasks: readonly MeasuredTask[], wanted: bo
         metric.name,
         "metrics",
         metric.name,
-        "rows that have an answer: of messages, or prompt and completion",
+        "rows with an answer (messages, or prompt and completion)",
       );
     }
   }

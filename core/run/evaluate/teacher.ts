@@ -18,7 +18,7 @@ const AT_ONCE = 256;
 /**
  * Samples with the teacher's outputs among their targets. `memoryBytes`: of outputs that are kept in memory.
  *
- * @throws AttuneError where the teacher cannot be opened, lacks an output, or its tokens are not the student's though
+ * @throws AttuneError if the teacher cannot be opened, lacks an output, or its tokens are not the student's though
  * outputs per token are wanted.
  */
 export async function addTeacherTargets(
@@ -132,8 +132,7 @@ function withTargets(sample: Sample, { sequences: [told], targets }: Sample): Sa
   for (const [name, field] of Object.entries(told.fields)) {
     if (told.length !== sequence.length) {
       const what = `row ${sample.row}: the student's ${sequence.length} tokens`;
-      const allowed = "the same tokenizer as the teacher's, where hidden states are compared";
-      throw badValue("teacher", what, told.length, allowed);
+      throw badValue("teacher", what, told.length, "the teacher's tokenizer, to compare hidden states");
     }
     // No value is Infinity: every place of a sequence has a target, and padding has none.
     fields[name] = { ...field, ignoreIndex: Infinity };

@@ -130,7 +130,7 @@ function together(samples: readonly Sample[]): readonly (readonly number[])[] {
   return groups;
 }
 
-/** The outputs of one sample of a batch. Throws AttuneError where there are none, or they are of places though of a row's. */
+/** The outputs of one sample of a batch. Throws AttuneError if there are none, or they are of places though of a row's. */
 function outputsOf(
   { row: number, sequences: [sequence] }: Sample,
   row: number,
@@ -159,7 +159,7 @@ function outputsOf(
       continue;
     }
     if (output.dims[0] !== batch.samples) {
-      throw unsupported("teacher", "outputs", name, "outputs of places are not distilled, only of whole rows");
+      throw unsupported("teacher", "outputs", name, "only outputs per row can be distilled");
     }
     const size = sizeOf(output.dims.slice(1));
     const i = batch.rows.indexOf(row);

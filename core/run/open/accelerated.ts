@@ -11,7 +11,7 @@ import type { OpenRun } from "./open_run.ts";
 /**
  * The tasks over a checkpoint that says how weights are stored that none of them trains, and how others are multiplied.
  *
- * @throws AttuneError where an accelerator names modules that are not there, or finds nothing to store.
+ * @throws AttuneError if an accelerator names modules that are not there, or finds nothing to store.
  */
 export function withAcceleratedWeights(tasks: readonly OpenRun[]): readonly OpenRun[] {
   const [first] = tasks;

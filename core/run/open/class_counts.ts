@@ -10,7 +10,7 @@ export type CountedRows = Readonly<
   { task: Subtask; train: Dataset | undefined; host: Host; classes: number | undefined }
 >;
 
-/** A loss that waits to know how many labels of each class there are, with that. Throws AttuneError where nobody can say. */
+/** A loss that needs the number of labels per class, with these numbers. Throws AttuneError if they are unknown. */
 export async function withClassCounts(loss: Loss, { task, train, host, classes }: CountedRows): Promise<Loss> {
   const { classIds } = task;
   if (!classIds) {

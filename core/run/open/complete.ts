@@ -52,7 +52,7 @@ function checkModel(
   if (names.length === 0) return;
   throw new AttuneError(
     `${checkpoint.label}: ${listed(names)} ${names.length === 1 ? "is" : "are"} missing from the weights; ` +
-      "only a head that is new as a whole may start at random",
+      "only a completely new head may start at random",
     { code: "MISSING", plugin: "checkpoint", path: checkpoint.label, found: names },
   );
 }

@@ -30,7 +30,7 @@ export type MergeOptions = Readonly<{
 /**
  * One parameter with all adapters folded in, in order.
  *
- * @throws AttuneError where an adapter computes what no weight can hold.
+ * @throws AttuneError if an adapter computes what no weight can hold.
  */
 export function foldAdapters(
   name: string,
@@ -43,7 +43,7 @@ export function foldAdapters(
   for (const adapter of attached) {
     if (!adapter.merge) {
       const seam = hookPoints.find((seam) => adapter[seam]);
-      if (seam) throw unsupported("merge", "adapter", adapter.name ?? seam, "it is no change of weights");
+      if (seam) throw unsupported("merge", "adapter", adapter.name ?? seam, "it does not change weights");
       continue;
     }
     result = adapter.merge(name, result, (n) => own(qualifyName(adapter, n)));

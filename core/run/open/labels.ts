@@ -16,7 +16,7 @@ export type LabelledRun = Readonly<{ run: Run; told: readonly string[] }>;
 /**
  * The run with names of classes from its training rows.
  *
- * @throws AttuneError where the rows cannot be read, or have no classes.
+ * @throws AttuneError if the rows cannot be read, or have no classes.
  */
 export async function readLabels(run: Run, host: Host): Promise<LabelledRun> {
   const told: string[] = [];

@@ -28,14 +28,14 @@ export function memoryLimit({ memory }: TrainingArguments, host: Host): number {
   return byteCount(memory) ?? MEMORY_SHARE * host.memoryBytes;
 }
 
-/** How large weights may be that generation packs, where nothing trains: one more copy of them. */
+/** The largest size of weights that generation prepacks when nothing trains, which makes one more copy of them. */
 export function packingRoom(training: TrainingArguments, host: Host): number {
   return PACKED_SHARE * memoryLimit(training, host);
 }
 
 /**
  * What a step's values may take, beside what else a run takes. Where no one says and the machine has room, products are
- * computed again only as far as that costs little time, and none where the run asks for products that save it.
+ * computed again only as far as that costs little time, and none if the run asks for products that save it.
  */
 export function activationBudget(
   training: TrainingArguments,

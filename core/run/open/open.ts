@@ -27,7 +27,7 @@ import type {
 
 export type { OpenRun } from "./open_run.ts";
 
-/** Opens the parts of a run of one task. Throws AttuneError where one is missing or not supported. */
+/** Opens the parts of a run of one task. Throws AttuneError if one is missing or not supported. */
 export async function openRun(run: Run, host: Host): Promise<OpenRun> {
   const [open, ...others] = await openTasks(run, host);
   if (!open) throw missing("spec", "a task", run.task.name);
@@ -37,13 +37,13 @@ export async function openRun(run: Run, host: Host): Promise<OpenRun> {
       "spec",
       "task",
       run.task.name,
-      `only one of its tasks (${names.join(", ")}) can be opened here`,
+      `open one of its tasks instead (${names.join(", ")})`,
     );
   }
   return open;
 }
 
-/** Opens a run, each of its tasks with what they share. Throws AttuneError where a part is missing or not supported. */
+/** Opens a run, each of its tasks with what they share. Throws AttuneError if a part is missing or not supported. */
 export async function openTasks(given: Run, host: Host): Promise<readonly OpenRun[]> {
   const opened = await given.model.open(host);
   const asks = given.task.subtasks.some((task) => task.asksModules);
@@ -119,7 +119,7 @@ function headsOf(run: Run, task: Subtask): readonly Head[] {
       "spec",
       "task.with.labels",
       task.labels,
-      `the order of the checkpoint's id2label, ${show(names)}, with a head`,
+      `the order of the checkpoint's id2label, ${show(names)}, because its head is used`,
     );
   }
   return [run.use("head", run.spec.head)];
@@ -168,7 +168,10 @@ async function openTask(
   return open;
 }
 
-/** A task's losses, that of the spec in place of the first; they know the classes of the training rows where they want to. */
+/**
+ * A task's losses, that of the spec in place of the first; they know the classes of the training rows where they want
+ * to.
+ */
 async function openLosses(
   { run, host, task }: Pick<OpenRun, "run" | "host" | "task">,
   train: Dataset | undefined,
@@ -215,7 +218,7 @@ export async function attachAdapter(
   });
 }
 
-/** The same run with other adapters, and the room that they need. */
+/** The same run with other adapters, and the positions that they need. */
 export function replaceAdapters(open: OpenRun, attached: readonly AttachedAdapter[]): OpenRun {
   const share = open.layout.rowSharing && !attached.some((a) => a.unshareable);
   return { ...open, attached, layout: { ...open.layout, rowSharing: share, reserve: reserved(attached) } };
@@ -243,7 +246,7 @@ function adapterNames(
 function reserved(attached: readonly AttachedAdapter[]): BatchLayout["reserve"] {
   const tokens = attached.flatMap((a) => a.reservedPositions?.tokens ?? []);
   if (tokens.length > 1) {
-    throw unsupported("spec", "adapter", tokens, "only one adapter may put tokens in front of each sequence");
+    throw unsupported("spec", "adapter", tokens, "only one adapter may prepend tokens");
   }
   return {
     tokens: tokens[0] ?? 0,

@@ -29,8 +29,8 @@ export function refuseTrainedCodes({ checkpoint, attached, backbone, heads }: Op
     "spec",
     "adapter",
     `training of ${show(first.name)}${others}`,
-    `weights of ${label} are quantized by ${quantization.method} and stay as they are: adapt them (lora), or take the ` +
-      "checkpoint that they were made from",
+    `weights of ${label} are quantized by ${quantization.method} and frozen: use an adapter (lora), or the ` +
+      "original checkpoint",
   );
 }
 

@@ -8,7 +8,7 @@ import { jsonObject } from "../../base/json.ts";
 import type { Architecture, Catalog, FamilyFacts, Json, Named, Store } from "../../types.ts";
 import { untiedConfig } from "./ties.ts";
 
-/** The config of a folder; undefined where it has none. Throws AttuneError where it is not sound. */
+/** The config of a folder; undefined if it has none. Throws AttuneError if it is not sound. */
 export async function configIn(plugin: string, files: Store, label: string): Promise<Named<Json> | undefined> {
   const file = await files.get("config.json");
   return file && jsonObject(plugin, `${label}/config.json`, file.bytes);
@@ -25,7 +25,7 @@ export type SharedTensors = Readonly<{
   family: FamilyFacts;
 }>;
 
-/** What the model of a config shares, heads included; undefined where no model of the catalog reads the config. */
+/** What the model of a config shares, heads included; undefined if no model of the catalog reads the config. */
 export function sharedTensors(
   catalog: Catalog,
   config: Named<Json> | undefined,

@@ -26,7 +26,7 @@ export async function createRunEngine(
   return await createTaskEngine([{ open, train, evalRows }]);
 }
 
-/** Opens the engine of a run's tasks; `built`: the programs of each that a plan has built. Throws AttuneError where there is none. */
+/** Opens the engine of a run's tasks; `built`: the programs of each that a plan has built. Throws AttuneError if there is none. */
 export async function createTaskEngine(
   tasks: readonly TaskRows[],
   built: readonly (BuiltProgram | undefined)[] = [],

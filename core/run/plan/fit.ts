@@ -26,7 +26,7 @@ type Change = Readonly<{ accelerators?: readonly Json[]; training?: Named<Json> 
  * then the largest smaller batches with as many more of them in a step, then both. Each is planned as a run of its own.
  * Where none fits, it is the one that takes the least.
  *
- * @throws AttuneError where the run cannot be opened.
+ * @throws AttuneError if the run cannot be opened.
  * @example
  * ```ts
  * import { type Host, proposeFit, type Run } from "attune";

@@ -14,7 +14,7 @@ import type { BuiltPlan } from "./plan.ts";
  * Refuses a run that would not fit, and returns what was built to know it: the run goes on with that. Where even many times
  * what its longest batch needs has room, nothing is built for it: that would take longer than the first steps.
  *
- * @throws AttuneError (`REFUSED`) where it would not fit.
+ * @throws AttuneError (`REFUSED`) if it would not fit.
  */
 export async function checkFits(run: Run, host: Host, tasks: readonly TaskRows[]): Promise<BuiltPlan["built"]> {
   const limit = memoryLimit(run.training, host);
@@ -26,8 +26,8 @@ export async function checkFits(run: Run, host: Host, tasks: readonly TaskRows[]
   const { inGigabytes, proposeFit } = await import("./fit.ts");
   const { fits: would, bytes, spec } = await proposeFit(run, host);
   const message =
-    `The run takes ${inGigabytes(total)} of memory, and may take ${inGigabytes(limit)}: attune plan says ` +
-    `for what. ${would ? "It fits" : "Nothing makes it fit: the least is"} with ${JSON.stringify(spec)}, in ` +
+    `The run takes ${inGigabytes(total)} of memory, but may take ${inGigabytes(limit)} (attune plan shows ` +
+    `what for). ${would ? "It fits" : "Nothing makes it fit; the smallest is"} with ${JSON.stringify(spec)}, in ` +
     inGigabytes(bytes);
   throw refused("plan", message);
 }

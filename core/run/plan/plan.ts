@@ -42,7 +42,7 @@ const FLOPS_PER_SECOND = 4e10;
 /**
  * Estimates memory, work and time of a run on the longest batches that its data makes. Every row is encoded for it.
  *
- * @throws AttuneError where the run cannot be opened, or a row of its data is not as its task wants it.
+ * @throws AttuneError if the run cannot be opened, or a row of its data is not as its task wants it.
  */
 export async function planRun(run: Run, host: Host): Promise<Plan> {
   return await planMeasured(run, host, await measureTasks(run, host));
@@ -51,7 +51,7 @@ export async function planRun(run: Run, host: Host): Promise<Plan> {
 /**
  * The tasks of a run, and what a plan has to know of their rows.
  *
- * @throws AttuneError where the run cannot be opened, or a row of its data is not as its task wants it.
+ * @throws AttuneError if the run cannot be opened, or a row of its data is not as its task wants it.
  */
 export async function measureTasks(run: Run, host: Host): Promise<readonly PlannedTask[]> {
   const tasks: PlannedTask[] = [];

@@ -63,7 +63,7 @@ export function epochOf(
   };
 }
 
-/** How many micro-batches a task's rows make. Throws AttuneError where they make none. */
+/** How many micro-batches a task's rows make. Throws AttuneError if they make none. */
 function countOf({ training }: Run, { name, samples }: Readonly<{ name: string; samples: number }>): number {
   const { perDeviceTrainBatchSize: size, dataloaderDropLast } = training;
   if (dataloaderDropLast && samples < size) {

@@ -9,15 +9,15 @@ import { unpackSamples } from "./packed_samples.ts";
 /** Encodes the rows of steps to come. */
 export type EncodingBeside = Readonly<{
   /**
-   * The samples of some rows, which are encoded elsewhere; undefined where they are to be encoded here. `here`: what encoding
-   * has taken here so far, and what is left of it.
+   * The samples of some rows, which are encoded elsewhere; undefined if they are to be encoded here. `here`: what
+   * encoding has taken here so far, and what is left of it.
    */
   encode(rows: readonly Row[], numbers: readonly number[], here: EncodingHere): Promise<Encoded>;
   /** Ends the thread; the next run over the same rows begins anew. */
   close(): Promise<void>;
 }>;
 
-/** Encoding on the run's own thread: milliseconds and rows so far, and rows that are still to come. */
+/** The cost of encoding on the run's own thread: milliseconds and rows so far, and rows still to come. */
 export type EncodingHere = Readonly<{ spent: number; encoded: number; left: number }>;
 
 /** When a thread is started, and when it is given up. */
@@ -95,7 +95,10 @@ export function besideThread(
   };
 }
 
-/** Whether a value is the same in another thread: what classes have made is not, and of a part of a buffer all would be sent. */
+/**
+ * Whether a value is the same in another thread: what classes have made is not, and of a part of a buffer all would be
+ * sent.
+ */
 function isPlain(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return typeof value !== "function" && typeof value !== "symbol";
   if (Array.isArray(value)) return value.every(isPlain);

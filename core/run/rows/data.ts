@@ -18,7 +18,9 @@ import { VERSION } from "../../base/version.ts";
 /** How often one looks whether there is progress to tell, in rows. */
 const PROGRESS = 64;
 
-/** How rows are read: as others of the run were, who is told how far it is, under which name, and how often all pass. */
+/**
+ * How rows are read: as others of the run were, who is told how far it is, under which name, and how often all pass.
+ */
 export type ReadingOptions = Readonly<
   {
     reading?: unknown;
@@ -30,13 +32,16 @@ export type ReadingOptions = Readonly<
   }
 >;
 
-/** What a task trains on. Throws AttuneError where there is nothing. */
+/** What a task trains on. Throws AttuneError if there is nothing. */
 export function trainData({ task, data }: Pick<OpenRun, "task" | "data">): Dataset {
   if (!data.train) throw missing("spec", "the data to train on", `${dataPath(task)}.train`);
   return data.train;
 }
 
-/** Reads and encodes a dataset, as `reading` says where other rows of the run were read before. Throws AttuneError where it is empty or a row is not as the task wants it. */
+/**
+ * Reads and encodes a dataset, as `reading` says where other rows of the run were read before. Throws AttuneError if
+ * it is empty or a row is not as the task wants it.
+ */
 export async function encodeRows(
   open: OpenRun,
   dataset: Dataset,
@@ -48,7 +53,7 @@ export async function encodeRows(
   return await madeOf(opened, key, () => encodeOpened(open, dataset, opened, labelled, options));
 }
 
-/** All that samples of given rows depend on, besides the model and the task; undefined where that cannot be said. */
+/** All that samples of given rows depend on, besides the model and the task; undefined if that cannot be said. */
 function samplesKey(open: OpenRun, labelled: boolean, reading: unknown): string | undefined {
   const { collator, layout, tokenizer, run: { training } } = open;
   if (reading !== undefined && !isJson(reading)) return undefined;
@@ -131,8 +136,8 @@ function knownSizes(
 }
 
 /**
- * Where encoded samples are kept, of data sets that are worth it: where all rows pass again in this run, or a run before this
- * one has had them.
+ * Where encoded samples are kept, of data sets that are worth it: where all rows pass again in this run, or a run
+ * before this one has had them.
  */
 function keepingOf(
   open: OpenRun,
@@ -175,7 +180,7 @@ async function surveyOf({ collator, host }: OpenRun, source: SeekableRows): Prom
   });
 }
 
-/** What a plan wants to know of rows: how many samples and tokens they are, and the longest. */
+/** What a plan needs to know about rows: the number of samples and tokens, and the longest. */
 export type MeasuredRows = Readonly<{
   samples: number;
   tokens: number;
@@ -214,7 +219,7 @@ export function noRows(plugin: string): AttuneError {
 function checkLearned(dataset: Dataset, { count, looked }: Pick<EncodedRows, "count" | "looked">): void {
   if (count === 0) throw noRows(dataset.name);
   if (looked.weightless === looked.count) {
-    throw badValue("data", 'column "weight"', 0, "a weight above 0 in at least one row: nothing would be learned");
+    throw badValue("data", 'column "weight"', 0, "a weight above 0 in at least one row");
   }
   if (looked.unlabelled < looked.count) return;
   throw new AttuneError(
@@ -223,7 +228,10 @@ function checkLearned(dataset: Dataset, { count, looked }: Pick<EncodedRows, "co
   );
 }
 
-/** Rows with labels, read as `options` say, and with what a teacher says of them where the task has one. Throws as `encodeRows` and `addTeacherTargets` do. */
+/**
+ * Rows with labels, read as `options` say, and with what a teacher says of them where the task has one. Throws as
+ * `encodeRows` and `addTeacherTargets` do.
+ */
 export async function labelledRows(
   open: OpenRun,
   dataset: Dataset,

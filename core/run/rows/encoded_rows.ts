@@ -27,7 +27,10 @@ export type EncodedRows = Readonly<{
   looked: SampleSizes;
   /** The sizes of all samples, which are encoded for it where that was not done before. */
   sizes(): Promise<SampleSizes>;
-  /** Places of the largest samples, the largest first: of those that were looked at, and that their source says are long. */
+  /**
+   * Places of the largest samples, the largest first: of those that were looked at, and that their source says are
+   * long.
+   */
   largest(count: number): Promise<readonly number[]>;
   /** How the collator read the columns. */
   reading?: unknown;
@@ -64,7 +67,10 @@ export type EncodingOptions = Readonly<{
   tell?: ((done: number, total: number) => Promise<void>) | undefined;
 }>;
 
-/** Rows that are encoded; the first of them, or all of few, are looked at. Throws AttuneError where one is not as the task wants it. */
+/**
+ * Rows that are encoded; the first of them, or all of few, are looked at. Throws AttuneError if one is not as the
+ * task wants it.
+ */
 export async function lookAtRows(
   options: EncodingOptions,
 ): Promise<Pick<EncodedRows, "count" | "samples" | "looked" | "sizes" | "largest" | "close">> {
@@ -166,7 +172,9 @@ type SampleReader =
     before: () => number;
   }>;
 
-/** Samples by their place. An epoch is named by the steps of a run alone: these can have been asked for ahead of time. */
+/**
+ * Samples by their index. An epoch is named by the steps of a run alone: these can have been asked for ahead of time.
+ */
 async function samplesAt(reader: SampleReader, places: readonly number[], epoch?: number): Promise<readonly Sample[]> {
   const { encoder, levels, count } = reader;
   for (const place of places) {
@@ -186,7 +194,10 @@ async function samplesAt(reader: SampleReader, places: readonly number[], epoch?
   });
 }
 
-/** The samples at some places, encoded now, with the others of their rows. `isAhead`: there may be time to encode them elsewhere. */
+/**
+ * The samples at some places, encoded now, with the others of their rows. `isAhead`: there may be time to encode them
+ * elsewhere.
+ */
 async function freshAt(
   reader: SampleReader,
   places: readonly number[],
@@ -210,7 +221,10 @@ async function freshAt(
   return fresh;
 }
 
-/** The samples of rows of steps to come, finished but for what is drawn in each epoch; undefined where nobody else encodes them. */
+/**
+ * The samples of rows of steps to come, finished but for what is drawn in each epoch; undefined if nobody else
+ * encodes them.
+ */
 async function encodedElsewhere(
   { beside, levels, source, passes = 1, before }: SampleReader,
   rows: readonly Row[],
@@ -237,14 +251,14 @@ async function encodedAt(
     const samples = levels.timed(() => encoder.encode(row, number, where));
     if (!oneEach || samples.length === 1) return samples;
     throw new AttuneError(
-      `Row ${number} is ${samples.length} samples, and its collator says that every row is one: set oneEach to false there`,
+      `Row ${number} became ${samples.length} samples, but its collator promises one per row (oneEach)`,
       { code: "BAD_VALUE", plugin: "data", found: samples.length, allowed: ["1"] },
     );
   };
   try {
     return encode();
   } catch (error) {
-    // Where it stands is looked for only where someone wants to know.
+    // Where it stands is looked for only if someone wants to know.
     const where = await source.where?.(number);
     if (where === undefined) throw error;
     return encode(where);
@@ -284,7 +298,7 @@ export async function* rowsInOrder(
   }
 }
 
-/** The same rows with each sample changed. `change` is told the sample's place. */
+/** The same rows with each sample changed. `change` receives the sample's index. */
 export function mapSamples(
   encoded: EncodedRows,
   change: (samples: readonly Sample[], places: readonly number[]) => readonly Sample[] | Promise<readonly Sample[]>,

@@ -12,7 +12,7 @@ import { maxLengthOf, type OpenRun } from "../open/open.ts";
 export type RowEncoder = Readonly<{
   /** A row's samples before anything is drawn for them. Throws AttuneError that says `where` the row is. */
   encode(row: Row, number: number, where?: string): readonly Sample[];
-  /** The sample at a place as it is in an epoch. Throws AttuneError where the model has no room for it. */
+  /** The sample at a place as it is in an epoch. Throws AttuneError if the model has no room for it. */
   finish(sample: Sample, place: number, epoch: number): Sample;
   /** Whether something of samples is drawn anew in each epoch. */
   redraws: boolean;
@@ -98,7 +98,7 @@ function collatorRandom(seed: number): CollatorContext["random"] {
   return createRandom(seed).fork("collator");
 }
 
-/** Whether a sample has labels of places, and none of them counts. */
+/** Whether a sample has labels per position, none of which counts. */
 export function nothingCounts({ sequences }: Sample): boolean {
   const fields = sequences.flatMap((s) => Object.values(s.fields)).filter((field) => field.ignoreIndex !== undefined);
   return fields.length > 0 &&

@@ -68,7 +68,7 @@ async function leaksOfPart(
 /** The rows of a split by their hashes: the first of each, how many there are of it, and of all. */
 type Table = Readonly<{ place(hash: Hash): number | undefined; first: number[]; counts: number[]; of: number }>;
 
-/** A part of the other split's rows; undefined where they are too many for one table. */
+/** A part of the other split's rows; undefined if they are too many for one table. */
 async function tableOf(other: PassingRows, options: LeakOptions, part: Part): Promise<Table | undefined> {
   const { columns, atOnce = AT_ONCE } = options;
   const read = columnsIn(columns);
@@ -134,7 +134,7 @@ function shortened(text: string): string {
 /** The share of a split's rows that may stand in training, and the rows from which on a share says something. */
 const [THRESHOLD, FEW] = [0.01, 100];
 
-/** What is told of leaks. Throws AttuneError (`REFUSED`) where there are too many of them for its figures to mean anything. */
+/** What is told of leaks. Throws AttuneError (`REFUSED`) if there are too many of them for its figures to mean anything. */
 export function judgeLeaks(
   leaks: Leaks,
   { path, name, threshold = THRESHOLD, isSameSource }: Readonly<
@@ -145,13 +145,13 @@ export function judgeLeaks(
   if (rows === 0) return undefined;
   const share = rows / of;
   const named = first.map((one) => `train row ${one.train} = ${name} row ${one.other}: ${JSON.stringify(one.text)}`);
-  const message = `${path}: ${rows} of ${of} rows of ${name} (${(100 * share).toFixed(1)} %) stand in train as well`;
+  const message = `${path}: ${rows} of ${of} rows of ${name} (${(100 * share).toFixed(1)} %) are also in train`;
   if (share > threshold && of >= FEW && !isSameSource()) {
     const more = train > first.length ? [`and ${train - first.length} more`] : [];
     throw refused(
       "data",
       [
-        `${message}, more than ${path}.leakThreshold (${threshold}) allows: its figures would measure memory.`,
+        `${message}, more than ${path}.leakThreshold (${threshold}) allows: its figures would measure memorization.`,
         ...named.map((line) => `  ${line}`),
         ...more.map((line) => `  ${line}`),
         `Leave them out with the transform "decontaminate", or set ${path}.leakThreshold to 1 to get a warning only.`,

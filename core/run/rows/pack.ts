@@ -12,7 +12,7 @@ import { maxLengthOf, type OpenRun } from "../open/open.ts";
 /**
  * Samples packed into rows of the run's `maxLength`, best fit, longest first (Ding et al. 2024).
  *
- * @throws AttuneError where no length is given, or a part of the run needs a row for each sequence.
+ * @throws AttuneError if no length is given, or a part of the run needs a row for each sequence.
  */
 export async function packRows(open: OpenRun, encoded: EncodedRows): Promise<EncodedRows> {
   const { run, attached, heads, layout } = open;

@@ -111,7 +111,7 @@ function* warningsOf(own: RowsAsRead): Generator<TrainingEvent> {
     const path = `${dataPath(own.open.task)}.${name}`;
     for (const note of notes) yield warning("ROWS", `${path}: ${note}`);
     if (unlabelled === 0) continue;
-    const message = `${path}: ${unlabelled} of ${count} rows have nothing to learn (cut at maxLength?)`;
+    const message = `${path}: ${unlabelled} of ${count} rows have no labels to learn from (cut at maxLength?)`;
     yield warning("NO_LABELS", message);
   }
 }

@@ -13,7 +13,7 @@ export function columnsRead({ metrics }: Pick<OpenRun, "metrics">): readonly str
 }
 
 /**
- * Sees to it that rows have the columns that a run's metrics ask for, by the first of them.
+ * Checks, by the first row, that rows have the columns that a run's metrics need.
  *
  * @throws AttuneError that names one that is not there.
  */

@@ -43,7 +43,7 @@ export function createBlock(most: number): Block {
   };
 }
 
-/** The table of a block that was written; undefined where it is not whole. */
+/** The table of a block that was written; undefined if it is not whole. */
 export async function readTable(
   cache: Store,
   key: string,

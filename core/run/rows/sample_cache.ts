@@ -4,7 +4,7 @@
  */
 import type { Sample } from "../../types.ts";
 
-/** Samples by their place. */
+/** Samples by their index. */
 export type SampleCache = Readonly<{
   get(place: number): Sample | undefined;
   /** Says whether it has room for the sample, or has it already. */

@@ -53,7 +53,7 @@ export function recordSize(bytes: Uint8Array): number {
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
 }
 
-/** The sample of a record; undefined where it is not whole, or is another place's. */
+/** The sample of a record; undefined if it is incomplete, or belongs to another index. */
 export function readRecord(bytes: Uint8Array, place: number): Sample | undefined {
   if (bytes.length < RECORD_HEAD || recordSize(bytes) !== bytes.length) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset);

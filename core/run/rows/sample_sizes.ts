@@ -15,7 +15,7 @@ export interface SampleSizes {
   readonly unlabelled: number;
   /** Those whose rows have a weight of 0. */
   readonly weightless: number;
-  /** The first row that is several sequences; undefined where every sample is one. */
+  /** The first row that is several sequences; undefined if every sample is one. */
   readonly several: Readonly<{ row: number; sequences: number }> | undefined;
   /** Tokens of a sample's sequences. */
   tokens(place: number): number;

@@ -15,7 +15,7 @@ export function shareRows(rows: Rows, once: Once): Rows {
   return rows;
 }
 
-/** What is made of rows: once under a key, where several runs share these rows, else each time. No key: each time. */
+/** Computes something from rows: once per key if several runs share these rows, or else each time. */
 export async function madeOf<T>(rows: Rows, key: string | undefined, make: () => Promise<T>): Promise<T> {
   const once = sharing.get(rows);
   return await (once && key !== undefined ? once(key, make) : make());

@@ -8,7 +8,7 @@ import { besideThread, type EncodingBeside, LIMITS } from "./beside.ts";
 import type { EncoderFacts } from "./encoding.ts";
 import type { OpenRun } from "../open/open_run.ts";
 
-/** Encoding beside the steps of a run; undefined where its host has no threads, or a part of it cannot go to one. */
+/** Encoding beside the steps of a run; undefined if its host has no threads, or a part of it cannot go to one. */
 export function createBeside(open: OpenRun, facts: EncoderFacts): EncodingBeside | undefined {
   const { host, run, collator, tokenizer } = open;
   if (!host.startEncoder || !isJson(facts.context.reading ?? null)) return undefined;

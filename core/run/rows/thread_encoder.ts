@@ -18,7 +18,7 @@ export type ThreadEncoder = Readonly<{
   encode(rows: readonly Row[], numbers: readonly number[]): readonly PackedSamples[];
 }>;
 
-/** Opens what a job names. Throws AttuneError where a part is not to be had. */
+/** Opens what a job names. Throws AttuneError if a part is not to be had. */
 export async function openThreadEncoder(
   { model, tokenizer, collator, facts }: EncoderJob,
   host: Host,

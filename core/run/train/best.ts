@@ -8,12 +8,12 @@ import type { Metric, Run, Subtask } from "../../types.ts";
 import type { TaskRows } from "../rows/task_rows.ts";
 import type { OpenRun } from "../open/open.ts";
 
-/** What tells a better evaluation of a task. */
+/** How evaluations of a task are compared. */
 export type BestMetric = Readonly<{ task: string; name: string; greaterIsBetter: boolean }>;
 
 /**
- * How each task's best weights are told: by the metric that the run names where the task has it, else by its loss. Throws
- * AttuneError where no task has it.
+ * How each task's best weights are told: by the metric that the run names where the task has it, else by its loss.
+ * Throws AttuneError if no task has it.
  */
 export function selectBestMetrics({ training, callbacks }: Run, tasks: readonly OpenRun[]): BestMetric[] {
   const asked = training.metricForBestModel?.replace(/^eval_/, "") ?? "loss";

@@ -44,7 +44,7 @@ export type PreparedOutcome = Readonly<{
   settled(): Promise<void>;
 }>;
 
-/** What a run measures, keeps and writes. */
+/** The outcome of a run: what it measures, keeps and writes. */
 export type Outcome = Readonly<{
   /** What the loop asks for. */
   loop: Pick<LoopOptions, "evaluate" | "save" | "keepBest" | "resume" | "resumed" | "judges">;
@@ -70,7 +70,9 @@ type Opened =
     restored: Restored;
   }>;
 
-/** Checks what will be measured, and how its best is told. Throws AttuneError where a metric is missing or its rows are. */
+/**
+ * Checks what will be measured, and how its best is told. Throws AttuneError if a metric is missing or its rows are.
+ */
 export async function prepareOutcome(prepared: OutcomeOptions): Promise<PreparedOutcome> {
   const { run, host, tasks, options: { output, resume, probe } } = prepared;
   const [measured, tested] = [measuredTasks(tasks), measuredTasks(tasks, "test")];

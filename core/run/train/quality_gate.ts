@@ -16,10 +16,10 @@ const ROWS = 32;
 const TOKENS = 4096;
 
 /**
- * Compares each task's model with the base as it is stored, and tells what the last of them found; undefined where nothing
+ * Compares each task's model with the base as it is stored, and tells what the last of them found; undefined if nothing
  * is quantized.
  *
- * @throws AttuneError (REFUSED) where the mean loss changes by more than an accelerator lets it.
+ * @throws AttuneError (REFUSED) if the mean loss changes by more than an accelerator lets it.
  */
 export async function* passQualityGate(tasks: readonly TaskRows[]): AsyncGenerator<TrainingEvent, Drift | undefined> {
   let worst: Drift | undefined;

@@ -31,7 +31,7 @@ export type Restored = Readonly<{ name?: string | undefined; saved?: CheckpointF
 /**
  * Puts the newest sound checkpoint in place and returns it, where there is one; warnings come out as events.
  *
- * @throws AttuneError where it is of another run.
+ * @throws AttuneError if it is of another run.
  */
 export async function* restoreCheckpoint(
   { run, tasks, engine, checkpoints, spec, perEpoch, logs }: RestoreOptions,
@@ -39,7 +39,7 @@ export async function* restoreCheckpoint(
   const { training, schedule, catalog } = run;
   const { name, saved, damaged } = await checkpoints.newest();
   for (const { name, problem } of damaged) {
-    const message = `Checkpoint ${name} is damaged and passed over: ${problem}`;
+    const message = `Checkpoint ${name} is damaged and was skipped: ${problem}`;
     yield { type: "warning", step: 0, epoch: 0, code: "DAMAGED_CHECKPOINT", message };
   }
   if (!saved) return { drift: yield* beginFresh(tasks, engine) };

@@ -102,10 +102,13 @@ async function* shownRows(
   }
 }
 
-/** Throws AttuneError where a weight is not finite: it must never be saved, or the next good checkpoint makes room for it. */
+/**
+ * Throws AttuneError if a weight is not finite. Such weights must never be saved, or they would displace good
+ * checkpoints.
+ */
 export function checkFinite(engine: Engine, step: number): void {
   if (engine.state.isFinite()) return;
-  throw new AttuneError(`After step ${step} some trained weights are not finite numbers; nothing of them was saved`, {
+  throw new AttuneError(`After step ${step} some trained weights are not finite; they were not saved`, {
     code: "NON_FINITE",
     plugin: "train",
   });

@@ -111,6 +111,6 @@ async function samplesNow(measured: MeasuredTasks, evaluatorOf: Engine["of"]): P
 
 /** What only shows may fail without taking the run with it. */
 export function notShown(step: number, error: unknown): TrainingEvent {
-  const message = `Nothing was measured or shown: ${error instanceof Error ? error.message : String(error)}`;
+  const message = `Nothing could be evaluated: ${error instanceof Error ? error.message : String(error)}`;
   return { type: "warning", step, epoch: 0, code: "NOT_SHOWN", message };
 }

@@ -18,7 +18,8 @@ export function trainRun(run: Run, host: Host, options: TrainOptions): AsyncIter
   const read = new AbortController();
   const tell = (): void => {
     if (read.signal.aborted) return;
-    const message = `[attune] Nothing is trained: nobody reads the events of trainRun for the run "${run.name}". ` +
+    const message =
+      `[attune] Nothing is trained, because nothing reads the events of trainRun for the run "${run.name}". ` +
       "Write `for await (const event of trainRun(...))`, or `await train(...)`, which runs to the end\n";
     if (host.terminal) host.terminal.write(message);
     else console.warn(message.trimEnd());

@@ -22,7 +22,7 @@ const WORTH_COMPARING = 1e9;
 /** A run whose tasks are open. */
 export type OpenTasks = Readonly<{ host: Host; tasks: readonly TaskRows[]; options: TrainOptions; logs: LogMarks }>;
 
-/** Trains tasks together. Throws AttuneError where they do not fit, or nothing of them trains. */
+/** Trains tasks together. Throws AttuneError if they do not fit, or nothing of them trains. */
 export async function* trainTasks({ host, tasks, options, logs }: OpenTasks): AsyncIterable<TrainingEvent> {
   const [{ open: { run } }] = tasks as [TaskRows]; // names of classes may have been read from the rows
   const asks = options.output !== undefined || tasks.some(({ evalRows, test }) => evalRows ?? test);
@@ -45,7 +45,7 @@ type OpenTraining = Readonly<{
   host: Host;
   tasks: readonly TaskRows[];
   engine: Engine;
-  /** Absent where nothing is measured or written. */
+  /** Absent if nothing is measured or written. */
   prepared: PreparedOutcome | undefined;
   signal: AbortSignal | undefined;
 }>;
@@ -96,7 +96,7 @@ function loopParts(
 function* versionWarning({ spec }: Run): Generator<TrainingEvent> {
   const { attune: version = VERSION } = spec.versions ?? {};
   if (version === VERSION) return;
-  const message = `The spec was written by Attune ${version} and this is ${VERSION}: numbers may differ`;
+  const message = `The spec was written by Attune ${version}, and this is ${VERSION}: numbers may differ`;
   yield { type: "warning", step: 0, epoch: 0, code: "OTHER_VERSION", message };
 }
 

@@ -35,7 +35,7 @@ export type TrainedRun = Readonly<{
 /**
  * Trains a run to its end, writes what it made, and gives the final metrics.
  *
- * @throws AttuneError where it cannot start, and (`DIVERGED`) where it diverges.
+ * @throws AttuneError if it cannot start, and (`DIVERGED`) where it diverges.
  * @example
  * ```ts
  * import { compose, train } from "attune";

@@ -8,7 +8,7 @@ import type { Drift } from "../../types.ts";
 export function driftText({ rows, loss, logits, gradientCosine }: Drift): string {
   const short = (x: number): string => String(Number(x.toPrecision(3)));
   const gradients = gradientCosine === null ? "" : `, gradients at a cosine of ${short(gradientCosine)}`;
-  return `over ${rows} rows the mean loss changes by ${short(loss)} nats, a logit by ${
+  return `over ${rows} rows, the mean loss changes by ${short(loss)} nats, and a logit by at most ${
     short(logits)
   } at most${gradients}`;
 }

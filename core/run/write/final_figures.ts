@@ -11,7 +11,7 @@ import { combineTaskMetrics, metricsFile } from "../evaluate/metrics.ts";
 /** Figures, and what they are of. */
 export type FinalFigures = Readonly<{
   metrics: Named<number>;
-  /** Absent where nothing was measured, or nobody knows. */
+  /** Absent if nothing was measured, or nobody knows. */
   split?: "eval" | "test";
   rows?: number;
   /** Where they are of test rows, those of the rows that judged the run. */
@@ -31,7 +31,7 @@ export type RunFigures = Readonly<{
   file: Json;
 }>;
 
-/** Says what figures are of: "test, 600 rows"; undefined where that is not known. */
+/** Says what figures are of: "test, 600 rows"; undefined if that is not known. */
 export function whatOf({ split, rows }: Pick<FinalFigures, "split" | "rows">): string | undefined {
   if (split === undefined) return undefined;
   const name = split === "test" ? "test" : "eval, the split that chose the checkpoint";

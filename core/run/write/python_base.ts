@@ -6,7 +6,7 @@ import { withHeads } from "../../engine/inspect.ts";
 import type { OpenRun } from "../open/open_run.ts";
 
 /**
- * Hugging Face's configuration of the same codes for the same modules; undefined where there is none. Its list of modules
+ * Hugging Face's configuration of the same codes for the same modules; undefined if there is none. Its list of modules
  * takes the place of its own, so that every layer which stays as it is has to be in it, heads too.
  */
 export function pythonOf({ run, backbone, heads, checkpoint }: OpenRun): string | undefined {

@@ -45,8 +45,9 @@ async function absolutePaths(
 }
 
 /**
- * Writes adapter/ (with an adapter) or model/, and what further exporters make. Each of several tasks has a folder of its
- * name in there, which is what a run of that task alone would have left: it loads unchanged where the exporter's format does.
+ * Writes adapter/ (with an adapter) or model/, and what further exporters make. Each of several tasks has a folder of
+ * its name in there, which is what a run of that task alone would have left: it loads unchanged if the exporter's
+ * format does.
  */
 export async function writeModel(open: OpenRun, engine: Engine, figures: FinalFigures, output: Store): Promise<void> {
   const trained = await trainedOf(open, engine, figures);
@@ -77,7 +78,8 @@ async function trainedOf(open: OpenRun, engine: Engine, figures: FinalFigures): 
   const reached = new Set(engine.state.trained.map((t) => t.name));
   // What an adapter's file had is in the next one too, whether this run trains it or not.
   const saved = new Set(open.attached.flatMap((a) => a.weights?.names ?? []));
-  // Nor is what the checkpoint lacks (BERT's pooler, often) left to be drawn anew, and otherwise, wherever it is loaded.
+  // Nor is what the checkpoint lacks (BERT's pooler, often) left to be drawn anew, and otherwise, wherever it is
+  // loaded.
   const drawn = new Set(open.checkpoint.weights.names.length > 0 ? engine.fresh : []);
   // Tables that grew are wanted where an adapter is loaded, too.
   const grown = new Set(open.checkpoint.grown ?? []);
@@ -98,7 +100,7 @@ async function trainedOf(open: OpenRun, engine: Engine, figures: FinalFigures): 
   };
 }
 
-/** A model card in Markdown, with the front matter that the hub reads. `merged`: of a model with its adapters folded in. */
+/** The model card in Markdown, with front matter for the hub. `merged`: for a model with its adapters folded in. */
 export function modelCard(open: OpenRun, figures: FinalFigures, merged = false): string {
   const { run, checkpoint, task, attached } = open;
   const adapter = !merged && attached.some((a) => a.record);
@@ -150,7 +152,7 @@ function transformLines({ transforms = [] }: FinalFigures): string[] {
   const own = transforms.filter(({ within }) => within === undefined);
   const [first, last] = [own[0], own.at(-1)];
   const rows = first && last ? `${first.in} rows${first.in === last.out ? "" : ` -> ${last.out}`}` : "rows";
-  return [`Data: ${rows} through the transforms ${transforms.map(placedTransform).join(", ")}.`, ""];
+  return [`Data: ${rows}, with the transforms ${transforms.map(placedTransform).join(", ")}.`, ""];
 }
 
 /** A line for each accelerator: its options, and what the base lost by it. */
@@ -167,7 +169,7 @@ function acceleratorLines({ accelerators }: Run, { drift }: FinalFigures): strin
 /** The final figures, and what they are of; behind those of test rows those of the rows that judged the run. */
 function evaluationLines(figures: FinalFigures): string[] {
   const { metrics, eval: judged } = figures;
-  if (Object.keys(metrics).length === 0) return ["No evaluation data was given."];
+  if (Object.keys(metrics).length === 0) return ["There is no evaluation data."];
   const shown = (value: number | undefined): string => value === undefined ? "" : String(Number(value.toPrecision(6)));
   const title = whatOf(figures);
   const about = title === undefined ? [] : [`Of ${title}.`, ""];

@@ -27,8 +27,8 @@ export function savedModules(
       if (other) {
         throw refused(
           "merge",
-          `${other.label} and ${adapter.label} both have "${name}", a module that was trained whole and cannot be merged: ` +
-            `say with modulesFrom (--modules-from) whose to take`,
+          `${other.label} and ${adapter.label} both have "${name}", a fully trained module, which cannot be merged: ` +
+            `choose one with modulesFrom (--modules-from)`,
         );
       }
       modules.set(name, adapter);
@@ -44,7 +44,7 @@ export function mergedTargets(opened: readonly OpenedAdapter[]): Json {
     return new Set(targets).size === 1 ? targets[0] as string : targets.map((t) => `(${t})`).join("|");
   }
   if (!targets.every(Array.isArray)) {
-    throw badValue("merge", "target_modules", targets, "lists in all adapters, or patterns in all");
+    throw badValue("merge", "target_modules", targets, "lists in all adapters, or patterns in all of them");
   }
   return [...new Set(targets.flat() as string[])].sort();
 }

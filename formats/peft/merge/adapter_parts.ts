@@ -36,7 +36,7 @@ export function partsOf(adapter: OpenedAdapter): AdapterParts {
           "merge",
           adapter.label,
           key,
-          "only LoRA's A and B, DoRA's magnitudes and IA3's vectors are merged",
+          "only LoRA's A and B, DoRA's magnitudes and IA3's vectors can be merged",
         );
       }
       whole.set(name, key);

@@ -29,7 +29,7 @@ export async function mergeAdapters(
 /**
  * What opened adapters merge to.
  *
- * @throws AttuneError where they are of different kinds or shapes, or the options do not fit.
+ * @throws AttuneError if they are of different kinds or shapes, or the options do not fit.
  */
 export function combineAdapters(opened: readonly OpenedAdapter[], options: MergeOptions): MergedAdapter {
   const [first] = opened;
@@ -44,13 +44,13 @@ export function combineAdapters(opened: readonly OpenedAdapter[], options: Merge
   if (type !== "LORA") throw badValue("merge", first.label, type, "LoRA or IA3");
   for (const { config, label } of opened) {
     if (config.use_dora === true || config.lora_bias === true) {
-      throw badValue("merge", label, config.use_dora ? "use_dora" : "lora_bias", "a LoRA of A and B alone");
+      throw badValue("merge", label, config.use_dora ? "use_dora" : "lora_bias", "a LoRA with A and B only");
     }
   }
   return { ...mergeLora(opened, weights, combination, options), head };
 }
 
-/** A merged adapter as one that was opened. */
+/** A merged adapter in the form of an opened one. */
 export function mergedAsOpened(
   { config, head, forms, read }: MergedAdapter,
   label = "the merged adapter",

@@ -40,7 +40,7 @@ const isBaseLayer = (key: string): boolean => key.includes(wrappedLayer);
 /** Names of the adapted model in a base that may be the model without its head, or with one. */
 export type BaseNames = Readonly<{ inBase(name: string): string; out(stored: string): string }>;
 
-/** Finds how an adapter's modules are named in a base. Throws AttuneError where one is not there. */
+/** Finds how an adapter's modules are named in a base. Throws AttuneError if one is not there. */
 export function namesIn(
   base: Weights,
   adapted: readonly string[],

@@ -77,7 +77,7 @@ export async function checkLone(label: string, store: Store): Promise<void> {
   const others = (text?.match(/"[\w-]{1,64}"/g) ?? []).join(", ");
   if (others === "") return;
   const why =
-    `its run has more adapters (${adapterFiles.places}: ${others}): fold all of them in with attune export --merge`;
+    `its run has several adapters (${adapterFiles.places}: ${others}): fold them in with attune export --merge`;
   throw unsupported("merge", label, "one of several adapters", why);
 }
 

@@ -10,7 +10,7 @@ import type { OpenedAdapter } from "./config.ts";
 import type { MergedAdapter, MergeOptions } from "./merged_adapter.ts";
 import type { Combination } from "./methods.ts";
 
-/** What adapters of IA3 merge to. Throws AttuneError where the method is no sum. */
+/** What adapters of IA3 merge to. Throws AttuneError if the method is no sum. */
 export function mergeIa3(
   opened: readonly OpenedAdapter[],
   weights: readonly number[],

@@ -6,7 +6,7 @@ import { badValue, missing, show } from "../../../core/base/errors.ts";
 import { sizeOf } from "../../../core/base/tensor.ts";
 import { biasChange, type Changes, type Module } from "./module_change.ts";
 
-/** What a vector of IA3 does. Throws AttuneError where it does not fit the weight. */
+/** What a vector of IA3 does. Throws AttuneError if it does not fit the weight. */
 export function ia3Changes({ path, keys, rows, columns, adapter, weight }: Module): Changes {
   const key = keys.get(".ia3_l") ?? "";
   if (keys.size !== 1 || key === "") throw missing("merge", "ia3_l", `${adapter.label}: ${path}`);

@@ -22,7 +22,7 @@ type Factors = Readonly<{ path: string; keyA: string; keyB: string }>;
 /**
  * What a base becomes, in HQQ's layout, whose zero points are floats.
  *
- * @throws AttuneError where the base's codes have no zero points of their own, or the adapter's groups are not whole ones of
+ * @throws AttuneError if the base's codes have no zero points of their own, or the adapter's groups are not whole ones of
  * the base's.
  */
 export function mergeIntoZeroPoints(base: Checkpoint, adapter: OpenedAdapter): MergedModel {
@@ -33,7 +33,7 @@ export function mergeIntoZeroPoints(base: Checkpoint, adapter: OpenedAdapter): M
       "merge",
       `${adapter.label}: use_qalora`,
       false,
-      "true: only QA-LoRA goes into zero points (--exact)",
+      "true, because only QA-LoRA fits into zero points (--exact)",
     );
   }
   const { modules, whole } = partsOf(adapter);
@@ -42,7 +42,7 @@ export function mergeIntoZeroPoints(base: Checkpoint, adapter: OpenedAdapter): M
   for (const [path, keys] of modules) {
     const [keyA, keyB] = [keys.get(".lora_A.weight"), keys.get(".lora_B.weight")];
     if (keys.size !== 2 || keyA === undefined || keyB === undefined) {
-      throw unsupported("merge", `${adapter.label}: ${path}`, [...keys.keys()], "A and B alone go into zero points");
+      throw unsupported("merge", `${adapter.label}: ${path}`, [...keys.keys()], "only A and B fit into zero points");
     }
     updates.set(names.inBase(`${path}.weight`), { path, keyA, keyB });
   }
@@ -97,7 +97,7 @@ function packedLayouts(
         "merge",
         `${label}: ${name}`,
         found,
-        "zero points are needed, one for each block of inputs (--exact)",
+        "--exact needs a zero point for each block of inputs",
       );
     }
     layouts.set(name, { bits: blocks.bits, groupSize: commonDivisor(blocks.size, inputs) });
@@ -107,7 +107,7 @@ function packedLayouts(
     if (!layout) {
       throw refused(
         "merge",
-        `${label} has ${show(name)} as floats, which ${adapter} adapts: --exact needs codes with zero points`,
+        `${label} has ${show(name)} in floats, which ${adapter} adapts: --exact needs codes with zero points`,
       );
     }
     if (pool % layout.groupSize !== 0) {

@@ -22,7 +22,7 @@ type Pair = readonly [a: string, b: string];
 /** The sizes of a merged module. */
 type Sizes = Readonly<{ inFeatures: number; outFeatures: number; rank: number }>;
 
-/** What adapters of LoRA merge to. Throws AttuneError where ranks or sizes do not fit. */
+/** What adapters of LoRA merge to. Throws AttuneError if ranks or sizes do not fit. */
 export function mergeLora(
   opened: readonly OpenedAdapter[],
   weights: readonly number[],
@@ -70,7 +70,7 @@ function mergedRank(opened: readonly OpenedAdapter[], method: MergeMethod, { svd
   if (method === "cat") return ranks.reduce((a, b) => a + b, 0);
   if (method.endsWith("svd")) return svdRank ?? Math.max(...ranks);
   if (new Set(ranks).size > 1) {
-    throw badValue("merge", "r", ranks, `one rank for ${method}; cat and the _svd methods take several`);
+    throw badValue("merge", "r", ranks, `one rank for ${method} (cat and the _svd methods take several)`);
   }
   return ranks[0] ?? 0;
 }
@@ -91,7 +91,7 @@ function adaptedModules(opened: readonly OpenedAdapter[]): ReadonlyMap<string, P
   return modules;
 }
 
-/** The sizes that a module's factors are merged to. Throws AttuneError where adapters differ, or it would take too much. */
+/** The sizes that a module's factors are merged to. Throws AttuneError if adapters differ, or it would take too much. */
 function mergedSizes(
   path: string,
   [a, b]: Pair,
@@ -117,7 +117,7 @@ function mergedSizes(
   return { inFeatures, outFeatures, rank: most };
 }
 
-/** Looks what a module will take, before it is begun. Throws AttuneError where that is more than the options allow. */
+/** Looks what a module will take, before it is begun. Throws AttuneError if that is more than the options allow. */
 function checkRoom(
   path: string,
   ranks: readonly number[],
@@ -135,7 +135,7 @@ function checkRoom(
     ? 4 * sides * rank * (rank + most) + 64 * rank ** 3
     : sides * rank;
   if (8 * values > maxBytes) throw tooMuch("merge", path, "bytes of memory for one module", 8 * values, maxBytes);
-  if (steps > maxSteps) throw tooMuch("merge", path, "steps of computing for one module", steps, maxSteps);
+  if (steps > maxSteps) throw tooMuch("merge", path, "steps of computation for one module", steps, maxSteps);
 }
 
 /** Reads merged tensors: A and B of a module come of one computation, and are asked for one after the other. */

@@ -26,7 +26,7 @@ type Update = Readonly<{
   scale: number;
 }>;
 
-/** What an update of LoRA or DoRA does. Throws AttuneError where it does not fit the weight or its config. */
+/** What an update of LoRA or DoRA does. Throws AttuneError if it does not fit the weight or its config. */
 export function loraChanges(module: Module): Changes {
   const { adapter } = module;
   const update = updateOf(module);
@@ -84,7 +84,9 @@ function magnitudeOf({ path, keys, adapter, weight }: Module, outFeatures: numbe
   if (magnitude !== undefined && sizeOf(adapter.form(magnitude).dims) !== outFeatures) {
     throw badValue("merge", `${where}: lora_magnitude_vector`, adapter.form(magnitude).dims, `${outFeatures} values`);
   }
-  if (dora && weight !== 1) throw badValue("merge", `${label}: weight`, weight, "1: DoRA's magnitudes are not scaled");
+  if (dora && weight !== 1) {
+    throw badValue("merge", `${label}: weight`, weight, "1, because DoRA's magnitudes cannot be scaled");
+  }
   return magnitude;
 }
 

@@ -21,7 +21,7 @@ type Part = Readonly<{ a: Float64Array; b: Float64Array; r: number; weight: numb
 /** A module's factors in those adapters that have it. */
 type Parts = Readonly<{ parts: readonly Part[]; inFeatures: number; outFeatures: number }>;
 
-/** What a module's factors are merged to, of a rank. `suffixes`: how A and B are named behind the module's path. */
+/** The merged factors of a module. `suffixes`: the names of A and B after the module's path. */
 export async function mergedFactors(
   path: string,
   suffixes: readonly [a: string, b: string],
@@ -82,8 +82,8 @@ async function readParts(
 }
 
 /**
- * The singular values of a sum of products, without the sum: of its factors side by side, B A = Qb (Rb Ra') Qa', the small
- * matrix in the middle has them.
+ * The singular values of a sum of products, without the sum: of its factors side by side, B A = Qb (Rb Ra') Qa', the
+ * small matrix in the middle has them.
  */
 function decomposeFactors(
   parts: readonly Part[],

@@ -82,7 +82,7 @@ function addParts(
 ): void {
   const { repack } = weight;
   if (changed && !repack) {
-    const allowed = "--requantize packs nf4, fp4 and int8 of bitsandbytes and hqq again, in their usual layouts";
+    const allowed = "--requantize supports nf4, fp4 and int8 of bitsandbytes, and hqq, in their usual layouts";
     throw unsupported("merge", `${base.label}: ${stored}`, base.method, allowed);
   }
   const module = (weightName: string): string => weightName.slice(0, -".weight".length);

@@ -24,12 +24,12 @@ export async function homePage({ version, provider, features }: Running): Promis
           <p class="brand">Attune</p>
           <h1>It runs.</h1>
           <p
-            class="lead">Fine-tuning of transformers, and what stands beside it: tokens, metrics, classes, embeddings and adapters over HTTP.</p>
+            class="lead">Fine-tuning of transformers, and what goes with it: tokens, metrics, classes, embeddings and adapters over HTTP.</p>
           <dl class="facts">
             <dt>Version</dt>
             <dd>${version}</dd>
             <dt>Computes with</dt>
-            <dd>${provider ?? "nothing: no models are run here"}</dd>
+            <dd>${provider ?? "nothing: this server runs no models"}</dd>
             <dt>Keys are for</dt>
             <dd>${features.map((name) =>
               html`

@@ -40,6 +40,6 @@ describe("readings of places", () => {
     const [{ values = {} } = {}] = grouped.end();
     assert.ok(Math.abs((values["perplexity_by_side\u0000s\u0000value"] ?? 0) - Math.exp(0.375)) < 1e-12);
     const wrong = collectStatistics([byGroup({ metric: accuracy(), column: "side" })], undefined);
-    assert.throws(() => wrong.add(read), /of places and not of rows/);
+    assert.throws(() => wrong.add(read), /per token, not per row/);
   });
 });

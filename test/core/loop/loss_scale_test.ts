@@ -96,7 +96,7 @@ describe("the scale of losses", () => {
     assert.equal(stepsIn(events).length, 3);
     const last = events.at(-1);
     assert.ok(last?.type === "end" && last.reason === "diverged", JSON.stringify(last));
-    assert.match(last.message ?? "", /come down to 0/);
+    assert.match(last.message ?? "", /fallen to 0/);
   });
 
   it("overflowing steps in a row end no run, others do", async () => {

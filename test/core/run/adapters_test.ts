@@ -97,7 +97,7 @@ describe("named adapters over one model", () => {
     await set.merge(["a", "wide"]);
     near(await scores([]), both, 1e-5);
     await set.unmerge();
-    await assert.rejects(set.merge("prompt"), /no change of weights/);
+    await assert.rejects(set.merge("prompt"), /does not change weights/);
     near(await scores([]), base, 0);
   });
   it("deleted ones are gone", async () => {
@@ -109,7 +109,7 @@ describe("named adapters over one model", () => {
     assert.ok(!set.names.includes("scaled"));
   });
   it("refuses a taken name, an unknown one, and an adapter without a file", async () => {
-    await assert.rejects(set.add("a", saved("a") as { use: string }), /not taken/);
+    await assert.rejects(set.add("a", saved("a") as { use: string }), /unused name/);
     assert.throws(() => set.activate("c"), /unknown adapter "c"/);
     await assert.rejects(set.add("fresh", { use: "lora" }), /`from`/);
   });

@@ -191,7 +191,7 @@ describe("a saved adapter", () => {
     [
       "that says one thing twice",
       { ...tensors, ...renamed((key) => key.replace(".weight", ".default.weight")) },
-      /mean one tensor/,
+      /mean the same tensor/,
     ],
   ];
   for (const [what, own, message] of wrong) {

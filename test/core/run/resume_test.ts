@@ -188,7 +188,7 @@ describe("a resumed run", () => {
         const second = await run(spec(long), parts, true);
         assert.deepEqual([...stepsOf(first), ...stepsOf(second)], stepsOf(straight));
         assert.deepEqual(lengthsTold(second), [
-          `The run is ${stepsOf(straight).length} steps long now, and was 6`,
+          `The run now has ${stepsOf(straight).length} steps, and had 6`,
         ]);
         const [a, b] = [await contents(whole), await contents(parts)];
         for (const file of ["model/model.safetensors", "metrics.json"]) {
@@ -210,7 +210,7 @@ describe("a resumed run", () => {
     await assert.rejects(run(spec(3), output, true), { code: "REFUSED", message: /has made 4 steps.* as a run of 3/ });
     const longer = await run(spec(8), output, true);
     assert.deepEqual(lengthsTold(longer), [
-      'The run is 8 steps long now, and was 4: the rate of the schedule "linear" follows the new length from step 5 on',
+      'The run now has 8 steps, and had 4: the schedule "linear" follows the new length from step 5 on',
     ]);
     assert.deepEqual(stepsOf(longer).map(([, , rate]) => rate), [4, 3, 2, 1].map((left) => 0.05 * (left / 8)));
   });

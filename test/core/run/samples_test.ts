@@ -80,7 +80,7 @@ describe("what generation would refuse is refused before the first step", () => 
   }
   it("texts measured of rows that have no answer", async () => {
     const { events, error } = await run({ metrics: ["exact-match"], rows: [{ text: "the film was good" }] });
-    assert.match(String(error), /rows that have an answer/);
+    assert.match(String(error), /rows with an answer/);
     assert.equal(stepsOf(events), 0);
   });
   it("min_p and other samplers are built", async () => {

@@ -201,7 +201,7 @@ describe("what rows and checkpoint leave open", () => {
     assert.deepEqual(await told([0, 1], ready), await told(["LABEL_1"], ready));
     await assert.rejects(
       told(["LABEL_1", "LABEL_1", 0]),
-      /labels without repeats, or in all rows a 0 or 1 for each of 2 but found/,
+      /labels without repeats, or a 0 or 1 for each of 2 in every row but found/,
     );
   });
 

@@ -118,14 +118,14 @@ describe("attune merge --exact", () => {
     const [codes, floats] = [folderOf("nf4", packedFiles(nf4)), folderOf("whole", tinyFiles())];
     const none = join(root, "never");
     const over = await trained("nf4", codes, { qaloraGroupSize: 16 });
-    await assert.rejects(merge(over, codes, none), /nf4, block 64.*zero points are needed/);
+    await assert.rejects(merge(over, codes, none), /nf4, block 64.*--exact needs a zero point/);
     const narrow = folderOf("narrow", packedFiles(hqq));
     await assert.rejects(
       merge(await trained("narrow", narrow, { qaloraGroupSize: 8 }), narrow, none),
       /qalora_group_size.*multiple of the 16 inputs.*8/,
     );
     const plain = await trained("plain-lora", narrow, { useQalora: false });
-    await assert.rejects(merge(plain, narrow, none), /use_qalora.*only QA-LoRA goes into zero points/);
+    await assert.rejects(merge(plain, narrow, none), /use_qalora.*only QA-LoRA fits into zero points/);
     const unquantized = await trained("whole", floats, {});
     await assert.rejects(merge(unquantized, floats, none), /floats.*--exact needs codes with zero points/);
     await assert.rejects(

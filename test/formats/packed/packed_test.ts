@@ -137,7 +137,7 @@ describe("what cannot be read is refused by its method's name", () => {
 
   it("a config that speaks of codes where there are none", async () => {
     const plain: Tensor = { dtype: "float32", dims: [1, 1], data: Float32Array.of(1) };
-    await assert.rejects(opened(gptq.config, { "a.weight": plain }), /gptq \(4 bits\), and none of them is/);
+    await assert.rejects(opened(gptq.config, { "a.weight": plain }), /gptq \(4 bits\), but none of them is/);
   });
 });
 
@@ -165,7 +165,7 @@ describe("what contradicts itself is named", () => {
   });
   const cases: readonly (readonly [string, string, (tensors: Record<string, Tensor>) => void, RegExp])[] = [
     ["scales are lost", "gptq 4", (t) => delete t[`${module}.scales`], /lacks tensor.*scales/],
-    ["codes are lost", "gptq 4", (t) => delete t[`${module}.qweight`], /gptq \(4 bits\), and not the codes/],
+    ["codes are lost", "gptq 4", (t) => delete t[`${module}.qweight`], /gptq \(4 bits\) without the codes/],
     [
       "too few codes",
       "gptq 4",

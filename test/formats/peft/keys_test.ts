@@ -21,4 +21,4 @@ it("rows that train by themselves stand beside their table", () => {
 });
 
 it("two keys of one tensor are an error", () =>
-  assert.throws(() => read("a.lora_A.weight", "a.lora_A.default.weight"), /"a\.lora_A\.weight".*mean one tensor/));
+  assert.throws(() => read("a.lora_A.weight", "a.lora_A.default.weight"), /"a\.lora_A\.weight".*mean the same tensor/));

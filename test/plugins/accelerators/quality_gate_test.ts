@@ -75,7 +75,7 @@ describe("the quality gate", () => {
       card,
       /^quantization: "BitsAndBytesConfig\(load_in_4bit=True, bnb_4bit_quant_type=\\"nf4\\", bnb_4bit_use_double_quant=True/m,
     );
-    assert.match(card, /^- `nf4` \{.*"useDoubleQuant":true.*\}: over \d+ rows the mean loss changes by /m);
+    assert.match(card, /^- `nf4` \{.*"useDoubleQuant":true.*\}: over \d+ rows, the mean loss changes by /m);
     assert.match(await text(output, "report.html"), /the mean loss changes by/);
   });
 

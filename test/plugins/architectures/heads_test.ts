@@ -95,7 +95,7 @@ describe("torch's figures", () => {
         const found = outputs[name.replace(/_l/, "L")];
         assert.equal(found?.data.length, wanted.length);
         wanted.forEach((value, i) => {
-          // What stands at padding depends on the attention code, and counts only where a distribution runs over it.
+          // What stands at padding depends on the attention code, and counts only if a distribution runs over it.
           const counts = figure.task !== "TokenClassification" ||
             (padded.tokenOrigins[2 * Math.floor(i / 3)] ?? -1) >= 0;
           if (counts) near(found?.data[i] ?? NaN, value, Math.max(5e-6, 4 * figure.noise), `${name} ${i}`);

@@ -76,7 +76,7 @@ test("an improvement below the threshold does not count, but moves the best", ()
 test("a metric that is not there, or not a number, is no improvement, and the reason says so", () => {
   const callback = earlyStopping({ metric: "f1_macro" });
   const { ask } = callback.on(callback.init(), evaluated({ loss: 1, f1_micro: 1 }));
-  assert.match(ask?.stop ?? "", /f1_macro was not among what was evaluated \(loss, f1_micro\)/);
+  assert.match(ask?.stop ?? "", /f1_macro was not among the metrics \(loss, f1_micro\)/);
   assert.deepEqual(asked(earlyStopping(), [{ loss: 1 }, { loss: NaN }]), [1]);
   assert.deepEqual(asked(earlyStopping({ metric: "constructor" }), [{ loss: 1 }]), [0]);
 });

@@ -66,7 +66,10 @@ describe("labels of rows", () => {
 
   it("say which option names the classes", async () => {
     const text = jsonl([{ text: "a", label: 4 }]);
-    await assert.rejects(targetsOf(classes({ numLabels: 2 }), "a.jsonl", text), /give task\.with\.labels/);
+    await assert.rejects(
+      targetsOf(classes({ numLabels: 2 }), "a.jsonl", text),
+      /name the classes in task\.with\.labels/,
+    );
   });
 
   it("are tags by the same rule", async () => {

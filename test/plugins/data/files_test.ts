@@ -228,7 +228,7 @@ describe("content tells", () => {
     const whole = new Uint8Array(gzipSync(lines));
     await assert.rejects(bad("cut.jsonl.gz", whole.slice(0, -40)), {
       code: "BAD_FILE",
-      message: /cannot be unpacked \(..+\)/,
+      message: /cannot be decompressed \(..+\)/,
     });
     await assert.rejects(bad("cut.jsonl.zst", zstd(lines).slice(0, -40)), { code: "BAD_FILE" });
     await assert.rejects(bad("wide.jsonl.zst", zstd(lines, 31)), { code: "BAD_FILE", message: /window/ });

@@ -109,7 +109,7 @@ describe("a data set of the hub that has no Parquet branch", () => {
     await assert.rejects(rowsAt(files, { name: "en", split: "dev" }), /train.*held_out/);
   });
   it("names what is there where nothing can be read", async () => {
-    await assert.rejects(rowsAt({ "a.png": "", "b.zip": "" }), /org\/set: has no file of rows.*a\.png, b\.zip/);
+    await assert.rejects(rowsAt({ "a.png": "", "b.zip": "" }), /org\/set: has no file with rows.*a\.png, b\.zip/);
     const card = (yaml: string) => ({ "README.md": `---\n${yaml}\n---\n`, "a.csv": "text\na\n" });
     await assert.rejects(
       rowsAt(card("configs:\n- data_files: b.csv")),

@@ -175,7 +175,7 @@ describe("a data set of the hub", () => {
       ]);
       await assert.rejects(read(hub({ path: "org/reviews", split: "tests" }), at), /did you mean "test"/);
       await assert.rejects(read(hub({ path: "org/reviews", name: "extras" }), at), /did you mean "extra"/);
-      await assert.rejects(read(hub({ path: "org/reviews", name: "extra" }), at), /only a part of it/);
+      await assert.rejects(read(hub({ path: "org/reviews", name: "extra" }), at), /only part of it/);
       await assert.rejects(read(hub({ path: "org/none" }), at), { name: "AttuneError" });
     }));
 });

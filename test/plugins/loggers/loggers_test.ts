@@ -199,7 +199,7 @@ test("console: plain lines where nobody looks", async () => {
   assert.equal(lines[1], "tokenizing 8/8");
   assert.equal(
     lines[2],
-    "reviews: 8 rows, 2 held out; 3 epochs, 6 steps; 294,912 of 66,955,010 parameters train (0.44 %)",
+    "reviews: 8 rows, 2 held out; 3 epochs, 6 steps; 294,912 of 66,955,010 parameters trainable (0.44 %)",
   );
   assert.match(lines[3] ?? "", /^step 2\/6 {2}epoch 1\.00 {2}loss 0\.7500 {2}grad 0\.5000 {2}lr 6\.67e-4/);
   assert.equal(lines[4], "step 2/6  evaluation  loss 0.5000  accuracy 0.7500  (best)");

@@ -251,10 +251,10 @@ test("any text is escaped, in content and in quoted attributes", () => {
 
 test("a run without evaluation, without steps, or that diverged is still a page", async () => {
   const bare = await pageOf([start, ...steps(40), end]);
-  assert.match(bare, /No evaluation data was given/);
+  assert.match(bare, /There is no evaluation data/);
   assert.doesNotMatch(bare, /Confusion|Calibration|Worst/);
   const empty = await pageOf([start, { ...end, step: 0 }]);
-  assert.match(empty, /No step was made/);
+  assert.match(empty, /The run made no step/);
   const diverged = await pageOf([start, ...steps(20, (step) => (step > 10 ? NaN : 1)), {
     ...end,
     step: 20,
@@ -328,7 +328,7 @@ test("several labels: a line per label, calibration over all of them, sets as a 
   assert.equal(reduced.scores.filter((score) => score === 0).length, 2);
   assert.equal(reduced.calibration?.rows, 90);
   const text = await pageOf([start, ...steps(3), event, end]);
-  assert.match(text, /Rows with all labels right/);
+  assert.match(text, /Rows with all labels correct/);
   assert.match(text, /<h2>Labels<\/h2>/);
   balanced(text);
 });
@@ -362,7 +362,7 @@ test("tags of words: counted by word, wrong ones marked in their sentence", asyn
   const verbs = reduced.classes.find(({ name }) => name === "V");
   assert.deepEqual([verbs?.hits, verbs?.predicted, verbs?.support], [2, 3, 2]);
   const text = await pageOf([start, ...steps(3), event, end]);
-  assert.match(text, /Tags right, mean of rows<\/p>\s*<p class="big">83.3/);
+  assert.match(text, /Correct tags, mean over rows<\/p>\s*<p class="big">83.3/);
   assert.match(text, /Ann\s+<mark>&lt;b&gt;\s+<small>V, true X<\/small><\/mark>\s+ran/);
   balanced(text);
 });

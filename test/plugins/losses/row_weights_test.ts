@@ -181,10 +181,10 @@ it("weights of 1 change nothing, and wrong ones are named", async () => {
     );
   for (const weight of [-1, "much", null, Infinity]) await wrong(weight, /row 2, column "weight".*at least 0/);
   const none = rows.map((row) => ({ ...row, weight: 0 }));
-  await assert.rejects(steps(task, none), /column "weight".*above 0.*nothing would be learned/);
+  await assert.rejects(steps(task, none), /column "weight".*above 0 in at least one row/);
   await assert.rejects(
     steps(task, [...rows, { ...rows[0], weight: 1 }]),
-    /row 6 has a column "weight", and the first row has none/,
+    /row 6 has a column "weight", but the first row has none/,
   );
   await assert.rejects(steps(task, [{ ...rows[0], weight: 1 }, ...rows]), /row 1 has no column "weight"/);
 });

@@ -92,7 +92,7 @@ describe("groups", () => {
       ...row,
       columns: { ...row.columns, w: row.columns?.region === "north" ? 0 : 1 },
     }));
-    assert.throws(() => weighted.check?.(fold(weighted, zero)), /all weights of the group "north" are 0/);
+    assert.throws(() => weighted.check?.(fold(weighted, zero)), /All weights of the group "north" are 0/);
   });
 });
 
@@ -131,5 +131,5 @@ it("what single rows and resamples lack is missing there, and said of all rows a
   assert.throws(() => measured.compute(), /privileged.*"x".*Allowed: "f", "m"/);
   const weightless = measurer([weighed]);
   weightless.add({ prediction: 1, reference: 1, groups: { sex: "f", weight: 0 } });
-  assert.throws(() => weightless.compute(), /all weights of the group "f" are 0/);
+  assert.throws(() => weightless.compute(), /All weights of the group "f" are 0/);
 });

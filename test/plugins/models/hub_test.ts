@@ -313,7 +313,7 @@ describe("the hub", () => {
         assert.rejects(open(path, folder(), { HF_ENDPOINT: url }), { name: "AttuneError", code, message });
       await refused("gated/tiny", "HUB_401", /is gated: accept its terms on the hub, and set HF_TOKEN/);
       await refused("forbidden/tiny", "HUB_403", /gated or private: set HF_TOKEN/);
-      await refused("org/none", "HUB_401", /no directory here, and on the hub it does not exist, or is private/);
+      await refused("org/none", "HUB_401", /not a local folder, and does not exist on the hub or is private/);
       await refused("org/tiny@v9", "HUB_404", /org\/tiny@v9 has no such revision/);
       await assert.rejects(open("org/tiny", folder(), { HF_ENDPOINT: "no url" }), {
         code: "BAD_VALUE",

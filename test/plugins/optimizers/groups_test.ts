@@ -97,7 +97,7 @@ describe("groups of parameters", () => {
 
   it("must fit something", async () => {
     const optimizer = { use: "sgd", with: { groups: [{ pattern: "lora_B", lrScale: 16 }] } };
-    await assert.rejects(run(optimizer, one), /No trained parameter fits groups pattern "lora_B"/);
+    await assert.rejects(run(optimizer, one), /No trained parameter matches the group pattern "lora_B"/);
   });
 });
 

@@ -138,12 +138,12 @@ describe("a space", () => {
     // Both ends are whole numbers, what lies between is not.
     assert.match(wrong("adapter.with.r", { type: "float", low: 1, high: 8 }), /adapter\.with\.r: Invalid integer/);
     assert.deepEqual(errorsOf({ "adapter.with.r": { type: "int", low: 1, high: 8 } }, { adapter: "lora" }), []);
-    assert.match(wrong("x.y", { type: "float", low: 2, high: 1 }), /low is above high, found \{.*"low":2/);
+    assert.match(wrong("x.y", { type: "float", low: 2, high: 1 }), /low must not be above high, found \{.*"low":2/);
     assert.match(
       wrong("x.y", { type: "float", low: 1, high: 2, hi: 3 }),
       /space\.x\.y\.hi: unknown option "hi"/,
     );
-    assert.match(wrong("x", { type: "int", low: 0, high: 1, log: true }), /low is above 0/);
+    assert.match(wrong("x", { type: "int", low: 0, high: 1, log: true }), /low must be above 0/);
     assert.match(wrong("x", { type: "float", low: 1, high: 2, log: true, step: 0.5 }), /exclude each other/);
     assert.match(wrong("x", { type: "categorical", choices: [] }), /choices/);
   });
@@ -167,7 +167,7 @@ describe("a space", () => {
       of({ "optimiser.use": "lion" }),
       /unknown searched option "optimiser\.use", did you mean "optimizer\.use"/,
     );
-    assert.match(of({ "training.learningRate": 1e-4 }), /no circle/);
+    assert.match(of({ "training.learningRate": 1e-4 }), /without a cycle/);
     assert.match(
       of({ "optimizer.use": "adam" }),
       /when\.optimizer\.use: expected a value of optimizer\.use but found "adam"/,

@@ -211,10 +211,10 @@ describe("multi-task", () => {
       /data: .*has its own[^]*metrics: .*has its own/,
     );
     assert.throws(composed(spec({ "a b": reviews })), /a name of letters/);
-    assert.throws(composed(spec(tasks, {}, { probabilities: { review: 1 } })), /exactly the tasks/);
+    assert.throws(composed(spec(tasks, {}, { probabilities: { review: 1 } })), /exactly these tasks/);
     assert.throws(
       composed(spec({ reviews: { ...reviews, task: { use: "multi-task", with: { tasks: { reviews, things } } } } })),
-      /a single one/,
+      /a single task/,
     );
     const { data: _, ...without } = specOf(reviews.task, []);
     assert.throws(composed(without), /data: expected a value/);

@@ -56,7 +56,7 @@ describe("token-classification", () => {
     const { events, losses } = await trained(specOf(skipping, [full, empty]));
     assert.deepEqual(losses, (await trained(specOf(task, [full]))).losses);
     const told = events.flatMap((e) => (e.type === "warning" && e.code === "ROWS" ? [e.message] : []));
-    assert.equal(told[0], "data.train: 1 of 2 rows have no words and are passed over");
+    assert.equal(told[0], "data.train: 1 of 2 rows have no words and were skipped");
     assert.deepEqual(
       (await predicted(specOf(task, [full]), [empty, full])).map(({ tags }) => (tags as string[]).length),
       [0, 2],

@@ -49,8 +49,8 @@ describe("transformers.js's tokenizers", () => {
   });
   it("say that they have no offsets, and take no words", async () => {
     const tokenizer = await transformers({}).open(base);
-    assert.throws(() => tokenizer.encode("a film")[0].offsets, /it gives none: use the tokenizer "hf"/);
-    assert.throws(() => tokenizer.encode(["a", "film"]), /it takes texts/);
+    assert.throws(() => tokenizer.encode("a film")[0].offsets, /it computes none; use the tokenizer "hf"/);
+    assert.throws(() => tokenizer.encode(["a", "film"]), /it takes only texts/);
   });
   it("train a run to the losses of ours", async () => {
     const host = tinyHost(await hostHere(1));

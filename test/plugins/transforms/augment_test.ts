@@ -213,7 +213,7 @@ it("translates there and back, and refuses where answers stand", async () => {
   assert.deepEqual(await opened.at?.([1]), [{ text: `${String(rows[0]?.text).toLowerCase()} again`, label: "good" }]);
   const asked = { question: "?", context: "a b", answers: { text: ["b"], answer_start: [2] } };
   const refused = transformed(memory({ rows: [asked] }), [augment(options)], { seed: 1, columns: columns.questions });
-  await assert.rejects(refused.open(on), /back-translate.*answers stand in column "context"/);
+  await assert.rejects(refused.open(on), /back-translate.*column "context" has answers/);
 });
 
 it("words of entities stay where tags are numbers of classes", async () => {

@@ -70,7 +70,7 @@ it("weights are n / (k n_k), and multiply those that are there", async () => {
     /row 0, column "weight"/,
   );
   await assert.rejects(through(rows, [balance({ column: "lable" })]), /no column "lable", did you mean "label"/);
-  assert.throws(() => balance({ method: "weights", rows: 3 }), /keeps them all/);
+  assert.throws(() => balance({ method: "weights", rows: 3 }), /keeps all rows/);
 });
 
 it("reweighing makes class and group independent, as Kamiran and Calders do", async () => {

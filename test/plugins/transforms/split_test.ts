@@ -51,7 +51,7 @@ it("by group, no group is in two splits, and shares are met as well as can be", 
 
 it("says what cannot be", async () => {
   await assert.rejects(parts({}, rows.slice(0, 2)), /sizes\.(eval|test).*rows in every split of 2/);
-  await assert.rejects(parts({ sizes: { train: 90, test: 20 } }), /100 rows in all/);
+  await assert.rejects(parts({ sizes: { train: 90, test: 20 } }), /add up to 100/);
   await assert.rejects(parts({ stratify: "lable" }), /did you mean "label"/);
   assert.throws(() => split({ sizes: { train: 0.9, eval: 0.2 } }), /add up to at most 1/);
   assert.throws(() => split({ sizes: { train: 0.9 } }), /eval or test/);

@@ -1,0 +1,10 @@
+/**
+ * What `--help` shows besides the options.
+ * @module
+ */
+import type { Command } from "commander";
+
+/** Adds examples to the help of a command, and gives the command. */
+export function withExamples(command: Command, ...lines: readonly string[]): Command {
+  return command.addHelpText("after", `\nExamples:\n${lines.map((line) => `  ${line}\n`).join("")}`);
+}
