@@ -180,7 +180,7 @@ describe("attune data", () => {
     const { train } = JSON.parse((await typed("data", path, "--json")).out);
     assert.deepEqual([train.columns.labels.values, train.columns.labels.entries], [{ c: 3, a: 2, b: 1 }, 6]);
     assert.equal(train.unreadable.rows, 1);
-    assert.match(train.unreadable.first[0], /row 1, column "weight": expected a finite number, at least 0/);
+    assert.match(train.unreadable.first[0], /row 1, column "weight": expected a finite number of at least 0/);
     assert.match((await typed("data", path)).out, /labels +list .*"c" 50\.0 %, "a" 33\.3 %/);
   });
   it("compares ready-made rows by their tokens", async () => {
