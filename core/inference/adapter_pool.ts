@@ -12,7 +12,7 @@ import { initialWeights } from "../engine/weights.ts";
 import { badValue, unknownName } from "../base/errors.ts";
 import { createMutex, type Turn } from "../base/mutex.ts";
 import { createRandom } from "../math/random.ts";
-import { noRows } from "../run/rows/data.ts";
+import { noRows } from "../data/no_rows.ts";
 import { batchesInOrder, batchesOfTokens } from "../run/rows/ordered_batches.ts";
 import { createRowEncoder } from "../run/rows/encoding.ts";
 import { ortOf, predictSamples } from "../run/evaluate/infer.ts";

@@ -8,6 +8,7 @@ import { AttuneError, missing } from "../../core/base/errors.ts";
 import { type RowWeigher, rowWeigher } from "../../core/data/row_weight.ts";
 import { rowsThrough } from "../../core/data/rows_through.ts";
 import { hashOf } from "../../core/data/text_hash.ts";
+import { noRows } from "../../core/data/no_rows.ts";
 import { type Leaks, leaksBetween } from "../../core/run/rows/leaks.ts";
 import type { OpenRun } from "../../core/run/open/open.ts";
 import { dataPath, splitNames } from "../../core/spec/run_data.ts";
@@ -65,7 +66,7 @@ export async function reportData(open: OpenRun, options: DataOptions): Promise<D
     const rows = await dataset.open(host);
     opened[name] = rows;
     if (name === "train") reading = await readingOf(open, rows, options);
-    report[name] = await reportSplit(open, rows, reading, options);
+    report[name] = await reportSplit(open, name, rows, { ...options, reading });
   }
   if (Object.keys(opened).length === 0) throw missing("spec", "a data set (train, eval or test)", dataPath(open.task));
   const leaks: Record<string, SplitLeaks> = {};
@@ -112,7 +113,12 @@ async function readingOf({ collator }: OpenRun, rows: Rows, options: DataOptions
   }
 }
 
-async function reportSplit(open: OpenRun, rows: Rows, reading: unknown, options: DataOptions): Promise<SplitReport> {
+async function reportSplit(
+  open: OpenRun,
+  name: SplitName,
+  rows: Rows,
+  { reading, ...options }: DataOptions & Readonly<{ reading: unknown }>,
+): Promise<SplitReport> {
   const columns = createColumnStatistics();
   const lengths = createLengths(open, reading);
   const first: Row[] = [];
@@ -133,7 +139,7 @@ async function reportSplit(open: OpenRun, rows: Rows, reading: unknown, options:
     }
     count++;
   }
-  if (count === 0) throw new AttuneError("The data set has no rows", { code: "EMPTY_DATA", plugin: "data", found: 0 });
+  if (count === 0) throw noRows("data", `${dataPath(open.task)}.${name}`, rows.transforms);
   if (unreadable === count && errors[0]) throw errors[0];
   const tokens = lengths.report();
   return {

@@ -167,6 +167,14 @@ describe("attune data", () => {
       const wrong = await typed("data", path, flag, flag === "--html" ? home : join(home, "train.jsonl"));
       assert.deepEqual([wrong.code, / is a (file|directory): /.test(wrong.err)], [2, true], wrong.err);
     }
+    const all = { use: "filter", with: { matches: "zzz" } };
+    const gone = spec("gone", {
+      train: "./eval.jsonl",
+      eval: { use: "jsonl", with: { path: "./eval.jsonl" }, transforms: [all] },
+    });
+    const empty = / has no rows \(data\.eval\): of 2, filter left out 2 matches/;
+    assert.match((await typed("data", gone)).err, empty);
+    assert.match((await typed("run", gone, "--output", join(folder, "gone"))).err, empty);
     assert.match((await typed("data", spec("none", {}))).err, /data: a data set \(train, eval or test\) is missing/);
   });
   it("tells shares of labels within lists, and weights that no loss can take", async () => {

@@ -4,7 +4,7 @@
  */
 import { cachedJson } from "../../data/cached.ts";
 import { isPlugin } from "../../spec/define.ts";
-import { AttuneError } from "../../base/errors.ts";
+import { noRows } from "../../data/no_rows.ts";
 import { taskData } from "../../spec/run_data.ts";
 import type { Dataset, Host, LabelNames, Rows, Run, Task } from "../../types.ts";
 import { worthKeeping } from "../../data/seekable.ts";
@@ -95,5 +95,5 @@ async function valuesIn(
     },
   );
   if (values.length > 0) return { values, classes: opened.classes };
-  throw new AttuneError("The data set has no rows", { code: "EMPTY_DATA", plugin: dataset.name, found: 0 });
+  throw noRows(dataset.name, undefined, opened.transforms);
 }

@@ -9,6 +9,7 @@ import { allSamples, type EncodedRows, type EncodingOptions, lookAtRows } from "
 import { encoderFacts, rowEncoderOf } from "./encoding.ts";
 import { maxLengthOf, type OpenRun } from "../open/open.ts";
 import { createSampleSizes } from "./sample_sizes.ts";
+import { noRows } from "../../data/no_rows.ts";
 import { seekable, type SeekableRows, worthKeeping } from "../../data/seekable.ts";
 import { dataPath } from "../../spec/run_data.ts";
 import { madeOf } from "./shared_rows.ts";
@@ -90,7 +91,7 @@ async function encodeOpened(
       if (done % PROGRESS === 0 || done === total) await options.tell?.(options.what ?? "rows", done, total);
     },
   });
-  checkLearned(dataset, rows);
+  checkLearned(dataset, { ...rows, transforms: source.transforms }, options.what);
   return {
     ...rows,
     rowCount: source.length,
@@ -206,18 +207,12 @@ export async function estimated(rows: EncodedRows, keep: number): Promise<Measur
   return { samples: count, tokens, longest: await largestSamples(rows, keep) };
 }
 
-/** Where there are no rows. */
-export function noRows(plugin: string): AttuneError {
-  return new AttuneError("The data set has no rows", {
-    code: "EMPTY_DATA",
-    plugin,
-    found: 0,
-    allowed: ["at least one row"],
-  });
-}
-
-function checkLearned(dataset: Dataset, { count, looked }: Pick<EncodedRows, "count" | "looked">): void {
-  if (count === 0) throw noRows(dataset.name);
+function checkLearned(
+  dataset: Dataset,
+  { count, looked, transforms }: Pick<EncodedRows, "count" | "looked" | "transforms">,
+  what: string | undefined,
+): void {
+  if (count === 0) throw noRows(dataset.name, what, transforms);
   if (looked.weightless === looked.count) {
     throw badValue("data", 'column "weight"', 0, "a weight above 0 in at least one row");
   }
