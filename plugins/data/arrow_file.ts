@@ -47,6 +47,7 @@ export async function openArrow(place: FilePlace): Promise<Rows> {
   );
   const table = await checked(place, () => Promise.resolve(tableOf(library, [begin])));
   refuseTwice("arrow", place.name, table.schema.fields.map(({ name }) => name));
+  const fields = table.schema.fields.filter(({ type }) => isList(type));
   let cached: Readonly<{ group: number; rows: Promise<readonly Row[]> }> | undefined;
   const rowsOf = (group: number): Promise<readonly Row[]> => {
     if (cached?.group === group) return cached.rows;
@@ -56,7 +57,7 @@ export async function openArrow(place: FilePlace): Promise<Rows> {
       for (const { data } of table.children) for (const batch of data) checkBatch(batch, count);
       const own = table.toArray();
       if (own.length !== count) throw new Error(`a group has ${own.length} rows, it says ${count}`);
-      return own.map((row) => plain(row) as Row);
+      return own.map((row) => withLists(plain(row) as Row, fields));
     });
     cached = { group, rows };
     return rows;
@@ -83,6 +84,20 @@ export async function openArrow(place: FilePlace): Promise<Rows> {
       return selected;
     },
   };
+}
+
+/** The ids of Arrow's types whose values are lists. */
+const LISTS: readonly number[] = [12, 16, 21, 25, 26];
+
+const isList = ({ typeId }: Readonly<{ typeId: number }>): boolean => LISTS.includes(typeId);
+
+/** A row whose lists of small numbers are lists: only their type tells them from bytes. */
+function withLists(row: Row, lists: readonly Readonly<{ name: string }>[]): Row {
+  const bytes = lists.flatMap(({ name }) => {
+    const value = row[name];
+    return value instanceof Uint8Array ? [[name, Array.from(value)]] : [];
+  });
+  return bytes.length > 0 ? { ...row, ...Object.fromEntries(bytes) } : row;
 }
 
 /** The number of each group's first row, and at last the number of all. */

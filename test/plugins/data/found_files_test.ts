@@ -98,8 +98,8 @@ describe("tables of other programs", () => {
   const polars = fileURLToPath(new URL("../../fixtures/formats/polars.arrow", import.meta.url));
   it("as Polars writes them, with lists of numbers as lists", async () => {
     assert.deepEqual(await read(arrow({ path: polars })), [
-      { text: "one", kind: "x", input_ids: [1, 2] },
-      { text: null, kind: "y", input_ids: [3] },
+      { text: "one", kind: "x", input_ids: [1, 2], labels: [1, 0] },
+      { text: null, kind: "y", input_ids: [3], labels: [0, 1] },
     ]);
   });
   it("have every column once", async () => {
