@@ -59,11 +59,11 @@ const stretchOf = (match: RegExpMatchArray): Stretch => ({
   to: (match.index ?? 0) + match[0].length,
 });
 
-/** With a plus; with an area code in brackets; or in groups of three, three and four. */
+/** With a plus, which may stand in brackets; with an area code in brackets; or in groups of three, three and four; a 1 before either. */
 const phonePatterns = [
-  /(?<![\w+])\+\d{1,15}(?:[ .-]?\(\d{1,5}\)\d{0,14})?(?:[ .-]\d{1,14}){0,6}(?!\w)/g,
-  /(?<![\w(])\(\d{2,5}\)[ .-]?\d{2,5}(?:[ .-]?\d{2,5}){1,3}(?!\w)/g,
-  /(?<![\w.-])\d{3}([-.])\d{3}\1\d{4}(?![\w-])/g,
+  /(?<![\w+])(?:\+\d{1,15}|\(\+\d{1,3}\)[ .-]?\d{1,14})(?:[ .-]?\(\d{1,5}\)\d{0,14})?(?:[ .-]\d{1,14}){0,6}(?!\w)/g,
+  /(?<![\w(])(?:1[ .-]?)?\(\d{2,5}\)[ .-]?\d{2,5}(?:[ .-]?\d{2,5}){1,3}(?!\w)/g,
+  /(?<![\w.-])(?:1[ .-])?\d{3}([-.])\d{3}\1\d{4}(?![\w-])/g,
 ];
 
 function* phones(text: string): Generator<Stretch> {

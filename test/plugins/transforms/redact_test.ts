@@ -77,6 +77,17 @@ it("finds emails in letters of any script", async () => {
   assert.deepEqual(found, [{ text: "An [EMAIL], [EMAIL] und user@localhost." }]);
 });
 
+it("finds phone numbers with their country before them", () => {
+  for (const phone of ["1-800-555-0199", "1 (800) 555-0199", "(+49) 151 12345678", "1.800.555.0199"]) {
+    assert.deepEqual(personalSpans(`call ${phone}, or 11-22`, ["phone"]), [{
+      kind: "phone",
+      from: 5,
+      to: 5 + phone.length,
+    }]);
+  }
+  assert.deepEqual(personalSpans("21-800-555-0199, 2024-01-02, (1) 23 45, x1-800-555-0199", ["phone"]), []);
+});
+
 it("misses nothing by a wrong name", async () => {
   assert.throws(() => redact({ with: { emial: "x" } }), /kinds and patterns alone that are looked for/);
   assert.throws(() => redact({ kinds: ["ip"], with: { email: "x" } }), /kinds and patterns alone/);
