@@ -15,8 +15,13 @@ import { openTeacherOutputs, type TeacherOutputs } from "./teacher_outputs.ts";
 /** Samples that are looked through at once before training. */
 const AT_ONCE = 256;
 
+/** How a teacher's rows are read. `memoryBytes`: of outputs that are kept in memory. */
+export type TeachingOptions =
+  & Pick<ReadingOptions, "tell" | "what" | "isSketch">
+  & Readonly<{ memoryBytes?: number | undefined }>;
+
 /**
- * Samples with the teacher's outputs among their targets. `memoryBytes`: of outputs that are kept in memory.
+ * Samples with the teacher's outputs among their targets.
  *
  * @throws AttuneError if the teacher cannot be opened, lacks an output, or its tokens are not the student's though
  * outputs per token are wanted.
@@ -25,7 +30,7 @@ export async function addTeacherTargets(
   open: OpenRun,
   teacher: Teacher,
   encoded: EncodedRows,
-  { tell, what = "rows", memoryBytes }: Pick<ReadingOptions, "tell" | "what"> & Readonly<{ memoryBytes?: number }> = {},
+  { tell, what = "rows", isSketch, memoryBytes }: TeachingOptions = {},
 ): Promise<EncodedRows> {
   if (encoded.redrawn) {
     throw unsupported(
@@ -57,7 +62,9 @@ export async function addTeacherTargets(
       await encoded.close?.();
     },
   };
-  await lookThrough(withTeacher, outputs, async (done) => await tell?.(`${what}, the teacher`, done, encoded.count));
+  if (!isSketch) {
+    await lookThrough(withTeacher, outputs, async (done) => await tell?.(`${what}, the teacher`, done, encoded.count));
+  }
   return withTeacher;
 }
 

@@ -30,7 +30,7 @@ import type {
 } from "../../types.ts";
 import { epochOf } from "../rows/batches.ts";
 import type { TaskRows } from "../rows/task_rows.ts";
-import { encodeRows, estimated, measured, type MeasuredRows, trainData } from "../rows/data.ts";
+import { encodeRows, estimated, labelledRows, measured, type MeasuredRows, trainData } from "../rows/data.ts";
 import { type EncodedRows, withFields } from "../rows/encoded_rows.ts";
 import { PREPACK_LIMIT } from "./engine.ts";
 import { activationBudget, memoryLimit, processBytes, STATE_BYTES } from "../open/memory.ts";
@@ -57,8 +57,9 @@ export async function measureTasks(run: Run, host: Host): Promise<readonly Plann
   const tasks: PlannedTask[] = [];
   for (const open of await openTasks(run, host)) {
     if (open.checkpoint.quantization) (await import("../open/quantized_base.ts")).refuseTrainedCodes(open);
-    const rows = withFields(await encodeRows(open, trainData(open), true), run.regularizers);
+    const rows = withFields(await labelledRows(open, trainData(open), { isSketch: true }), run.regularizers);
     const train = await measured(rows, run.training.perDeviceTrainBatchSize);
+    await rows.close?.();
     const tokensOf = async (dataset: Dataset | undefined): Promise<number> =>
       dataset ? (await (await encodeRows(open, dataset, true, { reading: rows.reading })).sizes()).total : 0;
     tasks.push({ open, train, evalTokens: await tokensOf(open.data.eval), testTokens: await tokensOf(open.data.test) });

@@ -30,6 +30,8 @@ export type ReadingOptions = Readonly<
     passes?: (rows: number) => number;
     /** Whether they are a run's to train on, which are asked for ahead of its steps. */
     beside?: boolean;
+    /** Whether only some are looked at: what a teacher gives is not computed for all of them first. */
+    isSketch?: boolean;
   }
 >;
 

@@ -11,6 +11,7 @@ import { compose } from "../../../core/spec/compose.ts";
 import { addTeacherTargets } from "../../../core/run/evaluate/teacher.ts";
 import { predictRows } from "../../../core/run/evaluate/infer.ts";
 import { openRun } from "../../../core/run/open/open.ts";
+import { planRun } from "../../../core/run/plan/plan.ts";
 import { encodeRows } from "../../../core/run/rows/data.ts";
 import { trainRun } from "../../../core/run/train/train.ts";
 import type { Host, Ort, RunSpec, Teacher, TrainingEvent } from "../../../core/types.ts";
@@ -120,6 +121,28 @@ it("the teacher's outputs are the same to the bit whether they are kept in memor
   const { samples, sessions } = await told(disk, 0);
   assert.deepEqual(samples, inMemory.samples);
   assert.equal(sessions, 1);
+});
+
+it("a plan has the teacher say what it needs to know, and no more", async () => {
+  const words = Array.from(
+    { length: 2000 },
+    (_, i) => ({ text: `a good film ${"very ".repeat(i % 9)}`, label: "good" }),
+  );
+  const run = compose(
+    { ...spec(teacher, comparisons), data: { train: { use: "memory", with: { rows: words } } } } as never,
+    catalog,
+  );
+  const { host, sessions } = counted();
+  let told = 0;
+  const lib = host.lib as Ort;
+  const create: typeof lib.InferenceSession.create = async (...given) => {
+    const session = await lib.InferenceSession.create(...given);
+    return { ...session, release: () => session.release(), run: (...feeds) => (told++, session.run(...feeds)) };
+  };
+  const plan = await planRun(run, { ...host, lib: { ...lib, Tensor: lib.Tensor, InferenceSession: { create } } });
+  assert.ok((plan.bytes.activations ?? 0) > 0);
+  assert.equal(sessions(), 1);
+  assert.ok(told > 0 && told < 20, `${told} batches of the teacher's`);
 });
 
 it("a run of further epochs that goes on without what was kept goes on with the same losses", async () => {
