@@ -97,7 +97,7 @@ export { searchFor } from "./core/patterns/search.ts";
 export { layerIndex, matches, matchModules, patternValue } from "./core/patterns/module_patterns.ts";
 
 // Files, JSON and stores.
-export { allBytes, joinBytes, jsonBytes, jsonIn } from "./core/base/bytes.ts";
+export { allBytes, joinBytes, jsonBytes, jsonFileBytes, jsonIn } from "./core/base/bytes.ts";
 export { jsonObject, strictJson } from "./core/base/json.ts";
 export { keyParts } from "./core/files/store_key.ts";
 export { missingIn } from "./core/files/missing_folder.ts";

@@ -66,12 +66,12 @@ function serve(command: readonly string[]) {
   delete env["OPENBLAS_CORETYPE"];
   delete env["OPENBLAS_L2_SIZE"];
   const child = spawn(program, args, { env, stdio: ["pipe", "pipe", "pipe"] });
-  let told = "";
-  child.stderr.on("data", (chunk) => (told = (told + chunk).slice(-4000)));
+  let errors = "";
+  child.stderr.on("data", (chunk) => (errors = (errors + chunk).slice(-4000)));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async (): Promise<Answer> => {
     const { value, done } = await lines.next();
-    if (done) throw new Error(`${command.join(" ")} ended: ${told}`);
+    if (done) throw new Error(`${command.join(" ")} ended: ${errors}`);
     return JSON.parse(value);
   };
   return {
@@ -95,13 +95,13 @@ async function compared(model: string, path: string, adapter: string): Promise<s
   const [size = 1, length = 1] = shapes[model] ?? [];
   const own = ["--model", path, "--adapter", adapter, "--length", String(length)];
   if (model === "smollm2-chats") own.push("--chats");
-  const given = (name: string, value: string | undefined) => (value === undefined ? [] : [`--${name}`, value]);
+  const flag = (name: string, value: string | undefined) => (value === undefined ? [] : [`--${name}`, value]);
   const ours = serve([
     process.execPath,
     here("model_steps.ts"),
     ...own,
     ...(flags.low ? ["--checkpointing"] : []),
-    ...given("accelerators", flags.accelerators),
+    ...flag("accelerators", flags.accelerators),
   ]);
   const theirs = serve([
     flags.python,
@@ -109,7 +109,7 @@ async function compared(model: string, path: string, adapter: string): Promise<s
     ...own,
     "--dtype",
     flags.dtype,
-    ...given("bitsandbytes", flags.bitsandbytes),
+    ...flag("bitsandbytes", flags.bitsandbytes),
   ]);
   const all: { ms: number[]; peak: number; losses: number[] }[] = [];
   await ours.ready();
@@ -168,10 +168,10 @@ for (const model of flags.models.split(",")) {
     ? flags.smollm2
     : join(flags.folder, model);
   if (!existsSync(join(path, "config.json"))) {
-    const made = spawnSync(flags.python, [here("hf/make_model.py"), "--shape", model, "--out", path], {
+    const script = spawnSync(flags.python, [here("hf/make_model.py"), "--shape", model, "--out", path], {
       encoding: "utf8",
     });
-    if (made.status !== 0) throw new Error(made.stderr);
+    if (script.status !== 0) throw new Error(script.stderr);
   }
   for (const adapter of flags.adapters.split(",")) {
     const line = await compared(model, path, adapter).catch((error: Error) =>

@@ -41,9 +41,9 @@ const embed = async (set: Awaited<ReturnType<typeof openAdapterPool>>, own: read
   return samples.reduce((n, { sequences }) => n + (sequences[0]?.length ?? 0), 0);
 };
 const [nodeLoad, set] = await timed(async () => {
-  const made = await openAdapterPool(run, host, { batchTokens: 4096 });
-  await embed(made, ["warm"]);
-  return made;
+  const pool = await openAdapterPool(run, host, { batchTokens: 4096 });
+  await embed(pool, ["warm"]);
+  return pool;
 });
 
 const worker = await edgeWorker();

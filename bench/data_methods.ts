@@ -15,6 +15,7 @@ import type { Json, Row, RunSpec } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";
 import { reviews } from "../plugins/data/reviews.ts";
 import { hostHere } from "../runtimes/host/train.ts";
+import { collect } from "../core/base/collect.ts";
 
 /** A comparison: its figure, its rows of each class, its steps, and the transforms of each way. */
 type Comparison = Readonly<{
@@ -54,9 +55,7 @@ const { values: { seeds, only } } = parseArgs({
 });
 const host = await hostHere();
 const rowsOf = async (split: "train" | "test"): Promise<Row[]> => {
-  const rows: Row[] = [];
-  for await (const { row } of (await reviews({ split }).open(host)).read()) rows.push(row);
-  return rows;
+  return (await collect((await reviews({ split }).open(host)).read())).map(({ row }) => row);
 };
 const [all, test] = [await rowsOf("train"), await rowsOf("test")];
 

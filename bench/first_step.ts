@@ -53,16 +53,16 @@ async function timed(folder: string): Promise<Readonly<Record<"start" | "step", 
   const child = spawn(process.execPath, [`${root}runtimes/cli.ts`, ...command], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const found: Partial<Record<"start" | "step", Times>> = {};
+  const times: Partial<Record<"start" | "step", Times>> = {};
   createInterface({ input: child.stdout }).on("line", (line) => {
     const { type } = JSON.parse(line) as { type: string };
     if (type !== "start" && type !== "step") return;
     const stat = readFileSync(`/proc/${child.pid}/stat`, "utf8").replace(/.*\) /s, "").split(" ");
     const processor = (Number(stat[11]) + Number(stat[12])) / TICKS;
-    found[type] ??= { wall: (performance.now() - began) / 1000, processor };
+    times[type] ??= { wall: (performance.now() - began) / 1000, processor };
   });
   const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
-  const { start, step } = found;
+  const { start, step } = times;
   if (code !== 0 || !start || !step) throw new Error(`The run ended with ${code}`);
   return { start, step };
 }

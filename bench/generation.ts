@@ -119,20 +119,20 @@ async function compare(): Promise<void> {
   for (const count of values.rows.split(",").map(Number)) {
     const prompts = topics.slice(0, count).map((topic) => `Write a long story about ${topic}.`);
     const asked = { prompts, maxNewTokens: Number(values.tokens) };
-    const found: Answer[][] = [[], []];
+    const answers: Answer[][] = [[], []];
     // The first turn of each is not counted: it opens sessions and warms up.
     for (let round = 0; round <= Number(values.rounds); round++) {
       for (const [i, side] of [theirs, ours].entries()) {
         const answer = await side.ask(asked);
-        if (round > 0) found[i]?.push(answer);
+        if (round > 0) answers[i]?.push(answer);
       }
     }
-    const [a, b] = found.map((all) => all[0]?.tokens);
+    const [a, b] = answers.map((all) => all[0]?.tokens);
     const same = values.dtype !== "float32" || JSON.stringify(a) === JSON.stringify(b);
     if (!same) throw new Error(`Other tokens than transformers':\n${JSON.stringify(a)}\n${JSON.stringify(b)}`);
     const tokens = b?.flat().length ?? 0;
-    const least = (i: number, of: "ms" | "cpuMs"): number => Math.min(...found[i]?.map((one) => one[of]) ?? []);
-    const peak = (i: number): string => (Math.max(...found[i]?.map((one) => one.peakRss) ?? []) / 2 ** 20).toFixed(0);
+    const least = (i: number, of: "ms" | "cpuMs"): number => Math.min(...answers[i]?.map((one) => one[of]) ?? []);
+    const peak = (i: number): string => (Math.max(...answers[i]?.map((one) => one.peakRss) ?? []) / 2 ** 20).toFixed(0);
     const line = (of: "ms" | "cpuMs"): string => {
       const [their, our] = [least(0, of), least(1, of)];
       const speed = (ms: number): string => (1000 * tokens / ms).toFixed(1);

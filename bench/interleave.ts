@@ -238,7 +238,7 @@ try {
     console.error(`Round ${round + 1} of ${rounds + warmup}${round < warmup ? " (warm-up, not counted)" : ""}`);
   }
 
-  const own = measured.get(first.name) ?? [];
+  const firsts = measured.get(first.name) ?? [];
   const order = flags.grouped ? "grouped by length" : "random order";
   console.log(
     `${flags.mode}, batches of ${size}, ${order} (padding ${
@@ -251,8 +251,8 @@ try {
     const losses = results.flatMap((r) => r.losses);
     const peakRss = Math.max(...results.map((r) => r.peakRss));
     // Above 1: the first contender is faster.
-    const stepRatio = spread(results.map((r, i) => median(r.ms.map((other, j) => other / (own[i]?.ms[j] ?? NaN)))));
-    const totalRatio = spread(results.map((r, i) => sum(r.ms) / sum(own[i]?.ms ?? [])));
+    const stepRatio = spread(results.map((r, i) => median(r.ms.map((other, j) => other / (firsts[i]?.ms[j] ?? NaN)))));
+    const totalRatio = spread(results.map((r, i) => sum(r.ms) / sum(firsts[i]?.ms ?? [])));
     console.log(
       `  ${name.padEnd(12)} ${median(ms).toFixed(1)} ms/step (min ${Math.min(...ms).toFixed(1)}), peak ${
         Math.round(peakRss / 2 ** 20)

@@ -90,13 +90,13 @@ async function measure(): Promise<void> {
     ["embeddings.weight", [30_000, size]],
     ...Array.from({ length: layers }, (_, i) => [`${query(i)}.weight`, [size, size]]),
   ]);
-  const own: Record<string, number[]> = {};
+  const peaks: Record<string, number[]> = {};
   for (let i = 0; i < layers; i += 2) {
-    own[`base_model.model.${query(i)}.lora_A.weight`] = [8, size];
-    own[`base_model.model.${query(i)}.lora_B.weight`] = [size, 8];
+    peaks[`base_model.model.${query(i)}.lora_A.weight`] = [8, size];
+    peaks[`base_model.model.${query(i)}.lora_B.weight`] = [size, 8];
   }
   written(join(folder, "model.safetensors"), base);
-  written(join(folder, "adapter_model.safetensors"), own);
+  written(join(folder, "adapter_model.safetensors"), peaks);
   const config = { peft_type: "LORA", r: 8, lora_alpha: 16 };
   const server = spawn(process.execPath, [fileURLToPath(import.meta.url), "--serve", folder], {
     stdio: ["ignore", "pipe", "inherit"],

@@ -5,19 +5,14 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import process from "node:process";
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { compose } from "../core/spec/compose.ts";
 import { measurePeak } from "../core/engine/peak.ts";
-import { layOut } from "../core/loop/layout.ts";
-import { encodeRows } from "../core/run/rows/data.ts";
-import { allSamples } from "../core/run/rows/encoded_rows.ts";
 import { openRun } from "../core/run/open/open.ts";
-import { createRunEngine } from "../core/run/plan/engine.ts";
 import type { Json, Named, Row, RunSpec } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";
 import { hostHere } from "../runtimes/host/train.ts";
+import { acceleratorsIn, serveSteps } from "./serve_steps.ts";
 
 const { values } = parseArgs({
   options: {
@@ -33,8 +28,7 @@ const { values } = parseArgs({
     accelerators: { type: "string" },
   },
 });
-const answer = (message: object): void => void process.stdout.write(JSON.stringify(message) + "\n");
-const peak = (): number => 1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? 0);
+
 const config: Named<Json> = JSON.parse(readFileSync(`${values.model}/config.json`, "utf8"));
 const causal = config.model_type === "llama";
 const [count, length] = [Number(values.rows), Number(values.length)];
@@ -47,15 +41,14 @@ function drawn(): Row[] {
     return Math.floor(state / 65536);
   };
   return Array.from({ length: count }, (_, row) => {
-    const own = values.chats ? Math.floor(length / 2) + next() % (length + 1) : length;
-    const input_ids = Array.from({ length: own }, () => 10 + next() % (Number(config.vocab_size) - 10));
+    const size = values.chats ? Math.floor(length / 2) + next() % (length + 1) : length;
+    const input_ids = Array.from({ length: size }, () => 10 + next() % (Number(config.vocab_size) - 10));
     if (!causal) return { input_ids, labels: row % 2 };
-    const asked = values.chats ? Math.floor(3 * own / 5) : 0;
+    const asked = values.chats ? Math.floor(3 * size / 5) : 0;
     return { input_ids, labels: input_ids.map((id, i) => (i < asked ? -100 : id)) };
   });
 }
 
-const acceleratorIn = (text: string): Json => (text.startsWith("{") ? JSON.parse(text) : text);
 const attention = causal ? ["q_proj", "v_proj"] : ["query", "value"];
 const forward = causal ? ["down_proj"] : ["output.dense"];
 const lora = { r: 8, loraAlpha: 16, loraDropout: 0, targetModules: attention };
@@ -81,44 +74,13 @@ const spec = {
   adapter: values.adapter === "full"
     ? []
     : [{ use: values.adapter.replace(/-all$/, ""), with: options[values.adapter] ?? {} }],
-  ...(values.accelerators === undefined ? {} : { accelerators: [acceleratorIn(values.accelerators)] }),
+  ...acceleratorsIn(values.accelerators),
   training: { maxLength: values.chats ? 2 * length : length, gradientCheckpointing: values.checkpointing },
 } as unknown as RunSpec;
-const run = compose(spec, catalog);
-const open = await openRun(run, await hostHere(Number(values.threads)));
-const dataset = run.data.train;
-if (!dataset) throw new Error("no rows");
-const train = await encodeRows(open, dataset, true);
-const samples = await allSamples(train);
-const engine = await createRunEngine(open, train, undefined);
-const host = open.host;
-answer({
-  event: "ready",
-  name: `attune ${values.adapter}${values.checkpointing ? " low memory" : ""}`,
-  rows: count,
-  lengths: samples.map((s) => s.sequences[0]?.length ?? 0),
-  startMs: performance.now(),
-  environment: { node: process.version },
-});
-let step = 0;
-for await (const line of createInterface({ input: process.stdin })) {
-  const command: { cmd: string; batches?: number[][] } = JSON.parse(line);
-  if (command.cmd === "quit") break;
-  const ms: number[] = [];
-  const losses: number[] = [];
-  const work: number[] = [];
-  for (const batch of command.batches ?? []) {
-    const start = performance.now();
-    const laid = layOut(batch.flatMap((row) => samples[row] ?? []), open.layout);
-    const { loss, multiplyAdds } = await engine.step([laid], { step: ++step, learningRate: 1e-4, maxGradNorm: 1 });
-    ms.push(performance.now() - start);
-    losses.push(loss);
-    work.push(multiplyAdds);
-  }
-  const peakRss = peak();
+const host = await hostHere(Number(values.threads));
+await serveSteps(
+  await openRun(compose(spec, catalog), host),
+  { name: `attune ${values.adapter}${values.checkpointing ? " low memory" : ""}`, learningRate: 1e-4 },
   // The machine's float32 peak in the same minute.
-  const machine = await measurePeak(host);
-  answer({ event: "steps", ms, losses, work, machine, rss: process.memoryUsage.rss(), peakRss });
-}
-await engine.close();
-process.exit(0);
+  async () => ({ machine: await measurePeak(host) }),
+);

@@ -83,7 +83,7 @@ function hostOf(from: Store | undefined): Host {
     ...from,
     get: (key, range) => from.get(`model/${key}`, range),
     list: async function* (prefix) {
-      for await (const found of from.list(`model/${prefix}`)) yield { ...found, key: found.key.slice("model/".length) };
+      for await (const file of from.list(`model/${prefix}`)) yield { ...file, key: file.key.slice("model/".length) };
     },
   };
   return {
@@ -149,7 +149,7 @@ async function debiasing(): Promise<void> {
     });
   };
   const train = await readRows(bench, { use: "reviews", with: { split: "train" } });
-  const held = written(
+  const noisy = written(
     mixed(await readRows(bench, { use: "reviews", with: { split: "test" } }), 0).slice(0, HELD),
     0.5,
     0,
@@ -174,11 +174,11 @@ async function debiasing(): Promise<void> {
         optimizer: { use: "adamw", with: { groups } },
         training: { numTrainEpochs: Number(values.epochs) },
       });
-      columns[0]?.push(await accuracyOf(held, model));
+      columns[0]?.push(await accuracyOf(noisy, model));
       // Rows where the attribute says nothing of the label, which no model has seen.
       const fresh = written(rows.slice(count, 2 * count), 0.5, seed);
       const watched = await trained(fresh, seed, model, probe);
-      columns[1]?.push(await accuracyOf(held, watched, probe));
+      columns[1]?.push(await accuracyOf(noisy, watched, probe));
     }
     console.log(line(lambda === 0 ? "without" : `adversary with λ ${lambda}`, columns));
   }

@@ -16,9 +16,10 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import type { Json, Named, Row } from "../core/types.ts";
+import type { Json, Named } from "../core/types.ts";
 import { reviews } from "../plugins/data/reviews.ts";
 import { hostHere, trainInWorker } from "../runtimes/host/train.ts";
+import { collect } from "../core/base/collect.ts";
 
 const { values } = parseArgs({
   options: {
@@ -63,21 +64,21 @@ async function compare(): Promise<void> {
       ...["--train", at("train.jsonl"), "--eval", at("eval.jsonl"), "--max-length", "64", "--trials", `${count}`],
     ];
     const node = process.execPath;
-    let made = 0;
+    let trial = 0;
     const one = (): readonly string[] => {
-      const path = at(`one-${made}.json`);
-      writeFileSync(path, JSON.stringify({ spec, output: at(`one-${made++}`) }));
+      const path = at(`one-${trial}.json`);
+      writeFileSync(path, JSON.stringify({ spec, output: at(`one-${trial++}`) }));
       return [node, fileURLToPath(import.meta.url), "--one", path, "--threads", `${threads}`];
     };
     const search = (): readonly string[] => {
-      const path = at(`search-${made}.json`);
+      const path = at(`search-${trial}.json`);
       const space = {
         "training.learningRate": { type: "float", low: 1e-4, high: 2e-2, log: true },
         "adapter.with.r": { type: "categorical", choices: [4, 8] },
       };
       const own = { use: "tpe", with: { trials, metric: "accuracy", space } };
       writeFileSync(path, JSON.stringify({ ...spec, search: own }));
-      return [node, join(root, "runtimes/cli.ts"), "search", path, "--output", at(`search-${made++}`), "--json"];
+      return [node, join(root, "runtimes/cli.ts"), "search", path, "--output", at(`search-${trial++}`), "--json"];
     };
     const ratio = async (what: string, ours: () => readonly string[], theirs: readonly string[]) => {
       const times: [number[], number[]] = [[], []];
@@ -107,8 +108,7 @@ async function compare(): Promise<void> {
 
 /** Writes the rows, and the embedded base as a folder that transformers reads; gives the spec of a run. */
 async function prepared(folder: string): Promise<Named<Json>> {
-  const rows: Row[] = [];
-  for await (const { row } of (await reviews({ split: "train" }).open(await hostHere())).read()) rows.push(row);
+  const rows = (await collect((await reviews({ split: "train" }).open(await hostHere())).read())).map(({ row }) => row);
   // Every few rows one, so that all three files have some.
   const every = Math.floor(rows.length / (count + count / 2));
   const some = rows.filter((_, i) => i % every === 0).slice(0, count + count / 2);

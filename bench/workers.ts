@@ -9,6 +9,7 @@ import { gzipSync } from "node:zlib";
 import { writeSafetensors } from "../core/files/safetensors.ts";
 import { f32 } from "../core/base/tensor.ts";
 import { type EdgeWorker, edgeWorker, type WorkerEntry, workerRuntime, workerScript } from "../test/worker.ts";
+import { jsonBytes } from "../core/base/bytes.ts";
 
 const { values } = parseArgs({
   options: { rounds: { type: "string", default: "5" }, requests: { type: "string", default: "200" } },
@@ -94,7 +95,7 @@ for (const name of ["light", "worker"] as const) {
 for (const name of ["light", "worker"] as const) {
   const worker = await edgeWorker(name, scripts[name]);
   for (const [i, file] of ["a", "b"].entries()) {
-    await worker.put(`${file}/adapter_config.json`, new TextEncoder().encode(JSON.stringify(config)));
+    await worker.put(`${file}/adapter_config.json`, jsonBytes(config));
     await worker.put(`${file}/adapter_model.safetensors`, factors(i));
   }
   for (const [work, { path, body, light }] of Object.entries(works)) {

@@ -8,10 +8,10 @@ import type { Architecture } from "../core/types.ts";
 
 const root = fileURLToPath(new URL("../plugins", import.meta.url));
 
-type Found = Readonly<{ kind: string; use: string; factory: string; file: string }>;
+type PluginFile = Readonly<{ kind: string; use: string; factory: string; file: string }>;
 
-function plugins(): Found[] {
-  const found: Found[] = [];
+function plugins(): PluginFile[] {
+  const entries: PluginFile[] = [];
   for (
     const folder of readdirSync(root, { withFileTypes: true }).filter((d) => d.isDirectory()).map((d) => d.name).sort()
   ) {
@@ -22,17 +22,17 @@ function plugins(): Found[] {
       ) {
         const [, factory = "", kind = "", literal, variable] = match;
         const use = literal ?? new RegExp(`const ${variable} = "([\\w-]+)"`).exec(text)?.[1] ?? "";
-        found.push({ kind, use, factory, file: `./${folder}/${file}` });
+        entries.push({ kind, use, factory, file: `./${folder}/${file}` });
       }
     }
   }
-  return found;
+  return entries;
 }
 
-const kindsOf = (found: readonly Found[]): string[] => [...new Set(found.map((f) => f.kind))].sort();
-const entriesOf = (found: readonly Found[], kind: string, value: (f: Found) => string): string[] => [
+const kindsOf = (all: readonly PluginFile[]): string[] => [...new Set(all.map((f) => f.kind))].sort();
+const entriesOf = (all: readonly PluginFile[], kind: string, value: (f: PluginFile) => string): string[] => [
   `  ${kind}: {`,
-  ...found.filter((f) => f.kind === kind).sort((a, b) => (a.use < b.use ? -1 : 1)).map((f) => {
+  ...all.filter((f) => f.kind === kind).sort((a, b) => (a.use < b.use ? -1 : 1)).map((f) => {
     const key = /^\w+$/.test(f.use) ? f.use : `"${f.use}"`;
     return `    ${key}: ${value(f)},`;
   }),
@@ -57,28 +57,44 @@ export function lightCatalogText(): string {
     "The plugins of a server that computes with no model: the tokenizers of models, and metrics.",
     "lightCatalog",
     "Hugging Face's tokenizers, and every metric.",
+    [
+      'import type { catalog } from "./catalog.ts";',
+      "",
+      'type Plugins = Pick<typeof catalog, "metric"> & Readonly<{ tokenizer: Pick<typeof catalog["tokenizer"], "hf"> }>;',
+    ],
   );
 }
 
-function catalogOf(found: readonly Found[], about: string, name: string, doc: string): string {
-  const local = ({ kind, factory }: { kind: string; factory: string }): string =>
-    `${kind}${factory[0]?.toUpperCase()}${factory.slice(1)}`;
+const local = ({ kind, factory }: PluginFile): string => `${kind}${factory[0]?.toUpperCase()}${factory.slice(1)}`;
+
+/** The type of a catalog that has some plugins. */
+const typeOf = (plugins: readonly PluginFile[]): string[] => [
+  "",
+  "type Plugins = {",
+  ...kindsOf(plugins).flatMap((kind) => entriesOf(plugins, kind, (f) => `typeof ${local(f)}`)).map((line) =>
+    line.replace(/,$/, ";").replace(/^( +)(\S+:)/, "$1readonly $2")
+  ),
+  "};",
+];
+
+function catalogOf(
+  plugins: readonly PluginFile[],
+  about: string,
+  name: string,
+  doc: string,
+  type: readonly string[] = typeOf(plugins),
+): string {
   return [
     "/**",
     ` * ${about} Written by build/catalog.ts; hosts may hand in another catalog.`,
     " * @module",
     " */",
-    ...found.map((f) => `import { ${f.factory} as ${local(f)} } from "${f.file}";`),
-    "",
-    "type Plugins = {",
-    ...kindsOf(found).flatMap((kind) => entriesOf(found, kind, (f) => `typeof ${local(f)}`)).map((line) =>
-      line.replace(/,$/, ";").replace(/^( +)(\S+:)/, "$1readonly $2")
-    ),
-    "};",
+    ...plugins.map((f) => `import { ${f.factory} as ${local(f)} } from "${f.file}";`),
+    ...type,
     "",
     `/** ${doc} */`,
     `export const ${name}: Plugins = {`,
-    ...kindsOf(found).flatMap((kind) => entriesOf(found, kind, local)),
+    ...kindsOf(plugins).flatMap((kind) => entriesOf(plugins, kind, local)),
     "};",
     "",
   ].join("\n");
@@ -86,14 +102,14 @@ function catalogOf(found: readonly Found[], about: string, name: string, doc: st
 
 /** The text of plugins/imports.ts. Architectures are imported, to say which models they read. */
 export async function importsText(): Promise<string> {
-  const found = plugins();
+  const all = plugins();
   const types = new Map<string, string>();
-  for (const { kind, use, factory, file } of found) {
+  for (const { kind, use, factory, file } of all) {
     if (kind !== "architecture") continue;
     const module: Readonly<Record<string, () => Architecture>> = await import(`../plugins/${file}`);
     types.set(use, JSON.stringify(module[factory]?.().modelTypes));
   }
-  const importOf = ({ kind, use, factory, file }: Found): string => {
+  const importOf = ({ kind, use, factory, file }: PluginFile): string => {
     const load = `() => import("${file}").then((m) => m.${factory})`;
     return kind === "architecture" ? `{ modelTypes: ${types.get(use)}, load: ${load} }` : load;
   };
@@ -106,7 +122,7 @@ export async function importsText(): Promise<string> {
     "",
     "/** Imports the plugins that come with Attune, one by one. */",
     "export const imports: Imports = {",
-    ...kindsOf(found).flatMap((kind) => entriesOf(found, kind, importOf)),
+    ...kindsOf(all).flatMap((kind) => entriesOf(all, kind, importOf)),
     "};",
     "",
   ].join("\n");

@@ -51,10 +51,10 @@ export function exportMap(): Record<string, string> {
 /** What jsr.json says. JSR's names have a scope, deno.json's is npm's: so it is a file of its own, for `npm run jsr`. */
 export function jsrConfig(): Record<string, unknown> {
   const read = (name: string): Record<string, Record<string, string>> => JSON.parse(readFileSync(root + name, "utf8"));
-  const own = read("package.json");
+  const manifest = read("package.json");
   const { compilerOptions, version, license } = read("deno.json");
-  const pinned = own.devDependencies ?? {};
-  const needed = { ...own.dependencies, ...own.peerDependencies };
+  const pinned = manifest.devDependencies ?? {};
+  const needed = { ...manifest.dependencies, ...manifest.peerDependencies };
   const entries = Object.keys(needed).sort().map((name) => [name, `npm:${name}@${pinned[name] ?? needed[name]}`]);
   return {
     name: "@attune/attune",

@@ -70,9 +70,9 @@ function descriptions(): ReadonlyMap<string, Readonly<{ about?: string; options:
     const text = readFileSync(`${root}plugins/${file}`, "utf8");
     const first = /^export (?:interface|type) (\w+Options)\b/m.exec(text)?.[1] ?? "";
     const plugin = /^export const \w+: Factory<"(\w+)", ([^]*?)> = [^]*?\bname: (?:"([\w-]+)"|NAME)/gm;
-    for (const made of text.matchAll(plugin)) {
-      const [, kind = "", input = "", name = /^const NAME = "([\w-]+)"/m.exec(text)?.[1]] = made;
-      const about = commentAbove(text, made.index)?.split(/(?<=[.:]) (?=[A-Z`])/)[0];
+    for (const match of text.matchAll(plugin)) {
+      const [, kind = "", input = "", name = /^const NAME = "([\w-]+)"/m.exec(text)?.[1]] = match;
+      const about = commentAbove(text, match.index)?.split(/(?<=[.:]) (?=[A-Z`])/)[0];
       const options = optionsOf(/\b\w+Options\b/.exec(input)?.[0] ?? first, text);
       said.set(`${kind} ${name}`, { ...(about ? { about } : {}), options });
     }
@@ -174,15 +174,19 @@ export function specSchema(): Schema {
     training: {
       type: "object",
       properties: Object.fromEntries(
-        Object.entries(trainingSchemas()).map(([name, own]) => [name, { description: training[name] ?? "", ...own }]),
+        Object.entries(trainingSchemas()).map((
+          [name, property],
+        ) => [name, { description: training[name] ?? "", ...property }]),
       ),
     },
     versions: { type: "object" },
     fingerprints: { type: "object" },
   };
-  for (const [name, own] of Object.entries(properties)) {
+  for (const [name, schema] of Object.entries(properties)) {
     if (top[name] === undefined) continue;
-    properties[name] = "$ref" in own ? { description: top[name], allOf: [own] } : { description: top[name], ...own };
+    properties[name] = "$ref" in schema
+      ? { description: top[name], allOf: [schema] }
+      : { description: top[name], ...schema };
   }
   return {
     $schema: "http://json-schema.org/draft-07/schema#",

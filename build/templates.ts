@@ -43,11 +43,11 @@ export function templatesText(): string {
   const { version, dependencies, devDependencies } = JSON.parse(
     readFileSync(`${root}package.json`, "utf8"),
   );
-  const made = { ...dependencies, ...devDependencies, attune: `^${version}` };
+  const packages = { ...dependencies, ...devDependencies, attune: `^${version}` };
   const versions = Object.fromEntries(
     ["attune", "valibot", "onnxruntime-node", "typescript", "@types/node"].map((
       name,
-    ) => [name, made[name]]),
+    ) => [name, packages[name]]),
   );
   return JSON.stringify({ versions, kinds: pluginPages() }, null, 2) + "\n";
 }

@@ -23,7 +23,7 @@ import {
 } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
-import { type Given, randomInput } from "./differences.ts";
+import { type InputValues, randomInput } from "./differences.ts";
 import { interpret } from "./oracle/interpreter.ts";
 import { tinyConfig, tinyFamily } from "./tiny/network.ts";
 
@@ -55,15 +55,15 @@ export function acceleratorChecks(accelerator: Accelerator, figures: Accelerator
         assert.equal(accelerator.multiply?.(weight)?.label, format.label);
         const { dims } = weight;
         assert.ok(format.bytes(dims) <= 4 * dims[0] * dims[1], `${format.bytes(dims)} bytes`);
-        const given = new Set(["values", "x", "bias", "dy"]);
-        const tensors = format.writeTensors(writerOver(given, {}), "values", weight);
-        const writer = writerOver(given, tensors);
+        const inputNames = new Set(["values", "x", "bias", "dy"]);
+        const tensors = format.writeTensors(writerOver(inputNames, {}), "values", weight);
+        const writer = writerOver(inputNames, tensors);
         const products = [
           format.writeProduct?.(writer, { x: "x", bias: "bias" }, dims),
           format.writeTransposedProduct?.(writer, "dy", dims),
         ];
         assert.ok(products.some((name) => name !== undefined), "no product");
-        for (const name of products) if (name !== undefined) assert.ok(given.has(name), name);
+        for (const name of products) if (name !== undefined) assert.ok(inputNames.has(name), name);
       }
     }),
     check("scales losses by a number above 0 that grows and backs off", () => {
@@ -82,37 +82,39 @@ function graphChecks(accelerator: Accelerator, figures: AcceleratorFigures): rea
   const { bound = accelerator.exact ? 1e-6 : 0.1, providers = ["cpu"] } = figures;
   const deviceOf = (provider: Device["provider"]): Device => ({
     provider,
-    can: capabilities[provider],
     bytes: 2 ** 30,
     backbone: inspectBackbone(tinyFamily().read(tinyConfig("encoder"))),
   });
-  const built = (rewrites: readonly Rewrite[]): Readonly<{ graph: Graph; given: Given }> => {
+  const built = (rewrites: readonly Rewrite[]): Readonly<{ graph: Graph; given: InputValues }> => {
     const graph = new Graph(rewrites);
-    const given: Given = {};
-    const [x, up] = [randomInput(graph, given, "x", ["rows", WIDTH], { rows: ROWS }), ["up.weight", "norm.weight"]];
+    const values: InputValues = {};
+    const [x, up] = [randomInput(graph, values, "x", ["rows", WIDTH], { rows: ROWS }), ["up.weight", "norm.weight"]];
     const [weight, scale] = up.map((name, i) => {
-      const value = randomInput(new Graph(), given, name, i === 0 ? [WIDTH, WIDTH] : [WIDTH], {});
+      const value = randomInput(new Graph(), values, name, i === 0 ? [WIDTH, WIDTH] : [WIDTH], {});
       return graph.parameter(name, "float32", value.shape);
     });
     if (!weight || !scale) throw new Error("no weights");
     const y = layerNorm(gelu(matmul(x, weight)), scale, scale, 1e-5);
     graph.output("y", y);
     gradients(sum(square(y)), [weight]).forEach(({ dense }) => dense && graph.output("dy", dense));
-    return { graph, given };
+    return { graph, given: values };
   };
-  const results = (graph: Graph, given: Given): readonly Readonly<{ dims: readonly number[]; data: Float64Array }>[] =>
-    interpret(graph, given, [...graph.outputs.values()], { rows: ROWS });
+  const results = (
+    graph: Graph,
+    values: InputValues,
+  ): readonly Readonly<{ dims: readonly number[]; data: Float64Array }>[] =>
+    interpret(graph, values, [...graph.outputs.values()], { rows: ROWS });
   const rewritten = (provider: Device["provider"]): Graph[] => {
     const rewrite = accelerator.rewrite?.(deviceOf(provider));
     return rewrite ? [built([rewrite]).graph] : [];
   };
   return [
     check("its graphs have the outputs that there were, within what it says", () => {
-      const { graph, given } = built([]);
-      const wanted = results(graph, given);
-      for (const own of providers.flatMap(rewritten)) {
-        assert.deepEqual([...own.outputs.keys()], [...graph.outputs.keys()]);
-        results(own, given).forEach(({ dims, data }, i) => {
+      const { graph, given: values } = built([]);
+      const wanted = results(graph, values);
+      for (const candidate of providers.flatMap(rewritten)) {
+        assert.deepEqual([...candidate.outputs.keys()], [...graph.outputs.keys()]);
+        results(candidate, values).forEach(({ dims, data }, i) => {
           const due = wanted[i] ?? { dims: [], data: new Float64Array(0) };
           assert.deepEqual([...dims], [...due.dims]);
           const most = due.data.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
@@ -139,9 +141,9 @@ function graphChecks(accelerator: Accelerator, figures: AcceleratorFigures): rea
 function storageChecks(accelerator: Accelerator, { weightBound = 0.2 }: AcceleratorFigures): readonly Check[] {
   const weights = weightsOf(shapes);
   const valuesOf = ({ name, dims: [outputs, inputs] }: LinearWeight): Float32Array => {
-    const given: Given = {};
-    randomInput(new Graph(), given, name, [outputs, inputs], {});
-    return Float32Array.from(given[name]?.data as ArrayLike<number>);
+    const values: InputValues = {};
+    randomInput(new Graph(), values, name, [outputs, inputs], {});
+    return Float32Array.from(values[name]?.data as ArrayLike<number>);
   };
   const bytesOf = (tensors: Named<Tensor>): number =>
     Object.values(tensors).reduce((bytes, { data }) => bytes + data.byteLength, 0);
@@ -184,7 +186,7 @@ function weightsOf(shapes: readonly (readonly [number, number])[]): readonly Lin
 
 /** A writer that knows which names there are, and refuses others. */
 function writerOver(there: Set<string>, tensors: Named<string>): NodeWriter {
-  const made = (inputs: readonly string[]): string => {
+  const compute = (inputs: readonly string[]): string => {
     for (const name of inputs) assert.ok(name === "" || there.has(name), `"${name}" is read, and nothing makes it`);
     const name = `made ${there.size}`;
     there.add(name);
@@ -193,16 +195,16 @@ function writerOver(there: Set<string>, tensors: Named<string>): NodeWriter {
   const alike = new Map<string, Named<string>>();
   return {
     tensor: (name) => tensors[name] ?? `the tensor "${name}"`,
-    constant: () => made([]),
-    add: (_, inputs) => made(inputs),
+    constant: () => compute([]),
+    add: (_, inputs) => compute(inputs),
     once: (key, make) => {
-      const own = alike.get(key) ?? make();
-      alike.set(key, own);
-      return own;
+      const twin = alike.get(key) ?? make();
+      alike.set(key, twin);
+      return twin;
     },
-    cast: (x) => made([x]),
-    reshape: (x) => made([x]),
-    expand: (x) => made([x]),
-    slice: (x) => made([x]),
+    cast: (x) => compute([x]),
+    reshape: (x) => compute([x]),
+    expand: (x) => compute([x]),
+    slice: (x) => compute([x]),
   };
 }

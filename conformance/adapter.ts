@@ -38,9 +38,9 @@ export function adapterChecks(adapter: Adapter, { claims }: AdapterFigures, benc
   const [trainsSome, shares, starts, leaves, comesBack] = adapterCheckNames as [string, string, string, string, string];
   const scores = async (spec: RunSpec, host: Host): Promise<number[]> => {
     const open = await openRun(compose(spec, bench.catalog), host);
-    const found: number[] = [];
-    for await (const row of predictRows(open, rowsOf(open))) found.push(Number(row.score));
-    return found;
+    const values: number[] = [];
+    for await (const row of predictRows(open, rowsOf(open))) values.push(Number(row.score));
+    return values;
   };
   const training = { maxSteps: 5, learningRate: 0.02, perDeviceTrainBatchSize: 8 };
   const claimed = async (): Promise<AdapterClaims> => {
@@ -111,9 +111,9 @@ export function adapterChecks(adapter: Adapter, { claims }: AdapterFigures, benc
 /** The adapter's factory, continuing from a folder. */
 function continuedFrom(adapter: Adapter, { catalog }: Bench, from: string): Adapter {
   const entry = catalog.adapter?.[adapter.name] as Entry<"adapter">;
-  const made = entry.parse({ from });
-  if (made.issues) throw new Error(`It saves files but has no option "from": ${made.issues[0]?.message}`);
-  return made.value;
+  const parsed = entry.parse({ from });
+  if (parsed.issues) throw new Error(`It saves files but has no option "from": ${parsed.issues[0]?.message}`);
+  return parsed.value;
 }
 
 /** The spec of a model that was written into a folder: by the plugin that reads the base, which has a path. */

@@ -53,13 +53,13 @@ type Context = Readonly<{ bench: Bench; figures: ArchitectureFigures & Readonly<
 /** The checks of a family with one config. */
 export function architectureChecks(
   model: Architecture,
-  given: ArchitectureFigures & BenchFigures,
+  givenFigures: ArchitectureFigures & BenchFigures,
   config: Named<Json>,
 ): readonly Check[] {
-  const catalog = { ...given.catalog, architecture: { [model.name]: entryOf<"architecture">(model) } };
-  const figures = { perPlace: "tiny-places", ...given, config };
+  const catalog = { ...givenFigures.catalog, architecture: { [model.name]: entryOf<"architecture">(model) } };
+  const figures = { perPlace: "tiny-places", ...givenFigures, config };
   const on = (property: (context: Context) => Promise<void>) => async (): Promise<void> => {
-    const bench = benchOf({ ...given, catalog });
+    const bench = benchOf({ ...givenFigures, catalog });
     if (bench) await property({ bench, figures });
   };
   const [slopes, padding, sees, files, layers] = architectureCheckNames;
@@ -133,7 +133,7 @@ async function opened(context: Context, rows: readonly Row[], adapter: readonly 
   const open = await bench.open({ model: modelOf(context), task: figures.perPlace, adapter });
   const train = await encodeRows(open, rowsInSpec({ rows }), true);
   const samples = await allSamples(train);
-  return { open, samples: samples, engine: await createRunEngine(open, train, undefined) };
+  return { open, samples, engine: await createRunEngine(open, train, undefined) };
 }
 
 /** Logits by "row:place" of a batch, padding left out. */
@@ -142,12 +142,12 @@ async function logitsOf(engine: Engine, batch: Batch): Promise<Map<string, numbe
   const logits = outputs.logits as Tensor<Float32Array>;
   const width = logits.dims.at(-1) ?? 1;
   const places = batch.decoder?.tokenOrigins ?? batch.tokenOrigins;
-  const found = new Map<string, number[]>();
+  const byKey = new Map<string, number[]>();
   for (let at = 0; at < places.length / 2; at++) {
     const [row = -1, place = -1] = places.subarray(2 * at, 2 * at + 2);
-    if (row >= 0) found.set(`${row}:${place}`, [...logits.data.subarray(at * width, (at + 1) * width)]);
+    if (row >= 0) byKey.set(`${row}:${place}`, [...logits.data.subarray(at * width, (at + 1) * width)]);
   }
-  return found;
+  return byKey;
 }
 
 const apart = (a: readonly number[] = [], b: readonly number[] = []): number =>
@@ -162,8 +162,8 @@ async function gradientsAreSlopes(context: Context): Promise<void> {
 /** Each row alone, beside longer ones, beside more padding, and in one row with others: the same logits. */
 async function paddingChangesNothing(context: Context): Promise<void> {
   const { open, engine, samples } = await opened(context, idRows(context));
-  const apartFrom = (own: Map<string, number[]>, others: Map<string, number[]>): number =>
-    [...own].reduce((most, [key, logits]) => Math.max(most, apart(logits, others.get(key))), 0);
+  const apartFrom = (some: Map<string, number[]>, others: Map<string, number[]>): number =>
+    [...some].reduce((most, [key, logits]) => Math.max(most, apart(logits, others.get(key))), 0);
   const alone = new Map<string, number[]>();
   for (const [row, sample] of samples.entries()) {
     const own = await logitsOf(engine, layOut([sample], { ...open.layout, rowSharing: false }));
@@ -176,9 +176,9 @@ async function paddingChangesNothing(context: Context): Promise<void> {
     "in one row": { ...open.layout, rowSharing: true },
   };
   for (const [name, layout] of Object.entries(layouts)) {
-    const found = await logitsOf(engine, layOut(samples, layout));
-    assert.deepEqual([...found.keys()].sort(), [...alone.keys()].sort(), name);
-    const difference = apartFrom(found, alone);
+    const logits = await logitsOf(engine, layOut(samples, layout));
+    assert.deepEqual([...logits.keys()].sort(), [...alone.keys()].sort(), name);
+    const difference = apartFrom(logits, alone);
     assert.ok(difference < 1e-5, `${name}: ${difference}`);
   }
   await engine.close();

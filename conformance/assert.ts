@@ -10,12 +10,12 @@ export type Expected = RegExp | Readonly<Record<string, unknown>>;
 /** Throws an error that says what does not hold. */
 export interface Assert {
   ok(value: unknown, message?: string): asserts value;
-  equal(found: unknown, expected: unknown, message?: string): void;
-  notEqual(found: unknown, other: unknown, message?: string): void;
-  deepEqual(found: unknown, expected: unknown, message?: string): void;
+  equal(value: unknown, expected: unknown, message?: string): void;
+  notEqual(value: unknown, other: unknown, message?: string): void;
+  deepEqual(value: unknown, expected: unknown, message?: string): void;
   match(text: string, pattern: RegExp, message?: string): void;
   /** Every number as near to its like as the tolerance says, absolutely. */
-  near(found: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number, message?: string): void;
+  near(value: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number, message?: string): void;
   throws(run: () => unknown, expected?: Expected, message?: string): void;
   doesNotThrow(run: () => unknown, message?: string): void;
   rejects(run: Promise<unknown> | (() => Promise<unknown>), expected?: Expected, message?: string): Promise<void>;
@@ -26,25 +26,25 @@ export const assert: Assert = {
   ok: (value, message) => {
     if (!value) fail(message, `expected a true value but found ${show(value)}`);
   },
-  equal: (found, expected, message) => {
-    if (!Object.is(found, expected)) fail(message, `expected ${show(expected)} but found ${show(found)}`);
+  equal: (value, expected, message) => {
+    if (!Object.is(value, expected)) fail(message, `expected ${show(expected)} but found ${show(value)}`);
   },
-  notEqual: (found, other, message) => {
-    if (Object.is(found, other)) fail(message, `expected anything but ${show(other)}`);
+  notEqual: (value, other, message) => {
+    if (Object.is(value, other)) fail(message, `expected anything but ${show(other)}`);
   },
-  deepEqual: (found, expected, message) => {
-    const at = differs(found, expected, "");
+  deepEqual: (value, expected, message) => {
+    const at = differs(value, expected, "");
     if (at !== undefined) fail(message, at);
   },
   match: (text, pattern, message) => {
     if (!pattern.test(text)) fail(message, `expected ${pattern} but found ${show(text)}`);
   },
-  near: (found, expected, tolerance, message) => {
-    if (found.length !== expected.length) {
-      fail(message, `expected ${expected.length} numbers but found ${found.length}`);
+  near: (value, expected, tolerance, message) => {
+    if (value.length !== expected.length) {
+      fail(message, `expected ${expected.length} numbers but found ${value.length}`);
     }
     for (let i = 0; i < expected.length; i++) {
-      const [a = NaN, b = NaN] = [found[i], expected[i]];
+      const [a = NaN, b = NaN] = [value[i], expected[i]];
       if (!(Math.abs(a - b) <= tolerance)) fail(message, `number ${i}: expected ${b} ± ${tolerance} but found ${a}`);
     }
   },
@@ -87,27 +87,27 @@ function isExpected(error: unknown, expected: Expected | undefined, message: str
     return;
   }
   for (const [key, value] of Object.entries(expected)) {
-    const own = typeof error === "object" && error !== null ? (error as Record<string, unknown>)[key] : undefined;
-    const fits = value instanceof RegExp ? value.test(String(own)) : Object.is(own, value);
-    if (!fits) fail(message, `expected an error with ${key} ${show(value)} but found ${show(own)} (${text})`);
+    const member = typeof error === "object" && error !== null ? (error as Record<string, unknown>)[key] : undefined;
+    const fits = value instanceof RegExp ? value.test(String(member)) : Object.is(member, value);
+    if (!fits) fail(message, `expected an error with ${key} ${show(value)} but found ${show(member)} (${text})`);
   }
 }
 
 /** Where two values differ and how; undefined if they do not. Typed arrays, and whether a key is there at all, count. */
-function differs(found: unknown, expected: unknown, at: string): string | undefined {
-  if (Object.is(found, expected)) return undefined;
-  const told = `${at === "" ? "" : `${at}: `}expected ${show(expected)} but found ${show(found)}`;
-  if (typeof found !== "object" || typeof expected !== "object" || found === null || expected === null) return told;
-  if (Object.getPrototypeOf(found) !== Object.getPrototypeOf(expected)) return told;
-  if (found instanceof Map && expected instanceof Map) return differs([...found], [...expected], at);
-  if (found instanceof Set && expected instanceof Set) return differs([...found], [...expected], at);
-  const [own, other] = [Object.keys(found), Object.keys(expected)];
+function differs(value: unknown, expected: unknown, at: string): string | undefined {
+  if (Object.is(value, expected)) return undefined;
+  const sentence = `${at === "" ? "" : `${at}: `}expected ${show(expected)} but found ${show(value)}`;
+  if (typeof value !== "object" || typeof expected !== "object" || value === null || expected === null) return sentence;
+  if (Object.getPrototypeOf(value) !== Object.getPrototypeOf(expected)) return sentence;
+  if (value instanceof Map && expected instanceof Map) return differs([...value], [...expected], at);
+  if (value instanceof Set && expected instanceof Set) return differs([...value], [...expected], at);
+  const [own, other] = [Object.keys(value), Object.keys(expected)];
   const place = (key: string): string => (at === "" ? key : `${at}.${key}`);
-  const extra = own.find((key) => !Object.hasOwn(expected, key)) ?? other.find((key) => !Object.hasOwn(found, key));
-  if (extra !== undefined) return `${place(extra)} is in one of both alone: ${told}`;
+  const extra = own.find((key) => !Object.hasOwn(expected, key)) ?? other.find((key) => !Object.hasOwn(value, key));
+  if (extra !== undefined) return `${place(extra)} is in one of both alone: ${sentence}`;
   for (const key of other) {
     const inside = differs(
-      (found as Readonly<Record<string, unknown>>)[key],
+      (value as Readonly<Record<string, unknown>>)[key],
       (expected as Readonly<Record<string, unknown>>)[key],
       place(key),
     );

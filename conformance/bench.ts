@@ -61,7 +61,7 @@ export interface Bench {
   open(parts: Named<unknown>, host?: Host): Promise<OpenRun>;
 }
 
-const own: { readonly [K in Kind]?: readonly Entry<K>[] } = {
+const tiny: { readonly [K in Kind]?: readonly Entry<K>[] } = {
   model: [tinyModel],
   architecture: [tinyFamily],
   tokenizer: [tinyTokenizer],
@@ -123,9 +123,9 @@ export function benchOf(figures: BenchFigures): Bench | undefined {
 }
 
 /** A catalog with the bench's own parts beside what it has; where both have a name, it is the catalog's. */
-function catalogOf(given: Catalog = {}): Catalog {
-  const all: Record<string, Named<Entry>> = { ...given };
-  for (const [kind, entries] of Object.entries(own)) {
+function catalogOf(catalog: Catalog = {}): Catalog {
+  const all: Record<string, Named<Entry>> = { ...catalog };
+  for (const [kind, entries] of Object.entries(tiny)) {
     all[kind] = { ...Object.fromEntries(entries.map((entry) => [entry.use, entry])), ...all[kind] };
   }
   return all as Catalog;

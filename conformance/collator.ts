@@ -123,8 +123,8 @@ export function collatorChecks(collator: Collator, figures: CollatorFigures, tin
       }
     }),
     check("keeps to maxLength", () => {
-      const own = labelled({ maxLength: 12 });
-      for (const { sequences } of own) {
+      const cut = labelled({ maxLength: 12 });
+      for (const { sequences } of cut) {
         for (const { length } of sequences) assert.ok(length <= 12, `${length} tokens of at most 12`);
       }
     }),
@@ -138,10 +138,10 @@ export function collatorChecks(collator: Collator, figures: CollatorFigures, tin
       if (!collator.resample) return;
       const context = contextOf(true, { reading: reading() });
       const samples = encoded(rows, context);
-      const kept = structuredClone(samples);
+      const before = structuredClone(samples);
       const all = Array.from({ length: 20 }, (_, seed) => samples.map((one) => drawnFrom(one, seed, context)));
       assert.deepEqual(samples.map((one) => drawnFrom(one, 3, context)), all[3]);
-      assert.deepEqual(samples, kept, "the samples it drew for");
+      assert.deepEqual(samples, before, "the samples it drew for");
       assert.ok(all.some((one) => JSON.stringify(one) !== JSON.stringify(all[0])), "it draws nothing");
     }),
     ...refusing({ collator, rows, contextOf, reading, encoded }, figures),
@@ -184,8 +184,10 @@ function refusing(
       }
     }),
     check("says what a label may be, and the nearest, where there is no such", () => {
-      const own = "labels" in collator.options ? collator.options.labels : undefined;
-      const name = Array.isArray(own) ? own.find((label) => typeof label === "string" && label.length > 2) : undefined;
+      const column = "labels" in collator.options ? collator.options.labels : undefined;
+      const name = Array.isArray(column)
+        ? column.find((label) => typeof label === "string" && label.length > 2)
+        : undefined;
       const [row = {}] = rows;
       if (name === undefined || typeof row.label !== "string") return;
       assert.throws(
@@ -204,8 +206,8 @@ function refusing(
         );
         assert.deepEqual(
           ids,
-          ready.flatMap(({ input_ids: own }) =>
-            Array.isArray((own as unknown[])[0]) ? own as number[][] : [own as number[]]
+          ready.flatMap(({ input_ids: ids }) =>
+            Array.isArray((ids as unknown[])[0]) ? ids as number[][] : [ids as number[]]
           ),
         );
       })],

@@ -12,17 +12,17 @@ import { type DType, sizeOf } from "../core/base/tensor.ts";
 import { interpret, type Reference } from "./oracle/interpreter.ts";
 
 /** Inputs of a run, by name. */
-export type Given = Record<string, Reference>;
+export type InputValues = Record<string, Reference>;
 
 const STEP = 1e-4;
 
 /** A float input filled with random numbers that float32 holds exactly, added to `given`. */
-export function randomInput(graph: Graph, given: Given, name: string, shape: Shape, dims: DimValues): Value {
-  const own = evaluateShape(shape, dims);
+export function randomInput(graph: Graph, values: InputValues, name: string, shape: Shape, dims: DimValues): Value {
+  const size = evaluateShape(shape, dims);
   const random = createRandom(5).fork(name);
-  given[name] = {
-    dims: own,
-    data: Float64Array.from({ length: sizeOf(own) }, (_, i) => Math.fround(random.normal(i))),
+  values[name] = {
+    dims: size,
+    data: Float64Array.from({ length: sizeOf(size) }, (_, i) => Math.fround(random.normal(i))),
   };
   return graph.input(name, "float32", shape);
 }
@@ -30,35 +30,35 @@ export function randomInput(graph: Graph, given: Given, name: string, shape: Sha
 /** An input of given numbers, added to `given`. */
 export function fixedInput(
   graph: Graph,
-  given: Given,
+  values: InputValues,
   name: string,
   dtype: DType,
   shape: Shape,
   dims: DimValues,
   data: readonly number[],
 ): Value {
-  given[name] = { dims: evaluateShape(shape, dims), data: Float64Array.from(data) };
+  values[name] = { dims: evaluateShape(shape, dims), data: Float64Array.from(data) };
   return graph.input(name, dtype, shape);
 }
 
 /** A scalar that tells all elements of some values apart: ∑ of each times a random weight. */
-export function mixed(outputs: readonly Value[], given: Given, dims: DimValues): Value {
+export function mixed(outputs: readonly Value[], values: InputValues, dims: DimValues): Value {
   return outputs
     .map((value) => {
-      const weights = randomInput(value.graph, given, `weights of ${value.id}`, value.shape, dims);
+      const weights = randomInput(value.graph, values, `weights of ${value.id}`, value.shape, dims);
       return f.sum(f.mul(f.cast(value, "float32"), weights));
     })
     .reduce((a, b) => f.add(a, b));
 }
 
 /** dloss/dx by four-point central differences, whose error is of order h⁴. */
-export function differences(loss: Value, name: string, given: Readonly<Given>, dims: DimValues): Reference {
-  const x = given[name];
+export function differences(loss: Value, name: string, values: Readonly<InputValues>, dims: DimValues): Reference {
+  const x = values[name];
   if (!x) throw new RangeError(`No expected value was given for ${name}`);
   const lossAt = (i: number, change: number): number => {
     const data = Float64Array.from(x.data);
     data[i] = (x.data[i] ?? NaN) + change;
-    return interpret(loss.graph, { ...given, [name]: { dims: x.dims, data } }, [loss], dims)[0]?.data[0] ?? NaN;
+    return interpret(loss.graph, { ...values, [name]: { dims: x.dims, data } }, [loss], dims)[0]?.data[0] ?? NaN;
   };
   const data = Float64Array.from(x.data, (_, i) => {
     const near = lossAt(i, STEP) - lossAt(i, -STEP);
@@ -73,19 +73,19 @@ export function wholeGradient(
   gradient: Gradient | undefined,
   graph: Graph,
   like: Reference,
-  given: Readonly<Given>,
+  values: Readonly<InputValues>,
   dims: DimValues,
 ): Reference {
   const total = new Float64Array(like.data.length);
   if (gradient?.dense) {
-    const [dense] = interpret(graph, given, [gradient.dense], dims);
+    const [dense] = interpret(graph, values, [gradient.dense], dims);
     assert.deepEqual(dense?.dims, like.dims, "a gradient has the dims of its value");
     assert.deepEqual(evaluateShape(gradient.dense.shape, dims), like.dims, "and is known to have them");
     dense?.data.forEach((d, i) => (total[i] = d));
   }
   const width = like.data.length / (like.dims[0] ?? 1);
   for (const { indices, rows } of gradient?.sparse ?? []) {
-    const [index, row] = interpret(graph, given, [indices, rows], dims);
+    const [index, row] = interpret(graph, values, [indices, rows], dims);
     row?.data.forEach((d, i) => {
       const at = (index?.data[Math.floor(i / width)] ?? NaN) * width + (i % width);
       total[at] = (total[at] ?? NaN) + d;
@@ -98,15 +98,15 @@ export function wholeGradient(
 export function checkGradients(
   loss: Value,
   names: readonly string[],
-  given: Readonly<Given>,
+  inputs: Readonly<InputValues>,
   dims: DimValues,
   sparse: ReadonlySet<Value> = new Set(),
 ): void {
   const wrt = names.map((name) => loss.graph.inputs.get(name) as Value);
   const found = gradients(loss, wrt, sparse);
   names.forEach((name, i) => {
-    const like = given[name] as Reference;
-    near(wholeGradient(found[i], loss.graph, like, given, dims), differences(loss, name, given, dims), `d ${name}`);
+    const like = inputs[name] as Reference;
+    near(wholeGradient(found[i], loss.graph, like, inputs, dims), differences(loss, name, inputs, dims), `d ${name}`);
   });
 }
 

@@ -7,7 +7,7 @@ import { type Check, check } from "./check.ts";
 import { createGraphBuilder } from "../core/engine/builder/builder.ts";
 import { Graph } from "../core/graph/graph.ts";
 import type { Loss, Tensor } from "../kit.ts";
-import { checkGradients, type Given, randomInput } from "./differences.ts";
+import { checkGradients, type InputValues, randomInput } from "./differences.ts";
 import { interpret } from "./oracle/interpreter.ts";
 
 /** A target with what its output's dims are. Its first axis counts rows, four or more of them. */
@@ -38,7 +38,7 @@ export function lossChecks(loss: Loss, { output, target }: LossExample): readonl
   // Σ over rows from one to another, of one output for all, with weights of these rows.
   const summed = (from: number, to: number, check = false, weights?: readonly number[]): number => {
     const graph = new Graph();
-    const given: Given = {};
+    const values: InputValues = {};
     const { build } = createGraphBuilder({
       graph,
       mode: "train",
@@ -49,20 +49,20 @@ export function lossChecks(loss: Loss, { output, target }: LossExample): readonl
       targets: {},
       isTrainable: () => true,
     });
-    randomInput(graph, given, "whole", output, {});
-    const { dims, data } = given.whole ?? { dims: [], data: new Float64Array() };
+    randomInput(graph, values, "whole", output, {});
+    const { dims, data } = values.whole ?? { dims: [], data: new Float64Array() };
     const size = data.length / rows;
-    given.output = { dims: [to - from, ...dims.slice(1)], data: data.slice(from * size, to * size) };
-    const own = part(from, to);
-    given.target = { dims: own.dims, data: Float64Array.from(own.data, Number) };
-    const x = graph.input("output", "float32", given.output.dims);
-    if (weights) given.weight = { dims: [to - from], data: Float64Array.from(weights) };
+    values.output = { dims: [to - from, ...dims.slice(1)], data: data.slice(from * size, to * size) };
+    const piece = part(from, to);
+    values.target = { dims: piece.dims, data: Float64Array.from(piece.data, Number) };
+    const x = graph.input("output", "float32", values.output.dims);
+    if (weights) values.weight = { dims: [to - from], data: Float64Array.from(weights) };
     const weight = weights && graph.input("weight", "float32", [to - from]);
-    const value = loss.sum(build, x, graph.input("target", own.dtype, own.dims), weight);
-    if (check) checkGradients(value, ["output"], given, {});
-    const [found] = interpret(graph, given, [value], {});
-    assert.equal(found?.data.length, 1, "a loss is one number");
-    return found?.data[0] ?? NaN;
+    const value = loss.sum(build, x, graph.input("target", piece.dtype, piece.dims), weight);
+    if (check) checkGradients(value, ["output"], values, {});
+    const [sum] = interpret(graph, values, [value], {});
+    assert.equal(sum?.data.length, 1, "a loss is one number");
+    return sum?.data[0] ?? NaN;
   };
   return [
     check("has the slope of its value", () => {
@@ -80,8 +80,8 @@ export function lossChecks(loss: Loss, { output, target }: LossExample): readonl
       const weights = Array.from({ length: rows }, (_, i) => i % 3);
       const weight: Tensor = { dtype: "float32", dims: [rows], data: Float32Array.from(weights) };
       const repeated = weights.reduce((n, w, i) => n + w * summed(i, i + 1), 0);
-      const found = summed(0, rows, true, weights);
-      assert.ok(Math.abs(found - repeated) <= 1e-9 * Math.max(1, Math.abs(repeated)), `${found} and ${repeated}`);
+      const sum = summed(0, rows, true, weights);
+      assert.ok(Math.abs(sum - repeated) <= 1e-9 * Math.max(1, Math.abs(repeated)), `${sum} and ${repeated}`);
       const ones = { ...weight, data: new Float32Array(rows).fill(1) };
       assert.near([loss.count(target, ones)], [loss.count(target)], 1e-9);
       if (loss.count(part(0, 1)) === loss.count(part(0, 2))) return; // Not counted by rows.

@@ -84,10 +84,10 @@ export function metricChecks(metric: Metric, figures: MetricFigures): readonly C
   ];
 }
 
-function near(found: Named<number | null>, expected: Named<number | null>): void {
-  assert.deepEqual(Object.keys(found).sort(), Object.keys(expected).sort());
+function near(values: Named<number | null>, expected: Named<number | null>): void {
+  assert.deepEqual(Object.keys(values).sort(), Object.keys(expected).sort());
   for (const [key, value] of Object.entries(expected)) {
-    const other = found[key];
+    const other = values[key];
     if (value === null || typeof other !== "number") assert.equal(other, value, key);
     else assert.ok(Math.abs(other - value) <= 1e-9 * Math.max(1, Math.abs(value)), `${key}: ${other} is not ${value}`);
   }

@@ -2,7 +2,16 @@
  * What every plugin that opens models must do.
  * @module
  */
-import { AttuneError, type Checkpoint, type Host, joinBytes, type ModelSource, type Named, sizeOf } from "../kit.ts";
+import {
+  AttuneError,
+  type Checkpoint,
+  type Host,
+  joinBytes,
+  jsonBytes,
+  type ModelSource,
+  type Named,
+  sizeOf,
+} from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Check, check, needing } from "./check.ts";
 import { readOnlyStore, withFolders } from "./tiny/host.ts";
@@ -69,15 +78,15 @@ export function modelChecks(source: ModelSource, { folder }: ModelFigures, host:
         assert.notEqual(await (await open(changed(weights, lastByte))).fingerprint(), before, weights);
         if (config === null) return;
         const space = (bytes: Uint8Array): Uint8Array => {
-          const own = { ...JSON.parse(new TextDecoder().decode(bytes)), conformance: 1 };
-          return new TextEncoder().encode(JSON.stringify(own));
+          const config = { ...JSON.parse(new TextDecoder().decode(bytes)), conformance: 1 };
+          return jsonBytes(config);
         };
         assert.notEqual(await (await open(changed(config, space))).fingerprint(), before, config);
       }),
       check(names[1], async () => {
-        const failure = async (own: Named<Uint8Array>): Promise<AttuneError> => {
+        const failure = async (files: Named<Uint8Array>): Promise<AttuneError> => {
           try {
-            const { weights } = await open(own);
+            const { weights } = await open(files);
             for (const name of weights.names) await weights.read(name);
           } catch (error) {
             assert.ok(error instanceof AttuneError, `${error} is no AttuneError`);

@@ -46,8 +46,8 @@ export async function spanOf(
 }
 
 /** The checks of one configuration; without `steps` of another program none are compared. */
-export function optimizerChecks(optimizer: Optimizer, given: Partial<OptimizerFigures>): readonly Check[] {
-  const figures: OptimizerFigures = { ...unknownFigures, ...given };
+export function optimizerChecks(optimizer: Optimizer, known: Partial<OptimizerFigures>): readonly Check[] {
+  const figures: OptimizerFigures = { ...unknownFigures, ...known };
   const { start, scale, learningRate, shape } = figures;
   const slope = (span: FlatParameter, factor = 1): void => {
     span.parameter.forEach((x, i) => (span.gradient[i] = factor * (scale[i] ?? 0) * (x - 1)));

@@ -18,9 +18,9 @@ const sleep = (seconds: number): Promise<void> => new Promise((resolve) => setTi
 export function queueChecks({ open, shortest }: QueueUnderTest): readonly Check[] {
   const long = 60;
   const all = async (queue: OpenQueue, seconds = long): Promise<Delivery[]> => {
-    const found: Delivery[] = [];
-    for (let hint = await queue.pull(seconds); hint; hint = await queue.pull(seconds)) found.push(hint);
-    return found;
+    const deliveries: Delivery[] = [];
+    for (let hint = await queue.pull(seconds); hint; hint = await queue.pull(seconds)) deliveries.push(hint);
+    return deliveries;
   };
   return [
     check("gives each id once, however often it was pushed", async () => {
@@ -59,9 +59,9 @@ export function queueChecks({ open, shortest }: QueueUnderTest): readonly Check[
       const ids = Array.from({ length: 40 }, (_, i) => `ftjob-${String(i).padStart(3, "0")}`);
       for (const id of ids) await queue.push(id);
       const taken: string[] = [];
-      await Promise.all([queue, ...others].map(async (own) => {
+      await Promise.all([queue, ...others].map(async (opened) => {
         for (let misses = 0; misses < 3;) {
-          const hint = await own.pull(long);
+          const hint = await opened.pull(long);
           if (!hint) misses++;
           else {
             taken.push(hint.id);
@@ -70,7 +70,7 @@ export function queueChecks({ open, shortest }: QueueUnderTest): readonly Check[
         }
       }));
       assert.deepEqual(taken.sort(), ids);
-      for (const own of new Set([queue, ...others])) await own.close();
+      for (const opened of new Set([queue, ...others])) await opened.close();
     }),
     check("does nothing for a hint that has come back to others", async () => {
       const { queue } = await open();

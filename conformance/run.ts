@@ -52,16 +52,16 @@ export function runChecks(plugin: Plugin, part: unknown, figures: BenchFigures):
 function checksOn({ host, catalog, spec }: Bench, parts: Named<unknown>): readonly Check[] {
   const training = { learningRate: 0.01, saveSteps: 2, evalStrategy: "steps", evalSteps: 2 };
   const losses = async (output: Store, stopAt = Infinity): Promise<Named<number>> => {
-    const found: Record<string, number> = {};
+    const losses: Record<string, number> = {};
     const abort = new AbortController();
     const resume = await output.get("log.jsonl") !== undefined;
     const run = compose(spec(parts, training), catalog);
     for await (const event of trainRun(run, host, { output, resume, signal: abort.signal })) {
       if (event.type !== "step") continue;
-      found[event.step] = event.loss;
+      losses[event.step] = event.loss;
       if (event.step === stopAt) abort.abort();
     }
-    return found;
+    return losses;
   };
   return [
     check(names[0], async () => {

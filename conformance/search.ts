@@ -42,7 +42,7 @@ const studyOf = (space: Named<Space>, trials: readonly Trial[]): Study => ({
 });
 
 /** The trials of a study, one after the other. */
-function made(search: Search, space: Named<Space>, most: number, seed = 5): Trial[] {
+function proposed(search: Search, space: Named<Space>, most: number, seed = 5): Trial[] {
   const trials: Trial[] = [];
   while (trials.length < most) {
     const params = search.next(studyOf(space, trials), createRandom(seed).fork("trial", trials.length));
@@ -55,7 +55,7 @@ function made(search: Search, space: Named<Space>, most: number, seed = 5): Tria
 /** The checks of a search. */
 export function searchChecks(search: Search, figures: SearchFigures): readonly Check[] {
   const { space = aSpace, most = 5000 } = figures;
-  const some = (): Trial[] => made(search, space, 30);
+  const some = (): Trial[] => proposed(search, space, 30);
   return [
     check("the same trials have the same next one", () => {
       const trials = some();
@@ -88,22 +88,22 @@ export function searchChecks(search: Search, figures: SearchFigures): readonly C
       for (const { params } of some()) {
         assert.deepEqual(JSON.parse(JSON.stringify(params)), params);
         assert.deepEqual(Object.keys(params).filter((name) => !space[name]), [], "options that are not searched");
-        for (const [name, own] of Object.entries(space)) {
+        for (const [name, range] of Object.entries(space)) {
           const value = params[name];
-          const there = Object.entries(own.when ?? {}).every(([other, wanted]) =>
+          const there = Object.entries(range.when ?? {}).every(([other, wanted]) =>
             [wanted].flat().includes(params[other]!)
           );
           assert.equal(value !== undefined, there, `${name} beside ${JSON.stringify(params)}`);
-          if (there) checkValue(name, own, value);
+          if (there) checkValue(name, range, value);
         }
       }
     }),
     check("spreads over the orders of magnitude of a logarithmic range", () => {
-      const all = search.settings.trials === undefined ? made(search, space, most) : some();
+      const all = search.settings.trials === undefined ? proposed(search, space, most) : some();
       const values = all.map(({ params }) => params);
-      for (const [name, own] of Object.entries(space)) {
-        if (own.type !== "float" || !own.log || own.when || values.length < 20) continue;
-        const middle = Math.sqrt(own.low * own.high);
+      for (const [name, range] of Object.entries(space)) {
+        if (range.type !== "float" || !range.log || range.when || values.length < 20) continue;
+        const middle = Math.sqrt(range.low * range.high);
         const below = values.filter((set) => Number(set[name]) < middle).length / values.length;
         assert.ok(below > 0.1 && below < 0.95, `${name}: ${100 * below}% below ${middle}`);
       }
@@ -111,16 +111,16 @@ export function searchChecks(search: Search, figures: SearchFigures): readonly C
     check("ends, or says after how many trials", () => {
       const { trials } = search.settings;
       if (trials !== undefined) return assert.ok(Number.isInteger(trials) && trials > 0, `${trials} trials`);
-      assert.ok(made(search, space, most + 1).length <= most, `more than ${most} trials`);
+      assert.ok(proposed(search, space, most + 1).length <= most, `more than ${most} trials`);
     }),
   ];
 }
 
-function checkValue(name: string, own: Space, value: Json | undefined): void {
-  if (own.type === "categorical") {
-    return assert.ok(own.choices.some((x) => JSON.stringify(x) === JSON.stringify(value)), `${name}: ${value}`);
+function checkValue(name: string, range: Space, value: Json | undefined): void {
+  if (range.type === "categorical") {
+    return assert.ok(range.choices.some((x) => JSON.stringify(x) === JSON.stringify(value)), `${name}: ${value}`);
   }
-  const { low, high, step, type } = own;
+  const { low, high, step, type } = range;
   assert.ok(typeof value === "number" && value >= low && value <= high, `${name}: ${value}`);
   if (type === "int") assert.ok(Number.isInteger(value), `${name}: ${value} is not whole`);
   if (step === undefined) return;

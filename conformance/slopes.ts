@@ -27,23 +27,29 @@ export async function assertSlopes(engine: Engine, batch: Batch, least = 0.1): P
     const at = async (step: number): Promise<number> => {
       const moved: Record<string, SavedTensors[string]> = { ...start };
       for (const [name, gradient] of gradients) {
-        const [own, size] = [start[`parameter/${name}`], norm(gradient)];
-        if (!own || size === 0) continue;
+        const [startTensor, size] = [start[`parameter/${name}`], norm(gradient)];
+        if (!startTensor || size === 0) continue;
         const scale = step * (lengths.get(name) ?? 0) / size;
-        moved[`parameter/${name}`] = { ...own, data: own.data.map((x, i) => x + scale * (gradient[i] ?? 0)) };
+        moved[`parameter/${name}`] = {
+          ...startTensor,
+          data: startTensor.data.map((x, i) => x + scale * (gradient[i] ?? 0)),
+        };
       }
       engine.state.setWeights(moved);
       return await loss();
     };
     const h = 0.0025;
     const slope = (8 * (await at(h) - await at(-h)) - (await at(2 * h) - await at(-2 * h))) / (12 * h);
-    let [told, size] = [0, 0];
+    let [predicted, size] = [0, 0];
     for (const [name, gradient] of gradients) {
-      told += (lengths.get(name) ?? 0) * norm(gradient);
+      predicted += (lengths.get(name) ?? 0) * norm(gradient);
       size += norm(gradient);
     }
     assert.ok(size > least, `gradients of ${size}`);
-    assert.ok(Math.abs(slope - told) < 5e-4 * size, `direction ${direction}: slope ${slope}, told ${told}, of ${size}`);
+    assert.ok(
+      Math.abs(slope - predicted) < 5e-4 * size,
+      `direction ${direction}: slope ${slope}, told ${predicted}, of ${size}`,
+    );
   }
   engine.state.setWeights(start);
 }

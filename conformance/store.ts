@@ -10,12 +10,12 @@ import type { Store } from "../kit.ts";
 export type StoreFigures = Readonly<{ open?: () => Promise<Store> }>;
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-const text = (found: { bytes: Uint8Array } | undefined): string | undefined =>
-  found && new TextDecoder().decode(found.bytes);
+const text = (object: { bytes: Uint8Array } | undefined): string | undefined =>
+  object && new TextDecoder().decode(object.bytes);
 const keysOf = async (store: Store, prefix: string): Promise<string[]> => {
-  const found: string[] = [];
-  for await (const { key } of store.list(prefix)) found.push(key);
-  return found;
+  const keys: string[] = [];
+  for await (const { key } of store.list(prefix)) keys.push(key);
+  return keys;
 };
 
 /** The checks of a store; `make` gives an empty one each time. */
@@ -43,16 +43,16 @@ function keeping(make: () => Promise<Store>): readonly Check[] {
       assert.equal(await store.getRanges("a", [{ offset: 0, length: 1 }]), undefined);
       await store.put("dir/a.txt", bytes("hello"));
       const ranges = [[3, 100], [0, 2], [9, 2 ** 40], [1, 3]].map(([offset = 0, length = 0]) => ({ offset, length }));
-      const found = await store.getRanges("dir/a.txt", ranges);
-      assert.deepEqual(found?.pieces.map((piece) => new TextDecoder().decode(piece)), ["lo", "he", "", "ell"]);
+      const pieces = await store.getRanges("dir/a.txt", ranges);
+      assert.deepEqual(pieces?.pieces.map((piece) => new TextDecoder().decode(piece)), ["lo", "he", "", "ell"]);
       const whole = await store.get("dir/a.txt");
-      assert.deepEqual([found?.key, found?.size, found?.revision], [whole?.key, 5, whole?.revision]);
+      assert.deepEqual([pieces?.key, pieces?.size, pieces?.revision], [whole?.key, 5, whole?.revision]);
     }),
     check("keeps its own copy", async () => {
       const store = await make();
-      const given = bytes("one");
-      await store.put("k", given);
-      given[0] = 0;
+      const content = bytes("one");
+      await store.put("k", content);
+      content[0] = 0;
       assert.equal(text(await store.get("k")), "one");
       (await store.get("k"))?.bytes.fill(0);
       assert.equal(text(await store.get("k")), "one");

@@ -36,10 +36,10 @@ export function taskChecks(task: Task, figures: TaskFigures, bench: Bench): read
   const [parts, learns, metrics, predicts] = taskCheckNames;
   const { rows = tinyRows, model = "tiny" } = figures;
   const data = { train: { use: "tiny-rows", with: { rows } }, eval: { use: "tiny-rows", with: { rows } } };
-  const own = { task, model, data };
+  const spec = { task, model, data };
   return [
     check(parts, async () => {
-      const open = await bench.open(own);
+      const open = await bench.open(spec);
       assert.ok(open.heads.length > 0, "no head");
       const samples = await encodeAll(open, rowsInSpec({ rows }), true);
       assert.ok(samples.length > 0, "no samples");
@@ -48,26 +48,26 @@ export function taskChecks(task: Task, figures: TaskFigures, bench: Bench): read
       // What only describes rows has nothing to learn.
       if (task.subtasks.every(({ losses }) => losses.length === 0)) return;
       const training = { maxSteps: 12, learningRate: 0.05, perDeviceTrainBatchSize: 8, seed: 1, ...figures.training };
-      const before = await bench.train(own, { ...training, evalOnStart: true });
+      const before = await bench.train(spec, { ...training, evalOnStart: true });
       const evaluations = before.flatMap((event) => (event.type === "evaluate" ? [event.metrics.loss ?? NaN] : []));
       const [first = NaN, last = NaN] = [evaluations[0], evaluations.at(-1)];
       for (const loss of lossesIn(before)) assert.ok(Number.isFinite(loss), `a loss of ${loss}`);
       assert.ok(last < first, `the loss was ${first} before ${training.maxSteps} steps, and is ${last}`);
     }),
     check(metrics, async () => {
-      const open = await bench.open(own);
-      const found = await evaluateRun(open, rowsInSpec({ rows }), { untrained: true });
-      for (const [name, value] of Object.entries(found)) {
+      const open = await bench.open(spec);
+      const metrics = await evaluateRun(open, rowsInSpec({ rows }), { untrained: true });
+      for (const [name, value] of Object.entries(metrics)) {
         assert.ok(Number.isFinite(value), `${name} is ${value}`);
       }
       if (open.metrics.length > 0) {
-        assert.ok(Object.keys(found).some((name) => name !== "loss"), "no metric of any row");
+        assert.ok(Object.keys(metrics).some((name) => name !== "loss"), "no metric of any row");
       }
     }),
     check(predicts, async () => {
       if (figures.predicts === false) return;
       const predictions: Named<Json>[] = [];
-      const open = await bench.open(own);
+      const open = await bench.open(spec);
       for await (const one of predictRows(open, rowsInSpec({ rows }), { untrained: true })) predictions.push(one);
       assert.equal(predictions.length, rows.length);
       assert.deepEqual(JSON.parse(JSON.stringify(predictions)), predictions);

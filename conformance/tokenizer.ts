@@ -39,15 +39,15 @@ export function tokenizerChecks(source: TokenizerLoader, figures: TokenizerFigur
       const first = a.encode(text);
       assert.deepEqual(a.encode(text), first, "a second call");
       assert.deepEqual(b.encode(text), first, "another one opened");
-      const [{ ids: own }] = first;
-      assert.ok(own.length > 0 && own.every((id) => id >= 0 && id < a.vocabSize), `ids ${own} of ${a.vocabSize}`);
+      const [{ ids }] = first;
+      assert.ok(ids.length > 0 && ids.every((id) => id >= 0 && id < a.vocabSize), `ids ${ids} of ${a.vocabSize}`);
     }),
     check("tells the ids and offsets of other programs", async () => {
       const tokenizer = await open();
-      for (const { text: own, options, ids: wanted, offsets } of encodings) {
-        const [encoding] = tokenizer.encode(own, options);
-        assert.deepEqual(ids(encoding), [...wanted], own);
-        if (offsets) assert.deepEqual([...encoding.offsets], [...offsets], `offsets of ${own}`);
+      for (const { text, options, ids: wanted, offsets } of encodings) {
+        const [encoding] = tokenizer.encode(text, options);
+        assert.deepEqual(ids(encoding), [...wanted], text);
+        if (offsets) assert.deepEqual([...encoding.offsets], [...offsets], `offsets of ${text}`);
       }
     }),
     check("offsets cover the text, and words are counted", async () => {
@@ -76,9 +76,10 @@ export function tokenizerChecks(source: TokenizerLoader, figures: TokenizerFigur
       const [short] = tokenizer.encode(text, { maxLength: most, truncation: true });
       assert.ok(short.ids.length <= most, `${short.ids.length} tokens of at most ${most}`);
       assert.equal(specials(short), specials(whole), "special tokens");
-      const own = (encoding: Encoding): number[] => ids(encoding).filter((_, i) => encoding.specialTokensMask[i] === 0);
-      const kept = own(short);
-      assert.deepEqual(kept, own(whole).slice(0, kept.length), "the tokens it begins with");
+      const textIds = (encoding: Encoding): number[] =>
+        ids(encoding).filter((_, i) => encoding.specialTokensMask[i] === 0);
+      const textPart = textIds(short);
+      assert.deepEqual(textPart, textIds(whole).slice(0, textPart.length), "the tokens it begins with");
     }),
     check("windows overlap by their stride, and join to the whole", async () => {
       const tokenizer = await open();
@@ -110,9 +111,13 @@ export function tokenizerChecks(source: TokenizerLoader, figures: TokenizerFigur
     }),
     check("what it decodes is the text again, to itself", async () => {
       const tokenizer = await open();
-      const [{ ids: own }] = tokenizer.encode(text);
-      const back = tokenizer.decode(own, { skipSpecialTokens: true });
-      assert.deepEqual(ids(tokenizer.encode(back)[0]), [...own], `${JSON.stringify(back)} of ${JSON.stringify(text)}`);
+      const [{ ids: single }] = tokenizer.encode(text);
+      const back = tokenizer.decode(single, { skipSpecialTokens: true });
+      assert.deepEqual(
+        ids(tokenizer.encode(back)[0]),
+        [...single],
+        `${JSON.stringify(back)} of ${JSON.stringify(text)}`,
+      );
     }),
     check("a million characters take their time, and no more", async () => {
       const tokenizer = await open();
@@ -126,10 +131,10 @@ export function tokenizerChecks(source: TokenizerLoader, figures: TokenizerFigur
     }),
     check("no text and signs of any kind are texts, too", async () => {
       const tokenizer = await open();
-      for (const own of ["", " ", "\n\t", "\u0000", "\ud800", "e\u0301", "👩‍👩‍👧", "مرحبا", "电影"]) {
-        const [encoding] = tokenizer.encode(own);
-        assert.equal(encoding.offsets.length, 2 * encoding.ids.length, JSON.stringify(own));
-        assert.ok(encoding.ids.every((id) => id >= 0 && id < tokenizer.vocabSize), JSON.stringify(own));
+      for (const text of ["", " ", "\n\t", "\u0000", "\ud800", "e\u0301", "👩‍👩‍👧", "مرحبا", "电影"]) {
+        const [encoding] = tokenizer.encode(text);
+        assert.equal(encoding.offsets.length, 2 * encoding.ids.length, JSON.stringify(text));
+        assert.ok(encoding.ids.every((id) => id >= 0 && id < tokenizer.vocabSize), JSON.stringify(text));
       }
     }),
   ];

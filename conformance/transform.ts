@@ -27,9 +27,9 @@ const columns = { texts: ["text"], others: ["label"] };
 
 /** The checks of a transform. */
 export function transformChecks(transform: Transform, figures: TransformFigures, host: Host): readonly Check[] {
-  const { rows: given = tinyRows, context = {}, other, isRandom = false } = figures;
+  const { rows: input = tinyRows, context = {}, other, isRandom = false } = figures;
   // One that changes what it is given must not spoil others' rows.
-  const rows = structuredClone(given);
+  const rows = structuredClone(input);
   const open = async (
     transforms: readonly Transform[],
     seed = 42,
@@ -37,8 +37,8 @@ export function transformChecks(transform: Transform, figures: TransformFigures,
     hasIndex = true,
   ): Promise<Rows> => {
     const split = transform.makes ? "train" as const : undefined;
-    const own = { columns, ...(split ? { split } : {}), ...context, seed };
-    return await transformed(sourceOf(from, hasIndex), transforms, own).open(host);
+    const full = { columns, ...(split ? { split } : {}), ...context, seed };
+    return await transformed(sourceOf(from, hasIndex), transforms, full).open(host);
   };
   const out = async (opened: Rows): Promise<Row[]> => {
     const all: Row[] = [];
@@ -55,9 +55,9 @@ export function transformChecks(transform: Transform, figures: TransformFigures,
       if (figures.expected) assert.deepEqual(first, figures.expected);
     }),
     check("leaves the rows that it is given as they are", async () => {
-      const own = structuredClone(given);
-      await out(await open([transform], 42, own));
-      assert.equal(JSON.stringify(own), JSON.stringify(given));
+      const copy = structuredClone(input);
+      await out(await open([transform], 42, copy));
+      assert.equal(JSON.stringify(copy), JSON.stringify(input));
     }),
     check(
       "gives rows by index and behind any row as it streams them, also from a source without an index",

@@ -43,54 +43,9 @@ import { ter as metricTer } from "./metrics/ter.ts";
 import { topKAccuracy as metricTopKAccuracy } from "./metrics/top_k_accuracy.ts";
 import { wer as metricWer } from "./metrics/wer.ts";
 import { hf as tokenizerHf } from "./tokenizers/hf.ts";
+import type { catalog } from "./catalog.ts";
 
-type Plugins = {
-  readonly metric: {
-    readonly accuracy: typeof metricAccuracy;
-    readonly "average-precision": typeof metricAveragePrecision;
-    readonly "balanced-accuracy": typeof metricBalancedAccuracy;
-    readonly bleu: typeof metricBleu;
-    readonly brier: typeof metricBrier;
-    readonly "by-group": typeof metricByGroup;
-    readonly cer: typeof metricCer;
-    readonly chrf: typeof metricChrf;
-    readonly "cohen-kappa": typeof metricCohenKappa;
-    readonly "demographic-parity": typeof metricDemographicParity;
-    readonly "disparate-impact": typeof metricDisparateImpact;
-    readonly "equal-opportunity": typeof metricEqualOpportunity;
-    readonly "equalized-odds": typeof metricEqualizedOdds;
-    readonly "exact-match": typeof metricExactMatch;
-    readonly "expected-calibration-error": typeof metricExpectedCalibrationError;
-    readonly "f-beta": typeof metricFBeta;
-    readonly f1: typeof metricF1;
-    readonly "kendall-tau": typeof metricKendallTau;
-    readonly "log-loss": typeof metricLogLoss;
-    readonly mae: typeof metricMae;
-    readonly "matthews-correlation": typeof metricMatthewsCorrelation;
-    readonly meteor: typeof metricMeteor;
-    readonly mse: typeof metricMse;
-    readonly pearson: typeof metricPearson;
-    readonly perplexity: typeof metricPerplexity;
-    readonly "pr-auc-trapezoid": typeof metricPrAucTrapezoid;
-    readonly precision: typeof metricPrecision;
-    readonly "precision-recall-f1": typeof metricPrecisionRecallF1;
-    readonly r2: typeof metricR2;
-    readonly recall: typeof metricRecall;
-    readonly rmse: typeof metricRmse;
-    readonly "roc-auc": typeof metricRocAuc;
-    readonly rouge: typeof metricRouge;
-    readonly seqeval: typeof metricSeqeval;
-    readonly spearman: typeof metricSpearman;
-    readonly squad: typeof metricSquad;
-    readonly "squad-v2": typeof metricSquadV2;
-    readonly ter: typeof metricTer;
-    readonly "top-k-accuracy": typeof metricTopKAccuracy;
-    readonly wer: typeof metricWer;
-  };
-  readonly tokenizer: {
-    readonly hf: typeof tokenizerHf;
-  };
-};
+type Plugins = Pick<typeof catalog, "metric"> & Readonly<{ tokenizer: Pick<typeof catalog["tokenizer"], "hf"> }>;
 
 /** Hugging Face's tokenizers, and every metric. */
 export const lightCatalog: Plugins = {

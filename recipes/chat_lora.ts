@@ -42,13 +42,13 @@ export const chatLora = defineRecipe({
     const { r } = settings;
     const columns = columnsOf(settings);
     const { messages = "messages" } = columns;
-    const own = settings.data === undefined;
+    const isBuiltIn = settings.data === undefined;
     const questions = (): Promise<Data> => makeRows(bench, settings, reviews, (rows) => rows.map(asQuestion));
     const data = await resolveData(bench, settings, questions);
     const training = trainingArguments(settings, {
       learningRate: 2e-3,
       numTrainEpochs: 2,
-      maxLength: own ? 96 : 512,
+      maxLength: isBuiltIn ? 96 : 512,
       perDeviceEvalBatchSize: 32,
       evalStrategy: "no",
     });
@@ -61,14 +61,14 @@ export const chatLora = defineRecipe({
         with: {
           lossOn: "assistant",
           columns,
-          generation: { maxNewTokens: settings.maxNewTokens ?? (own ? 4 : 128) },
+          generation: { maxNewTokens: settings.maxNewTokens ?? (isBuiltIn ? 4 : 128) },
         },
       },
       data,
-      metrics: [own ? "exact-match" : "rouge", "perplexity"],
+      metrics: [isBuiltIn ? "exact-match" : "rouge", "perplexity"],
       training,
     };
-    const name = own ? "exact-match" : "rougeL";
+    const name = isBuiltIn ? "exact-match" : "rougeL";
     const before = await evaluateRecipe(bench, chat);
     const adapter = settings.adapter ?? { use: "lora", with: { r, loraAlpha: r, targetModules: "all-linear" } };
     const after = await trainRecipe(bench, { ...chat, adapter }, settings);
@@ -81,7 +81,7 @@ export const chatLora = defineRecipe({
       [name]: {
         "with LoRA": after[name] ?? NaN,
         "without": before[name] ?? NaN,
-        ...(own ? { [`always "${value}"`]: share } : {}),
+        ...(isBuiltIn ? { [`always "${value}"`]: share } : {}),
       },
     });
   },

@@ -37,7 +37,7 @@ export const classification = defineRecipe({
     const { model, adapter } = settings;
     const data = await resolveData(bench, settings, genres, 4000);
     const columns = classColumns(settings);
-    const held = await readRows(bench, reported(data));
+    const evaluationRows = await readRows(bench, reported(data));
     const labels = inferLabels(await readAll(bench, data), columns.label);
     const { accuracy = NaN } = await trainRecipe(bench, {
       name: "classification",
@@ -51,7 +51,7 @@ export const classification = defineRecipe({
         maxLength: 96,
       }),
     }, settings);
-    const { value, share } = mostFrequent(held.map((row) => String(row[columns.label])));
+    const { value, share } = mostFrequent(evaluationRows.map((row) => String(row[columns.label])));
     return showScores(bench, { accuracy: { "this model": accuracy, [`always "${value}"`]: share } });
   },
 });

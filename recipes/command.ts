@@ -13,7 +13,7 @@ import { crossvalidateSpec } from "../runtimes/cli/crossvalidate.ts";
 import { trainSpec } from "../runtimes/cli/run.ts";
 import { searchSpec } from "../runtimes/cli/search.ts";
 import { hostHere } from "../runtimes/host/train.ts";
-import { flagName, type Given, type Option, type Options } from "./options.ts";
+import { flagName, type Option, type OptionInput, type Options } from "./options.ts";
 import type { Recipe, RecipeCommand } from "./recipe.ts";
 import { bestTrial } from "../runtimes/study/run_study.ts";
 import type { TrialLine } from "../runtimes/study/study_files.ts";
@@ -76,9 +76,9 @@ function processBench(): Workbench {
  *
  * @throws AttuneError that names what is unknown, with the nearest name, or has no value of its kind.
  */
-function parseOptions<T extends Options>(command: RecipeCommand<T>): Given<T> | undefined {
+function parseOptions<T extends Options>(command: RecipeCommand<T>): OptionInput<T> | undefined {
   const options = Object.fromEntries(
-    Object.entries(command.options).map(([key, own]) => [flagName(key), { key, own }]),
+    Object.entries(command.options).map(([key, option]) => [flagName(key), { key, own: option }]),
   );
   const types = Object.entries(options).map((
     [flag, { own }],
@@ -89,7 +89,7 @@ function parseOptions<T extends Options>(command: RecipeCommand<T>): Given<T> | 
     process.stdout.write(helpOf(command));
     return undefined;
   }
-  const given: Record<string, unknown> = {};
+  const parsed: Record<string, unknown> = {};
   for (const token of tokens) {
     if (token.kind === "positional") throw badValue("recipe", "arguments", token.value, "options, as --model DIR");
     if (token.kind !== "option") continue;
@@ -97,9 +97,9 @@ function parseOptions<T extends Options>(command: RecipeCommand<T>): Given<T> | 
     if (!option) {
       throw unknownName("recipe", token.rawName, "option", token.rawName, [...Object.keys(options), "--help"]);
     }
-    given[option.key] = parseValue(token.rawName, token.value, option.own);
+    parsed[option.key] = parseValue(token.rawName, token.value, option.own);
   }
-  return given as Given<T>;
+  return parsed as OptionInput<T>;
 }
 
 function parseValue(raw: string, value: string | undefined, { flag, number }: Option): boolean | number | string {
@@ -114,9 +114,9 @@ function parseValue(raw: string, value: string | undefined, { flag, number }: Op
 }
 
 function helpOf({ name, summary, options }: RecipeCommand<Options>): string {
-  const rows = Object.entries(options).map(([key, own]) => [
-    `${flagName(key)}${own.flag ? "" : own.number ? " <n>" : " <text>"}`,
-    `${own.says}${own.default === undefined || own.default === -1 ? "" : ` (default: ${own.default})`}`,
+  const rows = Object.entries(options).map(([key, option]) => [
+    `${flagName(key)}${option.flag ? "" : option.number ? " <n>" : " <text>"}`,
+    `${option.says}${option.default === undefined || option.default === -1 ? "" : ` (default: ${option.default})`}`,
   ]);
   const width = Math.max(...rows.map(([left = ""]) => left.length));
   const lines = rows.map(([left = "", right]) => `  ${left.padEnd(width)}  ${right}`);

@@ -43,7 +43,7 @@ export const continuedPretraining = defineRecipe({
     const data = await resolveData(bench, settings, genres, 3000);
     const { text, label } = classColumns(settings);
     const labelled = { use: "take", with: { limit, source: { use: "shuffle", with: { source: data.train } } } };
-    const held = await readRows(bench, reported(data));
+    const evaluationRows = await readRows(bench, reported(data));
     const labels = inferLabels(await readAll(bench, data), label);
     const texts = { learningRate: 5e-4, numTrainEpochs: 1, maxLength: 64, evalStrategy: "no" } as const;
     const pretraining = await trainRecipe(
@@ -81,7 +81,7 @@ export const continuedPretraining = defineRecipe({
     };
     const without = await accuracyFrom(model, "without");
     const from = await accuracyFrom(pathIn(output, "pretraining/model"), "with");
-    const { value, share } = mostFrequent(held.map((row) => String(row[label])));
+    const { value, share } = mostFrequent(evaluationRows.map((row) => String(row[label])));
     return showScores(bench, {
       "perplexity of the domain's texts": { "after pre-training": pretraining.perplexity ?? NaN },
       accuracy: { "with continued pre-training": from, "without it": without, [`always "${value}"`]: share },

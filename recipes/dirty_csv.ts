@@ -31,8 +31,12 @@ export const dirtyCsv = defineRecipe({
   summary: "clean a dirty CSV file with transforms, and train on it",
   options: { model, adapter, rows, epochs, steps, rate, batch, maxLength, seed, output, resume },
   run: async (settings, bench) => {
-    const own = await resolveData(bench, settings, reviews, 2400, 600);
-    const dirty = dirtyReviews(await readRows(bench, own.train), await readRows(bench, own.eval), settings.seed);
+    const resolved = await resolveData(bench, settings, reviews, 2400, 600);
+    const dirty = dirtyReviews(
+      await readRows(bench, resolved.train),
+      await readRows(bench, resolved.eval),
+      settings.seed,
+    );
     const folder = pathIn(settings.output, "data");
     const train = await writeCsv(bench, folder, "train.csv", csvOf(dirty.train));
     const test = await writeCsv(bench, folder, "test.csv", csvOf(dirty.test));

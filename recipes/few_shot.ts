@@ -49,7 +49,7 @@ export const fewShot = defineRecipe({
     const rows = await resolveData(bench, settings, reviews);
     const { text = "text", label = "label" } = columnsOf(settings);
     const train = await readReviews(bench, rows.train, text, label);
-    const held = shuffle(await readReviews(bench, reported(rows), text, label), 0).slice(0, settings.held);
+    const evaluationRows = shuffle(await readReviews(bench, reported(rows), text, label), 0).slice(0, settings.held);
     const [host, catalog] = [await bench.host(), await bench.catalog()];
     const folder = folderOf(host, output);
     const draws = await openDraws(folder, output, same, resume);
@@ -63,7 +63,8 @@ export const fewShot = defineRecipe({
       for (const size of sizes.split(",").map(Number)) {
         const accuracies: number[] = [];
         for (let seed = 1; seed <= seeds; seed++) {
-          const run = () => method.run(drawRows(train, size, seed), seed, { host, catalog, model, decoder, held });
+          const run = () =>
+            method.run(drawRows(train, size, seed), seed, { host, catalog, model, decoder, held: evaluationRows });
           accuracies.push(await draws.once(`${method.name} ${size} ${seed}`, run));
         }
         const figure = { method: method.name, size, accuracies, ...meanWithInterval(accuracies) };
@@ -77,7 +78,7 @@ export const fewShot = defineRecipe({
       await folder.put(name, new TextEncoder().encode(text));
     };
     await write("figures.json", JSON.stringify({ ...settings, seconds, figures }, undefined, 1) + "\n");
-    await write("report.html", renderPage({ ...settings, held: held.length, figures, seconds }));
+    await write("report.html", renderPage({ ...settings, held: evaluationRows.length, figures, seconds }));
     bench.say(`\n${seconds.toFixed(0)} s\nreport   ${pathIn(output, "report.html")}`);
     const scores: Record<string, Record<string, number>> = {};
     for (const { method, size, mean } of figures) (scores[`accuracy: ${size} rows`] ??= {})[method] = mean;

@@ -78,11 +78,11 @@ export const multiTask = defineRecipe({
       const score: Record<string, number> = { "with the other tasks": scoreOf(all[name]) };
       scores[`accuracy: ${name}`] = score;
       if (!together) score["alone"] = scoreOf(await trainRecipe(bench, { ...alike, name, task, data }, settings, name));
-      const held = await readRows(bench, reported(data));
+      const evaluationRows = await readRows(bench, reported(data));
       if (name === "words") {
-        score["each word's most frequent tag"] = predictFrequentTags(await readRows(bench, data.train), held);
+        score["each word's most frequent tag"] = predictFrequentTags(await readRows(bench, data.train), evaluationRows);
       } else {
-        const { value, share } = mostFrequent(held.map((row) => String(row.label)));
+        const { value, share } = mostFrequent(evaluationRows.map((row) => String(row.label)));
         score[`always "${value}"`] = share;
       }
     }

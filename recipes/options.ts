@@ -23,7 +23,7 @@ type ValueOf<O> = O extends { flag: true } ? boolean
   : string;
 
 /** Options as a caller gives them. */
-export type Given<T extends Options> = { readonly [K in keyof T]?: ValueOf<T[K]> | undefined };
+export type OptionInput<T extends Options> = { readonly [K in keyof T]?: ValueOf<T[K]> | undefined };
 
 /** Options as a recipe reads them: defaults are filled in. */
 export type Values<T extends Options> =
@@ -74,14 +74,14 @@ export function flagName(key: string): string {
  *
  * @throws AttuneError that names what is unknown, with the nearest name, or has no value of its kind.
  */
-export function readOptions<T extends Options>(name: string, options: T, given: Given<T>): Values<T> {
-  const said = Object.entries(given).filter(([, value]) => value !== undefined);
+export function readOptions<T extends Options>(name: string, options: T, input: OptionInput<T>): Values<T> {
+  const said = Object.entries(input).filter(([, value]) => value !== undefined);
   for (const [key, value] of said) {
     const option = Object.hasOwn(options, key) ? options[key] : undefined;
     if (!option) throw unknownName("recipe", key, "option", key, Object.keys(options));
     checkValue(flagName(key), option, value);
   }
-  const { output, resume, columns, data } = given as Given<typeof common>;
+  const { output, resume, columns, data } = input as OptionInput<typeof common>;
   const usage = { code: "USAGE", plugin: "recipe" };
   if (resume === true && "output" in options && output === undefined) {
     throw new AttuneError("--resume: name the folder of the earlier attempt with --output", usage);

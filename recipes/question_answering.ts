@@ -37,7 +37,7 @@ export const questionAnswering = defineRecipe({
   },
   run: async (settings, bench) => {
     const { model, adapter, stride, noAnswer } = settings;
-    const own = settings.data === undefined;
+    const isBuiltIn = settings.data === undefined;
     const questions = (): Promise<Data> => makeRows(bench, settings, brown({ tagset: "brown" }), whQuestions);
     const data = await resolveData(bench, settings, questions, 4000);
     const metrics = await trainRecipe(bench, {
@@ -51,14 +51,14 @@ export const questionAnswering = defineRecipe({
       adapter: adapter ?? [],
       training: trainingArguments(settings, {
         learningRate: adapter === undefined ? 5e-4 : 1e-3,
-        numTrainEpochs: own ? 1 : 2,
-        maxLength: own ? 96 : 256,
+        numTrainEpochs: isBuiltIn ? 1 : 2,
+        maxLength: isBuiltIn ? 96 : 256,
       }),
     }, settings);
     const scores = { "this model": metrics[noAnswer ? "squad-v2_f1" : "squad_f1"] ?? NaN };
-    if (!own) return showScores(bench, { F1: scores });
-    const [train, held] = [await readRows(bench, data.train), await readRows(bench, reported(data))];
-    const lookup = scoreOf(predictFromLookup(train, held), held);
+    if (!isBuiltIn) return showScores(bench, { F1: scores });
+    const [train, evaluationRows] = [await readRows(bench, data.train), await readRows(bench, reported(data))];
+    const lookup = scoreOf(predictFromLookup(train, evaluationRows), evaluationRows);
     return showScores(bench, { F1: { ...scores, "the likeliest word by itself": lookup } });
   },
 });

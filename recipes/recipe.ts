@@ -3,7 +3,7 @@
  * @module
  */
 import type { Named } from "../core/types.ts";
-import { type Given, type Options, readOptions, type Values } from "./options.ts";
+import { type OptionInput, type Options, readOptions, type Values } from "./options.ts";
 import type { Workbench } from "./workbench.ts";
 
 /** What a recipe measured: by what is measured, the scores of this run and of what it is to be compared with. */
@@ -14,7 +14,7 @@ export type RecipeCommand<T extends Options> = Readonly<{ name: string; summary:
 
 /** A recipe. Throws AttuneError if an option is not one, and whatever its runs throw. */
 export type Recipe<T extends Options, R> =
-  & ((options: Given<T>, bench: Workbench) => Promise<R>)
+  & ((options: OptionInput<T>, bench: Workbench) => Promise<R>)
   & Readonly<{ command: RecipeCommand<T> }>;
 
 /**
@@ -28,7 +28,7 @@ export type Recipe<T extends Options, R> =
 export function defineRecipe<const T extends Options, R>(
   { run, ...command }: RecipeCommand<T> & Readonly<{ run: (options: Values<T>, bench: Workbench) => Promise<R> }>,
 ): Recipe<T, R> {
-  const recipe = async (given: Given<T>, bench: Workbench): Promise<R> =>
+  const recipe = async (given: OptionInput<T>, bench: Workbench): Promise<R> =>
     await run(readOptions(command.name, command.options, given), bench);
   return Object.assign(recipe, { command });
 }

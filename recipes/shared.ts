@@ -10,7 +10,9 @@ import { openRun } from "../core/run/open/open.ts";
 import type { Json, Named, Row, RunSpec, TrainingArguments } from "../core/types.ts";
 import { columnsOf, common, type Data, type Settings } from "./options.ts";
 import type { Scores } from "./recipe.ts";
-import { folderOf, type Metrics, readJson, type Workbench } from "./workbench.ts";
+import { folderOf, type Metrics, type Workbench } from "./workbench.ts";
+import { readJson } from "../core/files/json_files.ts";
+import { collect } from "../core/base/collect.ts";
 
 /** What says which rows. */
 export type DataSettings = Readonly<
@@ -45,16 +47,16 @@ export const genres: Data = brown({
 export async function resolveData(
   bench: Workbench,
   settings: DataSettings,
-  own: Data | (() => Promise<Data>),
+  builtIn: Data | (() => Promise<Data>),
   most?: number,
   mostHeld?: number,
 ): Promise<Data> {
   const { data, seed = common.seed.default, rows = data === undefined ? most : undefined } = settings;
   const whole = data !== undefined
     ? typeof data === "string" ? await resolveNamed(bench, data, settings) : data
-    : typeof own === "function"
-    ? await own()
-    : own;
+    : typeof builtIn === "function"
+    ? await builtIn()
+    : builtIn;
   const part = (which: "train" | "eval"): Named<Json> => {
     const all = whole[which];
     if (rows === undefined) return all;
@@ -123,9 +125,7 @@ export async function readRows(
   const issues: AttuneError[] = [];
   const dataset = resolvePart("data", data, "data", { catalog: await bench.catalog(), issues });
   if (!dataset) throw badSpec(issues);
-  const rows: Row[] = [];
-  for await (const { row } of (await dataset.open(await bench.host())).read()) rows.push(row);
-  return rows;
+  return (await collect((await dataset.open(await bench.host())).read())).map(({ row }) => row);
 }
 
 /** The rows of all of a recipe's data sets. */

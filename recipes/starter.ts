@@ -8,6 +8,7 @@ import { f32, type Tensor } from "../core/base/tensor.ts";
 import type { Host, Json, Named } from "../core/types.ts";
 import { pretrained } from "../plugins/models/pretrained.ts";
 import { completeWeights } from "./base/complete_weights.ts";
+import { jsonBytes } from "../core/base/bytes.ts";
 
 /** Says a turn as "user: ...", and ends it with the token that ends texts. */
 const chatTemplate = "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}[SEP]{% endfor %}" +
@@ -28,16 +29,15 @@ async function start(
   for (const name of base.weights.names) read[name.replace(/^bert\./, "")] = await base.weights.read(name);
   const tensors: Record<string, Tensor<Float32Array>> = {};
   for (const [name, tensor] of Object.entries(read)) {
-    for (const own of rename(name)) tensors[own] = change(name, read) ?? tensor;
+    for (const renamed of rename(name)) tensors[renamed] = change(name, read) ?? tensor;
   }
-  const json = (value: Json): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
-  const file = async (name: string): Promise<Uint8Array> => (await base.files.get(name))?.bytes ?? json({});
+  const file = async (name: string): Promise<Uint8Array> => (await base.files.get(name))?.bytes ?? jsonBytes({});
   const tokenizer = JSON.parse(new TextDecoder().decode(await file("tokenizer_config.json"))) as Named<Json>;
   await store.put("tokenizer.json", await file("tokenizer.json"));
-  await store.put("tokenizer_config.json", json({ ...tokenizer, chat_template: chatTemplate }));
-  const own = config(base.config);
-  await store.put("config.json", json(own));
-  await store.put("model.safetensors", writeSafetensors(await completeWeights(host, own, tensors)));
+  await store.put("tokenizer_config.json", jsonBytes({ ...tokenizer, chat_template: chatTemplate }));
+  const studentConfig = config(base.config);
+  await store.put("config.json", jsonBytes(studentConfig));
+  await store.put("model.safetensors", writeSafetensors(await completeWeights(host, studentConfig, tensors)));
   return directory;
 }
 
@@ -112,8 +112,8 @@ export async function starterSeq2seq(host: Host, directory: string): Promise<str
       const norm = /^embeddings\.LayerNorm\.(\w+)$/.exec(name)?.[1];
       if (norm !== undefined) return sides.map((side) => `model.${side}.layernorm_embedding.${norm}`);
       const [, layer, part, kind] = /^encoder\.layer\.(\d+)\.(.+)\.(weight|bias)$/.exec(name) ?? [];
-      const own = parts.find(([bert]) => bert === part)?.[1];
-      return own === undefined ? [] : sides.map((side) => `model.${side}.layers.${layer}.${own}.${kind}`);
+      const bertPart = parts.find(([bert]) => bert === part)?.[1];
+      return bertPart === undefined ? [] : sides.map((side) => `model.${side}.layers.${layer}.${bertPart}.${kind}`);
     },
     (name, tensors) => (name === "embeddings.position_embeddings.weight" ? positions(tensors) : undefined),
   );

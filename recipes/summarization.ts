@@ -46,7 +46,7 @@ export const summarization = defineRecipe({
     const columns = columnsOf(settings);
     const source = columns.source ?? settings.source ?? "source";
     const target = columns.target ?? settings.target ?? "target";
-    const own = settings.data === undefined;
+    const isBuiltIn = settings.data === undefined;
     const sentences = (): Promise<Data> => makeRows(bench, settings, brown(), telegrams);
     const data = await resolveData(bench, settings, sentences, 9000, 300);
     const small = settings.model === "attune:base";
@@ -57,7 +57,7 @@ export const summarization = defineRecipe({
       task: {
         use: "seq2seq-lm",
         with: {
-          maxTargetLength: settings.maxTargetLength ?? (own ? 32 : 128),
+          maxTargetLength: settings.maxTargetLength ?? (isBuiltIn ? 32 : 128),
           columns: { ...columns, source, target },
           generation: { numBeams: beams, noRepeatNgramSize },
         },
@@ -68,7 +68,7 @@ export const summarization = defineRecipe({
       training: trainingArguments(settings, {
         learningRate: adapter !== undefined ? 1e-3 : small ? 1e-3 : 5e-5,
         numTrainEpochs: 1,
-        maxLength: own ? 48 : 512,
+        maxLength: isBuiltIn ? 48 : 512,
         perDeviceEvalBatchSize: 32,
         evalStrategy: "no",
       }),

@@ -8,6 +8,7 @@ import { train } from "../core/run/train/train_whole.ts";
 import type { Catalog, Host, Json, Named, RunSpec, Store } from "../core/types.ts";
 import { storeWithin } from "../core/files/within.ts";
 import { memory } from "../plugins/stores/memory.ts";
+import { readJson } from "../core/files/json_files.ts";
 
 /** Metrics of a run, and of each of its tasks where it has several. */
 export type Metrics = Named<number> & Readonly<{ tasks?: Named<Named<number>> }>;
@@ -70,12 +71,6 @@ export function folderOf(host: Host, path: string): Store {
   const store = host.directory?.(path);
   if (store) return store;
   throw new AttuneError(`${path}: this host has no folders`, { code: "UNSUPPORTED", plugin: "recipe", path });
-}
-
-/** What a JSON file of a store holds; undefined if there is none. */
-export async function readJson(store: Store, key: string): Promise<unknown> {
-  const file = await store.get(key);
-  return file && JSON.parse(new TextDecoder().decode(file.bytes));
 }
 
 async function checkEmpty(store: Store, path: string): Promise<void> {

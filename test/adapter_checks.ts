@@ -16,7 +16,7 @@ const host = tinyHost(await hostHere(1));
 /** Registers the checks of one configuration of an adapter. */
 export function testAdapter(name: string, use: Json, claims: AdapterClaims): void {
   const { use: plugin, with: options } = use as { use: string; with?: object };
-  const made = (catalog as Catalog).adapter?.[plugin]?.parse(options);
-  if (!made || made.issues) throw new Error(`No adapter "${plugin}" with ${JSON.stringify(options)}`);
-  itPassesSome(`adapter ${name}`, checksOf(made.value, { host, catalog, base, claims }));
+  const parsed = (catalog as Catalog).adapter?.[plugin]?.parse(options);
+  if (!parsed || parsed.issues) throw new Error(`No adapter "${plugin}" with ${JSON.stringify(options)}`);
+  itPassesSome(`adapter ${name}`, checksOf(parsed.value, { host, catalog, base, claims }));
 }

@@ -61,8 +61,8 @@ export function edgeRig(options: Partial<EdgeOptions> & Readonly<{ stores?: Name
     models: {
       names: async (tenant) =>
         Object.keys(stores).flatMap((name) => {
-          const [owner, own] = name.split("/");
-          return own === undefined ? [name] : owner === tenant ? [own] : [];
+          const [owner, model] = name.split("/");
+          return model === undefined ? [name] : owner === tenant ? [model] : [];
         }),
       open: async (name, tenant) => {
         const id = stores[`${tenant}/${name}`] ? `${tenant}/${name}` : name.includes("/") ? "" : name;

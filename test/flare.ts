@@ -22,7 +22,7 @@ export async function flare(): Promise<Flare> {
     conditions: ["workerd", "worker", "browser"],
     external: ["node:*", "cloudflare:*"],
   });
-  const own = new Miniflare({
+  const miniflare = new Miniflare({
     modules: [{ type: "ESModule", path: "worker.js", contents: bundle?.text ?? "" }],
     compatibilityDate: "2026-04-01",
     compatibilityFlags: ["nodejs_compat"],
@@ -30,12 +30,12 @@ export async function flare(): Promise<Flare> {
     r2Buckets: ["BUCKET"],
     bindings: { ATTUNE_API_KEY: "key", ATTUNE_RUNNER_TOKEN: "runner-token", ATTUNE_LEASE_SECONDS: "30" },
   });
-  const url = String(await own.ready).replace(/\/$/, "");
-  const bucket = await own.getR2Bucket("BUCKET") as unknown as Bucket;
-  const database = await own.getD1Database("DB") as unknown as Database;
+  const url = String(await miniflare.ready).replace(/\/$/, "");
+  const bucket = await miniflare.getR2Bucket("BUCKET") as unknown as Bucket;
+  const database = await miniflare.getD1Database("DB") as unknown as Database;
   const fresh = async (): Promise<Store> => {
     await database.prepare("DROP TABLE IF EXISTS attune").run();
     return cloudflareStore({ database, bucket });
   };
-  return { url, fresh, dispose: () => own.dispose() };
+  return { url, fresh, dispose: () => miniflare.dispose() };
 }

@@ -33,13 +33,13 @@ export async function hasKernel(op: Op, dtype: DType): Promise<boolean> {
 
 /** The table as it is. */
 export async function probe(): Promise<Capabilities> {
-  const found: [string, DType[]][] = [];
+  const kernels: [string, DType[]][] = [];
   for (const op of Object.keys(capabilities.cpu) as Op[]) {
     const dtypes: DType[] = [];
     for (const dtype of probedDtypes) if (await hasKernel(op, dtype)) dtypes.push(dtype);
-    found.push([op, dtypes]);
+    kernels.push([op, dtypes]);
   }
-  return Object.fromEntries(found) as unknown as Capabilities;
+  return Object.fromEntries(kernels) as unknown as Capabilities;
 }
 
 /** The first call of an op with its data in another dtype; indices and conditions stay as they are. */

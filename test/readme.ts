@@ -32,17 +32,17 @@ const [CLONE, PROJECT] = ["Attune", "In a project of your own"];
 const LIMIT = 400;
 
 function blocksOf(readme: string): Block[] {
-  const found: Block[] = [];
+  const blocks: Block[] = [];
   let section = "";
   let open: { language: string; lines: string[]; line: number } | undefined;
   for (const [i, line] of readme.split("\n").entries()) {
     if (line.startsWith("```")) {
-      if (open) found.push({ section, language: open.language, text: open.lines.join("\n"), line: open.line });
+      if (open) blocks.push({ section, language: open.language, text: open.lines.join("\n"), line: open.line });
       open = open ? undefined : { language: line.slice(3), lines: [], line: i + 2 };
     } else if (open) open.lines.push(line);
     else if (/^##? /.test(line)) section = line.replace(/^##? /, "");
   }
-  return found;
+  return blocks;
 }
 
 /** A folder with this Node, Bun and Deno by name, and the machine's npm, which run with it. */

@@ -7,8 +7,8 @@ import { createRandom, fillNormal } from "../core/math/random.ts";
 import { writeSafetensors } from "../core/files/safetensors.ts";
 import type { Json, Named } from "../core/types.ts";
 import { tinyConfig, tinyFiles, tinyWeights } from "./tiny.ts";
+import { jsonBytes } from "../core/base/bytes.ts";
 
-const json = (value: Json): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 const tensor = (name: string, dims: readonly number[]) => {
   const data = new Float32Array(dims.reduce((a, b) => a * b, 1));
   fillNormal(createRandom(5).fork(name), data, 0.3);
@@ -31,11 +31,11 @@ function folder(pooling: Json, behind: readonly Json[] = [], more: Named<Uint8Ar
   ];
   return {
     ...tinyFiles(),
-    "config.json": json({ ...tinyConfig, architectures: ["BertModel"] }),
+    "config.json": jsonBytes({ ...tinyConfig, architectures: ["BertModel"] }),
     "model.safetensors": writeSafetensors(weights),
-    "modules.json": json(modules),
-    "1_Pooling/config.json": json({ word_embedding_dimension: 16, ...pooling as object }),
-    "sentence_bert_config.json": json({ max_seq_length: 32, do_lower_case: false }),
+    "modules.json": jsonBytes(modules),
+    "1_Pooling/config.json": jsonBytes({ word_embedding_dimension: 16, ...pooling as object }),
+    "sentence_bert_config.json": jsonBytes({ max_seq_length: 32, do_lower_case: false }),
     ...more,
   };
 }
@@ -47,7 +47,7 @@ function dense(path: string, from: number, to: number, activation: string, bias 
     "linear.weight": tensor(`${path}.weight`, [to, from]),
     ...(bias ? { "linear.bias": tensor(`${path}.bias`, [to]) } : {}),
   };
-  return { [`${path}/config.json`]: json(config), [`${path}/model.safetensors`]: writeSafetensors(weights) };
+  return { [`${path}/config.json`]: jsonBytes(config), [`${path}/model.safetensors`]: writeSafetensors(weights) };
 }
 
 /** All folders by name. */
@@ -72,7 +72,7 @@ export function folders(): Named<Named<Uint8Array>> {
       ...dense("2_Dense", 16, 12, "torch.nn.modules.linear.Identity", false),
       ...dense("3_Dense", 12, 5, "torch.nn.modules.activation.ReLU"),
     }),
-    prompt: folder(mean, [], { "config_sentence_transformers.json": json(prompts) }),
-    short: folder(mean, [], { "sentence_bert_config.json": json({ max_seq_length: 4, do_lower_case: false }) }),
+    prompt: folder(mean, [], { "config_sentence_transformers.json": jsonBytes(prompts) }),
+    short: folder(mean, [], { "sentence_bert_config.json": jsonBytes({ max_seq_length: 4, do_lower_case: false }) }),
   };
 }

@@ -9,6 +9,7 @@ import { writeSafetensors } from "../core/files/safetensors.ts";
 import { sizeOf, type Tensor } from "../core/base/tensor.ts";
 import type { Host, Json, Named, Row, Store } from "../core/types.ts";
 import { bert } from "../plugins/architectures/bert.ts";
+import { jsonBytes } from "../core/base/bytes.ts";
 
 const words = [
   "the",
@@ -152,24 +153,22 @@ export function tinyWeights(config: Named<Json> = tinyConfig): Named<Tensor<Floa
   }));
 }
 
-const encode = (value: Json): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
-
 /** The tiny model's files. */
 export function tinyFiles(): Named<Uint8Array> {
   return {
-    "config.json": encode(tinyConfig),
-    "tokenizer.json": encode(tinyTokenizer),
-    "tokenizer_config.json": encode(tokenizerConfig),
+    "config.json": jsonBytes(tinyConfig),
+    "tokenizer.json": jsonBytes(tinyTokenizer),
+    "tokenizer_config.json": jsonBytes(tokenizerConfig),
     "model.safetensors": writeSafetensors(tinyWeights()),
   };
 }
 
 /** Files in memory that can only be read. */
 export function heldStore(files: Named<Uint8Array>): Store {
-  const held = new Map<string, Uint8Array>(Object.entries(files));
+  const contents = new Map<string, Uint8Array>(Object.entries(files));
   return {
     get: async (key, range) => {
-      const bytes = held.get(key);
+      const bytes = contents.get(key);
       if (!bytes) return undefined;
       return {
         key,
@@ -181,7 +180,7 @@ export function heldStore(files: Named<Uint8Array>): Store {
     put: async () => "conflict",
     delete: async () => "conflict",
     list: async function* (prefix) {
-      for (const [key, bytes] of held) if (key.startsWith(prefix)) yield { key, size: bytes.length, revision: "1" };
+      for (const [key, bytes] of contents) if (key.startsWith(prefix)) yield { key, size: bytes.length, revision: "1" };
     },
   };
 }

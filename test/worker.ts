@@ -61,7 +61,7 @@ export async function edgeWorker(
 ): Promise<EdgeWorker> {
   const script = contents ?? await workerScript(entry);
   const before = new Set(workerds());
-  const own = new Miniflare({
+  const miniflare = new Miniflare({
     modules: [
       { type: "ESModule", path: "worker.js", contents: script },
       ...entry === "worker" ? [{ type: "CompiledWasm" as const, path: "ort.wasm", contents: workerRuntime() }] : [],
@@ -75,13 +75,13 @@ export async function edgeWorker(
     },
     bindings: { ATTUNE_API_KEY: "key" },
   });
-  const url = String(await own.ready).replace(/\/$/, "");
+  const url = String(await miniflare.ready).replace(/\/$/, "");
   const pids = workerds().filter((pid) => !before.has(pid));
-  const told = (pattern: RegExp): number | undefined => {
+  const portIn = (pattern: RegExp): number | undefined => {
     const [kilobytes] = pids.map((pid) => Number(field(`/proc/${pid}/status`, pattern)));
     return kilobytes === undefined ? undefined : 1024 * kilobytes;
   };
-  const bucket = await own.getR2Bucket("MODELS");
+  const bucket = await miniflare.getR2Bucket("MODELS");
   return {
     url,
     post: async (path, body) => {
@@ -90,7 +90,7 @@ export async function edgeWorker(
       return { status: answer.status, json: await answer.json() as never };
     },
     put: async (key, bytes) => void await bucket.put(key, new Uint8Array(bytes).buffer),
-    peakBytes: () => told(/VmHWM:\s+(\d+)/),
+    peakBytes: () => portIn(/VmHWM:\s+(\d+)/),
     processorMs: () => {
       // Both times are counted in hundredths of a second.
       const [ticks] = pids.map((pid) =>
@@ -98,8 +98,8 @@ export async function edgeWorker(
       );
       return ticks ? 10 * (Number(ticks[1]) + Number(ticks[2])) : undefined;
     },
-    residentBytes: () => told(/VmRSS:\s+(\d+)/),
-    dispose: () => own.dispose(),
+    residentBytes: () => portIn(/VmRSS:\s+(\d+)/),
+    dispose: () => miniflare.dispose(),
   };
 }
 

@@ -45,7 +45,7 @@ export const computeDtypeSchema: v.GenericSchema<ComputeDtype | undefined, Compu
  *
  * @throws AttuneError that says which of its values is not finite.
  */
-export function refuseNonFinite(plugin: string, values: Float32Array, { name, dims: [, inputs] }: LinearWeight): void {
+function refuseNonFinite(plugin: string, values: Float32Array, { name, dims: [, inputs] }: LinearWeight): void {
   let at = 0;
   while (at < values.length && Number.isFinite(values[at])) at++;
   if (at === values.length) return;

@@ -37,17 +37,17 @@ export function readConfig(
 ): ConfigReader {
   const fieldOf = (name: string): string => fields[name] ?? name;
   const at = (name: string): string => `config.${fieldOf(name)}`;
-  const given = (name: string): Json | undefined => {
+  const stated = (name: string): Json | undefined => {
     const field = fieldOf(name);
     return Object.hasOwn(config, field) ? config[field] : undefined;
   };
-  const own = (name: string): Json | undefined => given(name) ?? defaults[name];
+  const valueOf = (name: string): Json | undefined => stated(name) ?? defaults[name];
   const value = (name: string): Json | undefined => {
-    const there = given(name);
+    const there = stated(name);
     return there === undefined ? defaults[name] : there;
   };
   const number = (name: string, fallback?: number): number => {
-    const value = own(name) ?? fallback;
+    const value = valueOf(name) ?? fallback;
     if (typeof value !== "number" || !Number.isFinite(value)) throw badValue(plugin, at(name), value, "a number");
     return value;
   };
@@ -74,12 +74,12 @@ export function readConfig(
       return value;
     },
     text: (name, fallback) => {
-      const value = own(name) ?? fallback;
+      const value = valueOf(name) ?? fallback;
       if (typeof value !== "string") throw badValue(plugin, at(name), value, "a string");
       return value;
     },
     flag: (name, fallback) => {
-      const value = own(name) ?? fallback;
+      const value = valueOf(name) ?? fallback;
       if (typeof value !== "boolean") throw badValue(plugin, at(name), value, "true or false");
       return value;
     },
@@ -92,7 +92,7 @@ export function readConfig(
       return value !== undefined && value < 0 ? (value + rows >= 0 ? value + rows : undefined) : value;
     },
     only: (name, ...allowed) => {
-      const value = own(name);
+      const value = valueOf(name);
       if (value === undefined || value === null || allowed.includes(value)) return;
       throw unsupported(plugin, at(name), value, `only ${allowed.map((a) => JSON.stringify(a)).join(", ")} is`);
     },

@@ -44,8 +44,8 @@ export function decode(
     hidden = b.layer(layer.path, hidden, (x) => {
       const read = layer.attentionNorm(b, x);
       const attended = b.sublayer(layer.attentionPath, read, (x) => layer.attention(b, x), { residual: x });
-      const own = layer.attentionAfter ? layer.attentionAfter(b, attended) : attended;
-      const middle = layer.parallel ? x : add(own, x);
+      const attentionOutput = layer.attentionAfter ? layer.attentionAfter(b, attended) : attended;
+      const middle = layer.parallel ? x : add(attentionOutput, x);
       const fed = b.sublayer(
         layer.feedForwardPath,
         layer.feedForwardNorm ? layer.feedForwardNorm(b, middle) : read,
@@ -54,7 +54,9 @@ export function decode(
       );
       const after = layer.feedForwardAfter ? layer.feedForwardAfter(b, fed) : fed;
       const rate = layer.dropout ?? 0;
-      return layer.parallel ? add(b.dropout(add(after, own), rate), x) : add(b.dropout(after, rate), middle);
+      return layer.parallel
+        ? add(b.dropout(add(after, attentionOutput), rate), x)
+        : add(b.dropout(after, rate), middle);
     });
   }
   // As in transformers, the last of all states is normed.
@@ -94,8 +96,10 @@ export function languageHeads(
     { bias: boolean; tied: boolean; softcap?: number | undefined; scale?: number; token: string; span?: boolean }
   >,
 ): Named<HeadSpec> {
-  const given = [config.classifier_dropout, config.hidden_dropout].findIndex((x) => x !== undefined && x !== null);
-  const dropout = given < 0 ? 0.1 : c.rate(given === 0 ? "classifier_dropout" : "hidden_dropout");
+  const firstStated = [config.classifier_dropout, config.hidden_dropout].findIndex((x) =>
+    x !== undefined && x !== null
+  );
+  const dropout = firstStated < 0 ? 0.1 : c.rate(firstStated === 0 ? "classifier_dropout" : "hidden_dropout");
   return {
     lm: {
       steps: lm.scale === undefined ? [] : [{ scale: lm.scale }],

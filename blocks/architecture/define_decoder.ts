@@ -2,7 +2,6 @@
  * Decoders in the manner of Llama (Touvron et al. 2023). A family's file says what differs; the rest stands here.
  * @module
  */
-import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
 import { mul, slice } from "../../core/graph/ops/functions.ts";
@@ -19,7 +18,7 @@ import {
 } from "./decoder.ts";
 import { gatedFeedForward, plainFeedForward } from "./feed_forward.ts";
 import { everyLayer, type LayerKind } from "./layer_kinds.ts";
-import { type ModelOptions, modelSchema } from "./model_options.ts";
+import { defineArchitecture, type ModelOptions } from "./define_architecture.ts";
 import { type Norm, rmsNorm } from "./norms.ts";
 import { readRotary, type Rotary, type RotaryOptions, type Rotation, rotationOf } from "./rotary.ts";
 
@@ -67,11 +66,10 @@ export type DecoderDifferences = Readonly<{
 /** The plugin of a family of decoders. */
 export function defineDecoder(family: DecoderFamily): Factory<"architecture", ModelOptions> {
   const { name, modelType = name } = family;
-  return define({
-    kind: "architecture",
+  return defineArchitecture({
     name,
-    schema: modelSchema,
-    create: () => ({ modelTypes: [modelType], read: (config) => read({ ...family, modelType }, config) }),
+    modelTypes: [modelType],
+    read: (config) => read({ ...family, modelType }, config),
   });
 }
 

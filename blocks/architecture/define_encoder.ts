@@ -2,7 +2,6 @@
  * Encoders in the manner of BERT (Devlin et al. 2019). A family's file says what differs; the rest stands here.
  * @module
  */
-import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
 import { add } from "../../core/graph/ops/functions.ts";
@@ -20,7 +19,7 @@ import type {
 } from "../../core/types.ts";
 import { type ConfigReader, readConfig } from "./config.ts";
 import { encode, type EncoderOptions, type LayerPaths } from "./encoder.ts";
-import { type ModelOptions, modelSchema } from "./model_options.ts";
+import { defineArchitecture, type ModelOptions } from "./define_architecture.ts";
 import { layerNorm } from "./norms.ts";
 
 /** A family of encoders: its facts, the names of its config fields, and its differences from BERT. */
@@ -61,14 +60,9 @@ const oldNorms = [[/LayerNorm\.weight$/, "LayerNorm.gamma"], [/LayerNorm\.bias$/
 /** The plugin of a family of encoders. */
 export function defineEncoder(family: EncoderFamily): Factory<"architecture", ModelOptions> {
   const { name } = family;
-  return define({
-    kind: "architecture",
+  return defineArchitecture({
     name,
-    schema: modelSchema,
-    create: () => ({
-      modelTypes: [name],
-      read: (config) => read({ savedNames: oldNorms, ...family, modelType: name }, config),
-    }),
+    read: (config) => read({ savedNames: oldNorms, ...family, modelType: name }, config),
   });
 }
 

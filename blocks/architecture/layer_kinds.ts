@@ -15,8 +15,8 @@ export function everyLayer(count: number, kind: LayerKind): readonly LayerKind[]
 
 /** The config's `sliding_window`; undefined if that is null, or absent without a default. */
 export function windowOf(c: ConfigReader, fallback?: number): number | undefined {
-  const given = c.value("sliding_window") ?? (c.value("sliding_window") === null ? null : fallback);
-  return given === null || given === undefined ? undefined : c.count("sliding_window", fallback);
+  const window = c.value("sliding_window") ?? (c.value("sliding_window") === null ? null : fallback);
+  return window === null || window === undefined ? undefined : c.count("sliding_window", fallback);
 }
 
 /** What `layer_types` says of each layer, else the family's rule: whether it sees a window only. */
@@ -26,14 +26,14 @@ export function slidingLayers(
   count: number,
   slides: (i: number) => boolean,
 ): readonly boolean[] {
-  const given = c.value("layer_types");
-  if (!Array.isArray(given)) return Array.from({ length: count }, (_, i) => slides(i));
-  if (given.length !== count) throw badValue(plugin, "config.layer_types", given.length, `${count} layers`);
-  const odd = given.find((type) => type !== "full_attention" && type !== "sliding_attention");
+  const layerTypes = c.value("layer_types");
+  if (!Array.isArray(layerTypes)) return Array.from({ length: count }, (_, i) => slides(i));
+  if (layerTypes.length !== count) throw badValue(plugin, "config.layer_types", layerTypes.length, `${count} layers`);
+  const odd = layerTypes.find((type) => type !== "full_attention" && type !== "sliding_attention");
   if (odd !== undefined) {
     throw unsupported(plugin, "config.layer_types", odd, "supported: full_attention, sliding_attention");
   }
-  return given.map((type) => type === "sliding_attention");
+  return layerTypes.map((type) => type === "sliding_attention");
 }
 
 /** Qwen's layers: a window from `max_window_layers` on, or where `layer_types` says so, if `use_sliding_window` does. */

@@ -11,7 +11,7 @@ export * from "./encoder.ts";
 export * from "./encoder_heads.ts";
 export * from "./feed_forward.ts";
 export * from "./layer_kinds.ts";
-export * from "./model_options.ts";
+export * from "./define_architecture.ts";
 export * from "./norms.ts";
 export * from "./rotary.ts";
 export * from "./summary.ts";

@@ -137,8 +137,8 @@ export function readRotary(config: Named<Json>, o: RotaryOptions): Rotary {
         scale: yarnScale(parameters, factor),
         frequencies: pairs.map((p, i) => {
           const ramp = Math.min(1, Math.max(0, round(round(i - round(low)) / round(width))));
-          const kept = round(1 - ramp);
-          return round(round(1 / round(factor * p)) * round(1 - kept)) + round(round(1 / p) * kept);
+          const share = round(1 - ramp);
+          return round(round(1 / round(factor * p)) * round(1 - share)) + round(round(1 / p) * share);
         }),
       };
     }
@@ -148,9 +148,9 @@ export function readRotary(config: Named<Json>, o: RotaryOptions): Rotary {
         ? config.original_max_position_embeddings
         : original();
       const factor = number("factor", o.maxPositions / old);
-      const given = parameters.attention_factor;
-      const scale = typeof given === "number"
-        ? given
+      const stated = parameters.attention_factor;
+      const scale = typeof stated === "number"
+        ? stated
         : factor <= 1
         ? 1
         : Math.sqrt(1 + Math.log(factor) / Math.log(old));
@@ -174,8 +174,8 @@ export function readRotary(config: Named<Json>, o: RotaryOptions): Rotary {
 }
 
 function yarnScale(parameters: Named<Json>, factor: number): number {
-  const { attention_factor: given, mscale, mscale_all_dim: all } = parameters;
-  if (typeof given === "number") return given;
+  const { attention_factor: stated, mscale, mscale_all_dim: all } = parameters;
+  if (typeof stated === "number") return stated;
   const of = (m: number): number => (factor <= 1 ? 1 : 0.1 * m * Math.log(factor) + 1);
   return typeof mscale === "number" && typeof all === "number" && mscale && all ? of(mscale) / of(all) : of(1);
 }
@@ -183,8 +183,8 @@ function yarnScale(parameters: Named<Json>, factor: number): number {
 function parametersOf(config: Named<Json>, o: RotaryOptions): Readonly<{ field: string; parameters: Named<Json> }> {
   const object = (value: Json | undefined): Named<Json> | undefined =>
     typeof value === "object" && value !== null && !Array.isArray(value) ? value as Named<Json> : undefined;
-  const given = object(config.rope_parameters);
-  const nested = o.layerType === undefined ? undefined : object(given?.[o.layerType]);
+  const ropeParameters = object(config.rope_parameters);
+  const nested = o.layerType === undefined ? undefined : object(ropeParameters?.[o.layerType]);
   if (nested) return { field: `config.rope_parameters.${o.layerType}`, parameters: nested };
   const theta = config[o.theta ?? "rope_theta"];
   const older = {
@@ -193,14 +193,14 @@ function parametersOf(config: Named<Json>, o: RotaryOptions): Readonly<{ field: 
       ? { partial_rotary_factor: config.partial_rotary_factor }
       : {}),
   };
-  if (given && o.layerType === undefined) {
-    return { field: "config.rope_parameters", parameters: { ...older, ...given } };
+  if (ropeParameters && o.layerType === undefined) {
+    return { field: "config.rope_parameters", parameters: { ...older, ...ropeParameters } };
   }
-  if (given && Object.values(given).some((value) => object(value))) {
+  if (ropeParameters && Object.values(ropeParameters).some((value) => object(value))) {
     throw missing(o.plugin, `config.rope_parameters.${o.layerType}`, "config.json");
   }
   const scaling = o.scaling === null ? undefined : object(config[o.scaling ?? "rope_scaling"]);
-  return { field: "config.rope_scaling", parameters: { ...older, ...given, ...scaling } };
+  return { field: "config.rope_scaling", parameters: { ...older, ...ropeParameters, ...scaling } };
 }
 
 /** Cosines and sines for the positions of a batch, computed once before the layers. */
@@ -208,12 +208,12 @@ export function rotationOf(b: GraphBuilder, rotary: Rotary): Rotation {
   const { frequencies, scale, long, grows } = rotary;
   const { positions } = b.stream();
   const constant = (data: Float32Array): Value => b.graph.constant({ dtype: "float32", dims: [data.length], data });
-  const own = long
+  const base = long
     ? where(greater(max(positions), long.beyond - 1), constant(long.frequencies), constant(frequencies))
     : grows
     ? mul(constant(frequencies), shrunk(positions, frequencies.length, grows, constant))
     : constant(frequencies);
-  const angles = mul(reshape(cast(positions, "float32"), ["batch", "seq", 1, 1]), own);
+  const angles = mul(reshape(cast(positions, "float32"), ["batch", "seq", 1, 1]), base);
   const twice = (x: Value): Value => {
     const scaled = scale === 1 ? x : mul(x, scale);
     return concat([scaled, scaled], 3);

@@ -4,7 +4,7 @@
  */
 import { AttuneError, badValue, nearest, show } from "../../core/base/errors.ts";
 import { asNumber, classReader } from "../../core/data/class_reader.ts";
-import type { Field, Named, Row, RowColumns } from "../../core/types.ts";
+import type { Field, Named, Row, RowColumns, Tokenizer } from "../../core/types.ts";
 
 /** The columns that a collator reads, under the names that rows have for them. */
 export function readColumns(
@@ -12,8 +12,8 @@ export function readColumns(
   { texts, optional, learned, spans, parallel, others, classes = {} }: RowColumns,
 ): RowColumns {
   const named = (name: string): string => renamed[name] ?? name;
-  const pairs = (given: Named<string> = {}): Named<string> =>
-    Object.fromEntries(Object.entries(given).map(([name, of]) => [named(name), named(of)]));
+  const pairs = (names: Named<string> = {}): Named<string> =>
+    Object.fromEntries(Object.entries(names).map(([name, of]) => [named(name), named(of)]));
   return {
     texts: texts.map(named),
     ...(optional ? { optional: optional.map(named) } : {}),
@@ -70,7 +70,12 @@ export function missingColumn(plugin: string, row: Row, index: number, column: s
 }
 
 /** input_ids and token_type_ids of a row that has them. Throws AttuneError if they are of two lengths, or empty. */
-export function readyMade(plugin: string, row: Row, index: number, pad: number): Record<string, Field> {
+export function readyMade(
+  plugin: string,
+  row: Row,
+  index: number,
+  tokenizer: Pick<Tokenizer, "specialTokenIds">,
+): Record<string, Field> {
   const ids = idsOf(plugin, row, index, "input_ids");
   const types = "token_type_ids" in row ? idsOf(plugin, row, index, "token_type_ids") : new Int32Array(ids.length);
   if (ids.length === 0 || types.length !== ids.length) {
@@ -81,9 +86,18 @@ export function readyMade(plugin: string, row: Row, index: number, pad: number):
       "input_ids and token_type_ids of the same length, at least 1",
     );
   }
+  return tokenFields(tokenizer, ids, types);
+}
+
+/** Tokens, and where there are such the types of their segments, as fields of a sequence. */
+export function tokenFields(
+  { specialTokenIds }: Pick<Tokenizer, "specialTokenIds">,
+  ids: Int32Array,
+  types?: Int32Array,
+): Record<string, Field> {
   return {
-    input_ids: { axis: "token", data: ids, padValue: pad },
-    token_type_ids: { axis: "token", data: types, padValue: 0 },
+    input_ids: { axis: "token", data: ids, padValue: specialTokenIds.pad ?? 0 },
+    ...(types ? { token_type_ids: { axis: "token", data: types, padValue: 0 } } : {}),
   };
 }
 

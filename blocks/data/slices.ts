@@ -81,7 +81,7 @@ export function rangeOf(plugin: string, { split, from, to, unit, rounding }: Sli
 }
 
 /** Python's `round`: halves go to the even neighbour. */
-function halfToEven(value: number): number {
+export function halfToEven(value: number): number {
   const below = Math.floor(value);
   const rest = value - below;
   return rest > 0.5 || (rest === 0.5 && below % 2 !== 0) ? below + 1 : below;

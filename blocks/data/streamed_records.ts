@@ -15,7 +15,7 @@ type Place = Readonly<{ begin: number; end: number }>;
 /** The records of bytes that hold whole ones, each with its bytes. */
 export function recordsOf<R extends Place>(
   bytes: Uint8Array,
-  cut: (found: (record: R) => void) => Cutter,
+  cut: (onRecord: (record: R) => void) => Cutter,
 ): readonly Readonly<{ record: R; bytes: Uint8Array }>[] {
   const records: { record: R; bytes: Uint8Array }[] = [];
   const cutter = cut((record) => records.push({ record, bytes: bytes.subarray(record.begin, record.end) }));
@@ -27,7 +27,7 @@ export function recordsOf<R extends Place>(
 /** The records of pieces, each with its bytes, which are to be read before the next one is asked for. */
 export async function* recordsIn<R extends Place>(
   pieces: AsyncIterable<Uint8Array>,
-  cut: (found: (record: R) => void) => Cutter,
+  cut: (onRecord: (record: R) => void) => Cutter,
 ): AsyncGenerator<Readonly<{ record: R; bytes: Uint8Array }>> {
   let ready: R[] = [];
   const cutter = cut((record) => ready.push(record));

@@ -2,12 +2,42 @@
  * The layers of a head as a family describes them.
  * @module
  */
+import * as v from "valibot";
+import { most } from "../../core/base/most.ts";
 import { activation } from "../../core/graph/activations.ts";
 import { constant, layerNorm, matmul, mul } from "../../core/graph/ops/functions.ts";
 import type { GraphBuilder, HeadSpec, Value } from "../../core/types.ts";
 
+/** Options of heads that tell classes. */
+export interface ClassifierOptions {
+  /** Number of outputs. */
+  readonly numLabels: number;
+  /** The order of the layer's outputs, if a checkpoint has its classes in another order. */
+  readonly order?: readonly number[] | undefined;
+}
+
+/** Entries of the schemas of {@link ClassifierOptions}. */
+export const classifierEntries: Readonly<{
+  numLabels: v.GenericSchema<number>;
+  order: v.OptionalSchema<v.GenericSchema<readonly number[]>, undefined>;
+}> = {
+  numLabels: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.labels)),
+  order: v.optional(v.array(v.pipe(v.number(), v.integer(), v.minValue(0)))),
+};
+
+/** A style's last layer, with its classes in the order that is asked for. */
+export function classLogits(
+  b: GraphBuilder,
+  style: HeadSpec,
+  x: Value,
+  { numLabels, order }: ClassifierOptions,
+): Value {
+  const logits = b.linear(style.out, x, { outFeatures: numLabels, bias: style.bias ?? true });
+  return order ? reorderClasses(logits, order) : logits;
+}
+
 /** Columns in another order, by a product with a permutation matrix. */
-export function reorderClasses(x: Value, order: readonly number[]): Value {
+function reorderClasses(x: Value, order: readonly number[]): Value {
   const size = order.length;
   const places = new Float32Array(size * size);
   order.forEach((from, to) => (places[from * size + to] = 1));

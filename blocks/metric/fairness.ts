@@ -99,7 +99,7 @@ export function overGroups(
     init: (): State => ({ groups: {} }),
     update: (state: State, example: MetricInputs["label"]): State => {
       const name = groupOf(plugin, example, columns);
-      const own = weight === undefined ? 1 : weightOf(plugin, weight, example);
+      const rowWeight = weight === undefined ? 1 : weightOf(plugin, weight, example);
       const [selected, actual] = [example.prediction, example.reference].map((id) =>
         id === idOf(plugin, positive, example)
       );
@@ -107,7 +107,7 @@ export function overGroups(
       const cells = state.groups[name] as Cells;
       const cell = selected ? (actual ? "tp" : "fp") : actual ? "fn" : "tn";
       cells.count++;
-      cells[cell] += own;
+      cells[cell] += rowWeight;
       return state;
     },
     merge: (a: State, b: State): State => {
@@ -167,15 +167,15 @@ function redrawn(groups: Named<Cells>, random: Random): Record<string, Cells> {
         return taken;
       };
       const [tp, fp, fn] = [take(rest.tp), take(rest.fp), take(rest.fn)];
-      const own = { count, tp, fp, fn, tn: wanted };
+      const counts = { count, tp, fp, fn, tn: wanted };
       rest = {
         count: rest.count - count,
         tp: rest.tp - tp,
         fp: rest.fp - fp,
         fn: rest.fn - fn,
-        tn: rest.tn - own.tn,
+        tn: rest.tn - counts.tn,
       };
-      return [name, own];
+      return [name, counts];
     }),
   );
 }
@@ -221,7 +221,7 @@ export function ratesOf(cells: Cells): Rates {
 }
 
 /** The gap of one share between groups, or between each group and all rows; null for 0/0. */
-export function gapOf(values: readonly number[], overall: number, method: ParityOptions["method"]): Gap {
+function gapOf(values: readonly number[], overall: number, method: ParityOptions["method"]): Gap {
   if (method === "between_groups") {
     const [low, high] = [Math.min(...values), Math.max(...values)];
     return { difference: high - low, ratio: high === 0 ? null : low / high };

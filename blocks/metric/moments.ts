@@ -2,7 +2,8 @@
  * Means, variances and covariance of pairs of numbers in one pass (Welford 1962; merging by Chan et al. 1979).
  * @module
  */
-import type { MetricInputs } from "../../core/types.ts";
+import type { MetricInputs, Named } from "../../core/types.ts";
+import type { MetricParts } from "./mean.ts";
 
 /** Sums over rows: x is the prediction, y the reference; `xx`, `yy`, `xy`: of products of distances from the means. */
 export type Moments = Readonly<
@@ -10,10 +11,10 @@ export type Moments = Readonly<
 >;
 
 /** No rows. */
-export const emptyMoments: Moments = Object.freeze({ rows: 0, x: 0, y: 0, xx: 0, yy: 0, xy: 0, squaredError: 0 });
+const emptyMoments: Moments = Object.freeze({ rows: 0, x: 0, y: 0, xx: 0, yy: 0, xy: 0, squaredError: 0 });
 
 /** With one more row. */
-export function addToMoments(m: Moments, { prediction, reference }: MetricInputs["number"]): Moments {
+function addToMoments(m: Moments, { prediction, reference }: MetricInputs["number"]): Moments {
   const rows = m.rows + 1;
   const [dx, dy] = [prediction - m.x, reference - m.y];
   const [x, y] = [m.x + dx / rows, m.y + dy / rows];
@@ -29,7 +30,7 @@ export function addToMoments(m: Moments, { prediction, reference }: MetricInputs
 }
 
 /** The rows of both. */
-export function mergeMoments(a: Moments, b: Moments): Moments {
+function mergeMoments(a: Moments, b: Moments): Moments {
   if (a.rows === 0) return b;
   if (b.rows === 0) return a;
   const rows = a.rows + b.rows;
@@ -50,4 +51,16 @@ export function mergeMoments(a: Moments, b: Moments): Moments {
 export function correlation({ rows, xx, yy, xy }: Pick<Moments, "rows" | "xx" | "yy" | "xy">): number | null {
   const r = xy / (Math.sqrt(xx) * Math.sqrt(yy));
   return rows > 1 && Number.isFinite(r) ? Math.min(1, Math.max(-1, r)) : null;
+}
+
+/** A metric of numbers that is computed from their moments: larger is better. */
+export function overMoments(compute: (moments: Moments) => Named<number | null>): MetricParts {
+  return {
+    reads: ["number"],
+    greaterIsBetter: true,
+    init: () => emptyMoments,
+    update: (state: Moments, example: MetricInputs["number"]) => addToMoments(state, example),
+    merge: (a: Moments, b: Moments) => mergeMoments(a, b),
+    compute: (state: Moments) => compute(state),
+  };
 }

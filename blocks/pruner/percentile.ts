@@ -18,7 +18,10 @@ export interface PrunerOptions {
   readonly minTrials: number;
 }
 
-const whole = (least: number): v.GenericSchema<number> => v.pipe(v.number(), v.integer(), v.minValue(least));
+/** A schema of whole numbers from `least` on. */
+export function wholeFrom(least: number): v.GenericSchema<number> {
+  return v.pipe(v.number(), v.integer(), v.minValue(least));
+}
 
 /** Entries of the schemas of {@link PrunerOptions}. */
 export const percentileOptions: Readonly<{
@@ -27,10 +30,10 @@ export const percentileOptions: Readonly<{
   intervalSteps: v.GenericSchema<number | undefined, number>;
   minTrials: v.GenericSchema<number | undefined, number>;
 }> = {
-  startupTrials: v.optional(whole(0), 5),
-  warmupSteps: v.optional(whole(0), 0),
-  intervalSteps: v.optional(whole(1), 1),
-  minTrials: v.optional(whole(1), 1),
+  startupTrials: v.optional(wholeFrom(0), 5),
+  warmupSteps: v.optional(wholeFrom(0), 0),
+  intervalSteps: v.optional(wholeFrom(1), 1),
+  minTrials: v.optional(wholeFrom(1), 1),
 };
 
 /** Whether a trial's best value so far is worse than a percentile of complete trials' values at its last step. */
@@ -50,9 +53,9 @@ export function isBelowPercentile(
   // One look in each interval: at its first report.
   if (before >= from) return false;
   const sign = direction === "maximize" ? -1 : 1;
-  const own = numbersOf(trial.values.map(([, value]) => value));
-  if (own.length === 0) return true;
-  const best = Math.min(...own.map((value) => sign * value));
+  const reported = numbersOf(trial.values.map(([, value]) => value));
+  if (reported.length === 0) return true;
+  const best = Math.min(...reported.map((value) => sign * value));
   const others = complete.flatMap(({ values }) => values.filter(([at]) => at === step).map(([, value]) => value));
   if (others.length < minTrials) return false;
   const losses = numbersOf(others).map((value) => sign * value).sort((a, b) => a - b);

@@ -58,15 +58,15 @@ const space = v.pipe(
     v.strictObject({ type: v.literal("categorical"), choices: v.pipe(v.array(json), v.minLength(1)), when }),
   ]),
   v.check(
-    (own) => problemOf(own as Space) === undefined,
+    (range) => problemOf(range as Space) === undefined,
     ({ input }) => `Invalid range: ${problemOf(input as Space)}`,
   ),
 ) as unknown as v.GenericSchema<Space>;
 
 /** What keeps a range from being one. */
-function problemOf(own: Space): string | undefined {
-  if (own.type === "categorical") return undefined;
-  const { type, low, high, log, step } = own;
+function problemOf(space: Space): string | undefined {
+  if (space.type === "categorical") return undefined;
+  const { type, low, high, log, step } = space;
   if (low > high) return "low must not be above high";
   if (log && low <= 0) return "with log, low must be above 0";
   if (log && step !== undefined && !(type === "int" && step === 1)) return "log and step exclude each other";
@@ -86,7 +86,7 @@ export const searchOptions: Readonly<{
 }> = {
   space: v.pipe(
     v.record(v.string(), space),
-    v.check((own) => Object.keys(own).length > 0, "Invalid space: it has no options"),
+    v.check((space) => Object.keys(space).length > 0, "Invalid space: it has no options"),
   ),
   seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 42),
   metric: v.optional(v.pipe(v.string(), v.nonEmpty()), "loss"),

@@ -63,8 +63,8 @@ const isEntity = (tag: unknown): boolean => typeof tag === "string" && /^[BIESLU
 export function taggedWords(words: readonly string[], tags: readonly (readonly unknown[])[]): readonly Word[] {
   return words.map((text, i) => ({
     text,
-    isFixed: tags.some((own) => isEntity(own[i])),
-    isInside: tags.some((own) => typeof own[i] === "string" && /^[IELM]-/.test(own[i])),
+    isFixed: tags.some((tag) => isEntity(tag[i])),
+    isInside: tags.some((tags) => typeof tags[i] === "string" && /^[IELM]-/.test(tags[i])),
   }));
 }
 

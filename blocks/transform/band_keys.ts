@@ -40,9 +40,9 @@ export async function sharedKeys(
   let count = 0;
   let most = bands;
   while (shared.length < bands) {
-    const own = allBands(bands).slice(shared.length, shared.length + most);
-    const signer = createSigner(own, size);
-    const columns = own.map(growing);
+    const bandKeys = allBands(bands).slice(shared.length, shared.length + most);
+    const signer = createSigner(bandKeys, size);
+    const columns = bandKeys.map(growing);
     count = 0;
     for await (const set of sets) {
       const keys = signer(set);

@@ -40,8 +40,8 @@ export function createContamination(n: number): Contamination {
     },
     count: (text) => {
       rows++;
-      const own = new Set(runsOf(text).runs.map((run) => table.get(run)));
-      for (const id of own) if (id !== undefined) seen[id] = (seen[id] ?? 0) + 1;
+      const owners = new Set(runsOf(text).runs.map((run) => table.get(run)));
+      for (const id of owners) if (id !== undefined) seen[id] = (seen[id] ?? 0) + 1;
     },
     match: (text) => {
       const { runs, isShort } = runsOf(text);

@@ -58,10 +58,10 @@ export function checkColumns(plugin: string, item: TransformRow, given: readonly
 /** The columns that a transform was given, or else the task's, without those of a row that are optional and missing. */
 export function textColumns(
   plugin: string,
-  given: readonly string[] | null,
+  named: readonly string[] | null,
   { columns }: TransformContext,
 ): readonly string[] {
-  const chosen = given ?? columns?.texts;
+  const chosen = named ?? columns?.texts;
   if (chosen) return chosen;
   throw badValue(plugin, "columns", null, "names of columns, because no task says which to use");
 }

@@ -34,7 +34,7 @@ export async function openExpression(plugin: string, path: string, source: strin
     isIn: (text) => pattern.matcher(text).find(),
     edits: (text, by) => {
       const matcher = pattern.matcher(text);
-      const found: Edit[] = [];
+      const edits: Edit[] = [];
       while (matcher.find()) {
         const put = by.replaceAll(
           /\$(\d|\$)/g,
@@ -42,9 +42,9 @@ export async function openExpression(plugin: string, path: string, source: strin
             group === "$" ? "$" : Number(group) <= matcher.groupCount() ? matcher.group(Number(group)) ?? "" : "",
         );
         const edit = { from: matcher.start(), to: matcher.end(), text: put };
-        if (edit.to > edit.from || put !== "") found.push(edit);
+        if (edit.to > edit.from || put !== "") edits.push(edit);
       }
-      return found;
+      return edits;
     },
   };
 }

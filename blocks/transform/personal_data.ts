@@ -28,14 +28,14 @@ export function personalSpans(
   kinds: readonly PersonalKind[],
   more: readonly PersonalSpan[] = [],
 ): readonly PersonalSpan[] {
-  const found: PersonalSpan[] = [...more];
-  for (const kind of kinds) for (const { from, to } of finders[kind](text)) found.push({ kind, from, to });
-  const longestFirst = found.sort((a, b) => b.to - b.from - (a.to - a.from) || a.from - b.from);
-  const kept: PersonalSpan[] = [];
+  const spans: PersonalSpan[] = [...more];
+  for (const kind of kinds) for (const { from, to } of finders[kind](text)) spans.push({ kind, from, to });
+  const longestFirst = spans.sort((a, b) => b.to - b.from - (a.to - a.from) || a.from - b.from);
+  const disjoint: PersonalSpan[] = [];
   for (const span of longestFirst) {
-    if (kept.every((other) => span.to <= other.from || span.from >= other.to)) kept.push(span);
+    if (disjoint.every((other) => span.to <= other.from || span.from >= other.to)) disjoint.push(span);
   }
-  return kept.sort((a, b) => a.from - b.from);
+  return disjoint.sort((a, b) => a.from - b.from);
 }
 
 type Stretch = Readonly<{ from: number; to: number }>;

@@ -69,8 +69,8 @@ export function failedRule(text: string, limits: QualityLimits): string | undefi
 
 /** The first rule of a text's words and lines that it fails. */
 export function failedQuality(text: string, words: readonly string[], limits: QualityLimits): string | undefined {
-  const fails = (found: number, least?: number | null, most?: number | null): boolean =>
-    (Boolean(least) && found < Number(least)) || (Boolean(most) && found > Number(most));
+  const fails = (value: number, least?: number | null, most?: number | null): boolean =>
+    (Boolean(least) && value < Number(least)) || (Boolean(most) && value > Number(most));
   const wordy = words.filter((word) => !/^[\p{P}\p{Cc}$+<=>^`|~´∶～％]*$/u.test(word));
   if (fails(wordy.length, limits.minDocWords)) return "gopher_short_doc";
   if (fails(wordy.length, null, limits.maxDocWords)) return "gopher_long_doc";
@@ -108,7 +108,7 @@ export function failedRepetition(text: string, words: readonly string[], limits:
   if (!repeats.some((name) => limits[name])) return undefined;
   if (text === "") return "empty";
   const length = lengthOf(text);
-  const above = (found: number, most: number | null | undefined): boolean => Boolean(most) && found > Number(most);
+  const above = (amount: number, most: number | null | undefined): boolean => Boolean(most) && amount > Number(most);
   const paragraphs = duplicates(text.trim().split(/\n{2,}/));
   if (above(paragraphs.share, limits.dupParaFrac)) return "dup_para_frac";
   if (above(paragraphs.characters / length, limits.dupParaCharFrac)) return "dup_para_char_frac";
@@ -124,8 +124,8 @@ export function failedRepetition(text: string, words: readonly string[], limits:
   return undefined;
 }
 
-/** Characters as code points. */
-function lengthOf(text: string): number {
+/** How many characters a text has, as code points. */
+export function lengthOf(text: string): number {
   let points = 0;
   for (const _ of text) points++;
   return points;

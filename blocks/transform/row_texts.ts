@@ -76,7 +76,7 @@ function changedWords(
 /**
  * A row with other words; where a word becomes nothing it goes, and its tag with it. Words that were empty before stay.
  */
-export function keepWords(
+function keepWords(
   row: Row,
   column: string,
   before: readonly string[],
@@ -84,12 +84,12 @@ export function keepWords(
   tags: readonly string[],
 ): Row {
   const stays = words.map((word, i) => word !== "" || before[i] === "");
-  const kept: Record<string, unknown> = { [column]: words.filter((_, i) => stays[i]) };
+  const changedRow: Record<string, unknown> = { [column]: words.filter((_, i) => stays[i]) };
   for (const name of tags) {
-    const own = row[name];
-    if (Array.isArray(own) && own.length === words.length) kept[name] = own.filter((_, i) => stays[i]);
+    const tags = row[name];
+    if (Array.isArray(tags) && tags.length === words.length) changedRow[name] = tags.filter((_, i) => stays[i]);
   }
-  return kept;
+  return changedRow;
 }
 
 /**

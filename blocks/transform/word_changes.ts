@@ -61,7 +61,7 @@ const negations = new Set(
 );
 
 /** Whether a word turns what is said round, so that it must stay: "not", "never", "don't". */
-export const isNegation = (word: string): boolean => negations.has(word.toLowerCase()) || /n['’]t$/i.test(word);
+const isNegation = (word: string): boolean => negations.has(word.toLowerCase()) || /n['’]t$/i.test(word);
 
 const canChange = ({ text, isFixed }: Word): boolean =>
   !isFixed && /^\p{L}+$/u.test(text) && !stopWords.has(text.toLowerCase()) && !isNegation(text);
@@ -76,9 +76,9 @@ export function withSynonyms(words: readonly Word[], n: number, draws: Draws, sy
     const known = synonyms(word);
     if (known.length === 0) continue;
     const chosen = known[draws.below(known.length)] ?? word;
-    words.forEach((own, i) => {
-      if (own.isFixed || own.text.toLowerCase() !== word) return;
-      changes.push({ replace: i, by: likeCase(chosen, own.text) });
+    words.forEach((token, i) => {
+      if (token.isFixed || token.text.toLowerCase() !== word) return;
+      changes.push({ replace: i, by: likeCase(chosen, token.text) });
       const article = words[i - 1];
       if (article && !article.isFixed && /^an?$/i.test(article.text)) {
         const right = beginsWithVowel(chosen) ? "an" : "a";
@@ -126,9 +126,11 @@ export function withSwaps(words: readonly Word[], n: number, draws: Draws): Word
   }
   return order.flatMap((from, to): WordChange[] => {
     if (from === to) return [];
-    const [own, place] = [words[from]?.text ?? "", words[to]?.text ?? ""];
+    const [shared, place] = [words[from]?.text ?? "", words[to]?.text ?? ""];
     // A capital belongs to the first place, not to the word that stood there.
-    const lowered = from === 0 && own !== own.toUpperCase() ? own.charAt(0).toLowerCase() + own.slice(1) : own;
+    const lowered = from === 0 && shared !== shared.toUpperCase()
+      ? shared.charAt(0).toLowerCase() + shared.slice(1)
+      : shared;
     const text = to === 0
       ? likeCase(lowered, place.length > 1 && place === place.toUpperCase() ? place.charAt(0) : place)
       : lowered;

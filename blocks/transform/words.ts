@@ -11,7 +11,7 @@ export function wordsOf(text: string): readonly string[] {
 }
 
 /** A hash of hashes in their order. */
-export function hashOfRun(hashes: readonly Hash[], from: number, count: number): Hash {
+function hashOfRun(hashes: readonly Hash[], from: number, count: number): Hash {
   let [a, b] = [count, -count];
   for (let i = from; i < from + count; i++) {
     const [first, second] = hashes[i] ?? [0, 0];

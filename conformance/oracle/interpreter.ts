@@ -66,9 +66,9 @@ const product = (a: Reference, b: Reference): Reference => {
   const [m, k, n] = [a.dims.at(-2)!, a.dims.at(-1)!, b.dims.at(-1)!];
   const batch = broadcastDims({ dims: a.dims.slice(0, -2), data: a.data }, { dims: b.dims.slice(0, -2), data: b.data });
   const at = (x: Reference, index: readonly number[], r: number, c: number): number => {
-    const own = x.dims.slice(0, -2);
-    const skip = index.length - own.length;
-    return read(x, [...own.map((dim, j) => (dim === 1 ? 0 : index[j + skip]!)), r, c]);
+    const outer = x.dims.slice(0, -2);
+    const skip = index.length - outer.length;
+    return read(x, [...outer.map((dim, j) => (dim === 1 ? 0 : index[j + skip]!)), r, c]);
   };
   return make([...batch, m, n], (i) => {
     let sum = 0;
@@ -90,17 +90,17 @@ const along = (x: Reference, axis: number, f: (line: number[]) => number[]): Ref
   return { dims: x.dims, data: out };
 };
 const reduce = (x: Reference, axes: readonly number[], keep: boolean, f: (all: number[]) => number): Reference => {
-  const kept = x.dims.map((d, k) => (axes.includes(k) ? 1 : d));
+  const keptDims = x.dims.map((d, k) => (axes.includes(k) ? 1 : d));
   const groups = new Map<string, number[]>();
   make(x.dims, (i) => {
     const key = i.map((v, k) => (axes.includes(k) ? 0 : v)).join();
-    const own = groups.get(key) ?? [];
-    own.push(read(x, i));
-    groups.set(key, own);
+    const members = groups.get(key) ?? [];
+    members.push(read(x, i));
+    groups.set(key, members);
     return 0;
   });
-  const full = make(kept, (i) => f(groups.get(i.join()) ?? []));
-  return { dims: keep ? kept : x.dims.filter((_, k) => !axes.includes(k)), data: full.data };
+  const full = make(keptDims, (i) => f(groups.get(i.join()) ?? []));
+  return { dims: keep ? keptDims : x.dims.filter((_, k) => !axes.includes(k)), data: full.data };
 };
 const logSoftmax = (line: number[]): number[] => {
   const top = Math.max(...line);
@@ -214,8 +214,8 @@ const table: Table = {
     const dims = inputs[0]!.dims.map((d, k) => (k === attrs.axis ? inputs.reduce((n, x) => n + x.dims[k]!, 0) : d));
     return [make(dims, (i) => {
       let at = i[attrs.axis]!;
-      const own = inputs.find((x) => at < x.dims[attrs.axis]! || ((at -= x.dims[attrs.axis]!), false))!;
-      return read(own, i.map((v, k) => (k === attrs.axis ? at : v)));
+      const source = inputs.find((x) => at < x.dims[attrs.axis]! || ((at -= x.dims[attrs.axis]!), false))!;
+      return read(source, i.map((v, k) => (k === attrs.axis ? at : v)));
     })];
   },
   Slice: ({ attrs: { axis, start, end } }, [x], values) => {
@@ -281,15 +281,15 @@ export function interpret(
 ): Reference[] {
   const known = new Map<number, Reference>();
   const of = (value: Value): Reference => {
-    const found = known.get(value.id);
-    if (found) return found;
+    const tensor = known.get(value.id);
+    if (tensor) return tensor;
     const origin = graph.origin(value);
     if (origin?.kind === "constant") {
       return { dims: origin.tensor.dims, data: Float64Array.from(origin.tensor.data as ArrayLike<number>, Number) };
     }
-    const given = inputs[origin?.name ?? ""];
-    if (!given) throw new Error(`No value for ${origin?.name}`);
-    return given;
+    const bound = inputs[origin?.name ?? ""];
+    if (!bound) throw new Error(`No value for ${origin?.name}`);
+    return bound;
   };
   for (const node of reachable(values)) {
     const rule = table[node.op] as Rule<Op>;

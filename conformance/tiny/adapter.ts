@@ -25,10 +25,10 @@ export const tinyAdapter: Factory<"adapter", Named<unknown>> = define({
           const out = b.parameter(`${call.path}.lora_B.weight`, [call.outFeatures, RANK], "zeros");
           return add(y, matmul(matmul(call.x, transpose(a)), transpose(out)));
         },
-        merge: (name, value, own) => {
+        merge: (name, value, tensorOf) => {
           const path = name.slice(0, -".weight".length);
           if (!name.endsWith(".weight") || !adapted.has(path)) return value;
-          const [a, b] = [own(`${path}.lora_A.weight`), own(`${path}.lora_B.weight`)];
+          const [a, b] = [tensorOf(`${path}.lora_A.weight`), tensorOf(`${path}.lora_B.weight`)];
           const [rows = 0, columns = 0] = value.dims;
           const data = Float32Array.from({ length: sizeOf(value.dims) }, (_, at) => {
             const [i, j] = [Math.floor(at / columns), at % columns];

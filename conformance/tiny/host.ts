@@ -9,26 +9,26 @@ export type MemoryStore = Store & { readonly files: Map<string, Uint8Array> };
 
 /** A store in memory. */
 export function memoryStore(files: Named<Uint8Array> = {}): MemoryStore {
-  const held = new Map<string, Uint8Array>(Object.entries(files));
+  const entries = new Map<string, Uint8Array>(Object.entries(files));
   const revisions = new Map<string, number>();
   let writes = 0;
   const stored = (key: string): StoredObject => ({
     key,
-    size: held.get(key)?.length ?? 0,
+    size: entries.get(key)?.length ?? 0,
     revision: String(revisions.get(key) ?? 0),
   });
   const conflicts = (key: string, wanted: string | null | undefined): boolean =>
-    wanted !== undefined && (held.has(key) ? stored(key).revision : null) !== wanted;
+    wanted !== undefined && (entries.has(key) ? stored(key).revision : null) !== wanted;
   const write = (key: string, bytes: Uint8Array): StoredObject => {
-    held.set(key, bytes);
+    entries.set(key, bytes);
     revisions.set(key, ++writes);
     return stored(key);
   };
   return {
-    files: held,
+    files: entries,
     get: async (key, range) => {
       keyParts("memory", key);
-      const bytes = held.get(key);
+      const bytes = entries.get(key);
       if (!bytes) return undefined;
       const from = range?.offset ?? 0;
       return { ...stored(key), bytes: bytes.slice(from, range ? from + range.length : undefined) };
@@ -40,7 +40,7 @@ export function memoryStore(files: Named<Uint8Array> = {}): MemoryStore {
     },
     append: async (key, bytes) => {
       keyParts("memory", key);
-      const before = held.get(key) ?? new Uint8Array();
+      const before = entries.get(key) ?? new Uint8Array();
       const both = new Uint8Array(before.length + bytes.length);
       both.set(before);
       both.set(bytes, before.length);
@@ -48,11 +48,11 @@ export function memoryStore(files: Named<Uint8Array> = {}): MemoryStore {
     },
     delete: async (key, options) => {
       if (conflicts(key, options?.if)) return "conflict";
-      held.delete(key);
+      entries.delete(key);
       return "done";
     },
     list: async function* (prefix) {
-      for (const key of [...held.keys()].filter((key) => key.startsWith(prefix)).sort()) yield stored(key);
+      for (const key of [...entries.keys()].filter((key) => key.startsWith(prefix)).sort()) yield stored(key);
     },
   };
 }

@@ -152,9 +152,9 @@ export const tinyModel: Factory<"model", Named<unknown>> = define({
   kind: "model",
   name: "tiny",
   schema: anyOptions,
-  create: ({ side, path, config: own }) => ({
+  create: ({ side, path, config: options }) => ({
     open: async (host: Host): Promise<Checkpoint> => {
-      if (own !== undefined) return untrained(own as Named<Json>);
+      if (options !== undefined) return untrained(options as Named<Json>);
       const files: Store = typeof path === "string"
         ? host.directory?.(path) ?? readOnlyStore({})
         : readOnlyStore(tinyFiles(side === "decoder" ? "decoder" : "encoder"));

@@ -60,13 +60,13 @@ export const tinyCollator: Factory<"collator", Named<unknown>> = define({
   schema: anyOptions,
   create: () => ({
     encode: (row, index, { tokenizer, maxLength, requiresLabels: labelled }) => {
-      const given = row.input_ids;
-      if (given === undefined && typeof row.text !== "string") {
+      const inputIds = row.input_ids;
+      if (inputIds === undefined && typeof row.text !== "string") {
         throw badValue("tiny-texts", `row ${index}, column "text"`, row.text, "a string");
       }
-      const ids = given === undefined
+      const ids = inputIds === undefined
         ? tokenizer.encode(String(row.text), { maxLength })[0].ids
-        : Int32Array.from(given as readonly number[]);
+        : Int32Array.from(inputIds as readonly number[]);
       const label = labels.indexOf(String(row.label));
       if (labelled && label < 0) {
         throw badValue("tiny-texts", `row ${index}, column "label"`, row.label, labels.join(" or "));

@@ -57,13 +57,13 @@ type Part = Readonly<{ token?: Token; id: number; sequence: number; type: number
 
 function encodingOf(first: readonly Token[], second: readonly Token[] | undefined, added: boolean): Encoding {
   const mark = (id: number, type: number): Part[] => (added ? [{ id, sequence: -1, type }] : []);
-  const own = (tokens: readonly Token[], sequence: number): Part[] =>
+  const partsOf = (tokens: readonly Token[], sequence: number): Part[] =>
     tokens.map((token) => ({ token, id: token.id, sequence, type: sequence }));
   const parts = [
     ...mark(CLS, 0),
-    ...own(first, 0),
+    ...partsOf(first, 0),
     ...mark(SEP, 0),
-    ...(second ? [...own(second, 1), ...mark(SEP, 1)] : []),
+    ...(second ? [...partsOf(second, 1), ...mark(SEP, 1)] : []),
   ];
   const column = (of: (part: Part) => number): Int32Array => Int32Array.from(parts, of);
   return {
@@ -88,8 +88,8 @@ function cut(lengths: readonly [number, number], over: number, how: EncodeOption
   return [a, b];
 }
 
-const tooShort = (found: unknown): AttuneError =>
-  badValue("tiny-words", "maxLength", found, "room for the special tokens and a token");
+const tooShort = (value: unknown): AttuneError =>
+  badValue("tiny-words", "maxLength", value, "room for the special tokens and a token");
 
 function encode(text: string | readonly string[], options: EncodeOptions = {}): readonly [Encoding, ...Encoding[]] {
   const { textPair, maxLength, truncation = maxLength !== undefined, stride = 0, addSpecialTokens = true } = options;

@@ -33,6 +33,16 @@ export function jsonBytes(value: unknown): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(JSON.stringify(value));
 }
 
+/** A value as a JSON file has it: indented, with a line break at its end. */
+export function jsonFileBytes(value: unknown): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(JSON.stringify(value, null, 2) + "\n");
+}
+
+/** Whether the same bytes are in both. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
 /** The value of JSON in UTF-8 that this program wrote itself, so it is not checked. */
 export function jsonIn<T>(bytes: Uint8Array): T {
   return JSON.parse(new TextDecoder().decode(bytes)) as T;
@@ -40,6 +50,6 @@ export function jsonIn<T>(bytes: Uint8Array): T {
 
 /** Gives memory back at once that a collector would leave for long: isolates have little. Nobody else may have it. */
 export function releaseBuffer({ buffer }: ArrayBufferView): void {
-  const own = buffer as ArrayBuffer & { transfer?(length: number): ArrayBuffer };
-  if (own.byteLength > 0) own.transfer?.(0);
+  const memory = buffer as ArrayBuffer & { transfer?(length: number): ArrayBuffer };
+  if (memory.byteLength > 0) memory.transfer?.(0);
 }

@@ -37,23 +37,23 @@ export class AttuneError extends Error {
 }
 
 /** The error for a value that an option, row or file may not have. */
-export function badValue(plugin: string, path: string, found: unknown, allowed: string): AttuneError {
-  return new AttuneError(`${path}: expected ${allowed} but found ${show(found)}`, {
+export function badValue(plugin: string, path: string, value: unknown, allowed: string): AttuneError {
+  return new AttuneError(`${path}: expected ${allowed} but found ${show(value)}`, {
     code: "BAD_VALUE",
     plugin,
     path,
-    found,
+    found: value,
     allowed: [allowed],
   });
 }
 
 /** The error for more of something than a limit allows, summed over a request. */
-export function tooMuch(plugin: string, path: string, what: string, found: number, most: number): AttuneError {
-  return new AttuneError(`${path}: at most ${most} ${what}, found ${found}`, {
+export function tooMuch(plugin: string, path: string, what: string, amount: number, most: number): AttuneError {
+  return new AttuneError(`${path}: at most ${most} ${what}, found ${amount}`, {
     code: "TOO_MUCH",
     plugin,
     path,
-    found,
+    found: amount,
     allowed: [`at most ${most} ${what}`],
   });
 }
@@ -63,13 +63,13 @@ export function unknownName(
   plugin: string,
   path: string,
   what: string,
-  found: string,
+  name: string,
   allowed: readonly string[],
 ): AttuneError {
-  const near = nearest(found, allowed);
+  const near = nearest(name, allowed);
   return new AttuneError(
-    `${path}: unknown ${what} ${show(found)}${near ? `, did you mean ${show(near)}?` : ""} Allowed: ${list(allowed)}`,
-    { code: "UNKNOWN_NAME", plugin, path, found, allowed },
+    `${path}: unknown ${what} ${show(name)}${near ? `, did you mean ${show(near)}?` : ""} Allowed: ${list(allowed)}`,
+    { code: "UNKNOWN_NAME", plugin, path, found: name, allowed },
   );
 }
 
@@ -109,12 +109,12 @@ export function missing(plugin: string, what: string, where: string): AttuneErro
 }
 
 /** The error for a feature that is known but not supported. */
-export function unsupported(plugin: string, path: string, found: unknown, why: string): AttuneError {
-  return new AttuneError(`${path}: ${show(found)} is not supported: ${why}`, {
+export function unsupported(plugin: string, path: string, value: unknown, why: string): AttuneError {
+  return new AttuneError(`${path}: ${show(value)} is not supported: ${why}`, {
     code: "UNSUPPORTED",
     plugin,
     path,
-    found,
+    found: value,
   });
 }
 
@@ -173,11 +173,11 @@ export function show(value: unknown): string {
 }
 
 /** The name among `allowed` with the smallest edit distance, if it is close enough to be a typo. */
-export function nearest(found: string, allowed: readonly string[]): string | undefined {
+export function nearest(word: string, allowed: readonly string[]): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(found.length / 3)) + 1;
+  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
   for (const name of allowed) {
-    const distance = editDistance(found.toLowerCase(), name.toLowerCase(), bestDistance);
+    const distance = editDistance(word.toLowerCase(), name.toLowerCase(), bestDistance);
     if (distance < bestDistance) [best, bestDistance] = [name, distance];
   }
   return best;

@@ -10,8 +10,8 @@ export type Turn = <T>(act: () => Promise<T>) => Promise<T>;
 export function createMutex(): Turn {
   let last: Promise<unknown> = Promise.resolve();
   return (act) => {
-    const own = last.then(act);
-    last = own.catch(() => {});
-    return own;
+    const turn = last.then(act);
+    last = turn.catch(() => {});
+    return turn;
   };
 }

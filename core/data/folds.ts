@@ -38,33 +38,33 @@ export function divideRows(options: FoldOptions): Int32Array {
 
 function plain({ rows, folds, random }: FoldOptions): Int32Array {
   const order = random ? permutation(random, rows) : Int32Array.from({ length: rows }, (_, i) => i);
-  const found = new Int32Array(rows);
+  const foldOfRow = new Int32Array(rows);
   let at = 0;
   for (let fold = 0; fold < folds; fold++) {
     const size = Math.floor(rows / folds) + (fold < rows % folds ? 1 : 0);
-    for (const row of order.subarray(at, at + size)) found[row] = fold;
+    for (const row of order.subarray(at, at + size)) foldOfRow[row] = fold;
     at += size;
   }
-  return found;
+  return foldOfRow;
 }
 
 /** Classes by first appearance; all labels sorted and dealt out give each fold's count, each class's rows come in blocks. */
 function byClass({ rows, folds, random }: FoldOptions, classes: readonly unknown[]): Int32Array {
   const members = membersOf(classes, rows, "stratify");
-  const most = Math.max(...members.map((own) => own.length));
+  const most = Math.max(...members.map((group) => group.length));
   if (folds > most) throw badValue("folds", "folds", folds, `at most ${most} (the rows of the largest class)`);
-  const sorted = members.flatMap((own, i) => own.map(() => i));
-  const found = new Int32Array(rows);
-  for (const [i, own] of members.entries()) {
+  const sorted = members.flatMap((group, i) => group.map(() => i));
+  const foldOfRow = new Int32Array(rows);
+  for (const [i, rowsOfGroup] of members.entries()) {
     const blocks = Array.from({ length: folds }, (_, fold) => {
       let count = 0;
       for (let at = fold; at < rows; at += folds) if (sorted[at] === i) count++;
       return Array.from({ length: count }, () => fold);
     }).flat();
-    const order = random && permutation(random.fork("class", i), own.length);
-    own.forEach((row, at) => (found[row] = blocks[order?.[at] ?? at] ?? 0));
+    const order = random && permutation(random.fork("class", i), rowsOfGroup.length);
+    rowsOfGroup.forEach((row, at) => (foldOfRow[row] = blocks[order?.[at] ?? at] ?? 0));
   }
-  return found;
+  return foldOfRow;
 }
 
 /** The largest group first, of equal ones the later by name; each to the fold with the fewest rows. */
@@ -74,13 +74,13 @@ function byGroup({ rows, folds, random }: FoldOptions, groups: readonly unknown[
   const order = random ? [...permutation(random, names.length)] : names.reverse();
   order.sort((a, b) => (members[b]?.length ?? 0) - (members[a]?.length ?? 0));
   const sizes = new Array<number>(folds).fill(0);
-  const found = new Int32Array(rows);
+  const foldOfRow = new Int32Array(rows);
   for (const group of order) {
     const fold = sizes.indexOf(Math.min(...sizes));
-    for (const row of members[group] ?? []) found[row] = fold;
+    for (const row of members[group] ?? []) foldOfRow[row] = fold;
     sizes[fold] = (sizes[fold] ?? 0) + (members[group]?.length ?? 0);
   }
-  return found;
+  return foldOfRow;
 }
 
 /** Groups with the most uneven classes first; each to the fold that leaves the classes' shares most alike. */
@@ -91,36 +91,40 @@ function byClassAndGroup(
 ): Int32Array {
   const labels = membersOf(classes, rows, "stratify");
   const classOf = new Int32Array(rows);
-  labels.forEach((own, i) => own.forEach((row) => (classOf[row] = i)));
-  const totals = labels.map((own) => own.length);
+  labels.forEach((labelled, i) => labelled.forEach((row) => (classOf[row] = i)));
+  const totals = labels.map((labelled) => labelled.length);
   if (folds > Math.max(...totals)) {
     throw badValue("folds", "folds", folds, `at most ${Math.max(...totals)} (the rows of the largest class)`);
   }
   const members = sortedGroups(groups, rows, folds);
-  const counts = members.map((own) => {
+  const counts = members.map((rows) => {
     const count = totals.map(() => 0);
-    for (const row of own) count[classOf[row] ?? 0] = (count[classOf[row] ?? 0] ?? 0) + 1;
+    for (const row of rows) count[classOf[row] ?? 0] = (count[classOf[row] ?? 0] ?? 0) + 1;
     return count;
   });
   const spreads = counts.map(deviation);
   const order = random ? [...permutation(random, counts.length)] : counts.map((_, i) => i);
   order.sort((a, b) => (spreads[b] ?? 0) - (spreads[a] ?? 0));
-  const held = Array.from({ length: folds }, () => totals.map(() => 0));
-  const found = new Int32Array(rows);
+  const foldCounts = Array.from({ length: folds }, () => totals.map(() => 0));
+  const foldOfRow = new Int32Array(rows);
   for (const group of order) {
-    const own = counts[group] ?? [];
-    const fold = bestFold(held, own, totals);
-    held[fold]?.forEach((n, i) => ((held[fold] as number[])[i] = n + (own[i] ?? 0)));
-    for (const row of members[group] ?? []) found[row] = fold;
+    const groupCounts = counts[group] ?? [];
+    const fold = bestFold(foldCounts, groupCounts, totals);
+    foldCounts[fold]?.forEach((n, i) => ((foldCounts[fold] as number[])[i] = n + (groupCounts[i] ?? 0)));
+    for (const row of members[group] ?? []) foldOfRow[row] = fold;
   }
-  return found;
+  return foldOfRow;
 }
 
-function bestFold(held: readonly (readonly number[])[], own: readonly number[], totals: readonly number[]): number {
+function bestFold(
+  foldCounts: readonly (readonly number[])[],
+  groupCounts: readonly number[],
+  totals: readonly number[],
+): number {
   let [best, least, fewest] = [0, Infinity, Infinity];
-  for (const [fold, there] of held.entries()) {
+  for (const [fold, there] of foldCounts.entries()) {
     const shares = totals.map((total, i) =>
-      deviation(held.map((counts, at) => ((counts[i] ?? 0) + (at === fold ? own[i] ?? 0 : 0)) / total))
+      deviation(foldCounts.map((counts, at) => ((counts[i] ?? 0) + (at === fold ? groupCounts[i] ?? 0 : 0)) / total))
     );
     const spread = shares.reduce((a, b) => a + b, 0) / shares.length;
     const size = there.reduce((a, b) => a + b, 0);
@@ -139,14 +143,14 @@ function deviation(values: readonly number[]): number {
 /** Rows by their value, by first appearance. */
 function membersOf(values: readonly unknown[], rows: number, what: string): number[][] {
   if (values.length !== rows) throw badValue("folds", what, values.length, `a value for each of ${rows} rows`);
-  const found = new Map<string, number[]>();
+  const groups = new Map<string, number[]>();
   values.forEach((value, row) => {
     const key = JSON.stringify(value) ?? "null";
-    const own = found.get(key);
-    if (own) own.push(row);
-    else found.set(key, [row]);
+    const rows = groups.get(key);
+    if (rows) rows.push(row);
+    else groups.set(key, [row]);
   });
-  return [...found.values()];
+  return [...groups.values()];
 }
 
 /** Rows by group, in the order of the groups' names. */
@@ -155,7 +159,7 @@ function sortedGroups(groups: readonly unknown[], rows: number, folds: number): 
   if (members.length < folds) {
     throw badValue("folds", "folds", folds, `at most ${members.length} (the number of groups)`);
   }
-  const nameOf = (own: readonly number[]): unknown => groups[own[0] ?? 0];
+  const nameOf = (members: readonly number[]): unknown => groups[members[0] ?? 0];
   return members.sort((a, b) => compare(nameOf(a), nameOf(b)));
 }
 

@@ -96,9 +96,9 @@ function recordsOf<R, T>(
   /** The records of each of some blocks. */
   const readEach = async (blocks: readonly number[]): Promise<readonly (readonly R[])[]> => {
     if (!store.getRanges) return await Promise.all(blocks.map((block) => read(block, block + 1)));
-    const found = await store.getRanges(key, blocks.map((block) => rangeOf(block, block + 1)));
-    if (found?.revision !== revision) throw changed(plugin, name);
-    return found.pieces.map((bytes, i) => form.split(bytes, numbers[blocks[i] ?? 0] ?? 1));
+    const ranges = await store.getRanges(key, blocks.map((block) => rangeOf(block, block + 1)));
+    if (ranges?.revision !== revision) throw changed(plugin, name);
+    return ranges.pieces.map((bytes, i) => form.split(bytes, numbers[blocks[i] ?? 0] ?? 1));
   };
   return {
     count,
@@ -111,8 +111,8 @@ function recordsOf<R, T>(
           throw badValue(plugin, "row", record, `a row from 0 to ${count - 1}`);
         }
         const block = blockOf(record);
-        const own = byBlock.get(block);
-        if (own) own.push(place);
+        const part = byBlock.get(block);
+        if (part) part.push(place);
         else byBlock.set(block, [place]);
       });
       const records: T[] = new Array(wanted.length);
@@ -193,22 +193,22 @@ async function scan<R, T>(
 
 /** Remembers the numbers of the longest records. */
 function createLongest(): Readonly<{ add(record: number, bytes: number): void; numbers(): number[] }> {
-  let kept: Readonly<{ record: number; bytes: number }>[] = [];
+  let records: Readonly<{ record: number; bytes: number }>[] = [];
   let least = -1;
   const cut = (): void => {
-    kept = kept.sort((a, b) => b.bytes - a.bytes || a.record - b.record).slice(0, LONGEST);
+    records = records.sort((a, b) => b.bytes - a.bytes || a.record - b.record).slice(0, LONGEST);
   };
   return {
     add: (record, bytes) => {
       if (bytes <= least) return;
-      kept.push({ record, bytes });
-      if (kept.length < 2 * LONGEST) return;
+      records.push({ record, bytes });
+      if (records.length < 2 * LONGEST) return;
       cut();
-      least = kept.at(-1)?.bytes ?? -1;
+      least = records.at(-1)?.bytes ?? -1;
     },
     numbers: () => {
       cut();
-      return kept.map(({ record }) => record);
+      return records.map(({ record }) => record);
     },
   };
 }

@@ -29,18 +29,18 @@ export async function measureDrift(
       see(outputs, i);
       for (const { data } of Object.values(outputs)) freeMemory(data);
     };
-    await probeAll(probe, batches, factors, seeOutputs, (found) => addUp(sums, found));
+    await probeAll(probe, batches, factors, seeOutputs, (outputs) => addUp(sums, outputs));
     return sums;
   };
-  const kept: Record<string, Float32Array>[] = batches.map(() => ({}));
+  const remembered: Record<string, Float32Array>[] = batches.map(() => ({}));
   let [stride, logits]: [number | undefined, number] = [undefined, 0];
   const before = await throughAll(stored, (outputs, i) => {
     if (Object.keys(outputs).length > 0) stride ??= strideOf(outputs, batches);
-    Object.assign(kept[i] ?? {}, placesOf(outputs, stride ?? 1));
+    Object.assign(remembered[i] ?? {}, placesOf(outputs, stride ?? 1));
   });
   const after = await throughAll(options.checkpoint, (outputs, i) => {
     for (const [name, places] of Object.entries(placesOf(outputs, stride ?? 1))) {
-      const other = kept[i]?.[name] ?? new Float32Array();
+      const other = remembered[i]?.[name] ?? new Float32Array();
       logits = Math.max(logits, largestChange(other, places));
       for (const data of [places, other]) freeMemory(data);
     }

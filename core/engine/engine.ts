@@ -169,16 +169,16 @@ function engineOver(trainer: Trainer, initial: InitialWeights, evaluators: Evalu
 type Evaluators = Readonly<{ of(number: number): Promise<Evaluator>; close(): Promise<void> }>;
 
 function createEvaluators(optionsOf: (number: number) => EvaluatorOptions): Evaluators {
-  const made = new Map<number, Evaluator>();
+  const evaluators = new Map<number, Evaluator>();
   return {
     of: async (number) => {
       const { createEvaluator } = await import("./evaluator.ts");
-      const evaluator = made.get(number) ?? createEvaluator(optionsOf(number));
-      made.set(number, evaluator);
+      const evaluator = evaluators.get(number) ?? createEvaluator(optionsOf(number));
+      evaluators.set(number, evaluator);
       return evaluator;
     },
     close: async () => {
-      for (const evaluator of made.values()) await evaluator.close();
+      for (const evaluator of evaluators.values()) await evaluator.close();
     },
   };
 }

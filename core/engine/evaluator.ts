@@ -39,8 +39,8 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
   const opened = async (batch: Batch, labelled: boolean): Promise<CompiledProgram> => {
     // Some data sets have weights of rows, others none.
     const key = `${labelled} ${labelled && batch.weight !== undefined}`;
-    const found = known.get(key);
-    if (found) return found;
+    const evaluator = known.get(key);
+    if (evaluator) return evaluator;
     const compiled = await compile(options, {
       mode: "evaluate",
       targets: labelled ? batch.inputs : {},

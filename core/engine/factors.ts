@@ -17,13 +17,13 @@ export function lossFactors(
   const counts = batches.map((batch, i) =>
     Object.fromEntries((tasks[i]?.losses ?? []).map((l) => [l.name, countIn(batch, l.loss, l.target)]))
   );
-  return counts.map((own, i) => {
+  return counts.map((ownCount, i) => {
     const task = tasks[i];
     const same = counts.filter((_, k) => tasks[k]?.name === task?.name);
     return Object.fromEntries((task?.losses ?? []).map((l) => {
       const count = l.loss.over === "step"
         ? same.reduce((sum, c) => sum + (c[l.name] ?? 0), 0) * (batches.length / same.length)
-        : (own[l.name] ?? 0) * batches.length;
+        : (ownCount[l.name] ?? 0) * batches.length;
       return [l.name, count === 0 ? 0 : l.weight * (task?.weight ?? 1) / count];
     }));
   });

@@ -5,7 +5,6 @@
 import { AttuneError, badValue } from "../base/errors.ts";
 import { type Dim, type DimValues, evaluateShape, mulDims, seqDim } from "../graph/ops/dims.ts";
 import { choosePlaces, picksDim } from "../graph/row_selection.ts";
-import type { Value } from "../graph/graph.ts";
 import { createMemory, type KernelMemory } from "../kernels/kernels.ts";
 import { fillUniform, type Random } from "../math/random.ts";
 import { sizeOf, type Tensor } from "../base/tensor.ts";
@@ -57,9 +56,9 @@ export function createFeeder(
           masks.push({ mask, dims: evaluateShape(mask.shape, dims) });
           continue;
         }
-        const own = picked.get(name) ?? batch.inputs[name];
-        if (!own) throw missingInput(name, batch);
-        feeds[name] = new lib.Tensor(own.dtype, renumbered(own, renumber.get(name)), own.dims);
+        const tensor = picked.get(name) ?? batch.inputs[name];
+        if (!tensor) throw missingInput(name, batch);
+        feeds[name] = new lib.Tensor(tensor.dtype, renumbered(tensor, renumber.get(name)), tensor.dims);
       }
       for (const [name, data] of shapeFeeds(session.shapes, dims)) {
         feeds[name] = new lib.Tensor("int64", data, [data.length]);
@@ -151,13 +150,13 @@ function drawMasks(
 ): void {
   const key = moment.random.fork("dropout", moment.step).key;
   const shifted = (places: Int32Array): Int32Array => {
-    const own = memory.allocI32(places.length);
+    const indices = memory.allocI32(places.length);
     for (let i = 0; i < places.length; i += 2) {
       const sequence = places[i] ?? -1;
-      own[i] = sequence < 0 ? PADDING : sequence + moment.sequence;
-      own[i + 1] = Math.max(0, places[i + 1] ?? 0);
+      indices[i] = sequence < 0 ? PADDING : sequence + moment.sequence;
+      indices[i + 1] = Math.max(0, places[i + 1] ?? 0);
     }
-    return own;
+    return indices;
   };
   const at = (index: string, chosen: ArrayLike<number>): Int32Array => {
     const { tokenOrigins: places } = sideOf(batch, index);
@@ -168,23 +167,23 @@ function drawMasks(
   const known = new Map<Dim, Int32Array>();
   // Which places the rows of a mask are, by the dim that counts them.
   const placesOf = (dim: Dim): Int32Array => {
-    let own = known.get(dim);
-    if (own) return own;
+    let size = known.get(dim);
+    if (size) return size;
     if (dim === "sequences") {
-      own = shifted(Int32Array.from({ length: 2 * batch.sequences }, (_, i) => (i & 1 ? 0 : i >> 1)));
+      size = shifted(Int32Array.from({ length: 2 * batch.sequences }, (_, i) => (i & 1 ? 0 : i >> 1)));
     }
     for (const [name, tensor] of picked) {
       if (dim === mulDims("batch", name) || dim === name) {
-        own ??= at(name.slice(0, -".picks".length), tensor.data as Int32Array);
+        size ??= at(name.slice(0, -".picks".length), tensor.data as Int32Array);
       }
     }
     for (const [name, tensor] of Object.entries(batch.inputs)) {
-      if (dim === countDim(name)) own ??= at(name, tensor.data as Int32Array);
+      if (dim === countDim(name)) size ??= at(name, tensor.data as Int32Array);
     }
     const decoder = String(dim).split(/\W+/).includes(seqDim("decoder")) ? batch.decoder : undefined;
-    own ??= shifted((decoder ?? batch).tokenOrigins);
-    known.set(dim, own);
-    return own;
+    size ??= shifted((decoder ?? batch).tokenOrigins);
+    known.set(dim, size);
+    return size;
   };
   for (const { mask, dims } of masks) {
     const [rows = "", , queries = "", keys = ""] = mask.shape;
@@ -224,11 +223,6 @@ function dimsOf(batch: Batch): DimValues {
     if (name.endsWith(".at")) dims[countDim(name)] = count;
   }
   return dims;
-}
-
-/** The graph inputs that values of a session come from, for messages. */
-export function feedNames(feeds: ReadonlyMap<string, Value>): string[] {
-  return [...feeds.keys()];
 }
 
 function missingInput(name: string, batch: Batch): AttuneError {

@@ -97,10 +97,10 @@ function once<T>(host: Host, label: string, make: () => Promise<T>): Promise<T> 
   const checked = known.get(lib) ?? new Map<string, Promise<unknown>>();
   known.set(lib, checked);
   const key = `${host.provider} ${label}`;
-  const made = checked.get(key) ?? make();
-  checked.set(key, made);
+  const check = checked.get(key) ?? make();
+  checked.set(key, check);
   // A label is known of formats of one kind.
-  return made as Promise<T>;
+  return check as Promise<T>;
 }
 
 function notComputed({ provider }: Host, label: string, problem: string): AttuneError {
@@ -166,8 +166,8 @@ async function problemWith(
   }
 }
 
-function differs(what: string, found: unknown, wanted: Float64Array, bound: number): string | undefined {
-  const data = found as Float32Array;
+function differs(what: string, actual: unknown, wanted: Float64Array, bound: number): string | undefined {
+  const data = actual as Float32Array;
   const most = wanted.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
   const error = wanted.reduce((a, b, i) => Math.max(a, Math.abs(b - Number(data[i]))), 0);
   return error <= bound * most ? undefined : `${what} is wrong by ${(error / most).toExponential(1)} of the largest`;
@@ -178,7 +178,7 @@ async function products(
   host: Host,
   weight: LinearWeight,
   { storage, feeds: own, products: trained }: Tested,
-  given: Readonly<Record<"x" | "dy" | "bias", Float32Array>>,
+  operands: Readonly<Record<"x" | "dy" | "bias", Float32Array>>,
 ): Promise<Readonly<Record<"y" | "dx", unknown>>> {
   const lib = host.lib as Ort;
   const [outputs, inputs] = weight.dims;
@@ -190,9 +190,9 @@ async function products(
   graph.output("dx", f.gemm(dy, w));
   const feeds: Record<string, OrtTensor> = {
     ...own,
-    x: new lib.Tensor("float32", given.x, [ROWS, inputs]),
-    dy: new lib.Tensor("float32", given.dy, [ROWS, outputs]),
-    bias: new lib.Tensor("float32", given.bias, [outputs]),
+    x: new lib.Tensor("float32", operands.x, [ROWS, inputs]),
+    dy: new lib.Tensor("float32", operands.dy, [ROWS, outputs]),
+    bias: new lib.Tensor("float32", operands.bias, [outputs]),
   };
   const { model } = lower(
     graph,

@@ -53,13 +53,13 @@ export function accelerateWeights(options: FrozenOptions): AcceleratedWeights {
   refuseQuantizedTwice(accelerators, checkpoint);
   checkModules(accelerators, backbone.linears);
   const taken = new Set<Accelerator>();
-  const given = givenWeights(options, taken);
+  const weights = givenWeights(options, taken);
   const products = options.isAdapted ? new Map<string, TrainedProduct>() : trainedProducts(options, taken);
   accelerators.forEach((accelerator, i) => {
     if (accelerator.needsFrozenWeights && !taken.has(accelerator)) throw nothingLeft(accelerator, i);
   });
   return {
-    frozen: given.size === 0 ? undefined : frozenWeights(given, checkpoint),
+    frozen: weights.size === 0 ? undefined : frozenWeights(weights, checkpoint),
     products: products.size === 0 ? undefined : { of: (name) => products.get(name) },
   };
 }
@@ -67,24 +67,24 @@ export function accelerateWeights(options: FrozenOptions): AcceleratedWeights {
 /** How weights that do not train are stored, by name. */
 function givenWeights(options: FrozenOptions, taken: Set<Accelerator>): ReadonlyMap<string, Given> {
   const { accelerators, checkpoint: { weights: { formatOf } }, nameInCheckpoint } = options;
-  const given = new Map<string, Given>();
+  const weights = new Map<string, Given>();
   for (const weight of linearWeights(options, false)) {
     const source = nameInCheckpoint(weight.name);
     const format = source === undefined ? undefined : formatOf?.(source);
     // What a checkpoint has as codes stays as it is.
     if (format) {
-      given.set(weight.name, { weight, storage: { format, encode: () => ({}) }, source });
+      weights.set(weight.name, { weight, storage: { format, encode: () => ({}) }, source });
       continue;
     }
     for (const accelerator of accelerators) {
       const storage = isWanted(accelerator, weight.module) ? accelerator.store?.(weight) : undefined;
       if (!storage) continue;
-      given.set(weight.name, { weight, storage, accelerator });
+      weights.set(weight.name, { weight, storage, accelerator });
       taken.add(accelerator);
       break;
     }
   }
-  return given;
+  return weights;
 }
 
 /** How products over weights that train are computed, by name. */
@@ -102,14 +102,14 @@ function trainedProducts(options: FrozenOptions, taken: Set<Accelerator>): Reado
   return products;
 }
 
-function frozenWeights(given: ReadonlyMap<string, Given>, { weights }: FrozenOptions["checkpoint"]): FrozenWeights {
+function frozenWeights(storages: ReadonlyMap<string, Given>, { weights }: FrozenOptions["checkpoint"]): FrozenWeights {
   const { encoded } = weights;
-  const stored = new Map([...given].map(([name, one]) => [name, storageOf(one)]));
+  const stored = new Map([...storages].map(([name, one]) => [name, storageOf(one)]));
   const known = new Map<string, Promise<EncodedWeight>>();
   const encode = async (name: string, read: () => Promise<Tensor<Float32Array>>): Promise<EncodedWeight> => {
-    const { weight, storage, source } = given.get(name) as Given;
-    const own = source === undefined ? undefined : await encoded?.(source);
-    if (own) return own;
+    const { weight, storage, source } = storages.get(name) as Given;
+    const reencoded = source === undefined ? undefined : await encoded?.(source);
+    if (reencoded) return reencoded;
     const { data } = await read();
     const values = weight.conv1d ? transposed(data, weight.dims[1], weight.dims[0]) : data;
     return { format: storage.format, tensors: storage.encode(values, weight) };
@@ -119,9 +119,9 @@ function frozenWeights(given: ReadonlyMap<string, Given>, { weights }: FrozenOpt
     encode: (name, read) => {
       const before = known.get(name);
       if (before) return before;
-      const made = encode(name, read);
-      known.set(name, made);
-      return made;
+      const encoded = encode(name, read);
+      known.set(name, encoded);
+      return encoded;
     },
   };
 }
@@ -140,9 +140,9 @@ function storageOf({ weight, storage, accelerator, source }: Given): FrozenStora
     sample: () => {
       const sample: LinearWeight = { ...weight, dims: SAMPLE, conv1d: false };
       // What stores one weight may know its sizes: it is asked again for another.
-      const own = accelerator?.store?.(sample);
-      if (own?.format.label !== format.label) return undefined;
-      return { weight: sample, format, tensors: own.encode(sampleValues(), sample) };
+      const codes = accelerator?.store?.(sample);
+      if (codes?.format.label !== format.label) return undefined;
+      return { weight: sample, format, tensors: codes.encode(sampleValues(), sample) };
     },
   };
 }

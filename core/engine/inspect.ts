@@ -38,9 +38,9 @@ export function inspect({ backbone, heads = none, attached = none }: InspectedPa
   known.set(backbone, ofBackbone);
   const ofHeads = ofBackbone.get(heads) ?? new WeakMap<object, Inspection>();
   ofBackbone.set(heads, ofHeads);
-  const found = ofHeads.get(attached) ?? look({ backbone, heads, attached });
-  ofHeads.set(attached, found);
-  return found;
+  const looked = ofHeads.get(attached) ?? look({ backbone, heads, attached });
+  ofHeads.set(attached, looked);
+  return looked;
 }
 
 function look({ backbone, heads, attached }: Required<InspectedParts>): Inspection {
@@ -89,15 +89,15 @@ function look({ backbone, heads, attached }: Required<InspectedParts>): Inspecti
  */
 export function inspectBackbone(architecture: Backbone, heads: readonly Head[] = []): InspectedBackbone {
   const whole = { ...architecture, ...inspect({ backbone: architecture }).modules };
-  const { decoderStartTokenId: decoderStart, ...own } = whole;
+  const { decoderStartTokenId: decoderStart, ...config } = whole;
   if (decoderStart === undefined || heads.length === 0 || heads.some((head) => !head.readsEncoder)) return whole;
   const forward = (b: GraphBuilder): BackboneOutput => architecture.forward(b, { decoder: false });
   const there = inspect({ backbone: { ...architecture, forward } }).modules;
   const isThere = (path: string): boolean => there.parameters.some((name) => name.startsWith(`${path}.`));
-  const otherSide = [...own.layers, ...own.embeddings].filter((path) =>
+  const otherSide = [...config.layers, ...config.embeddings].filter((path) =>
     !isThere(path) && !there.embeddings.includes(path)
   );
-  return { ...own, ...there, layers: own.layers.filter(isThere), otherSide, forward };
+  return { ...config, ...there, layers: config.layers.filter(isThere), otherSide, forward };
 }
 
 /** A backbone with what its heads ask for too: what adapters may adapt. */

@@ -3,6 +3,7 @@
  * @module
  */
 import { AttuneError, badValue, show } from "../base/errors.ts";
+import { sameShape } from "../graph/ops/dims.ts";
 import { reshape } from "../graph/ops/functions.ts";
 import type { Shape, Value } from "../graph/graph.ts";
 import type { Loss } from "../types.ts";
@@ -30,15 +31,15 @@ export function targetFor(loss: Loss, output: Value, target: Value, wanted?: num
   }
   switch (loss.compares ?? guessed(output, target)) {
     case "elements":
-      if (!same(withoutOnes(shape), withoutOnes(target.shape))) throw unlike(loss, output, target, shape);
+      if (!sameShape(withoutOnes(shape), withoutOnes(target.shape))) throw unlike(loss, output, target, shape);
       return reshape(target, shape);
     case "classes":
-      if (target.dtype !== "int32" || !same(shape.slice(0, -1), target.shape)) {
+      if (target.dtype !== "int32" || !sameShape(shape.slice(0, -1), target.shape)) {
         throw unlike(loss, output, target, shape.slice(0, -1));
       }
       return target;
     case "rows":
-      if (!same(shape.slice(0, 1), target.shape)) throw unlike(loss, output, target, shape.slice(0, 1));
+      if (!sameShape(shape.slice(0, 1), target.shape)) throw unlike(loss, output, target, shape.slice(0, 1));
       return target;
     default:
       return target;
@@ -57,7 +58,7 @@ export function scalarOf(loss: Loss, sum: Value): Value {
 /** What a loss that does not say so compares: numbers with numbers where both have as many axes, or differ by an axis of 1. */
 function guessed({ shape, dtype }: Value, target: Value): "elements" | undefined {
   const alike = dtype === target.dtype &&
-    (shape.length === target.shape.length || same(withoutOnes(shape), withoutOnes(target.shape)));
+    (shape.length === target.shape.length || sameShape(withoutOnes(shape), withoutOnes(target.shape)));
   return alike ? "elements" : undefined;
 }
 
@@ -66,17 +67,13 @@ function withoutOnes(shape: Shape): Shape {
   return shape.slice(0, shape.findLastIndex((dim) => dim !== 1) + 1);
 }
 
-function same(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((dim, i) => dim === b[i]);
-}
-
 function unlike(loss: Loss, output: Value, target: Value, wanted: Shape): AttuneError {
   const listed = (shape: Shape): string => `[${shape.join(", ")}]`;
-  const found = `${target.dtype} ${listed(target.shape)}`;
+  const shown = `${target.dtype} ${listed(target.shape)}`;
   const expected = `${loss.compares === "classes" ? "numbers of classes " : ""}${listed(wanted)}`;
   return new AttuneError(
-    `The loss "${loss.name}" compares an output ${listed(output.shape)} with a target of ${found}, where ${expected} ` +
+    `The loss "${loss.name}" compares an output ${listed(output.shape)} with a target of ${shown}, where ${expected} ` +
       "is expected: loss, head and task do not match",
-    { code: "BAD_VALUE", plugin: loss.name, path: "loss", found, allowed: [expected] },
+    { code: "BAD_VALUE", plugin: loss.name, path: "loss", found: shown, allowed: [expected] },
   );
 }

@@ -49,8 +49,10 @@ export function cutModel({ model, values }: Lowered, dims: DimValues, limit: num
   const outputs = new Set(graph.outputs.map(({ name }) => name));
   return [...ends, order.length].map((end, p) => {
     const nodes = order.slice(ends[p - 1] ?? 0, end);
-    const made = new Set(nodes.flatMap((node) => node.outputs));
-    const needed = [...new Set(nodes.flatMap((node) => node.inputs))].filter((name) => name !== "" && !made.has(name));
+    const computed = new Set(nodes.flatMap((node) => node.outputs));
+    const needed = [...new Set(nodes.flatMap((node) => node.inputs))].filter((name) =>
+      name !== "" && !computed.has(name)
+    );
     const info = (name: string) =>
       graph.inputs.find((input) => input.name === name) ??
         graph.outputs.find((output) => output.name === name) ?? { name, dtype: values.get(name)?.dtype ?? "float32" };
@@ -60,7 +62,7 @@ export function cutModel({ model, values }: Lowered, dims: DimValues, limit: num
         name: graph.name,
         nodes,
         inputs: needed.filter((name) => !stored.has(name)).map(info),
-        outputs: [...made].filter((name) => outputs.has(name) || (lastRead.get(name) ?? -1) >= end).map(info),
+        outputs: [...computed].filter((name) => outputs.has(name) || (lastRead.get(name) ?? -1) >= end).map(info),
         initializers: needed.flatMap((name) => stored.get(name) ?? []),
       },
     };

@@ -5,7 +5,6 @@
 import { missing, unsupported } from "../base/errors.ts";
 import * as f from "../graph/ops/functions.ts";
 import { type Dim, seqDim } from "../graph/ops/dims.ts";
-import { capabilities } from "../graph/capabilities.ts";
 import { Graph, lossFactorInput, type Rewrite, type Value } from "../graph/graph.ts";
 import { weightInput } from "../data/row_weight.ts";
 import { gradients } from "../graph/autodiff.ts";
@@ -185,7 +184,7 @@ function openProgram(options: CompleteOptions): Building {
 
 function rewritesOf({ accelerators = [], host, backbone }: ProgramOptions): readonly Rewrite[] {
   const { provider = "cpu", memoryBytes: bytes = Infinity } = host ?? {};
-  const device = { provider, can: capabilities[provider], bytes, backbone };
+  const device = { provider, bytes, backbone };
   return accelerators.flatMap((accelerator) => accelerator.rewrite?.(device) ?? []);
 }
 
@@ -299,11 +298,11 @@ function lossSums(build: GraphBuilder, outputs: Named<Value>, options: ProgramOp
 function rowWeights(
   graph: Graph,
   loss: Loss,
-  given: Tensor | undefined,
+  stored: Tensor | undefined,
   target: string,
   count: Dim,
 ): Value | undefined {
-  if (!given) return undefined;
+  if (!stored) return undefined;
   if (loss.weighted) return graph.input(weightInput(target), "float32", [count]);
   throw unsupported(loss.name, "loss", loss.name, 'it does not read the weights of rows (the column "weight")');
 }

@@ -125,13 +125,13 @@ export function selectRecomputed(program: Recomputed, dims: DimValues, how: Reco
   const products = new Set(some.map(({ node }) => node));
   // What layers give to each other: made again, it would need all that came before.
   const given = new Set(products.size > 0 ? layers.map(({ output }) => output.id) : []);
-  const kept = new Set<number>(), wanted: Value[] = [];
+  const saved = new Set<number>(), wanted: Value[] = [];
   for (const node of reachable([...graph.outputs.values()])) {
     if (forward.has(node)) continue;
     for (const input of node.inputs) {
       const producer = input && graph.producer(input);
-      if (!input || !producer || !forward.has(producer) || kept.has(input.id)) continue;
-      kept.add(input.id);
+      if (!input || !producer || !forward.has(producer) || saved.has(input.id)) continue;
+      saved.add(input.id);
       wanted.push(input);
     }
   }
@@ -164,7 +164,7 @@ function roundedWeights(
   forward: ReadonlySet<Node>,
 ): Readonly<{ again: ReadonlySet<number>; kept: ReadonlySet<number> }> {
   const moved = new Map<number, Node>();
-  const [again, kept] = [new Set<number>(), new Set<number>()];
+  const [again, saved] = [new Set<number>(), new Set<number>()];
   const round = (node: Node): void => {
     for (const { id } of node.outputs) again.add(id);
     for (const input of node.inputs) {
@@ -180,9 +180,9 @@ function roundedWeights(
     if (node.op !== "Cast" && !again.has(x.id)) continue;
     soon ??= readAgainSoon(graph, forward);
     if (!node.outputs.some(({ id }) => soon?.has(id))) round(node);
-    else for (const { id } of node.outputs) kept.add(id);
+    else for (const { id } of node.outputs) saved.add(id);
   }
-  return { again, kept };
+  return { again, kept: saved };
 }
 
 /** Of how many nodes one lies between two readers that are near each other, as those of a head are. */

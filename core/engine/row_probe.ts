@@ -99,7 +99,7 @@ export async function probeAll(
   batches: readonly Batch[],
   factors: readonly Named<number>[],
   seeOutputs: (outputs: Probed["outputs"], i: number) => void,
-  see: (found: Omit<Probed, "outputs">) => void,
+  see: (probed: Omit<Probed, "outputs">) => void,
 ): Promise<void> {
   const { host, checkpoint, initial, task: { example }, part: limit = PART } = options;
   const program = buildProbed({ ...options, sparing: true });
@@ -133,11 +133,11 @@ export async function probeAll(
         const fed = await feeder.feeds(lowered, program.recorded, batch, scalars, undefined);
         const there = { ...shared, ...fed, ...known[i] };
         const read = part.graph.inputs.flatMap(({ name }) => there[name] ? [[name, there[name]] as const] : []);
-        const made = await session.run(Object.fromEntries(read), {});
+        const outputs = await session.run(Object.fromEntries(read), {});
         known[i] = Object.fromEntries(
-          Object.entries({ ...known[i], ...made }).filter(([name]) => later.has(name) || results.has(name)),
+          Object.entries({ ...known[i], ...outputs }).filter(([name]) => later.has(name) || results.has(name)),
         );
-        seeOutputs(outputsIn(made, program), i);
+        seeOutputs(outputsIn(outputs, program), i);
         if (p < parts.length - 1) continue;
         see(probed(program, batch, known[i] ?? {}));
         known[i] = {};

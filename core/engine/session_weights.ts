@@ -89,23 +89,23 @@ async function storeCodes(
   session: StoredWeights,
   p: Parameter,
 ): Promise<void> {
-  const own = initial.storageOf(p);
-  if (!own) return;
-  const { weight, sample } = own;
+  const storage = initial.storageOf(p);
+  if (!storage) return;
+  const { weight, sample } = storage;
   const { tensors, format: stored } = await initial.encode(p);
   const { usableFormat } = await import("./format_check.ts");
   const format = await usableFormat(host, stored, () => sample?.() ?? { weight, format: stored, tensors });
-  const kept: Record<string, StoredTensor> = {};
+  const codes: Record<string, StoredTensor> = {};
   for (const [name, tensor] of Object.entries(tensors)) {
     const { dtype, dims, data } = tensor;
     const isFed = host.provider === "cpu" && !format.constants?.includes(name);
     if (isFed) session.codes.set(encodedName(p.name, name), tensor);
     else session.inlineBytes += data.byteLength;
     const place = isFed ? {} : besides ? { location: placeBeside(session, data) } : { data };
-    kept[name] = { dtype, dims, ...place };
+    codes[name] = { dtype, dims, ...place };
   }
   session.packs ||= (format.constants ?? []).length > 0;
-  session.storage.set(p.name, { as: "encoded", weight, format, tensors: kept });
+  session.storage.set(p.name, { as: "encoded", weight, format, tensors: codes });
 }
 
 /** Stores a weight as the integers that the checkpoint has of it. False where it has none. */

@@ -54,7 +54,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     outputs: [...outputs.keys()],
     mappedBytes,
     inlineBytes,
-    run: (given, fetches) => session.run({ ...shared, ...given }, fetches ?? {}),
+    run: (feeds, fetches) => session.run({ ...shared, ...feeds }, fetches ?? {}),
     close: () => session.release(),
   };
 }
@@ -118,8 +118,8 @@ async function codesIn(
   if (!products) return lowerCodes(usable);
   const { usableProducts } = await import("./format_check.ts");
   for (const name of parameters.keys()) {
-    const own = products.of(name);
-    if (own) usable.set(name, { ...own, format: await usableProducts(host, own.format) });
+    const product = products.of(name);
+    if (product) usable.set(name, { ...product, format: await usableProducts(host, product.format) });
   }
   return lowerCodes(usable);
 }

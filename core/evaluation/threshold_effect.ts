@@ -123,14 +123,14 @@ function effectOf(rows: readonly ScoredRow[], share: (row: ScoredRow) => number)
   let correct = 0;
   for (const row of rows) {
     const p = share(row);
-    const own = groups.get(row.group) ?? { n: 0, selected: 0, positives: 0, right: 0, wrong: 0 };
-    own.n++;
-    own.selected += p;
-    own.positives += row.label;
-    if (row.label === 1) own.right += p;
-    else own.wrong += p;
+    const group = groups.get(row.group) ?? { n: 0, selected: 0, positives: 0, right: 0, wrong: 0 };
+    group.n++;
+    group.selected += p;
+    group.positives += row.label;
+    if (row.label === 1) group.right += p;
+    else group.wrong += p;
     correct += row.label === 1 ? p : 1 - p;
-    groups.set(row.group, own);
+    groups.set(row.group, group);
   }
   const all = [...groups.values()];
   const gap = (rate: (group: typeof all[number]) => readonly [part: number, whole: number]): number => {

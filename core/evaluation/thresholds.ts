@@ -48,9 +48,9 @@ export function tuneThresholds(
   for (const row of rows) groups.set(row.group, groups.get(row.group) ?? []).get(row.group)?.push(row);
   const names = [...groups.keys()].sort();
   const curves = names.map((name) => {
-    const own = groups.get(name) ?? [];
+    const group = groups.get(name) ?? [];
     return interpolated(
-      hullOf(pointsOf(name, own, rates[constraint], constraint === "equalized_odds" ? tpr : scores[objective])),
+      hullOf(pointsOf(name, group, rates[constraint], constraint === "equalized_odds" ? tpr : scores[objective])),
     );
   });
   if (constraint !== "equalized_odds") {
@@ -138,16 +138,16 @@ function pointsOf(name: string, rows: readonly ScoredRow[], x: Rate, y: Rate): P
 
 /** Those of the upper convex hull (Andrew 1979). */
 function hullOf(points: readonly Point[]): Point[] {
-  const kept: Point[] = [];
+  const hull: Point[] = [];
   for (const point of points) {
-    while (kept.length >= 2) {
-      const [a, b] = kept.slice(-2) as [Point, Point];
+    while (hull.length >= 2) {
+      const [a, b] = hull.slice(-2) as [Point, Point];
       if ((b.y - a.y) * (point.x - a.x) > (point.y - a.y) * (b.x - a.x)) break;
-      kept.pop();
+      hull.pop();
     }
-    kept.push(point);
+    hull.push(point);
   }
-  return kept;
+  return hull;
 }
 
 type Mixed = Readonly<{ y: number; p0: number; p1: number; threshold0: number; threshold1: number }>;
@@ -174,8 +174,8 @@ function interpolated(hull: readonly Point[]): Mixed[] {
 function firstHighest(value: (i: number) => number): Readonly<{ at: number; value: number }> {
   let best = { at: 0, value: value(0) };
   for (let i = 1; i <= GRID; i++) {
-    const own = value(i);
-    if (own > best.value) best = { at: i, value: own };
+    const figure = value(i);
+    if (figure > best.value) best = { at: i, value: figure };
   }
   return best;
 }

@@ -51,9 +51,9 @@ export async function faultOfWeights(store: Store, key: string): Promise<WeightF
   if (wrong !== undefined) {
     return { code: "non_finite", problem: `has a value in tensor ${show(wrong)} that is not finite` };
   }
-  const found = await digest?.();
-  if (found === due) return undefined;
-  const said = `its metadata has ${DIGEST_IN_METADATA} ${show(due)}, but its tensors have ${show(found)}`;
+  const actual = await digest?.();
+  if (actual === due) return undefined;
+  const said = `its metadata has ${DIGEST_IN_METADATA} ${show(due)}, but its tensors have ${show(actual)}`;
   return { code: "damaged", problem: `is damaged, or was changed without updating its metadata: ${said}` };
 }
 

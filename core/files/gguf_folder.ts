@@ -16,12 +16,12 @@ const others = ["model.safetensors", "model.safetensors.index.json"];
  */
 export async function ggufIn(files: Store): Promise<string | undefined> {
   for (const key of others) if (await files.get(key, { offset: 0, length: 0 })) return undefined;
-  const found: string[] = [];
-  for await (const { key } of files.list("")) if (/^[^/]+\.gguf$/i.test(key)) found.push(key);
-  if (found.length > 1) {
-    throw badFile("gguf", "the folder", `has ${found.length} GGUF files: choose one of ${found.map(show).join(", ")}`);
+  const names: string[] = [];
+  for await (const { key } of files.list("")) if (/^[^/]+\.gguf$/i.test(key)) names.push(key);
+  if (names.length > 1) {
+    throw badFile("gguf", "the folder", `has ${names.length} GGUF files: choose one of ${names.map(show).join(", ")}`);
   }
-  return found[0];
+  return names[0];
 }
 
 /** The files that a folder's weights are in. Throws AttuneError if there are none. */

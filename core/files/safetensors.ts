@@ -66,17 +66,17 @@ export async function openSafetensors(
   if (head?.revision !== first.revision) throw badFile("safetensors", key, "changed while it was read");
   const { tensors, metadata } = parseSafetensorsHeader(head.bytes, head.size, key);
   const locate = (name: string): TensorInfo => {
-    const found = tensors.get(name);
-    if (!found) throw missing("safetensors", `tensor ${show(name)}`, key);
-    return found;
+    const tensor = tensors.get(name);
+    if (!tensor) throw missing("safetensors", `tensor ${show(name)}`, key);
+    return tensor;
   };
   const part = async (name: string, from: number, length: number): Promise<Uint8Array> => {
     const { offset, bytes } = locate(name);
     if (from + length > bytes) throw new RangeError(`Bytes ${from} to ${from + length} of ${bytes}`);
-    const found = await store.get(key, { offset: offset + from, length });
-    if (found?.revision !== head.revision) throw badFile("safetensors", key, "changed while it was read");
-    if (found.bytes.length !== length) throw badFile("safetensors", key, `is truncated in tensor ${show(name)}`);
-    return found.bytes;
+    const file = await store.get(key, { offset: offset + from, length });
+    if (file?.revision !== head.revision) throw badFile("safetensors", key, "changed while it was read");
+    if (file.bytes.length !== length) throw badFile("safetensors", key, `is truncated in tensor ${show(name)}`);
+    return file.bytes;
   };
   return {
     names: [...tensors.keys()],
@@ -176,24 +176,24 @@ export async function openWeights(store: Store, options: OpenOptions = {}): Prom
   return {
     names: [...owner.keys()].filter((name) => !scales.has(name)),
     read: async (name) => {
-      const own = of(name);
-      if (!own) throw missing("safetensors", `tensor ${show(name)}`, files.join(", "));
-      const stored = await own.file.read(name);
+      const tensor = of(name);
+      if (!tensor) throw missing("safetensors", `tensor ${show(name)}`, files.join(", "));
+      const stored = await tensor.file.read(name);
       const scale = of(scaleName(name));
       if (!scale) {
         if (stored.dtype !== "int8") return toFloat32(stored);
         throw badFile(
           "safetensors",
-          own.path ?? files.join(", "),
+          tensor.path ?? files.join(", "),
           `has integers in ${show(name)}, and ${scaleName(name)} is missing`,
         );
       }
       return dequantizeInt8(stored, await scale.file.read(scaleName(name)), name);
     },
     quantized: async (name) => {
-      const [own, scale] = [of(name), of(scaleName(name))];
-      if (!own || !scale) return undefined;
-      return quantizedTensor(await own.file.read(name), await scale.file.read(scaleName(name)), name);
+      const [tensor, scale] = [of(name), of(scaleName(name))];
+      if (!tensor || !scale) return undefined;
+      return quantizedTensor(await tensor.file.read(name), await scale.file.read(scaleName(name)), name);
     },
     part: (name) => {
       const file = of(name)?.file;
@@ -201,8 +201,8 @@ export async function openWeights(store: Store, options: OpenOptions = {}): Prom
       return of(scaleName(name)) ? undefined : (from, length) => file.part(name, from, length);
     },
     locate: (name): WeightLocation | undefined => {
-      const own = of(name);
-      return own && { file: own.path, ...own.file.locate(name) };
+      const tensor = of(name);
+      return tensor && { file: tensor.path, ...tensor.file.locate(name) };
     },
   };
 }
@@ -229,12 +229,12 @@ export async function weightFiles(store: Store): Promise<WeightFiles> {
 /** Which shard holds which tensor, by model.safetensors.index.json; undefined if there is none. Throws AttuneError if it is not sound. */
 export async function shardIndex(store: Store): Promise<ReadonlyMap<string, string> | undefined> {
   const key = "model.safetensors.index.json";
-  const found = await store.get(key, { offset: 0, length: MAX_INDEX });
-  if (!found) return undefined;
-  if (found.size > MAX_INDEX) throw badFile("safetensors", key, `has ${found.size} bytes; at most ${MAX_INDEX}`);
+  const file = await store.get(key, { offset: 0, length: MAX_INDEX });
+  if (!file) return undefined;
+  if (file.size > MAX_INDEX) throw badFile("safetensors", key, `has ${file.size} bytes; at most ${MAX_INDEX}`);
   let index: { weight_map?: unknown } | null;
   try {
-    index = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(found.bytes));
+    index = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(file.bytes));
   } catch (cause) {
     throw badFile("safetensors", key, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
   }
@@ -256,9 +256,9 @@ export async function shardIndex(store: Store): Promise<ReadonlyMap<string, stri
 /** The values that a tensor's bytes are; no copy where they are aligned. */
 export function viewOf(dtype: DType, bytes: Uint8Array): TensorData {
   // Typed arrays want aligned bytes.
-  const own = bytes.byteOffset % bytesPerElement[dtype] === 0 ? bytes : copyBytes(bytes);
-  const { buffer, byteOffset } = own;
-  const length = own.byteLength / bytesPerElement[dtype];
+  const aligned = bytes.byteOffset % bytesPerElement[dtype] === 0 ? bytes : copyBytes(bytes);
+  const { buffer, byteOffset } = aligned;
+  const length = aligned.byteLength / bytesPerElement[dtype];
   switch (dtype) {
     case "float32":
       return new Float32Array(buffer, byteOffset, length);
@@ -303,10 +303,10 @@ function floatToHalf(bits: number): number {
   const shift = size < 0x38800000 ? 126 - (size >>> 23) : 13;
   if (shift > 24) return sign;
   const mantissa = shift === 13 ? size - 0x38000000 : (size & 0x7fffff) | 0x800000;
-  const kept = mantissa >>> shift;
+  const digits = mantissa >>> shift;
   const rest = mantissa & ((1 << shift) - 1);
   const half = 1 << (shift - 1);
-  return sign | (kept + (rest > half || (rest === half && kept & 1) ? 1 : 0));
+  return sign | (digits + (rest > half || (rest === half && digits & 1) ? 1 : 0));
 }
 
 function halfToFloat(half: number): number {

@@ -99,8 +99,8 @@ function headerOf(forms: Named<TensorForm>, metadata: Named<string>): { head: Ui
 function bytesOf(name: string, form: TensorForm, { dtype, dims, data }: Tensor): Uint8Array {
   const due = sizeOf(form.dims) * bytesPerElement[form.dtype];
   if (dtype !== form.dtype || dims.join() !== form.dims.join() || data.byteLength !== due) {
-    const found = `${dtype} [${dims}] in ${data.byteLength} bytes`;
-    throw badFile("safetensors", name, `is ${found} where ${form.dtype} [${form.dims}] in ${due} was expected`);
+    const description = `${dtype} [${dims}] in ${data.byteLength} bytes`;
+    throw badFile("safetensors", name, `is ${description} where ${form.dtype} [${form.dims}] in ${due} was expected`);
   }
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

@@ -80,11 +80,11 @@ function poolingOf(config: Named<Json>, file: string): readonly Pooling[] {
     return asked.length === 0 ? ["mean"] : asked;
   }
   return [named].flat().map((mode) => {
-    const found = modes.find(([, name]) => name === mode)?.[0];
-    if (found === undefined) {
+    const pooling = modes.find(([, name]) => name === mode)?.[0];
+    if (pooling === undefined) {
       throw unsupported("sentence", `${file}: pooling_mode`, mode, "such pooling is not implemented");
     }
-    return found;
+    return pooling;
   });
 }
 
@@ -121,14 +121,14 @@ export async function withDense(checkpoint: Checkpoint, modules: SentenceModules
     for (const name of file.names) weights.set(`${step.path}.${name}`, { ...prefixed(file, `${step.path}.`) });
   }
   if (weights.size === 0) return checkpoint;
-  const own = checkpoint.weights;
-  const { quantized, encoded, formatOf } = own;
+  const stored = checkpoint.weights;
+  const { quantized, encoded, formatOf } = stored;
   return {
     ...checkpoint,
     weights: {
-      names: [...own.names, ...weights.keys()],
-      read: async (name) => await (weights.get(name) ?? own).read(name),
-      locate: (name) => (weights.get(name) ?? own).locate(name),
+      names: [...stored.names, ...weights.keys()],
+      read: async (name) => await (weights.get(name) ?? stored).read(name),
+      locate: (name) => (weights.get(name) ?? stored).locate(name),
       ...(quantized ? { quantized: async (name) => weights.has(name) ? undefined : await quantized(name) } : {}),
       ...(encoded ? { encoded: async (name) => weights.has(name) ? undefined : await encoded(name) } : {}),
       ...(formatOf ? { formatOf: (name) => weights.has(name) ? undefined : formatOf(name) } : {}),
@@ -175,16 +175,16 @@ function folderOf(path: Json | undefined): string {
 }
 
 async function parsed(files: Store, key: string): Promise<Json | undefined> {
-  const found = await files.get(key);
-  if (!found) return undefined;
+  const file = await files.get(key);
+  if (!file) return undefined;
   try {
-    return strictJson(found.bytes);
+    return strictJson(file.bytes);
   } catch (cause) {
     throw badFile("sentence", key, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
   }
 }
 
 async function object(files: Store, key: string): Promise<Named<Json>> {
-  const found = await parsed(files, key);
-  return typeof found === "object" && found !== null && !Array.isArray(found) ? found as Named<Json> : {};
+  const settings = await parsed(files, key);
+  return typeof settings === "object" && settings !== null && !Array.isArray(settings) ? settings as Named<Json> : {};
 }

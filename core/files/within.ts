@@ -7,16 +7,18 @@ import type { Store, StoredObject } from "../types.ts";
 /** A store's keys below a prefix as a store. */
 export function storeWithin(store: Store, prefix: string): Store {
   const { append, getRanges, keys, locate, sync } = store;
-  const own = <T extends StoredObject>(stored: T): T => ({ ...stored, key: stored.key.slice(prefix.length) });
+  const withinPrefix = <T extends StoredObject>(stored: T): T => ({ ...stored, key: stored.key.slice(prefix.length) });
   return {
-    ...(append ? { append: async (key, bytes, options) => own(await append(prefix + key, bytes, options)) } : {}),
+    ...(append
+      ? { append: async (key, bytes, options) => withinPrefix(await append(prefix + key, bytes, options)) }
+      : {}),
     ...(sync ? { sync: (key) => sync(prefix + key) } : {}),
     ...(locate ? { locate: (key) => locate(prefix + key) } : {}),
     ...(getRanges
       ? {
         getRanges: async (key, ranges) => {
-          const found = await getRanges(prefix + key, ranges);
-          return found && own(found);
+          const read = await getRanges(prefix + key, ranges);
+          return read && withinPrefix(read);
         },
       }
       : {}),
@@ -28,16 +30,16 @@ export function storeWithin(store: Store, prefix: string): Store {
       }
       : {}),
     get: async (key, range) => {
-      const found = await store.get(prefix + key, range);
-      return found && own(found);
+      const file = await store.get(prefix + key, range);
+      return file && withinPrefix(file);
     },
     put: async (key, bytes, options) => {
       const done = await store.put(prefix + key, bytes, options);
-      return done === "conflict" ? done : own(done);
+      return done === "conflict" ? done : withinPrefix(done);
     },
     delete: (key, options) => store.delete(prefix + key, options),
     list: async function* (below) {
-      for await (const stored of store.list(prefix + below)) yield own(stored);
+      for await (const stored of store.list(prefix + below)) yield withinPrefix(stored);
     },
   };
 }

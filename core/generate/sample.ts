@@ -18,42 +18,42 @@ export function selectDrawable(scores: Float64Array, o: GenerationOptions): Draw
     logp: logSoftmax(ids.map((id) => (scores[id] ?? 0) / o.temperature)),
   });
   const only = ({ ids }: Drawable, keeps: (k: number) => boolean): Drawable => scaled(ids.filter((_, k) => keeps(k)));
-  let own = scaled(first(scores, o));
+  let drawable = scaled(first(scores, o));
   const { topH, topK, topP, minP, typicalP = 1, epsilonCutoff = 0, etaCutoff = 0 } = o;
   if (topH !== undefined && topH > 0) {
-    const most = topH * entropyOf(own.logp);
+    const most = topH * entropyOf(drawable.logp);
     let sum = 0;
-    const sums = Array.from(own.logp, (logp) => sum -= term(logp));
-    own = only(own, (k) => k === 0 || (sums[k] ?? 0) <= most);
+    const sums = Array.from(drawable.logp, (logp) => sum -= term(logp));
+    drawable = only(drawable, (k) => k === 0 || (sums[k] ?? 0) <= most);
   }
-  if (topK > 0 && own.ids.length > topK) {
+  if (topK > 0 && drawable.ids.length > topK) {
     // As torch cuts: all that are as likely as the last of the topK stay.
-    const last = own.logp[topK - 1] ?? 0;
-    own = only(own, (k) => (own.logp[k] ?? 0) >= last);
+    const last = drawable.logp[topK - 1] ?? 0;
+    drawable = only(drawable, (k) => (drawable.logp[k] ?? 0) >= last);
   }
   if (topP < 1) {
     let before = 0;
-    const sums = Array.from(own.logp, (logp) => {
+    const sums = Array.from(drawable.logp, (logp) => {
       const sum = before;
       before += Math.exp(logp);
       return sum;
     });
-    own = only(own, (k) => k === 0 || (sums[k] ?? 0) < topP);
+    drawable = only(drawable, (k) => k === 0 || (sums[k] ?? 0) < topP);
   }
   if (minP !== undefined && minP > 0) {
-    const least = Math.log(minP) + (own.logp[0] ?? 0);
-    own = only(own, (k) => k === 0 || (own.logp[k] ?? 0) >= least);
+    const least = Math.log(minP) + (drawable.logp[0] ?? 0);
+    drawable = only(drawable, (k) => k === 0 || (drawable.logp[k] ?? 0) >= least);
   }
-  if (typicalP < 1) own = typical(own, typicalP, only);
+  if (typicalP < 1) drawable = typical(drawable, typicalP, only);
   if (epsilonCutoff > 0 && epsilonCutoff < 1) {
     const least = Math.log(epsilonCutoff);
-    own = only(own, (k) => (own.logp[k] ?? 0) >= least || own.logp[k] === own.logp[0]);
+    drawable = only(drawable, (k) => (drawable.logp[k] ?? 0) >= least || drawable.logp[k] === drawable.logp[0]);
   }
   if (etaCutoff > 0 && etaCutoff < 1) {
-    const least = Math.log(Math.min(etaCutoff, Math.sqrt(etaCutoff) * Math.exp(-entropyOf(own.logp))));
-    own = only(own, (k) => (own.logp[k] ?? 0) >= least || own.logp[k] === own.logp[0]);
+    const least = Math.log(Math.min(etaCutoff, Math.sqrt(etaCutoff) * Math.exp(-entropyOf(drawable.logp))));
+    drawable = only(drawable, (k) => (drawable.logp[k] ?? 0) >= least || drawable.logp[k] === drawable.logp[0]);
   }
-  return own;
+  return drawable;
 }
 
 /** The likeliest tokens, as many as the first of the filters looks at. */
@@ -70,16 +70,16 @@ function first(scores: Float64Array, { topK, topH }: GenerationOptions): number[
 const term = (logp: number): number => (logp === -Infinity ? 0 : Math.exp(logp) * logp);
 
 function entropyOf(logp: Float64Array): number {
-  return -logp.reduce((sum, own) => sum + term(own), 0);
+  return -logp.reduce((sum, logProbability) => sum + term(logProbability), 0);
 }
 
 /** The tokens whose surprise is nearest to the expected one. */
 function typical(
-  own: Drawable,
+  drawable: Drawable,
   mass: number,
-  only: (own: Drawable, keeps: (k: number) => boolean) => Drawable,
+  only: (drawable: Drawable, keeps: (k: number) => boolean) => Drawable,
 ): Drawable {
-  const { logp } = own;
+  const { logp } = drawable;
   const entropy = entropyOf(logp);
   const far = Array.from(logp, (x) => Math.abs(-x - entropy));
   const order = far.map((_, k) => k).sort((a, b) => (far[a] ?? 0) - (far[b] ?? 0) || a - b);
@@ -87,13 +87,13 @@ function typical(
   let below = 0;
   for (const k of order) if ((sum += Math.exp(logp[k] ?? 0)) < mass) below++;
   const most = far[order[Math.min(below, order.length - 1)] ?? 0] ?? 0;
-  return only(own, (k) => (far[k] ?? 0) <= most);
+  return only(drawable, (k) => (far[k] ?? 0) <= most);
 }
 
 /** The token that a uniform number falls on among those that may be drawn. */
 export function sample(scores: Float64Array, uniform: number, o: GenerationOptions): number {
   const { ids, logp } = selectDrawable(scores, o);
-  let left = uniform * logp.reduce((sum, own) => sum + Math.exp(own), 0);
+  let left = uniform * logp.reduce((sum, logProbability) => sum + Math.exp(logProbability), 0);
   for (const [k, id] of ids.entries()) {
     left -= Math.exp(logp[k] ?? 0);
     if (left < 0) return id;

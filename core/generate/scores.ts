@@ -91,13 +91,13 @@ export function logSoftmax(
 
 /** The first of the largest scores. */
 export function argMax(scores: ArrayLike<number>): number {
-  let found = 0;
+  let at = 0;
   let top = scores[0] ?? 0;
   for (let i = 1; i < scores.length; i++) {
     const score = scores[i] ?? 0;
-    if (score > top) [found, top] = [i, score];
+    if (score > top) [at, top] = [i, score];
   }
-  return found;
+  return at;
 }
 
 /** Indices of the `count` largest scores, largest first; of equal ones the first. */
@@ -105,14 +105,14 @@ export function largest(scores: ArrayLike<number>, count: number): number[] {
   if (count >= scores.length) {
     return Array.from(scores, (_, i) => i).sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0) || a - b);
   }
-  const found: number[] = [];
+  const indices: number[] = [];
   for (let i = 0; i < scores.length; i++) {
     const score = scores[i] ?? 0;
-    if (found.length === count && score <= (scores[found[count - 1] ?? 0] ?? 0)) continue;
-    let at = found.length;
-    while (at > 0 && (scores[found[at - 1] ?? 0] ?? 0) < score) at--;
-    found.splice(at, 0, i);
-    if (found.length > count) found.pop();
+    if (indices.length === count && score <= (scores[indices[count - 1] ?? 0] ?? 0)) continue;
+    let at = indices.length;
+    while (at > 0 && (scores[indices[at - 1] ?? 0] ?? 0) < score) at--;
+    indices.splice(at, 0, i);
+    if (indices.length > count) indices.pop();
   }
-  return found;
+  return indices;
 }

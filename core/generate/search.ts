@@ -34,22 +34,22 @@ export async function search(
   steps: Steps,
   prompts: readonly (readonly number[])[],
   options: GenerationOptions,
-  own: (prompt: number) => SearchContext,
+  contextOf: (prompt: number) => SearchContext,
 ): Promise<number[][]> {
   const searches = prompts.map((prompt, i) => {
-    const { random, room, source } = own(i);
+    const { random, room, source } = contextOf(i);
     const o = lengthsBehind(options, prompt.length, room);
     return o.numBeams > 1 ? beamSearch(prompt, o, source) : singleSearch(prompt, o, source, random);
   });
-  let running = searches.map((own, i) => ({ own, first: i }));
+  let running = searches.map((search, i) => ({ own: search, first: i }));
   let scores = await steps.first();
   while (running.length > 0) {
     const from: number[] = [];
     const tokens: number[] = [];
     const still: typeof running = [];
-    for (const { own, first } of running) {
-      const chosen = own.advance(scores, first);
-      if (chosen.length > 0) still.push({ own, first: from.length });
+    for (const { own: context, first } of running) {
+      const chosen = context.advance(scores, first);
+      if (chosen.length > 0) still.push({ own: context, first: from.length });
       for (const { row, token } of chosen) {
         from.push(row);
         tokens.push(token);
@@ -58,7 +58,7 @@ export async function search(
     running = still;
     if (running.length > 0) scores = await steps.next(Int32Array.from(from), Int32Array.from(tokens));
   }
-  return searches.map(({ found }) => [...found]);
+  return searches.map(({ found: generated }) => [...generated]);
 }
 
 function rowOf({ logits, vocabSize }: Scores, row: number): Float32Array {
@@ -71,20 +71,20 @@ function singleSearch(
   source: readonly number[],
   random: Random,
 ): Search {
-  const found: number[] = [];
+  const tokens: number[] = [];
   const plain = leavesScores(o);
   const chosen = (logits: Float32Array): number => {
-    if (plain && !o.doSample && found.length >= o.minNewTokens) return argMax(logits);
-    const own = new Float64Array(logits);
-    processScores(own, { tokens: [...prompt, ...found], generated: found.length, source }, o);
-    return o.doSample ? sample(own, random.uniform(found.length), o) : argMax(own);
+    if (plain && !o.doSample && tokens.length >= o.minNewTokens) return argMax(logits);
+    const logp = new Float64Array(logits);
+    processScores(logp, { tokens: [...prompt, ...tokens], generated: tokens.length, source }, o);
+    return o.doSample ? sample(logp, random.uniform(tokens.length), o) : argMax(logp);
   };
   return {
-    found,
+    found: tokens,
     advance: (scores, row) => {
       const token = chosen(rowOf(scores, row));
-      found.push(token);
-      return o.eosTokenIds.includes(token) || found.length >= o.maxNewTokens ? [] : [{ row, token }];
+      tokens.push(token);
+      return o.eosTokenIds.includes(token) || tokens.length >= o.maxNewTokens ? [] : [{ row, token }];
     },
   };
 }
@@ -100,24 +100,24 @@ function beamSearch(prompt: readonly number[], o: GenerationOptions, source: rea
   const candidates = Math.max(2, 1 + o.eosTokenIds.length) * o.numBeams;
   let running: Beam[] = [{ tokens: [], score: 0 }];
   let finished: Beam[] = [];
-  let found: readonly number[] = [];
+  let best: readonly number[] = [];
   const normalized = (score: number, length: number): number => score / length ** o.lengthPenalty;
   const finish = (beams: readonly Beam[]): void => {
     finished = [...finished, ...beams].sort((a, b) => b.score - a.score).slice(0, o.numBeams);
-    found = finished[0]?.tokens ?? found;
+    best = finished[0]?.tokens ?? best;
   };
   return {
     get found() {
-      return found;
+      return best;
     },
     advance: (scores, first) => {
       const { vocabSize } = scores;
       const all = new Float64Array(running.length * vocabSize);
       running.forEach(({ tokens, score }, i) => {
-        const own = logSoftmax(rowOf(scores, first + i), all.subarray(i * vocabSize, (i + 1) * vocabSize));
-        processScores(own, { tokens: [...prompt, ...tokens], generated: tokens.length, source }, o);
-        if (o.renormalizeLogits) logSoftmax(own, own);
-        for (let k = 0; k < vocabSize; k++) own[k] = (own[k] ?? 0) + score;
+        const logp = logSoftmax(rowOf(scores, first + i), all.subarray(i * vocabSize, (i + 1) * vocabSize));
+        processScores(logp, { tokens: [...prompt, ...tokens], generated: tokens.length, source }, o);
+        if (o.renormalizeLogits) logSoftmax(logp, logp);
+        for (let k = 0; k < vocabSize; k++) logp[k] = (logp[k] ?? 0) + score;
       });
       const length = (running[0]?.tokens.length ?? 0) + 1;
       const next = largest(all, candidates).map((index) => {

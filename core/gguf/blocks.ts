@@ -34,9 +34,9 @@ function nibbles(fifth: boolean, least: boolean, shift: number, levels?: readonl
     const m = least ? halfAt(data, at + 2) : 0;
     const bits = at + (least ? 4 : 2);
     const high = fifth ? data.getUint32(bits, true) : 0;
-    const own = bits + (fifth ? 4 : 0);
+    const start = bits + (fifth ? 4 : 0);
     for (let i = 0; i < 32; i++) {
-      const nibble = (data.getUint8(own + (i & 15)) >> (i < 16 ? 0 : 4)) & 15;
+      const nibble = (data.getUint8(start + (i & 15)) >> (i < 16 ? 0 : 4)) & 15;
       const q = nibble | (((high >>> i) & 1) << 4);
       const value = levels ? levels[q] ?? 0 : q - shift;
       out[to + i] = least ? d * value + m : d * value;
@@ -48,8 +48,8 @@ function nibbles(fifth: boolean, least: boolean, shift: number, levels?: readonl
 function scaleAndLeast(data: DataView, at: number, j: number): readonly [number, number] {
   const byte = (i: number): number => data.getUint8(at + i);
   if (j < 4) return [byte(j) & 63, byte(j + 4) & 63];
-  const own = byte(j + 4);
-  return [(own & 15) | ((byte(j - 4) >> 2) & 48), (own >> 4) | ((byte(j) >> 2) & 48)];
+  const nibbles = byte(j + 4);
+  return [(nibbles & 15) | ((byte(j - 4) >> 2) & 48), (nibbles >> 4) | ((byte(j) >> 2) & 48)];
 }
 
 /** Q4_K, and with a fifth bit Q5_K. */

@@ -46,9 +46,9 @@ export async function openGguf(files: Store, key: string): Promise<GgufFile> {
   const path = await files.locate?.(key);
   const changed = (): Error => badFile("gguf", key, "changed while it was read");
   const bytesOf = async (offset: number, length: number): Promise<Uint8Array> => {
-    const found = await files.get(key, { offset, length });
-    if (found?.revision !== revision || found.bytes.length !== length) throw changed();
-    return found.bytes;
+    const file = await files.get(key, { offset, length });
+    if (file?.revision !== revision || file.bytes.length !== length) throw changed();
+    return file.bytes;
   };
   let header: GgufHeader | undefined;
   let head = first.bytes;
@@ -57,7 +57,7 @@ export async function openGguf(files: Store, key: string): Promise<GgufFile> {
     head = await bytesOf(0, Math.min(2 * head.length, size));
   }
   const { metadata, tensors } = header;
-  const found = (name: string, rows?: GgufRows): GgufTensor => {
+  const tensorOf = (name: string, rows?: GgufRows): GgufTensor => {
     const tensor = tensors.get(name);
     if (!tensor) throw missing("gguf", `tensor ${show(name)}`, key);
     return rows ? rowsOf(tensor, rows) : tensor;
@@ -66,7 +66,7 @@ export async function openGguf(files: Store, key: string): Promise<GgufFile> {
     metadata,
     tensors,
     read: async (name, rows) => {
-      const { dims, type, offset, bytes } = found(name, rows);
+      const { dims, type, offset, bytes } = tensorOf(name, rows);
       const data = new Float32Array(sizeOf(dims));
       const piece = Math.floor(PIECE / type.bytes) * type.bytes;
       for (let at = 0; at < bytes; at += piece) {
@@ -76,18 +76,18 @@ export async function openGguf(files: Store, key: string): Promise<GgufFile> {
       return { dtype: "float32", dims, data };
     },
     blocks: async (name, rows) => {
-      const { offset, bytes } = found(name, rows);
+      const { offset, bytes } = tensorOf(name, rows);
       return await bytesOf(offset, bytes);
     },
     locate: (name, rows) => {
-      const { dims, type, offset, bytes } = found(name, rows);
+      const { dims, type, offset, bytes } = tensorOf(name, rows);
       const dtype = floats[type.name];
       return dtype
         ? { file: path, offset, bytes, dtype, dims }
         : { file: undefined, offset: 0, bytes: 4 * sizeOf(dims), dtype: "float32", dims };
     },
     part: (name, rows) => {
-      const { type, offset, bytes } = found(name, rows);
+      const { type, offset, bytes } = tensorOf(name, rows);
       if (!floats[type.name]) return undefined;
       return (from, length) => {
         if (from + length > bytes) throw new RangeError(`Bytes ${from} to ${from + length} of ${bytes}`);

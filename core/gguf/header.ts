@@ -80,15 +80,15 @@ function headerOf(bytes: Uint8Array, size: number, key: string): GgufHeader {
 }
 
 function metadataOf(cursor: Cursor, keys: number, key: string): Named<Json> {
-  const found = new Map<string, Json>();
+  const values = new Map<string, Json>();
   for (let i = 0; i < keys; i++) {
     const name = cursor.text(`the name of key ${i}`);
-    if (found.has(name)) throw badFile("gguf", key, `has the key ${show(name)} twice`);
+    if (values.has(name)) throw badFile("gguf", key, `has the key ${show(name)} twice`);
     const what = `the key ${show(name)}`;
-    found.set(name, cursor.value(cursor.u32(what), what));
+    values.set(name, cursor.value(cursor.u32(what), what));
   }
   // As own fields, whatever they are called.
-  return Object.fromEntries(found);
+  return Object.fromEntries(values);
 }
 
 function tensorAt(cursor: Cursor, i: number, key: string): Omit<GgufTensor, "bytes"> {

@@ -34,7 +34,7 @@ const activations: Readonly<Record<string, (x: Value) => Value>> = {
 
 /** The activation of a config's name. Throws AttuneError if there is none. */
 export function activation(plugin: string, field: string, name: unknown): (x: Value) => Value {
-  const found = typeof name === "string" ? activations[name] : undefined;
-  if (!found) throw unsupported(plugin, field, name, `supported: ${Object.keys(activations).join(", ")}`);
-  return found;
+  const known = typeof name === "string" ? activations[name] : undefined;
+  if (!known) throw unsupported(plugin, field, name, `supported: ${Object.keys(activations).join(", ")}`);
+  return known;
 }

@@ -63,8 +63,8 @@ export function backward(
         if (doneRegions.has(region)) return;
         doneRegions.add(region);
         const needs = region.inputs.map((v) => between.has(v.id));
-        const given = region.rule(region.outputs.map(incoming), needs);
-        region.inputs.forEach((input, i) => given[i] && needs[i] && accumulate(input, given[i]));
+        const gradients = region.rule(region.outputs.map(incoming), needs);
+        region.inputs.forEach((input, i) => gradients[i] && needs[i] && accumulate(input, gradients[i]));
         return;
       }
       const needs = node.inputs.map((v) => v !== undefined && between.has(v.id));

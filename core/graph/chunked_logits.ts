@@ -41,7 +41,7 @@ const known = new WeakMap<Graph, Map<string, ClassScores>>();
  */
 export function chunkedLogits(
   logits: Value,
-  own: Value,
+  ownScore: Value,
   asked: RequestedScores,
   { limit = CLASSES_LIMIT, blocks = BLOCKS, leastRows = LEAST_ROWS }: Readonly<
     { limit?: number; blocks?: number; leastRows?: number }
@@ -49,28 +49,28 @@ export function chunkedLogits(
 ): ClassScores | undefined {
   const [rows, classes] = logits.shape;
   if (logits.shape.length !== 2 || typeof classes !== "number" || classes <= limit) return undefined;
-  const made = known.get(logits.graph) ?? new Map<string, ClassScores>();
-  known.set(logits.graph, made);
-  const key = `${logits.id} ${own.id} ${blocks} ${leastRows} ${asked.mean} ${asked.best}`;
-  const before = made.get(key);
+  const cached = known.get(logits.graph) ?? new Map<string, ClassScores>();
+  known.set(logits.graph, cached);
+  const key = `${logits.id} ${ownScore.id} ${blocks} ${leastRows} ${asked.mean} ${asked.best}`;
+  const before = cached.get(key);
   if (before) return before;
   const cuts = splitDim(rows ?? 1, blocks, leastRows);
   const recipe = cuts && recipeOf(logits);
   const wider = (x: Value): boolean => !(Number(x.shape[1]) < classes);
   if (!cuts || !recipe || recipe.rows.some(wider)) return undefined;
-  const scores = blockScores(recipe, own, cuts, asked);
-  made.set(key, scores);
+  const scores = blockScores(recipe, ownScore, cuts, asked);
+  cached.set(key, scores);
   return scores;
 }
 
-function blockScores(recipe: Recipe, own: Value, cuts: readonly Dim[], asked: RequestedScores): ClassScores {
-  const n = own.shape[0] ?? 1;
+function blockScores(recipe: Recipe, chosenScore: Value, cuts: readonly Dim[], asked: RequestedScores): ClassScores {
+  const n = chosenScore.shape[0] ?? 1;
   const part = (x: Value, i: number): Value => f.slice(x, 0, cuts[i] ?? 0, cuts[i + 1] ?? null);
   const column = (x: Value): Value => f.reshape(x, [x.shape[0] ?? 1, 1]);
   const blocks = cuts.map((_, i) => {
     const rows = recipe.rows.map((x) => part(x, i));
     const logits = recipe.build(new Map(recipe.rows.map((x, k) => [x, rows[k] as Value])));
-    const [logp, chosen] = [f.logSoftmax(logits), part(own, i)];
+    const [logp, chosen] = [f.logSoftmax(logits), part(chosenScore, i)];
     const scores = f.concat(
       [
         column(f.pick(logp, chosen)),
@@ -86,9 +86,9 @@ function blockScores(recipe: Recipe, own: Value, cuts: readonly Dim[], asked: Re
   const score = (at: number): Value => f.reshape(f.slice(table, 1, at, at + 1), [n]);
   const inputs = [...recipe.rows, ...recipe.shared];
   const outputs = [score(0), ...(asked.mean ? [score(1)] : [])];
-  const [ownScore, mean] = own.graph.withVjp(inputs, outputs, ([dOwn, dMean], needs) => {
+  const [ownScore, mean] = chosenScore.graph.withVjp(inputs, outputs, ([dOwn, dMean], needs) => {
     const zeros = (): Value => f.zeros(outputs[0] as Value, [n]);
-    const found = blocks.reduce<BlockGradients>(
+    const total = blocks.reduce<BlockGradients>(
       (before, { rows, logits, logp, own, scores }, i) => {
         const dl = logitGradient(logp, own, part(dOwn ?? zeros(), i), dMean && part(dMean, i), [
           ...before.gate,
@@ -108,8 +108,8 @@ function blockScores(recipe: Recipe, own: Value, cuts: readonly Dim[], asked: Re
       },
       { rows: [], shared: [], gate: [] },
     );
-    const joined = recipe.rows.map((_, k) => needs[k] ? f.concat(found.rows.map((d) => d[k] as Value), 0) : undefined);
-    return [...joined, ...found.shared];
+    const joined = recipe.rows.map((_, k) => needs[k] ? f.concat(total.rows.map((d) => d[k] as Value), 0) : undefined);
+    return [...joined, ...total.shared];
   });
   return {
     own: ownScore as Value,

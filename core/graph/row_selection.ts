@@ -10,7 +10,7 @@
  */
 import { type Dim, mulDims, type Shape } from "./ops/dims.ts";
 import * as f from "./ops/functions.ts";
-import type { Graph, Value } from "./graph.ts";
+import type { Value } from "./graph.ts";
 import { axisOf, inverse, selectedShape, timesOf } from "./ops/arrangement.ts";
 import type { RowForm } from "./ops/record.ts";
 import { opTable } from "./ops/table.ts";
@@ -56,37 +56,37 @@ export function selectRows(x: Value, index: Value, selectedInput: SelectedInput)
     const open: Selection[] = [];
     const begin = (value: Value, form: RowForm): Value | undefined => {
       const key = `${value.id} ${form}`;
-      const found = known.get(key);
-      if (found) return found;
+      const selected = known.get(key);
+      if (selected) return selected;
       const push = whole.has(value.id) ? undefined : pushOf(value, form, seq);
       if (push) {
         open.push({ key, push, scope: value.graph.producer(value)?.scope ?? "", operands: [] });
         return undefined;
       }
       const outer = open.at(-1)?.scope;
-      const made = outer === undefined ? leaf(value, form) : value.graph.within(outer, () => leaf(value, form));
-      known.set(key, made);
-      return made;
+      const leafValue = outer === undefined ? leaf(value, form) : value.graph.within(outer, () => leaf(value, form));
+      known.set(key, leafValue);
+      return leafValue;
     };
-    let made = begin(value, form);
+    let narrowed = begin(value, form);
     for (let top = open.at(-1); top; top = open.at(-1)) {
-      if (made) top.operands.push(made);
+      if (narrowed) top.operands.push(narrowed);
       const next = top.push.operands[top.operands.length];
       if (next) {
-        made = next.form === undefined ? next.value : begin(next.value, next.form);
+        narrowed = next.form === undefined ? next.value : begin(next.value, next.form);
         continue;
       }
       const { key, push, scope, operands } = top;
-      made = value.graph.within(scope, () => push.rebuild(operands, perRow));
-      known.set(key, made);
+      narrowed = value.graph.within(scope, () => push.rebuild(operands, perRow));
+      known.set(key, narrowed);
       open.pop();
     }
-    return made as Value;
+    return narrowed as Value;
   };
   const leaf = (value: Value, form: RowForm): Value => {
     const shape = selectedShape(value.shape, form, seq, perRow);
-    const made = value.graph.origin(value)?.kind === "input" ? selectedInput(value, shape) : undefined;
-    if (made) return made;
+    const selected = value.graph.origin(value)?.kind === "input" ? selectedInput(value, shape) : undefined;
+    if (selected) return selected;
     if (form === "flat") return f.gather(value, picks);
     const times = timesOf(value.shape[form], seq) ?? 1;
     if (times > 1) {
@@ -190,9 +190,4 @@ function aligned(operand: Value, result: Value, form: RowForm, seq: string): Ope
   return offset === 0 && operand.shape[0] === "batch" && operand.shape[axis] === result.shape[axis]
     ? { value: operand, form: axis }
     : undefined;
-}
-
-/** Whether a graph has asked for chosen places of an input. */
-export function choosesPlaces(graph: Graph, index: string): boolean {
-  return graph.inputs.has(`${index}.picks`);
 }

@@ -5,8 +5,8 @@
 import { AttuneError } from "../base/errors.ts";
 
 /** An error of the hub; codes begin with `HUB_`. */
-export function hubError(code: string, message: string, found: string, cause?: unknown): AttuneError {
-  return new AttuneError(message, { code, plugin: "hub", found, cause });
+export function hubError(code: string, message: string, place: string, cause?: unknown): AttuneError {
+  return new AttuneError(message, { code, plugin: "hub", found: place, cause });
 }
 
 /** A refusal as the hub gives it: status, and the header x-error-code where there is one. */

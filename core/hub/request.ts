@@ -113,10 +113,10 @@ export async function limitedText(client: HubClient, response: Response, what: s
   return text + decoder.decode();
 }
 
-function endpointOf(given: string | undefined): URL {
-  const url = parsed(given || "https://huggingface.co");
+function endpointOf(address: string | undefined): URL {
+  const url = parsed(address || "https://huggingface.co");
   if (url && /^https?:$/.test(url.protocol) && url.search === "" && url.hash === "") return url;
-  throw badValue("hub", "HF_ENDPOINT", given, "a URL as https://huggingface.co");
+  throw badValue("hub", "HF_ENDPOINT", address, "a URL as https://huggingface.co");
 }
 
 function parsed(text: string, base?: URL): URL | undefined {

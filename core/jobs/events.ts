@@ -39,9 +39,9 @@ type Piece = Readonly<{ first: number; events: readonly JobEvent[]; heard?: Prod
 const TRIES = 20;
 
 /** The events below a prefix. Several writers may append at once. `kept`: the store's values. */
-export function eventsIn(store: Store, prefix: string, kept: Sealed = sealStore(store)): JobEvents {
+export function eventsIn(store: Store, prefix: string, sealed: Sealed = sealStore(store)): JobEvents {
   const keyOf = (first: number): string => `${prefix}${String(first).padStart(10, "0")}.json`;
-  const read = async (first: number): Promise<Piece | undefined> => (await kept.tryRead<Piece>(keyOf(first)))?.value;
+  const read = async (first: number): Promise<Piece | undefined> => (await sealed.tryRead<Piece>(keyOf(first)))?.value;
   // First numbers of the pieces that are known, and the newest; another writer's are found when putting collides.
   let firsts: number[] | undefined;
   let tail: Piece | undefined;
@@ -69,7 +69,7 @@ export function eventsIn(store: Store, prefix: string, kept: Sealed = sealStore(
         const piece = pieceOf(await newest(), given, speaker);
         if (!piece) return;
         // The next look finds it, or the one that was there first.
-        if (await kept.write(keyOf(piece.first), piece, { if: null }) !== "conflict") return;
+        if (await sealed.write(keyOf(piece.first), piece, { if: null }) !== "conflict") return;
         if (piece.first !== first) [first, tries] = [piece.first, 0];
         // Where something is that can neither be read nor moved, nothing can follow it.
         else if (tries > TRIES) throw storeFailed("jobs", keyOf(first), "part of it cannot be read");
@@ -96,23 +96,23 @@ export function eventsIn(store: Store, prefix: string, kept: Sealed = sealStore(
 /** The piece behind another that has what is new of what is said; undefined if nothing is. */
 function pieceOf(
   last: Piece | undefined,
-  given: readonly NewEvent[],
+  incoming: readonly NewEvent[],
   speaker: Producer | undefined,
 ): Piece | undefined {
   const heard = speaker && last?.heard?.token === speaker.token ? last.heard.from : 0;
   if (speaker && (last?.heard?.token ?? 0) > speaker.token) return undefined;
-  const fresh = given.filter((_, i) => !speaker || speaker.from + i > heard);
+  const fresh = incoming.filter((_, i) => !speaker || speaker.from + i > heard);
   const first = last ? countBehind(last) : 1;
   let step = last?.step ?? 0;
   const events: JobEvent[] = [];
-  for (const { step: own, ...event } of fresh) {
+  for (const { step: eventStep, ...event } of fresh) {
     // A run that goes on from a checkpoint comes by the same steps again.
-    if (own !== undefined && own <= step) continue;
-    step = own ?? step;
+    if (eventStep !== undefined && eventStep <= step) continue;
+    step = eventStep ?? step;
     events.push({ ...event, number: first + events.length });
   }
   if (events.length === 0) return undefined;
-  const now = speaker && { token: speaker.token, from: speaker.from + given.length - 1 };
+  const now = speaker && { token: speaker.token, from: speaker.from + incoming.length - 1 };
   const says = now ?? last?.heard;
   return { first, events, step, ...(says ? { heard: says } : {}) };
 }

@@ -61,8 +61,8 @@ export function contentIn(store: Store): Store {
   };
   return {
     get: async (id, range) => {
-      const found = await store.get(key(id), range);
-      return found && { ...found, key: id };
+      const object = await store.get(key(id), range);
+      return object && { ...object, key: id };
     },
     put: readOnly,
     delete: readOnly,
@@ -71,7 +71,7 @@ export function contentIn(store: Store): Store {
 }
 
 /** The files of a store; `time`: seconds since 1970, `kept`: the store's values. */
-export function filesIn(store: Store, time: () => number, kept: Sealed = sealStore(store)): JobFilesStore {
+export function filesIn(store: Store, time: () => number, sealed: Sealed = sealStore(store)): JobFilesStore {
   const info = (id: string): string => `files/${id}/info.json`;
   const content = (id: string): string => `files/${id}/content`;
   const newId = (): string => {
@@ -79,19 +79,19 @@ export function filesIn(store: Store, time: () => number, kept: Sealed = sealSto
     return `file-${Math.floor(time() * 1000).toString(36).padStart(9, "0")}${random}`;
   };
   const read = async (id: string): Promise<FileInfo | undefined> =>
-    isFileId(id) ? (await kept.tryRead<FileInfo>(info(id)))?.value : undefined;
+    isFileId(id) ? (await sealed.tryRead<FileInfo>(info(id)))?.value : undefined;
   const isOver = ({ createdAt, keptSeconds = Infinity }: FileInfo): boolean => time() >= createdAt + keptSeconds;
   const get = async (id: string): Promise<FileInfo | undefined> => {
-    const found = await read(id);
-    return found && !isOver(found) ? found : undefined;
+    const file = await read(id);
+    return file && !isOver(file) ? file : undefined;
   };
   const ids = async (): Promise<string[]> => {
-    const found: string[] = [];
+    const keys: string[] = [];
     for await (const key of keysBelow(store, "files/")) {
       const id = /^files\/([^/]+)\/info\.json$/.exec(key)?.[1];
-      if (id !== undefined) found.push(id);
+      if (id !== undefined) keys.push(id);
     }
-    return found.sort().reverse();
+    return keys.sort().reverse();
   };
   const remove = async (id: string): Promise<void> => {
     await store.delete(info(id));
@@ -111,7 +111,7 @@ export function filesIn(store: Store, time: () => number, kept: Sealed = sealSto
       if (bytes) await receive(id, bytes);
       const size = (await store.get(content(id), { offset: 0, length: 0 }))?.size;
       if (size === undefined) throw storeFailed("jobs", id, "its content is missing");
-      const own: FileInfo = {
+      const file: FileInfo = {
         id,
         tenant,
         bytes: size,
@@ -122,15 +122,15 @@ export function filesIn(store: Store, time: () => number, kept: Sealed = sealSto
         ...(keptSeconds === undefined ? {} : { keptSeconds }),
       };
       // Written last: a file without it was never uploaded.
-      await kept.write(info(id), own);
-      return own;
+      await sealed.write(info(id), file);
+      return file;
     },
     get,
     content: async (id) => (await get(id)) && (await store.get(content(id)))?.bytes,
     list: async function* () {
       for (const id of await ids()) {
-        const found = await get(id);
-        if (found) yield found;
+        const file = await get(id);
+        if (file) yield file;
       }
     },
     delete: async (id) => {
@@ -140,8 +140,8 @@ export function filesIn(store: Store, time: () => number, kept: Sealed = sealSto
     },
     expire: async () => {
       for (const id of await ids()) {
-        const found = await read(id);
-        if (found && isOver(found)) await remove(id);
+        const file = await read(id);
+        if (file && isOver(file)) await remove(id);
       }
     },
   };

@@ -94,10 +94,10 @@ export function planning(record: JobRecord, by: 1 | -1 = 1): Change {
 /** The checks before queueing are through. */
 export function queueJob(
   record: JobRecord,
-  found: Pick<JobRecord, "needs" | "estimate" | "totalSteps">,
+  planned: Pick<JobRecord, "needs" | "estimate" | "totalSteps">,
 ): Change {
   if (record.status !== "validating_files") return refused("status");
-  return changed(record, { ...found, plans: 0, status: "queued" });
+  return changed(record, { ...planned, plans: 0, status: "queued" });
 }
 
 /** A runner takes the job. */

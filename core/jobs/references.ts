@@ -50,10 +50,10 @@ export function placed(
 
 /** Every reference of a spec, each once. Throws as {@link placed} does. */
 export function referencesOf(spec: Named<Json>, catalog: Catalog): readonly JobReference[] {
-  const found = new Map<string, string>();
+  const places = new Map<string, string>();
   placed(spec, catalog, (name, at) => {
-    if (!found.has(name)) found.set(name, at);
+    if (!places.has(name)) places.set(name, at);
     return name;
   });
-  return [...found].map(([name, at]) => ({ name, at }));
+  return [...places].map(([name, at]) => ({ name, at }));
 }

@@ -44,8 +44,8 @@ export function seal(value: unknown): Uint8Array<ArrayBuffer> {
 export function unseal<T>(bytes: Uint8Array): Readonly<{ value: T }> | undefined {
   const hash = HEAD.exec(new TextDecoder().decode(bytes.subarray(0, 64)))?.[1];
   if (hash === undefined || bytes.at(-1) !== 0x7d) return undefined;
-  const own = bytes.subarray(`{"hash":"${hash}","value":`.length, -1);
-  return checksum(own) === hash ? { value: JSON.parse(new TextDecoder().decode(own)) } : undefined;
+  const content = bytes.subarray(`{"hash":"${hash}","value":`.length, -1);
+  return checksum(content) === hash ? { value: JSON.parse(new TextDecoder().decode(content)) } : undefined;
 }
 
 /** Moves a damaged object out of the way; its bytes are kept. */
@@ -59,7 +59,7 @@ export async function setAside(
 
 /** Values of a store. `tell`: is told once of each that is damaged. */
 export function sealStore(store: Store, tell: (text: string) => void = () => {}): Sealed {
-  const told = new Set<string>();
+  const damagedKeys = new Set<string>();
   let aside: readonly string[] = [];
   // What could not be moved, as on a full disk, is damaged where it is.
   const inPlace = new Set<string>();
@@ -69,35 +69,35 @@ export function sealStore(store: Store, tell: (text: string) => void = () => {})
     if (lasting.size >= REMEMBERED) lasting.clear();
     lasting.set(key, revision);
   };
-  const found = (key: string): void => {
-    if (told.has(key)) return;
-    told.add(key);
+  const damaged = (key: string): void => {
+    if (damagedKeys.has(key)) return;
+    damagedKeys.add(key);
     tell(`${key} is damaged; everything else continues (what can be moved is kept as ${DAMAGED}${key})`);
   };
   const read = async <T>(
     key: string,
     glance = false,
   ): Promise<Readonly<{ value: T; revision: string }> | undefined> => {
-    const own = await store.get(key);
-    if (!own) return undefined;
-    const opened = unseal<T>(own.bytes);
+    const object = await store.get(key);
+    if (!object) return undefined;
+    const opened = unseal<T>(object.bytes);
     if (opened) {
       inPlace.delete(key);
       // Answers depend on what is read: what another process is writing must not go with the power after them.
-      if (!glance && lasting.get(key) !== own.revision) {
+      if (!glance && lasting.get(key) !== object.revision) {
         await store.sync?.(key);
-        lasts(key, own.revision);
+        lasts(key, object.revision);
       }
-      return { value: opened.value, revision: own.revision };
+      return { value: opened.value, revision: object.revision };
     }
-    found(key);
-    await setAside(store, own).then(() => inPlace.delete(key), () => inPlace.add(key));
+    damaged(key);
+    await setAside(store, object).then(() => inPlace.delete(key), () => inPlace.add(key));
     if (!inPlace.has(key) && !aside.includes(key)) aside = [...aside, key];
     return undefined;
   };
   const tried = (key: string) => (error: unknown): undefined => {
     if (!isUnreadable(error)) throw error;
-    found(key);
+    damaged(key);
     inPlace.add(key);
   };
   return {
@@ -113,7 +113,7 @@ export function sealStore(store: Store, tell: (text: string) => void = () => {})
       const all: string[] = [];
       for await (const key of keysBelow(store, DAMAGED)) all.push(key.slice(DAMAGED.length));
       aside = all;
-      all.forEach(found);
+      all.forEach(damaged);
     },
     damaged: () => [...new Set([...aside, ...inPlace])].sort(),
   };

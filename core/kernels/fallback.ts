@@ -83,12 +83,12 @@ export const fallbackKernels: AllKernels = {
         const place = 2 * (b * queries + q);
         const sequence = queryPlaces[place] ?? -1;
         if (sequence < 0) continue;
-        const own: number[] = [];
-        for (let k = 0; k < keys; k++) if (keyPlaces[2 * (b * keys + k)] === sequence) own.push(k);
+        const rows: number[] = [];
+        for (let k = 0; k < keys; k++) if (keyPlaces[2 * (b * keys + k)] === sequence) rows.push(k);
         for (let h = 0; h < heads; h++) {
-          const start = ((b * heads + h) * queries + q) * keys + (own[0] ?? 0);
+          const start = ((b * heads + h) * queries + q) * keys + (rows[0] ?? 0);
           maskRow(
-            out.subarray(start, start + own.length),
+            out.subarray(start, start + rows.length),
             p,
             (queryPlaces[place + 1] ?? 0) * heads + h,
             sequence,

@@ -106,6 +106,6 @@ function whole(name: string, value: number): void {
   if (!Number.isInteger(value) || value < 1) throw bad(name, value, "a whole number from 1");
 }
 
-function bad(name: string, found: unknown, allowed: string): AttuneError {
-  return badValue("kernels", name, found, allowed);
+function bad(name: string, value: unknown, allowed: string): AttuneError {
+  return badValue("kernels", name, value, allowed);
 }

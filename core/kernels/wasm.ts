@@ -30,15 +30,15 @@ type Exports = Record<typeof names[number], (...args: number[]) => number>;
  */
 export async function wasmKernels(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<AllKernels> {
   const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
-  const found: Partial<Exports> = {};
+  const instance: Partial<Exports> = {};
   for (const name of names) {
     const kernel = exports[name];
     if (typeof kernel !== "function") {
       throw refused("engine", `The module of kernels lacks "${name}": it belongs to another version`);
     }
-    found[name] = kernel as Exports[typeof name];
+    instance[name] = kernel as Exports[typeof name];
   }
-  return over(found as Exports);
+  return over(instance as Exports);
 }
 
 function over(x: Exports): AllKernels {

@@ -40,6 +40,6 @@ export async function evaluate(
     for (const read of reader.read(outputs, batch)) await update(read);
   }
   for (const read of reader.end()) await update(read);
-  const { metrics: found, figures } = measurement.measured();
-  return { metrics: { loss: total === 0 ? 0 : lossSum / total, ...found }, figures };
+  const { metrics: measured, figures } = measurement.measured();
+  return { metrics: { loss: total === 0 ? 0 : lossSum / total, ...measured }, figures };
 }

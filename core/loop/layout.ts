@@ -76,8 +76,8 @@ export function layOut(samples: readonly Sample[], layout: BatchLayout): Batch {
     ? leastWork(sides, sides.map((side, i) => Math.max(SHARED_LENGTH, i === 0 ? layout.padToLength : 0, ...side)))
     : lengths.map((_, i) => [i]);
   const { tokens, positions } = layout.reserve;
-  const own = { tokens, positions: hasDecoder ? 0 : positions };
-  const input = layOutSide(lengths, rows, { ...layout, reserve: own });
+  const stream = { tokens, positions: hasDecoder ? 0 : positions };
+  const input = layOutSide(lengths, rows, { ...layout, reserve: stream });
   const other = { ...layout, padToLength: 0, reserve: { tokens: 0, positions } };
   const decoder = hasDecoder ? layOutSide(decoderLengths, rows, other) : undefined;
   const inputs: Record<string, Tensor> = {
@@ -93,7 +93,7 @@ export function layOut(samples: readonly Sample[], layout: BatchLayout): Batch {
     ...placeInputs("decoder_", rows.length, decoder),
   };
   if (layout.positions) {
-    setPositions(inputs.input_ids, input, layout.positions, own.positions);
+    setPositions(inputs.input_ids, input, layout.positions, stream.positions);
     if (decoder) setPositions(decoderInputs?.decoder_input_ids, decoder, layout.positions);
   }
   if (layout.padTokenId !== undefined) skipPadding(input, inputs.input_ids, layout.padTokenId);
@@ -139,8 +139,8 @@ function leastWork(
   const step = Math.ceil((shared.length - fewest) / TRIED);
   for (let count = shared.length - step; step > 0 && count >= fewest; count -= step) {
     const even = evenRows(lengths, count);
-    const own = work(even);
-    if (own < least) [best, least] = [even, own];
+    const layout = work(even);
+    if (layout < least) [best, least] = [even, layout];
   }
   return best;
 }
@@ -226,12 +226,12 @@ function pairsOf(sequences: Sample["sequences"], batch: number, { seq, starts }:
     const data = filled(field, batch * seq * seq);
     sequences.forEach((sequence, i) => {
       const n = sequence.length;
-      const own = sequence.fields[name]?.data;
-      if (own?.length !== n * n) {
-        throw badValue("layout", `field "${name}" of sequence ${i}`, own?.length, `${n * n} values`);
+      const field = sequence.fields[name]?.data;
+      if (field?.length !== n * n) {
+        throw badValue("layout", `field "${name}" of sequence ${i}`, field?.length, `${n * n} values`);
       }
       const start = starts[i] ?? 0;
-      for (let k = 0; k < n; k++) data.set(own.subarray(k * n, (k + 1) * n), (start + k) * seq + (start % seq));
+      for (let k = 0; k < n; k++) data.set(field.subarray(k * n, (k + 1) * n), (start + k) * seq + (start % seq));
     });
     inputs[name] = { dtype: dtypeOf(data), dims: [batch, seq, seq], data };
   }
@@ -255,12 +255,12 @@ function fieldsOf(
     const size = field.size ?? 1;
     const data = filled(field, batch * seq * size);
     sequences.forEach((sequence, i) => {
-      const own = sequence.fields[name];
+      const field = sequence.fields[name];
       const values = (lengths[i] ?? 0) * size;
-      if (own?.data.length !== values) {
-        throw badValue("layout", `field "${name}" of sequence ${i}`, own?.data.length, `${values} values`);
+      if (field?.data.length !== values) {
+        throw badValue("layout", `field "${name}" of sequence ${i}`, field?.data.length, `${values} values`);
       }
-      data.set(own.data, (starts[i] ?? 0) * size);
+      data.set(field.data, (starts[i] ?? 0) * size);
     });
     inputs[name] = { dtype: dtypeOf(data), dims: size === 1 ? [batch, seq] : [batch, seq, size], data };
   }
@@ -329,29 +329,29 @@ function labelledPlaces(
   reserved: number,
 ): Record<string, Tensor> {
   const { ignoreIndex: ignore, data, size = 1, shift = 0 } = field;
-  const found: { place: number; values: Float32Array | Int32Array; weight?: number | undefined }[] = [];
+  const targets: { place: number; values: Float32Array | Int32Array; weight?: number | undefined }[] = [];
   sequences.forEach((sequence, i) => {
-    const own = sequence.fields[name]?.data ?? data.subarray(0, 0);
+    const fieldData = sequence.fields[name]?.data ?? data.subarray(0, 0);
     // Virtual tokens in front predict the first tokens.
     for (let j = Math.max(0, shift - reserved); j < (lengths[i] ?? 0); j++) {
-      if (own[j * size] === ignore) continue;
-      const values = own.subarray(j * size, (j + 1) * size);
-      found.push({ place: (starts[i] ?? 0) + j - shift, values, weight: sequence.weight });
+      if (fieldData[j * size] === ignore) continue;
+      const values = fieldData.subarray(j * size, (j + 1) * size);
+      targets.push({ place: (starts[i] ?? 0) + j - shift, values, weight: sequence.weight });
     }
   });
   // A batch always has a place: of one that nothing counts in, the sum is zero.
-  if (found.length === 0) {
+  if (targets.length === 0) {
     const values = filled({ ...field, padValue: ignore ?? 0 }, size);
-    found.push({ place: starts[0] ?? 0, values, weight: sequences[0]?.weight });
+    targets.push({ place: starts[0] ?? 0, values, weight: sequences[0]?.weight });
   }
-  found.sort((a, b) => a.place - b.place);
-  const kept = filled({ ...field, padValue: 0 }, found.length * size);
-  found.forEach(({ values }, i) => kept.set(values, i * size));
-  const count = found.length;
+  targets.sort((a, b) => a.place - b.place);
+  const tensor = filled({ ...field, padValue: 0 }, targets.length * size);
+  targets.forEach(({ values }, i) => tensor.set(values, i * size));
+  const count = targets.length;
   return {
-    [name]: { dtype: dtypeOf(data), dims: size === 1 ? [count] : [count, size], data: kept },
-    [`${name}.at`]: { dtype: "int32", dims: [count], data: Int32Array.from(found, (f) => f.place) },
-    ...weightsOf(name, found),
+    [name]: { dtype: dtypeOf(data), dims: size === 1 ? [count] : [count, size], data: tensor },
+    [`${name}.at`]: { dtype: "int32", dims: [count], data: Int32Array.from(targets, (f) => f.place) },
+    ...weightsOf(name, targets),
   };
 }
 
@@ -379,11 +379,11 @@ function targetsOf(samples: readonly Sample[], { starts, seq }: SideLayout): Rec
     const size = field.size ?? 1;
     const data = filled(field, samples.length * size);
     samples.forEach((sample, i) => {
-      const own = sample.targets[name];
-      if (own?.data.length !== size) {
-        throw badValue("layout", `target "${name}" of row ${sample.row}`, own?.data.length, `${size} values`);
+      const target = sample.targets[name];
+      if (target?.data.length !== size) {
+        throw badValue("layout", `target "${name}" of row ${sample.row}`, target?.data.length, `${size} values`);
       }
-      data.set(own.column ? own.data.map((place) => place + (columns[i] ?? 0)) : own.data, i * size);
+      data.set(target.column ? target.data.map((place) => place + (columns[i] ?? 0)) : target.data, i * size);
     });
     targets[name] = { dtype: dtypeOf(data), dims: size === 1 ? [samples.length] : [samples.length, size], data };
     Object.assign(targets, weightsOf(name, samples));

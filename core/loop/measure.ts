@@ -38,9 +38,9 @@ export function measureRows(metrics: readonly Metric[], classes: readonly string
 /** An error of a metric, with the row that it is about in front. */
 export function inRow(error: unknown, row: number, metric: string): unknown {
   if (!(error instanceof AttuneError)) return error;
-  const own = error.message.replace(/^\[attune\] (\[[\w.-]+\] )?(a row: )?/, "");
+  const sentence = error.message.replace(/^\[attune\] (\[[\w.-]+\] )?(a row: )?/, "");
   const { code, path, found, allowed, cause } = error;
-  return new AttuneError(`row ${row}: ${own}`, { code, plugin: metric, path, found, allowed, cause });
+  return new AttuneError(`row ${row}: ${sentence}`, { code, plugin: metric, path, found, allowed, cause });
 }
 
 /** The kind of readings that a metric takes. Throws AttuneError if a task has none of its kinds. */
@@ -77,12 +77,12 @@ export function examplesFor(
 
 /** What metrics compute of their states. */
 function measuredIn(metrics: readonly Metric[], states: readonly unknown[]): Measured {
-  const found: Record<string, number> = {};
+  const averages: Record<string, number> = {};
   const figures: Record<string, Json> = {};
   metrics.forEach((metric, i) => {
     metric.check?.(states[i]);
-    for (const [name, value] of Object.entries(metric.compute(states[i]))) if (value !== null) found[name] = value;
+    for (const [name, value] of Object.entries(metric.compute(states[i]))) if (value !== null) averages[name] = value;
     Object.assign(figures, figuresOf(metric, states[i]));
   });
-  return { metrics: found, figures };
+  return { metrics: averages, figures };
 }

@@ -128,7 +128,7 @@ function batchesAhead({ batchesOf, training, steps: { perEpoch, total } }: LoopO
   let bytes = 0;
   const begin = (step: number): Promise<readonly Batch[]> => {
     const batches = batchesOf(Math.floor(step / perEpoch), step % perEpoch);
-    batches.then((made) => (bytes = Math.max(bytes, bytesOf(made))), () => {});
+    batches.then((encoded) => (bytes = Math.max(bytes, bytesOf(encoded))), () => {});
     waiting.set(step, batches);
     return batches;
   };

@@ -142,10 +142,16 @@ function lanczos(w: Float64Array, rows: number, columns: number, count: number):
     if (checks) nextCheck = Math.ceil(1.25 * nextCheck);
     if (done || checks || beta <= 1e-14 * scale) {
       const small = bidiagonal(diagonal, above);
-      const found = jacobi(small, k + 1, k + 1, Math.min(count, k + 1));
-      const residual = Math.max(...Array.from(found.s, (_, j) => Math.abs(beta * (found.u[j * (k + 1) + k] ?? 0))));
-      if (done || (k + 1 >= count && residual <= CONVERGED * (found.s[0] ?? 0))) {
-        return { u: combined(found.u, us, rows), s: found.s, v: combined(found.v, vs, columns) };
+      const decomposition = jacobi(small, k + 1, k + 1, Math.min(count, k + 1));
+      const residual = Math.max(
+        ...Array.from(decomposition.s, (_, j) => Math.abs(beta * (decomposition.u[j * (k + 1) + k] ?? 0))),
+      );
+      if (done || (k + 1 >= count && residual <= CONVERGED * (decomposition.s[0] ?? 0))) {
+        return {
+          u: combined(decomposition.u, us, rows),
+          s: decomposition.s,
+          v: combined(decomposition.v, vs, columns),
+        };
       }
     }
     // An exhausted direction: go on from another, of which nothing is known.

@@ -113,12 +113,12 @@ function stream(key: readonly [number, number]): Random {
   const [k0, k1] = key;
   let block = -1;
   const bits = (index: number): number => {
-    const own = Math.floor(index / 4);
-    if (own !== block) {
-      fill(words, own, Math.floor(own / TWO_32), 0, 0, k0, k1);
-      block = own;
+    const counter = Math.floor(index / 4);
+    if (counter !== block) {
+      fill(words, counter, Math.floor(counter / TWO_32), 0, 0, k0, k1);
+      block = counter;
     }
-    return words[index - 4 * own] ?? 0;
+    return words[index - 4 * counter] ?? 0;
   };
   const uniform = (index: number): number => bits(index) / TWO_32;
   return {
@@ -146,13 +146,13 @@ function derived(key: readonly [number, number], part: string | number): readonl
     return next(part, Math.floor(part / TWO_32), 1, key);
   }
   const bytes = new TextEncoder().encode(part);
-  let own = key;
+  let hashed = key;
   for (let i = 0; i < bytes.length; i += 4) {
     const word = (bytes[i] ?? 0) | ((bytes[i + 1] ?? 0) << 8) | ((bytes[i + 2] ?? 0) << 16) |
       ((bytes[i + 3] ?? 0) << 24);
-    own = next(word, i, 2, own);
+    hashed = next(word, i, 2, hashed);
   }
-  return next(bytes.length, 0, 3, own);
+  return next(bytes.length, 0, 3, hashed);
 }
 
 // Writes a block's four words; numbers of any size count modulo 2³². In 32-bit integers throughout: |0 keeps engines

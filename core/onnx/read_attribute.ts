@@ -58,10 +58,10 @@ export function readAttribute(r: ProtoReader): readonly [name: string, attribute
   return [name, { type: "tensor", value: tensor }];
 }
 
-function attributeType(found: number, name: string): OnnxAttribute["type"] | undefined {
-  if (found === 0) return undefined;
-  const type = Object.values(typeOfField).find((type) => attributeTypes[type] === found);
+function attributeType(code: number, name: string): OnnxAttribute["type"] | undefined {
+  if (code === 0) return undefined;
+  const type = Object.values(typeOfField).find((type) => attributeTypes[type] === code);
   if (type) return type;
   const allowed = Object.entries(attributeTypes).map(([key, value]) => `${value} (${key})`).join(", ");
-  throw unsupported("onnx", `Attribute "${name}"`, found, `attribute types are ${allowed}`);
+  throw unsupported("onnx", `Attribute "${name}"`, code, `attribute types are ${allowed}`);
 }

@@ -124,8 +124,8 @@ function checkTensor({ name, dtype, dims, data, external }: OnnxTensor): void {
     throw badValue("onnx", `Tensor "${name}"`, dims, "dims of 0 or more");
   }
   const bytes = sizeOf(dims) * bytesPerElement[dtype];
-  const found = data?.length ?? external?.length;
-  if (found !== bytes) throw badValue("onnx", `Tensor "${name}"`, found, `${bytes} bytes for ${dtype} [${dims}]`);
+  const length = data?.length ?? external?.length;
+  if (length !== bytes) throw badValue("onnx", `Tensor "${name}"`, length, `${bytes} bytes for ${dtype} [${dims}]`);
   if (external && !(Number.isSafeInteger(external.offset) && external.offset >= 0)) {
     throw badValue("onnx", `Tensor "${name}"`, external.offset, "an offset of 0 or more bytes");
   }

@@ -22,9 +22,9 @@ export function matchModules(
   paths: readonly string[],
   exclude?: string | readonly string[] | null,
 ): ReadonlySet<string> {
-  const found = paths.filter((path) => matches(path, targets) && !(exclude && matches(path, exclude)));
-  if (found.length === 0) throw noMatch(plugin, targets, paths);
-  return new Set(found);
+  const matching = paths.filter((path) => matches(path, targets) && !(exclude && matches(path, exclude)));
+  if (matching.length === 0) throw noMatch(plugin, targets, paths);
+  return new Set(matching);
 }
 
 /** Whether a path is meant by targets. */

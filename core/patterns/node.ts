@@ -41,13 +41,13 @@ export function fixedWidth(node: PatternNode): number | undefined {
     case "atomic":
       return fixedWidth(node.of);
     case "repeat": {
-      const own = fixedWidth(node.of);
-      return node.min === node.max && own !== undefined ? own * node.min : undefined;
+      const width = fixedWidth(node.of);
+      return node.min === node.max && width !== undefined ? width * node.min : undefined;
     }
     case "all":
       return node.of.reduce<number | undefined>((sum, inner) => {
-        const own = fixedWidth(inner);
-        return sum === undefined || own === undefined ? undefined : sum + own;
+        const width = fixedWidth(inner);
+        return sum === undefined || width === undefined ? undefined : sum + width;
       }, 0);
     case "any": {
       const widths = new Set(node.of.map(fixedWidth));

@@ -57,40 +57,40 @@ export function compose<const S extends RunSpec, C extends Catalog>(typed: S & T
   if (typeof spec !== "object" || spec === null || Array.isArray(spec)) {
     throw badSpec([badValue("spec", "spec", spec, "an object")]);
   }
-  const given = spec as GivenInputs;
+  const inputs = spec as GivenInputs;
   const resolver: Resolver = { catalog, issues: [] };
   const { issues } = resolver;
-  issues.push(...wrongKeys(given), ...wrongHead(given), ...packagesMissing(given.plugins, catalog));
+  issues.push(...wrongKeys(inputs), ...wrongHead(inputs), ...packagesMissing(inputs.plugins, catalog));
   for (const key of ["model", "task"]) {
-    if (given[key] === undefined) issues.push(badValue("spec", key, undefined, "a value"));
+    if (inputs[key] === undefined) issues.push(badValue("spec", key, undefined, "a value"));
   }
-  issues.push(...wrongNotes(given));
-  const made = resolveParts(given, resolver);
-  const data = resolveData(given, resolver);
-  const objective = made.task?.[0] as Kinds["task"] | undefined;
-  issues.push(...wrongTasks(given, objective));
-  const { training, issues: wrong } = readTrainingArguments(given.training);
+  issues.push(...wrongNotes(inputs));
+  const parts = resolveParts(inputs, resolver);
+  const data = resolveData(inputs, resolver);
+  const objective = parts.task?.[0] as Kinds["task"] | undefined;
+  issues.push(...wrongTasks(inputs, objective));
+  const { training, issues: wrong } = readTrainingArguments(inputs.training);
   issues.push(...wrong);
-  const accelerators = withHalfPrecision(made.accelerators ?? [], training, resolver);
+  const accelerators = withHalfPrecision(parts.accelerators ?? [], training, resolver);
   if (training.padding === "max_length" && training.maxLength === null) {
     issues.push(badValue("spec", "training.maxLength", null, 'a length, because training.padding is "max_length"'));
   }
-  const callbacks = (made.callbacks ?? []) as unknown as Kinds["callback"][];
+  const callbacks = (parts.callbacks ?? []) as unknown as Kinds["callback"][];
   issues.push(...withoutEvaluation(training, isEvaluated(data, objective), callbacks));
   issues.push(
     ...wrongAccelerators(
       accelerators as unknown as Kinds["accelerator"][],
-      isAdapted(made, given.adapter),
+      isAdapted(parts, inputs.adapter),
     ),
   );
   resolveTasks(objective, resolver);
-  const search = made.search?.[0] as Kinds["search"] | undefined;
+  const search = parts.search?.[0] as Kinds["search"] | undefined;
   if (search) {
-    const spaced = wrongSpace(given as Named<Json>, search.settings.space, (one) => wrongIn(one, catalog));
+    const spaced = wrongSpace(inputs as Named<Json>, search.settings.space, (one) => wrongIn(one, catalog));
     issues.push(...spaced);
   }
   if (issues.length > 0) throw badSpec(issues.map(placed));
-  return assemble({ spec, catalog, training, data, made: { ...made, accelerators } });
+  return assemble({ spec, catalog, training, data, made: { ...parts, accelerators } });
 }
 
 /** What is wrong with a spec. */
@@ -132,22 +132,22 @@ function wrongHead({ version, name }: GivenInputs): AttuneError[] {
 
 /** The plugins of a spec, with the defaults. */
 function resolveParts(given: GivenInputs, resolver: Resolver): Made {
-  const made: Record<string, Plugin[]> = {};
+  const plugins: Record<string, Plugin[]> = {};
   for (const [key, { kind, several, fallback }] of Object.entries(parts)) {
     const value = given[key] ?? fallback;
     if (value === undefined) continue;
     const list = Array.isArray(value) ? value : [value];
     if (Array.isArray(value) && !several) resolver.issues.push(badValue("spec", key, value, "one plugin"));
     const paths = list.map((_, i) => (Array.isArray(value) ? `${key}.${i}` : key));
-    made[key] = list.flatMap((part, i) => resolvePart(kind, part, paths[i] ?? key, resolver) ?? []);
+    plugins[key] = list.flatMap((part, i) => resolvePart(kind, part, paths[i] ?? key, resolver) ?? []);
   }
-  return made;
+  return plugins;
 }
 
-function resolveData(given: GivenInputs, resolver: Resolver): DataSplits {
+function resolveData(inputs: GivenInputs, resolver: Resolver): DataSplits {
   const data: DataSplits = {};
-  if (typeof given.data === "object" && given.data !== null) {
-    for (const [key, part] of Object.entries(given.data)) {
+  if (typeof inputs.data === "object" && inputs.data !== null) {
+    for (const [key, part] of Object.entries(inputs.data)) {
       const split = splitNames.find((name) => name === key);
       if (key === "leakThreshold") {
         if (typeof part === "number" && part >= 0 && part <= 1) continue;
@@ -161,8 +161,8 @@ function resolveData(given: GivenInputs, resolver: Resolver): DataSplits {
       const dataset = resolvePart("data", part, `data.${key}`, resolver);
       if (dataset) data[split] = dataset;
     }
-  } else if (given.data !== undefined) {
-    resolver.issues.push(badValue("spec", "data", given.data, "an object with train, eval and test"));
+  } else if (inputs.data !== undefined) {
+    resolver.issues.push(badValue("spec", "data", inputs.data, "an object with train, eval and test"));
   }
   return splitData(data, "data", resolver.issues);
 }
@@ -180,15 +180,15 @@ function isAdapted({ adapter, task }: Made, given: unknown): boolean {
 }
 
 /** What belongs to each of several tasks, and what a single one cannot do without. */
-function wrongTasks(given: GivenInputs, objective: Kinds["task"] | undefined): AttuneError[] {
+function wrongTasks(inputs: GivenInputs, objective: Kinds["task"] | undefined): AttuneError[] {
   if (isSeveral(objective)) {
     return ["data", "collator", "head", "loss", "metrics"].flatMap((key) =>
-      given[key] === undefined
+      inputs[key] === undefined
         ? []
-        : [unsupported("spec", key, given[key], `each task of "${objective?.name}" has its own`)]
+        : [unsupported("spec", key, inputs[key], `each task of "${objective?.name}" has its own`)]
     );
   }
-  const isMissing = given.data === undefined && (objective || given.task === undefined);
+  const isMissing = inputs.data === undefined && (objective || inputs.task === undefined);
   return isMissing ? [badValue("spec", "data", undefined, "a value")] : [];
 }
 
@@ -210,11 +210,13 @@ function resolveTasks(objective: Kinds["task"] | undefined, resolver: Resolver):
 
 /** A run of parts that are all there. */
 function assemble(
-  { spec, catalog, training, data, made }: Pick<Run, "spec" | "catalog" | "training" | "data"> & { made: Made },
+  { spec, catalog, training, data, made: plugins }: Pick<Run, "spec" | "catalog" | "training" | "data"> & {
+    made: Made;
+  },
 ): Run {
-  const one = <K extends Kind>(key: string, _kind: K): Kinds[K] => made[key]?.[0] as unknown as Kinds[K];
+  const one = <K extends Kind>(key: string, _kind: K): Kinds[K] => plugins[key]?.[0] as unknown as Kinds[K];
   const all = <K extends Kind>(key: string, _kind: K): readonly Kinds[K][] =>
-    (made[key] ?? []) as unknown as readonly Kinds[K][];
+    (plugins[key] ?? []) as unknown as readonly Kinds[K][];
   const run: Run = {
     spec,
     name: spec.name ?? "run",
@@ -279,8 +281,8 @@ function wrongNotes({ $schema, versions, fingerprints }: Readonly<Record<string,
   const isNamed = (value: unknown): boolean =>
     typeof value === "object" && value !== null && !Array.isArray(value) &&
     Object.values(value).every((one) => typeof one === "string");
-  const issue = (right: boolean, path: string, found: unknown, allowed: string): AttuneError[] =>
-    found === undefined || right ? [] : [badValue("spec", path, found, allowed)];
+  const issue = (right: boolean, path: string, value: unknown, allowed: string): AttuneError[] =>
+    value === undefined || right ? [] : [badValue("spec", path, value, allowed)];
   return [
     ...issue(typeof $schema === "string", "$schema", $schema, "where the schema is"),
     ...issue(isNamed(versions), "versions", versions, "the versions that a run has written"),

@@ -34,16 +34,16 @@ export function originOf(host: Host): Host {
 
 /** The same data set, whose transforms, and those of data sets within it, are told what a run knows. */
 export function inContext(dataset: Dataset, context: DataContext): Dataset {
-  const made = new WeakMap<Host, Host>();
+  const hosts = new WeakMap<Host, Host>();
   const hostFor = (host: Host): Host => {
     // Of another split's context it is the same host.
     const origin = originOf(host);
-    const own = made.get(origin) ?? Object.defineProperties({}, Object.getOwnPropertyDescriptors(origin)) as Host;
-    if (made.has(origin)) return own;
-    made.set(origin, own);
-    origins.set(own, origin);
-    contexts.set(own, context);
-    return own;
+    const scoped = hosts.get(origin) ?? Object.defineProperties({}, Object.getOwnPropertyDescriptors(origin)) as Host;
+    if (hosts.has(origin)) return scoped;
+    hosts.set(origin, scoped);
+    origins.set(scoped, origin);
+    contexts.set(scoped, context);
+    return scoped;
   };
   return { ...dataset, open: async (host) => await dataset.open(hostFor(host)) };
 }

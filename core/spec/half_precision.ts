@@ -28,8 +28,8 @@ export function withHalfPrecision(
     issues.push(new AttuneError(message, { code: "BAD_VALUE", plugin: "spec", path: `training.${name}`, found: true }));
     return accelerators;
   }
-  const made = resolvePart("accelerator", name, `training.${name}`, resolver);
-  return made ? [...accelerators, made as unknown as Plugin] : accelerators;
+  const part = resolvePart("accelerator", name, `training.${name}`, resolver);
+  return part ? [...accelerators, part as unknown as Plugin] : accelerators;
 }
 
 /** The accelerators that a spec's training arguments ask for, as a spec of these alone. */

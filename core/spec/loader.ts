@@ -61,16 +61,16 @@ const isLoader = (source: object): source is PluginLoader =>
 
 function loaderOfMap(source: Catalog | Imports): PluginLoader {
   const plugins = source as { readonly [K in Kind]?: Named<Entry | PluginImport> };
-  const found = (kind: Kind, name: string): Entry | PluginImport | undefined => plugins[kind]?.[name];
+  const entryOf = (kind: Kind, name: string): Entry | PluginImport | undefined => plugins[kind]?.[name];
   return {
     names: (kind) => Object.keys(plugins[kind] ?? {}),
     load: async (kind, name) => {
-      const one = found(kind, name) as Entry | PluginImport;
+      const one = entryOf(kind, name) as Entry | PluginImport;
       if ("parse" in one) return one;
       return await (typeof one === "function" ? one() : one.load());
     },
     modelTypes: (name) => {
-      const one = found("architecture", name);
+      const one = entryOf("architecture", name);
       return one !== undefined && "modelTypes" in one ? one.modelTypes : undefined;
     },
   };
@@ -128,17 +128,17 @@ export async function loadCatalog(
       await Promise.all(named.map(({ kind, use }) => load(kind, use)));
     }
   };
-  const given = typeof spec === "object" && spec !== null && !Array.isArray(spec) ? spec as Named<Json> : {};
+  const whole = typeof spec === "object" && spec !== null && !Array.isArray(spec) ? spec as Named<Json> : {};
   const defaults = Object.entries(specParts).flatMap(([key, { fallback }]) =>
     fallback === undefined ? [] : [[key, fallback]]
   );
   await Promise.all(WHOLE.flatMap((kind) => loader.names(kind).map((name) => load(kind, name))));
   await loadParts(Object.fromEntries(defaults));
-  for (const one of [given, ...cornersOf(spaceIn(given)).map(({ params }) => trialSpec(given, params))]) {
+  for (const one of [whole, ...cornersOf(spaceIn(whole)).map(({ params }) => trialSpec(whole, params))]) {
     await loadParts(one);
     await loadParts(halfPrecisionOf(one));
   }
-  await loadParts(broughtByTask(given.task, catalog));
+  await loadParts(broughtByTask(whole.task, catalog));
   return catalog;
 }
 

@@ -69,19 +69,19 @@ export function resolvePart<K extends Kind>(
     const at = issuePath(issue.path);
     const where = `${path}.with${at ? `.${at}` : ""}`;
     const keys = (issue.path ?? []).map((part) => String(typeof part === "object" ? part.key : part));
-    const found = valueAt(options, keys);
+    const value = valueAt(options, keys);
     const allowed = optionNames(entry.schema, keys.slice(0, -1));
     // A strict schema says of a key it does not know only that it expected none.
-    if (allowed && found === undefined && issue.message.startsWith("Invalid key: Expected")) {
+    if (allowed && value === undefined && issue.message.startsWith("Invalid key: Expected")) {
       const details = { code: "MISSING", plugin: "spec", path: where, allowed };
       issues.push(new AttuneError(`${where} is required by "${entry.use}"`, details));
     } else if (allowed && issue.message.includes("Expected never")) {
       issues.push(unknownName("spec", where, "option", keys.at(-1) ?? "", allowed));
     } else {
-      const details = { code: "BAD_OPTION", plugin: "spec", path: where, found };
+      const details = { code: "BAD_OPTION", plugin: "spec", path: where, found: value };
       const wanted = /Expected (.*) but received/.exec(issue.message)?.[1];
       const problem = wanted ? `expected ${wanted} but` : `${issue.message},`;
-      issues.push(new AttuneError(`${where}: ${problem} found ${show(found)}`, details));
+      issues.push(new AttuneError(`${where}: ${problem} found ${show(value)}`, details));
     }
   }
   return undefined;
@@ -95,11 +95,11 @@ function checkedPart<K extends Kind>(plugin: Kinds[K], path: string, { issues }:
   return withNamedErrors(plugin);
 }
 
-function resolveTransforms(given: unknown, path: string, resolver: Resolver): readonly Transform[] {
-  if (Array.isArray(given)) {
-    return given.flatMap((one, i) => resolvePart("transform", one, `${path}.transforms.${i}`, resolver) ?? []);
+function resolveTransforms(uses: unknown, path: string, resolver: Resolver): readonly Transform[] {
+  if (Array.isArray(uses)) {
+    return uses.flatMap((one, i) => resolvePart("transform", one, `${path}.transforms.${i}`, resolver) ?? []);
   }
-  resolver.issues.push(badValue("spec", `${path}.transforms`, given, "a list of transforms"));
+  resolver.issues.push(badValue("spec", `${path}.transforms`, uses, "a list of transforms"));
   return [];
 }
 

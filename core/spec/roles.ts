@@ -12,14 +12,14 @@ import type { Catalog, Entry, Json, Kind, Named, Role } from "../types.ts";
  * "tasks.*.data.train": ... }`, where `*` is every key or item.
  */
 export function rolesOf(schema: unknown): Named<Role> {
-  const found: Record<string, Role> = {};
+  const roles: Record<string, Role> = {};
   const below = (path: string, key: string): string => (path === "" ? key : `${path}.${key}`);
   const walk = (node: unknown, path: string): void => {
     if (!isObject(node)) return;
     const { pipe, wrapped, entries, item, items, value, options } = node;
     if (Array.isArray(pipe)) {
       for (const { kind, type, metadata } of pipe.slice(1) as SchemaNode[]) {
-        if (kind === "metadata" && type === "metadata" && isRole(metadata)) found[path] = metadata;
+        if (kind === "metadata" && type === "metadata" && isRole(metadata)) roles[path] = metadata;
       }
       walk(pipe[0], path);
       return;
@@ -36,8 +36,8 @@ export function rolesOf(schema: unknown): Named<Role> {
   // would
   // also take the keys of the one for items.
   const isCovered = ([path, role]: [string, Role]): boolean =>
-    path.endsWith(".*") && JSON.stringify(found[path.slice(0, -2)]) === JSON.stringify(role);
-  return Object.fromEntries(Object.entries(found).filter((entry) => !isCovered(entry)));
+    path.endsWith(".*") && JSON.stringify(roles[path.slice(0, -2)]) === JSON.stringify(role);
+  return Object.fromEntries(Object.entries(roles).filter((entry) => !isCovered(entry)));
 }
 
 type SchemaNode = Readonly<Record<string, unknown>>;
@@ -126,9 +126,9 @@ export function mapRoles(
 
 /** Every part that a spec names, down to those within others. */
 export function partsIn(spec: Named<Json>, catalog: Catalog): readonly NamedPart[] {
-  const found: NamedPart[] = [];
-  mapRoles(spec, catalog, (value) => value, (part) => found.push(part));
-  return found;
+  const parts: NamedPart[] = [];
+  mapRoles(spec, catalog, (value) => value, (part) => parts.push(part));
+  return parts;
 }
 
 /** The texts of an option, one or a list of them, each changed; what is no text stays. */

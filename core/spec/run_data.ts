@@ -36,7 +36,7 @@ export function splitData(data: Readonly<DataSplits>, path: string, issues: Attu
     );
   }
   const others = transforms.filter((transform) => transform !== splitter);
-  const made: DataSplits = { ...data, train: transformed(source, [splitter, ...others]) };
+  const splits: DataSplits = { ...data, train: transformed(source, [splitter, ...others]) };
   for (const name of splitter.makes ?? []) {
     if (name === "train") continue;
     if (data[name]) {
@@ -49,9 +49,9 @@ export function splitData(data: Readonly<DataSplits>, path: string, issues: Attu
         ),
       );
     }
-    made[name] = transformed(source, [splitter, ...others.filter(({ trainOnly }) => !trainOnly)]);
+    splits[name] = transformed(source, [splitter, ...others.filter(({ trainOnly }) => !trainOnly)]);
   }
-  return made;
+  return splits;
 }
 
 /** Whether there are rows of a split: its own, or those that a transform of the training rows makes. */
@@ -107,13 +107,13 @@ export function dataPath({ name }: Pick<Subtask, "name">): string {
 /** The data of one of a run's tasks: its own where it has some, else the run's. */
 export function taskData(run: Run, task: Subtask): DataSplits {
   if (!task.data) return run.data;
-  const given: DataSplits = {};
+  const splits: DataSplits = {};
   for (const split of splitNames) {
     const part = task.data[split];
-    if (part !== undefined) given[split] = run.use("data", part as Dataset);
+    if (part !== undefined) splits[split] = run.use("data", part as Dataset);
   }
   const issues: AttuneError[] = [];
-  const data = splitData(given, dataPath(task), issues);
+  const data = splitData(splits, dataPath(task), issues);
   if (issues[0]) throw issues[0];
   return dataInRun(data, run, run.use("collator", task.collator));
 }

@@ -40,7 +40,9 @@ export function valueAt(spec: Named<Json>, path: string): Json | undefined {
 /** A part of a spec as a map from key to value. */
 function mapAt(value: Json | undefined, at: string): Named<Json> {
   const { kind, fallback } = specParts[at] ?? {};
-  const own = value ?? fallback;
-  if (typeof own === "string") return kind === undefined ? { use: own } : spellOut(kind, own);
-  return typeof own === "object" && own !== null && !Array.isArray(own) ? own as Named<Json> : {};
+  const effective = value ?? fallback;
+  if (typeof effective === "string") return kind === undefined ? { use: effective } : spellOut(kind, effective);
+  return typeof effective === "object" && effective !== null && !Array.isArray(effective)
+    ? effective as Named<Json>
+    : {};
 }

@@ -241,16 +241,16 @@ function notHere(name: string, value: unknown): readonly AttuneError[] {
 
 /** The arguments with every default filled in, and everything that is wrong with those given. */
 export function readTrainingArguments(
-  given: unknown,
+  asked: unknown,
 ): Readonly<{ training: TrainingArguments; issues: readonly AttuneError[] }> {
   const issues: AttuneError[] = [];
   const values: Record<string, unknown> = Object.fromEntries(
     Object.entries(fields).map(([name, f]) => [name, f.default]),
   );
-  if (given !== undefined && (typeof given !== "object" || given === null || Array.isArray(given))) {
-    issues.push(badValue("spec", "training", given, "an object"));
+  if (asked !== undefined && (typeof asked !== "object" || asked === null || Array.isArray(asked))) {
+    issues.push(badValue("spec", "training", asked, "an object"));
   } else {
-    for (const [name, value] of Object.entries(given ?? {})) {
+    for (const [name, value] of Object.entries(asked ?? {})) {
       const field = Object.hasOwn(fields, name) ? fields[name as keyof TrainingArguments] : undefined;
       if (!field) issues.push(...notHere(name, value));
       else if (field.accepts(value)) values[name] = value;

@@ -22,7 +22,7 @@ import { contextIn, type DataContext, inContext } from "./data_context.ts";
 export function transformed(source: Dataset, transforms: readonly Transform[], context?: DataContext): Dataset {
   if (transforms.length === 0) return source;
   const last = new WeakMap<Host, Readonly<{ fingerprint: string; rows: Promise<Rows> }>>();
-  const own: Dataset = {
+  const dataset: Dataset = {
     ...source,
     transformed: { source, transforms },
     open: async (host) => {
@@ -37,7 +37,7 @@ export function transformed(source: Dataset, transforms: readonly Transform[], c
       return await rows;
     },
   };
-  return context ? inContext(own, context) : own;
+  return context ? inContext(dataset, context) : dataset;
 }
 
 /** A transform's error with its name, as those of all plugins have. */

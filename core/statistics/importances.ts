@@ -27,13 +27,13 @@ export function importancesOf(
   const cutoff = all.map(loss).sort((a, b) => a - b)[Math.ceil(share * all.length) - 1] ?? -Infinity;
   const best = new Set(all.filter((trial) => loss(trial) <= cutoff));
   return Object.fromEntries(
-    Object.entries(space).map(([path, own]) => {
+    Object.entries(space).map(([path, range]) => {
       const having = all.filter(({ params }) => Object.hasOwn(params, path));
       const good = having.filter((trial) => best.has(trial));
-      const isFixed = own.type === "categorical" ? own.choices.length < 2 : own.low === own.high;
+      const isFixed = range.type === "categorical" ? range.choices.length < 2 : range.low === range.high;
       if (isFixed || having.length < FEWEST || good.length === 0) return [path, 0];
       const values = (trials: readonly Trial[]): Json[] => trials.map(({ params }) => params[path] ?? null);
-      const [top, local] = [densityOf(values(good), own), densityOf(values(having), own)];
+      const [top, local] = [densityOf(values(good), range), densityOf(values(having), range)];
       const divergence = top.reduce((sum, p, i) => sum + (local[i] ?? 0) * (p / (local[i] ?? 1) - 1) ** 2, 0);
       const weight = (good.length / best.size) ** 2 / (having.length / all.length);
       return [path, weight * divergence * (best.size / all.length) ** 2];
@@ -51,12 +51,12 @@ export function importanceShares(importances: Named<number>): Named<number> {
 }
 
 /** The share of each point of an option's grid, by kernels around what was seen. */
-function densityOf(seen: readonly Json[], own: Space): readonly number[] {
-  const counts = own.type === "categorical" ? choiceCounts(seen, own.choices) : gridCounts(seen.map(Number), own);
+function densityOf(seen: readonly Json[], range: Space): readonly number[] {
+  const counts = range.type === "categorical" ? choiceCounts(seen, range.choices) : gridCounts(seen.map(Number), range);
   const at = counts.flatMap((count, i) => (count > 0 ? [i] : []));
   const weights = at.map((i) => counts[i] ?? 0);
   const total = seen.length + 1;
-  const kernel = own.type === "categorical"
+  const kernel = range.type === "categorical"
     ? choiceKernel(at, counts.length)
     : normalKernel(at, weights, counts.length);
   return counts.map((_, i) => {
@@ -76,17 +76,17 @@ function choiceKernel(at: readonly number[], choices: number): (kernel: number, 
   return (kernel, i) => (kernel === at.length ? 1 / choices : (prior + (at[kernel] === i ? 1 : 0)) / total);
 }
 
-function gridCounts(seen: readonly number[], own: Exclude<Space, { type: "categorical" }>): number[] {
-  const { type, log: byLog = false } = own;
-  const step = own.step ?? (type === "int" ? 1 : undefined);
+function gridCounts(seen: readonly number[], range: Exclude<Space, { type: "categorical" }>): number[] {
+  const { type, log: byLog = false } = range;
+  const step = range.step ?? (type === "int" ? 1 : undefined);
   const values = byLog && type === "int"
-    ? Math.ceil(log(own.high - own.low + 1) / Math.LN2 - 1e-12) + 1
+    ? Math.ceil(log(range.high - range.low + 1) / Math.LN2 - 1e-12) + 1
     : step === undefined || byLog
     ? POINTS
-    : Math.round((own.high - own.low) / step) + 1;
+    : Math.round((range.high - range.low) / step) + 1;
   const points = Math.min(values, POINTS);
   const scaled = (x: number): number => (byLog ? log(x) : x);
-  const [low, high] = [scaled(own.low), scaled(own.high)];
+  const [low, high] = [scaled(range.low), scaled(range.high)];
   const width = (high - low) / (points - 1);
   const counts = new Array<number>(points).fill(0);
   for (const x of seen) {

@@ -2,7 +2,6 @@
  * The parts that update parameters: optimizers, their kernels, schedules, regularizers, accelerators.
  * @module
  */
-import type { Capabilities } from "../graph/capabilities.ts";
 import type { Rewrite, Value } from "../graph/graph.ts";
 import type { Named, Tensor } from "../base/types.ts";
 import type { GraphBuilder } from "./build.ts";
@@ -187,4 +186,4 @@ export interface Accelerator extends Plugin<"accelerator"> {
 }
 
 /** Where a graph will run. */
-export type Device = Readonly<{ provider: Provider; can: Capabilities; bytes: number; backbone: InspectedBackbone }>;
+export type Device = Readonly<{ provider: Provider; bytes: number; backbone: InspectedBackbone }>;

@@ -97,9 +97,9 @@ function schemeFor(schemes: readonly Scheme[], module: string, label: string): S
       // As Python's re.match: from the start, to wherever.
       ? module.match(linearPattern(`^(?:${target.slice(3)})`)) !== null
       : target === module || module.endsWith(`.${target}`);
-  const found = schemes.find((scheme) => scheme.targets.some(names)) ??
+  const fitting = schemes.find((scheme) => scheme.targets.some(names)) ??
     schemes.find((scheme) => scheme.targets.includes("Linear"));
-  if (found) return found;
+  if (fitting) return fitting;
   throw badFile("pretrained", `${label}/config.json`, `has no group in config_groups for ${show(module)}`);
 }
 

@@ -22,13 +22,13 @@ export function methodOf(
   const said = saidIn(config);
   if (said) return said;
   for (const [name, pattern] of marks) {
-    const found = names.find((tensor) => pattern.test(tensor));
-    if (found === undefined) continue;
+    const first = names.find((tensor) => pattern.test(tensor));
+    if (first === undefined) continue;
     if (selfDescribing.has(name)) return { name, label: name, config: {} };
     throw badFile(
       plugin,
       label,
-      `has tensor ${show(found)} of ${name}, and no quantization_config that says how it is packed`,
+      `has tensor ${show(first)} of ${name}, and no quantization_config that says how it is packed`,
     );
   }
   return undefined;
@@ -58,20 +58,20 @@ export function unreadMethod(plugin: string, label: string, method: string): Err
 function saidIn(config: Named<Json> | undefined): QuantizationMethod | undefined {
   const field = configFields.find((name) => typeof config?.[name] === "object" && config[name] !== null);
   if (field === undefined) return undefined;
-  const given = config?.[field] as Named<Json>;
+  const settings = config?.[field] as Named<Json>;
   const named = (name: string, bits?: Json): QuantizationMethod => ({
     name,
     label: typeof bits === "number" ? `${name} (${bits} bits)` : name,
-    config: given,
+    config: settings,
   });
-  const { quant_method: method } = given;
-  if (typeof method === "string") return named(method, method === "bitsandbytes" ? bitsOf(given) : given.bits);
+  const { quant_method: method } = settings;
+  if (typeof method === "string") return named(method, method === "bitsandbytes" ? bitsOf(settings) : settings.bits);
   // None of the others writes this field.
   if (field === "quantization") return named("mlx");
   if (field === "compression_config") return named("compressed-tensors");
   // Older configs of bitsandbytes do not name it.
-  if ("load_in_8bit" in given || "load_in_4bit" in given) return named("bitsandbytes", bitsOf(given) ?? 8);
-  return named(`a method that quantization_config does not name (${show(given)})`);
+  if ("load_in_8bit" in settings || "load_in_4bit" in settings) return named("bitsandbytes", bitsOf(settings) ?? 8);
+  return named(`a method that quantization_config does not name (${show(settings)})`);
 }
 
 function bitsOf({ load_in_4bit: four, load_in_8bit: eight }: Named<Json>): number | undefined {

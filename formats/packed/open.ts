@@ -26,16 +26,16 @@ export const packingMethods: readonly PackingMethod[] = [bitsandbytes, gptq, awq
  */
 export async function openPacked(plugin: string, checkpoint: Checkpoint): Promise<Checkpoint> {
   const { config, weights, files } = checkpoint;
-  const found = await packedIn(plugin, checkpoint);
-  if (!found) return checkpoint;
-  const { packed } = found;
+  const method = await packedIn(plugin, checkpoint);
+  if (!method) return checkpoint;
+  const { packed } = method;
   const parts = new Set([...packed.values()].flatMap((weight) => weight.parts));
   return {
     ...checkpoint,
     config: withoutFields(config),
     files: withoutConfigFields(files),
     weights: unpackedWeights(weights, packed, parts),
-    quantization: { method: found.method, weights: new Set(packed.keys()) },
+    quantization: { method: method.method, weights: new Set(packed.keys()) },
   };
 }
 
@@ -47,18 +47,18 @@ export async function packedIn(
   plugin: string,
   { label, config, weights }: Pick<Checkpoint, "label" | "config" | "weights">,
 ): Promise<PackedWeights | undefined> {
-  const found = methodOf(plugin, label, config, weights.names);
-  if (!found) return undefined;
-  const method = packingMethods.find(({ name }) => name === found.name);
-  if (!method) throw unreadMethod(plugin, label, found.label);
+  const known = methodOf(plugin, label, config, weights.names);
+  if (!known) return undefined;
+  const method = packingMethods.find(({ name }) => name === known.name);
+  if (!method) throw unreadMethod(plugin, label, known.label);
   const packed = new Map<string, PackedWeight>();
   const parts = new Set<string>();
-  for (const weight of await method.open(storedTensors(weights, label), found.config)) {
+  for (const weight of await method.open(storedTensors(weights, label), known.config)) {
     packed.set(weight.name, weight);
     for (const part of weight.parts) parts.add(part);
   }
-  checkAll(label, found, method, weights.names, packed, parts);
-  return { method: found.label, packed };
+  checkAll(label, known, method, weights.names, packed, parts);
+  return { method: known.label, packed };
 }
 
 function withoutFields(config: Named<Json>): Named<Json> {
@@ -84,7 +84,7 @@ function withoutConfigFields(files: Store): Store {
 /** Throws where a config speaks of codes that are not there, codes lack what they belong to, or a weight is there twice. */
 function checkAll(
   label: string,
-  found: QuantizationMethod,
+  quantized: QuantizationMethod,
   method: PackingMethod,
   names: readonly string[],
   packed: ReadonlyMap<string, PackedWeight>,
@@ -94,7 +94,7 @@ function checkAll(
     throw badFile(
       "pretrained",
       `${label}/config.json`,
-      `says that the weights are quantized by ${found.label}, but none of them is: remove quantization_config`,
+      `says that the weights are quantized by ${quantized.label}, but none of them is: remove quantization_config`,
     );
   }
   for (const name of names) {
@@ -104,7 +104,7 @@ function checkAll(
       throw badFile(
         "pretrained",
         label,
-        `has tensor ${show(name)} of ${found.label} without the codes that it belongs to`,
+        `has tensor ${show(name)} of ${quantized.label} without the codes that it belongs to`,
       );
     }
   }
@@ -127,8 +127,8 @@ function unpackedWeights(
       return { dtype: "float32", dims: weight.dims, data: await weight.values() };
     },
     encoded: async (name) => {
-      const kept = packed.get(name)?.kept;
-      return kept ? { format: kept.format, tensors: await kept.tensors() } : await weights.encoded?.(name);
+      const weight = packed.get(name)?.kept;
+      return weight ? { format: weight.format, tensors: await weight.tensors() } : await weights.encoded?.(name);
     },
     formatOf: (name) => packed.has(name) ? packed.get(name)?.kept?.format : weights.formatOf?.(name),
     quantized: async (name) => packed.has(name) ? undefined : await weights.quantized?.(name),

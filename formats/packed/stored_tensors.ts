@@ -51,19 +51,19 @@ export function checkForm(
   dtype: DType | "floats",
   dims?: readonly (number | null)[],
 ): readonly number[] {
-  const found = form(name);
-  if (!found) throw badFile("pretrained", label, `lacks tensor ${show(name)}, which its codes need`);
-  if (dtype === "floats" ? !floats.has(found.dtype) : found.dtype !== dtype) {
+  const tensor = form(name);
+  if (!tensor) throw badFile("pretrained", label, `lacks tensor ${show(name)}, which its codes need`);
+  if (dtype === "floats" ? !floats.has(tensor.dtype) : tensor.dtype !== dtype) {
     const due = dtype === "floats" ? "floats are" : `${dtype} is`;
-    throw badFile("pretrained", label, `has ${found.dtype} in tensor ${show(name)}, where ${due} was expected`);
+    throw badFile("pretrained", label, `has ${tensor.dtype} in tensor ${show(name)}, where ${due} was expected`);
   }
   const fits = !dims ||
-    (dims.length === found.dims.length && dims.every((dim, i) => dim === null || dim === found.dims[i]));
-  if (fits) return found.dims;
+    (dims.length === tensor.dims.length && dims.every((dim, i) => dim === null || dim === tensor.dims[i]));
+  if (fits) return tensor.dims;
   throw badFile(
     "pretrained",
     label,
-    `has tensor ${show(name)} with dims ${show(found.dims)}, where ${show(dims)} was expected`,
+    `has tensor ${show(name)} with dims ${show(tensor.dims)}, where ${show(dims)} was expected`,
   );
 }
 

@@ -5,7 +5,7 @@
  * `nestedAbsmax` and `offset` float32: the bytes that its files have.
  * @module
  */
-import type { DType, MatrixDims, Named, NodeWriter, Tensor, WeightFormat } from "../../core/types.ts";
+import type { MatrixDims, Named, NodeWriter, Tensor, WeightFormat } from "../../core/types.ts";
 import { dequantizeAbsmax, dequantizeFourBit, fourBitTables, type FourBitType, NESTED_BLOCK } from "./bitsandbytes.ts";
 import { writeNested } from "./nested_scales.ts";
 import { roundedProducts } from "./rounded_products.ts";
@@ -88,7 +88,7 @@ function writeDecoded(
   const codes = writer.tensor("codes");
   const filled = missing === 0 ? codes : writer.add(
     "Concat",
-    [codes, writer.constant(`zeros[${missing}]`, fixed("uint8", [missing], new Uint8Array(missing)))],
+    [codes, writer.constant(`zeros[${missing}]`, { dtype: "uint8", dims: [missing], data: new Uint8Array(missing) })],
     { axis: { type: "int", value: 0 } },
   );
   const pairs = writer.add("Gather", [pairTable(writer, type), writer.cast(filled, "int32")]);
@@ -105,14 +105,10 @@ function writeDecoded(
 function pairTable(writer: NodeWriter, type: FourBitType): string {
   const table = fourBitTables[type];
   const data = Float32Array.from({ length: 512 }, (_, i) => table[i % 2 === 0 ? i >> 5 : (i >> 1) & 15] ?? 0);
-  return writer.constant(`${type} pairs`, fixed("float32", [256, 2], data));
+  return writer.constant(`${type} pairs`, { dtype: "float32", dims: [256, 2], data });
 }
 
 function writeAbsmax(writer: NodeWriter, useDoubleQuant: boolean, blocks: number): string {
   if (!useDoubleQuant) return writer.tensor("absmax");
   return writeNested(writer, { codes: "absmaxCodes", nested: "nestedAbsmax", offset: "offset" }, blocks);
-}
-
-function fixed(dtype: DType, dims: readonly number[], data: Tensor["data"]): Tensor {
-  return { dtype, dims, data };
 }

@@ -11,7 +11,7 @@ const SIZE = 32;
 
 type Kept = Readonly<{ format: WeightFormat; bits: 4 | 8; least: boolean }>;
 
-const kept: Readonly<Record<string, Kept>> = {
+const formats: Readonly<Record<string, Kept>> = {
   Q4_0: { format: linearBlocks({ bits: 4, blockSize: SIZE, hasZeros: false }), bits: 4, least: false },
   Q4_1: { format: linearBlocks({ bits: 4, blockSize: SIZE, hasZeros: true }), bits: 4, least: true },
   Q8_0: { format: linearBlocks({ bits: 8, blockSize: SIZE, hasZeros: false }), bits: 8, least: false },
@@ -19,7 +19,7 @@ const kept: Readonly<Record<string, Kept>> = {
 
 /** How sessions keep blocks of a type; undefined: they are decoded. */
 export function formatOfBlocks(type: string): WeightFormat | undefined {
-  return Object.hasOwn(kept, type) ? kept[type]?.format : undefined;
+  return Object.hasOwn(formats, type) ? formats[type]?.format : undefined;
 }
 
 /** Rows of blocks as sessions keep them. `place`: where each row of the file belongs. */
@@ -29,7 +29,7 @@ export function blocksAsKept(
   [rows, columns]: readonly [rows: number, columns: number],
   place: (row: number) => number,
 ): Named<Tensor> {
-  const { bits, least } = kept[type] as Kept;
+  const { bits, least } = formats[type] as Kept;
   const [head, width] = [least ? 4 : 2, (least ? 4 : 2) + SIZE * bits / 8];
   const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const blocks = columns / SIZE;
@@ -45,9 +45,9 @@ export function blocksAsKept(
       zeros[to] = isFlat ? -1 : -m / d;
       if (isFlat) continue;
       for (let i = 0; i < SIZE; i++) {
-        const own = at + head + (bits === 4 ? i & 15 : i);
+        const place = at + head + (bits === 4 ? i & 15 : i);
         // The low nibbles of all bytes come first.
-        const code = bits === 8 ? data.getInt8(own) + 128 : (data.getUint8(own) >> (i < 16 ? 0 : 4)) & 15;
+        const code = bits === 8 ? data.getInt8(place) + 128 : (data.getUint8(place) >> (i < 16 ? 0 : 4)) & 15;
         codes[to * SIZE + i] = code;
       }
     }

@@ -10,7 +10,7 @@
  * model's: which input each is.
  * @module
  */
-import type { DType, MatrixDims, Named, NodeWriter, StepBlocks, Tensor, WeightFormat } from "../../core/types.ts";
+import type { MatrixDims, Named, NodeWriter, StepBlocks, Tensor, WeightFormat } from "../../core/types.ts";
 import { dequantizeAbsmax, NESTED_BLOCK } from "./bitsandbytes.ts";
 import { writeNested } from "./nested_scales.ts";
 import { roundedProducts } from "./rounded_products.ts";
@@ -189,7 +189,7 @@ function writeDecoded(writer: NodeWriter, [outputs, inputs]: MatrixDims, options
   const axis = { axis: { type: "int" as const, value: 0 } };
   const places = writer.constant(
     `places of ${inputs}`,
-    fixed("int32", [inputs], Int32Array.from({ length: inputs }, (_, i) => i)),
+    { dtype: "int32", dims: [inputs], data: Int32Array.from({ length: inputs }, (_, i) => i) },
   );
   const inverse = writer.add("ScatterElements", [places, writer.tensor("order"), places], axis);
   return writer.add("Gather", [whole, inverse], { axis: { type: "int", value: 1 } });
@@ -209,7 +209,7 @@ function writeZeros(writer: NodeWriter, [outputs, inputs]: MatrixDims, options: 
 /** The zero point where none is stored. */
 function writeMiddle(writer: NodeWriter, bits: BlockBits): string {
   const middle = 2 ** (bits - 1);
-  return writer.constant(`${middle}`, fixed("float32", [], Float32Array.of(middle)));
+  return writer.constant(`${middle}`, { dtype: "float32", dims: [], data: Float32Array.of(middle) });
 }
 
 /** The codes of a tensor, each as float32. */
@@ -226,9 +226,5 @@ function codesOfBytes(writer: NodeWriter, bits: 2 | 4): string {
     { length: 256 * each },
     (_, i) => (Math.floor(i / each) >> (bits * (i % each))) & (2 ** bits - 1),
   );
-  return writer.constant(`codes of ${bits} bits`, fixed("float32", [256, each], data));
-}
-
-function fixed(dtype: DType, dims: readonly number[], data: Tensor["data"]): Tensor {
-  return { dtype, dims, data };
+  return writer.constant(`codes of ${bits} bits`, { dtype: "float32", dims: [256, each], data });
 }

@@ -24,14 +24,14 @@ export function encodeLinear(
   const count = outputs * blocks;
   const startOf = (b: number): number => Math.floor(b / blocks) * inputs + (b % blocks) * blockSize;
   const endOf = (b: number): number => Math.min(startOf(b) + blockSize, (Math.floor(b / blocks) + 1) * inputs);
-  const [given, least] = [new Float32Array(count), new Float32Array(count)];
+  const [normal, least] = [new Float32Array(count), new Float32Array(count)];
   for (let b = 0; b < count; b++) {
     const range = rangeOf(values, startOf(b), endOf(b));
     least[b] = range.least;
-    given[b] = scaleOf(range, symmetric, useDoubleQuant);
+    normal[b] = scaleOf(range, symmetric, useDoubleQuant);
   }
-  const nested = useDoubleQuant ? quantizeAbsmax(given) : undefined;
-  const scales = nested ? dequantizeAbsmax(nested) : given;
+  const nested = useDoubleQuant ? quantizeAbsmax(normal) : undefined;
+  const scales = nested ? dequantizeAbsmax(nested) : normal;
   const codes = new Uint8Array(count * blockSize / 2);
   const zeros = new Uint8Array(outputs * zeroBytes(inputs, options));
   for (let b = 0; b < count; b++) {

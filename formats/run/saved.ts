@@ -64,12 +64,12 @@ async function parsedIn(files: Store, key: string): Promise<Json | undefined> {
 async function othersIn(folder: Store): Promise<SavedAdapter[]> {
   const places = await parsedIn(folder, adapterFiles.places);
   if (!Array.isArray(places)) return [];
-  const found: SavedAdapter[] = [];
+  const adapters: SavedAdapter[] = [];
   for (const place of places) {
     if (typeof place !== "string" || !/^[\w-]{1,64}$/.test(place)) continue;
     const files = storeWithin(folder, `${place}/`);
     const config = await jsonIn(files, adapterFiles.config);
-    if (config) found.push({ use: pluginOf(config), files });
+    if (config) adapters.push({ use: pluginOf(config), files });
   }
-  return found;
+  return adapters;
 }

@@ -50,10 +50,10 @@ export function autocast(half: Half, provider: Provider): Rewrite {
     const before = known.get(value);
     if (before !== undefined) return before;
     const node = value.graph.producer(value);
-    const found = node?.op === "Cast" ? node.inputs[0]?.dtype === half : node !== undefined && moves.has(node.op) &&
+    const casts = node?.op === "Cast" ? node.inputs[0]?.dtype === half : node !== undefined && moves.has(node.op) &&
       (node.op === "Concat" ? node.inputs : node.inputs.slice(0, 1)).every((x) => x && isHalf(x));
-    known.set(value, found);
-    return found;
+    known.set(value, casts);
+    return casts;
   };
   return ({ op, inputs, attrs }, next, purpose) => {
     const rounded = (x: Value): Value => (isHalf(x) ? x : roundTo(half, x, next));
@@ -104,8 +104,8 @@ function product(
   const bias = c && alpha === 1 && isOfModel(c) ? [rounded(c)] : [];
   if (areScores(plain, operands)) return next(op, operands, attrs)[0] as Value;
   const given = op === "MatMul" ? {} : { ...plain, alpha: 1 };
-  const made = next(op, [...operands, ...bias], given as typeof attrs)[0] as Value;
-  const result = rounded(alpha === 1 ? made : next("Mul", [rounded(made), number(made, alpha)], {})[0] as Value);
+  const joined = next(op, [...operands, ...bias], given as typeof attrs)[0] as Value;
+  const result = rounded(alpha === 1 ? joined : next("Mul", [rounded(joined), number(joined, alpha)], {})[0] as Value);
   if (!c || bias.length > 0) return result;
   const sum = next("Add", [result, c], {})[0] as Value;
   return isHalf(c) ? rounded(sum) : sum;

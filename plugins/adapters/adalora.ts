@@ -20,7 +20,7 @@ import type {
   Weights,
 } from "../../core/types.ts";
 import { type Budget, rankStepper } from "./rank_allocation.ts";
-import { defaultTargets, inLayers, selectAdaptable } from "./targets.ts";
+import { defaultTargets, inLayers, moduleNames, selectAdaptable } from "./targets.ts";
 import { peftRecord } from "../../formats/peft/record.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
 import { readPeft } from "../../formats/peft/read.ts";
@@ -74,7 +74,6 @@ export interface AdaloraOptions {
   readonly from: string | null;
 }
 
-const names = v.union([v.string(), v.pipe(v.array(v.string()), v.minLength(1))]);
 const count = (least: number) => v.pipe(v.number(), v.integer(), v.minValue(least));
 const rank = v.pipe(count(1), v.maxValue(most.rank));
 const smoothing = v.pipe(v.number(), v.gtValue(0), v.ltValue(1));
@@ -90,12 +89,12 @@ const entries = {
   totalStep: v.optional(v.nullable(count(1)), null),
   loraAlpha: v.optional(v.pipe(v.number(), v.gtValue(0)), 8),
   loraDropout: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0),
-  targetModules: v.optional(v.nullable(names), null),
-  excludeModules: v.optional(v.nullable(names), null),
+  targetModules: v.optional(v.nullable(moduleNames), null),
+  excludeModules: v.optional(v.nullable(moduleNames), null),
   bias: v.optional(v.picklist(["none", "all", "lora_only"]), "none"),
   modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
   layersToTransform: v.optional(v.nullable(v.union([v.number(), v.array(v.number())])), null),
-  layersPattern: v.optional(v.nullable(names), null),
+  layersPattern: v.optional(v.nullable(moduleNames), null),
   rankPattern: v.optional(v.nullable(v.record(v.string(), v.array(v.boolean()))), null),
   fanInFanOut: v.optional(v.boolean(), false),
   from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
@@ -164,10 +163,10 @@ function attach(
       "numbers of layers that contain targets",
     );
   }
-  const own = (path: string, part: "A" | "B" | "E"): string => `${path}.lora_${part}`;
+  const tensorName = (path: string, part: "A" | "B" | "E"): string => `${path}.lora_${part}`;
   const rankOf = (path: string): number => {
-    const kept = o.rankPattern?.[own(path, "E")];
-    return kept ? kept.filter(Boolean).length : o.initR;
+    const rank = o.rankPattern?.[tensorName(path, "E")];
+    return rank ? rank.filter(Boolean).length : o.initR;
   };
   // A module that has no rank left adds nothing.
   const adapted = new Set(targets.filter((path) => rankOf(path) > 0));
@@ -180,14 +179,18 @@ function attach(
     const [out, inner] = sizes(path);
     const r = rankOf(path);
     return {
-      a: b.parameter(own(path, "A"), [r, inner], { normal: 0.02 }),
-      bb: b.parameter(own(path, "B"), [out, r], { normal: 0.02 }),
-      e: b.parameter(own(path, "E"), [r, 1], "zeros"),
+      a: b.parameter(tensorName(path, "A"), [r, inner], { normal: 0.02 }),
+      bb: b.parameter(tensorName(path, "B"), [out, r], { normal: 0.02 }),
+      e: b.parameter(tensorName(path, "E"), [r, 1], "zeros"),
     };
   };
   const budget: Budget = {
     ...o,
-    modules: [...adapted].map((path) => ({ a: own(path, "A"), b: own(path, "B"), e: own(path, "E") })),
+    modules: [...adapted].map((path) => ({
+      a: tensorName(path, "A"),
+      b: tensorName(path, "B"),
+      e: tensorName(path, "E"),
+    })),
   };
   let totalSteps = o.totalStep ?? undefined;
   return {
@@ -224,7 +227,13 @@ function attach(
     merge: (name, value, read) => {
       const path = name.replace(/\.weight$/, "");
       if (!adapted.has(path) || path === name) return value;
-      return merged(value, read(own(path, "A")), read(own(path, "B")), read(own(path, "E")), scale);
+      return merged(
+        value,
+        read(tensorName(path, "A")),
+        read(tensorName(path, "B")),
+        read(tensorName(path, "E")),
+        scale,
+      );
     },
     record: peftRecord(
       "ADALORA",

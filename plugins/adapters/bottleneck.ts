@@ -8,17 +8,20 @@ import { badValue } from "../../core/base/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
 import { add, gemm, mul } from "../../core/graph/ops/functions.ts";
 import type {
+  Adapter,
   AttachContext,
   AttachedAdapter,
   GraphBuilder,
   Initializer,
   InspectedBackbone,
+  Plugin,
   Value,
   Weights,
 } from "../../core/types.ts";
 import { hubRecord } from "../../formats/adapterhub/config.ts";
-import { renameToDefault } from "../../formats/adapterhub/read.ts";
+import { readHub, renameToDefault } from "../../formats/adapterhub/read.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
+import { loadable } from "./loadable.ts";
 
 /** Options of bottleneck adapters, AdapterHub's BnConfig in camelCase. */
 export interface BottleneckOptions {
@@ -68,7 +71,7 @@ export function bottleneckSchema(
 }
 
 /** Names of the options that AdapterHub's config has too. */
-export const bottleneckNames: readonly string[] = [
+const names: readonly string[] = [
   "reductionFactor",
   "nonLinearity",
   "scaling",
@@ -77,8 +80,22 @@ export const bottleneckNames: readonly string[] = [
   "initWeights",
 ];
 
-/** Attaches bottlenecks. Throws AttuneError if the bottleneck or a layer's number does not fit the model. */
-export function attachBottleneck(
+/** A variant. Attaching throws AttuneError if the bottleneck or a layer's number does not fit the model. */
+export function bottleneckAdapter(
+  name: string,
+  schema: v.GenericSchema<Partial<BottleneckOptions>, BottleneckOptions>,
+  placement: Placement,
+  options: BottleneckOptions,
+): Omit<Adapter, keyof Plugin> {
+  const fixed = { ...placement, originalLnAfter: true, residualBeforeLn: true };
+  return loadable(
+    readHub({ name, schema, names, fixed }),
+    options,
+    (o, backbone, context, saved) => attachBottleneck(name, placement, o, backbone, context, saved),
+  );
+}
+
+function attachBottleneck(
   plugin: string,
   placement: Placement,
   o: BottleneckOptions,
@@ -143,7 +160,7 @@ export function attachBottleneck(
       invAdapter: null,
       crossAdapter: false,
       phmLayer: false,
-      ...Object.fromEntries(bottleneckNames.map((name) => [name, o[name as keyof BottleneckOptions]])),
+      ...Object.fromEntries(names.map((name) => [name, o[name as keyof BottleneckOptions]])),
     }),
   };
 }

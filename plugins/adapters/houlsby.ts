@@ -5,9 +5,7 @@
 import type * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { attachBottleneck, bottleneckNames, type BottleneckOptions, bottleneckSchema } from "./bottleneck.ts";
-import { readHub } from "../../formats/adapterhub/read.ts";
-import { loadable } from "./loadable.ts";
+import { bottleneckAdapter, type BottleneckOptions, bottleneckSchema } from "./bottleneck.ts";
 
 /** Options of {@link houlsby}. */
 export type HoulsbyOptions = BottleneckOptions;
@@ -36,15 +34,5 @@ export const houlsby: Factory<"adapter", Partial<HoulsbyOptions>> = define({
   kind: "adapter",
   name: "houlsby",
   schema: houlsbySchema,
-  create: (options) =>
-    loadable(
-      readHub({
-        name: "houlsby",
-        schema: houlsbySchema,
-        names: bottleneckNames,
-        fixed: { ...placement, originalLnAfter: true, residualBeforeLn: true },
-      }),
-      options,
-      (o, backbone, context, saved) => attachBottleneck("houlsby", placement, o, backbone, context, saved),
-    ),
+  create: (options) => bottleneckAdapter("houlsby", houlsbySchema, placement, options),
 });

@@ -9,7 +9,7 @@ import { badValue } from "../../core/base/errors.ts";
 import { mul, reshape } from "../../core/graph/ops/functions.ts";
 import { matches, matchModules } from "../../core/patterns/module_patterns.ts";
 import type { AttachContext, AttachedAdapter, Factory, InspectedBackbone, Weights } from "../../core/types.ts";
-import { defaultTargets, selectAdaptable } from "./targets.ts";
+import { defaultTargets, moduleNames, selectAdaptable } from "./targets.ts";
 import { peftRecord } from "../../formats/peft/record.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
 import { readPeft } from "../../formats/peft/read.ts";
@@ -34,10 +34,9 @@ export interface Ia3Options {
   readonly from: string | null;
 }
 
-const names = v.union([v.string(), v.pipe(v.array(v.string()), v.minLength(1))]);
 const entries = {
-  targetModules: v.optional(v.nullable(names), null),
-  excludeModules: v.optional(v.nullable(names), null),
+  targetModules: v.optional(v.nullable(moduleNames), null),
+  excludeModules: v.optional(v.nullable(moduleNames), null),
   feedforwardModules: v.optional(v.nullable(v.union([v.string(), v.array(v.string())])), null),
   modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
   initIa3Weights: v.optional(v.boolean(), true),
@@ -90,16 +89,16 @@ function attach(o: Ia3Options, backbone: InspectedBackbone, context: AttachConte
   // PEFT takes the end of a path, without a dot.
   const feeds = (path: string): boolean =>
     typeof fed === "string" ? matches(path, fed) : fed.some((name) => path.endsWith(name));
-  const own = (path: string): string => `${path}.ia3_l`;
+  const vectorName = (path: string): string => `${path}.ia3_l`;
   const init = o.initIa3Weights ? "ones" as const : { normal: 0.02 };
   return {
     linear: (b, call, next) => {
       const { path, x, inFeatures, outFeatures } = call;
       if (!targets.has(path)) return next(call);
       if (feeds(path)) {
-        return next({ ...call, x: mul(x, b.parameter(own(path), [1, inFeatures], init)) });
+        return next({ ...call, x: mul(x, b.parameter(vectorName(path), [1, inFeatures], init)) });
       }
-      return mul(next(call), reshape(b.parameter(own(path), [outFeatures, 1], init), [1, outFeatures]));
+      return mul(next(call), reshape(b.parameter(vectorName(path), [outFeatures, 1], init), [1, outFeatures]));
     },
     copies: saves.copies,
     isTrainable: saves.isTrainable,
@@ -108,7 +107,7 @@ function attach(o: Ia3Options, backbone: InspectedBackbone, context: AttachConte
       const dot = name.lastIndexOf(".");
       const [path, part] = [name.slice(0, dot), name.slice(dot + 1)];
       if (!targets.has(path) || (part === "bias" && feeds(path))) return value;
-      const { data: scales } = read(own(path));
+      const { data: scales } = read(vectorName(path));
       const width = value.dims[1] ?? 1;
       const at = (i: number): number => (feeds(path) ? i % width : Math.floor(i / width));
       return { ...value, data: value.data.map((x, i) => x * (scales[at(i)] ?? 0)) };

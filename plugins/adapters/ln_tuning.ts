@@ -7,7 +7,7 @@ import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import { matchModules } from "../../core/patterns/module_patterns.ts";
 import type { AttachContext, AttachedAdapter, Factory, InspectedBackbone, Weights } from "../../core/types.ts";
-import { defaultTargets } from "./targets.ts";
+import { defaultTargets, moduleNames } from "./targets.ts";
 import { peftRecord } from "../../formats/peft/record.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
 import { readPeft } from "../../formats/peft/read.ts";
@@ -25,10 +25,9 @@ export interface LnTuningOptions {
   readonly from: string | null;
 }
 
-const names = v.union([v.string(), v.pipe(v.array(v.string()), v.minLength(1))]);
 const entries = {
-  targetModules: v.optional(v.nullable(names), null),
-  excludeModules: v.optional(v.nullable(names), null),
+  targetModules: v.optional(v.nullable(moduleNames), null),
+  excludeModules: v.optional(v.nullable(moduleNames), null),
   modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
   from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
 };

@@ -25,16 +25,16 @@ export function firstFactors(
     weights,
     random,
   ) => {
-    let made = known.get(path);
-    if (!made) {
+    let factors = known.get(path);
+    if (!factors) {
       known.set(
         path,
-        made = import("./lora_factors.ts").then(({ readFactors }) =>
+        factors = import("./lora_factors.ts").then(({ readFactors }) =>
           readFactors(plugin, how, path, rankOf(path), scaleOf(path), inFeatures, outFeatures, weights, random)
         ),
       );
     }
-    return (await made)[part];
+    return (await factors)[part];
   };
   const uniform = (n: number): Initializer => ({ uniform: 1 / Math.sqrt(n) });
   return {

@@ -5,6 +5,7 @@
 import { most } from "../../core/base/most.ts";
 import * as v from "valibot";
 import { role } from "../../blocks/options/mod.ts";
+import { moduleNames } from "./targets.ts";
 
 /** Options of LoRA. */
 export interface LoraOptions {
@@ -68,7 +69,6 @@ export interface LoraOptions {
   readonly from: string | null;
 }
 
-const names = v.union([v.string(), v.pipe(v.array(v.string()), v.minLength(1))]);
 const rank = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.rank));
 const counts = v.record(v.string(), rank);
 const ids = v.array(v.pipe(v.number(), v.integer(), v.minValue(0)));
@@ -82,8 +82,8 @@ const entries = {
   r: v.optional(rank, 8),
   loraAlpha: v.optional(v.pipe(v.number(), v.finite()), 8),
   loraDropout: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0),
-  targetModules: v.optional(v.nullable(names), null),
-  excludeModules: v.optional(v.nullable(names), null),
+  targetModules: v.optional(v.nullable(moduleNames), null),
+  excludeModules: v.optional(v.nullable(moduleNames), null),
   useRslora: v.optional(v.boolean(), false),
   useDora: v.optional(v.boolean(), false),
   useQalora: v.optional(v.boolean(), false),
@@ -92,7 +92,7 @@ const entries = {
   loraBias: v.optional(v.boolean(), false),
   modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
   layersToTransform: v.optional(v.nullable(v.union([v.number(), v.array(v.number())])), null),
-  layersPattern: v.optional(v.nullable(names), null),
+  layersPattern: v.optional(v.nullable(moduleNames), null),
   rankPattern: v.optional(counts, {}),
   alphaPattern: v.optional(v.record(v.string(), v.number()), {}),
   trainableTokenIndices: v.optional(v.nullable(v.union([ids, v.record(v.string(), ids)])), null),

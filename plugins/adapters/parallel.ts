@@ -5,9 +5,7 @@
 import type * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { attachBottleneck, bottleneckNames, type BottleneckOptions, bottleneckSchema } from "./bottleneck.ts";
-import { readHub } from "../../formats/adapterhub/read.ts";
-import { loadable } from "./loadable.ts";
+import { bottleneckAdapter, type BottleneckOptions, bottleneckSchema } from "./bottleneck.ts";
 
 /** Options of {@link parallel}. */
 export type ParallelOptions = BottleneckOptions;
@@ -36,15 +34,5 @@ export const parallel: Factory<"adapter", Partial<ParallelOptions>> = define({
   kind: "adapter",
   name: "parallel",
   schema: parallelSchema,
-  create: (options) =>
-    loadable(
-      readHub({
-        name: "parallel",
-        schema: parallelSchema,
-        names: bottleneckNames,
-        fixed: { ...placement, originalLnAfter: true, residualBeforeLn: true },
-      }),
-      options,
-      (o, backbone, context, saved) => attachBottleneck("parallel", placement, o, backbone, context, saved),
-    ),
+  create: (options) => bottleneckAdapter("parallel", parallelSchema, placement, options),
 });

@@ -5,9 +5,7 @@
 import type * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { attachBottleneck, bottleneckNames, type BottleneckOptions, bottleneckSchema } from "./bottleneck.ts";
-import { readHub } from "../../formats/adapterhub/read.ts";
-import { loadable } from "./loadable.ts";
+import { bottleneckAdapter, type BottleneckOptions, bottleneckSchema } from "./bottleneck.ts";
 
 /** Options of {@link pfeiffer}. */
 export type PfeifferOptions = BottleneckOptions;
@@ -37,15 +35,5 @@ export const pfeiffer: Factory<"adapter", Partial<PfeifferOptions>> = define({
   kind: "adapter",
   name: "pfeiffer",
   schema: pfeifferSchema,
-  create: (options) =>
-    loadable(
-      readHub({
-        name: "pfeiffer",
-        schema: pfeifferSchema,
-        names: bottleneckNames,
-        fixed: { ...placement, originalLnAfter: true, residualBeforeLn: true },
-      }),
-      options,
-      (o, backbone, context, saved) => attachBottleneck("pfeiffer", placement, o, backbone, context, saved),
-    ),
+  create: (options) => bottleneckAdapter("pfeiffer", pfeifferSchema, placement, options),
 });

@@ -104,14 +104,14 @@ export function prefixAdapter(
       // PEFT hands each layer of a decoder two pairs, for either side, and leaves one: so every second one is read.
       const pair = backbone.decoderStartTokenId === undefined ? layer : (2 * layer) % parts;
       const all = reshape(prefix(b, 2 * parts * heads * headDim), [count, 2 * parts, heads, headDim]);
-      const own = (part: number): Value => {
+      const projection = (part: number): Value => {
         const rows = reshape(slice(all, 1, 2 * pair + part, 2 * pair + part + 1), [1, count, heads, headDim]);
         return expand(rows, ["batch", count, heads, headDim]);
       };
       return next({
         ...call,
-        k: concat([own(0), call.k], 1),
-        v: concat([own(1), call.v], 1),
+        k: concat([projection(0), call.k], 1),
+        v: concat([projection(1), call.v], 1),
         prefix: call.prefix + count,
       });
     },

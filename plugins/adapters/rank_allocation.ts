@@ -28,17 +28,17 @@ export function rankStepper(budget: Budget, told: (totalSteps: number) => void):
   const { modules, initR, targetR, tinit, tfinal, deltaT, beta1, beta2 } = budget;
   const smoothed = new Map<string, Smoothed>();
   /** Which singular values are kept, by name: the last allocation. */
-  const kept = new Map<string, Float32Array>();
+  const masks = new Map<string, Float32Array>();
   const initial = initR * modules.length;
   const target = targetR * modules.length;
 
   const smooth = (name: string, value: Float32Array, gradient: Float32Array, gradientScale: number): void => {
-    let own = smoothed.get(name);
-    if (!own) {
-      own = { sensitivity: new Float32Array(value.length), uncertainty: new Float32Array(value.length) };
-      smoothed.set(name, own);
+    let average = smoothed.get(name);
+    if (!average) {
+      average = { sensitivity: new Float32Array(value.length), uncertainty: new Float32Array(value.length) };
+      smoothed.set(name, average);
     }
-    const { sensitivity, uncertainty } = own;
+    const { sensitivity, uncertainty } = average;
     for (let i = 0; i < value.length; i++) {
       const now = Math.abs((value[i] ?? 0) * (gradient[i] ?? 0) * gradientScale);
       sensitivity[i] = beta1 * (sensitivity[i] ?? 0) + (1 - beta1) * now;
@@ -46,8 +46,8 @@ export function rankStepper(budget: Budget, told: (totalSteps: number) => void):
     }
   };
   const score = (name: string, i: number): number => {
-    const own = smoothed.get(name);
-    return (own?.sensitivity[i] ?? 0) * (own?.uncertainty[i] ?? 0);
+    const average = smoothed.get(name);
+    return (average?.sensitivity[i] ?? 0) * (average?.uncertainty[i] ?? 0);
   };
   const importance = (module: Budget["modules"][number], r: number): Float64Array =>
     Float64Array.from({ length: r }, (_, k) => {
@@ -69,8 +69,8 @@ export function rankStepper(budget: Budget, told: (totalSteps: number) => void):
       }
       if (step < end) {
         for (const name of modules.flatMap(({ a, b, e }) => [a, b, e])) {
-          const own = parameter(name);
-          if (own) smooth(name, own.value, own.gradient, gradientScale);
+          const trainable = parameter(name);
+          if (trainable) smooth(name, trainable.value, trainable.gradient, gradientScale);
         }
       }
       const share = 1 - (step - tinit) / (end - tinit);
@@ -81,12 +81,12 @@ export function rankStepper(budget: Budget, told: (totalSteps: number) => void):
         const less = initial - ranks;
         const sorted = Float64Array.from(scores.flatMap((s) => [...s])).sort();
         const threshold = less > 0 ? sorted[less - 1] ?? Infinity : -Infinity;
-        modules.forEach((m, i) => kept.set(m.e, Float32Array.from(scores[i] ?? [], (s) => (s <= threshold ? 0 : 1))));
+        modules.forEach((m, i) => masks.set(m.e, Float32Array.from(scores[i] ?? [], (s) => (s <= threshold ? 0 : 1))));
       }
       if (!due && step <= end) return;
       for (const { e } of modules) {
         const value = parameter(e)?.value;
-        kept.get(e)?.forEach((keep, k) => {
+        masks.get(e)?.forEach((keep, k) => {
           if (keep === 0 && value) value[k] = 0;
         });
       }
@@ -100,16 +100,16 @@ export function rankStepper(budget: Budget, told: (totalSteps: number) => void):
         put(`sensitivity/${name}`, sensitivity);
         put(`uncertainty/${name}`, uncertainty);
       }
-      for (const [name, mask] of kept) put(`kept/${name}`, mask);
+      for (const [name, mask] of masks) put(`kept/${name}`, mask);
       return tensors;
     },
     restore: (tensors: Named<Tensor<Float32Array>>) => {
       const copy = (name: string): Float32Array => Float32Array.from(tensors[name]?.data ?? []);
       for (const name of Object.keys(tensors)) {
-        if (name.startsWith("kept/")) kept.set(name.slice("kept/".length), copy(name));
+        if (name.startsWith("kept/")) masks.set(name.slice("kept/".length), copy(name));
         if (!name.startsWith("sensitivity/")) continue;
-        const own = name.slice("sensitivity/".length);
-        smoothed.set(own, { sensitivity: copy(name), uncertainty: copy(`uncertainty/${own}`) });
+        const parameterName = name.slice("sensitivity/".length);
+        smoothed.set(parameterName, { sensitivity: copy(name), uncertainty: copy(`uncertainty/${parameterName}`) });
       }
     },
   };

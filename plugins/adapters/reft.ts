@@ -220,16 +220,16 @@ function checkedDiagonals(saved: Weights): Weights {
 
 /** Places among the first n of their sequence, as a column of bools. */
 function isFirst(b: GraphBuilder, side: "" | "decoder_", n: number): Value {
-  const { own, beyond, columns } = sequences(b, side, n);
+  const { own: inside, beyond, columns } = sequences(b, side, n);
   // Counted from the first column there is.
   const local = sub(columns, slice(columns, 0, 0, 1));
-  return apart(own, gather(concat([beyond, own], 1), local, 1), columns);
+  return apart(inside, gather(concat([beyond, inside], 1), local, 1), columns);
 }
 
 /** Places among the last n of their sequence. */
 function isLast(b: GraphBuilder, side: "" | "decoder_", n: number): Value {
-  const { own, beyond, columns } = sequences(b, side, n);
-  return apart(own, slice(concat([own, beyond], 1), 1, n, null), columns);
+  const { own: inside, beyond, columns } = sequences(b, side, n);
+  return apart(inside, slice(concat([inside, beyond], 1), 1, n, null), columns);
 }
 
 /** The sequence of each place (-1: padding), and n columns of none for beside them. */
@@ -251,9 +251,9 @@ function sequences(
  * Where a place's sequence is another than that of the place n columns away: sequences lie in one piece. Tokens that
  * are generated one by one come behind the first column, and are not edited.
  */
-function apart(own: Value, other: Value, columns: Value): Value {
+function apart(inside: Value, other: Value, columns: Value): Value {
   const whole = equal(slice(columns, 0, 0, 1), 0);
-  return reshape(and(and(not(equal(own, other)), greater(own, -1)), whole), [sizeOfShape(own.shape), 1]);
+  return reshape(and(and(not(equal(inside, other)), greater(inside, -1)), whole), [sizeOfShape(inside.shape), 1]);
 }
 
 /**

@@ -2,9 +2,16 @@
  * Which modules an adapter adapts.
  * @module
  */
+import * as v from "valibot";
 import { missing } from "../../core/base/errors.ts";
 import { layerIndex } from "../../core/patterns/module_patterns.ts";
 import type { AdapterTargets, InspectedBackbone } from "../../core/types.ts";
+
+/** A schema of modules to adapt: a pattern, or names. */
+export const moduleNames: v.GenericSchema<string | readonly string[]> = v.union([
+  v.string(),
+  v.pipe(v.array(v.string()), v.minLength(1)),
+]);
 
 /**
  * The linear layers that may be adapted: not those that train whole. "all-linear" leaves out what gives the logits of the

@@ -20,7 +20,7 @@ import type {
   Value,
   Weights,
 } from "../../core/types.ts";
-import { defaultTargets, inLayers, selectAdaptable } from "./targets.ts";
+import { defaultTargets, inLayers, moduleNames, selectAdaptable } from "./targets.ts";
 import { peftRecord } from "../../formats/peft/record.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
 import { readPeft } from "../../formats/peft/read.ts";
@@ -60,10 +60,9 @@ export interface VeraOptions {
   readonly from: string | null;
 }
 
-const names = v.union([v.string(), v.pipe(v.array(v.string()), v.minLength(1))]);
 const entries = {
   r: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.rank)), 256),
-  targetModules: v.optional(v.nullable(names), null),
+  targetModules: v.optional(v.nullable(moduleNames), null),
   projectionPrngKey: v.optional(v.pipe(v.number(), v.integer()), 0),
   saveProjection: v.optional(v.literal(true), true),
   veraDropout: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0),
@@ -72,7 +71,7 @@ const entries = {
   modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
   initWeights: v.optional(v.boolean(), true),
   layersToTransform: v.optional(v.nullable(v.union([v.number(), v.array(v.number())])), null),
-  layersPattern: v.optional(v.nullable(names), null),
+  layersPattern: v.optional(v.nullable(moduleNames), null),
   fanInFanOut: v.optional(v.boolean(), false),
   from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
 };
@@ -123,7 +122,7 @@ function attach(o: VeraOptions, backbone: InspectedBackbone, context: AttachCont
   const mostOut = Math.max(...sizes.map(([out = 0]) => out));
   const mostIn = Math.max(...sizes.map(([, inner = 0]) => inner));
   if (!(mostOut > 0 && mostIn > 0)) throw missing("vera", "layers of these numbers", "adapter.with.layersToTransform");
-  const own = (path: string, part: "b" | "d"): string => `${path}.vera_lambda_${part}`;
+  const vectorName = (path: string, part: "b" | "d"): string => `${path}.vera_lambda_${part}`;
   // Kaiming-uniform with gain √2, as PEFT draws them.
   const matrix = (b: GraphBuilder, name: string, shape: readonly [number, number]): Value => {
     const bound = Math.sqrt(6 / shape[1]);
@@ -139,8 +138,8 @@ function attach(o: VeraOptions, backbone: InspectedBackbone, context: AttachCont
       if (!targets.has(path)) return y;
       const a = slice(matrix(b, sharedA, [o.r, mostIn]), 1, 0, inFeatures);
       const bb = slice(matrix(b, sharedB, [mostOut, o.r]), 0, 0, outFeatures);
-      const d = b.parameter(own(path, "d"), [o.r], o.initWeights ? filled(o.r, o.dInitial) : { normal: 1 });
-      const outer = b.parameter(own(path, "b"), [outFeatures], o.initWeights ? "zeros" : "ones");
+      const d = b.parameter(vectorName(path, "d"), [o.r], o.initWeights ? filled(o.r, o.dInitial) : { normal: 1 });
+      const outer = b.parameter(vectorName(path, "b"), [outFeatures], o.initWeights ? "zeros" : "ones");
       const inner = mul(gemm(b.dropout(x, o.veraDropout), a, undefined, { transB: true }), d);
       return add(y, mul(gemm(inner, bb, undefined, { transB: true }), outer));
     },
@@ -154,7 +153,7 @@ function attach(o: VeraOptions, backbone: InspectedBackbone, context: AttachCont
     merge: (name, value, read) => {
       const path = name.replace(/\.weight$/, "");
       return targets.has(path) && path !== name
-        ? merged(value, read(sharedA), read(sharedB), read(own(path, "d")), read(own(path, "b")))
+        ? merged(value, read(sharedA), read(sharedB), read(vectorName(path, "d")), read(vectorName(path, "b")))
         : value;
     },
     record: peftRecord(

@@ -2,7 +2,6 @@
  * BART (Lewis et al. 2020): an encoder like BERT's, and a decoder that reads it, mostly over one table of embeddings.
  * @module
  */
-import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
 import { add } from "../../core/graph/ops/functions.ts";
@@ -19,10 +18,10 @@ import type {
 } from "../../core/types.ts";
 import {
   classificationHead,
+  defineArchitecture,
   joinHeads,
   layerNorm,
   type ModelOptions,
-  modelSchema,
   readConfig,
   splitHeads,
 } from "../../blocks/architecture/mod.ts";
@@ -36,12 +35,7 @@ import {
  * console.assert(bart().modelTypes.includes("bart"));
  * ```
  */
-export const bart: Factory<"architecture", ModelOptions> = define({
-  kind: "architecture",
-  name: "bart",
-  schema: modelSchema,
-  create: () => ({ modelTypes: ["bart"], read }),
-});
+export const bart: Factory<"architecture", ModelOptions> = defineArchitecture({ name: "bart", read });
 
 /** Learned positions begin behind two rows that are not used. */
 const POSITION_OFFSET = 2;
@@ -118,9 +112,9 @@ function read(config: Named<Json>, names: readonly string[] = []): Backbone {
   const tied = c.flag("tie_word_embeddings", true);
   // Untied, each side has a table of its own, unless the file has only the shared one, as older libraries wrote it.
   const tableOf = (name: Stack["name"]): string => {
-    const own = `${name}.embed_tokens`;
-    const isThere = names.length === 0 || names.some((n) => n.endsWith(`${own}.weight`));
-    return !tied && isThere ? `model.${own}` : SHARED;
+    const path = `${name}.embed_tokens`;
+    const isThere = names.length === 0 || names.some((n) => n.endsWith(`${path}.weight`));
+    return !tied && isThere ? `model.${path}` : SHARED;
   };
   const embed = (b: GraphBuilder, { name, side }: Stack): Value => {
     const { ids, positions } = b.stream(side);

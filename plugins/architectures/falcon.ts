@@ -3,7 +3,6 @@
  * @module
  */
 import { activation } from "../../core/graph/activations.ts";
-import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import { gather, reshape, slice, transpose } from "../../core/graph/ops/functions.ts";
 import type {
@@ -21,11 +20,11 @@ import {
   causalAttention,
   decode,
   type DecoderLayer,
+  defineArchitecture,
   languageHeads,
   layerNorm,
   layerNorms,
   type ModelOptions,
-  modelSchema,
   type Part,
   plainFeedForward,
   readConfig,
@@ -43,12 +42,7 @@ import {
  * console.assert(falcon().modelTypes.includes("falcon"));
  * ```
  */
-export const falcon: Factory<"architecture", ModelOptions> = define({
-  kind: "architecture",
-  name: "falcon",
-  schema: modelSchema,
-  create: () => ({ modelTypes: ["falcon"], read }),
-});
+export const falcon: Factory<"architecture", ModelOptions> = defineArchitecture({ name: "falcon", read });
 
 const family: FamilyFacts = {
   modelType: "falcon",
@@ -74,10 +68,10 @@ function read(config: Named<Json>): Backbone {
   const grouped = c.flag("new_decoder_architecture", false);
   const multiQuery = c.flag("multi_query", true);
   const parallel = c.flag("parallel_attn", true);
-  const given = c.count("num_kv_heads", numHeads);
-  const numKeyValueHeads = grouped ? given : multiQuery ? 1 : numHeads;
+  const keyValueHeads = c.count("num_kv_heads", numHeads);
+  const numKeyValueHeads = grouped ? keyValueHeads : multiQuery ? 1 : numHeads;
   if (numHeads % numKeyValueHeads !== 0) {
-    throw badValue("falcon", "config.num_kv_heads", given, `a divisor of ${numHeads}`);
+    throw badValue("falcon", "config.num_kv_heads", keyValueHeads, `a divisor of ${numHeads}`);
   }
   const heads = { numHeads, numKeyValueHeads, headDim };
   const norms = c.count("num_ln_in_parallel_attn", grouped ? 2 : 1);

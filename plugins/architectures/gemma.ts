@@ -32,8 +32,8 @@ export function gemmaDifferences(c: ConfigReader): DecoderDifferences {
 
 /** A field of the config that null turns off. */
 export function softcap(c: ConfigReader, name: string): number | undefined {
-  const given = c.value(name);
-  return given === null || given === undefined ? undefined : c.number(name);
+  const value = c.value(name);
+  return value === null || value === undefined ? undefined : c.number(name);
 }
 
 /** Modules for adapters. */

@@ -3,7 +3,6 @@
  * @module
  */
 import { activation } from "../../core/graph/activations.ts";
-import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import { add, slice } from "../../core/graph/ops/functions.ts";
 import type { Backbone, Factory, FamilyFacts, GraphBuilder, Json, Named } from "../../core/types.ts";
@@ -12,11 +11,11 @@ import {
   causalAttention,
   decode,
   type DecoderLayer,
+  defineArchitecture,
   languageHeads,
   layerNorm,
   layerNorms,
   type ModelOptions,
-  modelSchema,
   type Part,
   plainFeedForward,
   readConfig,
@@ -31,12 +30,7 @@ import {
  * console.assert(gpt2().modelTypes.includes("gpt2"));
  * ```
  */
-export const gpt2: Factory<"architecture", ModelOptions> = define({
-  kind: "architecture",
-  name: "gpt2",
-  schema: modelSchema,
-  create: () => ({ modelTypes: ["gpt2"], read }),
-});
+export const gpt2: Factory<"architecture", ModelOptions> = defineArchitecture({ name: "gpt2", read });
 
 const family: FamilyFacts = {
   modelType: "gpt2",

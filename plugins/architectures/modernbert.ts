@@ -4,7 +4,6 @@
  * @module
  */
 import { activation } from "../../core/graph/activations.ts";
-import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import { reshape, slice } from "../../core/graph/ops/functions.ts";
 import type { Backbone, Factory, FamilyFacts, GraphBuilder, HeadSpec, Json, Named } from "../../core/types.ts";
@@ -13,10 +12,10 @@ import {
   type ConfigReader,
   decode,
   type DecoderLayer,
+  defineArchitecture,
   gatedFeedForward,
   layerNorm,
   type ModelOptions,
-  modelSchema,
   type Part,
   readConfig,
   readRotary,
@@ -34,12 +33,7 @@ import {
  * console.assert(modernbert().modelTypes[0] === "modernbert");
  * ```
  */
-export const modernbert: Factory<"architecture", ModelOptions> = define({
-  kind: "architecture",
-  name: "modernbert",
-  schema: modelSchema,
-  create: () => ({ modelTypes: ["modernbert"], read }),
-});
+export const modernbert: Factory<"architecture", ModelOptions> = defineArchitecture({ name: "modernbert", read });
 
 const FULL = "full_attention";
 const LOCAL = "sliding_attention";
@@ -151,14 +145,14 @@ function read(config: Named<Json>): Backbone {
 function layerTypes(c: ConfigReader, config: Named<Json>): string[] {
   const layers = c.count("num_hidden_layers", 22);
   const every = c.count("global_attn_every_n_layers", 3);
-  const given = config.layer_types;
-  if (given === undefined || given === null) {
+  const kinds = config.layer_types;
+  if (kinds === undefined || kinds === null) {
     return Array.from({ length: layers }, (_, i) => (i % every === 0 ? FULL : LOCAL));
   }
-  if (Array.isArray(given) && given.length === layers && given.every((type) => type === FULL || type === LOCAL)) {
-    return given as string[];
+  if (Array.isArray(kinds) && kinds.length === layers && kinds.every((type) => type === FULL || type === LOCAL)) {
+    return kinds as string[];
   }
-  throw badValue("modernbert", "config.layer_types", given, `${layers} times ${FULL} or ${LOCAL}`);
+  throw badValue("modernbert", "config.layer_types", kinds, `${layers} times ${FULL} or ${LOCAL}`);
 }
 
 function headsOf(c: ConfigReader, config: Named<Json>, hiddenSize: number): Named<HeadSpec> {

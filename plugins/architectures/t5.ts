@@ -2,7 +2,6 @@
  * T5 (Raffel et al. 2020), T5 v1.1 and mT5 (Xue et al. 2021): an encoder and a decoder over one table of embeddings.
  * @module
  */
-import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
 import { add, gather, maximum, minimum, mul, reshape, sub, transpose } from "../../core/graph/ops/functions.ts";
@@ -23,9 +22,9 @@ import type {
 } from "../../core/types.ts";
 import {
   classificationHead,
+  defineArchitecture,
   joinHeads,
   type ModelOptions,
-  modelSchema,
   type Norm,
   readConfig,
   rmsNorm,
@@ -42,11 +41,10 @@ import {
  * console.assert(t5().modelTypes.includes("mt5"));
  * ```
  */
-export const t5: Factory<"architecture", ModelOptions> = define({
-  kind: "architecture",
+export const t5: Factory<"architecture", ModelOptions> = defineArchitecture({
   name: "t5",
-  schema: modelSchema,
-  create: () => ({ modelTypes: ["t5", "mt5"], read }),
+  modelTypes: ["t5", "mt5"],
+  read,
 });
 
 type Sizes = Readonly<{
@@ -283,8 +281,8 @@ function relativeBias(b: GraphBuilder, path: string, side: Side, sizes: Sizes): 
 
 /** [batch, heads, queries, keys] of keys at the first positions. */
 function relativeBiasInFront(b: GraphBuilder, path: string, side: Side, positions: Value, sizes: Sizes): Value {
-  const own = b.stream(side).positions;
-  const distance = sub(reshape(positions, [1, 1, positions.shape[0] ?? 1]), reshape(own, [...own.shape, 1]));
+  const offsets = b.stream(side).positions;
+  const distance = sub(reshape(positions, [1, 1, positions.shape[0] ?? 1]), reshape(offsets, [...offsets.shape, 1]));
   return transpose(biasOf(b, path, side, distance, sizes), [0, 3, 1, 2]);
 }
 

@@ -4,7 +4,6 @@
  * @module
  */
 import { activation } from "../../core/graph/activations.ts";
-import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import {
   add,
@@ -42,9 +41,9 @@ import type {
 } from "../../core/types.ts";
 import {
   type ConfigReader,
+  defineArchitecture,
   layerNorm,
   type ModelOptions,
-  modelSchema,
   type Norm,
   readConfig,
   sequenceSummary,
@@ -59,12 +58,7 @@ import {
  * console.assert(xlnet().modelTypes[0] === "xlnet");
  * ```
  */
-export const xlnet: Factory<"architecture", ModelOptions> = define({
-  kind: "architecture",
-  name: "xlnet",
-  schema: modelSchema,
-  create: () => ({ modelTypes: ["xlnet"], read }),
-});
+export const xlnet: Factory<"architecture", ModelOptions> = defineArchitecture({ name: "xlnet", read });
 
 /** A score so low that its exponential is zero beside any other. */
 const MASKED_SCORE = -1e9;
@@ -229,8 +223,8 @@ function relativeAttention(
   let bias = relativeShift(byDistance, numHeads);
   if (segments) {
     const table = transpose(b.parameter(of("seg_embed"), [2, numHeads, headDim]), [1, 2, 0]); // [heads, headDim, 2]
-    const own = mul(matmul(byHead(withBias("r_s_bias")), reshape(table, [1, numHeads, headDim, 2])), scale);
-    bias = add(bias, where(segments, slice(own, 3, 1, 2), slice(own, 3, 0, 1)));
+    const scores = mul(matmul(byHead(withBias("r_s_bias")), reshape(table, [1, numHeads, headDim, 2])), scale);
+    bias = add(bias, where(segments, slice(scores, 3, 1, 2), slice(scores, 3, 0, 1)));
   }
   if (hidden) bias = add(bias, hidden);
   const context = b.attention(path, withBias("r_w_bias"), heads(keys, "k"), heads(keys, "v"), {

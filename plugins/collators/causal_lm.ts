@@ -17,7 +17,7 @@ import type {
   Sample,
   Tokenizer,
 } from "../../core/types.ts";
-import { idsOf, missingColumn, readColumns, textOf } from "../../blocks/collator/mod.ts";
+import { idsOf, missingColumn, readColumns, textOf, tokenFields } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link causalLm}. */
 export interface CausalLmOptions {
@@ -90,7 +90,7 @@ function sampleOf(
     sequences: [{
       length: ids.length,
       fields: {
-        input_ids: { axis: "token", data: ids, padValue: tokenizer.specialTokenIds.pad ?? 0 },
+        ...tokenFields(tokenizer, ids),
         ...(labelled ? { labels: labelsOf(learned) } : {}),
       },
     }],

@@ -7,7 +7,7 @@ import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import { most } from "../../core/base/most.ts";
 import type { CollatorContext, Factory, Field, Row } from "../../core/types.ts";
-import { classesOf, missingColumn, readColumns, readyMade, textOf } from "../../blocks/collator/mod.ts";
+import { classesOf, missingColumn, readColumns, readyMade, textOf, tokenFields } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link ctc}. */
 export interface CtcOptions {
@@ -53,7 +53,7 @@ export const ctc: Factory<"collator", Partial<CtcOptions> & { labels: readonly s
     encode: (row, index, context) => {
       const { tokenizer } = context;
       const fields = "input_ids" in row
-        ? readyMade(NAME, row, index, tokenizer.specialTokenIds.pad ?? 0)
+        ? readyMade(NAME, row, index, tokenizer)
         : tokenized(row, index, options, context);
       const length = fields.input_ids?.data.length ?? 0;
       const targets: Record<string, Field> = context.requiresLabels
@@ -73,10 +73,7 @@ function tokenized(
   const text = textOf(NAME, row, index, columns.text ?? "text");
   const truncation = maxLength !== undefined;
   const [{ ids, typeIds }] = tokenizer.encode(text, { maxLength, truncation, offsets: false });
-  return {
-    input_ids: { axis: "token", data: ids, padValue: tokenizer.specialTokenIds.pad ?? 0 },
-    token_type_ids: { axis: "token", data: typeIds, padValue: 0 },
-  };
+  return tokenFields(tokenizer, ids, typeIds);
 }
 
 function classes(row: Row, index: number, places: number, options: CtcOptions): Field {

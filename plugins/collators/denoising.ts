@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import { badValue, missing } from "../../core/base/errors.ts";
 import type { CollatorContext, Factory, Random, Row, Sample, Tokenizer } from "../../core/types.ts";
-import { readColumns, textOf } from "../../blocks/collator/mod.ts";
+import { readColumns, textOf, tokenFields } from "../../blocks/collator/mod.ts";
 import { sequencePair } from "./seq2seq.ts";
 import { corruptSpans, infillText, longestNoiseSource, permuteSentences } from "../../blocks/collator/mod.ts";
 
@@ -82,7 +82,7 @@ function pieces(row: Row, index: number, o: DenoisingOptions, { tokenizer, maxLe
     const data = ids.slice(start, start + room);
     // The last piece may be too short for a span and something beside it.
     if (data.length < 2) continue;
-    const fields = { input_ids: { axis: "token", data, padValue: tokenizer.specialTokenIds.pad ?? 0 } } as const;
+    const fields = tokenFields(tokenizer, data);
     samples.push({ sequences: [{ length: data.length, fields }], targets: {}, row: index });
   }
   return samples;

@@ -16,6 +16,7 @@ import {
   readColumns,
   readyMade,
   textOf,
+  tokenFields,
 } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link maskedLm}. */
@@ -69,10 +70,7 @@ function samplesOf(
   return windows.map((encoding) => ({
     sequences: [{
       length: encoding.ids.length,
-      fields: {
-        input_ids: { axis: "token", data: encoding.ids, padValue: tokenizer.specialTokenIds.pad ?? 0 },
-        token_type_ids: { axis: "token", data: encoding.typeIds, padValue: 0 },
-      },
+      fields: tokenFields(tokenizer, encoding.ids, encoding.typeIds),
     }],
     targets: {},
     row: index,
@@ -86,7 +84,7 @@ export function readyMadeSample(
   index: number,
   { tokenizer, requiresLabels: labelled }: CollatorContext,
 ): Sample {
-  const fields = readyMade(NAME, row, index, tokenizer.specialTokenIds.pad ?? 0);
+  const fields = readyMade(NAME, row, index, tokenizer);
   const length = fields.input_ids?.data.length ?? 0;
   if (labelled) {
     const labels = idsOf(NAME, row, index, "labels", IGNORE);

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import type { CollatorContext, Factory, Row, Sample } from "../../core/types.ts";
-import { missingColumn, readColumns, readyMade, textOf } from "../../blocks/collator/mod.ts";
+import { missingColumn, readColumns, readyMade, textOf, tokenFields } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link multipleChoice}. */
 export interface MultipleChoiceOptions {
@@ -76,10 +76,7 @@ function pairs(
     const [{ ids, typeIds }] = tokenizer.encode(text, { textPair, maxLength, truncation, offsets: false });
     return {
       length: ids.length,
-      fields: {
-        input_ids: { axis: "token", data: ids, padValue: tokenizer.specialTokenIds.pad ?? 0 },
-        token_type_ids: { axis: "token", data: typeIds, padValue: 0 },
-      },
+      fields: tokenFields(tokenizer, ids, typeIds),
     };
   });
 }
@@ -92,7 +89,7 @@ function readyMadeSequences(row: Row, index: number, { tokenizer }: CollatorCont
   }
   return lists.map((input_ids: unknown, i) => {
     const choiceRow: Row = Array.isArray(types) ? { input_ids, token_type_ids: types[i] as unknown } : { input_ids };
-    const fields = readyMade(NAME, choiceRow, index, tokenizer.specialTokenIds.pad ?? 0);
+    const fields = readyMade(NAME, choiceRow, index, tokenizer);
     return { length: fields.input_ids?.data.length ?? 0, fields };
   });
 }

@@ -14,6 +14,7 @@ import {
   readColumns,
   readyMade,
   textOf,
+  tokenFields,
   unquote,
 } from "../../blocks/collator/mod.ts";
 
@@ -70,7 +71,7 @@ export const padding: Factory<"collator", Partial<PaddingOptions>> = define({
       ...(options.problemType === "multi-label" ? { survey: () => hotSurvey(options) } : {}),
       encode: (row, index, context) => {
         const fields = "input_ids" in row
-          ? readyMade("padding", row, index, context.tokenizer.specialTokenIds.pad ?? 0)
+          ? readyMade("padding", row, index, context.tokenizer)
           : tokenized(row, index, options, context);
         const length = fields.input_ids?.data.length ?? 0;
         const { hot = areHot([row], options) } = (context.reading ?? {}) as Readonly<{ hot?: boolean }>;
@@ -126,10 +127,7 @@ function tokenized(
     truncation: maxLength !== undefined,
     offsets: false,
   });
-  return {
-    input_ids: { axis: "token", data: encoding.ids, padValue: tokenizer.specialTokenIds.pad ?? 0 },
-    token_type_ids: { axis: "token", data: encoding.typeIds, padValue: 0 },
-  };
+  return tokenFields(tokenizer, encoding.ids, encoding.typeIds);
 }
 
 function target(row: Row, index: number, options: PaddingOptions, { hot, classId }: Reading): Field {

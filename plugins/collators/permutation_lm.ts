@@ -7,7 +7,7 @@ import { define } from "../../core/spec/define.ts";
 import { badValue, missing } from "../../core/base/errors.ts";
 import { permutation } from "../../core/math/random.ts";
 import type { CollatorContext, Factory, Field, Random, Row, Sample } from "../../core/types.ts";
-import { idsOf, IGNORE, labelField, readColumns, textOf } from "../../blocks/collator/mod.ts";
+import { idsOf, IGNORE, labelField, readColumns, textOf, tokenFields } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link permutationLm}. */
 export type PermutationLmOptions = PermutedTextOptions;
@@ -56,10 +56,7 @@ function textSample(
     truncation: maxLength !== undefined,
     offsets: false,
   });
-  const fields: Record<string, Field> = {
-    input_ids: { axis: "token", data: ids, padValue: tokenizer.specialTokenIds.pad ?? 0 },
-    token_type_ids: { axis: "token", data: typeIds, padValue: 0 },
-  };
+  const fields = tokenFields(tokenizer, ids, typeIds);
   const about: About = { ids, special: specialTokensMask };
   return { sequences: [{ length: ids.length, fields }], targets: {}, row: index, metadata: about };
 }
@@ -85,11 +82,7 @@ function drawn(
   }
   const fields: Record<string, Field> = {
     ...sequence?.fields,
-    input_ids: {
-      axis: "token",
-      data: ids.map((id, i) => (isTarget[i] ? mask : id)),
-      padValue: tokenizer.specialTokenIds.pad ?? 0,
-    },
+    ...tokenFields(tokenizer, ids.map((id, i) => (isTarget[i] ? mask : id))),
     perm_mask: { axis: "pair", data: permMask, padValue: 0 },
     ...(labelled ? { labels: labelField(ids.map((id, i) => (isTarget[i] ? id : IGNORE))) } : {}),
   };
@@ -136,7 +129,7 @@ function readyMade(row: Row, index: number, { tokenizer, requiresLabels: labelle
   const mapping = numbers("target_mapping");
   const labels = labelled ? placed(mapping, idsOf(NAME, row, index, "labels", IGNORE), n, index) : undefined;
   const fields: Record<string, Field> = {
-    input_ids: { axis: "token", data: ids, padValue: tokenizer.specialTokenIds.pad ?? 0 },
+    ...tokenFields(tokenizer, ids),
     perm_mask: { axis: "pair", data: Float32Array.from(numbers("perm_mask", n).flat()), padValue: 0 },
     ...("token_type_ids" in row
       ? { token_type_ids: { axis: "token", data: idsOf(NAME, row, index, "token_type_ids"), padValue: 0 } as const }

@@ -6,7 +6,7 @@ import { type MaskedTextOptions, maskedTextSchema } from "../../blocks/options/m
 import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import type { CollatorContext, Factory, Field, Random, Row, Sample } from "../../core/types.ts";
-import { missingColumn, readColumns } from "../../blocks/collator/mod.ts";
+import { missingColumn, readColumns, tokenFields } from "../../blocks/collator/mod.ts";
 import { readyMadeSample } from "./masked_lm.ts";
 import { labelField, maskableWords, maskSample } from "../../blocks/collator/mod.ts";
 
@@ -88,12 +88,7 @@ function drawn(
   const [encoding] = tokenizer.encode(first, { textPair, maxLength, truncation: maxLength !== undefined });
   const { inputIds, labels } = maskSample(maskableWords(encoding), random.fork(MASKS), options, context);
   const fields: Record<string, Field> = {
-    input_ids: {
-      axis: "token",
-      data: labelled ? inputIds : encoding.ids,
-      padValue: tokenizer.specialTokenIds.pad ?? 0,
-    },
-    token_type_ids: { axis: "token", data: encoding.typeIds, padValue: 0 },
+    ...tokenFields(tokenizer, labelled ? inputIds : encoding.ids, encoding.typeIds),
     ...(labelled ? { labels: labelField(labels) } : {}),
   };
   const target = Int32Array.of(follows ? FOLLOWS : STRANGER);

@@ -12,7 +12,7 @@ import {
 import { define } from "../../core/spec/define.ts";
 import { badValue, missing, show, unsupported } from "../../core/base/errors.ts";
 import type { CollatorContext, Factory, Field, Named, Row, Sample, Tokenizer } from "../../core/types.ts";
-import { classesOf, missingColumn, optionalText, readColumns, textOf } from "../../blocks/collator/mod.ts";
+import { classesOf, missingColumn, optionalText, readColumns, textOf, tokenFields } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link prompt}. */
 export type PromptOptions = PromptedTextOptions;
@@ -57,8 +57,7 @@ export const prompt: Factory<"collator", PromptedTextInput> = define({
         const sequence = (ids: Int32Array, types: Int32Array, answer: Field): Sample["sequences"][number] => ({
           length: ids.length,
           fields: {
-            input_ids: { axis: "token", data: ids, padValue: context.tokenizer.specialTokenIds.pad ?? 0 },
-            token_type_ids: { axis: "token", data: types, padValue: 0 },
+            ...tokenFields(context.tokenizer, ids, types),
             answer,
           },
         });

@@ -7,7 +7,7 @@ import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import { most } from "../../core/base/most.ts";
 import type { CollatorContext, Encoding, Factory, Field, Row, RowSurvey, Sample } from "../../core/types.ts";
-import { missingColumn, readColumns, readyMade, textOf } from "../../blocks/collator/mod.ts";
+import { missingColumn, readColumns, readyMade, textOf, tokenFields } from "../../blocks/collator/mod.ts";
 
 /** Options of {@link questionAnswering}. */
 export interface QuestionAnsweringOptions {
@@ -120,10 +120,7 @@ function windowsOf(
     const { ids, typeIds, offsets, sequenceIds } = window;
     const cls = Math.max(0, ids.indexOf(tokenizer.specialTokenIds.cls ?? -1));
     const [start, end] = first ? answerTokens(window, first, cls) : [cls, cls];
-    const fields: Record<string, Field> = {
-      input_ids: { axis: "token", data: ids, padValue: tokenizer.specialTokenIds.pad ?? 0 },
-      token_type_ids: { axis: "token", data: typeIds, padValue: 0 },
-    };
+    const fields = tokenFields(tokenizer, ids, typeIds);
     const targets: Record<string, Field> = labelled ? { start_positions: place(start), end_positions: place(end) } : {};
     return {
       sequences: [{ length: ids.length, fields }],
@@ -193,7 +190,7 @@ function units(text: string, codePoints: number): number {
 }
 
 function readyMadeSample(row: Row, index: number, { tokenizer, requiresLabels: labelled }: CollatorContext): Sample {
-  const fields = readyMade(NAME, row, index, tokenizer.specialTokenIds.pad ?? 0);
+  const fields = readyMade(NAME, row, index, tokenizer);
   const length = fields.input_ids?.data.length ?? 0;
   const position = (column: string): Field => {
     const value = row[column];

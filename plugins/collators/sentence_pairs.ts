@@ -6,7 +6,15 @@ import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import type { CollatorContext, Factory, Field, Sample } from "../../core/types.ts";
-import { missingColumn, optionalText, prompted, readColumns, textOf, unquote } from "../../blocks/collator/mod.ts";
+import {
+  missingColumn,
+  optionalText,
+  prompted,
+  readColumns,
+  textOf,
+  tokenFields,
+  unquote,
+} from "../../blocks/collator/mod.ts";
 
 /** Options of {@link sentencePairs}. */
 export interface SentencePairsOptions {
@@ -72,9 +80,6 @@ function sequenceOf(text: string, { tokenizer, maxLength }: CollatorContext): Sa
   const [{ ids, typeIds }] = tokenizer.encode(text, { maxLength, truncation, offsets: false });
   return {
     length: ids.length,
-    fields: {
-      input_ids: { axis: "token", data: ids, padValue: tokenizer.specialTokenIds.pad ?? 0 },
-      token_type_ids: { axis: "token", data: typeIds, padValue: 0 },
-    },
+    fields: tokenFields(tokenizer, ids, typeIds),
   };
 }

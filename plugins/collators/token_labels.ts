@@ -5,8 +5,16 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
-import type { CollatorContext, Factory, Field, Row, Sample } from "../../core/types.ts";
-import { classesOf, idsOf, missingColumn, readColumns, readyMade } from "../../blocks/collator/mod.ts";
+import type { CollatorContext, Factory, Row, Sample } from "../../core/types.ts";
+import {
+  classesOf,
+  idsOf,
+  labelField,
+  missingColumn,
+  readColumns,
+  readyMade,
+  tokenFields,
+} from "../../blocks/collator/mod.ts";
 
 /** Options of {@link tokenLabels}. */
 export interface TokenLabelsOptions {
@@ -94,10 +102,7 @@ function sampleOf(row: Row, index: number, { tagId, columns }: Reading, context:
   }
   const [{ ids, typeIds, wordIds }] = tokenizer.encode(words, { maxLength, truncation: maxLength !== undefined });
   const starts = words.map((_, word) => wordIds.indexOf(word));
-  const fields: Record<string, Field> = {
-    input_ids: { axis: "token", data: ids, padValue: tokenizer.specialTokenIds.pad ?? 0 },
-    token_type_ids: { axis: "token", data: typeIds, padValue: 0 },
-  };
+  const fields = tokenFields(tokenizer, ids, typeIds);
   if (labelled) {
     const tags = tagsOf(row, index, columns.tags ?? "tags", words.length, tagId);
     const data = new Int32Array(ids.length).fill(IGNORE);
@@ -119,7 +124,7 @@ function tagsOf(row: Row, index: number, column: string, words: number, tagId: R
 }
 
 function readyMadeSample(row: Row, index: number, { tokenizer, requiresLabels: labelled }: CollatorContext): Sample {
-  const fields = readyMade(NAME, row, index, tokenizer.specialTokenIds.pad ?? 0);
+  const fields = readyMade(NAME, row, index, tokenizer);
   const length = fields.input_ids?.data.length ?? 0;
   if (labelled) {
     const data = idsOf(NAME, row, index, "labels", IGNORE);
@@ -131,8 +136,4 @@ function readyMadeSample(row: Row, index: number, { tokenizer, requiresLabels: l
   const marked = "labels" in row ? [...idsOf(NAME, row, index, "labels", IGNORE)] : undefined;
   const starts = Array.from({ length }, (_, i) => i).filter((i) => marked === undefined || marked[i] !== IGNORE);
   return { sequences: [{ length, fields }], targets: {}, row: index, metadata: starts };
-}
-
-function labelField(data: Int32Array): Field {
-  return { axis: "token", data, padValue: IGNORE, ignoreIndex: IGNORE };
 }

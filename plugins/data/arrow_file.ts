@@ -55,9 +55,9 @@ export async function openArrow(place: FilePlace): Promise<Rows> {
       const { at, size, count } = groups[group] as ArrowMessage;
       const table = tableOf(library, [begin, await read(at, size)]);
       for (const { data } of table.children) for (const batch of data) checkBatch(batch, count);
-      const own = table.toArray();
-      if (own.length !== count) throw new Error(`a group has ${own.length} rows, it says ${count}`);
-      return own.map((row) => withLists(plain(row) as Row, fields));
+      const rows = table.toArray();
+      if (rows.length !== count) throw new Error(`a group has ${rows.length} rows, it says ${count}`);
+      return rows.map((row) => withLists(plain(row) as Row, fields));
     });
     cached = { group, rows };
     return rows;

@@ -2,6 +2,7 @@
  * The messages of an Arrow file: where its schema, dictionaries and groups of rows lie, without reading the rows.
  * @module
  */
+import { countWithin } from "./counts.ts";
 
 /** A message with its body: where it begins, how long it is, and of which kind. */
 export type ArrowMessage = Readonly<{
@@ -57,9 +58,9 @@ async function messageAt(read: ReadBytes, at: number, end: number): Promise<Arro
   const isOld = prefix.getUint32(0, true) !== CONTINUES;
   const [head, length] = isOld ? [4, prefix.getInt32(0, true)] : [8, prefix.getInt32(4, true)];
   if (length === 0) return undefined;
-  within("bytes of a message's description", length, Math.min(MAX_HEADER, end - at - head));
+  countWithin("bytes of a message's description", length, Math.min(MAX_HEADER, end - at - head));
   const { kind, body, count } = described(await read(at + head, length));
-  within("bytes of a message", body, Math.min(MAX_MESSAGE, end - at - head - length));
+  countWithin("bytes of a message", body, Math.min(MAX_MESSAGE, end - at - head - length));
   return { kind, at, size: head + length + body, count };
 }
 
@@ -70,7 +71,7 @@ const LEAST_LENGTH = 64;
 async function schemaAt(read: ReadBytes, at: number, end: number): Promise<ArrowMessage> {
   const first = viewOf(await read(at, 8)).getUint32(0, true);
   if (first === CONTINUES || first >= LEAST_LENGTH) return await messageAt(read, at, end) ?? refuseEmpty();
-  const length = within("bytes of a schema", end - at, MAX_HEADER);
+  const length = countWithin("bytes of a schema", end - at, MAX_HEADER);
   return { kind: described(await read(at, length)).kind, at, size: length, count: 0, isBare: true };
 }
 
@@ -85,14 +86,14 @@ async function placesIn(
 ): Promise<Readonly<{ places: readonly number[]; ends: number }> | undefined> {
   const tail = await read(Math.max(8, size - 10), Math.min(10, size - 8));
   if (new TextDecoder("latin1").decode(tail.subarray(4)) !== MAGIC) return undefined;
-  const length = within("bytes of the footer", viewOf(tail).getInt32(0, true), Math.min(MAX_HEADER, size - 18));
+  const length = countWithin("bytes of the footer", viewOf(tail).getInt32(0, true), Math.min(MAX_HEADER, size - 18));
   const ends = size - 10 - length;
   const footer = viewOf(await read(ends, length));
   const places = [2, 3].flatMap((field) => {
     const { from, count } = vectorOf(footer, fieldOf(footer, footer.getUint32(0, true), field), 24);
     return Array.from(
       { length: count },
-      (_, i) => within("the place of a message", Number(footer.getBigInt64(from + 24 * i, true)), ends - 8),
+      (_, i) => countWithin("the place of a message", Number(footer.getBigInt64(from + 24 * i, true)), ends - 8),
     );
   });
   return { places, ends };
@@ -121,7 +122,7 @@ function described(bytes: Uint8Array): Readonly<{ kind: ArrowMessage["kind"]; bo
   if (batch === 0) throw new Error("a dictionary has no values");
   for (const [index, size] of [[1, 16], [2, 16], [4, 8]] as const) vectorOf(view, fieldOf(view, batch, index), size);
   // The shortest value is a bit; columns without any values have no bytes at all.
-  const count = within("rows of a group", wholeAt(fieldOf(view, batch, 0)), 8 * Math.max(0, body) + 2 ** 16);
+  const count = countWithin("rows of a group", wholeAt(fieldOf(view, batch, 0)), 8 * Math.max(0, body) + 2 ** 16);
   return { kind, body, count };
 }
 
@@ -164,7 +165,7 @@ function vectorOf(view: DataView, at: number, size: number): Readonly<{ from: nu
   if (at === 0) return { from: 0, count: 0 };
   const from = targetOf(view, at) + 4;
   const count = view.getInt32(from - 4, true);
-  within("bytes of a vector", count * size, view.byteLength - from);
+  countWithin("bytes of a vector", count * size, view.byteLength - from);
   return { from, count };
 }
 
@@ -176,9 +177,4 @@ function tablesIn(view: DataView, at: number): number[] {
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function within(what: string, count: number, most: number): number {
-  if (Number.isSafeInteger(count) && count >= 0 && count <= most) return count;
-  throw new Error(`${what}: ${count} is not from 0 to ${most}`);
 }

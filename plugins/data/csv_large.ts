@@ -69,11 +69,11 @@ export async function openIndexedCsv(place: FilePlace, form: KnownForm): Promise
 export async function openStreamedCsv(place: FilePlace, form: CsvForm): Promise<Rows & Readonly<{ told: string }>> {
   const { name } = place;
   const whereIs = (line: number): string => `${name}, line ${line}`;
-  let told = form.delimiter;
+  let used = form.delimiter;
   const rows = await streamedRows(async () => {
     const file = await openTextFile("csv", place);
     const pieces = await peeked(file.utf8(form.encoding));
-    const delimiter = told ??= delimiterOf(pieces.beginning, form, pieces.isCut);
+    const delimiter = used ??= delimiterOf(pieces.beginning, form, pieces.isCut);
     const signs = { delimiter: new TextEncoder().encode(delimiter), quoting: form.quoting };
     const valuesOf = createRecordReader(delimiter, form.quoting);
     const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -92,7 +92,7 @@ export async function openStreamedCsv(place: FilePlace, form: CsvForm): Promise<
     };
     return { rows: read(), fingerprint: file.fingerprint };
   });
-  return { ...rows, told: told ?? "," };
+  return { ...rows, told: used ?? "," };
 }
 
 type ReadRecord = Readonly<{ values: readonly string[]; line: number }>;

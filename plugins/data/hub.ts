@@ -101,12 +101,12 @@ async function splitAt(repo: string, options: HubOptions, host: Host, cache: Hub
     return await filesOf(repo, { ...options, revision: CONVERTED }, host, cache);
   } catch (error) {
     if (!(error instanceof AttuneError)) throw error;
-    const own = { ...options, revision: "main" };
+    const onMain = { ...options, revision: "main" };
     // Nothing was converted, or a part alone; what is wrong with that is said where the author's files do not serve
     // either.
-    if (/^HUB_(404|OFFLINE|UNREACHABLE)$/.test(error.code)) return await filesOf(repo, own, host, cache);
+    if (/^HUB_(404|OFFLINE|UNREACHABLE)$/.test(error.code)) return await filesOf(repo, onMain, host, cache);
     if (error.code !== "UNSUPPORTED") throw error;
-    return await filesOf(repo, own, host, cache).catch(() => {
+    return await filesOf(repo, onMain, host, cache).catch(() => {
       throw error;
     });
   }
@@ -140,10 +140,10 @@ async function filesOf(repo: string, options: AtRevision, host: Host, cache: Hub
     const isConverted = revision === CONVERTED;
     if (!isConverted && listed.has(CARD)) await download(CARD);
     const card = isConverted ? {} : await cardOf(path, cache.snapshot(repo, commit));
-    const found = splitOf({ path, files: [...listed], card }, options);
-    for (const file of found.files) await download(file);
+    const split = splitOf({ path, files: [...listed], card }, options);
+    for (const file of split.files) await download(file);
     if (!isCommit(revision)) await cache.setRef(repo, revision, commit);
-    return { commit, ...found };
+    return { commit, ...split };
   } catch (error) {
     // Without a network, what was downloaded before serves; what the hub refuses stays refused.
     const away = error instanceof AttuneError && /^HUB_(UNREACHABLE|5\d\d)$/.test(error.code);

@@ -201,8 +201,8 @@ function some(files: readonly string[]): string {
 /** Names of classes that a README's `dataset_info` has of a configuration. */
 function classesOf({ dataset_info: info }: Named<unknown>, config: string): Named<readonly string[]> {
   const infos = (Array.isArray(info) ? info : [info]).filter(isObject);
-  const own = infos.find((one) => one.config_name === config) ?? (infos.length === 1 ? infos[0] : undefined);
-  const features = Array.isArray(own?.features) ? own.features.filter(isObject) : [];
+  const described = infos.find((one) => one.config_name === config) ?? (infos.length === 1 ? infos[0] : undefined);
+  const features = Array.isArray(described?.features) ? described.features.filter(isObject) : [];
   return Object.fromEntries(features.flatMap(({ name, dtype, list, sequence }) => {
     const type = [dtype, list, sequence].find((one) => isObject(one) && isObject(one.class_label)) as Entry | undefined;
     const names = isObject(type?.class_label) ? type.class_label.names : undefined;

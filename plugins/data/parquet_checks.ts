@@ -5,6 +5,7 @@
  */
 import type { AsyncBuffer, FileMetaData, RowGroup } from "hyparquet/src/index.js";
 import { parquetHeader } from "hyparquet/src/column.js";
+import { countWithin } from "./counts.ts";
 
 /** Rows of a group, values of all its columns, and bytes of their pages unpacked, at most: a group is read into memory whole. */
 const [MAX_ROWS, MAX_VALUES, MAX_BYTES] = [2 ** 24, 2 ** 27, 2 ** 30];
@@ -16,15 +17,15 @@ const MAX_PAGES = 1_000_000;
 export function checkMetadata({ schema, row_groups: groups }: FileMetaData, byteLength: number): void {
   checkTree(schema);
   for (const { num_rows, columns } of groups) {
-    within("rows of a group", Number(num_rows), MAX_ROWS);
+    countWithin("rows of a group", Number(num_rows), MAX_ROWS);
     let values = 0;
     for (const { meta_data: meta } of columns) {
       if (!meta) continue;
       const start = startOf(meta);
       const end = start + Number(meta.total_compressed_size);
-      values += within("values of a column", Number(meta.num_values), MAX_VALUES - values);
-      within("the place of a column", start, byteLength);
-      within("the end of a column", end - start, byteLength - start);
+      values += countWithin("values of a column", Number(meta.num_values), MAX_VALUES - values);
+      countWithin("the place of a column", start, byteLength);
+      countWithin("the end of a column", end - start, byteLength - start);
       if (isFlat(schema, meta.path_in_schema) && meta.num_values !== num_rows) {
         throw new Error(`column ${meta.path_in_schema.join(".")} has ${meta.num_values} values for ${num_rows} rows`);
       }
@@ -49,7 +50,7 @@ export function checkedPages(file: AsyncBuffer, { columns }: RowGroup): AsyncBuf
         if (chunk.start < start || chunk.end > start + buffer.byteLength) continue;
         const view = new DataView(buffer, chunk.start - start, chunk.end - chunk.start);
         unpacked.set(chunk.start, checkPages(view, chunk.values));
-        within("unpacked bytes of a group", [...unpacked.values()].reduce((sum, bytes) => sum + bytes), MAX_BYTES);
+        countWithin("unpacked bytes of a group", [...unpacked.values()].reduce((sum, bytes) => sum + bytes), MAX_BYTES);
       }
       return buffer;
     },
@@ -62,24 +63,28 @@ function checkPages(view: DataView<ArrayBuffer>, values: number): number {
   let [count, unpacked] = [0, 0];
   // As the reader ends: a last byte alone is no page.
   for (let page = 0; count < values && reader.offset < view.byteLength - 1; page++) {
-    within("pages of a column", page, MAX_PAGES);
+    countWithin("pages of a column", page, MAX_PAGES);
     const header = parquetHeader(reader);
     const [packed, size] = [Number(header.compressed_page_size), Number(header.uncompressed_page_size)];
-    within("bytes of a page", packed, view.byteLength - reader.offset);
-    within("unpacked bytes of a column", unpacked += within("unpacked bytes of a page", size, MAX_BYTES), MAX_BYTES);
+    countWithin("bytes of a page", packed, view.byteLength - reader.offset);
+    countWithin(
+      "unpacked bytes of a column",
+      unpacked += countWithin("unpacked bytes of a page", size, MAX_BYTES),
+      MAX_BYTES,
+    );
     reader.offset += packed;
     const { data_page_header: v1, data_page_header_v2: v2, dictionary_page_header: dictionary } = header;
     if (header.type === "DICTIONARY_PAGE") {
       // The shortest value is a bit.
-      within("values of a dictionary", dictionary?.num_values ?? 0, 8 * size);
+      countWithin("values of a dictionary", dictionary?.num_values ?? 0, 8 * size);
       continue;
     }
     const pageValues = header.type === "DATA_PAGE_V2" ? v2?.num_values : v1?.num_values;
-    count += within("values of a page", pageValues ?? 0, values - count);
+    count += countWithin("values of a page", pageValues ?? 0, values - count);
     if (header.type !== "DATA_PAGE_V2" || !v2) continue;
-    within("rows of a page", v2.num_rows, v2.num_values);
-    const levels = within("bytes of levels", v2.definition_levels_byte_length, packed);
-    within("bytes of levels", v2.repetition_levels_byte_length, packed - levels);
+    countWithin("rows of a page", v2.num_rows, v2.num_values);
+    const levels = countWithin("bytes of levels", v2.definition_levels_byte_length, packed);
+    countWithin("bytes of levels", v2.repetition_levels_byte_length, packed - levels);
   }
   if (count !== values) throw new Error(`a column's pages have ${count} values, its metadata says ${values}`);
   return unpacked;
@@ -90,7 +95,7 @@ function checkTree(schema: FileMetaData["schema"]): void {
   let open = 1;
   for (const { num_children: children = 0 } of schema) {
     if (open === 0) throw new Error("the schema has elements that belong to none");
-    open += within("children of a schema element", children, schema.length) - 1;
+    open += countWithin("children of a schema element", children, schema.length) - 1;
   }
   if (open !== 0) throw new Error("the schema ends too early");
 }
@@ -106,9 +111,4 @@ function startOf(
   >,
 ): number {
   return Number(dictionary || data);
-}
-
-function within(what: string, count: number, most: number): number {
-  if (Number.isSafeInteger(count) && count >= 0 && count <= most) return count;
-  throw new Error(`${what}: ${count} is not from 0 to ${most}`);
 }

@@ -6,6 +6,7 @@ import { jsonObject } from "../../core/base/json.ts";
 import { writeSafetensors } from "../../core/files/safetensors.ts";
 import { type SentenceDense, sentenceFiles } from "../../core/files/sentence_modules.ts";
 import type { Json, Store, Tensor, TrainedModel } from "../../core/types.ts";
+import { jsonFileBytes } from "../../core/base/bytes.ts";
 
 /** The layers behind pooling of what is trained. */
 function denseOf({ task }: TrainedModel): readonly SentenceDense[] {
@@ -23,9 +24,7 @@ export async function writeSentenceFiles(trained: TrainedModel, to: Store): Prom
   if (!modules) return [];
   const written: string[] = [];
   const put = async (name: string, content: Uint8Array | Json): Promise<void> => {
-    const bytes = content instanceof Uint8Array
-      ? content
-      : new TextEncoder().encode(JSON.stringify(content, null, 2) + "\n");
+    const bytes = content instanceof Uint8Array ? content : jsonFileBytes(content);
     await to.put(name, bytes);
     written.push(name);
   };
@@ -42,14 +41,14 @@ export async function writeSentenceFiles(trained: TrainedModel, to: Store): Prom
   const lengths = await base.files.get("sentence_bert_config.json");
   if (lengths) await put("sentence_bert_config.json", lengths.bytes);
   const name = "config_sentence_transformers.json";
-  const found = await base.files.get(name);
-  const known = found ? jsonObject("hf", name, found.bytes) : {};
+  const file = await base.files.get(name);
+  const known = file ? jsonObject("hf", name, file.bytes) : {};
   const prompts = (known.prompts ?? {}) as Readonly<Record<string, Json>>;
   const before = typeof known.default_prompt_name === "string" ? prompts[known.default_prompt_name] : "";
   // The prompt of the spec is what the model was trained with.
   if (before !== modules.prompt) {
     const changed = { prompts: { ...prompts, trained: modules.prompt }, default_prompt_name: "trained" };
     await put(name, { ...known, ...(modules.prompt === "" ? { default_prompt_name: null } : changed) });
-  } else if (found) await put(name, found.bytes);
+  } else if (file) await put(name, file.bytes);
   return written;
 }

@@ -5,24 +5,18 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import { unsupported } from "../../core/base/errors.ts";
-import { most } from "../../core/base/most.ts";
 import type { Factory } from "../../core/types.ts";
-import { applyStyle, reorderClasses } from "../../blocks/head/mod.ts";
+import { applyStyle, classifierEntries, type ClassifierOptions, classLogits } from "../../blocks/head/mod.ts";
 import { classifierModules } from "../../formats/hf/head_modules.ts";
 
 /** Options of {@link token}. */
-export interface TokenOptions {
+export interface TokenOptions extends ClassifierOptions {
   /** Number of classes. */
   readonly numLabels: number;
-  /** The order of the layer's outputs, if a checkpoint has its classes in another order. */
-  readonly order?: readonly number[] | undefined;
 }
 
 /** Schema of {@link TokenOptions}. */
-export const tokenSchema: v.GenericSchema<TokenOptions, TokenOptions> = v.strictObject({
-  numLabels: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.labels)),
-  order: v.optional(v.array(v.pipe(v.number(), v.integer(), v.minValue(0)))),
-});
+export const tokenSchema: v.GenericSchema<TokenOptions, TokenOptions> = v.strictObject(classifierEntries);
 
 /**
  * Logits [picked, numLabels] for the positions with labels, or for every position if rows have none, as the family's
@@ -38,7 +32,7 @@ export const token: Factory<"head", TokenOptions> = define({
   kind: "head",
   name: "token",
   schema: tokenSchema,
-  create: ({ numLabels, order }) => ({
+  create: (options) => ({
     modulesToSave: classifierModules,
     readsEncoder: true,
     forward: (b, states, backbone) => {
@@ -47,8 +41,7 @@ export const token: Factory<"head", TokenOptions> = define({
       const at = b.labelled("labels");
       const hidden = states.encoder ?? states.hidden;
       const x = applyStyle(b, style, at ? b.rows(hidden, at) : hidden);
-      const logits = b.linear(style.out, x, { outFeatures: numLabels, bias: style.bias ?? true });
-      return { logits: order ? reorderClasses(logits, order) : logits };
+      return { logits: classLogits(b, style, x, options) };
     },
   }),
 });

@@ -52,6 +52,29 @@ export const consoleLogger: Factory<"logger", Partial<ConsoleOptions>> = define(
 
 const silent: LogWriter = { log: () => {}, close: async () => {} };
 
+/** Lines, and on a terminal a bar below them: `draw` shows its parts at a time, unless it was drawn just before. */
+function screenOf(terminal: Terminal): Readonly<{
+  line: (text: string) => void;
+  draw: (parts: readonly string[], now: number, must: boolean) => void;
+  clear: () => void;
+}> {
+  let bar = "";
+  let drawnAt = -Infinity;
+  return {
+    line: (text) => terminal.write(terminal.isTerminal ? `${CLEAR}${text}\n${bar}` : `${text}\n`),
+    draw: (parts, now, must) => {
+      if (!terminal.isTerminal || (!must && now - drawnAt < REDRAW)) return;
+      drawnAt = now;
+      bar = fit(parts, Math.max(10, terminal.columns - 1));
+      terminal.write(CLEAR + bar);
+    },
+    clear: () => {
+      if (bar !== "") terminal.write(CLEAR);
+      bar = "";
+    },
+  };
+}
+
 /** The sink that {@link consoleLogger} opens. It needs a run's name and its logging interval. */
 export function consoleSink(
   terminal: Terminal,
@@ -64,22 +87,7 @@ export function consoleSink(
   let totalSteps = 0;
   let peak: number | undefined;
   let startedAt = clock.now();
-  let shown = ""; // the bar as it stands
-  let drawnAt = -Infinity;
-
-  const line = (text: string): void => {
-    terminal.write(terminal.isTerminal ? `${CLEAR}${text}\n${shown}` : `${text}\n`);
-  };
-  const draw = (parts: readonly string[], now: number, must: boolean): void => {
-    if (!terminal.isTerminal || (!must && now - drawnAt < REDRAW)) return;
-    drawnAt = now;
-    shown = fit(parts, Math.max(10, terminal.columns - 1));
-    terminal.write(CLEAR + shown);
-  };
-  const clear = (): void => {
-    if (shown !== "") terminal.write(CLEAR);
-    shown = "";
-  };
+  const { line, draw, clear } = screenOf(terminal);
   const speed = (step: number): string[] => {
     const [rate, left] = [meter.rate(), meter.left(totalSteps - step)];
     return [

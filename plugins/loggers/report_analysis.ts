@@ -58,8 +58,8 @@ const SCATTER = 800;
  * Reduces evaluated rows to what a report shows.
  */
 export function analyze(event: ExamplesEvent, worstRows: number): Analysis {
-  const own = analyzed(event, worstRows);
-  return { ...own, tables: breakdowns(own.kind, event.examples, own.scores) };
+  const analysis = analyzed(event, worstRows);
+  return { ...analysis, tables: breakdowns(analysis.kind, event.examples, analysis.scores) };
 }
 
 function analyzed({ examples, labels, metrics, figures = {}, split }: ExamplesEvent, worstRows: number): Analysis {

@@ -56,12 +56,12 @@ function binned(
   overlaps: readonly number[],
   unit: string,
 ): Breakdown[] {
-  const found = parts(lengths, unit);
-  return found.length < 2 ? [] : [{
+  const shares = parts(lengths, unit);
+  return shares.length < 2 ? [] : [{
     title,
     note: "Groups of about equal size. Overlap: F1 of the words of prediction and answer.",
     columns: ["Length", "Rows", "Exactly right", "Overlap"],
-    rows: found.map(({ label, rows }) => [label, rows.length, meanAt(scores, rows), meanAt(overlaps, rows)]),
+    rows: shares.map(({ label, rows }) => [label, rows.length, meanAt(scores, rows), meanAt(overlaps, rows)]),
     shares: [2, 3],
   }];
 }
@@ -110,18 +110,18 @@ function entityTable(examples: readonly Example[]): Breakdown[] {
     return row;
   };
   for (const { reference, prediction } of examples) {
-    const [gold, found] = [entitiesOf(reference), entitiesOf(prediction)];
+    const [gold, predicted] = [entitiesOf(reference), entitiesOf(prediction)];
     for (const one of gold) {
       const row = of(one.type);
       row.gold++;
-      const same = found.filter(({ start, end }) => start === one.start && end === one.end);
-      const near = found.filter(({ start, end }) => start < one.end && end > one.start);
+      const same = predicted.filter(({ start, end }) => start === one.start && end === one.end);
+      const near = predicted.filter(({ start, end }) => start < one.end && end > one.start);
       if (same.some(({ type }) => type === one.type)) row.right++;
       else if (same.length > 0) row.type++;
       else if (near.length > 0) row.border++;
       else row.missed++;
     }
-    for (const one of found) {
+    for (const one of predicted) {
       if (!gold.some(({ start, end }) => start < one.end && end > one.start)) of(one.type).invented++;
     }
   }
@@ -144,15 +144,15 @@ type Entity = Readonly<{ type: string; start: number; end: number }>;
 
 /** The entities of tags as IOB2 has them, and as they stand where the first is no B. */
 function entitiesOf(tags: Json): Entity[] {
-  const found: { type: string; start: number; end: number }[] = [];
+  const entities: { type: string; start: number; end: number }[] = [];
   let open: { type: string; start: number; end: number } | undefined;
   (Array.isArray(tags) ? tags.map(String) : []).forEach((tag, i) => {
     const [, mark = "", type = ""] = /^(?:([BIESLU])-)?(.+)$/.exec(tag) ?? [];
     if (tag === "O") open = undefined;
     else if (open && open.type === type && mark !== "B" && mark !== "S" && mark !== "U") open.end = i + 1;
-    else found.push(open = { type, start: i, end: i + 1 });
+    else entities.push(open = { type, start: i, end: i + 1 });
   });
-  return found;
+  return entities;
 }
 
 function referencesOf(reference: Json): readonly string[] {
@@ -174,21 +174,21 @@ function kindOf(answer: string): string {
 /** F1 of the words of two texts, the best of several references. */
 function overlap(prediction: string, references: readonly string[]): number {
   const words = (text: string): string[] => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
-  const own = words(prediction);
+  const answer = words(prediction);
   return Math.max(
     0,
     ...references.map((reference) => {
       const left = new Map<string, number>();
       const gold = words(reference);
       for (const word of gold) left.set(word, (left.get(word) ?? 0) + 1);
-      if (gold.length === 0 || own.length === 0) return Number(gold.length === own.length);
+      if (gold.length === 0 || answer.length === 0) return Number(gold.length === answer.length);
       let shared = 0;
-      for (const word of own) {
+      for (const word of answer) {
         const n = left.get(word) ?? 0;
         if (n > 0) shared++;
         left.set(word, n - 1);
       }
-      return 2 * shared / (own.length + gold.length);
+      return 2 * shared / (answer.length + gold.length);
     }),
   );
 }

@@ -15,31 +15,22 @@ export type Evaluation = Readonly<{ step: number; metrics: Named<number>; best: 
 export type Phases = Readonly<{ before?: Analysis; after?: Analysis }>;
 
 /** Everything that a page is made of, as it was seen until now. */
-export type ReportData = Readonly<{
-  start?: EventOf<"start">;
-  end?: EventOf<"end">;
-  drift?: EventOf<"drift">;
-  /** What transforms did to the rows of each split. */
-  data: readonly DataEvent[];
-  /** Evaluated rows of each task, by its name: "" where a run has one. */
-  tasks: ReadonlyMap<string, Phases>;
-  points: readonly Point[];
-  evaluations: readonly Evaluation[];
-  /** What language models said in evaluations. */
-  answers: readonly SamplesEvent[];
-  warnings: readonly EventOf<"warning">[];
-  /** Warnings that were too many to keep. */
-  moreWarnings: number;
-  steps: number;
-  epoch: number;
-  tokens: number;
-  samples: number;
-  skipped: number;
-  /** Useful ones of all steps. */
-  multiplyAdds: number;
-  /** Seconds in steps, without evaluations and saving. */
-  seconds: number;
-}>;
+export type ReportData =
+  & Sums
+  & Readonly<{
+    start?: EventOf<"start">;
+    end?: EventOf<"end">;
+    drift?: EventOf<"drift">;
+    /** What transforms did to the rows of each split. */
+    data: readonly DataEvent[];
+    /** Evaluated rows of each task, by its name: "" where a run has one. */
+    tasks: ReadonlyMap<string, Phases>;
+    points: readonly Point[];
+    evaluations: readonly Evaluation[];
+    /** What language models said in evaluations. */
+    answers: readonly SamplesEvent[];
+    warnings: readonly EventOf<"warning">[];
+  }>;
 
 /** A collector of events. */
 export type Collector = Readonly<{
@@ -62,18 +53,19 @@ export type CollectorState = Readonly<{
   warnings: readonly EventOf<"warning">[];
 }>;
 
-type Sums = Readonly<
-  {
-    steps: number;
-    epoch: number;
-    tokens: number;
-    samples: number;
-    skipped: number;
-    multiplyAdds: number;
-    seconds: number;
-    moreWarnings: number;
-  }
->;
+type Sums = Readonly<{
+  steps: number;
+  epoch: number;
+  tokens: number;
+  samples: number;
+  skipped: number;
+  /** Useful ones of all steps. */
+  multiplyAdds: number;
+  /** Seconds in steps, without evaluations and saving. */
+  seconds: number;
+  /** Warnings that were too many to keep. */
+  moreWarnings: number;
+}>;
 
 type EventOf<T extends TrainingEvent["type"]> = Extract<TrainingEvent, { readonly type: T }>;
 

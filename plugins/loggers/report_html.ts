@@ -25,9 +25,9 @@ export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): 
 function unindented(strings: TemplateStringsArray): readonly string[] {
   const known = UNINDENTED.get(strings);
   if (known) return known;
-  const made = strings.map((text) => text.replace(/\s*\n\s*/g, "\n"));
-  UNINDENTED.set(strings, made);
-  return made;
+  const trimmed = strings.map((text) => text.replace(/\s*\n\s*/g, "\n"));
+  UNINDENTED.set(strings, trimmed);
+  return trimmed;
 }
 
 const UNINDENTED: WeakMap<TemplateStringsArray, readonly string[]> = new WeakMap();

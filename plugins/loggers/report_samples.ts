@@ -15,9 +15,9 @@ const KEPT = 5;
 const SHOWN = 400;
 
 /** A task's answers with those of one more evaluation. */
-export function withSamples(kept: readonly SamplesEvent[], event: SamplesEvent): readonly SamplesEvent[] {
-  const own = kept.filter(({ task }) => task === event.task);
-  const others = kept.filter(({ task }) => task !== event.task);
+export function withSamples(events: readonly SamplesEvent[], event: SamplesEvent): readonly SamplesEvent[] {
+  const own = events.filter(({ task }) => task === event.task);
+  const others = events.filter(({ task }) => task !== event.task);
   // The untouched model's come last, and stand first; what is measured again replaces what was.
   const all = [...own.filter(({ step }) => step !== event.step), event].sort((a, b) => a.step - b.step);
   const [first, ...rest] = all;
@@ -25,15 +25,15 @@ export function withSamples(kept: readonly SamplesEvent[], event: SamplesEvent):
 }
 
 /** Draws them; nothing if there are none. */
-export function samplesSection(kept: readonly SamplesEvent[]): Html | undefined {
-  if (kept.length === 0) return undefined;
+export function samplesSection(events: readonly SamplesEvent[]): Html | undefined {
+  if (events.length === 0) return undefined;
   const prompts = new Map<string, Readonly<{ reference: string; said: { when: string; text: string }[] }>>();
-  for (const { task, step, samples } of kept) {
+  for (const { task, step, samples } of events) {
     for (const { prompt, text, reference } of samples) {
       const key = `${task} ${prompt}`;
-      const own = prompts.get(key) ?? { reference, said: [] };
-      own.said.push({ when: step === 0 ? "untouched" : `step ${step}`, text });
-      prompts.set(key, own);
+      const entry = prompts.get(key) ?? { reference, said: [] };
+      entry.said.push({ when: step === 0 ? "untouched" : `step ${step}`, text });
+      prompts.set(key, entry);
     }
   }
   return html`

@@ -32,9 +32,9 @@ export function groupSections(figures: Named<Json>): Html {
 }
 
 function byGroupSection(name: string, groups: Named<Json>): Html | undefined {
-  const rows = Object.entries(groups).flatMap(([group, own]) =>
-    isObject(own) && "count" in own
-      ? [[group, numberText(own.value), intervalText(own.value_interval), numberText(own.count)]]
+  const rows = Object.entries(groups).flatMap(([group, figures]) =>
+    isObject(figures) && "count" in figures
+      ? [[group, numberText(figures.value), intervalText(figures.value_interval), numberText(figures.count)]]
       : []
   );
   if (rows.length === 0) return undefined;
@@ -58,17 +58,17 @@ function gapSection(name: string, gap: Named<Json>, groups: Named<Json>): Html {
     }`;
   });
   const rates = ["selectionRate", "truePositiveRate", "falsePositiveRate"] as const;
-  const rows = Object.entries(groups).flatMap(([group, own]) =>
-    isObject(own)
+  const rows = Object.entries(groups).flatMap(([group, figures]) =>
+    isObject(figures)
       ? [[
         group,
         ...rates.map((rate) => {
-          const interval = intervalText(own[`${rate}_interval`]);
-          return own.leftOut === true
+          const interval = intervalText(figures[`${rate}_interval`]);
+          return figures.leftOut === true
             ? "too few rows"
-            : `${numberText(own[rate])}${interval === "" ? "" : ` (${interval})`}`;
+            : `${numberText(figures[rate])}${interval === "" ? "" : ` (${interval})`}`;
         }),
-        numberText(own.count),
+        numberText(figures.count),
       ]]
       : []
   );

@@ -66,8 +66,8 @@ export const byGroup: Factory<"metric", Input> = define({
       init: (): State => ({ groups: {} }),
       update: ({ groups }: State, example: MetricInputs[keyof MetricInputs]): State => {
         const name = groupOf("by-group", example, columns);
-        const own = Object.hasOwn(groups, name) ? groups[name] : undefined;
-        if (own) groups[name] = { count: own.count + 1, state: metric.update(own.state, example) };
+        const group = Object.hasOwn(groups, name) ? groups[name] : undefined;
+        if (group) groups[name] = { count: group.count + 1, state: metric.update(group.state, example) };
         else groups[name] = { count: 1, state: metric.update(metric.init(), example) };
         return { groups };
       },
@@ -75,8 +75,8 @@ export const byGroup: Factory<"metric", Input> = define({
       merge: (a: State, b: State): State => {
         const groups: Record<string, Group> = {};
         for (const [name, { count, state }] of [...Object.entries(a.groups), ...Object.entries(b.groups)]) {
-          const own = (Object.hasOwn(groups, name) ? groups[name] : undefined) ?? { count: 0, state: metric.init() };
-          groups[name] = { count: own.count + count, state: metric.merge(own.state, state) };
+          const group = (Object.hasOwn(groups, name) ? groups[name] : undefined) ?? { count: 0, state: metric.init() };
+          groups[name] = { count: group.count + count, state: metric.merge(group.state, state) };
         }
         return { groups };
       },
@@ -119,13 +119,15 @@ function gathered(
     const times = counts[i] ?? 0;
     if (times === 0) return;
     for (const [name, { count, state }] of Object.entries(groups)) {
-      const own = parts.get(name) ?? { count: 0, states: [], counts: [] };
-      parts.set(name, own);
-      own.count += times * count;
-      own.states.push(state);
-      own.counts.push(times);
+      const part = parts.get(name) ?? { count: 0, states: [], counts: [] };
+      parts.set(name, part);
+      part.count += times * count;
+      part.states.push(state);
+      part.counts.push(times);
     }
   });
-  const groups = [...parts].map(([name, own]) => [name, { count: own.count, state: gather(own.states, own.counts) }]);
+  const groups = [...parts].map((
+    [name, part],
+  ) => [name, { count: part.count, state: gather(part.states, part.counts) }]);
   return { groups: Object.fromEntries(groups) };
 }

@@ -67,9 +67,9 @@ function specificity({ fp, tn }: Cells): number {
 
 function impact(groups: Named<Cells>, privileged: string): Gap & Named<Json> {
   // Of some rows none may be of it, or too few.
-  const own = Object.hasOwn(groups, privileged) ? groups[privileged] : undefined;
+  const group = Object.hasOwn(groups, privileged) ? groups[privileged] : undefined;
   const others = Object.entries(groups).filter(([name]) => name !== privileged).map(([, cells]) => cells);
-  if (!own || others.length === 0) return { difference: null, ratio: null };
+  if (!group || others.length === 0) return { difference: null, ratio: null };
   const all = others.reduce((a, b) => ({
     count: a.count + b.count,
     tp: a.tp + b.tp,
@@ -77,11 +77,11 @@ function impact(groups: Named<Cells>, privileged: string): Gap & Named<Json> {
     fn: a.fn + b.fn,
     tn: a.tn + b.tn,
   }));
-  const [a, b] = [ratesOf(all), ratesOf(own)];
+  const [a, b] = [ratesOf(all), ratesOf(group)];
   const [right, wrong] = [
     a.truePositiveRate - b.truePositiveRate,
     // AIF360 counts negatives by specificity, which is 0 if there are none: the other way round than Fairlearn.
-    specificity(own) - specificity(all),
+    specificity(group) - specificity(all),
   ];
   return {
     difference: a.selectionRate - b.selectionRate,

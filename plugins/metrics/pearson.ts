@@ -4,8 +4,8 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
-import type { Factory, MetricInputs } from "../../core/types.ts";
-import { addToMoments, correlation, emptyMoments, mergeMoments, type Moments } from "../../blocks/metric/mod.ts";
+import type { Factory } from "../../core/types.ts";
+import { correlation, overMoments } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link pearson}: none. */
 export type PearsonOptions = Readonly<Record<never, never>>;
@@ -29,12 +29,5 @@ export const pearson: Factory<"metric", PearsonOptions> = define({
   kind: "metric",
   name: "pearson",
   schema: pearsonSchema,
-  create: () => ({
-    reads: ["number"],
-    greaterIsBetter: true,
-    init: () => emptyMoments,
-    update: (state: Moments, example: MetricInputs["number"]) => addToMoments(state, example),
-    merge: (a: Moments, b: Moments) => mergeMoments(a, b),
-    compute: (state: Moments) => ({ pearson: correlation(state) }),
-  }),
+  create: () => overMoments((moments) => ({ pearson: correlation(moments) })),
 });

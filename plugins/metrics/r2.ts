@@ -4,9 +4,8 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
-import type { Factory, MetricInputs } from "../../core/types.ts";
-import { finite } from "../../blocks/metric/mod.ts";
-import { addToMoments, emptyMoments, mergeMoments, type Moments } from "../../blocks/metric/mod.ts";
+import type { Factory } from "../../core/types.ts";
+import { finite, overMoments } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link r2}: none. */
 export type R2Options = Readonly<Record<never, never>>;
@@ -31,14 +30,8 @@ export const r2: Factory<"metric", R2Options> = define({
   kind: "metric",
   name: "r2",
   schema: r2Schema,
-  create: () => ({
-    reads: ["number"],
-    greaterIsBetter: true,
-    init: () => emptyMoments,
-    update: (state: Moments, example: MetricInputs["number"]) => addToMoments(state, example),
-    merge: (a: Moments, b: Moments) => mergeMoments(a, b),
-    compute: ({ rows, yy, squaredError }: Moments) => ({
+  create: () =>
+    overMoments(({ rows, yy, squaredError }) => ({
       r2: rows < 2 ? null : yy > 0 ? finite(1 - squaredError / yy) : squaredError === 0 ? 1 : 0,
-    }),
-  }),
+    })),
 });

@@ -10,6 +10,7 @@ import { architectureOf } from "./gguf_architectures.ts";
 import { ggufFields } from "./gguf_metadata.ts";
 import { ggufTokenizer } from "./gguf_tokenizer.ts";
 import { ggufWeights } from "./gguf_weights.ts";
+import { jsonBytes } from "../../core/base/bytes.ts";
 
 /** A file is hashed in pieces of so many bytes. */
 const PIECE = 16 * 2 ** 20;
@@ -39,7 +40,7 @@ export async function ggufCheckpoint(store: Store, key: string, label: string, m
   const written = new Map(
     Object.entries({ ...tokenizer, "config.json": config }).map(([name, value]) => [
       name,
-      new TextEncoder().encode(JSON.stringify(value)),
+      jsonBytes(value),
     ]),
   );
   let hash: Promise<string> | undefined;

@@ -120,13 +120,13 @@ function gemma(
     inLayer,
     change: (part) => part.endsWith("norm") ? minusOne : undefined,
     config: async (fields) => {
-      const own = await decoderConfig(fields);
+      const decoder = await decoderConfig(fields);
       const perHead = fields.number("embedding_length") / heads(fields);
       const softcap = fields.optional("final_logit_softcapping");
       return {
-        ...own,
+        ...decoder,
         hidden_activation: "gelu_pytorch_tanh",
-        query_pre_attn_scalar: fields.number("block_count") === largest ? perHead : own.head_dim ?? perHead,
+        query_pre_attn_scalar: fields.number("block_count") === largest ? perHead : decoder.head_dim ?? perHead,
         final_logit_softcapping: softcap ?? null,
         sliding_window: fields.number("attention.sliding_window", 4096),
         architectures: [`${name}ForCausalLM`],

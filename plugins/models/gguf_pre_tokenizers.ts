@@ -103,14 +103,14 @@ const named: ReadonlyMap<string, Named<Json>> = new Map(
 
 /** The pre-tokenizer that a file names; one that names none has llama.cpp's default. Throws AttuneError if it is not known. */
 export function preTokenizerNamed(name: Json | undefined): PreTokenizer {
-  const given = name ?? "default";
-  const own = typeof given === "string" ? named.get(given) : undefined;
-  if (!own) {
+  const preTokenizer = name ?? "default";
+  const known = typeof preTokenizer === "string" ? named.get(preTokenizer) : undefined;
+  if (!known) {
     const allowed = `supported: ${[...named.keys()].join(", ")}`;
-    throw unsupported("pretrained", "tokenizer.ggml.pre", given, allowed);
+    throw unsupported("pretrained", "tokenizer.ggml.pre", preTokenizer, allowed);
   }
-  const ignores = ignoring.has(String(given));
-  return { steps: own, ignoresMerges: ignores, addsBos: ignores };
+  const ignores = ignoring.has(String(preTokenizer));
+  return { steps: known, ignoresMerges: ignores, addsBos: ignores };
 }
 
 /** What byte-level tokens are decoded by. */

@@ -26,12 +26,12 @@ type Kind = Readonly<{
 
 /** tokenizer.json, tokenizer_config.json and generation_config.json. Throws AttuneError if it is of a kind that is not read. */
 export function ggufTokenizer(metadata: Named<Json>): Named<Json> {
-  const own = (name: string): Json | undefined => metadata[`tokenizer.ggml.${name}`];
-  const tokens = tokensOf(own("tokens"));
-  const kind = kindOf(own, tokens);
+  const valueOf = (name: string): Json | undefined => metadata[`tokenizer.ggml.${name}`];
+  const tokens = tokensOf(valueOf("tokens"));
+  const kind = kindOf(valueOf, tokens);
   const idOf = (name: "bos" | "eos" | "unknown" | "padding"): number | undefined => {
-    const given = own(`${name}_token_id`);
-    const id = typeof given === "number" && given >= 0 && given < tokens.length ? given : kind.ids[name];
+    const tokenId = valueOf(`${name}_token_id`);
+    const id = typeof tokenId === "number" && tokenId >= 0 && tokenId < tokens.length ? tokenId : kind.ids[name];
     return id !== undefined && id < tokens.length ? id : undefined;
   };
   const named = Object.fromEntries(
@@ -41,8 +41,8 @@ export function ggufTokenizer(metadata: Named<Json>): Named<Json> {
     }),
   );
   const flag = (name: string, otherwise: boolean): boolean => {
-    const given = own(name);
-    return typeof given === "boolean" ? given : otherwise;
+    const value = valueOf(name);
+    return typeof value === "boolean" ? value : otherwise;
   };
   const around = template(
     flag("add_bos_token", kind.addsBos) ? idOf("bos") : undefined,
@@ -55,7 +55,7 @@ export function ggufTokenizer(metadata: Named<Json>): Named<Json> {
       version: "1.0",
       truncation: null,
       padding: null,
-      added_tokens: addedOf(own("token_type"), tokens, metadata),
+      added_tokens: addedOf(valueOf("token_type"), tokens, metadata),
       post_processor: around,
       ...kind.parts,
     },
@@ -67,13 +67,13 @@ export function ggufTokenizer(metadata: Named<Json>): Named<Json> {
       ...named,
       ...(typeof chat === "string" ? { chat_template: chat } : {}),
     },
-    "generation_config.json": generationOf(own),
+    "generation_config.json": generationOf(valueOf),
   };
 }
 
-function kindOf(own: (name: string) => Json | undefined, tokens: readonly string[]): Kind {
-  const model = own("model");
-  if (model === "gpt2") return byteLevel(own, tokens);
+function kindOf(valueOf: (name: string) => Json | undefined, tokens: readonly string[]): Kind {
+  const model = valueOf("model");
+  if (model === "gpt2") return byteLevel(valueOf, tokens);
   if (model !== "llama" && model !== "t5") {
     throw unsupported(
       "pretrained",
@@ -82,8 +82,8 @@ function kindOf(own: (name: string) => Json | undefined, tokens: readonly string
       "supported: gpt2 (byte-level), llama and t5 (SentencePiece)",
     );
   }
-  const given = own("unknown_token_id");
-  const scores = own("scores");
+  const id = valueOf("unknown_token_id");
+  const scores = valueOf("scores");
   if (!Array.isArray(scores) || scores.length < tokens.length) {
     throw missing("pretrained", `tokenizer.ggml.scores of ${tokens.length} tokens`, "the GGUF file");
   }
@@ -91,19 +91,19 @@ function kindOf(own: (name: string) => Json | undefined, tokens: readonly string
   const pieces: Pieces = {
     tokens,
     scores: scores as number[],
-    unknown: typeof given === "number" ? given : isLlama ? 0 : 2,
-    prefix: own("add_space_prefix") !== false,
-    extra: own("remove_extra_whitespaces") === true,
-    charsmap: (own("precompiled_charsmap") ?? []) as number[],
+    unknown: typeof id === "number" ? id : isLlama ? 0 : 2,
+    prefix: valueOf("add_space_prefix") !== false,
+    extra: valueOf("remove_extra_whitespaces") === true,
+    charsmap: (valueOf("precompiled_charsmap") ?? []) as number[],
   };
   return isLlama
     ? { parts: scoredPairs(pieces), ids: { bos: 1, eos: 2, unknown: 0 }, addsBos: true, addsEos: false }
     : { parts: likeliestPieces(pieces), ids: { eos: 1, unknown: 2, padding: 0 }, addsBos: false, addsEos: true };
 }
 
-function byteLevel(own: (name: string) => Json | undefined, tokens: readonly string[]): Kind {
-  const { steps, ignoresMerges, addsBos } = preTokenizerNamed(own("pre"));
-  const merges = own("merges");
+function byteLevel(valueOf: (name: string) => Json | undefined, tokens: readonly string[]): Kind {
+  const { steps, ignoresMerges, addsBos } = preTokenizerNamed(valueOf("pre"));
+  const merges = valueOf("merges");
   if (!Array.isArray(merges)) throw missing("pretrained", "tokenizer.ggml.merges", "the GGUF file");
   const model = {
     type: "BPE",
@@ -126,14 +126,14 @@ function byteLevel(own: (name: string) => Json | undefined, tokens: readonly str
 }
 
 /** The vocabulary, each token once. */
-function tokensOf(given: Json | undefined): readonly string[] {
-  if (!Array.isArray(given) || !given.every((token) => typeof token === "string")) {
+function tokensOf(tokens: Json | undefined): readonly string[] {
+  if (!Array.isArray(tokens) || !tokens.every((token) => typeof token === "string")) {
     throw missing("pretrained", "tokenizer.ggml.tokens, a list of texts,", "the GGUF file");
   }
   const seen = new Map<string, number>();
-  return given.map((given, id) => {
+  return tokens.map((entry, id) => {
     // As llama.cpp names one that is empty.
-    const token = given === "" ? `[EMPTY_${id}]` : given;
+    const token = entry === "" ? `[EMPTY_${id}]` : entry;
     const before = seen.get(token);
     if (before !== undefined) {
       throw badFile("pretrained", "tokenizer.ggml.tokens", `has ${show(token)} as token ${before} and ${id}`);
@@ -166,8 +166,8 @@ function limitOf(metadata: Named<Json>): Named<Json> {
 /** What generation ends at: the end token, and those of a turn and of a message. */
 function generationOf(own: (name: string) => Json | undefined): Named<Json> {
   const id = (name: string): number | undefined => {
-    const given = own(`${name}_token_id`);
-    return typeof given === "number" ? given : undefined;
+    const id = own(`${name}_token_id`);
+    return typeof id === "number" ? id : undefined;
   };
   const stops = [...new Set(["eos", "eot", "eom"].map(id).filter((given) => given !== undefined))];
   return {

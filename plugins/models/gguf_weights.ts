@@ -77,14 +77,14 @@ function sourcesIn(
   const [, layer, part = "", end = ""] = /^(?:blk\.(\d+)\.)?(.+)\.(weight|bias)$/.exec(name) ?? [];
   if (layer === undefined && unread.has(part)) return [];
   const list = layer === undefined ? architecture.whole : architecture.inLayer;
-  const own = Object.hasOwn(list, part) ? list[part] : undefined;
-  if (own === undefined) {
+  const suffix = Object.hasOwn(list, part) ? list[part] : undefined;
+  if (suffix === undefined) {
     throw unsupported("pretrained", `${key}: tensor`, name, "its architecture has no such tensor");
   }
   const path = (here: string): string =>
     `${layer === undefined ? "" : `${architecture.layers}.${layer}.`}${here}.${end}`;
   const change = architecture.change?.(part, end, fields);
-  if (typeof own === "string") return [[path(own), { tensor: name, change }]];
-  const rows = (file.tensors.get(name)?.dims[0] ?? 0) / own.length;
-  return own.map((here, i) => [path(here), { tensor: name, rows: [i * rows, rows], change }]);
+  if (typeof suffix === "string") return [[path(suffix), { tensor: name, change }]];
+  const rows = (file.tensors.get(name)?.dims[0] ?? 0) / suffix.length;
+  return suffix.map((here, i) => [path(here), { tensor: name, rows: [i * rows, rows], change }]);
 }

@@ -57,14 +57,14 @@ export async function openHub(path: string, host: Host, options: HubOptions): Pr
   const cached = async (): Promise<Store | undefined> =>
     known !== undefined && isCommit(known) ? await complete(cache, repo, known, options) : undefined;
   if (isOffline(host)) {
-    const found = await cached();
-    if (found) return found;
+    const copy = await cached();
+    if (copy) return copy;
     throw hubError("HUB_OFFLINE", `${path} is not in the cache, and HF_HUB_OFFLINE is set`, path);
   }
   if (pinned) {
-    const found = await cached();
+    const copy = await cached();
     const needed = options.file ?? "tokenizer.json";
-    if (found && await found.get(needed, { offset: 0, length: 0 })) return found;
+    if (copy && await copy.get(needed, { offset: 0, length: 0 })) return copy;
   }
   const client = await hubClient(host);
   let listed: RepositoryListing;
@@ -73,8 +73,8 @@ export async function openHub(path: string, host: Host, options: HubOptions): Pr
   } catch (error) {
     // Without a network, what was downloaded before serves; what the hub refuses stays refused.
     const away = error instanceof AttuneError && /^HUB_(UNREACHABLE|5\d\d)$/.test(error.code);
-    const found = away ? await cached() : undefined;
-    if (found) return found;
+    const copy = away ? await cached() : undefined;
+    if (copy) return copy;
     throw error;
   }
   const { commit, files } = listed;
@@ -104,11 +104,11 @@ function ggufOf(files: ReadonlySet<string>, path: string, file: string | undefin
     return file;
   }
   if (files.has("model.safetensors") || files.has(INDEX)) return undefined;
-  const found = [...files].filter((name) => /^[^/]+\.gguf$/i.test(name));
-  if (found.length === 1) return found[0];
-  const what = found.length === 0
+  const ggufs = [...files].filter((name) => /^[^/]+\.gguf$/i.test(name));
+  if (ggufs.length === 1) return ggufs[0];
+  const what = ggufs.length === 0
     ? "model.safetensors"
-    : `which of ${found.length} GGUF files is meant (${path}/${found[0]})`;
+    : `which of ${ggufs.length} GGUF files is meant (${path}/${ggufs[0]})`;
   throw missing("hub", what, where);
 }
 

@@ -34,7 +34,7 @@ export async function modelFiles(plugin: string, path: string, host: Host, weigh
   // What speaks to the hub is loaded where it is needed, as other large parts are.
   if (hubName(path)) {
     const { openHub } = await import("./hub.ts");
-    return { files: await openHub(path, host, { weights, progress: told(path, host) }) };
+    return { files: await openHub(path, host, { weights, progress: progressOf(path, host) }) };
   }
   throw missingIn(plugin, "config.json", path, host);
 }
@@ -48,7 +48,10 @@ async function namedFile(plugin: string, path: string, host: Host): Promise<Mode
   const [repository, file] = parted(path);
   if (repository.includes("/") && hubName(repository)) {
     const { openHub } = await import("./hub.ts");
-    return { files: await openHub(repository, host, { weights: true, file, progress: told(path, host) }), gguf: file };
+    return {
+      files: await openHub(repository, host, { weights: true, file, progress: progressOf(path, host) }),
+      gguf: file,
+    };
   }
   throw missingIn(plugin, gguf, folder, host);
 }
@@ -60,7 +63,7 @@ function parted(path: string): readonly [string, string] {
 }
 
 /** Says once of each large file that it is being downloaded. */
-function told(path: string, host: Host): HubProgress {
+function progressOf(path: string, host: Host): HubProgress {
   const said = new Set<string>();
   return (file, _done, total) => {
     if (total < LARGE || said.has(file)) return;

@@ -52,17 +52,17 @@ export const random: Factory<"model", Input> = define({
     open: async (host) => {
       const label = path === null ? undefined : host.displayNames?.[path] ?? path;
       const at = path === null ? undefined : (await modelFiles("random", path, host, false)).files;
-      const own = at && path !== null ? { ...await readConfig("random", at, path), ...config } : config;
-      if (typeof own.model_type !== "string") {
+      const whole = at && path !== null ? { ...await readConfig("random", at, path), ...config } : config;
+      if (typeof whole.model_type !== "string") {
         throw badValue(
           "random",
           "config.model_type",
-          own.model_type,
+          whole.model_type,
           'a type of model such as "bert", because there is no path',
         );
       }
       const files = tokenizer === null ? at ?? noFiles : (await modelFiles("random", tokenizer, host, false)).files;
-      return checkpointOf({ config: own, files, weights: noWeights, label: label ?? `random ${own.model_type}` });
+      return checkpointOf({ config: whole, files, weights: noWeights, label: label ?? `random ${whole.model_type}` });
     },
   }),
 });

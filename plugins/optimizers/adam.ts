@@ -2,32 +2,18 @@
  * Adam.
  * @module
  */
-import * as v from "valibot";
+import type * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory, FlatParameter } from "../../core/types.ts";
-import type { AmsgradOptions } from "./adamw.ts";
+import { adamwSchema, type AmsgradOptions } from "./adamw.ts";
 import { amsgradStep } from "./largest.ts";
-import {
-  commonEntries,
-  decayOf,
-  fraction,
-  idleCoupled,
-  nonNegative,
-  sizeOf,
-  withCommon,
-} from "../../blocks/optimizer/mod.ts";
+import { decayOf, idleCoupled, sizeOf, withCommon } from "../../blocks/optimizer/mod.ts";
 
 /** Options of {@link adam}. */
 export interface AdamOptions extends AmsgradOptions {}
 
 /** Schema of {@link AdamOptions}. */
-export const adamSchema: v.GenericSchema<Partial<AdamOptions>, AdamOptions> = v.strictObject({
-  beta1: v.optional(fraction, 0.9),
-  beta2: v.optional(fraction, 0.999),
-  epsilon: v.optional(nonNegative, 1e-8),
-  amsgrad: v.optional(v.boolean(), false),
-  ...commonEntries(),
-});
+export const adamSchema: v.GenericSchema<Partial<AdamOptions>, AdamOptions> = adamwSchema;
 
 /**
  * Adam (Kingma & Ba 2015) as torch.optim.Adam: weight decay is an L2 term of the gradient, g ← g + λw,

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { endsAtRung, firstLength } from "../../blocks/pruner/mod.ts";
+import { endsAtRung, firstLength, wholeFrom } from "../../blocks/pruner/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 
@@ -19,15 +19,13 @@ export interface HalvingOptions {
   readonly bootstrapCount: number;
 }
 
-const whole = (least: number): v.GenericSchema<number> => v.pipe(v.number(), v.integer(), v.minValue(least));
-
 /** Schema of {@link HalvingOptions}. */
 export const halvingSchema: v.GenericSchema<Partial<HalvingOptions>, HalvingOptions> = v.pipe(
   v.strictObject({
-    minResource: v.optional(v.union([whole(1), v.literal("auto")]), "auto"),
-    reductionFactor: v.optional(whole(2), 4),
-    minEarlyStoppingRate: v.optional(whole(0), 0),
-    bootstrapCount: v.optional(whole(0), 0),
+    minResource: v.optional(v.union([wholeFrom(1), v.literal("auto")]), "auto"),
+    reductionFactor: v.optional(wholeFrom(2), 4),
+    minEarlyStoppingRate: v.optional(wholeFrom(0), 0),
+    bootstrapCount: v.optional(wholeFrom(0), 0),
   }),
   v.check(
     ({ minResource, bootstrapCount }) => minResource !== "auto" || bootstrapCount === 0,

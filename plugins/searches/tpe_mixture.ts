@@ -27,9 +27,12 @@ export function mixtureOf(trials: readonly Trial[], space: Named<Space>): Mixtur
   return {
     weights: raw.map((weight) => weight / total),
     dimensions: Object.fromEntries(
-      Object.entries(space).map(([name, own]) => {
+      Object.entries(space).map(([name, range]) => {
         const seen = having.map(({ params }) => params[name] ?? null);
-        return [name, own.type === "categorical" ? sharesOf(seen, own.choices) : normalsOf(seen.map(Number), own)];
+        return [
+          name,
+          range.type === "categorical" ? sharesOf(seen, range.choices) : normalsOf(seen.map(Number), range),
+        ];
       }),
     ),
   };
@@ -54,9 +57,9 @@ function sharesOf(seen: readonly Json[], choices: readonly Json[]): Dimension {
   return { shares: [...rows, choices.map(() => 1 / choices.length)], choices };
 }
 
-function normalsOf(seen: readonly number[], own: NumericSpace): Dimension {
-  const [low, high] = [scaled(own, edge(own, own.low, -1)), scaled(own, edge(own, own.high, 1))];
-  const means = seen.map((value) => scaled(own, value));
+function normalsOf(seen: readonly number[], range: NumericSpace): Dimension {
+  const [low, high] = [scaled(range, edge(range, range.low, -1)), scaled(range, edge(range, range.high, 1))];
+  const means = seen.map((value) => scaled(range, value));
   const n = means.length;
   const order = means.map((_, i) => i).sort((a, b) => (means[a] ?? 0) - (means[b] ?? 0) || a - b);
   const sorted = [low, ...order.map((i) => means[i] ?? 0), high];
@@ -68,12 +71,12 @@ function normalsOf(seen: readonly number[], own: NumericSpace): Dimension {
     const gap = n < 2 ? Math.max(left, right) : place === 0 ? right : place === n - 1 ? left : Math.max(left, right);
     deviations[i] = Math.min(high - low, Math.max(least, gap));
   }
-  return { means: [...means, (low + high) / 2], deviations: [...deviations, high - low], low, high, own };
+  return { means: [...means, (low + high) / 2], deviations: [...deviations, high - low], low, high, own: range };
 }
 
 /** The end of a value's own piece of a range with steps. */
-function edge(own: NumericSpace, value: number, side: -1 | 1): number {
-  const step = own.type === "int" ? own.step ?? 1 : stepOf(own);
+function edge(range: NumericSpace, value: number, side: -1 | 1): number {
+  const step = range.type === "int" ? range.step ?? 1 : stepOf(range);
   return step === undefined ? value : value + side * step / 2;
 }
 
@@ -97,9 +100,9 @@ function kernelsAt(dimension: Dimension, value: Json): (kernel: number) => numbe
     const at = dimension.choices.findIndex((choice) => JSON.stringify(choice) === key);
     return (i) => log(dimension.shares[i]?.[at] ?? 0);
   }
-  const { means, deviations, low, high, own } = dimension;
+  const { means, deviations, low, high, own: space } = dimension;
   const number = Number(value);
-  const [from, to] = [scaled(own, edge(own, number, -1)), scaled(own, edge(own, number, 1))];
+  const [from, to] = [scaled(space, edge(space, number, -1)), scaled(space, edge(space, number, 1))];
   return (i) => {
     const [mean, deviation] = [means[i] ?? 0, deviations[i] ?? 1];
     const at = (x: number): number => (x - mean) / deviation;
@@ -125,11 +128,11 @@ export function drawCandidates(mixture: Mixture, random: Random, count: number):
 
 function drawKernel(dimension: Dimension, kernel: number, u: number): Json {
   if ("shares" in dimension) return dimension.choices[indexAt(dimension.shares[kernel] ?? [], u)] ?? null;
-  const { means, deviations, low, high, own } = dimension;
+  const { means, deviations, low, high, own: space } = dimension;
   const [mean, deviation] = [means[kernel] ?? 0, deviations[kernel] ?? 1];
   // A quantile of 0 is the end of the range: half of the finest step keeps off it.
   const x = mean + deviation * truncatedQuantile(u + 2 ** -33, (low - mean) / deviation, (high - mean) / deviation);
-  return nearestIn(own, own.log ? exp(x) : x);
+  return nearestIn(space, space.log ? exp(x) : x);
 }
 
 /** The place among shares where a number from 0 to 1 falls. */
@@ -143,6 +146,6 @@ function indexAt(shares: readonly number[], u: number): number {
 }
 
 /** Whether an option has one value alone. */
-export function isFixed(own: Space): boolean {
-  return own.type === "categorical" ? own.choices.length < 2 : own.low === own.high;
+export function isFixed(range: Space): boolean {
+  return range.type === "categorical" ? range.choices.length < 2 : range.low === range.high;
 }

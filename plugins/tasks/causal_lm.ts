@@ -85,10 +85,10 @@ export function tokenReadings(
   const loss = Array.from({ length: rows }, () => ({ sum: 0, count: 0 }));
   for (const [i, sequence] of labelledSequences(batch)) {
     label.push({ prediction: Number(predictions?.data[i]), reference: Number(labels?.data[i]) });
-    const own = loss[rows === 1 ? 0 : sequence];
-    if (!own) continue;
-    own.sum -= Number(logProbabilities?.data[i]);
-    own.count++;
+    const rowLoss = loss[rows === 1 ? 0 : sequence];
+    if (!rowLoss) continue;
+    rowLoss.sum -= Number(logProbabilities?.data[i]);
+    rowLoss.count++;
   }
   return { label, loss };
 }

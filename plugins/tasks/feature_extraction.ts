@@ -5,23 +5,19 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { SentenceModules } from "../../core/files/sentence_modules.ts";
-import type { Factory, Subtask } from "../../core/types.ts";
-import { modulesOf, sentenceEntries, type SentenceOptions } from "./sentences.ts";
+import type { Factory } from "../../core/types.ts";
+import { sentenceEntries, type SentenceOptions, type SentenceParts, sentenceTask } from "./sentences.ts";
 import { vectorRows } from "./vectors.ts";
 
 /** Options of {@link featureExtraction}. */
-export interface FeatureExtractionOptions extends SentenceOptions {
-  /** Names of the columns, if they differ. */
-  readonly columns: Readonly<Record<string, string>>;
-}
+export interface FeatureExtractionOptions extends SentenceOptions {}
 
 type Input = Partial<FeatureExtractionOptions>;
 
 /** Schema of {@link FeatureExtractionOptions}. */
-export const featureExtractionSchema: v.GenericSchema<Input, FeatureExtractionOptions> = v.strictObject({
-  ...sentenceEntries,
-  columns: v.optional(v.record(v.string(), v.string()), {}),
-});
+export const featureExtractionSchema: v.GenericSchema<Input, FeatureExtractionOptions> = v.strictObject(
+  sentenceEntries,
+);
 
 /**
  * `text` → `embedding`, as in sentence-transformers (Reimers & Gurevych 2019), with the modules, prompt and length of
@@ -37,22 +33,18 @@ export const featureExtraction: Factory<"task", Input> = define({
   kind: "task",
   name: "feature-extraction",
   schema: featureExtractionSchema,
-  create: (options) => ({ subtasks: [taskOf(options, undefined)] }),
+  create: (options) => ({ subtasks: [sentenceTask(options, partsOf)] }),
 });
 
-function taskOf(options: FeatureExtractionOptions, known: SentenceModules | undefined): Subtask {
-  const modules = modulesOf(options, known);
-  const { pooling, steps, prompt, lowercase } = modules;
+function partsOf(
+  { columns }: FeatureExtractionOptions,
+  { pooling, steps, prompt, lowercase }: SentenceModules,
+): SentenceParts {
   return {
-    name: "",
-    asksModules: true,
-    withConfig: (context) => taskOf(options, context.modules),
-    modules,
-    collator: { use: "padding", with: { problemType: "none", prompt, lowercase, columns: options.columns } },
+    collator: { use: "padding", with: { problemType: "none", prompt, lowercase, columns } },
     heads: [{ use: "embedding", with: { pooling, steps, normalize: false } }],
     losses: [],
     metrics: [],
-    taskType: "FEATURE_EXTRACTION",
     decode: () => ({}),
     predict: vectorRows,
   };

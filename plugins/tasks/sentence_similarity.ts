@@ -5,18 +5,15 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { SentenceModules } from "../../core/files/sentence_modules.ts";
-import type { Factory, Json, Named, Subtask, Tensor } from "../../core/types.ts";
-import { modulesOf, sentenceEntries, type SentenceOptions } from "./sentences.ts";
+import type { Factory, Json, Named, Tensor } from "../../core/types.ts";
+import { sentenceEntries, type SentenceOptions, type SentenceParts, sentenceTask } from "./sentences.ts";
 
 /** Options of {@link sentenceSimilarity}. */
-export interface SentenceSimilarityOptions extends SentenceOptions {
-  /** Names of the columns, if they differ. */
-  readonly columns: Readonly<Record<string, string>>;
-}
+export interface SentenceSimilarityOptions extends SentenceOptions {}
 
 /** Schema of {@link SentenceSimilarityOptions}. */
 export const sentenceSimilaritySchema: v.GenericSchema<Partial<SentenceSimilarityOptions>, SentenceSimilarityOptions> =
-  v.strictObject({ ...sentenceEntries, columns: v.optional(v.record(v.string(), v.string()), {}) });
+  v.strictObject(sentenceEntries);
 
 /**
  * `text`, `textPair` and `score`: the squared difference between the score and the cosine of the embeddings, like
@@ -32,22 +29,18 @@ export const sentenceSimilarity: Factory<"task", Partial<SentenceSimilarityOptio
   kind: "task",
   name: "sentence-similarity",
   schema: sentenceSimilaritySchema,
-  create: (options) => ({ subtasks: [taskOf(options, undefined)] }),
+  create: (options) => ({ subtasks: [sentenceTask(options, partsOf)] }),
 });
 
-function taskOf(options: SentenceSimilarityOptions, known: SentenceModules | undefined): Subtask {
-  const modules = modulesOf(options, known);
-  const { pooling, steps, prompt, lowercase } = modules;
+function partsOf(
+  { columns }: SentenceSimilarityOptions,
+  { pooling, steps, prompt, lowercase }: SentenceModules,
+): SentenceParts {
   return {
-    name: "",
-    asksModules: true,
-    withConfig: (context) => taskOf(options, context.modules),
-    modules,
-    collator: { use: "sentence-pairs", with: { prompt, lowercase, columns: options.columns } },
+    collator: { use: "sentence-pairs", with: { prompt, lowercase, columns } },
     heads: [{ use: "similarity", with: { pooling, steps, normalize: false } }],
     losses: [{ loss: "mse", output: "similarity", target: "labels" }],
     metrics: ["mse", "spearman"],
-    taskType: "FEATURE_EXTRACTION",
     modelClass: "Model",
     evaluationOutputs: ["similarity"],
     decode: ({ similarity }, batch) => ({

@@ -5,6 +5,7 @@
  */
 import * as v from "valibot";
 import type { Pooling, SentenceModules } from "../../core/files/sentence_modules.ts";
+import type { Subtask } from "../../core/types.ts";
 
 /** Options of how embeddings are made. */
 export interface SentenceOptions {
@@ -14,6 +15,8 @@ export interface SentenceOptions {
   readonly normalize?: boolean | undefined;
   /** Text to put before every text. Absent: the checkpoint's default prompt, if it has one. */
   readonly prompt?: string | undefined;
+  /** Names of the columns, if they differ. */
+  readonly columns: Readonly<Record<string, string>>;
 }
 
 /** Entries of the schemas of {@link SentenceOptions}. */
@@ -21,14 +24,36 @@ export const sentenceEntries: {
   readonly pooling: v.OptionalSchema<v.GenericSchema<Pooling>, undefined>;
   readonly normalize: v.OptionalSchema<v.GenericSchema<boolean>, undefined>;
   readonly prompt: v.OptionalSchema<v.GenericSchema<string>, undefined>;
+  readonly columns: v.OptionalSchema<v.GenericSchema<Record<string, string>>, Record<string, never>>;
 } = {
   pooling: v.optional(v.picklist(["mean", "first", "last", "max", "mean-sqrt-len", "weighted-mean"])),
   normalize: v.optional(v.boolean()),
   prompt: v.optional(v.string()),
+  columns: v.optional(v.record(v.string(), v.string()), {}),
 };
 
+/** The parts of a task that depend on how embeddings are made. */
+export type SentenceParts = Omit<Subtask, "name" | "asksModules" | "withConfig" | "modules" | "taskType">;
+
+/** A task whose embeddings are made as the spec and, behind it, the checkpoint's folder say. */
+export function sentenceTask<O extends SentenceOptions>(
+  options: O,
+  partsOf: (options: O, modules: SentenceModules) => SentenceParts,
+  known?: SentenceModules,
+): Subtask {
+  const modules = modulesOf(options, known);
+  return {
+    ...partsOf(options, modules),
+    name: "",
+    asksModules: true,
+    withConfig: (context) => sentenceTask(options, partsOf, context.modules),
+    modules,
+    taskType: "FEATURE_EXTRACTION",
+  };
+}
+
 /** How embeddings are made: what the spec says before what the checkpoint's folder says. */
-export function modulesOf(options: SentenceOptions, known: SentenceModules | undefined): SentenceModules {
+function modulesOf(options: SentenceOptions, known: SentenceModules | undefined): SentenceModules {
   const { pooling, normalize, prompt } = options;
   const modules = known ?? { pooling: ["mean"], steps: ["normalize"], prompt: "", lowercase: false };
   const rest = modules.steps.filter((step) => step !== "normalize");

@@ -45,12 +45,12 @@ export function addedTokensOf(
     token.normalized ? normalize(alignedOf(token.content)).text : token.content,
   ]));
   const splitter = (normalized: boolean): (text: Aligned) => readonly Section[] => {
-    const own = list.filter((token) => (token.normalized === true) === normalized && contents.get(token.id) !== "");
-    if (own.length === 0) {
+    const tokens = list.filter((token) => (token.normalized === true) === normalized && contents.get(token.id) !== "");
+    if (tokens.length === 0) {
       return (text) => (text.text === "" ? [] : [{ text: sliceAligned(text, 0, text.text.length), token: undefined }]);
     }
-    const tree = prefixesOf(own.map((token, i) => [contents.get(token.id) ?? "", i]));
-    const begins = new Set(own.map((token) => contents.get(token.id)?.charCodeAt(0)));
+    const tree = prefixesOf(tokens.map((token, i) => [contents.get(token.id) ?? "", i]));
+    const begins = new Set(tokens.map((token) => contents.get(token.id)?.charCodeAt(0)));
     return (text) => {
       const string = text.text;
       const sections: Section[] = [];
@@ -59,13 +59,13 @@ export function addedTokensOf(
         if (end > start) sections.push({ text: sliceAligned(text, start, end), token });
       };
       for (let at = 0; at < string.length;) {
-        const found = begins.has(string.charCodeAt(at)) ? tree.longest(string, at) : undefined;
-        if (!found) {
+        const match = begins.has(string.charCodeAt(at)) ? tree.longest(string, at) : undefined;
+        if (!match) {
           at++;
           continue;
         }
-        const token = own[found[1]] as AddedToken;
-        let [start, end] = [at, found[0]];
+        const token = tokens[match[1]] as AddedToken;
+        let [start, end] = [at, match[0]];
         at = end;
         if (ignores(token) || token.single_word && !standsAlone(string, start, end)) continue;
         // Blanks beside it, but for those that the one before has taken. They are all of one unit.

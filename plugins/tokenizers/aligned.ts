@@ -64,11 +64,11 @@ function writer(old: Aligned): Writer {
   const starts: number[] = [];
   const ends: number[] = [];
   return {
-    write: (own, at) => {
-      text += own;
+    write: (fragment, at) => {
+      text += fragment;
       const start = at < 0 ? old.from : startOf(old, at);
       const end = at < 0 ? old.from : endOf(old, at + 1);
-      for (let i = 0; i < own.length; i++) {
+      for (let i = 0; i < fragment.length; i++) {
         starts.push(start);
         ends.push(end);
       }
@@ -123,9 +123,9 @@ export function mapChars(a: Aligned, change: (char: string) => string): Aligned 
   let text = "";
   let alike = true;
   for (const char of a.text) {
-    const own = change(char);
-    text += own;
-    alike &&= own.length === char.length && widthAt(own, 0) === own.length;
+    const changed = change(char);
+    text += changed;
+    alike &&= changed.length === char.length && widthAt(changed, 0) === changed.length;
   }
   if (alike) return text === a.text ? a : { ...a, text };
   const { write, done } = writer(a);

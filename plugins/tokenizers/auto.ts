@@ -67,14 +67,14 @@ const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? v
 
 /** A token with its flags; what is special is matched before anything is normalized. */
 function addedOf(value: Named<unknown>, more: Partial<Added> = {}): Added {
-  const own = { ...value, ...more };
-  const special = own.special === true;
+  const entry = { ...value, ...more };
+  const special = entry.special === true;
   return {
-    content: String(own.content ?? ""),
-    single_word: own.single_word === true,
-    lstrip: own.lstrip === true,
-    rstrip: own.rstrip === true,
-    normalized: typeof own.normalized === "boolean" ? own.normalized : !special,
+    content: String(entry.content ?? ""),
+    single_word: entry.single_word === true,
+    lstrip: entry.lstrip === true,
+    rstrip: entry.rstrip === true,
+    normalized: typeof entry.normalized === "boolean" ? entry.normalized : !special,
     special,
   };
 }
@@ -96,14 +96,20 @@ export function autoTokenizer(files: TokenizerFiles, vocabulary: ReadonlyMap<str
   // No class has one token a word: where none is named besides, the file is meant as it is. What is made of other files says so.
   const asItIs = config.as_it_is === true || (model === "WordLevel" && named !== undefined &&
     classOf(named as string, undefined, byteLevel) === "backend");
-  const found = classOf(named as string | undefined, typeof type === "string" && !asItIs ? type : undefined, byteLevel);
-  const own = found === "backend" ? undefined : tokenizerClasses[found];
+  const className = classOf(
+    named as string | undefined,
+    typeof type === "string" && !asItIs ? type : undefined,
+    byteLevel,
+  );
+  const facts = className === "backend" ? undefined : tokenizerClasses[className];
   // A vocabulary of another kind is none of the class's, and word pieces are no byte pairs: they have no merges.
-  const pieces = model === "WordPiece" && own?.vocabulary === "map" && own.build !== wordPieceParts;
-  const fits = own && !pieces && (own.vocabulary === "list" ? Array.isArray(vocab) : isObject(vocab)) ? own : undefined;
-  const { given, rest } = specialOf(files, settings, fits);
-  const listed = tokensOf(files, vocabulary, settings, fits, [...given.entries()], rest(fits, settings));
-  const special = Object.fromEntries([...given].map(([name, token]) => [name, textOf(token)]));
+  const pieces = model === "WordPiece" && facts?.vocabulary === "map" && facts.build !== wordPieceParts;
+  const fits = facts && !pieces && (facts.vocabulary === "list" ? Array.isArray(vocab) : isObject(vocab))
+    ? facts
+    : undefined;
+  const { given: specials, rest } = specialOf(files, settings, fits);
+  const listed = tokensOf(files, vocabulary, settings, fits, [...specials.entries()], rest(fits, settings));
+  const special = Object.fromEntries([...specials].map(([name, token]) => [name, textOf(token)]));
   const built = fits
     ? builtBy(fits, files, settings, special, listed)
     : { ...definition, post_processor: definition.post_processor ?? plainTemplate };
@@ -145,18 +151,18 @@ function settingsOf({ config, map }: TokenizerFiles): Named<unknown> {
 function specialOf(
   { definition }: TokenizerFiles,
   settings: Named<unknown>,
-  own: TokenizerClass | undefined,
+  facts: TokenizerClass | undefined,
 ): Readonly<{
   given: ReadonlyMap<string, Token>;
   rest: (own: TokenizerClass | undefined, settings: Named<unknown>) => readonly Token[];
 }> {
-  const given = new Map<string, Token>();
+  const tokens = new Map<string, Token>();
   const pad = (definition.padding as Named<unknown> | null | undefined)?.pad_token;
   for (const name of names) {
-    let value: unknown = name in settings ? settings[name] : own?.special[name];
-    if (name === "pad_token" && !(name in settings) && own?.special[name] === undefined) value = pad;
+    let value: unknown = name in settings ? settings[name] : facts?.special[name];
+    if (name === "pad_token" && !(name in settings) && facts?.special[name] === undefined) value = pad;
     const token = tokenOf(value);
-    if (token !== undefined) given.set(name, token);
+    if (token !== undefined) tokens.set(name, token);
   }
   const extra = settings.extra_special_tokens;
   const others = Object.entries(settings).filter(([name, value]) =>
@@ -164,7 +170,7 @@ function specialOf(
   );
   for (const [name, value] of [...others, ...(isObject(extra) ? Object.entries(extra) : [])]) {
     const token = tokenOf(value);
-    if (token !== undefined) given.set(name, token);
+    if (token !== undefined) tokens.set(name, token);
   }
   const rest = (own: TokenizerClass | undefined, settings: Named<unknown>): readonly Token[] => {
     const setting: TokenizerFacts["setting"] = (
@@ -177,7 +183,7 @@ function specialOf(
       : listOf(listed);
     return list.flatMap((value) => tokenOf(value) ?? []);
   };
-  return { given, rest };
+  return { given: tokens, rest };
 }
 
 /** All added tokens with their ids, as the library numbers them. */
@@ -185,7 +191,7 @@ function tokensOf(
   files: TokenizerFiles,
   vocabulary: ReadonlyMap<string, number>,
   settings: Named<unknown>,
-  own: TokenizerClass | undefined,
+  facts: TokenizerClass | undefined,
   given: readonly (readonly [string, Token])[],
   rest: readonly Token[],
 ): readonly Listed[] {
@@ -194,22 +200,27 @@ function tokensOf(
   const decoder = decoderOf(files, settings);
   const byText = new Map([...decoder.values()].map((token) => [token.content, token]));
   // A class begins with the vocabulary alone; tokenizer.json as it is has its tokens already.
-  const numbered = numbering(definition, vocabulary, own ? [] : there);
+  const numbered = numbering(definition, vocabulary, facts ? [] : there);
   const first = [...decoder].sort(([a], [b]) => a - b).map(([, token]) => token);
-  const known = new Set([...(own ? [] : there), ...first].map((token) => token.content));
+  const known = new Set([...(facts ? [] : there), ...first].map((token) => token.content));
   const specials = given.map(([name, token]) => [name, byText.get(textOf(token)) ?? token] as const);
   const namedTexts = new Set(specials.map(([, token]) => textOf(token)));
-  const made = (token: Token): Added => typeof token === "string" ? addedOf({ content: token, special: true }) : token;
+  const asAdded = (token: Token): Added =>
+    typeof token === "string" ? addedOf({ content: token, special: true }) : token;
   for (const token of first) {
     numbered.add(namedTexts.has(token.content) && !token.special ? { ...token, special: true } : token);
   }
   for (const [name, token] of specials) {
     if (known.has(textOf(token))) continue;
-    const flagged = typeof token === "string" ? own?.flags?.(name) : undefined;
-    numbered.add({ ...made(token), ...flagged, special: true });
+    const flagged = typeof token === "string" ? facts?.flags?.(name) : undefined;
+    numbered.add({ ...asAdded(token), ...flagged, special: true });
   }
-  for (const token of rest) if (!known.has(textOf(token))) numbered.add(made(token));
-  if (own?.readds) { for (const token of [...specials.map(([, t]) => t), ...rest]) numbered.add(made(textOf(token))); }
+  for (const token of rest) if (!known.has(textOf(token))) numbered.add(asAdded(token));
+  if (facts?.readds) {
+    for (const token of [...specials.map(([, t]) => t), ...rest]) {
+      numbered.add(asAdded(textOf(token)));
+    }
+  }
   return numbered.list();
 }
 
@@ -231,8 +242,8 @@ function decoderOf(
       .flatMap((value) => (isObject(value) && "__type" in value ? [] : tokenOf(value) ?? [])).map(textOf),
   );
   for (const [content, id] of Object.entries(added ?? {})) {
-    const own = special.has(content);
-    decoder.set(Number(id), addedOf({ content, normalized: !own, special: own }));
+    const isSpecial = special.has(content);
+    decoder.set(Number(id), addedOf({ content, normalized: !isSpecial, special: isSpecial }));
   }
   for (const token of listOf(definition.added_tokens) as readonly Listed[]) {
     if (isObject(token)) decoder.set(token.id, addedOf(token));
@@ -271,7 +282,7 @@ function numbering(
 
 /** tokenizer.json with the class's steps in place of its own. */
 function builtBy(
-  own: TokenizerClass,
+  facts: TokenizerClass,
   { definition }: TokenizerFiles,
   settings: Named<unknown>,
   special: Named<string>,
@@ -279,19 +290,19 @@ function builtBy(
 ): Named<unknown> {
   const vocab = (definition.model as Named<unknown>).vocab;
   const ids = new Map(listed.map(({ content, id }) => [content, id]));
-  const given: TokenizerFacts = {
+  const context: TokenizerFacts = {
     definition,
     setting: (name, otherwise) => (name in settings ? settings[name] as never : otherwise),
-    token: (name) => special[name] ?? String(own.special[name] ?? ""),
+    token: (name) => special[name] ?? String(facts.special[name] ?? ""),
     id: (token) =>
       ids.get(token) ??
         (isObject(vocab) && Object.hasOwn(vocab, token) ? Number(vocab[token]) : undefined),
   };
-  const post: Json | undefined = own.post?.(given);
+  const post: Json | undefined = facts.post?.(context);
   return {
     ...definition,
-    ...own.build(given),
-    post_processor: post ?? definition.post_processor ?? own.otherwise?.(given) ?? plainTemplate,
+    ...facts.build(context),
+    post_processor: post ?? definition.post_processor ?? facts.otherwise?.(context) ?? plainTemplate,
   };
 }
 
@@ -306,10 +317,10 @@ function sideOf(name: string, value: unknown): "left" | "right" {
   throw badValue("hf", `tokenizer_config.json: ${name}`, value, '"left" or "right"');
 }
 
-function templatesOf(given: unknown): Named<string> {
-  if (typeof given === "string") return { default: given };
-  const pairs = Array.isArray(given)
-    ? given.map((own) => [String(own?.name), own?.template] as const)
-    : Object.entries(isObject(given) ? given : {});
+function templatesOf(templates: unknown): Named<string> {
+  if (typeof templates === "string") return { default: templates };
+  const pairs = Array.isArray(templates)
+    ? templates.map((template) => [String(template?.name), template?.template] as const)
+    : Object.entries(isObject(templates) ? templates : {});
   return Object.fromEntries(pairs.filter((pair): pair is readonly [string, string] => typeof pair[1] === "string"));
 }

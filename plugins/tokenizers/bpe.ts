@@ -5,6 +5,7 @@
 import { badFile, show, unsupported } from "../../core/base/errors.ts";
 import { noUnknown, type Piece, type Vocabulary } from "./piece.ts";
 import type { Definition } from "./normalizers.ts";
+import { byteTokens } from "./definition.ts";
 
 const encoder = new TextEncoder();
 
@@ -25,10 +26,10 @@ const wrong = (problem: string): Error => badFile("hf", "tokenizer.json", proble
  */
 function mergesOf(definition: Definition, { ids, names }: Vocabulary): Merges {
   const prefix = String(definition.continuing_subword_prefix ?? "");
-  const given = definition.merges as readonly (string | readonly [string, string])[];
-  const isText = typeof given[0] === "string";
-  const list = isText ? given.filter((merge) => !String(merge).startsWith("#version")) : given;
-  const made = new Int32Array(list.length);
+  const merges = definition.merges as readonly (string | readonly [string, string])[];
+  const isText = typeof merges[0] === "string";
+  const list = isText ? merges.filter((merge) => !String(merge).startsWith("#version")) : merges;
+  const results = new Int32Array(list.length);
   // Of each token the last merge that makes it, and of each merge the one before that makes the same.
   const last = new Int32Array(names.length).fill(-1);
   const before = new Int32Array(list.length);
@@ -44,7 +45,7 @@ function mergesOf(definition: Definition, { ids, names }: Vocabulary): Merges {
         guess = id;
       }
     }
-    made[rank] = guess;
+    results[rank] = guess;
     before[rank] = last[guess] as number;
     last[guess] = rank;
   });
@@ -60,7 +61,7 @@ function mergesOf(definition: Definition, { ids, names }: Vocabulary): Merges {
   // Of the pairs at each place, the last one asked for: left, right, rank.
   const asked = new Int32Array(3 * 2 ** PAIR_BITS).fill(-1);
   return {
-    made,
+    made: results,
     rankOf: (left, right) => {
       const at = 3 * ((Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b)) >>> (32 - PAIR_BITS));
       if (asked[at] !== left || asked[at + 1] !== right) {
@@ -107,12 +108,7 @@ export function bpe(definition: Definition, tokens: Vocabulary): (text: string) 
   const fuses = definition.fuse_unk === true;
   const ignores = definition.ignore_merges === true;
   const unknown = typeof definition.unk_token === "string" ? vocabulary.get(definition.unk_token) : undefined;
-  const bytes = definition.byte_fallback === true
-    ? Array.from(
-      { length: 256 },
-      (_, byte) => vocabulary.get(`<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`),
-    )
-    : undefined;
+  const bytes = byteTokens(definition, vocabulary);
 
   /** The symbols of the characters; nothing where places are only right in bytes, and bytes were not asked for. */
   const symbolsOf = (text: string, inBytes: boolean): Symbols | undefined => {
@@ -130,10 +126,10 @@ export function bpe(definition: Definition, tokens: Vocabulary): (text: string) 
       const code = text.codePointAt(at) ?? 0;
       const end = at + (code > 0xffff ? 2 : 1);
       const char = text.slice(at, end);
-      const own = (at > 0 ? prefix : "") + char + (end === text.length ? suffix : "");
+      const symbol = (at > 0 ? prefix : "") + char + (end === text.length ? suffix : "");
       const length = inBytes ? (code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4) : end - at;
       at = end;
-      const id = vocabulary.get(own);
+      const id = vocabulary.get(symbol);
       if (id !== undefined) {
         flush();
         add(id, length);
@@ -141,7 +137,7 @@ export function bpe(definition: Definition, tokens: Vocabulary): (text: string) 
       }
       if (bytes || unknown === undefined) {
         if (!inBytes) return undefined;
-        const fallback = bytes ? Array.from(encoder.encode(own), (byte) => bytes[byte]) : [undefined];
+        const fallback = bytes ? Array.from(encoder.encode(symbol), (byte) => bytes[byte]) : [undefined];
         if (fallback.every((byte) => byte !== undefined)) {
           // What is unknown and came before stays waiting: it follows these bytes.
           for (const byte of fallback) add(byte, 1);
@@ -197,7 +193,7 @@ function placed({ ids, lengths }: Symbols, bytes?: readonly number[]): Piece {
 }
 
 /** Joins pairs, the lowest rank first and of one rank the leftmost: a heap of what may be joined, in n log n. */
-function merged(symbols: Symbols, { rankOf, made }: Merges): Symbols {
+function merged(symbols: Symbols, { rankOf, made: results }: Merges): Symbols {
   const { ids, lengths } = symbols;
   const n = ids.length;
   if (n < 2) return symbols;
@@ -216,13 +212,13 @@ function merged(symbols: Symbols, { rankOf, made }: Merges): Symbols {
   while (heap.length > 0) {
     const top = removeFirst(heap);
     const at = top % PLACES;
-    const joined = made[Math.floor(top / PLACES)] as number;
+    const joined = results[Math.floor(top / PLACES)] as number;
     if (lengths[at] === 0) continue;
     const right = next[at] as number;
     if (right >= n) continue;
     // Something else may stand here by now.
     const rank = rankOf(ids[at] as number, ids[right] as number);
-    if (rank === undefined || made[rank] !== joined) continue;
+    if (rank === undefined || results[rank] !== joined) continue;
     ids[at] = joined;
     lengths[at] = (lengths[at] as number) + (lengths[right] as number);
     lengths[right] = 0;

@@ -59,10 +59,10 @@ export function charsmap(base64: string): (text: Aligned) => Aligned {
         continue;
       }
       for (const char of segment) {
-        const own = rule(char);
-        if (own === undefined) changes.push([char, 0]);
+        const mapped = rule(char);
+        if (mapped === undefined) changes.push([char, 0]);
         else {
-          changes.push(...replacement(char, own));
+          changes.push(...replacement(char, mapped));
           changed = true;
         }
       }

@@ -38,7 +38,7 @@ export function chatRenderer(template: string, tokens: Named<string>): Renderer 
   const compiled = compile(template);
   const marked = marks ? compile(withMarks(template)) : undefined;
   return (given, prompt, tools, variables) => {
-    const own = given.map(messageOf);
+    const normalized = given.map(messageOf);
     const render = (with_: Render, messages: readonly Message[], open: boolean): string => {
       const known = { ...tokens, tools: tools ?? null, documents: null, ...variables };
       try {
@@ -47,11 +47,11 @@ export function chatRenderer(template: string, tokens: Named<string>): Renderer 
         throw refused(cause);
       }
     };
-    const text = render(compiled, own, prompt);
+    const text = render(compiled, normalized, prompt);
     const found = (): readonly Span[] => {
-      if (!own.some((m) => m.role === "assistant")) return [];
-      return (marked && fromMarks(render(marked, own, prompt), text)) ??
-        turnsOf(own, text, (part, p) => render(compiled, part, p), prompt);
+      if (!normalized.some((m) => m.role === "assistant")) return [];
+      return (marked && fromMarks(render(marked, normalized, prompt), text)) ??
+        turnsOf(normalized, text, (part, p) => render(compiled, part, p), prompt);
     };
     let known: readonly Span[] | undefined;
     // It is rendered again and again for these: only for who asks.
@@ -66,9 +66,11 @@ export function chatRenderer(template: string, tokens: Named<string>): Renderer 
 
 /** A message as templates expect it: nothing that is null, and thoughts under each of their names. */
 function messageOf(message: Message): Message {
-  const own = Object.fromEntries(Object.entries(message).filter(([, value]) => value !== null && value !== undefined));
-  const thoughts = THOUGHTS.map((name) => own[name]).find((value) => value !== undefined);
-  return thoughts === undefined ? own : { thinking: thoughts, ...own, reasoning_content: thoughts };
+  const fields = Object.fromEntries(
+    Object.entries(message).filter(([, value]) => value !== null && value !== undefined),
+  );
+  const thoughts = THOUGHTS.map((name) => fields[name]).find((value) => value !== undefined);
+  return thoughts === undefined ? fields : { thinking: thoughts, ...fields, reasoning_content: thoughts };
 }
 
 /** A template that says no to a conversation, or takes more than it may. */
@@ -138,7 +140,7 @@ function turnsOf(messages: readonly Message[], text: string, render: RenderPart,
     const looked = new Set(some.flatMap((k) => turns[k] ?? []));
     const reaches = [...looked].map((i) => reachOf(look(i), places?.[i]));
     const [first] = reaches;
-    const alike = first && reaches.every((own) => own?.before === first.before && own.behind === first.behind);
+    const alike = first && reaches.every((reach) => reach?.before === first.before && reach.behind === first.behind);
     const sample = turns[turns.length >> 1] ?? 0;
     for (const i of turns) {
       const place = places?.[i];
@@ -184,8 +186,8 @@ function placesOf(
     const words = String(messages[i]?.content);
     const next = pieces[k + 1] ?? "";
     // Templates may take blanks off.
-    const said = [words, words.trim(), words.trimStart(), words.trimEnd()].find((own) =>
-      text.startsWith(own, at) && text.startsWith(next, at + own.length)
+    const said = [words, words.trim(), words.trimStart(), words.trimEnd()].find((variant) =>
+      text.startsWith(variant, at) && text.startsWith(next, at + variant.length)
     );
     if (said === undefined) return undefined;
     places[i] = [at, at + said.length];

@@ -111,8 +111,8 @@ function charsmap(definition: Named<unknown>): Part[] {
   const normalizer = definition.normalizer as Part | null | undefined;
   if (!normalizer) return [];
   const list = normalizer.type === "Sequence" ? normalizer.normalizers as readonly Part[] : [normalizer];
-  const own = list.find((part) => part.type === "Precompiled" && part.precompiled_charsmap !== undefined);
-  return own ? [{ type: "Precompiled", precompiled_charsmap: own.precompiled_charsmap ?? null }] : [];
+  const precompiled = list.find((part) => part.type === "Precompiled" && part.precompiled_charsmap !== undefined);
+  return precompiled ? [{ type: "Precompiled", precompiled_charsmap: precompiled.precompiled_charsmap ?? null }] : [];
 }
 
 /** The parts of BERT's word pieces, by its settings. */
@@ -202,10 +202,10 @@ const bert: TokenizerClass = {
   typeIds: true,
   vocabulary: "map",
   build: wordPieceParts,
-  post: (given) => {
-    const [cls, sep] = [given.token("cls_token"), given.token("sep_token")];
+  post: (facts) => {
+    const [cls, sep] = [facts.token("cls_token"), facts.token("sep_token")];
     const single = [[cls, 0], ["A", 0], [sep, 0]] as const;
-    return template(given, single, [...single, ["B", 1], [sep, 1]]);
+    return template(facts, single, [...single, ["B", 1], [sep, 1]]);
   },
 };
 
@@ -247,11 +247,11 @@ export const tokenizerClasses: Readonly<Record<Exclude<ClassName, "backend">, To
       };
     },
     // The texts are the class's, the ids those of the tokens that files name.
-    otherwise: (given) => {
+    otherwise: (facts) => {
       const id = (text: string): number | undefined =>
-        given.id(given.token(text === "[CLS]" ? "cls_token" : "sep_token"));
+        facts.id(facts.token(text === "[CLS]" ? "cls_token" : "sep_token"));
       const single = [["[CLS]", 0], ["A", 0], ["[SEP]", 0]] as const;
-      return template({ ...given, id }, single, [...single, ["B", 1], ["[SEP]", 1]]);
+      return template({ ...facts, id }, single, [...single, ["B", 1], ["[SEP]", 1]]);
     },
   },
   gpt2: {
@@ -330,8 +330,8 @@ export const tokenizerClasses: Readonly<Record<Exclude<ClassName, "backend">, To
       decoder: metaspace("always"),
     }),
     // The end token's text is the class's, its id that of the end token.
-    post: (given) => {
-      const own = { ...given, id: () => given.id(given.token("eos_token")) };
+    post: (facts) => {
+      const own = { ...facts, id: () => facts.id(facts.token("eos_token")) };
       return template(own, [["A", 0], ["</s>", 0]], [["A", 0], ["</s>", 0], ["B", 0], ["</s>", 0]]);
     },
     extra: ({ setting }) => Array.from({ length: setting("extra_ids", 100) }, (_, i) => `<extra_id_${i}>`),
@@ -347,10 +347,10 @@ export const tokenizerClasses: Readonly<Record<Exclude<ClassName, "backend">, To
       pre_tokenizer: words("always"),
       decoder: metaspace("always"),
     }),
-    post: (given) => {
-      const [cls, sep] = [given.token("cls_token"), given.token("sep_token")];
+    post: (facts) => {
+      const [cls, sep] = [facts.token("cls_token"), facts.token("sep_token")];
       const single = [["A", 0], [sep, 0]] as const;
-      return template(given, [...single, [cls, 2]], [...single, ["B", 1], [sep, 1], [cls, 2]]);
+      return template(facts, [...single, [cls, 2]], [...single, ["B", 1], [sep, 1], [cls, 2]]);
     },
     extra: () => ["<eop>", "<eod>"],
     flags: (name) => ({ lstrip: name === "mask_token" }),
@@ -368,10 +368,10 @@ export const tokenizerClasses: Readonly<Record<Exclude<ClassName, "backend">, To
         decoder: metaspace(scheme),
       };
     },
-    post: (given) => {
-      const [bos, eos] = [given.token("bos_token"), given.token("eos_token")];
+    post: (facts) => {
+      const [bos, eos] = [facts.token("bos_token"), facts.token("eos_token")];
       const single = [[bos, 0], ["A", 0], [eos, 0]] as const;
-      return template(given, single, [...single, [eos, 0], ["B", 0], [eos, 0]]);
+      return template(facts, single, [...single, [eos, 0], ["B", 0], [eos, 0]]);
     },
   },
   mpnet: {

@@ -36,8 +36,8 @@ function stepOf(definition: Definition, notations: Notations): Step {
       const cleans = definition.cleanup !== false;
       return (tokens) =>
         tokens.map((token, i) => {
-          const own = i === 0 ? token : token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`;
-          return cleans ? cleanUp(own) : own;
+          const word = i === 0 ? token : token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`;
+          return cleans ? cleanUp(word) : word;
         });
     }
     case "Metaspace": {
@@ -104,8 +104,8 @@ function ctc(definition: Definition): Step {
   const cleans = definition.cleanup !== false;
   return (tokens) =>
     tokens.filter((token, i) => i === 0 || token !== tokens[i - 1]).map((token) => {
-      const own = token.replaceAll(pad, "");
-      return cleans ? cleanUp(own).replaceAll(delimiter, " ") : own;
+      const text = token.replaceAll(pad, "");
+      return cleans ? cleanUp(text).replaceAll(delimiter, " ") : text;
     }).filter((token) => token !== "");
 }
 

@@ -31,6 +31,15 @@ export function checkDefinition(definition: Definition): Vocabulary {
   return vocabulary;
 }
 
+/** The tokens that bytes fall back to, where a model has such; undefined for a byte that has none. */
+export function byteTokens(
+  { byte_fallback: fallsBack }: Definition,
+  vocabulary: ReadonlyMap<string, number>,
+): readonly (number | undefined)[] | undefined {
+  if (fallsBack !== true) return undefined;
+  return Array.from({ length: 256 }, (_, i) => vocabulary.get(`<0x${i.toString(16).toUpperCase().padStart(2, "0")}>`));
+}
+
 /** The tokens of a model, as they are written in its vocabulary. */
 function vocabularyOf({ vocab }: Definition): Vocabulary {
   const ids = new Map<string, number>();
@@ -193,15 +202,15 @@ function checkTemplate(part: Definition): void {
       throw wrong(`its template has ${side} ${show(template)}`);
     }
     for (const item of template) {
-      const own: unknown = isObject(item) ? item.SpecialToken ?? item.Sequence : undefined;
-      if (!isObject(own) || typeof own.id !== "string" || !isId(own.type_id)) {
+      const reference: unknown = isObject(item) ? item.SpecialToken ?? item.Sequence : undefined;
+      if (!isObject(reference) || typeof reference.id !== "string" || !isId(reference.type_id)) {
         throw wrong(`its template has ${show(item)} in ${side}`);
       }
       if (!isObject(item) || item.SpecialToken === undefined) continue;
-      const token = Object.hasOwn(special, own.id) ? special[own.id] : undefined;
+      const token = Object.hasOwn(special, reference.id) ? special[reference.id] : undefined;
       const ids = isObject(token) ? token.ids : undefined;
       if (!Array.isArray(ids) || ids.length > MAX_PARTS || !ids.every(isId)) {
-        throw wrong(`its template has no ids of ${show(own.id)}`);
+        throw wrong(`its template has no ids of ${show(reference.id)}`);
       }
     }
     // Texts are their places: one that came twice would be counted once.

@@ -30,11 +30,11 @@ export function withNewTokens(
   const last = (ids: Iterable<number>): number => [...ids].reduce((most, id) => Math.max(most, id), -1);
   let next = 1 + Math.max(last(vocabulary.values()), last(there.map(({ id }) => id)));
   for (const [i, token] of tokens.entries()) {
-    const own = typeof token === "string" ? { content: token } : token;
-    const { content, special = false, normalized = !special } = own;
+    const entry = typeof token === "string" ? { content: token } : token;
+    const { content, special = false, normalized = !special } = entry;
     if (content === "") throw badValue("hf", `tokenizer.with.addTokens.${i}`, content, "a text");
     const id = added.get(content)?.id ?? vocabulary.get(content) ?? next++;
-    const { singleWord = false, lstrip = false, rstrip = false } = own as Exclude<NewToken, string>;
+    const { singleWord = false, lstrip = false, rstrip = false } = entry as Exclude<NewToken, string>;
     added.set(content, { id, content, single_word: singleWord, lstrip, rstrip, normalized, special });
   }
   return { ...definition, added_tokens: [...added.values()].sort((a, b) => a.id - b.id) };

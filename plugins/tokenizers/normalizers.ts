@@ -99,23 +99,23 @@ function bertNormalizer(definition: Definition): Normalizer {
   return (text) => {
     // What is printable ASCII is only lowered.
     if (/^[ -~]*$/.test(text.text)) return lowers ? lowercase(text) : text;
-    let own = text;
+    let spaced = text;
     if (cleans) {
-      own = mapChars(
-        keepCodes(own, (code) => !isControl(code)),
+      spaced = mapChars(
+        keepCodes(spaced, (code) => !isControl(code)),
         (c) => (isWhitespace(c.codePointAt(0) ?? 0) ? " " : c),
       );
     }
-    if (spaces && ideographs.test(own.text)) {
+    if (spaces && ideographs.test(spaced.text)) {
       const changes: Change[] = [];
-      for (const char of own.text) {
+      for (const char of spaced.text) {
         if (ideographs.test(char)) changes.push([" ", 0], [char, 1], [" ", 1]);
         else changes.push([char, 0]);
       }
-      own = transformText(own, changes);
+      spaced = transformText(spaced, changes);
     }
-    if (removesAccents) own = keepCodes(normalForm(own, "NFD"), (code) => !isNonspacing(code));
-    return lowers ? lowercase(own) : own;
+    if (removesAccents) spaced = keepCodes(normalForm(spaced, "NFD"), (code) => !isNonspacing(code));
+    return lowers ? lowercase(spaced) : spaced;
   };
 }
 
@@ -132,9 +132,9 @@ export const byteChars: readonly string[] = ((): string[] => {
 
 const bytesOfChar = (char: string): string => {
   if (char < "\x80") return byteChars[char.charCodeAt(0)] ?? "";
-  let own = "";
-  for (const byte of encoder.encode(char)) own += byteChars[byte];
-  return own;
+  let text = "";
+  for (const byte of encoder.encode(char)) text += byteChars[byte];
+  return text;
 };
 
 /** Every character as the stand-ins of its bytes. */

@@ -30,9 +30,9 @@ const classLetters: Readonly<Record<string, () => CharSet>> = {
 const charLetters: Readonly<Record<string, number>> = { t: 9, v: 11, n: 10, r: 13, b: 8, f: 12, a: 7, e: 27 };
 
 function classOf(name: string): CharSet {
-  const found = classNamed(name);
-  if (!found) throw new SyntaxError(`there is no class of characters named ${name}`);
-  return found;
+  const set = classNamed(name);
+  if (!set) throw new SyntaxError(`there is no class of characters named ${name}`);
+  return set;
 }
 
 /** The same characters in either case. */
@@ -42,8 +42,8 @@ function inAnyCase(has: CharSet): CharSet {
     const char = String.fromCodePoint(code);
     const upper = char.toUpperCase();
     return [char.toLowerCase(), upper, upper.toLowerCase()].some((other) => {
-      const own = other.codePointAt(0) ?? 0;
-      return other.length === (own > 0xffff ? 2 : 1) && own !== code && has(own);
+      const point = other.codePointAt(0) ?? 0;
+      return other.length === (point > 0xffff ? 2 : 1) && point !== code && has(point);
     });
   });
 }
@@ -74,9 +74,9 @@ function readerOf(source: string): Reader {
     },
     takeMatch: (regex) => {
       regex.lastIndex = at;
-      const found = regex.exec(source);
-      if (found) at += found[0].length;
-      return found;
+      const match = regex.exec(source);
+      if (match) at += match[0].length;
+      return match;
     },
     next: () => {
       const code = source.codePointAt(at);
@@ -195,9 +195,9 @@ function escapedSet(r: Reader, inBrackets: boolean, options: Options): CharSet {
     return (letter === "P") !== (not === "^") ? (code) => !has(code) : has;
   }
   const letter = r.ahead();
-  const made = classLetters[letter.toLowerCase()];
-  if (made && r.take(letter)) {
-    const has = inBrackets && letter.toLowerCase() === "w" ? classOf("word") : made();
+  const escape = classLetters[letter.toLowerCase()];
+  if (escape && r.take(letter)) {
+    const has = inBrackets && letter.toLowerCase() === "w" ? classOf("word") : escape();
     return letter === letter.toLowerCase() ? has : (code) => !has(code);
   }
   const code = escapedChar(r);
@@ -230,10 +230,10 @@ function bracket(r: Reader, depth: number, options: Options): CharSet {
   let first = true;
   while (first || !r.take("]")) {
     if (r.ahead() === "") throw r.broken("a bracket is not closed");
-    const own = parts.at(-1) as CharSet[];
-    if (first && r.take("]")) own.push((code) => code === 0x5d);
+    const set = parts.at(-1) as CharSet[];
+    if (first && r.take("]")) set.push((code) => code === 0x5d);
     else if (r.take("&&")) parts.push([]);
-    else own.push(member(r, depth, options));
+    else set.push(member(r, depth, options));
     first = false;
   }
   const has = cased((code) => parts.every((of) => of.some((one) => one(code))), options);

@@ -15,6 +15,7 @@ import type { Vocabulary } from "./piece.ts";
 import { type Pipeline, pipelineOf, type Tokens } from "./pipeline.ts";
 import type { Stretch } from "./post_processors.ts";
 import { type Strategy, windowsOf } from "./truncate.ts";
+import { joinBytes, jsonBytes } from "../../core/base/bytes.ts";
 
 /** Limits above this are how tokenizers say that there is none. */
 const NO_LIMIT = 1e9;
@@ -25,10 +26,10 @@ type Config = Readonly<Record<string, unknown>>;
 export async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenizer> {
   const file = await files.get("tokenizer.json");
   if (!file) throw missing("hf", "tokenizer.json", "the model directory");
-  const given = jsonObject("hf", "tokenizer.json", file.bytes, { anyKey: true });
-  const vocabulary = checkDefinition(given);
-  const definition = withNewTokens(given, vocabulary.ids, options.addTokens);
-  const bytes = definition === given ? file.bytes : new TextEncoder().encode(JSON.stringify(definition));
+  const tokenizerJson = jsonObject("hf", "tokenizer.json", file.bytes, { anyKey: true });
+  const vocabulary = checkDefinition(tokenizerJson);
+  const definition = withNewTokens(tokenizerJson, vocabulary.ids, options.addTokens);
+  const bytes = definition === tokenizerJson ? file.bytes : jsonBytes(definition);
   const others = await settingsIn(files);
   const auto = autoTokenizer({ ...others, definition }, vocabulary.ids);
   const pipeline = await opened(auto, vocabulary);
@@ -67,12 +68,12 @@ export async function openTokenizer(files: Store, options: HfOptions): Promise<T
   };
   return {
     vocabSize: pipeline.vocabSize,
-    ...(definition === given ? {} : { changed: { "tokenizer.json": bytes } }),
+    ...(definition === tokenizerJson ? {} : { changed: { "tokenizer.json": bytes } }),
     specialTokenIds: special,
     paddingSide: options.paddingSide ?? auto.paddingSide,
     typeIds: auto.typeIds,
     modelMaxLength: limit,
-    fingerprint: await sha256(joined(bytes, new TextEncoder().encode(fingerprinted(others)))),
+    fingerprint: await sha256(joinBytes([bytes, new TextEncoder().encode(fingerprinted(others))])),
     encode,
     decode: (ids, o = {}) => {
       const text = pipeline.decode(Array.from(ids), o.skipSpecialTokens ?? false);
@@ -94,12 +95,12 @@ export async function openTokenizer(files: Store, options: HfOptions): Promise<T
 }
 
 /** What a user writes is no part of the template: it may not end a turn, or begin another's. */
-function refuseSpecial(given: unknown, special: readonly string[], path = ""): void {
-  if (typeof given === "string") {
-    const found = special.find((token) => given.includes(token));
-    if (found !== undefined) throw badValue("hf", path, found, "text without special tokens");
-  } else if (typeof given === "object" && given !== null) {
-    for (const [key, own] of Object.entries(given)) refuseSpecial(own, special, path === "" ? key : `${path}.${key}`);
+function refuseSpecial(texts: unknown, special: readonly string[], path = ""): void {
+  if (typeof texts === "string") {
+    const forbidden = special.find((token) => texts.includes(token));
+    if (forbidden !== undefined) throw badValue("hf", path, forbidden, "text without special tokens");
+  } else if (typeof texts === "object" && texts !== null) {
+    for (const [key, own] of Object.entries(texts)) refuseSpecial(own, special, path === "" ? key : `${path}.${key}`);
   }
 }
 
@@ -117,8 +118,8 @@ async function templatesIn(files: Store, others: Named<string>): Promise<Named<s
     default: await text("chat_template.jinja"),
     tool_use: await text("additional_chat_templates/tool_use.jinja"),
   };
-  const found = Object.entries(own).filter((pair): pair is [string, string] => pair[1] !== undefined);
-  return found.length > 0 ? Object.fromEntries(found) : others;
+  const present = Object.entries(own).filter((pair): pair is [string, string] => pair[1] !== undefined);
+  return present.length > 0 ? Object.fromEntries(present) : others;
 }
 
 /** A tokenizer.json at work. Throws AttuneError if a part of it is not sound. */
@@ -185,13 +186,6 @@ async function settingsIn(files: Store): Promise<Omit<TokenizerFiles, "definitio
     added: await read("added_tokens.json"),
     model: await read("config.json"),
   };
-}
-
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
 }
 
 /** What of the settings makes other ids. */

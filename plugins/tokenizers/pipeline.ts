@@ -52,8 +52,8 @@ export async function pipelineOf(
   for (const { id } of added.byContent.values()) last = Math.max(last, id);
   const nameOf = (id: number): string | undefined => vocabulary.names[id];
 
-  const into = (out: Tokens, text: string, given: number): void => {
-    let word = Math.max(given, 0);
+  const into = (out: Tokens, text: string, offset: number): void => {
+    let word = Math.max(offset, 0);
     const push = (id: number, place: Aligned, start: number, end: number, read: string): void => {
       out.ids.push(id);
       out.starts.push(startOf(place, start));
@@ -70,10 +70,10 @@ export async function pipelineOf(
         push(id, piece, start, end, !post.trims ? "" : isText ? piece.text.slice(start, end) : nameOf(id) ?? "");
       }
     };
-    const each = ({ text: own, token }: Section, otherwise: (text: Aligned) => void): void => {
-      if (!token) return otherwise(own);
-      push(token.id, own, 0, own.text.length, own.text);
-      if (given < 0) word++;
+    const each = ({ text: section, token }: Section, otherwise: (text: Aligned) => void): void => {
+      if (!token) return otherwise(section);
+      push(token.id, section, 0, section.text.length, section.text);
+      if (offset < 0) word++;
     };
     for (const section of added.split(alignedOf(text))) {
       each(section, (own) => {
@@ -82,7 +82,7 @@ export async function pipelineOf(
             for (const piece of preTokenize(rest)) {
               if (piece.text === "") continue;
               pushAll(piece);
-              if (given < 0) word++;
+              if (offset < 0) word++;
             }
           });
         }

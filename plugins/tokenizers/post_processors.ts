@@ -64,10 +64,10 @@ export function postProcessorOf(definition: Definition | null | undefined): Post
         apply: (texts, adds) =>
           !adds
             ? texts
-            : texts.map((own, i) =>
+            : texts.map((text, i) =>
               i === 0
-                ? [specialOf([cls as number], 0), ...own, specialOf([sep as number], 0)]
-                : [...own, specialOf([sep as number], 1)]
+                ? [specialOf([cls as number], 0), ...text, specialOf([sep as number], 0)]
+                : [...text, specialOf([sep as number], 1)]
             ),
       };
     }
@@ -79,11 +79,11 @@ export function postProcessorOf(definition: Definition | null | undefined): Post
         apply: (texts, adds) => {
           trim(texts);
           // RoBERTa knows one type of segment.
-          const typed = texts.map((own) => ofType(own, 0));
+          const typed = texts.map((text) => ofType(text, 0));
           if (!adds) return typed;
-          return typed.map((own, i) => [
+          return typed.map((text, i) => [
             specialOf([(i === 0 ? cls : sep) as number], 0),
-            ...own,
+            ...text,
             specialOf([sep as number], 0),
           ]);
         },
@@ -101,7 +101,7 @@ function specialOf(ids: readonly number[], type: number): Stretch {
 }
 
 function ofType(text: Joined, type: number): Joined {
-  return text.map((own) => ({ ...own, types: own.ids.map(() => type) }));
+  return text.map((text) => ({ ...text, types: text.ids.map(() => type) }));
 }
 
 type Item = Readonly<{
@@ -119,8 +119,8 @@ function template(definition: Definition): PostProcessor {
     apply: (texts, adds) =>
       sides[texts.length === 2 ? 1 : 0].flatMap((item): readonly Joined[] => {
         if (item.SpecialToken) return adds ? [[specialOf(idsOf(item), item.SpecialToken.type_id)]] : [];
-        const own = texts[item.Sequence?.id === "A" ? 0 : 1];
-        return own ? [ofType(own, item.Sequence?.type_id ?? 0)] : [];
+        const text = texts[item.Sequence?.id === "A" ? 0 : 1];
+        return text ? [ofType(text, item.Sequence?.type_id ?? 0)] : [];
       }),
   };
 }

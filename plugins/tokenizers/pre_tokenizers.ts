@@ -37,8 +37,8 @@ export function preTokenizerOf(
       const { add_prefix_space: adds, use_regex: cuts = true } = definition;
       const cut = by(patternOf({ Regex: gpt2 }, readRegex), "Isolated");
       return (text) => {
-        const own = adds && !text.text.startsWith(" ") ? prependText(text, " ") : text;
-        return (cuts ? cut(own) : [own]).map(bytesOf);
+        const prefixed = adds && !text.text.startsWith(" ") ? prependText(text, " ") : text;
+        return (cuts ? cut(prefixed) : [prefixed]).map(bytesOf);
       };
     }
     case "Metaspace":
@@ -70,10 +70,10 @@ function words(text: string): number[] {
   let [start, kind] = [0, 0];
   for (let at = 0; at < text.length;) {
     const code = text.codePointAt(at) ?? 0;
-    const own = isWord(code) ? 1 : isWhitespace(code) ? 0 : 2;
-    if (own !== kind) {
+    const category = isWord(code) ? 1 : isWhitespace(code) ? 0 : 2;
+    if (category !== kind) {
       if (kind !== 0) matches.push(start, at);
-      [start, kind] = [at, own];
+      [start, kind] = [at, category];
     }
     at += code > 0xffff ? 2 : 1;
   }
@@ -109,12 +109,12 @@ function metaspace(definition: Definition): PreTokenizer {
   const cuts = definition.split !== false;
   const [blanks, marks] = [matchesOf(" "), matchesOf(mark)];
   return (text) => {
-    let own = mark.length === 1
+    let pieces = mark.length === 1
       ? { ...text, text: text.text.replaceAll(" ", mark) }
       : replaced(text, blanks(text.text), mark);
     const prepends = scheme === "always" || (scheme === "first" && text.from === 0);
-    if (prepends && !own.text.startsWith(mark)) own = prependText(own, mark);
-    return cuts ? split(own, marks(own.text), "MergedWithNext") : [own];
+    if (prepends && !pieces.text.startsWith(mark)) pieces = prependText(pieces, mark);
+    return cuts ? split(pieces, marks(pieces.text), "MergedWithNext") : [pieces];
   };
 }
 

@@ -68,9 +68,9 @@ export function prefixesOf(entries: Iterable<readonly [text: string, value: numb
   return {
     at,
     longest: (text, place) => {
-      let found: readonly [number, number] | undefined;
-      at(text, place, (end, value) => (found = [end, value]));
-      return found;
+      let best: readonly [number, number] | undefined;
+      at(text, place, (end, value) => (best = [end, value]));
+      return best;
     },
   };
 }

@@ -66,7 +66,9 @@ function shown(value: Value): string {
     return `(${value.value.map(shown).join(", ")}${value.value.length === 1 ? "," : ""})`;
   }
   if (isList(value)) return `[${value.value.map(shown).join(", ")}]`;
-  if (isMap(value)) return `{${[...value.value].map(([key, own]) => `${quotePython(key)}: ${shown(own)}`).join(", ")}}`;
+  if (isMap(value)) {
+    return `{${[...value.value].map(([key, entry]) => `${quotePython(key)}: ${shown(entry)}`).join(", ")}}`;
+  }
   return String(value.value);
 }
 
@@ -74,11 +76,11 @@ function shown(value: Value): string {
 function equal(a: Value, b: Value): boolean {
   if (isNumber(a) && isNumber(b)) return Number(a.value) === Number(b.value);
   if (isList(a) && isList(b)) {
-    return a.value.length === b.value.length && a.value.every((own, i) => equal(own, b.value[i] ?? {}));
+    return a.value.length === b.value.length && a.value.every((element, i) => equal(element, b.value[i] ?? {}));
   }
   if (isMap(a) && isMap(b)) {
     return a.value.size === b.value.size &&
-      [...a.value].every(([key, own]) => b.value.has(key) && equal(own, b.value.get(key) ?? {}));
+      [...a.value].every(([key, entry]) => b.value.has(key) && equal(entry, b.value.get(key) ?? {}));
   }
   if (isNothing(a) && isNothing(b)) return a.type === b.type;
   return a.type === b.type && a.value === b.value;
@@ -90,8 +92,8 @@ function compared(a: Value, b: Value): number {
   if (isText(a) && isText(b)) return byCodePoints(a.value, b.value);
   if (isList(a) && isList(b)) {
     for (let i = 0; i < Math.min(a.value.length, b.value.length); i++) {
-      const own = compared(a.value[i] ?? {}, b.value[i] ?? {});
-      if (own !== 0) return own;
+      const order = compared(a.value[i] ?? {}, b.value[i] ?? {});
+      if (order !== 0) return order;
     }
     return a.value.length - b.value.length;
   }
@@ -101,8 +103,8 @@ function compared(a: Value, b: Value): number {
 function byCodePoints(a: string, b: string): number {
   const [x, y] = [Array.from(a), Array.from(b)];
   for (let i = 0; i < Math.min(x.length, y.length); i++) {
-    const own = (x[i]?.codePointAt(0) ?? 0) - (y[i]?.codePointAt(0) ?? 0);
-    if (own !== 0) return own;
+    const difference = (x[i]?.codePointAt(0) ?? 0) - (y[i]?.codePointAt(0) ?? 0);
+    if (difference !== 0) return difference;
   }
   return x.length - y.length;
 }
@@ -125,20 +127,20 @@ const silent: ReadonlySet<string> = new Set([
 export function withOutputs<T extends Node>(program: T): T {
   const bodies = ["body", "alternate", "defaultBlock"] as const;
   const walk = (node: Node): Node => {
-    const own: Record<string, unknown> = Object.assign(Object.create(Object.getPrototypeOf(node)), node);
+    const copy: Record<string, unknown> = Object.assign(Object.create(Object.getPrototypeOf(node)), node);
     for (const name of bodies) {
-      const body = own[name];
+      const body = copy[name];
       if (Array.isArray(body)) {
-        own[name] = body.map((inner: Node) => silent.has(inner.type) ? walk(inner) : { type: "Output", value: inner });
+        copy[name] = body.map((inner: Node) => silent.has(inner.type) ? walk(inner) : { type: "Output", value: inner });
       }
     }
-    return own as Node;
+    return copy as Node;
   };
   return walk(program) as T;
 }
 
 /** What a filter is given: a value, arguments by place and by name. */
-type Given = Readonly<{
+type FilterCall = Readonly<{
   value: Value;
   args: readonly Value[];
   named: ReadonlyMap<string, Value>;
@@ -149,71 +151,79 @@ type Given = Readonly<{
   test: (name: string, value: Value, args: readonly Value[]) => boolean;
 }>;
 /** A filter; nothing if the library's does. */
-type Filter = (given: Given) => Value | undefined;
+type Filter = (given: FilterCall) => Value | undefined;
 
-const argument = ({ args, named }: Given, at: number, name: string): Value | undefined => args[at] ?? named.get(name);
-const items = ({ value, makers }: Given): readonly Value[] | undefined => {
+const argument = ({ args, named }: FilterCall, at: number, name: string): Value | undefined =>
+  args[at] ?? named.get(name);
+const items = ({ value, makers }: FilterCall): readonly Value[] | undefined => {
   if (isText(value)) return Array.from(value.value, (c) => makers.of(c));
   if (isMap(value)) return [...value.value.keys()].map((key) => makers.of(key));
   return isList(value) ? value.value : undefined;
 };
-const attributeOf = (value: Value, path: Value, { makers }: Given): Value =>
-  String(path.value).split(".").reduce<Value>((own, key) => {
-    if (isMap(own)) return own.value.get(key) ?? makers.of(undefined);
-    return isList(own) && /^\d+$/.test(key) ? own.value[Number(key)] ?? makers.of(undefined) : makers.of(undefined);
+const attributeOf = (value: Value, path: Value, { makers }: FilterCall): Value =>
+  String(path.value).split(".").reduce<Value>((value, key) => {
+    if (isMap(value)) return value.value.get(key) ?? makers.of(undefined);
+    return isList(value) && /^\d+$/.test(key) ? value.value[Number(key)] ?? makers.of(undefined) : makers.of(undefined);
   }, value);
-const onText = (act: (text: string, given: Given) => string): Filter => (given) =>
-  given.makers.of(act(textOf(given.value), given));
-const sized: Filter = (given) => {
-  const all = items(given);
-  return all && given.makers.of(all.length);
+const onText = (act: (text: string, given: FilterCall) => string): Filter => (call) =>
+  call.makers.of(act(textOf(call.value), call));
+const sized: Filter = (call) => {
+  const all = items(call);
+  return all && call.makers.of(all.length);
 };
-const edge = (at: 0 | -1): Filter => (given) => {
-  const all = items(given);
-  return all && (all.at(at) ?? given.makers.of(undefined));
+const edge = (at: 0 | -1): Filter => (call) => {
+  const all = items(call);
+  return all && (all.at(at) ?? call.makers.of(undefined));
 };
-const chosen = (keeps: boolean, byAttribute: boolean): Filter => (given) => {
-  const all = items(given);
+const chosen = (keeps: boolean, byAttribute: boolean): Filter => (call) => {
+  const all = items(call);
   if (!all) return undefined;
-  const args = byAttribute ? given.args.slice(1) : given.args;
+  const args = byAttribute ? call.args.slice(1) : call.args;
   const [name, ...rest] = args;
-  return given.makers.list(all.filter((own) => {
-    const value = byAttribute ? attributeOf(own, given.args[0] ?? {}, given) : own;
-    return (name === undefined ? isTrue(value) : given.test(String(name.value), value, rest)) === keeps;
+  return call.makers.list(all.filter((element) => {
+    const value = byAttribute ? attributeOf(element, call.args[0] ?? {}, call) : element;
+    return (name === undefined ? isTrue(value) : call.test(String(name.value), value, rest)) === keeps;
   }));
 };
-const extreme = (sign: 1 | -1): Filter => (given) => {
-  const all = items(given);
-  return all?.reduce<Value | undefined>((best, own) => !best || sign * compared(own, best) < 0 ? own : best, undefined);
+const extreme = (sign: 1 | -1): Filter => (call) => {
+  const all = items(call);
+  return all?.reduce<Value | undefined>(
+    (best, value) => !best || sign * compared(value, best) < 0 ? value : best,
+    undefined,
+  );
 };
-const number = (whole: boolean): Filter => (given) => {
-  const { value, makers } = given;
-  const otherwise = argument(given, 0, "default") ?? makers.of(0);
-  const base = Number(argument(given, 1, "base")?.value ?? 10);
-  const found = isText(value) ? parsed(value.value, whole ? base : 10) : isNumber(value) ? Number(value.value) : NaN;
-  if (!Number.isFinite(found)) return otherwise;
-  return whole ? makers.of(Math.trunc(found)) : floating(found, makers);
+const number = (whole: boolean): Filter => (call) => {
+  const { value, makers } = call;
+  const otherwise = argument(call, 0, "default") ?? makers.of(0);
+  const base = Number(argument(call, 1, "base")?.value ?? 10);
+  const parsedNumber = isText(value)
+    ? parsed(value.value, whole ? base : 10)
+    : isNumber(value)
+    ? Number(value.value)
+    : NaN;
+  if (!Number.isFinite(parsedNumber)) return otherwise;
+  return whole ? makers.of(Math.trunc(parsedNumber)) : floating(parsedNumber, makers);
 };
 
 function parsed(text: string, base: number): number {
-  const own = stripEnds(text, undefined, "both").replaceAll(/(?<=\d)_(?=\d)/g, "");
-  if (base === 10) return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(own) ? Number(own) : NaN;
-  const bare = own.replace(base === 16 ? /^0x/i : base === 8 ? /^0o/i : base === 2 ? /^0b/i : /^$/, "");
+  const numeral = stripEnds(text, undefined, "both").replaceAll(/(?<=\d)_(?=\d)/g, "");
+  if (base === 10) return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(numeral) ? Number(numeral) : NaN;
+  const bare = numeral.replace(base === 16 ? /^0x/i : base === 8 ? /^0o/i : base === 2 ? /^0b/i : /^$/, "");
   const digits = "0123456789abcdefghijklmnopqrstuvwxyz".slice(0, base);
   return bare !== "" && Array.from(bare.toLowerCase()).every((c) => digits.includes(c)) ? parseInt(bare, base) : NaN;
 }
 
 /** Numbers with a point keep it, whatever they are. */
 const floating = (value: number, makers: Makers): Value => {
-  const own = makers.of(0.5) as { value: number };
-  own.value = value;
-  return own;
+  const half = makers.of(0.5) as { value: number };
+  half.value = value;
+  return half;
 };
 
 /** Filters that the library has otherwise than Jinja2, or not at all. */
 const filters: Readonly<Record<string, Filter>> = {
   string: onText((text) => text),
-  trim: onText((text, given) => stripEnds(text, argument(given, 0, "chars")?.value as string | undefined, "both")),
+  trim: onText((text, call) => stripEnds(text, argument(call, 0, "chars")?.value as string | undefined, "both")),
   capitalize: onText(capitalized),
   title: onText(titledWords),
   escape: onText((text) =>
@@ -229,50 +239,53 @@ const filters: Readonly<Record<string, Filter>> = {
   count: sized,
   first: edge(0),
   last: edge(-1),
-  list: (given) => {
-    const all = items(given);
-    return all && given.makers.list(all);
+  list: (call) => {
+    const all = items(call);
+    return all && call.makers.list(all);
   },
   reverse: ({ value, makers }) => isText(value) ? makers.of(Array.from(value.value).reverse().join("")) : undefined,
-  join: (given) => {
-    const all = items(given);
-    const path = argument(given, 1, "attribute");
-    const separator = argument(given, 0, "d") ?? argument(given, 0, "separator");
-    const own = path === undefined ? all : all?.map((value) => attributeOf(value, path, given));
-    return own && given.makers.of(own.map(textOf).join(separator === undefined ? "" : textOf(separator)));
+  join: (call) => {
+    const all = items(call);
+    const path = argument(call, 1, "attribute");
+    const separator = argument(call, 0, "d") ?? argument(call, 0, "separator");
+    const values = path === undefined ? all : all?.map((value) => attributeOf(value, path, call));
+    return values && call.makers.of(values.map(textOf).join(separator === undefined ? "" : textOf(separator)));
   },
-  default: (given) => {
-    const { value, makers } = given;
-    const whenFalse = argument(given, 1, "boolean");
+  default: (call) => {
+    const { value, makers } = call;
+    const whenFalse = argument(call, 1, "boolean");
     const none = value.type === "UndefinedValue" || (whenFalse !== undefined && isTrue(whenFalse) && !isTrue(value));
-    return none ? argument(given, 0, "default_value") ?? makers.of("") : value;
+    return none ? argument(call, 0, "default_value") ?? makers.of("") : value;
   },
   int: number(true),
   float: number(false),
-  round: (given) => {
-    const [precision, method] = [argument(given, 0, "precision"), argument(given, 1, "method")];
+  round: (call) => {
+    const [precision, method] = [argument(call, 0, "precision"), argument(call, 1, "method")];
     const size = 10 ** Number(precision?.value ?? 0);
-    const value = Number(given.value.value);
+    const value = Number(call.value.value);
     const how = method?.value === "ceil" ? Math.ceil : method?.value === "floor" ? Math.floor : toEven;
-    return floating(how(value * size) / size, given.makers);
+    return floating(how(value * size) / size, call.makers);
   },
-  sum: (given) => {
-    const path = argument(given, 0, "attribute");
-    const all = items(given)?.map((value) => (path === undefined ? value : attributeOf(value, path, given)));
+  sum: (call) => {
+    const path = argument(call, 0, "attribute");
+    const all = items(call)?.map((value) => (path === undefined ? value : attributeOf(value, path, call)));
     if (!all) return undefined;
-    const sum = all.reduce((total, own) => total + Number(own.value), Number(argument(given, 1, "start")?.value ?? 0));
-    return all.some((own) => own.type === "FloatValue") ? floating(sum, given.makers) : given.makers.of(sum);
+    const sum = all.reduce(
+      (total, element) => total + Number(element.value),
+      Number(argument(call, 1, "start")?.value ?? 0),
+    );
+    return all.some((element) => element.type === "FloatValue") ? floating(sum, call.makers) : call.makers.of(sum);
   },
   min: extreme(1),
   max: extreme(-1),
-  unique: (given) => {
-    const all = items(given);
-    const exact = argument(given, 0, "case_sensitive");
-    const path = argument(given, 1, "attribute");
+  unique: (call) => {
+    const all = items(call);
+    const exact = argument(call, 0, "case_sensitive");
+    const path = argument(call, 1, "attribute");
     const seen = new Set<string>();
-    return all && given.makers.list(all.filter((value) => {
-      const own = shown(path === undefined ? value : attributeOf(value, path, given));
-      const key = exact !== undefined && isTrue(exact) ? own : own.toLowerCase();
+    return all && call.makers.list(all.filter((value) => {
+      const keyValue = shown(path === undefined ? value : attributeOf(value, path, call));
+      const key = exact !== undefined && isTrue(exact) ? keyValue : keyValue.toLowerCase();
       return seen.has(key) ? false : (seen.add(key), true);
     }));
   },
@@ -280,22 +293,22 @@ const filters: Readonly<Record<string, Filter>> = {
   reject: chosen(false, false),
   selectattr: chosen(true, true),
   rejectattr: chosen(false, true),
-  map: (given) => {
-    const all = items(given);
-    const path = given.named.get("attribute");
-    const { makers, args, filter } = given;
+  map: (call) => {
+    const all = items(call);
+    const path = call.named.get("attribute");
+    const { makers, args, filter } = call;
     if (!all) return undefined;
     if (path === undefined) {
       const [name, ...rest] = args;
       return makers.list(all.map((value) => filter(String(name?.value), value, rest)));
     }
-    const otherwise = given.named.get("default");
+    const otherwise = call.named.get("default");
     return makers.list(all.map((value) => {
-      const own = attributeOf(value, path, given);
-      return own.type === "UndefinedValue" ? otherwise ?? own : own;
+      const attribute = attributeOf(value, path, call);
+      return attribute.type === "UndefinedValue" ? otherwise ?? attribute : attribute;
     }));
   },
-  tojson: (given) => given.makers.of(jsonOf(given)),
+  tojson: (call) => call.makers.of(jsonOf(call)),
 };
 const also: Readonly<Record<string, string>> = { d: "default", e: "escape" };
 
@@ -306,15 +319,15 @@ function toEven(value: number): number {
 }
 
 /** A value as `json.dumps` writes it. */
-function jsonOf(given: Given): string {
-  const own = (at: number, name: string): Value | undefined => {
-    const found = argument(given, at, name);
-    return found && isNothing(found) ? undefined : found;
+function jsonOf(call: FilterCall): string {
+  const argumentOf = (at: number, name: string): Value | undefined => {
+    const passed = argument(call, at, name);
+    return passed && isNothing(passed) ? undefined : passed;
   };
-  const ascii = own(0, "ensure_ascii");
-  const width = own(1, "indent");
-  const separators = own(2, "separators");
-  const sorted = own(3, "sort_keys");
+  const ascii = argumentOf(0, "ensure_ascii");
+  const width = argumentOf(1, "indent");
+  const separators = argumentOf(2, "separators");
+  const sorted = argumentOf(3, "sort_keys");
   const pad = width === undefined ? undefined : isText(width) ? width.value : " ".repeat(Number(width.value));
   if ((pad?.length ?? 0) > 64) throw new RangeError(`the template asks for a width of ${pad?.length}`);
   const [between, colon] = separators && isList(separators)
@@ -341,7 +354,7 @@ function jsonOf(given: Given): string {
     if (sorted && isTrue(sorted)) entries.sort(([a], [b]) => byCodePoints(a, b));
     return inside("{", "}", entries.map(([key, part]) => text(key) + colon + write(part, depth + 1)), depth);
   };
-  return write(given.value, 0);
+  return write(call.value, 0);
 }
 
 /** Whether a value is of a kind, by the names of Jinja's tests with two sides. */
@@ -362,7 +375,7 @@ const tests: Readonly<Record<string, (value: Value, other: Value) => boolean>> =
 function within(a: Value, b: Value): boolean {
   if (isText(b)) return isText(a) && b.value.includes(a.value);
   if (isMap(b)) return isText(a) && b.value.has(a.value);
-  return isList(b) && b.value.some((own) => equal(own, a));
+  return isList(b) && b.value.some((element) => equal(element, a));
 }
 
 /** What an operator gives in Python; nothing if the library does it as well. */
@@ -371,9 +384,11 @@ function operated(operator: string, a: Value, b: Value, makers: Makers, most: nu
   if (operator === "~") return makers.of(textOf(a) + textOf(b));
   if (operator === "in" || operator === "not in") return makers.of(within(a, b) === (operator === "in"));
   if (["<", ">", "<=", ">="].includes(operator) && !isNothing(a) && !isNothing(b)) {
-    const own = compared(a, b);
+    const order = compared(a, b);
     return makers.of(
-      operator[0] === "<" ? own < 0 || (own === 0 && operator === "<=") : own > 0 || (own === 0 && operator === ">="),
+      operator[0] === "<"
+        ? order < 0 || (order === 0 && operator === "<=")
+        : order > 0 || (order === 0 && operator === ">="),
     );
   }
   if (operator === "%" && isNumber(a) && isNumber(b)) {
@@ -398,12 +413,16 @@ export function pythonOf(
   testsOf: (environment: unknown) => ReadonlyMap<string, (...values: Value[]) => boolean>,
   most: number,
 ): (node: Node, environment: unknown) => Value | undefined {
-  const filtered = (name: string, given: Omit<Given, "filter" | "test" | "makers">, environment: unknown): Value => {
-    const own = Object.hasOwn(also, name) ? also[name] ?? name : name;
+  const filtered = (
+    name: string,
+    call: Omit<FilterCall, "filter" | "test" | "makers">,
+    environment: unknown,
+  ): Value => {
+    const filterName = Object.hasOwn(also, name) ? also[name] ?? name : name;
     const known = testsOf(environment);
-    const found = Object.hasOwn(filters, own)
-      ? filters[own]?.({
-        ...given,
+    const filter = Object.hasOwn(filters, filterName)
+      ? filters[filterName]?.({
+        ...call,
         makers,
         filter: (inner, value, args) => filtered(inner, { value, args, named: new Map() }, environment),
         test: (inner, value, args) => {
@@ -414,8 +433,8 @@ export function pythonOf(
         },
       })
       : undefined;
-    if (found) return found;
-    const node: Node = { type: "FilterExpression", operand: valued(given.value), filter: callOf(own, given) };
+    if (filter) return filter;
+    const node: Node = { type: "FilterExpression", operand: valued(call.value), filter: callOf(filterName, call) };
     return base(node, environment);
   };
   return (node, environment) => {
@@ -429,8 +448,8 @@ export function pythonOf(
     }
     if (node.type === "BinaryExpression" && node.operator?.value !== "and" && node.operator?.value !== "or") {
       const [left, right] = [machine.evaluate(node.left, environment), machine.evaluate(node.right, environment)];
-      const own = operated(node.operator?.value ?? "", left, right, makers, most);
-      return own ?? base({ ...node, left: valued(left), right: valued(right) }, environment);
+      const result = operated(node.operator?.value ?? "", left, right, makers, most);
+      return result ?? base({ ...node, left: valued(left), right: valued(right) }, environment);
     }
     if (node.type === "MemberExpression") return memberOf(node, environment);
     return undefined;
@@ -443,13 +462,13 @@ export function pythonOf(
       return makers.function((args) => {
         const plain = args.filter((own) => own.type !== "KeywordArgumentsValue");
         const method = stringMethods[name];
-        const found = method?.(object.value, ...plain.map((own) => (isNothing(own) ? undefined : own.value as string)));
+        const found = method?.(object.value, ...plain.map((arg) => (isNothing(arg) ? undefined : arg.value as string)));
         return makers.of(found);
       });
     }
     if (!node.computed && isText(object) && name === "join") {
       return makers.function(([list]) => {
-        const all = list && items({ value: list, makers } as Given);
+        const all = list && items({ value: list, makers } as FilterCall);
         if (!all?.every(isText)) throw new Error("join: a list of strings is expected");
         return makers.of(all.map(textOf).join(object.value));
       });
@@ -466,7 +485,7 @@ export function pythonOf(
 /** A node that is a value. */
 const valued = (value: Value): Node => ({ type: "Value", value });
 
-function callOf(name: string, { args, named }: Pick<Given, "args" | "named">): Node {
+function callOf(name: string, { args, named }: Pick<FilterCall, "args" | "named">): Node {
   const callee: Node = { type: "Identifier", value: name };
   if (args.length === 0 && named.size === 0) return callee;
   const keywords = [...named].map(([key, value]): Node =>

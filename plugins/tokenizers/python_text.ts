@@ -39,13 +39,13 @@ export function titledWords(text: string): string {
 function split(text: string, separator: string | undefined, most: number, fromRight = false): string[] {
   if (separator === "") throw new Error("empty separator");
   if (separator === undefined) {
-    const found = [...text.matchAll(words)];
-    if (most < 0 || found.length <= most) return found.map(([word]) => word);
-    const cut = fromRight ? found.slice(found.length - most) : found.slice(0, most);
-    const at = fromRight ? cut[0]?.index ?? text.length : (found[most]?.index ?? 0);
+    const matches = [...text.matchAll(words)];
+    if (most < 0 || matches.length <= most) return matches.map(([word]) => word);
+    const cut = fromRight ? matches.slice(matches.length - most) : matches.slice(0, most);
+    const at = fromRight ? cut[0]?.index ?? text.length : (matches[most]?.index ?? 0);
     const rest = fromRight ? stripEnds(text.slice(0, at), undefined, "both") : text.slice(at);
-    const own = cut.map(([word]) => word);
-    return fromRight ? [rest, ...own] : [...own, stripEnds(rest, undefined, "left")];
+    const texts = cut.map(([word]) => word);
+    return fromRight ? [rest, ...texts] : [...texts, stripEnds(rest, undefined, "left")];
   }
   const parts = text.split(separator);
   if (most < 0 || parts.length <= most + 1) return parts;
@@ -68,18 +68,18 @@ const counted = (value: Plain, otherwise: number): number => (value === undefine
 /** Widths above this are refused: what is filled grows by them. */
 const MAX_WIDTH = 64;
 const fills = (text: string, width: Plain): number => {
-  const own = Number(width);
-  if (!(own <= MAX_WIDTH)) throw new RangeError(`the template asks for a width of ${own}`);
-  return Math.max(0, own - Array.from(text).length);
+  const size = Number(width);
+  if (!(size <= MAX_WIDTH)) throw new RangeError(`the template asks for a width of ${size}`);
+  return Math.max(0, size - Array.from(text).length);
 };
 const isAll = (pattern: RegExp): Method => (text) => text !== "" && pattern.test(text);
 const place = (text: string, at: number): number => (at < 0 ? at : Array.from(text.slice(0, at)).length);
 
 /** Methods of strings, those that the template library has otherwise than Python, or not at all. */
 export const stringMethods: Readonly<Record<string, Method>> = {
-  strip: (text, own) => stripEnds(text, chars(own), "both"),
-  lstrip: (text, own) => stripEnds(text, chars(own), "left"),
-  rstrip: (text, own) => stripEnds(text, chars(own), "right"),
+  strip: (text, characters) => stripEnds(text, chars(characters), "both"),
+  lstrip: (text, characters) => stripEnds(text, chars(characters), "left"),
+  rstrip: (text, characters) => stripEnds(text, chars(characters), "right"),
   capitalize: capitalized,
   title: titled,
   casefold: (text) => text.toLowerCase().replaceAll("ß", "ss"),

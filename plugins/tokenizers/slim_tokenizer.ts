@@ -56,21 +56,21 @@ export function slimTokenizer(tokenizerJson: Named<Json>, options: SlimTokenizer
     .sort(([, a], [, b]) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0) || a - b);
   for (const [token] of used) {
     const more = new Set(withOrigins(token));
-    if (keep.size + more.size <= vocabSize) { for (const own of more) keep.add(own); }
+    if (keep.size + more.size <= vocabSize) { for (const token of more) keep.add(token); }
   }
   const ids = new Map<string, number>([
     ...Object.entries(vocab),
     ...added.map((t): [string, number] => [t.content, t.id]),
   ]);
-  const kept = [...ids].filter(([token]) => keep.has(token) || specials.has(token)).sort(([, a], [, b]) => a - b);
-  const renumbered = new Map(kept.map(([token], i) => [token, i]));
+  const tokens = [...ids].filter(([token]) => keep.has(token) || specials.has(token)).sort(([, a], [, b]) => a - b);
+  const renumbered = new Map(tokens.map(([token], i) => [token, i]));
   const text = JSON.stringify({
     ...tokenizerJson,
     added_tokens: added.map((token) => ({ ...token, id: renumbered.get(token.content) })),
     model: {
       ...model,
       vocab: Object.fromEntries(
-        kept.filter(([token]) => token in vocab).map(([token]) => [token, renumbered.get(token)]),
+        tokens.filter(([token]) => token in vocab).map(([token]) => [token, renumbered.get(token)]),
       ),
       ...(model.merges === undefined ? {} : {
         merges: merges.filter(([a, b]) => keep.has(a) && keep.has(b) && keep.has(a + bare(b)))
@@ -79,7 +79,7 @@ export function slimTokenizer(tokenizerJson: Named<Json>, options: SlimTokenizer
     },
   });
   const slim = JSON.parse(text) as Named<Json>;
-  return { tokenizerJson: withIds(slim, renumbered), kept: Int32Array.from(kept, ([, id]) => id) };
+  return { tokenizerJson: withIds(slim, renumbered), kept: Int32Array.from(tokens, ([, id]) => id) };
 }
 
 /**
@@ -92,11 +92,11 @@ export function slimTokenizer(tokenizerJson: Named<Json>, options: SlimTokenizer
  * console.assert(slimEmbeddings(f32([3, 1], [5, 6, 7]), Int32Array.of(0, 2)).data[1] === 7);
  * ```
  */
-export function slimEmbeddings(table: Tensor<Float32Array>, kept: Int32Array): Tensor<Float32Array> {
+export function slimEmbeddings(table: Tensor<Float32Array>, ids: Int32Array): Tensor<Float32Array> {
   const rest = table.dims.slice(1);
   const width = sizeOf(rest);
-  const out = f32([kept.length, ...rest], new Float32Array(kept.length * width));
-  kept.forEach((row, i) => out.data.set(table.data.subarray(row * width, (row + 1) * width), i * width));
+  const out = f32([ids.length, ...rest], new Float32Array(ids.length * width));
+  ids.forEach((row, i) => out.data.set(table.data.subarray(row * width, (row + 1) * width), i * width));
   return out;
 }
 
@@ -119,9 +119,9 @@ function withIds(json: Named<Json>, ids: ReadonlyMap<string, number>): Named<Jso
     }
     if (typeof value !== "object" || value === null) return value;
     const object = value as Named<Json>;
-    const own = Object.fromEntries(Object.entries(object).map(([k, v]) => [k, walk(v)]));
-    if (!Array.isArray(object.tokens) || !Array.isArray(object.ids)) return own;
-    return { ...own, ids: object.tokens.map((token, i) => ids.get(String(token)) ?? (object.ids as Json[])[i] ?? 0) };
+    const copy = Object.fromEntries(Object.entries(object).map(([k, v]) => [k, walk(v)]));
+    if (!Array.isArray(object.tokens) || !Array.isArray(object.ids)) return copy;
+    return { ...copy, ids: object.tokens.map((token, i) => ids.get(String(token)) ?? (object.ids as Json[])[i] ?? 0) };
   };
   return json.post_processor === undefined ? json : { ...json, post_processor: walk(json.post_processor ?? null) };
 }

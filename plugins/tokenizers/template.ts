@@ -50,8 +50,8 @@ export function boundedTemplate(given: string): Render {
     const environment = new Environment();
     for (const [name, value] of Object.entries({ ...globals, ...variables })) environment.set(name, value);
     const interpreter = new Interpreter(environment);
-    const given = sizeOf(variables);
-    bound(interpreter as unknown as Machine, STEPS + STEPS_EACH * given, MAX_SIZE + 4 * given);
+    const size = sizeOf(variables);
+    bound(interpreter as unknown as Machine, STEPS + STEPS_EACH * size, MAX_SIZE + 4 * size);
     return String((interpreter.run(program) as Value).value);
   };
 }
@@ -91,7 +91,9 @@ function bound(machine: Machine, steps: number, most: number): void {
     if (node.type === "Output") left++;
     if (--left < 0) throw new RangeError("the template takes too many steps");
     if (depth >= MAX_DEPTH) throw new RangeError("the template is nested too deeply");
-    if (node.type === "For") { for (const own of [node.iterable, node.iterable?.lhs]) if (own) iterables.add(own); }
+    if (node.type === "For") {
+      for (const iterable of [node.iterable, node.iterable?.lhs]) if (iterable) iterables.add(iterable);
+    }
     const group = multiplied(node, parts, widths);
     const before = group?.product;
     if (group) group.product = 1;
@@ -103,9 +105,9 @@ function bound(machine: Machine, steps: number, most: number): void {
       depth--;
       if (group && before !== undefined) group.product = before;
     }
-    const own = value.value;
-    if (widths.has(node) && typeof own === "number" && Math.abs(own) > MAX_WIDTH) {
-      throw new RangeError(`the template asks for a width of ${own}`);
+    const items = value.value;
+    if (widths.has(node) && typeof items === "number" && Math.abs(items) > MAX_WIDTH) {
+      throw new RangeError(`the template asks for a width of ${items}`);
     }
     const isNew = node.type !== "Identifier" && node.type !== "MemberExpression";
     const size = isNew || parts.has(node) ? weightOf(value, most) : 0;
@@ -114,7 +116,11 @@ function bound(machine: Machine, steps: number, most: number): void {
     if (part && (part.product *= Math.max(1, size)) > 16 * most) {
       throw new RangeError(`the template makes more than ${16 * most} characters`);
     }
-    const length = Array.isArray(own) || typeof own === "string" ? own.length : own instanceof Map ? own.size : 0;
+    const length = Array.isArray(items) || typeof items === "string"
+      ? items.length
+      : items instanceof Map
+      ? items.size
+      : 0;
     left -= (length >> 6) + (size >> 5) + (iterables.has(node) ? 3 * length : 0);
     return value;
   };
@@ -149,8 +155,8 @@ function weightOf({ value }: Value, most: number): number {
   if (typeof value !== "object" || value === null) return 1;
   const inner = value instanceof Map ? value.values() : Array.isArray(value) ? value : [];
   let weight = 1;
-  for (const own of inner) {
-    weight += weightOf(own, most - weight);
+  for (const child of inner) {
+    weight += weightOf(child, most - weight);
     if (weight > most) break;
   }
   return weight;
@@ -159,7 +165,7 @@ function weightOf({ value }: Value, most: number): number {
 function sizeOf(value: Json): number {
   if (typeof value === "string") return value.length;
   if (typeof value !== "object" || value === null) return 1;
-  return Object.values(value).reduce<number>((size, own) => size + 50 + sizeOf(own), 0);
+  return Object.values(value).reduce<number>((size, part) => size + 50 + sizeOf(part), 0);
 }
 
 /** What transformers gives templates besides what is rendered. */

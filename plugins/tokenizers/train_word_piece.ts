@@ -94,11 +94,11 @@ function merge(
       change(word, index, -1);
       const symbols: string[] = [];
       for (let i = 0; i < word.symbols.length; i++) {
-        const own = word.symbols[i] ?? "";
-        if (own === a && word.symbols[i + 1] === b) {
+        const symbol = word.symbols[i] ?? "";
+        if (symbol === a && word.symbols[i + 1] === b) {
           symbols.push(joined);
           i++;
-        } else symbols.push(own);
+        } else symbols.push(symbol);
       }
       word.symbols = symbols;
       change(word, index, 1);
@@ -123,8 +123,8 @@ function countWords(texts: Iterable<string>, lowercase: boolean): Map<string, nu
 function alphabetOf(words: ReadonlyMap<string, number>, limit: number): Set<string> {
   const counts = new Map<string, number>();
   for (const [word, count] of words) for (const c of word) counts.set(c, (counts.get(c) ?? 0) + count);
-  const kept = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).slice(0, limit).map(([c]) => c);
-  return new Set(kept.sort());
+  const alphabet = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).slice(0, limit).map(([c]) => c);
+  return new Set(alphabet.sort());
 }
 
 function filesOf(

@@ -49,11 +49,11 @@ const absent = notInstalled({
 async function openTokenizer(files: Store, options: TransformersOptions): Promise<Tokenizer> {
   const base = await hf(options).open(files);
   const auto = await opened(files, base.changed ?? {});
-  const idsOf = (text: string | readonly string[], own: object): number[] => {
+  const idsOf = (text: string | readonly string[], options: object): number[] => {
     if (typeof text !== "string") {
       throw unsupported("transformers", "tokens", "words", "it takes only texts; the tokenizer hf takes words");
     }
-    return [...auto(text, { ...own, return_tensor: false }).input_ids as unknown as number[]];
+    return [...auto(text, { ...options, return_tensor: false }).input_ids as unknown as number[]];
   };
   const encode = (text: string | readonly string[], o: EncodeOptions = {}): [Encoding, ...Encoding[]] => {
     const plain = { add_special_tokens: false };

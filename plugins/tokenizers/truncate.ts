@@ -57,20 +57,20 @@ function windowsFromStart(
       .concat(bs.slice(1).map((y): Window => ({ a: as[0] ?? [0, 0], b: y }))) as [Window, ...Window[]];
   }
   const second = strategy === "only_second" && b !== undefined;
-  const [cut, kept] = second ? [b, a] : [a, b ?? 0];
-  const size = room - kept;
+  const [cut, keep] = second ? [b, a] : [a, b ?? 0];
+  const size = room - keep;
   if (size <= 0) {
     throw badValue(
       "hf",
       "maxLength",
       room,
-      `a length that leaves room next to the ${second ? "first" : "second"} text's ${kept} tokens`,
+      `a length that leaves room next to the ${second ? "first" : "second"} text's ${keep} tokens`,
     );
   }
   const parts = overflow ? spans(cut, size, stride) : [[0, Math.min(cut, size)] as const];
   return parts.map((
-    own,
-  ): Window => (second ? { a: [0, a], b: own } : { a: own, b: b === undefined ? undefined : [0, b] })) as [
+    part,
+  ): Window => (second ? { a: [0, a], b: part } : { a: part, b: b === undefined ? undefined : [0, b] })) as [
     Window,
     ...Window[],
   ];
@@ -84,10 +84,10 @@ function windowsOfOne(length: number, room: number, stride: number, overflow: bo
 function spans(length: number, size: number, stride: number): (readonly [number, number])[] {
   if (length <= size) return [[0, length]];
   if (stride >= size) throw badValue("hf", "stride", stride, `a stride below the room for the text, ${size} tokens`);
-  const found: (readonly [number, number])[] = [];
+  const windows: (readonly [number, number])[] = [];
   for (let start = 0;; start += size - stride) {
     const end = Math.min(length, start + size);
-    found.push([start, end]);
-    if (end >= length) return found;
+    windows.push([start, end]);
+    if (end >= length) return windows;
   }
 }

@@ -110,8 +110,8 @@ function namedClass(key: string, name: string): CharSet | undefined {
     return remembered((code) => isLatest(code) || regex.test(String.fromCodePoint(code)));
   }
   const words = name.trim().split(/[\s_-]+/).map((part) => part[0]?.toUpperCase() + part.slice(1).toLowerCase());
-  for (const own of [name, words.join("_"), key]) {
-    for (const form of [own, `Script=${own}`]) {
+  for (const alias of [name, words.join("_"), key]) {
+    for (const form of [alias, `Script=${alias}`]) {
       try {
         const set = ofSixteen(new RegExp(`^\\p{${form}}$`, "u"));
         // ʕ was a small letter until Unicode 17.

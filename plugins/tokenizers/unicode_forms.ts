@@ -95,9 +95,9 @@ function joined(a: string, b: string): string {
   const both = a + b;
   const known = pairs.get(both);
   if (known !== undefined) return known;
-  const made = both.normalize("NFC");
-  const one = (made.codePointAt(0) ?? 0) > 0xffff ? 2 : 1;
-  const result = made.length === one && !isWhole(made.codePointAt(0) ?? 0) ? made : "";
+  const form = both.normalize("NFC");
+  const one = (form.codePointAt(0) ?? 0) > 0xffff ? 2 : 1;
+  const result = form.length === one && !isWhole(form.codePointAt(0) ?? 0) ? form : "";
   if (pairs.size >= 4096) pairs.clear();
   pairs.set(both, result);
   return result;

@@ -5,6 +5,7 @@
 import { noUnknown, type Piece } from "./piece.ts";
 import type { Definition } from "./normalizers.ts";
 import { type Prefixes, prefixesOf } from "./prefixes.ts";
+import { byteTokens } from "./definition.ts";
 
 /** How much less likely than any token something unknown is. */
 const PENALTY = 10;
@@ -17,12 +18,7 @@ export function unigram(definition: Definition, vocabulary: ReadonlyMap<string, 
   const scores = Float64Array.from(list, ([, score]) => score);
   const unknownScore = scores.reduce((least, score) => Math.min(least, score), Infinity) - PENALTY;
   const unknown = typeof definition.unk_id === "number" ? definition.unk_id : undefined;
-  const bytes = definition.byte_fallback === true
-    ? Array.from(
-      { length: 256 },
-      (_, byte) => vocabulary.get(`<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`),
-    )
-    : undefined;
+  const bytes = byteTokens(definition, vocabulary);
   let prefixes: Prefixes | undefined;
 
   /** Of each place, where the token begins that ends there on the best way to it, and which one it is. */

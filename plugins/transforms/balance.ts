@@ -134,7 +134,7 @@ export function temperatureShares(sizes: readonly number[], temperature: number,
 }
 
 /** Whole numbers of a sum in proportion to shares: rounded down, what is left to the largest remainders. */
-export function apportioned(shares: readonly number[], sum: number): number[] {
+function apportioned(shares: readonly number[], sum: number): number[] {
   const exact = shares.map((share) => share * sum);
   const counts = exact.map(Math.floor);
   const order = exact.map((_, i) => i).sort((a, b) =>

@@ -149,8 +149,8 @@ function othersOf(
 }
 
 /** The text that is compared; columns that were named must be there. */
-function textOf(item: TransformRow, columns: readonly string[], given: boolean): string {
-  return columns.map((name) => textIn(given ? columnOf(NAME, item, name) : item.row[name])).filter((text) =>
+function textOf(item: TransformRow, columns: readonly string[], isNamed: boolean): string {
+  return columns.map((name) => textIn(isNamed ? columnOf(NAME, item, name) : item.row[name])).filter((text) =>
     text !== ""
   ).join("\n");
 }

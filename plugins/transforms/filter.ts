@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { columnOf, eachRow, type Expression, openExpression, textIn } from "../../blocks/transform/mod.ts";
+import { columnOf, eachRow, type Expression, lengthOf, openExpression, textIn } from "../../blocks/transform/mod.ts";
 import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import { badValue, unknownName } from "../../core/base/errors.ts";
@@ -139,12 +139,6 @@ function isSame(value: unknown, wanted: unknown): boolean {
     typeof one === "number" || typeof one === "string" || typeof one === "boolean";
   if (isPlain(value) && isPlain(wanted)) return String(value) === String(wanted);
   return JSON.stringify(value) === JSON.stringify(wanted);
-}
-
-function lengthOf(text: string): number {
-  let points = 0;
-  for (const _ of text) points++;
-  return points;
 }
 
 const tokensOf = (tokenizer: Tokenizer, value: unknown): number =>

@@ -54,11 +54,11 @@ export const reweigh: Factory<"transform", Input> = define({
       const counts = { total: 0, group: new Map(), label: new Map(), both: new Map() };
       const add = (map: Map<string, number>, key: string): void => void map.set(key, (map.get(key) ?? 0) + 1);
       for await (const item of rows) {
-        const [group, own] = [groupKey(NAME, item, column), groupKey(NAME, item, label)];
+        const [group, labelKey] = [groupKey(NAME, item, column), groupKey(NAME, item, label)];
         counts.total++;
         add(counts.group, group);
-        add(counts.label, own);
-        add(counts.both, `${group} ${own}`);
+        add(counts.label, labelKey);
+        add(counts.both, `${group} ${labelKey}`);
       }
       return counts;
     },

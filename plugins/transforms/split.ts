@@ -71,10 +71,10 @@ export const split: Factory<"transform", Input> = define({
       },
       apply: async function* (rows, context, seen) {
         const parts = seen as Uint8Array;
-        const own = names.indexOf(context.split ?? "train");
+        const position = names.indexOf(context.split ?? "train");
         for await (const item of rows) {
           const part = parts[item.index] ?? names.length;
-          if (part === own) yield item;
+          if (part === position) yield item;
           else context.note(item, "dropped", part < names.length ? `in ${names[part]}` : "in no split");
         }
       },
@@ -145,7 +145,7 @@ function* dealt(units: readonly Unit[], shares: readonly number[], random: Rando
   const strata = Math.max(...units.map(({ counts }) => counts.length));
   const sums = Array.from({ length: strata }, (_, s) => units.reduce((n, { counts }) => n + (counts[s] ?? 0), 0));
   const total = sums.reduce((a, b) => a + b, 0);
-  const given = shares.map(() => sums.map(() => 0));
+  const assigned = shares.map(() => sums.map(() => 0));
   const sizes = shares.map(() => 0);
   const order = [...permutation(random.fork("units"), units.length)].map((i) => units[i] as Unit);
   order.sort((a, b) => b.rows.length - a.rows.length);
@@ -153,7 +153,7 @@ function* dealt(units: readonly Unit[], shares: readonly number[], random: Rando
     const lacks = (part: number): number => {
       const share = shares[part] ?? 0;
       const byStratum = unit.counts.reduce(
-        (n, count, s) => n + count * (share * (sums[s] ?? 0) - (given[part]?.[s] ?? 0)) / (sums[s] ?? 1),
+        (n, count, s) => n + count * (share * (sums[s] ?? 0) - (assigned[part]?.[s] ?? 0)) / (sums[s] ?? 1),
         0,
       );
       // Of parts that lack as much of its strata, the one that lacks most rows.
@@ -161,7 +161,7 @@ function* dealt(units: readonly Unit[], shares: readonly number[], random: Rando
     };
     const part = shares.reduce((best, _, i) => (lacks(i) > lacks(best) + 1e-12 ? i : best), 0);
     sizes[part] = (sizes[part] ?? 0) + unit.rows.length;
-    unit.counts.forEach((count, s) => ((given[part] as number[])[s] = (given[part]?.[s] ?? 0) + count));
+    unit.counts.forEach((count, s) => ((assigned[part] as number[])[s] = (assigned[part]?.[s] ?? 0) + count));
     yield [part, unit];
   }
 }

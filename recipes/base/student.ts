@@ -9,6 +9,7 @@ import type { Host, Json, Named } from "../../core/types.ts";
 import { hf } from "../../plugins/tokenizers/hf.ts";
 import { trainWordPiece } from "../../plugins/tokenizers/train_word_piece.ts";
 import { completeWeights } from "./complete_weights.ts";
+import { jsonBytes } from "../../core/base/bytes.ts";
 
 /** What the student is made of. */
 export type StudentOptions = Readonly<
@@ -43,7 +44,7 @@ export async function makeStudent(host: Host, { texts, vocabSize, teacher, direc
   if (!store || !files) throw new Error("This recipe needs access to files");
   const { tokenizerJson, tokenizerConfig } = trainWordPiece(texts, { vocabSize, minFrequency: 3, limitAlphabet: 200 });
   const vocab = (tokenizerJson.model as { vocab: Named<number> }).vocab;
-  const put = (name: string, value: Json) => store.put(name, new TextEncoder().encode(JSON.stringify(value)));
+  const put = (name: string, value: Json) => store.put(name, jsonBytes(value));
   await put("tokenizer.json", tokenizerJson);
   await put("tokenizer_config.json", {
     ...tokenizerConfig,
@@ -62,8 +63,8 @@ export async function makeStudent(host: Host, { texts, vocabSize, teacher, direc
   fillNormal(createRandom(42).fork("words"), words, 0.02);
   for (const [token, id] of Object.entries(vocab)) {
     const { specialTokenIds: special } = tokenizer;
-    const own = { "[PAD]": special.pad, "[UNK]": special.unk, "[CLS]": special.cls, "[SEP]": special.sep };
-    const known = (own as Named<number | undefined>)[token];
+    const specialIds = { "[PAD]": special.pad, "[UNK]": special.unk, "[CLS]": special.cls, "[SEP]": special.sep };
+    const known = (specialIds as Named<number | undefined>)[token];
     const pieces = known === undefined
       ? tokenizer.encode(token.replace(/^##/, ""), { addSpecialTokens: false })[0].ids
       : Int32Array.of(known);

@@ -27,9 +27,9 @@ type Shown = {
 const here = (): string => new URL("./", document.baseURI).href;
 const element = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
 const cell = (row: HTMLTableRowElement, text: string, title = ""): void => {
-  const made = row.insertCell();
-  made.textContent = text;
-  made.title = title;
+  const cell = row.insertCell();
+  cell.textContent = text;
+  cell.title = title;
 };
 
 /** The page's machine: the base beside the page, and folders that it was given. */
@@ -72,16 +72,16 @@ const cosine = (a: readonly number[], b: readonly number[]): number =>
   a.reduce((sum, x, i) => sum + x * (b[i] ?? 0), 0);
 
 async function embedded(set: AdapterPool, texts: readonly string[]): Promise<number[][]> {
-  const found: number[][] = [];
-  for await (const { embedding } of set.predict(asRows(texts), [])) found.push(embedding as number[]);
-  return found;
+  const vectors: number[][] = [];
+  for await (const { embedding } of set.predict(asRows(texts), [])) vectors.push(embedding as number[]);
+  return vectors;
 }
 
 /** The label of the likest of the other rows: no classifier is needed for that. */
 async function nearest(set: AdapterPool, rows: readonly { text: string; label: string }[]): Promise<string[]> {
   const vectors = await embedded(set, rows.map((row) => row.text));
-  return vectors.map((own, i) => {
-    const others = vectors.map((other, k) => (k === i ? -Infinity : cosine(own, other)));
+  return vectors.map((vector, i) => {
+    const others = vectors.map((other, k) => (k === i ? -Infinity : cosine(vector, other)));
     return rows[others.indexOf(Math.max(...others))]?.label ?? "";
   });
 }
@@ -100,9 +100,9 @@ async function classifier(
   const set = await openedFor(host, task);
   await set.add("adapter", { use: adapter.use, with: { from: "adapter" } });
   return async (texts) => {
-    const found: string[] = [];
-    for await (const { label } of set.predict(asRows(texts), "adapter")) found.push(String(label));
-    return found;
+    const names: string[] = [];
+    for await (const { label } of set.predict(asRows(texts), "adapter")) names.push(String(label));
+    return names;
   };
 }
 
@@ -124,10 +124,10 @@ async function main(): Promise<void> {
     });
     const strip = element("tokens");
     strip.replaceChildren(...tokens.map((token, i) => {
-      const made = document.createElement("span");
-      made.textContent = token;
-      made.title = String(encoding.ids[i]);
-      return made;
+      const span = document.createElement("span");
+      span.textContent = token;
+      span.title = String(encoding.ids[i]);
+      return span;
     }));
     const began = performance.now();
     const embeddings = await embedded(set, texts);

@@ -31,7 +31,7 @@ const PROMPT: Named<Json> = {
 const MAX_LENGTH = 64;
 const STAGE = "stage:1";
 
-const given = (rows: readonly Row[]): Json => ({ use: "memory", with: { rows: rows as unknown as Json } });
+const inMemory = (rows: readonly Row[]): Json => ({ use: "memory", with: { rows: rows as unknown as Json } });
 
 /** How many steps of at most 16 rows few rows are gone through in. */
 const stepsOf = (rows: readonly Row[]): number => 16 + rows.length / 4;
@@ -49,7 +49,7 @@ function specOf(
     version: 1,
     name: "few-shot",
     model: { use: "pretrained", with: { path: model } },
-    data: { train: given(rows), eval: given(held) },
+    data: { train: inMemory(rows), eval: inMemory(held) },
     schedule: { use: "linear", with: { warmupSteps: 0.1 } },
     ...change,
     training: {
@@ -96,7 +96,7 @@ const setFit: Method = {
   needs: "encoder",
   run: async (rows, seed, s) => {
     const output = await memory().open(s.host);
-    const pairs = { use: "pairs", with: { source: given(rows), seed } };
+    const pairs = { use: "pairs", with: { source: inMemory(rows), seed } };
     const first = specOf(s, rows, seed, 20 + rows.length / 4, 1e-4, { task: "sentence-similarity" });
     const { eval: _, ...data } = { ...first.data, train: pairs };
     await train({ ...first, data } as RunSpec, s, output);
@@ -156,8 +156,8 @@ function withStage(host: Host, output: Store): Host {
     ...output,
     get: (key, range) => output.get(`model/${key}`, range),
     list: async function* (prefix) {
-      for await (const found of output.list(`model/${prefix}`)) {
-        yield { ...found, key: found.key.slice("model/".length) };
+      for await (const file of output.list(`model/${prefix}`)) {
+        yield { ...file, key: file.key.slice("model/".length) };
       }
     },
   };

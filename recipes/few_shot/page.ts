@@ -86,10 +86,10 @@ function chart(figures: readonly Figure[], names: readonly string[], sizes: read
     )}
     <text x="${WIDTH - RIGHT}" y="${HEIGHT - 6}" text-anchor="end">labelled rows</text>
     ${names.map((name, i) => {
-      const own = sizes.flatMap((size) => figures.filter((f) => f.method === name && f.size === size));
-      const points = own.map((f) => `${at(x(f.size, name))},${at(y(f.mean))}`).join(" ");
+      const ofMethod = sizes.flatMap((size) => figures.filter((f) => f.method === name && f.size === size));
+      const points = ofMethod.map((f) => `${at(x(f.size, name))},${at(y(f.mean))}`).join(" ");
       return html`<g class="c${i}"><polyline points="${points}" />${
-        own.map((f) => {
+        ofMethod.map((f) => {
           const place = at(x(f.size, name));
           return html`<g><title>${name}, ${f.size} rows: ${percent(f.mean)} (${percent(f.low)} to ${
             percent(f.high)

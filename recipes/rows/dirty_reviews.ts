@@ -42,14 +42,14 @@ export function dirtyReviews(train: readonly Row[], test: readonly Row[], seed: 
   const random = createRandom(seed).fork("dirt");
   const drawn = (what: keyof typeof shares, i: number): boolean => random.fork(what).uniform(i) < shares[what];
   const isSeen = test.map((_, i) => drawn("leak", i));
-  const kept = train.filter(({ label }, i) => label !== "negative" || drawn("negative", i));
-  const extra = kept.flatMap((row, i): Row[] => [
+  const thinned = train.filter(({ label }, i) => label !== "negative" || drawn("negative", i));
+  const extra = thinned.flatMap((row, i): Row[] => [
     ...(drawn("exact", i) ? [row] : []),
     ...(drawn("near", i) ? [{ ...row, text: `${row.text} Really.` }] : []),
     ...(drawn("missing", i) ? [{ ...row, text: i % 2 === 0 ? "" : "<p> </p>" }] : []),
     ...(drawn("placeholder", i) ? [{ ...row, text: pick(placeholders, random.fork("which"), i) }] : []),
   ]);
-  const rows = [...kept, ...extra, ...test.filter((_, i) => isSeen[i])];
+  const rows = [...thinned, ...extra, ...test.filter((_, i) => isSeen[i])];
   const order = permutation(random.fork("order"), rows.length);
   return {
     train: Array.from(order, (place, i): Row => {

@@ -7,13 +7,13 @@ import type { Row } from "../../core/types.ts";
 /** How often a word's most frequent tag in the training rows is right; words that are not there get the most frequent of all. */
 export function predictFrequentTags(
   train: readonly Row[],
-  held: readonly Row[],
+  evaluationRows: readonly Row[],
   columns: Readonly<{ tokens: string; tags: string }> = { tokens: "tokens", tags: "tags" },
 ): number {
   const counts = new Map<string, Map<string, number>>();
   const count = (word: string, tag: string): void => {
-    const own = counts.get(word) ?? new Map<string, number>();
-    counts.set(word, own.set(tag, (own.get(tag) ?? 0) + 1));
+    const tags = counts.get(word) ?? new Map<string, number>();
+    counts.set(word, tags.set(tag, (tags.get(tag) ?? 0) + 1));
   };
   const each = (rows: readonly Row[], seen: (word: string, tag: string) => void): void => {
     for (const row of rows) {
@@ -27,7 +27,7 @@ export function predictFrequentTags(
   });
   const best = new Map([...counts].map(([word, own]) => [word, [...own].sort((a, b) => b[1] - a[1])[0]?.[0]]));
   let [right, all] = [0, 0];
-  each(held, (word, tag) => {
+  each(evaluationRows, (word, tag) => {
     all++;
     if ((best.get(word) ?? best.get("")) === tag) right++;
   });

@@ -8,7 +8,7 @@ import type { Row } from "../../core/types.ts";
 const [SHORTEST, LONGEST] = [6, 16];
 
 /** What a telegram says: names and nouns, numbers, verbs, adjectives, and "not". */
-const kept: ReadonlySet<string> = new Set(["NOUN", "NUM", "VERB", "ADJ"]);
+const telegraphic: ReadonlySet<string> = new Set(["NOUN", "NUM", "VERB", "ADJ"]);
 
 /**
  * `source`: a sentence that the Brown corpus has tagged; `target`: the same as a telegram, that is its nouns, numbers, verbs
@@ -18,7 +18,8 @@ export function telegrams(sentences: readonly Row[]): Row[] {
   return sentences.flatMap((row): Row[] => {
     const [tokens, tags] = [row.tokens, row.tags] as string[][];
     if (!tokens || !tags || tokens.length < SHORTEST || tokens.length > LONGEST) return [];
-    const target = tokens.filter((token, i) => kept.has(tags[i] ?? "") || token === "not").join(" ").toLowerCase();
+    const target = tokens.filter((token, i) => telegraphic.has(tags[i] ?? "") || token === "not").join(" ")
+      .toLowerCase();
     return target === "" ? [] : [{ source: row.text, target }];
   });
 }

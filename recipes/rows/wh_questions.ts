@@ -37,27 +37,27 @@ export function whQuestions(sentences: readonly Row[]): Row[] {
 
 /** Neighbours that fit, joined. */
 function runs(tokens: readonly string[], fits: (i: number) => boolean): string[] {
-  const found: string[] = [];
+  const questions: string[] = [];
   tokens.forEach((token, i) => {
     if (!fits(i)) return;
-    if (i > 0 && fits(i - 1)) found.push(`${found.pop()} ${token}`);
-    else found.push(token);
+    if (i > 0 && fits(i - 1)) questions.push(`${questions.pop()} ${token}`);
+    else questions.push(token);
   });
-  return found;
+  return questions;
 }
 
 /**
  * Answers by word alone: of a context's words the one that most often answered the same question in the training rows, where
  * none did the first that begins with a capital inside of the sentence.
  */
-export function predictFromLookup(train: readonly Row[], held: readonly Row[]): string[] {
+export function predictFromLookup(train: readonly Row[], evaluationRows: readonly Row[]): string[] {
   const counts = new Map<string, number>();
   const answerOf = (row: Row): string => (row.answers as { text: string[] }).text[0] ?? "";
   for (const row of train) {
     const key = `${row.question} ${answerOf(row)}`;
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
-  return held.map((row) => {
+  return evaluationRows.map((row) => {
     const words = String(row.context).match(/[\w'.-]*\w/g) ?? [];
     const count = (word: string): number => counts.get(`${row.question} ${word}`) ?? 0;
     const best = words.reduce((top, word) => (count(word) > count(top) ? word : top), "");

@@ -52,16 +52,16 @@ export async function crossvalidateCommand(path: string, options: CrossvalidateO
 
 /** Cross-validates a spec, and gives the exit code. */
 export async function crossvalidateSpec(
-  given: Named<Json>,
+  stated: Named<Json>,
   options: Omit<CrossvalidateOptions, "set">,
 ): Promise<number> {
   const host = await hostHere();
   const { folds, repeats, stratify = null, group = null, seed, parallel, json } = options;
   const division: Division = { folds, repeats, stratify, group, seed };
-  const whole = await composedWithFolds(given);
+  const whole = await composedWithFolds(stated);
   // A model that is the server's alone says there what classes it has.
   const isHere = options.server === undefined || (whole.model.options as Named<Json>).path === "attune:base";
-  const { spec, run } = isHere ? await withNamedLabels(given, whole, host) : { spec: given, run: whole };
+  const { spec, run } = isHere ? await withNamedLabels(stated, whole, host) : { spec: stated, run: whole };
   const specs = await foldSpecs(spec, run, division, host);
   await checkSearch(specs, division);
   tellUndivided(specs, division);
@@ -162,17 +162,17 @@ async function withNamedLabels(spec: Named<Json>, run: Run, host: Host): Promise
 
 /** A spec with the classes that were read for a task at a path, and for those within it. */
 function labelled(spec: Named<Json>, path: string, { options }: Task): Named<Json> {
-  const given = (key: string): boolean => valueAt(spec, `${path}.with.${key}`) !== undefined;
-  const isSaid = given("labels") || given("numLabels");
-  const within = (made: Named<Json>, at: string, value: unknown): Named<Json> => {
-    if (isPlugin("task")(value)) return labelled(made, at, value);
-    if (typeof value !== "object" || value === null || Array.isArray(value) || "kind" in value) return made;
-    return Object.entries(value).reduce((own, [key, part]) => within(own, `${at}.${key}`, part), made);
+  const isSet = (key: string): boolean => valueAt(spec, `${path}.with.${key}`) !== undefined;
+  const isSaid = isSet("labels") || isSet("numLabels");
+  const within = (spec: Named<Json>, at: string, value: unknown): Named<Json> => {
+    if (isPlugin("task")(value)) return labelled(spec, at, value);
+    if (typeof value !== "object" || value === null || Array.isArray(value) || "kind" in value) return spec;
+    return Object.entries(value).reduce((changed, [key, part]) => within(changed, `${at}.${key}`, part), spec);
   };
-  return Object.entries(options as object).reduce((made, [key, value]) => {
+  return Object.entries(options as object).reduce((spec, [key, value]) => {
     const isRead = key === "labels" ? Array.isArray(value) : key === "numLabels" && typeof value === "number";
-    if (isRead) return isSaid ? made : setAt(made, `${path}.with.${key}`, value as Json);
-    return within(made, `${path}.with.${key}`, value);
+    if (isRead) return isSaid ? spec : setAt(spec, `${path}.with.${key}`, value as Json);
+    return within(spec, `${path}.with.${key}`, value);
   }, spec);
 }
 

@@ -182,11 +182,15 @@ async function savedLabels(
 ): Promise<DataReport["labels"] | undefined> {
   const { predictionsFile, readScores, splitOfScores } = await import("../data/saved_predictions.ts");
   const { classesOf, issuesIn } = await import("../data/label_folds.ts");
-  const given = options.predictions === undefined ? undefined : resolve(options.predictions);
-  const file = predictionsFile(given ?? resolve("runs", open.run.name, "folds"));
+  const predictions = options.predictions === undefined ? undefined : resolve(options.predictions);
+  const file = predictionsFile(predictions ?? resolve("runs", open.run.name, "folds"));
   if (file === undefined) {
-    if (given === undefined) return undefined;
-    throw badFile("data", given, "has no predictions.jsonl, of folds or of a run (attune evaluate --predictions)");
+    if (predictions === undefined) return undefined;
+    throw badFile(
+      "data",
+      predictions,
+      "has no predictions.jsonl, of folds or of a run (attune evaluate --predictions)",
+    );
   }
   const classes = classesOf(open);
   const { columns } = open.collator;
@@ -210,7 +214,7 @@ async function savedLabels(
     return await issuesIn(judged, classes, { host, columns: columns?.texts, split, tell });
   } catch (error) {
     // What was found by itself may be of other rows.
-    if (given !== undefined || !(error instanceof AttuneError)) throw error;
+    if (predictions !== undefined || !(error instanceof AttuneError)) throw error;
     tell(`${error.sentence}; training five folds instead`);
     return undefined;
   }

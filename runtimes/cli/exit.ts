@@ -43,8 +43,8 @@ export async function exitCode(command: () => Promise<number>): Promise<number> 
   try {
     return await command();
   } catch (error) {
-    const told = error instanceof AttuneError ? error.message : error instanceof Error ? error.stack : error;
-    process.stderr.write(`${told}\n`);
+    const message = error instanceof AttuneError ? error.message : error instanceof Error ? error.stack : error;
+    process.stderr.write(`${message}\n`);
     if (!(error instanceof AttuneError)) return exitCodes.failed;
     if (error.code === "REFUSED") return exitCodes.refused;
     return usageCodes.has(error.code) ? exitCodes.usage : exitCodes.failed;

@@ -97,9 +97,9 @@ export const serveRates = {
 export type ServeLimits = Readonly<Record<keyof typeof serveLimits, number>>;
 
 /** The limits, with defaults where none are set. */
-export function limitsOf(given: Partial<ServeLimits>): ServeLimits {
+export function limitsOf(settings: Partial<ServeLimits>): ServeLimits {
   return Object.fromEntries(
-    Object.entries(serveLimits).map(([name, limit]) => [name, given[name as keyof ServeLimits] ?? limit.default]),
+    Object.entries(serveLimits).map(([name, limit]) => [name, settings[name as keyof ServeLimits] ?? limit.default]),
   ) as ServeLimits;
 }
 

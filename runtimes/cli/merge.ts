@@ -100,7 +100,7 @@ export async function mergeCommand(paths: readonly string[], options: MergeComma
   if (sign !== undefined && sign !== "total" && sign !== "frequency") {
     throw badValue("merge", "--majority-sign", sign, "total or frequency");
   }
-  const given = options.weights?.split(",").map((w) => number("weights", w) ?? NaN);
+  const factors = options.weights?.split(",").map((w) => number("weights", w) ?? NaN);
   const none = paths.find((path) => !existsSync(join(path, adapterFiles.config)));
   if (none !== undefined) throw missingIn("merge", adapterFiles.config, none, host);
   const { base: below } = options;
@@ -111,7 +111,7 @@ export async function mergeCommand(paths: readonly string[], options: MergeComma
   const output = resolve(options.output);
   const merging: MergeOptions = {
     method: method satisfies MergeMethod,
-    weights: given,
+    weights: factors,
     density: number("density", options.density),
     svdRank: number("svd-rank", options.svdRank),
     majoritySignMethod: sign,
@@ -125,14 +125,14 @@ export async function mergeCommand(paths: readonly string[], options: MergeComma
     return exitCodes.done;
   };
   if (options.exact && (below === undefined || adapters.length !== 1)) {
-    const found = below === undefined ? "no --base" : `${adapters.length} adapters`;
-    throw badValue("merge", "--exact", found, "one adapter and its --base");
+    const present = below === undefined ? "no --base" : `${adapters.length} adapters`;
+    throw badValue("merge", "--exact", present, "one adapter and its --base");
   }
   checkRequantize(options);
   await checkWritable(output);
   const [only] = adapters;
   // One adapter goes in as it is, DoRA's magnitudes and all; without weights it counts once.
-  const alone = options.base !== undefined && adapters.length === 1 && only && (given?.[0] ?? 1) === 1;
+  const alone = options.base !== undefined && adapters.length === 1 && only && (factors?.[0] ?? 1) === 1;
   if (below === undefined || from === undefined) {
     const merged = await mergeAdapters(adapters, merging);
     return await written((to) => writeMerged(merged, to));

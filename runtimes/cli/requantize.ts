@@ -29,10 +29,10 @@ export async function openPackedBase(files: Store, opened: Checkpoint, gguf: str
   const allowed = "a base whose weights bitsandbytes or hqq has quantized";
   if (gguf !== undefined) throw badValue("merge", "--requantize", `the GGUF file ${gguf}`, allowed);
   const stored = { label, config: await readConfig("merge", files, label), weights: await openWeights(files) };
-  const found = await packedIn("merge", stored);
-  if (!found) throw badValue("merge", "--requantize", `an unquantized base (${label})`, allowed);
+  const packed = await packedIn("merge", stored);
+  if (!packed) throw badValue("merge", "--requantize", `an unquantized base (${label})`, allowed);
   const shared = sharedTensors(catalog, config, opened.weights.names);
-  return { ...found, label, weights: stored.weights, turned: shared ? turnedIn(opened, shared) : () => false };
+  return { ...packed, label, weights: stored.weights, turned: shared ? turnedIn(opened, shared) : () => false };
 }
 
 /** What a requantized merge loses: of outputs, of the mean loss, and the most of any weight, ‖Q - W‖ / ‖W‖. */
@@ -57,8 +57,8 @@ export async function lostBy(requantizing: Requantized, host: Host, directory: (
     const { spec, losses } = await specFor(adapter, directory(output), directory(resolve(adapter)));
     const over = async (path: string) =>
       await openRun(await composed({ ...spec, model: { use: "pretrained", with: { path } } }), host);
-    const found = await compareRuns(await over(beside), await over(output), { labelled: losses, losses });
-    return { ...found, weights: repackedNames(merged, base).length, weight };
+    const comparison = await compareRuns(await over(beside), await over(output), { labelled: losses, losses });
+    return { ...comparison, weights: repackedNames(merged, base).length, weight };
   } finally {
     rmSync(beside, { recursive: true, force: true });
   }

@@ -35,8 +35,8 @@ export async function runCommand(path: string, options: RunCommandOptions): Prom
   const file = specPath(path);
   const spec = await readSpec(file, options.set);
   // What a run has written goes on where it is.
-  const own = isDirectory(path) || (options.resume && spec.fingerprints !== undefined) ? dirname(file) : undefined;
-  return await trainSpec(spec, own === undefined ? options : { output: own, ...options });
+  const folder = isDirectory(path) || (options.resume && spec.fingerprints !== undefined) ? dirname(file) : undefined;
+  return await trainSpec(spec, folder === undefined ? options : { output: folder, ...options });
 }
 
 /** Trains a spec and gives the exit code. What a command shows beside the run's own loggers: a progress bar, or JSON lines. */

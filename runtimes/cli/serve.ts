@@ -41,17 +41,17 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
   const { port, host, store, models, allowHub, cors = [], plugins } = options;
   const loopback = ["127.0.0.1", "::1", "localhost"].includes(host);
   const key = (name: string): string => {
-    const given = process.env[name];
-    if (given) return given;
+    const value = process.env[name];
+    if (value) return value;
     if (!loopback) {
       throw new AttuneError(`${name} is not set: a server that others can reach needs its own keys`, {
         code: "USAGE",
         plugin: "serve",
       });
     }
-    const made = crypto.randomUUID().replaceAll("-", "");
-    process.stderr.write(`${name}=${made}\n`);
-    return made;
+    const key = crypto.randomUUID().replaceAll("-", "");
+    process.stderr.write(`${name}=${key}\n`);
+    return key;
   };
   const keys = keysOf({
     api: key("ATTUNE_API_KEY"),
@@ -60,12 +60,12 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
   });
   if (models !== undefined) checkFolder("serve", models);
   if (!isAddress(store)) await checkWritable(resolve(store));
-  const own = await hostHere();
+  const machine = await hostHere();
   const catalog = await catalogFor({ plugins: plugins?.split(",") });
-  const opened = await openJobStore(store, own);
-  const named = folderModels(models, own, allowHub);
+  const opened = await openJobStore(store, machine);
+  const named = folderModels(models, machine, allowHub);
   const asked = limitsOf(options);
-  const limits = edgeLimitsOf(asked, own.memoryBytes, ratesOf(options.rate ?? []));
+  const limits = edgeLimitsOf(asked, machine.memoryBytes, ratesOf(options.rate ?? []));
   const settings = { store, plugins: plugins?.split(","), models, allowHub: allowHub ?? false, limits };
   const workers = workPool(settings, workLimitsOf(asked));
   const planElsewhere = (record: JobRecord, bytes: number) => planned(workers, record, bytes);
@@ -76,7 +76,7 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
       String(error instanceof AttuneError && error.code === "NOT_INSTALLED" ? error.message : error.stack ?? error),
     );
   const server = await openJobs({
-    host: own,
+    host: machine,
     catalog,
     store,
     models: named,
@@ -90,7 +90,7 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
   const app = createApp({
     catalog,
     keys,
-    host: own,
+    host: machine,
     models: named,
     jobs: server,
     cors,

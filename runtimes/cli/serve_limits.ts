@@ -8,8 +8,9 @@ import type { WorkLimits } from "../work/pool.ts";
 import type { ServeLimits } from "./limits.ts";
 
 /** The limits of the app, on a machine of so much memory. */
-export function edgeLimitsOf(own: ServeLimits, machineBytes: number, rates: EdgeLimits["rates"]): EdgeLimits {
-  const { bodyBytes, linesBytes, bodySeconds, inputs, sessions, batchTokens, places, values, steps, resultBytes } = own;
+export function edgeLimitsOf(limits: ServeLimits, machineBytes: number, rates: EdgeLimits["rates"]): EdgeLimits {
+  const { bodyBytes, linesBytes, bodySeconds, inputs, sessions, batchTokens, places, values, steps, resultBytes } =
+    limits;
   return {
     bodyBytes,
     linesBytes,
@@ -18,21 +19,21 @@ export function edgeLimitsOf(own: ServeLimits, machineBytes: number, rates: Edge
     sessions,
     batchTokens,
     places,
-    computeSeconds: own.workSeconds,
+    computeSeconds: limits.workSeconds,
     values,
     steps,
     resultBytes,
-    mergeBytes: own.mergeMemory,
-    tokenizerBytes: own.tokenizerMemory,
-    modelBytes: own.modelMemory || machineBytes / 2,
-    adapterBytes: own.adapterMemory,
+    mergeBytes: limits.mergeMemory,
+    tokenizerBytes: limits.tokenizerMemory,
+    modelBytes: limits.modelMemory || machineBytes / 2,
+    adapterBytes: limits.adapterMemory,
     rates,
   };
 }
 
 /** The limits of the threads that compute. */
-export function workLimitsOf(own: ServeLimits): WorkLimits {
-  const { workThreads, workSeconds, planSeconds, workMemory, waiting, waitingBytes } = own;
+export function workLimitsOf(limits: ServeLimits): WorkLimits {
+  const { workThreads, workSeconds, planSeconds, workMemory, waiting, waitingBytes } = limits;
   return {
     computeThreads: workThreads,
     seconds: workSeconds,
@@ -44,9 +45,9 @@ export function workLimitsOf(own: ServeLimits): WorkLimits {
 }
 
 /** Rates as `class=perSecond/burst`, with those of the classes that are not named. Throws AttuneError. */
-export function ratesOf(given: readonly string[]): EdgeLimits["rates"] {
+export function ratesOf(settings: readonly string[]): EdgeLimits["rates"] {
   const rates = { ...defaultLimits.rates };
-  for (const text of given) {
+  for (const text of settings) {
     const [, name = "", perSecond, burst] = /^([a-z]+)=(\d+(?:\.\d+)?)\/(\d+)$/.exec(text) ?? [];
     if (!Object.hasOwn(rates, name) || Number(perSecond) <= 0 || Number(burst) < 1) {
       throw badValue("serve", "--rate", text, `class=perSecond/burst with a class of ${Object.keys(rates).join(", ")}`);

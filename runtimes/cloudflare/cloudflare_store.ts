@@ -42,12 +42,12 @@ type Row = { key: string; revision: string; size: number; value: ArrayBuffer | n
  * @throws AttuneError from the store's methods: `BAD_KEY`, `STORE`.
  */
 export function cloudflareStore({ database, bucket }: Readonly<{ database: Database; bucket: Bucket }>): Store {
-  let made: Promise<unknown> | undefined;
+  let tables: Promise<unknown> | undefined;
   const ready = async (): Promise<void> => {
-    made ??= database.prepare(
+    tables ??= database.prepare(
       "CREATE TABLE IF NOT EXISTS attune (key TEXT PRIMARY KEY, revision TEXT NOT NULL, size INTEGER NOT NULL, value BLOB, blob TEXT)",
     ).run();
-    await made;
+    await tables;
   };
   const typed = async <T>(key: string, act: () => Promise<T>): Promise<T> => {
     keyParts("cloudflare", key);
@@ -59,8 +59,8 @@ export function cloudflareStore({ database, bucket }: Readonly<{ database: Datab
     put: (name, bytes) => bucket.put(name, bytes),
     delete: (name) => bucket.delete(name),
     get: async (name, offset, length) => {
-      const found = await bucket.get(name, { range: { offset, length } });
-      return found ? new Uint8Array(await found.arrayBuffer()) : undefined;
+      const object = await bucket.get(name, { range: { offset, length } });
+      return object ? new Uint8Array(await object.arrayBuffer()) : undefined;
     },
   };
   const forget = async (value: Pick<Row, "blob" | "size"> | null): Promise<void> => {
@@ -73,21 +73,21 @@ export function cloudflareStore({ database, bucket }: Readonly<{ database: Datab
       typed(key, async () => {
         const row = await rowOf(key);
         if (!row) return undefined;
-        const own: StoredObject = { key, size: row.size, revision: row.revision };
+        const object: StoredObject = { key, size: row.size, revision: row.revision };
         const from = Math.min(range?.offset ?? 0, row.size);
         const length = Math.min(range?.length ?? row.size, row.size - from);
-        if (length <= 0) return { ...own, bytes: new Uint8Array() };
+        if (length <= 0) return { ...object, bytes: new Uint8Array() };
         if (row.blob === null) {
-          return { ...own, bytes: new Uint8Array(row.value ?? []).slice(from, from + length) };
+          return { ...object, bytes: new Uint8Array(row.value ?? []).slice(from, from + length) };
         }
-        return { ...own, bytes: await getBlob(pieces, blobOf(row.blob, row.size), from, length) };
+        return { ...object, bytes: await getBlob(pieces, blobOf(row.blob, row.size), from, length) };
       }),
     put: (key, content, options) =>
       typed(key, async () => {
-        const kept = await putBlob(pieces, `blobs/${crypto.randomUUID()}`, content, INLINE);
-        const [blob, size, value] = kept instanceof Uint8Array
-          ? [null, kept.length, copyBytes(kept).buffer]
-          : [`${kept.blob}:${kept.piece}`, kept.size, null];
+        const stored = await putBlob(pieces, `blobs/${crypto.randomUUID()}`, content, INLINE);
+        const [blob, size, value] = stored instanceof Uint8Array
+          ? [null, stored.length, copyBytes(stored).buffer]
+          : [`${stored.blob}:${stored.piece}`, stored.size, null];
         const revision = crypto.randomUUID();
         const before = await rowOf(key);
         const wanted = options?.if;

@@ -72,12 +72,12 @@ function appOf(env: Bindings): ReturnType<typeof createApp> {
 }
 
 async function modelNames(store: Store): Promise<string[]> {
-  const found: string[] = [];
+  const keys: string[] = [];
   for await (const { key } of store.list("models/")) {
     const name = /^models\/(.+)\/config\.json$/.exec(key)?.[1];
-    if (name !== undefined) found.push(name);
+    if (name !== undefined) keys.push(name);
   }
-  return found;
+  return keys;
 }
 
 /** The handlers. */

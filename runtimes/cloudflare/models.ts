@@ -26,14 +26,14 @@ export function bucketModels({ ASSETS, MODELS, MODELS_KV }: ModelBindings): Mode
   ];
   return {
     names: async () => {
-      const found: string[] = [];
+      const names: string[] = [];
       for (const store of all) {
         for await (const { key } of store.list("")) {
           const name = /^(.+)\/config\.json$/.exec(key)?.[1];
-          if (name !== undefined) found.push(name);
+          if (name !== undefined) names.push(name);
         }
       }
-      return [...found, ...ASSETS ? [BASE] : []];
+      return [...names, ...ASSETS ? [BASE] : []];
     },
     open: async (name) => {
       if (name === BASE) return ASSETS && { id: BASE, files: assetStore(ASSETS, "") };

@@ -42,16 +42,16 @@ type Reader = Readonly<{
 export function bucketStore(bucket: ModelBucket, prefix: string): Store {
   return readOnly({
     whole: async (key) => {
-      const found = await bucket.get(prefix + key);
-      return found ? read(found.etag, await found.arrayBuffer()) : undefined;
+      const object = await bucket.get(prefix + key);
+      return object ? read(object.etag, await object.arrayBuffer()) : undefined;
     },
     head: async (key) => {
-      const found = await bucket.head(prefix + key);
-      return found ? { size: found.size, revision: found.etag } : undefined;
+      const object = await bucket.head(prefix + key);
+      return object ? { size: object.size, revision: object.etag } : undefined;
     },
     part: async (key, offset, length) => {
-      const found = await bucket.get(prefix + key, { range: { offset, length } });
-      return found ? new Uint8Array(await found.arrayBuffer()) : undefined;
+      const object = await bucket.get(prefix + key, { range: { offset, length } });
+      return object ? new Uint8Array(await object.arrayBuffer()) : undefined;
     },
     list: async function* (below) {
       let cursor: string | undefined;
@@ -68,8 +68,8 @@ export function bucketStore(bucket: ModelBucket, prefix: string): Store {
 export function keyValueStore(values: KeyValues, prefix: string): Store {
   return readOnly({
     whole: async (key) => {
-      const found = await values.get(prefix + key, "arrayBuffer");
-      return found ? read(`${found.byteLength}`, found) : undefined;
+      const value = await values.get(prefix + key, "arrayBuffer");
+      return value ? read(`${value.byteLength}`, value) : undefined;
     },
     list: async function* (below) {
       let cursor: string | undefined;
@@ -105,9 +105,9 @@ function readOnly(reader: Reader): Store {
   return {
     get: async (key, range) => {
       if (!range || !reader.part) {
-        const found = await reader.whole(key);
-        if (!found || !range) return found && { key, ...found };
-        return { key, ...found, bytes: found.bytes.subarray(range.offset, range.offset + range.length) };
+        const content = await reader.whole(key);
+        if (!content || !range) return content && { key, ...content };
+        return { key, ...content, bytes: content.bytes.subarray(range.offset, range.offset + range.length) };
       }
       const known = await head(key);
       if (!known) return undefined;
@@ -120,8 +120,8 @@ function readOnly(reader: Reader): Store {
     delete: async () => "conflict",
     list: async function* (prefix) {
       for await (const key of reader.list(prefix)) {
-        const found = await head(key);
-        if (found) yield { key, size: found.size, revision: found.revision };
+        const object = await head(key);
+        if (object) yield { key, size: object.size, revision: object.revision };
       }
     },
   };

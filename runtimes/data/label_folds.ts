@@ -108,13 +108,13 @@ export async function issuesIn(
   const file = await host.directory?.(path.slice(0, cut)).get(path.slice(cut));
   const lines = new TextDecoder().decode(file?.bytes ?? new Uint8Array()).split("\n");
   return rankedIssues(rows, labelIssues(rows)).map((i) => {
-    const own = probabilities[i] ?? [];
+    const predicted = probabilities[i] ?? [];
     const row = numbers[i] ?? 0;
     return {
       split,
       row,
       given: classes[labels[i] ?? -1] ?? "",
-      suggested: classes[own.indexOf(Math.max(...own))] ?? "",
+      suggested: classes[predicted.indexOf(Math.max(...predicted))] ?? "",
       score: scores[i] ?? 0,
       text: shortened(textIn(JSON.parse(lines[row] ?? "{}"), columns), 120),
     };

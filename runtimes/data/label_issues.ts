@@ -3,6 +3,7 @@
  * @module
  */
 import type { SplitName } from "../../core/types.ts";
+import { halfToEven } from "../../blocks/data/mod.ts";
 
 /** A row whose label is doubted. */
 export type LabelIssue = Readonly<{
@@ -39,8 +40,10 @@ const [TINY, LEAST_THRESHOLD, NEVER] = [1e-6, 2e-6, 2];
 function classThresholds({ labels, probabilities }: LabelledProbabilities): readonly number[] {
   const classes = probabilities[0]?.length ?? 0;
   return Array.from({ length: classes }, (_, k) => {
-    const own = probabilities.filter((_, i) => labels[i] === k).map((p) => p[k] ?? 0);
-    return own.length === 0 ? NEVER : Math.max(LEAST_THRESHOLD, own.reduce((a, b) => a + b, 0) / own.length);
+    const confidences = probabilities.filter((_, i) => labels[i] === k).map((p) => p[k] ?? 0);
+    return confidences.length === 0
+      ? NEVER
+      : Math.max(LEAST_THRESHOLD, confidences.reduce((a, b) => a + b, 0) / confidences.length);
   });
 }
 
@@ -54,9 +57,9 @@ function confidentClass(p: readonly number[], thresholds: readonly number[]): nu
 function confidentJoint(rows: LabelledProbabilities): number[][] {
   const thresholds = classThresholds(rows);
   const joint = thresholds.map(() => thresholds.map(() => 0));
-  rows.labels.forEach((given, i) => {
+  rows.labels.forEach((label, i) => {
     const guess = confidentClass(rows.probabilities[i] ?? [], thresholds);
-    if (guess !== undefined) add(joint, given, guess, 1);
+    if (guess !== undefined) add(joint, label, guess, 1);
   });
   joint.forEach((row, k) => (row[k] = Math.max(1, row[k] ?? 0)));
   return joint;
@@ -91,18 +94,12 @@ function roundedKeepingSum(values: readonly number[]): number[] {
   return rounded;
 }
 
-function halfToEven(value: number): number {
-  const below = Math.floor(value);
-  const rest = value - below;
-  return rest > 0.5 || (rest === 0.5 && below % 2 !== 0) ? below + 1 : below;
-}
-
 /** The rows that are confidently of another class than their label says, in order. */
 function confidentOthers(rows: LabelledProbabilities): number[] {
   const thresholds = classThresholds(rows);
-  return rows.labels.flatMap((given, i) => {
+  return rows.labels.flatMap((label, i) => {
     const guess = confidentClass(rows.probabilities[i] ?? [], thresholds);
-    return guess === undefined || guess === given ? [] : [i];
+    return guess === undefined || guess === label ? [] : [i];
   });
 }
 
@@ -130,7 +127,7 @@ export function confidentCounts(
 export function labelIssues(rows: LabelledProbabilities, filter: LabelFilter = "prune_by_noise_rate"): number[] {
   const { labels, probabilities } = rows;
   if (filter === "predicted_neq_given") {
-    return labels.flatMap((given, i) => (argmax(probabilities[i] ?? []) === given ? [] : [i]));
+    return labels.flatMap((label, i) => (argmax(probabilities[i] ?? []) === label ? [] : [i]));
   }
   const agreed = (i: number): boolean => {
     const p = probabilities[i] ?? [];
@@ -151,20 +148,20 @@ function pruned(rows: LabelledProbabilities, filter: "prune_by_noise_rate" | "pr
   const { labels, probabilities } = rows;
   const joint = calibratedJoint(rows);
   const counts = joint.map((_, k) => labels.filter((label) => label === k).length);
-  const own = (k: number): number[] => labels.flatMap((label, i) => (label === k ? [i] : []));
+  const rowsOf = (k: number): number[] => labels.flatMap((label, i) => (label === k ? [i] : []));
   const p = (i: number, k: number): number => probabilities[i]?.[k] ?? 0;
   const byClass = new Set<number>();
   const byRate = new Set<number>();
   joint.forEach((row, k) => {
     if ((counts[k] ?? 0) <= 1) return;
     const many = (counts[k] ?? 0) - (row[k] ?? 0);
-    own(k).sort((a, b) => p(a, k) - p(b, k)).slice(0, Math.max(0, many)).forEach((i) => byClass.add(i));
+    rowsOf(k).sort((a, b) => p(a, k) - p(b, k)).slice(0, Math.max(0, many)).forEach((i) => byClass.add(i));
   });
   withLeastDiagonal(joint).forEach((row, k) => {
     if ((counts[k] ?? 0) <= 1) return;
     row.forEach((many, j) => {
       if (j === k || many <= 0) return;
-      own(k).sort((a, b) => (p(b, j) - p(b, k)) - (p(a, j) - p(a, k))).slice(0, many).forEach((i) => byRate.add(i));
+      rowsOf(k).sort((a, b) => (p(b, j) - p(b, k)) - (p(a, j) - p(a, k))).slice(0, many).forEach((i) => byRate.add(i));
     });
   });
   if (filter === "prune_by_class") return byClass;
@@ -187,11 +184,11 @@ export function labelScores(
   { labels, probabilities }: LabelledProbabilities,
   by: LabelScore = "self_confidence",
 ): number[] {
-  const confidences = labels.map((given, i) => probabilities[i]?.[given] ?? 0);
+  const confidences = labels.map((label, i) => probabilities[i]?.[label] ?? 0);
   if (by === "self_confidence") return confidences;
   if (by === "normalized_margin") {
-    return labels.map((given, i) => {
-      const others = (probabilities[i] ?? []).filter((_, k) => k !== given);
+    return labels.map((label, i) => {
+      const others = (probabilities[i] ?? []).filter((_, k) => k !== label);
       return ((confidences[i] ?? 0) - Math.max(...others) + 1) / 2;
     });
   }

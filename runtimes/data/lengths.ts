@@ -42,10 +42,10 @@ export function createLengths(
   return {
     add: (row, number) => {
       const length = lengthOf(row, number, whole);
-      const kept = cut.maxLength !== undefined && length > cut.maxLength ? lengthOf(row, number, cut) : length;
-      if (kept < length) {
+      const shown = cut.maxLength !== undefined && length > cut.maxLength ? lengthOf(row, number, cut) : length;
+      if (shown < length) {
         cutRows++;
-        cutTokens += length - kept;
+        cutTokens += length - shown;
       }
       rows++;
       total += length;

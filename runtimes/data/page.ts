@@ -9,6 +9,7 @@ import type { ColumnReport } from "./columns.ts";
 import type { LengthReport } from "./lengths.ts";
 import type { DataReport, DuplicateReport, SplitLeaks, SplitReport } from "./report.ts";
 import { shownTransform } from "./shown.ts";
+import { percent } from "./text.ts";
 
 /** The whole page as text, of each task's data by its name. */
 export function renderData(name: string, reports: readonly (readonly [string, DataReport])[]): string {
@@ -84,10 +85,10 @@ function taskSection(task: string, report: DataReport): Html {
           )}, by confident learning, of models that have not seen the row; the least trusted first.</p>
           ${table(
             [report.labels[0]?.split ?? "row", "trust", "given", "suggested", "text"],
-            report.labels.slice(0, 200).map(({ row, score, given, suggested, text }) => [
+            report.labels.slice(0, 200).map(({ row, score, given: label, suggested, text }) => [
               row,
               score.toFixed(3),
-              given,
+              label,
               suggested,
               text,
             ]),
@@ -215,8 +216,4 @@ function table(
 
 function count(value: number): string {
   return value.toLocaleString("en-US");
-}
-
-function percent(part: number, whole: number): string {
-  return `${whole === 0 ? "0.0" : (100 * part / whole).toFixed(1)} %`;
 }

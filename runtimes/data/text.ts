@@ -158,6 +158,7 @@ function number(value: number): string {
   return value.toLocaleString("en-US");
 }
 
-function percent(part: number, whole: number): string {
+/** A share of a whole, with one place. */
+export function percent(part: number, whole: number): string {
   return `${whole === 0 ? "0.0" : (100 * part / whole).toFixed(1)} %`;
 }

@@ -37,7 +37,7 @@ export function isClaim(name: string): boolean {
  * @throws AttuneError: `NOT_WRITABLE` where nothing can be written there, `REFUSED` where another process has it.
  */
 export async function claimFolder(folder: string): Promise<() => Promise<void>> {
-  const own: Holder = {
+  const holder: Holder = {
     name: `${CLAIM}${crypto.randomUUID()}`,
     pid: process.pid,
     host: hostname(),
@@ -46,7 +46,7 @@ export async function claimFolder(folder: string): Promise<() => Promise<void>> 
     since: new Date().toISOString(),
     settled: false,
   };
-  const path = join(folder, own.name);
+  const path = join(folder, holder.name);
   let made: string | undefined;
   const letGo = async (): Promise<void> => {
     clearInterval(renewing);
@@ -62,9 +62,9 @@ export async function claimFolder(folder: string): Promise<() => Promise<void>> 
   renewing.unref?.();
   try {
     made = await makeFolder(folder);
-    await writeWhole(path, own);
-    await settle(folder, own);
-    await writeWhole(path, { ...own, settled: true });
+    await writeWhole(path, holder);
+    await settle(folder, holder);
+    await writeWhole(path, { ...holder, settled: true });
   } catch (error) {
     await letGo();
     if (error instanceof AttuneError) throw error;
@@ -95,10 +95,10 @@ export async function checkWritable(folder: string): Promise<void> {
 }
 
 /** Waits until nobody else is looking. Throws AttuneError if another has the folder. */
-async function settle(folder: string, own: Holder): Promise<void> {
+async function settle(folder: string, holder: Holder): Promise<void> {
   for (;;) {
-    const others = await holdersBeside(folder, own);
-    const first = others.find((other) => other.settled || other.name < own.name);
+    const others = await holdersBeside(folder, holder);
+    const first = others.find((other) => other.settled || other.name < holder.name);
     if (first) {
       throw refused(
         "run",
@@ -111,19 +111,19 @@ async function settle(folder: string, own: Holder): Promise<void> {
 }
 
 /** The claims of processes that live; those of others are removed. */
-async function holdersBeside(folder: string, own: Holder): Promise<Holder[]> {
-  const found: Holder[] = [];
-  const now = (await stat(join(folder, own.name))).mtimeMs;
+async function holdersBeside(folder: string, holder: Holder): Promise<Holder[]> {
+  const holders: Holder[] = [];
+  const now = (await stat(join(folder, holder.name))).mtimeMs;
   for (const name of await readdir(folder)) {
-    if (!isClaim(name) || name === own.name || name.endsWith(".part")) continue;
+    if (!isClaim(name) || name === holder.name || name.endsWith(".part")) continue;
     const path = join(folder, name);
     const [text, info] = [await readFile(path, "utf8").catch(() => ""), await stat(path).catch(() => undefined)];
     if (!info) continue;
     const other = holderIn(name, text);
-    if (other && await lives(other, own, now - info.mtimeMs)) found.push(other);
+    if (other && await lives(other, holder, now - info.mtimeMs)) holders.push(other);
     else await rm(path, { force: true });
   }
-  return found;
+  return holders;
 }
 
 function holderIn(name: string, text: string): Holder | undefined {
@@ -135,8 +135,8 @@ function holderIn(name: string, text: string): Holder | undefined {
   }
 }
 
-async function lives({ pid, place, started }: Holder, own: Holder, age: number): Promise<boolean> {
-  if (place !== own.place) return age < LOST_MS;
+async function lives({ pid, place, started }: Holder, me: Holder, age: number): Promise<boolean> {
+  if (place !== me.place) return age < LOST_MS;
   try {
     process.kill(pid, 0);
   } catch (error) {

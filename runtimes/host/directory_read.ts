@@ -9,6 +9,7 @@ import type { StoredObject } from "../../core/types.ts";
 import { type Directory, pathOf, realPath } from "./directory.ts";
 import { fileOfGenerations, GONE, isReserved } from "./generations.ts";
 import { absent, withStoreErrors } from "./system_errors.ts";
+import { equalBytes } from "../../core/base/bytes.ts";
 
 /** One read call moves at most 2 GiB. */
 const MAX_READ = 2 ** 30;
@@ -30,7 +31,7 @@ async function newestOf(directory: Directory, key: string): Promise<Version | un
     const file = await open(path, "r").catch(absent);
     try {
       if (!file) continue;
-      return isEqual(await readAt(file, 0, GONE.length), GONE)
+      return equalBytes(await readAt(file, 0, GONE.length), GONE)
         ? undefined
         : { path, number, stored: storedOf(key, info, number) };
     } finally {
@@ -52,9 +53,9 @@ export async function readKey(
   key: string,
   range: Range = { offset: 0, length: Infinity },
 ): Promise<(StoredObject & { bytes: Uint8Array }) | undefined> {
-  const found = await readRanges(directory, key, [range]);
-  if (!found) return undefined;
-  const { pieces: [bytes = new Uint8Array(0)], ...stored } = found;
+  const ranges = await readRanges(directory, key, [range]);
+  if (!ranges) return undefined;
+  const { pieces: [bytes = new Uint8Array(0)], ...stored } = ranges;
   return { ...stored, bytes };
 }
 
@@ -126,10 +127,6 @@ export function storedOf(key: string, info: { size: number; mtimeMs: number; ino
 /** The revision of a version. */
 export function revisionOf(number: number): string {
   return `version-${number}`;
-}
-
-function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 async function readAt(file: FileHandle, from: number, length: number): Promise<Uint8Array> {

@@ -6,7 +6,7 @@ import type { Host, Store } from "../../core/types.ts";
 
 /** A store of the files below a URL that ends with a slash; each is fetched once, as a whole. Files cannot be listed. */
 export function fetchedStore(url: string, fetcher: Host["fetch"] = (input, init) => fetch(input, init)): Store {
-  const held = new Map<string, Promise<Readonly<{ revision: string; bytes: Uint8Array }> | undefined>>();
+  const files = new Map<string, Promise<Readonly<{ revision: string; bytes: Uint8Array }> | undefined>>();
   const fetched = async (key: string) => {
     const answer = await fetcher(new URL(key, url).href);
     if (!answer.ok) return undefined;
@@ -14,11 +14,11 @@ export function fetchedStore(url: string, fetcher: Host["fetch"] = (input, init)
   };
   return {
     get: async (key, range) => {
-      const own = held.get(key) ?? fetched(key);
-      held.set(key, own);
-      const found = await own;
-      if (!found) return undefined;
-      const { bytes, revision } = found;
+      const fetching = files.get(key) ?? fetched(key);
+      files.set(key, fetching);
+      const file = await fetching;
+      if (!file) return undefined;
+      const { bytes, revision } = file;
       const part = range ? bytes.subarray(range.offset, range.offset + range.length) : bytes;
       return { key, size: bytes.length, revision, bytes: part };
     },

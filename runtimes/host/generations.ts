@@ -72,14 +72,14 @@ export function generationsIn(files: Files, { makeFolder, syncFolder }: LastingF
     add: async (target, number, write, still) => {
       const folder = folderOf(target);
       await makeFolder(folder);
-      const own = join(folder, `next-${number + 1}-${crypto.randomUUID()}`);
+      const generation = join(folder, `next-${number + 1}-${crypto.randomUUID()}`);
       try {
-        await write(own);
+        await write(generation);
         // Looked at while the unlinked file is there: who removes versions from now on removes it first.
         if (await newest(target) !== number || !await still()) return false;
-        if (!await files.link(own, join(folder, String(number + 1))).then(() => true, lost)) return false;
+        if (!await files.link(generation, join(folder, String(number + 1))).then(() => true, lost)) return false;
       } finally {
-        await files.rm(own, { force: true }).catch(() => {});
+        await files.rm(generation, { force: true }).catch(() => {});
       }
       await syncFolder(folder);
       await tidy(folder, number + 1).catch(() => {});

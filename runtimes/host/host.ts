@@ -36,7 +36,7 @@ export async function createHost(runtime: "node" | "bun" | "deno", options: Host
   const load = async (): Promise<Ort> => await import("onnxruntime-node").catch(noRuntime) as unknown as Ort;
   let lib = options.lib;
   let absent: unknown;
-  if (!lib) await load().then((found) => (lib = found), (error) => (absent = error));
+  if (!lib) await load().then((loaded) => (lib = loaded), (error) => (absent = error));
   const host: Host = {
     ...filesHost(runtime),
     provider: options.provider ?? "cpu",

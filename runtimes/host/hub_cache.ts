@@ -32,7 +32,7 @@ export function hubCache(env: Named<string | undefined>): HubCache {
   const blob = (repo: string, etag: string): string => of(repo, "blobs", etag);
   const size = (path: string): Promise<number | undefined> => stat(path).then((s) => s.size, () => undefined);
   const text = (path: string): Promise<string | undefined> =>
-    readFile(path, "utf8").then((found) => found.trim(), () => undefined);
+    readFile(path, "utf8").then((text) => text.trim(), () => undefined);
   return {
     token: () => text(expanded(env.HF_TOKEN_PATH || join(home, "token"))),
     ref: (repo, revision) => text(of(repo, "refs", revision)),
@@ -71,14 +71,14 @@ export function hubCache(env: Named<string | undefined>): HubCache {
       }),
     link: (repo, etag, commit, file) =>
       typed(async () => {
-        const own = blob(repo, etag);
-        if (await size(own) === undefined) await finish(own, etag, `${repo}/${file}`);
+        const blobPath = blob(repo, etag);
+        if (await size(blobPath) === undefined) await finish(blobPath, etag, `${repo}/${file}`);
         const path = of(repo, "snapshots", commit, file);
         await makeFolder(dirname(path));
         await rm(path, { force: true });
         // Where symbolic links are not allowed a hard one holds the same bytes, and where neither is, a copy.
-        await symlink(relative(dirname(path), own), path).catch(unlessThere(() => link(own, path)))
-          .catch(unlessThere(() => copyFile(own, path, constants.COPYFILE_EXCL))).catch(unlessThere());
+        await symlink(relative(dirname(path), blobPath), path).catch(unlessThere(() => link(blobPath, path)))
+          .catch(unlessThere(() => copyFile(blobPath, path, constants.COPYFILE_EXCL))).catch(unlessThere());
       }),
   };
 }
@@ -89,10 +89,14 @@ async function finish(blob: string, etag: string, what: string): Promise<void> {
   if (/^[0-9a-f]{64}$/.test(etag)) {
     const hash = createHash("sha256");
     for await (const part of createReadStream(path)) hash.update(part);
-    const found = hash.digest("hex");
-    if (found !== etag) {
+    const digest = hash.digest("hex");
+    if (digest !== etag) {
       await rm(path, { force: true });
-      throw badFile("hub", what, `has SHA-256 ${found} where the hub announced ${etag}; run again to download it anew`);
+      throw badFile(
+        "hub",
+        what,
+        `has SHA-256 ${digest} where the hub announced ${etag}; run again to download it anew`,
+      );
     }
   }
   await rename(path, blob);
@@ -121,8 +125,8 @@ async function typed<T>(act: () => Promise<T>): Promise<T> {
  */
 export function withoutToken(host: Host): Host {
   const { HF_TOKEN: _, HUGGING_FACE_HUB_TOKEN: _former, ...env } = host.env;
-  const own = { ...env, HF_HUB_DISABLE_IMPLICIT_TOKEN: "1", HF_HUB_CACHE: join(placesOf(env).root, ".public") };
-  return { ...host, env: own, ...(host.hubCache ? { hubCache: hubCache(own) } : {}) };
+  const environment = { ...env, HF_HUB_DISABLE_IMPLICIT_TOKEN: "1", HF_HUB_CACHE: join(placesOf(env).root, ".public") };
+  return { ...host, env: environment, ...(host.hubCache ? { hubCache: hubCache(environment) } : {}) };
 }
 
 function placesOf(env: Named<string | undefined>): Readonly<{ home: string; root: string }> {

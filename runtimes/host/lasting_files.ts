@@ -45,12 +45,12 @@ export function lastingFiles(files: Files, root: string): LastingFiles {
   const makeFolder = async (folder: string): Promise<void> => {
     const first = await made(folder, files);
     if (lasting.size > MOST) lasting.clear();
-    for (let own = folder;; own = dirname(own)) {
-      if (first !== undefined && own.length >= first.length) lasting.delete(own);
+    for (let parent = folder;; parent = dirname(parent)) {
+      if (first !== undefined && parent.length >= first.length) lasting.delete(parent);
       // Another process may have made it, and not be done.
-      if (!lasting.has(own)) await syncFolder(dirname(own));
-      lasting.add(own);
-      if (own.length <= Math.min(root.length, first?.length ?? Infinity) || dirname(own) === own) return;
+      if (!lasting.has(parent)) await syncFolder(dirname(parent));
+      lasting.add(parent);
+      if (parent.length <= Math.min(root.length, first?.length ?? Infinity) || dirname(parent) === parent) return;
     }
   };
   return {

@@ -13,7 +13,7 @@ type Files = Pick<typeof nodeFiles, "mkdir" | "stat">;
 
 /** Makes a folder where there is none, and gives the first of those that were made. Throws what the file system throws. */
 export async function makeFolder(folder: string, files: Files = nodeFiles): Promise<string | undefined> {
-  const made = async (): Promise<"made" | "there" | Error> => {
+  const create = async (): Promise<"made" | "there" | Error> => {
     try {
       await files.mkdir(folder);
       return "made";
@@ -22,13 +22,13 @@ export async function makeFolder(folder: string, files: Files = nodeFiles): Prom
       return there ? "there" : error as Error;
     }
   };
-  const first = await made();
+  const first = await create();
   if (first === "made") return folder;
   if (first === "there") return undefined;
   const above = dirname(folder);
   if ((first as NodeJS.ErrnoException).code !== "ENOENT" || above === folder) throw first;
   const top = await makeFolder(above, files);
-  const second = await made();
+  const second = await create();
   if (second instanceof Error) throw second;
   return top ?? (second === "made" ? folder : undefined);
 }

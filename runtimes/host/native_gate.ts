@@ -40,8 +40,8 @@ export function behindGate(host: Host, gate: NativeGate): Host {
 }
 
 function guardedLib({ Tensor, InferenceSession }: Ort, gate: NativeGate): Ort {
-  const create = async (...given: Parameters<typeof InferenceSession.create>): Promise<OrtSession> => {
-    const session = await passes(gate, () => InferenceSession.create(...given));
+  const create = async (...parameters: Parameters<typeof InferenceSession.create>): Promise<OrtSession> => {
+    const session = await passes(gate, () => InferenceSession.create(...parameters));
     return {
       run: (...feeds) => passes(gate, () => session.run(...feeds)),
       release: () => passes(gate, () => session.release()),

@@ -18,17 +18,17 @@ export function checksOfPackage(added: PluginPackage, { catalog, host }: CheckCo
     const title = `${entry.kind} ${entry.use}`;
     // What plugins cannot do without: "schedule halves" → its options.
     const options = added.conformance?.[title];
-    const made = entry.parse(options ?? {});
+    const parsed = entry.parse(options ?? {});
     const named = (checks: readonly Check[]): Check[] =>
       checks.map((check) => ({ ...check, name: `${title}: ${check.name}` }));
     const first: Check = {
       name: 'its options have defaults, or the package\'s export "conformance" has some',
       run: async () => {
-        if (made.issues) throw new Error(made.issues.map(({ message }) => message).join("; "));
+        if (parsed.issues) throw new Error(parsed.issues.map(({ message }) => message).join("; "));
       },
     };
-    if (made.issues) return named([first]);
+    if (parsed.issues) return named([first]);
     const reference = { use: entry.use, ...(options === undefined ? {} : { with: options as Named<unknown> }) };
-    return named([first, ...checksOf(made.value, figures), ...runChecks(made.value, reference, figures)]);
+    return named([first, ...checksOf(parsed.value, figures), ...runChecks(parsed.value, reference, figures)]);
   });
 }

@@ -96,11 +96,11 @@ function entryOf(name: string, path: string): string {
   if (!existsSync(file)) throw badPackage(name, `${path} has no package.json`);
   const { exports, main } = JSON.parse(readFileSync(file, "utf8")) as Named<unknown>;
   const entry = join(path, exported(exports) ?? (typeof main === "string" ? main : "index.js"));
-  const found = [entry, `${entry}.js`, join(entry, "index.js")].find((one) =>
+  const module = [entry, `${entry}.js`, join(entry, "index.js")].find((one) =>
     existsSync(one) && statSync(one).isFile()
   );
-  if (!found) throw badPackage(name, `${entry}, which its package.json names, does not exist`);
-  return found;
+  if (!module) throw badPackage(name, `${entry}, which its package.json names, does not exist`);
+  return module;
 }
 
 /** The target of "." in `exports`, under the conditions of an import here. */
@@ -108,13 +108,13 @@ function exported(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   if (Array.isArray(value)) return value.map(exported).find((one) => one !== undefined);
   if (typeof value !== "object" || value === null) return undefined;
-  const own = value as Named<unknown>;
-  if ("." in own) return exported(own["."]);
+  const candidate = value as Named<unknown>;
+  if ("." in candidate) return exported(candidate["."]);
   const runtime = process.versions.bun ? ["bun", "node"] : process.versions.deno ? ["deno", "node"] : ["node"];
-  for (const [condition, inner] of Object.entries(own)) {
+  for (const [condition, inner] of Object.entries(candidate)) {
     if (![...runtime, "import", "module-sync", "default"].includes(condition)) continue;
-    const found = exported(inner);
-    if (found !== undefined) return found;
+    const plugin = exported(inner);
+    if (plugin !== undefined) return plugin;
   }
   return undefined;
 }

@@ -13,9 +13,9 @@ function loggersIn({ loggers = [] }: Named<Json>): readonly Use<"logger">[] {
 
 /** Every run of a command writes log.jsonl and report.html; the console is the command's own. */
 export function withLoggers(spec: Named<Json>): Named<Json> {
-  const given = loggersIn(spec);
-  const own = ["jsonl", "report"].filter((name) => !given.some((use) => nameOf(use) === name));
-  return { ...spec, loggers: [...given.filter((use) => nameOf(use) !== "console"), ...own] as unknown as Json };
+  const loggers = loggersIn(spec);
+  const missing = ["jsonl", "report"].filter((name) => !loggers.some((use) => nameOf(use) === name));
+  return { ...spec, loggers: [...loggers.filter((use) => nameOf(use) !== "console"), ...missing] as unknown as Json };
 }
 
 /** A spec whose run writes predictions.jsonl, whatever else of that kind it asks for. */

@@ -27,16 +27,16 @@ async function run(task: WorkerTask): Promise<void> {
   try {
     abort = new AbortController();
     const { signal } = abort;
-    const given = behindGate(await hostHere(task.threads), gate);
+    const local = behindGate(await hostHere(task.threads), gate);
     const host: Host = {
-      ...given,
+      ...local,
       displayNames: task.displayNames,
       startEncoder: (job) => startEncoderThread({ ...job, plugins: [...job.plugins, ...task.plugins] }),
     };
     const packages = await loadPackages([...new Set([...namesIn(Object(task.spec)), ...task.plugins])], process.cwd());
     const whole = shared(await composeOnDemand(task.spec as unknown as RunSpec, imports, packages));
-    const kept = Object.entries(whole.data).filter(([split]) => !task.without.some((name) => name === split));
-    const run = { ...whole, data: Object.fromEntries(kept) };
+    const entries = Object.entries(whole.data).filter(([split]) => !task.without.some((name) => name === split));
+    const run = { ...whole, data: Object.fromEntries(entries) };
     const output = task.output === undefined ? undefined : host.directory && claimed(host.directory(task.output));
     const { resume, probe } = task;
     for await (const event of trainRun(run, host, { output, resume, probe, signal })) {

@@ -63,9 +63,9 @@ function boundedStore(folder: string, maxBytes: number): Store {
       return file;
     },
     getRanges: async (key, ranges) => {
-      const found = await store.getRanges?.(key, ranges);
-      if (found) await renew(key);
-      return found;
+      const pieces = await store.getRanges?.(key, ranges);
+      if (pieces) await renew(key);
+      return pieces;
     },
     put: async (key, bytes, options) => {
       const done = await store.put(key, bytes, options);

@@ -22,11 +22,11 @@ export type Key = Readonly<{
  * The keys of a deployment of one tenant: `api` for its people, `runner` for its runners, `admin` for whoever runs it,
  * which opens everything.
  */
-export function keysOf(given: Readonly<{ api?: string; runner?: string; admin?: string }>): Key[] {
+export function keysOf(tokens: Readonly<{ api?: string; runner?: string; admin?: string }>): Key[] {
   const people = scopes.filter((scope) => scope !== "runners");
   const of = { api: people, runner: ["runners"], admin: scopes } as const;
   return (["api", "runner", "admin"] as const).flatMap((name) => {
-    const key = given[name];
+    const key = tokens[name];
     return key ? [{ key, tenant: "default", scopes: of[name] }] : [];
   });
 }
@@ -40,23 +40,23 @@ export function authenticator(keys: readonly Key[], time: () => number): Authent
   type Known = Awaited<typeof known>[number];
   // Of tokens that were right no digest is made again: that takes longer than many a request.
   const passed = new Map<string, Known>();
-  const matched = async (given: string): Promise<Known> => {
-    const digest = await sha256(given);
-    let found: Known | undefined;
+  const matched = async (presented: string): Promise<Known> => {
+    const digest = await sha256(presented);
+    let caller: Known | undefined;
     // Every key is looked at, every character of its digest.
-    for (const key of await known) if (equalDigests(key.digest, digest)) found = key;
-    if (!found) throw httpError(401, "invalid_api_key", "The bearer token is invalid");
-    passed.set(given, found);
-    return found;
+    for (const key of await known) if (equalDigests(key.digest, digest)) caller = key;
+    if (!caller) throw httpError(401, "invalid_api_key", "The bearer token is invalid");
+    passed.set(presented, caller);
+    return caller;
   };
   return async (request) => {
-    const given = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(request.headers.get("authorization") ?? "")?.[1];
-    if (given === undefined) throw httpError(401, "missing_api_key", "A bearer token is missing");
-    const found = passed.get(given) ?? await matched(given);
-    if (found.expires !== undefined && found.expires <= time()) {
+    const key = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+    if (key === undefined) throw httpError(401, "missing_api_key", "A bearer token is missing");
+    const caller = passed.get(key) ?? await matched(key);
+    if (caller.expires !== undefined && caller.expires <= time()) {
       throw httpError(401, "expired_api_key", "The bearer token has expired");
     }
-    const { tenant, tenants, scopes, digest } = found;
+    const { tenant, tenants, scopes, digest } = caller;
     return { tenant, ...(tenants ? { tenants } : {}), scopes, key: digest };
   };
 }
@@ -85,8 +85,8 @@ export function tokenBuckets(now: () => number): Limiter {
   const buckets = new Map<string, { tokens: number; at: number }>();
   return (name, { perSecond, burst }) => {
     const at = now();
-    const found = buckets.get(name) ?? { tokens: burst, at };
-    const tokens = Math.min(burst, found.tokens + (at - found.at) / 1000 * perSecond);
+    const bucket = buckets.get(name) ?? { tokens: burst, at };
+    const tokens = Math.min(burst, bucket.tokens + (at - bucket.at) / 1000 * perSecond);
     const passes = tokens >= 1;
     buckets.delete(name);
     buckets.set(name, { tokens: passes ? tokens - 1 : tokens, at });

@@ -7,6 +7,7 @@ import { strictJson } from "../../core/base/json.ts";
 import type * as v from "valibot";
 import { checked, httpError } from "./responses.ts";
 import { type FormPart, formParts } from "./multipart.ts";
+import { collect } from "../../core/base/collect.ts";
 
 /** A request's body. Every way of reading it ends with 413 beyond the limit. */
 export type Incoming = Readonly<{
@@ -67,10 +68,10 @@ export function incomingOf(request: Request, { maxBytes: most, seconds }: BodyLi
       throw httpError(400, "unsupported_media_type", `Content-Type: ${types.join(" or ")} is expected`);
     }
   };
-  const given = received.get(request);
-  if (given && given.length > maxBytes) throw tooLarge();
+  const cached = received.get(request);
+  if (cached && cached.length > maxBytes) throw tooLarge();
   const parts = async function* (): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    if (given) return yield given;
+    if (cached) return yield cached;
     const reader = (request.body as ReadableStream<Uint8Array<ArrayBuffer>> | null)?.getReader();
     if (!reader) return;
     let late = false;
@@ -97,10 +98,9 @@ export function incomingOf(request: Request, { maxBytes: most, seconds }: BodyLi
   };
   const isShort = said !== null && Number(said) <= SHORT && measured.has(request);
   const bytes = async (): Promise<Uint8Array<ArrayBuffer>> => {
-    if (given) return given;
+    if (cached) return cached;
     if (isShort) return await atOnce(request, seconds);
-    const all: Uint8Array[] = [];
-    for await (const part of parts()) all.push(part);
+    const all = await collect(parts());
     return joinBytes(all);
   };
   return {
@@ -150,16 +150,16 @@ export function parseJson(bytes: Uint8Array, where = "The body"): unknown {
 
 async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let rest: Uint8Array[] = [];
-  let held = 0;
+  let buffered = 0;
   for await (const chunk of chunks) {
     let from = 0;
     for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, from)) {
       yield joinBytes([...rest, chunk.subarray(from, end)]);
-      [rest, held, from] = [[], 0, end + 1];
+      [rest, buffered, from] = [[], 0, end + 1];
     }
-    held += chunk.length - from;
-    if (held > MAX_LINE) throw httpError(413, "line_too_large", `A line may have at most ${MAX_LINE} bytes`);
+    buffered += chunk.length - from;
+    if (buffered > MAX_LINE) throw httpError(413, "line_too_large", `A line may have at most ${MAX_LINE} bytes`);
     if (from < chunk.length) rest.push(chunk.subarray(from));
   }
-  if (held > 0) yield joinBytes(rest);
+  if (buffered > 0) yield joinBytes(rest);
 }

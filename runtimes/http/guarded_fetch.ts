@@ -136,17 +136,17 @@ async function bodyOf(
   controller: AbortController,
 ): Promise<Uint8Array> {
   // One byte more than may come tells that too much does.
-  let held = new Uint8Array(most + 1);
-  if (!body) return held.subarray(0, 0);
+  let buffer = new Uint8Array(most + 1);
+  if (!body) return buffer.subarray(0, 0);
   const { into, cancel } = intoOf(body);
   let bytes = 0;
   try {
     while (bytes <= most) {
-      const [at, own] = [bytes, held];
-      const { done, more, memory } = await withinTime(ms, controller, () => into(own, at));
-      held = memory;
+      const [at, previous] = [bytes, buffer];
+      const { done, more, memory } = await withinTime(ms, controller, () => into(previous, at));
+      buffer = memory;
       bytes += more;
-      if (done) return held.subarray(0, bytes);
+      if (done) return buffer.subarray(0, bytes);
     }
     throw lost(`it sent more than ${most} bytes`);
   } finally {

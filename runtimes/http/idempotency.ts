@@ -12,15 +12,15 @@ import type { EdgeContext } from "./route.ts";
  *
  * @throws what a route throws if the key was used for another request.
  */
-export async function idOnce(c: EdgeContext, kept: Sealed, request: string, newId: () => string): Promise<string> {
+export async function idOnce(c: EdgeContext, sealed: Sealed, request: string, newId: () => string): Promise<string> {
   const key = c.req.header("idempotency-key");
   if (key === undefined) return newId();
   const at = `idempotency/${await sha256(`${c.get("caller").tenant}\n${key}`)}`;
-  const own = { id: newId(), body: await sha256(request) };
-  if (await kept.write(at, own, { if: null }) !== "conflict") return own.id;
-  const before = (await kept.read<typeof own>(at))?.value;
+  const record = { id: newId(), body: await sha256(request) };
+  if (await sealed.write(at, record, { if: null }) !== "conflict") return record.id;
+  const before = (await sealed.read<typeof record>(at))?.value;
   // What was there is damaged: what it named cannot be known any more.
-  if (!before) return own.id;
-  if (before.body === own.body) return before.id;
+  if (!before) return record.id;
+  if (before.body === record.body) return before.id;
   throw httpError(409, "idempotency_key_reused", "This idempotency key was used for another request");
 }

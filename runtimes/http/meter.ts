@@ -27,12 +27,12 @@ export function meter(): Meter {
       const where = `method="${method}",route="${route}"`;
       const key = `${where},status="${status}"`;
       requests.set(key, (requests.get(key) ?? 0) + 1);
-      const own = times.get(where) ?? { counts: BUCKETS.map(() => 0), sum: 0, count: 0 };
+      const latency = times.get(where) ?? { counts: BUCKETS.map(() => 0), sum: 0, count: 0 };
       const first = BUCKETS.findIndex((end) => seconds <= end);
-      if (first >= 0) own.counts[first] = (own.counts[first] ?? 0) + 1;
-      own.sum += seconds;
-      own.count++;
-      times.set(where, own);
+      if (first >= 0) latency.counts[first] = (latency.counts[first] ?? 0) + 1;
+      latency.sum += seconds;
+      latency.count++;
+      times.set(where, latency);
     },
     gauge: (name, help, read) => void gauges.push({ name, help, read }),
     text: () => {

@@ -24,45 +24,45 @@ export async function* formParts(stream: AsyncIterable<Uint8Array>, type: string
   const delimiter = bytesOf(`\r\n--${boundary}`);
   const source = stream[Symbol.asyncIterator]();
   // The first boundary is like the others then.
-  let held: Uint8Array = bytesOf("\r\n");
+  let buffered: Uint8Array = bytesOf("\r\n");
   const more = async (): Promise<void> => {
     const { done, value } = await source.next();
     if (done) throw invalid();
-    held = held.length === 0 ? value : joinBytes([held, value]);
+    buffered = buffered.length === 0 ? value : joinBytes([buffered, value]);
   };
   /** The bytes before the next boundary, which is skipped. */
   const before = async function* (): AsyncGenerator<Uint8Array> {
     for (;;) {
-      const at = placeOf(held, delimiter);
-      const end = at >= 0 ? at : Math.max(0, held.length - delimiter.length + 1);
-      const piece = held.subarray(0, end);
-      held = held.subarray(at >= 0 ? at + delimiter.length : end);
+      const at = placeOf(buffered, delimiter);
+      const end = at >= 0 ? at : Math.max(0, buffered.length - delimiter.length + 1);
+      const piece = buffered.subarray(0, end);
+      buffered = buffered.subarray(at >= 0 ? at + delimiter.length : end);
       if (piece.length > 0) yield piece;
       if (at >= 0) return;
       // What is left may be the beginning of a boundary. Where it is not, the next piece is read as it is, not copied.
       const { done, value } = await source.next();
       if (done) throw invalid();
-      const seam = joinBytes([held, value.subarray(0, delimiter.length)]);
-      if (value.length < delimiter.length || placeOf(seam, delimiter) >= 0) held = joinBytes([held, value]);
+      const seam = joinBytes([buffered, value.subarray(0, delimiter.length)]);
+      if (value.length < delimiter.length || placeOf(seam, delimiter) >= 0) buffered = joinBytes([buffered, value]);
       else {
-        if (held.length > 0) yield held;
-        held = value;
+        if (buffered.length > 0) yield buffered;
+        buffered = value;
       }
     }
   };
   try {
     for await (const _ of before());
     for (let parts = 0;; parts++) {
-      while (held.length < 2) await more();
-      if (held[0] === DASH && held[1] === DASH) return;
+      while (buffered.length < 2) await more();
+      if (buffered[0] === DASH && buffered[1] === DASH) return;
       if (parts >= MAX_PARTS) throw httpError(400, "invalid_form", `A form may have at most ${MAX_PARTS} fields`);
-      let end = placeOf(held, END_OF_HEADERS);
-      for (; end < 0; end = placeOf(held, END_OF_HEADERS)) {
-        if (held.length > MAX_HEADERS) throw invalid();
+      let end = placeOf(buffered, END_OF_HEADERS);
+      for (; end < 0; end = placeOf(buffered, END_OF_HEADERS)) {
+        if (buffered.length > MAX_HEADERS) throw invalid();
         await more();
       }
-      const { name, filename } = dispositionOf(new TextDecoder().decode(held.subarray(0, end)));
-      held = held.subarray(end + END_OF_HEADERS.length);
+      const { name, filename } = dispositionOf(new TextDecoder().decode(buffered.subarray(0, end)));
+      buffered = buffered.subarray(end + END_OF_HEADERS.length);
       // An empty part ends where its headers do: their last line break is the boundary's.
       const bytes = before();
       yield { name, filename, bytes };
@@ -96,11 +96,11 @@ function placeOf(bytes: Uint8Array, text: Uint8Array): number {
 }
 
 function dispositionOf(headers: string): Readonly<{ name: string; filename: string | undefined }> {
-  const line = headers.split("\r\n").find((own) => /^content-disposition\s*:\s*form-data\s*;/i.test(own));
+  const line = headers.split("\r\n").find((header) => /^content-disposition\s*:\s*form-data\s*;/i.test(header));
   const field = (name: string): string | undefined => {
-    const found = new RegExp(`;\\s*${name}=(?:"([^"]*)"|([^\\s;"]+))`, "i").exec(line ?? "");
+    const match = new RegExp(`;\\s*${name}=(?:"([^"]*)"|([^\\s;"]+))`, "i").exec(line ?? "");
     // Browsers write what would end the text in this way.
-    return (found?.[1] ?? found?.[2])?.replace(/%(22|0D|0A)/gi, (_, code) => String.fromCharCode(parseInt(code, 16)));
+    return (match?.[1] ?? match?.[2])?.replace(/%(22|0D|0A)/gi, (_, code) => String.fromCharCode(parseInt(code, 16)));
   };
   const name = field("name");
   if (name === undefined) throw invalid();

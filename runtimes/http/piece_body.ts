@@ -12,9 +12,9 @@ type FixedLength = new (length: number) => Readonly<{
 
 /** A body of a known length. */
 export function bodyOf(pieces: AsyncIterable<Uint8Array>, length: number): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const { FixedLengthStream: own } = globalThis as { FixedLengthStream?: FixedLength };
-  if (!own) return streamOf(pieces);
-  const { readable, writable } = new own(length);
+  const { FixedLengthStream: Stream } = globalThis as { FixedLengthStream?: FixedLength };
+  if (!Stream) return streamOf(pieces);
+  const { readable, writable } = new Stream(length);
   const writer = writable.getWriter();
   const write = async (): Promise<void> => {
     for await (const piece of pieces) {

@@ -18,27 +18,27 @@ const refuse = (): never => {
 export function placedFiles(files: Named<FileSource>, rest?: Store): Store {
   return {
     get: async (key, range) => {
-      const own = Object.hasOwn(files, key) ? files[key] : undefined;
-      if (own === undefined) return await rest?.get(key, range);
-      if (!(own instanceof Uint8Array)) {
-        const found = await own.store.get(own.key, range);
-        return found && { ...found, key };
+      const file = Object.hasOwn(files, key) ? files[key] : undefined;
+      if (file === undefined) return await rest?.get(key, range);
+      if (!(file instanceof Uint8Array)) {
+        const object = await file.store.get(file.key, range);
+        return object && { ...object, key };
       }
-      const { offset, length } = range ?? { offset: 0, length: own.length };
-      return { key, size: own.length, revision: "held", bytes: own.slice(offset, offset + length) };
+      const { offset, length } = range ?? { offset: 0, length: file.length };
+      return { key, size: file.length, revision: "held", bytes: file.slice(offset, offset + length) };
     },
     put: refuse,
     delete: refuse,
     list: async function* (prefix) {
       for (const key of Object.keys(files)) {
-        const own = files[key];
-        if (!key.startsWith(prefix) || own === undefined) continue;
-        const size = own instanceof Uint8Array
-          ? own.length
-          : (await own.store.get(own.key, { offset: 0, length: 0 }))?.size;
+        const file = files[key];
+        if (!key.startsWith(prefix) || file === undefined) continue;
+        const size = file instanceof Uint8Array
+          ? file.length
+          : (await file.store.get(file.key, { offset: 0, length: 0 }))?.size;
         if (size !== undefined) yield { key, size, revision: "held" };
       }
-      if (rest) { for await (const found of rest.list(prefix)) if (!Object.hasOwn(files, found.key)) yield found; }
+      if (rest) { for await (const object of rest.list(prefix)) if (!Object.hasOwn(files, object.key)) yield object; }
     },
   };
 }
@@ -59,9 +59,9 @@ export function urlFiles(url: string, alone: string, fetch: GuardedFetch): Store
       : `${path.replace(/\/$/, "")}/${key}${query === undefined ? "" : `?${query}`}`;
   return {
     get: async (key, range = { offset: 0, length: MAX_WHOLE }) => {
-      const own = place(key);
-      const found = own === undefined ? undefined : await fetch(own, range);
-      return found && { key, size: found.size, revision: `${found.size} ${found.tag}`, bytes: found.bytes };
+      const source = place(key);
+      const object = source === undefined ? undefined : await fetch(source, range);
+      return object && { key, size: object.size, revision: `${object.size} ${object.tag}`, bytes: object.bytes };
     },
     put: refuse,
     delete: refuse,
@@ -80,9 +80,9 @@ export function readAhead(store: Store, window = 2 ** 19): Store {
       for (let at = range.offset, left = range.length; left > 0;) {
         if (held?.key !== key || at < held.from || at >= held.from + held.bytes.length) {
           const before = held?.key === key ? held.revision : undefined;
-          const found = await store.get(key, { offset: at, length: Math.max(left, window) });
-          if (!found) return undefined;
-          const { size, revision, bytes } = found;
+          const object = await store.get(key, { offset: at, length: Math.max(left, window) });
+          if (!object) return undefined;
+          const { size, revision, bytes } = object;
           if (held) releaseBuffer(held.bytes);
           held = { key, from: at, size, revision, bytes };
           // Parts of two versions are no file.

@@ -76,8 +76,8 @@ export function pageOf(c: Context, most = 100): PageQuery {
 
 /** Where `after` names nothing of the list that is asked for. */
 export function unknownAfter(after: string | undefined, what: string): HTTPException {
-  const found = (after ?? "").slice(0, 200);
-  return httpError(400, "invalid_value", `after: there is no ${what} ${JSON.stringify(found)} in this list`, "after");
+  const cursor = (after ?? "").slice(0, 200);
+  return httpError(400, "invalid_value", `after: there is no ${what} ${JSON.stringify(cursor)} in this list`, "after");
 }
 
 /** The page of a list after the id `after`. Throws 400 if nothing has that id. */

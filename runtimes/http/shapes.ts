@@ -21,8 +21,8 @@ export function resultFileId({ id }: JobRecord, index: number): string {
 
 /** The job and the place that such an id names. */
 export function resultOf(fileId: string): Readonly<{ job: string; index: number }> | undefined {
-  const found = /^file-result-([\w]+)-(\d{1,4})$/.exec(fileId);
-  return found ? { job: `ftjob-${found[1]}`, index: Number(found[2]) } : undefined;
+  const match = /^file-result-([\w]+)-(\d{1,4})$/.exec(fileId);
+  return match ? { job: `ftjob-${match[1]}`, index: Number(match[2]) } : undefined;
 }
 
 /** A job. */

@@ -162,12 +162,14 @@ async function createFile(
   if (purpose === "adapter") await checkAdapterFile(contentIn(options.store), file.id, filename);
   const rows = purpose === "adapter" ? undefined : file.rows();
   const { tenant } = c.get("caller");
-  const kept = keptSeconds === undefined ? {} : { keptSeconds };
-  const request = JSON.stringify([filename, purpose, file.digest, ...Object.values(kept)]);
+  const retention = keptSeconds === undefined ? {} : { keptSeconds };
+  const request = JSON.stringify([filename, purpose, file.digest, ...Object.values(retention)]);
   const id = await idOnce(c, values, request, () => file.id);
   // Under a key that was used before there is this file already.
   if (id !== file.id) await files.discard(file.id);
-  return c.json(fileShape(await files.create({ id, tenant, filename, purpose, ...(rows ? { rows } : {}), ...kept })));
+  return c.json(
+    fileShape(await files.create({ id, tenant, filename, purpose, ...(rows ? { rows } : {}), ...retention })),
+  );
 }
 
 /** A tenant's files: what it sent, and what its jobs have made. */

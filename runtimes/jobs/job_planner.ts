@@ -39,11 +39,11 @@ export function jobPlanner(
     references: (spec) => referencesOf(spec, catalog),
     plan: async (spec, places) => {
       const directory = (path: string): Store => {
-        const found = places.get(path);
-        if (!found) throw badKey("jobs", path, "is nothing that the job may name");
-        return found;
+        const place = places.get(path);
+        if (!place) throw badKey("jobs", path, "is nothing that the job may name");
+        return place;
       };
-      const own = {
+      const estimate = {
         runtime,
         provider,
         clock,
@@ -55,7 +55,7 @@ export function jobPlanner(
         ...(threads === undefined ? {} : { threads }),
       };
       const run = composed(spec);
-      const { bytes, steps, tokens, seconds, trainableParameters } = await planRun(run, own);
+      const { bytes, steps, tokens, seconds, trainableParameters } = await planRun(run, estimate);
       const total = bytes.total ?? 0;
       return {
         needs: { bytes: total, provider: null, plugins: pluginsOf(run) },

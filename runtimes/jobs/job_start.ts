@@ -15,8 +15,8 @@ const FIRST_ROW = 2 ** 20;
 
 /** The first row of an uploaded file, where that can be seen at its beginning. */
 async function firstRow(store: Store, id: string): Promise<Named<Json> | undefined> {
-  const found = await contentIn(store).get(id, { offset: 0, length: FIRST_ROW });
-  const [line = ""] = new TextDecoder().decode(found?.bytes).trimStart().split("\n", 1);
+  const head = await contentIn(store).get(id, { offset: 0, length: FIRST_ROW });
+  const [line = ""] = new TextDecoder().decode(head?.bytes).trimStart().split("\n", 1);
   try {
     const row: Json = JSON.parse(line);
     return typeof row === "object" && row !== null && !Array.isArray(row) ? row as Named<Json> : undefined;
@@ -34,11 +34,11 @@ export async function startOf(
   const row = (await context.files.get(file))?.tenant === tenant
     ? await firstRow(context.options.store, file)
     : undefined;
-  const made = isMadeName(model) ? await context.made(model, tenant) : undefined;
-  const saved = made && await detectArtifact(made.files);
+  const trained = isMadeName(model) ? await context.made(model, tenant) : undefined;
+  const saved = trained && await detectArtifact(trained.files);
   if (!saved?.adapters) return { row };
   const [adapter, ...more] = saved.adapters;
-  const base = made?.base ?? saved.base;
+  const base = trained?.base ?? saved.base;
   if (!adapter || more.length > 0 || base === undefined) {
     throw httpError(
       400,

@@ -60,10 +60,10 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
   const leaseSeconds = options.leaseSeconds ?? 30;
   const heartbeatSeconds = options.heartbeatSeconds ?? leaseSeconds / 3;
   const report = (error: unknown): void => options.onError?.(error instanceof Error ? error : new Error(String(error)));
-  const kept = sealStore(store, options.tell);
+  const sealed = sealStore(store, options.tell);
   const jobs = jobsIn({
     store,
-    kept,
+    kept: sealed,
     queue,
     now,
     time,
@@ -72,7 +72,7 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
     forgetful: options.forgetful,
     onError: options.onError,
   });
-  const files = filesIn(store, time, kept);
+  const files = filesIn(store, time, sealed);
   const later = (c: Context, work: Promise<void>): void => {
     const settled = work.catch(report);
     try {
@@ -89,7 +89,7 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
     models: options.models,
     planner: options.planner,
   });
-  const { made } = references;
+  const { made: trained } = references;
   const plan = async (record: JobRecord): Promise<Prepared> =>
     await options.planner.plan(record.spec, await references.placesOf(record));
   const { planElsewhere } = options;
@@ -104,7 +104,7 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
   const hub = eventHub(jobs, options.forgetful);
   const context: JobsContext = {
     options,
-    kept,
+    kept: sealed,
     jobs,
     files,
     hub,
@@ -113,7 +113,7 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
     heartbeatSeconds,
     checkReferences: references.check,
     folder: references.folder,
-    made,
+    made: trained,
     prepare,
     later,
   };
@@ -133,10 +133,10 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
     store,
     jobs,
     files,
-    made,
+    made: trained,
     plan,
     watch,
-    damaged: kept.damaged,
+    damaged: sealed.damaged,
     start: () => {
       let running = false;
       const timer = setInterval(() => {

@@ -107,10 +107,10 @@ function heartbeatRoute(context: JobsContext): Route {
   const { jobs, hub } = context;
   return post("/jobs/:id/heartbeat", "Report that a job is still running", heartbeatSchema, async (c, body) => {
     const { step, trainedTokens, waitSeconds } = body;
-    const held = await heldJob(context, c, body.token);
-    const { token } = held;
-    checkStep(held, step, "step");
-    let record = await changeHeld(context, held.id, (r) => renewLease(r, token, step, trainedTokens));
+    const lease = await heldJob(context, c, body.token);
+    const { token } = lease;
+    checkStep(lease, step, "step");
+    let record = await changeHeld(context, lease.id, (r) => renewLease(r, token, step, trainedTokens));
     const over = AbortSignal.any([c.req.raw.signal, AbortSignal.timeout(1000 * waitSeconds)]);
     while (!over.aborted && record.wants === undefined && record.token === token && record.lease !== undefined) {
       await hub.more(record.id, 0, over);
@@ -260,10 +260,10 @@ async function checkPresent(
   files: readonly Readonly<{ path: string; bytes?: number }>[],
 ): Promise<void> {
   for (const { path, bytes } of files) {
-    const found = await store.get(`${folder}${path}`, { offset: 0, length: 0 });
-    if (!found) throw httpError(400, "missing_file", `${path} was not uploaded`);
-    if (bytes !== undefined && found.size !== bytes) {
-      throw httpError(400, "missing_file", `${path} has ${found.size} bytes here, ${bytes} there`);
+    const object = await store.get(`${folder}${path}`, { offset: 0, length: 0 });
+    if (!object) throw httpError(400, "missing_file", `${path} was not uploaded`);
+    if (bytes !== undefined && object.size !== bytes) {
+      throw httpError(400, "missing_file", `${path} has ${object.size} bytes here, ${bytes} there`);
     }
   }
 }

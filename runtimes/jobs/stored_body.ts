@@ -10,9 +10,9 @@ const [LEAST, MOST, PIECES] = [2 ** 19, 2 ** 23, 32];
 
 /** A file, as it was when its answer began: one that changes breaks the answer off. 404 where there is none. */
 export async function storedBody(store: Store, key: string): Promise<Response> {
-  const found = await store.get(key, { offset: 0, length: 0 });
-  if (!found) throw httpError(404, "not_found", "No such file");
-  const { size, revision } = found;
+  const object = await store.get(key, { offset: 0, length: 0 });
+  if (!object) throw httpError(404, "not_found", "No such file");
+  const { size, revision } = object;
   const length = Math.min(MOST, Math.max(LEAST, Math.ceil(size / PIECES)));
   let at = 0;
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>({

@@ -100,13 +100,13 @@ const modelSchema = v.object({
 function leaseIn(text: string, server: string): Lease {
   const refused = (why: string): AttuneError =>
     new AttuneError(`${server} does not answer like a job server${why}`, { code: "REFUSED", plugin: "runner" });
-  let found: unknown;
+  let body: unknown;
   try {
-    found = JSON.parse(text);
+    body = JSON.parse(text);
   } catch {
     throw refused("");
   }
-  const { success, output, issues } = v.safeParse(leaseSchema, found);
+  const { success, output, issues } = v.safeParse(leaseSchema, body);
   if (success) return output;
   const [issue] = issues;
   throw refused(`: ${v.getDotPath(issue) ?? "its lease"}: ${issue.message}`);
@@ -169,10 +169,10 @@ export function runnerClient(options: ClientOptions): RunnerClient {
       const answer = await post("/lease", { runner: name, capabilities, waitSeconds }, waitSeconds, signal, ask);
       return answer.status === 204 ? undefined : leaseIn(await answer.text(), server);
     },
-    heartbeat: async (lease, step, trainedTokens, held) => {
-      const waitSeconds = held ? Math.min(lease.heartbeatSeconds, 25) : 0;
+    heartbeat: async (lease, step, trainedTokens, signal) => {
+      const waitSeconds = signal ? Math.min(lease.heartbeatSeconds, 25) : 0;
       const body = { token: lease.token, step, trainedTokens, waitSeconds };
-      const answer = await post(job(lease, "heartbeat"), body, waitSeconds, held);
+      const answer = await post(job(lease, "heartbeat"), body, waitSeconds, signal);
       return (await answer.json() as { wants: StopRequest }).wants;
     },
     events: async (lease, from, events, totalSteps) => {

@@ -34,10 +34,10 @@ export type LocalSpec = Readonly<{ spec: Named<Json>; displayNames: Named<string
 /** Makes it. Throws AttuneError if the job names what this runner may not load. */
 export async function localSpec(lease: Lease, options: InputOptions): Promise<LocalSpec> {
   const paths = new Map<string, string>();
-  const given = { ...lease.spec, loggers: loggersOf(lease.spec) };
-  const catalog = await options.catalogFor(given);
-  for (const { name } of referencesOf(given, catalog)) paths.set(name, await pathOf(name, lease, options));
-  const spec = placed(given, catalog, (name) => paths.get(name) ?? name);
+  const local = { ...lease.spec, loggers: loggersOf(lease.spec) };
+  const catalog = await options.catalogFor(local);
+  for (const { name } of referencesOf(local, catalog)) paths.set(name, await pathOf(name, lease, options));
+  const spec = placed(local, catalog, (name) => paths.get(name) ?? name);
   checkAllowed(spec, catalog);
   return { spec, displayNames: Object.fromEntries([...paths].map(([name, path]) => [path, name])) };
 }
@@ -110,10 +110,10 @@ async function shortHash(text: string): Promise<string> {
 
 /** Every job writes log.jsonl and report.html; the console is the runner's own. */
 function loggersOf({ loggers }: Named<Json>): Json[] {
-  const given = Array.isArray(loggers) ? loggers as readonly Json[] : [];
+  const listed = Array.isArray(loggers) ? loggers as readonly Json[] : [];
   const nameOf = (one: Json): Json => (typeof one === "string" ? one : (one as Named<Json>).use ?? null);
   const ours: readonly Json[] = ["jsonl", "report", "console"];
-  return [...given.filter((one) => !ours.includes(nameOf(one))), "jsonl", "report"];
+  return [...listed.filter((one) => !ours.includes(nameOf(one))), "jsonl", "report"];
 }
 
 /** Throws where a job names a plugin that this runner may not load. */

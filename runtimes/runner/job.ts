@@ -46,8 +46,10 @@ export async function runJob(lease: Lease, options: JobOptions): Promise<void> {
     if (code === "LEASE_LOST") return;
     // What is wrong with the job itself is wrong the next time, too.
     const retry = !(error instanceof AttuneError) || code === "DISK_FULL" || code === "STORE";
-    const own = { code: code.toLowerCase(), message: message.slice(0, 4000), param: null };
-    await client.release(lease, { reason: "failed", retry, error: own }).catch((why) => tell(`${lease.id}: ${why}`));
+    const failure = { code: code.toLowerCase(), message: message.slice(0, 4000), param: null };
+    await client.release(lease, { reason: "failed", retry, error: failure }).catch((why) =>
+      tell(`${lease.id}: ${why}`)
+    );
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

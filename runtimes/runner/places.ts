@@ -11,13 +11,13 @@ import { makeFolder } from "../host/make_folder.ts";
 /** The path of a file below a folder, which is made. Throws AttuneError if it would lie outside. */
 export async function placeBelow(root: string, parts: readonly string[]): Promise<string> {
   await makeFolder(root);
-  const own = await realpath(root);
+  const resolved = await realpath(root);
   const path = join(root, ...parts);
   let nearest = dirname(path);
   let real: string | undefined;
   while ((real = await realpath(nearest).catch(() => undefined)) === undefined) nearest = dirname(nearest);
-  const way = relative(own, real);
-  if (way === ".." || way.startsWith(`..${sep}`) || join(own, way) !== real) {
+  const way = relative(resolved, real);
+  if (way === ".." || way.startsWith(`..${sep}`) || join(resolved, way) !== real) {
     throw badValue("runner", "path", parts.join("/"), `a path below ${root}`);
   }
   await makeFolder(dirname(path));

@@ -107,21 +107,21 @@ export function uplink({ lease, client, output, progress, stop, tell }: UplinkOp
   const sendOne = async ({ step, name, told }: NonNullable<typeof next>): Promise<void> => {
     const folder = `checkpoints/${name}/`;
     // Logs as they are now may be longer than the checkpoint needs: resuming cuts them back.
-    const own = (await filesBelow(output)).filter((f) => f.startsWith(folder) || isResult(f));
-    for (const file of own) await client.send(lease, `${name}/${file}`, join(output, file));
+    const files = (await filesBelow(output)).filter((f) => f.startsWith(folder) || isResult(f));
+    for (const file of files) await client.send(lease, `${name}/${file}`, join(output, file));
     // Whoever goes on from it tells nothing of the steps before.
     await toldUntil(told);
-    await client.checkpoint(lease, step, `${name}/`, own, progress.metrics);
+    await client.checkpoint(lease, step, `${name}/`, files, progress.metrics);
   };
   const sendAll = async (): Promise<void> => {
     try {
       while (next) {
-        const own = next;
+        const file = next;
         next = undefined;
-        await sendOne(own).catch(async (error) => {
+        await sendOne(file).catch(async (error) => {
           if (!isMissing(error)) return failed(error);
           // A file went while others were looked at. Where it is another one's, this checkpoint is still there to be sent.
-          if (await exists(join(output, "checkpoints", own.name))) next ??= own;
+          if (await exists(join(output, "checkpoints", file.name))) next ??= file;
         });
       }
     } finally {

@@ -145,10 +145,10 @@ function described({ summary, description, policy, path, accepts, example, query
         ...(example === undefined || i > 0 ? {} : { example }),
       }]),
     );
-  const errors = (...statuses: readonly (keyof typeof told)[]) =>
+  const errors = (...statuses: readonly (keyof typeof facts)[]) =>
     Object.fromEntries(statuses.map((status) => [
       status,
-      { description: told[status], content: content({ "application/json": errorSchema }) },
+      { description: facts[status], content: content({ "application/json": errorSchema }) },
     ]));
   return describeRoute({
     summary,
@@ -175,7 +175,7 @@ function described({ summary, description, policy, path, accepts, example, query
   });
 }
 
-const told = {
+const facts = {
   400: "The request is invalid; param says where",
   401: "Missing or unknown API key",
   403: "The key lacks the scope for this",

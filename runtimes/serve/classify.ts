@@ -39,15 +39,15 @@ export function classifyRoutes({ inference, limits }: EdgeService): readonly Rou
           const why = `no trained classifier (${fresh.join(", ")} missing): name a classification model or adapter`;
           throw httpError(400, "no_classifier", `model: ${why}`, adapter ? "adapter" : "model");
         }
-        const found: unknown[] = [];
+        const outputs: unknown[] = [];
         const samples = await set.encode(texts.map((text) => ({ text })), stack);
         tokensOf(samples, limits);
         for await (const prediction of predicted(ready, samples, limits)) {
-          found.push(prediction);
+          outputs.push(prediction);
           checkValues(texts.length, Object.keys(Object(prediction.scores)).length, limits);
           c.req.raw.signal.throwIfAborted();
         }
-        return found;
+        return outputs;
       });
       return c.json({ results });
     },

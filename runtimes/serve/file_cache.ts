@@ -9,14 +9,14 @@ const WHOLE = 16 * 2 ** 20;
 
 /** A store whose files are held while a model is opened; `release` lets go of them. Files of this machine are not. */
 export function cacheFiles(files: Store): Readonly<{ store: Store; release(): void }> {
-  const held = new Map<string, ReturnType<Store["get"]>>();
+  const cached = new Map<string, ReturnType<Store["get"]>>();
   const wholeOf = async (key: string): ReturnType<Store["get"]> => {
-    const known = held.get(key);
+    const known = cached.get(key);
     if (known) return await known;
     const stored = await files.get(key, { offset: 0, length: 0 });
     if (!stored || stored.size > WHOLE) return undefined;
-    const whole = held.get(key) ?? files.get(key);
-    held.set(key, whole);
+    const whole = cached.get(key) ?? files.get(key);
+    cached.set(key, whole);
     return await whole;
   };
   const store: Store = {
@@ -27,5 +27,5 @@ export function cacheFiles(files: Store): Readonly<{ store: Store; release(): vo
       return { ...whole, bytes: whole.bytes.subarray(range.offset, range.offset + range.length) };
     },
   };
-  return { store: files.locate ? files : store, release: () => held.clear() };
+  return { store: files.locate ? files : store, release: () => cached.clear() };
 }

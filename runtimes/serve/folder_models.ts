@@ -47,8 +47,8 @@ export function folderModels(
     names: async () => [...namesIn(folder), ...base ? [BASE] : []],
     open: async (name) => {
       if (name === BASE) return base && { id: BASE, files: base };
-      const own = folderOf(folder, name);
-      if (own !== undefined) return { id: `models/${name}`, files: directoryStore(own) };
+      const store = folderOf(folder, name);
+      if (store !== undefined) return { id: `models/${name}`, files: directoryStore(store) };
       return isRemote(name)
         ? { id: `hub/${name}`, files: (await modelFiles("serve", name, hub, true)).files }
         : undefined;
@@ -59,8 +59,8 @@ export function folderModels(
 /** The folder of a model or adapter; undefined if there is none of that name. */
 function folderOf(folder: string | undefined, name: string): string | undefined {
   if (folder === undefined || !/^[\w][\w.-]{0,127}(\/[\w][\w.-]{0,127})?$/.test(name)) return undefined;
-  const own = join(resolve(folder), name);
-  return artifactFiles.some((file) => existsSync(join(own, file))) || isModelFolder(own) ? own : undefined;
+  const path = join(resolve(folder), name);
+  return artifactFiles.some((file) => existsSync(join(path, file))) || isModelFolder(path) ? path : undefined;
 }
 
 function namesIn(folder: string | undefined): string[] {

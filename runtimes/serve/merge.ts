@@ -65,16 +65,16 @@ async function storeMerged(
   const caller = c.get("caller");
   const { tenant } = caller;
   const file = { tenant, filename: "merged.safetensors", purpose: "adapter", bytes: bytesOf(merged) };
-  const kept = await jobs.files.create(file);
-  if (!body.verify) return c.json({ file: fileShape(kept) });
+  const stored = await jobs.files.create(file);
+  if (!body.verify) return c.json({ file: fileShape(stored) });
   try {
-    const content = { store: contentIn(jobs.store), key: kept.id };
+    const content = { store: contentIn(jobs.store), key: stored.id };
     const model = placedFiles({ "model.safetensors": content }, merged.beside);
     const difference = await largestDifference(service, merged, model, body.base ?? "", caller);
-    return c.json({ file: fileShape(kept), verify: { maxLogitDifference: difference, probes: probes.length } });
+    return c.json({ file: fileShape(stored), verify: { maxLogitDifference: difference, probes: probes.length } });
   } catch (error) {
     // All or nothing.
-    await jobs.files.delete(kept.id);
+    await jobs.files.delete(stored.id);
     throw error;
   }
 }

@@ -16,6 +16,7 @@ import type { Caller } from "../http/route.ts";
 import type { EdgeService } from "./service.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
 import { runFolders } from "../../formats/run/files.ts";
+import { jsonBytes } from "../../core/base/bytes.ts";
 
 const reference = v.pipe(v.string(), v.minLength(1), v.maxLength(2048));
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
@@ -102,10 +103,10 @@ export async function openAdapterPool(
         await inner.get(adapterFiles.config, { offset: 0, length: 0 })
       ? inner
       : named;
-    const given = typeof config === "string"
+    const upload = typeof config === "string"
       ? await files.upload(config, caller, `adapters.${i}.config`)
-      : config && new TextEncoder().encode(JSON.stringify(config));
-    const store = given ? placedFiles({ [adapterFiles.config]: given }, folder) : folder;
+      : config && jsonBytes(config);
+    const store = upload ? placedFiles({ [adapterFiles.config]: upload }, folder) : folder;
     await checkFinite(store, adapterFiles.weights);
     all.push({ store, opened: await openAdapter(`adapters.${i}`, store) });
   }

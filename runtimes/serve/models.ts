@@ -17,14 +17,14 @@ const ONE = "/v1/models/:id{.+}";
 
 /** The routes. */
 export function modelRoutes(service: EdgeService): readonly Route[] {
-  const found = async (c: EdgeContext): Promise<Name> => {
+  const nameOf = async (c: EdgeContext): Promise<Name> => {
     const id = c.req.param("id") ?? "";
     const name = (await service.names(c.get("caller"))).find((one) => one.id === id);
     if (name) return name;
     throw httpError(404, "model_not_found", `The model ${JSON.stringify(id.slice(0, 200))} does not exist`, "model");
   };
   const remove = async (c: EdgeContext): Promise<Response> => {
-    const { id } = await found(c);
+    const { id } = await nameOf(c);
     const jobs = service.options.jobs?.jobs;
     for await (const record of jobs?.list() ?? []) {
       if (record.tenant !== c.get("caller").tenant || !isTerminal(record) || fineTunedModel(record) !== id) continue;
@@ -51,7 +51,7 @@ export function modelRoutes(service: EdgeService): readonly Route[] {
       method: "get",
       path: ONE,
       summary: "A model or adapter",
-      handle: async (c) => c.json(shape(await found(c))),
+      handle: async (c) => c.json(shape(await nameOf(c))),
     },
     {
       ...shared,

@@ -32,22 +32,22 @@ export async function namedRun(
   placed({ task, ...(metrics === undefined ? {} : { metrics }) }, catalog, (_name, at) => {
     throw httpError(400, "invalid_value", `${at}: a request may not set it`, at);
   });
-  const { model: files, id, adapters: own, ids } = await namedFiles(service, { model, adapter, caller });
+  const { model: files, id, adapters: attached, ids } = await namedFiles(service, { model, adapter, caller });
   await checkSize(service, model, files);
   await service.weights.checkModel(id, files);
-  for (const [i, { files }] of own.entries()) await service.weights.checkAdapter(ids[i] ?? "", files);
+  for (const [i, { files }] of attached.entries()) await service.weights.checkAdapter(ids[i] ?? "", files);
   const run = compose({
     version: 1,
     name: "named",
     model: { use: "pretrained", with: { path: MODEL } },
     task,
     data: { eval: { use: "memory", with: { rows } } },
-    adapter: own.map(({ use }, i) => ({ use, with: { from: `${ADAPTER}${i}` } })),
+    adapter: attached.map(({ use }, i) => ({ use, with: { from: `${ADAPTER}${i}` } })),
     ...(metrics === undefined ? {} : { metrics }),
   } as unknown as RunSpec, catalog);
   const stores: Named<Store> = {
     [MODEL]: files,
-    ...Object.fromEntries(own.map((saved, i) => [`${ADAPTER}${i}`, saved.files])),
+    ...Object.fromEntries(attached.map((saved, i) => [`${ADAPTER}${i}`, saved.files])),
   };
   // Nothing else can be reached: neither the machine's files nor the hub.
   const { hubCache: _hub, names: _names, realPath: _realPath, ...plain } = host;

@@ -77,12 +77,12 @@ export async function openSaved(
     run: open.run,
     open,
     predict: async (rows, inference = {}) => {
-      const found: Named<Json>[] = [];
+      const adapters: Named<Json>[] = [];
       // Further outputs are those of another graph.
       const plain = !inference.outputHiddenStates && !inference.outputAttentions;
       const all = predictRows(open, datasetOf(rows), inference, plain ? evaluator() : openEvaluator(open, inference));
-      for await (const prediction of all) found.push(prediction);
-      return found;
+      for await (const prediction of all) adapters.push(prediction);
+      return adapters;
     },
     evaluate: async (rows) => {
       const data = rows === undefined ? open.data.test ?? open.data.eval : datasetOf(rows);
@@ -111,11 +111,11 @@ function measuredIn(path: string, task: string | undefined): FinalFigures {
     const whole = (figures ?? {}) as Named<Json>;
     return task === undefined ? whole : ((whole.tasks ?? {}) as Named<Named<Json>>)[task] ?? {};
   };
-  const own = of(all);
-  const split = (own.split ?? all.split) === "test" ? "test" : "eval";
+  const section = of(all);
+  const split = (section.split ?? all.split) === "test" ? "test" : "eval";
   const judged = numbersIn(of(all.eval));
   return {
-    metrics: numbersIn(own),
+    metrics: numbersIn(section),
     split,
     transforms: transformsIn(path, task),
     ...(split === "test" && Object.keys(judged).length > 0 ? { eval: judged } : {}),

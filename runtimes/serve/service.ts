@@ -37,34 +37,34 @@ export function edgeService(options: EdgeOptions): EdgeService {
   const limits: EdgeLimits = { ...defaultLimits, ...options.limits };
   const tokenizers = boundedCache<Tokenizer>(limits.tokenizerBytes);
   const find = async (name: string, caller: Caller, param = "model"): Promise<ModelFiles> => {
-    const found = await options.models.open(name, caller.tenant) ?? await options.jobs?.made(name, caller.tenant);
-    if (found) return found;
+    const opened = await options.models.open(name, caller.tenant) ?? await options.jobs?.made(name, caller.tenant);
+    if (opened) return opened;
     throw httpError(404, "model_not_found", `${param}: there is no ${JSON.stringify(name.slice(0, 200))} here`, param);
   };
-  const own = meter();
+  const counter = meter();
   const weights = soundWeights();
-  own.gauge(
+  counter.gauge(
     "attune_tokenizer_cache_bytes",
     "Memory that cached tokenizers are taken to need",
     () => tokenizers.held().bytes,
   );
-  own.gauge("attune_tokenizer_cache_entries", "Cached tokenizers", () => tokenizers.held().entries);
+  counter.gauge("attune_tokenizer_cache_entries", "Cached tokenizers", () => tokenizers.held().entries);
   return {
     options,
     limits,
-    meter: own,
+    meter: counter,
     find,
     weights,
-    inference: inferenceOf({ options, limits, meter: own, find, weights }),
+    inference: inferenceOf({ options, limits, meter: counter, find, weights }),
     names: async ({ tenant }) => {
-      const made: { id: string; created: number }[] = [];
+      const models: { id: string; created: number }[] = [];
       if (options.jobs) {
         for await (const record of options.jobs.jobs.list()) {
           if (record.status !== "succeeded" || record.result?.deleted || record.tenant !== tenant) continue;
-          made.push({ id: fineTunedModel(record), created: Math.floor(record.finishedAt ?? 0) });
+          models.push({ id: fineTunedModel(record), created: Math.floor(record.finishedAt ?? 0) });
         }
       }
-      return [...(await options.models.names(tenant)).map((id) => ({ id, created: 0 })), ...made];
+      return [...(await options.models.names(tenant)).map((id) => ({ id, created: 0 })), ...models];
     },
     withTokenizer: async (name, caller, act) => {
       const { id, files } = await find(name, caller, "tokenizer");

@@ -49,9 +49,9 @@ function isLight(body: unknown, maxPlaces: number): boolean {
 export function tokenizeRoutes({ limits, withTokenizer }: EdgeService): readonly Route[] {
   const work = { lane: "compute", bytes: LIGHT, isLight: (body: unknown) => isLight(body, limits.places) } as const;
   const shared = { method: "post", policy: "tokenize", rate: "light", maxBytes: limits.bodyBytes, work } as const;
-  const few = (found: number, param: string): void => {
-    if (found > limits.inputs) {
-      throw httpError(400, "too_many_inputs", `${param}: at most ${limits.inputs} texts, found ${found}`, param);
+  const few = (count: number, param: string): void => {
+    if (count > limits.inputs) {
+      throw httpError(400, "too_many_inputs", `${param}: at most ${limits.inputs} texts, found ${count}`, param);
     }
   };
   return [
@@ -72,7 +72,7 @@ export function tokenizeRoutes({ limits, withTokenizer }: EdgeService): readonly
         const encodings = await withTokenizer(
           body.tokenizer,
           c.get("caller"),
-          (own) => tokenize(own, body, limits.places),
+          (opened) => tokenize(opened, body, limits.places),
         );
         return c.json({ encodings });
       },
@@ -86,7 +86,7 @@ export function tokenizeRoutes({ limits, withTokenizer }: EdgeService): readonly
       example: { tokenizer: "attune:base", inputIds: [101, 102], skipSpecialTokens: true },
       handle: async (c, body) => {
         few(body.inputIds.filter(Array.isArray).length, "inputIds");
-        const text = await withTokenizer(body.tokenizer, c.get("caller"), (own) => detokenize(own, body));
+        const text = await withTokenizer(body.tokenizer, c.get("caller"), (opened) => detokenize(opened, body));
         return c.json({ text });
       },
     }),

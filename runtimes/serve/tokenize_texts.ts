@@ -129,16 +129,16 @@ export function tokenize(tokenizer: Tokenizer, call: TokenizeCall, maxPlaces = I
   if (encode.returnOverflowingTokens) within(all.reduce((n, text) => n + windowPlaces(text, encode), 0) / WINDOW_SLACK);
   let places = 0;
   const windows = all.map((text) => {
-    const own = tokenizer.encode(text.own, text.pair === undefined ? encode : { ...encode, textPair: text.pair });
-    for (const { ids } of own) places += ids.length;
+    const encoding = tokenizer.encode(text.own, text.pair === undefined ? encode : { ...encode, textPair: text.pair });
+    for (const { ids } of encoding) places += ids.length;
     within(places);
-    return own;
+    return encoding;
   });
   const to = paddedLength(tokenizer, options, windows.flat());
   within(windows.flat().reduce((n, { ids }) => n + Math.max(to, ids.length), 0));
-  return windows.map((own, i) => {
+  return windows.map((window, i) => {
     const text = all[i] as Text;
-    const [first, ...rest] = own.map((encoding) => jsonOf(tokenizer, options, encoding, text, to)) as [
+    const [first, ...rest] = window.map((encoding) => jsonOf(tokenizer, options, encoding, text, to)) as [
       EncodingJson,
       ...EncodingJson[],
     ];
@@ -215,10 +215,10 @@ function textsOf(tokenizer: Tokenizer, { input, pair, tools, options }: Tokenize
 /** The truncation and its length, decided as transformers does: a length alone means truncation, unless texts are padded. */
 function lengthsOf(tokenizer: Tokenizer, options: Options): Pick<EncodeOptions, "truncation" | "maxLength"> {
   const { truncation, maxLength, padding } = options;
-  const own = truncation ?? (maxLength !== undefined && padding === false ? "longest_first" : false);
-  if (own === false || own === "do_not_truncate") return { truncation: false };
+  const strategy = truncation ?? (maxLength !== undefined && padding === false ? "longest_first" : false);
+  if (strategy === false || strategy === "do_not_truncate") return { truncation: false };
   const most = maxLength ?? tokenizer.modelMaxLength;
-  return most === undefined ? { truncation: false } : { truncation: own, maxLength: most };
+  return most === undefined ? { truncation: false } : { truncation: strategy, maxLength: most };
 }
 
 function paddedLength(tokenizer: Tokenizer, options: Options, encodings: readonly Encoding[]): number {
@@ -289,8 +289,8 @@ function offsetsOf(encoding: Encoding, text: Text, { offsetUnit }: Options): Arr
     groups.set(key, group);
   });
   for (const { source, places } of groups.values()) {
-    const own = codePointOffsets(source, places.map((place) => encoding.offsets[place] ?? 0));
-    places.forEach((place, k) => (converted[place] = own[k] ?? 0));
+    const points = codePointOffsets(source, places.map((place) => encoding.offsets[place] ?? 0));
+    places.forEach((place, k) => (converted[place] = points[k] ?? 0));
   }
   return converted;
 }

@@ -46,8 +46,8 @@ export function foldMetrics(
   const taskOf = (name: string): string | undefined =>
     tasks.filter((task) => name.startsWith(`${task}_`)).sort((a, b) => b.length - a.length)[0];
   const byTask = tasks.map((task) => {
-    const own = names.filter((name) => taskOf(name) === task);
-    return [task, figures(own.map((name) => [name.slice(task.length + 1), name]), sizesOf(task))];
+    const ofTask = names.filter((name) => taskOf(name) === task);
+    return [task, figures(ofTask.map((name) => [name.slice(task.length + 1), name]), sizesOf(task))];
   });
   return { ...figures([["loss", "loss"]], results), tasks: Object.fromEntries(byTask) } as FoldMetrics;
 }
@@ -55,8 +55,8 @@ export function foldMetrics(
 /** A run's figures by one name each: of several tasks each with its task's in front. */
 export function flatFoldMetrics(metrics: FoldMetrics): Named<FoldFigure> {
   const { tasks, ...others } = metrics as Readonly<{ tasks?: Named<Named<FoldFigure>> }>;
-  const named = Object.entries(tasks ?? {}).flatMap(([task, own]) =>
-    Object.entries(own).map(([name, figure]) => [`${task}_${name}`, figure])
+  const named = Object.entries(tasks ?? {}).flatMap(([task, figures]) =>
+    Object.entries(figures).map(([name, figure]) => [`${task}_${name}`, figure])
   );
   return { ...others, ...Object.fromEntries(named) };
 }

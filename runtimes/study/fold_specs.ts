@@ -115,16 +115,16 @@ export type FoldSpecs = Readonly<{
 export function foldSpec({ spec, name, divided, divisions }: FoldSpecs, fold: Fold): Named<Json> {
   const { search: _search, ...rest } = spec as Record<string, Json>;
   const named: Named<Json> = { ...rest, name: `${name}-fold-${fold.number}` };
-  return divided.reduce((made, rows) => {
-    const { test: _test, ...given } = valueAt(spec, rows.path) as Record<string, Json>;
+  return divided.reduce((changed, rows) => {
+    const { test: _test, ...options } = valueAt(spec, rows.path) as Record<string, Json>;
     const division = divisions[rows.task] as Division;
-    const transforms = foldTransforms(given.train ?? null, rows.transforms);
+    const transforms = foldTransforms(options.train ?? null, rows.transforms);
     const data = {
-      ...given,
+      ...options,
       train: foldPart(rows.source, division, fold, "train", transforms.training),
       test: foldPart(rows.source, division, fold, "test", transforms.measured),
     };
-    return setAt(made, rows.path, data);
+    return setAt(changed, rows.path, data);
   }, named);
 }
 
@@ -138,24 +138,24 @@ function foldTransforms(
 ): Readonly<{ training: readonly Json[]; measured: readonly Json[]; splits: boolean }> {
   const { transforms = [] } = partOf(train);
   const useOf = (transform: Json): string => typeof transform === "string" ? transform : String(partOf(transform).use);
-  const all = transforms.map((given) => ({ given, made: known.find(({ name }) => name === useOf(given)) }));
+  const all = transforms.map((part) => ({ part, transform: known.find(({ name }) => name === useOf(part)) }));
   return {
-    splits: all.some(({ given, made }) => made?.makes && splitWithoutTest(given, made).length > 0),
-    training: all.flatMap(({ given, made }) => (made?.makes ? splitWithoutTest(given, made) : [given])),
-    measured: all.flatMap(({ given, made }) => (made?.makes || made?.trainOnly ? [] : [given])),
+    splits: all.some(({ part, transform }) => transform?.makes && splitWithoutTest(part, transform).length > 0),
+    training: all.flatMap(({ part, transform }) => transform?.makes ? splitWithoutTest(part, transform) : [part]),
+    measured: all.flatMap(({ part, transform }) => (transform?.makes || transform?.trainOnly ? [] : [part])),
   };
 }
 
 /** A split that makes the rows alone by which a run is judged, in the proportion to training rows that it had; nothing where it makes none. */
-function splitWithoutTest(given: Json, { name, makes = [], options }: Transform): readonly Json[] {
+function splitWithoutTest(spec: Json, { name, makes = [], options }: Transform): readonly Json[] {
   if (!makes.includes("eval")) return [];
-  if (!makes.includes("test")) return [given];
+  if (!makes.includes("test")) return [spec];
   const { sizes } = options as Named<Named<number>>;
   if (!sizes) return [];
-  const { train = 0, eval: held = 0, test = 0 } = sizes;
+  const { train = 0, eval: evalRows = 0, test = 0 } = sizes;
   // Numbers of rows were of all rows, of which a fold has some.
-  const whole = train + held + test > 1 + 1e-9 ? train + held : 1 - test;
-  return [{ use: name, with: { ...options as Named<Json>, sizes: { train: train / whole, eval: held / whole } } }];
+  const whole = train + evalRows + test > 1 + 1e-9 ? train + evalRows : 1 - test;
+  return [{ use: name, with: { ...options as Named<Json>, sizes: { train: train / whole, eval: evalRows / whole } } }];
 }
 
 function foldPart(
@@ -178,18 +178,18 @@ function foldPart(
  */
 export function judgedSpec(whole: Named<Json>, { divided, divisions }: FoldSpecs): Named<Json> {
   const first = { number: 0, fold: 0, repeat: 0 };
-  return divided.reduce((made, rows) => {
-    const { test: _test, ...given } = valueAt(whole, rows.path) as Record<string, Json>;
-    const { train = null } = given;
+  return divided.reduce((spec, rows) => {
+    const { test: _test, ...options } = valueAt(whole, rows.path) as Record<string, Json>;
+    const { train = null } = options;
     const { training, measured, splits } = foldTransforms(train, rows.transforms);
-    if (given.eval !== undefined || splits) return setAt(made, rows.path, given);
+    if (options.eval !== undefined || splits) return setAt(spec, rows.path, options);
     const { transforms: _, ...source } = partOf(train);
     const division = innerDivision(divisions[rows.task] as Division);
     const inner = {
       train: foldPart(source, division, first, "train", training),
       eval: foldPart(source, division, first, "test", measured),
     };
-    return setAt(made, rows.path, { ...given, ...inner });
+    return setAt(spec, rows.path, { ...options, ...inner });
   }, whole);
 }
 

@@ -23,7 +23,7 @@ export function parallelCoordinates(study: Study, metric: string): Html | false 
     at: (value) => (high > low ? (Number(value) - low) / (high - low) : 0.5),
     ends: high > low ? [[0, showNumber(low, 4)], [1, showNumber(high, 4)]] : [[0.5, showNumber(low, 4)]],
   };
-  const axes = [...Object.entries(study.space).map(([path, own]) => axisOf(path, own)), figure];
+  const axes = [...Object.entries(study.space).map(([path, range]) => axisOf(path, range)), figure];
   const best = bestTrial(study.trials, study.direction);
   const x = (i: number): number => 1000 * (i + 0.5) / axes.length;
   // The best last, above all others.
@@ -60,22 +60,22 @@ export function parallelCoordinates(study: Study, metric: string): Html | false 
   `;
 }
 
-function axisOf(name: string, own: Space): Axis {
-  if (own.type === "categorical") {
-    const keys = own.choices.map((choice) => JSON.stringify(choice));
+function axisOf(name: string, range: Space): Axis {
+  if (range.type === "categorical") {
+    const keys = range.choices.map((choice) => JSON.stringify(choice));
     const place = (i: number): number => (keys.length < 2 ? 0.5 : i / (keys.length - 1));
     return {
       name,
       at: (value) => place(keys.indexOf(JSON.stringify(value))),
-      ends: own.choices.map((choice, i) => [place(i), typeof choice === "string" ? choice : JSON.stringify(choice)]),
+      ends: range.choices.map((choice, i) => [place(i), typeof choice === "string" ? choice : JSON.stringify(choice)]),
     };
   }
-  const scaled = (value: number): number => (own.log ? Math.log(value) : value);
-  const [low, high] = [scaled(own.low), scaled(own.high)];
+  const scaled = (value: number): number => (range.log ? Math.log(value) : value);
+  const [low, high] = [scaled(range.low), scaled(range.high)];
   return {
     name,
     at: (value) => (high > low ? (scaled(Number(value)) - low) / (high - low) : 0.5),
-    ends: [[0, showNumber(own.low, 3)], [1, showNumber(own.high, 3)]],
+    ends: [[0, showNumber(range.low, 3)], [1, showNumber(range.high, 3)]],
   };
 }
 

@@ -27,7 +27,8 @@ import {
 import { contentOf } from "./contents.ts";
 import type { Runs } from "./runs.ts";
 import { searchHere } from "./search_here.ts";
-import { jsonAt, keepDescription, putJson, removeCheckpoints } from "./study_files.ts";
+import { jsonAt, keepDescription, removeCheckpoints } from "./study_files.ts";
+import { writeJson } from "../../core/files/json_files.ts";
 
 /** What cross-validation is made of. */
 export type FoldsOptions = Readonly<{
@@ -85,7 +86,7 @@ export async function runFolds(options: FoldsOptions): Promise<FoldMetrics | und
   if (ended.length < folds.length) return undefined;
   const metrics = foldMetrics(ended, divided.map(({ task }) => task), places);
   for (const { task } of divided) await joinPredictions(store, folds, task, places);
-  await putJson(store, "metrics.json", metrics as unknown as Json);
+  await writeJson(store, "metrics.json", metrics as unknown as Json);
   return metrics;
 }
 
@@ -125,7 +126,7 @@ async function runFold(
   }
   const chosen = spec.search === undefined ? {} : { params };
   const result: FoldResult = { ...fold, metrics: end.metrics, trainRows, testRows, ...chosen };
-  await putJson(store, `${folder}.json`, result as unknown as Json);
+  await writeJson(store, `${folder}.json`, result as unknown as Json);
   await removeCheckpoints(store, folder);
   return result;
 }
@@ -168,7 +169,10 @@ async function searchedParams(
     direction: directionOf(run),
     spec: inner,
     store: storeWithin(store, `${below}/`),
-    runs: { ...runs, run: (own, folder, options) => runs.run(own, `${below}/${folder}`, { ...options, slot }) },
+    runs: {
+      ...runs,
+      run: (foldSpec, folder, options) => runs.run(foldSpec, `${below}/${folder}`, { ...options, slot }),
+    },
     signal,
     best: undefined,
   });

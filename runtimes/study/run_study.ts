@@ -115,8 +115,8 @@ async function runTrial(
     if (pruned) stop.abort("pruned");
   };
   try {
-    const own = { ...trialSpec(spec, params), name: `${name}-trial-${number}` };
-    const end = await runs.run(own, run, {
+    const trialRun = { ...trialSpec(spec, params), name: `${name}-trial-${number}` };
+    const end = await runs.run(trialRun, run, {
       slot: number % parallel,
       signal: stop.signal,
       test: false,

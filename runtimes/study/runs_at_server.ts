@@ -9,7 +9,8 @@ import { setAt, valueAt } from "../../core/spec/spec_paths.ts";
 import type { Dataset, Host, Json, Named, Run, Store, TrainingEvent } from "../../core/types.ts";
 import { composed } from "../host/plugin_packages.ts";
 import type { RunEnd, RunOptions, Runs } from "./runs.ts";
-import { jsonAt, putJson } from "./study_files.ts";
+import { writeJson } from "../../core/files/json_files.ts";
+import { jsonAt } from "./study_files.ts";
 
 /** Where the server is, and who asks. */
 export type ServerOptions = Readonly<{ url: string; key: string; host: Host; store: Store }>;
@@ -39,16 +40,16 @@ export function runsAtServer(options: ServerOptions): Runs {
     uploads.set(lines, known);
     return known;
   };
-  const submitted = async (spec: Named<Json>, folder: string, own: RunOptions): Promise<NotedJob> => {
-    const { request, rows } = await requestOf(spec, own, options.host, upload);
+  const submitted = async (spec: Named<Json>, folder: string, settings: RunOptions): Promise<NotedJob> => {
+    const { request, rows } = await requestOf(spec, settings, options.host, upload);
     return { id: await submit(ask, request, folder), server: options.url, rows };
   };
   return {
-    run: async (spec, folder, own) => {
+    run: async (spec, folder, settings) => {
       const noted = await jsonAt(options.store, `${folder}.job.json`);
-      const job = (noted ?? await submitted(spec, folder, own)) as unknown as NotedJob;
-      if (!noted) await putJson(options.store, `${folder}.job.json`, job as unknown as Json);
-      return await followed(ask, job, folder, own, options.store);
+      const job = (noted ?? await submitted(spec, folder, settings)) as unknown as NotedJob;
+      if (!noted) await writeJson(options.store, `${folder}.job.json`, job as unknown as Json);
+      return await followed(ask, job, folder, settings, options.store);
     },
     close: async () => {},
   };
@@ -106,9 +107,11 @@ async function requestOf(
   if (run.model.name !== "pretrained" || typeof path !== "string" || path.startsWith("/")) {
     throw badValue("server", "model", path ?? run.model.name, "the name of a model on the server, as attune:base");
   }
-  const { spec: own, file, rows } = await uploadedData(spec, run, host, upload, test);
+  const { spec: uploadedSpec, file, rows } = await uploadedData(spec, run, host, upload, test);
   const { path: _path, ...modelOptions } = ((spec.model as Named<Named<Json>>).with ?? {}) as Named<Json>;
-  const parts = Object.fromEntries(Object.entries(own).filter(([key, value]) => !notOurs.has(key) && value !== null));
+  const parts = Object.fromEntries(
+    Object.entries(uploadedSpec).filter(([key, value]) => !notOurs.has(key) && value !== null),
+  );
   const training = { ...parts.training as Named<Json> | undefined, learningRate: run.training.learningRate };
   // Of its logs the server's runners write those that jobs leave; what rows are answered is asked for.
   const loggers = run.loggers.filter(({ name }) => name === "predictions").map(({ name }) => name);
@@ -120,7 +123,7 @@ async function requestOf(
       adapter: [],
       ...parts,
       training,
-      ...(own.data === undefined ? {} : { data: own.data }),
+      ...(uploadedSpec.data === undefined ? {} : { data: uploadedSpec.data }),
       ...(loggers.length > 0 ? { loggers } : {}),
       ...(Object.keys(modelOptions).length > 0 ? { model: { use: "pretrained", with: modelOptions } } : {}),
     },
@@ -137,13 +140,13 @@ async function uploadedData(
   test: boolean,
 ): Promise<Readonly<{ spec: Named<Json>; file: string; rows: Named<number> }>> {
   const rows: Record<string, number> = {};
-  let [made, file] = [spec, ""];
+  let [changed, file] = [spec, ""];
   for (const task of run.task.subtasks) {
     const at = task.data ? dataPath(task) : "data";
-    const given = (valueAt(spec, at) ?? {}) as Named<Json>;
+    const source = (valueAt(spec, at) ?? {}) as Named<Json>;
     const parts: Record<string, Json> = {};
     const splits = taskData(run, task);
-    for (const [split, value] of Object.entries(given)) {
+    for (const [split, value] of Object.entries(source)) {
       if (split === "leakThreshold") parts[split] = value;
       const dataset = splits[split as keyof typeof splits];
       if (!dataset || (split === "test" && !test)) continue;
@@ -154,10 +157,10 @@ async function uploadedData(
       const { transforms } = Object(value) as { transforms?: Json };
       parts[split] = { use: "jsonl", with: { path: id }, ...(transforms === undefined ? {} : { transforms }) };
     }
-    made = setAt(made, at, parts);
+    changed = setAt(changed, at, parts);
   }
   if (file === "") throw missing("server", "the data to train on", "data.train");
-  return { spec: made, file, rows };
+  return { spec: changed, file, rows };
 }
 
 async function linesOf(dataset: Dataset, host: Host): Promise<string> {
@@ -204,8 +207,8 @@ async function followed(
       const { step, total_steps: steps } = data as { step?: number; total_steps?: number };
       if (total === undefined && typeof steps === "number") {
         total = steps;
-        const { train = 0, eval: held = 0, test } = rows;
-        const counted = { trainRows: train, evalRows: held, ...(test === undefined ? {} : { testRows: test }) };
+        const { train = 0, eval: evalRows = 0, test } = rows;
+        const counted = { trainRows: train, evalRows, ...(test === undefined ? {} : { testRows: test }) };
         see({ type: "start", ...at, ...counted, totalSteps: steps } as TrainingEvent);
       }
       if (typeof step === "number" && "valid_loss" in data) {
@@ -233,9 +236,9 @@ async function followed(
     throw new AttuneError(`${id}: ${message}`, { code: String(code).toUpperCase(), plugin: "server", path: id });
   }
   await fetchResults(ask, job, folder, store);
-  const { split, eval: held } = await jsonAt(store, `${folder}/metrics.json`) ?? {};
+  const { split, eval: evalFigures } = await jsonAt(store, `${folder}/metrics.json`) ?? {};
   const { metrics } = job.attune as { metrics: Named<number> };
-  return end("done", metrics, split === "test" ? { split, eval: held as Named<number> } : { split: "eval" });
+  return end("done", metrics, split === "test" ? { split, eval: evalFigures as Named<number> } : { split: "eval" });
 }
 
 /** What a job's events say, as they come; a stream that breaks off is taken up again. */

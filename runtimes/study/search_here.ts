@@ -16,7 +16,8 @@ import { contentOf } from "./contents.ts";
 import type { RunsCompared } from "./compared_figures.ts";
 import { bestTrial, runStudy } from "./run_study.ts";
 import type { RunEnd, Runs } from "./runs.ts";
-import { openStudyFiles, putJson, type TrialLine } from "./study_files.ts";
+import { openStudyFiles, type TrialLine } from "./study_files.ts";
+import { writeJson } from "../../core/files/json_files.ts";
 
 /** A search that is set up. */
 export type SearchHere = Readonly<{
@@ -110,7 +111,7 @@ async function comparedWith(
     `${folder}/${DEFAULT}`,
     host,
   );
-  await putJson(store, "comparison.json", { split: "test", ...compared });
+  await writeJson(store, "comparison.json", { split: "test", ...compared });
   return compared;
 }
 

@@ -7,6 +7,8 @@ import { badFile, refused, show } from "../../core/base/errors.ts";
 import { differences } from "../../core/run/checkpoints/resume.ts";
 import { wrongParams } from "../../core/spec/search_space.ts";
 import type { Json, Named, Space, Store, Trial } from "../../core/types.ts";
+import { writeJson } from "../../core/files/json_files.ts";
+import { joinBytes } from "../../core/base/bytes.ts";
 
 /** A trial as trials.jsonl has it. */
 export type TrialLine = Trial & Readonly<{ run: string; message?: string | undefined }>;
@@ -48,7 +50,7 @@ export async function openStudyFiles(store: Store, study: Named<Json>): Promise<
     add: async (trial) => {
       const line = new TextEncoder().encode(`${JSON.stringify(trial)}\n`);
       if (store.append) await store.append(TRIALS, line, { sync: true });
-      else await store.put(TRIALS, joined((await store.get(TRIALS))?.bytes, line));
+      else await store.put(TRIALS, joinBytes([(await store.get(TRIALS))?.bytes ?? new Uint8Array(), line]));
     },
     params: async (number) => {
       const key = `${trialFolder(number)}.json`;
@@ -66,7 +68,7 @@ export async function openStudyFiles(store: Store, study: Named<Json>): Promise<
       const key = `${folder}.json`;
       const noted = await jsonAt(store, key);
       if (noted && noted.number !== number) await remove(store, [`${folder}/`, `${folder}.job.json`]);
-      await putJson(store, key, { number, params });
+      await writeJson(store, key, { number, params });
     },
     logged: async (number, metric) => await loggedValues(store, `${trialFolder(number)}/log.jsonl`, metric),
   };
@@ -104,7 +106,7 @@ export async function keepDescription(store: Store, key: string, now: Named<Json
   const lines = changed.slice(0, MOST_SHOWN).map(({ path, was, is }) => `  ${path}: was ${show(was)}, now ${show(is)}`);
   if (changed.length > MOST_SHOWN) lines.push(`  and ${changed.length - MOST_SHOWN} others`);
   if (changed.length > 0) throw refused("study", `${key} belongs to other runs:\n${lines.join("\n")}`);
-  await putJson(store, key, now);
+  await writeJson(store, key, now);
 }
 
 /** Differences that are listed. */
@@ -186,16 +188,4 @@ function parsed(plugin: string, key: string, text: string, problem: string): Jso
   } catch {
     throw badFile(plugin, key, problem);
   }
-}
-
-/** Writes a JSON file. */
-export async function putJson(store: Store, key: string, value: Json): Promise<void> {
-  await store.put(key, new TextEncoder().encode(JSON.stringify(value, null, 2) + "\n"));
-}
-
-function joined(before: Uint8Array | undefined, line: Uint8Array): Uint8Array {
-  const all = new Uint8Array((before?.length ?? 0) + line.length);
-  if (before) all.set(before);
-  all.set(line, before?.length ?? 0);
-  return all;
 }

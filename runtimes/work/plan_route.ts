@@ -9,6 +9,7 @@ import type { Prepared } from "../jobs/job_planner.ts";
 import type { JobsApp } from "../jobs/jobs_app.ts";
 import type { Workers } from "../http/offload.ts";
 import type { Route } from "../http/route.ts";
+import { jsonBytes } from "../../core/base/bytes.ts";
 
 const PATH = "/internal/plan";
 
@@ -36,7 +37,7 @@ export async function planned(workers: Workers, record: JobRecord, bytes: number
     method: "POST",
     path: PATH,
     headers: { "content-type": "application/json" },
-    body: new TextEncoder().encode(JSON.stringify(record)),
+    body: jsonBytes(record),
   });
   const answer = await response.json();
   if (response.ok) return answer;

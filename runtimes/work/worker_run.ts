@@ -66,35 +66,35 @@ export async function receive(message: ToWorker): Promise<void> {
   if (message.type === "ping") return say({ type: "pong" });
   if (message.type === "request") return await answer(message);
   const { id } = message;
-  const own = open.get(id);
-  if (!own) return;
-  if (message.type === "part") own.body?.enqueue(message.bytes);
-  else if (message.type === "end") own.body?.close();
-  else if (message.type === "pull") await send(id, own);
+  const request = open.get(id);
+  if (!request) return;
+  if (message.type === "part") request.body?.enqueue(message.bytes);
+  else if (message.type === "end") request.body?.close();
+  else if (message.type === "pull") await send(id, request);
   else {
     open.delete(id);
-    own.gone.abort();
+    request.gone.abort();
     try {
-      own.body?.error(new Error("The caller has disconnected"));
+      request.body?.error(new Error("The caller has disconnected"));
     } catch {
       // it has ended
     }
-    await own.answer?.cancel().catch(() => {});
+    await request.answer?.cancel().catch(() => {});
   }
 }
 
 async function answer(
   { id, method, path, headers, caller, body, whole }: Extract<ToWorker, { type: "request" }>,
 ) {
-  const own: Open = { gone: new AbortController(), body: undefined, answer: undefined };
-  open.set(id, own);
+  const task: Open = { gone: new AbortController(), body: undefined, answer: undefined };
+  open.set(id, task);
   const url = `http://worker${path}`;
-  const { signal } = own.gone;
+  const { signal } = task.gone;
   const request = body ? withBody(new Request(url, { method, headers, signal }), body) : new Request(url, {
     method,
     headers,
     body: new ReadableStream<Uint8Array>({
-      start: (controller) => void (own.body = controller),
+      start: (controller) => void (task.body = controller),
       pull: () => say({ type: "pull", id }),
     }, { highWaterMark: 0 }),
     signal,
@@ -107,8 +107,8 @@ async function answer(
   const isHere = whole || /^application\/json/.test(response.headers.get("content-type") ?? "");
   const bytes = isHere ? new Uint8Array(await response.arrayBuffer()) : undefined;
   if (!bytes || !whole && bytes.length > SMALL) {
-    own.first = bytes;
-    own.answer = bytes ? undefined : response.body?.getReader();
+    task.first = bytes;
+    task.answer = bytes ? undefined : response.body?.getReader();
     return say(head);
   }
   open.delete(id);
@@ -116,11 +116,11 @@ async function answer(
 }
 
 /** Sends the next piece of an answer. */
-async function send(id: number, own: Open): Promise<void> {
+async function send(id: number, request: Open): Promise<void> {
   try {
-    const { first, answer } = own;
+    const { first, answer } = request;
     const piece = first ? { done: false, value: first } as const : await answer?.read();
-    own.first = undefined;
+    request.first = undefined;
     if (piece && !piece.done) return say({ type: "part", id, bytes: piece.value });
     open.delete(id);
     say({ type: "end", id });

@@ -92,9 +92,9 @@ finds("search", [
   ["draws evenly where magnitudes count", {
     ...search,
     next: (study, random) => {
-      const space = Object.entries(study.space).map(([name, own]) => [
+      const space = Object.entries(study.space).map(([name, range]) => [
         name,
-        own.type === "float" ? { ...own, log: false } : own,
+        range.type === "float" ? { ...range, log: false } : range,
       ]);
       return search.next({ ...study, space: Object.fromEntries(space) }, random);
     },
@@ -105,12 +105,12 @@ const pruner: Pruner = {
   kind: "pruner",
   name: "last",
   options: {},
-  prune: ({ values: own, number }, { trials, direction }) => {
+  prune: ({ values: reported, number }, { trials, direction }) => {
     const sign = direction === "maximize" ? 1 : -1;
-    const last = own.at(-1)?.[1] ?? null;
+    const last = reported.at(-1)?.[1] ?? null;
     const others = trials.filter((trial) => trial.number !== number);
     return others.length > 0 && others.every(({ values }) => {
-      const there = values[own.length - 1]?.[1] ?? null;
+      const there = values[reported.length - 1]?.[1] ?? null;
       return there !== null && (last === null || sign * there > sign * last);
     });
   },
@@ -501,8 +501,8 @@ const shaped = (
 ): Architecture => ({
   ...family,
   read: (config, names) => {
-    const own = family.read(config, names);
-    return { ...own, ...change(own) };
+    const backbone = family.read(config, names);
+    return { ...backbone, ...change(backbone) };
   },
 });
 const config = { config: tinyConfig("encoder") };

@@ -14,9 +14,9 @@ import { sentinels, tasks } from "./model_tasks.ts";
 
 const host = tinyHost(await hostHere(1), { "tokenizer.json": sentinels });
 const make = <K extends Kind>(kind: K, use: string, options: object = {}): Kinds[K] & { readonly kind: K } => {
-  const made = (catalog as Catalog)[kind]?.[use]?.parse(options);
-  if (!made || made.issues) throw new Error(`No ${kind} "${use}" with ${JSON.stringify(options)}`);
-  return made.value as Kinds[K] & { readonly kind: K };
+  const parsed = (catalog as Catalog)[kind]?.[use]?.parse(options);
+  if (!parsed || parsed.issues) throw new Error(`No ${kind} "${use}" with ${JSON.stringify(options)}`);
+  return parsed.value as Kinds[K] & { readonly kind: K };
 };
 const { model, task, data } = tinySpec({ dropout: 0.1 });
 const base = { model, task, data, tokenizer: "hf", optimizer: "adamw", schedule: "linear" };

@@ -180,10 +180,12 @@ export function made(family: string): Promise<Store> {
   const known = bases.get(family);
   if (known) return known;
   const base = (async () => {
-    const own = families[family] ?? { config: {}, task: classes };
+    const example = families[family] ?? { config: {}, task: classes };
     const host = tinyHost(await hostHere(1));
     const output = await memory().open(host);
-    for await (const _ of trainRun(compose(specWith(tinyModel(own), own.task, [], 0), catalog), host, { output }));
+    for await (
+      const _ of trainRun(compose(specWith(tinyModel(example), example.task, [], 0), catalog), host, { output })
+    );
     return output;
   })();
   bases.set(family, base);
@@ -192,16 +194,16 @@ export function made(family: string): Promise<Store> {
 
 /** A host where a store's keys below a prefix are a directory. */
 export function placed(host: Host, name: string, store: Store, prefix: string): Host {
-  const own: Store = {
+  const scoped: Store = {
     ...store,
     get: (key, range) => store.get(prefix + key, range),
     list: async function* (start) {
-      for await (const found of store.list(prefix + start)) yield { ...found, key: found.key.slice(prefix.length) };
+      for await (const file of store.list(prefix + start)) yield { ...file, key: file.key.slice(prefix.length) };
     },
   };
   return {
     ...host,
-    directory: (path) => (path.endsWith(name) ? own : host.directory?.(path) ?? own),
+    directory: (path) => (path.endsWith(name) ? scoped : host.directory?.(path) ?? scoped),
     resolve: (path, base) => (path.endsWith(name) ? name : host.resolve?.(path, base) ?? path),
   };
 }

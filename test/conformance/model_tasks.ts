@@ -9,6 +9,7 @@ import type { Host, Json, Named, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { tinyHost, tinyTokenizer } from "../tiny.ts";
 import { type Family, rows, tinyModel } from "./families.ts";
+import { jsonBytes } from "../../core/base/bytes.ts";
 
 const labels = ["bad", "good"];
 const words = ["the", "film", "was", "very", "good"];
@@ -60,7 +61,7 @@ export const sentinels = ((): Uint8Array => {
   const { added_tokens, ...rest } = tinyTokenizer;
   const known = added_tokens as readonly Named<Json>[];
   const more = Array.from({ length: 4 }, (_, i) => ({ ...known[0], id: 28 + i, content: `<extra_id_${i}>` }));
-  return new TextEncoder().encode(JSON.stringify({ ...rest, added_tokens: [...known, ...more] }));
+  return jsonBytes({ ...rest, added_tokens: [...known, ...more] });
 })();
 
 /** Trains a step; false where the task is refused. */

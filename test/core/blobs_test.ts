@@ -40,17 +40,17 @@ describe("large values of stores", () => {
   it("are objects of 4 MiB, which are read in ranges", async () => {
     for (const content of [bytes, streamed(bytes, 700_001)]) {
       const to = objects();
-      const kept = await putBlob(to, "b", content, 1000) as Blob;
-      assert.deepEqual(kept, { blob: "b", size: bytes.length, piece: 4 * MiB });
+      const blob = await putBlob(to, "b", content, 1000) as Blob;
+      assert.deepEqual(blob, { blob: "b", size: bytes.length, piece: 4 * MiB });
       assert.deepEqual([...to.all].map(([name, own]) => [name, own.length]), [
         ["b.0", 4 * MiB],
         ["b.1", 4 * MiB],
         ["b.2", MiB + 5],
       ]);
       for (const [from, length] of [[0, bytes.length], [4 * MiB - 3, 6], [bytes.length - 2, 10], [5, 0]] as const) {
-        assert.deepEqual(await getBlob(to, kept, from, length), bytes.slice(from, from + length));
+        assert.deepEqual(await getBlob(to, blob, from, length), bytes.slice(from, from + length));
       }
-      await deleteBlob(to, kept);
+      await deleteBlob(to, blob);
       assert.equal(to.all.size, 0);
     }
   });

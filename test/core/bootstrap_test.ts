@@ -17,12 +17,12 @@ const rows = Array.from(
 );
 
 test("an interval of accuracy is that of the binomial distribution", () => {
-  const { accuracy: found } = bootstrap(accuracy(), rows, { samples: 2000, random });
+  const { accuracy: interval } = bootstrap(accuracy(), rows, { samples: 2000, random });
   // 0.8 ± 1.96 √(0.8 · 0.2 / 400), in steps of 1/400.
-  assert.ok(Math.abs((found?.low ?? 0) - 0.7608) < 0.004, `${found?.low}`);
-  assert.ok(Math.abs((found?.high ?? 0) - 0.8392) < 0.004, `${found?.high}`);
+  assert.ok(Math.abs((interval?.low ?? 0) - 0.7608) < 0.004, `${interval?.low}`);
+  assert.ok(Math.abs((interval?.high ?? 0) - 0.8392) < 0.004, `${interval?.high}`);
   const { accuracy: wider } = bootstrap(accuracy(), rows, { confidence: 0.99, random });
-  assert.ok((wider?.low ?? 1) < (found?.low ?? 0) && (wider?.high ?? 0) > (found?.high ?? 1));
+  assert.ok((wider?.low ?? 1) < (interval?.low ?? 0) && (wider?.high ?? 0) > (interval?.high ?? 1));
 });
 
 test("the same stream gives the same interval, another one another", () => {
@@ -66,9 +66,9 @@ test("numbers: an interval holds the value, and is narrower with more rows", () 
   const numbers = (n: number): MetricInputs["number"][] =>
     Array.from({ length: n }, (_, i) => ({ prediction: Math.sin(i * 12.9898), reference: 0 }));
   const width = (n: number): number => {
-    const { mse: found } = bootstrap(mse(), numbers(n), { samples: 300, random });
-    assert.ok((found?.low ?? 1) < 0.5 && (found?.high ?? 0) > 0.5);
-    return (found?.high ?? 0) - (found?.low ?? 0);
+    const { mse: interval } = bootstrap(mse(), numbers(n), { samples: 300, random });
+    assert.ok((interval?.low ?? 1) < 0.5 && (interval?.high ?? 0) > 0.5);
+    return (interval?.high ?? 0) - (interval?.low ?? 0);
   };
   assert.ok(width(800) < 0.5 * width(100));
 });

@@ -42,10 +42,10 @@ describe("a run spec's errors", () => {
       "training.learningRat": "UNKNOWN_NAME",
       "training.numTrainEpochs": "BAD_VALUE",
     });
-    const told = errorsOf(spec).map((e) => e.message).join("\n");
-    assert.match(told, /did you mean "optimizer"\?.*did you mean "linear"\?/s);
-    assert.match(told, /store: "memory" is not supported: nothing reads it yet/);
-    assert.match(told, /regularizers\.0\.with\.data is required by "ewc"/);
+    const messages = errorsOf(spec).map((e) => e.message).join("\n");
+    assert.match(messages, /did you mean "optimizer"\?.*did you mean "linear"\?/s);
+    assert.match(messages, /store: "memory" is not supported: nothing reads it yet/);
+    assert.match(messages, /regularizers\.0\.with\.data is required by "ewc"/);
   });
 
   it("send names of TrainingArguments to parts that exist", () => {

@@ -66,9 +66,9 @@ const arrays = (
 ];
 
 const placesIn = (memory: KernelMemory, pairs: readonly (readonly [number, number])[]): Int32Array => {
-  const own = memory.allocI32(2 * pairs.length);
-  own.set(pairs.flat());
-  return own;
+  const places = memory.allocI32(2 * pairs.length);
+  places.set(pairs.flat());
+  return places;
 };
 
 /** The places of sequences of these lengths one behind the other. */
@@ -228,12 +228,12 @@ describe("optimizer steps", () => {
         const parts = (i: number) => 0.7 * Math.abs(at(g, i)) + (kind === "adam" ? 0.1 * Math.abs(at(p, i)) : 0);
         const mean = (i: number) => 0.9 * at(m, i) + 0.1 * d(i);
         const square = (i: number) => 0.999 * at(v, i) + 0.001 * d(i) ** 2;
-        const kept = (i: number) => at(p, i) * (kind === "adamw" ? 1 - 0.01 * 0.1 : 1);
+        const decayed = (i: number) => at(p, i) * (kind === "adamw" ? 1 - 0.01 * 0.1 : 1);
         const move = (i: number) =>
           (0.01 / (1 - 0.9 ** step)) * mean(i) / (Math.sqrt(square(i)) / Math.sqrt(1 - 0.999 ** step) + 1e-8);
         close(span.state.m, mean, (i) => Math.abs(at(m, i)) + parts(i));
         close(span.state.v, square, (i) => at(v, i) + 0.001 * parts(i) ** 2);
-        close(span.parameter, (i) => kept(i) - move(i), (i) => Math.abs(kept(i)) + 4 * Math.abs(move(i)) + 0.01);
+        close(span.parameter, (i) => decayed(i) - move(i), (i) => Math.abs(decayed(i)) + 4 * Math.abs(move(i)) + 0.01);
       });
     }
   }
@@ -372,10 +372,10 @@ describe("dropout masks", () => {
       it(`of attention too: ${heads} heads, sequences of ${lengths}`, () =>
         both((memory) => {
           const pairs: (readonly [number, number])[] = [...shared(lengths), [-1, -1]];
-          const own = placesIn(memory, pairs);
+          const places = placesIn(memory, pairs);
           const n = pairs.length;
           const out = memory.alloc(heads * n * n).fill(7);
-          memory.kernels.dropoutAttention(out, own, own, heads, n, n, 0.5, key, 1);
+          memory.kernels.dropoutAttention(out, places, places, heads, n, n, 0.5, key, 1);
           out.forEach((x, i) => {
             const [q, k] = [pairs[Math.floor(i / n) % n]?.[0] ?? -1, pairs[i % n]?.[0] ?? -1];
             assert.equal(x === 7, q !== k || q === -1, `${i}`);
@@ -410,16 +410,16 @@ describe("dropout masks", () => {
     const memory = await createMemory(1 << 20);
     const [heads, n] = [3, 37];
     const row = shared([4, n, 9]).map(([s, i]) => [s + 20, i] as const);
-    const own = row.slice(4, 4 + n);
+    const slice = row.slice(4, 4 + n);
     // Alone, with padding behind it; behind another sequence; and two of its queries alone, in a second row.
     const alone = memory.alloc(heads * 40 * 40);
-    const padded = placesIn(memory, [...own, [-1, -1], [-1, -1], [-1, -1]]);
+    const padded = placesIn(memory, [...slice, [-1, -1], [-1, -1], [-1, -1]]);
     memory.kernels.dropoutAttention(alone, padded, padded, heads, 40, 40, 0.5, key, 4);
     const packed = memory.alloc(heads * 50 * 50);
     const all = placesIn(memory, row);
     memory.kernels.dropoutAttention(packed, all, all, heads, 50, 50, 0.5, key, 4);
     const picked = memory.alloc(2 * heads * 2 * 50);
-    const queries = placesIn(memory, [[-1, -1], [-1, -1], own[30] ?? [-1, -1], own[2] ?? [-1, -1]]);
+    const queries = placesIn(memory, [[-1, -1], [-1, -1], slice[30] ?? [-1, -1], slice[2] ?? [-1, -1]]);
     memory.kernels.dropoutAttention(picked, queries, placesIn(memory, [...row, ...row]), heads, 2, 50, 0.5, key, 4);
     for (let h = 0; h < heads; h++) {
       for (let q = 0; q < n; q++) {

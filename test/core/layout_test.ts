@@ -51,7 +51,7 @@ it("a sequence stands in the same row of both sides, under the same number, howe
     const { inputs, batch, seq, decoder } = layOut(both, { ...plainLayout, rowSharing: share });
     assert.ok(decoder);
     assert.deepEqual(inputs.decoder_input_ids?.dims, [batch, decoder.seq]);
-    const found = (ids: string, segments: string, width: number): Map<number, string> => {
+    const tokensBySegment = (ids: string, segments: string, width: number): Map<number, string> => {
       const places = new Map<number, string>();
       for (let i = 0; i < batch * width; i++) {
         const id = Number(inputs[ids]?.data[i]);
@@ -59,11 +59,13 @@ it("a sequence stands in the same row of both sides, under the same number, howe
       }
       return places;
     };
-    const own = found("input_ids", "segments", seq);
-    assert.equal(new Set(own.values()).size, sizes.length);
+    const tokens = tokensBySegment("input_ids", "segments", seq);
+    assert.equal(new Set(tokens.values()).size, sizes.length);
     assert.deepEqual(
-      own,
-      new Map([...own].map(([id]) => [id, found("decoder_input_ids", "decoder_segments", decoder.seq).get(id)])),
+      tokens,
+      new Map(
+        [...tokens].map(([id]) => [id, tokensBySegment("decoder_input_ids", "decoder_segments", decoder.seq).get(id)]),
+      ),
     );
   }));
 });

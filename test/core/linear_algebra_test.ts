@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { qr, topSingular } from "../../core/math/linear_algebra.ts";
 import { createRandom } from "../../core/math/random.ts";
+import { allNear } from "../near.ts";
 
 function random(n: number, seed: number): Float64Array {
   const stream = createRandom(seed).fork("test");
@@ -17,13 +18,6 @@ function times(a: Float64Array, b: Float64Array, rows: number, inner: number, co
   });
 }
 
-function near(a: ArrayLike<number>, b: ArrayLike<number>, tolerance: number): void {
-  assert.equal(a.length, b.length);
-  for (let i = 0; i < a.length; i++) {
-    assert.ok(Math.abs((a[i] ?? NaN) - (b[i] ?? NaN)) <= tolerance, `${i}: ${a[i]}, ${b[i]}`);
-  }
-}
-
 const transposed = (a: Float64Array, rows: number, columns: number): Float64Array =>
   Float64Array.from({ length: a.length }, (_, k) => a[(k % rows) * columns + Math.floor(k / rows)] ?? 0);
 
@@ -33,11 +27,11 @@ function checkSingular(w: Float64Array, rows: number, columns: number, count: nu
   const scale = Math.max(s[0] ?? 0, 1e-300);
   for (let k = 0; k < count; k++) {
     const [uk, vk] = [u.subarray(k * rows, (k + 1) * rows), v.subarray(k * columns, (k + 1) * columns)];
-    near(times(w, vk, rows, columns, 1), uk.map((x) => x * (s[k] ?? 0)), 1e-9 * scale);
-    near(times(uk, w, 1, rows, columns), vk.map((x) => x * (s[k] ?? 0)), 1e-9 * scale);
+    allNear(times(w, vk, rows, columns, 1), uk.map((x) => x * (s[k] ?? 0)), 1e-9 * scale);
+    allNear(times(uk, w, 1, rows, columns), vk.map((x) => x * (s[k] ?? 0)), 1e-9 * scale);
     assert.ok(k === 0 || (s[k] ?? 0) <= (s[k - 1] ?? 0));
   }
-  near(
+  allNear(
     times(v, transposed(v, count, columns), count, columns, count),
     Float64Array.from({ length: count * count }, (_, i) => (i % (count + 1) === 0 ? 1 : 0)),
     1e-9,
@@ -51,9 +45,9 @@ describe("decompositions", () => {
       const w = random(rows * columns, rows);
       const k = Math.min(rows, columns);
       const { q, r } = qr(w, rows, columns);
-      near(times(q, r, rows, k, columns), w, 1e-12);
+      allNear(times(q, r, rows, k, columns), w, 1e-12);
       const gram = times(transposed(q, rows, k), q, k, rows, k);
-      near(gram, Float64Array.from({ length: k * k }, (_, i) => (i % (k + 1) === 0 ? 1 : 0)), 1e-12);
+      allNear(gram, Float64Array.from({ length: k * k }, (_, i) => (i % (k + 1) === 0 ? 1 : 0)), 1e-12);
     });
     it(`singular values of ${rows} x ${columns}`, () => {
       checkSingular(random(rows * columns, rows + 9), rows, columns, Math.min(rows, columns));
@@ -61,18 +55,18 @@ describe("decompositions", () => {
   }
   it("of equal singular values", () => {
     const s = checkSingular(Float64Array.from([2, 0, 0, 0, 2, 0, 0, 0, 1]), 3, 3, 3);
-    near(s, [2, 2, 1], 1e-12);
+    allNear(s, [2, 2, 1], 1e-12);
   });
   it("of a large matrix, as of the whole", () => {
     const [rows, columns] = [150, 120];
     const w = random(rows * columns, 3);
     const top = checkSingular(w, rows, columns, 6);
-    near(top, topSingular(w, rows, columns, columns).s.subarray(0, 6), 1e-9);
+    allNear(top, topSingular(w, rows, columns, columns).s.subarray(0, 6), 1e-9);
   });
   it("of a large matrix of low rank", () => {
     const w = times(random(150 * 3, 1), random(3 * 130, 2), 150, 3, 130);
     const { s } = topSingular(w, 150, 130, 5);
     assert.ok((s[2] ?? 0) > 1 && (s[3] ?? 1) < 1e-9);
   });
-  it("of nothing", () => near(topSingular(new Float64Array(150 * 120), 150, 120, 4).s, [0, 0, 0, 0], 0));
+  it("of nothing", () => allNear(topSingular(new Float64Array(150 * 120), 150, 120, 4).s, [0, 0, 0, 0], 0));
 });

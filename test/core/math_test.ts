@@ -9,8 +9,8 @@ function near(name: string, own: Unary, wanted: Unary, range: [number, number], 
   it(`${name} from ${range[0]} to ${range[1]}`, () => {
     for (let i = 0; i <= 5000; i++) {
       const x = range[0] + ((range[1] - range[0]) * i) / 5000;
-      const [found, w] = [own(x), wanted(x)];
-      assert.ok(Math.abs(found - w) <= tolerance * Math.max(Math.abs(w), floor), `${x}: ${found} and ${w}`);
+      const [actual, w] = [own(x), wanted(x)];
+      assert.ok(Math.abs(actual - w) <= tolerance * Math.max(Math.abs(w), floor), `${x}: ${actual} and ${w}`);
     }
   });
 }

@@ -8,7 +8,7 @@ import type { Json, RunSpec } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { imports } from "../../plugins/imports.ts";
 
-const told = (use: string, path: string): Json => ({ use, with: { path } });
+const part = (use: string, path: string): Json => ({ use, with: { path } });
 const rows = [{ text: "fine", label: "good" }];
 const whole = {
   version: 1,
@@ -24,11 +24,11 @@ describe("plain texts in the place of plugins", () => {
         "jsonl",
       ]]
     ) {
-      assert.deepEqual(spellOut("data", text ?? ""), told(use ?? "", text ?? ""));
+      assert.deepEqual(spellOut("data", text ?? ""), part(use ?? "", text ?? ""));
     }
-    assert.deepEqual(spellOut("data", "hub:org/name"), told("hub", "org/name"));
+    assert.deepEqual(spellOut("data", "hub:org/name"), part("hub", "org/name"));
     for (const text of ["attune:base", "./model", "org/name", "/models/a", "model.gguf", "org/name@main"]) {
-      assert.deepEqual(spellOut("model", text), told("pretrained", text));
+      assert.deepEqual(spellOut("model", text), part("pretrained", text));
     }
     for (const name of ["reviews", "parts-of-speech"]) assert.deepEqual(spellOut("data", name), { use: name });
     assert.deepEqual(spellOut("loss", "mse.csv"), { use: "mse.csv" });
@@ -63,7 +63,7 @@ describe("plain texts in the place of plugins", () => {
       ...spec,
       task: {
         use: "multi-task",
-        with: { tasks: { a: { task: "masked-lm", data: { ...data, train: told("csv", "a.csv") } } } },
+        with: { tasks: { a: { task: "masked-lm", data: { ...data, train: part("csv", "a.csv") } } } },
       },
     });
   });

@@ -93,7 +93,7 @@ describe("roles", () => {
 
   it("a stranger's paths are resolved, one or several, also within plugins within it; what has no role stays", () => {
     const rows = { use: "take", with: { source: "more.csv", limit: 2 } };
-    const given = {
+    const spec = {
       weights: ["a.bin", "b.bin"],
       vocabulary: "words.txt",
       words: { lists: [{ file: "one.txt" }] },
@@ -103,9 +103,9 @@ describe("roles", () => {
       key: { env: "KEY" },
       rows,
     };
-    const placed = place(within(given));
+    const placed = place(within(spec));
     assert.deepEqual(optionsOf(placed), {
-      ...given,
+      ...spec,
       weights: ["/spec/a.bin", "/spec/b.bin"],
       vocabulary: "/spec/words.txt",
       words: { lists: [{ file: "/spec/one.txt" }] },
@@ -174,24 +174,33 @@ describe("roles", () => {
   });
 
   it("where something lies is no part of a run's identity; what it is called otherwise is", () => {
-    const kept = (options: Named<Json>): Json => optionsOf(specToKeep(composed(within(options)), catalog));
-    const here = kept({ weights: "/here/a", vocabulary: "/here/b", scratch: "/here/c", key: { env: "A" }, scale: 2 });
-    assert.deepEqual(kept({ weights: ["/x", "/y"], vocabulary: "/z", scratch: null, key: { env: "B" }, scale: 2 }), {
-      ...here as Named<Json>,
-      scratch: null,
+    const keptOptions = (options: Named<Json>): Json => optionsOf(specToKeep(composed(within(options)), catalog));
+    const here = keptOptions({
+      weights: "/here/a",
+      vocabulary: "/here/b",
+      scratch: "/here/c",
+      key: { env: "A" },
+      scale: 2,
     });
-    assert.notDeepEqual(kept({ scale: 3 }), kept({ scale: 2 }));
-    assert.notDeepEqual(kept({ path: "a" }), kept({ path: "b" }));
+    assert.deepEqual(
+      keptOptions({ weights: ["/x", "/y"], vocabulary: "/z", scratch: null, key: { env: "B" }, scale: 2 }),
+      {
+        ...here as Named<Json>,
+        scratch: null,
+      },
+    );
+    assert.notDeepEqual(keptOptions({ scale: 3 }), keptOptions({ scale: 2 }));
+    assert.notDeepEqual(keptOptions({ path: "a" }), keptOptions({ path: "b" }));
   });
 
   it("runs that were saved when options were known by their names go on", () => {
     const saved: Named<{ spec: Named<Json>; kept: Named<Json> }> = JSON.parse(
       readFileSync(new URL("../fixtures/identities/kept.json", import.meta.url), "utf8"),
     );
-    for (const [name, { spec, kept }] of Object.entries(saved)) {
+    for (const [name, { spec, kept: options }] of Object.entries(saved)) {
       // Options that came since stand beside with their defaults.
-      assert.deepEqual(namedIn(specToKeep(composed(spec), builtIn), kept), kept, name);
-      assert.deepEqual(specToKeep(kept, builtIn), kept, name);
+      assert.deepEqual(namedIn(specToKeep(composed(spec), builtIn), options), options, name);
+      assert.deepEqual(specToKeep(options, builtIn), options, name);
     }
   });
 

@@ -23,11 +23,11 @@ function storeOf(files: Readonly<Record<string, Uint8Array>>, asked: number[] = 
   let revision = 0;
   return {
     get: async (key, range) => {
-      const own = files[key];
-      if (!own) return undefined;
-      asked.push(range?.length ?? own.length);
-      const bytes = range ? own.slice(range.offset, range.offset + range.length) : own;
-      return { key, size: own.length, revision: files.changing ? String(revision++) : "1", bytes };
+      const file = files[key];
+      if (!file) return undefined;
+      asked.push(range?.length ?? file.length);
+      const bytes = range ? file.slice(range.offset, range.offset + range.length) : file;
+      return { key, size: file.length, revision: files.changing ? String(revision++) : "1", bytes };
     },
     put: async () => "conflict",
     delete: async () => "conflict",

@@ -18,7 +18,7 @@ import { tinyHost, tinyRows, tinySpec } from "../tiny.ts";
 const host = tinyHost(await hostHere(1));
 
 /** Drops every row whose number has a remainder, and tells what it was told. */
-const told: TransformContext[] = [];
+const contexts: TransformContext[] = [];
 const every = define({
   kind: "transform",
   name: "every",
@@ -26,7 +26,7 @@ const every = define({
   create: ({ nth }) => ({
     scope: "row",
     apply: async function* (rows, context) {
-      told.push(context);
+      contexts.push(context);
       for await (const item of rows) {
         if (item.index % nth === 0) yield item;
         else context.note(item, "dropped", "not every");
@@ -68,14 +68,14 @@ const parts = define({
     },
   }),
 });
-const own: Catalog = {
+const extended: Catalog = {
   ...catalog,
   transform: { every, twice, parts, "map-columns": catalog.transform["map-columns"] },
 };
 const rows: Row[] = Array.from({ length: 10 }, (_, i) => ({ text: `row ${i}`, label: i % 2 ? "bad" : "good" }));
 const source = { use: "memory", with: { rows: rows as unknown as Json } };
 const spec = (data: Named<unknown>): Named<Json> => ({ ...tinySpec(), data } as unknown as Named<Json>);
-const composed = (data: Named<unknown>) => compose(spec(data) as never, own);
+const composed = (data: Named<unknown>) => compose(spec(data) as never, extended);
 const texts = async (opened: Rows | undefined): Promise<unknown[]> => {
   const all: unknown[] = [];
   for await (const { row } of opened?.read() ?? []) all.push(row.text);
@@ -99,7 +99,7 @@ it("transforms run in order, and the task's columns, seed, split and tokenizer a
     ["every", 5, 3],
     ["twice", 3, 6],
   ]);
-  const context = told.at(-1);
+  const context = contexts.at(-1);
   assert.deepEqual(context?.columns, {
     texts: ["text", "textPair"],
     optional: ["textPair"],
@@ -119,7 +119,7 @@ it("a transform that splits runs first, makes the other two, and leaves to train
   // A run's spec has what was given; composed again it is the same run.
   const again = toSpec(run) as Named<Named<Named<unknown>>>;
   assert.deepEqual(Object.keys(again.data ?? {}), ["train"]);
-  const second = compose(again as never, own);
+  const second = compose(again as never, extended);
   const fingerprints = async (one: typeof run) => (await one.data.train?.open(host))?.fingerprint;
   assert.equal(await fingerprints(second), await fingerprints(run));
   assert.notEqual((await run.data.eval?.open(host))?.fingerprint, await fingerprints(run));
@@ -134,20 +134,20 @@ it("what a run tells its transforms reaches those of data sets within others, ho
   });
   for (const split of ["train", "eval"] as const) {
     const direct = composed({ train: source, [split]: inner });
-    const [wanted, found] = [[], []] as [TransformContext[], TransformContext[]];
-    for (const [dataset, into] of [[direct.data[split], wanted], [run.data[split], found]] as const) {
-      told.length = 0;
+    const [wanted, actual] = [[], []] as [TransformContext[], TransformContext[]];
+    for (const [dataset, into] of [[direct.data[split], wanted], [run.data[split], actual]] as const) {
+      contexts.length = 0;
       await dataset?.open(host);
-      into.push(...told);
+      into.push(...contexts);
     }
-    assert.ok(found.length >= (split === "train" ? 2 : 1) && wanted.length > 0);
-    for (const own of found) {
-      assert.equal(own.split, split);
-      assert.deepEqual(own.columns, wanted[0]?.columns);
-      assert.ok(own.columns);
-      assert.equal(own.random.bits(0), wanted[0]?.random.bits(0));
-      assert.ok((await own.tokenizer()).vocabSize > 0);
-      assert.equal(own.splits.eval, run.data.eval);
+    assert.ok(actual.length >= (split === "train" ? 2 : 1) && wanted.length > 0);
+    for (const context of actual) {
+      assert.equal(context.split, split);
+      assert.deepEqual(context.columns, wanted[0]?.columns);
+      assert.ok(context.columns);
+      assert.equal(context.random.bits(0), wanted[0]?.random.bits(0));
+      assert.ok((await context.tokenizer()).vocabSize > 0);
+      assert.equal(context.splits.eval, run.data.eval);
     }
   }
 });
@@ -173,7 +173,7 @@ it("what may not stand where it does is an error of the spec, all at once", () =
   wrong({ train: source, eval: mixed }, /data\.eval\.with\.sources\.0\.transforms\.0/);
   assert.doesNotThrow(() => composed({ train: mixed }));
   assert.throws(
-    () => compose(spec({ train: source, eval: transformed(memory({ rows }), [twice()]) }) as never, own),
+    () => compose(spec({ train: source, eval: transformed(memory({ rows }), [twice()]) }) as never, extended),
     /"twice"/,
   );
 });
@@ -188,7 +188,7 @@ it("a run says what transforms did, in events and in data.json", async () => {
   const output = await memoryStore().open(host);
   const events: TrainingEvent[] = [];
   const given = { ...tinySpec(), data: { train }, training: { maxSteps: 1 } };
-  for await (const event of trainRun(compose(given as never, own), host, { output })) events.push(event);
+  for await (const event of trainRun(compose(given as never, extended), host, { output })) events.push(event);
   const [data] = events.filter((event) => event.type === "data");
   assert.deepEqual([data?.what, data?.in, data?.out], ["data.train", 24, 12]);
   assert.deepEqual(data?.transforms[1]?.dropped, { "not every": 12 });
@@ -244,7 +244,7 @@ it("what transforms did within other data sets is told with the path of each, an
       }),
     }),
   });
-  const catalogWith = { ...own, data: { ...own.data, named } };
+  const catalogWith = { ...extended, data: { ...extended.data, named } };
   for (const [use, { part, folds, fold: number, limit }] of Object.entries<Named<unknown>>(around)) {
     const options = JSON.parse(JSON.stringify({ part, folds, fold: number, limit }));
     const given = use === "mix" ? { sources: ["named"] } : { ...options, source: "named" };
@@ -272,7 +272,7 @@ it("an error of a transform says whose it is", async () => {
     }),
   });
   const run = compose(spec({ train: { ...source, transforms: ["broken"] } }) as never, {
-    ...own,
+    ...extended,
     transform: { broken },
   });
   await assert.rejects(
@@ -290,18 +290,18 @@ it("tasks of several have their splits made too, and are evaluated on them", asy
     task: { use: "multi-task", with: { tasks } },
     training: { maxSteps: 1, evalStrategy: "steps", evalSteps: 1 },
   };
-  const run = compose(given as never, own);
+  const run = compose(given as never, extended);
   const [subtask] = run.task.subtasks;
   assert.ok(subtask);
   const data = taskData(run, subtask);
   assert.deepEqual(Object.keys(data), ["train", "eval", "test"]);
   assert.deepEqual(await texts(await data.train?.open(host)), ["row 2", "row 4", "row 6", "row 8"]);
-  assert.deepEqual(told.at(-1)?.columns?.others, ["label", "labels"]);
-  const again = compose(toSpec(run) as never, own);
+  assert.deepEqual(contexts.at(-1)?.columns?.others, ["label", "labels"]);
+  const again = compose(toSpec(run) as never, extended);
   assert.deepEqual(Object.keys(taskData(again, again.task.subtasks[0] as never)), ["train", "eval", "test"]);
   const wrong = { ...tasks.a, data: { train: source, eval: { ...source, transforms: ["twice"] } } };
   const refused = { ...given, task: { use: "multi-task", with: { tasks: { a: wrong } } } };
-  assert.throws(() => compose(refused as never, own), /task\.with\.tasks\.a\.data\.eval\.transforms\.0: "twice"/);
+  assert.throws(() => compose(refused as never, extended), /task\.with\.tasks\.a\.data\.eval\.transforms\.0: "twice"/);
 });
 
 it("paths in the options of transforms are found, wherever a spec is carried", () => {

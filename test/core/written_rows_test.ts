@@ -33,20 +33,20 @@ const thinned = define({
   }),
 });
 
-const kept = Array.from({ length: ROWS }, (_, i) => i).filter((i) => i % 4 !== 0);
+const rest = Array.from({ length: ROWS }, (_, i) => i).filter((i) => i % 4 !== 0);
 
 async function isRight(rows: Rows, number: (row: Row) => unknown = ({ i }) => i): Promise<void> {
-  assert.equal(rows.length, kept.length);
+  assert.equal(rows.length, rest.length);
   assert.deepEqual(rows.transforms?.map(({ in: before, out, dropped }) => [before, out, dropped]), [
-    [ROWS, kept.length, { fourth: 10 }],
+    [ROWS, rest.length, { fourth: 10 }],
   ]);
   assert.equal(rows.transforms?.[0]?.rows.length, 10);
-  const [last, first] = await rows.at?.([kept.length - 1, 0]) ?? [];
-  assert.deepEqual([first, last].map((row) => number(row ?? {})), [kept[0], kept.at(-1)]);
-  await assert.rejects(async () => await rows.at?.([kept.length]), /a row from 0 to 29/);
+  const [last, first] = await rows.at?.([rest.length - 1, 0]) ?? [];
+  assert.deepEqual([first, last].map((row) => number(row ?? {})), [rest[0], rest.at(-1)]);
+  await assert.rejects(async () => await rows.at?.([rest.length]), /a row from 0 to 29/);
   const read: unknown[] = [];
   for await (const { row, next } of rows.read({ at: 27 })) read.push([number(row), next.at]);
-  assert.deepEqual(read, [[kept[27], 28], [kept[28], 29], [kept[29], 30]]);
+  assert.deepEqual(read, [[rest[27], 28], [rest[28], 29], [rest[29], 30]]);
 }
 
 const opened = async (host: Host, as: "number" | "date" = "number"): Promise<[Rows, number]> => {

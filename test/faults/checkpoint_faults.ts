@@ -8,6 +8,7 @@ import { type Checkpoints, checkpointsIn } from "../../core/run/checkpoints/chec
 import { createRandom } from "../../core/math/random.ts";
 import { directoryStore } from "../../runtimes/host/directory_store.ts";
 import { type Crash, imageAfter, type MemoryFiles, memoryFiles } from "./memory_files.ts";
+import { collect } from "../../core/base/collect.ts";
 
 /** A state that is different at each step. */
 export function savedAt(step: number): CheckpointFiles {
@@ -85,10 +86,10 @@ export async function replayPrefixes(saves: number, limit: number, seeds: number
 /** A disk that is full after `k` bytes of a second save. True where the save failed. */
 export async function fullAt(k: number): Promise<boolean> {
   const disk = memoryFiles();
-  const own = checkpointsOn(disk, 1);
-  await own.save(savedAt(1));
+  const checkpoints = checkpointsOn(disk, 1);
+  await checkpoints.save(savedAt(1));
   disk.room.bytes = k;
-  const failed = await own.save(savedAt(2)).then(() => false, (error) => {
+  const failed = await checkpoints.save(savedAt(2)).then(() => false, (error) => {
     assert.equal(error.code, "DISK_FULL", String(error));
     return true;
   });
@@ -97,7 +98,7 @@ export async function fullAt(k: number): Promise<boolean> {
   if (saved) assertWhole(saved);
   assert.deepEqual(disk.names().filter((name) => name.includes("~attune")), [], "files in the making are gone");
   disk.room.bytes = Infinity;
-  await own.save(savedAt(2));
+  await checkpoints.save(savedAt(2));
   assert.equal((await checkpointsOn(disk).newest()).saved?.state.step, 2);
   return failed;
 }
@@ -106,12 +107,11 @@ export async function fullAt(k: number): Promise<boolean> {
 export async function damage(times: number): Promise<void> {
   const random = createRandom(5);
   const disk = memoryFiles();
-  const own = checkpointsOn(disk);
-  await own.save(savedAt(1));
-  await own.save(savedAt(2));
+  const checkpoints = checkpointsOn(disk);
+  await checkpoints.save(savedAt(1));
+  await checkpoints.save(savedAt(2));
   const store = directoryStore("/run", disk.files);
-  const keys: string[] = [];
-  for await (const { key } of store.list("checkpoints/step-00000002/")) keys.push(key);
+  const keys = (await collect(store.list("checkpoints/step-00000002/"))).map(({ key }) => key);
   for (let i = 0; i < times; i++) {
     const key = keys[random.bits(4 * i) % keys.length] ?? "";
     const before = (await store.get(key))?.bytes ?? new Uint8Array();
@@ -120,7 +120,7 @@ export async function damage(times: number): Promise<void> {
     const changed = cut ? before.slice(0, at) : before.slice();
     if (!cut) changed[at] = (changed[at] ?? 0) ^ (1 << (random.bits(4 * i + 3) % 8));
     await store.put(key, changed);
-    const { saved, damaged } = await own.newest();
+    const { saved, damaged } = await checkpoints.newest();
     assert.equal(saved?.state.step, 1, `${key} changed at ${at} (${cut ? "cut" : "flipped"}) was taken as good`);
     assert.equal(damaged[0]?.name, "step-00000002");
     assert.match(damaged[0]?.problem ?? "", /step-00000002/);

@@ -25,12 +25,8 @@ import { directoryStore } from "../../runtimes/host/directory_store.ts";
 import { type Actor, type Schedule, scheduleOf } from "./schedule.ts";
 import { type BrokenDisk, type SimulatedDisk, simulatedDisk } from "./simulated_disk.ts";
 
-/** What a schedule did. */
-export type DiskOutcome = Readonly<{
-  jobs: number;
-  succeeded: number;
-  failed: number;
-  cancelled: number;
+/** How often something happened. */
+type Counts = {
   leases: number;
   stale: number;
   errors: number;
@@ -38,8 +34,18 @@ export type DiskOutcome = Readonly<{
   stops: number;
   powers: number;
   fulls: number;
-  turns: number;
-}>;
+};
+
+/** What a schedule did. */
+export type DiskOutcome = Readonly<
+  Counts & {
+    jobs: number;
+    succeeded: number;
+    failed: number;
+    cancelled: number;
+    turns: number;
+  }
+>;
 
 const ROOT = "/store";
 const [LEASE, STEPS] = [10, 2];
@@ -59,15 +65,7 @@ type World = {
   /** What somebody was told: jobs that are there, and who has finished them. */
   readonly made: Set<string>;
   readonly finished: Map<string, number>;
-  readonly counts: {
-    leases: number;
-    stale: number;
-    errors: number;
-    kills: number;
-    stops: number;
-    powers: number;
-    fulls: number;
-  };
+  readonly counts: Counts;
   /** The machine's clock, in milliseconds, by how much it is wrong. */
   skew: number;
   commit: typeof commitLease;
@@ -166,13 +164,13 @@ async function runner(world: World, actor: Actor, name: string): Promise<void> {
     const folder = `jobs/${id}/leases/${token}/`;
     for (let [step, from] = [checkpoints.at(-1)?.step ?? 0, 1]; step < STEPS; from++) {
       await wait(actor, 500 + below(3000));
-      const own = ++step;
-      const event = { at: 0, level: "info", type: "metrics", message: `step ${own}`, step: own } as const;
+      const current = ++step;
+      const event = { at: 0, level: "info", type: "metrics", message: `step ${current}`, step: current } as const;
       const told = async (
         { jobs }: Server,
       ): Promise<"told"> => (await jobs.events(id).append([event], { token, from }), "told");
       while (await call(world, actor, told) === "lost");
-      const record = await change((r) => renewLease(r, token, own, own));
+      const record = await change((r) => renewLease(r, token, current, current));
       if (!record) return;
       const why = record.wants
         ? { reason: "shutdown" as const }
@@ -201,15 +199,15 @@ async function runner(world: World, actor: Actor, name: string): Promise<void> {
 }
 
 async function user(world: World): Promise<void> {
-  const { schedule: { below, chance, wait }, made } = world;
+  const { schedule: { below, chance, wait }, made: promised } = world;
   const actor = { alive: true, stoppedUntil: 0 };
   const prepared = (id: string) =>
     call(world, actor, ({ jobs }) => jobs.change(id, (r) => queueJob(r, { needs: r.needs, estimate: {} })));
   const count = 1 + below(2);
-  while (made.size < count) {
+  while (promised.size < count) {
     const created = await call(world, actor, ({ jobs }) => jobs.create("t", {}, {}));
     if (created === "lost") continue;
-    made.add(created.id);
+    promised.add(created.id);
     await prepared(created.id);
     await wait(actor, below(5000));
     if (chance(0.2)) {
@@ -270,16 +268,16 @@ function harm(world: World, runners: Actor[], hire: () => void): void {
 /** What is on the disk after it has lost power: nothing of it may be less than somebody was told. */
 function remember(world: World): void {
   const { latest, broken, made, finished } = world;
-  const found = recordsOf(world.disk, broken);
-  for (const id of made) if (!found.has(id)) broken.push(`job ${id} was made, and is lost with the power`);
+  const records = recordsOf(world.disk, broken);
+  for (const id of made) if (!records.has(id)) broken.push(`job ${id} was made, and is lost with the power`);
   for (const [id, token] of finished) {
-    const { status, result } = found.get(id) ?? {};
+    const { status, result } = records.get(id) ?? {};
     if (result?.token !== token) {
       broken.push(`job ${id} was finished by ${token}, and is ${status} by ${result?.token} now`);
     }
   }
   latest.clear();
-  for (const [id, record] of found) latest.set(id, record);
+  for (const [id, record] of records) latest.set(id, record);
 }
 
 /** The newest record of each job, read without the store. */

@@ -124,7 +124,7 @@ export async function jobRig(
       for (const stream of [child.stdout, child.stderr]) {
         stream.on("data", (chunk: Uint8Array) => (output += new TextDecoder().decode(chunk)));
       }
-      const own: RunnerProcess = {
+      const runner: RunnerProcess = {
         name,
         signal: (signal) => {
           if (child.exitCode === null && child.signalCode === null) process.kill(child.pid ?? 0, signal);
@@ -132,8 +132,8 @@ export async function jobRig(
         ended: new Promise((resolve) => child.on("close", resolve)),
         output: () => output,
       };
-      children.push(own);
-      return own;
+      children.push(runner);
+      return runner;
     },
     until: async (id, what, wanted) => {
       for (let i = 0; i < 2000; i++) {
@@ -146,13 +146,13 @@ export async function jobRig(
     },
     results: async (id) => {
       const job = await server.jobs.get(id);
-      const found: Record<string, string> = {};
+      const files: Record<string, string> = {};
       for (const [i, name] of (job?.result?.files ?? []).entries()) {
         if (name === "report.html") continue;
         const answer = await fetch(`${url}/v1/files/file-result-${id.slice(6)}-${i}/content`, { headers });
-        found[name] = await sha256(new Uint8Array(await answer.arrayBuffer()));
+        files[name] = await sha256(new Uint8Array(await answer.arrayBuffer()));
       }
-      return found;
+      return files;
     },
     close: async () => {
       for (const child of children) {

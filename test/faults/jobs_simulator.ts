@@ -57,7 +57,7 @@ export async function simulate(seed: number, commit: typeof commitLease = commit
     new Promise((resolve) => waiting.push({ actor, at: now + ms, run: resolve }));
 
   // The store: every operation waits its turn, then happens at once.
-  const held = new Map<string, { bytes: Uint8Array; revision: string }>();
+  const objects = new Map<string, { bytes: Uint8Array; revision: string }>();
   let writes = 0;
   const commits = new Map<string, number>();
   const latest = new Map<string, JobRecord>();
@@ -75,24 +75,24 @@ export async function simulate(seed: number, commit: typeof commitLease = commit
   const storeFor = (actor: Actor): Store => {
     const stored = (key: string): StoredObject => ({
       key,
-      size: held.get(key)?.bytes.length ?? 0,
-      revision: held.get(key)?.revision ?? "",
+      size: objects.get(key)?.bytes.length ?? 0,
+      revision: objects.get(key)?.revision ?? "",
     });
     return {
       get: async (key) => {
         await wait(actor, below(50));
-        const found = held.get(key);
-        return found && { ...stored(key), bytes: found.bytes };
+        const object = objects.get(key);
+        return object && { ...stored(key), bytes: object.bytes };
       },
       put: async (key, bytes, options) => {
         await wait(actor, below(50));
         const wanted = options?.if;
-        if (wanted !== undefined && (held.get(key)?.revision ?? null) !== wanted) return "conflict";
+        if (wanted !== undefined && (objects.get(key)?.revision ?? null) !== wanted) return "conflict";
         if (key.startsWith("records/")) {
           const after = recordOf(bytes as Uint8Array);
-          if (after) checkRecord(recordOf(held.get(key)?.bytes), after);
+          if (after) checkRecord(recordOf(objects.get(key)?.bytes), after);
         }
-        held.set(key, { bytes: bytes as Uint8Array, revision: String(++writes) });
+        objects.set(key, { bytes: bytes as Uint8Array, revision: String(++writes) });
         const done = stored(key);
         // Done, but the answer may never arrive.
         await wait(actor, below(50));
@@ -100,12 +100,12 @@ export async function simulate(seed: number, commit: typeof commitLease = commit
       },
       delete: async (key) => {
         await wait(actor, below(50));
-        held.delete(key);
+        objects.delete(key);
         return "done";
       },
       list: async function* (prefix) {
         await wait(actor, below(50));
-        for (const key of [...held.keys()].filter((k) => k.startsWith(prefix)).sort()) yield stored(key);
+        for (const key of [...objects.keys()].filter((k) => k.startsWith(prefix)).sort()) yield stored(key);
       },
     };
   };
@@ -120,16 +120,16 @@ export async function simulate(seed: number, commit: typeof commitLease = commit
     },
     pull: async (seconds) => {
       await wait(actor, below(100));
-      const found = hints.find((h) => h.until <= now);
-      if (!found) return undefined;
+      const hint = hints.find((h) => h.until <= now);
+      if (!hint) return undefined;
       // At least once: sometimes two get the same.
-      if (!(faulty() && chance(0.1))) found.until = now + 1000 * seconds;
+      if (!(faulty() && chance(0.1))) hint.until = now + 1000 * seconds;
       const remove = async (): Promise<void> => {
         await wait(actor, chance(0.1) ? 90_000 : below(100));
-        const at = hints.indexOf(found);
+        const at = hints.indexOf(hint);
         if (at >= 0) hints.splice(at, 1);
       };
-      return { id: found.id, ack: remove, nack: async () => void (found.until = 0) };
+      return { id: hint.id, ack: remove, nack: async () => void (hint.until = 0) };
     },
     close: async () => {},
   });
@@ -202,16 +202,16 @@ export async function simulate(seed: number, commit: typeof commitLease = commit
       while (going && step < STEPS) {
         await wait(actor, 1000 + below(8000));
         step++;
-        const own = step;
+        const current = step;
         const from = said + 1;
         said += 1;
-        const event = { at: 0, level: "info", type: "metrics", message: `step ${own}`, step: own } as const;
+        const event = { at: 0, level: "info", type: "metrics", message: `step ${current}`, step: current } as const;
         // Told before anything is saved that others go on from, however often it takes.
         const told = async (
           jobs: Jobs,
         ): Promise<"told"> => (await jobs.events(id).append([event], { token, from }), "told");
         while (await call(actor, told) === "lost");
-        const record = await change((r) => renewLease(r, token, own, own));
+        const record = await change((r) => renewLease(r, token, current, current));
         if (typeof record === "string") going = false;
         else if (record.wants) {
           await change((r) => releaseLease(r, token, { reason: "shutdown" }, 0));
@@ -309,8 +309,8 @@ export async function simulate(seed: number, commit: typeof commitLease = commit
   for (const { id } of records()) {
     const numbers: number[] = [];
     const steps: string[] = [];
-    for (const key of [...held.keys()].filter((k) => k.startsWith(`jobs/${id}/events/`)).sort()) {
-      const piece = unseal<{ events: JobEvent[] }>(held.get(key)?.bytes ?? new Uint8Array());
+    for (const key of [...objects.keys()].filter((k) => k.startsWith(`jobs/${id}/events/`)).sort()) {
+      const piece = unseal<{ events: JobEvent[] }>(objects.get(key)?.bytes ?? new Uint8Array());
       for (const event of piece?.value.events ?? []) {
         numbers.push(event.number);
         if (event.type === "metrics") steps.push(event.message);

@@ -128,16 +128,16 @@ export async function killed(
 
 /** Everything that must not differ between two runs: weights, optimizer state, metrics and logs, by file. */
 export function resultsOf(output: string): Named<string> {
-  const found: Record<string, string> = {};
+  const files: Record<string, string> = {};
   for (const name of readdirSync(output, { recursive: true, encoding: "utf8" })) {
     const file = name.replaceAll("\\", "/");
     const kept =
       /^(adapter|model|checkpoints)\/.*\.(safetensors|json)$|^(log\.jsonl|log\.csv|eval\.csv|metrics\.json)$/;
     if (!kept.test(file)) continue;
     const bytes = readFileSync(join(output, name));
-    found[file] = file.endsWith("/checkpoint.json") ? timeless(bytes.toString("utf8")) : bytes.toString("base64");
+    files[file] = file.endsWith("/checkpoint.json") ? timeless(bytes.toString("utf8")) : bytes.toString("base64");
   }
-  return found;
+  return files;
 }
 
 /** A manifest without what the report remembers: how many seconds the steps took. */

@@ -40,14 +40,14 @@ export async function killedSearch(kills: number, seed = 20): Promise<KilledSear
   const [whole, parts] = [join(folder, "whole"), join(folder, "parts")];
   const alone = await started(args(whole));
   assert.equal(alone.code, 0, alone.output);
-  const [random, told] = [createRandom(seed), new Map<number, Json>()];
+  const [random, values] = [createRandom(seed), new Map<number, Json>()];
   let hits = 0;
   for (let attempt = 0;; attempt++) {
     const after = attempt < kills ? Math.floor(2 * random.uniform(2 * attempt)) : Infinity;
     let count = 0;
     const ended = await started(args(parts), (line, child) => {
       const event = JSON.parse(line);
-      if (event.type === "trial") told.set(event.number, event.value);
+      if (event.type === "trial") values.set(event.number, event.value);
       if (count++ === after) setTimeout(() => child.kill("SIGKILL"), 250 * random.uniform(2 * attempt + 1));
     });
     if (ended.signal !== null) {
@@ -57,13 +57,13 @@ export async function killedSearch(kills: number, seed = 20): Promise<KilledSear
     assert.equal(ended.code, 0, ended.output);
     break;
   }
-  const [due, found] = [linesOf(whole), linesOf(parts)];
-  const lost = [...told].filter(([number, value]) => found.find((one) => one.number === number)?.value !== value);
-  assert.deepEqual(found, due);
+  const [due, lines] = [linesOf(whole), linesOf(parts)];
+  const lost = [...values].filter(([number, value]) => lines.find((one) => one.number === number)?.value !== value);
+  assert.deepEqual(lines, due);
   const weights = "search/best/adapter/adapter_model.safetensors";
   assert.deepEqual(readFileSync(join(parts, weights)), readFileSync(join(whole, weights)));
-  const pruned = found.filter(({ state }) => state === "pruned").length;
-  return { hits, trials: found.length, lost: lost.length, pruned };
+  const pruned = lines.filter(({ state }) => state === "pruned").length;
+  return { hits, trials: lines.length, lost: lost.length, pruned };
 }
 
 const [, program = "", count] = process.argv;

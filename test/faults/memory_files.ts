@@ -88,9 +88,9 @@ export function memoryFiles(image?: Image): MemoryFiles {
   let now = 1000;
   const failed = (code: string, path: string): Error => Object.assign(new Error(`${code}: ${path}`), { code, path });
   const inodeOf = (path: string): number | null => {
-    const found = names.get(path);
-    if (found === undefined) throw failed("ENOENT", path);
-    return found;
+    const file = names.get(path);
+    if (file === undefined) throw failed("ENOENT", path);
+    return file;
   };
   const touched = (ino: number): void => void times.set(ino, now += 5);
   const statOf = (ino: number | null): object => ({
@@ -131,8 +131,8 @@ export function memoryFiles(image?: Image): MemoryFiles {
       if (flags === "r") return handle(path, inodeOf(path));
       if (flags === "wx" && names.has(path)) throw failed("EEXIST", path);
       if (!names.has(dirname(path))) throw failed("ENOENT", path);
-      const found = names.get(path);
-      if (found !== undefined) return handle(path, found);
+      const file = names.get(path);
+      if (file !== undefined) return handle(path, file);
       const ino = ++inodes;
       names.set(path, ino);
       data.set(ino, new Uint8Array());
@@ -143,10 +143,10 @@ export function memoryFiles(image?: Image): MemoryFiles {
     readdir: async (folder: string, options?: object) => {
       const path = folder.replace(/(.)\/$/, "$1");
       inodeOf(path);
-      const own = [...names].filter(([name]) => name !== "/" && dirname(name) === path);
+      const children = [...names].filter(([name]) => name !== "/" && dirname(name) === path);
       const base = (name: string): string => name.slice(name.lastIndexOf("/") + 1);
-      if (!options) return own.map(([name]) => base(name));
-      return own.map(([name, ino]) => ({ name: base(name), isDirectory: () => ino === null }));
+      if (!options) return children.map(([name]) => base(name));
+      return children.map(([name, ino]) => ({ name: base(name), isDirectory: () => ino === null }));
     },
     realpath: async (path: string) => (inodeOf(path), path),
     rename: async (from: string, to: string) => {

@@ -24,7 +24,7 @@ type BitsandbytesLosses =
     kinds: readonly Readonly<{ name: string; accelerator: Json; quantized: number; losses: readonly number[] }>[];
   }>;
 
-const { values: { model, python, ...given } } = parseArgs({
+const { values: { model, python, ...options } } = parseArgs({
   options: {
     model: { type: "string", default: "" },
     python: { type: "string", default: process.env["HF_PYTHON"] ?? "python3" },
@@ -36,12 +36,12 @@ const { values: { model, python, ...given } } = parseArgs({
 const folder = mkdtempSync(join(tmpdir(), "attune-bitsandbytes-losses-"));
 try {
   const script = fileURLToPath(new URL("bitsandbytes_losses.py", import.meta.url));
-  const settings = Object.entries(given).flatMap(([name, value]) => [`--${name}`, value]);
+  const settings = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
   const args = [script, "--model", model, "--out", folder, ...settings];
   execFileSync(python, args, { stdio: ["ignore", "ignore", "inherit"] });
   const theirs: BitsandbytesLosses = JSON.parse(readFileSync(join(folder, "losses.json"), "utf8"));
   const host = await hostHere(2);
-  console.log(`${JSON.stringify(theirs.versions)}, ${given.rows} rows of at most ${given.length} tokens`);
+  console.log(`${JSON.stringify(theirs.versions)}, ${options.rows} rows of at most ${options.length} tokens`);
   for (const { name, accelerator, quantized, losses } of theirs.kinds) {
     const steps = losses.length;
     const found = await lossesHere(model, folder, "all", { ...theirs, steps }, host, [accelerator]);

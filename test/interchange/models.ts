@@ -21,9 +21,9 @@ const here = fileURLToPath(import.meta.url);
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 async function allLosses(host: Host): Promise<Named<readonly number[]>> {
-  const found: Record<string, readonly number[]> = {};
-  for (const [name, family] of Object.entries(families)) found[name] = await lossesOn(family, host);
-  return found;
+  const shapes: Record<string, readonly number[]> = {};
+  for (const [name, family] of Object.entries(families)) shapes[name] = await lossesOn(family, host);
+  return shapes;
 }
 
 if (process.argv.includes("--losses")) {

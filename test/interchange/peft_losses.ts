@@ -62,11 +62,11 @@ export async function lossesHere(
       saveStrategy: "no",
     },
   };
-  const found: number[] = [];
+  const losses: number[] = [];
   for await (const event of trainRun(compose(spec as unknown as RunSpec, catalog), host, {})) {
-    if (event.type === "step") found.push(event.loss);
+    if (event.type === "step") losses.push(event.loss);
   }
-  return found;
+  return losses;
 }
 
 /** The step whose losses are most apart, counted from 1, and by how much. */

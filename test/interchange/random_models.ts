@@ -73,15 +73,15 @@ async function differences(folder: string, expected: Expected): Promise<string[]
 
 /** The largest difference, places of padding left out; NaN where there are not as many. */
 function furthest(
-  found: Tensor | undefined,
+  tensor: Tensor | undefined,
   values: readonly number[],
   dims: readonly number[],
   { tokenOrigins: places }: Batch,
 ): number {
-  if (found?.data.length !== values.length) return NaN;
+  if (tensor?.data.length !== values.length) return NaN;
   const width = dims.at(-1) ?? 1;
   const counts = (i: number): boolean => dims.length < 3 || (places[2 * Math.floor(i / width)] ?? -1) >= 0;
-  return values.reduce((most, v, i) => (counts(i) ? Math.max(most, Math.abs(Number(found.data[i]) - v)) : most), 0);
+  return values.reduce((most, v, i) => (counts(i) ? Math.max(most, Math.abs(Number(tensor.data[i]) - v)) : most), 0);
 }
 
 const [root = ""] = process.argv.slice(2);
@@ -90,16 +90,16 @@ for (const name of readdirSync(root).sort()) {
   const file = join(root, name, "expected.json");
   if (!existsSync(file)) continue;
   const expected: Expected = JSON.parse(readFileSync(file, "utf8"));
-  const told = (status: string, what: string): void =>
+  const report = (status: string, what: string): void =>
     console.log(`${status} ${name} ${expected.name}: ${what} ${JSON.stringify(expected.fields)}`);
   try {
     const wrong = await differences(join(root, name), expected);
     counts[wrong.length === 0 ? "equal" : "differ"]++;
-    if (wrong.length > 0) told("differs", wrong.join("; "));
+    if (wrong.length > 0) report("differs", wrong.join("; "));
   } catch (error) {
     if (!(error instanceof AttuneError)) throw error;
     counts.refused++;
-    told("refused", error.message);
+    report("refused", error.message);
   }
 }
 console.log(`${counts.equal} equal, ${counts.differ} differ, ${counts.refused} refused`);

@@ -33,9 +33,9 @@ export async function runOnnx(
   try {
     const given: Record<string, OrtTensor> = {};
     for (const [name, value] of feeds) {
-      const own = inputs[name];
-      if (!own) throw new RangeError(`No expected value was given for ${name}`);
-      given[name] = tensorOf(value.dtype, own);
+      const input = inputs[name];
+      if (!input) throw new RangeError(`No expected value was given for ${name}`);
+      given[name] = tensorOf(value.dtype, input);
     }
     for (const [name, data] of shapeFeeds(shapes, dims)) given[name] = new Tensor("int64", data, [data.length]);
     const results = await session.run(given);

@@ -16,9 +16,9 @@ const project = userProject("create");
 const create = (...args: readonly string[]) => runIn(project, [...programs.run, main, ...args]);
 const kinds = Object.keys(pluginPages());
 // All of them on Node; elsewhere one that computes nothing with a model, and one that does.
-const made = here === "node" ? kinds : ["metric", "adapter"];
+const tested = here === "node" ? kinds : ["metric", "adapter"];
 const folderOf = (kind: string): string => join(project, `attune-plugin-my-${kind}`);
-for (const kind of made) assert.equal(create(kind, `my-${kind}`).status, 0, kind);
+for (const kind of tested) assert.equal(create(kind, `my-${kind}`).status, 0, kind);
 
 describe("create-plugin", () => {
   it("has a template for every kind, which is that of its page", () => {
@@ -47,10 +47,10 @@ describe("create-plugin", () => {
     assert.deepEqual(readdirSync(join(project, "full")), ["notes.txt"]);
   });
   it("makes packages that compile", { skip: here === "node" ? false : "tsc says the same on each runtime" }, () => {
-    const { status, stdout } = checkTypes(project, made.map((kind) => `attune-plugin-my-${kind}/*.ts`));
+    const { status, stdout } = checkTypes(project, tested.map((kind) => `attune-plugin-my-${kind}/*.ts`));
     assert.equal(status, 0, stdout);
   });
-  for (const kind of made.filter((one) => ["loss", "metric"].includes(one))) {
+  for (const kind of tested.filter((one) => ["loss", "metric"].includes(one))) {
     it(`attune plugins --check runs what fits the checks' own task, and passes over the rest by name: ${kind}`, () => {
       const [, ...command] = commands[here] ?? [];
       const [program = ""] = programs.run;
@@ -61,7 +61,7 @@ describe("create-plugin", () => {
   }
   it("makes plugins that conform", () => {
     // Of one command: loading what checks them takes longer than the checks.
-    const files = made.map((kind) => `./attune-plugin-my-${kind}/index.test.ts`);
+    const files = tested.map((kind) => `./attune-plugin-my-${kind}/index.test.ts`);
     const { status, stdout, stderr } = runIn(project, [...programs.testTogether, ...files]);
     assert.equal(status, 0, stdout + stderr);
   });

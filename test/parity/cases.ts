@@ -83,16 +83,16 @@ type Worst = Readonly<{ what: string; share: number; detail: string }>;
 /** The element that uses most of what it may differ by. */
 function largest(
   what: string,
-  found: readonly number[],
+  actual: readonly number[],
   wanted: readonly number[],
   allowed: (wanted: number) => number,
 ): Worst {
-  if (found.length !== wanted.length) {
-    return { what, share: Infinity, detail: `has ${found.length} values, not ${wanted.length}` };
+  if (actual.length !== wanted.length) {
+    return { what, share: Infinity, detail: `has ${actual.length} values, not ${wanted.length}` };
   }
   let worst: Worst = { what, share: 0, detail: "equal" };
   wanted.forEach((want, i) => {
-    const difference = Math.abs((found[i] ?? NaN) - want);
+    const difference = Math.abs((actual[i] ?? NaN) - want);
     const share = difference === 0 ? 0 : difference / allowed(want);
     if (!(share <= worst.share)) {
       worst = {
@@ -109,7 +109,7 @@ function largest(
 const shifting: readonly string[] = ["question-answering", "multiple-choice"];
 
 function evaluations(
-  found: Evaluation | undefined,
+  evaluation: Evaluation | undefined,
   wanted: Evaluation | undefined,
   noise: Noise,
   centred: boolean,
@@ -118,24 +118,24 @@ function evaluations(
   const results = [
     largest(
       "eval loss",
-      [found?.loss ?? NaN],
+      [evaluation?.loss ?? NaN],
       [wanted.loss],
       (x) => Math.max(1e-5 * Math.max(1, Math.abs(x)), 10 * (noise.evalLoss ?? 0)),
     ),
   ];
   for (const [name, value] of Object.entries(wanted)) {
     if (!name.toLowerCase().endsWith("logits")) continue;
-    const [want, have] = [value, found?.[name]].map((logits) =>
+    const [want, have] = [value, evaluation?.[name]].map((logits) =>
       centred && logits ? withoutMeans(logits as Logits) : logits
     ) as [Logits, Logits | undefined];
     const width = want.dims.length > 2 ? want.dims.at(-1) ?? 1 : 1;
     const counts = (i: number): boolean => wanted.mask === undefined || wanted.mask[Math.floor(i / width)] === 1;
-    const kept = want.values.map((_, i) => i).filter(counts);
+    const counted = want.values.map((_, i) => i).filter(counts);
     results.push(
       largest(
         name,
-        kept.map((i) => have?.values[i] ?? NaN),
-        kept.map((i) => want.values[i] ?? NaN),
+        counted.map((i) => have?.values[i] ?? NaN),
+        counted.map((i) => want.values[i] ?? NaN),
         () => Math.max(1e-4, 10 * (noise.logits ?? 0)),
       ),
       ...same(`${name} dims`, have?.dims, want.dims),
@@ -156,12 +156,12 @@ function withoutMeans({ dims, values }: Logits): Logits {
   };
 }
 
-function same(what: string, found: unknown, wanted: unknown): Worst[] {
+function same(what: string, actual: unknown, wanted: unknown): Worst[] {
   if (wanted === undefined) return [];
-  const equal = JSON.stringify(found) === JSON.stringify(wanted);
+  const equal = JSON.stringify(actual) === JSON.stringify(wanted);
   return [{
     what,
     share: equal ? 0 : Infinity,
-    detail: equal ? "equal" : `found ${JSON.stringify(found)?.slice(0, 60)}`,
+    detail: equal ? "equal" : `found ${JSON.stringify(actual)?.slice(0, 60)}`,
   }];
 }

@@ -42,7 +42,7 @@ export async function checkLosses(path: string, match: RegExp): Promise<Item[]> 
 const classes = new Set(["cross-entropy", "focal", "ctc"]);
 
 /** What a loss is given: its own tensors, and what of a batch it reads besides. */
-type Given = Readonly<{ output: Tensor; target: Tensor; batch: Readonly<Record<string, Tensor>> }>;
+type Arrangement = Readonly<{ output: Tensor; target: Tensor; batch: Readonly<Record<string, Tensor>> }>;
 type Inputs = Readonly<Record<string, Nested>>;
 
 /** How named inputs become one output and one target, where they are not simply these two. */
@@ -80,12 +80,12 @@ async function check(lib: Ort, one: LossCase, name: string): Promise<Item> {
     const wanted = outputOf(one.loss, one.gradient, all.output);
     // What is not reduced is checked element by element.
     const parts = none ? elements(all, flat(one.value).length) : [all];
-    const found: { value: number; gradient: Float32Array }[] = [];
-    for (const part of parts) found.push(await compute(lib, loss, part));
+    const results: { value: number; gradient: Float32Array }[] = [];
+    for (const part of parts) results.push(await compute(lib, loss, part));
     const values = flat(one.value).map((value, i) =>
-      Math.abs(value - (found[i]?.value ?? NaN)) / Math.max(1, Math.abs(value))
+      Math.abs(value - (results[i]?.value ?? NaN)) / Math.max(1, Math.abs(value))
     );
-    const slopes = found.flatMap(({ gradient }) => [...gradient]);
+    const slopes = results.flatMap(({ gradient }) => [...gradient]);
     const worst = Math.max(...[...wanted.data].map((g, i) => Math.abs(Number(g) - (slopes[i] ?? NaN)))) /
       Math.max(1e-3, ...[...wanted.data].map((g) => Math.abs(Number(g))));
     const off = Math.max(...values);
@@ -105,7 +105,7 @@ async function check(lib: Ort, one: LossCase, name: string): Promise<Item> {
 }
 
 /** Value and gradient of a loss, over its count. */
-async function compute(lib: Ort, loss: Loss, all: Given): Promise<{ value: number; gradient: Float32Array }> {
+async function compute(lib: Ort, loss: Loss, all: Arrangement): Promise<{ value: number; gradient: Float32Array }> {
   const { output, target, batch } = all;
   const graph = new Graph();
   const { build } = buildOn(graph);
@@ -137,12 +137,12 @@ async function compute(lib: Ort, loss: Loss, all: Given): Promise<{ value: numbe
   };
 }
 
-function given(one: LossCase): Given {
-  const own = arranged[one.loss];
+function given(one: LossCase): Arrangement {
+  const arrangement = arranged[one.loss];
   const [first, second, ...more] = Object.values(one.inputs);
-  if (!own && more.length > 0) throw new Error(`${Object.keys(one.inputs)}: no arrangement of these inputs`);
-  const output = own ? own.output(one.inputs) : tensorOf(first ?? [], false);
-  const target = own ? own.target(one.inputs) : tensorOf(second ?? [], classes.has(one.loss));
+  if (!arrangement && more.length > 0) throw new Error(`${Object.keys(one.inputs)}: no arrangement of these inputs`);
+  const output = arrangement ? arrangement.output(one.inputs) : tensorOf(first ?? [], false);
+  const target = arrangement ? arrangement.target(one.inputs) : tensorOf(second ?? [], classes.has(one.loss));
   return {
     output,
     target,
@@ -151,9 +151,9 @@ function given(one: LossCase): Given {
 }
 
 function outputOf(loss: string, gradient: Inputs, like: Tensor): Tensor {
-  const own = arranged[loss];
+  const arrangement = arranged[loss];
   const [first] = Object.values(gradient);
-  const tensor = own ? own.output(gradient) : tensorOf(first ?? [], false);
+  const tensor = arrangement ? arrangement.output(gradient) : tensorOf(first ?? [], false);
   if (tensor.data.length !== like.data.length) throw new Error("The gradient is not of the output's size");
   return tensor;
 }
@@ -172,7 +172,7 @@ function places(lengths: readonly number[], { dims: [batch = 0, seq = 0] }: Tens
 }
 
 /** Rows (or, where there are more values than rows, single elements) as calls of their own. */
-function elements({ output, target, batch }: Given, count: number): Given[] {
+function elements({ output, target, batch }: Arrangement, count: number): Arrangement[] {
   const part = (tensor: Tensor, i: number): Tensor => {
     const size = tensor.data.length / count;
     const dims = count === tensor.dims[0] ? [1, ...tensor.dims.slice(1)] : [1, size];
@@ -180,8 +180,8 @@ function elements({ output, target, batch }: Given, count: number): Given[] {
   };
   return Array.from({ length: count }, (_, i) => {
     const lengths = batch.segments ? [[...part(batch.segments, i).data].filter((s) => s === 1).length] : [];
-    const own = part(output, i);
-    return { output: own, target: part(target, i), batch: batch.segments ? places(lengths, own) : {} };
+    const slice = part(output, i);
+    return { output: slice, target: part(target, i), batch: batch.segments ? places(lengths, slice) : {} };
   });
 }
 

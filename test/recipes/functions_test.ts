@@ -10,9 +10,10 @@ import { classification } from "../../recipes/classification.ts";
 import type { Data } from "../../recipes/options.ts";
 import { sentiment } from "../../recipes/sentiment.ts";
 import { readRows } from "../../recipes/shared.ts";
-import { createWorkbench, folderOf, readJson } from "../../recipes/workbench.ts";
+import { createWorkbench, folderOf } from "../../recipes/workbench.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 import { tinyRows } from "../tiny.ts";
+import { readJson } from "../../core/files/json_files.ts";
 
 const { directory: _, resolve: __, names: ___, ...withoutFiles } = await hostHere(1);
 const host: Host = withoutFiles;

@@ -47,9 +47,9 @@ export async function checkTokenizerReference(
 
 function windows(name: string, tokenizer: Tokenizer, one: Case, parts: ReadonlySet<string>): Item {
   const { returnOverflowingTokens, ...options } = one.options ?? {};
-  let found: readonly Encoding[];
+  let encodings: readonly Encoding[];
   try {
-    found = tokenizer.encode(one.text, {
+    encodings = tokenizer.encode(one.text, {
       ...options,
       // The reference called with one pair each, where transformers takes an empty second text for none.
       textPair: one.textPair === "" ? undefined : one.textPair,
@@ -60,11 +60,11 @@ function windows(name: string, tokenizer: Tokenizer, one: Case, parts: ReadonlyS
   }
   if (one.error !== undefined) return { name, ok: false, detail: "no error where one was due" };
   const wanted = one.windows ?? [];
-  if (found.length !== wanted.length) {
-    return { name, ok: false, detail: `${found.length} windows, not ${wanted.length}` };
+  if (encodings.length !== wanted.length) {
+    return { name, ok: false, detail: `${encodings.length} windows, not ${wanted.length}` };
   }
   for (const [i, w] of wanted.entries()) {
-    const item = compare(name, tokenizer, one.text, one.textPair, found[i] as Encoding, w, parts);
+    const item = compare(name, tokenizer, one.text, one.textPair, encodings[i] as Encoding, w, parts);
     if (!item.ok) return item;
   }
   return { name, ok: true, detail: "" };
@@ -75,31 +75,31 @@ function compare(
   tokenizer: Tokenizer,
   text: string,
   pair: string | undefined,
-  found: Encoding,
+  encoding: Encoding,
   wanted: Expected,
   parts: ReadonlySet<string>,
 ): Item {
-  const differs = (what: string, own: unknown, want: unknown): Item | undefined =>
-    !parts.has(what) || want === undefined || JSON.stringify(own) === JSON.stringify(want) ? undefined : {
+  const differs = (what: string, actual: unknown, want: unknown): Item | undefined =>
+    !parts.has(what) || want === undefined || JSON.stringify(actual) === JSON.stringify(want) ? undefined : {
       name,
       ok: false,
-      detail: `${what} of ${JSON.stringify(text).slice(0, 40)}: ${JSON.stringify(own).slice(0, 80)} not ${
+      detail: `${what} of ${JSON.stringify(text).slice(0, 40)}: ${JSON.stringify(actual).slice(0, 80)} not ${
         JSON.stringify(want).slice(0, 80)
       }`,
     };
-  const first = codePointOffsets(text, found.offsets);
-  const second = codePointOffsets(pair ?? "", found.offsets);
-  const offsets = Array.from(found.ids, (_, i) => {
-    const own = found.sequenceIds[i] === 1 ? second : first;
-    return [own[2 * i] ?? 0, own[2 * i + 1] ?? 0];
+  const first = codePointOffsets(text, encoding.offsets);
+  const second = codePointOffsets(pair ?? "", encoding.offsets);
+  const offsets = Array.from(encoding.ids, (_, i) => {
+    const source = encoding.sequenceIds[i] === 1 ? second : first;
+    return [source[2 * i] ?? 0, source[2 * i + 1] ?? 0];
   });
   const orNull = (list: Int32Array): (number | null)[] => Array.from(list, (x) => (x < 0 ? null : x));
-  return differs("ids", [...found.ids], wanted.ids) ??
+  return differs("ids", [...encoding.ids], wanted.ids) ??
     differs("offsets", offsets, wanted.offsets) ??
-    differs("wordIds", orNull(found.wordIds), wanted.wordIds) ??
+    differs("wordIds", orNull(encoding.wordIds), wanted.wordIds) ??
     differs(
       "decoded",
-      tokenizer.decode(found.ids.filter((_, i) => found.specialTokensMask[i] === 0)),
+      tokenizer.decode(encoding.ids.filter((_, i) => encoding.specialTokensMask[i] === 0)),
       wanted.decoded,
     ) ??
     { name, ok: true, detail: "" };

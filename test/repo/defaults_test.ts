@@ -28,17 +28,17 @@ function differences(where: string, ours: Defaults, others: Defaults): string[] 
 }
 
 it("the documentation lists every default that differs from Hugging Face's, and no other", () => {
-  const found = differences("`training`", { ...readTrainingArguments({}).training }, theirs.training);
+  const unlike = differences("`training`", { ...readTrainingArguments({}).training }, theirs.training);
   for (const kind of ["adapter", "optimizer"] as const) {
     for (const [use, others] of Object.entries(theirs[kind])) {
       const schema = (catalog as Catalog)[kind]?.[use]?.schema as GenericSchema | undefined;
       assert.ok(schema, `${kind} ${use}`);
       const { properties = {} } = toJsonSchema(schema, { typeMode: "input", errorMode: "ignore" });
       const ours = Object.entries(properties).map(([name, property]) => [name, (property as Defaults).default]);
-      found.push(...differences(`\`${kind}\` ${use}`, Object.fromEntries(ours), others));
+      unlike.push(...differences(`\`${kind}\` ${use}`, Object.fromEntries(ours), others));
     }
   }
   const [, table = ""] = read("../../docs/defaults.md").split("|---|---|---|---|---|\n");
   const rows = table.split("\n\n")[0]?.split("\n").map((row) => row.split(" | ").slice(0, 4).join(" | ").slice(2));
-  assert.deepEqual(rows?.map((row) => row.replaceAll(/ +/g, " ")).sort(), found.sort());
+  assert.deepEqual(rows?.map((row) => row.replaceAll(/ +/g, " ")).sort(), unlike.sort());
 });

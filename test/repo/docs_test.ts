@@ -25,7 +25,7 @@ describe("the documents", () => {
       const rows = readFileSync(root + file, "utf8").split("\n").filter((line) => line.startsWith("| `--"))
         .map((line) => line.replace(/ +/g, " "));
       assert.deepEqual(rows, [
-        ...Object.values(serveLimits).map((own) => `| \`${own.option}\` | ${shownLimit(own)} | ${own.help} |`),
+        ...Object.values(serveLimits).map((limit) => `| \`${limit.option}\` | ${shownLimit(limit)} | ${limit.help} |`),
         ...Object.entries(serveRates).map(([name, { perSecond, burst, help }]) =>
           `| \`--rate ${name}=N/B\` | ${perSecond}/${burst} | ${help} |`
         ),
@@ -35,10 +35,10 @@ describe("the documents", () => {
   it("serve --help has them too", () => {
     const [program = "", ...args] = commands.node ?? [];
     const text = execFileSync(program, [...args, "serve", "--help"], { encoding: "utf8" }).replace(/\s+/g, " ");
-    for (const own of Object.values(serveLimits)) {
+    for (const limit of Object.values(serveLimits)) {
       assert.ok(
-        text.includes(`${own.option} <${own.counts}> limit on ${own.help} (default: ${shownLimit(own)})`),
-        own.option,
+        text.includes(`${limit.option} <${limit.counts}> limit on ${limit.help} (default: ${shownLimit(limit)})`),
+        limit.option,
       );
     }
     for (const [name, { perSecond, burst }] of Object.entries(serveRates)) {
@@ -46,14 +46,14 @@ describe("the documents", () => {
     }
   });
   it("the limits of serve are those of the parts", () => {
-    const own = limitsOf({});
+    const limits = limitsOf({});
     for (const name of ["bodyBytes", "linesBytes", "bodySeconds", "inputs", "resultBytes"] as const) {
-      assert.equal(own[name], defaultLimits[name], name);
+      assert.equal(limits[name], defaultLimits[name], name);
     }
-    assert.deepEqual(workLimitsOf(own), defaultWorkLimits);
-    assert.deepEqual(edgeLimitsOf(own, 8, ratesOf(["light=2/3"])).rates.light, { perSecond: 2, burst: 3 });
+    assert.deepEqual(workLimitsOf(limits), defaultWorkLimits);
+    assert.deepEqual(edgeLimitsOf(limits, 8, ratesOf(["light=2/3"])).rates.light, { perSecond: 2, burst: 3 });
     for (const rate of ["light=0/1", "other=1/1", "light"]) assert.throws(() => ratesOf([rate]), /--rate/);
-    assert.deepEqual([own.uploadBytes, own.uploadSeconds, own.headersSeconds], [
+    assert.deepEqual([limits.uploadBytes, limits.uploadSeconds, limits.headersSeconds], [
       UPLOAD_BYTES,
       UPLOAD_SECONDS,
       HEADERS_SECONDS,

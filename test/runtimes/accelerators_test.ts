@@ -102,12 +102,12 @@ describe("attune run with accelerators", () => {
     const change = JSON.parse(text) as Named<Named<Json>>;
     const { proposal } = JSON.parse((await plan("--memory", memory, "--json")).output);
     assert.deepEqual([proposal.fits, proposal.spec], [true, change]);
-    const given = Object.entries(change).flatMap(([key, value]) =>
+    const flags = Object.entries(change).flatMap(([key, value]) =>
       Array.isArray(value)
         ? ["--set", `${key}=${JSON.stringify(value)}`]
         : Object.entries(value).flatMap(([name, one]) => ["--set", `${key}.${name}=${JSON.stringify(one)}`])
     );
-    const fitting = await plan(...given);
+    const fitting = await plan(...flags);
     assert.equal(fitting.code, 0, fitting.output);
     const run = async (output: string, ...more: string[]) =>
       await command("run", at("spec.json"), "--output", at(output), "--threads", "1", ...sets, ...more);
@@ -115,7 +115,7 @@ describe("attune run with accelerators", () => {
     assert.equal(refused.code, 3, refused.output);
     assert.ok(refused.output.includes(`It fits with ${text}`), refused.output);
     assert.ok(!existsSync(at("large/adapter")) && !existsSync(at("large/checkpoints")));
-    const done = await run("small", ...given, "--set", "training.maxSteps=1");
+    const done = await run("small", ...flags, "--set", "training.maxSteps=1");
     assert.equal(done.code, 0, done.output);
   });
 

@@ -21,9 +21,9 @@ async function leftBehind(path: string, change: object): Promise<void> {
   const [name = ""] = claimsIn(path);
   const claim = JSON.parse(readFileSync(join(path, name), "utf8"));
   await release();
-  const own = `${name}-other`;
+  const other = `${name}-other`;
   mkdirSync(path, { recursive: true });
-  writeFileSync(join(path, own), JSON.stringify({ ...claim, ...change, name: own }));
+  writeFileSync(join(path, other), JSON.stringify({ ...claim, ...change, name: other }));
 }
 
 /** The number of a process that was, and is no more. */
@@ -133,9 +133,9 @@ describe("attune run", () => {
       second = started(run(output)).finally(() => child.kill("SIGKILL"));
     });
     assert.equal(first.signal ?? first.code, first.signal ? "SIGKILL" : 137);
-    const told = await second;
-    assert.equal(told?.code, 3, told?.output);
-    assert.match(told?.output ?? "", new RegExp(`is in use: process ${pid} on `));
+    const outcome = await second;
+    assert.equal(outcome?.code, 3, outcome?.output);
+    assert.match(outcome?.output ?? "", new RegExp(`is in use: process ${pid} on `));
     assert.equal(claimsIn(output).length, 1, "the claim of a process that was killed is still there");
     let asked = false;
     const again = await started(run(output), (line, child) => {

@@ -35,17 +35,17 @@ else {
         },
       });
       const headers = { authorization, "content-type": "application/json" };
-      const made = await fetch(`${url}/v1/fine_tuning/jobs`, { method: "POST", body, headers });
-      const job = await made.json();
-      assert.equal(made.status, 200, JSON.stringify(job));
+      const created = await fetch(`${url}/v1/fine_tuning/jobs`, { method: "POST", body, headers });
+      const job = await created.json();
+      assert.equal(created.status, 200, JSON.stringify(job));
       const abort = new AbortController();
-      const told: string[] = [];
+      const lines: string[] = [];
       const work = mkdtempSync(join(tmpdir(), "attune-cf-"));
       const options = { server: url, token: "runner-token", work, threads: 1, jobs: 1, signal: abort.signal };
       setTimeout(() => abort.abort(), 120_000).unref();
-      await runRunner({ ...options, name: "r", tell: (text) => void told.push(text) });
+      await runRunner({ ...options, name: "r", tell: (text) => void lines.push(text) });
       const ended = await (await fetch(`${url}/v1/fine_tuning/jobs/${job.id}`, { headers })).json();
-      assert.equal(ended.status, "succeeded", `${JSON.stringify(ended)}\n${told.join("\n")}`);
+      assert.equal(ended.status, "succeeded", `${JSON.stringify(ended)}\n${lines.join("\n")}`);
       assert.equal(ended.attune.estimate.tokens, ended.trained_tokens, "it was planned in workerd");
       const names: string[] = [];
       for (const id of ended.result_files) {

@@ -11,11 +11,12 @@ import { directoryStore } from "../../runtimes/host/directory_store.ts";
 import type { Files } from "../../runtimes/host/files.ts";
 import { commands, here } from "../faults/killed_runs.ts";
 import { memoryFiles } from "../faults/memory_files.ts";
+import { collect } from "../../core/base/collect.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const textOf = async (store: Store, key: string): Promise<string | undefined> => {
-  const found = await store.get(key);
-  return found && new TextDecoder().decode(found.bytes);
+  const object = await store.get(key);
+  return object && new TextDecoder().decode(object.bytes);
 };
 
 /** A file system that stops whoever uses it before its call number `at`, until it may go on. */
@@ -77,8 +78,7 @@ describe("compare-and-set of a directory", () => {
           assert.notEqual(done, "conflict", `nobody won, one being stopped before call ${at}`);
           assert.equal(await textOf(others, key), name === "delete" ? undefined : "late");
         }
-        const left: string[] = [];
-        for await (const { key } of others.list("")) left.push(key);
+        const left = (await collect(others.list(""))).map(({ key }) => key);
         assert.deepEqual(left, won || name !== "delete" ? [key] : []);
       }
       assert.ok(points >= 8, `${points} points`);

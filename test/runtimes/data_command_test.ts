@@ -247,17 +247,17 @@ describe("attune data", () => {
       assert.ok(!/fold 1 of/.test(err), "nothing is trained");
       return { code, err, labels: out === "" ? undefined : JSON.parse(out).labels };
     };
-    const { labels: [found, ...none] } = await judged("--labels", "--predictions", join(folder, "output"));
+    const { labels: [labels, ...none] } = await judged("--labels", "--predictions", join(folder, "output"));
     assert.deepEqual(none, []);
-    assert.deepEqual(found, {
+    assert.deepEqual(labels, {
       split: "train",
       row: 6,
       given: "bad",
       suggested: "good",
-      score: found.score,
+      score: labels.score,
       text: "row 6",
     });
-    assert.ok(Math.abs(found.score - 0.1) < 1e-12);
+    assert.ok(Math.abs(labels.score - 0.1) < 1e-12);
     const ofEval = await judged("--predictions", written("eval.predictions", lines(other, 3)));
     assert.deepEqual([ofEval.labels[0].split, ofEval.labels[0].row], ["eval", 3]);
     const wrong = async (content: string, message: RegExp) => {

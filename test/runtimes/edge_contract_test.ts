@@ -17,18 +17,18 @@ edgeContract(here, async () => {
   mkdirSync(join(folder, "models", "tiny"), { recursive: true });
   for (const [name, bytes] of Object.entries(tinyFiles())) writeFileSync(join(folder, "models", "tiny", name), bytes);
   const [program = "", ...args] = commands[here] ?? [];
-  const own = spawn(program, [...args, "serve", "--port", "0", "--store", "jobs", "--models", "models"], {
+  const server = spawn(program, [...args, "serve", "--port", "0", "--store", "jobs", "--models", "models"], {
     cwd: folder,
     env: { ...process.env, ATTUNE_API_KEY: "key", ATTUNE_RUNNER_TOKEN: "runner-token", ATTUNE_ADMIN_KEY: "admin" },
     stdio: ["ignore", "ignore", "pipe"],
   });
-  child = own;
+  child = server;
   return await new Promise((resolve, reject) => {
-    let told = "";
-    own.on("exit", () => reject(new Error(`The server ended: ${told}`)));
-    own.stderr.on("data", (part: Uint8Array) => {
-      told += new TextDecoder().decode(part);
-      const url = /listening on (\S+)/.exec(told)?.[1];
+    let output = "";
+    server.on("exit", () => reject(new Error(`The server ended: ${output}`)));
+    server.stderr.on("data", (part: Uint8Array) => {
+      output += new TextDecoder().decode(part);
+      const url = /listening on (\S+)/.exec(output)?.[1];
       if (url !== undefined) resolve({ url, jobs: true });
     });
   });
@@ -36,10 +36,10 @@ edgeContract(here, async () => {
 
 // Miniflare is a program for Node; what it runs is workerd whoever asks.
 if (here === "node") {
-  const own = await edgeWorker();
-  after(own.dispose);
+  const worker = await edgeWorker();
+  after(worker.dispose);
   edgeContract("workerd", async () => {
-    for (const [name, bytes] of Object.entries(tinyFiles())) await own.put(`tiny/${name}`, bytes);
-    return { url: own.url, jobs: false };
+    for (const [name, bytes] of Object.entries(tinyFiles())) await worker.put(`tiny/${name}`, bytes);
+    return { url: worker.url, jobs: false };
   });
 }

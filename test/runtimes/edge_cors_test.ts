@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { filesIn } from "../../core/jobs/files.ts";
 import { memory } from "../../plugins/stores/memory.ts";
 import { edgeRig, testHost } from "../edge.ts";
+import { collect } from "../../core/base/collect.ts";
 
 const [ours, other] = ["https://app.example", "https://other.example"];
 
@@ -66,9 +67,8 @@ it("a file whose time is over is gone, before and after it is removed", async ()
     });
   const [short, long, forever] = [await make(3600), await make(7200), await make()];
   const there = async (): Promise<string[]> => {
-    const found: string[] = [];
-    for await (const { id } of files.list()) found.push(id);
-    return found.sort();
+    const origins = (await collect(files.list())).map(({ id }) => id);
+    return origins.sort();
   };
   now += 3599;
   await files.expire();
@@ -81,8 +81,7 @@ it("a file whose time is over is gone, before and after it is removed", async ()
     false,
   ]);
   await files.expire();
-  const keys: string[] = [];
-  for await (const { key } of store.list("")) keys.push(key);
+  const keys = (await collect(store.list(""))).map(({ key }) => key);
   assert.ok(!keys.some((key) => key.includes(short.id)), "and its bytes");
   assert.equal(keys.length, 4);
 });

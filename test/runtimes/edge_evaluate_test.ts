@@ -71,13 +71,14 @@ describe("evaluate", () => {
       const use = [{ use: metric, with: options }];
       const noAnswerProbabilities = inputs.noAnswerProbabilities;
       const given = { predictions, references, scores, noAnswerProbabilities };
-      const found = (await ask({ metrics: use, ...given })).metrics;
+      const metrics = (await ask({ metrics: use, ...given })).metrics;
       const wanted = typeof value === "object" && value !== null ? Object.values(value) : [value];
       for (const number of wanted as (number | null)[]) {
-        const close = Object.values(found).some((own) =>
-          own === number || (own !== null && number !== null && Math.abs(own - number) <= 1e-9 * Math.max(1, number))
+        const close = Object.values(metrics).some((value) =>
+          value === number ||
+          (value !== null && number !== null && Math.abs(value - number) <= 1e-9 * Math.max(1, number))
         );
-        assert.ok(close, `${metric} ${JSON.stringify(options)}: ${number} in ${JSON.stringify(found)}`);
+        assert.ok(close, `${metric} ${JSON.stringify(options)}: ${number} in ${JSON.stringify(metrics)}`);
       }
       const count = (predictions ?? scores ?? []).length;
       const lines = Array.from({ length: count }, (_, i) => ({
@@ -86,7 +87,7 @@ describe("evaluate", () => {
         scores: scores?.[i],
         noAnswerProbability: noAnswerProbabilities?.[i],
       }));
-      assert.deepEqual((await stream([{ metrics: use }, ...lines])).metrics, found, metric);
+      assert.deepEqual((await stream([{ metrics: use }, ...lines])).metrics, metrics, metric);
     }
     const all = Object.keys(catalog.metric ?? {});
     // One of these is the mean of what others give one by one; those of groups have figures of their own.
@@ -110,7 +111,7 @@ describe("evaluate", () => {
     const open = await openRun(run, tinyHost(host));
     const data = run.use("data", { use: "memory", with: { rows: tinyRows } });
     const trainers = await evaluateRun(open, data);
-    const { loss, ...own } = trainers;
+    const { loss, ...rest } = trainers;
     const seen: MetricInputs["label"][] = [];
     const evaluator = openEvaluator(open);
     const samples = await encodeAll(open, data, true);
@@ -123,15 +124,15 @@ describe("evaluate", () => {
     const references = seen.map((r) => r.reference);
     const scores = seen.map((r) => Array.from(r.scores ?? []));
     assert.equal(predictions.length, tinyRows.length);
-    assert.deepEqual((await ask({ metrics, predictions, references, scores })).metrics, own);
-    assert.deepEqual((await ask({ metrics, predictions: scores, references })).metrics, own, "scores as predictions");
+    assert.deepEqual((await ask({ metrics, predictions, references, scores })).metrics, rest);
+    assert.deepEqual((await ask({ metrics, predictions: scores, references })).metrics, rest, "scores as predictions");
     const names = (ids: readonly number[]) => ids.map((id) => ["bad", "good"][id]);
     const named = await ask({ metrics, predictions: names(predictions), references: names(references), scores });
-    assert.deepEqual(named, { metrics: own, labels: ["bad", "good"] });
+    assert.deepEqual(named, { metrics: rest, labels: ["bad", "good"] });
     const lines = seen.map((_, i) => ({ prediction: predictions[i], reference: references[i], scores: scores[i] }));
-    assert.deepEqual((await stream(lines, `?metrics=${metrics.join()}`)).metrics, own);
+    assert.deepEqual((await stream(lines, `?metrics=${metrics.join()}`)).metrics, rest);
     const rowsAnswer = await ask({ metrics, model: "tiny", task, rows: tinyRows });
-    assert.deepEqual(rowsAnswer.metrics, { loss, ...own });
+    assert.deepEqual(rowsAnswer.metrics, { loss, ...rest });
   });
 
   it("gives the intervals that every other place gives, of a seed", async () => {
@@ -163,10 +164,10 @@ describe("evaluate", () => {
     const rows = [["yes", "yes", "n"], ["no", "yes", "n"], ["yes", "no", "s"], ["yes", "yes", "s"], ["no", "no", "s"]];
     const [predictions, references, region] = [0, 1, 2].map((i) => rows.map((row) => row[i]));
     const body = { metrics, predictions, references, groups: { region } };
-    const found = await ask({ ...body, intervals: { samples: 50 } }) as unknown as {
+    const answer = await ask({ ...body, intervals: { samples: 50 } }) as unknown as {
       metrics: Named<Named<Named<Json>>>;
     };
-    const { f1_macro_by_region: f1s, "demographic-parity": parity } = found.metrics;
+    const { f1_macro_by_region: f1s, "demographic-parity": parity } = answer.metrics;
     assert.deepEqual([f1s?.n?.count, f1s?.s?.count], [2, 3]);
     assert.ok(Math.abs(Number(f1s?.n?.value) - 1 / 3) < 1e-12 && Array.isArray(f1s?.n?.value_interval));
     assert.ok(Math.abs(Number(parity?.difference) - (2 / 3 - 1 / 2)) < 1e-12);
@@ -177,10 +178,10 @@ describe("evaluate", () => {
     assert.deepEqual((await stream([{ metrics, labels: ["no", "yes"] }, ...lines])).metrics, plain.metrics);
     const placed = tinyRows.map((row, i) => ({ ...row, region: i % 2 ? "n" : "s" }));
     const by = [{ use: "by-group", with: { metric: "accuracy", column: "region" } }];
-    const model = await ask({ model: "tiny", task, rows: placed, metrics: by }) as unknown as typeof found;
+    const model = await ask({ model: "tiny", task, rows: placed, metrics: by }) as unknown as typeof answer;
     assert.deepEqual(Object.keys(model.metrics.accuracy_by_region ?? {}), ["n", "s"]);
     const asked = { model: "tiny", task, rows: placed, metrics: ["accuracy", ...by], intervals: { samples: 50 } };
-    const { metrics: values, intervals } = await ask(asked) as unknown as typeof found & {
+    const { metrics: values, intervals } = await ask(asked) as unknown as typeof answer & {
       intervals: Answer["intervals"];
     };
     assert.deepEqual(values.accuracy_by_region?.n?.value, model.metrics.accuracy_by_region?.n?.value);

@@ -13,6 +13,7 @@ import { memory } from "../../plugins/stores/memory.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 import { type EdgeRig, edgeRig } from "../edge.ts";
 import { heldStore, tinyConfig, tinyFiles, tinyHost, tinyRows, tinySpec, tinyWeights } from "../tiny.ts";
+import { jsonBytes } from "../../core/base/bytes.ts";
 
 type Results = {
   results: { label: string; score: number; scores: Named<number> }[];
@@ -21,7 +22,6 @@ type Results = {
 type Vectors = { data: { index: number; embedding: number[] }[]; usage: Named<number>; error?: { code: string } };
 
 const texts = tinyRows.slice(0, 5).map((row) => String(row.text));
-const json = (value: Json): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 const uses: Named<{ use: string; with: Named<Json> }> = {
   a: { use: "lora", with: { r: 2, loraDropout: 0.1 } },
   b: { use: "lora", with: { r: 2 } },
@@ -65,12 +65,12 @@ describe("classes and embeddings over HTTP", () => {
     runs.set("deep", await train([{ use: "lora", with: { r: 2 } }], host, { model: other as unknown as Json }));
     const pooled = {
       ...tinyFiles(),
-      "modules.json": json([
+      "modules.json": jsonBytes([
         { idx: 0, path: "", type: "sentence_transformers.models.Transformer" },
         { idx: 1, path: "1_Pooling", type: "sentence_transformers.models.Pooling" },
       ]),
-      "1_Pooling/config.json": json({ pooling_mode_cls_token: true, pooling_mode_mean_tokens: false }),
-      "sentence_bert_config.json": json({ max_seq_length: 6 }),
+      "1_Pooling/config.json": jsonBytes({ pooling_mode_cls_token: true, pooling_mode_mean_tokens: false }),
+      "sentence_bert_config.json": jsonBytes({ max_seq_length: 6 }),
     };
     rig = edgeRig({
       host,
@@ -80,7 +80,7 @@ describe("classes and embeddings over HTTP", () => {
         ...Object.fromEntries([...runs].map(([name, store]) => [name, storeWithin(store, "adapter/")])),
         headless: heldStore({ ...tinyFiles(), "model.safetensors": writeSafetensors(headless) }),
         pooled: heldStore(pooled),
-        dense: heldStore({ ...pooled, "modules.json": json([{ path: "2_CNN", type: "x.CNN" }]) }),
+        dense: heldStore({ ...pooled, "modules.json": jsonBytes([{ path: "2_CNN", type: "x.CNN" }]) }),
       },
     });
   });
@@ -105,14 +105,14 @@ describe("classes and embeddings over HTTP", () => {
       { ...tinySpec({ adapter: adapter as unknown as Json }), ...model } as unknown as RunSpec,
       catalog,
     );
-    const found: Named<Json>[] = [];
+    const rows: Named<Json>[] = [];
     const data = run.use("data", { use: "memory", with: { rows: texts.map((text) => ({ text })) } });
-    for await (const prediction of predictRows(await openRun(run, own), data)) found.push(prediction);
-    return found as unknown as Results["results"];
+    for await (const prediction of predictRows(await openRun(run, own), data)) rows.push(prediction);
+    return rows as unknown as Results["results"];
   };
-  const same = (found: Results, wanted: Results["results"]): void => {
-    assert.equal(found.results?.length, wanted.length, JSON.stringify(found));
-    found.results.forEach((result, i) => {
+  const same = (actual: Results, wanted: Results["results"]): void => {
+    assert.equal(actual.results?.length, wanted.length, JSON.stringify(actual));
+    actual.results.forEach((result, i) => {
       const right = wanted[i] as Results["results"][number];
       assert.deepEqual([result.label, Object.keys(result.scores)], [right.label, Object.keys(right.scores)]);
       for (const [label, score] of Object.entries(result.scores)) {

@@ -5,6 +5,7 @@ import { readSafetensors, writeSafetensors } from "../../core/files/safetensors.
 import { f32 } from "../../core/base/tensor.ts";
 import { type EdgeWorker, edgeWorker, workerScript } from "../worker.ts";
 import { thisRuntime } from "../../runtimes/host/host.ts";
+import { jsonBytes } from "../../core/base/bytes.ts";
 
 const config = { peft_type: "LORA", r: 1, lora_alpha: 1, target_modules: ["query"], bias: "none" };
 const name = "base_model.model.bert.encoder.layer.0.attention.self.query";
@@ -21,7 +22,7 @@ describe("the Worker without ONNX Runtime", { skip: thisRuntime() !== "node" && 
     script = await workerScript("light");
     worker = await edgeWorker("light", script);
     for (const [file, by] of [["a", 1], ["b", 3]] as const) {
-      await worker.put(`${file}/adapter_config.json`, new TextEncoder().encode(JSON.stringify(config)));
+      await worker.put(`${file}/adapter_config.json`, jsonBytes(config));
       await worker.put(`${file}/adapter_model.safetensors`, adapter(by));
     }
   });

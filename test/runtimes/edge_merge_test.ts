@@ -7,6 +7,7 @@ import { listen } from "../../runtimes/host/listen.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 import { edgeRig, testJobs, testKeys } from "../edge.ts";
 import { heldStore, tinyFiles, tinyWeights } from "../tiny.ts";
+import { jsonBytes } from "../../core/base/bytes.ts";
 
 type Failed = { error: { code: string; message: string; param: string | null } };
 
@@ -21,10 +22,9 @@ const tensors = (seed: number): Named<Tensor> => ({
   [`base_model.model.${path}.lora_A.weight`]: floats([2, 16], (i) => Math.sin(i + seed)),
   [`base_model.model.${path}.lora_B.weight`]: floats([16, 2], (i) => Math.cos(i * seed)),
 });
-const text = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 const adapter = (seed: number, change: object = {}): Store =>
   heldStore({
-    "adapter_config.json": text({ ...config, ...change }),
+    "adapter_config.json": jsonBytes({ ...config, ...change }),
     "adapter_model.safetensors": writeSafetensors(tensors(seed)),
   });
 const stores = { "a/one": adapter(1), "a/two": adapter(2), "b/theirs": adapter(3), "a/wide": adapter(1, { r: 3 }) };
@@ -125,8 +125,8 @@ describe("merging over HTTP", () => {
   it("prunes by masks that are given, and by those that a seed draws", async () => {
     const rig = edgeRig({ stores });
     const [a, b] = ["lora_A", "lora_B"].map((part) => `base_model.model.${path}.${part}.weight`);
-    const kept = Array.from({ length: 32 }, (_, i) => i % 2);
-    const masks = { [String(a)]: [kept, kept], [String(b)]: [kept, kept] };
+    const labels = Array.from({ length: 32 }, (_, i) => i % 2);
+    const masks = { [String(a)]: [labels, labels], [String(b)]: [labels, labels] };
     const body = { adapters: [one, two], method: "dare_linear", options: { density: 0.5, masks } };
     const found = await tensorsOf(await asked(rig, body));
     assert.ok((found[String(a)]?.data as Float32Array).every((x, i) => (i % 2 === 0) === (x === 0)));

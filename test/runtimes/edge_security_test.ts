@@ -8,7 +8,7 @@ import { heldStore, tinyFiles, tinyRows } from "../tiny.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 
 type Failure = Readonly<{ error: { message: string; type: string; code: string; param: string | null } }>;
-type Made = Readonly<{ id: string; data: { id: string }[] }>;
+type Created = Readonly<{ id: string; data: { id: string }[] }>;
 
 const jobs = await testJobs();
 const rates = {
@@ -34,8 +34,8 @@ const upload = async (key: string, text = tinyRows.map((row) => JSON.stringify(r
 };
 const attune = { task: { use: "sequence-classification", with: { labels: ["bad", "good"] } } };
 const submitted = async (key: string): Promise<{ file: string; job: string }> => {
-  const file = (await (await upload(key)).json() as Made).id;
-  const { json } = await post<Made>("/v1/fine_tuning/jobs", { model: "tiny", training_file: file, attune }, key);
+  const file = (await (await upload(key)).json() as Created).id;
+  const { json } = await post<Created>("/v1/fine_tuning/jobs", { model: "tiny", training_file: file, attune }, key);
   return { file, job: json.id };
 };
 
@@ -79,7 +79,7 @@ describe("OWASP API security top 10 (2023)", () => {
     const body = { model: "tiny", training_file: file, attune };
     assert.equal((await post("/v1/fine_tuning/jobs", body, "key-b")).status, 400, "with another's rows");
     for (const list of ["/v1/files", "/v1/fine_tuning/jobs", "/v1/files?purpose=fine-tune-results"]) {
-      assert.deepEqual((await (await get(list, "key-b")).json() as Made).data, [], list);
+      assert.deepEqual((await (await get(list, "key-b")).json() as Created).data, [], list);
     }
     const tokenize = { tokenizer: "private", input: "a film" };
     assert.equal((await post("/v1/tokenize", tokenize, "key-a")).status, 200);
@@ -99,16 +99,17 @@ describe("OWASP API security top 10 (2023)", () => {
         result: { token: 1, folder: "made/", files: ["tokenizer.json"], metrics: {} },
       },
     }));
-    const { fine_tuned_model: made, result_files: [result] } = await (await get(path)).json();
-    assert.equal((await post("/v1/tokenize", { tokenizer: made, input: "a film" }, "key-a")).status, 200);
-    assert.equal((await post("/v1/tokenize", { tokenizer: made, input: "a film" }, "key-b")).status, 404);
+    const { fine_tuned_model: model, result_files: [result] } = await (await get(path)).json();
+    assert.equal((await post("/v1/tokenize", { tokenizer: model, input: "a film" }, "key-a")).status, 200);
+    assert.equal((await post("/v1/tokenize", { tokenizer: model, input: "a film" }, "key-b")).status, 404);
     assert.equal((await get(`/v1/files/${result}/content`, "key-a")).status, 200);
     assert.equal((await get(`/v1/files/${result}/content`, "key-b")).status, 404);
-    const names = async (key: string) => (await (await get("/v1/models", key)).json() as Made).data.map(({ id }) => id);
-    assert.deepEqual([await names("key-a"), await names("key-b")], [["tiny", "private", made], ["tiny"]]);
+    const names = async (key: string) =>
+      (await (await get("/v1/models", key)).json() as Created).data.map(({ id }) => id);
+    assert.deepEqual([await names("key-a"), await names("key-b")], [["tiny", "private", model], ["tiny"]]);
     // The same idempotency key of another tenant is another key.
     const once = async (key: string) => {
-      const training_file = (await (await upload(key)).json() as Made).id;
+      const training_file = (await (await upload(key)).json() as Created).id;
       const headers = { ...bearer(key), "content-type": "application/json", "idempotency-key": "same" };
       const body = JSON.stringify({ model: "tiny", training_file, attune });
       return await app.request("/v1/fine_tuning/jobs", { method: "POST", headers, body });
@@ -131,7 +132,7 @@ describe("OWASP API security top 10 (2023)", () => {
   });
 
   it("3, properties: nothing that was not asked for is taken", async () => {
-    const file = (await (await upload("key-a")).json() as Made).id;
+    const file = (await (await upload("key-a")).json() as Created).id;
     const job = { model: "tiny", training_file: file, attune };
     for (const extra of ["status", "tenant", "tenantId", "id", "fine_tuned_model", "constructor"]) {
       const { status, json } = await post<Failure>("/v1/fine_tuning/jobs", { ...job, [extra]: "succeeded" });
@@ -210,12 +211,12 @@ describe("OWASP API security top 10 (2023)", () => {
   });
 
   it("6, business flows: one job under one key, and no more submissions than the rate", async () => {
-    const file = (await (await upload("key-a")).json() as Made).id;
+    const file = (await (await upload("key-a")).json() as Created).id;
     const headers = { ...bearer("key-a"), "content-type": "application/json", "idempotency-key": crypto.randomUUID() };
     const body = JSON.stringify({ model: "tiny", training_file: file, attune });
     const make = () => app.request("/v1/fine_tuning/jobs", { method: "POST", headers, body });
     const made = await Promise.all(Array.from({ length: 100 }, make));
-    const ids = new Set(await Promise.all(made.map(async (answer) => (await answer.json() as Made).id)));
+    const ids = new Set(await Promise.all(made.map(async (answer) => (await answer.json() as Created).id)));
     assert.equal(ids.size, 1);
     let now = 0;
     const few = edgeRig({
@@ -264,21 +265,21 @@ describe("OWASP API security top 10 (2023)", () => {
   });
 
   it("8, configuration: failures tell nothing, headers say what they should", async () => {
-    const told: string[] = [];
+    const warnings: string[] = [];
     const failing = (error: Error): Store => ({ ...heldStore(tinyFiles()), get: () => Promise.reject(error) });
     const broken = edgeRig({
       stores: {
         bug: failing(new Error("canary /srv/secret/path at line 3")),
         disk: failing(storeFailed("directory", "/srv/secret", new Error("canary"))),
       },
-      onError: (error) => void told.push(error.message),
+      onError: (error) => void warnings.push(error.message),
     });
     for (const [tokenizer, status] of [["bug", 500], ["disk", 503]] as const) {
       const answer = await broken.post<Failure>("/v1/tokenize", { tokenizer, input: "a" });
       assert.equal(answer.status, status);
       assert.doesNotMatch(JSON.stringify(answer.json), /canary|secret|\.ts|\s{4}at /);
     }
-    assert.equal(told.length, 2, "whoever runs it is told");
+    assert.equal(warnings.length, 2, "whoever runs it is told");
     const none = await app.request("/v1/none", { headers: { origin: "https://example.org" } });
     assert.deepEqual([none.status, (await none.json() as Failure).error.type], [404, "invalid_request_error"]);
     for (const path of ["/", "/healthz", "/v1/models", "/openapi.json"]) {

@@ -101,15 +101,15 @@ describe("tokenize", () => {
   };
   it("reads conversations through the template, and says what the assistant says", async () => {
     const messages = [{ role: "user", content: "a film" }, { role: "assistant", content: "good" }];
-    const [found] = await ask({
+    const [encoding] = await ask({
       tokenizer: "chat",
       input: messages,
       options: { addGenerationPrompt: true, returnAssistantTokensMask: true },
     });
-    assert.equal(found?.text, "[CLS] a film [SEP][CLS] good [SEP] the");
-    assert.deepEqual(found?.inputIds, [2, 6, 7, 3, 2, 13, 3, 5]);
-    assert.equal(found?.assistantMasks?.[5], 1);
-    assert.deepEqual(found?.assistantMasks?.slice(0, 4), [0, 0, 0, 0]);
+    assert.equal(encoding?.text, "[CLS] a film [SEP][CLS] good [SEP] the");
+    assert.deepEqual(encoding?.inputIds, [2, 6, 7, 3, 2, 13, 3, 5]);
+    assert.equal(encoding?.assistantMasks?.[5], 1);
+    assert.deepEqual(encoding?.assistantMasks?.slice(0, 4), [0, 0, 0, 0]);
     const two = await ask({ tokenizer: "chat", input: [messages, messages.slice(0, 1)], options: { padding: true } });
     assert.deepEqual(two.map((e) => e.inputIds.length), [7, 7]);
     await refused({ tokenizer: "tiny", input: messages }, /chat template/);

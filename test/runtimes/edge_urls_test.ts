@@ -104,8 +104,8 @@ describe("URLs in requests", () => {
 
   it("are fetched from hosts that are allowed", async () => {
     const { get } = asked({ [there]: { body: "abc" }, "https://models.example.org:8443/b?x=1": { body: "abc" } });
-    const found = await get(there, range);
-    assert.deepEqual([new TextDecoder().decode(found?.bytes), found?.size, found?.tag], ["abc", 3, "x"]);
+    const response = await get(there, range);
+    assert.deepEqual([new TextDecoder().decode(response?.bytes), response?.size, response?.tag], ["abc", 3, "x"]);
     assert.equal((await get("https://models.example.org:8443/b?x=1", range))?.size, 3);
   });
 

@@ -5,6 +5,7 @@ import { f32 } from "../../core/base/tensor.ts";
 import type { Named, Store, Tensor } from "../../core/types.ts";
 import { edgeRig, testHost } from "../edge.ts";
 import { heldStore, tinyFiles, tinyHost, tinyWeights } from "../tiny.ts";
+import { jsonBytes } from "../../core/base/bytes.ts";
 
 type Answer = { error?: { code: string; message: string } };
 
@@ -21,9 +22,9 @@ async function baseFiles(): Promise<Named<Uint8Array>> {
 function counted(store: Store): Readonly<{ store: Store; bytes(): number }> {
   let bytes = 0;
   const get: Store["get"] = async (key, range) => {
-    const found = await store.get(key, range);
-    if (key === "model.safetensors") bytes += found?.bytes.length ?? 0;
-    return found;
+    const object = await store.get(key, range);
+    if (key === "model.safetensors") bytes += object?.bytes.length ?? 0;
+    return object;
   };
   return { store: { ...store, get }, bytes: () => bytes };
 }
@@ -52,18 +53,20 @@ describe("weights that are served", () => {
   it("are refused where what they compute is not finite, though each of them is", async () => {
     const huge = (tensor: Tensor): Tensor => ({ ...tensor, data: new Float32Array(tensor.data.length).fill(3e38) });
     const weights = Object.fromEntries(
-      Object.entries(tinyWeights()).map(([name, own]) => [name, /LayerNorm\.weight$/.test(name) ? huge(own) : own]),
+      Object.entries(tinyWeights()).map((
+        [name, tensor],
+      ) => [name, /LayerNorm\.weight$/.test(name) ? huge(tensor) : tensor]),
     );
     const large = heldStore({ ...tinyFiles(), "model.safetensors": writeSafetensors(weights) });
     const lora = (value: number): Store =>
       heldStore({
-        "adapter_config.json": new TextEncoder().encode(JSON.stringify({
+        "adapter_config.json": jsonBytes({
           peft_type: "LORA",
           r: 1,
           lora_alpha: 1,
           target_modules: ["query"],
           base_model_name_or_path: "tiny",
-        })),
+        }),
         "adapter_model.safetensors": writeSafetensors(Object.fromEntries(
           (["A", "B"] as const).map((part) => {
             const hidden = tinyWeights()["bert.embeddings.LayerNorm.weight"]?.dims[0] ?? 0;

@@ -58,18 +58,18 @@ else {
         }
         const run = compose(specOf({ use: "lora", with: { from: name } }, rows, 1), catalog);
         const data = run.use("data", { use: "memory", with: { rows: texts.map((text) => ({ text })) } });
-        const found: Result[] = [];
+        const results: Result[] = [];
         for await (const p of predictRows(await openRun(run, { ...host, resolve: (path) => path }), data)) {
-          found.push(p as unknown as Result);
+          results.push(p as unknown as Result);
         }
-        wanted.set(name, found);
+        wanted.set(name, results);
       }
     });
     after(() => worker.dispose());
 
-    const same = (found: Results, right: readonly Result[]): void => {
-      assert.equal(found.results?.length, right.length, JSON.stringify(found));
-      found.results.forEach(({ label, scores }, i) => {
+    const same = (actual: Results, right: readonly Result[]): void => {
+      assert.equal(actual.results?.length, right.length, JSON.stringify(actual));
+      actual.results.forEach(({ label, scores }, i) => {
         assert.equal(label, right[i]?.label);
         for (const name of labels) {
           assert.ok(Math.abs((scores[name] ?? NaN) - (right[i]?.scores[name] ?? NaN)) <= 1e-5, `${scores[name]}`);

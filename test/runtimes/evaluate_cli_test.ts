@@ -24,11 +24,11 @@ async function attune(...args: readonly string[]): Promise<Readonly<{ code: numb
   const said = { out: "", err: "" };
   const [out, err] = [process.stdout.write, process.stderr.write];
   // What is no text is the test runner's.
-  const kept = (name: "out" | "err", real: typeof process.stdout.write): typeof process.stdout.write =>
+  const captured = (name: "out" | "err", real: typeof process.stdout.write): typeof process.stdout.write =>
     ((text: string | Uint8Array) =>
       typeof text === "string" ? (said[name] += text, true) : real.call(process.stdout, text)) as typeof real;
-  process.stdout.write = kept("out", out);
-  process.stderr.write = kept("err", err);
+  process.stdout.write = captured("out", out);
+  process.stderr.write = captured("err", err);
   try {
     const code = await main(args);
     return { code, ...said };
@@ -86,15 +86,15 @@ describe("attune evaluate", () => {
   });
 
   it("puts intervals beside its numbers, by group too, and resamples clusters whole", async () => {
-    const found = await evaluated(at("ten"), "--intervals", "200", "--by", "region");
-    const [low = 1, high = 0] = found.accuracy_interval as number[];
-    assert.ok(low < Number(found.accuracy) && Number(found.accuracy) <= high && low > 0);
-    const [least = 9, most = 0] = found.loss_interval as number[];
-    assert.ok(least < Number(found.loss) && Number(found.loss) < most);
-    const { north } = found.accuracy_by_region as Named<Named<Json>>;
+    const evaluation = await evaluated(at("ten"), "--intervals", "200", "--by", "region");
+    const [low = 1, high = 0] = evaluation.accuracy_interval as number[];
+    assert.ok(low < Number(evaluation.accuracy) && Number(evaluation.accuracy) <= high && low > 0);
+    const [least = 9, most = 0] = evaluation.loss_interval as number[];
+    assert.ok(least < Number(evaluation.loss) && Number(evaluation.loss) < most);
+    const { north } = evaluation.accuracy_by_region as Named<Named<Json>>;
     assert.deepEqual(Object.keys(north ?? {}), ["value", "value_interval", "count"]);
     assert.equal(north?.count, 16);
-    assert.deepEqual(await evaluated(at("ten"), "--intervals", "200", "--by", "region"), found);
+    assert.deepEqual(await evaluated(at("ten"), "--intervals", "200", "--by", "region"), evaluation);
     const clustered = await evaluated(at("one"), "--intervals", "200", "--cluster", "page");
     assert.notDeepEqual(
       clustered.accuracy_interval,
@@ -110,7 +110,7 @@ describe("attune evaluate", () => {
       mcnemar: Named<number>;
       changed: { fixed: number[]; broken: number[] };
     };
-    const own = await evaluated(at("ten"));
+    const plain = await evaluated(at("ten"));
     const models = (await evaluated(at("ten"), "--compare", at("one"), "--intervals", "200")).compare as Compared;
     const other = await evaluated(at("one"), "--predictions");
     const written = (await evaluated(at("ten"), "--compare", at("one"), "--intervals", "200")).compare as Compared;
@@ -121,10 +121,10 @@ describe("attune evaluate", () => {
       difference: number;
       difference_interval: [number, number];
     };
-    assert.deepEqual([value, before, difference], [own.accuracy, other.accuracy, value - before]);
+    assert.deepEqual([value, before, difference], [plain.accuracy, other.accuracy, value - before]);
     assert.ok(low <= difference && difference <= high && low < high);
     const { value: now, p } = models.loss as { value: number; p: number };
-    assert.ok(Math.abs(now - Number(own.loss)) < 1e-4 && p > 0 && p <= 1);
+    assert.ok(Math.abs(now - Number(plain.loss)) < 1e-4 && p > 0 && p <= 1);
     const { fixed, broken } = models.changed;
     assert.ok(Math.abs((fixed.length - broken.length) / rows.length - difference) < 1e-12);
     assert.deepEqual([models.mcnemar.onlySecondRight, models.mcnemar.onlyFirstRight], [fixed.length, broken.length]);

@@ -45,10 +45,10 @@ function written(
       number(value.length, 8);
       for (const one of value) text(String(one));
     } else {
-      const [type, own] = value as readonly [number, number];
+      const [type, content] = value as readonly [number, number];
       number(type, 4);
-      if (type === U32) number(own, 4);
-      else head.push(...new Uint8Array(Float32Array.of(own).buffer));
+      if (type === U32) number(content, 4);
+      else head.push(...new Uint8Array(Float32Array.of(content).buffer));
     }
   }
   let end = 0;

@@ -63,10 +63,10 @@ describe("a GGUF file is a base as others are", () => {
       const merged = join(home, base === file ? "merged" : "merged too");
       assert.equal(await main(["merge", peft, "--base", base, "--output", merged]), 0);
       assert.equal(configIn(join(merged, "config.json")).model_type, "llama");
-      const found = readSafetensors(readFileSync(join(merged, "model.safetensors")), "merged");
-      assert.deepEqual(Object.keys(found).sort(), Object.keys(wanted).sort());
+      const tensors = readSafetensors(readFileSync(join(merged, "model.safetensors")), "merged");
+      assert.deepEqual(Object.keys(tensors).sort(), Object.keys(wanted).sort());
       for (const [name, { data }] of Object.entries(wanted)) {
-        const own = found[name]?.data ?? [];
+        const own = tensors[name]?.data ?? [];
         assert.ok(data.every((value, i) => Math.abs(Number(value) - Number(own[i])) < 1e-5), name);
       }
     }

@@ -17,6 +17,7 @@ import { listen } from "../../runtimes/host/listen.ts";
 import { runRunner } from "../../runtimes/runner/runner.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 import { tinyFiles, tinyRows } from "../tiny.ts";
+import { collect } from "../../core/base/collect.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "attune-jobs-"));
 mkdirSync(join(folder, "models", "tiny"), { recursive: true });
@@ -55,8 +56,8 @@ const attune = (training: Named<Json> = {}): Named<Json> => ({
 type Create = OpenAI.FineTuning.JobCreateParams;
 const until = async <T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> => {
   for (let i = 0; i < 3600; i++) {
-    const found = await look();
-    if (found) return found;
+    const state = await look();
+    if (state) return state;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`${what} never came`);
@@ -64,7 +65,7 @@ const until = async <T>(what: string, look: () => Promise<T | undefined | false>
 const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
   fetch(`${url}${path}`, { headers: { authorization: "Bearer key", ...headers } });
 /** What the first job has made. */
-let made = "";
+let jobId = "";
 const runner = (jobs: number) =>
   runRunner({
     server: url,
@@ -110,8 +111,7 @@ describe("the unmodified openai client", () => {
     const estimate = (ended as unknown as { attune: { estimate: Named<number> } }).attune.estimate;
     assert.equal(estimate.tokens, ended.trained_tokens, "what was estimated was trained");
 
-    const events: OpenAI.FineTuning.FineTuningJobEvent[] = [];
-    for await (const event of client.fineTuning.jobs.listEvents(job.id, { limit: 5 })) events.push(event);
+    const events = await collect(client.fineTuning.jobs.listEvents(job.id, { limit: 5 }));
     const metrics = events.filter((e) => e.type === "metrics" && "train_loss" in (e.data as object)).toReversed();
     assert.deepEqual(
       metrics.map((e) => (e.data as { step: number }).step),
@@ -142,7 +142,7 @@ describe("the unmodified openai client", () => {
     assert.ok(existsSync(join(folder, "adapter", "adapter_model.safetensors")));
     const config = JSON.parse(readFileSync(join(folder, "adapter", "adapter_config.json"), "utf8"));
     assert.equal(config.base_model_name_or_path, "tiny", "no path of the runner's");
-    made = ended.fine_tuned_model ?? "";
+    jobId = ended.fine_tuned_model ?? "";
 
     // Live events: everything from the start, then only what a client has not seen.
     const streamed = await (await get(`/v1/fine_tuning/jobs/${job.id}/events`, { accept: "text/event-stream" })).text();
@@ -177,7 +177,7 @@ describe("the unmodified openai client", () => {
     });
     const own = attune({ maxSteps: 2, learningRate: 1e-6 });
     const create = (more: Named<Json>) =>
-      client.fineTuning.jobs.create({ model: made, training_file: file.id, attune: { ...own, ...more } } as Create);
+      client.fineTuning.jobs.create({ model: jobId, training_file: file.id, attune: { ...own, ...more } } as Create);
     await assert.rejects(create({ adapter: { use: "ia3" } }), /is an adapter of lora/);
     const job = await create({ adapter: "lora" });
     const done = runner(1);
@@ -209,8 +209,8 @@ describe("the unmodified openai client", () => {
     });
     const create = (name: string) =>
       client.fineTuning.jobs.create({ model: "tiny", training_file: file.id, attune: from(name) } as Create);
-    await assert.rejects(create(`${made}0`), /attune\.adapter\.with\.from: "ft:.*0" is not one of/);
-    const job = await create(made);
+    await assert.rejects(create(`${jobId}0`), /attune\.adapter\.with\.from: "ft:.*0" is not one of/);
+    const job = await create(jobId);
     const done = runner(1);
     const ended = await until("the end", async () => {
       const now = await client.fineTuning.jobs.retrieve(job.id);
@@ -364,10 +364,10 @@ describe("the unmodified openai client", () => {
     await rejected(create({ attune: spec }), 400, /2 errors[^]*adamm[^]*learningRat/);
     // Lists go from page to page in either order, results among them.
     const ids = async (order: "asc" | "desc", purpose?: string): Promise<string[]> => {
-      const found: string[] = [];
+      const events: string[] = [];
       const query = { limit: 2, order, ...(purpose === undefined ? {} : { purpose }) };
-      for await (const { id } of client.files.list(query)) found.push(id);
-      return found;
+      for await (const { id } of client.files.list(query)) events.push(id);
+      return events;
     };
     const all = await ids("desc");
     assert.deepEqual(await ids("asc"), all.toReversed());
@@ -386,8 +386,8 @@ describe("the unmodified openai client", () => {
         purpose: "fine-tune",
         expires_after: { anchor: "created_at", seconds },
       });
-    const kept = await keptFor(3600);
-    assert.equal(kept.expires_at, kept.created_at + 3600);
+    const keptFile = await keptFor(3600);
+    assert.equal(keptFile.expires_at, keptFile.created_at + 3600);
     for (const seconds of [3599, 2_592_001, 3600.5]) await rejected(keptFor(seconds), 400, /expires_after\[seconds\]/);
     // A page behind what is not in the list is none: an empty one would look like the list's end.
     for await (const { id } of client.fineTuning.jobs.list()) {
@@ -412,19 +412,19 @@ describe("the unmodified openai client", () => {
     await client.files.delete(file.id);
     await rejected(client.files.content(file.id), 404, /No such File/);
     // What a job has made is one of the models, until its user deletes it; the server's own are not theirs to delete.
-    const model = await client.models.retrieve(made);
-    assert.deepEqual([model.id, model.object, model.owned_by], [made, "model", "attune"]);
-    assert.deepEqual(await client.models.delete(made), { id: made, object: "model", deleted: true });
-    await rejected(client.models.retrieve(made), 404, /does not exist/);
-    await rejected(client.models.delete(made), 404, /does not exist/);
+    const model = await client.models.retrieve(jobId);
+    assert.deepEqual([model.id, model.object, model.owned_by], [jobId, "model", "attune"]);
+    assert.deepEqual(await client.models.delete(jobId), { id: jobId, object: "model", deleted: true });
+    await rejected(client.models.retrieve(jobId), 404, /does not exist/);
+    await rejected(client.models.delete(jobId), 404, /does not exist/);
     await rejected(client.models.delete("tiny"), 403, /belongs to the server/);
     await rejected(
-      create({ attune: { ...attune(), adapter: { use: "lora", with: { from: made } } } }),
+      create({ attune: { ...attune(), adapter: { use: "lora", with: { from: jobId } } } }),
       400,
       /is not one of/,
     );
     assert.ok(
-      !(await ids("desc", "fine-tune-results")).some((id) => id.includes(made.split(":").at(-1) ?? "-")),
+      !(await ids("desc", "fine-tune-results")).some((id) => id.includes(jobId.split(":").at(-1) ?? "-")),
       "its files went, too",
     );
   });

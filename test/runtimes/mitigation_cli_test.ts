@@ -31,13 +31,13 @@ const rows = (each: number): readonly Named<Json>[] =>
 async function attune(...args: readonly string[]): Promise<string> {
   let said = "";
   const [out, err] = [process.stdout.write, process.stderr.write];
-  const kept = (real: typeof process.stdout.write, keep: boolean): typeof process.stdout.write =>
+  const captured = (real: typeof process.stdout.write, keep: boolean): typeof process.stdout.write =>
     ((text: string | Uint8Array) =>
       typeof text === "string"
         ? (said += keep ? text : "", true)
         : real.call(process.stdout, text)) as typeof process.stdout.write;
-  process.stdout.write = kept(out, true);
-  process.stderr.write = kept(err, false);
+  process.stdout.write = captured(out, true);
+  process.stderr.write = captured(err, false);
   try {
     assert.equal(await main(args), 0, said);
   } finally {

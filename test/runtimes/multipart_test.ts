@@ -11,11 +11,11 @@ async function* inPieces(all: Uint8Array, size: number): AsyncGenerator<Uint8Arr
 type Field = readonly [name: string, filename: string | undefined, text: string];
 
 async function fieldsOf(all: Uint8Array, type: string, size: number): Promise<Field[]> {
-  const found: Field[] = [];
+  const fields: Field[] = [];
   for await (const part of formParts(inPieces(all, size), type)) {
-    found.push([part.name, part.filename, await textOf(part)]);
+    fields.push([part.name, part.filename, await textOf(part)]);
   }
-  return found;
+  return fields;
 }
 
 describe("a form that comes in pieces", () => {

@@ -24,13 +24,13 @@ async function without(): Promise<Host> {
 
 it("a server without ONNX Runtime tokenizes and measures; for a model it answers 503 and tells its owner what to install", async () => {
   const host = await without();
-  const told: string[] = [];
+  const lines: string[] = [];
   const app = createApp({
     catalog,
     keys: [{ key: "key", tenant: "me", scopes: ["tokenize", "evaluate", "infer"] }],
     models: folderModels(undefined, host),
     host,
-    onError: (error) => void told.push(error.message),
+    onError: (error) => void lines.push(error.message),
   });
   const ask = async (path: string, body: object): Promise<[number, { error?: { code: string } }]> => {
     const headers = { authorization: "Bearer key", "content-type": "application/json" };
@@ -39,8 +39,8 @@ it("a server without ONNX Runtime tokenizes and measures; for a model it answers
   };
   assert.equal((await ask("/v1/tokenize", { tokenizer: "attune:base", input: "a" }))[0], 200);
   assert.equal((await ask("/v1/evaluate", { metrics: ["accuracy"], predictions: [1], references: [1] }))[0], 200);
-  assert.deepEqual(told, []);
+  assert.deepEqual(lines, []);
   const [status, { error }] = await ask("/v1/embeddings", { model: "attune:base", input: "a" });
   assert.deepEqual([status, error?.code], [503, "not_configured"]);
-  assert.match(told.at(-1) ?? "", /Running a model needs a package that is not installed: npm install it/);
+  assert.match(lines.at(-1) ?? "", /Running a model needs a package that is not installed: npm install it/);
 });

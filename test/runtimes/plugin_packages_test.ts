@@ -21,7 +21,7 @@ symlinkSync(join(root, "node_modules", "valibot"), join(project, "node_modules",
 mkdirSync(join(project, "model"));
 for (const [name, bytes] of Object.entries(tinyFiles())) writeFileSync(join(project, "model", name), bytes);
 
-function made(name: string, files: Named<string>, about: Named<Json> = {}): void {
+function writePackage(name: string, files: Named<string>, about: Named<Json> = {}): void {
   for (const [file, text] of Object.entries(files)) {
     const path = join(project, "node_modules", name, file);
     mkdirSync(dirname(path), { recursive: true });
@@ -33,7 +33,7 @@ function made(name: string, files: Named<string>, about: Named<Json> = {}): void
   );
 }
 
-made("attune-plugin-halves", {
+writePackage("attune-plugin-halves", {
   "lib/index.js": `
 import { define } from "attune";
 import { mul, square, sub, sum } from "attune";
@@ -48,7 +48,7 @@ const logits = define({
 });
 export default [halves, logits];`,
 }, { exports: { ".": { require: "./no.cjs", import: "./lib/index.js" } } });
-made("@someone/attune-plugin-rows", {
+writePackage("@someone/attune-plugin-rows", {
   "index.mjs": `
 import { define } from "attune";
 import * as v from "valibot";
@@ -60,8 +60,8 @@ export default define({
   }),
 });`,
 }, { main: "index.mjs" });
-made("attune-plugin-text", { "index.js": "export default 'lora';" });
-made("attune-plugin-lora", {
+writePackage("attune-plugin-text", { "index.js": "export default 'lora';" });
+writePackage("attune-plugin-lora", {
   "index.js": `
 import { define } from "attune";
 import * as v from "valibot";
@@ -110,21 +110,21 @@ describe("packages' plugins", () => {
   });
 
   it("say what is wrong with a package", () => {
-    const told = (...plugins: readonly Json[]): string => {
+    const errorOf = (...plugins: readonly Json[]): string => {
       const path = join(project, "wrong.json");
       writeFileSync(path, JSON.stringify({ ...spec, schedule: "linear", plugins }));
-      const { code, told } = attune("plan", path);
-      assert.equal(code, 2, told);
-      return told;
+      const { code, told: output } = attune("plan", path);
+      assert.equal(code, 2, output);
+      return output;
     };
     assert.match(
-      told("attune-plugin-none"),
+      errorOf("attune-plugin-none"),
       /attune-plugin-none: is not installed in .*: npm install attune-plugin-none/,
     );
-    assert.match(told("attune-plugin-text"), /attune-plugin-text: its default export is "lora", not a plugin/);
-    assert.match(told("attune-plugin-lora"), /its schedule "linear" has the name of another schedule/);
-    assert.match(told("./nothing"), /nothing does not exist/);
-    assert.match(told(7), /plugins: expected a list of package names but found \[7\]/);
+    assert.match(errorOf("attune-plugin-text"), /attune-plugin-text: its default export is "lora", not a plugin/);
+    assert.match(errorOf("attune-plugin-lora"), /its schedule "linear" has the name of another schedule/);
+    assert.match(errorOf("./nothing"), /nothing does not exist/);
+    assert.match(errorOf(7), /plugins: expected a list of package names but found \[7\]/);
   });
 
   it("are not loaded by composing alone, which says what does", () => {
@@ -150,7 +150,7 @@ describe("attune plugins --check", () => {
     assert.match(out, /\n\d+ passed, 0 failed\n$/);
   });
   it("names what does not, and ends with 1", () => {
-    made("attune-plugin-wild", {
+    writePackage("attune-plugin-wild", {
       "index.js": `
 import { define } from "attune";
 import * as v from "valibot";

@@ -24,6 +24,7 @@ import { main } from "../../runtimes/cli/main.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 import { packedFigures, packedFiles } from "../formats/packed/packed.ts";
 import { tinyFiles, tinySpec } from "../tiny.ts";
+import { jsonBytes } from "../../core/base/bytes.ts";
 
 const root = mkdtempSync(join(tmpdir(), "attune-requantize-"));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -242,9 +243,7 @@ it("a weight that the model has as [in, out] is packed again as [out, in], a squ
     Float32Array.from({ length }, (_, i) => 0.3 * createRandom(5).normal(from + i));
   const values = drawn(size * size, 0);
   const { codes, absmax } = quantizeFourBit(values, "nf4", 64);
-  const state = new TextEncoder().encode(
-    JSON.stringify({ quant_type: "nf4", blocksize: 64, dtype: "float32", shape: [size, size] }),
-  );
+  const state = jsonBytes({ quant_type: "nf4", blocksize: 64, dtype: "float32", shape: [size, size] });
   const tensors: Record<string, Tensor> = {
     [`${path}.weight`]: { dtype: "uint8", dims: [codes.length, 1], data: codes },
     [`${path}.weight.absmax`]: { dtype: "float32", dims: [absmax.length], data: absmax },
@@ -252,11 +251,10 @@ it("a weight that the model has as [in, out] is packed again as [out, in], a squ
     [`${path}.weight.quant_state.bitsandbytes__nf4`]: { dtype: "uint8", dims: [state.length], data: state },
   };
   const config = { model_type: "gpt2", n_embd: size, n_layer: 1, n_head: 2, vocab_size: 10, n_positions: 8 };
-  const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
-  const base = folderOf("gpt2", { "config.json": json(config), "model.safetensors": writeSafetensors(tensors) });
+  const base = folderOf("gpt2", { "config.json": jsonBytes(config), "model.safetensors": writeSafetensors(tensors) });
   const [a, b] = [drawn(size, 2000), drawn(size, 3000)];
   const adapter = folderOf("gpt2-lora", {
-    "adapter_config.json": json({
+    "adapter_config.json": jsonBytes({
       ...{ peft_type: "LORA", r: 1, lora_alpha: 1, target_modules: ["c_proj"], fan_in_fan_out: true, bias: "none" },
       task_type: "CAUSAL_LM",
     }),

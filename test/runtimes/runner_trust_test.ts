@@ -170,13 +170,13 @@ describe("a server and its runners", () => {
     assert.equal((await ask("runner-b", "POST", `/jobs/${id}/events`, { token, from: 1, events }))[0], 200);
     const path = "adapter/adapter_model.safetensors";
     for (const [code, tensors] of [["no_tensors", {}], ["non_finite", { w: f32([1], [NaN]) }]] as const) {
-      const own = await waiting("b");
+      const job = await waiting("b");
       const { token } = (await lease("runner-b"))[1];
       const bytes = writeSafetensors(tensors) as Uint8Array<ArrayBuffer>;
-      await ask("runner-b", "PUT", `/jobs/${own}/files/${path}?token=${token}`, bytes);
+      await ask("runner-b", "PUT", `/jobs/${job}/files/${path}?token=${token}`, bytes);
       const files = [{ path, bytes: bytes.length }];
-      assert.equal((await ask("runner-b", "POST", `/jobs/${own}/commit`, { token, files }))[0], 400);
-      assert.equal((await jobs.jobs.get(own))?.error?.code, code);
+      assert.equal((await ask("runner-b", "POST", `/jobs/${job}/commit`, { token, files }))[0], 400);
+      assert.equal((await jobs.jobs.get(job))?.error?.code, code);
     }
   });
 
@@ -211,15 +211,15 @@ type Lying = Readonly<{ lease: Json; files?: Named<string>; revision?: string }>
 async function lied(root: string, ...lies: readonly Lying[]) {
   const asked: string[] = [];
   const abort = new AbortController();
-  let given = 0;
-  const own = createServer((request, response) => {
+  let requests = 0;
+  const proxy = createServer((request, response) => {
     const path = decodeURIComponent(request.url ?? "");
     asked.push(`${request.method} ${path}`);
     request.resume();
     const json = (value: Json): void => void response.end(JSON.stringify(value));
-    const { files = {}, revision = "1" } = lies[given - 1] ?? {};
+    const { files = {}, revision = "1" } = lies[requests - 1] ?? {};
     if (path.endsWith("/lease")) {
-      const next = lies[given++];
+      const next = lies[requests++];
       if (next) return json(next.lease);
       abort.abort();
       response.statusCode = 204;
@@ -235,8 +235,8 @@ async function lied(root: string, ...lies: readonly Lying[]) {
     if (/\/(leases|uploads)\//.test(path)) return void response.end("planted");
     json({ wants: null, heard: 1, status: "queued" });
   });
-  await new Promise<void>((resolve) => own.listen(0, "127.0.0.1", resolve));
-  const url = `http://127.0.0.1:${(own.address() as AddressInfo).port}`;
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
   const work = join(root, "a", "work");
   mkdirSync(work, { recursive: true });
   const said: string[] = [];
@@ -250,8 +250,8 @@ async function lied(root: string, ...lies: readonly Lying[]) {
     tell: (t) => said.push(t),
   });
   await running.catch((error) => said.push(String(error)));
-  own.closeAllConnections();
-  await new Promise((resolve) => own.close(resolve));
+  proxy.closeAllConnections();
+  await new Promise((resolve) => proxy.close(resolve));
   const outside = readdirSync(root, { recursive: true }).map(String).filter((path) =>
     !path.startsWith(join("a", "work"))
   );

@@ -77,17 +77,17 @@ describe("one call", () => {
   it("of the stream of events that nobody reads is told, and of one that is read is not", async () => {
     const said: string[] = [];
     const terminal = { write: (text: string) => void said.push(text), isTerminal: false, columns: 80 };
-    const told: Host = {
+    const watched: Host = {
       ...host,
       terminal,
       clock: { ...host.clock, sleep: (_ms, signal) => host.clock.sleep(20, signal) },
     };
     const run = compose({ ...specOf([]), loggers: [] }, catalog);
-    trainRun(run, told, {});
+    trainRun(run, watched, {});
     await new Promise((done) => setTimeout(done, 60));
     assert.equal(said.length, 1);
     assert.match(said[0] ?? "", /Nothing is trained, because nothing reads .*await train\(/);
-    for await (const _ of trainRun(run, told, {}));
+    for await (const _ of trainRun(run, watched, {}));
     await new Promise((done) => setTimeout(done, 60));
     assert.equal(said.length, 1);
   });

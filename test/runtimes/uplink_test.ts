@@ -45,24 +45,24 @@ const missing = (): Error => Object.assign(new Error("gone"), { code: "ENOENT" }
 describe("a runner's checkpoints", () => {
   it("are sent where another one's file went meanwhile", async () => {
     let tries = 0;
-    const { own, arrived, said } = line(() => {
+    const { own: uplink, arrived, said } = line(() => {
       if (tries++ === 0) throw missing();
     });
-    own.checkpoint(2, "step-2");
-    await own.flushed();
-    own.close();
+    uplink.checkpoint(2, "step-2");
+    await uplink.flushed();
+    uplink.close();
     assert.deepEqual([arrived, said], [[2], []]);
   });
 
   it("are left out where they went themselves", async () => {
-    const { own, output, arrived, said } = line((path) => {
+    const { own: uplink, output, arrived, said } = line((path) => {
       if (!path.startsWith("step-1/")) return;
       rmSync(join(output, "checkpoints", "step-1"), { recursive: true });
       throw missing();
     });
-    own.checkpoint(1, "step-1");
-    await own.flushed();
-    own.close();
+    uplink.checkpoint(1, "step-1");
+    await uplink.flushed();
+    uplink.close();
     assert.deepEqual([arrived, said], [[], []]);
   });
 
@@ -70,13 +70,13 @@ describe("a runner's checkpoints", () => {
     for (let turns = 0; turns < 8; turns++) {
       let onArrival = (): void => {};
       const told = new Promise<void>((resolve) => (onArrival = resolve));
-      const { own, arrived } = line(() => {}, () => onArrival());
-      own.checkpoint(1, "step-1");
+      const { own: uplink, arrived } = line(() => {}, () => onArrival());
+      uplink.checkpoint(1, "step-1");
       await told;
       for (let i = 0; i < turns; i++) await Promise.resolve();
-      own.checkpoint(2, "step-2");
-      await own.flushed();
-      own.close();
+      uplink.checkpoint(2, "step-2");
+      await uplink.flushed();
+      uplink.close();
       assert.deepEqual(arrived, [1, 2], `${turns} turns later`);
     }
   });

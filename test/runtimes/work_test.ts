@@ -79,12 +79,12 @@ describe("work of other threads", () => {
         ["/v1/evaluate", { metrics: ["accuracy"], predictions: [1], references: [1], extra: 1 }],
       ] as const
     ) {
-      const [there, own] = [
+      const [there, request] = [
         await post(path, body),
         await here.request(path, { method: "POST", headers, body: JSON.stringify(body) }),
       ];
-      assert.equal(there.status, own.status);
-      assert.deepEqual(await there.json(), await own.json());
+      assert.equal(there.status, request.status);
+      assert.deepEqual(await there.json(), await request.json());
     }
     const lines = Array.from({ length: 5000 }, (_, i) => `{"prediction":${i % 3},"reference":${i % 2}}`).join("\n");
     const streamed = await post("/v1/evaluate?metrics=accuracy", lines, {

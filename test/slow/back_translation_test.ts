@@ -57,11 +57,11 @@ it("back-translation by two runs that were trained a few steps makes rows that a
     adapter: "lora",
     training: { maxSteps: 1, maxLength: 16, seed },
   });
-  const made = async (seed: number): Promise<Row[]> => {
-    const found: Row[] = [];
+  const augmented = async (seed: number): Promise<Row[]> => {
+    const rows: Row[] = [];
     const opened = await compose(spec(seed) as never, catalog).data.train?.open(host);
-    for await (const { row } of opened?.read() ?? []) found.push(row);
-    return found;
+    for await (const { row } of opened?.read() ?? []) rows.push(row);
+    return rows;
   };
   const [to, from] = [await openSaved(models[0] ?? "", host), await openSaved(models[1] ?? "", host)];
   const expected: Row[] = [];
@@ -76,9 +76,9 @@ it("back-translation by two runs that were trained a few steps makes rows that a
   await to.close();
   await from.close();
   assert.ok(expected.length > rows.length);
-  const found = await made(1);
+  const found = await augmented(1);
   assert.deepEqual(found, expected);
-  assert.deepEqual(await made(1), found);
+  assert.deepEqual(await augmented(1), found);
   const output = join(folder, "run");
   const { reason } = await train(compose(spec(1) as never, catalog), host, { output });
   assert.equal(reason, "done");

@@ -40,13 +40,13 @@ const sampleOf = (i: number): Sample => ({
 
 /** Reads what is kept of some thousand samples, and keeps the others. */
 async function keep(): Promise<void> {
-  const kept = await openKeptSamples({ cache: directoryStore(cache), parts: ["kill"], blockBytes: 2 ** 16 });
+  const samples = await openKeptSamples({ cache: directoryStore(cache), parts: ["kill"], blockBytes: 2 ** 16 });
   for (let i = 0; i < 6000; i++) {
-    const sample = (await kept.get([i])).get(i);
+    const sample = (await samples.get([i])).get(i);
     if (sample) assert.deepEqual(sample, sampleOf(i));
-    else await kept.put(i, sampleOf(i));
+    else await samples.put(i, sampleOf(i));
   }
-  await kept.flush();
+  await samples.flush();
 }
 
 /** Indexes a file and writes a stream down, then looks at some rows of both. */

@@ -35,10 +35,10 @@ async function served(runtime: string): Promise<{ port: number; rss: () => numbe
   const rss = (): number =>
     1024 * Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]);
   return await new Promise((resolve) => {
-    let told = "";
+    let text = "";
     child.stderr?.on("data", (part: Uint8Array) => {
-      told += new TextDecoder().decode(part);
-      const port = /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(told)?.[1];
+      text += new TextDecoder().decode(part);
+      const port = /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(text)?.[1];
       if (port !== undefined) resolve({ port: Number(port), rss });
     });
   });

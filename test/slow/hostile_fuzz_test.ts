@@ -182,8 +182,8 @@ describe("broken at random", () => {
       pre_tokenizer: { type: "Metaspace", replacement: "▁", prepend_scheme: "always" },
       model: { type: "Unigram", unk_id: 0, vocab: [["<unk>", 0], ["▁a", -1], ["b", -2]] },
     };
-    const any = [tinyTokenizer as Json, bpe, unigram].map((own) =>
-      fc.oneof(broken(own).map(bytes), mangled(bytes(own)))
+    const any = [tinyTokenizer as Json, bpe, unigram].map((definition) =>
+      fc.oneof(broken(definition).map(bytes), mangled(bytes(definition)))
     );
     await fc.assert(
       fc.asyncProperty(
@@ -191,10 +191,10 @@ describe("broken at random", () => {
         pieces(["a", "b", " ", "ab", "film ", "<s>", "é", "\n", "😀"]),
         (file, input) =>
           typed(async () => {
-            const own = await hf({}).open(heldStore({ "tokenizer.json": file }));
-            const [{ ids }] = own.encode(input);
-            own.encode(input, { offsets: false });
-            if (own.vocabSize < 1e5) own.decode(ids);
+            const tokenizer = await hf({}).open(heldStore({ "tokenizer.json": file }));
+            const [{ ids }] = tokenizer.encode(input);
+            tokenizer.encode(input, { offsets: false });
+            if (tokenizer.vocabSize < 1e5) tokenizer.decode(ids);
           }),
       ),
       fuzz,
@@ -269,11 +269,11 @@ describe("broken at random", () => {
     }));
     const input = pieces(["a", "b", "c", " ", "é", "\n"]);
     fc.assert(
-      fc.property(pattern, input, (source, own) => {
+      fc.property(pattern, input, (source, text) => {
         fc.pre(source.length < 120);
         const matches = (found: Iterable<RegExpMatchArray>) => Array.from(found, (m) => [m.index, m[0]]);
-        const made = linearPattern(source)[Symbol.matchAll](own);
-        assert.deepEqual(matches(made), matches(own.matchAll(new RegExp(source, "gu"))), source);
+        const made = linearPattern(source)[Symbol.matchAll](text);
+        assert.deepEqual(matches(made), matches(text.matchAll(new RegExp(source, "gu"))), source);
       }),
       { ...fuzz, numRuns: 20_000 },
     );
@@ -339,13 +339,13 @@ describe("broken at random", () => {
             headers: { authorization: "Bearer key-a", "content-type": type },
             body: new Uint8Array(body),
           });
-          const told = new Uint8Array(await answer.arrayBuffer());
+          const bytes = new Uint8Array(await answer.arrayBuffer());
           assert.ok(
             [200, 201, 400, 404, 413, 422].includes(answer.status),
-            `${path}: ${answer.status} ${text(told).slice(0, 300)}`,
+            `${path}: ${answer.status} ${text(bytes).slice(0, 300)}`,
           );
           if (answer.status >= 400) {
-            const { error } = JSON.parse(text(told));
+            const { error } = JSON.parse(text(bytes));
             assert.ok(
               typeof error.message === "string" && !/\.ts:|node_modules|\/tmp\//.test(error.message),
               error.message,

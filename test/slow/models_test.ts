@@ -20,9 +20,9 @@ describe("docs/models.md", () => {
     it(`is true of ${name}`, async () => {
       const family = families[name];
       assert.ok(family);
-      const found: string[] = [];
-      for (const task of Object.keys(tasks)) found.push(await trains(family, task, await hostHere(1)) ? "yes" : "–");
-      assert.deepEqual(found, cells.slice(0, found.length));
+      const models: string[] = [];
+      for (const task of Object.keys(tasks)) models.push(await trains(family, task, await hostHere(1)) ? "yes" : "–");
+      assert.deepEqual(models, cells.slice(0, models.length));
     });
   }
 });

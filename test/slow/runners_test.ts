@@ -50,17 +50,17 @@ describe("runners that are stopped and killed, at length", () => {
     const waits: number[] = [];
     let killedAt = 0;
     for (let i = 0; i < 6; i++) {
-      const own = rig.runner(`r${i}`, runtimes[i % 3]);
-      const held = await rig.until(
+      const runner = rig.runner(`r${i}`, runtimes[i % 3]);
+      const leasedJob = await rig.until(
         id,
         `runner ${i}`,
-        (job) => job.lease?.runner === own.name || job.status === "succeeded",
+        (job) => job.lease?.runner === runner.name || job.status === "succeeded",
       );
-      if (held.status === "succeeded") break;
+      if (leasedJob.status === "succeeded") break;
       if (i > 0) waits.push(performance.now() - killedAt);
-      const from = held.checkpoints.length;
+      const from = leasedJob.checkpoints.length;
       await rig.until(id, "a checkpoint", (job) => job.checkpoints.length > from || job.status === "succeeded");
-      own.signal("SIGKILL");
+      runner.signal("SIGKILL");
       killedAt = performance.now();
     }
     rig.runner("last");
@@ -96,7 +96,7 @@ describe("runners that are stopped and killed, at length", () => {
     const leaseSeconds = 1.5;
     const rig = await jobRig({ leaseSeconds });
     after(() => rig.close());
-    const told = async (job: string, step: number): Promise<void> => {
+    const waitFor = async (job: string, step: number): Promise<void> => {
       while (await rig.step(job) < step) await new Promise((resolve) => setTimeout(resolve, 20));
     };
     const training = { perDeviceTrainBatchSize: 1, saveSteps: 1000 };
@@ -104,9 +104,9 @@ describe("runners that are stopped and killed, at length", () => {
     const started = async (times: number): Promise<readonly [id: string, seconds: number]> => {
       const steps = { maxSteps: 50, gradientAccumulationSteps: times * tinyRows.length };
       const id = await rig.submit({ ...training, ...steps }, 2 * times);
-      await told(id, 1);
+      await waitFor(id, 1);
       const start = performance.now();
-      await told(id, 2);
+      await waitFor(id, 2);
       return [id, (performance.now() - start) / 1000];
     };
     rig.runner("a");
@@ -120,7 +120,7 @@ describe("runners that are stopped and killed, at length", () => {
     const paused = await rig.until(id, "the pause", (job) => job.status === "paused");
     assert.deepEqual([paused.token, await rig.step(id), paused.checkpoints.at(-1)?.step], [1, 3, 3]);
     await rig.ask(id, "resume");
-    await told(id, 4);
+    await waitFor(id, 4);
     await rig.ask(id, "cancel");
     const ended = await rig.until(id, "the end", (job) => job.status === "cancelled");
     assert.deepEqual([ended.token, await rig.step(id)], [2, 5]);

@@ -11,14 +11,14 @@ import { int64s, type Lowering, shapeInput } from "./context.ts";
 export function formOf(
   lowering: Lowering,
   { op, attrs }: Node,
-  given: readonly string[],
+  names: readonly string[],
 ): Pick<OnnxNode, "op" | "domain" | "inputs" | "attributes"> {
   const { form, isMicrosofts } = opTable[op];
   const { inputs = [], attributes = {} } = form?.(attrs) ?? {};
   const more = inputs.map((input) =>
     "ints" in input ? int64s(lowering, input.ints) : shapeInput(lowering, input.sizes, input.inferred === true)
   );
-  return { op, domain: isMicrosofts ? "com.microsoft" : "", inputs: [...given, ...more], attributes };
+  return { op, domain: isMicrosofts ? "com.microsoft" : "", inputs: [...names, ...more], attributes };
 }
 
 /** A node's attributes. Who asks has compared the op: this only tells the compiler. */

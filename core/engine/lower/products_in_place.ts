@@ -22,7 +22,7 @@ export function productsInPlace(nodes: readonly OnnxNode[], outputs: ReadonlySet
     return { ...node, op: "FusedMatMul", domain: "com.microsoft", inputs: [a, source], attributes };
   });
   const read = new Set(changed.flatMap(({ inputs }) => inputs));
-  return changed.filter(({ outputs: [own = ""] }) => !turned.has(own) || read.has(own) || outputs.has(own));
+  return changed.filter(({ outputs: [output = ""] }) => !turned.has(output) || read.has(output) || outputs.has(output));
 }
 
 /** [rows, ..., columns] to [..., rows, columns]. */

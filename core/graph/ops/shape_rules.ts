@@ -37,10 +37,10 @@ export function broadcastShapes(call: AnyCall, a: Shape, b: Shape): Shape {
 
 /** The error for inputs that do not fit. */
 export function misfit(call: AnyCall, wanted: string): AttuneError {
-  const found = call.inputs.map((v) => (v ? `${v.dtype}${show(v.shape)}` : "-")).join(", ");
-  return new AttuneError(`${call.op}: expected ${wanted} but found ${found}`, {
+  const signatures = call.inputs.map((v) => (v ? `${v.dtype}${show(v.shape)}` : "-")).join(", ");
+  return new AttuneError(`${call.op}: expected ${wanted} but found ${signatures}`, {
     code: "BAD_SHAPE",
     plugin: "graph",
-    found,
+    found: signatures,
   });
 }

@@ -33,13 +33,13 @@ const rhythm: ReadonlySet<string> = new Set(["evalStrategy", "evalSteps", "evalD
 
 /** What a checkpoint keeps of a resolved spec: its training arguments, and the parts that must stay. */
 export function specToKeep({ training = {}, ...parts }: Named<Json>, catalog: Catalog): Named<Json> {
-  const kept = Object.entries(parts).filter(([key]) => !watching.has(key));
-  const own = mapRoles(
-    Object.fromEntries(kept),
+  const lasting = Object.entries(parts).filter(([key]) => !watching.has(key));
+  const judged = mapRoles(
+    Object.fromEntries(lasting),
     catalog,
     (value, { role }) => (placing.has(role) && value !== null ? undefined : value),
   );
-  return { ...own, ...(own.task === undefined ? {} : { task: ofTasks(own.task) }), training };
+  return { ...judged, ...(judged.task === undefined ? {} : { task: ofTasks(judged.task) }), training };
 }
 
 /** Several tasks without what of each is data or watches it. */

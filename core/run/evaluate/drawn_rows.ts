@@ -22,14 +22,14 @@ export type Reservoir<T> = Readonly<{
 /** An empty reservoir. */
 export function createReservoir<T>(most: number, seed: number): Reservoir<T> {
   const random = createRandom(seed).fork("examples");
-  const kept: Readonly<{ item: T; at: number }>[] = [];
+  const drawn: Readonly<{ item: T; at: number }>[] = [];
   let count = 0;
   return {
     add: (item) => {
       const at = count++;
       const place = at < most ? at : Math.floor(random.uniform(at) * (at + 1));
-      if (place < most) kept[place] = { item, at };
+      if (place < most) drawn[place] = { item, at };
     },
-    items: () => [...kept].sort((a, b) => a.at - b.at).map(({ item }) => item),
+    items: () => [...drawn].sort((a, b) => a.at - b.at).map(({ item }) => item),
   };
 }

@@ -60,14 +60,14 @@ export async function measured(
   const { task, tokenizer, run, layout } = open;
   const samples = inOrder(withColumns(rows, columnsRead(open)));
   const batches = batchesInOrder(samples, run.training.perDeviceEvalBatchSize, layout);
-  const [text, others] = [true, false].map((own) => open.metrics.filter((m) => readsText(open, m) === own));
+  const [text, others] = [true, false].map((reads) => open.metrics.filter((m) => readsText(open, m) === reads));
   const metrics = await evaluate(evaluator, batches, task, others ?? [], tokenizer, seen);
   if (!text || text.length === 0) return metrics;
   const generator = await evaluator.generator();
   try {
     const { textMetrics } = await import("./generate.ts");
-    const own = await textMetrics(open, generator, rows, text, seen);
-    return { metrics: { ...metrics.metrics, ...own.metrics }, figures: { ...metrics.figures, ...own.figures } };
+    const textual = await textMetrics(open, generator, rows, text, seen);
+    return { metrics: { ...metrics.metrics, ...textual.metrics }, figures: { ...metrics.figures, ...textual.figures } };
   } finally {
     await generator.close();
   }

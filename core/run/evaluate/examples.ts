@@ -29,14 +29,14 @@ export async function collectExamples(
     if (!of || !areOfRows(read, kind)) return;
     of.forEach((reading, i) => {
       const row = rows[i] ?? 0;
-      const own = shown[i] ?? {};
-      const facts = grouped.length > 0 ? { groups: pickColumns(own, grouped) } : {};
-      examples.push({ row, text: textOf(own, columns), ...show(reading, own), ...facts });
+      const example = shown[i] ?? {};
+      const facts = grouped.length > 0 ? { groups: pickColumns(example, grouped) } : {};
+      examples.push({ row, text: textOf(example, columns), ...show(reading, example), ...facts });
     });
   };
   const named = (id: number): Json => labels[id] ?? id;
-  each("label", readings.label, ({ reference, prediction, scores: given }: MetricInputs["label"]) => {
-    const scores = given ? Array.from(given) : undefined;
+  each("label", readings.label, ({ reference, prediction, scores: classScores }: MetricInputs["label"]) => {
+    const scores = classScores ? Array.from(classScores) : undefined;
     return {
       reference: named(reference),
       prediction: named(prediction),

@@ -45,9 +45,9 @@ export async function* generateRows(
   samples: Samples,
 ): AsyncIterable<Named<Json>> {
   const options = await generationOf(open);
-  for await (const own of generateSamples(open, generator, samples, options)) {
-    const batch = layOut([own.sample], { ...open.layout, rowSharing: false });
-    yield* open.task.predict({ sequences: sequencesOf([own]) }, batch, open.tokenizer);
+  for await (const generated of generateSamples(open, generator, samples, options)) {
+    const batch = layOut([generated.sample], { ...open.layout, rowSharing: false });
+    yield* open.task.predict({ sequences: sequencesOf([generated]) }, batch, open.tokenizer);
   }
 }
 
@@ -62,8 +62,8 @@ export async function* generateSamples(
   const size = open.run.training.perDeviceEvalBatchSize;
   const random = createRandom(options.seed).fork("generate");
   let start = from;
-  for await (const own of chunks(samples, size)) {
-    const prompts = own.map((sample) => promptOf(sample, open.backbone.decoderStartTokenId !== undefined));
+  for await (const chunk of chunks(samples, size)) {
+    const prompts = chunk.map((sample) => promptOf(sample, open.backbone.decoderStartTokenId !== undefined));
     const tokens = prompts.map((prompt) => promptTokens(prompt));
     const found = await search(
       stepsOf(open, generator, prompts),
@@ -71,12 +71,12 @@ export async function* generateSamples(
       options,
       (i) => ({
         random: random.fork(start + i),
-        room: roomBehind(open, tokens[i] ?? [], own[i]?.row ?? 0),
+        room: roomBehind(open, tokens[i] ?? [], chunk[i]?.row ?? 0),
         source: sourceTokens(prompts[i]),
       }),
     );
-    for (const [i, tokens] of found.entries()) yield { sample: own[i] as Sample, tokens };
-    start += own.length;
+    for (const [i, tokens] of found.entries()) yield { sample: chunk[i] as Sample, tokens };
+    start += chunk.length;
   }
 }
 
@@ -125,7 +125,7 @@ function roomBehind({ backbone, layout }: OpenRun, prompt: readonly number[], ro
 }
 
 /** Generated tokens as the output `sequences` [rows, longest], -1 behind the end of each. */
-export function sequencesOf(generated: readonly Generated[]): Tensor {
+function sequencesOf(generated: readonly Generated[]): Tensor {
   const longest = Math.max(0, ...generated.map(({ tokens }) => tokens.length));
   const data = new Int32Array(generated.length * longest).fill(-1);
   generated.forEach(({ tokens }, i) => data.set(tokens, i * longest));
@@ -157,16 +157,16 @@ export async function* generateAnswers(
   const ended = (tokens: readonly number[]): readonly number[] =>
     options.eosTokenIds.includes(tokens.at(-1) ?? -1) ? tokens.slice(0, -1) : tokens;
   let from = 0;
-  for await (const own of chunks(questions, open.run.training.perDeviceEvalBatchSize)) {
-    const samples = own.map(({ sample }) => sample);
+  for await (const chunk of chunks(questions, open.run.training.perDeviceEvalBatchSize)) {
+    const samples = chunk.map(({ sample }) => sample);
     let i = 0;
     for await (const { sample, tokens } of generateSamples(open, generator, samples, options, from)) {
-      const { prompt = "", reference = "" } = own[i++] ?? {};
+      const { prompt = "", reference = "" } = chunk[i++] ?? {};
       const prediction = open.tokenizer.decode(ended(tokens), { skipSpecialTokens: true });
       const asked = prompt === "" ? {} : { prompt };
       yield { row: sample.row, prediction: prediction.trim(), references: [reference.trim()], ...asked };
     }
-    from += own.length;
+    from += chunk.length;
   }
 }
 
@@ -204,7 +204,7 @@ export async function textMetrics(
   const wanted = columnsRead(open);
   for await (const { row, ...text } of generateAnswers(open, generator, questionsOf(open, rows))) {
     const asked = wanted.length > 0 ? await rows.rows([row]) : [];
-    const columns = wanted.length > 0 ? asked.map((own) => pickColumns(own, wanted)) : undefined;
+    const columns = wanted.length > 0 ? asked.map((row) => pickColumns(row, wanted)) : undefined;
     const read = { rows: [row], readings: { text: [text] }, columns };
     await seen?.(read);
     measurement.add(read);

@@ -57,27 +57,27 @@ export function measuredTasks(all: readonly TaskRows[], split: "eval" | "test" =
   const measure = async (task: MeasuredTask, evaluator: Measuring): Promise<Named<number>> => {
     const { open, evalRows } = task;
     const isShown = keepsAll(task) ? () => true : drawnRows(evalRows.rowCount, EXAMPLES, open.run.training.seed);
-    const own: Example[] = [];
-    examples.set(open.task.name, own);
-    const found = await measured(open, evaluator, evalRows, async (read) => {
+    const picked: Example[] = [];
+    examples.set(open.task.name, picked);
+    const metrics = await measured(open, evaluator, evalRows, async (read) => {
       if (!Array.from(read.rows).some(isShown)) return;
       const some: Example[] = [];
       await collectExamples(some, open, evalRows, read);
-      for (const example of some) if (isShown(example.row)) own.push(example);
+      for (const example of some) if (isShown(example.row)) picked.push(example);
     });
-    figures.set(open.task.name, found.figures);
-    return found.metrics;
+    figures.set(open.task.name, metrics.figures);
+    return metrics.metrics;
   };
   return {
     tasks,
     measure,
     measureAll: async (evaluatorOf) => {
-      const found = new Map<string, Named<number>>();
+      const metrics = new Map<string, Named<number>>();
       for (const task of tasks) {
         const { name } = task.open.task;
-        found.set(name, await measure(task, evaluatorOf(name)));
+        metrics.set(name, await measure(task, evaluatorOf(name)));
       }
-      return found;
+      return metrics;
     },
     figuresOf: (task) => figures.get(task) ?? {},
     examplesOf: ({ open }) => examples.get(open.task.name) ?? [],

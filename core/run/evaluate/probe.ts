@@ -76,8 +76,8 @@ async function probeFile(
   const first = await allSamples(train, 6);
   const ids = (s: Sample): Json[] => s.sequences.map(({ fields }) => [...(fields.input_ids?.data ?? [])]);
   const labels = first.map((s): Json => {
-    const own = s.sequences[0]?.fields.labels;
-    return own ? [...own.data] : Object.values(s.targets).filter((t) => t.column).flatMap((t) => [...t.data]);
+    const labels = s.sequences[0]?.fields.labels;
+    return labels ? [...labels.data] : Object.values(s.targets).filter((t) => t.column).flatMap((t) => [...t.data]);
   });
   return {
     tokenization: first.map((s) => (s.sequences.length === 1 ? ids(s)[0] ?? [] : ids(s))),

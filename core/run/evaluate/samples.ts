@@ -53,7 +53,7 @@ export async function sampled(
   const { first, generateAnswers, generationOf, questionsOf } = await import("./generate.ts");
   const options = await generationOf(open);
   const generator = await evaluator.generator();
-  const found: GeneratedSample[] = [];
+  const samples: GeneratedSample[] = [];
   try {
     const short = { ...options, maxNewTokens: Math.min(options.maxNewTokens, TOKENS) };
     for await (
@@ -64,9 +64,9 @@ export async function sampled(
         short,
       )
     ) {
-      found.push({ prompt, text: prediction, reference });
+      samples.push({ prompt, text: prediction, reference });
     }
-    return found;
+    return samples;
   } finally {
     await generator.close();
   }
@@ -94,8 +94,8 @@ export function samplesFile(output: Store | undefined, resumedAt: number): (even
     const { step, task } = event;
     const named = task === "" ? {} : { task };
     // The untouched model's come last, and stand first.
-    const own = event.samples.map((sample) => JSON.stringify({ step, ...named, ...sample }));
-    lines = step === 0 ? [...own, ...lines] : [...lines, ...own];
+    const appended = event.samples.map((sample) => JSON.stringify({ step, ...named, ...sample }));
+    lines = step === 0 ? [...appended, ...lines] : [...lines, ...appended];
     await output.put(FILE, new TextEncoder().encode(`${lines.join("\n")}\n`));
   };
 }

@@ -33,8 +33,8 @@ export function withAcceleratedWeights(tasks: readonly OpenRun[]): readonly Open
     isAdapted: tasks.some(({ attached }) => attached.length > 0) || hasAdapter(first),
     nameInCheckpoint: storedNames(weights.names, backbone),
   });
-  const own = { ...checkpoint, ...(frozen ? { frozen } : {}), ...(products ? { products } : {}) };
-  return frozen || products ? tasks.map((task) => ({ ...task, checkpoint: own })) : tasks;
+  const complete = { ...checkpoint, ...(frozen ? { frozen } : {}), ...(products ? { products } : {}) };
+  return frozen || products ? tasks.map((task) => ({ ...task, checkpoint: complete })) : tasks;
 }
 
 /** Whether a run's spec has an adapter. A server's adapters come and go: what its run was made with says it. */
@@ -61,8 +61,8 @@ export function encodedCheckpoint({ checkpoint, backbone, heads }: OpenRun): Che
   const codes = new Map<string, Readonly<{ name: string; storage: FrozenStorage }>>();
   for (const path of withHeads(backbone, heads).linears) {
     const name = `${path}.weight`;
-    const [own, storage] = [stored(name), frozen?.storageOf(name)];
-    if (own !== undefined && storage) codes.set(own, { name, storage });
+    const [tensor, storage] = [stored(name), frozen?.storageOf(name)];
+    if (tensor !== undefined && storage) codes.set(tensor, { name, storage });
   }
   if (!frozen || codes.size === 0) return checkpoint;
   return {
@@ -72,13 +72,13 @@ export function encodedCheckpoint({ checkpoint, backbone, heads }: OpenRun): Che
       ...weights,
       formatOf: (name) => codes.get(name)?.storage.format,
       encoded: async (name) => {
-        const own = codes.get(name);
-        return own && await frozen.encode(own.name, () => weights.read(name));
+        const code = codes.get(name);
+        return code && await frozen.encode(code.name, () => weights.read(name));
       },
       locate: (name) => {
         const at = weights.locate(name);
-        const own = codes.get(name);
-        return at && own ? { ...at, dims: own.storage.weight.dims } : at;
+        const code = codes.get(name);
+        return at && code ? { ...at, dims: code.storage.weight.dims } : at;
       },
     },
   };

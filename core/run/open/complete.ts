@@ -21,8 +21,8 @@ export async function checkComplete(open: OpenRun): Promise<void> {
   const parameters = [...inspect(open).parameters.values()];
   const initial = initialWeights(checkpoint, attached, backbone, createRandom(0));
   checkModel(open, parameters, initial.isNew);
-  for (const own of attached) {
-    if (own.weights) (await import("./complete_adapter.ts")).checkSaved(open, own, parameters);
+  for (const adapter of attached) {
+    if (adapter.weights) (await import("./complete_adapter.ts")).checkSaved(open, adapter, parameters);
   }
 }
 
@@ -37,12 +37,12 @@ function checkModel(
   const lacks = (p: Parameter): boolean =>
     !p.adapter && !p.frozen && isNew(p) && !aliasesOf(p.unqualifiedName, backbone).some((name) => there.has(name));
   const lost = parameters.filter((p) => p.name in backbone.shapes && lacks(p));
-  const own = parameters.filter((p) => !(p.name in backbone.shapes) && !p.adapter && !p.frozen);
+  const unstored = parameters.filter((p) => !(p.name in backbone.shapes) && !p.adapter && !p.frozen);
   const outputs = heads.flatMap(({ name }) => backbone.heads[name]?.out ?? []);
   // A head is whole or new: half of a module, or an output without what stands before it, was lost.
-  const halves = own.filter((p) => {
+  const halves = unstored.filter((p) => {
     const module = moduleOf(p.unqualifiedName);
-    const beside = own.filter((other) => other !== p && !lacks(other));
+    const beside = unstored.filter((other) => other !== p && !lacks(other));
     return lacks(p) &&
       beside.some((other) =>
         moduleOf(other.unqualifiedName) === module || outputs.includes(moduleOf(other.unqualifiedName))

@@ -19,9 +19,9 @@ export function checkSaved(open: OpenRun, attached: AttachedAdapter, parameters:
   const inModel = (key: string): readonly string[] => aliasesOf(key, backbone);
   const asked = new Map(parameters.map((p) => [p.unqualifiedName, p]));
   const askedFor = (key: string): Parameter | undefined => {
-    for (const own of inModel(key)) {
-      const found = asked.get(qualifyName(attached, own)) ?? asked.get(own);
-      if (found) return found;
+    for (const path of inModel(key)) {
+      const saved = asked.get(qualifyName(attached, path)) ?? asked.get(path);
+      if (saved) return saved;
     }
     return undefined;
   };

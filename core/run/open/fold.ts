@@ -75,18 +75,18 @@ export async function mergedTensors(trained: TrainedModel): Promise<MergedTensor
   const stored = storedNames(trained.base.weights.names, backbone);
   const left = new Map<string, string>();
   for (const source of untied ? new Set(Object.values(backbone.ties)) : []) {
-    const own = source in forms ? undefined : stored(source);
-    const dims = own === undefined ? undefined : trained.base.weights.locate(own)?.dims;
-    if (own === undefined || !dims) continue;
+    const tensor = source in forms ? undefined : stored(source);
+    const dims = tensor === undefined ? undefined : trained.base.weights.locate(tensor)?.dims;
+    if (tensor === undefined || !dims) continue;
     forms[source] = { dtype: "float32", dims };
-    left.set(source, own);
+    left.set(source, tensor);
   }
   return {
     forms,
     untied,
     read: async (name) => {
-      const own = left.get(name);
-      if (own !== undefined) return await trained.base.weights.read(own);
+      const tensor = left.get(name);
+      if (tensor !== undefined) return await trained.base.weights.read(tensor);
       return foldAdapters(name, await trained.read(sources.get(name) ?? name), options);
     },
   };
@@ -101,8 +101,8 @@ export async function canFoldApart(
   if (options.attached.length === 0) return false;
   for (const [name, source] of shared) {
     const value = await read(source);
-    const [own, other] = [foldAdapters(name, value, options), foldAdapters(source, value, options)];
-    if (own !== other && own.data.some((x, i) => x !== other.data[i])) return true;
+    const [folded, other] = [foldAdapters(name, value, options), foldAdapters(source, value, options)];
+    if (folded !== other && folded.data.some((x, i) => x !== other.data[i])) return true;
   }
   return false;
 }

@@ -13,7 +13,7 @@ export function withTokens(checkpoint: Checkpoint, { changed, vocabSize }: Token
   const before = Number(config.vocab_size);
   // Tables are often longer than the tokenizer, and stay so.
   const grows = Number.isFinite(before) && before < vocabSize;
-  const own: Store = {
+  const overlay: Store = {
     ...files,
     get: async (key, range) => {
       const bytes = changed[key];
@@ -24,7 +24,7 @@ export function withTokens(checkpoint: Checkpoint, { changed, vocabSize }: Token
   };
   return {
     ...checkpoint,
-    files: own,
+    files: overlay,
     ...(grows ? { config: { ...config, vocab_size: vocabSize }, vocabSizeBefore: before } : {}),
   };
 }
@@ -45,11 +45,11 @@ export function withGrownTables(
   const grown = new Map<string, readonly number[]>();
   const parameters: string[] = [];
   for (const [name, shape] of shapes) {
-    const own = find(name);
-    const dims = own === undefined ? undefined : weights.locate(own)?.dims;
+    const tensor = find(name);
+    const dims = tensor === undefined ? undefined : weights.locate(tensor)?.dims;
     const at = shape.indexOf(backbone.vocabSize);
-    if (own === undefined || dims?.length !== shape.length || dims[at] !== before) continue;
-    grown.set(own, shape);
+    if (tensor === undefined || dims?.length !== shape.length || dims[at] !== before) continue;
+    grown.set(tensor, shape);
     parameters.push(name);
   }
   return {

@@ -19,26 +19,26 @@ export type LabelledRun = Readonly<{ run: Run; told: readonly string[] }>;
  * @throws AttuneError if the rows cannot be read, or have no classes.
  */
 export async function readLabels(run: Run, host: Host): Promise<LabelledRun> {
-  const told: string[] = [];
-  const objective = await named(run.task, run.data.train, "task", { run, host, told });
-  return { run: { ...run, task: objective }, told };
+  const warnings: string[] = [];
+  const objective = await named(run.task, run.data.train, "task", { run, host, told: warnings });
+  return { run: { ...run, task: objective }, told: warnings };
 }
 
 type Reading = Readonly<{ run: Run; host: Host; told: string[] }>;
 
-async function named(objective: Task, train: Dataset | undefined, path: string, own: Reading): Promise<Task> {
-  const options = await namedWithin(objective.options, train, `${path}.with`, own);
-  const remade = (options: unknown): Task => own.run.use("task", { use: objective.name, with: options } as never);
+async function named(objective: Task, train: Dataset | undefined, path: string, reading: Reading): Promise<Task> {
+  const options = await namedWithin(objective.options, train, `${path}.with`, reading);
+  const remade = (options: unknown): Task => reading.run.use("task", { use: objective.name, with: options } as never);
   if (options !== objective.options) return remade(options);
   const labelsIn = objective.subtasks.map((task) => task.labelsIn).find((read) => read !== undefined);
-  if (!labelsIn || !train || !own.run.catalog.task?.[objective.name]) return objective;
-  const { values, classes } = await valuesIn(inRun(own.run, train), labelsIn, objective, own.host);
+  if (!labelsIn || !train || !reading.run.catalog.task?.[objective.name]) return objective;
+  const { values, classes } = await valuesIn(inRun(reading.run, train), labelsIn, objective, reading.host);
   const labels = labelsIn.namesOf(values, classes);
   if (labels.every((label, i) => label === `LABEL_${i}`)) {
     return remade({ ...objective.options, numLabels: labels.length });
   }
   const shown = labels.slice(0, 20).map((label) => JSON.stringify(label)).join(", ");
-  own.told.push(
+  reading.told.push(
     `${path}.with.labels: read from the training rows, ${labels.length} classes: ${shown}${
       labels.length > 20 ? ", ..." : ""
     }`,
@@ -47,16 +47,16 @@ async function named(objective: Task, train: Dataset | undefined, path: string, 
 }
 
 /** Options with the objectives among them named, of the training rows that stand beside them; the same where there are none. */
-async function namedWithin<T>(value: T, train: Dataset | undefined, path: string, own: Reading): Promise<T> {
+async function namedWithin<T>(value: T, train: Dataset | undefined, path: string, reading: Reading): Promise<T> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  if (isPlugin("task")(value)) return await named(value, train, path, own) as T;
+  if (isPlugin("task")(value)) return await named(value, train, path, reading) as T;
   // Of other plugins nothing trains.
   if ("kind" in value) return value;
   const data = "data" in value ? (value.data as Readonly<{ train?: Dataset }> | undefined)?.train : undefined;
   let changed = false;
   const parts: Record<string, unknown> = {};
   for (const [key, part] of Object.entries(value)) {
-    parts[key] = await namedWithin(part, data ?? train, `${path}.${key}`, own);
+    parts[key] = await namedWithin(part, data ?? train, `${path}.${key}`, reading);
     changed ||= parts[key] !== part;
   }
   return changed ? parts as T : value;

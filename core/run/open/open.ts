@@ -44,15 +44,15 @@ export async function openRun(run: Run, host: Host): Promise<OpenRun> {
 }
 
 /** Opens a run, each of its tasks with what they share. Throws AttuneError if a part is missing or not supported. */
-export async function openTasks(given: Run, host: Host): Promise<readonly OpenRun[]> {
-  const opened = await given.model.open(host);
-  const asks = given.task.subtasks.some((task) => task.asksModules);
+export async function openTasks(spec: Run, host: Host): Promise<readonly OpenRun[]> {
+  const opened = await spec.model.open(host);
+  const asks = spec.task.subtasks.some((task) => task.asksModules);
   const sentences = asks ? await import("../../files/sentence_modules.ts") : undefined;
   const modules = await sentences?.readSentenceModules(opened.files);
   const source = await sentences?.withDense(opened, modules) ?? opened;
-  const tokenizer = await given.tokenizer.open(source.files);
+  const tokenizer = await spec.tokenizer.open(source.files);
   const stored = tokenizer.changed ? (await import("./grown.ts")).withTokens(source, tokenizer) : source;
-  const { run, told } = await withLabels(given, host, stored);
+  const { run, told } = await withLabels(spec, host, stored);
   const model = await run.architectureFor(stored.config.model_type);
   const { config, weights: { names } } = stored;
   const architecture = model.read(config, names);
@@ -69,17 +69,17 @@ export async function openTasks(given: Run, host: Host): Promise<readonly OpenRu
   const heads = tasks.map((task) => headsOf(run, task));
   const built = inspectBackbone(architecture, heads.flat());
   // Heads of several tasks may have modules of one name.
-  const ties = Object.assign({}, built.ties, ...heads.map((own) => withHeads(built, own).ties));
+  const ties = Object.assign({}, built.ties, ...heads.map((head) => withHeads(built, head).ties));
   const backbone = { ...built, ties, untied: await untiedOf(stored, { ...built, ties }) };
   const packed = stored.quantization && await import("./quantized_base.ts");
   const turned = packed?.turnConv1ds(stored, backbone) ?? stored;
   const checkpoint = turned.vocabSizeBefore === undefined ? turned : await grownFor(turned, backbone, heads);
-  const made: OpenRun[] = [];
+  const runs: OpenRun[] = [];
   for (const [i, task] of tasks.entries()) {
-    made.push(await openTask({ run, host, checkpoint, backbone, tokenizer, task, heads: heads[i] ?? [] }));
+    runs.push(await openTask({ run, host, checkpoint, backbone, tokenizer, task, heads: heads[i] ?? [] }));
   }
   const encodes = run.accelerators.length > 0 || checkpoint.weights.formatOf !== undefined;
-  return encodes ? (await import("./accelerated.ts")).withAcceleratedWeights(made) : made;
+  return encodes ? (await import("./accelerated.ts")).withAcceleratedWeights(runs) : runs;
 }
 
 /** Of a model that shares no tensors there is nothing to compare. */
@@ -102,8 +102,8 @@ async function grownFor(
 ): Promise<Checkpoint> {
   const { withGrownTables } = await import("./grown.ts");
   const shapes = new Map<string, readonly number[]>();
-  for (const own of heads) {
-    for (const p of inspect({ backbone, attached: [], heads: own }).parameters.values()) {
+  for (const head of heads) {
+    for (const p of inspect({ backbone, attached: [], heads: head }).parameters.values()) {
       shapes.set(p.name, p.shape);
     }
   }
@@ -133,14 +133,14 @@ async function openTask(
   const losses = await openLosses(shared, data.train);
   const run = withLoss(shared.run, losses[0]?.loss);
   const attached: AttachedAdapter[] = [];
-  const own = (task.adapters ?? []).map((adapter) => run.use("adapter", adapter));
+  const plugins = (task.adapters ?? []).map((adapter) => run.use("adapter", adapter));
   // Adapters of one task beside those of all: every one needs a name.
   const several = run.task.subtasks.some((t) => (t.adapters ?? []).length > 0);
   const names = [
     ...adapterNames(run.adapters, several),
-    ...own.map((_, i) => (i === 0 ? task.name : `${task.name}-${i + 1}`)),
+    ...plugins.map((_, i) => (i === 0 ? task.name : `${task.name}-${i + 1}`)),
   ];
-  for (const [i, adapter] of [...run.adapters, ...own].entries()) {
+  for (const [i, adapter] of [...run.adapters, ...plugins].entries()) {
     attached.push({ ...await attachAdapter(shared, adapter), name: names[i] });
   }
   const { training } = run;
@@ -178,11 +178,11 @@ async function openLosses(
 ): Promise<OpenRun["losses"]> {
   const losses: OpenRun["losses"][number][] = [];
   for (const [i, { loss, output, target, weight = 1, classes }] of task.losses.entries()) {
-    const own = run.use("loss", i === 0 && run.spec.loss !== undefined ? run.spec.loss : loss);
+    const plugin = run.use("loss", i === 0 && run.spec.loss !== undefined ? run.spec.loss : loss);
     losses.push({
-      loss: own.withClassCounts
-        ? await (await import("./class_counts.ts")).withClassCounts(own, { task, train, host, classes })
-        : own,
+      loss: plugin.withClassCounts
+        ? await (await import("./class_counts.ts")).withClassCounts(plugin, { task, train, host, classes })
+        : plugin,
       output,
       target,
       weight,

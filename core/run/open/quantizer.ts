@@ -12,9 +12,9 @@ export function blockSizeOf(
   module: string,
 ): number | undefined {
   const name = `${module}.weight`;
-  const own = storedNames(checkpoint.weights.names, backbone)(name);
-  const kept = own === undefined ? undefined : checkpoint.weights.formatOf?.(own);
-  if (kept) return kept.blocks?.size;
+  const storedName = storedNames(checkpoint.weights.names, backbone)(name);
+  const format = storedName === undefined ? undefined : checkpoint.weights.formatOf?.(storedName);
+  if (format) return format.blocks?.size;
   const conv1d = backbone.conv1ds.includes(module);
   const [rows = 0, columns = 0] = backbone.shapes[name] ?? [];
   const weight = { name, module, dims: conv1d ? [columns, rows] as const : [rows, columns] as const, conv1d };

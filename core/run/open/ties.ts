@@ -16,8 +16,8 @@ export async function untiedIn({ weights }: Checkpoint, backbone: InspectedBackb
   const find = storedNames(weights.names, { ...backbone, ties: {} });
   const untied: string[] = [];
   for (const [name, source] of Object.entries(backbone.ties)) {
-    const [own, other] = [find(name), find(source)];
-    if (own !== undefined && other !== undefined && !await equal(weights, own, other)) untied.push(name);
+    const [tensor, other] = [find(name), find(source)];
+    if (tensor !== undefined && other !== undefined && !await equal(weights, tensor, other)) untied.push(name);
   }
   return untied;
 }

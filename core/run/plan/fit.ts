@@ -84,7 +84,7 @@ function storagesOf(run: Run): readonly (readonly Json[] | undefined)[] {
   if (run.adapters.length === 0 || quantizers.length > 1) return [undefined];
   const [quantizer] = quantizers;
   const others = acceleratorsIn(run).filter((_, i) => run.accelerators[i] !== quantizer);
-  const kept = (name: string): Named<Json> => {
+  const keptOptions = (name: string): Named<Json> => {
     const { modules, maxLossDrift } = quantizer ?? {};
     if (name === "bf16") return {};
     return {
@@ -97,7 +97,7 @@ function storagesOf(run: Run): readonly (readonly Json[] | undefined)[] {
   return [
     undefined,
     ...there.map(({ use, with: own }): readonly Json[] => {
-      const options = { ...own, ...kept(use) };
+      const options = { ...own, ...keptOptions(use) };
       return [Object.keys(options).length === 0 ? use : { use, with: options }, ...others];
     }),
   ];
@@ -107,8 +107,8 @@ function storagesOf(run: Run): readonly (readonly Json[] | undefined)[] {
 function acceleratorsIn({ spec, accelerators }: Run): readonly Json[] {
   return ([spec.accelerators ?? []].flat() as readonly unknown[]).map((part, i) => {
     const isWritten = typeof part === "string" || typeof part === "object" && part !== null && "use" in part;
-    const made = accelerators[i];
-    return isWritten || !made ? part as Json : { use: made.name, with: made.options as Json };
+    const accelerator = accelerators[i];
+    return isWritten || !accelerator ? part as Json : { use: accelerator.name, with: accelerator.options as Json };
   });
 }
 

@@ -81,8 +81,8 @@ export async function planOf(run: Run, host: Host, tasks: readonly TaskRows[]): 
   const tokensOf = async (rows: EncodedRows | undefined): Promise<number> =>
     rows ? (await estimated(rows, 0)).tokens : 0;
   for (const { open, train, evalRows, test } of tasks) {
-    const own = await estimated(train, run.training.perDeviceTrainBatchSize);
-    known.push({ open, train: own, evalTokens: await tokensOf(evalRows), testTokens: await tokensOf(test) });
+    const sizes = await estimated(train, run.training.perDeviceTrainBatchSize);
+    known.push({ open, train: sizes, evalTokens: await tokensOf(evalRows), testTokens: await tokensOf(test) });
   }
   return await planOfMeasured(run, host, known);
 }
@@ -105,8 +105,8 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly PlannedTask[
   const { frozen, fixed: frozenBytes } = frozenParts(works, trained);
   const products = productParts(tasks[0]?.open.checkpoint, trained);
   const codes = products.reduce((n, part) => n + part.bytes, 0);
-  const count = (own: boolean): number =>
-    [...parameters.values()].filter((p) => trained.has(p.name) === own).reduce((n, p) => n + sizeOf(p.shape), 0);
+  const count = (isTrained: boolean): number =>
+    [...parameters.values()].filter((p) => trained.has(p.name) === isTrained).reduce((n, p) => n + sizeOf(p.shape), 0);
   const slots = (p: Parameter): number =>
     Object.values(run.optimizer.state(p.shape, p.name)).reduce((a, b) => a + b, 0);
   const prepared = works.reduce((n, work) => n + work.prepared, 0);
@@ -133,27 +133,10 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly PlannedTask[
   const stateBytes = fixed.trainedWeights + fixed.gradients + fixed.optimizerState;
   const total = Object.values(bytes).reduce((a, b) => a + b, 0);
   const speed = FLOPS_PER_SECOND * (host.threads ?? 2);
-  const work: Record<string, { flops: number; seconds: number }> = {};
-  const add = (part: string, flops: number): void => {
-    const before = work[part]?.flops ?? 0;
-    work[part] = { flops: before + flops, seconds: (before + flops) / speed };
-  };
-  let [steps, tokens] = [0, 0];
-  const { perEpoch, shares } = epochOf(
-    run,
-    tasks.map(({ open, train }) => ({ name: open.task.name, samples: train.samples })),
+  const { steps, tokens, flopsOf } = workload(run, tasks, works);
+  const work = Object.fromEntries(
+    Object.entries(flopsOf).map(([part, flops]) => [part, { flops, seconds: flops / speed }]),
   );
-  const counted = countSteps(perEpoch, training);
-  steps = counted.total;
-  const batches = perEpoch * steps / counted.perEpoch;
-  for (const [i, { flops, evaluation, tokens: own }] of works.entries()) {
-    const turns = (shares[i] ?? 0) * batches;
-    tokens += own * turns;
-    for (const [part, n] of Object.entries(flops)) add(part, n * turns);
-    const { evalTokens = 0, testTokens = 0 } = tasks[i] ?? {};
-    const evaluated = evalTokens * evaluations(training, counted, testTokens > 0) + testTokens * REPORTED;
-    if (evaluation * evaluated > 0) add("evaluation", evaluation * evaluated);
-  }
   const flops = Object.values(work).reduce((n, part) => n + part.flops, 0);
   const plan: Plan = {
     fits: total <= memoryLimit(training, host) && stateBytes <= STATE_BYTES,
@@ -171,6 +154,32 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly PlannedTask[
   return { plan, built: works.map((work) => (work.isFinal ? work : undefined)) };
 }
 
+/** All steps of a run: their tokens, and the operations of each part, evaluations among them. */
+function workload(
+  run: Run,
+  tasks: readonly PlannedTask[],
+  works: readonly Work[],
+): Readonly<{ steps: number; tokens: number; flopsOf: Named<number> }> {
+  const { perEpoch, shares } = epochOf(
+    run,
+    tasks.map(({ open, train }) => ({ name: open.task.name, samples: train.samples })),
+  );
+  const counted = countSteps(perEpoch, run.training);
+  const batches = perEpoch * counted.total / counted.perEpoch;
+  const flopsOf: Record<string, number> = {};
+  const add = (part: string, flops: number): number => (flopsOf[part] = (flopsOf[part] ?? 0) + flops);
+  let tokens = 0;
+  for (const [i, { flops, evaluation, tokens: ofBatch }] of works.entries()) {
+    const turns = (shares[i] ?? 0) * batches;
+    tokens += ofBatch * turns;
+    for (const [part, n] of Object.entries(flops)) add(part, n * turns);
+    const { evalTokens = 0, testTokens = 0 } = tasks[i] ?? {};
+    const evaluated = evalTokens * evaluations(run.training, counted, testTokens > 0) + testTokens * REPORTED;
+    if (evaluation * evaluated > 0) add("evaluation", evaluation * evaluated);
+  }
+  return { steps: counted.total, tokens, flopsOf };
+}
+
 /** Copies that a run holds besides, as parts of a plan: those that take nothing are left out. */
 function copiesOf(weightCopies: number, gradientCopies: number): Named<number> {
   return Object.fromEntries(Object.entries({ weightCopies, gradientCopies }).filter(([, bytes]) => bytes > 0));
@@ -185,9 +194,9 @@ function frozenParts(
   const seen = new Set<string>(trained);
   let dequantizationBuffer = 0;
   for (const { program, initial, storedAs } of works) {
-    const own = [...program.recorded.parameters.values()].filter((p) => !seen.has(p.name));
-    dequantizationBuffer = Math.max(dequantizationBuffer, decodingBytes(own, initial));
-    for (const p of own) {
+    const parameters = [...program.recorded.parameters.values()].filter((p) => !seen.has(p.name));
+    dequantizationBuffer = Math.max(dequantizationBuffer, decodingBytes(parameters, initial));
+    for (const p of parameters) {
       seen.add(p.name);
       const { storage, bytes, encoded } = storedAs(p);
       const before = parts.get(storage);
@@ -216,11 +225,11 @@ function frozenParts(
 function productParts(checkpoint: Checkpoint | undefined, trained: ReadonlySet<string>): readonly ProductPart[] {
   const parts = new Map<string, ProductPart>();
   for (const name of trained) {
-    const own = checkpoint?.products?.of(name);
-    if (!own) continue;
-    const { label: format } = own.format;
+    const product = checkpoint?.products?.of(name);
+    if (!product) continue;
+    const { label: format } = product.format;
     const { weights, bytes } = parts.get(format) ?? { weights: 0, bytes: 0 };
-    parts.set(format, { format, weights: weights + 1, bytes: bytes + own.format.bytes(own.weight.dims) });
+    parts.set(format, { format, weights: weights + 1, bytes: bytes + product.format.bytes(product.weight.dims) });
   }
   return [...parts.values()];
 }

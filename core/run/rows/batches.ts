@@ -76,9 +76,9 @@ function countOf({ training }: Run, { name, samples }: Readonly<{ name: string; 
 
 /** Each task's part of all micro-batches. */
 function sharesOf(names: readonly string[], weights: Named<number>): number[] {
-  const given = names.map((name) => weights[name] ?? 0);
-  const total = given.reduce((a, b) => a + b, 0);
-  return given.map((weight) => weight / total);
+  const shares = names.map((name) => weights[name] ?? 0);
+  const total = shares.reduce((a, b) => a + b, 0);
+  return shares.map((weight) => weight / total);
 }
 
 /** Whose turn micro-batch n is, and how many turns that task had before. */

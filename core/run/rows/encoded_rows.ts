@@ -9,6 +9,7 @@ import type { RowEncoder } from "./encoding.ts";
 import { createSampleLevels, type SampleKeeping, type SampleLevels } from "./sample_levels.ts";
 import { createSampleSizes, type GrowingSizes, type SampleSizes, sizeOf } from "./sample_sizes.ts";
 import type { SeekableRows } from "../../data/seekable.ts";
+import { collect } from "../../base/collect.ts";
 
 /** Encoded rows: samples by their place, in the order of the rows. */
 export type EncodedRows = Readonly<{
@@ -149,9 +150,9 @@ async function encodeInOrder(
     for (const sample of levels.timed(() => encoder.encode(row, number, where))) {
       const place = sizes.count;
       // Where nothing is drawn anew a sample is the same in every epoch.
-      const own = encoder.redraws ? sample : encoder.finish(sample, place, 0);
-      await levels.put(place, own);
-      sizes.add(encoder.redraws && oneEach ? encoder.finish(sample, place, 0) : own);
+      const finished = encoder.redraws ? sample : encoder.finish(sample, place, 0);
+      await levels.put(place, finished);
+      sizes.add(encoder.redraws && oneEach ? encoder.finish(sample, place, 0) : finished);
     }
     number++;
     await tell?.(number, source.length);
@@ -232,10 +233,10 @@ async function encodedElsewhere(
 ): Promise<readonly (readonly Sample[])[] | undefined> {
   if (!beside) return undefined;
   const timing = levels.timing();
-  const kept = levels.count();
+  const size = levels.count();
   const toCome = passes * source.length + before() - timing.encoded;
   // While all that was encoded is kept, no row comes twice.
-  const left = kept >= timing.encoded ? Math.min(toCome, source.length - kept) : toCome;
+  const left = size >= timing.encoded ? Math.min(toCome, source.length - size) : toCome;
   const samples = await beside.encode(rows, numbers, { ...timing, left });
   if (samples) levels.passed(rows.length);
   return samples;
@@ -283,9 +284,7 @@ export async function* inOrder(
 
 /** All samples, or the first so many, in memory. */
 export async function allSamples(rows: Pick<EncodedRows, "count" | "samples">, most?: number): Promise<Sample[]> {
-  const all: Sample[] = [];
-  for await (const sample of inOrder(rows, most)) all.push(sample);
-  return all;
+  return await collect(inOrder(rows, most));
 }
 
 /** All rows in order with their numbers, some of them in memory at a time. */

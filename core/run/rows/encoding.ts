@@ -31,13 +31,15 @@ export type EncoderFacts = Readonly<{
 export function encoderFacts(open: OpenRun, labelled: boolean, reading: unknown, first?: Row): EncoderFacts {
   const { run, backbone, layout: { reserve } } = open;
   const positions = backbone.goesBeyond ? Infinity : backbone.maxPositions;
-  const [own, other] = backbone.decoderStartTokenId === undefined ? [reserve.positions, 0] : [0, reserve.positions];
+  const [ofEncoder, other] = backbone.decoderStartTokenId === undefined
+    ? [reserve.positions, 0]
+    : [0, reserve.positions];
   return {
     context: contextFacts(open, labelled, reading),
     seed: run.training.seed,
     isWeighted: first !== undefined && Object.hasOwn(first, "weight"),
     room: {
-      tokens: positions - reserve.tokens - own,
+      tokens: positions - reserve.tokens - ofEncoder,
       decoderTokens: positions - other,
       positions: backbone.maxPositions,
       vocabSize: backbone.vocabSize,

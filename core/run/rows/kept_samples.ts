@@ -7,7 +7,8 @@ import { sha256 } from "../../base/sha256.ts";
 import type { Sample, Store } from "../../types.ts";
 import { type Addresses, createAddresses } from "./sample_addresses.ts";
 import { type Block, createBlock, readTable } from "./sample_block.ts";
-import { isSameRecord, readRecord, RECORD_HEAD, recordOf, recordSize } from "./sample_record.ts";
+import { readRecord, RECORD_HEAD, recordOf, recordSize } from "./sample_record.ts";
+import { equalBytes } from "../../base/bytes.ts";
 
 /** Encoded samples that are kept, by their place. */
 export interface KeptSamples {
@@ -105,7 +106,7 @@ export async function openKeptSamples(options: KeptOptions): Promise<KeptSamples
       for (const [place, sample] of samples) {
         const record = await recordAt(place);
         const fresh = record && recordOf(place, sample);
-        if (!record || !readRecord(record, place) || (fresh && isSameRecord(record, fresh))) continue;
+        if (!record || !readRecord(record, place) || (fresh && equalBytes(record, fresh))) continue;
         return await blocks.forget();
       }
     },

@@ -22,12 +22,12 @@ export async function packRows(open: OpenRun, encoded: EncodedRows): Promise<Enc
   if ([...attached, ...heads].some((part) => part.unshareable)) {
     throw unsupported("spec", "task.with.packing", true, "an adapter or the head needs a row for each sequence");
   }
-  const own = layout.reserve.tokens;
+  const reserved = layout.reserve.tokens;
   const { several, tokens, size, row } = await encoded.sizes();
   if (several) throw badValue("spec", `row ${several.row}`, several.sequences, "one sequence, to be packed");
-  const lengths = Array.from({ length: encoded.count }, (_, place) => tokens(place) + own);
+  const lengths = Array.from({ length: encoded.count }, (_, place) => tokens(place) + reserved);
   // A ready-made row may be longer than what rows are packed to: it stays alone.
-  const room = lengths.reduce((a, b) => Math.max(a, b), maxLengthOf(open) + own);
+  const room = lengths.reduce((a, b) => Math.max(a, b), maxLengthOf(open) + reserved);
   const bins = shareRows([lengths], [room]).map((bin) => bin.sort((a, b) => a - b));
   bins.sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
   const joined = (members: readonly Sample[]): Sample => {

@@ -11,7 +11,7 @@ type Numbers = readonly [isFloat: boolean, start: number, count: number];
 export function packSamples(samples: readonly Sample[]): PackedSamples {
   const numbers: Field["data"][] = [];
   let words = 0;
-  const told = (fields: Named<Field>): Named<unknown> =>
+  const described = (fields: Named<Field>): Named<unknown> =>
     mapped(fields, (field) => {
       const { data } = field;
       numbers.push(data);
@@ -20,8 +20,8 @@ export function packSamples(samples: readonly Sample[]): PackedSamples {
     });
   const heads = samples.map((sample) => ({
     ...sample,
-    sequences: sample.sequences.map((sequence) => ({ ...sequence, fields: told(sequence.fields) })),
-    targets: told(sample.targets),
+    sequences: sample.sequences.map((sequence) => ({ ...sequence, fields: described(sequence.fields) })),
+    targets: described(sample.targets),
   }));
   const buffer = new ArrayBuffer(4 * words);
   let at = 0;

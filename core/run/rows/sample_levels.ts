@@ -56,16 +56,16 @@ export function createSampleLevels(keeping: SampleKeeping | undefined): SampleLe
   let [spent, encoded, elsewhere, inMemory] = [0, 0, 0, 0];
   let opening: Promise<KeptSamples | undefined> | undefined;
   let wasAgain = false;
-  let kept: KeptSamples | undefined;
+  let stored: KeptSamples | undefined;
   let confirming: Promise<void> | undefined;
   /** The samples on disk, where it pays to have them there. */
   const onDisk = async (): Promise<KeptSamples | undefined> => {
     if (!keeping || (dear > 0 && (encoded < TIMED || spent < dear * encoded))) return undefined;
     // Runs of one process that share these rows are further passes, which nobody has foretold.
     const isAgain = encoded + elsewhere > keeping.rows;
-    if (!opening || (isAgain && !wasAgain && !kept)) opening = keeping.open(isAgain).catch(() => undefined);
+    if (!opening || (isAgain && !wasAgain && !stored)) opening = keeping.open(isAgain).catch(() => undefined);
     wasAgain = isAgain;
-    return kept = await opening;
+    return stored = await opening;
   };
   return {
     timed: (encode) => {
@@ -95,8 +95,8 @@ export function createSampleLevels(keeping: SampleKeeping | undefined): SampleLe
       if (memory.put(place, sample)) inMemory++;
       else await (await onDisk())?.put(place, sample);
     },
-    count: () => inMemory + (kept?.count ?? 0),
-    flush: async () => await kept?.flush(),
+    count: () => inMemory + (stored?.count ?? 0),
+    flush: async () => await stored?.flush(),
   };
 }
 

@@ -5,6 +5,7 @@
 import { isJson } from "../../data/cached.ts";
 import { checksum } from "../../base/checksum.ts";
 import type { Field, Named, Sample } from "../../types.ts";
+import { jsonBytes } from "../../base/bytes.ts";
 
 /** Bytes before the JSON: the size of all, the checksum of what follows it, the place, the size of the JSON. */
 export const RECORD_HEAD = 20;
@@ -18,18 +19,18 @@ type Numbers = readonly [isFloat: boolean, count: number];
 /** A sample as bytes, a whole number of words; undefined where it holds what JSON cannot. */
 export function recordOf(place: number, sample: Sample): Uint8Array | undefined {
   const numbers: Field["data"][] = [];
-  const told = (fields: Named<Field>): Named<unknown> =>
+  const described = (fields: Named<Field>): Named<unknown> =>
     mapped(fields, (field) => {
       numbers.push(field.data);
       return { ...field, data: [field.data instanceof Float32Array, field.data.length] satisfies Numbers };
     });
   const head = {
     ...sample,
-    sequences: sample.sequences.map((sequence) => ({ ...sequence, fields: told(sequence.fields) })),
-    targets: told(sample.targets),
+    sequences: sample.sequences.map((sequence) => ({ ...sequence, fields: described(sequence.fields) })),
+    targets: described(sample.targets),
   };
   if (!isJson(head)) return undefined;
-  const json = new TextEncoder().encode(JSON.stringify(head));
+  const json = jsonBytes(head);
   const size = numbers.reduce((n, data) => n + data.byteLength, RECORD_HEAD + padded(json.length));
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
@@ -79,11 +80,6 @@ export function readRecord(bytes: Uint8Array, place: number): Sample | undefined
     })),
     targets: whole(head.targets),
   };
-}
-
-/** Whether two records are of the same sample. */
-export function isSameRecord(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 function mapped<A, B>(fields: Named<A>, change: (field: A) => B): Named<B> {

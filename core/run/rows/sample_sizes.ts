@@ -44,12 +44,12 @@ export function createSampleSizes(labelled: boolean, known?: Uint8Array): Growin
   const [tokens, sizes, rows] = [columnOf(2), columnOf(1), columnOf(0)];
   let { count, total, unlabelled, weightless } = header;
   let several: SampleSizes["several"] = header.several;
-  const put: GrowingSizes["put"] = (own) => {
-    tokens.set(count, own.tokens);
-    sizes.set(count, own.size);
-    rows.set(count, own.row);
+  const put: GrowingSizes["put"] = (sample) => {
+    tokens.set(count, sample.tokens);
+    sizes.set(count, sample.size);
+    rows.set(count, sample.row);
     count++;
-    total += own.tokens;
+    total += sample.tokens;
   };
   return {
     get count() {
@@ -70,7 +70,11 @@ export function createSampleSizes(labelled: boolean, known?: Uint8Array): Growin
     put,
     bytes: () => {
       const head = jsonBytes({ count, total, unlabelled, weightless, several });
-      return joinBytes([head, new TextEncoder().encode("\n"), ...[rows, sizes, tokens].map((own) => own.bytes(count))]);
+      return joinBytes([
+        head,
+        new TextEncoder().encode("\n"),
+        ...[rows, sizes, tokens].map((column) => column.bytes(count)),
+      ]);
     },
     tokens: tokens.at,
     size: sizes.at,
@@ -139,20 +143,20 @@ function createColumn(known?: Uint32Array<ArrayBuffer>): Column {
 
 /** Places of the largest values, the largest first; of equal ones the first. */
 function largestOf(at: (place: number) => number, count: number, wanted: number): number[] {
-  let kept: number[] = [];
+  let sizes: number[] = [];
   const cut = (): void => {
-    kept = kept.sort((a, b) => at(b) - at(a) || a - b).slice(0, wanted);
+    sizes = sizes.sort((a, b) => at(b) - at(a) || a - b).slice(0, wanted);
   };
   let least = -1;
   for (let place = 0; place < count; place++) {
     if (at(place) <= least) continue;
-    kept.push(place);
-    if (kept.length < 2 * wanted + SLACK) continue;
+    sizes.push(place);
+    if (sizes.length < 2 * wanted + SLACK) continue;
     cut();
-    least = at(kept.at(-1) ?? 0);
+    least = at(sizes.at(-1) ?? 0);
   }
   cut();
-  return kept;
+  return sizes;
 }
 
 /** Places that are kept beyond those that are wanted, before they are sorted. */

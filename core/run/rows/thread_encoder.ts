@@ -26,11 +26,11 @@ export async function openThreadEncoder(
   packages: readonly PluginPackage[],
 ): Promise<ThreadEncoder> {
   const catalog = await loadCatalog({ model, tokenizer, collator }, withoutOthers(loader), packages);
-  const part = <K extends Kind>(kind: K, given: unknown): Kinds[K] => {
+  const part = <K extends Kind>(kind: K, value: unknown): Kinds[K] => {
     const issues: AttuneError[] = [];
-    const made = resolvePart(kind, given, kind, { catalog, issues });
-    if (!made) throw issues[0];
-    return made;
+    const part = resolvePart(kind, value, kind, { catalog, issues });
+    if (!part) throw issues[0];
+    return part;
   };
   const { files } = await part("model", model).open(host);
   const opened = await part("tokenizer", tokenizer).open(files);

@@ -22,14 +22,14 @@ export function createWarmParts(): (run: Run) => Run {
       opened.set(key, known);
       return known;
     }
-    const made = open();
-    opened.set(key, made);
+    const connection = open();
+    opened.set(key, connection);
     // Of folds each has rows of its own: what was not asked for longest goes.
     const [oldest = ""] = opened.keys();
     if (opened.size > MOST_OPEN) opened.delete(oldest);
     // What failed may do better the next time.
-    made.catch(() => opened.delete(key));
-    return made;
+    connection.catch(() => opened.delete(key));
+    return connection;
   };
   return (run) => {
     // Transforms may look at the other splits, the tokenizer and what the task reads.

@@ -18,8 +18,8 @@ export type BestMetric = Readonly<{ task: string; name: string; greaterIsBetter:
 export function selectBestMetrics({ training, callbacks }: Run, tasks: readonly OpenRun[]): BestMetric[] {
   const asked = training.metricForBestModel?.replace(/^eval_/, "") ?? "loss";
   const all = metricNames(tasks);
-  const found = tasks.map(({ task, metrics }): BestMetric & { found: boolean } => {
-    const wanted = asked.startsWith(own(task)) ? asked.slice(own(task).length) : asked;
+  const selected = tasks.map(({ task, metrics }): BestMetric & { found: boolean } => {
+    const wanted = asked.startsWith(taskPrefix(task)) ? asked.slice(taskPrefix(task).length) : asked;
     const known = metrics.find((m) => {
       const keys = keysOf(m);
       // Of one that has its keys from what it sees, no more can be said yet.
@@ -27,11 +27,11 @@ export function selectBestMetrics({ training, callbacks }: Run, tasks: readonly 
     });
     const greater = training.greaterIsBetter ?? known?.greaterIsBetter ?? false;
     return known || wanted === "loss"
-      ? { task: task.name, name: own(task) + wanted, greaterIsBetter: greater, found: true }
-      : { task: task.name, name: `${own(task)}loss`, greaterIsBetter: false, found: false };
+      ? { task: task.name, name: taskPrefix(task) + wanted, greaterIsBetter: greater, found: true }
+      : { task: task.name, name: `${taskPrefix(task)}loss`, greaterIsBetter: false, found: false };
   });
-  if (tasks.length === 0) return found;
-  if (!found.some((judge) => judge.found)) {
+  if (tasks.length === 0) return selected;
+  if (!selected.some((judge) => judge.found)) {
     throw unknownName("spec", "training.metricForBestModel", "metric", asked, all);
   }
   callbacks.forEach((callback, i) => {
@@ -39,24 +39,24 @@ export function selectBestMetrics({ training, callbacks }: Run, tasks: readonly 
     if (name === undefined || all.includes(name) || tasks.some((open) => mayGive(open, name))) return;
     throw unknownName("spec", `callbacks.${i}.with.metric`, "metric", name, all);
   });
-  return found;
+  return selected;
 }
 
 /** What an evaluation gives of which it can be said before. */
 function metricNames(tasks: readonly OpenRun[]): string[] {
   const names = tasks.flatMap(({ task, metrics }) =>
-    ["loss", ...metrics.flatMap(keysOf)].map((key) => own(task) + key)
+    ["loss", ...metrics.flatMap(keysOf)].map((key) => taskPrefix(task) + key)
   );
   return [...new Set(["loss", ...names])];
 }
 
 /** Whether one of a task's metrics has its keys from what it sees, and may come to see this one. */
 function mayGive({ task, metrics }: OpenRun, name: string): boolean {
-  return metrics.some((metric) => keysOf(metric).length === 0 && name.startsWith(own(task) + metric.name));
+  return metrics.some((metric) => keysOf(metric).length === 0 && name.startsWith(taskPrefix(task) + metric.name));
 }
 
 /** What stands in front of a task's metrics among those of several. */
-function own({ name }: Subtask): string {
+function taskPrefix({ name }: Subtask): string {
   return name === "" ? "" : `${name}_`;
 }
 
@@ -77,8 +77,10 @@ export function splitBest(saved: SavedTensors, tasks: readonly TaskRows[]): Map<
   const best = new Map<string, SavedTensors>();
   for (const { open: { task } } of tasks) {
     const prefix = bestName(task.name, "");
-    const own = Object.entries(saved).filter(([name]) => name.startsWith(prefix));
-    if (own.length > 0) best.set(task.name, Object.fromEntries(own.map(([name, t]) => [name.slice(prefix.length), t])));
+    const entries = Object.entries(saved).filter(([name]) => name.startsWith(prefix));
+    if (entries.length > 0) {
+      best.set(task.name, Object.fromEntries(entries.map(([name, t]) => [name.slice(prefix.length), t])));
+    }
   }
   return best;
 }

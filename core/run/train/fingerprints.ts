@@ -11,9 +11,9 @@ export async function fingerprintsOf(tasks: readonly TaskRows[]): Promise<Named<
   return {
     base: await open.checkpoint.fingerprint(),
     tokenizer: open.tokenizer.fingerprint,
-    ...Object.fromEntries(tasks.flatMap((own) => {
-      const { name: task } = own.open.task;
-      return splitsOf(own).map(([name, { fingerprint }]) => [task === "" ? name : `${task}.${name}`, fingerprint]);
+    ...Object.fromEntries(tasks.flatMap((taskRows) => {
+      const { name: task } = taskRows.open.task;
+      return splitsOf(taskRows).map(([name, { fingerprint }]) => [task === "" ? name : `${task}.${name}`, fingerprint]);
     })),
   };
 }

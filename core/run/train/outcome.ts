@@ -22,7 +22,8 @@ import { checkFinite, writeResults } from "./results.ts";
 import { specToKeep } from "../checkpoints/resume.ts";
 import { checkGeneration, samplesFile } from "../evaluate/samples.ts";
 import { createTaskEvaluator, type TaskEvaluator } from "./task_evaluator.ts";
-import { resolvedSpec, writeJson } from "../write/write.ts";
+import { resolvedSpec } from "../write/write.ts";
+import { writeJson } from "../../files/json_files.ts";
 
 /** Where all logs stand, each under its logger. */
 export type LogMarks = Readonly<{ mark(): Promise<Named<Json>>; resume(marks: Named<Json>): void }>;

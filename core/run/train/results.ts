@@ -13,7 +13,8 @@ import type { MeasuredTask, MeasuredTasks } from "../evaluate/measured_tasks.ts"
 import type { Prober } from "../evaluate/probe.ts";
 import { answersPrompts, sampled, samplesFrom } from "../evaluate/samples.ts";
 import { notShown, type TaskEvaluator } from "./task_evaluator.ts";
-import { writeJson, writeModel } from "../write/write.ts";
+import { writeModel } from "../write/write.ts";
+import { writeJson } from "../../files/json_files.ts";
 
 /** What is left, and where. */
 export type ResultOptions = Readonly<{

@@ -51,14 +51,14 @@ export function finalFigures(
   const transforms = new Map(tasks.map(({ open, train }) => [open.task.name, train.transforms]));
   const figures = new Map(tasks.map((task): [string, FinalFigures] => {
     const { name } = task.open.task;
-    const [own, test] = [judged.get(name), tested.get(name)];
+    const [final, test] = [judged.get(name), tested.get(name)];
     if (test) {
-      return [name, { metrics: test, split: "test", ...count(task.test), ...(own ? { eval: own } : {}) }];
+      return [name, { metrics: test, split: "test", ...count(task.test), ...(final ? { eval: final } : {}) }];
     }
-    return [name, own ? { metrics: own, split: "eval", ...count(task.evalRows) } : { metrics: {} }];
+    return [name, final ? { metrics: final, split: "eval", ...count(task.evalRows) } : { metrics: {} }];
   }));
   const measured = [...figures].filter(([, { split }]) => split !== undefined);
-  const metrics = new Map(measured.map(([name, own]) => [name, own.metrics]));
+  const metrics = new Map(measured.map(([name, evaluation]) => [name, evaluation.metrics]));
   // Rows of the split that the whole is called by; a task without test rows says itself what it is of.
   const named = tested.size === 0 ? measured : measured.filter(([name]) => tested.has(name));
   const rows = named.reduce((n, [, own]) => n + (own.rows ?? 0), 0);

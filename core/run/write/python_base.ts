@@ -16,13 +16,13 @@ export function pythonOf({ run, backbone, heads, checkpoint }: OpenRun): string 
   // A class without a head has the model's names without their prefix.
   const nameOf = (path: string): string =>
     heads.length === 0 && path.startsWith(prefix) ? path.slice(prefix.length) : path;
-  const [kept, stored]: [string[], string[]] = [[], []];
+  const [keptNames, stored]: [string[], string[]] = [[], []];
   for (const path of withHeads(backbone, heads).linears) {
-    (checkpoint.frozen?.storageOf(`${path}.weight`) ? stored : kept).push(nameOf(path));
+    (checkpoint.frozen?.storageOf(`${path}.weight`) ? stored : keptNames).push(nameOf(path));
   }
   // An output over the vocabulary is in Hugging Face's own list.
-  const isDefault = kept.every((name) => name === "lm_head");
-  return quantizer.python(isDefault ? undefined : skipList(kept, stored));
+  const isDefault = keptNames.every((name) => name === "lm_head");
+  return quantizer.python(isDefault ? undefined : skipList(keptNames, stored));
 }
 
 /** Entries that skip these modules and none of the others, by Hugging Face's rule; each as short as can be. */

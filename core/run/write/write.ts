@@ -17,11 +17,6 @@ import { VERSION } from "../../base/version.ts";
 import { storeWithin } from "../../files/within.ts";
 import { missing } from "../../base/errors.ts";
 
-/** Writes a value as indented JSON. */
-export async function writeJson(store: Store, key: string, value: Json): Promise<void> {
-  await store.put(key, new TextEncoder().encode(JSON.stringify(value, null, 2) + "\n"));
-}
-
 /** The spec with every default filled in, absolute paths, versions and fingerprints. */
 export async function resolvedSpec(run: Run, host: Host, fingerprints: Named<string>): Promise<Json> {
   const spec = await absolutePaths(toSpec(run) as Named<Json>, run.catalog, host);
@@ -63,8 +58,8 @@ export async function writeModel(open: OpenRun, engine: Engine, figures: FinalFi
 function standardExporter({ run, attached }: OpenRun): Readonly<{ exporter: Exporter; folder: string }> {
   const folder = attached.some((a) => a.record) ? "adapter" : "model";
   for (const entry of Object.values(run.catalog.exporter ?? {})) {
-    const made = entry.parse({});
-    if (!made.issues && made.value.leaves?.(attached) === folder) return { exporter: made.value, folder };
+    const parsed = entry.parse({});
+    if (!parsed.issues && parsed.value.leaves?.(attached) === folder) return { exporter: parsed.value, folder };
   }
   const formats = attached.flatMap(({ record }) => Object.keys(record?.formats ?? {}));
   const format = folder === "model" ? "a whole model" : `an adapter (${formats.join(", ")})`;
@@ -73,8 +68,8 @@ function standardExporter({ run, attached }: OpenRun): Readonly<{ exporter: Expo
 
 /** What exporters are given. */
 async function trainedOf(open: OpenRun, engine: Engine, figures: FinalFigures): Promise<TrainedModel> {
-  const own = [...engine.program(open.task.name).recorded.parameters.values()].filter((p) => !p.regularizer);
-  const names = new Map(own.map((p) => [p.unqualifiedName, p.name]));
+  const parameters = [...engine.program(open.task.name).recorded.parameters.values()].filter((p) => !p.regularizer);
+  const names = new Map(parameters.map((p) => [p.unqualifiedName, p.name]));
   const reached = new Set(engine.state.trained.map((t) => t.name));
   // What an adapter's file had is in the next one too, whether this run trains it or not.
   const saved = new Set(open.attached.flatMap((a) => a.weights?.names ?? []));
@@ -91,8 +86,8 @@ async function trainedOf(open: OpenRun, engine: Engine, figures: FinalFigures): 
     task: open.task,
     attached: open.attached,
     // A task's files know its parameters without its name: they are those of a run that has no other task.
-    trained: own.filter((p) => reached.has(p.name) || kept(p)).map((p) => p.unqualifiedName),
-    all: Object.fromEntries(own.map((p) => [p.unqualifiedName, { shape: p.shape, adapter: p.adapter }])),
+    trained: parameters.filter((p) => reached.has(p.name) || kept(p)).map((p) => p.unqualifiedName),
+    all: Object.fromEntries(parameters.map((p) => [p.unqualifiedName, { shape: p.shape, adapter: p.adapter }])),
     read: (name) => engine.read(names.get(name) ?? name),
     metrics: figures.metrics,
     card: modelCard(open, figures),

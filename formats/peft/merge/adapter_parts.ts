@@ -43,9 +43,9 @@ export function partsOf(adapter: OpenedAdapter): AdapterParts {
       continue;
     }
     const path = name.slice(0, -part.length);
-    const own = modules.get(path) ?? new Map<string, string>();
-    own.set(part, key);
-    modules.set(path, own);
+    const tensors = modules.get(path) ?? new Map<string, string>();
+    tensors.set(part, key);
+    modules.set(path, tensors);
   }
   return { modules, whole };
 }

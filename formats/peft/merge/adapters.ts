@@ -56,9 +56,9 @@ export function mergedAsOpened(
   label = "the merged adapter",
 ): OpenedAdapter {
   const form = (name: string): TensorForm => {
-    const found = forms[name];
-    if (!found) throw missing("merge", `tensor "${name}"`, label);
-    return found;
+    const form = forms[name];
+    if (!form) throw missing("merge", `tensor "${name}"`, label);
+    return form;
   };
   return { label, config, head, names: Object.keys(forms), form, read };
 }

@@ -23,7 +23,7 @@ export function sharedIn(
   shared: Pick<SharedTensors, "ties"> | undefined,
 ): Shared {
   const has = (name: string): boolean =>
-    base.names.some((own) => own === name || name.endsWith(`.${own}`) || own.endsWith(`.${name}`));
+    base.names.some((baseName) => baseName === name || name.endsWith(`.${baseName}`) || baseName.endsWith(`.${name}`));
   const ties = Object.entries(shared?.ties ?? {}).filter(([name, source]) => has(source) && !has(name));
   const trained = (name: string): boolean =>
     modules.has(name.slice(0, name.lastIndexOf("."))) || (whole.has(name) && !isBaseLayer(whole.get(name) ?? ""));

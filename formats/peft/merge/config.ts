@@ -42,8 +42,8 @@ export async function openAdapter(label: string, store: Store): Promise<OpenedAd
   const stored = await store.get(adapterFiles.config, { offset: 0, length: MAX_CONFIG });
   const where = `${label}/${adapterFiles.config}`;
   if (stored && stored.size > MAX_CONFIG) throw badFile("merge", where, `has more than ${MAX_CONFIG} bytes`);
-  const own = file.metadata.get(CONFIG_IN_METADATA);
-  const bytes = stored?.bytes ?? (own === undefined ? undefined : new TextEncoder().encode(own));
+  const text = file.metadata.get(CONFIG_IN_METADATA);
+  const bytes = stored?.bytes ?? (text === undefined ? undefined : new TextEncoder().encode(text));
   if (bytes === undefined) throw missing("merge", adapterFiles.config, label);
   const config = checkedConfig(jsonObject("merge", where, bytes), where);
   const head = await store.get(adapterFiles.head, { offset: 0, length: MAX_CONFIG });

@@ -113,16 +113,16 @@ function planModule(
   if (form.dims.length !== 2) throw badValue("merge", `base: ${name}`, form.dims, "a matrix");
   const module: Module = { path, keys, rows, columns, adapter, weight };
   const isLora = adapter.config.peft_type === "LORA";
-  const made = isLora ? loraChanges(module) : ia3Changes(module);
-  changes.set(name, made.weight);
-  if (!made.bias) return;
+  const change = isLora ? loraChanges(module) : ia3Changes(module);
+  changes.set(name, change.weight);
+  if (!change.bias) return;
   const bias = outName(`${path}.bias`);
   const dims = forms[bias]?.dims;
   if (dims) {
-    if (dims.join() !== String(made.outFeatures)) {
-      throw badValue("merge", `base: ${bias}`, dims, `${made.outFeatures} values`);
+    if (dims.join() !== String(change.outFeatures)) {
+      throw badValue("merge", `base: ${bias}`, dims, `${change.outFeatures} values`);
     }
-    changes.set(bias, made.bias);
+    changes.set(bias, change.bias);
   } else if (isLora) throw missing("merge", `tensor "${bias}", which ${adapter.label} adapts,`, "the base");
 }
 

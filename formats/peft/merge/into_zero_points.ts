@@ -69,9 +69,9 @@ export function mergeIntoZeroPoints(base: Checkpoint, adapter: OpenedAdapter): M
     head: adapter.head,
     untiedConfig: first && hqqConfig(first, skipped),
     pieces: async function* (name) {
-      const own = pieces.get(name);
-      if (!own) throw missing("merge", `tensor ${show(name)}`, "the merged model");
-      yield* own();
+      const piece = pieces.get(name);
+      if (!piece) throw missing("merge", `tensor ${show(name)}`, "the merged model");
+      yield* piece();
     },
   };
 }

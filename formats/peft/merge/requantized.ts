@@ -97,10 +97,10 @@ function addParts(
     const old = formOf(base.weights, part);
     forms[out] = (changed ? repack?.forms?.[part] : undefined) ?? old;
     pieces.set(out, async function* () {
-      const made = changed ? (await (known ??= packed()))[part] : undefined;
+      const tensor = changed ? (await (known ??= packed()))[part] : undefined;
       // They are read one after another, and not needed again.
       if (i === weight.parts.length - 1) known = undefined;
-      if (made) yield made;
+      if (tensor) yield tensor;
       else yield* bytesOf(base.weights, part, old);
     });
   });

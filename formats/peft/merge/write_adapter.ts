@@ -6,11 +6,12 @@ import { streamSafetensors } from "../../../core/files/safetensors.ts";
 import type { Json, Named, Store } from "../../../core/types.ts";
 import type { MergedAdapter } from "./merged_adapter.ts";
 import { adapterFiles } from "../files.ts";
+import { jsonFileBytes } from "../../../core/base/bytes.ts";
 
 /** Writes a merged adapter: its config, its weights, and the names of classes where there are any. */
 export async function writeMerged(merged: MergedAdapter, to: Store): Promise<readonly string[]> {
   await to.put(adapterFiles.weights, streamSafetensors(merged.forms, merged.read));
-  await to.put(adapterFiles.config, new TextEncoder().encode(JSON.stringify(merged.config, null, 2) + "\n"));
+  await to.put(adapterFiles.config, jsonFileBytes(merged.config));
   const written = [adapterFiles.config, adapterFiles.weights];
   return [...written, ...await writeHead(merged, to)];
 }
@@ -21,6 +22,6 @@ export async function writeHead(
   to: Store,
 ): Promise<readonly string[]> {
   if (!head) return [];
-  await to.put(adapterFiles.head, new TextEncoder().encode(JSON.stringify(head, null, 2) + "\n"));
+  await to.put(adapterFiles.head, jsonFileBytes(head));
   return [adapterFiles.head];
 }

@@ -147,7 +147,7 @@ function schemaOf(schema: Schema): Html {
   }>;
   if (properties) {
     return table(
-      Object.entries(properties).map(([name, own]): [Html, Html] => [
+      Object.entries(properties).map(([name, property]): [Html, Html] => [
         html`<code>${name}</code>${
           required.includes(name)
             ? html`
@@ -155,12 +155,16 @@ function schemaOf(schema: Schema): Html {
             `
             : ""
         }`,
-        html`<span class="soft">${typeOf(own)}${limitsOf(own)}</span>${holds(own) ? schemaOf(own) : ""}`,
+        html`<span class="soft">${typeOf(property)}${limitsOf(property)}</span>${
+          holds(property) ? schemaOf(property) : ""
+        }`,
       ]),
     );
   }
   if (anyOf) {
-    return html`${[...new Map(anyOf.filter(holds).map((own) => [innermost(own), own])).values()].map(schemaOf)}`;
+    return html`${
+      [...new Map(anyOf.filter(holds).map((schema) => [innermost(schema), schema])).values()].map(schemaOf)
+    }`;
   }
   return items && holds(items) ? schemaOf(items) : html`<span class="soft">${typeOf(schema)}</span>`;
 }
@@ -191,12 +195,12 @@ function typeOf(schema: Schema): string {
 }
 
 function limitsOf(schema: Schema): string {
-  const told: string[] = [];
-  if (schema.default !== undefined && !holds(schema)) told.push(`default ${JSON.stringify(schema.default)}`);
+  const codes: string[] = [];
+  if (schema.default !== undefined && !holds(schema)) codes.push(`default ${JSON.stringify(schema.default)}`);
   const [least, most] = [schema.minimum ?? schema.exclusiveMinimum, schema.maximum ?? schema.exclusiveMaximum];
-  if (least !== undefined && most !== undefined) told.push(`${least} to ${most}`);
-  else if (least !== undefined) told.push(`from ${least}`);
-  return told.map((text) => `, ${text}`).join("");
+  if (least !== undefined && most !== undefined) codes.push(`${least} to ${most}`);
+  else if (least !== undefined) codes.push(`from ${least}`);
+  return codes.map((text) => `, ${text}`).join("");
 }
 
 function exampleOf(origin: string, method: string, path: string, type: string, example: Json): Html {

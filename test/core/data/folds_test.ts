@@ -30,7 +30,9 @@ describe("shuffled folds", () => {
       assert.deepEqual(divideRows({ rows, folds, random: stream }), plain, "a second time");
       const stratified = divideRows({ rows, folds, classes, random: stream });
       assert.ok(spread(sizesOf(stratified)) <= 1);
-      for (const own of [0, 1, 2]) assert.ok(spread(sizesOf(stratified, (row) => classes[row] === own)) <= 1, `${own}`);
+      for (const label of [0, 1, 2]) {
+        assert.ok(spread(sizesOf(stratified, (row) => classes[row] === label)) <= 1, `${label}`);
+      }
       for (const grouped of [{ groups }, { groups, classes }]) {
         const of = divideRows({ rows, folds, random: stream, ...grouped });
         const first = new Map<string, number>();

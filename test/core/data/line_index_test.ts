@@ -23,6 +23,7 @@ import { orderOfEpoch } from "../../../core/data/sampling.ts";
 import type { Store } from "../../../core/types.ts";
 import { directoryStore } from "../../../runtimes/host/directory_store.ts";
 import { userCache } from "../../../runtimes/host/user_cache.ts";
+import { collect } from "../../../core/base/collect.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "attune-lines-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -48,9 +49,7 @@ const opened = async (name: string, cache?: Store): Promise<IndexedLines> =>
   );
 
 const all = async (lines: IndexedLines, from = 0): Promise<Line[]> => {
-  const found: Line[] = [];
-  for await (const line of lines.read(from)) found.push(line);
-  return found;
+  return await collect(lines.read(from));
 };
 
 /** A store that counts what is read of it. */
@@ -93,19 +92,19 @@ describe("lines of a file", () => {
     /** A file that is made as it is read: lines of 64 bytes with their number. */
     const made = (count: number): Store & { reads: number; bytes: number } => {
       const { getRanges: _, ...rest } = directoryStore(folder);
-      const own: Store & { reads: number; bytes: number } = { ...rest, reads: 0, bytes: 0 };
+      const counted: Store & { reads: number; bytes: number } = { ...rest, reads: 0, bytes: 0 };
       const size = count * LINE;
-      own.get = async (key, range) => {
+      counted.get = async (key, range) => {
         const { offset, length } = range ?? { offset: 0, length: size };
         const end = Math.min(size, offset + length);
         const [from, to] = [Math.floor(offset / LINE), Math.ceil(end / LINE)];
         const all = Array.from({ length: to - from }, (_, i) => `${String(from + i).padEnd(LINE - 1, "x")}\n`).join("");
-        own.reads++;
-        own.bytes += end - offset;
+        counted.reads++;
+        counted.bytes += end - offset;
         const bytes = new TextEncoder().encode(all.slice(offset - from * LINE, end - from * LINE));
         return { key, size, revision: "1", bytes };
       };
-      return own;
+      return counted;
     };
     const work = async (count: number) => {
       const store = made(count);
@@ -206,18 +205,18 @@ describe("the user's cache", () => {
   });
   it("makes room: the least recently used goes, and what a run may be reading stays", async () => {
     for (const range of [undefined, { offset: 10, length: 20 }]) {
-      const own = join(folder, `bounded ${range?.length}`);
-      const cache = userCache({ ATTUNE_CACHE: own }, "linux", 3000) as Store;
+      const bounded = join(folder, `bounded ${range?.length}`);
+      const cache = userCache({ ATTUNE_CACHE: bounded }, "linux", 3000) as Store;
       for (const [i, name] of ["a", "b", "c"].entries()) {
         await cache.put(`x/${name}`, new Uint8Array(1000));
         const then = Date.now() / 1000 - 100_000 + i;
-        utimesSync(join(own, "x", name), then, then);
+        utimesSync(join(bounded, "x", name), then, then);
       }
       await cache.get("x/a", range);
       await cache.put("x/d", new Uint8Array(1500));
-      assert.deepEqual(readdirSync(join(own, "x")).sort(), ["a", "d"]);
+      assert.deepEqual(readdirSync(join(bounded, "x")).sort(), ["a", "d"]);
       await cache.put("x/e", new Uint8Array(1500));
-      assert.deepEqual(readdirSync(join(own, "x")).sort(), ["a", "d", "e"]);
+      assert.deepEqual(readdirSync(join(bounded, "x")).sort(), ["a", "d", "e"]);
     }
   });
 });

@@ -12,10 +12,10 @@ describe("the order of an epoch", () => {
     fc.assert(
       fc.property(fc.nat(300), fc.integer({ min: 1, max: 9 }), fc.nat(), (count, batchSize, seed) => {
         for (const strategy of ["random", "sequential", "group_by_length"] as const) {
-          const own = createRandom(seed);
-          const order = epochOrder({ count, strategy, batchSize, random: own, lengths: lengthOf(seed) });
+          const random = createRandom(seed);
+          const order = epochOrder({ count, strategy, batchSize, random, lengths: lengthOf(seed) });
           assert.deepEqual([...order].sort((a, b) => a - b), Array.from({ length: count }, (_, i) => i));
-          assert.deepEqual(order, epochOrder({ count, strategy, batchSize, random: own, lengths: lengthOf(seed) }));
+          assert.deepEqual(order, epochOrder({ count, strategy, batchSize, random, lengths: lengthOf(seed) }));
         }
       }),
       { numRuns: 50 },
@@ -104,8 +104,8 @@ describe("the order of an epoch of many rows", () => {
     assert.equal(all[0], 777);
     assert.deepEqual([...orderOfEpoch(options, 100)(1500, 1520)], all.slice(1500, 1520));
     // But for the two that changed places, each megabatch of 50 batches is sorted.
-    const own = all.slice(400, 800).map(lengths);
-    const falls = own.filter((length, i) => i > 0 && length > (own[i - 1] ?? 0)).length;
+    const sizes = all.slice(400, 800).map(lengths);
+    const falls = sizes.filter((length, i) => i > 0 && length > (sizes[i - 1] ?? 0)).length;
     assert.ok(falls <= 1, `${falls} rises`);
   });
 });

@@ -36,21 +36,21 @@ describe("compile", () => {
   it("gives the same losses and outputs whatever a session does with its weights, in training and evaluation", async () => {
     const run = await opened();
     const { batch } = run;
-    const found: number[][] = [];
+    const calls: number[][] = [];
     for (const memory of ["compact", "mapped", "packed", "decoded"] as const) {
       for (const mode of ["evaluate", "train"] as const) {
         const program = await compiled(run, { mode, random: false, withOutputs: true, targets: batch.inputs, memory });
         const results = await program.run(batch);
         const { logits } = outputsIn(results, program.program);
-        found.push([lossIn(results, "logits"), ...logits?.data ?? []]);
+        calls.push([lossIn(results, "logits"), ...logits?.data ?? []]);
         await program.close();
       }
     }
-    const [first = []] = found;
+    const [first = []] = calls;
     assert.ok(first.length > 3 && first.every(Number.isFinite));
-    for (const own of found) {
-      assert.equal(own.length, first.length);
-      own.forEach((value, i) => assert.ok(Math.abs(value - (first[i] ?? NaN)) <= 1e-6, `${value}, ${first[i]}`));
+    for (const shapes of calls) {
+      assert.equal(shapes.length, first.length);
+      shapes.forEach((value, i) => assert.ok(Math.abs(value - (first[i] ?? NaN)) <= 1e-6, `${value}, ${first[i]}`));
     }
   });
 
@@ -78,11 +78,11 @@ describe("compile", () => {
 
 it("inspect builds the same parts once, and others anew", async () => {
   const { open } = await opened();
-  const found = inspect(open);
-  assert.equal(inspect({ ...open }), found);
-  assert.ok([...found.parameters.keys()].some((name) => name.includes("lora_A")));
+  const inspected = inspect(open);
+  assert.equal(inspect({ ...open }), inspected);
+  assert.ok([...inspected.parameters.keys()].some((name) => name.includes("lora_A")));
   const bare = inspect({ backbone: open.backbone, heads: open.heads });
-  assert.notEqual(bare, found);
+  assert.notEqual(bare, inspected);
   assert.ok(![...bare.parameters.keys()].some((name) => name.includes("lora_A")));
   assert.deepEqual(bare.modules.parameters, [...bare.parameters.keys()]);
 });

@@ -8,25 +8,20 @@ import { createKeyValueCache } from "../../../core/engine/key_value_cache.ts";
 import { lower } from "../../../core/engine/lower/lower.ts";
 import { buildProgram } from "../../../core/engine/program.ts";
 import { inspectBackbone } from "../../../core/engine/inspect.ts";
-import type { Architecture, AttachedAdapter, Json, Named, Ort, OrtTensor } from "../../../core/types.ts";
-import { catalog } from "../../../plugins/catalog.ts";
+import type { AttachedAdapter, Json, Named, Ort, OrtTensor } from "../../../core/types.ts";
 import { prefixTuning } from "../../../plugins/adapters/prefix_tuning.ts";
 import { lm } from "../../../plugins/heads/lm.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import figures from "../../fixtures/generation.json" with { type: "json" };
 import { sampled } from "../../sampled.ts";
+import { readBackbone } from "../../formula.ts";
 
 const cases = figures.cases as unknown as readonly Readonly<{ name: string; config: Named<Json> }>[];
-const models: readonly Architecture[] = Object.values(catalog.architecture).flatMap((entry) => {
-  const made = entry.parse({});
-  return made.issues ? [] : [made.value];
-});
 const lib = (await hostHere(1)).lib as Ort;
 
 describe("the graph of one more token", () => {
-  const found = (config: Named<Json>, prefix: boolean): string[] => {
-    const modelType = String(config.model_type);
-    const backbone = inspectBackbone(models.find((m) => m.modelTypes.includes(modelType))!.read(config));
+  const namesOf = (config: Named<Json>, prefix: boolean): string[] => {
+    const backbone = inspectBackbone(readBackbone(config));
     const attach = (): AttachedAdapter =>
       prefixTuning({ numVirtualTokens: 3 }).attach(backbone, {
         modules: [],
@@ -37,7 +32,7 @@ describe("the graph of one more token", () => {
     const { graph } = buildProgram({
       mode: "generate",
       phase: "decode",
-      backbone: backbone,
+      backbone,
       heads: [lm()],
       losses: [],
       attached: prefix ? [attach()] : [],
@@ -61,12 +56,12 @@ describe("the graph of one more token", () => {
     );
   };
   for (const { name, config } of sampled(cases)) {
-    it(`copies no keys and values: ${name}`, () => assert.deepEqual(found(config, false), []));
+    it(`copies no keys and values: ${name}`, () => assert.deepEqual(namesOf(config, false), []));
   }
   it("copies none behind a prefix, either", () => {
     const config = cases.find((own) => own.config.model_type === "llama")?.config;
     assert.ok(config);
-    assert.deepEqual(found(config, true), []);
+    assert.deepEqual(namesOf(config, true), []);
   });
 });
 

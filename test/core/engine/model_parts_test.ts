@@ -44,7 +44,7 @@ async function probed(
   const [example] = batches;
   assert.ok(example);
   const outputs: Record<string, number[]>[] = batches.map(() => ({}));
-  const found: Omit<Probed, "outputs">[] = [];
+  const probes: Omit<Probed, "outputs">[] = [];
   const factors = batches.map(() => Object.fromEntries(losses.map(({ name }) => [name, 1])));
   await probeAll(
     {
@@ -63,9 +63,9 @@ async function probed(
     (made, i) => {
       for (const [name, { data }] of Object.entries(made)) Object.assign(outputs[i] ?? {}, { [name]: [...data] });
     },
-    (one) => found.push(one),
+    (one) => probes.push(one),
   );
-  return { sessions, found, outputs };
+  return { sessions, found: probes, outputs };
 }
 
 describe("a model in parts", () => {

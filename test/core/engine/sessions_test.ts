@@ -25,13 +25,13 @@ it("a session is not told the shapes of what it is fed", async () => {
   };
   const host = tinyHost(await hostHere(1));
   const lib = host.lib as Ort;
-  const told: (readonly unknown[])[] = [];
+  const calls: (readonly unknown[])[] = [];
   const InferenceSession = {
     ...lib.InferenceSession,
     create: async (...given: Parameters<typeof lib.InferenceSession.create>) => {
       const session = await lib.InferenceSession.create(...given);
       const { inputMetadata } = session as unknown as { inputMetadata: readonly { shape: readonly unknown[] }[] };
-      told.push(...inputMetadata.map(({ shape }) => shape));
+      calls.push(...inputMetadata.map(({ shape }) => shape));
       return session;
     },
   };
@@ -42,8 +42,8 @@ it("a session is not told the shapes of what it is fed", async () => {
   const train = await encodeRows(open, open.run.use("data", spec.data.train), true);
   const engine = await createRunEngine(open, train, undefined);
   await engine.close();
-  assert.ok(told.length > 3);
-  assert.deepEqual(told.filter((shape) => shape.length > 0), []);
+  assert.ok(calls.length > 3);
+  assert.deepEqual(calls.filter((shape) => shape.length > 0), []);
 });
 
 it("a table that is the head, too, counts among what is packed, and one that is only gathered from does not", async () => {

@@ -79,14 +79,17 @@ describe("scores over many classes", () => {
       it(`${head}: ${blocks} blocks of at least ${leastRows} rows give what the whole gives`, async () => {
         const a = caseOf(head);
         const cut = chunkedLogits(a.logits, a.own, all, { limit: 0, blocks, leastRows })!;
-        const found = await figures(a, [cut.own, cut.mean!, cut.best!]);
+        const cutFigures = await figures(a, [cut.own, cut.mean!, cut.best!]);
         const b = caseOf(head);
         const logp = f.logSoftmax(b.logits);
         const wanted = await figures(b, [f.pick(logp, b.own), f.mean(logp, 1), f.cast(f.argmax(b.logits), "float32")]);
-        assert.equal(found.length, 3 + a.wrt.length);
+        assert.equal(cutFigures.length, 3 + a.wrt.length);
         wanted.forEach((row, i) =>
           row.forEach((value, k) =>
-            assert.ok(Math.abs((found[i]?.[k] ?? NaN) - value) < 2e-5, `${i}.${k}: ${found[i]?.[k]} and ${value}`)
+            assert.ok(
+              Math.abs((cutFigures[i]?.[k] ?? NaN) - value) < 2e-5,
+              `${i}.${k}: ${cutFigures[i]?.[k]} and ${value}`,
+            )
           )
         );
       });

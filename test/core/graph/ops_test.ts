@@ -44,17 +44,17 @@ describe("every op", () => {
         graphOptimizationLevel: "disabled",
         logSeverityLevel: 3,
       });
-      const given = values(one);
+      const inputs = values(one);
       const fed = Object.fromEntries([...feeds.keys()].map((name) => {
-        const x = given[name] as Reference;
+        const x = inputs[name] as Reference;
         return [name, new lib.Tensor("float32", Float32Array.from(x.data), x.dims)];
       }));
-      const found = (await session.run(fed)).result;
+      const actual = (await session.run(fed)).result;
       await session.release();
-      const [wanted] = interpret(graph, given, [result]);
-      assert.deepEqual([...(found?.dims ?? [])], wanted?.dims);
+      const [wanted] = interpret(graph, inputs, [result]);
+      assert.deepEqual([...(actual?.dims ?? [])], wanted?.dims);
       assert.deepEqual(result.shape, wanted?.dims);
-      [...(found?.data as Float32Array)].forEach((x, i) => {
+      [...(actual?.data as Float32Array)].forEach((x, i) => {
         const want = wanted?.data[i] ?? NaN;
         assert.ok(Math.abs(x - want) <= 3e-6 * Math.max(1, Math.abs(want)), `${i}: ${x} and ${want}`);
       });
@@ -81,20 +81,20 @@ describe("gradient rules", () => {
       const at = (): number => interpret(graph, given, [loss])[0]?.data[0] ?? NaN;
       Object.keys(inputs).forEach((name, k) => {
         const gradient = rules[k]?.dense;
-        const own = gradient ? interpret(graph, given, [gradient])[0]?.data : undefined;
+        const slope = gradient ? interpret(graph, given, [gradient])[0]?.data : undefined;
         const x = given[name]?.data ?? new Float64Array();
         for (let i = 0; i < x.length; i++) {
-          const kept = x[i] ?? 0;
+          const x0 = x[i] ?? 0;
           const h = 1e-5;
-          x[i] = kept + h;
+          x[i] = x0 + h;
           const up = at();
-          x[i] = kept - h;
+          x[i] = x0 - h;
           const down = at();
-          x[i] = kept;
+          x[i] = x0;
           const wanted = (up - down) / (2 * h);
           assert.ok(
-            Math.abs((own?.[i] ?? 0) - wanted) <= 1e-6 * Math.max(1, Math.abs(wanted)),
-            `d${name}[${i}]: ${own?.[i] ?? 0} and ${wanted}`,
+            Math.abs((slope?.[i] ?? 0) - wanted) <= 1e-6 * Math.max(1, Math.abs(wanted)),
+            `d${name}[${i}]: ${slope?.[i] ?? 0} and ${wanted}`,
           );
         }
       });
@@ -110,13 +110,13 @@ describe("gradient rules", () => {
     const [sparse] = gradients(loss, [table], new Set([table]));
     const [dense] = gradients(loss, [table]);
     assert.equal(sparse?.dense, undefined);
-    const given = {
+    const inputs = {
       table: { dims: [4, 2], data: Float64Array.of(1, 2, 3, 4, 5, 6, 7, 8) },
       ids: { dims: [3], data: Float64Array.of(2, 0, 2) },
     };
-    const [whole] = interpret(graph, given, dense?.dense ? [dense.dense] : []);
+    const [whole] = interpret(graph, inputs, dense?.dense ? [dense.dense] : []);
     assert.deepEqual([...(whole?.data ?? [])], [3, 5, 0, 0, 22, 26, 0, 0]);
-    const [parts] = interpret(graph, given, sparse?.sparse[0] ? [sparse.sparse[0].rows] : []);
+    const [parts] = interpret(graph, inputs, sparse?.sparse[0] ? [sparse.sparse[0].rows] : []);
     assert.deepEqual([...(parts?.data ?? [])], [11, 13, 3, 5, 11, 13]);
   });
 

@@ -8,9 +8,9 @@ import { describe, it } from "node:test";
 import type { DimValues, Shape } from "../../../core/graph/ops/dims.ts";
 import * as f from "../../../core/graph/ops/functions.ts";
 import { Graph, reachable, type Value } from "../../../core/graph/graph.ts";
-import { choosePlaces, choosesPlaces, selectRows } from "../../../core/graph/row_selection.ts";
+import { choosePlaces, selectRows } from "../../../core/graph/row_selection.ts";
 import { gradients } from "../../../core/graph/autodiff.ts";
-import { fixedInput, type Given, mixed, near, randomInput } from "../../../conformance/differences.ts";
+import { fixedInput, type InputValues, mixed, near, randomInput } from "../../../conformance/differences.ts";
 import { interpret, type Reference } from "../../../conformance/oracle/interpreter.ts";
 import { runOnnx } from "../../oracle/runtime.ts";
 
@@ -50,7 +50,7 @@ const batch: fc.Arbitrary<Batch> = fc.record({
 /** A model over random weights and inputs, with the values it is asked about. */
 function build(model: Model, { batch, seq, places }: Batch): {
   graph: Graph;
-  given: Given;
+  given: InputValues;
   dims: Record<string, number>;
   hidden: Value;
   index: Value;
@@ -58,18 +58,18 @@ function build(model: Model, { batch, seq, places }: Batch): {
   masks: readonly Value[];
 } {
   const graph = new Graph();
-  const given: Given = {};
+  const values: InputValues = {};
   const { picks, unpick, perRow } = choosePlaces(places, batch, seq);
   const dims: Record<string, number> = { batch, seq, sequences: places.length, "first.picks": perRow };
   const weights: string[] = [];
   const masks: Value[] = [];
   const weight = (name: string, shape: Shape): Value => {
     weights.push(name);
-    return randomInput(graph, given, name, shape, dims);
+    return randomInput(graph, values, name, shape, dims);
   };
   const dropout = (x: Value): Value => {
     if (!model.dropout) return x;
-    const mask = randomInput(graph, given, `mask.${masks.length}`, x.shape, dims);
+    const mask = randomInput(graph, values, `mask.${masks.length}`, x.shape, dims);
     masks.push(mask);
     return f.mul(x, mask);
   };
@@ -90,10 +90,10 @@ function build(model: Model, { batch, seq, places }: Batch): {
           },
         ),
     );
-  const segments = fixedInput(graph, given, "segments", "int32", ["batch", "seq"], dims, [
+  const segments = fixedInput(graph, values, "segments", "int32", ["batch", "seq"], dims, [
     ...Array.from({ length: batch * seq }, (_, i) => (i % seq < seq / 2 ? 1 : 2)),
   ]);
-  const positions = fixedInput(graph, given, "positions", "int32", ["batch", "seq"], dims, [
+  const positions = fixedInput(graph, values, "positions", "int32", ["batch", "seq"], dims, [
     ...Array.from({ length: batch * seq }, (_, i) => i % seq),
   ]);
   const asQuery = (v: Value): Value => f.reshape(v, ["batch", 1, "seq", 1]);
@@ -123,7 +123,7 @@ function build(model: Model, { batch, seq, places }: Batch): {
       : f.mul(f.silu(up), linear(`${name}.gate`, x, 6, false));
     return dropout(linear(`${name}.down`, inner, HIDDEN, true));
   };
-  let x = randomInput(graph, given, "x", ["batch*seq", HIDDEN], dims);
+  let x = randomInput(graph, values, "x", ["batch*seq", HIDDEN], dims);
   for (let i = 0; i < model.layers; i++) {
     for (const [name, block] of [["attention", attention], ["feedForward", feedForward]] as const) {
       const path = `${i}.${name}`;
@@ -132,23 +132,23 @@ function build(model: Model, { batch, seq, places }: Batch): {
         : norm(`${path}.norm`, f.add(x, block(path, x)));
     }
   }
-  const index = fixedInput(graph, given, "first", "int32", ["sequences"], dims, [...places]);
-  given["first.picks"] = { dims: [picks.length], data: Float64Array.from(picks) };
-  given["first.unpick"] = { dims: [unpick.length], data: Float64Array.from(unpick) };
-  return { graph, given, dims, hidden: x, index, weights, masks };
+  const index = fixedInput(graph, values, "first", "int32", ["sequences"], dims, [...places]);
+  values["first.picks"] = { dims: [picks.length], data: Float64Array.from(picks) };
+  values["first.unpick"] = { dims: [unpick.length], data: Float64Array.from(unpick) };
+  return { graph, given: values, dims, hidden: x, index, weights, masks };
 }
 
 /** Rows selected, with masks made anew for the chosen places: the same numbers, at these places. */
-function selected({ graph, given, dims, hidden, index, masks }: ReturnType<typeof build>): Value {
-  const picks = given["first.picks"]?.data ?? new Float64Array();
+function selected({ graph, given: values, dims, hidden, index, masks }: ReturnType<typeof build>): Value {
+  const picks = values["first.picks"]?.data ?? new Float64Array();
   return selectRows(hidden, index, (input, shape) => {
     if (!masks.includes(input)) return undefined;
     const name = masks.indexOf(input);
     const places = graph.input("all places", "int32", ["batch*first.picks"]);
-    given["all places"] = { dims: [picks.length], data: picks };
+    values["all places"] = { dims: [picks.length], data: picks };
     const flat = shape[0] === "batch*first.picks";
     // [batch, heads, seq, seq] by places: [batch*seq, heads, seq], gathered, and back.
-    const [rows] = interpret(graph, given, [
+    const [rows] = interpret(graph, values, [
       flat ? f.gather(input, places) : f.transpose(
         f.reshape(
           f.gather(f.reshape(f.transpose(input, [0, 2, 1, 3]), ["batch*seq", HEADS, "seq"]), places),
@@ -157,7 +157,7 @@ function selected({ graph, given, dims, hidden, index, masks }: ReturnType<typeo
         [0, 2, 1, 3],
       ),
     ], dims);
-    given[`mask.${name}.picked`] = rows as Reference;
+    values[`mask.${name}.picked`] = rows as Reference;
     return graph.input(`mask.${name}.picked`, "float32", shape);
   });
 }
@@ -181,18 +181,18 @@ describe("selected rows", () => {
     fc.assert(
       fc.property(model, batch, (model, batch) => {
         const built = build(model, batch);
-        const { graph, given, dims, hidden, index, weights } = built;
+        const { graph, given: values, dims, hidden, index, weights } = built;
         const [few, all] = [selected(built), f.gather(hidden, index)];
-        assert.ok(choosesPlaces(graph, "first"));
-        const [got, want] = interpret(graph, given, [few, all], dims);
+        assert.ok(graph.inputs.has("first.picks"));
+        const [got, want] = interpret(graph, values, [few, all], dims);
         near(got, want, "rows", 1e-10);
-        const dy = randomInput(graph, given, "dy", few.shape, dims);
+        const dy = randomInput(graph, values, "dy", few.shape, dims);
         const wrt = ["x", ...weights].map((name) => graph.inputs.get(name) as Value);
         const [a, b] = [few, all].map((y) => gradients(f.sum(f.mul(y, dy)), wrt).map((g) => g.dense));
         wrt.forEach((_, i) => {
           const [left, right] = [a?.[i], b?.[i]];
           if (!left && !right) return;
-          const [got, want] = interpret(graph, given, left && right ? [left, right] : [], dims);
+          const [got, want] = interpret(graph, values, left && right ? [left, right] : [], dims);
           near(got, want, ["x", ...weights][i] ?? "", 1e-9);
         });
       }),
@@ -229,20 +229,20 @@ describe("selected rows", () => {
       seq: 4,
       places: [5, 1, 4],
     });
-    const { graph, given, dims, hidden, index, weights } = built;
+    const { graph, given: values, dims, hidden, index, weights } = built;
     const few = selected(built);
     graph.output("rows", few);
     const wrt = weights.map((name) => graph.inputs.get(name) as Value);
-    gradients(mixed([few], given, dims), wrt).forEach((g, i) => g.dense && graph.output(`d.${weights[i]}`, g.dense));
-    const found = await runOnnx(graph, given, dims);
-    const wanted = interpret(graph, given, [...graph.outputs.values()], dims);
+    gradients(mixed([few], values, dims), wrt).forEach((g, i) => g.dense && graph.output(`d.${weights[i]}`, g.dense));
+    const outputs = await runOnnx(graph, values, dims);
+    const wanted = interpret(graph, values, [...graph.outputs.values()], dims);
     // All gradients as one: those of key biases are zero but for rounding.
     const one = (arrays: readonly (Readonly<{ data: Float64Array }> | undefined)[]): Reference => {
       const data = Float64Array.from(arrays.flatMap((x) => [...x?.data ?? []]));
       return { dims: [data.length], data };
     };
-    near(one([...graph.outputs.keys()].map((name) => found[name])), one(wanted), "gradients", 1e-5);
-    near(found.rows, interpret(graph, given, [f.gather(hidden, index)], dims)[0], "rows", 1e-5);
+    near(one([...graph.outputs.keys()].map((name) => outputs[name])), one(wanted), "gradients", 1e-5);
+    near(outputs.rows, interpret(graph, values, [f.gather(hidden, index)], dims)[0], "rows", 1e-5);
   });
 });
 
@@ -264,7 +264,7 @@ describe("rows are simply gathered", () => {
     const stopped = f.detach(f.exp(x));
     assert.equal(selectRows(stopped, index, never), f.gather(stopped, index));
   });
-  it("and nothing more is then fed", () => assert.ok(!choosesPlaces(graph, "index")));
+  it("and nothing more is then fed", () => assert.ok(!graph.inputs.has("index.picks")));
 });
 
 describe("chosen places", () => {

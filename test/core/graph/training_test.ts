@@ -20,7 +20,7 @@ import { sequence } from "../../../plugins/heads/sequence.ts";
 import { crossEntropy } from "../../../plugins/losses/cross_entropy.ts";
 import { bert } from "../../../plugins/architectures/bert.ts";
 import { assertGolden } from "../../golden.ts";
-import { type Given, near } from "../../../conformance/differences.ts";
+import { type InputValues, near } from "../../../conformance/differences.ts";
 import { interpret, type Reference } from "../../../conformance/oracle/interpreter.ts";
 import { runOnnx } from "../../oracle/runtime.ts";
 import { sampled } from "../../sampled.ts";
@@ -47,7 +47,7 @@ function program(kind: Kind, checkpointing: boolean, labelSmoothing = 0): Progra
   const attached = kind === "lora" ? [lora({ r: 2, loraDropout: 0.1 }).attach(backbone, place)] : [];
   return buildProgram({
     mode: "train",
-    backbone: backbone,
+    backbone,
     heads: [head],
     losses: [{ loss: crossEntropy(), output: "logits", target: "labels", weight: 1, name: "logits" }],
     attached,
@@ -74,20 +74,20 @@ const fixed: Readonly<Record<string, readonly number[]>> = {
 };
 
 /** Numbers for all that a program reads: the same for the same name, so that programs can be compared. */
-function given({ graph, recorded }: Program): Given {
-  const given: Given = {};
+function valuesFor({ graph, recorded }: Program): InputValues {
+  const values: InputValues = {};
   for (const [name, value] of graph.inputs) {
-    const own = evaluateShape(value.shape, dims);
+    const size = evaluateShape(value.shape, dims);
     const random = createRandom(3).fork(name);
     const draw = recorded.masks.has(name)
       ? (i: number): number => (random.uniform(i) < 0.2 ? 0 : 1.25)
       : (i: number): number => Math.fround(0.5 * random.normal(i) + (name.includes("LayerNorm.weight") ? 1 : 0));
-    const data = Float64Array.from({ length: sizeOf(own) }, (_, i) => fixed[name]?.[i] ?? draw(i));
-    given[name] = { dims: own, data };
+    const data = Float64Array.from({ length: sizeOf(size) }, (_, i) => fixed[name]?.[i] ?? draw(i));
+    values[name] = { dims: size, data };
   }
-  return given;
+  return values;
 }
-const results = ({ graph }: Program, given: Given): Map<string, Reference> => {
+const results = ({ graph }: Program, given: InputValues): Map<string, Reference> => {
   const found = interpret(graph, given, [...graph.outputs.values()], dims);
   return new Map([...graph.outputs.keys()].map((name, i) => [name, found[i] as Reference]));
 };
@@ -96,26 +96,27 @@ describe("a training graph", () => {
   for (const kind of sampled(["full", "lora"] as const, 2)) {
     it(`has the slope of its loss as gradients (${kind})`, () => {
       const built = program(kind, false, 0.1);
-      const at = given(built);
-      const found = results(built, at);
+      const at = valuesFor(built);
+      const actual = results(built, at);
       const loss = built.graph.outputs.get("loss.logits") as Value;
       // Along a random direction of each parameter, one at a time.
       for (const { parameter, dense, sparse } of built.gradients) {
-        const own = at[parameter] as Reference;
+        const center = at[parameter] as Reference;
         const random = createRandom(8).fork(parameter);
-        const direction = Float64Array.from(own.data, (_, i) => random.normal(i));
+        const direction = Float64Array.from(center.data, (_, i) => random.normal(i));
         const lossAt = (step: number): number => {
-          const data = own.data.map((x, i) => x + step * (direction[i] ?? 0));
-          return interpret(built.graph, { ...at, [parameter]: { dims: own.dims, data } }, [loss], dims)[0]?.data[0] ??
+          const data = center.data.map((x, i) => x + step * (direction[i] ?? 0));
+          return interpret(built.graph, { ...at, [parameter]: { dims: center.dims, data } }, [loss], dims)[0]
+            ?.data[0] ??
             NaN;
         };
         const h = 1e-4;
         const slope = (8 * (lossAt(h) - lossAt(-h)) - (lossAt(2 * h) - lossAt(-2 * h))) / (12 * h);
         let product = 0;
-        if (dense) found.get(dense)?.data.forEach((d, i) => (product += d * (direction[i] ?? NaN)));
+        if (dense) actual.get(dense)?.data.forEach((d, i) => (product += d * (direction[i] ?? NaN)));
         for (const { ids, rows } of sparse) {
-          const width = own.dims[1] ?? 1;
-          found.get(rows)?.data.forEach((d, i) => {
+          const width = center.dims[1] ?? 1;
+          actual.get(rows)?.data.forEach((d, i) => {
             const row = fixed[ids]?.[Math.floor(i / width)] ?? NaN;
             product += d * (direction[row * width + (i % width)] ?? NaN);
           });
@@ -129,7 +130,7 @@ describe("a training graph", () => {
     it(`is what the runtime computes, checkpointed or not (${kind})`, async () => {
       for (const checkpointing of [false, true]) {
         const built = program(kind, checkpointing);
-        const at = given(built);
+        const at = valuesFor(built);
         const found = await runOnnx(built.graph, at, dims);
         for (const [name, want] of results(built, at)) {
           // Gradients of key biases are zero but for rounding.
@@ -156,7 +157,7 @@ describe("checkpointing", () => {
     const nodes = ({ graph }: Program): Node[] => reachable([...graph.outputs.values()]);
     it(`changes no loss and no gradient (${kind})`, () => {
       assert.deepEqual(plain.gradients, checkpointed.gradients);
-      const [a, b] = [results(plain, given(plain)), results(checkpointed, given(checkpointed))];
+      const [a, b] = [results(plain, valuesFor(plain)), results(checkpointed, valuesFor(checkpointed))];
       assert.deepEqual([...a.keys()], [...b.keys()]);
       for (const [name, want] of a) near(b.get(name), want, name, 1e-10);
     });

@@ -12,7 +12,7 @@ import {
   checkGradients,
   differences,
   fixedInput,
-  type Given,
+  type InputValues,
   mixed,
   near,
   randomInput,
@@ -25,13 +25,15 @@ import { type Call, callDims as dims, calls, graphOf } from "./calls.ts";
 const flat: ReadonlySet<string> = new Set(["Sign", "Not", "Equal", "ArgMax", "Less", "Greater", "And", "Or"]);
 
 /** A graph with random inputs. */
-function start(shapes: Readonly<Record<string, Shape>>): { graph: Graph; given: Given; v: (name: string) => Value } {
+function start(
+  shapes: Readonly<Record<string, Shape>>,
+): { graph: Graph; given: InputValues; v: (name: string) => Value } {
   const graph = new Graph();
-  const given: Given = {};
-  for (const [name, shape] of Object.entries(shapes)) randomInput(graph, given, name, shape, dims);
-  return { graph, given, v: (name) => graph.inputs.get(name) as Value };
+  const values: InputValues = {};
+  for (const [name, shape] of Object.entries(shapes)) randomInput(graph, values, name, shape, dims);
+  return { graph, given: values, v: (name) => graph.inputs.get(name) as Value };
 }
-const dense = (loss: Value, x: Value, given: Given): number[] => {
+const dense = (loss: Value, x: Value, given: InputValues): number[] => {
   const [gradient] = gradients(loss, [x]);
   return [...interpret(loss.graph, given, gradient?.dense ? [gradient.dense] : [], dims)[0]?.data ?? []];
 };
@@ -54,18 +56,18 @@ describe("the gradient of every op", () => {
     });
   }
   it("of the larger or the largest goes in equal parts to equals", () => {
-    const { graph, given } = start({});
-    const a = fixedInput(graph, given, "a", "float32", [4], dims, [1, 2, 2, 0]);
-    const b = fixedInput(graph, given, "b", "float32", [4], dims, [1, 1, 3, 0]);
-    assert.deepEqual(dense(f.sum(f.maximum(a, b)), a, given), [0.5, 1, 0, 0.5]);
-    assert.deepEqual(dense(f.sum(f.minimum(a, b)), a, given), [0.5, 0, 1, 0.5]);
-    assert.deepEqual(dense(f.sum(f.max(a)), a, given), [0, 0.5, 0.5, 0]);
+    const { graph, given: values } = start({});
+    const a = fixedInput(graph, values, "a", "float32", [4], dims, [1, 2, 2, 0]);
+    const b = fixedInput(graph, values, "b", "float32", [4], dims, [1, 1, 3, 0]);
+    assert.deepEqual(dense(f.sum(f.maximum(a, b)), a, values), [0.5, 1, 0, 0.5]);
+    assert.deepEqual(dense(f.sum(f.minimum(a, b)), a, values), [0.5, 0, 1, 0.5]);
+    assert.deepEqual(dense(f.sum(f.max(a)), a, values), [0, 0.5, 0.5, 0]);
   });
   it("of relu and |x| is 0 at 0", () => {
-    const { graph, given } = start({});
-    const x = fixedInput(graph, given, "x", "float32", [3], dims, [-1, 0, 1]);
-    assert.deepEqual(dense(f.sum(f.relu(x)), x, given), [0, 0, 1]);
-    assert.deepEqual(dense(f.sum(f.abs(x)), x, given), [-1, 0, 1]);
+    const { graph, given: values } = start({});
+    const x = fixedInput(graph, values, "x", "float32", [3], dims, [-1, 0, 1]);
+    assert.deepEqual(dense(f.sum(f.relu(x)), x, values), [0, 0, 1]);
+    assert.deepEqual(dense(f.sum(f.abs(x)), x, values), [-1, 0, 1]);
   });
   it("is refused for a trained exponent and for a norm's statistics", () => {
     const { graph, v } = start({ x: ["n", 3], e: ["n", 3], w: [3] });
@@ -87,7 +89,7 @@ describe("gradients of composed functions", () => {
       down: [4, 6],
       g: [4],
     };
-    const { given, v } = start(shapes);
+    const { given: values, v } = start(shapes);
     const heads = (name: string): Value =>
       f.transpose(f.reshape(f.gemm(v("x"), v(name)), ["batch", "seq", 2, 2]), [0, 2, 1, 3]);
     const scores = f.softmax(f.product(heads("q"), heads("k"), { alpha: Math.SQRT1_2, transB: true }));
@@ -95,15 +97,15 @@ describe("gradients of composed functions", () => {
     const middle = f.layerNorm(f.add(context, v("x")), v("g"), v("g"), 1e-5);
     const inner = f.gelu(f.gemm(middle, v("up"), v("bias"), { transB: true }));
     const y = f.rmsNorm(f.add(f.gemm(inner, v("down"), undefined, { transB: true }), middle), v("g"), 1e-6);
-    checkGradients(mixed([y], given, dims), Object.keys(shapes), given, dims);
+    checkGradients(mixed([y], values, dims), Object.keys(shapes), values, dims);
   });
   it("a cross entropy with ignored targets", () => {
-    const { graph, given, v } = start({ x: ["n", 3] });
-    const target = fixedInput(graph, given, "target", "int32", ["n"], dims, [2, -100, 0, 1]);
+    const { graph, given: values, v } = start({ x: ["n", 3] });
+    const target = fixedInput(graph, values, "target", "int32", ["n"], dims, [2, -100, 0, 1]);
     const kept = f.cast(f.not(f.equal(target, -100)), "float32");
     const loss = f.sum(f.mul(f.neg(f.pick(f.logSoftmax(v("x")), f.maximum(target, 0))), kept));
-    checkGradients(loss, ["x"], given, dims);
-    assert.deepEqual(dense(loss, v("x"), given).slice(3, 6), [0, 0, 0], "an ignored row has none");
+    checkGradients(loss, ["x"], values, dims);
+    assert.deepEqual(dense(loss, v("x"), values).slice(3, 6), [0, 0, 0], "an ignored row has none");
   });
   it("one value used in many ways: subexpressions are shared, paths are added up", () => {
     const { given, v } = start({ x: ["batch", "seq"], y: ["seq"] });
@@ -114,10 +116,10 @@ describe("gradients of composed functions", () => {
     assert.equal(reachable([loss]).filter((node) => node.op === "Tanh").length, 1);
   });
   it("a value used twice by one op", () => {
-    const { given, v } = start({ x: [3, 3] });
+    const { given: values, v } = start({ x: [3, 3] });
     const x = v("x");
-    checkGradients(f.sum(f.matmul(x, f.concat([f.slice(x, 0, 0, 1), f.slice(x, 0, 1, null)], 0))), ["x"], given, dims);
-    checkGradients(f.sum(f.gemm(x, x, x)), ["x"], given, dims);
+    checkGradients(f.sum(f.matmul(x, f.concat([f.slice(x, 0, 0, 1), f.slice(x, 0, 1, null)], 0))), ["x"], values, dims);
+    checkGradients(f.sum(f.gemm(x, x, x)), ["x"], values, dims);
   });
   it("a loss that is one of the values, and values that do not lead to it", () => {
     const { given, v } = start({ x: [], y: [2] });
@@ -126,14 +128,14 @@ describe("gradients of composed functions", () => {
     assert.deepEqual(none, { dense: undefined, sparse: [] });
   });
   it("several outputs with a gradient each, down to where it is asked for", () => {
-    const { graph, given, v } = start({ x: ["n", 2], w: [2, 2], dy: ["n", 2], dz: ["n"] });
+    const { graph, given: values, v } = start({ x: ["n", 2], w: [2, 2], dy: ["n", 2], dz: ["n"] });
     const hidden = f.tanh(f.matmul(v("x"), v("w")));
     const [y, z] = [f.exp(hidden), f.sum(hidden, 1)];
     const both = f.add(f.sum(f.mul(y, v("dy"))), f.sum(f.mul(z, v("dz"))));
     const found = backward([y, z], [v("dy"), v("dz")], [v("x"), v("w")]);
     for (const [i, name] of ["x", "w"].entries()) {
-      const got = wholeGradient(found[i], graph, given[name] as Reference, given, dims);
-      near(got, differences(both, name, given, dims), name);
+      const got = wholeGradient(found[i], graph, values[name] as Reference, values, dims);
+      near(got, differences(both, name, values, dims), name);
     }
     // A wanted value is where gradients end: x gets nothing through hidden.
     const [atHidden, atX] = backward([y, z], [v("dy"), v("dz")], [hidden, v("x")]);
@@ -144,15 +146,15 @@ describe("gradients of composed functions", () => {
 
 describe("gradients of tables", () => {
   it("come as rows, as a whole, or both where the table is also multiplied with", () => {
-    const { graph, given, v } = start({ table: [5, 2], other: [3, 2] });
-    const ids = fixedInput(graph, given, "ids", "int32", ["batch", "seq"], dims, [4, 0, 4, 1, 1, 4]);
-    const more = fixedInput(graph, given, "more", "int32", ["n"], dims, [2, 2, 0, 1]);
+    const { graph, given: values, v } = start({ table: [5, 2], other: [3, 2] });
+    const ids = fixedInput(graph, values, "ids", "int32", ["batch", "seq"], dims, [4, 0, 4, 1, 1, 4]);
+    const more = fixedInput(graph, values, "more", "int32", ["n"], dims, [2, 2, 0, 1]);
     const embedded = f.reshape(f.gather(v("table"), ids), ["batch*seq", 2]);
     const tied = f.product(f.tanh(embedded), v("table"), { transB: true }); // [batch*seq, 5]
-    const loss = mixed([tied, f.square(f.gather(v("table"), more)), f.gather(v("other"), more)], given, dims);
-    checkGradients(loss, ["table", "other"], given, dims);
+    const loss = mixed([tied, f.square(f.gather(v("table"), more)), f.gather(v("other"), more)], values, dims);
+    checkGradients(loss, ["table", "other"], values, dims);
     const sparse = new Set([v("table"), v("other")]);
-    checkGradients(loss, ["table", "other"], given, dims, sparse);
+    checkGradients(loss, ["table", "other"], values, dims, sparse);
     const [table, other] = gradients(loss, [v("table"), v("other")], sparse);
     assert.ok(table?.dense);
     assert.deepEqual(table.sparse.map((s) => s.rows.shape).sort(), [["batch*seq", 2], ["n", 2]]);
@@ -169,18 +171,18 @@ describe("gradients of tables", () => {
 
 describe("regions", () => {
   it("take the rule given for them, and do not look inside", () => {
-    const { graph, given, v } = start({ x: ["n"], y: ["n"] });
+    const { graph, given: values, v } = start({ x: ["n"], y: ["n"] });
     const inside = f.apply("Gather", [f.reshape(v("x"), [1, "n"]), graph.input("i", "int32", [1])], { axis: 1 });
     const [out] = graph.withVjp([v("x")], [f.reshape(inside, [1])], ([dy], needs) => {
       assert.deepEqual(needs, [true]);
       return [dy && f.mul(f.expand(dy, ["n"]), v("y"))];
     });
     const loss = f.sum(f.mul(out as Value, 3));
-    given.i = { dims: [1], data: Float64Array.of(0) };
-    assert.deepEqual(dense(loss, v("x"), given), [...(given.y as Reference).data].map((y) => 3 * y));
+    values.i = { dims: [1], data: Float64Array.of(0) };
+    assert.deepEqual(dense(loss, v("x"), values), [...(values.y as Reference).data].map((y) => 3 * y));
   });
   it("with several outputs ask their rule once, with all gradients", () => {
-    const { graph, given, v } = start({ x: ["n"] });
+    const { graph, given: values, v } = start({ x: ["n"] });
     let asked = 0;
     const [a, b, c] = graph.withVjp([v("x")], [f.exp(v("x")), f.square(v("x")), f.neg(v("x"))], ([da, db, dc]) => {
       asked++;
@@ -188,27 +190,27 @@ describe("regions", () => {
       return [f.add(f.mul(da as Value, f.exp(v("x"))), f.mul(f.mul(db as Value, v("x")), 2))];
     });
     assert.ok(a && b && c);
-    checkGradients(mixed([a, f.mul(a, b)], given, dims), ["x"], given, dims);
+    checkGradients(mixed([a, f.mul(a, b)], values, dims), ["x"], values, dims);
     assert.equal(asked, 1);
   });
   it("leave other uses of the same nodes alone", () => {
-    const { graph, given, v } = start({ x: ["n"] });
+    const { graph, given: values, v } = start({ x: ["n"] });
     const y = f.exp(v("x"));
     const [reversed] = graph.withVjp([v("x")], [y], ([dy]) => [dy && f.neg(f.mul(dy, y))]);
     const both = f.add(f.sum(f.mul(y, 3)), f.sum(reversed as Value));
-    const exp = interpret(graph, given, [y], dims)[0]?.data ?? [];
+    const exp = interpret(graph, values, [y], dims)[0]?.data ?? [];
     near(
-      { dims: [4], data: dense(both, v("x"), given) },
+      { dims: [4], data: dense(both, v("x"), values) },
       { dims: [4], data: Float64Array.from(exp, (e) => 2 * e) },
       "",
     );
   });
   it("that detach give no gradient, and none is built below them", () => {
-    const { given, v } = start({ x: ["n"] });
+    const { given: values, v } = start({ x: ["n"] });
     const below = f.exp(v("x"));
     const loss = f.sum(f.mul(f.detach(below), v("x")));
-    const exp = interpret(loss.graph, given, [below], dims)[0]?.data ?? [];
-    assert.deepEqual(dense(loss, v("x"), given), [...exp]);
+    const exp = interpret(loss.graph, values, [below], dims)[0]?.data ?? [];
+    assert.deepEqual(dense(loss, v("x"), values), [...exp]);
     assert.equal(gradients(f.sum(f.detach(below)), [v("x")])[0]?.dense, undefined);
   });
   it("do not count where a gradient is not wanted", () => {
@@ -232,9 +234,9 @@ describe("what is frozen is absent", () => {
     const loss = f.sum(x);
     const before = reachable([loss]).length;
     const wanted = weights.slice(depth - trained);
-    const found = gradients(loss, wanted).flatMap((g) => g.dense ?? []);
-    assert.equal(found.length, trained);
-    const nodes = reachable([loss, ...found]);
+    const dense = gradients(loss, wanted).flatMap((g) => g.dense ?? []);
+    assert.equal(dense.length, trained);
+    const nodes = reachable([loss, ...dense]);
     for (let i = 0; i < depth - trained; i++) {
       assert.ok(!nodes.some((node) => node.scope === `d.layer.${i}`), `nothing is differentiated in layer ${i}`);
     }

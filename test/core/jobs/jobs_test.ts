@@ -168,23 +168,23 @@ describe("jobs", () => {
     await events.append([step(1), step(2), step(3)], { token: 1, from: 1 });
     await events.append([step(2), step(3), step(4)], { token: 2, from: 1 });
     await events.append([step(5)], { token: 1, from: 4 });
-    const told: string[] = [];
+    const lines: string[] = [];
     const numbers: number[] = [];
     for await (const event of events.after(before)) {
-      told.push(event.message);
+      lines.push(event.message);
       numbers.push(event.number - before);
     }
-    assert.deepEqual([told, numbers], [["step 1", "step 2", "step 3", "step 4"], [1, 2, 3, 4]]);
+    assert.deepEqual([lines, numbers], [["step 1", "step 2", "step 3", "step 4"], [1, 2, 3, 4]]);
   });
 });
 
 describe("uploaded lines", () => {
   const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
   const check = (text: string | Uint8Array, piece = Infinity): number => {
-    const own = lineCheck("f");
+    const check = lineCheck("f");
     const all = typeof text === "string" ? bytes(text) : text;
-    for (let at = 0; at < all.length; at += piece) own.push(all.subarray(at, at + piece));
-    return own.end();
+    for (let at = 0; at < all.length; at += piece) check.push(all.subarray(at, at + piece));
+    return check.end();
   };
   it("are of bounded length: a plan takes many times the bytes of its longest row", () => {
     const row = (length: number): string => JSON.stringify({ a: "x".repeat(length - 8) });

@@ -9,6 +9,7 @@ import { storeQueue } from "../../../core/jobs/store_queue.ts";
 import type { Store } from "../../../core/types.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
+import { collect } from "../../../core/base/collect.ts";
 
 const host = await hostHere(1);
 const damages: readonly (readonly [string, (bytes: Uint8Array) => Uint8Array])[] = [
@@ -22,11 +23,18 @@ const damages: readonly (readonly [string, (bytes: Uint8Array) => Uint8Array])[]
 
 /** Jobs over a store, opened as a new process would. */
 function opened(store: Store): { jobs: Jobs; told: string[]; damaged: () => readonly string[] } {
-  const told: string[] = [];
-  const kept = sealStore(store, (text) => told.push(text));
+  const messages: string[] = [];
+  const sealed = sealStore(store, (text) => messages.push(text));
   const clock = { now: () => 0, time: () => 0 };
-  const jobs = jobsIn({ store, kept, queue: storeQueue(store, () => 0), ...clock, leaseSeconds: 30, maxAttempts: 3 });
-  return { jobs, told, damaged: kept.damaged };
+  const jobs = jobsIn({
+    store,
+    kept: sealed,
+    queue: storeQueue(store, () => 0),
+    ...clock,
+    leaseSeconds: 30,
+    maxAttempts: 3,
+  });
+  return { jobs, told: messages, damaged: sealed.damaged };
 }
 
 describe("values with a checksum", () => {
@@ -34,9 +42,9 @@ describe("values with a checksum", () => {
     const bytes = seal({ id: "ftjob-ä", list: [1, null, "}"] });
     assert.deepEqual(unseal(bytes), { value: { id: "ftjob-ä", list: [1, null, "}"] } });
     for (let bit = 0; bit < 8 * bytes.length; bit++) {
-      const own = bytes.slice();
-      own[bit >> 3] = (own[bit >> 3] ?? 0) ^ 1 << (bit & 7);
-      assert.equal(unseal(own), undefined, `bit ${bit}`);
+      const copy = bytes.slice();
+      copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ 1 << (bit & 7);
+      assert.equal(unseal(copy), undefined, `bit ${bit}`);
     }
     for (let length = 0; length < bytes.length; length++) assert.equal(unseal(bytes.subarray(0, length)), undefined);
   });
@@ -62,17 +70,16 @@ describe("one damaged object", () => {
         const key = victim(ids[1] ?? "");
         const bytes = damage((await store.get(key))?.bytes ?? new Uint8Array());
         await store.put(key, bytes);
-        const { jobs, told, damaged } = opened(store);
+        const { jobs, told: messages, damaged } = opened(store);
         await jobs.watch();
-        const listed: string[] = [];
-        for await (const { id } of jobs.list()) listed.push(id);
+        const listed = (await collect(jobs.list())).map(({ id }) => id);
         const leased = [];
         for (let i = 0; i < 3; i++) leased.push((await jobs.lease("r", () => true))?.id);
         for await (const event of jobs.events(ids[1] ?? "").after(0)) assert.ok(event.number > 0);
         const others = ids.filter((id) => !key.includes("records") || id !== ids[1]);
         assert.deepEqual([listed.sort(), leased.filter(Boolean).sort()], [others, others], key);
-        assert.deepEqual([damaged(), told.length], [[key], 1], key);
-        assert.match(told[0] ?? "", new RegExp(key));
+        assert.deepEqual([damaged(), messages.length], [[key], 1], key);
+        assert.match(messages[0] ?? "", new RegExp(key));
         // What was there is kept for people, and another process tells it again.
         assert.deepEqual((await store.get(`damaged/${key}`))?.bytes, bytes);
         const next = opened(store);
@@ -88,8 +95,7 @@ describe("one damaged object", () => {
       files.create({ id, tenant: "t", filename: "f", purpose: "fine-tune", bytes: new Uint8Array(3) });
     for (const id of ["file-a", "file-b"]) await make(id);
     await store.put("files/file-a/info.json", new Uint8Array());
-    const ids: string[] = [];
-    for await (const { id } of filesIn(store, () => 0).list()) ids.push(id);
+    const ids = (await collect(filesIn(store, () => 0).list())).map(({ id }) => id);
     assert.deepEqual(ids, ["file-b"]);
     await make("file-a");
     assert.equal((await files.get("file-a"))?.bytes, 3);
@@ -114,8 +120,7 @@ describe("one damaged object", () => {
       };
       const { jobs, damaged } = opened(store);
       await jobs.watch();
-      const listed: string[] = [];
-      for await (const { id } of jobs.list()) listed.push(id);
+      const listed = (await collect(jobs.list())).map(({ id }) => id);
       assert.deepEqual([listed, (await jobs.lease("r", () => true))?.id], [["ftjob-b"], "ftjob-b"]);
       assert.deepEqual(damaged(), [key]);
     }
@@ -133,9 +138,9 @@ describe("hints", () => {
     }
     const small = (job: { needs: { bytes: number } }): boolean => job.needs.bytes < 10;
     const { jobs } = opened(store);
-    let found;
-    for (let look = 0; look < 10 && !found; look++) found = await jobs.lease("r", small);
-    assert.equal(found?.id, "ftjob-0299");
+    let error;
+    for (let look = 0; look < 10 && !error; look++) error = await jobs.lease("r", small);
+    assert.equal(error?.id, "ftjob-0299");
   });
   it("come back after their time by each process's own clock, whatever is written in them", async () => {
     const store = await memory().open(host);

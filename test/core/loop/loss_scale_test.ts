@@ -6,6 +6,7 @@ import type { LoopState } from "../../../core/loop/loop_state.ts";
 import { type LoopOptions, trainLoop } from "../../../core/loop/train.ts";
 import { readTrainingArguments } from "../../../core/spec/training_arguments.ts";
 import type { LossScaleOptions, Optimizer, TrainingEvent } from "../../../core/types.ts";
+import { collect } from "../../../core/base/collect.ts";
 
 type Case = Readonly<{
   steps: number;
@@ -55,9 +56,7 @@ function loopOf({ steps, settings }: Pick<Case, "steps" | "settings">, found: Re
 }
 
 async function eventsOf(options: LoopOptions): Promise<TrainingEvent[]> {
-  const events: TrainingEvent[] = [];
-  for await (const event of trainLoop(options)) events.push(event);
-  return events;
+  return await collect(trainLoop(options));
 }
 
 const stepsIn = (events: readonly TrainingEvent[]) => events.flatMap((event) => event.type === "step" ? [event] : []);
@@ -121,18 +120,18 @@ describe("the scale of losses", () => {
 
   it("goes on within an interval from a checkpoint as if there had been no end", async () => {
     const one = cases[2] as Case;
-    const found = new Set(one.found.map(([step]) => step));
+    const steps = new Set(one.found.map(([step]) => step));
     const states: LoopState[] = [];
     const save = (state: LoopState): Promise<string> => {
       states.push(structuredClone(state));
       return Promise.resolve("");
     };
     const training = readTrainingArguments({ learningRate: RATE, maxSteps: 400, saveSteps: 113 }).training;
-    const options = loopOf({ ...one, steps: 400 }, found);
+    const options = loopOf({ ...one, steps: 400 }, steps);
     const whole = stepsIn(await eventsOf({ ...options, training, save }));
     const state = states.find(({ step }) => step === 226) as LoopState;
     assert.ok(state.lossScale && state.lossScale.growthTracker > 0, JSON.stringify(state.lossScale));
-    const rest = loopOf({ ...one, steps: 400 }, new Set([...found].map((step) => step - 226)));
+    const rest = loopOf({ ...one, steps: 400 }, new Set([...steps].map((step) => step - 226)));
     assert.deepEqual(stepsIn(await eventsOf({ ...rest, resume: state })), whole.slice(226));
   });
 });

@@ -10,6 +10,7 @@ import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinyRows, tinySpec } from "../../tiny.ts";
+import { allNear } from "../../near.ts";
 
 const rows = tinyRows.slice(0, 6);
 const specOf = (adapter: Json, training: Named<Json> = {}): RunSpec =>
@@ -46,24 +47,22 @@ describe("named adapters over one model", () => {
   });
 
   const scores = async (stack?: string | readonly string[]): Promise<number[]> => {
-    const found: number[] = [];
-    for await (const { score } of set.predict(rows, stack)) found.push(Number(score));
-    return found;
+    const values: number[] = [];
+    for await (const { score } of set.predict(rows, stack)) values.push(Number(score));
+    return values;
   };
   const alone = async (names: readonly string[]): Promise<number[]> => {
     const run = compose(specOf(names.map(saved)), catalog);
-    const found: number[] = [];
+    const values: number[] = [];
     const data = run.use("data", { use: "memory", with: { rows } });
-    for await (const { score } of predictRows(await openRun(run, host), data)) found.push(Number(score));
-    return found;
-  };
-  const near = (found: readonly number[], wanted: readonly number[], limit = 1e-6): void => {
-    assert.equal(found.length, wanted.length);
-    found.forEach((x, i) => assert.ok(Math.abs(x - (wanted[i] ?? NaN)) <= limit, `row ${i}: ${x} and ${wanted[i]}`));
+    for await (const { score } of predictRows(await openRun(run, host), data)) values.push(Number(score));
+    return values;
   };
 
   it("each is what it is alone, in any order of requests", async () => {
-    for (const name of ["a", "b", "scaled", "prompt", "wide", "a"]) near(await scores(name), await alone([name]));
+    for (const name of ["a", "b", "scaled", "prompt", "wide", "a"]) {
+      allNear(await scores(name), await alone([name]), 1e-6);
+    }
     assert.notDeepEqual(await scores("a"), await scores("b"));
   });
   it("adapters of one kind share a session", async () => {
@@ -76,35 +75,35 @@ describe("named adapters over one model", () => {
     assert.equal(set.sessions, 2);
   });
   it("stacked ones add up", async () => {
-    near(await scores(["a", "wide"]), await alone(["a", "wide"]));
-    near(await scores(["a", "scaled"]), await alone(["a", "scaled"]));
-    near(await scores(["b", "prompt"]), await alone(["b", "prompt"]));
+    allNear(await scores(["a", "wide"]), await alone(["a", "wide"]), 1e-6);
+    allNear(await scores(["a", "scaled"]), await alone(["a", "scaled"]), 1e-6);
+    allNear(await scores(["b", "prompt"]), await alone(["b", "prompt"]), 1e-6);
   });
-  it("none is the base", async () => near(await scores([]), await alone([])));
+  it("none is the base", async () => allNear(await scores([]), await alone([]), 1e-6));
   it("the active one is used where a request names none", async () => {
     set.activate("b");
     assert.deepEqual(set.active, ["b"]);
-    near(await scores(), await alone(["b"]));
+    allNear(await scores(), await alone(["b"]), 1e-6);
     set.activate([]);
-    near(await scores(), await alone([]));
+    allNear(await scores(), await alone([]), 1e-6);
   });
   it("merged into the base and out of it again", async () => {
     const [base, a, both] = [await scores([]), await scores("a"), await scores(["a", "wide"])];
     await set.merge("a");
-    near(await scores([]), a, 1e-5);
+    allNear(await scores([]), a, 1e-5);
     await set.unmerge();
-    near(await scores([]), base, 0);
+    allNear(await scores([]), base, 0);
     await set.merge(["a", "wide"]);
-    near(await scores([]), both, 1e-5);
+    allNear(await scores([]), both, 1e-5);
     await set.unmerge();
     await assert.rejects(set.merge("prompt"), /does not change weights/);
-    near(await scores([]), base, 0);
+    allNear(await scores([]), base, 0);
   });
   it("deleted ones are gone", async () => {
     await set.add("again", saved("a") as { use: string });
     await set.delete("again");
     await assert.rejects(scores("again"), /"again".*Allowed: "a"/);
-    near(await scores("a"), await alone(["a"]));
+    allNear(await scores("a"), await alone(["a"]), 1e-6);
     await set.delete("scaled");
     assert.ok(!set.names.includes("scaled"));
   });
@@ -132,17 +131,17 @@ describe("named adapters over one model", () => {
       },
     };
     const counted = { ...catalog, architecture: { ...catalog.architecture, bert: counting } };
-    const own = await openAdapterPool(compose(specOf([]), counted), host);
-    for (const name of ["a", "b"]) await own.add(name, saved(name) as { use: string });
+    const pool = await openAdapterPool(compose(specOf([]), counted), host);
+    for (const name of ["a", "b"]) await pool.add(name, saved(name) as { use: string });
     const ask = async (name: string): Promise<void> => {
-      assert.deepEqual(own.fresh(name), []);
-      for await (const _ of own.predict(rows, name));
+      assert.deepEqual(pool.fresh(name), []);
+      for await (const _ of pool.predict(rows, name));
     };
     await ask("a");
     const first = built;
     assert.ok(first > 0);
     for (const name of ["a", "b", "a"]) await ask(name);
     assert.equal(built, first);
-    await own.close();
+    await pool.close();
   });
 });

@@ -12,21 +12,21 @@ import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinyRows, tinySpec } from "../../tiny.ts";
+import { allNear } from "../../near.ts";
+import { collect } from "../../../core/base/collect.ts";
 
 const host = tinyHost(await hostHere(1));
 const composed = (spec: object): ReturnType<typeof compose> => compose(spec as RunSpec, catalog);
 
 async function run(spec: object, output?: Store, at: Host = host): Promise<TrainingEvent[]> {
-  const events: TrainingEvent[] = [];
-  for await (const event of trainRun(composed(spec), at, { output })) events.push(event);
-  return events;
+  return await collect(trainRun(composed(spec), at, { output }));
 }
 const losses = (events: readonly TrainingEvent[]): number[] =>
   events.flatMap((event) => (event.type === "step" ? [event.loss] : []));
 const steps = async (output: Store): Promise<string[]> => {
-  const found = new Set<string>();
-  for await (const { key } of output.list("checkpoints/step")) found.add(key.split("/")[1] ?? "");
-  return [...found].sort();
+  const warnings = new Set<string>();
+  for await (const { key } of output.list("checkpoints/step")) warnings.add(key.split("/")[1] ?? "");
+  return [...warnings].sort();
 };
 
 describe("a spec's keys", () => {
@@ -127,15 +127,9 @@ describe("rates", () => {
         training: { learningRate },
         optimizer: { use: "adamw", with: { groups: [{ pattern, learningRate: 0.01 }] } },
       });
-    const near = (found: readonly number[], wanted: readonly number[]): void => {
-      assert.equal(found.length, wanted.length);
-      found.forEach((loss, i) =>
-        assert.ok(Math.abs(loss - (wanted[i] ?? NaN)) < 1e-6, `${i}: ${loss} and ${wanted[i]}`)
-      );
-    };
     const plain = losses(await run(tinySpec({ training: { learningRate: 0.01 } })));
-    near(losses(await run(grouped(0, "."))), plain);
-    near(losses(await run(grouped(0.5, "."))), plain);
+    allNear(losses(await run(grouped(0, "."))), plain, 1e-6);
+    allNear(losses(await run(grouped(0.5, "."))), plain, 1e-6);
     const head = losses(await run(grouped(0, "^classifier")));
     assert.ok(head.every(Number.isFinite) && Math.abs((head.at(-1) ?? 0) - (plain.at(-1) ?? 0)) > 1e-3);
   });

@@ -153,11 +153,11 @@ describe("encoding in a thread", () => {
   });
   it("leaves a run's losses as they are", async () => {
     const losses = async (host: Host): Promise<number[]> => {
-      const found: number[] = [];
+      const lengths: number[] = [];
       for await (const event of trainRun(composed(), host, {}) as AsyncIterable<TrainingEvent>) {
-        if (event.type === "step") found.push(event.loss, event.gradNorm ?? NaN);
+        if (event.type === "step") lengths.push(event.loss, event.gradNorm ?? NaN);
       }
-      return found;
+      return lengths;
     };
     const host = await hostHere(1);
     const { startEncoder: _, ...without } = host;
@@ -169,9 +169,9 @@ describe("whether rows are encoded in a thread", () => {
   const limits = { before: 2, watched: 0, share: 0.02, left: 1000, sent: 2 };
   const thread = (log: string[]): EncoderThread => ({
     tokenizer: "",
-    encode: async (given) => {
-      log.push(`encoded ${given.length}`);
-      return given.map(() => packSamples([]));
+    encode: async (rows) => {
+      log.push(`encoded ${rows.length}`);
+      return rows.map(() => packSamples([]));
     },
     close: async () => void log.push("closed"),
   });

@@ -36,10 +36,10 @@ describe("checkpoints", () => {
 
   it("fall back as far as the last good one", async () => {
     const disk = memoryFiles();
-    const own = checkpointsOn(disk);
-    for (let step = 1; step <= 4; step++) await own.save(savedAt(step));
+    const checkpoints = checkpointsOn(disk);
+    for (let step = 1; step <= 4; step++) await checkpoints.save(savedAt(step));
     for (const step of [3, 4]) await disk.files.rm(`/run/checkpoints/step-0000000${step}/state-00001.safetensors`);
-    const { saved, damaged } = await own.newest();
+    const { saved, damaged } = await checkpoints.newest();
     assert.deepEqual(damaged.map((d) => d.name), ["step-00000004", "step-00000003"]);
     assert.equal(saved?.state.step, 2);
     if (saved) assertWhole(saved);

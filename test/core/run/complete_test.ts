@@ -16,12 +16,14 @@ import { trainRun } from "../../../core/run/train/train.ts";
 import { openSafetensors, readSafetensors, writeSafetensors } from "../../../core/files/safetensors.ts";
 import { refuseQuantized } from "../../../formats/packed/method.ts";
 import { f32, type Tensor } from "../../../core/base/tensor.ts";
-import type { Host, Json, Named, RunSpec, Store, TrainingEvent } from "../../../core/types.ts";
+import type { Host, Json, Named, RunSpec, Store } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { placed } from "../../conformance/families.ts";
 import { heldStore, tinyHost, tinyRows, tinySpec, tinyWeights } from "../../tiny.ts";
+import { jsonBytes } from "../../../core/base/bytes.ts";
+import { collect } from "../../../core/base/collect.ts";
 
 const here = await hostHere(1);
 const numbers = (dims: readonly number[], seed: number): Tensor<Float32Array> =>
@@ -83,8 +85,7 @@ describe("a checkpoint", () => {
       for await (const _ of predictRows(open, rows)) assert.fail("answered");
     }, /classifier\.weight/);
     assert.ok((await evaluateRun(open, rows, { untrained: true })).loss);
-    const events: TrainingEvent[] = [];
-    for await (const event of trainRun(open.run, host, {})) events.push(event);
+    const events = await collect(trainRun(open.run, host, {}));
     assert.ok(events.some((e) => e.type === "warning" && e.code === "NEW_PARAMETERS" && /classifier/.test(e.message)));
     assert.equal((await evaluateRun(await opened(hostWith(whole)), rows)).loss !== undefined, true);
   });
@@ -131,7 +132,7 @@ describe("a saved adapter", () => {
   const config = { peft_type: "LORA", r: 2, lora_alpha: 4, target_modules: ["query", "value"] };
   const saved = async (own: Named<Tensor>, more: Named<Json> = {}): Promise<Host> => {
     const store = await memory().open(here);
-    await store.put("adapter_config.json", new TextEncoder().encode(JSON.stringify({ ...config, ...more })));
+    await store.put("adapter_config.json", jsonBytes({ ...config, ...more }));
     await store.put("adapter_model.safetensors", writeSafetensors(own));
     return placed(hostWith(whole), "tiny:adapter", store, "");
   };
@@ -143,8 +144,8 @@ describe("a saved adapter", () => {
   const renamed = (way: (key: string) => string | undefined): Named<Tensor> =>
     Object.fromEntries(
       Object.entries(tensors).flatMap(([key, value]) => {
-        const own = way(key);
-        return own === undefined ? [] : [[own, value]];
+        const path = way(key);
+        return path === undefined ? [] : [[path, value]];
       }),
     );
 
@@ -213,10 +214,10 @@ describe("a saved adapter", () => {
       loftq_config: { loftq_bits: 4 },
     };
     assert.equal(await lossOf(await saved(tensors, began)), wanted);
-    const told: string[] = [];
-    const terminal = { write: (text: string) => void told.push(text), isTerminal: false, columns: 80 };
+    const warnings: string[] = [];
+    const terminal = { write: (text: string) => void warnings.push(text), isTerminal: false, columns: 80 };
     assert.equal(await lossOf({ ...await saved(tensors, { next_years_option: { level: 3 } }), terminal }), wanted);
-    assert.match(told.join(""), /Warning.*"next_years_option"/);
+    assert.match(warnings.join(""), /Warning.*"next_years_option"/);
     await assert.rejects(lossOf(await saved(tensors, { use_qalora: true })), /lora_A.*dims/);
     await assert.rejects(lossOf(await saved(tensors, { alora_invocation_tokens: [1] })), /alora_invocation_tokens/);
   });
@@ -316,8 +317,8 @@ describe("tokens that are added", () => {
     assert.deepEqual(adapter.locate(`base_model.model.${name}`).dims, [before + 2, 16]);
     await assert.rejects(
       opened(placed(host, "tiny:saved", output, "adapter/"), [{ use: "lora", with: { from: "tiny:saved" } }]).then((
-        own,
-      ) => evaluateRun(own, own.run.data.eval as never)),
+        module,
+      ) => evaluateRun(module, module.run.data.eval as never)),
       /word_embeddings/,
     );
   });

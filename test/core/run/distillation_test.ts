@@ -168,17 +168,17 @@ it("a run of further epochs that goes on without what was kept goes on with the 
 
 it("a smaller student learns the teacher's sentence embeddings", async () => {
   const student = { use: "random", with: { path: "tiny:model", config: { num_hidden_layers: 1 } } };
-  const found = await losses(spec(student, { embeddings: { weight: 16 } }, { maxSteps: 60, learningRate: 0.01 }));
+  const trained = await losses(spec(student, { embeddings: { weight: 16 } }, { maxSteps: 60, learningRate: 0.01 }));
   const mean = (x: number[]): number => x.reduce((a, b) => a + b, 0) / x.length;
-  assert.ok(mean(found.slice(-6)) < 0.5 * mean(found.slice(0, 6)), found.join(" "));
+  assert.ok(mean(trained.slice(-6)) < 0.5 * mean(trained.slice(0, 6)), trained.join(" "));
 });
 
 it("sentence embeddings have length 1 and do not depend on their neighbours", async () => {
   const open = await openRun(compose(spec(teacher, comparisons), catalog), host);
   const vectors = async (rows: typeof tinyRows): Promise<number[][]> => {
-    const found: number[][] = [];
-    for await (const { embedding } of predictRows(open, memory({ rows }))) found.push(embedding as number[]);
-    return found;
+    const vectors: number[][] = [];
+    for await (const { embedding } of predictRows(open, memory({ rows }))) vectors.push(embedding as number[]);
+    return vectors;
   };
   const together = await vectors(tinyRows.slice(0, 5));
   for (const [i, vector] of together.entries()) {

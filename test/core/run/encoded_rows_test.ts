@@ -21,6 +21,7 @@ import { memory as memoryStore } from "../../../plugins/stores/memory.ts";
 import { directoryStore } from "../../../runtimes/host/directory_store.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinySpec } from "../../tiny.ts";
+import { collect } from "../../../core/base/collect.ts";
 
 /** More rows than are looked at before the first step; the longest stand far behind the first. */
 const COUNT = 12_000;
@@ -63,10 +64,10 @@ function countedRows(change: (row: Row, i: number) => Row = (row) => row, seeks 
 }
 
 /** A run over these rows for both splits. */
-async function composed(dataset: Dataset, training: Named<Json>, held?: Dataset): Promise<Run> {
+async function composed(dataset: Dataset, training: Named<Json>, evalRows?: Dataset): Promise<Run> {
   const spec = { ...tinySpec({ training }), adapter: { use: "lora", with: { r: 2 } } };
   const run = compose(spec as unknown as RunSpec, catalog);
-  return { ...run, data: held ? { train: dataset, eval: held } : { train: dataset } };
+  return { ...run, data: evalRows ? { train: dataset, eval: evalRows } : { train: dataset } };
 }
 
 async function opened(dataset: Dataset): Promise<OpenRun> {
@@ -74,9 +75,7 @@ async function opened(dataset: Dataset): Promise<OpenRun> {
 }
 
 async function eventsOf(run: Run): Promise<TrainingEvent[]> {
-  const events: TrainingEvent[] = [];
-  for await (const event of trainRun(run, tinyHost(await hostHere(1)), {})) events.push(event);
-  return events;
+  return await collect(trainRun(run, tinyHost(await hostHere(1)), {}));
 }
 
 describe("rows of a large data set", () => {
@@ -123,9 +122,9 @@ describe("rows of a large data set", () => {
       const losses = async ({ dataset }: Counted): Promise<number[]> =>
         (await eventsOf(await composed(dataset, { ...training, trainSamplingStrategy })))
           .flatMap((event) => (event.type === "step" ? [event.loss, event.gradNorm ?? NaN] : []));
-      const found = await losses(seeking);
-      assert.equal(found.length, 12);
-      assert.deepEqual(found, await losses(streamed), trainSamplingStrategy);
+      const read = await losses(seeking);
+      assert.equal(read.length, 12);
+      assert.deepEqual(read, await losses(streamed), trainSamplingStrategy);
       // Eight samples a step, the ones after the next not yet.
       if (trainSamplingStrategy !== "group_by_length") assert.ok(seeking.byIndex() < 400, `${seeking.byIndex()}`);
     }
@@ -217,7 +216,10 @@ describe("samples that are dear to encode", () => {
         encoded++;
         // So large that some thousand are more than memory keeps.
         const notes = { axis: "sample", size: 3000, padValue: 0, data: new Float32Array(3000).fill(index) } as const;
-        return run.collator.encode(row, index, context).map((own) => ({ ...own, targets: { ...own.targets, notes } }));
+        return run.collator.encode(row, index, context).map((sample) => ({
+          ...sample,
+          targets: { ...sample.targets, notes },
+        }));
       };
       return await encodeRows({ ...run, collator: { ...run.collator, encode } }, dataset, true, {
         passes: () => passes,

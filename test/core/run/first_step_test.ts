@@ -11,6 +11,7 @@ import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinyRows, tinySpec } from "../../tiny.ts";
+import { collect } from "../../../core/base/collect.ts";
 
 const host = tinyHost(await hostHere(1));
 const composed = (): Run => {
@@ -19,10 +20,8 @@ const composed = (): Run => {
   const spec = { ...tinySpec({ training: { maxSteps: 2 } }), data: { train: data, eval: data } };
   return compose(spec as unknown as RunSpec, catalog);
 };
-async function told(at: Host): Promise<TrainingEvent[]> {
-  const events: TrainingEvent[] = [];
-  for await (const event of trainRun(composed(), at, {})) events.push(event);
-  return events;
+async function eventsOn(at: Host): Promise<TrainingEvent[]> {
+  return await collect(trainRun(composed(), at, {}));
 }
 const withoutTime = (events: readonly TrainingEvent[]): string =>
   JSON.stringify(events.filter(({ type }) => type !== "progress"));
@@ -32,7 +31,7 @@ describe("before the first step", () => {
     // Every look at the clock takes 300 ms.
     let time = 0;
     const slow = { ...host, clock: { ...host.clock, now: () => time += 300 } };
-    const events = await told(slow);
+    const events = await eventsOn(slow);
     const progress = events.flatMap((event) =>
       event.type === "progress" ? [[event.what, event.done, event.total]] : []
     );
@@ -46,7 +45,7 @@ describe("before the first step", () => {
       events.findLastIndex(({ type }) => type === "progress") < events.findIndex(({ type }) => type === "start"),
     );
     const still = { ...host, clock: { ...host.clock, now: () => 0 } };
-    const quick = await told(still);
+    const quick = await eventsOn(still);
     assert.deepEqual(quick.filter(({ type }) => type === "progress"), []);
     assert.deepEqual(withoutTime(quick), withoutTime(events));
   });

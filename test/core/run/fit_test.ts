@@ -80,9 +80,11 @@ describe("what would fit", () => {
     assert.deepEqual([fits, spec.accelerators, training.gradientCheckpointing], [false, undefined, true]);
   });
   it("keeps the options and the company of a quantizer that is there", async () => {
-    const own = { skipModules: ["query"], maxLossDrift: 3 };
-    const { spec } = await proposed(specOf({ memory: 1, bf16: true }, { accelerators: [{ use: "int8", with: own }] }));
-    assert.deepEqual(spec.accelerators, [{ use: "nf4", with: { useDoubleQuant: true, ...own } }]);
+    const options = { skipModules: ["query"], maxLossDrift: 3 };
+    const { spec } = await proposed(
+      specOf({ memory: 1, bf16: true }, { accelerators: [{ use: "int8", with: options }] }),
+    );
+    assert.deepEqual(spec.accelerators, [{ use: "nf4", with: { useDoubleQuant: true, ...options } }]);
   });
   it("is in the error of a run that is refused, and without it nothing is trained", async () => {
     const least = await proposed(specOf({ memory: 1 }));

@@ -5,8 +5,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";
-import { buildProgram } from "../../../core/engine/program.ts";
-import { inspectBackbone } from "../../../core/engine/inspect.ts";
 import { encodeAll } from "../../../core/run/rows/data.ts";
 import { evaluateRun } from "../../../core/run/evaluate/evaluate.ts";
 import { layOut } from "../../../core/loop/layout.ts";
@@ -14,22 +12,14 @@ import { generateAnswers, generateSamples, generationOf } from "../../../core/ru
 import { openEvaluator, predictRows } from "../../../core/run/evaluate/infer.ts";
 import { type OpenRun, openRun } from "../../../core/run/open/open.ts";
 import { sample } from "../../../core/generate/sample.ts";
-import { writeSafetensors } from "../../../core/files/safetensors.ts";
-import { sizeOf } from "../../../core/base/tensor.ts";
-import type { Architecture, GenerationConfig, Json, Named, Ort, Question, Row, RunSpec } from "../../../core/types.ts";
+import type { GenerationConfig, Json, Named, Ort, Question, Row, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { lm } from "../../../plugins/heads/lm.ts";
-import { hostHere } from "../../../runtimes/host/train.ts";
-import { tinyHost } from "../../tiny.ts";
 import figures from "../../fixtures/generation.json" with { type: "json" };
+import { formulaWeights, modelHost, shapesOf } from "../../formula.ts";
 
 type Case = Readonly<{ name: string; config: Named<Json>; found: readonly (readonly (readonly number[])[])[] }>;
 const cases = figures.cases as unknown as readonly Case[];
-const models: readonly Architecture[] = Object.values(catalog.architecture).flatMap((entry) => {
-  const made = entry.parse({});
-  return made.issues ? [] : [made.value];
-});
-
 /** A run over a case's model, with the weights that the script beside the figures makes. */
 async function opened(
   { config }: Case,
@@ -38,29 +28,8 @@ async function opened(
   size = 3,
   metrics?: readonly string[],
 ): Promise<OpenRun> {
-  const modelType = String(config.model_type);
-  const backbone = inspectBackbone(models.find((m) => m.modelTypes.includes(modelType))!.read(config));
-  const { recorded } = buildProgram({
-    mode: "evaluate",
-    backbone: backbone,
-    heads: [lm()],
-    losses: [],
-    attached: [],
-    labelSmoothing: 0,
-    checkpointing: false,
-    isTrainable: () => false,
-    targets: {},
-  });
-  const weights = [...recorded.parameters.values()].map(({ name, shape: dims }) => {
-    const seed = [...name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) * 0.7;
-    const base = name.endsWith("weight") && /norm|ln_/.test(name) ? 1 : 0;
-    const data = Float32Array.from({ length: sizeOf(dims) }, (_, i) => base + 0.4 * Math.sin(i * 12.9898 + seed));
-    return [name, { dtype: "float32", dims, data }] as const;
-  });
-  const host = tinyHost(await hostHere(1), {
-    "config.json": new TextEncoder().encode(JSON.stringify(config)),
-    "model.safetensors": writeSafetensors(Object.fromEntries(weights)),
-  });
+  const weights = formulaWeights(shapesOf(config, lm()), { size: 0.4, norms: /norm|ln_/ });
+  const host = await modelHost(config, weights);
   const spec = {
     version: 1,
     model: { use: "pretrained", with: { path: "tiny:model" } },
@@ -83,16 +52,16 @@ async function generated(open: OpenRun, prompts: readonly (readonly number[])[])
   const rows: Row[] = prompts.map((input_ids) => ({ input_ids }));
   const samples = await encodeAll(open, open.run.use("data", { use: "memory", with: { rows } }), false);
   const generator = await openEvaluator(open).generator();
-  const found: (readonly number[])[] = [];
+  const texts: (readonly number[])[] = [];
   const options = await generationOf(open);
   for await (const { tokens } of generateSamples(open, generator, samples, options)) {
     // The token that ended it is none of the text's.
     const ended = options.eosTokenIds.includes(tokens.at(-1) ?? -1);
     const own = ended ? tokens.slice(0, -1) : tokens;
-    found.push(own);
+    texts.push(own);
   }
   await generator.close();
-  return found;
+  return texts;
 }
 
 describe("sequences are transformers'", () => {
@@ -133,10 +102,10 @@ describe("generation", () => {
   });
 
   it("ends where it is told to", async () => {
-    const [found = []] = await generated(await opened(figure), [[2, 9, 14, 6, 21]]);
-    const end = found[4] ?? 0;
+    const [tokens = []] = await generated(await opened(figure), [[2, 9, 14, 6, 21]]);
+    const end = tokens[4] ?? 0;
     const [cut = []] = await generated(await opened(figure, { eosTokenId: [end, 99] }), [[2, 9, 14, 6, 21]]);
-    assert.deepEqual(cut, found.slice(0, found.indexOf(end)));
+    assert.deepEqual(cut, tokens.slice(0, tokens.indexOf(end)));
   });
 
   it("stops at the model's positions; a prompt that fills them is an error", async () => {
@@ -155,10 +124,10 @@ describe("generation", () => {
     it(`with ${adapter.use}, each token is the likeliest of all that stands before it`, async () => {
       const open = await opened(figure, { maxNewTokens: 5, eosTokenId: [] }, adapter);
       const prompts = [[2, 9, 14], [2, 7, 7, 7, 8]];
-      const found = await generated(open, prompts);
+      const texts = await generated(open, prompts);
       for (const [i, prompt] of prompts.entries()) {
         const again = [...prompt];
-        for (const token of found[i] ?? []) {
+        for (const token of texts[i] ?? []) {
           const [next] = await generated(
             await opened(figure, { maxNewTokens: 1, eosTokenId: [] }, adapter),
             [again],
@@ -168,7 +137,7 @@ describe("generation", () => {
         }
       }
       const plain = await generated(await opened(figure, { maxNewTokens: 5, eosTokenId: [] }), prompts);
-      assert.notDeepEqual(plain, found);
+      assert.notDeepEqual(plain, texts);
     });
   }
 
@@ -216,8 +185,8 @@ describe("generation", () => {
       };
       const host = { ...open.host, lib: { ...lib, Tensor: lib.Tensor, InferenceSession: { create } } };
       const rows = [{ input_ids: [2, 9, 14] }];
-      const own = { ...open, host };
-      for await (const _ of predictRows(own, own.run.use("data", { use: "memory", with: { rows } }))) break;
+      const watched = { ...open, host };
+      for await (const _ of predictRows(watched, watched.run.use("data", { use: "memory", with: { rows } }))) break;
       return packed === true;
     };
     assert.equal(await packs(), true);

@@ -49,7 +49,7 @@ async function rowsOver(cache: Store, asked: Asked = {}, options: Partial<KeptOp
       encoded++;
       return Array.from({ length: perRow }, () => sample(number));
     },
-    finish: (own, place, epoch) => (redraws ? { ...own, weight: place + epoch } : own),
+    finish: (sample, place, epoch) => (redraws ? { ...sample, weight: place + epoch } : sample),
     redraws,
   };
   const rows = await lookAtRows({
@@ -131,7 +131,7 @@ describe("encoded samples on disk", () => {
     for (const asked of [{ perRow: 2 }, { redraws: true }, { perRow: 3, redraws: true }]) {
       rmSync(folder, { recursive: true, force: true });
       const drawn = (samples: readonly Sample[], epoch: number): Sample[] =>
-        samples.map((own, place) => (asked.redraws ? { ...own, weight: place + epoch } : own));
+        samples.map((sample, place) => (asked.redraws ? { ...sample, weight: place + epoch } : sample));
       const all = truth.flatMap((own) => Array.from({ length: asked.perRow ?? 1 }, () => own));
       const first = await rowsOver(directoryStore(folder), asked);
       assert.deepEqual(await passed(first, 0), drawn(all, 0));

@@ -15,14 +15,14 @@ import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinyRows, tinySpec } from "../../tiny.ts";
+import { allNear } from "../../near.ts";
+import { collect } from "../../../core/base/collect.ts";
 
 const host = tinyHost(await hostHere(1));
 const composed = (spec: object): ReturnType<typeof compose> => compose(spec as RunSpec, catalog);
 
 async function trained(spec: object, output?: Store, at: Host = host): Promise<TrainingEvent[]> {
-  const events: TrainingEvent[] = [];
-  for await (const event of trainRun(composed(spec), at, { output })) events.push(event);
-  return events;
+  return await collect(trainRun(composed(spec), at, { output }));
 }
 const losses = (events: readonly TrainingEvent[]): number[] =>
   events.flatMap((event) => (event.type === "step" ? [event.loss] : []));
@@ -32,11 +32,6 @@ const warnings = (events: readonly TrainingEvent[]): string[] =>
 async function evaluated(spec: object): Promise<Named<number>> {
   const open = await openRun(composed(spec), host);
   return open.data.eval ? await evaluateRun(open, open.data.eval) : {};
-}
-
-function near(found: readonly number[], wanted: readonly number[], tolerance = 1e-5): void {
-  assert.equal(found.length, wanted.length);
-  found.forEach((x, i) => assert.ok(Math.abs(x - (wanted[i] ?? NaN)) < tolerance, `${i}: ${x} and ${wanted[i]}`));
 }
 
 const written = async (store: Store, key: string): Promise<Named<Json>> =>
@@ -55,8 +50,8 @@ describe("labels in another order than the trained head's", () => {
 
   it("name the same rows of the head", async () => {
     assert.deepEqual(await evaluated(of(["bad", "good"])), await evaluated(of(["good", "bad"])));
-    near(losses(await trained(of(["bad", "good"]))), losses(await trained(of(["good", "bad"]))));
-    near(
+    allNear(losses(await trained(of(["bad", "good"]))), losses(await trained(of(["good", "bad"]))), 1e-5);
+    allNear(
       losses(
         await trained(of(["Bad", "GOOD"], {
           data: {
@@ -70,12 +65,13 @@ describe("labels in another order than the trained head's", () => {
         })),
       ),
       losses(await trained(of(["good", "bad"]))),
+      1e-5,
     );
   });
 
   it("keep their numbers, weights and metrics", async () => {
     const one = of(["bad", "good"], weighted([1, 3]));
-    near(losses(await trained(one)), losses(await trained(of(["good", "bad"], weighted([3, 1])))));
+    allNear(losses(await trained(one)), losses(await trained(of(["good", "bad"], weighted([3, 1])))), 1e-5);
     const numbers = tinyRows.map((row) => ({ ...row, label: row.label === "good" ? 1 : 0 })) as unknown as Json;
     const data = { eval: { use: "memory", with: { rows: numbers } } };
     assert.deepEqual(await evaluated(of(["bad", "good"], { data })), await evaluated(of(["bad", "good"])));
@@ -94,7 +90,7 @@ describe("labels in another order than the trained head's", () => {
     const rows = tinyRows.map(({ text, label }) => ({ text, labels: label === "good" ? ["good"] : [] }));
     const several = (labels: readonly string[]): object =>
       tinySpec({ config, training, rows, task: { labels: [...labels], problemType: "multi-label" } });
-    near(losses(await trained(several(["bad", "good"]))), losses(await trained(several(["good", "bad"]))));
+    allNear(losses(await trained(several(["bad", "good"]))), losses(await trained(several(["good", "bad"]))), 1e-5);
     const tagged = tinyRows.map(({ text, label }) => ({
       tokens: String(text).split(" "),
       tags: String(text).split(" ").map((_, i) => (i % 2 === 0 ? label : "bad")),
@@ -103,7 +99,7 @@ describe("labels in another order than the trained head's", () => {
       ...tinySpec({ config, training, rows: tagged }),
       task: { use: "token-classification", with: { labels } },
     });
-    near(losses(await trained(tags(["bad", "good"]))), losses(await trained(tags(["good", "bad"]))));
+    allNear(losses(await trained(tags(["bad", "good"]))), losses(await trained(tags(["good", "bad"]))), 1e-5);
     const first = async (labels: readonly string[]): Promise<Json | undefined> => {
       const open = await openRun(composed(tags(labels)), host);
       for await (const { tags } of predictRows(open, open.run.data.eval as never)) return tags;
@@ -135,7 +131,7 @@ describe("labels in another order than the trained head's", () => {
     // The same head under names that change places teaches the opposite of each row.
     const turned = losses(await trained(of({ 0: "good", 1: "bad" }, ["bad", "good"])));
     assert.ok(Math.abs((right[0] ?? 0) - (turned[0] ?? 0)) > 1e-4);
-    near(losses(await trained(of({ 0: "LABEL_0", 1: "LABEL_1" }, ["bad", "good"]))), right);
+    allNear(losses(await trained(of({ 0: "LABEL_0", 1: "LABEL_1" }, ["bad", "good"]))), right, 1e-5);
     await assert.rejects(trained(of({ 0: "no", 1: "yes" }, ["bad", "good"])), /teacher: id2label/);
   });
 
@@ -189,7 +185,7 @@ describe("labels that nobody gave", () => {
     );
     const spec = await written(output, "spec.json") as { task: { with: { labels: string[] } } };
     assert.deepEqual(spec.task.with.labels, ["bad", "good"]);
-    near(losses(events), losses(await trained({ ...tinySpec(), model: fresh })));
+    allNear(losses(events), losses(await trained({ ...tinySpec(), model: fresh })), 1e-5);
   });
 
   it("are each task's own, and those below a teacher", async () => {

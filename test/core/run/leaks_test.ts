@@ -10,8 +10,9 @@ import { readTasks } from "../../../core/run/rows/read_tasks.ts";
 import { leaksBetween } from "../../../core/run/rows/leaks.ts";
 import { jsonBytes } from "../../../core/base/bytes.ts";
 import { sha256 } from "../../../core/base/sha256.ts";
-import type { Json, Named, Row, Store, TrainingEvent } from "../../../core/types.ts";
+import type { Json, Named, Row, Store } from "../../../core/types.ts";
 import { memoryStore } from "../../../conformance/tiny/host.ts";
+import { collect } from "../../../core/base/collect.ts";
 
 const rowsOf = (from: number, count: number): Row[] =>
   Array.from({ length: count }, (_, i) => ({ text: `row number ${from + i}`, label: (from + i) % 2 }));
@@ -22,9 +23,8 @@ async function leaksIn(data: object, cache?: Store): Promise<string[]> {
   const spec = { version: 1, model: "attune:base", task: "sequence-classification", adapter: "lora", data };
   const host = await hostHere(1);
   const reading = readTasks(await composed(spec as unknown as Named<Json>), { ...host, cache });
-  const told: TrainingEvent[] = [];
-  for await (const event of reading) told.push(event);
-  return told.flatMap((event) => (event.type === "warning" && event.code === "LEAKS" ? [event.message] : []));
+  const events = await collect(reading);
+  return events.flatMap((event) => (event.type === "warning" && event.code === "LEAKS" ? [event.message] : []));
 }
 
 const stream = (rows: readonly Row[]) => ({
@@ -83,25 +83,23 @@ describe("leaks", () => {
   });
   it("of many rows are counted once, until rows change", async () => {
     const [many, cache] = [[...rowsOf(0, 300), ...rowsOf(20_000, 9_700)], memoryStore()];
-    const told = async (other: readonly Row[]): Promise<string> =>
+    const warningOf = async (other: readonly Row[]): Promise<string> =>
       (await leaksIn({ train: memory(many), eval: memory(other), leakThreshold: 1 }, cache)).join();
     const keys = async (): Promise<string[]> => {
-      const keys: string[] = [];
-      for await (const { key } of cache.list("leaks/")) keys.push(key);
-      return keys;
+      return (await collect(cache.list("leaks/"))).map(({ key }) => key);
     };
-    assert.match(await told(dirty), /5 of 200 rows/);
+    assert.match(await warningOf(dirty), /5 of 200 rows/);
     const [key = "", ...none] = await keys();
     assert.deepEqual(none, []);
     // What is said the second time is what was kept.
     const { text: kept } = JSON.parse(new TextDecoder().decode((await cache.get(key))?.bytes));
     const text = JSON.stringify({ ...JSON.parse(kept), rows: 7 });
     await cache.put(key, jsonBytes({ sha256: await sha256(text), text }));
-    assert.match(await told(dirty), /7 of 200 rows/);
-    assert.match(await told([...dirty.slice(1), rowsOf(77, 1)[0] ?? {}]), /6 of 200 rows/);
+    assert.match(await warningOf(dirty), /7 of 200 rows/);
+    assert.match(await warningOf([...dirty.slice(1), rowsOf(77, 1)[0] ?? {}]), /6 of 200 rows/);
     assert.equal((await keys()).length, 2);
     await cache.put(key, jsonBytes({ sha256: "0", text }));
-    assert.match(await told(dirty), /5 of 200 rows/);
+    assert.match(await warningOf(dirty), /5 of 200 rows/);
   });
   it("have a threshold that is a share", async () => {
     await assert.rejects(leaksIn({ train: memory(train), leakThreshold: 2 }), /data\.leakThreshold.*from 0 to 1/);

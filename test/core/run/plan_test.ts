@@ -61,8 +61,8 @@ it("counts what regularizers hold and compute", async () => {
 
 it("says of rows that are read one by one what it says of rows that are held", async () => {
   const rows = Array.from({ length: 700 }, (_, i) => ({ text: "a film ".repeat(1 + (i * 7) % 5), label: "good" }));
-  const own = { use: "memory", with: { rows } };
-  const spec = { ...tinySpec({ training: { perDeviceTrainBatchSize: 3 } }), data: { train: own, eval: own } };
+  const data = { use: "memory", with: { rows } };
+  const spec = { ...tinySpec({ training: { perDeviceTrainBatchSize: 3 } }), data: { train: data, eval: data } };
   const [run, host] = [compose(spec as unknown as RunSpec, catalog), tinyHost(await hostHere(1))];
   const tasks = [];
   for (const open of await openTasks(run, host)) {

@@ -49,13 +49,13 @@ function dying(store: Store, n: number): Store {
 }
 
 async function contents(store: Store): Promise<Named<string>> {
-  const found: Record<string, string> = {};
+  const files: Record<string, string> = {};
   for await (const { key } of store.list("")) {
     if (/^(adapter|model)\/.*safetensors|^log|^eval|^metrics|^checkpoints\/.*safetensors/.test(key)) {
-      found[key] = await sha256((await store.get(key))?.bytes ?? "");
+      files[key] = await sha256((await store.get(key))?.bytes ?? "");
     }
   }
-  return found;
+  return files;
 }
 
 describe("a resumed run", () => {

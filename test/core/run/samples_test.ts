@@ -7,6 +7,7 @@ import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost } from "../../tiny.ts";
+import { jsonBytes } from "../../../core/base/bytes.ts";
 
 const config = {
   model_type: "llama",
@@ -17,7 +18,6 @@ const config = {
   num_attention_heads: 2,
   max_position_embeddings: 40,
 };
-const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 const rows = ["good", "bad", "dull", "fine"].map((completion) => ({ prompt: "the film was ", completion }));
 
 /** A run of a small language model; its events, its output, and what it threw. */
@@ -27,8 +27,8 @@ async function run(
   >,
 ): Promise<Readonly<{ events: TrainingEvent[]; output: Store; error: Error | undefined }>> {
   const host = tinyHost(await hostHere(1), {
-    "config.json": encode(config),
-    ...(options.generation ? { "generation_config.json": encode(options.generation) } : {}),
+    "config.json": jsonBytes(config),
+    ...(options.generation ? { "generation_config.json": jsonBytes(options.generation) } : {}),
   });
   const { rows: own = rows } = options;
   const data = { use: "memory", with: { rows: own } };

@@ -29,9 +29,9 @@ describe("what generation_config.json says of sampling, as transformers does it"
       const written = { tokens: [...prompt, ...generated], generated: generated.length, source: prompt };
       processScores(own, written, options);
       const { ids, logp } = selectDrawable(own, options);
-      const found = probabilities.map(() => 0);
-      ids.forEach((id, k) => (found[id] = Math.exp(logp[k] ?? 0)));
-      found.forEach((p, id) => {
+      const counts = probabilities.map(() => 0);
+      ids.forEach((id, k) => (counts[id] = Math.exp(logp[k] ?? 0)));
+      counts.forEach((p, id) => {
         assert.ok(Math.abs(p - (probabilities[id] ?? 0)) < 1e-6, `token ${id}: ${p}, right is ${probabilities[id]}`);
       });
     });

@@ -17,6 +17,8 @@ import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { folders } from "../../sentence_folders.ts";
 import { heldStore } from "../../tiny.ts";
+import { jsonBytes } from "../../../core/base/bytes.ts";
+import { collect } from "../../../core/base/collect.ts";
 
 const path = new URL("../../fixtures/sentence_modules.json", import.meta.url);
 const expected: Named<number[][]> = JSON.parse(readFileSync(path, "utf8"));
@@ -37,16 +39,16 @@ const specOf = (task: Json, more: Named<Json> = {}): RunSpec =>
 async function embedded(files: Store, task: Json): Promise<number[][]> {
   const run = compose(specOf(task), catalog);
   const rows = run.use("data", { use: "memory", with: { rows: texts.map((text) => ({ text })) } });
-  const found: number[][] = [];
+  const vectors: number[][] = [];
   for await (const { embedding } of predictRows(await openRun(run, hostOf(files)), rows)) {
-    found.push(embedding as number[]);
+    vectors.push(embedding as number[]);
   }
-  return found;
+  return vectors;
 }
 
-function near(found: readonly number[][], wanted: readonly number[][], tolerance = 3e-6): void {
-  assert.equal(found.length, wanted.length);
-  found.forEach((vector, i) => {
+function near(actual: readonly number[][], wanted: readonly number[][], tolerance = 3e-6): void {
+  assert.equal(actual.length, wanted.length);
+  actual.forEach((vector, i) => {
     assert.equal(vector.length, wanted[i]?.length);
     vector.forEach((x, k) =>
       assert.ok(Math.abs(x - (wanted[i]?.[k] ?? NaN)) < tolerance, `${i}.${k}: ${x} ${wanted[i]?.[k]}`)
@@ -96,8 +98,7 @@ describe("folders of sentence-transformers", () => {
     const output = await trained(heldStore(all.layers ?? {}), { use: "sentence-similarity" }, {
       adapter: [{ use: "lora", with: { r: 2 } }],
     });
-    const keys: string[] = [];
-    for await (const { key } of output.list("adapter/")) keys.push(key);
+    const keys = (await collect(output.list("adapter/"))).map(({ key }) => key);
     for (const key of ["modules.json", "1_Pooling/config.json", "2_Dense/model.safetensors"]) {
       assert.ok(keys.includes(`adapter/${key}`), key);
     }
@@ -123,16 +124,18 @@ describe("folders of sentence-transformers", () => {
   });
 
   it("with modules that are not implemented are refused by name", async () => {
-    const json = (value: Json): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
     const of = (change: Named<Uint8Array>): Promise<unknown> =>
       embedded(heldStore({ ...all.dense, ...change }), { use: "feature-extraction" });
     await assert.rejects(
-      of({ "modules.json": json([{ path: "", type: "x.Transformer" }, { path: "1_CNN", type: "x.CNN" }]) }),
+      of({ "modules.json": jsonBytes([{ path: "", type: "x.Transformer" }, { path: "1_CNN", type: "x.CNN" }]) }),
       /modules\.json: "CNN"/,
     );
-    await assert.rejects(of({ "1_Pooling/config.json": json({ pooling_mode: "median" }) }), /pooling_mode: "median"/);
     await assert.rejects(
-      of({ "2_Dense/config.json": json({ out_features: 6, activation_function: "x.Odd" }) }),
+      of({ "1_Pooling/config.json": jsonBytes({ pooling_mode: "median" }) }),
+      /pooling_mode: "median"/,
+    );
+    await assert.rejects(
+      of({ "2_Dense/config.json": jsonBytes({ out_features: 6, activation_function: "x.Odd" }) }),
       /activation_function: "x\.Odd"/,
     );
     const { "2_Dense/model.safetensors": _, ...rest } = all.dense ?? {};
@@ -141,7 +144,7 @@ describe("folders of sentence-transformers", () => {
       /2_Dense\/model\.safetensors: does not exist/,
     );
     await assert.rejects(
-      of({ "modules.json": json([{ path: "../x", type: "x.Pooling" }]) }),
+      of({ "modules.json": jsonBytes([{ path: "../x", type: "x.Pooling" }]) }),
       /not the name of a folder/,
     );
   });

@@ -13,14 +13,14 @@ import { openEvaluator, predictRows } from "../../../core/run/evaluate/infer.ts"
 import { type OpenRun, openRun } from "../../../core/run/open/open.ts";
 import { trainRun } from "../../../core/run/train/train.ts";
 import { storeWithin } from "../../../core/files/within.ts";
-import { writeSafetensors } from "../../../core/files/safetensors.ts";
 import { sizeOf, type Tensor } from "../../../core/base/tensor.ts";
 import type { GenerationConfig, Json, Named, RunSpec } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
-import { hostHere } from "../../../runtimes/host/train.ts";
-import { tinyHost } from "../../tiny.ts";
 import figures from "../../fixtures/seq2seq_generation.json" with { type: "json" };
+import { modelHost } from "../../formula.ts";
+import { jsonBytes } from "../../../core/base/bytes.ts";
+import { collect } from "../../../core/base/collect.ts";
 
 type Case = Readonly<{
   name: string;
@@ -46,13 +46,9 @@ function formula(name: string, dims: readonly number[], { factor, shift }: Case)
 
 type Change = Readonly<{ rows?: readonly unknown[]; task?: Named<Json>; metrics?: Json; files?: Named<Uint8Array> }>;
 
-async function opened(own: Case, change: Change = {}): Promise<OpenRun> {
-  const weights = Object.fromEntries(Object.entries(own.tensors).map(([k, dims]) => [k, formula(k, dims, own)]));
-  const host = tinyHost(await hostHere(1), {
-    "config.json": new TextEncoder().encode(JSON.stringify(own.config)),
-    "model.safetensors": writeSafetensors(weights),
-    ...change.files,
-  });
+async function opened(figure: Case, change: Change = {}): Promise<OpenRun> {
+  const weights = Object.fromEntries(Object.entries(figure.tensors).map(([k, dims]) => [k, formula(k, dims, figure)]));
+  const host = await modelHost(figure.config, weights, change.files);
   const data = { use: "memory", with: { rows: change.rows ?? figures.rows.map((input_ids) => ({ input_ids })) } };
   const spec = {
     version: 1,
@@ -85,12 +81,12 @@ async function generated(open: OpenRun, asked: Partial<GenerationConfig>): Promi
 const camel = (name: string): string => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 const rows = [{ source: "the film was good", target: "good film" }, { source: "a food is bad", target: "bad" }];
 
-for (const own of cases) {
-  describe(own.name, () => {
+for (const figure of cases) {
+  describe(figure.name, () => {
     figures.settings.forEach((settings, i) => {
       it(`goes on as transformers does: ${JSON.stringify(settings)}`, async () => {
         const asked = Object.fromEntries(Object.entries(settings).map(([name, value]) => [camel(name), value]));
-        assert.deepEqual(await generated(await opened(own), asked), own.generated[i]);
+        assert.deepEqual(await generated(await opened(figure), asked), figure.generated[i]);
       });
     });
   });
@@ -101,7 +97,7 @@ const [first] = cases as [Case];
 describe("generation", () => {
   it("takes its defaults from generation_config.json, and refuses what is not implemented", async () => {
     const config = (fields: Named<Json>): Named<Uint8Array> => ({
-      "generation_config.json": new TextEncoder().encode(JSON.stringify(fields)),
+      "generation_config.json": jsonBytes(fields),
     });
     const saved = await opened(first, { files: config({ max_length: 9, num_beams: 3, eos_token_id: 3 }) });
     assert.deepEqual(await generated(saved, {}), first.generated[3]);
@@ -150,9 +146,7 @@ describe("generation", () => {
     };
     const from = { use: "lora", with: { from: "tiny:own" } };
     const textsOf = async (answers: AsyncIterable<Named<Json>>): Promise<unknown[]> => {
-      const found: unknown[] = [];
-      for await (const { text } of answers) found.push(text);
-      return found;
+      return (await collect(answers)).map(({ text }) => text);
     };
     const alone = await openRun(compose({ ...spec, adapter: from }, catalog), host);
     const own = await textsOf(predictRows(alone, alone.run.data.eval as never));

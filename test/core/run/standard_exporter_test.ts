@@ -13,6 +13,7 @@ import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinySpec } from "../../tiny.ts";
+import { jsonBytes } from "../../../core/base/bytes.ts";
 
 const host = tinyHost(await hostHere(1));
 
@@ -26,7 +27,7 @@ const exporter = (name: string, leaves?: Exporter["leaves"]) =>
       ...(leaves && { leaves }),
       write: async (trained, to) => {
         const { formats = {} } = trained.attached[0]?.record ?? {};
-        await to.put(`${name}.json`, new TextEncoder().encode(JSON.stringify(formats)));
+        await to.put(`${name}.json`, jsonBytes(formats));
         return [`${name}.json`];
       },
     }),

@@ -7,6 +7,7 @@ import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinySpec } from "../../tiny.ts";
+import { allNear } from "../../near.ts";
 
 type Step = Extract<TrainingEvent, { type: "step" }>;
 
@@ -33,10 +34,6 @@ async function run(
 
 const steps = (events: readonly TrainingEvent[]): Step[] => events.filter((e): e is Step => e.type === "step");
 const losses = (events: readonly TrainingEvent[]): number[] => steps(events).map((e) => e.loss);
-const near = (a: readonly number[], b: readonly number[], tolerance: number): void => {
-  assert.equal(a.length, b.length);
-  a.forEach((x, i) => assert.ok(Math.abs(x - (b[i] ?? NaN)) <= tolerance, `${i}: ${x} and ${b[i]}`));
-};
 const store = async (): Promise<Store> => await memory().open(await hostHere(1));
 
 describe("a run", () => {
@@ -68,13 +65,13 @@ describe("a run", () => {
 
     it(`shares rows as if it padded (${name}, with dropout)`, async () => {
       const spec = (rowSharing: boolean) => tinySpec({ adapter, dropout: 0.2, training: { rowSharing } });
-      near(losses(await run(spec(true))), losses(await run(spec(false))), 2e-6);
+      allNear(losses(await run(spec(true))), losses(await run(spec(false))), 2e-6);
     });
 
     it(`recomputes layers without changing anything (${name})`, async () => {
       const spec = (gradientCheckpointing: boolean) =>
         tinySpec({ adapter, dropout: 0.2, training: { gradientCheckpointing } });
-      near(losses(await run(spec(true))), losses(await run(spec(false))), 2e-6);
+      allNear(losses(await run(spec(true))), losses(await run(spec(false))), 2e-6);
     });
 
     it(`takes two micro-batches as one batch (${name})`, async () => {
@@ -89,15 +86,15 @@ describe("a run", () => {
           },
         });
       const [one, two] = [await run(spec(8, 1)), await run(spec(4, 2))];
-      near(losses(one), losses(two), 2e-6);
-      near(steps(one).map((s) => s.gradNorm), steps(two).map((s) => s.gradNorm), 2e-5);
+      allNear(losses(one), losses(two), 2e-6);
+      allNear(steps(one).map((s) => s.gradNorm), steps(two).map((s) => s.gradNorm), 2e-5);
     });
   }
 
   it("starts a LoRA run at the base model's loss", async () => {
     const at = async (adapter: Json): Promise<number | undefined> =>
       losses(await run(tinySpec({ adapter, training: { maxSteps: 1 } })))[0];
-    near([await at([{ use: "lora", with: { r: 2 } }]) ?? NaN], [await at([]) ?? NaN], 1e-6);
+    allNear([await at([{ use: "lora", with: { r: 2 } }]) ?? NaN], [await at([]) ?? NaN], 1e-6);
   });
 
   it("stops with a typed end after three steps that are not finite, and writes no model", async () => {
@@ -182,25 +179,25 @@ describe("what rows and checkpoint leave open", () => {
 
   it("a checkpoint's id2label names the classes that the task does not", async () => {
     const id2label = { 0: "good", 1: "bad" };
-    const told = losses(await run(tinySpec({ task: { labels: ["good", "bad"] } })));
-    assert.deepEqual(losses(await run(tinySpec({ task: {}, config: { id2label } }))), told);
+    const fromNames = losses(await run(tinySpec({ task: { labels: ["good", "bad"] } })));
+    assert.deepEqual(losses(await run(tinySpec({ task: {}, config: { id2label } }))), fromNames);
     await assert.rejects(run(tinySpec({ task: { numLabels: 2 }, config: { id2label } })), /LABEL_1/);
     const { task: _, data = null, ...rest } = tinySpec({ config: { id2label } });
     const several = { use: "multi-task", with: { tasks: { one: { task: "sequence-classification", data } } } };
-    assert.equal(losses(await run({ ...rest, task: several })).length, told.length);
+    assert.equal(losses(await run({ ...rest, task: several })).length, fromNames.length);
   });
 
   it("several labels are names, numbers, or a 0 or 1 for each class", async () => {
-    const told = async (labels: Json, row: Named<Json> = { text: "a good film" }): Promise<readonly number[]> =>
+    const lossesWith = async (labels: Json, row: Named<Json> = { text: "a good film" }): Promise<readonly number[]> =>
       losses(await run(tinySpec({ rows: [{ ...row, labels }], task: { problemType: "multi-label", numLabels: 2 } })));
-    assert.deepEqual(await told([0, 0]), await told([]));
-    assert.deepEqual(await told([1, 1]), await told(["LABEL_0", "LABEL_1"]));
-    assert.deepEqual(await told([1]), await told(["LABEL_1"]));
-    assert.deepEqual(await told([0, 1]), await told(["LABEL_1"]));
+    assert.deepEqual(await lossesWith([0, 0]), await lossesWith([]));
+    assert.deepEqual(await lossesWith([1, 1]), await lossesWith(["LABEL_0", "LABEL_1"]));
+    assert.deepEqual(await lossesWith([1]), await lossesWith(["LABEL_1"]));
+    assert.deepEqual(await lossesWith([0, 1]), await lossesWith(["LABEL_1"]));
     const ready = { input_ids: [2, 5, 3] };
-    assert.deepEqual(await told([0, 1], ready), await told(["LABEL_1"], ready));
+    assert.deepEqual(await lossesWith([0, 1], ready), await lossesWith(["LABEL_1"], ready));
     await assert.rejects(
-      told(["LABEL_1", "LABEL_1", 0]),
+      lossesWith(["LABEL_1", "LABEL_1", 0]),
       /labels without repeats, or a 0 or 1 for each of 2 in every row but found/,
     );
   });

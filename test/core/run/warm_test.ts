@@ -16,20 +16,20 @@ const run = (training: Named<Json> = {}, change: Named<Json> = {}): Run =>
   );
 
 /** A run whose rows are counted as they are encoded, and the tokenizers as they are opened. */
-function counted(given: Run, counts: { rows: number; tokenizers: number }): Run {
+function counted(run: Run, counts: { rows: number; tokenizers: number }): Run {
   const counting = (collator: Collator): Collator => ({
     ...collator,
     encode: (...args) => (counts.rows++, collator.encode(...args)),
   });
   const use = ((kind: Kind, part: never) => {
-    const made = given.use(kind, part);
-    return kind === "collator" ? counting(made as unknown as Collator) : made;
+    const plugin = run.use(kind, part);
+    return kind === "collator" ? counting(plugin as unknown as Collator) : plugin;
   }) as Run["use"];
   const open: Run["tokenizer"]["open"] = (files) => {
     counts.tokenizers++;
-    return given.tokenizer.open(files);
+    return run.tokenizer.open(files);
   };
-  return { ...given, use, tokenizer: { ...given.tokenizer, open } };
+  return { ...run, use, tokenizer: { ...run.tokenizer, open } };
 }
 
 describe("runs of one process", () => {
@@ -44,19 +44,19 @@ describe("runs of one process", () => {
   });
   it("encode them anew where something is different that samples depend on", async () => {
     const [here, shared, counts] = [await host(), createWarmParts(), { rows: 0, tokenizers: 0 }];
-    const made = async (...args: Parameters<typeof run>): Promise<number> => {
+    const warm = async (...args: Parameters<typeof run>): Promise<number> => {
       counts.rows = 0;
       const alone = await train(run(...args), here);
       assert.deepEqual(await train(shared(counted(run(...args), counts)), here), alone);
       return counts.rows;
     };
-    assert.equal(await made(), both);
-    assert.equal(await made({ maxLength: 3 }), both);
+    assert.equal(await warm(), both);
+    assert.equal(await warm({ maxLength: 3 }), both);
     const prompts = { use: "prompt-tuning", with: { numVirtualTokens: 4 } };
-    assert.equal(await made({}, { adapter: prompts }), both, "room for virtual tokens");
-    assert.equal(await made({ maxLength: 3 }), 0);
-    assert.equal(await made({}, { adapter: { use: "lora", with: { r: 2 } } }), 0);
-    assert.equal(await made({ seed: 7 }), both);
+    assert.equal(await warm({}, { adapter: prompts }), both, "room for virtual tokens");
+    assert.equal(await warm({ maxLength: 3 }), 0);
+    assert.equal(await warm({}, { adapter: { use: "lora", with: { r: 2 } } }), 0);
+    assert.equal(await warm({ seed: 7 }), both);
   });
   it("keep no more than a few at a time", async () => {
     const [here, shared, counts] = [await host(), createWarmParts(), { rows: 0, tokenizers: 0 }];

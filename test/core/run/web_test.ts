@@ -17,11 +17,11 @@ async function losses(
   accelerators: readonly string[] = [],
 ): Promise<number[]> {
   const spec = { ...tinySpec({ adapter: adapter as never, dropout: 0.1 }), accelerators } as unknown as RunSpec;
-  const found: number[] = [];
+  const values: number[] = [];
   for await (const event of trainRun(compose(spec, catalog), tinyHost(host), {})) {
-    if (event.type === "step") found.push(event.loss);
+    if (event.type === "step") values.push(event.loss);
   }
-  return found;
+  return values;
 }
 
 for (const adapter of [[], [{ use: "lora", with: { r: 2 } }]]) {
@@ -67,14 +67,16 @@ it("attune:base gives the same where it stays as it is stored, in a little memor
   const rows = ["A very nice film!", "Zürich, 1999: awful.", "of"].map((text) => ({ text }));
   const data = run.use("data", { use: "memory", with: { rows } });
   const vectors = async (host: Host): Promise<number[]> => {
-    const found: number[] = [];
-    for await (const { embedding } of predictRows(await openRun(run, host), data)) found.push(...embedding as number[]);
-    return found;
+    const vectors: number[] = [];
+    for await (const { embedding } of predictRows(await openRun(run, host), data)) {
+      vectors.push(...embedding as number[]);
+    }
+    return vectors;
   };
   const wanted = await vectors(here);
   for (const memoryBytes of [128 * 2 ** 20, 2 ** 32]) {
-    const found = await vectors(web({ lib, base, memoryBytes }));
-    assert.equal(found.length, wanted.length);
-    found.forEach((x, i) => assert.ok(Math.abs(x - (wanted[i] ?? NaN)) < 1e-6, `${i}: ${x} and ${wanted[i]}`));
+    const embedded = await vectors(web({ lib, base, memoryBytes }));
+    assert.equal(embedded.length, wanted.length);
+    embedded.forEach((x, i) => assert.ok(Math.abs(x - (wanted[i] ?? NaN)) < 1e-6, `${i}: ${x} and ${wanted[i]}`));
   }
 });

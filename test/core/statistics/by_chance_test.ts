@@ -29,8 +29,8 @@ function everyWay(metric: Metric, key: string): number {
     const north = (i: number): boolean => ((mask >> i) & 1) === 1;
     if (rows.filter((_, i) => north(i)).length !== 4) continue;
     const dealt = rows.map((row, i) => ({ ...row, columns: { region: north(i) ? "north" : "south" } }));
-    const found = (metric.figures?.(fold(metric, dealt)) as Named<Named<number>>)[metric.name]?.[key];
-    if (typeof found === "number") values.push(found);
+    const dealtFigures = (metric.figures?.(fold(metric, dealt)) as Named<Named<number>>)[metric.name]?.[key];
+    if (typeof dealtFigures === "number") values.push(dealtFigures);
   }
   assert.ok(values.length > 247);
   return values.reduce((a, b) => a + b, 0) / values.length;
@@ -46,9 +46,9 @@ describe("gaps by chance", () => {
     ] as const;
     for (const [metric, key] of cases) {
       const figures = figuresOf(metric, fold(metric, rows)) as Named<Named<number> & Named<readonly number[]>>;
-      const own = figures[metric.name] ?? {};
-      const mean = Number(own[`${key}_by_chance`]);
-      const [low = NaN, high = NaN] = own[`${key}_by_chance_interval`] as unknown as number[];
+      const group = figures[metric.name] ?? {};
+      const mean = Number(group[`${key}_by_chance`]);
+      const [low = NaN, high = NaN] = group[`${key}_by_chance_interval`] as unknown as number[];
       // Of 1,000 draws: the gaps are spread by about 0.2.
       assert.ok(Math.abs(mean - everyWay(metric, key)) < 0.03, `${metric.name} ${key} ${mean}`);
       assert.ok(low <= mean && mean <= high && low < high);
@@ -100,8 +100,8 @@ describe("gaps by chance", () => {
     for (let i = 0; i < 4000; i++) measured.add({ prediction: 1, reference: 1, groups: { region: i } });
     assert.throws(() => measured.intervals({ samples: 1000, random: createRandom(1) }), /intervals\.samples/);
     const few = demographicParity({ column: "region", minCount: 5 });
-    const own = figuresOf(few, fold(few, rows))["demographic-parity"] as Named<number>;
-    assert.deepEqual([own.difference, own.difference_by_chance], [0, 0]);
+    const fairness = figuresOf(few, fold(few, rows))["demographic-parity"] as Named<number>;
+    assert.deepEqual([fairness.difference, fairness.difference_by_chance], [0, 0]);
   });
 
   it("draw as the hypergeometric distribution has it, large numbers too", () => {

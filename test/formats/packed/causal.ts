@@ -41,10 +41,10 @@ export async function packedFolder(folder: string, from: string, packed: PackedL
   const all = packedTensors(packed);
   return await rewritten(folder, from, host, { quantization_config: packed.config }, (tensors) => {
     for (const [to, of] of Object.entries(layers)) {
-      const [module, own] = [`bert.encoder.layer.0.${of}`, `model.layers.0.${to}`];
-      delete tensors[`${own}.weight`];
+      const [module, path] = [`bert.encoder.layer.0.${of}`, `model.layers.0.${to}`];
+      delete tensors[`${path}.weight`];
       for (const [name, tensor] of Object.entries(all)) {
-        if (name.startsWith(`${module}.`)) tensors[own + name.slice(module.length)] = tensor;
+        if (name.startsWith(`${module}.`)) tensors[path + name.slice(module.length)] = tensor;
       }
     }
   });
@@ -69,8 +69,8 @@ async function rewritten(
   const { quantization_config: _, ...rest } = config as Named<Json>;
   const texts: Record<string, Uint8Array> = {};
   for (const name of ["tokenizer.json", "tokenizer_config.json", "generation_config.json"]) {
-    const found = await files.get(name);
-    if (found) texts[name] = found.bytes;
+    const file = await files.get(name);
+    if (file) texts[name] = file.bytes;
   }
   return writeFolder(folder, {
     ...texts,

@@ -15,6 +15,7 @@ import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyConfig, tinyFiles, tinySpec, tinyWeights } from "../../tiny.ts";
 import { packedFigures, packedFiles } from "./packed.ts";
 import { sampled } from "../../sampled.ts";
+import { jsonBytes } from "../../../core/base/bytes.ts";
 
 const root = mkdtempSync(join(tmpdir(), "attune-exact-"));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -87,7 +88,7 @@ describe("attune merge --exact", () => {
     const config = { ...tinyConfig, intermediate_size: 40 };
     const base = folderOf("uneven", {
       ...tinyFiles(),
-      "config.json": new TextEncoder().encode(JSON.stringify(config)),
+      "config.json": jsonBytes(config),
       "model.safetensors": writeSafetensors(tinyWeights(config)),
     });
     const accelerators = [{ use: "int4", with: { blockSize: 16, symmetric: false } }];

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { viewOf, writeSafetensors } from "../../../core/files/safetensors.ts";
 import type { DType, Json, Named, Tensor } from "../../../core/types.ts";
 import { tinyConfig, tinyFiles, tinyWeights } from "../../tiny.ts";
+import { jsonBytes } from "../../../core/base/bytes.ts";
 
 /** Packers want whole words of 32 codes. */
 const wideConfig: Named<Json> = { ...tinyConfig, hidden_size: 32, intermediate_size: 64 };
@@ -55,7 +56,7 @@ export function packedFiles(packed: PackedLayers, changes: Named<Tensor | null> 
   const config = { ...wideConfig, quantization_config: packed.config };
   return {
     ...tinyFiles(),
-    "config.json": new TextEncoder().encode(JSON.stringify(config)),
+    "config.json": jsonBytes(config),
     "model.safetensors": writeSafetensors(tensors),
   };
 }

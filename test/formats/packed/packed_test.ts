@@ -21,12 +21,11 @@ import { sharedPath, SKIP_REASON } from "../../shared.ts";
 import { heldStore, tinyHost, tinySpec } from "../../tiny.ts";
 import { wrongLayers } from "../../parity/quantized.ts";
 import { packedFigures, packedFiles, type PackedLayers, packedTensors } from "./packed.ts";
-
-const encoded = (value: Json): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+import { jsonBytes } from "../../../core/base/bytes.ts";
 
 async function opened(config: Json, tensors: Named<Tensor>): Promise<Checkpoint> {
   const files = {
-    "config.json": encoded({ model_type: "bert", quantization_config: config }),
+    "config.json": jsonBytes({ model_type: "bert", quantization_config: config }),
     "model.safetensors": writeSafetensors(tensors),
   };
   return await openModel("pretrained", heldStore(files), "packed");
@@ -38,9 +37,9 @@ function digest({ data }: Tensor<Float32Array>): string {
 
 /** Layers of a fixture; a name that is not there is a mistake of this file. */
 function figuresOf(name: string): PackedLayers {
-  const found = packedFigures[name];
-  if (!found) throw new Error(`No fixture ${name}`);
-  return found;
+  const figure = packedFigures[name];
+  if (!figure) throw new Error(`No fixture ${name}`);
+  return figure;
 }
 
 describe("what a library packed is decoded to the bit", () => {
@@ -122,7 +121,7 @@ describe("what cannot be read is refused by its method's name", () => {
 
   it("mlx, and codes whose layout no config says", async () => {
     const files = (config: Named<Json>, tensors: Named<Tensor>) => ({
-      "config.json": encoded({ model_type: "bert", ...config }),
+      "config.json": jsonBytes({ model_type: "bert", ...config }),
       "model.safetensors": writeSafetensors(tensors),
     });
     const of = (own: Named<Uint8Array>): Promise<Checkpoint> => openModel("pretrained", heldStore(own), "packed");
@@ -130,8 +129,8 @@ describe("what cannot be read is refused by its method's name", () => {
     await assert.rejects(of(files({}, packedTensors(awq))), /qweight.*awq.*no quantization_config/);
     await assert.rejects(of(files({}, packedTensors(gptq))), /g_idx.*gptq.*no quantization_config/);
     // These say it of themselves.
-    for (const own of ["bnb nf4 double", "bnb int8"]) {
-      assert.ok((await of(files({}, packedTensors(figuresOf(own))))).quantization, own);
+    for (const name of ["bnb nf4 double", "bnb int8"]) {
+      assert.ok((await of(files({}, packedTensors(figuresOf(name))))).quantization, name);
     }
   });
 
@@ -155,7 +154,7 @@ describe("what contradicts itself is named", () => {
   };
   const state = (value: Json | string) => (tensors: Record<string, Tensor>): void => {
     const name = Object.keys(tensors).find((own) => own.includes("quant_state")) ?? "";
-    const data = typeof value === "string" ? new TextEncoder().encode(value) : encoded(value);
+    const data = typeof value === "string" ? new TextEncoder().encode(value) : jsonBytes(value);
     tensors[name] = { dtype: "uint8", dims: [data.length], data };
   };
   const words = (dims: readonly number[], fill = 0): Tensor => ({
@@ -263,14 +262,14 @@ describe("sessions keep codes as they are", () => {
       groups,
     };
     const layout = { bits: 3, groups, count: 3, hasZeros: true };
-    const kept = keptBlocks(layout, [outputs, inputs], () => Promise.resolve(codes));
-    if (!kept) throw new Error("It is not kept");
-    const tensors = await kept.tensors();
-    assert.equal(kept.format.label, "int4, block 16, zero points, inputs in order");
-    assert.deepEqual(kept.format.decode(tensors, [outputs, inputs]), decodeLinear(codes, [outputs, inputs]));
+    const blocks = keptBlocks(layout, [outputs, inputs], () => Promise.resolve(codes));
+    if (!blocks) throw new Error("It is not kept");
+    const tensors = await blocks.tensors();
+    assert.equal(blocks.format.label, "int4, block 16, zero points, inputs in order");
+    assert.deepEqual(blocks.format.decode(tensors, [outputs, inputs]), decodeLinear(codes, [outputs, inputs]));
     const weight: LinearWeight = { name: "w", module: "w", dims: [outputs, inputs], conv1d: false };
-    const sample = { weight, format: kept.format, tensors };
-    assert.ok((await usableFormat(await hostHere(1), kept.format, () => sample)).writeProduct);
+    const sample = { weight, format: blocks.format, tensors };
+    assert.ok((await usableFormat(await hostHere(1), blocks.format, () => sample)).writeProduct);
   });
 });
 
@@ -290,16 +289,16 @@ describe("a quantized base trains below an adapter", () => {
     const { weights, config } = await openModel("pretrained", heldStore(files), "packed");
     const tensors: Record<string, Tensor> = {};
     for (const name of weights.names) tensors[name] = await weights.read(name);
-    return { ...files, "config.json": encoded(config), "model.safetensors": writeSafetensors(tensors) };
+    return { ...files, "config.json": jsonBytes(config), "model.safetensors": writeSafetensors(tensors) };
   };
   for (const name of ["bnb nf4 double", "bnb int8", "gptq 4 in order of activations", "awq", "compressed 3", "hqq 4"]) {
     it(`${name}: losses and evaluation of the decoded weights`, async () => {
       const packed = figuresOf(name);
       const plain = await decoded(packed);
-      const near = (found: readonly number[], wanted: readonly number[]): void => {
-        assert.equal(found.length, wanted.length);
+      const near = (actual: readonly number[], wanted: readonly number[]): void => {
+        assert.equal(actual.length, wanted.length);
         wanted.forEach((x, i) =>
-          assert.ok(Math.abs((found[i] ?? NaN) - x) <= 1e-5 * Math.max(1, Math.abs(x)), `${found[i]} for ${x}`)
+          assert.ok(Math.abs((actual[i] ?? NaN) - x) <= 1e-5 * Math.max(1, Math.abs(x)), `${actual[i]} for ${x}`)
         );
       };
       near(await lossesOf(packedFiles(packed)), await lossesOf(plain));

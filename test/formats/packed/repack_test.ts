@@ -35,9 +35,9 @@ describe("a weight packed again has the codes of the library's quantizer", () =>
         "packed",
       );
       const method = packingMethods.find((m) => m.name === figures.config.quant_method);
-      const found = await method?.open(stored, figures.config) ?? [];
-      assert.equal(found.length, 3);
-      for (const { name: weight, dims, repack } of found) {
+      const weights = await method?.open(stored, figures.config) ?? [];
+      assert.equal(weights.length, 3);
+      for (const { name: weight, dims, repack } of weights) {
         const values = valuesOf(weight.slice(0, -".weight".length), dims);
         const packed = await repack?.pack(values) ?? {};
         assert.ok(Object.keys(packed).length >= 2);

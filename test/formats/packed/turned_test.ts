@@ -15,6 +15,7 @@ import { pretrained } from "../../../plugins/models/pretrained.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { hostWith } from "../../gguf.ts";
 import { tinyHost } from "../../tiny.ts";
+import { jsonBytes } from "../../../core/base/bytes.ts";
 
 const figures: Readonly<{ ids: readonly (readonly number[])[]; models: readonly { name: string; file: string }[] }> =
   JSON.parse(readFileSync(fileURLToPath(new URL("../../fixtures/gguf_models.json", import.meta.url)), "utf8"));
@@ -32,9 +33,7 @@ it("GPT-2's weights, which the model has as [in, out], are packed as [out, in], 
     const { codes, absmax } = quantizeFourBit(transposed(tensor.data, inputs, outputs), "nf4", 32);
     const values = dequantizeFourBit({ codes, absmax }, fourBitTables.nf4, 32, tensor.data.length);
     plain[name] = { dtype: "float32", dims: [inputs, outputs], data: transposed(values, outputs, inputs) };
-    const state = new TextEncoder().encode(
-      JSON.stringify({ quant_type: "nf4", blocksize: 32, dtype: "float32", shape: [outputs, inputs] }),
-    );
+    const state = jsonBytes({ quant_type: "nf4", blocksize: 32, dtype: "float32", shape: [outputs, inputs] });
     packed[name] = { dtype: "uint8", dims: [codes.length, 1], data: codes };
     packed[`${name}.absmax`] = { dtype: "float32", dims: [absmax.length], data: absmax };
     packed[`${name}.quant_map`] = { dtype: "float32", dims: [16], data: fourBitTables.nf4 };
@@ -46,7 +45,7 @@ it("GPT-2's weights, which the model has as [in, out], are packed as [out, in], 
     "tokenizer_config.json": await text("tokenizer_config.json"),
   };
   const lossOf = async (tensors: Named<Tensor>, adapter: Json): Promise<number> => {
-    const config = new TextEncoder().encode(JSON.stringify(source.config));
+    const config = jsonBytes(source.config);
     const host = tinyHost(await hostHere(1), {
       ...tokenizer,
       "config.json": config,
@@ -65,7 +64,7 @@ it("GPT-2's weights, which the model has as [in, out], are packed as [out, in], 
   };
   // Below an adapter weights stay codes; without one they are decoded as they are read.
   for (const adapter of [[], "lora"]) {
-    const [found, wanted] = [await lossOf(packed, adapter), await lossOf(plain, adapter)];
-    assert.ok(Math.abs(found - wanted) <= 1e-5, `${found} for ${wanted}`);
+    const [loss, wanted] = [await lossOf(packed, adapter), await lossOf(plain, adapter)];
+    assert.ok(Math.abs(loss - wanted) <= 1e-5, `${loss} for ${wanted}`);
   }
 });

@@ -21,6 +21,7 @@ import { assertSameResults, commands, here, started, uninterrupted } from "../..
 import { decodedFolder, ggufFolder, packedFolder } from "./causal.ts";
 import { packedFigures, type PackedLayers } from "./packed.ts";
 import { sampled } from "../../sampled.ts";
+import { allNear } from "../../near.ts";
 
 const home = mkdtempSync(join(tmpdir(), "attune-packed-"));
 const at = (name: string): string => join(home, name);
@@ -56,11 +57,6 @@ const asked = async (path: string, body: unknown): Promise<Response> => {
   assert.equal(answer.status, 200, answer.status === 200 ? "" : await answer.clone().text());
   return answer;
 };
-const near = (found: readonly number[], wanted: readonly number[], what: string): void => {
-  assert.equal(found.length, wanted.length, what);
-  assert.ok(found.length > 0, what);
-  found.forEach((x, i) => assert.ok(Math.abs(x - (wanted[i] ?? NaN)) < 1e-5, `${what} ${i}: ${x}`));
-};
 
 describe("over a checkpoint that is quantized already", () => {
   it("what is generated is what the decoded weights generate, trained alike", async () => {
@@ -71,9 +67,9 @@ describe("over a checkpoint that is quantized already", () => {
       return await saved.predict(rows.map(({ text }) => ({ text })));
     };
     for (const [name, path] of Object.entries(bases)) {
-      const found = await answersOf(path);
-      assert.ok(JSON.stringify(found).length > 40, `${name}: ${JSON.stringify(found)}`);
-      assert.deepEqual(found, await answersOf(await decodedFolder(at(`${name}-decoded`), path, host)), name);
+      const answers = await answersOf(path);
+      assert.ok(JSON.stringify(answers).length > 40, `${name}: ${JSON.stringify(answers)}`);
+      assert.deepEqual(answers, await answersOf(await decodedFolder(at(`${name}-decoded`), path, host)), name);
     }
   });
 
@@ -96,10 +92,10 @@ describe("over a checkpoint that is quantized already", () => {
   }
 
   describe("a server answers over it as over the decoded weights", () => {
-    const own = sampled(Object.keys(bases), 2);
+    const names = sampled(Object.keys(bases), 2);
     const task = { use: "sequence-classification", with: { labels: ["bad", "good"] } };
     before(async () => {
-      for (const name of own) {
+      for (const name of names) {
         const path = bases[name] ?? "";
         const output = at(`${name}-classes`);
         await train(compose(specOf(path, "sequence-classification"), catalog), host, { output });
@@ -108,7 +104,7 @@ describe("over a checkpoint that is quantized already", () => {
       }
     });
 
-    for (const name of own) {
+    for (const name of names) {
       it(`${name}: classes, vectors and figures, with an adapter and without one`, async () => {
         const over: Named<Json> = { adapter: `${name}-adapter` };
         const answers: readonly (readonly [body: Named<Json>, of: (answer: Response) => Promise<readonly number[]>])[] =
@@ -129,8 +125,8 @@ describe("over a checkpoint that is quantized already", () => {
             }],
           ];
         for (const [{ path, ...body }, of] of answers) {
-          const found = async (model: string) => await of(await asked(String(path), { model, ...body }));
-          near(await found(name), await found(`${name}-decoded`), `${name} ${path}`);
+          const answerOf = async (model: string) => await of(await asked(String(path), { model, ...body }));
+          allNear(await answerOf(name), await answerOf(`${name}-decoded`), 1e-5, `${name} ${path}`);
         }
       });
 
@@ -139,10 +135,10 @@ describe("over a checkpoint that is quantized already", () => {
           asked("/v1/adapters/merge", { adapters: [{ file: `${name}-adapter` }], base, ...more });
         const whole = async (base: string) =>
           readSafetensors(new Uint8Array(await (await merge(base)).arrayBuffer()), base);
-        const [found, wanted] = [await whole(name), await whole(`${name}-decoded`)];
-        assert.deepEqual(Object.keys(found).sort(), Object.keys(wanted).sort());
+        const [answer, wanted] = [await whole(name), await whole(`${name}-decoded`)];
+        assert.deepEqual(Object.keys(answer).sort(), Object.keys(wanted).sort());
         for (const [tensor, { data }] of Object.entries(wanted)) {
-          near([...found[tensor]?.data as Float32Array], [...data as Float32Array], `${name} ${tensor}`);
+          allNear([...answer[tensor]?.data as Float32Array], [...data as Float32Array], 1e-5, `${name} ${tensor}`);
         }
         const { verify } = await (await merge(name, { verify: true })).json();
         assert.ok(verify.maxLogitDifference < 1e-4, JSON.stringify(verify));

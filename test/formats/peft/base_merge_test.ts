@@ -20,6 +20,7 @@ import type { DType, Json, Named, Store, Tensor } from "../../../core/types.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { main } from "../../../runtimes/cli/main.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
+import { jsonBytes } from "../../../core/base/bytes.ts";
 
 type Saved = { dtype: DType; dims: number[]; data: number[] };
 type Case = {
@@ -33,7 +34,6 @@ const { cases }: { cases: Case[] } = JSON.parse(
   readFileSync(fileURLToPath(new URL("../../fixtures/base_merges.json", import.meta.url)), "utf8"),
 );
 const host = await hostHere(1);
-const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
 function tensors(saved: Named<Saved>): Record<string, Tensor> {
   return Object.fromEntries(
@@ -51,7 +51,7 @@ async function storeOf(files: Named<Uint8Array>): Promise<Store> {
 }
 
 const adapterOf = async (config: unknown, own: Named<Tensor>): Promise<Store> =>
-  await storeOf({ "adapter_config.json": json(config), "adapter_model.safetensors": writeSafetensors(own) });
+  await storeOf({ "adapter_config.json": jsonBytes(config), "adapter_model.safetensors": writeSafetensors(own) });
 
 async function merged(base: Store, adapter: Store, weight?: number): Promise<Record<string, Tensor>> {
   const { forms, pieces } = mergeIntoBase(await openWeights(base), await openAdapter("a", adapter), { weight });
@@ -62,13 +62,13 @@ async function merged(base: Store, adapter: Store, weight?: number): Promise<Rec
   return readSafetensors(bytes, "merged");
 }
 
-function agree(found: Record<string, Tensor>, wanted: Named<Saved>): void {
-  assert.deepEqual(Object.keys(found).sort(), Object.keys(wanted).sort());
+function agree(actual: Record<string, Tensor>, wanted: Named<Saved>): void {
+  assert.deepEqual(Object.keys(actual).sort(), Object.keys(wanted).sort());
   for (const [name, { dtype, dims, data }] of Object.entries(wanted)) {
-    const own = found[name];
-    assert.ok(own);
-    assert.deepEqual([own.dtype, own.dims], [dtype, dims], name);
-    const values = toFloat32(own).data;
+    const tensor = actual[name];
+    assert.ok(tensor);
+    assert.deepEqual([tensor.dtype, tensor.dims], [dtype, dims], name);
+    const values = toFloat32(tensor).data;
     for (const [i, x] of data.entries()) {
       assert.ok(Math.abs((values[i] ?? NaN) - x) <= 1e-5, `${name} at ${i}: ${values[i]} and ${x}`);
     }
@@ -97,7 +97,7 @@ describe("an adapter in its base", () => {
     const store = await storeOf({
       [String(shards[0])]: half(names.slice(0, 3)),
       [String(shards[1])]: half(names.slice(3)),
-      "model.safetensors.index.json": json({ metadata: {}, weight_map: map }),
+      "model.safetensors.index.json": jsonBytes({ metadata: {}, weight_map: map }),
     });
     agree(await merged(store, await adapterOf(first.config, own)), first.merged);
     const outer = Object.fromEntries(Object.entries(base).map(([n, t]) => [`net.${n}`, t]));
@@ -127,9 +127,9 @@ describe("an adapter in its base", () => {
       "base_model.model.x.lora_A.weight": { dtype: "float32", dims: [2, columns], data: a },
       "base_model.model.x.lora_B.weight": { dtype: "float32", dims: [rows, 2], data: b },
     });
-    const found = await merged(large, adapter, 0.5);
-    assert.deepEqual(found["y.weight"]?.data, data);
-    const x = found["x.weight"]?.data as Float32Array;
+    const result = await merged(large, adapter, 0.5);
+    assert.deepEqual(result["y.weight"]?.data, data);
+    const x = result["x.weight"]?.data as Float32Array;
     let worst = 0;
     for (let i = 0; i < rows; i++) {
       for (let j = 0; j < columns; j++) {
@@ -223,16 +223,16 @@ describe("attune merge --base", () => {
     for (const at of [base, adapter]) mkdirSync(at);
     writeFileSync(join(base, "config.json"), "{}");
     writeFileSync(join(base, "model.safetensors"), writeSafetensors(tensors(first.base)));
-    writeFileSync(join(adapter, "adapter_config.json"), json(first.config));
+    writeFileSync(join(adapter, "adapter_config.json"), jsonBytes(first.config));
     writeFileSync(join(adapter, "adapter_model.safetensors"), writeSafetensors(tensors(first.adapter)));
     assert.equal(await main(["merge", adapter, "--method", "linear", "--base", base, "-o", output]), 0);
     agree(readSafetensors(readFileSync(join(output, "model.safetensors")), "merged"), first.merged);
     assert.equal(readFileSync(join(output, "config.json"), "utf8"), "{}");
     // The first of several that a run trained together is not what it trained.
     const again = join(folder, "again");
-    writeFileSync(join(adapter, "adapters.json"), json([null, "."]));
+    writeFileSync(join(adapter, "adapters.json"), jsonBytes([null, "."]));
     assert.equal(await main(["merge", adapter, "--base", base, "-o", again]), 0);
-    writeFileSync(join(adapter, "adapters.json"), json([".", "ia3"]));
+    writeFileSync(join(adapter, "adapters.json"), jsonBytes([".", "ia3"]));
     await assert.rejects(checkLone("several", host.directory(adapter)), /several: .*adapters\.json: "ia3"/);
     assert.equal(await main(["merge", adapter, "--base", base, "-o", join(folder, "refused")]), 2);
     assert.ok(!existsSync(join(folder, "refused")));

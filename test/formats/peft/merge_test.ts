@@ -9,6 +9,8 @@ import { openSafetensors, writeSafetensors } from "../../../core/files/safetenso
 import type { Json, Named, Store, Tensor } from "../../../core/types.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
+import { jsonBytes } from "../../../core/base/bytes.ts";
+import { allNear } from "../../near.ts";
 
 type Saved = { dims: number[]; data: number[] };
 type Adapter = { config: Named<Json>; tensors: Record<string, Saved> };
@@ -31,7 +33,7 @@ async function storeOf({ config, tensors }: Adapter): Promise<Store> {
     name,
     { dtype: "float32", dims, data: Float32Array.from(data) },
   ]);
-  await store.put("adapter_config.json", new TextEncoder().encode(JSON.stringify(config)));
+  await store.put("adapter_config.json", jsonBytes(config));
   await store.put("adapter_model.safetensors", writeSafetensors(Object.fromEntries(named)));
   return store;
 }
@@ -71,16 +73,6 @@ function masksOf({ method, adapters, masks }: Case): MergeOptions["masks"] {
   };
 }
 
-function near(found: ArrayLike<number>, wanted: ArrayLike<number>, what: string): void {
-  assert.equal(found.length, wanted.length, what);
-  for (let i = 0; i < found.length; i++) {
-    assert.ok(
-      Math.abs((found[i] ?? NaN) - (wanted[i] ?? NaN)) <= 1e-5,
-      `${what} at ${i}: ${found[i]} and ${wanted[i]}`,
-    );
-  }
-}
-
 function product(b: Saved | Tensor, a: Saved | Tensor): number[] {
   const [rows = 0, r = 0] = b.dims;
   const columns = a.dims[1] ?? 0;
@@ -109,10 +101,10 @@ describe("merging adapters, as PEFT does", () => {
         const [haveA, haveB] = [await result.read(path + a), await result.read(path + b)];
         assert.deepEqual([haveA.dims, haveB.dims], [wantA.dims, wantB.dims]);
         // Singular vectors are known up to their sign: their product is what counts.
-        if (one.method.endsWith("svd")) near(product(haveB, haveA), product(wantB, wantA), path);
+        if (one.method.endsWith("svd")) allNear(product(haveB, haveA), product(wantB, wantA), 1e-5, path);
         else {
-          near(haveA.data as Float32Array, wantA.data, path + a);
-          near(haveB.data as Float32Array, wantB.data, path + b);
+          allNear(haveA.data as Float32Array, wantA.data, 1e-5, path + a);
+          allNear(haveB.data as Float32Array, wantB.data, 1e-5, path + b);
         }
       }
     });

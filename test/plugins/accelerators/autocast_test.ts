@@ -126,7 +126,7 @@ describe("autocast is torch's", () => {
     const session = await ort.InferenceSession.create(writeOnnx(lower(graph, () => ({ as: "feed" })).model), {
       graphOptimizationLevel: "disabled",
     });
-    const given = Float32Array.of(
+    const values = Float32Array.of(
       1 + 2 ** -11,
       1 + 3 * 2 ** -11,
       1 + 2 ** -8,
@@ -136,7 +136,7 @@ describe("autocast is torch's", () => {
       2 ** -25,
       3.4e38,
     );
-    const { float16, bfloat16 } = await session.run({ x: new ort.Tensor("float32", given, [given.length]) });
+    const { float16, bfloat16 } = await session.run({ x: new ort.Tensor("float32", values, [values.length]) });
     await session.release();
     const [half, brain] = [float16?.data as Float32Array, bfloat16?.data as Float32Array];
     assert.deepEqual([...half.slice(0, 2), ...half.slice(4, 7)], [1, 1 + 2 ** -9, 65504, Infinity, 0]);

@@ -29,8 +29,8 @@ export async function storedIn(spec: RunSpec, host: Host): Promise<ReadonlyMap<s
   const { checkpoint } = await openRun(compose(spec, catalog), host);
   return new Map(
     checkpoint.weights.names.flatMap((name) => {
-      const own = checkpoint.frozen?.storageOf(name);
-      return own ? [[name, own.weight.conv1d] as const] : [];
+      const storage = checkpoint.frozen?.storageOf(name);
+      return storage ? [[name, storage.weight.conv1d] as const] : [];
     }),
   );
 }

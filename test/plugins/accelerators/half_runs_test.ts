@@ -6,14 +6,11 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";
 import { trainRun } from "../../../core/run/train/train.ts";
-import { writeSafetensors } from "../../../core/files/safetensors.ts";
-import { sizeOf, type Tensor } from "../../../core/base/tensor.ts";
-import type { Host, Json, Named, Row, RunSpec, TrainingEvent } from "../../../core/types.ts";
+import type { Json, Named, Row, RunSpec, TrainingEvent } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
-import { hostHere } from "../../../runtimes/host/train.ts";
-import { tinyHost } from "../../tiny.ts";
 import figures from "../../fixtures/half_runs.json" with { type: "json" };
 import { sampled } from "../../sampled.ts";
+import { formulaWeights, modelHost } from "../../formula.ts";
 
 type Line = Readonly<
   { loss: number; gradNorm: number | null; learningRate: number; skipped: boolean; lossScale?: number }
@@ -27,30 +24,14 @@ type Case = Readonly<{
 }>;
 const cases = figures.cases as unknown as readonly Case[];
 
-/** The weights that the script beside the figures makes. */
-function formula(name: string, dims: readonly number[]): Tensor<Float32Array> {
-  const seed = [...name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) * 0.7;
-  const base = name.endsWith("weight") && name.toLowerCase().includes("norm") ? 1 : 0;
-  const data = Float32Array.from({ length: sizeOf(dims) }, (_, i) => base + 0.2 * Math.sin(i * 12.9898 + seed));
-  return { dtype: "float32", dims, data };
-}
-
-async function hostOf({ config, tensors }: Case): Promise<Host> {
-  const weights = Object.fromEntries(Object.entries(tensors).map(([name, dims]) => [name, formula(name, dims)]));
-  return tinyHost(await hostHere(1), {
-    "config.json": new TextEncoder().encode(JSON.stringify(config)),
-    "model.safetensors": writeSafetensors(weights),
-  });
-}
-
 type Step = Extract<TrainingEvent, { type: "step" }>;
 
 /** The loss before the first step, as an evaluation has it, and the steps. */
 async function runOf(
-  own: Case,
+  figure: Case,
   accelerators: readonly Json[],
 ): Promise<Readonly<{ before: number | undefined; steps: Step[] }>> {
-  const { task } = own;
+  const { task } = figure;
   const rows = figures.ids.map((input_ids, i) => ({
     input_ids,
     labels: task === "causal-lm" ? input_ids : (task === "seq2seq-lm" ? figures.answers : figures.told)[i],
@@ -77,7 +58,9 @@ async function runOf(
   } as unknown as RunSpec, catalog);
   const steps: Step[] = [];
   let before: number | undefined;
-  for await (const event of trainRun(run, await hostOf(own), {})) {
+  for await (
+    const event of trainRun(run, await modelHost(figure.config, formulaWeights(figure.tensors, { size: 0.2 })), {})
+  ) {
     if (event.type === "step") steps.push(event);
     if (event.type === "evaluate") before ??= event.metrics.loss;
   }
@@ -96,23 +79,23 @@ function boundOf({ runs }: Case, name: "fp16" | "bf16"): number {
   return 2 * Math.max(...distances);
 }
 
-for (const own of sampled(cases, 2)) {
-  describe(`20 steps of ${own.family}`, () => {
+for (const figure of sampled(cases, 2)) {
+  describe(`20 steps of ${figure.family}`, () => {
     for (const name of ["float32", "fp16", "bf16"] as const) {
       it(name, async () => {
-        const due = own.runs[name];
-        const { before, steps } = await runOf(own, given[name]);
+        const due = figure.runs[name];
+        const { before, steps } = await runOf(figure, given[name]);
         assert.ok(Math.abs((before ?? NaN) - (steps[0]?.loss ?? NaN)) < 2e-6, `${before} evaluated, ${steps[0]?.loss}`);
         assert.deepEqual(steps.map(({ skipped }) => skipped), due.map(({ skipped }) => skipped));
         assert.deepEqual(steps.map(({ lossScale }) => lossScale), due.map(({ lossScale }) => lossScale));
-        const bound = name === "float32" ? 1e-5 : boundOf(own, name);
+        const bound = name === "float32" ? 1e-5 : boundOf(figure, name);
         for (const [i, { learningRate }] of steps.entries()) {
           assert.ok(Math.abs(learningRate / (due[i]?.learningRate ?? NaN) - 1) < 1e-12, `rate in step ${i}`);
         }
         const off = Math.max(...steps.map(({ loss }, i) => Math.abs(loss - (due[i]?.loss ?? NaN))));
         assert.ok(off <= bound, `losses are ${off} from torch's, and may be ${bound}`);
         if (name !== "float32") {
-          assert.ok(Math.abs((steps[0]?.loss ?? NaN) - (own.runs.float32[0]?.loss ?? NaN)) > 1e-6);
+          assert.ok(Math.abs((steps[0]?.loss ?? NaN) - (figure.runs.float32[0]?.loss ?? NaN)) > 1e-6);
         }
       });
     }

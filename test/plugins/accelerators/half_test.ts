@@ -49,13 +49,13 @@ const logOf = async (output: Store): Promise<Named<Json>[]> =>
   (await text(output, "log.jsonl")).trim().split("\n").map((line) => JSON.parse(line) as Named<Json>);
 
 async function contents(output: Store): Promise<Named<string>> {
-  const found: Record<string, string> = {};
+  const files: Record<string, string> = {};
   for await (const { key } of output.list("")) {
     if (/^(model|adapter)\/.*safetensors$|^log|^metrics|^checkpoints\/.*safetensors$/.test(key)) {
-      found[key] = String((await output.get(key))?.bytes);
+      files[key] = String((await output.get(key))?.bytes);
     }
   }
-  return found;
+  return files;
 }
 
 /** A scale at which the first steps' gradients overflow float16, and which is tried again soon. */
@@ -193,9 +193,9 @@ describe("training.fp16 and training.bf16", () => {
       const spec = JSON.parse(await text(a, "spec.json")) as { accelerators: Json; training: Named<Json> };
       assert.deepEqual(spec, JSON.parse(await text(b, "spec.json")));
       assert.equal(spec.training[name], undefined);
-      const told = events.filter((event) => event.type === "warning" && event.code === "ACCELERATOR");
-      assert.equal(told.length, 1);
-      assert.match(JSON.stringify(told), /not faster/);
+      const warnings = events.filter((event) => event.type === "warning" && event.code === "ACCELERATOR");
+      assert.equal(warnings.length, 1);
+      assert.match(JSON.stringify(warnings), /not faster/);
     }
   });
 

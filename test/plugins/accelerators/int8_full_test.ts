@@ -11,6 +11,7 @@ import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinySpec } from "../../tiny.ts";
 import { filesOf, numbersOf } from "./bases.ts";
+import { collect } from "../../../core/base/collect.ts";
 
 const host: Host = tinyHost(await hostHere(1));
 const store = (): Promise<Store> => memory().open(host);
@@ -19,9 +20,7 @@ const spec = (accelerators: Json, training: Named<Json> = {}, change: Named<Json
 const both: Json = [{ use: "int8", with: { backward: "int8" } }];
 
 async function eventsOf(run: RunSpec, output?: Store): Promise<readonly TrainingEvent[]> {
-  const events: TrainingEvent[] = [];
-  for await (const event of trainRun(compose(run, catalog), host, output ? { output } : {})) events.push(event);
-  return events;
+  return await collect(trainRun(compose(run, catalog), host, output ? { output } : {}));
 }
 const driftsOf = (events: readonly TrainingEvent[]) => events.filter((event) => event.type === "drift");
 const lossesOf = (events: readonly TrainingEvent[]): readonly number[] =>

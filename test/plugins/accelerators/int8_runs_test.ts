@@ -6,13 +6,11 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";
 import { trainRun } from "../../../core/run/train/train.ts";
-import { writeSafetensors } from "../../../core/files/safetensors.ts";
-import { sizeOf, type Tensor } from "../../../core/base/tensor.ts";
-import type { Host, Json, Named, Row, RunSpec, TrainingEvent } from "../../../core/types.ts";
+import type { Json, Named, Row, RunSpec, TrainingEvent } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
-import { hostHere } from "../../../runtimes/host/train.ts";
-import { tinyHost } from "../../tiny.ts";
 import figures from "../../fixtures/int8_runs.json" with { type: "json" };
+import { formulaWeights, modelHost } from "../../formula.ts";
+import { near } from "../../near.ts";
 
 type Line = Readonly<{ loss: number; gradNorm: number }>;
 type Noise = Readonly<{ firstLoss: number; firstNorm: number; losses: number }>;
@@ -26,26 +24,14 @@ type Case = Readonly<{
 }>;
 const cases = figures.cases as unknown as readonly Case[];
 
-/** The weights that the script beside the figures makes. */
-function formula(name: string, dims: readonly number[]): Tensor<Float32Array> {
-  const seed = [...name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) * 0.7;
-  const base = name.endsWith("weight") && /norm|ln_/.test(name.toLowerCase()) ? 1 : 0;
-  const data = Float32Array.from({ length: sizeOf(dims) }, (_, i) => base + 0.2 * Math.sin(i * 12.9898 + seed));
-  return { dtype: "float32", dims, data };
-}
-
-async function hostOf({ config, tensors }: Case): Promise<Host> {
-  const weights = Object.fromEntries(Object.entries(tensors).map(([name, dims]) => [name, formula(name, dims)]));
-  return tinyHost(await hostHere(1), {
-    "config.json": new TextEncoder().encode(JSON.stringify(config)),
-    "model.safetensors": writeSafetensors(weights),
-  });
-}
-
 type Step = Extract<TrainingEvent, { type: "step" }>;
 
-async function stepsOf(own: Case, accelerators: readonly Json[], training: Named<Json> = {}): Promise<readonly Step[]> {
-  const { task } = own;
+async function stepsOf(
+  figure: Case,
+  accelerators: readonly Json[],
+  training: Named<Json> = {},
+): Promise<readonly Step[]> {
+  const { task } = figure;
   const rows = figures.ids.map((input_ids, i) => ({
     input_ids,
     labels: task === "causal-lm" ? input_ids : (task === "seq2seq-lm" ? figures.answers : figures.told)[i],
@@ -69,13 +55,14 @@ async function stepsOf(own: Case, accelerators: readonly Json[], training: Named
     },
   } as unknown as RunSpec, catalog);
   const steps: Step[] = [];
-  for await (const event of trainRun(run, await hostOf(own), {})) if (event.type === "step") steps.push(event);
+  for await (
+    const event of trainRun(
+      run,
+      await modelHost(figure.config, formulaWeights(figure.tensors, { size: 0.2, norms: /norm|ln_/i })),
+      {},
+    )
+  ) if (event.type === "step") steps.push(event);
   return steps;
-}
-
-function near(found: number | null | undefined, wanted: number | undefined, bound: number): void {
-  const off = Math.abs((found ?? NaN) - (wanted ?? NaN));
-  assert.ok(off <= bound, `${found} is ${off} from torch's ${wanted}, and may be ${bound}`);
 }
 
 const accelerators = {
@@ -84,12 +71,12 @@ const accelerators = {
   "backward int8": [{ use: "int8", with: { backward: "int8" } }],
 } as const;
 
-for (const own of cases) {
-  describe(`20 steps of ${own.family}`, () => {
+for (const figure of cases) {
+  describe(`20 steps of ${figure.family}`, () => {
     for (const name of ["float32", "backward float32", "backward int8"] as const) {
       it(name, async () => {
-        const steps = await stepsOf(own, accelerators[name]);
-        const { lines, noise } = own.runs[name];
+        const steps = await stepsOf(figure, accelerators[name]);
+        const { lines, noise } = figure.runs[name];
         const [first, last] = [lines[0] as Line, lines.at(-1) as Line];
         const [step] = steps;
         assert.equal(steps.length, lines.length);
@@ -99,7 +86,7 @@ for (const own of cases) {
         near(step?.gradNorm, first.gradNorm, norm);
         if (noise) steps.forEach(({ loss }, i) => near(loss, lines[i]?.loss, Math.max(1e-5, 2 * noise.losses)));
         assert.ok(last.loss < first.loss - 0.1);
-        const plain = own.runs.float32.lines[0]?.gradNorm ?? NaN;
+        const plain = figure.runs.float32.lines[0]?.gradNorm ?? NaN;
         if (noise) assert.ok(Math.abs((step?.gradNorm ?? NaN) - plain) > norm, "it changes nothing");
       });
     }

@@ -95,9 +95,9 @@ describe("the quality gate", () => {
     await run(["nf4"], parts, { signal: stop.signal, onStep: () => ++steps === 2 && stop.abort() });
     const resumed = await run(["nf4"], parts, { resume: true });
     assert.ok(!resumed.some((event) => event.type === "drift"));
-    const told = async (output: Store): Promise<string[]> =>
+    const eventTypes = async (output: Store): Promise<string[]> =>
       (await text(output, "log.jsonl")).split("\n").filter((line) => !line.includes('"checkpoint"'));
-    assert.deepEqual(await told(parts), await told(whole));
+    assert.deepEqual(await eventTypes(parts), await eventTypes(whole));
     assert.equal(await text(parts, "adapter/README.md"), await text(whole, "adapter/README.md"));
   });
 

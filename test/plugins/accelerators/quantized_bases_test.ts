@@ -19,9 +19,9 @@ import { sampled } from "../../sampled.ts";
 const fourBit = (type: "nf4" | "fp4", blockSize: number): Roundtrip => (values) =>
   dequantizeFourBit(quantizeFourBit(values, type, blockSize), fourBitTables[type], blockSize, values.length);
 
-const near = (found: readonly number[], wanted: readonly number[], bound = 2e-5): void => {
-  assert.equal(found.length, wanted.length);
-  found.forEach((x, i) => {
+const near = (actual: readonly number[], wanted: readonly number[], bound = 2e-5): void => {
+  assert.equal(actual.length, wanted.length);
+  actual.forEach((x, i) => {
     const y = wanted[i] ?? NaN;
     assert.ok(Math.abs(x - y) <= bound * Math.max(1, Math.abs(y)), `number ${i}: ${x} and ${y}`);
   });
@@ -60,10 +60,10 @@ describe("over nf4", () => {
         const quantized = over(spec, { accelerators: [{ use: "nf4", with: { blockSize: 32 } }] });
         const stored = await storedIn(quantized, host);
         assert.ok(stored.size >= 6, [...stored.keys()].join());
-        const found = await numbersOf(quantized, host);
+        const numbers = await numbersOf(quantized, host);
         const decoded = hostWith(plain, withDecoded(tinyFiles(), stored, fourBit("nf4", 32)));
-        near(found, await numbersOf(over(spec, {}), decoded));
-        assert.ok(differs(found, await numbersOf(over(spec, {}), host)), "it changes nothing");
+        near(numbers, await numbersOf(over(spec, {}), decoded));
+        assert.ok(differs(numbers, await numbersOf(over(spec, {}), host)), "it changes nothing");
       });
     }
   }
@@ -100,10 +100,10 @@ describe("over other codes", () => {
       const host = hostWith(plain, tinyFiles());
       const quantized = over(spec, { accelerators: [{ use: name, with: options as Json }] });
       const stored = await storedIn(quantized, host);
-      const found = await numbersOf(quantized, host);
+      const numbers = await numbersOf(quantized, host);
       const decoded = hostWith(plain, withDecoded(tinyFiles(), stored, roundtrip));
-      near(found, await numbersOf(over(spec, {}), decoded), bound);
-      assert.notDeepEqual(found, await numbersOf(over(spec, {}), host), "it changes nothing");
+      near(numbers, await numbersOf(over(spec, {}), decoded), bound);
+      assert.notDeepEqual(numbers, await numbersOf(over(spec, {}), host), "it changes nothing");
     });
   }
 });

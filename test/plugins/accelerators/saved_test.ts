@@ -17,6 +17,8 @@ import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { heldStore, tinyFiles, tinyHost, tinyRows, tinySpec } from "../../tiny.ts";
 import { filesOf, hostWith, over } from "./bases.ts";
+import { allNear } from "../../near.ts";
+import { collect } from "../../../core/base/collect.ts";
 
 const host = hostWith(tinyHost(await hostHere(1)), tinyFiles());
 const accelerators: Json = [{ use: "nf4", with: { blockSize: 32 } }];
@@ -39,15 +41,10 @@ const saved: Host = {
 const from: Json = { use: "lora", with: { from: "own:adapter" } };
 const scoresOf = (predictions: readonly Named<Json>[]): readonly number[] =>
   predictions.flatMap(({ scores }) => Object.values(scores as Named<number>));
-const near = (a: readonly number[], b: readonly number[], bound: number): void => {
-  assert.equal(a.length, b.length);
-  a.forEach((x, i) => assert.ok(Math.abs(x - (b[i] ?? NaN)) <= bound, `${i}: ${x} and ${b[i]}`));
-};
 async function predicted(spec: RunSpec): Promise<readonly number[]> {
   const open = await openRun(compose(spec, catalog), saved);
-  const found: Named<Json>[] = [];
-  for await (const one of predictRows(open, rowsInMemory({ rows }))) found.push(one);
-  return scoresOf(found);
+  const lines = await collect(predictRows(open, rowsInMemory({ rows })));
+  return scoresOf(lines);
 }
 
 it("a saved adapter predicts over the same codes, and otherwise over the base as it is stored", async () => {
@@ -56,7 +53,7 @@ it("a saved adapter predicts over the same codes, and otherwise over the base as
   for await (const event of trainRun(compose(spec, catalog), saved, {})) {
     if (event.type === "evaluate") again = event.metrics.loss ?? NaN;
   }
-  near([again], [trained], 1e-6);
+  allNear([again], [trained], 1e-6);
   const [quantized, plain] = [await predicted(specOf(from)), await predicted({ ...specOf(from), accelerators: [] })];
   assert.ok(quantized.some((x, i) => Math.abs(x - (plain[i] ?? NaN)) > 1e-4));
 });
@@ -65,17 +62,16 @@ it("a server's adapters do, and merged there they give the same", async () => {
   const pool = await openAdapterPool(compose(specOf(from), catalog), saved);
   try {
     await pool.add("own", from as { use: string });
-    const found = async (stack?: string): Promise<readonly number[]> => {
-      const all: Named<Json>[] = [];
-      for await (const one of pool.predict(rows, stack)) all.push(one);
+    const lossesWith = async (stack?: string): Promise<readonly number[]> => {
+      const all = await collect(pool.predict(rows, stack));
       return scoresOf(all);
     };
     const wanted = await predicted(specOf(from));
-    near(await found("own"), wanted, 1e-6);
+    allNear(await lossesWith("own"), wanted, 1e-6);
     await pool.merge("own");
-    near(await found(), wanted, 1e-5);
+    allNear(await lossesWith(), wanted, 1e-5);
     await pool.unmerge();
-    near(await found("own"), wanted, 1e-6);
+    allNear(await lossesWith("own"), wanted, 1e-6);
   } finally {
     await pool.close();
   }
@@ -95,7 +91,7 @@ it("merging into files folds it into the base as that is stored", async () => {
     const [o, i] = [Math.floor(k / 16), k % 16];
     return w + 4 * ((b[2 * o] ?? NaN) * (a[i] ?? NaN) + (b[2 * o + 1] ?? NaN) * (a[16 + i] ?? NaN));
   });
-  near([...(await read(name)).data], [...wanted], 1e-5);
+  allNear([...(await read(name)).data], [...wanted], 1e-5);
   const decoded = dequantizeFourBit(quantizeFourBit(weight, "nf4", 32), fourBitTables.nf4, 32, weight.length);
   assert.ok(decoded.some((x, i) => Math.abs(x - (weight[i] ?? NaN)) > 1e-3));
 });

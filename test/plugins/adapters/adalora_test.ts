@@ -40,7 +40,7 @@ describe("AdaLoRA's ranks", () => {
           totalStep: null,
           modules: ["first", "second"].map((m) => ({ a: `${m}.lora_A`, b: `${m}.lora_B`, e: `${m}.lora_E` })),
         }, () => {});
-      let own = stepHook();
+      let hook = stepHook();
       for (const [i, { given, left }] of steps.entries()) {
         const views = new Map(
           Object.entries(given).map(([name, { value, gradient }]) => [
@@ -49,7 +49,7 @@ describe("AdaLoRA's ranks", () => {
             { value: Float32Array.from(value), gradient: Float32Array.from(gradient, (x) => x / 2) },
           ]),
         );
-        own.onStep({
+        hook.onStep({
           step: i + 1,
           totalSteps: options.total_step ?? 0,
           gradientScale: 2,
@@ -59,9 +59,9 @@ describe("AdaLoRA's ranks", () => {
           assert.deepEqual([...views.get(name)?.value ?? []], [...Float32Array.from(wanted)], `${name}, step ${i + 1}`);
         }
         // A checkpoint in between changes nothing.
-        const { tensors } = { tensors: structuredClone(own.tensors()) };
-        own = stepHook();
-        own.restore(tensors);
+        const { tensors } = { tensors: structuredClone(hook.tensors()) };
+        hook = stepHook();
+        hook.restore(tensors);
       }
     });
   }
@@ -69,10 +69,10 @@ describe("AdaLoRA's ranks", () => {
   const events = async (training: Named<Json>): Promise<TrainingEvent[]> => {
     const use = { use: "adalora", with: { initR: 3, targetR: 1, tinit: 1, tfinal: 1 } };
     const run = compose(tinySpec({ adapter: [use], training }) as unknown as RunSpec, catalog);
-    const found: TrainingEvent[] = [];
+    const events: TrainingEvent[] = [];
     const host = tinyHost(await hostHere(1));
-    for await (const event of trainRun(run, host, { output: await memory().open(host) })) found.push(event);
-    return found;
+    for await (const event of trainRun(run, host, { output: await memory().open(host) })) events.push(event);
+    return events;
   };
   it("the penalty is part of the training loss, once a step", async () => {
     for (const gradientAccumulationSteps of [1, 2]) {

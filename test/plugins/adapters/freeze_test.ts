@@ -2,22 +2,16 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { inspectBackbone } from "../../../core/engine/inspect.ts";
-import type { Architecture, Json, Named } from "../../../core/types.ts";
+import type { Json, Named } from "../../../core/types.ts";
 import { freeze } from "../../../plugins/adapters/freeze.ts";
-import { catalog } from "../../../plugins/catalog.ts";
+import { readBackbone } from "../../formula.ts";
 
-const models: readonly Architecture[] = Object.values(catalog.architecture).flatMap((entry) => {
-  const made = entry.parse({});
-  return made.issues ? [] : [made.value];
-});
 const place = { path: "adapter", taskType: "CAUSAL_LM" } as unknown as Parameters<
   ReturnType<typeof freeze>["attach"]
 >[1];
 
 function trained(config: Named<Json>, options: Parameters<typeof freeze>[0] = {}): string[] {
-  const model = models.find((one) => one.modelTypes.includes(String(config.model_type)));
-  assert.ok(model);
-  const backbone = inspectBackbone(model.read(config));
+  const backbone = inspectBackbone(readBackbone(config));
   const { isTrainable } = freeze(options).attach(backbone, place);
   return backbone.parameters.filter((name) => isTrainable?.(name));
 }
@@ -48,8 +42,8 @@ describe("freeze", () => {
     assert.ok(trained(gpt2, { trainEmbeddings: true }).includes("transformer.wpe.weight"));
   });
   it("takes the last layers whole", () => {
-    const own = trained(llama, { trainLastLayers: 1 });
-    assert.ok(own.every((name) => name === "model.norm.weight" || name.startsWith("model.layers.1.")), String(own));
-    assert.ok(own.length > 5);
+    const names = trained(llama, { trainLastLayers: 1 });
+    assert.ok(names.every((name) => name === "model.norm.weight" || name.startsWith("model.layers.1.")), String(names));
+    assert.ok(names.length > 5);
   });
 });

@@ -35,9 +35,9 @@ describe("LoftQ", () => {
         const { a, b } = await readFactors("lora", "loftq", "x", r, scale, inputs, outputs, weights, createRandom(1));
         product.forEach((wanted, at) => {
           const [o, i] = [Math.floor(at / inputs), at % inputs];
-          let found = 0;
-          for (let k = 0; k < r; k++) found += scale * (b[o * r + k] ?? 0) * (a[k * inputs + i] ?? 0);
-          assert.ok(Math.abs(found - wanted) <= 1e-5, `${found} for ${wanted}`);
+          let worse = 0;
+          for (let k = 0; k < r; k++) worse += scale * (b[o * r + k] ?? 0) * (a[k * inputs + i] ?? 0);
+          assert.ok(Math.abs(worse - wanted) <= 1e-5, `${worse} for ${wanted}`);
         });
       }
     });
@@ -71,9 +71,9 @@ describe("LoftQ", () => {
   });
   it("is saved as an adapter over the quantized base, which begins as what is there", async () => {
     const run = compose({ ...tinySpec({ adapter: lora() }), accelerators: ["nf4"] } as unknown as RunSpec, catalog);
-    const { attached: [own] } = await openRun(run, tinyHost(await hostHere(1)));
-    assert.equal(own?.record?.config.init_lora_weights, true);
-    assert.equal("loftq_config" in (own?.record?.config ?? {}), false);
+    const { attached: [adapter] } = await openRun(run, tinyHost(await hostHere(1)));
+    assert.equal(adapter?.record?.config.init_lora_weights, true);
+    assert.equal("loftq_config" in (adapter?.record?.config ?? {}), false);
   });
   it("refuses what makes no sense, by name", async () => {
     await assert.rejects(lossesOf(lora(), []), /initLoraWeights.*loses nothing.*accelerators \(nf4\).*loftq/);

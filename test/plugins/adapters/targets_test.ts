@@ -4,14 +4,9 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { AdapterTargets, Architecture, Named } from "../../../core/types.ts";
-import { catalog } from "../../../plugins/catalog.ts";
+import type { AdapterTargets, Named } from "../../../core/types.ts";
 import figures from "../../fixtures/adapter_targets.json" with { type: "json" };
-
-const models: readonly Architecture[] = Object.values(catalog.architecture).flatMap((entry) => {
-  const made = entry.parse({});
-  return made.issues ? [] : [made.value];
-});
+import { architectures, readBackbone } from "../../formula.ts";
 
 /** What each method takes of a family's targets. */
 const methods: Named<(t: AdapterTargets) => readonly string[] | undefined> = {
@@ -25,11 +20,11 @@ const methods: Named<(t: AdapterTargets) => readonly string[] | undefined> = {
 
 describe("default modules are PEFT's", () => {
   it("for every model_type that a plugin reads", () =>
-    assert.deepEqual(models.flatMap((model) => [...model.modelTypes]).sort(), [...figures.types].sort()));
+    assert.deepEqual(architectures.flatMap(({ modelTypes }) => [...modelTypes]).sort(), [...figures.types].sort()));
   for (const [method, targets] of Object.entries(figures.targets)) {
     for (const [modelType, modules] of Object.entries(targets as Named<readonly string[]>)) {
       it(`${method} in ${modelType}`, () => {
-        const { family } = models.find((m) => m.modelTypes.includes(modelType))!.read({ model_type: modelType });
+        const { family } = readBackbone({ model_type: modelType });
         const own = methods[method]?.(family.targets);
         assert.deepEqual([...new Set(own)].sort(), [...modules].sort());
       });

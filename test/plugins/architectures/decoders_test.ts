@@ -4,27 +4,26 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose } from "../../../core/spec/compose.ts";
 import type { Engine } from "../../../core/engine/engine.ts";
-import { buildProgram } from "../../../core/engine/program.ts";
-import { inspectBackbone } from "../../../core/engine/inspect.ts";
 import { layOut } from "../../../core/loop/layout.ts";
-import { encodeRows } from "../../../core/run/rows/data.ts";
-import { allSamples, type EncodedRows } from "../../../core/run/rows/encoded_rows.ts";
-import { type OpenRun, openRun } from "../../../core/run/open/open.ts";
+import { allSamples } from "../../../core/run/rows/encoded_rows.ts";
 import { packRows } from "../../../core/run/rows/pack.ts";
-import { createRunEngine } from "../../../core/run/plan/engine.ts";
-import { writeSafetensors } from "../../../core/files/safetensors.ts";
-import { sizeOf, type Tensor } from "../../../core/base/tensor.ts";
-import type { Architecture, Batch, Head, Json, Named, RunSpec } from "../../../core/types.ts";
-import { catalog } from "../../../plugins/catalog.ts";
+import type { Batch, Json, Named } from "../../../core/types.ts";
 import { lm } from "../../../plugins/heads/lm.ts";
 import { sequence } from "../../../plugins/heads/sequence.ts";
 import { token } from "../../../plugins/heads/token.ts";
-import { hostHere } from "../../../runtimes/host/train.ts";
-import { tinyHost } from "../../tiny.ts";
 import figures from "../../fixtures/decoders.json" with { type: "json" };
 import { sampled } from "../../sampled.ts";
+import {
+  formulaWeights,
+  modelHost,
+  type OpenModel,
+  openModel,
+  readBackbone,
+  shapesOf,
+  wholeGradients,
+} from "../../formula.ts";
+import { near } from "../../near.ts";
 
 type Case = Readonly<{
   name: string;
@@ -34,38 +33,12 @@ type Case = Readonly<{
   gradients: Named<number>;
 }>;
 const cases = figures.cases as unknown as readonly Case[];
-const models: readonly Architecture[] = Object.values(catalog.architecture).flatMap((entry) => {
-  const made = entry.parse({});
-  return made.issues ? [] : [made.value];
-});
-
-/** The weights that the script beside the figures makes, for every parameter of a model with its head. */
-function weightsOf(config: Named<Json>, head: Head): Named<Tensor> {
-  const modelType = String(config.model_type);
-  const backbone = inspectBackbone(models.find((m) => m.modelTypes.includes(modelType))!.read(config));
-  const { recorded } = buildProgram({
-    mode: "evaluate",
-    backbone: backbone,
-    heads: [head],
-    losses: [],
-    attached: [],
-    labelSmoothing: 0,
-    checkpointing: false,
-    isTrainable: () => false,
-    targets: {},
-  });
-  return Object.fromEntries([...recorded.parameters.values()].map(({ name, shape }) => {
-    const seed = [...name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) * 0.7;
-    const base = name.endsWith("weight") && /norm|ln_/.test(name) ? 1 : 0;
-    const data = Float32Array.from({ length: sizeOf(shape) }, (_, i) => base + 0.15 * Math.sin(i * 12.9898 + seed));
-    return [name, { dtype: "float32", dims: shape, data }];
-  }));
-}
-
-type Opened = Readonly<{ open: OpenRun; train: EncodedRows; engine: Engine; shared: Batch; padded: Batch }>;
-
 /** An engine over a case's model with all rows as one batch. */
-async function opened({ name, config }: Case, change: Named<Json> = {}, training: Named<Json> = {}): Promise<Opened> {
+async function opened(
+  { name, config }: Case,
+  change: Named<Json> = {},
+  training: Named<Json> = {},
+): Promise<OpenModel> {
   const classes = name.endsWith("sequence");
   const tokens = name.endsWith("token");
   const rows = figures.rows.map((row, i) => ({
@@ -75,49 +48,22 @@ async function opened({ name, config }: Case, change: Named<Json> = {}, training
   }));
   const head = classes ? sequence({ numLabels: 3 }) : tokens ? token({ numLabels: 3 }) : lm();
   const changed = { ...config, ...change };
-  const host = tinyHost(await hostHere(1), {
-    "config.json": new TextEncoder().encode(JSON.stringify(changed)),
-    "model.safetensors": writeSafetensors(weightsOf(changed, head)),
-  });
-  const spec = {
-    version: 1,
-    model: { use: "pretrained", with: { path: "tiny:model" } },
+  const weights = formulaWeights(shapesOf(changed, head), { size: 0.15, norms: /norm|ln_/ });
+  return await openModel(await modelHost(changed, weights), {
     task: classes
       ? { use: "sequence-classification", with: { numLabels: 3 } }
       : tokens
       ? { use: "token-classification", with: { labels: ["a", "b", "c"] } }
       : "causal-lm",
-    data: { train: { use: "memory", with: { rows } } },
-    optimizer: "sgd",
+    rows,
     training: { perDeviceTrainBatchSize: 3, ...training },
-  };
-  const open = await openRun(compose(spec as unknown as RunSpec, catalog), host);
-  const train = await encodeRows(open, open.run.use("data", spec.data.train), true);
-  const samples = await allSamples(train);
-  return {
-    open,
-    train,
-    engine: await createRunEngine(open, train, undefined),
-    shared: layOut(samples, open.layout),
-    padded: layOut(samples, { ...open.layout, rowSharing: false }),
-  };
+  });
 }
 
 /** Loss and gradients by parameter, whole, of one step that changes nothing. */
 async function gradients(engine: Engine, batch: Batch): Promise<Readonly<{ loss: number; all: Named<Float32Array> }>> {
   const { loss } = await engine.step([batch], { step: 1, learningRate: 0, maxGradNorm: 0 });
-  const all = engine.state.trained.map((t): [string, Float32Array] => {
-    const whole = new Float32Array(sizeOf(t.fullShape));
-    const width = sizeOf(t.fullShape.slice(1));
-    if (!t.rows) whole.set(t.span.gradient.subarray(0, whole.length));
-    t.rows?.forEach((row, i) => whole.set(t.span.gradient.subarray(i * width, (i + 1) * width), row * width));
-    return [t.name, whole];
-  });
-  return { loss, all: Object.fromEntries(all) };
-}
-
-function near(a: number | undefined, b: number, tolerance: number, what: string): void {
-  assert.ok(Math.abs((a ?? NaN) - b) <= tolerance, `${what}: ${a} and ${b}`);
+  return { loss, all: wholeGradients(engine) };
 }
 
 describe("torch's figures", () => {
@@ -159,10 +105,10 @@ describe("decoders against themselves", () => {
       assert.equal(plain.padded.batch, 3);
       const wanted = await gradients(plain.engine, plain.padded);
       for (const { engine } of [plain, again]) {
-        const found = await gradients(engine, plain.shared);
-        near(found.loss, wanted.loss, 2e-6, "loss");
+        const actual = await gradients(engine, plain.shared);
+        near(actual.loss, wanted.loss, 2e-6, "loss");
         for (const [key, own] of Object.entries(wanted.all)) {
-          own.forEach((g, i) => near(found.all[key]?.[i], g, 1e-5 * Math.max(1, Math.abs(g)), `${key} ${i}`));
+          own.forEach((g, i) => near(actual.all[key]?.[i], g, 1e-5 * Math.max(1, Math.abs(g)), `${key} ${i}`));
         }
       }
       await plain.engine.close();
@@ -183,10 +129,10 @@ describe("packing", () => {
       assert.deepEqual([batch.batch, batch.samples, batch.sequences, batch.tokens], [2, 2, 3, 18]);
       assert.deepEqual([...batch.inputs.segments!.data].slice(-batch.seq), [1, 1, 1, 2, 2, 2, 2, 2, 2]);
       assert.deepEqual([...batch.inputs.positions!.data].slice(-batch.seq), [0, 1, 2, 0, 1, 2, 3, 4, 5]);
-      const [found, wanted] = [await gradients(engine, batch), await gradients(engine, padded)];
-      near(found.loss, wanted.loss, 2e-6, "loss");
+      const [actual, wanted] = [await gradients(engine, batch), await gradients(engine, padded)];
+      near(actual.loss, wanted.loss, 2e-6, "loss");
       for (const [key, own] of Object.entries(wanted.all)) {
-        own.forEach((g, i) => near(found.all[key]?.[i], g, 1e-5 * Math.max(1, Math.abs(g)), `${key} ${i}`));
+        own.forEach((g, i) => near(actual.all[key]?.[i], g, 1e-5 * Math.max(1, Math.abs(g)), `${key} ${i}`));
       }
     }
     await engine.close();
@@ -225,8 +171,7 @@ describe("what is not supported is an error that names it", () => {
   for (const [change, message] of wrong) {
     it(JSON.stringify(change), () => {
       const config = { ...base, ...change };
-      const model = models.find((m) => m.modelTypes.includes(String(config.model_type)))!;
-      assert.throws(() => model.read(config), message);
+      assert.throws(() => readBackbone(config), message);
     });
   }
 });

@@ -5,21 +5,13 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose } from "../../../core/spec/compose.ts";
 import type { Engine } from "../../../core/engine/engine.ts";
-import { layOut } from "../../../core/loop/layout.ts";
-import { encodeRows } from "../../../core/run/rows/data.ts";
-import { allSamples } from "../../../core/run/rows/encoded_rows.ts";
-import { openRun } from "../../../core/run/open/open.ts";
-import { createRunEngine } from "../../../core/run/plan/engine.ts";
-import { writeSafetensors } from "../../../core/files/safetensors.ts";
-import { sizeOf, type Tensor } from "../../../core/base/tensor.ts";
-import type { Batch, Json, Named, Row, RunSpec } from "../../../core/types.ts";
-import { catalog } from "../../../plugins/catalog.ts";
-import { hostHere } from "../../../runtimes/host/train.ts";
-import { tinyHost } from "../../tiny.ts";
+import type { Tensor } from "../../../core/base/tensor.ts";
+import type { Batch, Json, Named, Row } from "../../../core/types.ts";
 import figures from "../../fixtures/masked_models.json" with { type: "json" };
 import { sampled } from "../../sampled.ts";
+import { formulaWeights, modelHost, type OpenModel, openModel, wholeGradients } from "../../formula.ts";
+import { near } from "../../near.ts";
 
 type Case = Readonly<{
   name: string;
@@ -56,41 +48,16 @@ function rowsOf({ name, task }: Case): Row[] {
   });
 }
 
-/** The weights that the script beside the figures makes. */
-function formula(name: string, dims: readonly number[]): Tensor<Float32Array> {
-  const seed = [...name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) * 0.7;
-  const base = name.endsWith("weight") && name.toLowerCase().includes("norm") ? 1 : 0;
-  const data = Float32Array.from({ length: sizeOf(dims) }, (_, i) => base + 0.3 * Math.sin(i * 12.9898 + seed));
-  return { dtype: "float32", dims, data };
-}
-
-type Opened = Readonly<{ engine: Engine; shared: Batch; padded: Batch }>;
-
 /** An engine over a case's model, and all rows as one batch: sharing rows, and a row each. */
-async function opened(figure: Case, change: Named<Json> = {}, training: Named<Json> = {}): Promise<Opened> {
-  const weights = Object.fromEntries(Object.entries(figure.tensors).map(([name, dims]) => [name, formula(name, dims)]));
-  const host = tinyHost(await hostHere(1), {
-    "config.json": new TextEncoder().encode(JSON.stringify({ ...figure.config, ...change })),
-    "model.safetensors": writeSafetensors(weights),
-  });
-  const spec = {
-    version: 1,
-    model: { use: "pretrained", with: { path: "tiny:model" } },
+async function opened(figure: Case, change: Named<Json> = {}, training: Named<Json> = {}): Promise<OpenModel> {
+  const host = await modelHost({ ...figure.config, ...change }, formulaWeights(figure.tensors));
+  const open = await openModel(host, {
     task: tasks[figure.task],
-    data: { train: { use: "memory", with: { rows: rowsOf(figure) } } },
-    optimizer: "sgd",
+    rows: rowsOf(figure),
     training: { perDeviceTrainBatchSize: 4, ...training },
-  };
-  const open = await openRun(compose(spec as unknown as RunSpec, catalog), host);
-  const train = await encodeRows(open, open.run.use("data", spec.data.train), true);
-  const engine = await createRunEngine(open, train, undefined);
-  const samples = await allSamples(train);
-  assert.deepEqual(engine.fresh, []);
-  return {
-    engine,
-    shared: layOut(samples, open.layout),
-    padded: layOut(samples, { ...open.layout, rowSharing: false }),
-  };
+  });
+  assert.deepEqual(open.engine.fresh, []);
+  return open;
 }
 
 /** Loss and gradients by parameter, whole, of one step. */
@@ -100,18 +67,7 @@ async function stepped(
   learningRate: number = 0,
 ): Promise<Readonly<{ loss: number; all: Named<Float32Array> }>> {
   const { loss } = await engine.step([batch], { step: 1, learningRate, maxGradNorm: 0 });
-  const all = engine.state.trained.map((t): [string, Float32Array] => {
-    const whole = new Float32Array(sizeOf(t.fullShape));
-    const width = sizeOf(t.fullShape.slice(1));
-    if (!t.rows) whole.set(t.span.gradient.subarray(0, whole.length));
-    t.rows?.forEach((row, i) => whole.set(t.span.gradient.subarray(i * width, (i + 1) * width), row * width));
-    return [t.name, whole];
-  });
-  return { loss, all: Object.fromEntries(all) };
-}
-
-function near(a: number | undefined, b: number, tolerance: number, what: string): void {
-  assert.ok(Math.abs((a ?? NaN) - b) <= tolerance, `${what}: ${a} and ${b}`);
+  return { loss, all: wholeGradients(engine) };
 }
 
 const dot = (a: Named<Float32Array>, b: Named<Float32Array>): number =>
@@ -154,10 +110,15 @@ describe("torch's figures, whether rows are shared or padded", () => {
         near(loss, figure.loss, 3e-6 * Math.max(1, figure.loss), "loss");
         assert.deepEqual(Object.keys(all).sort(), Object.keys(figure.gradients).sort());
         for (const [name, [norm, projection]] of Object.entries(figure.gradients)) {
-          const own = all[name] ?? new Float32Array(0);
+          const gradient = all[name] ?? new Float32Array(0);
           const scale = 1e-5 * Math.max(1, norm);
-          near(Math.sqrt(own.reduce((sum, g) => sum + g * g, 0)), norm, scale, `norm of ${name}`);
-          near(own.reduce((sum, g, i) => sum + g * Math.cos(i), 0), projection, 2 * scale, `projection of ${name}`);
+          near(Math.sqrt(gradient.reduce((sum, g) => sum + g * g, 0)), norm, scale, `norm of ${name}`);
+          near(
+            gradient.reduce((sum, g, i) => sum + g * Math.cos(i), 0),
+            projection,
+            2 * scale,
+            `projection of ${name}`,
+          );
         }
       }
       await engine.close();
@@ -181,10 +142,10 @@ for (const [name, dropout] of sampled(Object.entries(dropouts))) {
       const wanted = await stepped(plain.engine, plain.padded);
       assert.ok(Math.abs(wanted.loss - figure.loss) > 1e-4, "dropout changes something");
       for (const { engine } of [plain, again]) {
-        const found = await stepped(engine, plain.shared);
-        near(found.loss, wanted.loss, 3e-6 * Math.max(1, wanted.loss), "loss");
+        const actual = await stepped(engine, plain.shared);
+        near(actual.loss, wanted.loss, 3e-6 * Math.max(1, wanted.loss), "loss");
         for (const [key, own] of Object.entries(wanted.all)) {
-          own.forEach((g, i) => near(found.all[key]?.[i], g, 1e-5 * Math.max(1, Math.abs(g)), `${key} ${i}`));
+          own.forEach((g, i) => near(actual.all[key]?.[i], g, 1e-5 * Math.max(1, Math.abs(g)), `${key} ${i}`));
         }
       }
       await plain.engine.close();
@@ -198,9 +159,9 @@ for (const [name, dropout] of sampled(Object.entries(dropouts))) {
       const before = await stepped(engine, shared, rate);
       const after = await stepped(engine, shared);
       // The rule of trapezoids, whose error is of the third order.
-      const told = rate * (dot(before.all, before.all) + dot(before.all, after.all)) / 2;
-      assert.ok(told > 0.015);
-      near(before.loss - after.loss, told, 2e-5, "change of the loss");
+      const predicted = rate * (dot(before.all, before.all) + dot(before.all, after.all)) / 2;
+      assert.ok(predicted > 0.015);
+      near(before.loss - after.loss, predicted, 2e-5, "change of the loss");
       await engine.close();
     });
   });

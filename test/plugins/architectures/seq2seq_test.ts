@@ -4,24 +4,15 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { compose } from "../../../core/spec/compose.ts";
-import type { Engine } from "../../../core/engine/engine.ts";
-import { layOut } from "../../../core/loop/layout.ts";
-import { encodeRows } from "../../../core/run/rows/data.ts";
-import { allSamples } from "../../../core/run/rows/encoded_rows.ts";
 import { describeTrainedModel } from "../../../core/run/write/export.ts";
 import { mergedTensors } from "../../../core/run/open/fold.ts";
-import { type OpenRun, openRun } from "../../../core/run/open/open.ts";
-import { createRunEngine } from "../../../core/run/plan/engine.ts";
-import { writeSafetensors } from "../../../core/files/safetensors.ts";
-import { sizeOf, type Tensor } from "../../../core/base/tensor.ts";
-import type { Batch, Json, Named, RunSpec } from "../../../core/types.ts";
-import { catalog } from "../../../plugins/catalog.ts";
+import type { Tensor } from "../../../core/base/tensor.ts";
+import type { Batch, Json, Named, Row } from "../../../core/types.ts";
 import { relativeBuckets } from "../../../plugins/architectures/t5.ts";
-import { hostHere } from "../../../runtimes/host/train.ts";
-import { tinyHost } from "../../tiny.ts";
 import figures from "../../fixtures/seq2seq.json" with { type: "json" };
 import { sampled } from "../../sampled.ts";
+import { formulaWeights, modelHost, type OpenModel, openModel, wholeGradients } from "../../formula.ts";
+import { near } from "../../near.ts";
 
 type Case = Readonly<{
   name: string;
@@ -35,67 +26,32 @@ type Case = Readonly<{
 const cases = figures.cases as unknown as readonly Case[];
 const caseOf = (name: string): Case => cases.find((c) => c.name === name) as Case;
 
-/** The weights that the script beside the figures makes. */
-function formula(name: string, dims: readonly number[]): Tensor<Float32Array> {
-  const seed = [...name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) * 0.7;
-  const base = name.endsWith("weight") && name.includes("norm") ? 1 : 0;
-  const data = Float32Array.from({ length: sizeOf(dims) }, (_, i) => base + 0.3 * Math.sin(i * 12.9898 + seed));
-  return { dtype: "float32", dims, data };
-}
-
-type Opened = Readonly<{ open: OpenRun; engine: Engine; batch: Batch; padded: Batch }>;
-
 /** An engine over a case's model with all of its rows as one batch. */
 async function opened(
   { name, config, tensors }: Case,
   change: Readonly<{ training?: Named<Json>; adapter?: Json; config?: Named<Json>; weights?: Named<Tensor> }> = {},
-): Promise<Opened> {
+): Promise<OpenModel> {
   const classes = name.endsWith("sequence");
   const rows = figures.rows.map((row, i) => (classes ? { ...row, labels: figures.classes[i] } : row));
-  const weights = Object.fromEntries(Object.entries(tensors).map(([key, dims]) => [key, formula(key, dims)]));
-  const host = tinyHost(await hostHere(1), {
-    "config.json": new TextEncoder().encode(JSON.stringify({ ...config, ...change.config })),
-    "model.safetensors": writeSafetensors({ ...weights, ...change.weights }),
-  });
-  const spec = {
-    version: 1,
-    model: { use: "pretrained", with: { path: "tiny:model" } },
+  const host = await modelHost({ ...config, ...change.config }, { ...formulaWeights(tensors), ...change.weights });
+  return await openModel(host, {
     task: classes ? { use: "sequence-classification", with: { numLabels: 3 } } : "seq2seq-lm",
-    data: { train: { use: "memory", with: { rows } } },
-    optimizer: "sgd",
+    rows: rows as unknown as Row[],
     ...(change.adapter ? { adapter: change.adapter } : {}),
     training: { perDeviceTrainBatchSize: 3, ...change.training },
-  };
-  const open = await openRun(compose(spec as unknown as RunSpec, catalog), host);
-  const train = await encodeRows(open, open.run.use("data", spec.data.train), true);
-  const samples = await allSamples(train);
-  const engine = await createRunEngine(open, train, undefined);
-  const padded = layOut(samples, { ...open.layout, rowSharing: false });
-  return { open, engine, batch: layOut(samples, open.layout), padded };
+  });
 }
 
 /** Loss and gradients by parameter, whole, of one step that changes nothing. */
 async function gradients(
-  { engine }: Opened,
+  { engine }: OpenModel,
   batch: Batch,
 ): Promise<Readonly<{ loss: number; all: Map<string, Float32Array> }>> {
   const { loss } = await engine.step([batch], { step: 1, learningRate: 0, maxGradNorm: 0 });
-  const all = new Map(engine.state.trained.map((t) => {
-    const width = sizeOf(t.fullShape.slice(1));
-    const whole = new Float32Array(sizeOf(t.fullShape));
-    if (t.rows) {
-      t.rows.forEach((row, i) => whole.set(t.span.gradient.subarray(i * width, (i + 1) * width), row * width));
-    } else whole.set(t.span.gradient);
-    return [t.name, whole] as const;
-  }));
-  return { loss, all };
+  return { loss, all: new Map(Object.entries(wholeGradients(engine))) };
 }
 
-function near(a: number, b: number, tolerance: number, what: string): void {
-  assert.ok(Math.abs(a - b) <= tolerance, `${what}: ${a} and ${b}`);
-}
-
-async function same(a: Opened, x: Batch, b: Opened, y: Batch): Promise<void> {
+async function same(a: OpenModel, x: Batch, b: OpenModel, y: Batch): Promise<void> {
   const [one, other] = [await gradients(a, x), await gradients(b, y)];
   near(one.loss, other.loss, 2e-6, "loss");
   assert.deepEqual([...one.all.keys()].sort(), [...other.all.keys()].sort());
@@ -109,21 +65,21 @@ async function same(a: Opened, x: Batch, b: Opened, y: Batch): Promise<void> {
 describe("torch's figures", () => {
   for (const figure of sampled(cases)) {
     it(figure.name, async () => {
-      const own = await opened(figure);
-      const { outputs } = await own.engine.run(own.padded, false);
+      const model = await opened(figure);
+      const { outputs } = await model.engine.run(model.padded, false);
       figure.logits.forEach((value, i) => near(outputs.logits?.data[i] ?? NaN, value, 5e-6, `logit ${i}`));
-      const { loss, all } = await gradients(own, own.batch);
+      const { loss, all } = await gradients(model, model.shared);
       near(loss, figure.loss, 3e-6, "loss");
       // T5's classifier has a prefix in front of what the other classes call the same.
       const bare = (name: string): string => name.replace(/^transformer\./, "");
       assert.deepEqual([...all.keys()].sort(), Object.keys(figure.gradients).map(bare).sort());
       for (const [name, [norm = NaN, projection = NaN]] of Object.entries(figure.gradients)) {
-        const own = all.get(bare(name)) ?? new Float32Array(0);
+        const gradient = all.get(bare(name)) ?? new Float32Array(0);
         const scale = 1e-5 * Math.max(1, norm);
-        near(Math.sqrt(own.reduce((sum, g) => sum + g * g, 0)), norm, scale, `norm of ${name}`);
-        near(own.reduce((sum, g, i) => sum + g * Math.cos(i), 0), projection, 2 * scale, `projection of ${name}`);
+        near(Math.sqrt(gradient.reduce((sum, g) => sum + g * g, 0)), norm, scale, `norm of ${name}`);
+        near(gradient.reduce((sum, g, i) => sum + g * Math.cos(i), 0), projection, 2 * scale, `projection of ${name}`);
       }
-      await own.engine.close();
+      await model.engine.close();
     });
   }
 
@@ -143,15 +99,15 @@ for (const [name, config] of sampled(Object.entries(dropouts))) {
   describe(`${name}, with dropout`, () => {
     it("rows shared by both sides are as padded ones", async () => {
       const [a, b] = [await opened(caseOf(name), { config }), await opened(caseOf(name), { config })];
-      assert.equal(a.batch.batch, 1);
+      assert.equal(a.shared.batch, 1);
       assert.equal(b.padded.batch, 3);
-      await same(a, a.batch, b, b.padded);
+      await same(a, a.shared, b, b.padded);
     });
 
     it("layers computed again give the same gradients", async () => {
       const again = await opened(caseOf(name), { config, training: { gradientCheckpointing: true } });
-      const kept = await opened(caseOf(name), { config });
-      await same(again, again.batch, kept, kept.batch);
+      const plain = await opened(caseOf(name), { config });
+      await same(again, again.shared, plain, plain.shared);
     });
   });
 }

@@ -109,8 +109,11 @@ describe("no work twice", () => {
         const forward = multiplyAdds(plain, forwardScope);
         assert.ok(forward > 10_000, `only ${forward}`);
         for (const [what, program] of Object.entries({ trained, evaluated })) {
-          const own = multiplyAdds(program, forwardScope);
-          assert.ok(own <= forward, `${what}: ${own} multiply-adds forward, ${forward} without a choice of places`);
+          const counted = multiplyAdds(program, forwardScope);
+          assert.ok(
+            counted <= forward,
+            `${what}: ${counted} multiply-adds forward, ${forward} without a choice of places`,
+          );
         }
         const backward = multiplyAdds(trained, backwardScope);
         assert.ok(backward > forward / 2 && backward <= 2 * forward, `backward ${backward}, forward ${forward}`);

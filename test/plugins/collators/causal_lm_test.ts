@@ -27,8 +27,11 @@ const tokenizer: Tokenizer = {
   modelMaxLength: undefined,
   fingerprint: "",
   encode: (text, { addSpecialTokens = true, maxLength = Infinity, truncation } = {}) => {
-    const own = [...String(text)].map((c) => c.charCodeAt(0));
-    const ids = Int32Array.from(addSpecialTokens ? [1, ...own] : own).subarray(0, truncation ? maxLength : Infinity);
+    const codes = [...String(text)].map((c) => c.charCodeAt(0));
+    const ids = Int32Array.from(addSpecialTokens ? [1, ...codes] : codes).subarray(
+      0,
+      truncation ? maxLength : Infinity,
+    );
     const offsets = Int32Array.from(
       { length: 2 * ids.length },
       (_, i) => Math.ceil(i / 2) - (addSpecialTokens ? 1 : 0),
@@ -53,13 +56,13 @@ const withEnd = (appends: boolean): Tokenizer => ({
   ...tokenizer,
   specialTokenIds: { ...tokenizer.specialTokenIds, eos: 2 },
   encode: (text, options = {}) => {
-    const [own] = tokenizer.encode(text, options);
-    if (!appends || options.addSpecialTokens === false) return [own];
+    const [encoding] = tokenizer.encode(text, options);
+    if (!appends || options.addSpecialTokens === false) return [encoding];
     return [{
-      ...own,
-      ids: Int32Array.of(...own.ids, 2),
-      offsets: Int32Array.of(...own.offsets, 0, 0),
-      specialTokensMask: Int32Array.of(...own.specialTokensMask, 1),
+      ...encoding,
+      ids: Int32Array.of(...encoding.ids, 2),
+      offsets: Int32Array.of(...encoding.offsets, 0, 0),
+      specialTokensMask: Int32Array.of(...encoding.specialTokensMask, 1),
     }];
   },
 });
@@ -109,16 +112,16 @@ describe("rows", () => {
       assert.throws(() => learned({ text: "ab" }, { addEosToken: true }), /has no end token/);
     });
     it("once, where the tokenizer appends it: the completion begins where its text does", () => {
-      const own = { tokenizer: withEnd(true) };
-      assert.deepEqual(learned(row, on, own), ["^abcd$", "...cd$"]);
-      assert.deepEqual(learned({ prompt: "ab", completion: "" }, on, own), ["^ab$", "...$"]);
-      assert.deepEqual(learned({ text: "ab" }, { addEosToken: true }, own), ["^ab$", "^ab$"]);
+      const context = { tokenizer: withEnd(true) };
+      assert.deepEqual(learned(row, on, context), ["^abcd$", "...cd$"]);
+      assert.deepEqual(learned({ prompt: "ab", completion: "" }, on, context), ["^ab$", "...$"]);
+      assert.deepEqual(learned({ text: "ab" }, { addEosToken: true }, context), ["^ab$", "^ab$"]);
     });
     it("what is to be completed goes on behind its last word", () => {
-      const own = { tokenizer: withEnd(true), requiresLabels: false };
-      assert.deepEqual(learned(row, on, own), ["^ab"]);
-      assert.deepEqual(learned({ text: "ab" }, {}, own), ["^ab"]);
-      assert.deepEqual(learned({ prompt: "" }, {}, own), ["^"]);
+      const context = { tokenizer: withEnd(true), requiresLabels: false };
+      assert.deepEqual(learned(row, on, context), ["^ab"]);
+      assert.deepEqual(learned({ text: "ab" }, {}, context), ["^ab"]);
+      assert.deepEqual(learned({ prompt: "" }, {}, context), ["^"]);
     });
   });
   describe("what is asked in evaluation", () => {

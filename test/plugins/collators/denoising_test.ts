@@ -84,9 +84,9 @@ describe("text infilling", () => {
   it("takes out the share asked for, keeps the rest in order, and no text gets longer", () => {
     fc.assert(fc.property(text, noise, fc.integer(), (ids, noise, seed) => {
       const input = infillText(ids, MASK, createRandom(seed), noise);
-      const kept = input.filter((id) => id !== MASK);
-      assert.equal(kept.length, ids.length - Math.ceil(ids.length * noise.noiseDensity));
-      assert.deepEqual(kept, [...kept].sort((a, b) => a - b));
+      const unmasked = input.filter((id) => id !== MASK);
+      assert.equal(unmasked.length, ids.length - Math.ceil(ids.length * noise.noiseDensity));
+      assert.deepEqual(unmasked, [...unmasked].sort((a, b) => a - b));
       assert.ok(input.length <= ids.length && input.includes(MASK));
     }));
   });
@@ -174,11 +174,11 @@ describe("a run", { skip: folder === undefined && SKIP_REASON }, () => {
       training: { maxLength: 24, learningRate: 0.01, maxSteps: 8, perDeviceTrainBatchSize: 3, seed: 4, ...training },
     }) as unknown as RunSpec;
   const losses = async (own: RunSpec): Promise<number[]> => {
-    const found: number[] = [];
+    const lengths: number[] = [];
     for await (const event of trainRun(compose(own, catalog), await hostHere(1), {})) {
-      if (event.type === "step") found.push(event.loss);
+      if (event.type === "step") lengths.push(event.loss);
     }
-    return found;
+    return lengths;
   };
   const ids = (sample: Sample | undefined, name: string): number[] => [
     ...(sample?.sequences[0]?.fields[name]?.data ?? []) as Int32Array,

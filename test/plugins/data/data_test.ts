@@ -14,8 +14,8 @@ import { shuffle } from "../../../plugins/data/shuffle.ts";
 import { split } from "../../../plugins/data/split.ts";
 import { take } from "../../../plugins/data/take.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
-import { checksOf } from "../../../conformance/mod.ts";
 import { itPasses } from "../../checks.ts";
+import { dataChecks, read } from "./read.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "attune-data-"));
 const written = (name: string, text: string | Uint8Array): string => {
@@ -23,15 +23,8 @@ const written = (name: string, text: string | Uint8Array): string => {
   return join(folder, name);
 };
 const host = () => hostHere(1);
-const dataChecks = async (make: () => Dataset, rows: readonly Row[], other: () => Dataset) =>
-  checksOf(make(), { host: await host(), rows, again: make, other: other() });
 const rows: Row[] = Array.from({ length: 12 }, (_, i) => ({ text: `row ${i}`, label: i % 3 === 0 ? "a" : "b" }));
 const source = memory({ rows });
-const read = async (dataset: Dataset, on?: Host): Promise<Row[]> => {
-  const found: Row[] = [];
-  for await (const { row } of (await dataset.open(on ?? await host())).read()) found.push(row);
-  return found;
-};
 
 itPasses("memory", await dataChecks(() => memory({ rows }), rows, () => memory({ rows: rows.slice(1) })));
 const lines = written("rows.jsonl", "\uFEFF" + rows.map((r) => JSON.stringify(r)).join("\r\n") + "\n\n");
@@ -186,13 +179,13 @@ describe("split", () => {
         fc.double({ min: 0, max: 1, noNaN: true }),
         fc.nat(),
         async (sizes, share, seed) => {
-          const own = sizes.flatMap((n, label) => Array.from({ length: n }, (_, i): Row => ({ label, i })));
-          const testSize = Math.round(sizes.length + share * (own.length - 2 * sizes.length));
-          const [train = [], test = []] = await parts({ testSize, seed, stratifyByColumn: "label" }, own);
-          assert.deepEqual([train.length, test.length], [own.length - testSize, testSize]);
+          const rows = sizes.flatMap((n, label) => Array.from({ length: n }, (_, i): Row => ({ label, i })));
+          const testSize = Math.round(sizes.length + share * (rows.length - 2 * sizes.length));
+          const [train = [], test = []] = await parts({ testSize, seed, stratifyByColumn: "label" }, rows);
+          assert.deepEqual([train.length, test.length], [rows.length - testSize, testSize]);
           sizes.forEach((n, label) => {
-            const found = test.filter((r) => r.label === label).length;
-            assert.ok(Math.abs(found - testSize * n / own.length) < 1, `${found} of ${n}`);
+            const count = test.filter((r) => r.label === label).length;
+            assert.ok(Math.abs(count - testSize * n / rows.length) < 1, `${count} of ${n}`);
           });
         },
       ),
@@ -220,10 +213,10 @@ describe("split", () => {
 
 describe("shuffle and take", () => {
   it("keep every row, in another order", async () => {
-    const found = await read(shuffle({ source, seed: 1 }));
-    assert.notDeepEqual(found, rows);
+    const shuffled = await read(shuffle({ source, seed: 1 }));
+    assert.notDeepEqual(shuffled, rows);
     const place = (row: Row): number => rows.findIndex((r) => r.text === row.text);
-    assert.deepEqual([...found].sort((a, b) => place(a) - place(b)), rows);
+    assert.deepEqual([...shuffled].sort((a, b) => place(a) - place(b)), rows);
   });
   it("read no further than they must", async () => {
     let given = 0;
@@ -275,12 +268,12 @@ it("a large file of JSON lines is read anew each time, and its first wrong line 
   const opened = await jsonl({ path: written("large.jsonl", all.join("\n")) }).open(await host());
   assert.equal(opened.length, all.length);
   for (const from of [undefined, { at: 4398 }]) {
-    const found: unknown[] = [];
+    const values: unknown[] = [];
     for await (const { row, next, where } of opened.read(from)) {
-      found.push(row.label);
+      values.push(row.label);
       if (next.at === 4400) assert.match(where ?? "", /large\.jsonl, line 4400$/);
     }
-    assert.deepEqual(found, Array.from({ length: 4400 - (from?.at ?? 0) }, (_, i) => i + (from?.at ?? 0)));
+    assert.deepEqual(values, Array.from({ length: 4400 - (from?.at ?? 0) }, (_, i) => i + (from?.at ?? 0)));
   }
   assert.deepEqual((await opened.at?.([4399, 0, 17]))?.map(({ label }) => label), [4399, 0, 17]);
   assert.match(await opened.where?.(17) ?? "", /large\.jsonl, line 18$/);

@@ -10,7 +10,6 @@ import process from "node:process";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { checksOf } from "../../../conformance/mod.ts";
 import { AttuneError } from "../../../core/base/errors.ts";
 import type { Dataset, Host, Row } from "../../../core/types.ts";
 import { arrow } from "../../../plugins/data/arrow.ts";
@@ -26,6 +25,7 @@ import { itPasses } from "../../checks.ts";
 import { rangesIn } from "../../reference/evaluation/formats.ts";
 import { itHolds } from "../../reference/evaluation/mod.ts";
 import { heldStore } from "../../tiny.ts";
+import { dataChecks, read } from "./read.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "attune-files-"));
 const written = (name: string, content: string | Uint8Array): string => {
@@ -37,13 +37,6 @@ const fixture = (name: string): string => fileURLToPath(new URL(`../../fixtures/
 const rows: Row[] = JSON.parse(readFileSync(fixture("rows.json"), "utf8"));
 const host = () => hostHere(1);
 const open = async (dataset: Dataset, on?: Host) => await dataset.open(on ?? await host());
-const read = async (dataset: Dataset, on?: Host): Promise<Row[]> => {
-  const found: Row[] = [];
-  for await (const { row } of (await open(dataset, on)).read()) found.push(row);
-  return found;
-};
-const dataChecks = async (make: () => Dataset, rows: readonly Row[], other: () => Dataset) =>
-  checksOf(make(), { host: await host(), rows, again: make, other: other() });
 
 /** Zstandard as a frame of blocks that are not compressed (RFC 8878), in a window of 2 ** (10 + exponent) bytes. */
 function zstd(content: string | Uint8Array, exponent = 10): Uint8Array {

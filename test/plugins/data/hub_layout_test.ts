@@ -14,6 +14,7 @@ import { hubCache } from "../../../runtimes/host/hub_cache.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import type { Host, Row } from "../../../core/types.ts";
 import { startHub } from "../models/hub_server.ts";
+import { collect } from "../../../core/base/collect.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "attune-hub-layouts-"));
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -33,9 +34,7 @@ async function rowsAt(
     const env = { HF_HUB_CACHE: cache, HF_HOME: cache, HF_ENDPOINT: server.url };
     const at = async (env: Record<string, string>): Promise<readonly Row[]> => {
       const host: Host = { ...await hostHere(1), env, hubCache: hubCache(env), terminal: undefined };
-      const rows: Row[] = [];
-      for await (const { row } of (await hub({ path: "org/set", ...options }).open(host)).read()) rows.push(row);
-      return rows;
+      return (await collect((await hub({ path: "org/set", ...options }).open(host)).read())).map(({ row }) => row);
     };
     const rows = await at(env);
     assert.deepEqual(await at({ ...env, HF_HUB_OFFLINE: "1" }), rows, "without a network");

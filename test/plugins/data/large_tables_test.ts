@@ -16,6 +16,7 @@ import { json } from "../../../plugins/data/json.ts";
 import { directoryStore } from "../../../runtimes/host/directory_store.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { heldStore } from "../../tiny.ts";
+import { collect } from "../../../core/base/collect.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "attune-large-tables-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -51,12 +52,12 @@ const quoted = (value: unknown): string => {
 
 /** All rows as they come, with their places. */
 async function all(opened: Rows): Promise<{ found: Row[]; where: (string | undefined)[] }> {
-  const [found, where]: [Row[], (string | undefined)[]] = [[], []];
+  const [rows, where]: [Row[], (string | undefined)[]] = [[], []];
   for await (const item of opened.read()) {
-    found.push(item.row);
+    rows.push(item.row);
     where.push(item.where);
   }
-  return { found, where };
+  return { found: rows, where };
 }
 
 async function isSame(opened: Rows, expected: readonly Row[] = rows): Promise<(string | undefined)[]> {
@@ -68,8 +69,7 @@ async function isSame(opened: Rows, expected: readonly Row[] = rows): Promise<(s
   assert.deepEqual(await source.at(places), places.map((place) => expected[place]));
   for (const place of places.slice(0, 5)) assert.equal(await source.where?.(place), where[place]);
   const from = opened.read({ at: COUNT - 3 });
-  const tail: Row[] = [];
-  for await (const { row } of from) tail.push(row);
+  const tail = (await collect(from)).map(({ row }) => row);
   assert.deepEqual(tail, expected.slice(-3));
   return where;
 }
@@ -142,11 +142,11 @@ describe("a large CSV file", () => {
     const path = written("small.csv", "a,b\n1,2\n");
     const of = async (options: object): Promise<string> =>
       (await csv({ path, ...options }).open(await host())).fingerprint;
-    const found = await Promise.all(
+    const reads = await Promise.all(
       [{}, { columns: ["b", "a"] }, { columns: ["a", "b"] }, { delimiter: ";" }, { quoting: 3 as const }].map(of),
     );
-    assert.equal(new Set(found).size, found.length);
-    assert.equal(await of({}), found[0]);
+    assert.equal(new Set(reads).size, reads.length);
+    assert.equal(await of({}), reads[0]);
   });
 });
 
@@ -244,9 +244,9 @@ it("CSV that is read in pieces is what it is in one piece, whatever stands in it
   };
   let refused = 0;
   for (let i = 0; i < 3000; i++) {
-    const own = random.fork(i);
-    const length = 1 + own.bits(0) % 14;
-    const text = `a,b\n${Array.from({ length }, (_, k) => signs[own.bits(k + 1) % signs.length]).join("")}`;
+    const stream = random.fork(i);
+    const length = 1 + stream.bits(0) % 14;
+    const text = `a,b\n${Array.from({ length }, (_, k) => signs[stream.bits(k + 1) % signs.length]).join("")}`;
     const options = [{ delimiter: "," }, { delimiter: ",", quoting: 3 }, { delimiter: "a,a", columns: ["x"] }][i % 3] ??
       {};
     const bytes = new TextEncoder().encode(text);

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { AttuneError } from "../../../core/base/errors.ts";
-import type { Dataset, Host, Row } from "../../../core/types.ts";
+import type { Host, Row } from "../../../core/types.ts";
 import { hub } from "../../../plugins/data/hub.ts";
 import { json } from "../../../plugins/data/json.ts";
 import { memory } from "../../../plugins/data/memory.ts";
@@ -18,9 +18,9 @@ import { parquet } from "../../../plugins/data/parquet.ts";
 import { hubCache } from "../../../runtimes/host/hub_cache.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { heldStore } from "../../tiny.ts";
-import { checksOf } from "../../../conformance/mod.ts";
 import { itPasses } from "../../checks.ts";
 import { commit, type HubServer, startHub } from "../models/hub_server.ts";
+import { dataChecks, read } from "./read.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "attune-tables-"));
 const written = (name: string, content: string | Uint8Array): string => {
@@ -28,14 +28,7 @@ const written = (name: string, content: string | Uint8Array): string => {
   return join(folder, name);
 };
 const host = () => hostHere(1);
-const dataChecks = async (make: () => Dataset, rows: readonly Row[], other: () => Dataset) =>
-  checksOf(make(), { host: await host(), rows, again: make, other: other() });
 const rows: Row[] = Array.from({ length: 25 }, (_, i) => ({ text: `row ${i}`, label: i % 3, score: i / 4 }));
-const read = async (dataset: Dataset, on?: Host): Promise<Row[]> => {
-  const found: Row[] = [];
-  for await (const { row } of (await dataset.open(on ?? await host())).read()) found.push(row);
-  return found;
-};
 
 /** Rows as a Parquet file, seven to a group. */
 function table(of: readonly Row[]): Uint8Array {
@@ -117,9 +110,9 @@ describe("a mixture", () => {
     const from = (name: string, count: number) =>
       memory({ rows: Array.from({ length: count }, (_, i) => ({ name, i })) });
     const sources = [from("a", 50), from("b", 3000)];
-    const found = await read(mix({ sources, probabilities: [1, 4], stoppingStrategy: "all_exhausted" }));
-    const of = (name: string): Row[] => found.filter((row) => row.name === name);
-    assert.ok(Math.abs(of("a").length / found.length - 0.2) < 0.03);
+    const mixed = await read(mix({ sources, probabilities: [1, 4], stoppingStrategy: "all_exhausted" }));
+    const of = (name: string): Row[] => mixed.filter((row) => row.name === name);
+    assert.ok(Math.abs(of("a").length / mixed.length - 0.2) < 0.03);
     assert.deepEqual(of("a").map((row) => row.i), of("a").map((_, n) => n % 50));
     assert.equal(of("b").length, 3000);
     const short = await read(mix({ sources, probabilities: [1, 4] }));
@@ -138,8 +131,8 @@ describe("a data set of the hub", () => {
     "README.md": new Uint8Array(3),
   };
   const on = async (cache: string, env: Record<string, string>): Promise<Host> => {
-    const own = { HF_HUB_CACHE: cache, HF_HOME: cache, ...env };
-    return { ...await host(), env: own, hubCache: hubCache(own), terminal: undefined };
+    const environment = { HF_HUB_CACHE: cache, HF_HOME: cache, ...env };
+    return { ...await host(), env: environment, hubCache: hubCache(environment), terminal: undefined };
   };
   const withHub = async (act: (server: HubServer, cache: string) => Promise<void>): Promise<void> => {
     const server = await startHub({ files });

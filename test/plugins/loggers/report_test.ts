@@ -51,7 +51,7 @@ const host = {
   memoryBytes: 0,
 } as Host;
 
-itPasses("report", checksOf(report(), { host: host, run: run }));
+itPasses("report", checksOf(report(), { host, run }));
 
 async function pageOf(events: readonly TrainingEvent[], options: { worstRows?: number } = {}): Promise<string> {
   const store = watchedStore();
@@ -240,9 +240,9 @@ test("hostile texts, labels, names and messages stay text", async () => {
 
 test("any text is escaped, in content and in quoted attributes", () => {
   fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
-    const made = markupOf(html`<a title="${text}">${text}</a>`);
-    assert.equal(made.replace(/^<a title="|<\/a>$/g, "").replace('">', "").search(/[<>"']/), -1);
-    assert.doesNotMatch(made, /&(?!amp;|lt;|gt;|quot;|#39;)/);
+    const page = markupOf(html`<a title="${text}">${text}</a>`);
+    assert.equal(page.replace(/^<a title="|<\/a>$/g, "").replace('">', "").search(/[<>"']/), -1);
+    assert.doesNotMatch(page, /&(?!amp;|lt;|gt;|quot;|#39;)/);
   }));
   // A row that looks like markup is not: only `html` makes markup.
   const forged = JSON.parse('{"html":"<b>","markup":"<b>"}');

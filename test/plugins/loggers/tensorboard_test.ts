@@ -51,13 +51,13 @@ function fields(data: Uint8Array): Field[] {
 }
 
 const bytesAt = (list: readonly Field[], field: number): Uint8Array => {
-  const found = list.find((f) => f.field === field)?.value;
-  return found instanceof Uint8Array ? found : new Uint8Array();
+  const value = list.find((f) => f.field === field)?.value;
+  return value instanceof Uint8Array ? value : new Uint8Array();
 };
 const textAt = (list: readonly Field[], field: number): string => new TextDecoder().decode(bytesAt(list, field));
 const numberAt = (list: readonly Field[], field: number): number => {
-  const found = list.find((f) => f.field === field)?.value;
-  return typeof found === "number" ? found : 0;
+  const value = list.find((f) => f.field === field)?.value;
+  return typeof value === "number" ? value : 0;
 };
 
 type Scalar = Readonly<{ step: number; tag: string; value: number }>;
@@ -104,16 +104,16 @@ test("a file begins with its version, and holds scalars under transformers' tags
   const first = fields(records(bytes)[0] ?? new Uint8Array());
   assert.equal(textAt(first, 3), "brain.Event:2");
   assert.ok(Math.abs(numberAt(first, 1) - Date.now() / 1000) < 60);
-  const found = scalars(bytes);
+  const logged = scalars(bytes);
   const of = (tag: string): (readonly [number, number])[] =>
-    found.filter((s) => s.tag === tag).map((s) => [s.step, s.value]);
+    logged.filter((s) => s.tag === tag).map((s) => [s.step, s.value]);
   assert.deepEqual(of("train/loss"), [[1, 1], [2, 0.5], [4, Math.fround(1 / 3)], [
     6,
     Math.fround((1 / 5 + 1 / 6) / 2),
   ]]);
   assert.deepEqual(of("eval/accuracy"), [[2, 0.75], [4, 0.5], [6, 1]]);
   assert.deepEqual(of("train/grad_norm").at(-1), [6, 1.5]);
-  assert.deepEqual([...new Set(found.map((s) => s.tag))].sort(), [
+  assert.deepEqual([...new Set(logged.map((s) => s.tag))].sort(), [
     "eval/accuracy",
     "eval/loss",
     "train/epoch",

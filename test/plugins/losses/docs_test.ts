@@ -53,19 +53,19 @@ describe("docs/losses.md", () => {
     const host = tinyHost(await hostHere(1));
     const losses = async (alpha: number, training: Named<number>, optimizer = "adamw"): Promise<number[]> => {
       const spec = { ...tinySpec({ training: { maxSteps: 3, ...training }, optimizer }), loss: withL2({ alpha }) };
-      const found: number[] = [];
+      const losses: number[] = [];
       for await (const event of trainRun(compose(spec as unknown as RunSpec, catalog), host, {})) {
-        if (event.type === "step") found.push(event.loss);
+        if (event.type === "step") losses.push(event.loss);
       }
-      return found;
+      return losses;
     };
     const squares = Object.values(tinyWeights()).reduce(
       (all, { data }) => all + data.reduce((s, x) => s + x * x, 0),
       0,
     );
     const [plain = NaN] = await losses(0, {});
-    const [own = NaN] = await losses(0.01, {});
-    assert.ok(Math.abs(own - plain - 0.01 * squares) < 1e-5 * own, `${own}, ${plain}, ${squares}`);
+    const [loss = NaN] = await losses(0.01, {});
+    assert.ok(Math.abs(loss - plain - 0.01 * squares) < 1e-5 * loss, `${loss}, ${plain}, ${squares}`);
     // So large that it alone counts: each step of SGD leaves 1 - 2 · alpha · rate of every weight, those of unseen words too.
     const alpha = 1e4;
     const shrunk = await losses(alpha, { learningRate: 1e-5, maxGradNorm: 1e9 }, "sgd");

@@ -11,7 +11,7 @@ import { ctc } from "../../../plugins/losses/ctc.ts";
 import { focal } from "../../../plugins/losses/focal.ts";
 import { triplet } from "../../../plugins/losses/triplet.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
-import { checkGradients, fixedInput, type Given, randomInput } from "../../../conformance/differences.ts";
+import { checkGradients, fixedInput, type InputValues, randomInput } from "../../../conformance/differences.ts";
 import { interpret } from "../../../conformance/oracle/interpreter.ts";
 import { checkLosses } from "../../parity/losses.ts";
 import { checksOf } from "../../../conformance/mod.ts";
@@ -35,17 +35,17 @@ describe("ctc", () => {
   const labels = [[1, 2], [2, -100], [1, 1]];
   const classes = 3;
 
-  const made = (loss: Loss): { value: Value; given: Given } => {
+  const built = (loss: Loss): { value: Value; given: InputValues } => {
     const graph = new Graph();
-    const given: Given = {};
-    const x = randomInput(graph, given, "logits", ["batch*seq", classes], dims);
+    const values: InputValues = {};
+    const x = randomInput(graph, values, "logits", ["batch*seq", classes], dims);
     const int = (name: string, shape: readonly (string | number)[], data: readonly number[]): Value =>
-      fixedInput(graph, given, name, "int32", shape, dims, data);
+      fixedInput(graph, values, name, "int32", shape, dims, data);
     int("segments", ["batch", "seq"], segments);
     int("sequence_ids", ["batch", "seq"], ids);
     int("columns", ["seq"], [0, 1, 2, 3, 4]);
     int("first", ["sequences"], [0, 3, 6]);
-    return { value: loss.sum(buildOn(graph).build, x, int("labels", ["sequences", 2], labels.flat())), given };
+    return { value: loss.sum(buildOn(graph).build, x, int("labels", ["sequences", 2], labels.flat())), given: values };
   };
 
   // Every way to name a class at each place, those that spell the labels added up.
@@ -67,32 +67,32 @@ describe("ctc", () => {
     });
 
   it("is the sum over all spellings, in rows that are shared and behind padding", () => {
-    const { value, given } = made(ctc({ reduction: "sum" }));
-    const wanted = enumerated(given.logits?.data ?? new Float64Array()).reduce((a, b) => a + b);
-    const [found] = interpret(value.graph, given, [value], dims);
-    assert.ok(Math.abs((found?.data[0] ?? NaN) - wanted) < 1e-9, `${found?.data[0]} and ${wanted}`);
+    const { value, given: values } = built(ctc({ reduction: "sum" }));
+    const wanted = enumerated(values.logits?.data ?? new Float64Array()).reduce((a, b) => a + b);
+    const [loss] = interpret(value.graph, values, [value], dims);
+    assert.ok(Math.abs((loss?.data[0] ?? NaN) - wanted) < 1e-9, `${loss?.data[0]} and ${wanted}`);
   });
 
   it("has the slope of that sum", () => {
-    const { value, given } = made(ctc());
+    const { value, given } = built(ctc());
     checkGradients(value, ["logits"], given, dims);
   });
 });
 
 it("focal has a slope where the prediction is certain", () => {
   const graph = new Graph();
-  const given: Given = {};
-  const x = fixedInput(graph, given, "logits", "float32", [2, 2], {}, [60, -60, 1, 0]);
-  const target = fixedInput(graph, given, "target", "int32", [2], {}, [0, 1]);
-  checkGradients(focal({ gamma: 0.5 }).sum(buildOn(graph).build, x, target), ["logits"], given, {});
+  const values: InputValues = {};
+  const x = fixedInput(graph, values, "logits", "float32", [2, 2], {}, [60, -60, 1, 0]);
+  const target = fixedInput(graph, values, "target", "int32", [2], {}, [0, 1]);
+  checkGradients(focal({ gamma: 0.5 }).sum(buildOn(graph).build, x, target), ["logits"], values, {});
 });
 
 it("triplets of any norm have its slope", () => {
   const graph = new Graph();
-  const given: Given = {};
-  const x = randomInput(graph, given, "output", [2, 3, 4], {});
-  const weight = fixedInput(graph, given, "weight", "float32", [2], {}, [1, 0.5]);
-  checkGradients(triplet({ p: 3, margin: 4, swap: true }).sum(buildOn(graph).build, x, weight), ["output"], given, {});
+  const values: InputValues = {};
+  const x = randomInput(graph, values, "output", [2, 3, 4], {});
+  const weight = fixedInput(graph, values, "weight", "float32", [2], {}, [1, 0.5]);
+  checkGradients(triplet({ p: 3, margin: 4, swap: true }).sum(buildOn(graph).build, x, weight), ["output"], values, {});
 });
 
 const ints = (...data: number[]) => ({ dtype: "int32" as const, dims: [data.length], data: Int32Array.from(data) });
@@ -119,10 +119,10 @@ const examples = {
   }],
 } as const;
 for (const [name, [example, ...options]] of Object.entries(examples)) {
-  for (const own of options) {
-    const made = (catalog as Catalog).loss?.[name]?.parse(own);
-    if (!made || made.issues) throw new Error(`No loss "${name}" with ${JSON.stringify(own)}`);
-    itPassesSome(`loss ${name} ${JSON.stringify(own)}`, checksOf(made.value, example));
+  for (const option of options) {
+    const parsed = (catalog as Catalog).loss?.[name]?.parse(option);
+    if (!parsed || parsed.issues) throw new Error(`No loss "${name}" with ${JSON.stringify(option)}`);
+    itPassesSome(`loss ${name} ${JSON.stringify(option)}`, checksOf(parsed.value, example));
   }
 }
 it("every loss has its battery", () =>

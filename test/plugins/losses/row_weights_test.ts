@@ -6,20 +6,21 @@ import { buildOn } from "../../graph_builder.ts";
 import { Graph } from "../../../core/graph/graph.ts";
 import { gradients } from "../../../core/graph/autodiff.ts";
 import { trainRun } from "../../../core/run/train/train.ts";
-import type { Catalog, Json, Loss, Named, Row, Tensor, TrainingEvent } from "../../../core/types.ts";
+import type { Catalog, Json, Loss, Named, Row, Tensor } from "../../../core/types.ts";
 import { interpret } from "../../../conformance/oracle/interpreter.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { crossEntropy } from "../../../plugins/losses/cross_entropy.ts";
 import { memory as memoryStore } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinyRows, tinySpec } from "../../tiny.ts";
+import { collect } from "../../../core/base/collect.ts";
 
 const fixture = JSON.parse(readFileSync(new URL("../../fixtures/row_weights.json", import.meta.url), "utf8"));
 
 it("losses with weights of rows and their gradients equal torch's", () => {
   for (const { name, options, output, target, weight, loss: expected, gradient } of fixture.cases) {
-    const made = (catalog as Catalog).loss?.[name]?.parse(options);
-    const loss = (made && !made.issues ? made.value : undefined) as Loss;
+    const parsed = (catalog as Catalog).loss?.[name]?.parse(options);
+    const loss = (parsed && !parsed.issues ? parsed.value : undefined) as Loss;
     const graph = new Graph();
     const { build } = buildOn(graph);
     const rows = weight.length;
@@ -41,10 +42,10 @@ it("losses with weights of rows and their gradients equal torch's", () => {
       ? { dtype: "int32", dims: target.dims, data: Int32Array.from(target.data) }
       : { dtype: "float32", dims: target.dims, data: Float32Array.from(target.data) };
     const count = loss.count(targets, { dtype: "float32", dims: [rows], data: Float32Array.from(weight) });
-    const near = (found: number, wanted: number) =>
+    const near = (actual: number, wanted: number) =>
       assert.ok(
-        Math.abs(found - wanted) <= 1e-6 * Math.max(1, Math.abs(wanted)),
-        `${name} ${JSON.stringify(options)}: ${found}, ${wanted}`,
+        Math.abs(actual - wanted) <= 1e-6 * Math.max(1, Math.abs(wanted)),
+        `${name} ${JSON.stringify(options)}: ${actual}, ${wanted}`,
       );
     near((sum?.data[0] ?? NaN) / count, expected);
     gradient.forEach((g: number, i: number) => near((d?.data[i] ?? NaN) / count, g));
@@ -86,16 +87,15 @@ const steps = async (task: Json, rows: readonly Row[], training: Named<Json> = {
     data: { train: data, eval: data },
     training: { learningRate: 0.01, maxGradNorm: 0, evalOnStart: true, seed: 3, ...plain, ...training },
   };
-  const events: TrainingEvent[] = [];
-  for await (const event of trainRun(compose(spec as never, catalog), host, {})) events.push(event);
+  const events = await collect(trainRun(compose(spec as never, catalog), host, {}));
   return events.flatMap((event) =>
     event.type === "step" ? [event.loss, event.gradNorm] : event.type === "evaluate" ? [event.metrics.loss ?? NaN] : []
   );
 };
-const near = (found: readonly number[], wanted: readonly number[]) => {
-  assert.ok(wanted.length >= 5 && found.length === wanted.length);
-  found.forEach((x, i) =>
-    assert.ok(Math.abs(x - (wanted[i] ?? NaN)) <= 2e-5 * Math.max(1, Math.abs(x)), `${found}\n${wanted}`)
+const near = (actual: readonly number[], wanted: readonly number[]) => {
+  assert.ok(wanted.length >= 5 && actual.length === wanted.length);
+  actual.forEach((x, i) =>
+    assert.ok(Math.abs(x - (wanted[i] ?? NaN)) <= 2e-5 * Math.max(1, Math.abs(x)), `${actual}\n${wanted}`)
   );
 };
 

@@ -122,10 +122,10 @@ test("keys are the metric's name, with the average where there is one", () => {
 
 test("the mean over rows of sets of labels is scikit-learn's average of samples", () => {
   // precision_recall_fscore_support of the same rows, average="samples", zero_division=0.
-  const found = compute(precisionRecallF1({ average: "samples" }), sets);
-  assert.ok(Math.abs((found.precision_samples ?? 0) - 2.5 / 6) < 1e-12);
-  assert.ok(Math.abs((found.recall_samples ?? 0) - 2.5 / 6) < 1e-12);
-  assert.ok(Math.abs((found.f1_samples ?? 0) - (1 + 2 / 3 + 2 / 3) / 6) < 1e-12);
+  const scores = compute(precisionRecallF1({ average: "samples" }), sets);
+  assert.ok(Math.abs((scores.precision_samples ?? 0) - 2.5 / 6) < 1e-12);
+  assert.ok(Math.abs((scores.recall_samples ?? 0) - 2.5 / 6) < 1e-12);
+  assert.ok(Math.abs((scores.f1_samples ?? 0) - (1 + 2 / 3 + 2 / 3) / 6) < 1e-12);
   assert.equal(compute(accuracy(), sets).accuracy, 2 / 6);
 });
 
@@ -189,7 +189,7 @@ test("many classes, many scores, many references and many blanks take no more th
 
 test("no-answer thresholds: equal probabilities stay on one side", () => {
   const rows = [["a", "a", 0.1], ["a", "b", 0.1], ["x", undefined, 0.9]] as const;
-  const found = compute(
+  const scores = compute(
     squadV2(),
     rows.map(([prediction, gold, noAnswerProbability]) => ({
       prediction,
@@ -197,8 +197,8 @@ test("no-answer thresholds: equal probabilities stay on one side", () => {
       noAnswerProbability,
     })),
   );
-  assert.ok(Math.abs((found["squad-v2_bestExactMatch"] ?? 0) - 200 / 3) < 1e-9);
-  assert.equal(found["squad-v2_bestExactMatchThreshold"], 0.1);
+  assert.ok(Math.abs((scores["squad-v2_bestExactMatch"] ?? 0) - 200 / 3) < 1e-9);
+  assert.equal(scores["squad-v2_bestExactMatchThreshold"], 0.1);
 });
 
 test("the check against a reference file finds a wrong value, a wrong option and what is missing", async () => {

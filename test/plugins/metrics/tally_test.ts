@@ -55,6 +55,6 @@ test("an area over more scores than are kept stays near the exact one", () => {
     else inversions += negatives;
   }
   const exact = inversions / (negatives * (n - negatives));
-  const found = metric.compute(state)["roc-auc"] ?? 0;
-  assert.ok(found !== exact && Math.abs(found - exact) < 1e-4, `${found} ${exact}`);
+  const area = metric.compute(state)["roc-auc"] ?? 0;
+  assert.ok(area !== exact && Math.abs(area - exact) < 1e-4, `${area} ${exact}`);
 });

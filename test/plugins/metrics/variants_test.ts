@@ -17,8 +17,8 @@ const cases: Readonly<{
 function measured(metric: Metric, example: object): Record<string, number | null> {
   return { ...metric.compute(metric.update(metric.init(), example as never)) };
 }
-const near = (found: unknown, wanted: number, row: unknown): void =>
-  assert.ok(Math.abs(Number(found) - wanted) < 1e-9, `${found}, not ${wanted}: ${JSON.stringify(row)}`);
+const near = (actual: unknown, wanted: number, row: unknown): void =>
+  assert.ok(Math.abs(Number(actual) - wanted) < 1e-9, `${actual}, not ${wanted}: ${JSON.stringify(row)}`);
 
 describe("metrics as Python's libraries compute them", () => {
   it("seqeval's IOB1 and IOE1", () => {

@@ -26,10 +26,12 @@ const { blocks, models: llamas } = read("gguf") as {
 const models = [...llamas, ...(read("gguf_models") as { models: readonly Model[] }).models];
 const bytesOf = (base64: string): Uint8Array => new Uint8Array(Buffer.from(base64, "base64"));
 
-function near(found: Float32Array, wanted: Float32Array, what: string): void {
-  assert.equal(found.length, wanted.length);
+function near(actual: Float32Array, wanted: Float32Array, what: string): void {
+  assert.equal(actual.length, wanted.length);
   const most = wanted.reduce((a, x) => Math.max(a, Math.abs(x)), 0);
-  wanted.forEach((x, i) => assert.ok(Math.abs(x - (found[i] ?? NaN)) <= 1e-6 * most, `${what}: ${found[i]} for ${x}`));
+  wanted.forEach((x, i) =>
+    assert.ok(Math.abs(x - (actual[i] ?? NaN)) <= 1e-6 * most, `${what}: ${actual[i]} for ${x}`)
+  );
 }
 
 describe("sessions keep blocks of GGUF files as they are", () => {
@@ -61,14 +63,14 @@ describe("sessions keep blocks of GGUF files as they are", () => {
   });
 
   it("weights of every family: the same values, rows in the model's order, turned where the model has them so", async () => {
-    let kept = 0;
+    let stored = 0;
     for (const { name, file } of models) {
       const { weights } = await pretrained({ path: "/models/model.gguf" }).open(await hostWith(bytesOf(file)));
       for (const own of weights.names) {
         const encoded = await weights.encoded?.(own);
         assert.equal(encoded?.format.label, weights.formatOf?.(own)?.label, own);
         if (!encoded) continue;
-        kept++;
+        stored++;
         const { dims: [rows = 0, columns = 0], data } = await weights.read(own);
         const [outputs = 0] = encoded.tensors.scales?.dims ?? [];
         const isTurned = outputs !== rows;
@@ -77,7 +79,7 @@ describe("sessions keep blocks of GGUF files as they are", () => {
         near(values, isTurned ? transposed(data, rows, columns) : data, `${name}: ${own}`);
       }
     }
-    assert.ok(kept > 0);
+    assert.ok(stored > 0);
   });
 
   it("no quantizer goes over it, and training it whole decodes it", async () => {

@@ -32,14 +32,14 @@ describe("a GGUF file of every architecture is the checkpoint that it was made o
     it(`${name}: tensors`, async () => {
       const { weights } = await pretrained({ path }).open(await hostWith(bytes));
       assert.deepEqual([...weights.names].sort(), Object.keys(tensors).sort());
-      for (const [own, [dims, sum, weighted]] of Object.entries(tensors)) {
-        const tensor = await weights.read(own);
-        assert.deepEqual(tensor.dims, dims, own);
-        assert.deepEqual(weights.locate(own)?.dims, dims, own);
+      for (const [name, [dims, sum, weighted]] of Object.entries(tensors)) {
+        const tensor = await weights.read(name);
+        assert.deepEqual(tensor.dims, dims, name);
+        assert.deepEqual(weights.locate(name)?.dims, dims, name);
         const [plain, placed] = tensor.data.reduce(([a, b], value, i) => [a + value, b + value * i], [0, 0]);
         // Norms with one added have lost their last digits.
-        assert.ok(Math.abs(plain - sum) < 1e-5, `${own}: ${plain}, right is ${sum}`);
-        assert.ok(Math.abs(placed - weighted) < 1e-3, `${own}: ${placed}, right is ${weighted}`);
+        assert.ok(Math.abs(plain - sum) < 1e-5, `${name}: ${plain}, right is ${sum}`);
+        assert.ok(Math.abs(placed - weighted) < 1e-3, `${name}: ${placed}, right is ${weighted}`);
       }
     });
     it(`${name}: losses`, async () => {
@@ -47,8 +47,8 @@ describe("a GGUF file of every architecture is the checkpoint that it was made o
       const open = await openRun(compose(spec as unknown as RunSpec, catalog), await hostWith(bytes));
       for (const [i, wanted] of losses.entries()) {
         const rows = { use: "memory", with: { rows: [{ input_ids: figures.ids[i] ?? [] }] } };
-        const found = (await evaluateRun(open, open.run.use("data", rows))).loss ?? NaN;
-        assert.ok(Math.abs(found - wanted) < 1e-5, `row ${i}: ${found}, right is ${wanted}`);
+        const loss = (await evaluateRun(open, open.run.use("data", rows))).loss ?? NaN;
+        assert.ok(Math.abs(loss - wanted) < 1e-5, `row ${i}: ${loss}, right is ${wanted}`);
       }
     });
   }

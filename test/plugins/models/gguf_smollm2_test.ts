@@ -21,24 +21,24 @@ describe("SmolLM2's GGUF file is the folder that was made of it", { skip }, () =
       [join(folder, file ?? ""), folder].map(async (path) => await pretrained({ path }).open(await host)),
     );
   it("config and tensors", async () => {
-    const [own, other] = await both();
-    assert.ok(own && other);
-    for (const [name, said] of Object.entries(own.config)) {
+    const [ours, other] = await both();
+    assert.ok(ours && other);
+    for (const [name, said] of Object.entries(ours.config)) {
       assert.deepEqual(said ?? other.config[name], other.config[name], name);
     }
-    assert.deepEqual([...own.weights.names].sort(), [...other.weights.names].sort());
+    assert.deepEqual([...ours.weights.names].sort(), [...other.weights.names].sort());
     // Every ninth: another kind of tensor each time.
-    for (const name of own.weights.names.filter((_, i) => i % 9 === 1)) {
-      const mine: Tensor = await own.weights.read(name);
+    for (const name of ours.weights.names.filter((_, i) => i % 9 === 1)) {
+      const mine: Tensor = await ours.weights.read(name);
       const its: Tensor = await other.weights.read(name);
       assert.deepEqual(mine.dims, its.dims, name);
       assert.ok(mine.data.every((value, i) => value === its.data[i]), name);
     }
   });
   it("tokens and chats", async () => {
-    const [own, other] = await both();
-    assert.ok(own && other);
-    const [mine, its] = [await hf().open(own.files), await hf().open(other.files)];
+    const [ours, other] = await both();
+    assert.ok(ours && other);
+    const [mine, its] = [await hf().open(ours.files), await hf().open(other.files)];
     for (
       const text of ["The cat's 1234 plans", " \u00fcbung \u4e2d\u6587\n\n<|im_start|>user x\u00bd", "don't  stop\t\t!"]
     ) {

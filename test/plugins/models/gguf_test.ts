@@ -63,11 +63,11 @@ describe("a GGUF file is a checkpoint", () => {
       const { weights, config } = await pretrained({ path: "/models/model.gguf" }).open(await hostWith(bytesOf(file)));
       const wanted = Object.entries(tensors).filter(([own]) => !(tied && own === "lm_head.weight"));
       assert.deepEqual([...weights.names].sort(), wanted.map(([own]) => own).sort());
-      for (const [own, [dims, hash]] of wanted) {
-        const { dims: found, data } = await weights.read(own);
-        assert.deepEqual(found, dims, own);
-        assert.equal(await hashOf(data), hash, own);
-        assert.deepEqual(weights.locate(own)?.dims, dims);
+      for (const [name, [dims, hash]] of wanted) {
+        const { dims: found, data } = await weights.read(name);
+        assert.deepEqual(found, dims, name);
+        assert.equal(await hashOf(data), hash, name);
+        assert.deepEqual(weights.locate(name)?.dims, dims);
       }
       assert.equal(config.tie_word_embeddings, tied);
       assert.deepEqual(config.rope_scaling, name === "llama 3.1" ? llama3 : null);
@@ -81,8 +81,8 @@ describe("a GGUF file is a checkpoint", () => {
       } as unknown as RunSpec;
       const open = await openRun(compose(spec, catalog), await hostWith(bytesOf(file)));
       const rows = { use: "memory", with: { rows: [{ input_ids: input }] } };
-      const found = (await evaluateRun(open, open.run.use("data", rows))).loss ?? NaN;
-      assert.ok(Math.abs(found - loss) < 1e-5, `${found}, right is ${loss}`);
+      const evaluated = (await evaluateRun(open, open.run.use("data", rows))).loss ?? NaN;
+      assert.ok(Math.abs(evaluated - loss) < 1e-5, `${evaluated}, right is ${loss}`);
     });
     it(`${name}: its tokenizer and its chat template`, async () => {
       const { files } = await pretrained({ path: "/models/model.gguf" }).open(await hostWith(bytesOf(file)));

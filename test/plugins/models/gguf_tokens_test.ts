@@ -5,6 +5,7 @@ import type { Json, Named } from "../../../core/types.ts";
 import { ggufTokenizer } from "../../../plugins/models/gguf_tokenizer.ts";
 import { hf } from "../../../plugins/tokenizers/hf.ts";
 import { heldStore } from "../../tiny.ts";
+import { jsonBytes } from "../../../core/base/bytes.ts";
 
 type Case = Readonly<{
   vocabulary: string;
@@ -24,22 +25,22 @@ async function tokenizerOf(vocabulary: Named<Json>, more: Named<Json> = {}) {
   );
   const files = Object.entries(ggufTokenizer({ ...metadata, ...more }));
   return await hf().open(heldStore(Object.fromEntries(
-    files.map(([name, value]) => [name, new TextEncoder().encode(JSON.stringify(value))]),
+    files.map(([name, value]) => [name, jsonBytes(value)]),
   )));
 }
 
 describe("a GGUF file's tokens are llama.cpp's", () => {
   for (const { vocabulary, more, ids, bos, eos } of figures.cases) {
-    const own = figures.vocabularies[vocabulary] ?? {};
+    const vocabularyFigures = figures.vocabularies[vocabulary] ?? {};
     it(`${vocabulary} ${JSON.stringify(more)}`, async () => {
-      const tokenizer = await tokenizerOf({ ...own, ...more });
+      const tokenizer = await tokenizerOf({ ...vocabularyFigures, ...more });
       for (const [i, text] of figures.texts.entries()) {
         const found = [...tokenizer.encode(text, { addSpecialTokens: false })[0].ids];
         assert.deepEqual(found, ids[i], JSON.stringify(text));
       }
       const around = [...tokenizer.encode("a")[0].ids];
-      assert.equal(around[0] === own.bos_token_id, bos);
-      assert.equal(around.at(-1) === own.eos_token_id, eos);
+      assert.equal(around[0] === vocabularyFigures.bos_token_id, bos);
+      assert.equal(around.at(-1) === vocabularyFigures.eos_token_id, eos);
     });
   }
 });

@@ -25,14 +25,14 @@ import { hubCache } from "../../../runtimes/host/hub_cache.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyConfig, tinyTokenizer, tinyWeights } from "../../tiny.ts";
 import { commit, etagOf, type HubServer, type HubServerOptions, startHub } from "./hub_server.ts";
+import { jsonBytes } from "../../../core/base/bytes.ts";
 
-const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 const weights = tinyWeights();
 const model = writeSafetensors(weights);
 const files: Record<string, Uint8Array> = {
-  "config.json": json(tinyConfig),
-  "tokenizer.json": json(tinyTokenizer),
-  "tokenizer_config.json": json({}),
+  "config.json": jsonBytes(tinyConfig),
+  "tokenizer.json": jsonBytes(tinyTokenizer),
+  "tokenizer_config.json": jsonBytes({}),
   "model.safetensors": model,
   "pytorch_model.bin": new Uint8Array(10),
   "onnx/model.onnx": new Uint8Array(10),
@@ -43,12 +43,12 @@ const folder = (): string => mkdtempSync(join(tmpdir(), "attune-hub-"));
 /** A host whose cache is a folder and whose clock does not wait. */
 async function hostOf(cache: string, env: Record<string, string> = {}): Promise<Host> {
   // A home of its own: nobody's saved token is read.
-  const own = { HF_HUB_CACHE: cache, HF_HOME: cache, ...env };
+  const environment = { HF_HUB_CACHE: cache, HF_HOME: cache, ...env };
   const host = await hostHere(1);
   return {
     ...host,
-    env: own,
-    hubCache: hubCache(own),
+    env: environment,
+    hubCache: hubCache(environment),
     clock: { ...host.clock, sleep: async () => {} },
     terminal: undefined,
   };
@@ -67,7 +67,7 @@ const open = async (path: string, cache: string, env: Record<string, string>): P
 describe("GGUF files of the hub", () => {
   const { models } = JSON.parse(readFileSync(new URL("../../fixtures/gguf_models.json", import.meta.url), "utf8"));
   const gguf = Uint8Array.from(atob(models[0].file), (c) => c.charCodeAt(0));
-  const only = { "config.json": json({}), "tiny-F32.gguf": gguf, "README.md": new Uint8Array(10) };
+  const only = { "config.json": jsonBytes({}), "tiny-F32.gguf": gguf, "README.md": new Uint8Array(10) };
   it("are named behind the repository, and nothing else of it is fetched", () =>
     withHub({ files: { ...files, ...only } }, async ({ url, log }) => {
       const cache = folder();
@@ -257,7 +257,7 @@ describe("the hub", () => {
     const map = { ...Object.fromEntries(rest.map((name) => [name, two])), [bias]: one };
     const sharded = { ...others, [one]: shard(bias), [two]: shard(...rest) };
     await withHub(
-      { files: { ...sharded, "model.safetensors.index.json": json({ weight_map: map }) } },
+      { files: { ...sharded, "model.safetensors.index.json": jsonBytes({ weight_map: map }) } },
       async ({ url }) => {
         const cache = folder();
         const opened = await open("org/tiny", cache, { HF_ENDPOINT: url });
@@ -267,7 +267,7 @@ describe("the hub", () => {
     );
     const hostile = { [bias]: "../../other/resolve/main/model.safetensors" };
     await withHub(
-      { files: { ...sharded, "model.safetensors.index.json": json({ weight_map: hostile }) } },
+      { files: { ...sharded, "model.safetensors.index.json": jsonBytes({ weight_map: hostile }) } },
       async ({ url, log }) => {
         await assert.rejects(open("org/tiny", folder(), { HF_ENDPOINT: url }), /not a plain file name/);
         assert.ok(!log.some((line) => line.includes("other")));
@@ -345,11 +345,11 @@ describe("the hub", () => {
 
   it("tells how far a download is", () =>
     withHub({}, async ({ url }) => {
-      const told: [string, number, number][] = [];
-      const progress = (file: string, done: number, total: number): void => void told.push([file, done, total]);
+      const calls: [string, number, number][] = [];
+      const progress = (file: string, done: number, total: number): void => void calls.push([file, done, total]);
       await openHub("org/tiny", await hostOf(folder(), { HF_ENDPOINT: url }), { weights: true, progress });
-      const own = told.filter(([file]) => file === "model.safetensors");
-      assert.deepEqual([own[0], own.at(-1)], [["model.safetensors", 0, model.length], [
+      const weightCalls = calls.filter(([file]) => file === "model.safetensors");
+      assert.deepEqual([weightCalls[0], weightCalls.at(-1)], [["model.safetensors", 0, model.length], [
         "model.safetensors",
         model.length,
         model.length,
@@ -389,7 +389,7 @@ describe("pretrained", () => {
     return path;
   };
   it("opens a directory, with fields of its config replaced", async () => {
-    const path = saved(json(tinyConfig));
+    const path = saved(jsonBytes(tinyConfig));
     const host = await hostHere(1);
     const opened = await pretrained({ path, config: { hidden_dropout_prob: 0.5, extra: null } }).open(host);
     assert.deepEqual(opened.config, { ...tinyConfig, hidden_dropout_prob: 0.5, extra: null });
@@ -441,8 +441,8 @@ describe("pretrained", () => {
 describe("random", () => {
   it("takes config and tokenizer from a directory, and no weights", async () => {
     const path = folder();
-    writeFileSync(join(path, "config.json"), json(tinyConfig));
-    writeFileSync(join(path, "tokenizer.json"), json(tinyTokenizer));
+    writeFileSync(join(path, "config.json"), jsonBytes(tinyConfig));
+    writeFileSync(join(path, "tokenizer.json"), jsonBytes(tinyTokenizer));
     const opened = await random({ path, config: { hidden_size: 32 } }).open(await hostHere(1));
     assert.deepEqual([opened.config.hidden_size, opened.weights.names], [32, []]);
     assert.ok(await opened.files.get("tokenizer.json"));

@@ -1,13 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { run } from "./runs.ts";
-
-const near = (a: ArrayLike<number> | undefined, b: ArrayLike<number> | undefined, tolerance = 1e-6): void => {
-  assert.ok(a && b && a.length === b.length && a.length > 0);
-  for (let i = 0; i < a.length; i++) {
-    assert.ok(Math.abs((a[i] ?? NaN) - (b[i] ?? NaN)) <= tolerance, `${i}: ${a[i]} and ${b[i]}`);
-  }
-};
+import { allNear } from "../../near.ts";
 
 describe("averages of weights", () => {
   const ema = (decay: number) => ({
@@ -23,20 +17,23 @@ describe("averages of weights", () => {
       await run(adamw, { ...training, maxSteps: 2 }),
       await run(adamw, { ...training, maxSteps: 3, evalStrategy: "steps", evalSteps: 1 }),
     ];
-    const own = await run(ema(0.5), { ...training, maxSteps: 3, evalStrategy: "steps", evalSteps: 1 });
-    assert.deepEqual(own.losses, third.losses);
-    assert.ok(Math.abs((own.evaluated[0] ?? 0) - (third.evaluated[0] ?? 1)) < 1e-6, "the first average is the weights");
-    assert.notDeepEqual(own.evaluated.slice(1), third.evaluated.slice(1));
-    for (const [name, weights] of Object.entries(own.weights)) {
+    const averaged = await run(ema(0.5), { ...training, maxSteps: 3, evalStrategy: "steps", evalSteps: 1 });
+    assert.deepEqual(averaged.losses, third.losses);
+    assert.ok(
+      Math.abs((averaged.evaluated[0] ?? 0) - (third.evaluated[0] ?? 1)) < 1e-6,
+      "the first average is the weights",
+    );
+    assert.notDeepEqual(averaged.evaluated.slice(1), third.evaluated.slice(1));
+    for (const [name, weights] of Object.entries(averaged.weights)) {
       const [a, b, c] = [first, second, third].map((r) => r.weights[name] as Float32Array) as Float32Array[];
-      near(weights, a?.map((w, i) => 0.25 * w + 0.25 * (b?.[i] ?? 0) + 0.5 * (c?.[i] ?? 0)));
+      allNear(weights, a?.map((w, i) => 0.25 * w + 0.25 * (b?.[i] ?? 0) + 0.5 * (c?.[i] ?? 0)), 1e-6);
     }
   });
 
   it("of the best evaluation come back at the end", async () => {
     const best = { evalStrategy: "steps", evalSteps: 1, loadBestModelAtEnd: true };
-    const own = await run(ema(0.5), { learningRate: 0.3, maxSteps: 4, ...best });
-    const lowest = Math.min(...own.evaluated);
-    assert.equal(own.evaluated.at(-1), lowest, `${own.evaluated}`);
+    const averaged = await run(ema(0.5), { learningRate: 0.3, maxSteps: 4, ...best });
+    const lowest = Math.min(...averaged.evaluated);
+    assert.equal(averaged.evaluated.at(-1), lowest, `${averaged.evaluated}`);
   });
 });

@@ -2,21 +2,15 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as v from "valibot";
 import type { Json, Named } from "../../../core/types.ts";
-import { tinyWeights } from "../../tiny.ts";
 import { adamwSchema } from "../../../plugins/optimizers/adamw.ts";
 import { has } from "../../../blocks/optimizer/common.ts";
 import { muonSchema } from "../../../plugins/optimizers/muon.ts";
 import { run, type Weights } from "./runs.ts";
+import { startWeights } from "../../tiny_run.ts";
+import { allNear } from "../../near.ts";
 
-const before = Object.fromEntries(Object.entries(tinyWeights()).map(([name, t]) => [name, t.data]));
 const moved = (weights: Weights, name: string): Float32Array =>
-  (weights[name] ?? new Float32Array()).map((w, i) => w - (before[name]?.[i] ?? 0));
-const near = (a: ArrayLike<number> | undefined, b: ArrayLike<number> | undefined, tolerance = 1e-6): void => {
-  assert.ok(a && b && a.length === b.length && a.length > 0);
-  for (let i = 0; i < a.length; i++) {
-    assert.ok(Math.abs((a[i] ?? NaN) - (b[i] ?? NaN)) <= tolerance, `${i}: ${a[i]} and ${b[i]}`);
-  }
-};
+  (weights[name] ?? new Float32Array()).map((w, i) => w - (startWeights[name]?.[i] ?? 0));
 const times = (x: Float32Array, factor: number): Float32Array => x.map((value) => value * factor);
 const one = { maxSteps: 1 };
 const dense = (layer: number): string => `bert.encoder.layer.${layer}.output.dense.weight`;
@@ -30,14 +24,14 @@ describe("groups of parameters", () => {
       { pattern: "layer\\.", lrScale: 0 },
     ];
     const { weights } = await run({ use: "sgd", with: { groups } }, one);
-    near(moved(weights, dense(0)), times(moved(plain, dense(0)), 0.5));
-    near(moved(weights, dense(1)), times(moved(plain, dense(1)), 3));
-    near(
+    allNear(moved(weights, dense(0)), times(moved(plain, dense(0)), 0.5), 1e-6);
+    allNear(moved(weights, dense(1)), times(moved(plain, dense(1)), 3), 1e-6);
+    allNear(
       weights["bert.encoder.layer.1.attention.self.query.weight"],
-      before["bert.encoder.layer.1.attention.self.query.weight"],
+      startWeights["bert.encoder.layer.1.attention.self.query.weight"],
       0,
     );
-    near(weights["classifier.weight"], plain["classifier.weight"], 0);
+    allNear(weights["classifier.weight"], plain["classifier.weight"], 0);
   });
 
   it("have a weight decay of their own, biases too", async () => {
@@ -48,12 +42,12 @@ describe("groups of parameters", () => {
       await decayed({ weightDecay: 0 }),
       await decayed({ groups: [{ pattern: "layer.0.output.dense", weightDecay: 0.5 }] }),
     ];
-    const kept = (factor: number, of: string): Float32Array =>
-      (none.weights[of] as Float32Array).map((w, i) => w - (1 - factor) * (before[of]?.[i] ?? 0));
-    near(all.weights[name], none.weights[name], 0);
-    near(own.weights[name], kept(0.95, name));
-    near(own.weights[dense(0)], kept(0.95, dense(0)));
-    near(own.weights[dense(1)], kept(0.99, dense(1)));
+    const afterDecay = (factor: number, of: string): Float32Array =>
+      (none.weights[of] as Float32Array).map((w, i) => w - (1 - factor) * (startWeights[of]?.[i] ?? 0));
+    allNear(all.weights[name], none.weights[name], 0);
+    allNear(own.weights[name], afterDecay(0.95, name), 1e-6);
+    allNear(own.weights[dense(0)], afterDecay(0.95, dense(0)), 1e-6);
+    allNear(own.weights[dense(1)], afterDecay(0.99, dense(1)), 1e-6);
   });
 
   it("are named by patterns that no name makes slow", () => {
@@ -75,10 +69,10 @@ describe("groups of parameters", () => {
     const plain = (await run("sgd", one)).weights;
     const { weights } = await run({ use: "sgd", with: { layerDecay: 0.5 } }, one);
     const table = "bert.embeddings.word_embeddings.weight";
-    near(weights["classifier.weight"], plain["classifier.weight"], 0);
-    near(moved(weights, dense(1)), times(moved(plain, dense(1)), 0.5));
-    near(moved(weights, dense(0)), times(moved(plain, dense(0)), 0.25));
-    near(moved(weights, table), times(moved(plain, table), 0.125));
+    allNear(weights["classifier.weight"], plain["classifier.weight"], 0);
+    allNear(moved(weights, dense(1)), times(moved(plain, dense(1)), 0.5), 1e-6);
+    allNear(moved(weights, dense(0)), times(moved(plain, dense(0)), 0.25), 1e-6);
+    allNear(moved(weights, table), times(moved(plain, table), 0.125), 1e-6);
   });
 
   it("are LoRA+ over lora_B", async () => {
@@ -91,8 +85,8 @@ describe("groups of parameters", () => {
     );
     const names = Object.keys(weights).filter((name) => name.includes("lora_B"));
     assert.ok(names.length === 2);
-    for (const name of names) near(weights[name], times(plain[name] as Float32Array, 16));
-    for (const name of Object.keys(weights).filter((n) => n.includes("lora_A"))) near(weights[name], plain[name], 0);
+    for (const name of names) allNear(weights[name], times(plain[name] as Float32Array, 16), 1e-6);
+    for (const name of Object.keys(weights).filter((n) => n.includes("lora_A"))) allNear(weights[name], plain[name], 0);
   });
 
   it("must fit something", async () => {
@@ -105,6 +99,6 @@ it("clipValue holds every value of the gradient", async () => {
   const plain = moved((await run("sgd", one)).weights, dense(1));
   const limit = 0.001;
   const { weights } = await run({ use: "sgd", with: { clipValue: limit } }, one);
-  near(moved(weights, dense(1)), plain.map((d) => Math.max(-0.1 * limit, Math.min(0.1 * limit, d))), 1e-7);
+  allNear(moved(weights, dense(1)), plain.map((d) => Math.max(-0.1 * limit, Math.min(0.1 * limit, d))), 1e-7);
   assert.ok(plain.some((d) => Math.abs(d) > 0.1 * limit));
 });

@@ -10,7 +10,7 @@ const { cases }: { cases: readonly Case[] } = JSON.parse(readFileSync(path, "utf
 
 for (const figures of cases) {
   const entry = (catalog as Catalog).optimizer?.[figures.use];
-  const made = entry?.parse(figures.with);
-  if (!made || made.issues) throw new Error(`No optimizer "${figures.use}" with ${JSON.stringify(figures.with)}`);
-  itPassesSome(`optimizer ${figures.use} ${JSON.stringify(figures.with)}`, checksOf(made.value, figures));
+  const parsed = entry?.parse(figures.with);
+  if (!parsed || parsed.issues) throw new Error(`No optimizer "${figures.use}" with ${JSON.stringify(figures.with)}`);
+  itPassesSome(`optimizer ${figures.use} ${JSON.stringify(figures.with)}`, checksOf(parsed.value, figures));
 }

@@ -5,37 +5,35 @@ import { Graph, type Value } from "../../../core/graph/graph.ts";
 import { gradients } from "../../../core/graph/autodiff.ts";
 import type { Json, Row } from "../../../core/types.ts";
 import { createRandom } from "../../../core/math/random.ts";
-import { differences, type Given, randomInput, wholeGradient } from "../../../conformance/differences.ts";
+import { differences, type InputValues, randomInput, wholeGradient } from "../../../conformance/differences.ts";
 import { interpret, type Reference } from "../../../conformance/oracle/interpreter.ts";
 import { adversarialDebiasing } from "../../../plugins/regularizers/adversarial_debiasing.ts";
 import { buildOn } from "../../graph_builder.ts";
 import { tinyRows } from "../../tiny.ts";
-import { type Ran, run } from "./runs.ts";
-
-const near = (found: number | undefined, wanted: number, tolerance = 1e-9): void =>
-  assert.ok(Math.abs((found ?? NaN) - wanted) <= tolerance, `${found} and ${wanted}`);
+import { type Ran, run } from "../../tiny_run.ts";
+import { near } from "../../near.ts";
 
 describe("adversarial debiasing", () => {
   it("a reversed gradient is minus its factor times the plain one", () => {
     const graph = new Graph();
-    const given: Given = {};
-    const x = randomInput(graph, given, "x", [3], {});
+    const values: InputValues = {};
+    const x = randomInput(graph, values, "x", [3], {});
     const loss = add(sum(square(reverseGradient(x, 0.5))), sum(mul(x, 2)));
     const [g] = gradients(loss, [x]);
-    const [found] = interpret(graph, given, [g?.dense as Value], {});
-    [0, 1, 2].forEach((i) => near(found?.data[i], -0.5 * 2 * (given.x?.data[i] ?? NaN) + 2));
+    const [found] = interpret(graph, values, [g?.dense as Value], {});
+    [0, 1, 2].forEach((i) => near(found?.data[i], -0.5 * 2 * (values.x?.data[i] ?? NaN) + 2, 1e-9));
   });
 
   it("its adversary learns by the term's own gradient, the model against it times λ: by differences", () => {
-    const [graph, given, lambda] = [new Graph(), {} as Given, 0.3];
+    const [graph, values, lambda] = [new Graph(), {} as InputValues, 0.3];
     const dims = { places: 7, sequences: 4 };
     const { build } = buildOn(graph);
-    const hidden = randomInput(graph, given, "hidden", ["places", 4], dims);
+    const hidden = randomInput(graph, values, "hidden", ["places", 4], dims);
     const { term } = adversarialDebiasing({ column: "by", labels: ["a", "b", "c"], lambda });
     const loss = term?.(build, { states: { hidden } } as never) as Value;
     const drawn = createRandom(7);
     const put = (name: string, dims: readonly number[], data: readonly number[]): void => {
-      given[name] = { dims, data: Float64Array.from(data) };
+      values[name] = { dims, data: Float64Array.from(data) };
     };
     // One row does not say.
     put("adversary.by", [4], [2, -100, 0, 1]);
@@ -44,10 +42,10 @@ describe("adversarial debiasing", () => {
     put("bias", [3], Array.from({ length: 3 }, (_, i) => drawn.normal(20 + i)));
     const inputs = ["hidden", "weight", "bias"].map((name) => graph.inputs.get(name) as Value);
     const own = gradients(loss, inputs).map((gradient, i) =>
-      wholeGradient(gradient, graph, given[["hidden", "weight", "bias"][i] ?? ""] as Reference, given, dims)
+      wholeGradient(gradient, graph, values[["hidden", "weight", "bias"][i] ?? ""] as Reference, values, dims)
     );
     for (const [i, factor] of [[0, -lambda], [1, 1], [2, 1]] as const) {
-      const slopes = differences(loss, ["hidden", "weight", "bias"][i] ?? "", given, dims);
+      const slopes = differences(loss, ["hidden", "weight", "bias"][i] ?? "", values, dims);
       assert.ok(slopes.data.some((x) => Math.abs(x) > 1e-3));
       slopes.data.forEach((slope, at) => near(own[i]?.data[at], factor * slope, 1e-7));
     }

@@ -1,13 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Json } from "../../../core/types.ts";
-import { tinyRows, tinyWeights } from "../../tiny.ts";
-import { type Ran, run, summed } from "./runs.ts";
+import { tinyRows } from "../../tiny.ts";
+import { near, type Ran, run, startWeights, summed } from "../../tiny_run.ts";
 
-const start = Object.fromEntries(Object.entries(tinyWeights()).map(([name, t]) => [name, t.data]));
-const names = Object.keys(start);
-const near = (found: number | undefined, wanted: number, tolerance = 1e-5): void =>
-  assert.ok(Math.abs((found ?? NaN) - wanted) <= tolerance * Math.max(1, Math.abs(wanted)), `${found} and ${wanted}`);
+const names = Object.keys(startWeights);
 
 describe("ewc", () => {
   const old = tinyRows.slice(0, 3);
@@ -16,7 +13,7 @@ describe("ewc", () => {
   it("weighs the way from the start by the mean of squared gradients of old rows", async () => {
     // A step of SGD on one row tells its gradient.
     const fisher: Record<string, number[]> = {};
-    for (const name of names) fisher[name] = [...start[name] ?? []].map(() => 0);
+    for (const name of names) fisher[name] = [...startWeights[name] ?? []].map(() => 0);
     for (const one of old) {
       const { weights } = await run({
         rows: [one],
@@ -24,7 +21,7 @@ describe("ewc", () => {
       });
       for (const name of names) {
         fisher[name] = (fisher[name] ?? []).map((f, i) =>
-          f + ((start[name]?.[i] ?? NaN) - (weights[name]?.[i] ?? NaN)) ** 2 / old.length
+          f + ((startWeights[name]?.[i] ?? NaN) - (weights[name]?.[i] ?? NaN)) ** 2 / old.length
         );
       }
     }
@@ -32,7 +29,7 @@ describe("ewc", () => {
     const one = await run({ training: { maxSteps: 1 }, regularizers });
     const two = await run({ training: { maxSteps: 2 }, regularizers });
     const wanted = names.reduce((total, name) => {
-      const way = (one.weights[name] ?? new Float32Array()).map((w, i) => (w - (start[name]?.[i] ?? NaN)) ** 2);
+      const way = (one.weights[name] ?? new Float32Array()).map((w, i) => (w - (startWeights[name]?.[i] ?? NaN)) ** 2);
       return total + 15 * summed(fisher[name] ?? [], way, (f, d) => f * d);
     }, 0);
     assert.equal(two.losses[0]?.ewc, 0);
@@ -42,7 +39,7 @@ describe("ewc", () => {
 
   it("makes a second task forget less of the first", async () => {
     const first = await run({ optimizer: "adamw", training: { maxSteps: 8, learningRate: 0.005 } });
-    assert.equal(first.evaluated.accuracy, 1);
+    assert.equal(first.evaluated.at(-1)?.accuracy, 1);
     // The second task turns words round that the first knows as saying little.
     const second = Array.from({ length: 16 }, (_, i) => ({
       text: `the ${["film", "food", "phone"][i % 3]} was ${i % 2 === 0 ? "nice ." : "poor and nice !"}`,
@@ -57,14 +54,14 @@ describe("ewc", () => {
         training: { maxSteps: 30, learningRate: 0.005 },
         regularizers,
       });
-    const [free, held] = [await then([]), await then([{ use: "ewc", with: { data, lambda: 3000 } }])];
+    const [free, bound] = [await then([]), await then([{ use: "ewc", with: { data, lambda: 3000 } }])];
     const last = (ran: Ran): number => ran.losses.at(-1)?.logits ?? NaN;
-    assert.ok(last(free) < 0.1 && last(held) < 0.15, `both learn the second task: ${last(free)}, ${last(held)}`);
-    const [lost, kept] = [free.evaluated.loss ?? NaN, held.evaluated.loss ?? NaN];
+    assert.ok(last(free) < 0.1 && last(bound) < 0.15, `both learn the second task: ${last(free)}, ${last(bound)}`);
+    const [lost, keptLoss] = [free.evaluated.at(-1)?.loss ?? NaN, bound.evaluated.at(-1)?.loss ?? NaN];
     assert.ok(
-      lost > 1 && kept < 0.3,
-      `loss of the first task: ${lost} free, ${kept} held; was ${first.evaluated.loss}`,
+      lost > 1 && keptLoss < 0.3,
+      `loss of the first task: ${lost} free, ${keptLoss} held; was ${first.evaluated.at(-1)?.loss}`,
     );
-    assert.ok((held.evaluated.accuracy ?? 0) > (free.evaluated.accuracy ?? 1) + 0.2);
+    assert.ok((bound.evaluated.at(-1)?.accuracy ?? 0) > (free.evaluated.at(-1)?.accuracy ?? 1) + 0.2);
   });
 });

@@ -1,15 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { tinyWeights } from "../../tiny.ts";
-import { type Ran, run, summed } from "./runs.ts";
+import { near, type Ran, run, startWeights, summed } from "../../tiny_run.ts";
 
-const start = Object.fromEntries(Object.entries(tinyWeights()).map(([name, t]) => [name, t.data]));
-const names = Object.keys(start);
-const near = (found: number | undefined, wanted: number, tolerance = 1e-5): void =>
-  assert.ok(Math.abs((found ?? NaN) - wanted) <= tolerance * Math.max(1, Math.abs(wanted)), `${found} and ${wanted}`);
+const names = Object.keys(startWeights);
 const square = (a: number, b: number): number => (a - b) ** 2;
 const distance = ({ weights }: Ran): number =>
-  names.reduce((total, name) => total + summed(weights[name] ?? [], start[name] ?? [], square), 0);
+  names.reduce((total, name) => total + summed(weights[name] ?? [], startWeights[name] ?? [], square), 0);
 
 describe("l2-sp", () => {
   const regularizers = [{ use: "l2-sp", with: { alpha: 0.4, beta: 0.2 } }];
@@ -32,16 +28,16 @@ describe("l2-sp", () => {
     const training = { maxSteps: 1 };
     const { losses } = await run({ training, regularizers, adapter });
     const { weights } = await run({ training: { maxSteps: 1, learningRate: 0 }, adapter });
-    const own = Object.entries(weights).filter(([name]) => name.includes("lora_"));
-    assert.equal(own.length, 4);
-    near(losses[0]?.["l2-sp"], 0.1 * own.reduce((sum, [, w]) => sum + summed(w, w, (x) => x * x), 0));
+    const adapterWeights = Object.entries(weights).filter(([name]) => name.includes("lora_"));
+    assert.equal(adapterWeights.length, 4);
+    near(losses[0]?.["l2-sp"], 0.1 * adapterWeights.reduce((sum, [, w]) => sum + summed(w, w, (x) => x * x), 0));
   });
 
   it("keeps weights nearer to where they started, over micro-batches as over one batch", async () => {
     const training = { maxSteps: 20 };
-    const held = await run({ training, regularizers });
-    assert.ok(distance(held) < 0.7 * distance(await run({ training })));
+    const pulled = await run({ training, regularizers });
+    assert.ok(distance(pulled) < 0.7 * distance(await run({ training })));
     const halves = { ...training, perDeviceTrainBatchSize: 4, gradientAccumulationSteps: 2 };
-    near(distance(await run({ training: halves, regularizers })), distance(held), 1e-4);
+    near(distance(await run({ training: halves, regularizers })), distance(pulled), 1e-4);
   });
 });

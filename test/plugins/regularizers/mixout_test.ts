@@ -1,12 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { tinyWeights } from "../../tiny.ts";
-import { run } from "./runs.ts";
+import { near, run, startWeights } from "../../tiny_run.ts";
 
-const start = Object.fromEntries(Object.entries(tinyWeights()).map(([name, t]) => [name, t.data]));
-const names = Object.keys(start);
-const near = (found: number | undefined, wanted: number, tolerance = 1e-5): void =>
-  assert.ok(Math.abs((found ?? NaN) - wanted) <= tolerance * Math.max(1, Math.abs(wanted)), `${found} and ${wanted}`);
+const names = Object.keys(startWeights);
 
 describe("mixout", () => {
   const regularizers = [{ use: "mixout", with: { p: 0.75 } }];
@@ -17,14 +13,17 @@ describe("mixout", () => {
     near(mixed.losses[0]?.logits, plain.losses[0]?.logits ?? NaN, 1e-6);
     let [moved, all] = [0, 0];
     for (const name of names.filter((n) => /(dense|query|key|value|classifier)\.weight$/.test(n))) {
-      const [a, b, from] = [plain.weights[name], mixed.weights[name], start[name]];
+      const [a, b, from] = [plain.weights[name], mixed.weights[name], startWeights[name]];
       for (let i = 0; i < (from?.length ?? 0); i++) {
-        const [free, own] = [(a?.[i] ?? NaN) - (from?.[i] ?? NaN), (b?.[i] ?? NaN) - (from?.[i] ?? NaN)];
+        const [free, mixedMove] = [(a?.[i] ?? NaN) - (from?.[i] ?? NaN), (b?.[i] ?? NaN) - (from?.[i] ?? NaN)];
         if (Math.abs(free) < 1e-6) continue;
         all++;
-        if (own === 0) continue;
+        if (mixedMove === 0) continue;
         moved++;
-        assert.ok(Math.abs(own - 4 * free) < 1e-6 + 1e-3 * Math.abs(own), `${name} ${i}: ${own} and ${free}`);
+        assert.ok(
+          Math.abs(mixedMove - 4 * free) < 1e-6 + 1e-3 * Math.abs(mixedMove),
+          `${name} ${i}: ${mixedMove} and ${free}`,
+        );
       }
     }
     assert.ok(all > 1000 && Math.abs(moved / all - 0.25) < 0.04, `${moved} of ${all}`);

@@ -9,12 +9,10 @@ import { createRandom } from "../../../core/math/random.ts";
 import type { InspectedBackbone, Ort, Sample } from "../../../core/types.ts";
 import { neftune } from "../../../plugins/regularizers/neftune.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
-import { fixedInput, type Given, randomInput } from "../../../conformance/differences.ts";
+import { fixedInput, type InputValues, randomInput } from "../../../conformance/differences.ts";
 import { interpret } from "../../../conformance/oracle/interpreter.ts";
-import { run } from "./runs.ts";
-
-const near = (found: number | undefined, wanted: number, tolerance = 1e-9): void =>
-  assert.ok(Math.abs((found ?? NaN) - wanted) <= tolerance, `${found} and ${wanted}`);
+import { run } from "../../tiny_run.ts";
+import { near } from "../../near.ts";
 
 describe("neftune", () => {
   const backbone = { wordEmbeddings: "table", wordLookups: ["table"] as readonly string[] } as InspectedBackbone;
@@ -27,33 +25,34 @@ describe("neftune", () => {
     row,
   });
   const around = (graph: Graph, x: Value, mode: "train" | "evaluate" = "train") => {
-    const made = buildOn(graph, mode);
+    const builder = buildOn(graph, mode);
     const call = { path: "table", ids: x, weight: x, embeddingDim: 6, scale: 1, side: "input" as const };
-    const y = neftune({ noiseAlpha: 5 }).around?.(backbone, {}).embedding?.(made.build, call, () => x) as Value;
+    const y = neftune({ noiseAlpha: 5 }).around?.(backbone, {}).embedding?.(builder.build, call, () => x) as Value;
     return {
       y,
-      recorded: made.recorded,
-      other: neftune().around?.(backbone, {}).embedding?.(made.build, { ...call, path: "types" }, () => x),
+      recorded: builder.recorded,
+      other: neftune().around?.(backbone, {}).embedding?.(builder.build, { ...call, path: "types" }, () => x),
     };
   };
 
   it("adds noise times alpha over the root of a sequence's values", () => {
     const graph = new Graph();
-    const given: Given = {};
+    const values: InputValues = {};
     const dims = { batch: 1, seq: 5, sequences: 2 };
-    const x = randomInput(graph, given, "x", ["batch*seq", 6], dims);
+    const x = randomInput(graph, values, "x", ["batch*seq", 6], dims);
     const { y, other } = around(graph, x);
     assert.equal(other, x, "other tables stay as they are");
-    randomInput(graph, given, "noise.0", ["batch*seq", 6], dims);
-    fixedInput(graph, given, "sequence_ids", "int32", ["batch", "seq"], dims, [0, 0, 0, 1, -1]);
-    fixedInput(graph, given, "first", "int32", ["sequences"], dims, [0, 3]);
-    fixedInput(graph, given, "last", "int32", ["sequences"], dims, [2, 3]);
-    const [found] = interpret(graph, given, [y], dims);
+    randomInput(graph, values, "noise.0", ["batch*seq", 6], dims);
+    fixedInput(graph, values, "sequence_ids", "int32", ["batch", "seq"], dims, [0, 0, 0, 1, -1]);
+    fixedInput(graph, values, "first", "int32", ["sequences"], dims, [0, 3]);
+    fixedInput(graph, values, "last", "int32", ["sequences"], dims, [2, 3]);
+    const [found] = interpret(graph, values, [y], dims);
     [3, 3, 3, 1].forEach((length, place) => {
       for (let i = 6 * place; i < 6 * place + 6; i++) {
         near(
           found?.data[i],
-          (given.x?.data[i] ?? NaN) + 5 / Math.sqrt(length * 6) * (given["noise.0"]?.data[i] ?? NaN),
+          (values.x?.data[i] ?? NaN) + 5 / Math.sqrt(length * 6) * (values["noise.0"]?.data[i] ?? NaN),
+          1e-9,
         );
       }
     });

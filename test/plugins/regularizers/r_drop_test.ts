@@ -4,20 +4,18 @@ import { buildOn } from "../../graph_builder.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
 import type { Json } from "../../../core/types.ts";
 import { rDrop } from "../../../plugins/regularizers/r_drop.ts";
-import { checkGradients, type Given, randomInput } from "../../../conformance/differences.ts";
+import { checkGradients, type InputValues, randomInput } from "../../../conformance/differences.ts";
 import { interpret } from "../../../conformance/oracle/interpreter.ts";
-import { run } from "./runs.ts";
-
-const near = (found: number | undefined, wanted: number, tolerance = 1e-9): void =>
-  assert.ok(Math.abs((found ?? NaN) - wanted) <= tolerance, `${found} and ${wanted}`);
+import { run } from "../../tiny_run.ts";
+import { near } from "../../near.ts";
 
 describe("r-drop", () => {
   it("adds the second pass's loss and the divergence both ways, and has their slope", () => {
     const graph = new Graph();
-    const given: Given = {};
+    const values: InputValues = {};
     const dims = { rows: 3 };
-    const [x, y] = ["x", "y"].map((name) => randomInput(graph, given, name, ["rows", 4], dims)) as [Value, Value];
-    const [l, m] = ["l", "m"].map((name) => randomInput(graph, given, name, [], dims)) as [Value, Value];
+    const [x, y] = ["x", "y"].map((name) => randomInput(graph, values, name, ["rows", 4], dims)) as [Value, Value];
+    const [l, m] = ["l", "m"].map((name) => randomInput(graph, values, name, [], dims)) as [Value, Value];
     const pass = (logits: Value, loss: Value) => ({
       states: { hidden: logits, hiddenStates: [] },
       outputs: { logits },
@@ -31,17 +29,17 @@ describe("r-drop", () => {
     assert.ok(term);
     const logs = (name: string): number[][] =>
       [0, 1, 2].map((row) => {
-        const own = [...(given[name]?.data ?? [])].slice(4 * row, 4 * row + 4);
-        const total = Math.log(own.reduce((s, v) => s + Math.exp(v), 0));
-        return own.map((v) => v - total);
+        const rowGradient = [...(values[name]?.data ?? [])].slice(4 * row, 4 * row + 4);
+        const total = Math.log(rowGradient.reduce((s, v) => s + Math.exp(v), 0));
+        return rowGradient.map((v) => v - total);
       });
     const kl = (p: number[], q: number[]): number =>
       p.reduce((s, logp, i) => s + Math.exp(logp) * (logp - (q[i] ?? NaN)), 0);
     const [p, q] = [logs("x"), logs("y")];
     const both = p.reduce((s, row, i) => s + (kl(row, q[i] ?? []) + kl(q[i] ?? [], row)) / 2 / 3, 0);
-    const [found] = interpret(graph, given, [term], dims);
-    near(found?.data[0], (given.m?.data[0] ?? NaN) + 3 * both);
-    checkGradients(term, ["x", "y", "m"], given, dims);
+    const [found] = interpret(graph, values, [term], dims);
+    near(found?.data[0], (values.m?.data[0] ?? NaN) + 3 * both, 1e-9);
+    checkGradients(term, ["x", "y", "m"], values, dims);
   });
 
   it("without dropout is the same loss again; with dropout masks are drawn anew", async () => {
@@ -85,7 +83,7 @@ describe("r-drop", () => {
       };
       return await after(1) - await after(0);
     };
-    const [free, held] = [await apart(0), await apart(10)];
-    assert.ok(free > 0 && held < 0.5 * free, `${held} and ${free}`);
+    const [free, consistent] = [await apart(0), await apart(10)];
+    assert.ok(free > 0 && consistent < 0.5 * free, `${consistent} and ${free}`);
   });
 });

@@ -7,7 +7,7 @@ import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyRows, tinySpec } from "../../tiny.ts";
-import { type Ran, run } from "./runs.ts";
+import { type Ran, run } from "../../tiny_run.ts";
 
 const data = (rows: readonly Row[]): Json => ({ use: "memory", with: { rows: rows as unknown as Json } });
 const rows = tinyRows.map((row, i) => ({ ...row, about: i % 3 === 0 ? "film" : "other" }));

@@ -15,9 +15,9 @@ import { bestOf, functions, medianOf } from "./functions.ts";
 
 itPasses("tpe", checksOf(tpe({ space: { x: { type: "float", low: 0, high: 1 } } })));
 for (const use of ["none", "median", "percentile", "halving", "hyperband"]) {
-  const made = (catalog as Catalog).pruner?.[use]?.parse({});
-  assert.ok(made && !made.issues);
-  itPasses(`pruner ${use}`, checksOf(made.value as typeof made.value & { readonly kind: "pruner" }));
+  const parsed = (catalog as Catalog).pruner?.[use]?.parse({});
+  assert.ok(parsed && !parsed.issues);
+  itPasses(`pruner ${use}`, checksOf(parsed.value as typeof parsed.value & { readonly kind: "pruner" }));
 }
 
 const figures = JSON.parse(readFileSync(new URL("../../fixtures/search.json", import.meta.url), "utf8"));
@@ -34,9 +34,9 @@ describe("the best of a search", () => {
   const most = { branin: 0.9, hartmann6: -2.7, mixed: 0.1 };
   for (const [name, limit] of Object.entries(most)) {
     it(`of tpe on ${name} is as good as Optuna's, by a few seeds`, () => {
-      const own = functions[name];
-      assert.ok(own);
-      const median = medianOf(bestOf(own, tpe, { trials: 50, seeds: 5 }));
+      const searched = functions[name];
+      assert.ok(searched);
+      const median = medianOf(bestOf(searched, tpe, { trials: 50, seeds: 5 }));
       assert.ok(median < limit, `${median}`);
     });
   }

@@ -16,8 +16,8 @@ else {
   const server = await natsServer();
   const { url } = server;
   const opened: { close?(): Promise<void> }[] = [];
-  let made = 0;
-  const open = async (bucket = `b${++made}`): Promise<Store> => {
+  let connections = 0;
+  const open = async (bucket = `b${++connections}`): Promise<Store> => {
     const store = await nats({ url, bucket }).open(host);
     opened.push(store);
     return store;
@@ -31,7 +31,7 @@ else {
     "queue nats",
     queueChecks({
       open: async () => {
-        const stream = `q${++made}`;
+        const stream = `q${++connections}`;
         const shared = () => natsQueue({ url, stream, ackSeconds: 1 }).open(host);
         return { queue: await shared(), shared };
       },
@@ -60,7 +60,7 @@ else {
     });
 
     it("outlive a server that is killed and a queue that is deleted", async () => {
-      const stream = `q${++made}`;
+      const stream = `q${++connections}`;
       const queue = await natsQueue({ url, stream, ackSeconds: 1 }).open(host);
       const store = await open();
       const clock = { now: () => performance.now(), time: () => Date.now() / 1000 };

@@ -12,6 +12,7 @@ import { directoryStore } from "../../../runtimes/host/directory_store.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { checksOf, storeChecks } from "../../../conformance/mod.ts";
 import { itPasses } from "../../checks.ts";
+import { collect } from "../../../core/base/collect.ts";
 
 const folder = (): string => mkdtempSync(join(tmpdir(), "attune-store-"));
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -63,8 +64,7 @@ describe("a directory store", () => {
     await assert.rejects(store.append?.("dangling", bytes("x")) ?? Promise.resolve(), { code: "STORE" });
     assert.deepEqual(readdirSync(outside), ["secret"]);
     assert.equal(readFileSync(join(outside, "secret"), "utf8"), "s");
-    const keys: string[] = [];
-    for await (const { key } of store.list("")) keys.push(key);
+    const keys = (await collect(store.list(""))).map(({ key }) => key);
     assert.deepEqual(keys, []);
   });
   it("follows links inside itself", async () => {
@@ -77,17 +77,17 @@ describe("a directory store", () => {
   });
   it("follows a hub snapshot's links into its own blobs only", async () => {
     const root = folder();
-    const [own, other] = [join(root, "models--org--name"), join(root, "models--org--other")];
-    for (const repo of [own, other]) {
+    const [repository, other] = [join(root, "models--org--name"), join(root, "models--org--other")];
+    for (const repo of [repository, other]) {
       mkdirSync(join(repo, "blobs"), { recursive: true });
       mkdirSync(join(repo, "snapshots", "c"), { recursive: true });
       writeFileSync(join(repo, "blobs", "etag"), "weights");
     }
-    writeFileSync(join(own, "token"), "t");
-    symlinkSync("../../blobs/etag", join(own, "snapshots", "c", "model.safetensors"));
-    symlinkSync("../../token", join(own, "snapshots", "c", "token"));
-    symlinkSync("../../../models--org--other/blobs/etag", join(own, "snapshots", "c", "other"));
-    const store = directoryStore(join(own, "snapshots", "c"));
+    writeFileSync(join(repository, "token"), "t");
+    symlinkSync("../../blobs/etag", join(repository, "snapshots", "c", "model.safetensors"));
+    symlinkSync("../../token", join(repository, "snapshots", "c", "token"));
+    symlinkSync("../../../models--org--other/blobs/etag", join(repository, "snapshots", "c", "other"));
+    const store = directoryStore(join(repository, "snapshots", "c"));
     assert.equal(new TextDecoder().decode((await store.get("model.safetensors"))?.bytes), "weights");
     assert.match(await store.locate?.("model.safetensors") ?? "", /models--org--name.blobs.etag$/);
     await assert.rejects(store.get("token"), refused);
@@ -111,26 +111,24 @@ describe("a directory store", () => {
       revision = done === "conflict" ? null : done.revision;
     }
     cpSync(root, copy, { recursive: true });
-    const found = await directoryStore(copy).get("dir/k");
-    assert.deepEqual([new TextDecoder().decode(found?.bytes), found?.revision], ["version 4", revision]);
+    const object = await directoryStore(copy).get("dir/k");
+    assert.deepEqual([new TextDecoder().decode(object?.bytes), object?.revision], ["version 4", revision]);
     // Of older versions no more are kept than readers may be at.
     assert.ok(readdirSync(join(root, "dir"), { recursive: true }).length <= 4);
   });
   it("makes a deleted key anew, and takes what has no condition over what had one", async () => {
     const store = directoryStore(folder());
     const keys = async (): Promise<string[]> => {
-      const all: string[] = [];
-      for await (const { key } of store.list("")) all.push(key);
-      return all;
+      return (await collect(store.list(""))).map(({ key }) => key);
     };
     for (let i = 0; i < 3; i++) {
-      const made = await store.put("k", bytes("made"), { if: null });
-      assert.ok(made !== "conflict");
+      const created = await store.put("k", bytes("made"), { if: null });
+      assert.ok(created !== "conflict");
       assert.equal(await store.put("k", bytes("again"), { if: null }), "conflict");
-      const put = await store.put("k", bytes("put"), { if: made.revision });
+      const put = await store.put("k", bytes("put"), { if: created.revision });
       assert.ok(put !== "conflict");
       assert.deepEqual(await keys(), ["k"]);
-      assert.equal(await store.delete("k", { if: made.revision }), "conflict");
+      assert.equal(await store.delete("k", { if: created.revision }), "conflict");
       assert.equal(await store.delete("k", { if: put.revision }), "done");
       assert.deepEqual([await store.get("k"), await keys()], [undefined, []]);
       assert.equal(await store.put("k", bytes("late"), { if: put.revision }), "conflict");
@@ -144,8 +142,7 @@ describe("a directory store", () => {
     const store: Store = directoryStore(folder());
     for (const key of [".~attune-put-k", "~attune-after-k/1"]) await assert.rejects(store.get(key), refused);
     await store.put(".hidden.tmp", bytes("x"));
-    const keys: string[] = [];
-    for await (const { key } of store.list("")) keys.push(key);
+    const keys = (await collect(store.list(""))).map(({ key }) => key);
     assert.deepEqual(keys, [".hidden.tmp"]);
   });
 });

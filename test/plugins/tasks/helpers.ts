@@ -13,6 +13,7 @@ import { memory as rowsOf } from "../../../plugins/data/memory.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinyWeights } from "../../tiny.ts";
+import { collect } from "../../../core/base/collect.ts";
 
 /** A host with the tiny model, without a head or with one. */
 export async function host(head = false): Promise<Host> {
@@ -82,7 +83,5 @@ export async function trained(
 /** What the untrained tiny model predicts of rows. */
 export async function predicted(spec: Named<Json>, rows: readonly Row[]): Promise<Named<Json>[]> {
   const open = await openRun(compose(spec as unknown as RunSpec, catalog), await host());
-  const found: Named<Json>[] = [];
-  for await (const row of predictRows(open, rowsOf({ rows: [...rows] }), { untrained: true })) found.push(row);
-  return found;
+  return await collect(predictRows(open, rowsOf({ rows: [...rows] }), { untrained: true }));
 }

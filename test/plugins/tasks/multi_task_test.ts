@@ -10,6 +10,7 @@ import type { Json, Named, Row, RunSpec, Store, Tensor } from "../../../core/typ
 import { catalog } from "../../../plugins/catalog.ts";
 import { tinyRows } from "../../tiny.ts";
 import { host, specOf, trained } from "./helpers.ts";
+import { near } from "../../near.ts";
 
 const tags: readonly Row[] = Array.from({ length: 12 }, (_, i) => ({
   tokens: i % 2 === 0 ? ["the", "nice", "film", "was", "dull"] : ["a", "good", "food", "!"],
@@ -26,9 +27,9 @@ function spec(tasks: Named<Json>, change: Named<Json> = {}, sampling: Json = {})
 }
 
 async function tensors(output: Store, key: string): Promise<Named<Tensor>> {
-  const found = await output.get(key);
-  assert.ok(found, key);
-  return readSafetensors(found.bytes, key);
+  const file = await output.get(key);
+  assert.ok(file, key);
+  return readSafetensors(file.bytes, key);
 }
 
 describe("multi-task", () => {
@@ -117,18 +118,17 @@ describe("multi-task", () => {
       }
       const plan = batchPlan(run, tasks);
       assert.equal(plan.perEpoch, 6 + 3);
-      let [own, all] = [0, 0];
+      let [taskLoss, all] = [0, 0];
       for (let epoch = 0; epoch < 60; epoch++) {
         for (let index = 0; index < 9; index++) {
           const turns = await plan.of(epoch, index);
           all += turns.length;
-          own += turns.filter((batch) => batch.task === "reviews").length;
+          taskLoss += turns.filter((batch) => batch.task === "reviews").length;
         }
       }
       assert.equal(all, 540);
-      return own / all;
+      return taskLoss / all;
     };
-    const near = (a: number, b: number, by: number): void => assert.ok(Math.abs(a - b) <= by, `${a}, not ${b}`);
     near(await shares({}), 2 / 3, 0.06);
     near(await shares({ temperature: 0 }), 1 / 2, 0.06);
     near(await shares({ temperature: 2 }), 4 / 5, 0.06);
@@ -160,12 +160,12 @@ describe("multi-task", () => {
     const [a, b] = [await of(shared.output, "reviews"), await of(shared.output, "things")];
     assert.deepEqual(a[key]?.data, b[key]?.data);
     assert.ok(Object.keys(a).some((name) => name.includes("classifier.weight")), `${Object.keys(a)}`);
-    const own = await trained(
+    const run = await trained(
       spec({ reviews: { ...reviews, adapter: lora }, things: { ...things, adapter: [lora] } }, {
         training: { maxSteps: 4 },
       }),
     );
-    const [c, d] = [await of(own.output, "reviews"), await of(own.output, "things")];
+    const [c, d] = [await of(run.output, "reviews"), await of(run.output, "things")];
     assert.ok(c[key] && d[key]);
     assert.notDeepEqual(c[key]?.data, d[key]?.data);
     assert.deepEqual(Object.keys(c).sort(), Object.keys(a).sort());

@@ -49,14 +49,14 @@ describe("prompts with label words", () => {
       for await (const { scores } of predictRows(await openRun(run, host), memory({ rows: fixture.rows }))) {
         const [a = 0, b = 0] = logits[i++] ?? [];
         const wanted = 1 / (1 + Math.exp(b - a));
-        const found = Number((scores as Named<number>).negative);
-        assert.ok(Math.abs(found - wanted) < 2e-6, `row ${i}: ${found} and ${wanted}`);
+        const negative = Number((scores as Named<number>).negative);
+        assert.ok(Math.abs(negative - wanted) < 2e-6, `row ${i}: ${negative} and ${wanted}`);
       }
       assert.equal(i, fixture.rows.length);
-      const found: number[] = [];
-      for await (const event of trainRun(run, host, {})) if (event.type === "step") found.push(event.loss);
+      const answers: number[] = [];
+      for await (const event of trainRun(run, host, {})) if (event.type === "step") answers.push(event.loss);
       losses.forEach((loss, i) =>
-        assert.ok(Math.abs((found[i] ?? NaN) - loss) < 1e-5 * Math.max(1, loss), `${found[i]} and ${loss}`)
+        assert.ok(Math.abs((answers[i] ?? NaN) - loss) < 1e-5 * Math.max(1, loss), `${answers[i]} and ${loss}`)
       );
     });
   }

@@ -33,12 +33,12 @@ describe("question-answering", () => {
       const { file, events } = await trained(specOf(task, own, { training: { maxLength: 24, maxSteps: 1 } }));
       return { labels: (await file("probe.json") as Record<string, unknown>).tokenizationLabels, events };
     };
-    const told = (events: readonly TrainingEvent[]): string[] =>
+    const warningsOf = (events: readonly TrainingEvent[]): string[] =>
       events.flatMap((e) => (e.type === "warning" && /UTF-16/.test(e.message) ? [e.message] : []));
     const [points, utf16] = [await of([15, 13]), await of([16, 13])];
     assert.deepEqual(utf16.labels, points.labels);
-    assert.deepEqual(told(points.events), []);
-    assert.match(told(utf16.events)[0] ?? "", /data\.train: answer_start of 1 row counts UTF-16 units/);
+    assert.deepEqual(warningsOf(points.events), []);
+    assert.match(warningsOf(utf16.events)[0] ?? "", /data\.train: answer_start of 1 row counts UTF-16 units/);
     await assert.rejects(
       of([17, 13]),
       /row 0, column "answers", answer_start: expected the position of "very good" in the context .* but found "17, where/,
@@ -74,9 +74,9 @@ describe("question-answering", () => {
 
   it("gives one prediction a row, however many windows and batches it spans", async () => {
     const asked = rows.map(({ question, context }) => ({ question, context }));
-    const found = await predicted(specOf(task, rows, { training: { maxLength: 9 } }), asked);
-    assert.equal(found.length, rows.length);
-    for (const [i, { spans }] of found.entries()) {
+    const answers = await predicted(specOf(task, rows, { training: { maxLength: 9 } }), asked);
+    assert.equal(answers.length, rows.length);
+    for (const [i, { spans }] of answers.entries()) {
       const list = spans as { text: string; start: number; end: number; score: number }[];
       assert.ok(list.length > 0 && list.length <= 20);
       for (const { text, start, end } of list) assert.equal(text, contexts[i % 2]?.slice(start, end));
@@ -117,8 +117,8 @@ describe("question-answering", () => {
     });
     const answer = (cls: number, options: object) => {
       const [objective] = questionAnswering(options).subtasks;
-      const [found] = objective?.predict(outputs(cls), batch, {} as never) ?? [];
-      return [found?.text, (found?.spans as { text: string }[]).map((s) => s.text)];
+      const [answer] = objective?.predict(outputs(cls), batch, {} as never) ?? [];
+      return [answer?.text, (answer?.spans as { text: string }[]).map((s) => s.text)];
     };
     const all = ["nice", "good", "nice phone", "food", "good food", "phone"];
     assert.deepEqual(answer(9, {}), ["nice", all]);

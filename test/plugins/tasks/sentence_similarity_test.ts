@@ -10,6 +10,7 @@ import { pairs } from "../../../plugins/data/pairs.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinyRows } from "../../tiny.ts";
 import { host, specOf, trained } from "./helpers.ts";
+import { collect } from "../../../core/base/collect.ts";
 
 const few = tinyRows.slice(0, 5);
 const madeOf = async (options: object): Promise<Row[]> => {
@@ -50,9 +51,8 @@ describe("sentence similarity", () => {
     const spec = specOf({ use: "sentence-similarity" }, rows, { training: { numTrainEpochs: 8, learningRate: 0.01 } });
     const run = compose(spec as unknown as RunSpec, catalog);
     const asked = memory({ rows: [{ text: few[0]?.text }, { text: few[1]?.text }, rows[0] ?? {}] });
-    const told: Named<unknown>[] = [];
-    for await (const row of predictRows(await openRun(run, tinyHost(await hostHere(1))), asked)) told.push(row);
-    const [a, b] = told.slice(0, 2).map((row) => row.embedding as number[]);
+    const lines = await collect(predictRows(await openRun(run, tinyHost(await hostHere(1))), asked));
+    const [a, b] = lines.slice(0, 2).map((row) => row.embedding as number[]);
     assert.ok(Math.abs((a ?? []).reduce((sum, x) => sum + x * x, 0) - 1) < 1e-5);
     assert.notDeepEqual(a, b);
     const { losses, metrics } = await trained(spec);
@@ -65,12 +65,12 @@ describe("sentence similarity", () => {
   it("a cosine is that of the two embeddings", async () => {
     const [one, two] = [few[0]?.text, few[1]?.text];
     const run = compose(specOf({ use: "sentence-similarity" }, few) as unknown as RunSpec, catalog);
-    const told: Named<unknown>[] = [];
+    const lines: Named<unknown>[] = [];
     const asked = memory({ rows: [{ text: one, textPair: two }, { text: one }, { text: two }] });
-    for await (const row of predictRows(await openRun(run, await host()), asked)) told.push(row);
-    const [a, b] = told.slice(1).map((row) => row.embedding as number[]);
+    for await (const row of predictRows(await openRun(run, await host()), asked)) lines.push(row);
+    const [a, b] = lines.slice(1).map((row) => row.embedding as number[]);
     const cosine = (a ?? []).reduce((sum, x, i) => sum + x * (b?.[i] ?? NaN), 0);
-    assert.ok(Math.abs(cosine - Number(told[0]?.score)) < 1e-6);
+    assert.ok(Math.abs(cosine - Number(lines[0]?.score)) < 1e-6);
   });
 });
 

@@ -8,6 +8,7 @@ import { checkDefinition } from "../../../plugins/tokenizers/definition.ts";
 import { hf } from "../../../plugins/tokenizers/hf.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
+import { jsonBytes } from "../../../core/base/bytes.ts";
 
 type Case = Readonly<{
   base: string;
@@ -48,7 +49,7 @@ describe("what AutoTokenizer makes of a checkpoint's files", () => {
   for (const [i, one] of figures.cases.entries()) {
     const definition = figures.bases[one.base] ?? {};
     it(`${nameOf(one, i)}: its steps, tokens and sides`, () => {
-      const found = autoTokenizer({
+      const opened = autoTokenizer({
         definition,
         config: one.files["tokenizer_config.json"] ?? {},
         map: one.files["special_tokens_map.json"],
@@ -56,17 +57,17 @@ describe("what AutoTokenizer makes of a checkpoint's files", () => {
         model: one.files["config.json"],
       }, checkDefinition(definition).ids);
       for (const [key, at] of Object.entries(one.steps)) {
-        assert.deepEqual(bare(key, found.definition[key]), figures.parts[at], key);
+        assert.deepEqual(bare(key, opened.definition[key]), figures.parts[at], key);
       }
-      assert.deepEqual(found.special, Object.fromEntries(Object.entries(one.special).map(([n, [text]]) => [n, text])));
-      assert.equal(found.paddingSide, one.paddingSide);
-      assert.equal(found.truncationSide, one.truncationSide);
-      assert.equal(found.typeIds, one.typeIds);
+      assert.deepEqual(opened.special, Object.fromEntries(Object.entries(one.special).map(([n, [text]]) => [n, text])));
+      assert.equal(opened.paddingSide, one.paddingSide);
+      assert.equal(opened.truncationSide, one.truncationSide);
+      assert.equal(opened.typeIds, one.typeIds);
     });
     it(`${nameOf(one, i)}: the ids of texts`, async () => {
       const store = await memory({}).open(await hostHere(1));
       for (const [name, value] of Object.entries({ ...one.files, "tokenizer.json": definition })) {
-        await store.put(name, new TextEncoder().encode(JSON.stringify(value)));
+        await store.put(name, jsonBytes(value));
       }
       const tokenizer = await hf().open(store);
       const ids = figures.texts.map((text) => tokenizer.encode(text)[0].ids);

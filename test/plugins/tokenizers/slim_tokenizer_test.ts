@@ -10,12 +10,13 @@ import { slimTokenizer } from "../../../plugins/tokenizers/slim_tokenizer.ts";
 import { trainWordPiece } from "../../../plugins/tokenizers/train_word_piece.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
+import { jsonBytes } from "../../../core/base/bytes.ts";
 
 const host = await hostHere(1);
 
 async function opened(tokenizerJson: Named<Json>, tokenizerConfig: Named<Json>): Promise<Tokenizer> {
   const store = await memory().open(host);
-  const put = (name: string, value: Json) => store.put(name, new TextEncoder().encode(JSON.stringify(value)));
+  const put = (name: string, value: Json) => store.put(name, jsonBytes(value));
   await put("tokenizer.json", tokenizerJson);
   await put("tokenizer_config.json", tokenizerConfig);
   return await hf().open(store);
@@ -33,12 +34,15 @@ const all = [...used, "happy happier happiest unhappy", "quick quicker quickest"
 it("WordPiece: the same tokens for the texts that count, smaller ones for others", async () => {
   const { tokenizerJson, tokenizerConfig } = trainWordPiece(all, { vocabSize: 90, minFrequency: 1 });
   const whole = await opened(tokenizerJson, tokenizerConfig);
-  const { tokenizerJson: slim, kept } = slimTokenizer(tokenizerJson, { counts: countsOf(whole, used), vocabSize: 60 });
+  const { tokenizerJson: slim, kept: rowsKept } = slimTokenizer(tokenizerJson, {
+    counts: countsOf(whole, used),
+    vocabSize: 60,
+  });
   const small = await opened(slim, tokenizerConfig);
   assert.ok(small.vocabSize < whole.vocabSize);
-  assert.equal(kept.length, small.vocabSize);
+  assert.equal(rowsKept.length, small.vocabSize);
   for (const text of used) {
-    assert.deepEqual([...small.encode(text)[0].ids].map((id) => kept[id]), [...whole.encode(text)[0].ids]);
+    assert.deepEqual([...small.encode(text)[0].ids].map((id) => rowsKept[id]), [...whole.encode(text)[0].ids]);
   }
   const { ids } = small.encode("happiest")[0];
   assert.ok(ids.length > whole.encode("happiest")[0].ids.length);
@@ -71,13 +75,13 @@ it("BPE: what kept tokens are merged from stays, too", async () => {
   } as unknown as Named<Json>;
   const config = { tokenizer_class: "PreTrainedTokenizerFast" };
   const whole = await opened(json, config);
-  const { tokenizerJson, kept } = slimTokenizer(json, { counts: countsOf(whole, ["abc"]), vocabSize: 7 });
-  assert.deepEqual([...kept].map((id) => tokens[id]), ["a", "b", "c", "d", "ab", "abc", "<s>"]);
+  const { tokenizerJson, kept: rowsKept } = slimTokenizer(json, { counts: countsOf(whole, ["abc"]), vocabSize: 7 });
+  assert.deepEqual([...rowsKept].map((id) => tokens[id]), ["a", "b", "c", "d", "ab", "abc", "<s>"]);
   const small = await opened(tokenizerJson, config);
   const texts = (tokenizer: Tokenizer, text: string, of: readonly number[]) =>
     [...tokenizer.encode(text)[0].ids].map((id) => tokens[of[id] ?? -1]);
-  assert.deepEqual(texts(small, "abc", [...kept]), ["<s>", "abc"]);
-  assert.deepEqual(texts(small, "cd", [...kept]), ["<s>", "c", "d"]);
+  assert.deepEqual(texts(small, "abc", [...rowsKept]), ["<s>", "abc"]);
+  assert.deepEqual(texts(small, "cd", [...rowsKept]), ["<s>", "c", "d"]);
 });
 
 it("other kinds are refused by name", () => {

@@ -19,13 +19,13 @@ describe("templates are rendered as Jinja2 renders them", () => {
       const render = (): string => boundedTemplate(`{{ ${expression} }}`)({ messages: [] });
       if (wanted === null || unread.test(expression)) {
         // Either refused, or as there.
-        let found: string | undefined;
+        let error: string | undefined;
         try {
-          found = render();
+          error = render();
         } catch {
           return;
         }
-        assert.equal(found, wanted);
+        assert.equal(error, wanted);
       } else assert.equal(render(), wanted);
     });
   }

@@ -9,13 +9,13 @@ import { hostHere } from "../../../runtimes/host/train.ts";
 import { checkTokenizerReference } from "../../reference/tokenizers.ts";
 import { sharedPath, SKIP_REASON } from "../../shared.ts";
 import { tinyHost, tinyRows, tinyTokenizer } from "../../tiny.ts";
+import { jsonBytes } from "../../../core/base/bytes.ts";
 
 async function tiny(files: Readonly<Record<string, Uint8Array>> = {}): Promise<Tokenizer> {
   const store = tinyHost(await hostHere(1), files).directory?.("tiny:model");
   if (!store) throw new Error("no store");
   return await hf().open(store);
 }
-const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
 describe("tokenizers equal the original's", () => {
   // What is compared in each: kinds whose offsets are not exact yet are held to their ids.
@@ -65,8 +65,8 @@ describe("encoding", () => {
   describe("where a blank is put before each text", () => {
     const byteLevel = { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true };
     const tokenizer = tiny({
-      "tokenizer_config.json": encode({ tokenizer_class: "PreTrainedTokenizerFast" }),
-      "tokenizer.json": encode({
+      "tokenizer_config.json": jsonBytes({ tokenizer_class: "PreTrainedTokenizerFast" }),
+      "tokenizer.json": jsonBytes({
         ...tinyTokenizer,
         added_tokens: ["<s>", "</s>", "<m>"].map((content, i) => (
           { id: i === 2 ? 9 : i, content, special: true, normalized: false, lstrip: i === 2 }
@@ -169,7 +169,7 @@ describe("encoding", () => {
 });
 
 describe("a broken tokenizer.json", () => {
-  const broken = (change: object) => tiny({ "tokenizer.json": encode({ ...tinyTokenizer, ...change }) });
+  const broken = (change: object) => tiny({ "tokenizer.json": jsonBytes({ ...tinyTokenizer, ...change }) });
   it("is a typed error", async () => {
     await assert.rejects(broken({ model: null }), { code: "BAD_FILE" });
     await assert.rejects(broken({ model: { type: "WordPiece", vocab: { a: 0, b: 0 } } }), /two tokens have id 0/);
@@ -192,7 +192,7 @@ describe("training WordPiece", () => {
   it("gives the same vocabulary again", () =>
     assert.deepEqual(trainWordPiece(texts, { vocabSize: 140 }).tokenizerJson, tokenizerJson));
   it("knows every word it was trained on, as the native library reads it", async () => {
-    const own = await tiny({ "tokenizer.json": encode(tokenizerJson) });
+    const own = await tiny({ "tokenizer.json": jsonBytes(tokenizerJson) });
     const native = Native.fromString(JSON.stringify(tokenizerJson));
     for (const text of [...texts, "Une good FILM, déjà-vu!"]) {
       const theirs = await native.encode(text);

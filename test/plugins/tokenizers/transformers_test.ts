@@ -56,12 +56,12 @@ describe("transformers.js's tokenizers", () => {
     const host = tinyHost(await hostHere(1));
     const losses: number[][] = [];
     for (const tokenizer of ["hf", "transformers"]) {
-      const own: number[] = [];
+      const ids: number[] = [];
       const spec = { ...tinySpec({ training: { maxSteps: 2 } }), tokenizer };
       for await (const event of trainRun(compose(spec as unknown as RunSpec, catalog), host, {})) {
-        if (event.type === "step") own.push(event.loss);
+        if (event.type === "step") ids.push(event.loss);
       }
-      losses.push(own);
+      losses.push(ids);
     }
     assert.equal(losses[0]?.length, 2);
     assert.deepEqual(losses[1], losses[0]);

@@ -43,9 +43,9 @@ itPasses(
   }),
 );
 
-const made = async (options: Parameters<typeof augment>[0], own = rows, more = {}) =>
-  (await through(own, [augment(options)], more)).filter((row) =>
-    !own.some((old) => JSON.stringify(old) === JSON.stringify(row))
+const augmented = async (options: Parameters<typeof augment>[0], input = rows, more = {}) =>
+  (await through(input, [augment(options)], more)).filter((row) =>
+    !input.some((old) => JSON.stringify(old) === JSON.stringify(row))
   );
 
 describe("every method", () => {
@@ -86,7 +86,9 @@ it("answers are not touched, and stand where they say", async () => {
   const row = { question: "Whose film is it?", context, answers: { text: ["Ann Lee"], answer_start: [20] } };
   for (const method of augmentMethods.slice(0, 5)) {
     for (
-      const found of await made({ methods: [method], perRow: 6, alpha: 0.5 }, [row], { columns: columns.questions })
+      const found of await augmented({ methods: [method], perRow: 6, alpha: 0.5 }, [row], {
+        columns: columns.questions,
+      })
     ) {
       const { text, answer_start: [start = 0] } = found.answers as { text: string[]; answer_start: number[] };
       assert.deepEqual(text, ["Ann Lee"]);
@@ -105,7 +107,9 @@ it("tags go with their words, and entities are not touched", async () => {
     tags: ["O", "O", "O", "B-PER", "I-PER", "O", "O", "O"],
   };
   for (const method of augmentMethods.slice(0, 5)) {
-    for (const found of await made({ methods: [method], perRow: 6, alpha: 0.5 }, [row], { columns: columns.tags })) {
+    for (
+      const found of await augmented({ methods: [method], perRow: 6, alpha: 0.5 }, [row], { columns: columns.tags })
+    ) {
       const [tokens, tags] = [found.tokens as string[], found.tags as string[]];
       assert.equal(tokens.length, tags.length);
       const at = tokens.indexOf("Ann");
@@ -114,8 +118,8 @@ it("tags go with their words, and entities are not touched", async () => {
     }
   }
   const speech = { tokens: ["dogs", "chase", "cats"], tags: ["N1", "V", "N2"] };
-  for (const found of await made({ methods: ["swap"], perRow: 3, alpha: 1 }, [speech], { columns: columns.tags })) {
-    const pairs = (found.tokens as string[]).map((word, i) => `${word}/${(found.tags as string[])[i]}`);
+  for (const row of await augmented({ methods: ["swap"], perRow: 3, alpha: 1 }, [speech], { columns: columns.tags })) {
+    const pairs = (row.tokens as string[]).map((word, i) => `${word}/${(row.tags as string[])[i]}`);
     assert.deepEqual(pairs.sort(), ["cats/N2", "chase/V", "dogs/N1"]);
   }
 });
@@ -123,12 +127,12 @@ it("tags go with their words, and entities are not touched", async () => {
 it("what is learned is left alone", async () => {
   const source = "the quick film stopped at once and nobody liked it";
   const seq2seq = { columns: { texts: ["source", "target"], learned: ["target"] } };
-  for (const row of await made({ methods: ["swap"] }, [{ source, target: source }], seq2seq)) {
+  for (const row of await augmented({ methods: ["swap"] }, [{ source, target: source }], seq2seq)) {
     assert.equal(row.target, source);
     assert.notEqual(row.source, source);
   }
   const messages = [{ role: "user", content: source }, { role: "assistant", content: source }];
-  for (const row of await made({ methods: ["swap"] }, [{ messages }], { columns: { texts: ["messages"] } })) {
+  for (const row of await augmented({ methods: ["swap"] }, [{ messages }], { columns: { texts: ["messages"] } })) {
     const [asked, answer] = row.messages as typeof messages;
     assert.notEqual(asked?.content, source);
     assert.deepEqual(answer, messages[1]);
@@ -246,8 +250,8 @@ it("words are filled in by a run of masked-lm", async () => {
   };
   const output = host.directory?.(folder);
   for await (const _ of trainRun(compose(spec as never, catalog), host, output ? { output } : {}));
-  const found = await made({ methods: ["mask"], alpha: 0.3, model: folder });
-  assert.ok(found.length > 0);
-  for (const row of found) assert.match(String(row.text), /^(The QUICK|The [A-Z]+) .*\bnot a very\b.*\.$|never.*!$/);
-  await assert.rejects(made({ methods: ["mask"], model: join(folder, "none") }), /none/);
+  const masked = await augmented({ methods: ["mask"], alpha: 0.3, model: folder });
+  assert.ok(masked.length > 0);
+  for (const row of masked) assert.match(String(row.text), /^(The QUICK|The [A-Z]+) .*\bnot a very\b.*\.$|never.*!$/);
+  await assert.rejects(augmented({ methods: ["mask"], model: join(folder, "none") }), /none/);
 });

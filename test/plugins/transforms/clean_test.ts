@@ -41,13 +41,13 @@ it("answers move with their context, in the unit that they count in", async () =
   const answer = "Cafe\u0301</i>  Noir";
   for (const start of [[...context.slice(0, context.indexOf(answer))].length, context.indexOf(answer)]) {
     const row = { question: "Where? ", context, answers: { text: [answer], answer_start: [start] } };
-    const [found] = await through([row], [clean()], { columns: columns.questions });
-    assert.equal(found?.question, "Where?");
-    assert.equal(found?.context, "😀 In Café Noir & bar.");
-    const { text, answer_start: [at = 0] } = found?.answers as { text: string[]; answer_start: number[] };
+    const [cleaned] = await through([row], [clean()], { columns: columns.questions });
+    assert.equal(cleaned?.question, "Where?");
+    assert.equal(cleaned?.context, "😀 In Café Noir & bar.");
+    const { text, answer_start: [at = 0] } = cleaned?.answers as { text: string[]; answer_start: number[] };
     assert.deepEqual(text, ["Café Noir"]);
     const isUnits = start !== [...context.slice(0, start)].length && context.startsWith(answer, start);
-    const there = isUnits ? String(found?.context).slice(at) : [...String(found?.context)].slice(at).join("");
+    const there = isUnits ? String(cleaned?.context).slice(at) : [...String(cleaned?.context)].slice(at).join("");
     assert.ok(there.startsWith("Café Noir"), there);
   }
   const gone = { question: "?", context: "a <b> c", answers: { text: ["<b>"], answer_start: [2] } };
@@ -85,9 +85,9 @@ it("says of each row why it was changed, and of which rule dropped it", async ()
 it("a normal form holds whole, where characters change across what is seen as one", () => {
   for (const text of ["e\u0301 ﬁ", "\u1100\u1161\u11a8", "a\u0328\u0301", "\u0f40\u0fb5", "한글 x"]) {
     for (const form of ["NFC", "NFD", "NFKC", "NFKD"] as const) {
-      const { text: found, start, end } = normalized(text, form);
-      assert.equal(found, text.normalize(form));
-      assert.deepEqual([start(0), end(text.length)], [0, found.length]);
+      const { text: cleanedText, start, end } = normalized(text, form);
+      assert.equal(cleanedText, text.normalize(form));
+      assert.deepEqual([start(0), end(text.length)], [0, cleanedText.length]);
     }
   }
 });

@@ -55,13 +55,13 @@ function corpus(count: number): string[] {
   const word = (at: number): string => `w${Math.floor(400 * random.fork("word").uniform(at))}`;
   const texts: string[] = [];
   for (let i = 0; i < count; i++) {
-    const own = Array.from({ length: 30 }, (_, k) => word(100 * i + k));
+    const words = Array.from({ length: 30 }, (_, k) => word(100 * i + k));
     const copied = texts[Math.floor(i * random.fork("from").uniform(i))]?.split(" ");
     const changes = Math.floor(8 * random.fork("changes").uniform(i));
-    if (!copied || random.fork("copies").uniform(i) < 0.5) texts.push(own.join(" "));
+    if (!copied || random.fork("copies").uniform(i) < 0.5) texts.push(words.join(" "));
     else {
       const cut = Math.floor(20 * random.fork("at").uniform(i));
-      texts.push(copied.map((old, k) => (k >= cut && k < cut + changes ? own[k] : old)).join(" "));
+      texts.push(copied.map((old, k) => (k >= cut && k < cut + changes ? words[k] : old)).join(" "));
     }
   }
   return texts;
@@ -210,9 +210,12 @@ describe("contamination", () => {
     const texts = [{ text: "A FINE film" }, { text: "dull" }, { text: "a bad film" }];
     const step = decontaminate({ ngram: 3 });
     assert.deepEqual(await through(texts, [step], { splits, split: "train" }), texts.slice(2));
-    const told = await openThrough(texts, [decontaminate({ ngram: 3, action: "report" })], { splits, split: "train" });
-    assert.equal(told.length, 3);
-    assert.deepEqual(told.transforms?.[0]?.changed, { "words of eval": 2 });
+    const opened = await openThrough(texts, [decontaminate({ ngram: 3, action: "report" })], {
+      splits,
+      split: "train",
+    });
+    assert.equal(opened.length, 3);
+    assert.deepEqual(opened.transforms?.[0]?.changed, { "words of eval": 2 });
     assert.deepEqual(await through(seen, [step], { splits, split: "eval" }), seen);
   });
   it("says where there is nothing to compare", async () => {

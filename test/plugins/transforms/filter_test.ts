@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { checksOf } from "../../../conformance/mod.ts";
-import type { Json } from "../../../core/types.ts";
 import { filter } from "../../../plugins/transforms/filter.ts";
 import { tinyTokenizer } from "../../tiny.ts";
 import { itPasses } from "../../checks.ts";
 import { openThrough, through } from "./run_transforms.ts";
 import { hf } from "../../../plugins/tokenizers/hf.ts";
 import { memoryStore } from "../../../conformance/mod.ts";
+import { jsonBytes } from "../../../core/base/bytes.ts";
 
 const rows = [
   { text: "A fine film.", label: "5" },
@@ -40,8 +40,7 @@ it("counts what it drops by the first condition that fails", async () => {
 });
 
 it("counts tokens as the model gets them", async () => {
-  const bytes = (value: Json) => new TextEncoder().encode(JSON.stringify(value));
-  const store = memoryStore({ "tokenizer.json": bytes(tinyTokenizer) });
+  const store = memoryStore({ "tokenizer.json": jsonBytes(tinyTokenizer) });
   const tokenizer = async () => await hf().open(store);
   const found = await through([{ text: "the film was good ." }, { text: "good" }], [filter({ maxTokens: 3 })], {
     tokenizer,

@@ -33,9 +33,9 @@ async function planted(dataset: Dataset, most: number): Promise<string[]> {
 /** The words of a text as plainly as can be, in shingles. */
 function shingles(text: string): Set<string> {
   const words = text.toLowerCase().match(/[\p{L}\p{N}\p{M}]+/gu) ?? [];
-  const found = new Set<string>();
-  for (let i = 0; i + NGRAM <= words.length; i++) found.add(words.slice(i, i + NGRAM).join(" "));
-  return found.size > 0 ? found : new Set([words.join(" ")]);
+  const pairs = new Set<string>();
+  for (let i = 0; i + NGRAM <= words.length; i++) pairs.add(words.slice(i, i + NGRAM).join(" "));
+  return pairs.size > 0 ? pairs : new Set([words.join(" ")]);
 }
 
 /** All pairs that are as alike as the threshold says: every two texts that share a shingle are compared. */
@@ -79,9 +79,9 @@ describe("near duplicates among real texts", () => {
       const wanted = droppedBy(pairs, texts.length);
       const rows: Row[] = texts.map((text, id) => ({ text, id }));
       const stays = new Set((await through(rows, [dedupe({ near: true, columns: ["text"] })])).map(({ id }) => id));
-      const found = new Set(rows.flatMap(({ id }) => (stays.has(id) ? [] : [Number(id)])));
-      const right = [...found].filter((row) => wanted.has(row)).length;
-      const [recall, precision] = [right / wanted.size, right / found.size];
+      const dropped = new Set(rows.flatMap(({ id }) => (stays.has(id) ? [] : [Number(id)])));
+      const right = [...dropped].filter((row) => wanted.has(row)).length;
+      const [recall, precision] = [right / wanted.size, right / dropped.size];
       assert.ok(wanted.size > 100, `${wanted.size} of ${texts.length} are duplicates`);
       assert.ok(recall >= 0.95 && precision >= 0.99, `recall ${recall}, precision ${precision}, of ${wanted.size}`);
     });

@@ -42,10 +42,10 @@ it("replaces by kind, by own texts, and what own expressions find", async () => 
 it("answers and tags stay where they belong", async () => {
   const context = "Mail 😀 joe@example.org or Ann at once.";
   const row = { question: "Who?", context, answers: { text: ["Ann", "joe"], answer_start: [26, 7] } };
-  const [found] = await through([row], [redact()], { columns: columns.questions });
-  assert.equal(found?.context, "Mail 😀 [EMAIL] or Ann at once.");
+  const [redacted] = await through([row], [redact()], { columns: columns.questions });
+  assert.equal(redacted?.context, "Mail 😀 [EMAIL] or Ann at once.");
   // Part of what is gone becomes what stands there.
-  assert.deepEqual(found?.answers, { text: ["Ann", "[EMAIL]"], answer_start: [18, 7] });
+  assert.deepEqual(redacted?.answers, { text: ["Ann", "[EMAIL]"], answer_start: [18, 7] });
   const words = [{
     tokens: ["Call", "(555)", "010-6373", "or", "x@y.example", "."],
     tags: ["O", "B", "I", "O", "E", "O"],

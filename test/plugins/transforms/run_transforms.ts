@@ -7,6 +7,7 @@ import { transformed } from "../../../core/spec/transformed.ts";
 import type { Row, RowColumns, Rows, Transform } from "../../../core/types.ts";
 import { memory } from "../../../plugins/data/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
+import { collect } from "../../../core/base/collect.ts";
 
 const host = await hostHere(1);
 
@@ -33,7 +34,5 @@ export async function through(
   transforms: readonly Transform[],
   context: Partial<DataContext> = {},
 ): Promise<Row[]> {
-  const out: Row[] = [];
-  for await (const { row } of (await openThrough(rows, transforms, context)).read()) out.push(row);
-  return out;
+  return (await collect((await openThrough(rows, transforms, context)).read())).map(({ row }) => row);
 }

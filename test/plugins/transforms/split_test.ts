@@ -17,10 +17,10 @@ const parts = async (options: Parameters<typeof split>[0] = {}, own = rows, seed
 itPasses("split", checksOf(split(), { rows, isRandom: true, other: split({ sizes: { train: 0.5, eval: 0.5 } }) }));
 
 it("every row is in one split, in its order, and shares are what was asked for", async () => {
-  const found = await parts();
-  assert.deepEqual(found.map((own) => own.length), [80, 10, 10]);
-  assert.equal(new Set(found.flat().map(({ text }) => text)).size, 100);
-  for (const own of found) assert.deepEqual(own, rows.filter((row) => own.some(({ text }) => text === row.text)));
+  const split = await parts();
+  assert.deepEqual(split.map((own) => own.length), [80, 10, 10]);
+  assert.equal(new Set(split.flat().map(({ text }) => text)).size, 100);
+  for (const part of split) assert.deepEqual(part, rows.filter((row) => part.some(({ text }) => text === row.text)));
   assert.deepEqual(
     (await parts({ sizes: { train: 60, test: 20 } })).map((own) => own.length),
     [60, 0, 20].map((n, i) => i === 1 ? 0 : n),
@@ -33,18 +33,18 @@ it("every row is in one split, in its order, and shares are what was asked for",
 });
 
 it("stratified, every split has its share of each class", async () => {
-  const found = await parts({ stratify: "label" });
-  assert.deepEqual(found.map((own) => own.filter(({ label }) => label === "a").length), [16, 2, 2]);
-  assert.deepEqual(found.map((own) => own.length), [80, 10, 10]);
+  const stratified = await parts({ stratify: "label" });
+  assert.deepEqual(stratified.map((own) => own.filter(({ label }) => label === "a").length), [16, 2, 2]);
+  assert.deepEqual(stratified.map((own) => own.length), [80, 10, 10]);
 });
 
 it("by group, no group is in two splits, and shares are met as well as can be", async () => {
   for (const stratify of [null, "label"]) {
-    const found = await parts({ sizes: { train: 0.6, eval: 0.2, test: 0.2 }, group: "author", stratify });
-    const authors = found.map((own) => new Set(own.map(({ author }) => author)));
+    const grouped = await parts({ sizes: { train: 0.6, eval: 0.2, test: 0.2 }, group: "author", stratify });
+    const authors = grouped.map((own) => new Set(own.map(({ author }) => author)));
     assert.equal(authors.reduce((n, own) => n + own.size, 0), 15);
     for (const [i, share] of [60, 20, 20].entries()) {
-      assert.ok(Math.abs((found[i]?.length ?? 0) - share) <= 7, `${found.map((own) => own.length)}`);
+      assert.ok(Math.abs((grouped[i]?.length ?? 0) - share) <= 7, `${grouped.map((own) => own.length)}`);
     }
   }
 });

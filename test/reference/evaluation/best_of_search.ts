@@ -24,9 +24,9 @@ export function bestOfSearchChecks({ trials, seeds, best }: BestFigures): Check[
     Object.entries(searches).map(([sampler, make]) =>
       check(`best of ${trials} trials by ${sampler} on ${name}`, () => {
         const [, high] = samplers[sampler]?.medianInterval95 ?? [NaN, NaN];
-        const own = functions[name];
-        assert.ok(own, `no function ${name}`);
-        const median = medianOf(bestOf(own, make, { trials, seeds }));
+        const searched = functions[name];
+        assert.ok(searched, `no function ${name}`);
+        const median = medianOf(bestOf(searched, make, { trials, seeds }));
         assert.ok(median <= high, `${median}, Optuna's interval ends at ${high}`);
       })
     )

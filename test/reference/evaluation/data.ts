@@ -14,6 +14,7 @@ import {
 } from "../../../blocks/transform/mod.ts";
 import { type Check, check } from "../../../conformance/check.ts";
 import { classWeights, temperatureShares } from "../../../plugins/transforms/balance.ts";
+import { allNear } from "../../near.ts";
 
 /** `balance.json`: weights of classes, and shares by temperature. */
 export type BalanceFigures = Readonly<{
@@ -42,12 +43,12 @@ export function balanceChecks({ classWeights: weights, temperature }: BalanceFig
       check(`weights of classes ${i}`, () => {
         const sizes: number[] = [];
         for (const label of labels) sizes[label] = (sizes[label] ?? 0) + 1;
-        near(classWeights(sizes), expected.classes);
+        allNear(classWeights(sizes), expected.classes, 1e-12);
       })
     ),
     ...temperature.map(({ sizes, temperature, cap, expected }) =>
       check(`shares of ${sizes} at ${temperature}, capped at ${cap}`, () => {
-        near(temperatureShares(sizes, temperature ?? 1, cap ?? null), expected);
+        allNear(temperatureShares(sizes, temperature ?? 1, cap ?? null), expected, 1e-12);
       })
     ),
   ];
@@ -83,9 +84,4 @@ export function personalChecks({ lines, checks }: PersonalLines): Check[] {
       () => checks.iban.forEach(({ value, valid }) => assert.equal(isIban(value), valid, value)),
     ),
   ];
-}
-
-function near(found: readonly number[], expected: readonly number[]): void {
-  assert.equal(found.length, expected.length);
-  found.forEach((x, i) => assert.ok(Math.abs(x - (expected[i] ?? NaN)) <= 1e-12, `${found}, not ${expected}`));
 }

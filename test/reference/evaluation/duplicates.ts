@@ -27,8 +27,8 @@ export function duplicateChecks({ pairs, corpus, clusters }: DuplicateFigures): 
     ...pairs.map(({ first, second, words3, words5 }, i) =>
       check(`how alike pair ${i} is`, () => {
         for (const [n, wanted] of [[3, words3], [5, words5]] as const) {
-          const found = jaccard(hashSet(shinglesOf(first, n)), hashSet(shinglesOf(second, n)));
-          assert.ok(Math.abs(found - wanted) < 1e-12, `${found} for ${wanted}, ${n} words`);
+          const similarity = jaccard(hashSet(shinglesOf(first, n)), hashSet(shinglesOf(second, n)));
+          assert.ok(Math.abs(similarity - wanted) < 1e-12, `${similarity} for ${wanted}, ${n} words`);
         }
       })
     ),

@@ -35,11 +35,11 @@ export function fairnessChecks(sets: readonly FairnessSet[]): Check[] {
   return sets.map((set) => check(set.name, () => checkSet(set)));
 }
 
-const near = (found: unknown, expected: number | null | undefined, what: string): void => {
-  if (expected === null || expected === undefined) assert.equal(found, null, what);
+const near = (actual: unknown, expected: number | null | undefined, what: string): void => {
+  if (expected === null || expected === undefined) assert.equal(actual, null, what);
   else {assert.ok(
-      typeof found === "number" && Math.abs(found - expected) <= 1e-12,
-      `${what}: ${found} is not ${expected}`,
+      typeof actual === "number" && Math.abs(actual - expected) <= 1e-12,
+      `${what}: ${actual} is not ${expected}`,
     );}
 };
 
@@ -53,7 +53,7 @@ function checkSet({ labels, predictions, attributes, weights, expected }: Fairne
       weight: weights?.[i] ?? 1,
     },
   }));
-  const given = { columns, ...(weights ? { weight: "weight" } : {}) };
+  const options = { columns, ...(weights ? { weight: "weight" } : {}) };
   const of = (metric: Metric): Gap & Readonly<{ groups: Named<Gap> }> => {
     const state = rows.reduce((s, row) => metric.update(s, row), metric.init());
     const figures = (metric.figures?.(state) ?? {})[metric.name] as Gap & Readonly<{ groups: Named<Gap> }>;
@@ -67,7 +67,7 @@ function checkSet({ labels, predictions, attributes, weights, expected }: Fairne
       "equalizedOdds",
     ]] as const
   ) {
-    const [between, toOverall] = [of(make(given)), of(make({ ...given, method: "to_overall" }))];
+    const [between, toOverall] = [of(make(options)), of(make({ ...options, method: "to_overall" }))];
     near(between.difference, expected[name].difference, `${name} difference`);
     near(between.ratio, expected[name].ratio, `${name} ratio`);
     near(toOverall.difference, expected[name].differenceToOverall, `${name} difference to overall`);
@@ -80,15 +80,15 @@ function checkSet({ labels, predictions, attributes, weights, expected }: Fairne
       }
     }
   }
-  const mean = of(equalizedOdds({ ...given, agg: "mean" }));
+  const mean = of(equalizedOdds({ ...options, agg: "mean" }));
   near(mean.difference, expected.equalizedOdds.differenceMean, "mean of odds");
   near(mean.ratio, expected.equalizedOdds.ratioMean, "mean of odds' ratios");
   for (const [privileged, gap] of Object.entries(expected.aif360 ?? {})) {
-    const found = of(disparateImpact({ ...given, privileged }));
-    near(found.difference, gap.statisticalParityDifference, "statistical parity");
-    near(found.ratio, gap.disparateImpact, "disparate impact");
+    const impact = of(disparateImpact({ ...options, privileged }));
+    near(impact.difference, gap.statisticalParityDifference, "statistical parity");
+    near(impact.ratio, gap.disparateImpact, "disparate impact");
     for (const name of ["equalOpportunityDifference", "averageOddsDifference", "averageAbsOddsDifference"]) {
-      near(found[name], gap[name], name);
+      near(impact[name], gap[name], name);
     }
   }
   if (weights) return;

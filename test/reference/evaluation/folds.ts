@@ -41,10 +41,13 @@ export function foldChecks(sets: readonly FoldSet[]): readonly Check[] {
 export function correctedChecks(sets: readonly CorrectedSet[]): readonly Check[] {
   return sets.map(({ differences, trainRows, testRows, expected }, i) =>
     check(`corrected resampled t, set ${i}`, () => {
-      const found = correctedInterval({ values: differences, trainRows, testRows });
+      const interval = correctedInterval({ values: differences, trainRows, testRows });
       for (const key of ["mean", "standardError", "t", "degrees", "p", "low", "high"] as const) {
         const wanted = expected[key] ?? NaN;
-        assert.ok(Math.abs(found[key] - wanted) <= 1e-10 * Math.abs(wanted), `${key}: ${found[key]}, not ${wanted}`);
+        assert.ok(
+          Math.abs(interval[key] - wanted) <= 1e-10 * Math.abs(wanted),
+          `${key}: ${interval[key]}, not ${wanted}`,
+        );
       }
     })
   );

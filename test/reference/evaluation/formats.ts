@@ -14,6 +14,7 @@ import { json } from "../../../plugins/data/json.ts";
 import { jsonl } from "../../../plugins/data/jsonl.ts";
 import { parquet } from "../../../plugins/data/parquet.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
+import { collect } from "../../../core/base/collect.ts";
 
 type Range = readonly [split: string, from: number, to: number];
 
@@ -36,10 +37,10 @@ export function rangesIn(spec: string, lengths: Named<number>): Range[] {
 export function sliceChecks(slices: SliceFigures): Check[] {
   return slices.map(({ rows, spec, expected, error }) =>
     check(`${spec} of ${rows} rows`, () => {
-      const found = (): Range[] => rangesIn(spec, { train: rows, eval: 20 });
+      const ranges = (): Range[] => rangesIn(spec, { train: rows, eval: 20 });
       const backwards = expected?.some(([, from, to]) => from > to);
-      if (error !== undefined || backwards) assert.throws(found, { name: "AttuneError" });
-      else assert.deepEqual(found(), expected);
+      if (error !== undefined || backwards) assert.throws(ranges, { name: "AttuneError" });
+      else assert.deepEqual(ranges(), expected);
     })
   );
 }
@@ -65,8 +66,7 @@ export function formatChecks(folder: string): Check[] {
   };
   return Object.entries(datasets).filter(([name]) => existsSync(at(name.split(" ")[0] ?? ""))).map(([name, dataset]) =>
     check(name, async () => {
-      const rows: Row[] = [];
-      for await (const { row } of (await dataset.open(await hostHere(1))).read()) rows.push(row);
+      const rows = (await collect((await dataset.open(await hostHere(1))).read())).map(({ row }) => row);
       assert.deepEqual(rows, wanted);
     })
   );

@@ -14,6 +14,7 @@ import {
   labelScores,
   rankedIssues,
 } from "../../../runtimes/data/label_issues.ts";
+import { near } from "../../near.ts";
 
 /** Labels with probabilities from models that have not seen them, and what cleanlab says of them. */
 export type LabelSet =
@@ -30,9 +31,6 @@ export type LabelSet =
       scores: Named<readonly number[]>;
     }>;
   }>;
-
-const near = (found: number | undefined, expected: number, tolerance: number, what: string): void =>
-  assert.ok(Math.abs((found ?? NaN) - expected) <= tolerance, `${what}: ${found} is not ${expected}`);
 
 /** What is counted, each way of choosing rows, each order of them, and scores within 1e-9. */
 export function labelChecks(sets: readonly LabelSet[]): Check[] {

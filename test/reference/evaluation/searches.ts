@@ -11,14 +11,14 @@ import { catalog } from "../../../plugins/catalog.ts";
 import { logDensityAt, mixtureOf } from "../../../plugins/searches/tpe_mixture.ts";
 import { splitTrials } from "../../../plugins/searches/tpe_split.ts";
 
-type Given = Readonly<{ space: Named<Space>; direction: Study["direction"] }>;
+type SearchProblem = Readonly<{ space: Named<Space>; direction: Study["direction"] }>;
 /** A normal cut to an interval. */
 export type CutNormal = Readonly<
   { a: number; b: number; logMass: number; q: readonly number[]; quantiles: readonly number[] }
 >;
 /** A history, candidates, and what TPE makes of them. */
 export type TpeCase =
-  & Given
+  & SearchProblem
   & Readonly<{
     name: string;
     parameters: readonly string[];
@@ -42,23 +42,26 @@ export type PlayedStudy = Readonly<{
 }>;
 /** Finished trials, and what each parameter mattered. */
 export type ImportanceSet =
-  & Given
+  & SearchProblem
   & Readonly<{
     targetQuantile: number;
     trials: readonly Pick<Trial, "params" | "value">[];
     expected: Readonly<{ raw: Named<number>; normalized: Named<number> }>;
   }>;
 
-const near = (found: number, wanted: number, tolerance: number, what: string): void =>
-  assert.ok(Math.abs(found - wanted) <= tolerance * Math.max(1, Math.abs(wanted)), `${what}: ${found}, not ${wanted}`);
+const near = (actual: number, wanted: number, tolerance: number, what: string): void =>
+  assert.ok(
+    Math.abs(actual - wanted) <= tolerance * Math.max(1, Math.abs(wanted)),
+    `${what}: ${actual}, not ${wanted}`,
+  );
 
 /** A space as Optuna describes it: absent steps are null there, those of logarithmic ranges 1. */
-function spaceOf(given: Named<Space>, names = Object.keys(given)): Named<Space> {
+function spaceOf(space: Named<Space>, names = Object.keys(space)): Named<Space> {
   return Object.fromEntries(names.map((name) => {
-    const own = given[name] as Space;
-    if (own.type === "categorical") return [name, own];
-    const { step, ...rest } = own;
-    return [name, step == null || own.log ? rest : own];
+    const range = space[name] as Space;
+    if (range.type === "categorical") return [name, range];
+    const { step, ...rest } = range;
+    return [name, step == null || range.log ? rest : range];
   }));
 }
 
@@ -102,8 +105,8 @@ export function tpeChecks(cases: readonly TpeCase[]): Check[] {
 export function prunerChecks(studies: readonly PlayedStudy[]): Check[] {
   return studies.map(({ name, options, direction, studyName = "study", trials }) =>
     check(`decisions of ${name} ${JSON.stringify(options)}`, () => {
-      const made = (catalog as Catalog).pruner?.[name]?.parse(options);
-      assert.ok(made && !made.issues, JSON.stringify(made));
+      const parsed = (catalog as Catalog).pruner?.[name]?.parse(options);
+      assert.ok(parsed && !parsed.issues, JSON.stringify(parsed));
       const done: Trial[] = [];
       for (const [number, { values, asked }] of trials.entries()) {
         const upTo = (n: number): Trial => ({
@@ -115,7 +118,7 @@ export function prunerChecks(studies: readonly PlayedStudy[]): Check[] {
         });
         asked.forEach((wanted, i) => {
           const study = { name: studyName, space: {}, direction, trials: [...done, upTo(i + 1)] };
-          assert.equal(made.value.prune(upTo(i + 1), study), wanted, `trial ${number}, report ${i + 1}`);
+          assert.equal(parsed.value.prune(upTo(i + 1), study), wanted, `trial ${number}, report ${i + 1}`);
         });
         const state = asked.at(-1) ? "pruned" : "complete";
         done.push({ ...upTo(asked.length), state, value: state === "complete" ? values.at(-1)?.[1] ?? null : null });

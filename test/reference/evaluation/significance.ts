@@ -40,8 +40,8 @@ export function significanceChecks(figures: SignificanceFigures): readonly Check
     ...pairs.map(({ first, second, expected }, i) =>
       check(`McNemar's test ${i}`, () => {
         const count = (x: readonly number[], y: readonly number[]) => x.filter((right, i) => right && !y[i]).length;
-        const found = mcnemar(count(first, second), count(second, first));
-        for (const [key, value] of Object.entries(expected)) near([found[key as keyof typeof found]], [value], key);
+        const test = mcnemar(count(first, second), count(second, first));
+        for (const [key, value] of Object.entries(expected)) near([test[key as keyof typeof test]], [value], key);
       })
     ),
     ...(bootstrap?.sets ?? []).map(({ values, replicates, alpha, expected }, i) =>
@@ -73,9 +73,9 @@ export function significanceChecks(figures: SignificanceFigures): readonly Check
   ];
 }
 
-function near(found: readonly (number | undefined)[], expected: readonly number[], what: string): void {
-  assert.equal(found.length, expected.length, what);
-  found.forEach((x = NaN, i) => {
+function near(actual: readonly (number | undefined)[], expected: readonly number[], what: string): void {
+  assert.equal(actual.length, expected.length, what);
+  actual.forEach((x = NaN, i) => {
     const y = expected[i] ?? NaN;
     assert.ok(Math.abs(x - y) <= 1e-10 * Math.max(1e-6, Math.abs(y)), `${what}: ${x} is not ${y}`);
   });

@@ -12,6 +12,7 @@ import {
   tuneThresholds,
 } from "../../../core/evaluation/thresholds.ts";
 import type { Named } from "../../../core/types.ts";
+import { near } from "../../near.ts";
 
 /** Scored rows of groups, and what the optimizer chooses. */
 export type ThresholdSet = Readonly<{
@@ -27,8 +28,6 @@ export type ThresholdSet = Readonly<{
     y: number;
   }>;
 }>;
-const near = (found: number, expected: number, what: string): void =>
-  assert.ok(Math.abs(found - expected) <= 1e-12, `${what}: ${found} is not ${expected}`);
 
 /** Every rule, what it comes to, and what it says of each row, within 1e-12. */
 export function thresholdChecks(sets: readonly ThresholdSet[]): Check[] {
@@ -36,19 +35,19 @@ export function thresholdChecks(sets: readonly ThresholdSet[]): Check[] {
     check(`${constraint}, ${objective}, set ${i}`, () => {
       const rows = labels.map((label, i): ScoredRow => ({ label, score: scores[i] ?? 0, group: groups[i] ?? "" }));
       const { rules, x, y } = tuneThresholds(rows, constraint, objective);
-      near(x, expected.x, "x");
-      near(y, expected.y, "y");
+      near(x, expected.x, 1e-12, "x");
+      near(y, expected.y, 1e-12, "y");
       const shown = (threshold: number): string =>
         `[>${threshold === Infinity ? "inf" : threshold === -Infinity ? "-inf" : threshold}]`;
       for (const [group, rule] of Object.entries(expected.rules)) {
         const found = rules[group];
         assert.ok(found, group);
-        for (const key of ["p0", "p1", "pIgnore"] as const) near(found[key], rule[key], `${group} ${key}`);
+        for (const key of ["p0", "p1", "pIgnore"] as const) near(found[key], rule[key], 1e-12, `${group} ${key}`);
         assert.deepEqual([shown(found.threshold0), shown(found.threshold1)], [rule.operation0, rule.operation1]);
       }
       rows.forEach(({ group, score }, i) => {
         const rule = rules[group];
-        near(rule ? positiveShare(rule, score) : NaN, expected.positiveProbability[i] ?? NaN, `row ${i}`);
+        near(rule ? positiveShare(rule, score) : NaN, expected.positiveProbability[i] ?? NaN, 1e-12, `row ${i}`);
       });
     })
   );

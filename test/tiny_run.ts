@@ -1,20 +1,21 @@
 /**
- * Runs of the tiny model with regularizers.
+ * Whole runs of the tiny model, and numbers beside numbers.
  * @module
  */
-import { compose } from "../../../core/spec/compose.ts";
-import { trainRun } from "../../../core/run/train/train.ts";
-import { readSafetensors } from "../../../core/files/safetensors.ts";
-import type { Json, Named, Row, RunSpec, Store } from "../../../core/types.ts";
-import { catalog } from "../../../plugins/catalog.ts";
-import { memory } from "../../../plugins/stores/memory.ts";
-import { hostHere } from "../../../runtimes/host/train.ts";
-import { tinyHost, tinySpec } from "../../tiny.ts";
+import assert from "node:assert/strict";
+import { compose } from "../core/spec/compose.ts";
+import { trainRun } from "../core/run/train/train.ts";
+import { readSafetensors } from "../core/files/safetensors.ts";
+import type { Json, Named, Row, RunSpec, Store } from "../core/types.ts";
+import { catalog } from "../plugins/catalog.ts";
+import { memory } from "../plugins/stores/memory.ts";
+import { hostHere } from "../runtimes/host/train.ts";
+import { tinyHost, tinySpec, tinyWeights } from "./tiny.ts";
 
-/** What a run did. `losses`: each term by step. */
+/** What a run did. `losses`: each term by step; `evaluated`: the metrics of each evaluation. */
 export type Ran = Readonly<{
   losses: Readonly<Record<string, number>>[];
-  evaluated: Named<number>;
+  evaluated: Named<number>[];
   weights: Named<Float32Array>;
   bytes: Uint8Array | undefined;
 }>;
@@ -56,7 +57,7 @@ export async function run(
   const abort = new AbortController();
   const host = tinyHost(await hostHere(1), change.model ? { "model.safetensors": change.model } : {});
   const losses: Readonly<Record<string, number>>[] = [];
-  let evaluated: Named<number> = {};
+  const evaluated: Named<number>[] = [];
   for await (
     const event of trainRun(compose(whole, catalog), host, {
       output,
@@ -68,7 +69,7 @@ export async function run(
       losses.push({ ...event.losses, total: event.loss });
       if (event.step === change.stopAt) abort.abort();
     }
-    if (event.type === "evaluate") evaluated = event.metrics;
+    if (event.type === "evaluate") evaluated.push(event.metrics);
   }
   const key = change.adapter ? "adapter/adapter_model.safetensors" : "model/model.safetensors";
   const bytes = (await output.get(key))?.bytes;
@@ -82,4 +83,14 @@ export function summed(a: ArrayLike<number>, b: ArrayLike<number>, f: (a: number
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += f(a[i] ?? NaN, b[i] ?? NaN);
   return sum;
+}
+
+/** The tiny model's weights before training. */
+export const startWeights: Named<Float32Array> = Object.fromEntries(
+  Object.entries(tinyWeights()).map(([name, { data }]) => [name, data]),
+);
+
+/** Holds where a number is another one, but for a share of it where that is above 1. */
+export function near(actual: number | undefined, wanted: number, tolerance = 1e-5): void {
+  assert.ok(Math.abs((actual ?? NaN) - wanted) <= tolerance * Math.max(1, Math.abs(wanted)), `${actual} and ${wanted}`);
 }

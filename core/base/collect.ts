@@ -1,0 +1,11 @@
+/**
+ * Streams as lists.
+ * @module
+ */
+
+/** All that a stream gives, in order. */
+export async function collect<T>(stream: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const one of stream) all.push(one);
+  return all;
+}

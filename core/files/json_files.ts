@@ -1,0 +1,17 @@
+/**
+ * JSON files of a store.
+ * @module
+ */
+import { jsonFileBytes, jsonIn } from "../base/bytes.ts";
+import type { Json, Store } from "../types.ts";
+
+/** Writes a value as indented JSON. */
+export async function writeJson(store: Store, key: string, value: Json): Promise<void> {
+  await store.put(key, jsonFileBytes(value));
+}
+
+/** What a JSON file of this program's own writing holds; undefined where there is none. */
+export async function readJson<T = unknown>(store: Store, key: string): Promise<T | undefined> {
+  const file = await store.get(key);
+  return file && jsonIn<T>(file.bytes);
+}
