@@ -6,7 +6,6 @@ import { badValue } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import type { Cursor, Row, Rows } from "../../core/types.ts";
 import { knownOf } from "./rows.ts";
-import { checkSplit, rangeOf, slicesIn } from "./slices.ts";
 
 /** The rows of several sources, one after the other. */
 export async function concatenatedRows(parts: readonly Rows[]): Promise<Rows> {
@@ -95,33 +94,6 @@ async function rowsOfParts(
     own.forEach(({ place }, i) => (rows[place] = read[i] ?? {}));
   }
   return rows;
-}
-
-/** The splits that a source has, and how one is opened: once, however many parts of it are asked for. */
-export type Splits = Readonly<{ names: readonly string[]; open: (split: string) => Promise<Rows> }>;
-
-/**
- * The rows that `datasets` would give for a text as "train[:10%]+test". Throws AttuneError if there is no such
- * split, or if the text is not written as `datasets` has it.
- */
-export async function slicedRows(plugin: string, split: string, { names, open }: Splits): Promise<Rows> {
-  const opened = new Map<string, Rows>();
-  const parts: Rows[] = [];
-  for (const slice of slicesIn(plugin, split)) {
-    checkSplit(plugin, slice.split, names);
-    const rows = opened.get(slice.split) ?? await open(slice.split);
-    opened.set(slice.split, rows);
-    const isWhole = slice.from === null && slice.to === null;
-    parts.push(isWhole ? rows : await rangeOfRows(rows, ...rangeOf(plugin, slice, rows.length ?? await countOf(rows))));
-  }
-  return await concatenatedRows(parts);
-}
-
-/** The number of rows of a source that does not know it. */
-async function countOf(rows: Rows): Promise<number> {
-  let count = 0;
-  for await (const _ of rows.read()) count++;
-  return count;
 }
 
 /** The rows in a range of a source that has at least as many. */

@@ -4,7 +4,8 @@
  */
 import { badFile, badValue, missing, tooMuch } from "../../core/base/errors.ts";
 import type { Host, Rows } from "../../core/types.ts";
-import { concatenatedRows, slicedRows } from "./compose.ts";
+import { concatenatedRows } from "./compose.ts";
+import { slicedRows } from "./splits.ts";
 
 /** What files of a format end in; `.gz` and `.zst` may follow. */
 export type FileOptions = Readonly<{

@@ -8,6 +8,7 @@ export * from "./files.ts";
 export * from "./line_rows.ts";
 export * from "./rows.ts";
 export * from "./slices.ts";
+export * from "./splits.ts";
 export * from "./streamed_records.ts";
 export * from "./text_file.ts";
 export * from "./unpacked.ts";

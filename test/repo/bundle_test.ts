@@ -13,7 +13,7 @@ import { bundleSizes } from "../../bench/bundle_sizes.ts";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Bytes behind gzip: what was reached, and 3 % for what comes. A number goes down with what it holds. */
-const CEILINGS = { atOnce: 68_200, untilStepOne: 124_500, split: 83_800 };
+const CEILINGS = { atOnce: 68_200, untilStepOne: 123_600, split: 83_800 };
 
 const sized = bundleSizes();
 
