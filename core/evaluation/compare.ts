@@ -12,7 +12,7 @@ import type { Json, Named } from "../types.ts";
 export type Comparison = Readonly<{
   /** By key: the other's value, this one's, and this one's less the other's. */
   differences: Named<Difference>;
-  /** Of the share of rows that are right, where there is one. `p`: the exact one where few rows changed, else the corrected one. */
+  /** Of the share of rows that are right, where there is one. `p`: the exact one where few rows changed, else the corrected one; of clusters of rows that of flipping whole clusters. */
   mcnemar?: McNemar & Readonly<{ metric: string; p: number }>;
   /** Rows that only this model has right, and rows that only the other one has; the first 100,000 of each. */
   changed?: Readonly<{ metric: string; fixed: readonly number[]; broken: readonly number[] }>;
@@ -47,7 +47,12 @@ export function compareStatistics(
   const test = mcnemar(broken.count, fixed.count);
   return {
     differences,
-    mcnemar: { metric, p: broken.count + fixed.count < FEW ? test.exact : test.corrected, ...test },
+    // Of rows that belong together the test knows nothing.
+    mcnemar: {
+      metric,
+      p: differences[metric]?.p ?? (broken.count + fixed.count < FEW ? test.exact : test.corrected),
+      ...test,
+    },
     changed: { metric, fixed: fixed.first, broken: broken.first },
   };
 }

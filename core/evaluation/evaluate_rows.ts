@@ -3,7 +3,7 @@
  * @module
  */
 import type { Evaluator } from "../engine/evaluator.ts";
-import { badValue, missing } from "../base/errors.ts";
+import { badValue, missing, unknownName } from "../base/errors.ts";
 import { withIntervals } from "../statistics/figures.ts";
 import type { RowsSeen } from "../loop/evaluate.ts";
 import { areOfRows, type RowReadings } from "../loop/rows.ts";
@@ -179,6 +179,7 @@ function keepRows(
 
 /** The name of the rows that belong together with one. */
 function clusterOf(own: Row, cluster: string, row: number): string {
+  if (!Object.hasOwn(own, cluster)) throw unknownName("evaluate", `column (row ${row})`, "column", cluster, Object.keys(own));
   const value = own[cluster];
   if (value !== undefined && value !== null) return String(value);
   throw missing("evaluate", `a value of the column "${cluster}"`, `row ${row}`);

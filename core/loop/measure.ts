@@ -60,7 +60,8 @@ export function examplesFor(
   const kind = kindOf(metric, read);
   const examples = readings[kind] as readonly MetricInputs[keyof MetricInputs][];
   if (!metric.columns || metric.columns.length === 0) return examples;
-  if (!areOfRows(read, kind)) {
+  const places = areOfRows(read, kind) ? undefined : read.places?.[kind];
+  if (!places && !areOfRows(read, kind)) {
     throw unsupported(
       metric.name,
       "metrics",
@@ -70,7 +71,7 @@ export function examplesFor(
   }
   return examples.map((example, i) => ({
     ...example,
-    columns: columns?.[i] ?? {},
+    columns: columns?.[places?.[i] ?? i] ?? {},
     ...(classes ? { classes } : {}),
   }));
 }

@@ -67,6 +67,7 @@ export function collectMetric(metric: Metric, most: number = UNITS): MetricColle
   const keys = new Map<string, Key>();
   let [rows, characters, clustered] = [0, 0, false];
   let total = metric.init();
+  const one = metric.percent ? 100 : 1;
   const fold = (state: unknown, examples: readonly Example[]): unknown =>
     examples.reduce((own: unknown, example) => metric.update(own, example), state);
   const charactersKept = (): number => [...sample.kept.values()].reduce((sum, unit) => sum + unit.characters, 0);
@@ -90,9 +91,9 @@ export function collectMetric(metric: Metric, most: number = UNITS): MetricColle
     keys.set(name, key);
     key.sum += value;
     key.count++;
-    if (value !== 0 && value !== 1) key.binary = false;
+    if (value !== 0 && value !== one) key.binary = false;
     const isWhole = row >= 0 && key.binary && key.count === rows;
-    if (!isWhole || key.right?.add(row, value === 1) === false) key.right = undefined;
+    if (!isWhole || key.right?.add(row, value === one) === false) key.right = undefined;
     if (!unit) return;
     unit.sums[key.at] = (unit.sums[key.at] ?? 0) + value;
     unit.counts[key.at] = (unit.counts[key.at] ?? 0) + 1;
@@ -120,7 +121,9 @@ export function collectMetric(metric: Metric, most: number = UNITS): MetricColle
         // What is said of several groups at once is no mean, though it may look like one: that of a group some rows lack.
         !(metric.figures && key.count === rows)
       );
-      const shares = means.filter(([, { binary }]) => binary).map(([name, { sum, count }]) => [name, [sum, count]]);
+      const shares = means.filter(([, { binary }]) => binary).map((
+        [name, { sum, count }],
+      ) => [name, [sum / one, count]]);
       const flags = means.flatMap(([name, { right, count }]) => (right && count === rows ? [[name, right]] : []));
       const units = drawable(metric, sample.kept, values, means);
       // A few states are enough to say how a value varies.

@@ -31,8 +31,8 @@ const ROUGH = 5;
 export function intervalsOf(own: MetricStatistics, options: ResamplingOptions): Named<ValueInterval> {
   const found: Record<string, ValueInterval> = {};
   const rest = Object.keys(own.values).filter((key) => {
-    const share = own.clustered ? undefined : own.shares[key];
-    if (share) found[key] = shareInterval(...share, options.confidence);
+    const share = own.clustered || isCount(key) ? undefined : own.shares[key];
+    if (share) found[key] = shareInterval(own, share, options.confidence);
     return !share && own.values[key] !== null && !isCount(key);
   });
   if (rest.length === 0) return found;
@@ -66,7 +66,7 @@ export function rowsInterval(
 ): MeanInterval | undefined {
   const right = numbers.reduce((a, b) => a + b, 0);
   return numbers.length > 0 && numbers.every((x) => x === 0 || x === 1)
-    ? { value: right / numbers.length, ...shareInterval(right, numbers.length, options.confidence) }
+    ? { value: right / numbers.length, ...shareInterval({}, [right, numbers.length], options.confidence) }
     : meanInterval(numbers, options);
 }
 
@@ -130,11 +130,12 @@ export function differencesOf(
     const [x, y] = [first.values[key] ?? 0, second.values[key] ?? 0];
     const [from, to] = [withoutEach(a.means[key]), withoutEach(b.means[key])];
     const without = from && to?.map((value, i) => value - (from[i] ?? NaN));
-    // Whether proportions differ is McNemar's to say.
-    const p = without && !first.clustered && !first.shares[key]
-      ? chanceOf(y - x, second.rows, gapsOf(a.means[key], b.means[key]), share, options)
+    // Whether proportions of rows that are independent differ is McNemar's to say.
+    const p = without && (first.clustered || !first.shares[key])
+      ? chanceOf(y - x, share, gapsOf(a.means[key], b.means[key]), options)
       : undefined;
-    const interval = boundsOf(y - x, replicates[key], without, options);
+    const bounds = boundsOf(y - x, replicates[key], without, options);
+    const interval = bounds && { ...bounds, ...(bounds.low === bounds.high ? { rough: true } : {}) };
     return [key, {
       first: x,
       second: y,
@@ -177,8 +178,12 @@ function checkPaired(first: MetricStatistics, a: KeptUnits, second: MetricStatis
   throw badValue("evaluate", "--compare", found, `the same rows in both, ${first.rows} of them`);
 }
 
-function shareInterval(right: number, of: number, confidence?: number): ValueInterval {
-  const [low, high] = wilson(right, of, confidence);
+function shareInterval(
+  { metric }: Partial<MetricStatistics>,
+  [right, of]: readonly [right: number, of: number],
+  confidence?: number,
+): ValueInterval {
+  const [low = 0, high = 0] = wilson(right, of, confidence).map((bound) => (metric?.percent ? 100 : 1) * bound);
   return { low, high, method: "wilson", ...(Math.min(right, of - right) < ROUGH ? { rough: true } : {}) };
 }
 
@@ -190,23 +195,26 @@ function withoutEach(units: UnitSums | undefined): Float64Array | undefined {
   return units.sums.map((own, i) => (sum - own) / (count - (units.counts[i] ?? 0)));
 }
 
-/** The differences of rows that both have a number of. */
-function gapsOf(a: UnitSums | undefined, b: UnitSums | undefined): number[] {
-  return Array.from(b?.sums ?? []).flatMap((sum, i) =>
-    a?.counts[i] === 1 && b?.counts[i] === 1 ? [sum - (a.sums[i] ?? 0)] : []
+/** The differences of units of which as many rows have a number in both; how many rows these are. */
+function gapsOf(a: UnitSums | undefined, b: UnitSums | undefined): Readonly<{ gaps: readonly number[]; rows: number }> {
+  const same = Array.from(b?.sums ?? [], (_, i) => i).filter((i) =>
+    (a?.counts[i] ?? 0) > 0 && a?.counts[i] === b?.counts[i]
   );
+  return {
+    gaps: same.map((i) => (b?.sums[i] ?? 0) - (a?.sums[i] ?? 0)),
+    rows: same.reduce((sum, i) => sum + (b?.counts[i] ?? 0), 0),
+  };
 }
 
-/** How likely a mean difference is by chance: by flipping signs, or of a sample of the rows as the many flips of all are, normal. */
+/** How likely a mean difference is by chance: by flipping units' signs, or of a sample of them as the flips of all are, normal. */
 function chanceOf(
   difference: number,
-  rows: number,
-  gaps: readonly number[],
   share: number,
+  { gaps, rows }: ReturnType<typeof gapsOf>,
   { random, samples }: ResamplingOptions,
 ): number {
   if (share === 1) return signPermutation(gaps, random, samples);
-  const spread = Math.sqrt(gaps.reduce((sum, gap) => sum + gap * gap, 0) / gaps.length / rows);
+  const spread = Math.sqrt(share * gaps.reduce((sum, gap) => sum + gap * gap, 0)) / rows;
   return spread > 0 ? 2 * normalShare(-Math.abs(difference) / spread) : 1;
 }
 

@@ -155,6 +155,8 @@ export interface MetricInputs {
 export interface Metric extends Plugin<"metric"> {
   readonly reads: readonly (keyof MetricInputs)[];
   readonly greaterIsBetter: boolean;
+  /** Whether its values are percent: those of a row that is right 100 and not 1. */
+  readonly percent?: boolean;
   /** Columns of the rows that it reads besides, as those of groups; absent: none. */
   readonly columns?: readonly string[];
   init(): unknown;

@@ -7,6 +7,7 @@ import { whatOf } from "../../core/run/write/final_figures.ts";
 import type { Analysis } from "./report_analysis.ts";
 import type { ReportData } from "./report_collect.ts";
 import { type Html, html } from "./report_html.ts";
+import { intervalText } from "./report_tables.ts";
 import { extent, linearScale, showNumber, showPercent } from "./report_scale.ts";
 import { type Whisker, whiskers } from "./report_whiskers.ts";
 
@@ -99,12 +100,15 @@ function rowsOf({ split, scores }: Analysis): string {
 function metricHeadline(task: string, after: Analysis, before: Analysis | undefined): Html {
   const name = Object.keys(after.metrics).find((key) => key !== "loss") ?? "loss";
   const untouched = before?.metrics[name];
+  const interval = intervalText(after.figures[`${name}_interval`]);
   return html`
     <section class="hero">
       <div class="lead">
         <p class="label">${named(task, name)}</p>
         <p class="big">${showNumber(after.metrics[name] ?? NaN)}</p>
-        <p class="sub">${rowsOf(after)}${untouched !== undefined &&
+        <p class="sub">${interval !== "" && html`95 % interval ${interval}<br>`}${rowsOf(
+          after,
+        )}${untouched !== undefined &&
           html`<br>untouched model ${showNumber(untouched)}`}</p>
       </div>
     </section>

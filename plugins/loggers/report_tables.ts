@@ -22,28 +22,49 @@ export function breakdownSections(tables: readonly Breakdown[]): Html {
   }`;
 }
 
-/** Draws figures by group: a metric of each group, and gaps between groups with each group's shares. */
+/** Draws figures by group: metrics of each group, and gaps between groups with each group's shares. */
 export function groupSections(figures: Named<Json>): Html {
-  return html`${
-    Object.entries(figures).map(([name, value]) =>
-      isObject(value) && (isObject(value.groups) ? gapSection(name, value, value.groups) : byGroupSection(name, value))
-    )
-  }`;
+  const gaps = Object.entries(figures).map(([name, value]) =>
+    isObject(value) && isObject(value.groups) && gapSection(name, value, value.groups)
+  );
+  return html`${byColumns(figures).map(byGroupSection)}${gaps}`;
 }
 
-function byGroupSection(name: string, groups: Named<Json>): Html | undefined {
-  const rows = Object.entries(groups).flatMap(([group, figures]) =>
-    isObject(figures) && "count" in figures
-      ? [[group, numberText(figures.value), intervalText(figures.value_interval), numberText(figures.count)]]
-      : []
-  );
-  if (rows.length === 0) return undefined;
-  const measured = rows.some(([, , interval]) => interval !== "");
-  const shown = measured ? rows : rows.map(([group = "", value = "", , count = ""]) => [group, value, count]);
+/** Metrics of the same groups of rows: by the metric's name the figures of each group. */
+type ByGroup = Readonly<{ by: string; metrics: Named<Named<Json>> }>;
+
+/** Figures by group, those of the same groups together. */
+function byColumns(all: Named<Json>): readonly ByGroup[] {
+  const found = new Map<string, { by: string; metrics: Record<string, Named<Json>> }>();
+  for (const [name, groups] of Object.entries(all)) {
+    if (!isObject(groups) || !Object.values(groups).some((figures) => isObject(figures) && "count" in figures)) continue;
+    const at = name.lastIndexOf("_by_");
+    const [metric, by] = at < 0 ? [name, ""] : [name.slice(0, at), name.slice(at + 4)];
+    const counts = Object.entries(groups).map(([group, figures]) => [group, isObject(figures) ? figures.count ?? null : null]);
+    const key = JSON.stringify([by, counts]);
+    const same = found.get(key) ?? { by, metrics: {} };
+    found.set(key, same);
+    same.metrics[metric] = groups;
+  }
+  return [...found.values()];
+}
+
+function byGroupSection({ by, metrics }: ByGroup): Html {
+  const [first = {}] = Object.values(metrics);
+  const cell = (figures: Json | undefined): string => {
+    const { value, value_interval } = isObject(figures) ? figures : {};
+    const interval = intervalText(value_interval);
+    return `${numberText(value)}${interval === "" ? "" : ` (${interval})`}`;
+  };
+  const rows = Object.entries(first).map(([group, figures]) => [
+    group,
+    numberText(isObject(figures) ? figures.count : undefined),
+    ...Object.values(metrics).map((groups) => cell(groups[group])),
+  ]);
   return html`
     <section>
-      <h2>${name}</h2>
-      ${table(["Group", "Value", ...measured ? ["95 % interval"] : [], "Rows"], shown)}
+      <h2>By ${by}</h2>
+      ${table(["Group", "Rows", ...Object.keys(metrics)], rows)}
     </section>
   `;
 }

@@ -63,6 +63,7 @@ export const byGroup: Factory<"metric", Input> = define({
       reads: metric.reads,
       columns: [...new Set([...columns, ...metric.columns ?? []])],
       greaterIsBetter: metric.greaterIsBetter,
+      ...(metric.percent ? { percent: true } : {}),
       init: (): State => ({ groups: {} }),
       update: ({ groups }: State, example: MetricInputs[keyof MetricInputs]): State => {
         const name = groupOf("by-group", example, columns);

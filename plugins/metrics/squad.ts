@@ -35,6 +35,7 @@ export const squad: Factory<"metric", SquadOptions> = define({
   create: () => ({
     reads: ["text"],
     greaterIsBetter: true,
+    percent: true,
     init: (): State => ({ rows: 0, exact: 0, f1: 0 }),
     update: (state: State, { prediction, references }: MetricInputs["text"]): State => {
       const { exact, f1 } = bestAnswer(references.map(answerWords), answerWords(prediction));

@@ -55,6 +55,7 @@ export const squadV2: Factory<"metric", Partial<SquadV2Options>> = define({
   create: ({ threshold }) => ({
     reads: ["text"],
     greaterIsBetter: true,
+    percent: true,
     init: (): State => ({ has: [0, 0, 0], none: [0, 0, 0], gains: emptyTally() }),
     update: (state: State, example: MetricInputs["text"]) => addRow(state, example, threshold),
     merge: (a: State, b: State): State => ({

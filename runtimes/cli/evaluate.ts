@@ -6,7 +6,7 @@ import { createWriteStream, existsSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import process from "node:process";
-import { compareStatistics, comparisonFile } from "../../core/evaluation/compare.ts";
+import { compareStatistics, type Comparison, comparisonFile } from "../../core/evaluation/compare.ts";
 import { evaluateRows, type Evaluation, resamplingOf } from "../../core/evaluation/evaluate_rows.ts";
 import { predictionLine } from "../../core/evaluation/predictions.ts";
 import type { MetricStatistics } from "../../core/statistics/metric_statistics.ts";
@@ -165,11 +165,8 @@ async function evaluateOne(
     ...(effect ? { thresholds: effect } : {}),
   };
   process.stderr.write(`${name === "" ? "" : `${name}: `}${what}\n`);
-  if (evaluation.rough.length > 0) {
-    process.stderr.write(
-      `rough intervals, because fewer than 5 rows are right or wrong: ${evaluation.rough.map(shownPath).join(", ")}\n`,
-    );
-  }
+  tellRough(evaluation, compared);
+  if (options.slices && !slices) process.stderr.write("no slices, because no metric is a mean over rows\n");
   const folder = name === "" ? "" : `${name}-`;
   if (written !== undefined) process.stderr.write(written);
   if (options.report !== undefined) {
@@ -186,6 +183,21 @@ async function evaluateOne(
 
 /** Rows that a report is made of at most; of more they are drawn. */
 const REPORTED = 20_000;
+
+/** Says which intervals are rough, of figures and of differences. */
+function tellRough({ rough }: Evaluation, compared: Comparison | undefined): void {
+  const alike = Object.entries(compared?.differences ?? {}).flatMap(([key, { interval }]) =>
+    interval?.rough ? [`compare.${key}`] : []
+  );
+  if (rough.length > 0) {
+    const names = rough.map(shownPath).join(", ");
+    process.stderr.write(`rough intervals, because fewer than 5 rows are right or wrong, or all are alike: ${names}\n`);
+  }
+  if (alike.length > 0) {
+    const names = alike.map(shownPath).join(", ");
+    process.stderr.write(`rough intervals, because all rows differ alike, or none differs: ${names}\n`);
+  }
+}
 
 const shownPath = (path: string): string => path.replaceAll("\u0000", ".");
 

@@ -187,6 +187,14 @@ describe("attune evaluate", () => {
     assert.equal((await attune("run", at("masked.json"), "--output", at("masked"), "--json")).code, 0);
     const { err } = await evaluated(at("masked"), "--predictions", file);
     assert.match(err, /no predictions, because the task answers parts of rows/);
+    // What is said of a row's places is said of its group.
+    const metrics = 'metrics=["accuracy","perplexity"]';
+    const grouped = await evaluated(at("masked"), "--by", "region", "--set", metrics);
+    const of = (name: string) => Object.values(grouped[name] as Named<{ value: number; count: number }>);
+    const right = of("accuracy_by_region").reduce((sum, { value, count }) => sum + value * count, 0);
+    const tokens = of("accuracy_by_region").reduce((sum, { count }) => sum + count, 0);
+    assert.ok(tokens > 0 && Math.abs(right / tokens - Number(grouped.accuracy)) < 1e-12);
+    assert.equal(of("perplexity_by_region").reduce((sum, { count }) => sum + count, 0), rows.length);
     assert.equal(existsSync(file) || existsSync(`${file}.part`), false);
   });
 

@@ -34,12 +34,19 @@ describe("readings of places", () => {
     assert.equal(right?.values.accuracy, 0.5);
     assert.deepEqual(likely?.units().names, [7, 8]);
   });
-  it("have no columns of rows, but what is said of a row has", () => {
+  it("have the columns of their rows", () => {
     const grouped = collectStatistics([byGroup({ metric: perplexity(), column: "side" })], undefined);
     grouped.add(read);
     const [{ values = {} } = {}] = grouped.end();
     assert.ok(Math.abs((values["perplexity_by_side\u0000s\u0000value"] ?? 0) - Math.exp(0.375)) < 1e-12);
-    const wrong = collectStatistics([byGroup({ metric: accuracy(), column: "side" })], undefined);
-    assert.throws(() => wrong.add(read), /per token, not per row/);
+    const tokens = collectStatistics([byGroup({ metric: accuracy(), column: "side" })], undefined);
+    tokens.add(read);
+    // Both learned places are of the second row, and one is right.
+    assert.deepEqual(tokens.end()[0]?.values, {
+      "accuracy_by_side\u0000s\u0000value": 0.5,
+      "accuracy_by_side\u0000s\u0000count": 2,
+    });
+    const { places: _, ...unplaced } = { ...read, rows: [7] };
+    assert.throws(() => tokens.add(unplaced), /per token, not per row/);
   });
 });

@@ -14,6 +14,7 @@ import { byGroup } from "../../../plugins/metrics/by_group.ts";
 import { f1 } from "../../../plugins/metrics/f1.ts";
 import { mae } from "../../../plugins/metrics/mae.ts";
 import { pearson } from "../../../plugins/metrics/pearson.ts";
+import { squad } from "../../../plugins/metrics/squad.ts";
 import { rocAuc } from "../../../plugins/metrics/roc_auc.ts";
 
 const random = createRandom(5);
@@ -70,6 +71,21 @@ describe("statistics of a metric", () => {
     const own = statisticsOf(accuracy(), 3000, (i) => ({ prediction: Number(i % 7 > 0), reference: 1 }), 100);
     const { accuracy: found } = intervalsOf(own, draws);
     assert.deepEqual([found?.low, found?.high, found?.method], [...wilson(3000 - 429, 3000), "wilson"]);
+  });
+
+  it("shares in percent have Wilson's in percent, also where no row is right", () => {
+    for (const right of [0, 30, 40]) {
+      const rows = (i: number) => ({ prediction: i < right ? "a" : "c", references: ["a"] });
+      const own = statisticsOf(squad(), 40, rows);
+      const { squad_exactMatch: found } = intervalsOf(own, draws);
+      assert.deepEqual([found?.low, found?.high], wilson(right, 40).map((bound) => 100 * bound));
+      const other = statisticsOf(squad(), 40, (i) => rows(i + 1));
+      const { mcnemar: test } = compareStatistics([own], [other], draws);
+      assert.deepEqual([test?.metric, test?.onlyFirstRight], [
+        "squad_exactMatch",
+        right === 40 ? 1 : Number(right > 0),
+      ]);
+    }
   });
 
   it("memory does not grow with the rows, nor with what each of them takes", () => {
@@ -137,6 +153,19 @@ describe("statistics of a metric", () => {
     assert.deepEqual(changed, { metric: "accuracy", fixed, broken });
     const wanted = mcnemar(broken.length, fixed.length);
     assert.deepEqual(test, { metric: "accuracy", p: wanted.corrected, ...wanted });
+  });
+
+  it("rows that belong together are flipped together: copies of a row are no evidence", () => {
+    const p = (clusterOf?: (i: number) => string): number => {
+      const of = (right: (i: number) => boolean): MetricStatistics =>
+        statisticsOf(accuracy(), 60, (i) => ({ prediction: Number(right(i)), reference: 1 }), undefined, clusterOf);
+      // Six texts of ten copies: the second model has four of them right that the first has wrong.
+      const [first, second] = [of((i) => i % 6 === 0), of((i) => i % 6 < 5)];
+      return compareStatistics([first], [second], { samples: 1000, random }).mcnemar?.p ?? NaN;
+    };
+    assert.ok(p() < 1e-6);
+    // Of 2^4 ways to flip four differences two are as far from 0.
+    assert.equal(p((i) => `${i % 6}`), 2 / 16);
   });
 
   it("the p of a mean over a sample is that of all rows", () => {

@@ -68,7 +68,7 @@ describe("a report's parts", () => {
       },
     };
     const page = markupOf(groupSections(figures));
-    assert.match(page, /accuracy_by_region[^]*north[^]*0\.50*<[^]*0\.250* to 0\.750*[^]*8/);
+    assert.match(page, /By region[^]*accuracy[^]*north[^]*8[^]*0\.50* \(0\.250* to 0\.750*\)/);
     assert.match(page, /difference 0\.1250*, by chance 0\.06250* \(0 to 0\.250*\); ratio –[^]*too few rows/);
     const event = { type: "examples", step: 1, epoch: 1, phase: "after", task: "", labels: [], metrics: {} } as const;
     assert.deepEqual(analyze({ ...event, figures, examples: [] }, 3).figures, figures);
