@@ -179,7 +179,9 @@ function keepRows(
 
 /** The name of the rows that belong together with one. */
 function clusterOf(own: Row, cluster: string, row: number): string {
-  if (!Object.hasOwn(own, cluster)) throw unknownName("evaluate", `column (row ${row})`, "column", cluster, Object.keys(own));
+  if (!Object.hasOwn(own, cluster)) {
+    throw unknownName("evaluate", `column (row ${row})`, "column", cluster, Object.keys(own));
+  }
   const value = own[cluster];
   if (value !== undefined && value !== null) return String(value);
   throw missing("evaluate", `a value of the column "${cluster}"`, `row ${row}`);

@@ -261,8 +261,8 @@ async function statisticsOf(
   if (own.written && misfit === undefined) return own.written;
   if (own.kind && misfit !== undefined) {
     const file = answersOf(folder, name);
-    if (!existsSync(join(folder, "spec.json"))) throw badFile("evaluate", file, `does not fit these rows: ${misfit}`);
-    process.stderr.write(`${file} does not fit these rows: ${misfit}. The model next to it is run instead\n`);
+    if (!existsSync(join(folder, "spec.json"))) throw badFile("evaluate", file, `does not match these rows: ${misfit}`);
+    process.stderr.write(`${file} does not match these rows: ${misfit}. The model next to it is run instead\n`);
   }
   const other = await openRun(await composed(await readRun(folder, name === "" ? options.task : name)), host);
   const [classes, names] = [open.task.labels ?? [], other.task.labels ?? []];
