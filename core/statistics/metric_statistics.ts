@@ -86,18 +86,6 @@ export function collectMetric(metric: Metric, most: number = UNITS): MetricColle
       characters = charactersKept();
     }
   };
-  const addValue = (name: string, value: number, row: number, unit: Unit | undefined): void => {
-    const key = keys.get(name) ?? { at: keys.size, sum: 0, count: 0, binary: true, right: createRowFlags() };
-    keys.set(name, key);
-    key.sum += value;
-    key.count++;
-    if (value !== 0 && value !== one) key.binary = false;
-    const isWhole = row >= 0 && key.binary && key.count === rows;
-    if (!isWhole || key.right?.add(row, value === one) === false) key.right = undefined;
-    if (!unit) return;
-    unit.sums[key.at] = (unit.sums[key.at] ?? 0) + value;
-    unit.counts[key.at] = (unit.counts[key.at] ?? 0) + 1;
-  };
   return {
     add: (name, row, examples) => {
       rows++;
@@ -108,7 +96,10 @@ export function collectMetric(metric: Metric, most: number = UNITS): MetricColle
       const unit = sample.of(name, () => ({ state: undefined, characters: 0, sums: [], counts: [] }));
       if (sample.share() < share) characters = charactersKept();
       for (const [key, value] of values) {
-        if (value !== null && !Number.isNaN(value)) addValue(key, value, row, unit);
+        if (value === null || Number.isNaN(value)) continue;
+        const own = keys.get(key) ?? { at: keys.size, sum: 0, count: 0, binary: true, right: createRowFlags() };
+        keys.set(key, own);
+        addValue(own, value, { row, rows, one, unit });
       }
       if (unit) addState(unit, state, examples);
     },
@@ -142,6 +133,22 @@ export function collectMetric(metric: Metric, most: number = UNITS): MetricColle
       };
     },
   };
+}
+
+/** Counts a row's number, of so many rows with this one; `one`: that of a row that is right. */
+function addValue(
+  key: Key,
+  value: number,
+  { row, rows, one, unit }: Readonly<{ row: number; rows: number; one: number; unit: Unit | undefined }>,
+): void {
+  key.sum += value;
+  key.count++;
+  if (value !== 0 && value !== one) key.binary = false;
+  const isWhole = row >= 0 && key.binary && key.count === rows;
+  if (!isWhole || key.right?.add(row, value === one) === false) key.right = undefined;
+  if (!unit) return;
+  unit.sums[key.at] = (unit.sums[key.at] ?? 0) + value;
+  unit.counts[key.at] = (unit.counts[key.at] ?? 0) + 1;
 }
 
 /** Whether a value is the mean of the numbers of the rows that have one. */
