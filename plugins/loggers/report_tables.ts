@@ -37,10 +37,14 @@ type ByGroup = Readonly<{ by: string; metrics: Named<Named<Json>> }>;
 function byColumns(all: Named<Json>): readonly ByGroup[] {
   const found = new Map<string, { by: string; metrics: Record<string, Named<Json>> }>();
   for (const [name, groups] of Object.entries(all)) {
-    if (!isObject(groups) || !Object.values(groups).some((figures) => isObject(figures) && "count" in figures)) continue;
+    if (!isObject(groups) || !Object.values(groups).some((figures) => isObject(figures) && "count" in figures)) {
+      continue;
+    }
     const at = name.lastIndexOf("_by_");
     const [metric, by] = at < 0 ? [name, ""] : [name.slice(0, at), name.slice(at + 4)];
-    const counts = Object.entries(groups).map(([group, figures]) => [group, isObject(figures) ? figures.count ?? null : null]);
+    const counts = Object.entries(groups).map((
+      [group, figures],
+    ) => [group, isObject(figures) ? figures.count ?? null : null]);
     const key = JSON.stringify([by, counts]);
     const same = found.get(key) ?? { by, metrics: {} };
     found.set(key, same);
