@@ -3,7 +3,7 @@
  * @module
  */
 import { badValue } from "../../core/base/errors.ts";
-import type { Row, Rows } from "../../core/types.ts";
+import type { Cursor, Row, Rows } from "../../core/types.ts";
 
 /** Rows that are all there, and where each stands. `at` throws AttuneError on rows that are not. */
 export function rowsInMemory(rows: readonly Row[], fingerprint: string, where?: (index: number) => string): Rows {
@@ -49,12 +49,14 @@ export function knownOf(
 
 /** Rows of the data set `source`, which have these numbers there, as those of a data set that has it as an option of this name. */
 export function pickedRows(source: Rows, rows: readonly Row[], numbers: readonly number[], fingerprint: string): Rows {
-  const { where } = source;
-  return {
-    ...rowsInMemory(rows, fingerprint),
-    ...knownOf([source], ["source"]),
-    ...(where ? { where: async (index) => await where(numbers[index] ?? -1) } : {}),
+  const where = async (index: number): Promise<string> =>
+    await source.where?.(numbers[index] ?? -1) ?? `row ${numbers[index] ?? index}`;
+  const read = async function* (from?: Cursor): ReturnType<Rows["read"]> {
+    for (let at = from?.at ?? 0; at < rows.length; at++) {
+      yield { row: rows[at] ?? {}, next: { at: at + 1 }, where: await where(at) };
+    }
   };
+  return { ...rowsInMemory(rows, fingerprint), ...knownOf([source], ["source"]), where, read };
 }
 
 /** Every row of a data set, in order. */

@@ -104,6 +104,6 @@ function paramsText(params: Named<Json>): string {
 }
 
 function shown(value: Json | undefined): string {
-  if (typeof value === "number") return String(Number(value.toPrecision(4)));
+  if (typeof value === "number") return String(Number.isInteger(value) ? value : Number(value.toPrecision(4)));
   return typeof value === "string" ? value : JSON.stringify(value) ?? "";
 }

@@ -3,9 +3,9 @@
  * @module
  */
 import { divideRows } from "../../core/data/folds.ts";
-import { show } from "../../core/base/errors.ts";
+import { missing, show } from "../../core/base/errors.ts";
 import { createRandom } from "../../core/math/random.ts";
-import type { Host, Json, Named, Run, Store } from "../../core/types.ts";
+import type { Dataset, Host, Json, Named, Run, Store } from "../../core/types.ts";
 import type { DividedRows, Division, Fold, FoldSpecs } from "./fold_specs.ts";
 
 /** The rows of a task that are a fold's, by their place in its data; those of all folds. */
@@ -76,36 +76,52 @@ function rareClasses(classes: readonly unknown[], folds: number, column: string)
 /** Values that are listed. */
 const MOST_SHOWN = 5;
 
+/** The rows that transforms have kept of a data set, by their places in it: each row says where it stands. */
+export async function keptPlaces(dataset: Dataset, host: Host): Promise<readonly number[]> {
+  const { transformed } = dataset;
+  if (!transformed) return [];
+  const at = new Map<string | undefined, number>();
+  for await (const { where } of (await transformed.source.open(host)).read()) at.set(where, at.size);
+  const found: number[] = [];
+  for await (const { where } of (await dataset.open(host)).read()) found.push(at.get(where) ?? -1);
+  return found;
+}
+
 /**
- * Writes a task's predictions, in the order of the rows within each division; nothing if its folds have left none, as of
- * a task that answers places rather than rows.
+ * Writes a task's predictions, in the order of the rows within each division; nothing where its folds have left none, as of
+ * a task that answers places rather than rows. `kept`: of rows that transforms have dropped, those that are left.
  */
 export async function joinPredictions(
   store: Store,
   folds: readonly Fold[],
   task: string,
-  places: FoldPlaces,
+  { places, kept }: Readonly<{ places: FoldPlaces; kept: (task: string, fold: Fold) => Promise<readonly number[]> }>,
 ): Promise<void> {
   const name = task === "" ? "predictions.jsonl" : `${task}-predictions.jsonl`;
   const repeated = folds.some(({ repeat }) => repeat > 0);
   const all: { repeat: number; row: number; line: string }[] = [];
-  for (const fold of folds) {
-    const lines = await linesOf(store, `fold-${fold.number}/${name}`);
-    const of = places(task, fold);
+  const found = await Promise.all(folds.map(({ number }) => linesOf(store, `fold-${number}/${name}`)));
+  const lost = found.findIndex((lines) => !lines);
+  if (found.every((lines) => !lines)) return;
+  if (lost >= 0) {
+    throw missing("crossvalidate", "what the fold's rows were answered", `fold-${folds[lost]?.number}/${name}`);
+  }
+  for (const [i, fold] of folds.entries()) {
+    const lines = found[i] ?? [];
+    const whole = places(task, fold);
+    const of = lines.length === whole.length ? whole : (await kept(task, fold)).map((at) => whole[at] ?? null);
     for (const line of lines) {
       const { row: within, ...answer } = JSON.parse(line) as Named<Json>;
-      // Where transforms have dropped rows, a row's place in the fold says nothing of its place in the data.
-      const row = lines.length === of.length ? of[Number(within)] ?? null : null;
+      const row = of[Number(within)] ?? null;
       const placed = { row, fold: fold.number, ...(repeated ? { repeat: fold.repeat } : {}), ...answer };
       all.push({ repeat: fold.repeat, row: row ?? Infinity, line: `${JSON.stringify(placed)}\n` });
     }
   }
-  if (all.length === 0) return;
   all.sort((a, b) => a.repeat - b.repeat || (a.row === b.row ? 0 : a.row - b.row));
   await store.put(name, new TextEncoder().encode(all.map(({ line }) => line).join("")));
 }
 
-async function linesOf(store: Store, key: string): Promise<readonly string[]> {
+async function linesOf(store: Store, key: string): Promise<readonly string[] | undefined> {
   const file = await store.get(key);
-  return file ? new TextDecoder().decode(file.bytes).split("\n").filter((line) => line !== "") : [];
+  return file && new TextDecoder().decode(file.bytes).split("\n").filter((line) => line !== "");
 }

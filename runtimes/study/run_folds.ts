@@ -2,16 +2,17 @@
  * Cross-validation: a run for each fold, their figures together, and what each row was answered by a model that never saw it.
  * @module
  */
-import { AttuneError, refused } from "../../core/base/errors.ts";
+import { AttuneError, badFile, refused } from "../../core/base/errors.ts";
 import { directionOf } from "../../core/run/evaluate/judged.ts";
 import { trialSpec } from "../../core/spec/search_space.ts";
+import { taskData } from "../../core/spec/run_data.ts";
 import { setAt, valueAt } from "../../core/spec/spec_paths.ts";
 import type { Host, Json, Named, Run, Store } from "../../core/types.ts";
 import { storeWithin } from "../../core/files/within.ts";
 import { composed } from "../host/plugin_packages.ts";
 import { withLoggers, withPredictions } from "../host/run_loggers.ts";
 import { type FoldMetrics, foldMetrics, type FoldResult } from "./fold_figures.ts";
-import { joinPredictions, placesOf } from "./fold_predictions.ts";
+import { joinPredictions, keptPlaces, placesOf } from "./fold_predictions.ts";
 import {
   dividedRows,
   type Division,
@@ -85,7 +86,13 @@ export async function runFolds(options: FoldsOptions): Promise<FoldMetrics | und
   const ended = results.flatMap((result) => result ?? []);
   if (ended.length < folds.length) return undefined;
   const metrics = foldMetrics(ended, divided.map(({ task }) => task), places);
-  for (const { task } of divided) await joinPredictions(store, folds, task, places);
+  const kept = async (task: string, fold: Fold): Promise<readonly number[]> => {
+    const own = await composed(await judgedOrNot(foldSpec(specs, fold), specs));
+    const subtask = own.task.subtasks.find(({ name }) => name === task);
+    const { test } = subtask ? taskData(own, subtask) : {};
+    return test ? await keptPlaces(test, host) : [];
+  };
+  for (const { task } of divided) await joinPredictions(store, folds, task, { places, kept });
   await writeJson(store, "metrics.json", metrics as unknown as Json);
   return metrics;
 }
@@ -101,6 +108,9 @@ async function runFold(
   const folder = `fold-${fold.number}`;
   const before = await jsonAt(store, `${folder}.json`) as unknown as FoldResult | undefined;
   if (before) {
+    const isWhole = before.number === fold.number && typeof before.metrics === "object" && before.metrics !== null &&
+      [before.trainRows, before.testRows].every(Number.isInteger);
+    if (!isWhole) throw badFile("crossvalidate", `${folder}.json`, `is no end of fold ${fold.number}`);
     await removeCheckpoints(store, folder);
     return before;
   }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { correctedInterval } from "../../core/statistics/corrected_interval.ts";
@@ -146,6 +146,21 @@ describe("attune crossvalidate", () => {
       }
     }
     assert.equal(json(join(found, "folds/metrics.json")).loss.folds.length, 4);
+  });
+  it("rows that a transform drops are answered by none; the others keep their places", async () => {
+    const numbered: readonly Named<Json>[] = rows.map((row, n) => ({ ...row, n }));
+    const transforms = [{ use: "filter", with: { column: "n", not: true, in: [1, 4, 5] } }];
+    const found = at("dropped");
+    const own = changed("dropped", {
+      data: { train: { use: "memory", with: { rows: numbered }, transforms } },
+      training: { ...whole.training, maxSteps: 1, evalStrategy: "no" },
+    });
+    assert.equal(await main(["crossvalidate", own, "--folds", "3", "--output", found]), 0);
+    const left = numbered.filter(({ n }) => ![1, 4, 5].includes(Number(n)));
+    assert.deepEqual(rowsOf(found).map(({ row, label }) => [row, label]), left.map(({ n, label }) => [n, label]));
+    // What a fold was answered is there, or its absence is said.
+    rmSync(join(found, "folds/fold-1/predictions.jsonl"));
+    assert.equal(await main(["crossvalidate", own, "--folds", "3", "--output", found, "--resume"]), 2);
   });
   it("names classes with fewer rows than folds, and answers their rows, too", async () => {
     const rare = rows.map((row, i) => (i === 3 ? { ...row, label: "rare" } : row));
