@@ -36,8 +36,11 @@ export function lineChart({ title, curves, height, xLabel, log = false, from, ma
   const y = log
     ? logScale(values)
     : linearScale(from === undefined ? values : [...values, from], height > 200 ? 6 : 4, true);
-  const labels = log ? y.ticks.map((tick) => showNumber(tick, 3)) : showTicks(y.ticks);
+  const labels = log && y.high < 1e6 ? y.ticks.map((tick) => showNumber(tick, 3)) : showTicks(y.ticks);
   const xTicks = x.ticks.filter(Number.isInteger);
+  // One size for all, so that none looks more important than others.
+  const most = Math.max(...curves.map(({ points }) => points.length));
+  const radius = most > 300 ? 2 : most > 60 ? 3 : 3.5;
   return html`
     <figure class="chart">
       <figcaption><b>${title}</b>${curves.length > 1 && legend(curves)}</figcaption>
@@ -74,7 +77,7 @@ export function lineChart({ title, curves, height, xLabel, log = false, from, ma
           <circle class="dot f${curve.color}" cx="${percentAt(x, place)}%" cy="${down(
             y,
             value,
-          )}%" r="${curve.points.length > 60 ? 2 : 3.5}" />
+          )}%" r="${radius}" />
         `
       )
     )}

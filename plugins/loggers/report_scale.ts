@@ -30,7 +30,7 @@ export function logScale(values: readonly number[]): Scale {
   const every = Math.ceil((high - low) / 5);
   const ticks: number[] = [];
   for (let i = low; i <= high; i += every) ticks.push(Number(`1e${i}`));
-  const at = (value: number): number => (Math.log10(Math.max(value, least)) - low) / (high - low);
+  const at = (value: number): number => (Math.log10(Math.max(value, 10 ** low)) - low) / (high - low);
   return { low: 10 ** low, high: 10 ** high, ticks, at };
 }
 

@@ -76,10 +76,10 @@ function rareClasses(classes: readonly unknown[], folds: number, column: string)
 /** Values that are listed. */
 const MOST_SHOWN = 5;
 
-/** The rows that transforms have kept of a data set, by their places in it: each row says where it stands. */
-export async function keptPlaces(dataset: Dataset, host: Host): Promise<readonly number[]> {
+/** The rows that transforms have kept of a data set, by their places in it: each row says where it stands. Undefined without transforms. */
+export async function keptPlaces(dataset: Dataset, host: Host): Promise<readonly number[] | undefined> {
   const { transformed } = dataset;
-  if (!transformed) return [];
+  if (!transformed) return undefined;
   const at = new Map<string | undefined, number>();
   for await (const { where } of (await transformed.source.open(host)).read()) at.set(where, at.size);
   const found: number[] = [];
@@ -89,13 +89,16 @@ export async function keptPlaces(dataset: Dataset, host: Host): Promise<readonly
 
 /**
  * Writes a task's predictions, in the order of the rows within each division; nothing where its folds have left none, as of
- * a task that answers places rather than rows. `kept`: of rows that transforms have dropped, those that are left.
+ * a task that answers places rather than rows. Of a row that has several answers each has a line. `kept`: the rows that
+ * transforms have left.
  */
 export async function joinPredictions(
   store: Store,
   folds: readonly Fold[],
   task: string,
-  { places, kept }: Readonly<{ places: FoldPlaces; kept: (task: string, fold: Fold) => Promise<readonly number[]> }>,
+  { places, kept }: Readonly<
+    { places: FoldPlaces; kept: (task: string, fold: Fold) => Promise<readonly number[] | undefined> }
+  >,
 ): Promise<void> {
   const name = task === "" ? "predictions.jsonl" : `${task}-predictions.jsonl`;
   const repeated = folds.some(({ repeat }) => repeat > 0);
@@ -109,7 +112,7 @@ export async function joinPredictions(
   for (const [i, fold] of folds.entries()) {
     const lines = found[i] ?? [];
     const whole = places(task, fold);
-    const of = lines.length === whole.length ? whole : (await kept(task, fold)).map((at) => whole[at] ?? null);
+    const of = (await kept(task, fold))?.map((at) => whole[at] ?? null) ?? whole;
     for (const line of lines) {
       const { row: within, ...answer } = JSON.parse(line) as Named<Json>;
       const row = of[Number(within)] ?? null;

@@ -8,7 +8,7 @@ import { type Html, html } from "../../plugins/loggers/report_html.ts";
 import { lineChart } from "../../plugins/loggers/report_line_chart.ts";
 import { showNumber } from "../../plugins/loggers/report_scale.ts";
 import { renderShell } from "../../plugins/loggers/report_shell.ts";
-import { parallelCoordinates } from "./report_parallel.ts";
+import { parallelCoordinates, spansMagnitudes } from "./report_parallel.ts";
 import { comparedFigures, type FigureWithin, type RunsCompared } from "./compared_figures.ts";
 import type { RunEnd } from "./runs.ts";
 import { bestTrial } from "./run_study.ts";
@@ -56,7 +56,9 @@ export function renderSearch(report: SearchReport): string {
       ${parallelSection(study, metric)}
       ${trialsSection(study, metric, best)}
     `,
-    footer: " Importances: PED-ANOVA, which compares the best tenth of the complete trials with all.",
+    footer: hasImportances(study)
+      ? " Importances: PED-ANOVA, which compares the best tenth of the complete trials with all."
+      : "",
     style: parallelStyle,
   });
 }
@@ -147,7 +149,8 @@ function within({ value, interval }: FigureWithin): string {
   return interval ? `${shown(value)} [${shown(interval[0])}, ${shown(interval[1])}]` : shown(value);
 }
 
-function historySection({ trials, direction }: SearchReport["study"], metric: string): Html {
+function historySection({ trials, direction }: SearchReport["study"], metric: string): Html | false {
+  if (trials.every(({ value }) => value === null)) return false;
   const sign = direction === "maximize" ? -1 : 1;
   let best: number | null = null;
   const soFar = trials.map(({ number, state, value }): [number, number | null] => {
@@ -166,6 +169,7 @@ function historySection({ trials, direction }: SearchReport["study"], metric: st
         title: metric,
         height: 240,
         xLabel: "trial",
+        log: spansMagnitudes(trials.flatMap(({ value }) => value ?? [])),
         curves: [
           { name: "best so far", color: 2, style: "line", points: soFar },
           { name: "complete", color: 1, style: "dots", points: of("complete") },
@@ -178,15 +182,19 @@ function historySection({ trials, direction }: SearchReport["study"], metric: st
   `;
 }
 
+const completeIn = ({ trials }: SearchReport["study"]): readonly TrialLine[] =>
+  trials.filter(({ state }) => state === "complete");
+
+const hasImportances = (study: SearchReport["study"]): boolean => completeIn(study).length >= ENOUGH;
+
 function importanceSection(study: SearchReport["study"]): Html | false {
-  const complete = study.trials.filter(({ state }) => state === "complete");
-  if (complete.length < ENOUGH) return false;
+  if (!hasImportances(study)) return false;
   const shares = Object.entries(importanceShares(importancesOf(study))).sort(([, a], [, b]) => b - a);
   const most = Math.max(...shares.map(([, share]) => share));
   return html`
     <section>
       <h2>What mattered</h2>
-      <p class="muted">How much the best trials differ from all trials in each option.${complete.length <
+      <p class="muted">How much the best trials differ from all trials in each option.${completeIn(study).length <
           50 && " With few trials this is only a hint."}</p>
       <div class="scroll">
         <table class="rows">
@@ -242,7 +250,7 @@ function trialsSection({ trials, space }: SearchReport["study"], metric: string,
                 : `${state}: ${message}`
             }</td><td class="num">${shown(value)}</td>${
               paths.map((path) => html`<td class="num">${path in params ? shown(params[path] ?? null) : ""}</td>`)
-            }<td>${run}</td></tr>`
+            }<td style="white-space:nowrap">${run}</td></tr>`
           )}</tbody>
         </table>
       </div>

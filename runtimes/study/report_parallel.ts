@@ -7,10 +7,14 @@ import { type Html, html } from "../../plugins/loggers/report_html.ts";
 import { showNumber } from "../../plugins/loggers/report_scale.ts";
 import { bestTrial } from "./run_study.ts";
 
-/** An axis: where a value is on it, from 0 below to 1 above, and what its ends are called. */
-type Axis = Readonly<
-  { name: string; at(value: Json): number; ends: readonly (readonly [place: number, text: string])[] }
->;
+/** An axis: where a value is on it, from 0 below to 1 above, and what stands on it. */
+type Axis = Readonly<{ name: string; at(value: Json): number; text: string }>;
+
+/** Whether figures are so far apart that only their magnitudes can be shown, as where some runs came to nothing. */
+export function spansMagnitudes(figures: readonly number[]): boolean {
+  const low = Math.min(...figures);
+  return low > 0 && Math.max(...figures) > 1000 * low;
+}
 
 /** The chart; undefined if there is nothing to draw. */
 export function parallelCoordinates(study: Study, metric: string): Html | false {
@@ -18,11 +22,9 @@ export function parallelCoordinates(study: Study, metric: string): Html | false 
   if (complete.length < 2) return false;
   const figures = complete.map(({ value }) => Number(value));
   const [low, high] = [Math.min(...figures), Math.max(...figures)];
-  const figure: Axis = {
-    name: metric,
-    at: (value) => (high > low ? (Number(value) - low) / (high - low) : 0.5),
-    ends: high > low ? [[0, showNumber(low, 4)], [1, showNumber(high, 4)]] : [[0.5, showNumber(low, 4)]],
-  };
+  const figure = rangeAxis(metric, low, high, spansMagnitudes(figures), 4);
+  const sign = study.direction === "maximize" ? -1 : 1;
+  const middle = [...figures].sort((a, b) => sign * (a - b))[Math.floor(figures.length / 2)] ?? 0;
   const axes = [...Object.entries(study.space).map(([path, range]) => axisOf(path, range)), figure];
   const best = bestTrial(study.trials, study.direction);
   const x = (i: number): number => 1000 * (i + 0.5) / axes.length;
@@ -40,8 +42,7 @@ export function parallelCoordinates(study: Study, metric: string): Html | false 
         const value = name === metric && i === axes.length - 1 ? trial.value : trial.params[name];
         return value === undefined ? undefined : `${x(i).toFixed(1)} ${(300 * (1 - at(value))).toFixed(1)}`;
       });
-      const good = figure.at(trial.value);
-      const isGood = (study.direction === "maximize" ? good : 1 - good) >= 0.5;
+      const isGood = sign * (Number(trial.value) - middle) < 0;
       return html`
         <path class="${trial === best ? "best s2" : isGood ? "s1" : "s4"}" d="${path(points)}">
           <title>${`trial ${trial.number}: ${metric} ${showNumber(Number(trial.value), 4)}`}</title>
@@ -50,10 +51,10 @@ export function parallelCoordinates(study: Study, metric: string): Html | false 
     })}
       </svg>
         <div style="display:grid;grid-template-columns:repeat(${axes.length},1fr);text-align:center"
-          class="muted">${axes.map(({ name, ends }) =>
+          class="muted">${axes.map(({ name, text }) =>
             html`<div style="font-size:12px;overflow-wrap:anywhere;padding:6px"><b>${
               name.split(".").join("\u200b.")
-            }</b><br>${ends.map(([, text]) => text).join(ends.length > 2 ? ", " : " – ")}</div>`
+            }</b><br>${text}</div>`
           )}</div>
       </div>
     </div>
@@ -67,15 +68,19 @@ function axisOf(name: string, range: Space): Axis {
     return {
       name,
       at: (value) => place(keys.indexOf(JSON.stringify(value))),
-      ends: range.choices.map((choice, i) => [place(i), typeof choice === "string" ? choice : JSON.stringify(choice)]),
+      text: range.choices.map((choice) => typeof choice === "string" ? choice : JSON.stringify(choice)).join(", "),
     };
   }
-  const scaled = (value: number): number => (range.log ? Math.log(value) : value);
-  const [low, high] = [scaled(range.low), scaled(range.high)];
+  return rangeAxis(name, range.low, range.high, range.log ?? false, 3);
+}
+
+function rangeAxis(name: string, low: number, high: number, byLog: boolean, digits: number): Axis {
+  const scaled = (value: number): number => (byLog ? Math.log(value) : value);
+  const share = (value: number): number => (scaled(value) - scaled(low)) / (scaled(high) - scaled(low));
   return {
     name,
-    at: (value) => (high > low ? (scaled(Number(value)) - low) / (high - low) : 0.5),
-    ends: [[0, showNumber(range.low, 3)], [1, showNumber(range.high, 3)]],
+    at: (value) => (high > low ? share(Number(value)) : 0.5),
+    text: [...new Set([low, high])].map((end) => showNumber(end, digits)).join(" – "),
   };
 }
 

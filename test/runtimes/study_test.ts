@@ -6,9 +6,12 @@ import { compose } from "../../core/spec/compose.ts";
 import type { Json, Named, RunSpec, Search, TrainingEvent } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { type FoldFigure, foldMetrics, type FoldResult } from "../../runtimes/study/fold_figures.ts";
+import { joinPredictions } from "../../runtimes/study/fold_predictions.ts";
+import { memory } from "../../plugins/stores/memory.ts";
 import { runStudy } from "../../runtimes/study/run_study.ts";
 import type { Runs } from "../../runtimes/study/runs.ts";
 import type { StudyFiles, TrialLine } from "../../runtimes/study/study_files.ts";
+import { hostHere } from "../../runtimes/host/train.ts";
 import { tinySpec } from "../tiny.ts";
 
 /** A run that is evaluated once and ends, whether it has heard that it is to end or not. */
@@ -96,6 +99,27 @@ it("a figure that is no number in a fold is null there, and its mean that of the
   const { low, high } = correctedInterval({ values: [0.5, 0.7], trainRows: 20, testRows: 10 });
   assert.deepEqual(found.auc?.interval, [low, high]);
   assert.deepEqual(found.f1, { mean: 0.1, interval: null, folds: [null, 0.1, null] });
+});
+
+it("out-of-fold answers are in the order of the rows, several of a row one behind the other", async () => {
+  const store = await memory().open(await hostHere(1));
+  const fold = (number: number) => ({ number, fold: number, repeat: 0 });
+  const put = async (number: number, rows: readonly number[]): Promise<void> => {
+    const lines = rows.map((row, i) => `${JSON.stringify({ row, label: `${number}.${i}` })}\n`).join("");
+    await store.put(`fold-${number}/predictions.jsonl`, new TextEncoder().encode(lines));
+  };
+  await put(0, [0, 1, 1, 2]);
+  await put(1, [0, 1]);
+  const rows = { 0: [1, 3, 4], 1: [0, 2, 5] } as Named<readonly number[]>;
+  const places = (_: string, one?: { number: number }) => Int32Array.from(rows[one?.number ?? 0] ?? []);
+  // Of the second fold transforms have dropped the row in the middle.
+  const kept = async (_: string, { number }: { number: number }) => (number === 1 ? [0, 2] : undefined);
+  await joinPredictions(store, [fold(0), fold(1)], "", { places, kept });
+  const file = new TextDecoder().decode((await store.get("predictions.jsonl"))?.bytes);
+  const found = file.trimEnd().split("\n").map((line) => JSON.parse(line)).map(({ row, label }) => `${row}: ${label}`);
+  assert.deepEqual(found, ["0: 1.0", "1: 0.0", "3: 0.1", "3: 0.2", "4: 0.3", "5: 1.1"]);
+  await store.delete("fold-1/predictions.jsonl");
+  await assert.rejects(joinPredictions(store, [fold(0), fold(1)], "", { places, kept }), /fold-1\/predictions\.jsonl/);
 });
 
 it("a trial that is pruned is pruned, whenever its run hears of it", async () => {

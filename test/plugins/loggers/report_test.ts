@@ -491,6 +491,7 @@ test("numbers, ticks and curves as printed", () => {
   assert.equal(showPercent(0.9134), "91.3\u202f%");
   assert.deepEqual([5.25, 75, 4000].map(showSeconds), ["5.3 s", "1 min 15 s", "1 h 6 min"]);
   assert.deepEqual(logScale([0.3, 40]).ticks, [0.1, 1, 10, 100]);
+  assert.deepEqual([0.1, 1, 100, 0].map((tick) => Math.round(9 * logScale([0.3, 40]).at(tick))), [0, 3, 9, 0]);
   assert.deepEqual(smooth([1, null, 3], 1), [1, null, 3]);
   fc.assert(fc.property(fc.array(fc.double({ noNaN: true, min: -1e9, max: 1e9 }), { minLength: 1 }), (values) => {
     const scale = linearScale(values, 5, true);
