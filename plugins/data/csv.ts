@@ -59,8 +59,8 @@ export const csvSchema: v.GenericSchema<Input, CsvOptions> = v.strictObject({
 });
 
 /**
- * Rows of CSV files (RFC 4180; `.csv`, `.tsv`, packed or not) of any size; every value is a string, and empty lines are
- * skipped.
+ * Rows of CSV files (RFC 4180; `.csv`, `.tsv`, packed or not) of any size; every value is a string, and lines that are
+ * empty or blank are skipped.
  *
  * @throws AttuneError from `open` with the line's number where a quote stays open or a row has other columns.
  * @example

@@ -106,7 +106,7 @@ function recordForm(
   const signs = { delimiter: new TextEncoder().encode(delimiter), quoting };
   const decoder = new TextDecoder(encoding, { fatal: true, ignoreBOM: true });
   return {
-    id: JSON.stringify(["csv 1", delimiter, quoting, columns?.length ?? null]),
+    id: JSON.stringify(["csv 2", delimiter, quoting, columns?.length ?? null]),
     scan: (note) => {
       const check = widthCheck(columns?.length, whereIs);
       return cutCsv(signs, { whereIs }, (record) => {

@@ -42,10 +42,20 @@ export function cutCsv(
   let [closedAt, crAt] = [-2, -2];
   /** How many bytes of the delimiter were just read. */
   let matched = 0;
-  /** Whether the value stands in quotes that have nothing in them. */
-  let isEmptyQuoted = false;
+  /** Quotes of the record before the piece at hand, where it had nothing but blanks besides; -1 where it had. */
+  let begunQuotes = 0;
   const next = (from: number): void => {
-    [begin, value, first, values, state, matched, isEmptyQuoted] = [from, from, line, 1, "plain", 0, false];
+    [begin, value, first, values, state, matched] = [from, from, line, 1, "plain", 0];
+    begunQuotes = 0;
+  };
+  /** Quotes of the record up to a place in the piece, where it has nothing but blanks besides; -1 where it has. */
+  const quotesTo = (bytes: Uint8Array, to: number): number => {
+    let quotes = values > 1 ? -1 : begunQuotes;
+    for (let i = Math.max(0, begin - at); i < to - at && quotes >= 0; i++) {
+      if (quoting && bytes[i] === QUOTE && (quotes > 0 || at + i === begin)) quotes++;
+      else if (!BLANKS.includes(bytes[i] ?? 0)) quotes = -1;
+    }
+    return quotes;
   };
   /** Sees to it that nothing but blanks stands between a closed quote and a place. */
   const checkBehindQuote = (bytes: Uint8Array, to: number): void => {
@@ -54,9 +64,9 @@ export function cutCsv(
       throw badFile("csv", whereIs(first), "Trailing quote on quoted field is malformed");
     }
   };
-  const close = (end: number): void => {
-    const isEmpty = values === 1 && (end === begin || isEmptyQuoted);
-    if (!isEmpty) found({ begin, end, line: first, values });
+  const close = (end: number, quotes: number): void => {
+    // A line of blanks, which may stand in quotes, is none.
+    if (values > 1 || (quotes !== 0 && quotes !== 2)) found({ begin, end, line: first, values });
   };
   /** Whether a byte completes the delimiter. */
   const divides = (byte: number): boolean => {
@@ -70,7 +80,6 @@ export function cutCsv(
     if (byte === QUOTE) {
       state = "closed";
       closedAt = here;
-      isEmptyQuoted = here - value === 1;
     } else if (byte === CR || (byte === LF && crAt !== here - 1)) line++;
     if (byte === CR) crAt = here;
   };
@@ -80,7 +89,7 @@ export function cutCsv(
     if (byte === LF || byte === CR) {
       if (state === "closed") checkBehindQuote(bytes, here);
       if (byte === CR) crAt = here;
-      close(here);
+      close(here, quotesTo(bytes, here));
       line++;
       return next(here + 1);
     }
@@ -90,7 +99,7 @@ export function cutCsv(
     } else if (byte === QUOTE && quoting && here === value) state = "quoted";
     else if (divides(byte)) {
       if (state === "closed") checkBehindQuote(bytes, here + 1 - delimiter.length);
-      [value, state, isEmptyQuoted] = [here + 1, "plain", false];
+      [value, state] = [here + 1, "plain"];
       values++;
     }
   };
@@ -101,7 +110,7 @@ export function cutCsv(
       if (state === "quoted" || (state === "closed" && closedAt !== at - 1)) {
         throw badFile("csv", whereIs(first), "Quoted field unterminated");
       }
-      if (at > begin) close(at);
+      if (at > begin) close(at, begunQuotes);
       return at;
     },
     push: (bytes) => {
@@ -113,6 +122,7 @@ export function cutCsv(
         if (means[byte] === 1 || matched > 0) step(byte, base + i, bytes);
       }
       if (state === "closed") checkBehindQuote(bytes, base + bytes.length - matched);
+      begunQuotes = quotesTo(bytes, base + bytes.length);
       at += bytes.length;
       if (at - begin > MAX_RECORD) {
         throw badFile("csv", whereIs(first), `is longer than ${MAX_RECORD} bytes: is a closing quote missing?`);

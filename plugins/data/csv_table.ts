@@ -64,7 +64,7 @@ function rowsOf(
     if (problem !== undefined) throw badFile("csv", where, problem);
     const first = line++;
     for (const value of record) line += lineBreaks(value);
-    if (record.length === 1 && record[0] === "") continue;
+    if (isBlank(record)) continue;
     if (!names) names = headerOf(record, where);
     else {
       rows.push(rowOf(names, record, where));
@@ -116,7 +116,7 @@ export function delimiterOf(
     const { data, errors } = recordsOf(beginning, delimiter, quoting, LINES);
     // The last one may be cut.
     const whole = isCut || data.length === LINES ? data.slice(0, -1) : data;
-    const records = whole.filter((record) => record.length > 1 || record[0] !== "");
+    const records = whole.filter((record) => !isBlank(record));
     const width = columns?.length ?? records[0]?.length ?? 0;
     const broken = errors.some(({ row = 0 }) => row < whole.length);
     return width > 1 && !broken && records.every((record) => record.length === width);
@@ -151,6 +151,11 @@ function withOneLineEnd(text: string, delimiter: string): string {
     }
   }
   return parts.join("") + text.slice(from);
+}
+
+/** Whether a record is a line with nothing but blanks, as pandas passes it over. */
+function isBlank(record: readonly string[]): boolean {
+  return record.length === 1 && /^[ \t\v\f]*$/.test(record[0] ?? "");
 }
 
 /** Names of columns. Throws AttuneError if one is there twice, or they are no text. */

@@ -254,6 +254,12 @@ describe("CSV", () => {
     assert.equal((await open(csv({ path: written("plain.csv", "text,label\na;b,1\n") }))).notes, undefined);
     assert.deepEqual(await first("text\nyes; no\n"), { text: "yes; no" });
   });
+  it("passes over lines of blanks, as pandas does", async () => {
+    assert.deepEqual(await read(csv({ path: written("blank.csv", "\n \t\ntext,label\n   \na,1\n\t\n") })), [
+      { text: "a", label: "1" },
+    ]);
+    assert.deepEqual(await first("text\n  \n a\n"), { text: " a" });
+  });
   it("takes quotes as they are where it is told to", async () => {
     assert.deepEqual(await first('text,label\n"a,1\n', { quoting: 3 }), { text: '"a', label: "1" });
     await assert.rejects(first('text,label\n"a,1\n'), { code: "BAD_FILE" });

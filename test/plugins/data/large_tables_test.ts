@@ -90,7 +90,7 @@ describe("a large CSV file", () => {
   it("has its rows at once from any place, by line ends and delimiters of all kinds, once indexed", async () => {
     const forms = [
       ["lf.csv", "\n", ",", {}],
-      ["crlf.csv", "\r\n\r\n", ";", {}],
+      ["crlf.csv", "\r\n\r\n \t\r\n", ";", {}],
       ["cr.csv", "\r", "||", { delimiter: "||", columns: ["text", "label"] }],
     ] as const;
     for (const [name, end, delimiter, options] of forms) {
@@ -100,9 +100,9 @@ describe("a large CSV file", () => {
       assert.ok(opened.at && opened.length === COUNT, name);
       const where = await isSame(opened);
       // The second text has six line ends within.
-      const lines = "columns" in options ? [1, 2, 9] : end === "\n" ? [2, 3, 10] : [3, 5, 13];
+      const lines = "columns" in options ? [1, 2, 9] : end === "\n" ? [2, 3, 10] : [4, 7, 16];
       assert.deepEqual(where.slice(0, 3), lines.map((line) => `${path}, line ${line}`), name);
-      assert.match(String(opened.notes ?? ""), end === "\r\n\r\n" ? /";"/ : /^$/);
+      assert.match(String(opened.notes ?? ""), end.startsWith("\r\n") ? /";"/ : /^$/);
       rmSync(path);
     }
     assert.ok(readdirSync(join(cache, "records")).length === forms.length);
