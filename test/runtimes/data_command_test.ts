@@ -100,7 +100,7 @@ describe("attune data", () => {
     assert.deepEqual(train.transforms[1].dropped, { missing: 1 });
     assert.equal(train.lengths.maxLength, 8);
     assert.ok(train.lengths.cutRows >= 3 && train.lengths.cutTokens > 0, out);
-    assert.match(train.notes.join(), /separated by ";"/);
+    assert.match(train.notes.join(), /the delimiter is ";"/);
     assert.deepEqual([leaks.eval.rows, leaks.eval.of, leaks.eval.train], [1, 2, 1]);
     const lines = (await typed("data", path)).out;
     for (
