@@ -58,13 +58,13 @@ export {
   openSafetensors,
   openWeights,
   readSafetensors,
-  shardIndex,
   streamSafetensors,
   toFloat32,
   viewOf,
   weightFiles,
   writeSafetensors,
 } from "./core/files/safetensors.ts";
+export { shardIndex } from "./core/files/weight_shards.ts";
 
 // Numbers that are the same on every machine: `math.exp(x)` of a number, where `exp(x)` is of a graph's value.
 export * as math from "./core/math/math.ts";

@@ -6,7 +6,7 @@
  */
 import { AttuneError, missing, show } from "../../core/base/errors.ts";
 import { ggufIn } from "../../core/files/gguf_folder.ts";
-import { shardIndex } from "../../core/files/safetensors.ts";
+import { shardIndex } from "../../core/files/weight_shards.ts";
 import type { Host, HubCache, Store } from "../../core/types.ts";
 import { downloadFile, type HubProgress } from "../../core/hub/download.ts";
 import { hubError } from "../../core/hub/errors.ts";

@@ -326,7 +326,7 @@ describe("the hub", () => {
       ({ url }) =>
         assert.rejects(open("org/tiny", folder(), { HF_ENDPOINT: url }), {
           code: "MISSING",
-          message: /model folder \(config.json, .*pytorch_model.bin/,
+          message: /which holds config.json, .*pytorch_model.bin/,
         }),
     );
     await withHub(
