@@ -262,7 +262,7 @@ async function statisticsOf(
   if (own.kind && misfit !== undefined) {
     const file = answersOf(folder, name);
     if (!existsSync(join(folder, "spec.json"))) throw badFile("evaluate", file, `does not match these rows: ${misfit}`);
-    process.stderr.write(`${file} does not match these rows: ${misfit}. The model next to it is run instead\n`);
+    process.stderr.write(`${file} does not match these rows: ${misfit}. Running the model next to it instead\n`);
   }
   const other = await openRun(await composed(await readRun(folder, name === "" ? options.task : name)), host);
   const [classes, names] = [open.task.labels ?? [], other.task.labels ?? []];

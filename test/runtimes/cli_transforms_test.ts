@@ -85,7 +85,7 @@ it("what transforms did to the parts of a mixture is told wherever it is told of
   assert.match(readFileSync(join(output, "report.html"), "utf8"), /with\.sources\.1: filter/);
   assert.match(
     readFileSync(join(output, "adapter/README.md"), "utf8"),
-    /^Data: \d+ rows through .*with\.sources\.1: filter, redact\.$/m,
+    /^Data: \d+ rows, with .*with\.sources\.1: filter, redact\.$/m,
   );
   const page = join(folder, "mixed.html");
   assert.equal(await main(["data", spec, "--html", page]), 0);
