@@ -264,12 +264,12 @@ function rowsOf(body: v.InferOutput<typeof pairsSchema>): PlainRow[] {
   if (length === undefined) throw httpError(400, "invalid_value", "predictions are missing", "predictions");
   for (const [param, values] of given) {
     if (values?.length === length) continue;
-    const wanted = `expected ${length} values, as many as ${given[0]?.[0]}, but found ${values?.length}`;
+    const wanted = `expected as many values as ${given[0]?.[0]}, ${length}, but found ${values?.length}`;
     throw httpError(400, "invalid_value", `${param}: ${wanted}`, param);
   }
   for (const [column, values] of Object.entries(body.groups ?? {})) {
     if (values.length === length) continue;
-    const wanted = `expected ${length} values, as many as ${given[0]?.[0]}, but found ${values.length}`;
+    const wanted = `expected as many values as ${given[0]?.[0]}, ${length}, but found ${values.length}`;
     throw httpError(400, "invalid_value", `groups.${column}: ${wanted}`, "groups");
   }
   const groups = Object.entries(body.groups ?? {});

@@ -40,7 +40,7 @@ export function totalsOf({ runs, plan }: Budget): Named<number | null> {
 export function budgetLines({ runs, what, plan }: Budget): readonly string[] {
   const count = (n: number): string => Math.round(n).toLocaleString("en");
   if (!plan) return [`runs         ${runs === undefined ? `more than ${count(MOST_COUNTED)}` : count(runs)}: ${what}`];
-  const each = `${count(plan.steps)} ${plan.steps === 1 ? "step" : "steps"}, ${count(plan.tokens)} tokens, ` +
+  const each = `${plan.steps === 1 ? "one step" : `${count(plan.steps)} steps`}, ${count(plan.tokens)} tokens, ` +
     `about ${span(plan.seconds)}, ${((plan.bytes.total ?? 0) / 1e6).toFixed(0)} MB`;
   if (runs === undefined) {
     return [`runs         more than ${count(MOST_COUNTED)}: ${what}`, `each         ${each}`];

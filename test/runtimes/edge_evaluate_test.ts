@@ -190,7 +190,7 @@ describe("evaluate", () => {
       (intervals?.accuracy?.low ?? 9) <= Number(values.accuracy) &&
         Number(values.accuracy) <= (intervals?.accuracy?.high ?? 0),
     );
-    await refused({ ...body, groups: { region: ["n"] } }, /groups\.region: as many/);
+    await refused({ ...body, groups: { region: ["n"] } }, /groups\.region: expected as many/);
     await refused({ ...body, groups: {} }, /row 0.*column "region"/);
     await refused(
       { ...body, metrics: [{ use: "by-group", with: { metric: "acuracy", column: "region" } }] },
@@ -202,7 +202,7 @@ describe("evaluate", () => {
     const pair = { predictions: [1, 0], references: [1, 1] };
     await refused({ metrics: ["acuracy"], ...pair }, /acuracy.*did you mean "accuracy"/);
     await refused({ metrics: [{ use: "f1", with: { averge: "macro" } }], ...pair }, /averge/);
-    await refused({ metrics: ["accuracy"], predictions: [1], references: [1, 1] }, /references: as many/);
+    await refused({ metrics: ["accuracy"], predictions: [1], references: [1, 1] }, /references: expected as many/);
     await refused(
       { metrics: ["accuracy"], predictions: [0, "x"], references: [0, 0], labels: ["a"] },
       /row 1.*a class/,
