@@ -337,7 +337,7 @@ describe("the unmodified openai client", () => {
     );
     await rejected(create({ colour: "red" }), 400, /colour/);
     await rejected(client.fineTuning.jobs.retrieve("ftjob-none"), 404, /No such fine-tuning job/);
-    await rejected(new OpenAI({ apiKey: "x", baseURL: `${url}/v1`, maxRetries: 0 }).files.list(), 401, /wrong/);
+    await rejected(new OpenAI({ apiKey: "x", baseURL: `${url}/v1`, maxRetries: 0 }).files.list(), 401, /invalid/);
     assert.equal(
       (await fetch(`${url}/v1/runners/lease`, { method: "POST", headers: { authorization: "Bearer key" } })).status,
       403,
