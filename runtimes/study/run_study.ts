@@ -138,7 +138,7 @@ async function runTrial(
   } catch (error) {
     if (signal.aborted) return undefined;
     if (pruned) return line("pruned", values.at(-1)?.[1] ?? null);
-    if (isElsewhere(error)) throw error;
+    if (isElsewhere(error) || isOfAll(error, params, study)) throw error;
     const sentence = error instanceof AttuneError
       ? error.sentence
       : error instanceof Error
@@ -148,6 +148,23 @@ async function runTrial(
   } finally {
     signal.removeEventListener("abort", interrupt);
   }
+}
+
+/**
+ * Whether all trials so far have failed alike, whatever their values of each option: so would the others. Those that came
+ * to numbers that are not finite, or did not fit in memory, say nothing of others.
+ */
+function isOfAll(error: unknown, params: Named<Json>, { trials, space }: Study): boolean {
+  if (!(error instanceof AttuneError) || error.code === "NON_FINITE" || error.plugin === "plan") return false;
+  const ended = (trials as readonly (Trial & Partial<TrialLine>)[]).filter(({ state }) => state !== "running");
+  if (ended.length === 0 || ended.some(({ state, message }) => state !== "failed" || message !== error.sentence)) {
+    return false;
+  }
+  const tried = [params, ...ended.map((trial) => trial.params)];
+  return Object.entries(space).every(([path, range]) => {
+    const isFixed = range.type === "categorical" ? range.choices.length < 2 : range.low === range.high;
+    return isFixed || new Set(tried.map((own) => JSON.stringify(own[path]))).size > 1;
+  });
 }
 
 /** Whether what went wrong is none of a trial's options: the disk, the server, who else is there. The trial is made again then. */

@@ -71,7 +71,19 @@ it("a trial whose options do not work has failed, the first one too, and all of 
     const trials = await searched(runsThatThrow(error, [1e-4]));
     assert.deepEqual(trials.map(({ state }) => state), ["failed", "complete", "complete"]);
     assert.equal(trials[0]?.message, error instanceof AttuneError ? error.sentence : error.message);
-    const all = await searched(runsThatThrow(error, [1e-4, 1e-3, 1e-2]));
+  }
+  const all = await searched(runsThatThrow(memory, [1e-4, 1e-3, 1e-2]));
+  assert.deepEqual(all.map(({ state }) => state), ["failed", "failed", "failed"]);
+});
+
+it("what is wrong with trials whatever their options is said, not tried again and again", async () => {
+  const leaks = new AttuneError("4 of 240 rows of eval are also in train", { code: "REFUSED", plugin: "data" });
+  const written: TrialLine[] = [];
+  await assert.rejects(searched(runsThatThrow(leaks, [1e-4, 1e-3, 1e-2]), written), leaks);
+  assert.deepEqual(written.map(({ state }) => state), ["failed"]);
+  for (const [code, plugin] of [["NON_FINITE", "engine"], ["REFUSED", "plan"]] as const) {
+    const own = new AttuneError("no", { code, plugin });
+    const all = await searched(runsThatThrow(own, [1e-4, 1e-3, 1e-2]));
     assert.deepEqual(all.map(({ state }) => state), ["failed", "failed", "failed"]);
   }
 });
