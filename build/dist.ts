@@ -34,14 +34,14 @@ for (const name of ["README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md", "docs
   cpSync(join(root, name), join(dist, name), { recursive: true });
 }
 
-const own = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const script = (path: string): string => path.replace(/\.ts$/, ".js");
 const exported = Object.fromEntries(
-  Object.entries(own.exports as Record<string, string>).filter(([, path]) => existsSync(join(dist, script(path))))
+  Object.entries(manifest.exports as Record<string, string>).filter(([, path]) => existsSync(join(dist, script(path))))
     .map(([key, path]) => [key, { types: path.replace(/\.ts$/, ".d.ts"), default: script(path) }]),
 );
-const { name, version, description, keywords, repository, license, type, engines, sideEffects } = own;
-const { dependencies, peerDependencies, peerDependenciesMeta } = own;
+const { name, version, description, keywords, repository, license, type, engines, sideEffects } = manifest;
+const { dependencies, peerDependencies, peerDependenciesMeta } = manifest;
 const published = {
   name,
   version,

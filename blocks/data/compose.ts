@@ -84,14 +84,14 @@ async function rowsOfParts(
   for (const [place, index] of indices.entries()) {
     const part = partOf(firsts, index);
     if (part < 0) throw badValue("data", "row", index, `a row from 0 to ${(firsts.at(-1) ?? 0) - 1}`);
-    const own = wanted.get(part) ?? [];
-    wanted.set(part, own);
-    own.push({ index: index - (firsts[part] ?? 0), place });
+    const slices = wanted.get(part) ?? [];
+    wanted.set(part, slices);
+    slices.push({ index: index - (firsts[part] ?? 0), place });
   }
   const rows: Row[] = new Array(indices.length);
-  for (const [part, own] of wanted) {
-    const read = await parts[part]?.at?.(own.map(({ index }) => index)) ?? [];
-    own.forEach(({ place }, i) => (rows[place] = read[i] ?? {}));
+  for (const [part, sliceOfPart] of wanted) {
+    const read = await parts[part]?.at?.(sliceOfPart.map(({ index }) => index)) ?? [];
+    sliceOfPart.forEach(({ place }, i) => (rows[place] = read[i] ?? {}));
   }
   return rows;
 }

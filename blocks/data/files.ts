@@ -55,12 +55,12 @@ function filesAt(plugin: string, path: string, endings: readonly string[], host:
   if (!host.names) throw missing(plugin, "access to folders", host.runtime);
   const parts = path.split(/[\\/]/);
   const plain = parts.findIndex((part) => /[*?[{]/.test(part));
-  const found: string[] = [];
+  const files: string[] = [];
   // A pattern that begins with a wildcard is one of the folder where one is.
   const folder = plain === 0 ? "." : parts.slice(0, plain).join("/");
-  matching(folder, parts.slice(plain), { plugin, host, found, walked: new Set() });
-  if (found.length === 0) throw badFile(plugin, path, "no file has this name");
-  return found;
+  matching(folder, parts.slice(plain), { plugin, host, found: files, walked: new Set() });
+  if (files.length === 0) throw badFile(plugin, path, "no file has this name");
+  return files;
 }
 
 /** `walked`: folders that were gone through for `**`, each once, though links lead to it again. */
@@ -93,9 +93,9 @@ function matching(folder: string, [part = "", ...rest]: readonly string[], walk:
 
 /** The files of a format in a folder and those within it. */
 function filesBelow(plugin: string, folder: string, endings: readonly string[], host: Host): readonly string[] {
-  const found: string[] = [];
-  matching(folder.replace(/[\\/]+$/, ""), ["**", "*"], { plugin, host, found, walked: new Set() });
-  return found.filter((path) => hasEnding(path, endings));
+  const files: string[] = [];
+  matching(folder.replace(/[\\/]+$/, ""), ["**", "*"], { plugin, host, found: files, walked: new Set() });
+  return files.filter((path) => hasEnding(path, endings));
 }
 
 /** Whether a file's name ends as those of a format do, packed or not. */

@@ -17,8 +17,8 @@ export type FilePlace = Readonly<{ name: string; store: Store; key: string; path
 /** The place of a file by its path, which may lead through links. Throws AttuneError if the host has no files. */
 export function placeOf(plugin: string, path: string, host: Host): FilePlace {
   if (!host.directory) throw missing(plugin, "access to files", host.runtime);
-  const given = host.resolve?.(path) ?? path;
-  const full = host.realPath?.(given) ?? given;
+  const address = host.resolve?.(path) ?? path;
+  const full = host.realPath?.(address) ?? address;
   const cut = Math.max(full.lastIndexOf("/"), full.lastIndexOf("\\")) + 1;
   return { name: path, store: host.directory(full.slice(0, cut)), key: full.slice(cut), path: full, cache: host.cache };
 }

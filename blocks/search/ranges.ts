@@ -14,32 +14,32 @@ export function stepOf({ type, step, log = false }: NumericSpace): number | unde
 }
 
 /** The largest value that steps lead to. */
-export function lastOf(own: NumericSpace): number {
-  const step = stepOf(own);
+export function lastOf(space: NumericSpace): number {
+  const step = stepOf(space);
   // Sums of steps may be a little more than the end.
-  const last = step === undefined ? own.high : own.low + Math.floor((own.high - own.low) / step + 1e-9) * step;
-  return Math.min(own.high, last);
+  const last = step === undefined ? space.high : space.low + Math.floor((space.high - space.low) / step + 1e-9) * step;
+  return Math.min(space.high, last);
 }
 
 /** The value of a range that is nearest to a number. */
-export function nearestIn(own: NumericSpace, value: number): number {
-  const step = stepOf(own);
-  const last = lastOf(own);
-  const stepped = step === undefined ? value : own.low + Math.round((value - own.low) / step) * step;
-  const whole = own.type === "int" ? Math.round(stepped) : stepped;
-  return Math.min(last, Math.max(own.low, whole));
+export function nearestIn(space: NumericSpace, value: number): number {
+  const step = stepOf(space);
+  const last = lastOf(space);
+  const stepped = step === undefined ? value : space.low + Math.round((value - space.low) / step) * step;
+  const whole = space.type === "int" ? Math.round(stepped) : stepped;
+  return Math.min(last, Math.max(space.low, whole));
 }
 
 /** A value drawn evenly, by the logarithm where that counts. */
-export function drawFrom(own: Space, random: Random, index = 0): Json {
+export function drawFrom(space: Space, random: Random, index = 0): Json {
   const u = random.uniform(index);
-  if (own.type === "categorical") return own.choices[Math.floor(u * own.choices.length)] ?? null;
-  const { low, high, type, log = false } = own;
-  const step = stepOf(own);
-  if (step !== undefined) return nearestIn(own, low + Math.floor(u * ((lastOf(own) - low) / step + 1)) * step);
+  if (space.type === "categorical") return space.choices[Math.floor(u * space.choices.length)] ?? null;
+  const { low, high, type, log = false } = space;
+  const step = stepOf(space);
+  if (step !== undefined) return nearestIn(space, low + Math.floor(u * ((lastOf(space) - low) / step + 1)) * step);
   // Whole numbers have half a step of room at either end, so that the first and the last are as likely as others.
   const room = type === "int" ? 0.5 : 0;
   if (!log) return low + u * (high - low);
   const [from, to] = [ln(low - room), ln(high + room)];
-  return nearestIn(own, exp(from + u * (to - from)));
+  return nearestIn(space, exp(from + u * (to - from)));
 }

@@ -55,11 +55,11 @@ export async function augmentRow(
   for (const column of places.texts) {
     if (!Object.hasOwn(row, column)) continue;
     const value = row[column];
-    const own = { ...item, row };
+    const changedItem = { ...item, row };
     if (typeof value === "string") {
-      const changed = await changedText(plugin, own, column, value, places, options);
-      row = changeRow(plugin, own, { ...places, texts: [column] }, () => changed);
-    } else if (Array.isArray(value)) row = await changedList(plugin, own, column, value, places, options);
+      const changed = await changedText(plugin, changedItem, column, value, places, options);
+      row = changeRow(plugin, changedItem, { ...places, texts: [column] }, () => changed);
+    } else if (Array.isArray(value)) row = await changedList(plugin, changedItem, column, value, places, options);
   }
   return row;
 }
@@ -108,8 +108,8 @@ async function changedList(
       throw unsupported(plugin, "methods", "back-translate", `tags belong to the words of column "${column}"`);
     }
     const tags = names.flatMap((name) => {
-      const own = row[name];
-      return Array.isArray(own) ? [namedTags(own, places.classes?.[name])] : [];
+      const column = row[name];
+      return Array.isArray(column) ? [namedTags(column, places.classes?.[name])] : [];
     });
     const words = taggedWords(list, tags);
     const changes = words.length === 0 ? [] : await changesOf(words, () => " ", options);
@@ -175,8 +175,8 @@ export async function openFiller(plugin: string, host: Host, folder: string): Pr
   const { maskToken = "[MASK]", columns: [column = "text"] } = model;
   return {
     fill: async (parts) => {
-      const [found] = await model.predict([{ [column]: parts.join(maskToken) }]);
-      const filled = Array.isArray(found?.fills) ? found.fills as readonly Readonly<{ token?: unknown }>[] : [];
+      const [answer] = await model.predict([{ [column]: parts.join(maskToken) }]);
+      const filled = Array.isArray(answer?.fills) ? answer.fills as readonly Readonly<{ token?: unknown }>[] : [];
       return filled.map(({ token }) => String(token ?? "").trim());
     },
     close: () => model.close(),
@@ -189,12 +189,12 @@ export async function openTranslator(plugin: string, host: Host, folders: readon
   for (const folder of folders) models.push(await openModel(plugin, host, folder, "seq2seq-lm"));
   return {
     translate: async (text) => {
-      let own = text;
+      let translated = text;
       for (const model of models) {
-        const [found] = await model.predict([{ [model.columns[0] ?? "source"]: own }]);
-        own = typeof found?.text === "string" ? found.text : "";
+        const [answer] = await model.predict([{ [model.columns[0] ?? "source"]: translated }]);
+        translated = typeof answer?.text === "string" ? answer.text : "";
       }
-      return own.trim() === "" ? text : own;
+      return translated.trim() === "" ? text : translated;
     },
     close: async () => {
       for (const model of models) await model.close();

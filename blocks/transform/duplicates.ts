@@ -127,14 +127,14 @@ async function comparePart(
     const row = at++;
     // Rows that share no key with another need no second look.
     if (row < from || !shared.any(row) || repeats.has(row)) continue;
-    const own = hashSet(shinglesOf(text, ngram));
-    const keys = signer(own);
+    const hashes = hashSet(shinglesOf(text, ngram));
+    const keys = signer(hashes);
     for (let band = 0; band < bands; band++) {
       if (!shared.has(row, band)) continue;
       const others = buckets.of(band, keys[band] ?? 0);
       let isSame = false;
       for (const other of others.slice(-MOST_COMPARED)) {
-        const similarity = jaccard(own, buckets.set(other) ?? own);
+        const similarity = jaccard(hashes, buckets.set(other) ?? hashes);
         if (similarity >= threshold) components.join(row, other);
         // What is like an equal set is like this one.
         if (similarity === 1) isSame = true;
@@ -143,7 +143,7 @@ async function comparePart(
       if (isSame) repeats.add(row);
       if (isSame || row >= end) continue;
       uncompared += Math.max(0, others.length - MOST_COMPARED);
-      buckets.add(band, keys[band] ?? 0, row, own);
+      buckets.add(band, keys[band] ?? 0, row, hashes);
     }
     if (row < end && buckets.bytes() > mostBytes) end = row + 1;
   }

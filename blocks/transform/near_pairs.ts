@@ -47,15 +47,15 @@ export async function nearPairs(
     let [at, listed] = [0, 0];
     for await (const { text, hash } of rows) {
       const row = at++;
-      const own = hashSet(shinglesOf(text, ngram));
-      const found = part.candidates(signer(own));
-      uncompared += found.uncompared;
+      const hashed = hashSet(shinglesOf(text, ngram));
+      const matches = part.candidates(signer(hashed));
+      uncompared += matches.uncompared;
       let best = first.get(row);
       let isNear = false;
-      for (const candidate of found.rows) {
+      for (const candidate of matches.rows) {
         const [a, b] = part.hashes[candidate] ?? [0, 0];
         if (a === hash[0] && b === hash[1]) continue;
-        const similarity = jaccard(own, part.sets[candidate] ?? own);
+        const similarity = jaccard(hashed, part.sets[candidate] ?? hashed);
         if (similarity < threshold) continue;
         isNear = true;
         leaked.add(from + candidate);

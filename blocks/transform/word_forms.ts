@@ -47,8 +47,8 @@ export async function readForms(store: Store): Promise<WordForms> {
     formsOf: (base, kind, ending) => {
       const listed = forms.get(`${kind} ${ending} ${base}`) ?? [];
       if (kind !== "verb" || ending !== "ed") return listed;
-      const own = pastsOf(base);
-      if (own) return own;
+      const irregular = pastsOf(base);
+      if (irregular) return irregular;
       // "understand" goes as "stand", and "upset" as "set"; of others "wrought" is listed, and "worked" is what is said.
       const verb = [...pasts.keys()].find((verb) => verb.length > 2 && base.endsWith(verb));
       if (verb === undefined) return listed.filter((form) => form.endsWith("ed"));

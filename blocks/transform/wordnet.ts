@@ -31,11 +31,11 @@ export async function openSynonyms(plugin: string, host: Host): Promise<Synonyms
     readTable(host.directory(`${folder}/dict`), host.directory(`${lexicon}/src`));
   tables.set(host.directory, known);
   const table = await known;
-  const found = new Map<string, readonly string[]>();
+  const synonyms = new Map<string, readonly string[]>();
   return (word) => {
     const small = word.toLowerCase();
-    const ready = found.get(small) ?? synonymsIn(table, small);
-    found.set(small, ready);
+    const ready = synonyms.get(small) ?? synonymsIn(table, small);
+    synonyms.set(small, ready);
     return ready;
   };
 }
@@ -78,7 +78,7 @@ async function textOf(store: Store, key: string): Promise<string> {
 
 /** Single words in small letters by the meaning that they share, where there are several. */
 function meaningsIn(text: string): ReadonlyMap<string, readonly string[]> {
-  const found = new Map<string, readonly string[]>();
+  const forms = new Map<string, readonly string[]>();
   for (const line of text.split("\n")) {
     // What begins with a blank is the licence.
     if (line === "" || line.startsWith(" ")) continue;
@@ -88,16 +88,16 @@ function meaningsIn(text: string): ReadonlyMap<string, readonly string[]> {
       const word = (parts[4 + 2 * i] ?? "").replace(/\(\w+\)$/, "");
       if (/^[a-z]+$/.test(word)) words.push(word);
     }
-    if (words.length > 1) found.set(parts[0] ?? "", words);
+    if (words.length > 1) forms.set(parts[0] ?? "", words);
   }
-  return found;
+  return forms;
 }
 
 /** Meanings of a word that are taken, the most frequent ones. */
 const MEANINGS = 2;
 
 function lemmasIn(text: string, meanings: ReadonlyMap<string, readonly string[]>): ReadonlyMap<string, Lemma> {
-  const found = new Map<string, Lemma>();
+  const lemmas = new Map<string, Lemma>();
   for (const line of text.split("\n")) {
     if (line === "" || line.startsWith(" ")) continue;
     const parts = line.trim().split(" ");
@@ -108,9 +108,9 @@ function lemmasIn(text: string, meanings: ReadonlyMap<string, readonly string[]>
     const frequent = Number(parts[5 + pointers]);
     const places = parts.slice(6 + pointers, 6 + pointers + MEANINGS);
     const words = [...new Set(places.flatMap((place) => meanings.get(place) ?? []))].filter((word) => word !== lemma);
-    if (words.length > 0) found.set(lemma, { words, frequent });
+    if (words.length > 0) lemmas.set(lemma, { words, frequent });
   }
-  return found;
+  return lemmas;
 }
 
 function notThere(plugin: string): AttuneError {

@@ -45,18 +45,18 @@ export function initialWeights(
   // Of several tasks' heads, one that the checkpoint has is only theirs whom it fits; so is any where others are passed
   // over.
   const stored = (p: Parameter): string | undefined => {
-    const own = inCheckpoint(p.unqualifiedName);
-    const dims = own === undefined ? undefined : checkpoint.weights.locate(own)?.dims;
+    const tensorName = inCheckpoint(p.unqualifiedName);
+    const dims = tensorName === undefined ? undefined : checkpoint.weights.locate(tensorName)?.dims;
     const passed = p.name !== p.unqualifiedName || checkpoint.ignoreMismatchedSizes === true;
-    return passed && dims && !fits(p, dims) ? undefined : own;
+    return passed && dims && !fits(p, dims) ? undefined : tensorName;
   };
   // The last adapter that has it; its own parameters may stand under its name.
   const savedIn = (name: string): (() => Promise<Tensor<Float32Array>>) | undefined => {
     for (const a of attached.toReversed()) {
-      const own = a.weights?.names.find((n) =>
+      const tensorName = a.weights?.names.find((n) =>
         aliasesOf(n, backbone).some((m) => m === name || qualifyName(a, m) === name)
       );
-      if (own !== undefined) return () => (a.weights as Weights).read(own);
+      if (tensorName !== undefined) return () => (a.weights as Weights).read(tensorName);
     }
     return undefined;
   };
@@ -77,11 +77,11 @@ export function initialWeights(
       read: async (name) => {
         const other = drawnFor(name);
         if (other) return await whole.readStored(other);
-        const own = inCheckpoint(name) === undefined ? undefined : frozen?.storageOf(name);
-        if (!frozen || !own) return await readWhole(name);
-        const data = decodeWeight(await frozen.encode(name, () => readWhole(name)), own.weight);
-        const [rows, columns] = own.weight.dims;
-        return { dtype: "float32", dims: own.weight.conv1d ? [columns, rows] : [rows, columns], data };
+        const storage = inCheckpoint(name) === undefined ? undefined : frozen?.storageOf(name);
+        if (!frozen || !storage) return await readWhole(name);
+        const data = decodeWeight(await frozen.encode(name, () => readWhole(name)), storage.weight);
+        const [rows, columns] = storage.weight.dims;
+        return { dtype: "float32", dims: storage.weight.conv1d ? [columns, rows] : [rows, columns], data };
       },
     };
   };
@@ -96,16 +96,16 @@ export function initialWeights(
       return await frozen.encode(p.name, () => whole.read(p));
     },
     readStored: async (p) => {
-      const own = storageOf(p);
-      if (!own) return await whole.read(p);
-      return { dtype: "float32", dims: p.shape, data: decodeWeight(await whole.encode(p), own.weight) };
+      const storage = storageOf(p);
+      if (!storage) return await whole.read(p);
+      return { dtype: "float32", dims: p.shape, data: decodeWeight(await whole.encode(p), storage.weight) };
     },
     read: async (p) => {
       const saved = savedIn(p.unqualifiedName);
       if (saved) return checked(p, await saved(), "the saved adapter");
-      const own = stored(p);
-      if (own !== undefined) {
-        const tensor = await checkpoint.weights.read(own);
+      const tensorName = stored(p);
+      if (tensorName !== undefined) {
+        const tensor = await checkpoint.weights.read(tensorName);
         checkDims(p, tensor.dims, checkpoint.label, MISMATCHED);
         return tensor;
       }
@@ -127,8 +127,8 @@ export function storedBytes(
   initial: Pick<InitialWeights, "nameInCheckpoint" | "storageOf">,
   checkpoint: Pick<Checkpoint, "weights">,
 ): number {
-  const own = initial.storageOf(p);
-  if (own) return own.format.bytes(own.weight.dims);
+  const storage = initial.storageOf(p);
+  if (storage) return storage.format.bytes(storage.weight.dims);
   const name = initial.nameInCheckpoint(p);
   const dtype = name === undefined ? undefined : checkpoint.weights.locate(name)?.dtype;
   return (dtype === "float16" || dtype === "bfloat16" ? 2 : 4) * sizeOf(p.shape);
@@ -137,8 +137,8 @@ export function storedBytes(
 /** Bytes that decoding takes for a while: those of the weight that takes the most, with what is made on the way. */
 export function decodingBytes(frozen: readonly Parameter[], initial: Pick<InitialWeights, "storageOf">): number {
   return frozen.reduce((most, p) => {
-    const own = initial.storageOf(p);
-    return own ? Math.max(most, 4 * sizeOf(p.shape) + own.format.decodingBytes(own.weight.dims)) : most;
+    const storage = initial.storageOf(p);
+    return storage ? Math.max(most, 4 * sizeOf(p.shape) + storage.format.decodingBytes(storage.weight.dims)) : most;
   }, 0);
 }
 
@@ -165,14 +165,14 @@ export function storedNames(
   const there = new Set(names);
   const find = (name: string): string | undefined => aliasesOf(name, backbone).find((n) => there.has(n));
   return (name) => {
-    const own = find(name);
-    if (own !== undefined) return own;
+    const tensor = find(name);
+    if (tensor !== undefined) return tensor;
     const { ties } = backbone;
     const source = ties[name];
     if (source !== undefined) return find(source);
     for (const [other, of] of Object.entries(ties)) {
-      const found = of === name ? find(other) : undefined;
-      if (found !== undefined) return found;
+      const twin = of === name ? find(other) : undefined;
+      if (twin !== undefined) return twin;
     }
     return undefined;
   };

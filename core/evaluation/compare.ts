@@ -27,15 +27,15 @@ const FEW = 25;
  */
 export function compareStatistics(
   other: readonly MetricStatistics[],
-  own: readonly MetricStatistics[],
+  compared: readonly MetricStatistics[],
   options: ResamplingOptions,
 ): Comparison {
   const differences: Record<string, Difference> = {};
-  own.forEach((statistics, i) => {
+  compared.forEach((statistics, i) => {
     const against = other[i];
     if (against) Object.assign(differences, differencesOf(against, statistics, options));
   });
-  const [pair] = own.flatMap((statistics, i) =>
+  const [pair] = compared.flatMap((statistics, i) =>
     Object.entries(statistics.right).flatMap(([key, right]) => {
       const before = other[i]?.right[key];
       const changed = before && changedRows(before, right);

@@ -86,13 +86,13 @@ export function resamplingOf({ intervals, confidence = 0.95, seed }: EvaluationO
  * @throws AttuneError if the run's head is new, or rows lack a column that is asked for.
  */
 export async function evaluateRows(
-  given: OpenRun,
+  run: OpenRun,
   dataset: Dataset,
   options: EvaluationOptions = {},
-  evaluator: Evaluator = openEvaluator(given),
+  evaluator: Evaluator = openEvaluator(run),
 ): Promise<Evaluation> {
-  if (!options.untrained) refuseNewParts(given);
-  const open = withGroups(given, options.by ?? []);
+  if (!options.untrained) refuseNewParts(run);
+  const open = withGroups(run, options.by ?? []);
   tryMetrics(open);
   let opened: EncodedRows | undefined;
   try {
@@ -100,21 +100,21 @@ export async function evaluateRows(
     await checkColumns(open, rows, "the evaluated rows");
     const keeper = keepRows(open, rows, options);
     const { metrics, figures } = await measured(open, evaluator, rows, keeper.seen);
-    const kept = keeper.end();
+    const keptStatistics = keeper.end();
     if (options.generates && generatesUnmeasured(open)) await answerAll(open, evaluator, rows, keeper.seen);
-    const statistics = kept.statistics.filter(({ metric, values }) =>
+    const statistics = keptStatistics.statistics.filter(({ metric, values }) =>
       metric !== rowLoss || isLoss(values.loss, metrics.loss)
     );
-    const { found, rough } = options.intervals === undefined
+    const { found: intervals, rough } = options.intervals === undefined
       ? { found: {}, rough: [] }
       : allIntervals(statistics, resamplingOf(options));
     return {
-      ...kept,
+      ...keptStatistics,
       metrics,
-      figures: withIntervals({ ...metrics, ...figures }, found),
+      figures: withIntervals({ ...metrics, ...figures }, intervals),
       rows: rows.rowCount,
       statistics,
-      intervals: found,
+      intervals,
       rough,
     };
   } finally {
@@ -144,22 +144,22 @@ function keepRows(
   let [paired, ended] = [0, false];
   return {
     seen: async (read) => {
-      const own = kindOf(read);
-      kind = own ?? kind;
+      const inputKind = kindOf(read);
+      kind = inputKind ?? kind;
       sliced.add(read);
       if (!readsRows) return collector.add(read);
       const numbers = Array.from(read.rows);
-      const found = await rows.rows(numbers);
+      const encodedRows = await rows.rows(numbers);
       const clusters = cluster === undefined
         ? undefined
-        : numbers.map((row, i) => clusterOf(found[i] ?? {}, cluster, row));
+        : numbers.map((row, i) => clusterOf(encodedRows[i] ?? {}, cluster, row));
       collector.add(read, clusters);
       const examples: Example[] = [];
       await collectExamples(examples, open, rows, read);
-      if (slices) numbers.forEach((row, i) => table.add(row, found[i] ?? {}, examples[i]));
+      if (slices) numbers.forEach((row, i) => table.add(row, encodedRows[i] ?? {}, examples[i]));
       for (const [i, example] of examples.entries()) {
-        options.answered?.(example, pickColumns(found[i] ?? {}, told));
-        const other = own && !ended && await written?.(example, own);
+        options.answered?.(example, pickColumns(encodedRows[i] ?? {}, told));
+        const other = inputKind && !ended && await written?.(example, inputKind);
         if (!other) continue;
         paired++;
         others.add(other, clusters?.slice(i, i + 1));
@@ -208,8 +208,8 @@ function allIntervals(
   statistics: readonly MetricStatistics[],
   options: ResamplingOptions,
 ): Readonly<{ found: Named<ValueInterval>; rough: readonly string[] }> {
-  const found: Named<ValueInterval> = Object.assign({}, ...statistics.map((own) => intervalsOf(own, options)));
-  return { found, rough: Object.keys(found).filter((key) => found[key]?.rough) };
+  const intervals: Named<ValueInterval> = Object.assign({}, ...statistics.map((own) => intervalsOf(own, options)));
+  return { found: intervals, rough: Object.keys(intervals).filter((key) => intervals[key]?.rough) };
 }
 
 /** The run with each of its metrics also by the values of columns. */

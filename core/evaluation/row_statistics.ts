@@ -48,8 +48,8 @@ function byRow(
   const together = new Map<number, MetricInputs[keyof MetricInputs][]>();
   examples.forEach((example, i) => {
     const at = read.places?.[kind]?.[i] ?? -1;
-    const own = together.get(at);
-    if (own) own.push(example);
+    const sum = together.get(at);
+    if (sum) sum.push(example);
     else together.set(at, [example]);
   });
   return [...together].map(([at, own]) => [rowAt(at), at, own] as const);

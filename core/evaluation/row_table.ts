@@ -44,10 +44,10 @@ export function createRowTable(): RowTable {
   };
   return {
     add: (row, own, example) => {
-      const kept = sample.of(row, () => ({ values: new Map(), length: undefined }));
+      const facts = sample.of(row, () => ({ values: new Map(), length: undefined }));
       // Every row counts where a column has too many values.
-      for (const [name, value] of Object.entries(own)) put(name, value, kept?.values ?? new Map());
-      if (kept && example) kept.length = example.text.length;
+      for (const [name, value] of Object.entries(own)) put(name, value, facts?.values ?? new Map());
+      if (facts && example) facts.length = example.text.length;
     },
     columns: () => [
       ...[...columns].flatMap((

@@ -35,25 +35,25 @@ const [LEAST, TOLD] = [10, 20];
  * `statistics`: their units are rows.
  */
 export function worstSlices(statistics: readonly MetricStatistics[], table: RowTable): WorstSlices | undefined {
-  const [first] = statistics.flatMap((own) => {
-    const [mean] = own.metric.columns ? [] : Object.entries(own.units().means);
-    return mean ? [{ own, key: mean[0], scores: mean[1] }] : [];
+  const [first] = statistics.flatMap((statistic) => {
+    const [mean] = statistic.metric.columns ? [] : Object.entries(statistic.units().means);
+    return mean ? [{ own: statistic, key: mean[0], scores: mean[1] }] : [];
   });
   if (!first) return undefined;
-  const { own, key, scores } = first;
-  const { names, share } = own.units();
+  const { own: ranked, key, scores } = first;
+  const { names, share } = ranked.units();
   const coin = createRandom(42).fork("halves");
   const ranks = names.map((row) => coin.uniform(Number(row)) < 0.5);
   const found = table.columns().flatMap(({ name, values, of }) =>
     values.flatMap((value, id) => {
       const [inside, outside] = [moments(), moments()];
-      const [ranking, held] = [moments(), moments()];
+      const [ranking, slice] = [moments(), moments()];
       names.forEach((row, i) => {
         if (!scores.counts[i]) return;
         const score = (scores.sums[i] ?? 0) / scores.counts[i];
         const isInside = of.get(Number(row)) === id;
         (isInside ? inside : outside).add(score);
-        if (isInside) (ranks[i] ? ranking : held).add(score);
+        if (isInside) (ranks[i] ? ranking : slice).add(score);
       });
       if (inside.count() < LEAST || outside.count() < LEAST) return [];
       const spread = Math.sqrt(inside.variance() / inside.count() + outside.variance() / outside.count());
@@ -67,13 +67,13 @@ export function worstSlices(statistics: readonly MetricStatistics[], table: RowT
         others: outside.mean(),
         p,
         rank: ranking.count() > 0 ? ranking.mean() : inside.mean(),
-        ...(held.count() > 0 ? { heldOut: { count: held.count(), score: held.mean() } } : {}),
+        ...(slice.count() > 0 ? { heldOut: { count: slice.count(), score: slice.mean() } } : {}),
       }];
     })
   );
   const ps = found.map(({ p }) => p);
   const [h, bh] = [holm(ps), benjaminiHochberg(ps)];
-  const sign = own.metric.greaterIsBetter ? 1 : -1;
+  const sign = ranked.metric.greaterIsBetter ? 1 : -1;
   const slices = found
     .map(({ rank, ...slice }, i) => ({ rank, slice: { ...slice, holm: h[i] ?? 1, benjaminiHochberg: bh[i] ?? 1 } }))
     .sort((a, b) => sign * (a.rank - b.rank))

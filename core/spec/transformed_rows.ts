@@ -30,7 +30,7 @@ export async function openTransformed(
   source: Rows,
   transforms: readonly Transform[],
   host: Host,
-  given: DataContext,
+  outer: DataContext,
 ): Promise<Rows> {
   const stages: Stage[] = [];
   let counting = true;
@@ -39,27 +39,27 @@ export async function openTransformed(
   for (const [i, transform] of transforms.entries()) {
     const tally = createTally(transform.name);
     const { classes } = carried(source, transforms.slice(0, i));
-    const own = { ...given, columns: withClasses(given.columns, classes) };
+    const own = { ...outer, columns: withClasses(outer.columns, classes) };
     const context = contextOf(own, host, { name: transform.name, i }, (row, action, reason) => {
       if (counting) tally.note(row, action, reason);
     });
     const seen = await transform.survey?.(rowsThrough(stages), context);
     stages.push({ transform, context, seen, tally });
   }
-  const fingerprint = await fingerprintOf(source, stages, given);
-  const told = carried(source, transforms);
+  const fingerprint = await fingerprintOf(source, stages, outer);
+  const metadata = carried(source, transforms);
   if (source.at === undefined || transforms.some(({ scope }) => scope === "whole")) {
     const written = await writtenRows({ fingerprint, stages, rows: () => rowsThrough(stages) }, host);
     counting = false;
-    return { ...written, ...told, transforms: [...source.transforms ?? [], ...written.transforms] };
+    return { ...written, ...metadata, transforms: [...source.transforms ?? [], ...written.transforms] };
   }
-  const kept: number[] = [];
-  for await (const { index } of rowsThrough(stages)) kept.push(index);
+  const numbers: number[] = [];
+  for await (const { index } of rowsThrough(stages)) numbers.push(index);
   counting = false;
   const reports = stages.map(({ tally }) => tally.report());
   const rowWise = stages.filter(({ transform }) => transform.scope === "row");
   const at = async (indices: readonly number[]): Promise<readonly Row[]> => {
-    const places = indices.map((index) => kept[index] ?? refuseIndex(index, kept.length));
+    const places = indices.map((index) => numbers[index] ?? refuseIndex(index, numbers.length));
     const rows = await source.at?.(places) ?? [];
     const items = rowWise.reduce(
       (own, stage) => throughStage(own, stage, false),
@@ -70,13 +70,13 @@ export async function openTransformed(
     return out;
   };
   return {
-    length: kept.length,
+    length: numbers.length,
     fingerprint,
     transforms: [...source.transforms ?? [], ...reports],
-    ...told,
+    ...metadata,
     at,
-    ...(source.where ? { where: async (number: number) => await source.where?.(kept[number] ?? -1) } : {}),
-    read: (from) => from && from.at > 0 ? readAt(at, kept.length, from.at) : numbered(rowsThrough(stages)),
+    ...(source.where ? { where: async (number: number) => await source.where?.(numbers[number] ?? -1) } : {}),
+    read: (from) => from && from.at > 0 ? readAt(at, numbers.length, from.at) : numbered(rowsThrough(stages)),
   };
 }
 

@@ -164,8 +164,8 @@ function meanless(metric: Metric, kept: ReadonlyMap<UnitName, Unit>): (name: str
   return (name, key) => {
     const total = (of: (unit: Unit) => number | undefined): number =>
       units.reduce((sum, unit, i) => sum + (counts[i] ?? 0) * (of(unit) ?? 0), 0);
-    const own = { ...key, sum: total(({ sums }) => sums[key.at]), count: total(({ counts }) => counts[key.at]) };
-    return own.count > 0 && !isMean(own, values[name] ?? null);
+    const whole = { ...key, sum: total(({ sums }) => sums[key.at]), count: total(({ counts }) => counts[key.at]) };
+    return whole.count > 0 && !isMean(whole, values[name] ?? null);
   };
 }
 

@@ -28,22 +28,22 @@ export type ValueInterval = Readonly<
 const ROUGH = 5;
 
 /** Intervals of a metric's values, by path: proportions by Wilson, means by BCa, the rest by percentiles. */
-export function intervalsOf(own: MetricStatistics, options: ResamplingOptions): Named<ValueInterval> {
-  const found: Record<string, ValueInterval> = {};
-  const rest = Object.keys(own.values).filter((key) => {
-    const share = own.clustered || isCount(key) ? undefined : own.shares[key];
-    if (share) found[key] = shareInterval(own, share, options.confidence);
-    return !share && own.values[key] !== null && !isCount(key);
+export function intervalsOf(statistics: MetricStatistics, options: ResamplingOptions): Named<ValueInterval> {
+  const intervals: Record<string, ValueInterval> = {};
+  const rest = Object.keys(statistics.values).filter((key) => {
+    const share = statistics.clustered || isCount(key) ? undefined : statistics.shares[key];
+    if (share) intervals[key] = shareInterval(statistics, share, options.confidence);
+    return !share && statistics.values[key] !== null && !isCount(key);
   });
-  if (rest.length === 0) return found;
-  const units = own.units();
+  if (rest.length === 0) return intervals;
+  const units = statistics.units();
   const replicates = replicatesOf([units], rest, options, ([values = {}], key) => values[key] ?? null);
   for (const key of rest) {
-    const bounds = boundsOf(own.values[key] ?? 0, replicates[key], withoutEach(units.means[key]), options);
+    const bounds = boundsOf(statistics.values[key] ?? 0, replicates[key], withoutEach(units.means[key]), options);
     // Resamples that are all alike say nothing of the rows that were not drawn.
-    if (bounds) found[key] = { ...bounds, ...(bounds.low === bounds.high ? { rough: true } : {}) };
+    if (bounds) intervals[key] = { ...bounds, ...(bounds.low === bounds.high ? { rough: true } : {}) };
   }
-  return found;
+  return intervals;
 }
 
 /** A mean and where it lies. */

@@ -29,22 +29,22 @@ export function isSampled(name: UnitName, share: number): boolean {
 
 /** An empty sample of at most so many units. */
 export function createUnitSample<T extends object>(most: number): UnitSample<T> {
-  const kept = new Map<UnitName, T>();
+  const units = new Map<UnitName, T>();
   let share = 1;
   const thin = (): void => {
     share /= 2;
-    for (const name of kept.keys()) if (!isSampled(name, share)) kept.delete(name);
+    for (const name of units.keys()) if (!isSampled(name, share)) units.delete(name);
   };
   return {
-    kept,
+    kept: units,
     share: () => share,
     of: (name, make) => {
-      const known = kept.get(name);
+      const known = units.get(name);
       if (known || !isSampled(name, share)) return known;
       const made = make();
-      kept.set(name, made);
-      while (kept.size > most) thin();
-      return kept.get(name);
+      units.set(name, made);
+      while (units.size > most) thin();
+      return units.get(name);
     },
     thin,
   };

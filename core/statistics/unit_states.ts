@@ -31,9 +31,9 @@ export function countedUnits(
 ): (counts: ArrayLike<number>) => unknown {
   const merged = countedStates(metric, states);
   return (counts) => {
-    const found = new Uint32Array(states.length);
-    kindOf.forEach((kind, unit) => found[kind] = (found[kind] ?? 0) + (counts[unit] ?? 0));
-    return merged(found);
+    const ranks = new Uint32Array(states.length);
+    kindOf.forEach((kind, unit) => ranks[kind] = (ranks[kind] ?? 0) + (counts[unit] ?? 0));
+    return merged(ranks);
   };
 }
 
@@ -43,9 +43,9 @@ function countedStates(metric: Metric, states: readonly unknown[]): (counts: Uin
   if (gather) return (counts) => gather(states, counts);
   const powers: unknown[][] = states.map((state) => [state]);
   const power = (kind: number, bit: number): unknown => {
-    const made = powers[kind] ?? [];
-    while (made.length <= bit) made.push(metric.merge(made.at(-1), made.at(-1)));
-    return made[bit];
+    const powersOf = powers[kind] ?? [];
+    while (powersOf.length <= bit) powersOf.push(metric.merge(powersOf.at(-1), powersOf.at(-1)));
+    return powersOf[bit];
   };
   return (counts) => {
     const parts: unknown[] = [];

@@ -103,6 +103,26 @@ const entries = {
 /** Schema of {@link AdaloraOptions}. */
 export const adaloraSchema: v.GenericSchema<Partial<AdaloraOptions>, AdaloraOptions> = v.strictObject(entries);
 
+const reader = readPeft({
+  name: "adalora",
+  type: "ADALORA",
+  prefix: "base_model.model.",
+  schema: adaloraSchema,
+  names: Object.keys(entries),
+  // The first is LoRA's rank, which AdaLoRA does not read.
+  harmless: [
+    "r",
+    "init_lora_weights",
+    "megatron_core",
+    "qalora_group_size",
+    "ensure_weight_tying",
+    "eva_config",
+    "corda_config",
+    "loftq_config",
+    "lora_ga_config",
+  ],
+});
+
 /**
  * y = W x + b + (α/r₀) · B (E ⊙ A) dropout(x), where the least important singular values E are set to zero, down to a
  * budget that falls cubically; orthRegWeight · mean ‖P Pᵀ - I‖ is added to the training loss (Zhang et al. 2023).
@@ -118,30 +138,7 @@ export const adalora: Factory<"adapter", Partial<AdaloraOptions>> = define({
   kind: "adapter",
   name: "adalora",
   schema: adaloraSchema,
-  create: (options) =>
-    loadable(
-      readPeft({
-        name: "adalora",
-        type: "ADALORA",
-        prefix: "base_model.model.",
-        schema: adaloraSchema,
-        names: Object.keys(entries),
-        // The first is LoRA's rank, which AdaLoRA does not read.
-        harmless: [
-          "r",
-          "init_lora_weights",
-          "megatron_core",
-          "qalora_group_size",
-          "ensure_weight_tying",
-          "eva_config",
-          "corda_config",
-          "loftq_config",
-          "lora_ga_config",
-        ],
-      }),
-      options,
-      attach,
-    ),
+  create: (options) => loadable(reader, options, attach),
 });
 
 function attach(

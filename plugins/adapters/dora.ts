@@ -4,11 +4,8 @@
  */
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { attachLora } from "./low_rank.ts";
-import { doraSchema, loraNames, type LoraOptions } from "./lora_options.ts";
-import { loraFields } from "./lora_peft.ts";
-import { readPeft } from "../../formats/peft/read.ts";
-import { loadable } from "./loadable.ts";
+import { doraSchema, type LoraOptions } from "./lora_options.ts";
+import { loraAdapter } from "./lora_peft.ts";
 
 /** Options of {@link dora}: LoRA's, with `useDora` on. */
 export type DoraOptions = LoraOptions;
@@ -29,17 +26,5 @@ export const dora: Factory<"adapter", Partial<DoraOptions>> = define({
   kind: "adapter",
   name: "dora",
   schema: doraSchema,
-  create: (options) =>
-    loadable(
-      readPeft({
-        name: "dora",
-        type: "LORA",
-        prefix: "base_model.model.",
-        schema: doraSchema,
-        names: loraNames,
-        ...loraFields,
-      }),
-      options,
-      (o, backbone, context, saved) => attachLora("dora", o, backbone, context, saved),
-    ),
+  create: (options) => loraAdapter("dora", doraSchema, options),
 });

@@ -47,6 +47,14 @@ const entries = {
 /** Schema of {@link Ia3Options}. */
 export const ia3Schema: v.GenericSchema<Partial<Ia3Options>, Ia3Options> = v.strictObject(entries);
 
+const reader = readPeft({
+  name: "ia3",
+  type: "IA3",
+  prefix: "base_model.model.",
+  schema: ia3Schema,
+  names: Object.keys(entries),
+});
+
 /**
  * y = l ⊙ (W x + b), or y = W (l ⊙ x) + b in feed-forward modules, with W and b frozen (Liu et al. 2022).
  *
@@ -61,18 +69,7 @@ export const ia3: Factory<"adapter", Partial<Ia3Options>> = define({
   kind: "adapter",
   name: "ia3",
   schema: ia3Schema,
-  create: (options) =>
-    loadable(
-      readPeft({
-        name: "ia3",
-        type: "IA3",
-        prefix: "base_model.model.",
-        schema: ia3Schema,
-        names: Object.keys(entries),
-      }),
-      options,
-      attach,
-    ),
+  create: (options) => loadable(reader, options, attach),
 });
 
 function attach(o: Ia3Options, backbone: InspectedBackbone, context: AttachContext, saved?: Weights): AttachedAdapter {

@@ -37,6 +37,14 @@ export const lnTuningSchema: v.GenericSchema<Partial<LnTuningOptions>, LnTuningO
 
 const inside = ".ln_tuning_layers.";
 
+const reader = readPeft({
+  name: "ln-tuning",
+  type: "LN_TUNING",
+  prefix: "base_model.model.",
+  schema: lnTuningSchema,
+  names: Object.keys(entries),
+});
+
 /**
  * Trains the weights and biases of the norms (Zhao et al. 2024).
  *
@@ -51,18 +59,7 @@ export const lnTuning: Factory<"adapter", Partial<LnTuningOptions>> = define({
   kind: "adapter",
   name: "ln-tuning",
   schema: lnTuningSchema,
-  create: (options) =>
-    loadable(
-      readPeft({
-        name: "ln-tuning",
-        type: "LN_TUNING",
-        prefix: "base_model.model.",
-        schema: lnTuningSchema,
-        names: Object.keys(entries),
-      }),
-      options,
-      attach,
-    ),
+  create: (options) => loadable(reader, options, attach),
 });
 
 function attach(

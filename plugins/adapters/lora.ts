@@ -4,11 +4,8 @@
  */
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { attachLora } from "./low_rank.ts";
-import { loraNames, type LoraOptions, loraSchema } from "./lora_options.ts";
-import { loraFields } from "./lora_peft.ts";
-import { readPeft } from "../../formats/peft/read.ts";
-import { loadable } from "./loadable.ts";
+import { type LoraOptions, loraSchema } from "./lora_options.ts";
+import { loraAdapter } from "./lora_peft.ts";
 
 export { type LoraOptions, loraSchema } from "./lora_options.ts";
 
@@ -26,17 +23,5 @@ export const lora: Factory<"adapter", Partial<LoraOptions>> = define({
   kind: "adapter",
   name: "lora",
   schema: loraSchema,
-  create: (options) =>
-    loadable(
-      readPeft({
-        name: "lora",
-        type: "LORA",
-        prefix: "base_model.model.",
-        schema: loraSchema,
-        names: loraNames,
-        ...loraFields,
-      }),
-      options,
-      (o, backbone, context, saved) => attachLora("lora", o, backbone, context, saved),
-    ),
+  create: (options) => loraAdapter("lora", loraSchema, options),
 });

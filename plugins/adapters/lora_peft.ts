@@ -1,11 +1,17 @@
 /**
- * LoRA's adapter_config.json: what of it is no option here.
+ * LoRA and DoRA in PEFT's files, and what of a saved config is no option here.
  * @module
  */
+import type * as v from "valibot";
+import type { Adapter, Plugin } from "../../core/types.ts";
 import type { PeftType } from "../../formats/peft/peft_type.ts";
+import { readPeft } from "../../formats/peft/read.ts";
+import { loadable } from "./loadable.ts";
+import { attachLora } from "./low_rank.ts";
+import { loraNames, type LoraOptions } from "./lora_options.ts";
 
 /** What `lora` and `dora` pass over in a saved config, and what they refuse. */
-export const loraFields: Pick<PeftType<unknown>, "harmless" | "begun" | "plain"> = {
+const loraFields: Pick<PeftType<unknown>, "harmless" | "begun" | "plain"> = {
   // What only other kinds of layers read, and how the first factors were found.
   harmless: [
     "megatron_core",
@@ -35,3 +41,16 @@ export const loraFields: Pick<PeftType<unknown>, "harmless" | "begun" | "plain">
     ],
   },
 };
+
+/** LoRA or DoRA, from options or from a folder that PEFT wrote. */
+export function loraAdapter(
+  name: string,
+  schema: v.GenericSchema<Partial<LoraOptions>, LoraOptions>,
+  options: LoraOptions,
+): Omit<Adapter, keyof Plugin> {
+  return loadable(
+    readPeft({ name, type: "LORA", prefix: "base_model.model.", schema, names: loraNames, ...loraFields }),
+    options,
+    (o, backbone, context, saved) => attachLora(name, o, backbone, context, saved),
+  );
+}

@@ -52,6 +52,15 @@ export const pTuningSchema: v.GenericSchema<Partial<PTuningOptions>, PTuningOpti
 const parts = ["mlp_head.0", "mlp_head.2", "mlp_head.4"].map((name) => `prompt_encoder.${name}`);
 const table = "prompt_encoder.embedding.weight";
 
+const reader = readPeft({
+  name: "p-tuning",
+  type: "P_TUNING",
+  prefix: "base_model.",
+  schema: pTuningSchema,
+  names: Object.keys(entries),
+  harmless: ["encoder_dropout", "encoder_num_layers", ...sizesOfModel],
+});
+
 /**
  * [MLP(P); E(x)] instead of E(x), with P and the MLP trained and the model frozen (Liu et al. 2021).
  *
@@ -65,19 +74,7 @@ export const pTuning: Factory<"adapter", Partial<PTuningOptions>> = define({
   kind: "adapter",
   name: "p-tuning",
   schema: pTuningSchema,
-  create: (options) =>
-    loadable(
-      readPeft({
-        name: "p-tuning",
-        type: "P_TUNING",
-        prefix: "base_model.",
-        schema: pTuningSchema,
-        names: Object.keys(entries),
-        harmless: ["encoder_dropout", "encoder_num_layers", ...sizesOfModel],
-      }),
-      options,
-      attach,
-    ),
+  create: (options) => loadable(reader, options, attach),
 });
 
 function attach(

@@ -53,6 +53,15 @@ export const prefixTuningSchema: v.GenericSchema<Partial<PrefixTuningOptions>, P
 const parts = ["prompt_encoder.transform.0", "prompt_encoder.transform.2"];
 const table = "prompt_encoder.embedding.weight";
 
+const reader = readPeft({
+  name: "prefix-tuning",
+  type: "PREFIX_TUNING",
+  prefix: "base_model.",
+  schema: prefixTuningSchema,
+  names: Object.keys(entries),
+  harmless: sizesOfModel,
+});
+
 /**
  * softmax(q [Pk; k]ᵀ) [Pv; v] in every layer, with Pk and Pv trained and the model frozen (Li & Liang 2021). Every
  * token sees the prefix; positions of the tokens start behind it.
@@ -70,19 +79,7 @@ export const prefixTuning: Factory<"adapter", Partial<PrefixTuningOptions>> = de
   kind: "adapter",
   name: "prefix-tuning",
   schema: prefixTuningSchema,
-  create: (options) =>
-    loadable(
-      readPeft({
-        name: "prefix-tuning",
-        type: "PREFIX_TUNING",
-        prefix: "base_model.",
-        schema: prefixTuningSchema,
-        names: Object.keys(entries),
-        harmless: sizesOfModel,
-      }),
-      options,
-      attach,
-    ),
+  create: (options) => loadable(reader, options, attach),
 });
 
 function attach(

@@ -44,6 +44,15 @@ export const promptTuningSchema: v.GenericSchema<Partial<PromptTuningOptions>, P
   entries,
 );
 
+const reader = readPeft({
+  name: "prompt-tuning",
+  type: "PROMPT_TUNING",
+  prefix: "base_model.",
+  schema: promptTuningSchema,
+  names: Object.keys(entries),
+  harmless: ["tokenizer_name_or_path", "tokenizer_kwargs", ...sizesOfModel],
+});
+
 /**
  * [P; E(x)] instead of E(x), with P trained and the model frozen (Lester et al. 2021). Virtual tokens take positions
  * and count for what reads a sequence's first token.
@@ -59,19 +68,7 @@ export const promptTuning: Factory<"adapter", Partial<PromptTuningOptions>> = de
   kind: "adapter",
   name: "prompt-tuning",
   schema: promptTuningSchema,
-  create: (options) =>
-    loadable(
-      readPeft({
-        name: "prompt-tuning",
-        type: "PROMPT_TUNING",
-        prefix: "base_model.",
-        schema: promptTuningSchema,
-        names: Object.keys(entries),
-        harmless: ["tokenizer_name_or_path", "tokenizer_kwargs", ...sizesOfModel],
-      }),
-      options,
-      attach,
-    ),
+  create: (options) => loadable(reader, options, attach),
 });
 
 function attach(

@@ -95,6 +95,13 @@ const names = [
   "dropout",
 ] as const;
 
+const reader = readHub({
+  name: "reft",
+  schema: reftSchema,
+  names,
+  fixed: { architecture: "reft", outputReft: true, nonLinearity: null, dtype: null },
+});
+
 /**
  * h ← h + Rᵀ(W h + b - R h) after a layer, at the first and last tokens of each sequence, R with orthonormal rows (Wu
  * et al. 2024).
@@ -110,17 +117,7 @@ export const reft: Factory<"adapter", Partial<ReftOptions>> = define({
   kind: "adapter",
   name: "reft",
   schema: reftSchema,
-  create: (options) =>
-    loadable(
-      readHub({
-        name: "reft",
-        schema: reftSchema,
-        names,
-        fixed: { architecture: "reft", outputReft: true, nonLinearity: null, dtype: null },
-      }),
-      options,
-      attach,
-    ),
+  create: (options) => loadable(reader, options, attach),
 });
 
 function attach(o: ReftOptions, backbone: InspectedBackbone, context: AttachContext, saved?: Weights): AttachedAdapter {

@@ -82,6 +82,14 @@ export const veraSchema: v.GenericSchema<Partial<VeraOptions>, VeraOptions> = v.
 const sharedA = "base_model.vera_A";
 const sharedB = "base_model.vera_B";
 
+const reader = readPeft({
+  name: "vera",
+  type: "VERA",
+  prefix: "base_model.model.",
+  schema: veraSchema,
+  names: Object.keys(entries),
+});
+
 /**
  * y = W x + b + λ_b ⊙ B (λ_d ⊙ A x), A and B random, frozen, and shared by all layers; each layer uses a part of them
  * (Kopiczko et al. 2024).
@@ -97,18 +105,7 @@ export const vera: Factory<"adapter", Partial<VeraOptions>> = define({
   kind: "adapter",
   name: "vera",
   schema: veraSchema,
-  create: (options) =>
-    loadable(
-      readPeft({
-        name: "vera",
-        type: "VERA",
-        prefix: "base_model.model.",
-        schema: veraSchema,
-        names: Object.keys(entries),
-      }),
-      options,
-      attach,
-    ),
+  create: (options) => loadable(reader, options, attach),
 });
 
 function attach(o: VeraOptions, backbone: InspectedBackbone, context: AttachContext, saved?: Weights): AttachedAdapter {

@@ -16,15 +16,15 @@ export function evaluationSections({ compare, slices, thresholds }: Named<Json>)
 }
 
 function comparisonSection({ with: other, mcnemar, changed, ...differences }: Named<Json>): Html {
-  const rows = Object.entries(differences).flatMap(([name, own]) =>
-    isObject(own)
+  const rows = Object.entries(differences).flatMap(([name, difference]) =>
+    isObject(difference)
       ? [[
         name,
-        numberText(own.value),
-        numberText(own.other),
-        numberText(own.difference),
-        intervalText(own.difference_interval),
-        numberText(isObject(mcnemar) && mcnemar.metric === name ? mcnemar.p : own.p),
+        numberText(difference.value),
+        numberText(difference.other),
+        numberText(difference.difference),
+        intervalText(difference.difference_interval),
+        numberText(isObject(mcnemar) && mcnemar.metric === name ? mcnemar.p : difference.p),
       ]]
       : []
   );
@@ -51,11 +51,11 @@ function rowsText(rows: Json | undefined): string {
 }
 
 function slicesSection({ metric, searched, slices }: Named<Json>): Html {
-  const rows = (Array.isArray(slices) ? slices : []).flatMap((own) => {
-    if (!isObject(own)) return [];
-    const held = isObject(own.heldOut) ? own.heldOut : {};
-    const numbers = [own.count, own.score, own.others, held.score, own.holm].map(numberText);
-    return [[`${String(own.column)}: ${String(own.value)}`, ...numbers]];
+  const rows = (Array.isArray(slices) ? slices : []).flatMap((slice) => {
+    if (!isObject(slice)) return [];
+    const held = isObject(slice.heldOut) ? slice.heldOut : {};
+    const numbers = [slice.count, slice.score, slice.others, held.score, slice.holm].map(numberText);
+    return [[`${String(slice.column)}: ${String(slice.value)}`, ...numbers]];
   });
   return html`
     <section>

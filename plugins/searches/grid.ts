@@ -61,9 +61,9 @@ function pointAt(space: Named<Space>, index: number, points: number): Named<Json
   const pointsFrom = pointCounter(space, order, points);
   let [left, chosen]: [number, Named<Json>] = [index, {}];
   for (const [at, path] of order.entries()) {
-    const own = space[path] as Space;
-    if (!isThere(own, (other) => chosen[other])) continue;
-    const value = valuesOf(own, points).find((value) => {
+    const range = space[path] as Space;
+    if (!isThere(range, (other) => chosen[other])) continue;
+    const value = valuesOf(range, points).find((value) => {
       const below = pointsFrom(at + 1, { ...chosen, [path]: value });
       if (left < below) return true;
       left -= below;
@@ -92,8 +92,8 @@ function pointCounter(
     const key = JSON.stringify([at, ...(parents[at] ?? []).map((other) => (other in chosen ? [chosen[other]] : 0))]);
     const before = known.get(key);
     if (before !== undefined) return before;
-    const own = space[path] as Space;
-    const values = isThere(own, (other) => chosen[other]) ? valuesOf(own, points) : undefined;
+    const range = space[path] as Space;
+    const values = isThere(range, (other) => chosen[other]) ? valuesOf(range, points) : undefined;
     const all = !values
       ? count(at + 1, chosen)
       : parents[at + 1]?.includes(path)
@@ -105,18 +105,18 @@ function pointCounter(
   return count;
 }
 
-function valuesOf(own: Space, points: number): readonly Json[] {
-  if (own.type === "categorical") return own.choices;
-  const { low, high, log = false, step: given } = own;
-  const last = lastOf(own);
-  const step = stepOf(own);
+function valuesOf(range: Space, points: number): readonly Json[] {
+  if (range.type === "categorical") return range.choices;
+  const { low, high, log = false, step: given } = range;
+  const last = lastOf(range);
+  const step = stepOf(range);
   // Of whole numbers without a step of their own, no more than were asked for.
   const each = step === undefined ? Infinity : Math.round((last - low) / step) + 1;
   if (step !== undefined && (given !== undefined || each <= points)) {
-    return Array.from({ length: each }, (_, i) => nearestIn(own, low + i * step));
+    return Array.from({ length: each }, (_, i) => nearestIn(range, low + i * step));
   }
   const share = (i: number): number => (points === 1 ? 0 : i / (points - 1));
   const at = (i: number): number =>
     log ? exp(ln(low) + share(i) * (ln(high) - ln(low))) : low + share(i) * (high - low);
-  return [...new Set(Array.from({ length: points }, (_, i) => nearestIn(own, at(i))))];
+  return [...new Set(Array.from({ length: points }, (_, i) => nearestIn(range, at(i))))];
 }

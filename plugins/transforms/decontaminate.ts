@@ -93,18 +93,18 @@ async function surveyed(
   for (const [i, { name, dataset }] of others.entries()) {
     const seen = createSight(columns);
     for await (const { row, where } of (await dataset.open(context.host)).read()) {
-      const own = text({ row, index: seen.rows, ...(where === undefined ? {} : { where }) });
-      seen.add(row, own);
-      runs.forbid(own, i);
+      const textOf = text({ row, index: seen.rows, ...(where === undefined ? {} : { where }) });
+      seen.add(row, textOf);
+      runs.forbid(textOf, i);
     }
     seen.check(name);
   }
   if (others.length > 0) {
     const seen = createSight(columns);
     for await (const item of rows) {
-      const own = text(item);
-      seen.add(item.row, own);
-      runs.count(own);
+      const textOf = text(item);
+      seen.add(item.row, textOf);
+      runs.count(textOf);
     }
     seen.check(context.split ?? "train");
   }

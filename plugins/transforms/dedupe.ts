@@ -100,31 +100,31 @@ async function fatesOf(
   const texts = through(rows, (item) => (near ? textOf : allOf)(item, read, columns !== null));
   const exact = await exactClusters(texts);
   const { first } = near ? await nearClusters(NAME, texts, options) : exact;
-  const kept = keep === "first"
+  const survivor = keep === "first"
     ? first
     : await longestOf(first, through(rows, (item) => textOf(item, read, columns !== null)));
   return Uint8Array.from(first, (cluster, row) => {
-    if (kept[cluster] === row) return STAYS;
-    return exact.first[row] === exact.first[kept[cluster] ?? 0] ? EXACT : NEAR;
+    if (survivor[cluster] === row) return STAYS;
+    return exact.first[row] === exact.first[survivor[cluster] ?? 0] ? EXACT : NEAR;
   });
 }
 
 /** The longest row of each cluster, by the number of its first one. */
 async function longestOf(first: Uint32Array, texts: AsyncIterable<string>): Promise<Uint32Array> {
-  const kept = first.slice();
+  const earliest = first.slice();
   const lengths = new Float64Array(first.length).fill(-1);
   let row = 0;
   for await (const text of texts) {
     const cluster = first[row] ?? row;
-    if (text.length > (lengths[cluster] ?? 0)) [lengths[cluster], kept[cluster]] = [text.length, row];
+    if (text.length > (lengths[cluster] ?? 0)) [lengths[cluster], earliest[cluster]] = [text.length, row];
     row++;
   }
-  return kept;
+  return earliest;
 }
 
 /** All values that are compared, as one text. */
-function allOf(item: TransformRow, columns: readonly string[] | null, given: boolean): string {
-  return given ? valuesOf(item.row, namesIn(item, columns, given)) : valuesIn(item.row, columns);
+function allOf(item: TransformRow, columns: readonly string[] | null, isNamed: boolean): string {
+  return isNamed ? valuesOf(item.row, namesIn(item, columns, isNamed)) : valuesIn(item.row, columns);
 }
 
 /** The text that is compared. */

@@ -82,13 +82,13 @@ export const redact: Factory<"transform", Input> = define({
         }
         yield* eachRow(rows, context, (item) => {
           checkColumns(NAME, item, columns);
-          const found = new Set<string>();
+          const matched = new Set<string>();
           const editsOf = (text: string): Edit[] => {
             const more = expressions.flatMap(([kind, one]) =>
               one.edits(text, "").map(({ from, to }) => ({ kind, from, to }))
             );
             return personalSpans(text, kinds, more).map(({ kind, from, to }) => {
-              found.add(kind);
+              matched.add(kind);
               return { from, to, text: textFor(kind) };
             });
           };
@@ -101,7 +101,7 @@ export const redact: Factory<"transform", Input> = define({
             const next = changeWordsTogether(row, column, own, tags.map(([name]) => name), editsOf);
             if (Object.keys(next).length > 0) row = { ...row, ...next };
           }
-          return row === item.row ? {} : { row, reasons: [...found] };
+          return row === item.row ? {} : { row, reasons: [...matched] };
         });
       },
     };

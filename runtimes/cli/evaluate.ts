@@ -253,13 +253,13 @@ function answersOf(folder: string, task: string): string {
 async function statisticsOf(
   folder: string,
   { open, data, name }: Evaluated,
-  own: Evaluation,
+  evaluation: Evaluation,
   misfit: string | undefined,
   options: EvaluateCommandOptions,
   host: Host,
 ): Promise<readonly MetricStatistics[]> {
-  if (own.written && misfit === undefined) return own.written;
-  if (own.kind && misfit !== undefined) {
+  if (evaluation.written && misfit === undefined) return evaluation.written;
+  if (evaluation.kind && misfit !== undefined) {
     const file = answersOf(folder, name);
     if (!existsSync(join(folder, "spec.json"))) throw badFile("evaluate", file, `does not match these rows: ${misfit}`);
     process.stderr.write(`${file} does not match these rows: ${misfit}. Running the model next to it instead\n`);

@@ -42,9 +42,9 @@ export function openAnswers(file: string, { classes, columns }: AnswersWanted): 
       const written = parsePrediction(line, number);
       why = differs(written, row, reference);
       if (why !== undefined) return undefined;
-      const found = readPrediction(written, kind, classes);
-      const lacks = columns.filter((name) => !(found.columns?.[0] && name in found.columns[0]));
-      if (lacks.length === 0) return found;
+      const prediction = readPrediction(written, kind, classes);
+      const lacks = columns.filter((name) => !(prediction.columns?.[0] && name in prediction.columns[0]));
+      if (lacks.length === 0) return prediction;
       why = `it lacks the columns ${lacks.join(", ")}`;
       return undefined;
     },

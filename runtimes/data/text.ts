@@ -79,16 +79,16 @@ function splitLines(name: string, split: SplitReport, width: number): string[] {
     ...notes.map((note) => `  ${note}`),
     ...transforms.map((transform) => `  ${shownTransform(transform)}`),
     `  ${"column".padEnd(wide)}  ${"type".padEnd(16)} missing  empty  contents`,
-    ...Object.entries(columns).map(([column, own]) => {
-      const types = Object.keys(own.types).join(", ") || "nothing";
-      const { characters, values, entries = split.out } = own;
+    ...Object.entries(columns).map(([column, report]) => {
+      const types = Object.keys(report.types).join(", ") || "nothing";
+      const { characters, values, entries = split.out } = report;
       const named = split.classes?.[column];
       const contents = values
         ? shares(values, entries, named, width - wide - 40)
         : characters
         ? `${number(characters.least)} to ${number(characters.most)} characters, mean ${characters.mean.toFixed(0)}`
         : "";
-      const counts = `${number(own.missing).padStart(7)}  ${number(own.empty).padStart(5)}`;
+      const counts = `${number(report.missing).padStart(7)}  ${number(report.empty).padStart(5)}`;
       return `  ${column.padEnd(wide)}  ${types.padEnd(16)} ${counts}  ${contents}`;
     }),
     ...(lengths

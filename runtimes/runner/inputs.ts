@@ -82,9 +82,9 @@ async function pathOf(name: string, lease: Lease, options: InputOptions): Promis
 /** A model's files, each fetched where it is missing or has changed since: what they are is their revisions, not their sizes. */
 async function fetchedFolder(name: string, lease: Lease, { client, work, server }: InputOptions): Promise<string> {
   // A hash cannot lead anywhere, whatever the name says.
-  const own = ["models", await shortHash(`${server}\n${name}`)];
-  const list = await placeBelow(work, [...own, "revisions.json"]);
-  const folder = join(work, ...own, "files");
+  const local = ["models", await shortHash(`${server}\n${name}`)];
+  const list = await placeBelow(work, [...local, "revisions.json"]);
+  const folder = join(work, ...local, "files");
   const known: Named<string> = await readFile(list, "utf8").then(JSON.parse).catch(() => ({}));
   const wanted: Record<string, string> = {};
   for (const { path, bytes, revision } of await client.modelFiles(lease, name)) {

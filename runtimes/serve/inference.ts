@@ -141,9 +141,9 @@ export function inferenceOf(service: InferenceContext): Inference {
   const known = new Map<string, Readonly<{ until: number; value: Promise<Resolved> }>>();
   const remembered = (asked: Asked, purpose: PurposeOf): Promise<Resolved> => {
     const key = JSON.stringify([purpose.name, asked.caller.tenant, asked.model, asked.adapter]);
-    const found = known.get(key);
-    if (found && found.until > now()) return found.value;
-    const value = namedFiles(service, asked).then(async (own) => ({ ...own, wanted: await purpose(own) }));
+    const cached = known.get(key);
+    if (cached && cached.until > now()) return cached.value;
+    const value = namedFiles(service, asked).then(async (files) => ({ ...files, wanted: await purpose(files) }));
     known.delete(key);
     known.set(key, { until: now() + BELIEVED, value });
     value.catch(() => known.delete(key));
@@ -166,7 +166,7 @@ export function inferenceOf(service: InferenceContext): Inference {
       };
       const key = `${id} ${JSON.stringify(wanted)}`;
       // Sessions are opened when they are first asked for; then nothing of the files is wanted any more.
-      return await models.use(key, find, (own) => loaded(own, adapters, ids, act).finally(own.release));
+      return await models.use(key, find, (opened) => loaded(opened, adapters, ids, act).finally(opened.release));
     },
   };
 }

@@ -42,16 +42,16 @@ async function placesIn(
     if (group !== null) groups.push(row[group]);
   }
   if (stratify !== null) rareClasses(classes, folds, stratify).forEach(tell);
-  const made = new Map<number, Int32Array>();
+  const predictions = new Map<number, Int32Array>();
   const divided = (repeat: number): Int32Array => {
-    const known = made.get(repeat) ?? divideRows({
+    const known = predictions.get(repeat) ?? divideRows({
       rows,
       folds,
       classes: stratify === null ? undefined : classes,
       groups: group === null ? undefined : groups,
       random: createRandom(seed).fork("folds", repeat),
     });
-    made.set(repeat, known);
+    predictions.set(repeat, known);
     return known;
   };
   return (one) => {

@@ -74,18 +74,18 @@ export async function searchHere(options: SearchHere): Promise<SearchEnd> {
   await files.report(renderSearch(page));
   const best = bestTrial(trials, direction);
   if (!best || signal.aborted || options.best === undefined) return { trials, best };
-  const made = async (params: Named<Json>, folder: string): Promise<RunEnd | undefined> => {
+  const runTrial = async (params: Named<Json>, folder: string): Promise<RunEnd | undefined> => {
     const own = withLoggers({ ...trialSpec(spec, params), name: folder === options.best ? run.name : folder });
     const end = await runs.run(own, folder, { slot: 0, signal, see: () => {}, test: true });
     return end.reason === "interrupted" ? undefined : end;
   };
   // A search that goes on may come to another winner.
   await files.note(options.best, best.number, best.params);
-  const end = await made(best.params, options.best);
+  const end = await runTrial(best.params, options.best);
   if (!end) return { trials, best };
   const split = end.split ?? "eval";
   // Of rows that chose the winner no comparison would be fair.
-  const usual = split === "test" ? await made({}, DEFAULT) : undefined;
+  const usual = split === "test" ? await runTrial({}, DEFAULT) : undefined;
   if (split === "test" && !usual) return { trials, best };
   const compared = usual && usual.reason !== "diverged" ? await comparedWith(options, options.best) : undefined;
   await files.report(

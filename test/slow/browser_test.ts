@@ -65,11 +65,11 @@ it("the page has in a browser what Node has: tokens, embeddings, an adapter's cl
         (path === "adapter" ? storeWithin(output, "adapter/") : plain.directory?.(path)) as Store,
     };
     const predicted = async (spec: RunSpec, texts: readonly string[]): Promise<Named<Json>[]> => {
-      const own = compose(spec, catalog);
-      const data = own.use("data", { use: "memory", with: { rows: texts.map((text) => ({ text })) } });
-      const found: Named<Json>[] = [];
-      for await (const prediction of predictRows(await openRun(own, host), data)) found.push(prediction);
-      return found;
+      const composed = compose(spec, catalog);
+      const data = composed.use("data", { use: "memory", with: { rows: texts.map((text) => ({ text })) } });
+      const events: Named<Json>[] = [];
+      for await (const prediction of predictRows(await openRun(composed, host), data)) events.push(prediction);
+      return events;
     };
     const vectors = await predicted(specOf({ use: "feature-extraction" }, []), field("texts"));
     assert.equal(shown.embeddings.length, vectors.length);

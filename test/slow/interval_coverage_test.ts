@@ -26,8 +26,8 @@ function coverage(
     const number = Array.from({ length: n }, (_, row) => ({ prediction: draw(set, row), reference: 0 }));
     const rows = number.map((_, row) => row);
     collector.add({ rows, readings: { number } }, clusterOf && rows.map(clusterOf));
-    const [own] = collector.end();
-    const found = own && intervalsOf(own, { samples: RESAMPLES, random: random.fork("resamples", set) });
+    const [statistics] = collector.end();
+    const found = statistics && intervalsOf(statistics, { samples: RESAMPLES, random: random.fork("resamples", set) });
     const { low = 1, high = 0 } = found?.mae ?? {};
     if (low <= mean && mean <= high) inside++;
   }
@@ -50,9 +50,9 @@ describe("intervals of 95 % of a mean of continuous values have it in 93 to 97 %
     ] as const
   ) {
     it(name, (t) => {
-      const found = share();
-      t.diagnostic?.(`${(100 * found).toFixed(2)} %`);
-      assert.ok(found >= 0.93 && found <= 0.97, `${(100 * found).toFixed(2)} % of ${SETS} sets`);
+      const covered = share();
+      t.diagnostic?.(`${(100 * covered).toFixed(2)} %`);
+      assert.ok(covered >= 0.93 && covered <= 0.97, `${(100 * covered).toFixed(2)} % of ${SETS} sets`);
     });
   }
 });

@@ -78,16 +78,16 @@ export async function openTeacherOutputs(
     }
     return ready;
   };
-  const kept = async (places: readonly number[]): Promise<Map<number, Sample>> => {
+  const samplesAt = async (places: readonly number[]): Promise<Map<number, Sample>> => {
     const ready = new Map<number, Sample>();
     for (const place of places) {
-      const own = memory.get(place);
-      if (own) ready.set(place, own);
+      const sample = memory.get(place);
+      if (sample) ready.set(place, sample);
     }
     const others = places.filter((place) => !ready.has(place));
-    for (const [place, own] of others.length > 0 ? await disk?.get(others) ?? [] : []) {
-      ready.set(place, own);
-      keep(place, own);
+    for (const [place, sample] of others.length > 0 ? await disk?.get(others) ?? [] : []) {
+      ready.set(place, sample);
+      keep(place, sample);
     }
     return ready;
   };
@@ -98,16 +98,16 @@ export async function openTeacherOutputs(
   };
   return {
     at: async (places) => {
-      const ready = await kept(places);
-      for (const [place, own] of await fresh(places.filter((place) => !ready.has(place)))) {
-        ready.set(place, own);
-        keep(place, own);
-        await disk?.put(place, own);
+      const ready = await samplesAt(places);
+      for (const [place, sample] of await fresh(places.filter((place) => !ready.has(place)))) {
+        ready.set(place, sample);
+        keep(place, sample);
+        await disk?.put(place, sample);
       }
       return places.map((place) => ready.get(place) as Sample);
     },
     count: () => disk?.count ?? inMemory,
-    has: async (place) => (await kept([place])).has(place),
+    has: async (place) => (await samplesAt([place])).has(place),
     rest,
     close: rest,
   };
@@ -151,8 +151,8 @@ function outputsOf(
       const size = sizeOf(output.dims.slice(2));
       const data = new Float32Array(length * size);
       for (let place = 0; place < batch.batch * batch.seq; place++) {
-        const [own = -1, position = 0] = batch.tokenOrigins.subarray(2 * place, 2 * place + 2);
-        if (own < 0 || batch.rows[own] !== row) continue;
+        const [sequence = -1, position = 0] = batch.tokenOrigins.subarray(2 * place, 2 * place + 2);
+        if (sequence < 0 || batch.rows[sequence] !== row) continue;
         data.set(output.data.subarray(place * size, (place + 1) * size), position * size);
       }
       fields[`teacher.${name}`] = { axis: "token", data, padValue: 0, size };

@@ -109,18 +109,18 @@ async function* samplesOf(tasks: readonly TaskRows[]): AsyncIterable<Sample> {
 async function activeIds(samples: AsyncIterable<Sample>): Promise<Map<string, Int32Array>> {
   const sides = ["input_ids", "decoder_input_ids"];
   const seen = new Set<number>();
-  const found = new Set<string>();
+  const columns = new Set<string>();
   for await (const sample of samples) {
     for (const { fields } of sample.sequences) {
       for (const side of sides) {
-        const own = fields[side];
-        if (!own) continue;
-        found.add(side);
-        seen.add(own.padValue);
-        for (const id of own.data) seen.add(id);
+        const field = fields[side];
+        if (!field) continue;
+        columns.add(side);
+        seen.add(field.padValue);
+        for (const id of field.data) seen.add(id);
       }
     }
   }
   const ids = Int32Array.from([...seen].sort((a, b) => a - b));
-  return new Map([...found].map((side) => [side, ids]));
+  return new Map([...columns].map((side) => [side, ids]));
 }

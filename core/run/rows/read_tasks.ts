@@ -105,10 +105,10 @@ type RowsAsRead = TaskRows & Readonly<{ rows: TaskRows["train"] }>;
 /** The splits as they were read. */
 const readSplits = ({ rows: train, evalRows, test }: RowsAsRead) => splitsOf({ train, evalRows, test });
 
-function* warningsOf(own: RowsAsRead): Generator<TrainingEvent> {
-  for (const [name, read] of readSplits(own)) {
+function* warningsOf(rows: RowsAsRead): Generator<TrainingEvent> {
+  for (const [name, read] of readSplits(rows)) {
     const { looked: { unlabelled, count }, notes } = read;
-    const path = `${dataPath(own.open.task)}.${name}`;
+    const path = `${dataPath(rows.open.task)}.${name}`;
     for (const note of notes) yield warning("ROWS", `${path}: ${note}`);
     if (unlabelled === 0) continue;
     const message = `${path}: ${unlabelled} of ${count} rows have no labels to learn from (cut at maxLength?)`;
@@ -117,10 +117,10 @@ function* warningsOf(own: RowsAsRead): Generator<TrainingEvent> {
 }
 
 /** What transforms did to a task's rows; which rows these were is in data.json alone. */
-function* transformsOf(own: RowsAsRead): Generator<TrainingEvent> {
-  for (const [name, { transforms, rowCount }] of readSplits(own)) {
+function* transformsOf(rows: RowsAsRead): Generator<TrainingEvent> {
+  for (const [name, { transforms, rowCount }] of readSplits(rows)) {
     if (!transforms) continue;
-    const what = `${dataPath(own.open.task)}.${name}`;
+    const what = `${dataPath(rows.open.task)}.${name}`;
     const counts = transforms.map((own) => ({ ...own, rows: [] }));
     yield { type: "data", step: 0, epoch: 0, what, ...rowsThrough(transforms, rowCount), transforms: counts };
   }

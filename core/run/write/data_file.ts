@@ -20,19 +20,19 @@ const COUNTED_ROWS = 10_000;
  */
 export async function dataFile(tasks: readonly TaskRows[]): Promise<Json> {
   const named: [string, Json][] = [];
-  for (const own of tasks) {
-    const { collator: { columns }, run: { training } } = own.open;
-    const told: Record<string, unknown> = {};
-    for (const [name, rows] of splitsOf(own)) {
+  for (const task of tasks) {
+    const { collator: { columns }, run: { training } } = task.open;
+    const facts: Record<string, unknown> = {};
+    for (const [name, rows] of splitsOf(task)) {
       const { transforms, rowCount, looked } = rows;
-      told[name] = {
+      facts[name] = {
         ...rowsThrough(transforms ?? [], rowCount),
         ...(transforms ? { transforms } : {}),
         ...(rowCount <= COUNTED_ROWS ? { duplicates: { rows: await repeatedIn(rows, columns) } } : {}),
         lengths: { ...lengthsOf(looked), maxLength: training.maxLength ?? null },
       };
     }
-    named.push([own.open.task.name, { ...told, leaks: own.leaks ?? {} } as unknown as Json]);
+    named.push([task.open.task.name, { ...facts, leaks: task.leaks ?? {} } as unknown as Json]);
   }
   const [[name, only] = ["", {}]] = named;
   return name === "" ? only : { tasks: Object.fromEntries(named) };

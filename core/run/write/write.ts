@@ -144,8 +144,8 @@ function quantizationLines(open: OpenRun): string[] {
 /** What the rows are that were trained on: how many, and what transforms they went through. */
 function transformLines({ transforms = [] }: FinalFigures): string[] {
   if (transforms.length === 0) return [];
-  const own = transforms.filter(({ within }) => within === undefined);
-  const [first, last] = [own[0], own.at(-1)];
+  const top = transforms.filter(({ within }) => within === undefined);
+  const [first, last] = [top[0], top.at(-1)];
   const rows = first && last ? `${first.in} rows${first.in === last.out ? "" : ` -> ${last.out}`}` : "rows";
   return [`Data: ${rows}, with the transforms ${transforms.map(placedTransform).join(", ")}.`, ""];
 }

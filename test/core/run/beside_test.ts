@@ -117,11 +117,11 @@ describe("encoding in a thread", () => {
       // One is measured, and the next one starts it.
       for (const places of batches.slice(0, 2)) await beside.samples(places, 0);
       const before = texts();
-      const found: (readonly Sample[])[] = [];
-      for (const places of batches) found.push(await beside.samples(places, 2));
+      const samples: (readonly Sample[])[] = [];
+      for (const places of batches) samples.push(await beside.samples(places, 2));
       assert.ok(thread);
       assert.equal(texts(), before, JSON.stringify(change));
-      for (const [i, places] of batches.entries()) assert.deepEqual(found[i], await here.samples(places, 2));
+      for (const [i, places] of batches.entries()) assert.deepEqual(samples[i], await here.samples(places, 2));
       assert.ok(texts() > before);
       await beside.close?.();
     }

@@ -64,11 +64,11 @@ describe("a checkpoint", () => {
     const messages = async (modulesToSave: readonly string[]): Promise<string> => {
       const spec = tinySpec({ adapter: { use: "lora", with: { modulesToSave } }, training: { maxSteps: 1 } });
       const output = await memory().open(host);
-      const told: string[] = [];
+      const messages: string[] = [];
       for await (const e of trainRun(compose(spec as unknown as RunSpec, catalog), host, { output })) {
-        if (e.type === "warning" && e.code === "NEW_PARAMETERS") told.push(e.message);
+        if (e.type === "warning" && e.code === "NEW_PARAMETERS") messages.push(e.message);
       }
-      return told.join("\n");
+      return messages.join("\n");
     };
     const advice = /leaves "bert\.pooler\.dense" as drawn: modulesToSave would train it/;
     assert.match(await messages([]), advice);

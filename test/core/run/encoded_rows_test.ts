@@ -147,17 +147,17 @@ it("a run goes on as soon late in an epoch as early: with the rows of its next s
   await until("checkpoint", false);
   const { saved } = await checkpointsIn(output).newest();
   assert.equal(saved?.state.step, 1);
-  const found = [];
+  const rows = [];
   // What a step reads follows from its number alone: the same state, said to be that of another step.
   for (const step of [1, 2700]) {
     if (saved) await checkpointsIn(output, 1).save({ ...saved, state: { ...saved.state, step } });
-    found.push(await until("step", true));
+    rows.push(await until("step", true));
   }
-  const [early, late] = found;
+  const [early, late] = rows;
   assert.deepEqual([early?.step, late?.step], [2, 2701]);
   assert.equal(late?.read, early?.read);
   // The longest, and steps that are asked for ahead: how many of these, the time says that the first one takes.
-  for (const { byIndex } of found) assert.ok(byIndex < 600, `${byIndex} rows by their place`);
+  for (const { byIndex } of rows) assert.ok(byIndex < 600, `${byIndex} rows by their place`);
 });
 
 describe("sizes of many samples", () => {

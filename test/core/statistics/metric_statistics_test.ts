@@ -55,8 +55,8 @@ describe("statistics of a metric", () => {
       const [all, some] = [1e9, 800].map((most) => statisticsOf(metric, 3000, exampleOf, most));
       assert.ok(all && some);
       assert.equal(all.units().names.length, 3000);
-      const kept = some.units().names.length;
-      assert.ok(kept <= 800 && kept > 300, `${kept}`);
+      const units = some.units().names.length;
+      assert.ok(units <= 800 && units > 300, `${units}`);
       assert.deepEqual(some.values, all.values);
       const [wide, narrow] = [intervalsOf(some, draws)[name], intervalsOf(all, draws)[name]];
       const value = all.values[name] ?? NaN;
@@ -91,8 +91,8 @@ describe("statistics of a metric", () => {
   it("memory does not grow with the rows, nor with what each of them takes", () => {
     const many = statisticsOf(pearson(), 34_000, numbers);
     assert.ok(many.units().names.length <= UNITS / 2, "distinct states cost each resample");
-    const kept = statisticsOf(mae(), 34_000, numbers).units().names.length;
-    assert.ok(kept <= UNITS && kept > UNITS / 4, `${kept}`);
+    const units = statisticsOf(mae(), 34_000, numbers).units().names.length;
+    assert.ok(units <= UNITS && units > UNITS / 4, `${units}`);
     // Rows of 200 classes' scores.
     const scores = Array.from({ length: 200 }, (_, c) => c / 1000);
     const large = statisticsOf(rocAuc(), 3000, (i) => ({ prediction: 0, reference: i % 200, scores }));
@@ -191,10 +191,10 @@ describe("statistics of a metric", () => {
     assert.deepEqual(gatherTallies(tallies, counts, 9), merged(9));
     assert.ok(merged(9).level > 0);
     const grouped = byGroup({ metric, column: "side" });
-    const own = Array.from({ length: 40 }, (_, i) => grouped.update(grouped.init(), scored(i)));
-    const all = own.flatMap((state, i) => Array.from({ length: counts[i] ?? 0 }, () => state));
+    const states = Array.from({ length: 40 }, (_, i) => grouped.update(grouped.init(), scored(i)));
+    const all = states.flatMap((state, i) => Array.from({ length: counts[i] ?? 0 }, () => state));
     const whole = all.reduce((a, b) => grouped.merge(a, b), grouped.init());
-    assert.deepEqual(grouped.figures?.(grouped.gather?.(own, counts)), grouped.figures?.(whole));
-    assert.deepEqual(grouped.compute(grouped.gather?.(own, counts)), grouped.compute(whole));
+    assert.deepEqual(grouped.figures?.(grouped.gather?.(states, counts)), grouped.figures?.(whole));
+    assert.deepEqual(grouped.compute(grouped.gather?.(states, counts)), grouped.compute(whole));
   });
 });

@@ -51,12 +51,12 @@ const augmented = async (options: Parameters<typeof augment>[0], input = rows, m
 describe("every method", () => {
   for (const method of augmentMethods.slice(0, 5)) {
     it(`${method}: label, punctuation and what turns a sentence round stay`, async () => {
-      const found = await through(rows, [augment({ methods: [method], perRow: 3, alpha: 0.2 })]);
-      assert.equal(found.length, 2 + 6);
+      const augmented = await through(rows, [augment({ methods: [method], perRow: 3, alpha: 0.2 })]);
+      assert.equal(augmented.length, 2 + 6);
       // Each row stands before those made of it, and no two are alike.
-      assert.deepEqual([found[0], found[4]], rows);
-      assert.equal(new Set(found.map(({ text }) => text)).size, 8);
-      found.forEach((row, i) => {
+      assert.deepEqual([augmented[0], augmented[4]], rows);
+      assert.equal(new Set(augmented.map(({ text }) => text)).size, 8);
+      augmented.forEach((row, i) => {
         assert.equal(row.label, rows[i < 4 ? 0 : 1]?.label);
         for (const part of i < 4 ? [/^[A-Z]/, /\bnot\b/, /,.*,.*\.$/] : [/^[A-Z]/, /\bnever\b/, /;.*!$/]) {
           assert.match(String(row.text), part);

@@ -56,10 +56,10 @@ it("another seed draws other rows, the same seed the same", async () => {
 });
 
 it("weights are n / (k n_k), and multiply those that are there", async () => {
-  const found = await through(rows, [balance({ method: "weights" })]);
-  for (const { label, weight } of found) assert.equal(weight, 40 / (3 * (before[String(label)] ?? 0)));
+  const weighted = await through(rows, [balance({ method: "weights" })]);
+  for (const { label, weight } of weighted) assert.equal(weight, 40 / (3 * (before[String(label)] ?? 0)));
   const twice = await through(rows.map((row) => ({ ...row, weight: 2 })), [balance({ method: "weights" })]);
-  twice.forEach((row, i) => assert.equal(row.weight, 2 * Number(found[i]?.weight)));
+  twice.forEach((row, i) => assert.equal(row.weight, 2 * Number(weighted[i]?.weight)));
   const asText = await through(rows.map((row) => ({ ...row, weight: "2.0" })), [balance({ method: "weights" })]);
   assert.deepEqual(asText, twice);
   // A number and its text are one class.
@@ -79,10 +79,10 @@ it("reweighing makes class and group independent, as Kamiran and Calders do", as
     sex,
     label,
   }));
-  const found = await through(people, [reweigh({ column: "sex" })]);
-  assert.deepEqual(found.map(({ weight }) => weight), [16 / 24, 16 / 24, 16 / 24, 2, 2, 16 / 24, 16 / 24, 16 / 24]);
+  const reweighed = await through(people, [reweigh({ column: "sex" })]);
+  assert.deepEqual(reweighed.map(({ weight }) => weight), [16 / 24, 16 / 24, 16 / 24, 2, 2, 16 / 24, 16 / 24, 16 / 24]);
   const sum = (sex: number, label: number) =>
-    found.filter((row) => row.sex === sex && row.label === label).reduce((n, { weight }) => n + Number(weight), 0);
+    reweighed.filter((row) => row.sex === sex && row.label === label).reduce((n, { weight }) => n + Number(weight), 0);
   assert.deepEqual([sum(1, 1), sum(1, 0), sum(2, 1), sum(2, 0)], [2, 2, 2, 2]);
 });
 
