@@ -107,9 +107,8 @@ export async function rangeOfRows(source: Rows, from: number, to: number): Promi
     read: async function* (cursor) {
       let count = cursor?.at ?? 0;
       if (from + count >= to) return;
-      for await (
-        const { row, next, where } of source.read(cursor ? cursor.inner?.[0] : from > 0 ? { at: from } : undefined)
-      ) {
+      const behind = cursor?.inner?.[0] ?? (from + count > 0 ? { at: from + count } : undefined);
+      for await (const { row, next, where } of source.read(behind)) {
         yield { row, next: { at: ++count, inner: [next] }, ...(where === undefined ? {} : { where }) };
         if (from + count >= to) return;
       }

@@ -12,3 +12,4 @@ export * from "./splits.ts";
 export * from "./streamed_records.ts";
 export * from "./text_file.ts";
 export * from "./unpacked.ts";
+export type { SeekableRows } from "../../core/data/seekable.ts";

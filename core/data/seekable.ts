@@ -7,7 +7,7 @@ import type { Cursor, Host, Row, Rows, Store } from "../types.ts";
 
 /** Rows of known number. */
 export type SeekableRows =
-  & Pick<Rows, "fingerprint" | "notes" | "read" | "transforms" | "longest" | "where">
+  & Pick<Rows, "classes" | "fingerprint" | "notes" | "read" | "transforms" | "longest" | "where">
   & Readonly<{ length: number; at: NonNullable<Rows["at"]> }>;
 
 /** Data sets of fewer rows are looked through faster than a cache is asked. */

@@ -3,14 +3,14 @@
  * @module
  */
 import * as v from "valibot";
-import { allRows, pickedRows } from "../../blocks/data/mod.ts";
+import { numbersOf, openNumbered, pickedRows, type SeekableRows } from "../../blocks/data/mod.ts";
 import { pluginOption } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import { divideRows } from "../../core/data/folds.ts";
 import { createRandom } from "../../core/math/random.ts";
-import type { Dataset, Factory, Row } from "../../core/types.ts";
+import type { Dataset, Factory } from "../../core/types.ts";
 
 /** Options of {@link fold}. */
 export interface FoldOptions {
@@ -75,26 +75,33 @@ export const fold: Factory<"data", Input> = define({
   schema: foldSchema,
   create: ({ source, folds, fold, part, stratify, group, shuffle, seed, repeat }) => ({
     open: async (host) => {
-      const opened = await source.open(host);
-      const rows = await allRows(opened);
+      const opened = await openNumbered(source, host);
       const of = divideRows({
-        rows: rows.length,
+        rows: opened.length,
         folds,
-        classes: stratify === null ? undefined : valuesOf(rows, stratify, "stratify"),
-        groups: group === null ? undefined : valuesOf(rows, group, "group"),
+        classes: stratify === null ? undefined : await valuesOf(opened, stratify, "stratify"),
+        groups: group === null ? undefined : await valuesOf(opened, group, "group"),
         random: shuffle ? createRandom(seed).fork("folds", repeat) : undefined,
       });
       const how = JSON.stringify([folds, fold, part, stratify, group, shuffle && [seed, repeat]]);
-      const numbers = [...rows.keys()].filter((i) => (of[i] === fold) === (part === "test"));
-      const own = numbers.map((i) => rows[i] ?? {});
-      return pickedRows(opened, own, numbers, await sha256(`${opened.fingerprint} fold ${how}`));
+      const numbers = numbersOf(opened.length, (number) => (of[number] === fold) === (part === "test"));
+      return pickedRows(opened, numbers, await sha256(`${opened.fingerprint} fold ${how}`));
     },
   }),
 });
 
-function valuesOf(rows: readonly Row[], column: string, option: string): readonly unknown[] {
-  return rows.map((row, i) => {
-    if (Object.hasOwn(row, column)) return row[column];
-    throw badValue("fold", option, column, `a column of row ${i}, which has ${Object.keys(row).join(", ")}`);
-  });
+async function valuesOf(rows: SeekableRows, column: string, option: string): Promise<readonly unknown[]> {
+  const values: unknown[] = [];
+  // Values that are equal are one in memory.
+  const known = new Map<unknown, unknown>();
+  for await (const { row } of rows.read()) {
+    const value = row[column];
+    if (!Object.hasOwn(row, column)) {
+      const found = Object.keys(row).join(", ");
+      throw badValue("fold", option, column, `a column of row ${values.length}, which has ${found}`);
+    }
+    if (!known.has(value)) known.set(value, value);
+    values.push(known.get(value));
+  }
+  return values;
 }

@@ -8,7 +8,7 @@ import { define } from "../../core/spec/define.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import { createRandom, permutation } from "../../core/math/random.ts";
 import type { Dataset, Factory } from "../../core/types.ts";
-import { allRows, pickedRows } from "../../blocks/data/mod.ts";
+import { openNumbered, pickedRows } from "../../blocks/data/mod.ts";
 
 /** Options of {@link shuffle}. */
 export interface ShuffleOptions {
@@ -42,11 +42,9 @@ export const shuffle: Factory<"data", Input> = define({
   schema: shuffleSchema,
   create: ({ source, seed }) => ({
     open: async (host) => {
-      const opened = await source.open(host);
-      const rows = await allRows(opened);
-      const order = [...permutation(createRandom(seed).fork("shuffle"), rows.length)];
-      const own = order.map((i) => rows[i] ?? {});
-      return pickedRows(opened, own, order, await sha256(`${opened.fingerprint} shuffle ${seed}`));
+      const opened = await openNumbered(source, host);
+      const order = permutation(createRandom(seed).fork("shuffle"), opened.length);
+      return pickedRows(opened, Uint32Array.from(order), await sha256(`${opened.fingerprint} shuffle ${seed}`));
     },
   }),
 });

@@ -8,8 +8,8 @@ import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import { createRandom, permutation } from "../../core/math/random.ts";
-import type { Dataset, Factory, Row } from "../../core/types.ts";
-import { allRows, pickedRows } from "../../blocks/data/mod.ts";
+import type { Dataset, Factory } from "../../core/types.ts";
+import { numbersOf, openNumbered, pickedRows, type SeekableRows } from "../../blocks/data/mod.ts";
 
 /** Options of {@link split}. */
 export interface SplitOptions {
@@ -57,48 +57,49 @@ export const split: Factory<"data", Input> = define({
   schema: splitSchema,
   create: ({ source, part, testSize, seed, stratifyByColumn }) => ({
     open: async (host) => {
-      const opened = await source.open(host);
-      const rows = await allRows(opened);
-      const size = testSize < 1 ? Math.ceil(testSize * rows.length) : testSize;
-      if (size < 1 || size >= rows.length) {
-        throw badValue("split", "testSize", testSize, `a size that leaves rows in both parts of ${rows.length}`);
+      const opened = await openNumbered(source, host);
+      const { length } = opened;
+      const size = testSize < 1 ? Math.ceil(testSize * length) : testSize;
+      if (size < 1 || size >= length) {
+        throw badValue("split", "testSize", testSize, `a size that leaves rows in both parts of ${length}`);
       }
-      const groups = groupsOf(rows, stratifyByColumn);
       const random = createRandom(seed).fork("split");
-      const test = new Set<number>();
-      for (const { key, members, quota } of quotas(groups, size, rows.length)) {
+      const isTest = new Uint8Array(length);
+      for (const { key, members, quota } of quotas(await groupsOf(opened, stratifyByColumn), size, length)) {
         const order = permutation(random.fork(key), members.length);
-        order.subarray(0, quota).forEach((i) => test.add(members[i] ?? 0));
+        order.subarray(0, quota).forEach((i) => (isTest[members[i] ?? 0] = 1));
       }
-      const numbers = [...rows.keys()].filter((i) => test.has(i) === (part === "test"));
       const how = `${part} ${testSize} ${seed} ${stratifyByColumn}`;
-      const own = numbers.map((i) => rows[i] ?? {});
-      return pickedRows(opened, own, numbers, await sha256(`${opened.fingerprint} ${how}`));
+      const numbers = numbersOf(length, (number) => (isTest[number] === 1) === (part === "test"));
+      return pickedRows(opened, numbers, await sha256(`${opened.fingerprint} ${how}`));
     },
   }),
 });
 
+type Group = Readonly<{ length: number; [index: number]: number }>;
+
 /** Indices of the rows by their value in a column; one group where there is none. */
-function groupsOf(rows: readonly Row[], column: string | null): Map<string, number[]> {
+async function groupsOf(rows: SeekableRows, column: string | null): Promise<ReadonlyMap<string, Group>> {
+  if (column === null) return new Map([["", numbersOf(rows.length, () => true)]]);
   const groups = new Map<string, number[]>();
-  rows.forEach((row, i) => {
-    if (column !== null && !Object.hasOwn(row, column)) {
-      throw badValue("split", `row ${i}`, Object.keys(row), `a column "${column}"`);
-    }
-    const key = column === null ? "" : JSON.stringify(row[column]) ?? "undefined";
+  let i = 0;
+  for await (const { row } of rows.read()) {
+    if (!Object.hasOwn(row, column)) throw badValue("split", `row ${i}`, Object.keys(row), `a column "${column}"`);
+    const key = JSON.stringify(row[column]) ?? "undefined";
     const members = groups.get(key);
     if (members) members.push(i);
     else groups.set(key, [i]);
-  });
+    i++;
+  }
   return groups;
 }
 
 /** How many rows of each group are test rows: shares rounded down, what is left to the largest remainders. */
 function quotas(
-  groups: ReadonlyMap<string, readonly number[]>,
+  groups: ReadonlyMap<string, Group>,
   size: number,
   total: number,
-): readonly { key: string; members: readonly number[]; quota: number }[] {
+): readonly { key: string; members: Group; quota: number }[] {
   const shares = [...groups].map(([key, members]) => {
     if (groups.size > 1 && members.length < 2) {
       throw badValue("split", "stratifyByColumn", `one row with ${key}`, "at least two rows of each value");

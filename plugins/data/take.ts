@@ -6,8 +6,8 @@ import * as v from "valibot";
 import { pluginOption } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import { sha256 } from "../../core/base/sha256.ts";
-import type { Dataset, Factory, Row } from "../../core/types.ts";
-import { pickedRows } from "../../blocks/data/mod.ts";
+import type { Cursor, Dataset, Factory, Rows } from "../../core/types.ts";
+import { knownOf, rangeOfRows } from "../../blocks/data/mod.ts";
 
 /** Options of {@link take}. */
 export interface TakeOptions {
@@ -46,16 +46,30 @@ export const take: Factory<"data", Input> = define({
   create: ({ source, limit, skip }) => ({
     open: async (host) => {
       const opened = await source.open(host);
-      const rows: Row[] = [];
-      const numbers: number[] = [];
-      let at = 0;
-      for await (const { row } of limit > 0 ? opened.read() : []) {
-        const number = at++;
-        if (number < skip) continue;
-        rows.push(row);
-        if (numbers.push(number) >= limit) break;
-      }
-      return pickedRows(opened, rows, numbers, await sha256(`${opened.fingerprint} take ${skip} ${limit}`));
+      const { length } = opened;
+      const told = {
+        ...knownOf([opened], ["source"]),
+        fingerprint: await sha256(`${opened.fingerprint} take ${skip} ${limit}`),
+      };
+      if (length === undefined) return { read: (from) => taken(opened, skip, limit, from), ...told };
+      const from = Math.min(skip, length);
+      return { ...await rangeOfRows(opened, from, Math.min(from + limit, length)), ...told };
     },
   }),
 });
+
+/** Rows of a stream, which ends where it ends. */
+async function* taken(
+  source: Rows,
+  skip: number,
+  limit: number,
+  from: Cursor | undefined,
+): ReturnType<Rows["read"]> {
+  let at = from?.at ?? 0;
+  let left = from ? 0 : skip;
+  for await (const { next, ...item } of at < limit ? source.read(from?.inner?.[0]) : []) {
+    if (left-- > 0) continue;
+    yield { ...item, next: { at: ++at, inner: [next] } };
+    if (at >= limit) return;
+  }
+}

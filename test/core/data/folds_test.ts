@@ -46,7 +46,10 @@ describe("shuffled folds", () => {
     });
   }
   it("are refused where there is too little of something", () => {
-    assert.throws(() => divideRows({ rows: 3, folds: 4 }), /expected 2 to 3, the number of rows but found 4/);
+    assert.throws(
+      () => divideRows({ rows: 3, folds: 4 }),
+      /expected a number from 2 to 3 \(the number of rows\) but found 4/,
+    );
     assert.throws(() => divideRows({ rows: 4, folds: 3, classes: [0, 0, 1, 1] }), /rows of the largest class/);
     assert.throws(() => divideRows({ rows: 4, folds: 3, groups: ["a", "a", "b", "b"] }), /the number of groups/);
   });

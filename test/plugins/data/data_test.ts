@@ -235,6 +235,53 @@ describe("shuffle and take", () => {
     assert.equal(given, 3);
     assert.deepEqual(await read(take({ source, limit: 99 })), rows);
   });
+  it("like split and fold leave rows where they are that can be had by their number", async () => {
+    const COUNT = 5000;
+    const rowOf = (i: number): Row => ({ i, label: i % 3 });
+    let [passed, asked] = [0, 0];
+    const large: Dataset = {
+      ...source,
+      open: async () => ({
+        length: COUNT,
+        fingerprint: "f",
+        where: async (i) => `place ${i}`,
+        at: async (indices) => {
+          asked += indices.length;
+          return indices.map(rowOf);
+        },
+        read: async function* (from) {
+          for (let i = from?.at ?? 0; i < COUNT; i++, passed++) yield { row: rowOf(i), next: { at: i + 1 } };
+        },
+      }),
+    };
+    const folded = { source: large, folds: 5, fold: 1, part: "train" } as const;
+    for (
+      const [dataset, length, passes] of [
+        [shuffle({ source: large }), COUNT, 0],
+        [take({ source: large, skip: 10, limit: 4000 }), 4000, 0],
+        [split({ source: large, part: "test" }), 1250, 0],
+        [split({ source: large, part: "train", stratifyByColumn: "label" }), 3750, 1],
+        [fold(folded), 4000, 0],
+        [fold({ ...folded, stratify: "label", group: "i" }), 4000, 2],
+      ] as const
+    ) {
+      [passed, asked] = [0, 0];
+      const opened = await dataset.open(await host());
+      assert.deepEqual([opened.length, passed, asked], [length, passes * COUNT, 0], dataset.name);
+      const places = [length - 1, 0, 7];
+      const some = await opened.at?.(places) ?? [];
+      assert.equal(asked, 3);
+      assert.equal(await opened.where?.(0), `place ${some[1]?.i}`);
+      await assert.rejects(async () => await opened.at?.([length]), /a row from 0 to/);
+      const all: Row[] = [];
+      for await (const { row } of opened.read()) all.push(row);
+      assert.deepEqual([new Set(all.map(({ i }) => i)).size, all.length], [length, length]);
+      assert.deepEqual(some, places.map((place) => all[place]));
+      const behind: Row[] = [];
+      for await (const { row } of opened.read({ at: length - 2 })) behind.push(row);
+      assert.deepEqual(behind, all.slice(-2));
+    }
+  });
 });
 
 describe("reviews", () => {
