@@ -4,7 +4,7 @@
  */
 import { badValue } from "../../core/base/errors.ts";
 import { seekable, type SeekableRows } from "../../core/data/seekable.ts";
-import type { Cursor, Dataset, Host, Row, Rows } from "../../core/types.ts";
+import type { Dataset, Host, Row, Rows } from "../../core/types.ts";
 
 /** Rows that are all there, and where each stands. `at` throws AttuneError on rows that are not. */
 export function rowsInMemory(rows: readonly Row[], fingerprint: string, where?: (index: number) => string): Rows {
