@@ -79,6 +79,7 @@ export { createHashTable, type HashTable } from "./core/data/hash_table.ts";
 export { type Hash, hashOf, mixed } from "./core/data/text_hash.ts";
 export { sha256 } from "./core/base/sha256.ts";
 export { cachedJson } from "./core/data/cached.ts";
+export { seekable, type SeekableRows } from "./core/data/seekable.ts";
 export { type IndexedLines, type Line, openLines } from "./core/data/line_index.ts";
 export { type IndexedRecords, openRecords, type RecordForm, type RecordsPlace } from "./core/data/record_index.ts";
 export { most } from "./core/base/most.ts";

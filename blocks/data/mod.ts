@@ -12,4 +12,3 @@ export * from "./splits.ts";
 export * from "./streamed_records.ts";
 export * from "./text_file.ts";
 export * from "./unpacked.ts";
-export type { SeekableRows } from "../../core/data/seekable.ts";

@@ -3,12 +3,13 @@
  * @module
  */
 import * as v from "valibot";
-import { numbersOf, openNumbered, pickedRows, type SeekableRows } from "../../blocks/data/mod.ts";
+import { numbersOf, openNumbered, pickedRows } from "../../blocks/data/mod.ts";
 import { pluginOption } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import { divideRows } from "../../core/data/folds.ts";
+import type { SeekableRows } from "../../core/data/seekable.ts";
 import { createRandom } from "../../core/math/random.ts";
 import type { Dataset, Factory } from "../../core/types.ts";
 

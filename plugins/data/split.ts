@@ -7,9 +7,10 @@ import { pluginOption } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
+import type { SeekableRows } from "../../core/data/seekable.ts";
 import { createRandom, permutation } from "../../core/math/random.ts";
 import type { Dataset, Factory } from "../../core/types.ts";
-import { numbersOf, openNumbered, pickedRows, type SeekableRows } from "../../blocks/data/mod.ts";
+import { numbersOf, openNumbered, pickedRows } from "../../blocks/data/mod.ts";
 
 /** Options of {@link split}. */
 export interface SplitOptions {
