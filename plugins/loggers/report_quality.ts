@@ -41,7 +41,7 @@ export function metricsSection(
   return html`
     <section>
       <h2>Metrics</h2>
-      ${split && html`<p class="muted">Of ${whatOf({ split, ...(rows === undefined ? {} : { rows }) })}.</p>`}
+      ${split && html`<p class="muted">Measured on ${whatOf({ split, ...(rows === undefined ? {} : { rows }) })}.</p>`}
       <dl class="tiles">${metrics.map(([name, value]) => {
         const [untouched, eval_] = [before[name], judged[name]];
         const interval = intervalText(figures.get(`${name}_interval`));

@@ -167,7 +167,7 @@ function evaluationLines(figures: FinalFigures): string[] {
   if (Object.keys(metrics).length === 0) return ["There is no evaluation data."];
   const shown = (value: number | undefined): string => value === undefined ? "" : String(Number(value.toPrecision(6)));
   const title = whatOf(figures);
-  const about = title === undefined ? [] : [`Of ${title}.`, ""];
+  const about = title === undefined ? [] : [`Measured on ${title}.`, ""];
   const names = Object.keys(metrics);
   if (!judged) {
     return [

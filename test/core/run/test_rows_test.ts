@@ -40,7 +40,10 @@ describe("data.test", () => {
     assert.deepEqual([before?.split, before?.phase, before?.examples.length], ["test", "before", 6]);
     assert.match(await text(run, "report.html"), /test, 6 rows/);
     const card = await text(run, "model/README.md");
-    assert.match(card, /Of test, 6 rows\.\n\n\| metric \| test \| eval, the split that chose the checkpoint \|\n/);
+    assert.match(
+      card,
+      /Measured on test, 6 rows\.\n\n\| metric \| test \| eval, the split that chose the checkpoint \|\n/,
+    );
     assert.match(card, /\n\| accuracy \| 0 \| 1 \|\n/);
     const written = await run.file("spec.json") as { data: Named<Json>; fingerprints: Named<string> };
     assert.deepEqual(Object.keys(written.data), ["train", "eval", "test"]);
@@ -123,8 +126,11 @@ describe("data.test", () => {
     assert.deepEqual(end?.type === "end" && [end.split, end.rows], ["test", 6]);
     assert.deepEqual([file.tasks.reviews?.split, file.tasks.things?.split], ["test", "eval"]);
     assert.deepEqual([file.tasks.reviews?.accuracy, (file.eval.tasks as Named<Named<Json>>).reviews?.accuracy], [0, 1]);
-    assert.match(await text(run, "model/things/README.md"), /Of eval, the split that chose the checkpoint, 1 row\./);
-    assert.match(await text(run, "model/reviews/README.md"), /Of test, 6 rows\./);
+    assert.match(
+      await text(run, "model/things/README.md"),
+      /Measured on eval, the split that chose the checkpoint, 1 row\./,
+    );
+    assert.match(await text(run, "model/reviews/README.md"), /Measured on test, 6 rows\./);
   });
 
   it("counts in a plan, and an unknown split is refused by its name", async () => {
@@ -143,7 +149,10 @@ describe("data.test", () => {
 describe("a run without test rows", () => {
   it("says that its figures are of the split that chose the checkpoint", async () => {
     const run = await trained(specOf(reviews, tinyRows, { metrics: ["accuracy"] }));
-    assert.match(await text(run, "model/README.md"), /Of eval, the split that chose the checkpoint, \d+ rows\./);
+    assert.match(
+      await text(run, "model/README.md"),
+      /Measured on eval, the split that chose the checkpoint, \d+ rows\./,
+    );
     assert.deepEqual(Object.keys(await run.file("metrics.json") as Named<Json>), ["loss", "accuracy"]);
   });
 });
