@@ -49,9 +49,10 @@ export async function openTransformed(
   const fingerprint = await fingerprintOf(source, stages, outer);
   const metadata = carried(source, transforms);
   if (source.at === undefined || transforms.some(({ scope }) => scope === "whole")) {
-    const written = await writtenRows({ fingerprint, stages, rows: () => rowsThrough(stages) }, host);
+    const known = await keyOf(fingerprint, outer.columns?.classes);
+    const written = await writtenRows({ fingerprint: known, stages, rows: () => rowsThrough(stages) }, host);
     counting = false;
-    return { ...written, ...metadata, transforms: [...source.transforms ?? [], ...written.transforms] };
+    return { ...written, fingerprint, ...metadata, transforms: [...source.transforms ?? [], ...written.transforms] };
   }
   const numbers: number[] = [];
   for await (const { index } of rowsThrough(stages)) numbers.push(index);
@@ -222,6 +223,11 @@ function contextOf(
   };
 }
 
+/** By what written rows are found again: names of classes may change them, though those of a run are often read from its rows. */
+async function keyOf(fingerprint: string, classes: RowColumns["classes"]): Promise<string> {
+  return classes ? await sha256(JSON.stringify([fingerprint, classes])) : fingerprint;
+}
+
 async function fingerprintOf(
   source: Rows,
   stages: readonly Stage[],
@@ -232,5 +238,7 @@ async function fingerprintOf(
     const more = await transform.fingerprint?.(context) ?? null;
     parts.push([transform.name, JSON.parse(JSON.stringify(transform.options)) as Json, more]);
   }
-  return await sha256(JSON.stringify(["transformed", source.fingerprint, seed, split ?? null, columns ?? null, parts]));
+  const { classes: _, ...read } = columns ?? {};
+  const known = columns ? read : null;
+  return await sha256(JSON.stringify(["transformed", source.fingerprint, seed, split ?? null, known, parts]));
 }

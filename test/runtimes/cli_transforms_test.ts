@@ -107,3 +107,22 @@ it("what may not be is exit code 2, and nothing is written", async () => {
     assert.ok(!existsSync(join(output, "spec.json")));
   }
 });
+
+it("a run whose tags were read from its rows goes on from the spec that it wrote", async () => {
+  const tagged = ["O", "B-PER"].map((tag) => JSON.stringify({ tokens: ["a", "Tom"], tags: ["O", tag] }));
+  writeFileSync(join(folder, "tags.jsonl"), tagged.join("\n"));
+  const train = {
+    use: "jsonl",
+    with: { path: "./tags.jsonl" },
+    transforms: [{ use: "augment", with: { methods: ["typo"] } }],
+  };
+  const path = join(folder, "tags.json");
+  const spec = { version: 1, model: "attune:base", task: "token-classification", adapter: "lora", data: { train } };
+  const training = { maxSteps: 1, maxLength: 8, saveStrategy: "steps", saveSteps: 1 };
+  writeFileSync(path, JSON.stringify({ ...spec, training }));
+  const output = join(folder, "tags");
+  assert.equal(await main(["run", path, "--output", output]), 0);
+  const written = JSON.parse(readFileSync(join(output, "spec.json"), "utf8"));
+  assert.deepEqual(written.task.with.labels, ["B-PER", "O"]);
+  assert.equal(await main(["run", join(output, "spec.json"), "--resume", "--set", "training.maxSteps=2"]), 0);
+});
