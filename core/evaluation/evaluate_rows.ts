@@ -158,11 +158,13 @@ function keepRows(
       await collectExamples(examples, open, rows, read);
       if (slices) numbers.forEach((row, i) => table.add(row, encodedRows[i] ?? {}, examples[i]));
       for (const [i, example] of examples.entries()) {
-        options.answered?.(example, pickColumns(encodedRows[i] ?? {}, told));
+        const columns = pickColumns(encodedRows[i] ?? {}, told);
+        options.answered?.(example, columns);
         const other = inputKind && !ended && await written?.(example, inputKind);
         if (!other) continue;
         paired++;
-        others.add(other, clusters?.slice(i, i + 1));
+        // They are of the same row, whatever columns were written beside them.
+        others.add({ ...other, columns: [columns] }, clusters?.slice(i, i + 1));
       }
     },
     end: () => {

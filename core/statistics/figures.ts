@@ -19,10 +19,12 @@ function flatten(figures: Json, path = ""): Named<number | null> {
 /** A metric whose values are all of its numbers, also those within its figures, by their paths. */
 export function flatMetric(metric: Metric): Metric {
   if (!metric.figures) return metric;
-  return {
-    ...metric,
-    compute: (state) => flatten({ ...metric.compute(state), ...metric.figures?.(state) }),
-  };
+  const { alone } = metric;
+  return { ...metric, compute: flatValues(metric), ...(alone ? { alone: { compute: flatValues(alone) } } : {}) };
+}
+
+function flatValues({ compute, figures }: Pick<Metric, "compute" | "figures">): Metric["compute"] {
+  return (state) => flatten({ ...compute(state), ...figures?.(state) });
 }
 
 /** The shares of rows within a metric's figures, by path: how many have it, and of how many. */

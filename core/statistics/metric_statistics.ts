@@ -67,6 +67,7 @@ export function collectMetric(metric: Metric, most: number = UNITS): MetricColle
   const keys = new Map<string, Key>();
   let [rows, characters, clustered] = [0, 0, false];
   let total = metric.init();
+  const { alone = metric, greaterIsBetter } = metric;
   const one = metric.percent ? 100 : 1;
   const fold = (state: unknown, examples: readonly Example[]): unknown =>
     examples.reduce((own: unknown, example) => metric.update(own, example), state);
@@ -91,13 +92,14 @@ export function collectMetric(metric: Metric, most: number = UNITS): MetricColle
       rows++;
       total = fold(total, examples);
       const state = fold(metric.init(), examples);
-      const values = Object.entries(metric.compute(state));
+      const values = Object.entries(alone.compute(state));
       const share = sample.share();
       const unit = sample.of(name, () => ({ state: undefined, characters: 0, sums: [], counts: [] }));
       if (sample.share() < share) characters = charactersKept();
       for (const [key, value] of values) {
         if (value === null || Number.isNaN(value)) continue;
-        const own = keys.get(key) ?? { at: keys.size, sum: 0, count: 0, binary: true, right: createRowFlags() };
+        const own = keys.get(key) ??
+          { at: keys.size, sum: 0, count: 0, binary: greaterIsBetter, right: createRowFlags() };
         keys.set(key, own);
         addValue(own, value, { row, rows, one, unit });
       }
@@ -160,7 +162,9 @@ function isMean({ sum, count }: Key, value: number | null): boolean {
 function meanless(metric: Metric, kept: ReadonlyMap<UnitName, Unit>): (name: string, key: Key) => boolean {
   const units = [...kept.values()];
   const counts = units.map((_, i) => i % 3);
-  const values = metric.compute(countedUnits(metric, distinctStates(units.map(({ state }) => state)))(counts));
+  const values = (metric.alone ?? metric).compute(
+    countedUnits(metric, distinctStates(units.map(({ state }) => state)))(counts),
+  );
   return (name, key) => {
     const total = (of: (unit: Unit) => number | undefined): number =>
       units.reduce((sum, unit, i) => sum + (counts[i] ?? 0) * (of(unit) ?? 0), 0);

@@ -171,6 +171,8 @@ export interface Metric extends Plugin<"metric"> {
   check?(state: unknown): void;
   /** What stands in metrics.json and reports for keys of `compute` that are more than one number. Absent: nothing is. */
   figures?(state: unknown): Named<Json>;
+  /** How a single row is measured, if `compute` leaves out what is said of few rows. */
+  readonly alone?: Pick<Metric, "compute" | "figures">;
   /** The same rows, each in a group that is drawn, as many in each group: what gaps are by chance. Undefined: nobody can say. */
   regrouped?(state: unknown, random: Random): unknown;
   /** Of numbers within `figures` that are shares of rows, by their keys: how many have it, and of how many. */

@@ -59,6 +59,29 @@ export const byGroup: Factory<"metric", Input> = define({
     const keysOf = (values: ReturnType<typeof valuesOf>): readonly string[] => [
       ...new Set([...Object.keys(metric.compute(metric.init())), ...values.flatMap(([, , own]) => Object.keys(own))]),
     ];
+    const said = (least: number): Pick<Metric, "compute" | "figures"> => ({
+      compute: (state: unknown) => {
+        const values = valuesOf(state as State);
+        const worst = metric.greaterIsBetter ? Math.min : Math.max;
+        return Object.fromEntries(
+          keysOf(values).map((key) => {
+            const all = values.flatMap(([, count, own]) => (count >= least ? own[key] ?? [] : []));
+            return [key + suffix, all.length === 0 ? null : worst(...all)];
+          }),
+        );
+      },
+      figures: (state: unknown): Named<Json> => {
+        const values = valuesOf(state as State);
+        return Object.fromEntries(
+          keysOf(values).map((key) => [
+            key + suffix,
+            Object.fromEntries(
+              values.map(([name, count, own]) => [name, { value: count >= least ? own[key] ?? null : null, count }]),
+            ),
+          ]),
+        );
+      },
+    });
     return {
       reads: metric.reads,
       columns: [...new Set([...columns, ...metric.columns ?? []])],
@@ -84,27 +107,8 @@ export const byGroup: Factory<"metric", Input> = define({
       ...(gather
         ? { gather: (states: readonly State[], counts: ArrayLike<number>) => gathered(gather, states, counts) }
         : {}),
-      compute: (state: State) => {
-        const values = valuesOf(state);
-        const worst = metric.greaterIsBetter ? Math.min : Math.max;
-        return Object.fromEntries(
-          keysOf(values).map((key) => {
-            const all = values.flatMap(([, count, own]) => (count >= minCount ? own[key] ?? [] : []));
-            return [key + suffix, all.length === 0 ? null : worst(...all)];
-          }),
-        );
-      },
-      figures: (state: State): Named<Json> => {
-        const values = valuesOf(state);
-        return Object.fromEntries(
-          keysOf(values).map((key) => [
-            key + suffix,
-            Object.fromEntries(
-              values.map(([name, count, own]) => [name, { value: count >= minCount ? own[key] ?? null : null, count }]),
-            ),
-          ]),
-        );
-      },
+      ...said(minCount),
+      ...(minCount > 1 ? { alone: said(1) } : {}),
     };
   },
 });

@@ -15,7 +15,6 @@ import { whatOf } from "../../core/run/write/final_figures.ts";
 import { createReservoir } from "../../core/run/evaluate/drawn_rows.ts";
 import { combineTaskMetrics, metricsFile } from "../../core/run/evaluate/metrics.ts";
 import { type OpenRun, openRun, openTasks } from "../../core/run/open/open.ts";
-import { columnsRead } from "../../core/run/rows/row_columns.ts";
 import type { Dataset, Example, Host, Json, Named } from "../../core/types.ts";
 import { composed } from "../host/plugin_packages.ts";
 import { isDirectory, readRun, readSpec, taskNames } from "../host/spec_file.ts";
@@ -123,10 +122,9 @@ async function evaluateOne(
   const wantsReport = options.report !== undefined;
   const predictions = await predictionsFile(one.name, path, options.predictions);
   const compares = options.compare !== undefined;
-  const answers = options.compare === undefined ? undefined : openAnswers(answersOf(options.compare, name), {
-    classes: open.task.labels ?? [],
-    columns: [...columnsRead(open), ...options.by ?? []],
-  });
+  const answers = options.compare === undefined
+    ? undefined
+    : openAnswers(answersOf(options.compare, name), open.task.labels ?? []);
   const answered = predictions || wantsReport
     ? (example: Example, groups: Named<Json>): void => {
       predictions?.add(predictionLine(example, groups));

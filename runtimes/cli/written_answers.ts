@@ -16,11 +16,8 @@ export type WrittenAnswers = Readonly<{
   end(rows: number): Promise<string | undefined>;
 }>;
 
-/** What they have to fit: the task's classes, and the columns that metrics ask for. */
-export type AnswersWanted = Readonly<{ classes: readonly string[]; columns: readonly string[] }>;
-
-/** Opens a file of predictions; undefined if there is none. */
-export function openAnswers(file: string, { classes, columns }: AnswersWanted): WrittenAnswers | undefined {
+/** Opens a file of predictions; undefined if there is none. `classes`: the task's. */
+export function openAnswers(file: string, classes: readonly string[]): WrittenAnswers | undefined {
   if (!existsSync(file)) return undefined;
   const lines = createInterface({ input: createReadStream(file), crlfDelay: Infinity });
   const each = lines[Symbol.asyncIterator]();
@@ -41,12 +38,7 @@ export function openAnswers(file: string, { classes, columns }: AnswersWanted): 
       read++;
       const written = parsePrediction(line, number);
       why = differs(written, row, reference);
-      if (why !== undefined) return undefined;
-      const prediction = readPrediction(written, kind, classes);
-      const lacks = columns.filter((name) => !(prediction.columns?.[0] && name in prediction.columns[0]));
-      if (lacks.length === 0) return prediction;
-      why = `it lacks the columns ${lacks.join(", ")}`;
-      return undefined;
+      return why === undefined ? readPrediction(written, kind, classes) : undefined;
     },
     end: async (rows) => {
       const more = why === undefined ? await nextLine() : undefined;

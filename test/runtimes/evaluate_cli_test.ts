@@ -133,6 +133,10 @@ describe("attune evaluate", () => {
     const line = JSON.parse(lines[3] ?? "");
     assert.deepEqual([line.row, line.label, line.scores.length], [3, rows[3]?.label, 2]);
     assert.ok(fixed.every((row) => JSON.parse(lines[row] ?? "").prediction !== rows[row]?.label));
+    // Columns of groups are those of the rows, also where the file has none.
+    const grouped = await evaluated(at("ten"), "--compare", at("one"), "--by", "region", "--intervals", "50");
+    assert.doesNotMatch(grouped.err, /does not match/);
+    assert.ok("accuracy_by_region.north.value" in (grouped.compare as Compared));
     const few = ["--data", at("eval.jsonl"), "--compare", at("one")];
     assert.equal((await evaluated(at("ten"), ...few)).rows, 12);
     assert.match((await attune("evaluate", at("ten"), "--compare", at("none"))).err, /none/);

@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import { compareStatistics } from "../../../core/evaluation/compare.ts";
 import { createRandom } from "../../../core/math/random.ts";
 import { wilson } from "../../../core/statistics/intervals.ts";
+import { flatMetric } from "../../../core/statistics/figures.ts";
 import { collectMetric, type MetricStatistics, UNITS } from "../../../core/statistics/metric_statistics.ts";
 import { differencesOf, intervalsOf } from "../../../core/statistics/resampled.ts";
 import { mcnemar } from "../../../core/statistics/significance.ts";
@@ -71,6 +72,32 @@ describe("statistics of a metric", () => {
     const own = statisticsOf(accuracy(), 3000, (i) => ({ prediction: Number(i % 7 > 0), reference: 1 }), 100);
     const { accuracy: found } = intervalsOf(own, draws);
     assert.deepEqual([found?.low, found?.high, found?.method], [...wilson(3000 - 429, 3000), "wilson"]);
+  });
+
+  it("groups of few rows that are left out leave the others their intervals", () => {
+    const row = (i: number) => ({
+      prediction: Number(i % 4 > 0),
+      reference: 1,
+      columns: { side: i < 5 ? "few" : "many" },
+    });
+    const metric = flatMetric(byGroup({ metric: accuracy(), column: "side", minCount: 10 }));
+    const found = intervalsOf(statisticsOf(metric, 45, row), draws);
+    const { low, high, method } = found["accuracy_by_side\u0000many\u0000value"] ?? {};
+    assert.deepEqual([low, high, method], [...wilson(30, 40), "wilson"]);
+    assert.ok(!Object.hasOwn(found, "accuracy_by_side\u0000few\u0000value"));
+  });
+
+  it("errors that are 0 or 1 are no shares of right rows", () => {
+    const rows = (i: number) => ({ prediction: i % 3 === 0 ? 1 : 0, reference: 0 });
+    const own = statisticsOf(mae(), 30, rows);
+    assert.equal(intervalsOf(own, draws).mae?.method, "bca");
+    const { mcnemar: test, differences } = compareStatistics(
+      [own],
+      [statisticsOf(mae(), 30, (i) => rows(i + 1))],
+      draws,
+    );
+    assert.equal(test, undefined);
+    assert.equal(typeof differences.mae?.p, "number");
   });
 
   it("shares in percent have Wilson's in percent, also where no row is right", () => {
