@@ -56,8 +56,10 @@ export type DecoderDifferences = Readonly<{
   scale?: number;
   /** c of c · tanh(x / c) of scores and of logits. */
   softcaps?: Readonly<{ scores?: number | undefined; logits?: number | undefined }>;
-  /** What embeddings, each part's output and logits are multiplied by. */
-  factors?: Readonly<{ embedding?: number; residual?: number; logits?: number }>;
+  /**
+   * What rows of the table are multiplied by, what enters the first layer (virtual tokens too), each part's output, and logits.
+   */
+  factors?: Readonly<{ embedding?: number; input?: number; residual?: number; logits?: number }>;
   dropout?: Readonly<{ embedding?: number; residual?: number }>;
   /** Whether the layer that gives the logits of words has a bias. */
   outputBias?: boolean;
@@ -142,13 +144,10 @@ function read(family: DecoderFamily & FamilyFacts, config: Named<Json>): Backbon
     ...(padTokenId === undefined ? {} : { padTokenId }),
     ...(rotaries[""]?.long ? { ropeSwitchLength: rotaries[""].long.beyond } : {}),
     forward: (b) => {
-      const options = {
-        numEmbeddings: vocabSize,
-        embeddingDim: hiddenSize,
-        paddingIdx,
-        scale: d.factors?.embedding ?? 1,
-      };
-      const x = b.embedding("model.embed_tokens", b.stream().ids, options);
+      const { embedding: scale = 1, input = 1 } = d.factors ?? {};
+      const options = { numEmbeddings: vocabSize, embeddingDim: hiddenSize, paddingIdx, scale };
+      const rows = b.embedding("model.embed_tokens", b.stream().ids, options);
+      const x = input === 1 ? rows : mul(rows, input);
       const rotations = Object.fromEntries(Object.entries(rotaries).map(([key, r]) => [key, rotationOf(b, r)]));
       return decode(
         b,

@@ -32,7 +32,7 @@ export const granite: Factory<"architecture", ModelOptions> = defineDecoder({
       bias: { qkv: attention, out: attention, mlp: c.flag("mlp_bias", false) },
       scale: c.number("attention_multiplier", 1),
       factors: {
-        embedding: c.number("embedding_multiplier", 1),
+        input: c.number("embedding_multiplier", 1),
         residual: c.number("residual_multiplier", 1),
         logits: 1 / c.number("logits_scaling", 1),
       },

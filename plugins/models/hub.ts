@@ -9,6 +9,7 @@ import { ggufIn } from "../../core/files/gguf_folder.ts";
 import { shardIndex } from "../../core/files/weight_shards.ts";
 import type { Host, HubCache, Store } from "../../core/types.ts";
 import { downloadFile, type HubProgress } from "../../core/hub/download.ts";
+import { vocabularyFiles } from "../../formats/hf/carried_files.ts";
 import { hubError } from "../../core/hub/errors.ts";
 import { hubName } from "../../core/hub/name.ts";
 import { isCommit, isOffline, listFiles, type RepositoryListing } from "../../core/hub/repository.ts";
@@ -21,9 +22,6 @@ const wanted: readonly string[] = [
   "tokenizer_config.json",
   "special_tokens_map.json",
   "added_tokens.json",
-  "vocab.txt",
-  "vocab.json",
-  "merges.txt",
   "chat_template.jinja",
   "additional_chat_templates/tool_use.jinja",
   "config.json",
@@ -85,7 +83,9 @@ export async function openHub(path: string, host: Host, options: HubOptions): Pr
     }
   };
   const gguf = options.weights ? ggufOf(files, path, options.file) : undefined;
-  if (gguf === undefined) await fetchAll(wanted.filter((file) => files.has(file)));
+  // Vocabularies are as large as tokenizer.json, and not needed beside it.
+  const all = files.has("tokenizer.json") ? wanted : [...vocabularyFiles, ...wanted];
+  if (gguf === undefined) await fetchAll(all.filter((file) => files.has(file)));
   if (gguf !== undefined) await fetchAll([gguf]);
   else if (options.weights && files.has("model.safetensors")) await fetchAll(["model.safetensors"]);
   else if (options.weights) {

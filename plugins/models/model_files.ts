@@ -2,6 +2,7 @@
  * Where a model's files lie: a directory, a repository of the hub, or within Attune.
  * @module
  */
+import { vocabularyFiles } from "../../formats/hf/carried_files.ts";
 import { ggufIn } from "../../core/files/gguf_folder.ts";
 import { missing, unknownName } from "../../core/base/errors.ts";
 import { missingIn } from "../../core/files/missing_folder.ts";
@@ -27,7 +28,7 @@ export async function modelFiles(plugin: string, path: string, host: Host, weigh
   }
   if (/\.gguf$/i.test(path)) return await namedFile(plugin, path, host);
   const files = host.directory?.(host.resolve?.(path) ?? path);
-  for (const file of weights ? ["config.json"] : ["config.json", "tokenizer.json"]) {
+  for (const file of weights ? ["config.json"] : ["config.json", "tokenizer.json", ...vocabularyFiles]) {
     if (files && await files.get(file, { offset: 0, length: 0 })) return { files };
   }
   if (files && weights && await ggufIn(files) !== undefined) return { files };

@@ -3,10 +3,12 @@
  * tokens that any file or the class names, and the class's settings.
  * @module
  */
-import { badValue } from "../../core/base/errors.ts";
+import { badValue, unsupported } from "../../core/base/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { classOf } from "./class_names.ts";
+import type { MadeDefinition } from "./vocabulary_files.ts";
 import {
+  boundedTemplate,
   plainTemplate,
   type TokenizerClass,
   tokenizerClasses,
@@ -26,6 +28,8 @@ export type TokenizerFiles = Readonly<{
   added?: Named<unknown> | undefined;
   /** config.json */
   model?: Named<unknown> | undefined;
+  /** Whether there is no tokenizer.json, and the definition was made of vocabulary files. */
+  made?: boolean | undefined;
 }>;
 
 /** A tokenizer as its class has it. */
@@ -84,10 +88,46 @@ function tokenOf(value: unknown, more: Partial<Added> = {}): Token | undefined {
   return isObject(value) && typeof value.content === "string" ? addedOf(value, more) : undefined;
 }
 
-/** What the files make together. `vocabulary`: the ids of the model's tokens. Throws AttuneError if a side is none. */
-export function autoTokenizer(files: TokenizerFiles, vocabulary: ReadonlyMap<string, number>): AutoTokenizer {
-  const { definition, config } = files;
+/**
+ * The files with a definition that was made of vocabulary files in place of tokenizer.json, its tokens numbered as the class
+ * has them.
+ *
+ * @throws AttuneError where no class that is known gives it steps.
+ */
+export function withVocabulary(made: MadeDefinition, others: Omit<TokenizerFiles, "definition">): TokenizerFiles {
+  const files: TokenizerFiles = { ...others, definition: made.definition, made: true };
+  const own = classFor(files);
+  const model = made.definition.model as Named<Json>;
+  if (!own || (model.type === "WordPiece") !== (own.build === wordPieceParts)) {
+    throw unsupported(
+      "hf",
+      "tokenizer.json",
+      `none, and ${made.from.join(" and ")}`,
+      "the tokenizer's class makes nothing of these alone: write the file with transformers, by " +
+        "AutoTokenizer.from_pretrained(folder).save_pretrained(folder)",
+    );
+  }
   const settings = settingsOf(files);
+  const setting = <T extends Json>(
+    name: string,
+    otherwise: T,
+  ): T => (name in settings ? settings[name] as T : otherwise);
+  const token = (name: string): string => textOf(tokenOf(settings[name]) ?? String(own.special[name] ?? ""));
+  const vocab = own.pieces?.(model.vocab as readonly Json[], { setting, token }) ?? model.vocab ?? null;
+  const special = [
+    ...made.pieces.map((piece): Added => addedOf({ ...piece, normalized: false })),
+    ...own.extra?.({ definition: made.definition, setting, token, id: () => undefined }) ?? [],
+  ];
+  return {
+    ...files,
+    definition: { ...made.definition, model: { ...model, vocab } },
+    ...(made.pieces.length === 0 ? {} : { config: { ...others.config, additional_special_tokens: special } }),
+  };
+}
+
+/** The class that a checkpoint's tokenizer has; undefined: tokenizer.json counts as it is. */
+function classFor(files: TokenizerFiles): TokenizerClass | undefined {
+  const { definition, config } = files;
   const named = [config.tokenizer_class, files.model?.tokenizer_class].find((own) => typeof own === "string");
   const type = files.model?.model_type;
   const byteLevel = JSON.stringify([definition.pre_tokenizer, definition.post_processor, definition.decoder])
@@ -104,12 +144,17 @@ export function autoTokenizer(files: TokenizerFiles, vocabulary: ReadonlyMap<str
   const facts = className === "backend" ? undefined : tokenizerClasses[className];
   // A vocabulary of another kind is none of the class's, and word pieces are no byte pairs: they have no merges.
   const pieces = model === "WordPiece" && facts?.vocabulary === "map" && facts.build !== wordPieceParts;
-  const fits = facts && !pieces && (facts.vocabulary === "list" ? Array.isArray(vocab) : isObject(vocab))
-    ? facts
-    : undefined;
-  const { given: specials, rest } = specialOf(files, settings, fits);
-  const listed = tokensOf(files, vocabulary, settings, fits, [...specials.entries()], rest(fits, settings));
-  const special = Object.fromEntries([...specials].map(([name, token]) => [name, textOf(token)]));
+  return facts && !pieces && (facts.vocabulary === "list" ? Array.isArray(vocab) : isObject(vocab)) ? facts : undefined;
+}
+
+/** What the files make together. `vocabulary`: the ids of the model's tokens. Throws AttuneError if a side is none. */
+export function autoTokenizer(files: TokenizerFiles, vocabulary: ReadonlyMap<string, number>): AutoTokenizer {
+  const { definition } = files;
+  const settings = settingsOf(files);
+  const fits = classFor(files);
+  const { given, rest } = specialOf(files, settings, fits);
+  const listed = tokensOf(files, vocabulary, settings, fits, [...given.entries()], rest(fits, settings));
+  const special = Object.fromEntries([...given].map(([name, token]) => [name, textOf(token)]));
   const built = fits
     ? builtBy(fits, files, settings, special, listed)
     : { ...definition, post_processor: definition.post_processor ?? plainTemplate };
@@ -283,7 +328,7 @@ function numbering(
 /** tokenizer.json with the class's steps in place of its own. */
 function builtBy(
   facts: TokenizerClass,
-  { definition }: TokenizerFiles,
+  { definition, made = false }: TokenizerFiles,
   settings: Named<unknown>,
   special: Named<string>,
   listed: readonly Listed[],
@@ -299,10 +344,12 @@ function builtBy(
         (isObject(vocab) && Object.hasOwn(vocab, token) ? Number(vocab[token]) : undefined),
   };
   const post: Json | undefined = facts.post?.(context);
+  const isBounded = made && ("add_bos_token" in settings || "add_eos_token" in settings);
   return {
     ...definition,
     ...facts.build(context),
-    post_processor: post ?? definition.post_processor ?? facts.otherwise?.(context) ?? plainTemplate,
+    post_processor: post ?? definition.post_processor ??
+      (isBounded ? boundedTemplate(context) : facts.otherwise?.(context)) ?? plainTemplate,
   };
 }
 

@@ -41,6 +41,8 @@ export type TokenizerClass = Readonly<{
   flags?: (name: string) => Readonly<{ lstrip: boolean }>;
   /** Whether all special tokens are added once more, without flags. */
   readds?: true;
+  /** A vocabulary of SentencePiece as the class numbers it; else it is as it is. */
+  pieces?: (vocabulary: readonly Json[], given: Pick<TokenizerFacts, "setting" | "token">) => readonly Json[];
 }>;
 
 const tokenOf = (id: string, type: number): Part => ({ SpecialToken: { id, type_id: type } });
@@ -335,6 +337,10 @@ export const tokenizerClasses: Readonly<Record<Exclude<ClassName, "backend">, To
       return template(own, [["A", 0], ["</s>", 0]], [["A", 0], ["</s>", 0], ["B", 0], ["</s>", 0]]);
     },
     extra: ({ setting }) => Array.from({ length: setting("extra_ids", 100) }, (_, i) => `<extra_id_${i}>`),
+    pieces: (vocabulary, { setting }) => {
+      const count = setting("extra_ids", 100);
+      return [...vocabulary, ...Array.from({ length: count }, (_, i): Json => [`<extra_id_${count - 1 - i}>`, 0])];
+    },
   },
   xlnet: {
     ...right,
@@ -368,6 +374,12 @@ export const tokenizerClasses: Readonly<Record<Exclude<ClassName, "backend">, To
         decoder: metaspace(scheme),
       };
     },
+    // fairseq's numbers.
+    pieces: (vocabulary, { token }) => [
+      ...["bos_token", "pad_token", "eos_token", "unk_token"].map((name): Json => [token(name), 0]),
+      ...vocabulary.slice(3),
+      [token("mask_token"), 0],
+    ],
     post: (facts) => {
       const [bos, eos] = [facts.token("bos_token"), facts.token("eos_token")];
       const single = [[bos, 0], ["A", 0], [eos, 0]] as const;
@@ -389,6 +401,20 @@ export const tokenizerClasses: Readonly<Record<Exclude<ClassName, "backend">, To
     }),
   },
 };
+
+/** Texts with the tokens that begin and end them where settings ask for those, as the library has it where no file says. */
+export function boundedTemplate(given: TokenizerFacts): Part {
+  const bound = (setting: string, name: string, type: number): readonly (readonly [string, number])[] => {
+    const token = given.setting(setting, false) ? given.token(name) : "";
+    return token === "" || given.id(token) === undefined ? [] : [[token, type]];
+  };
+  const text = (name: "A" | "B", type: number): readonly (readonly [string, number])[] => [
+    ...bound("add_bos_token", "bos_token", type),
+    [name, type],
+    ...bound("add_eos_token", "eos_token", type),
+  ];
+  return template(given, text("A", 0), [...text("A", 0), ...text("B", 1)]);
+}
 
 /** Texts as they are, which a class leaves where nothing says a post-processor. */
 export const plainTemplate: Part = {

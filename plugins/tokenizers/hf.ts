@@ -42,8 +42,9 @@ export const hfSchema: v.GenericSchema<Partial<HfOptions>, HfOptions> = v.strict
 });
 
 /**
- * The tokenizer of a checkpoint, opened like AutoTokenizer: from tokenizer.json, tokenizer_config.json,
- * special_tokens_map.json, added_tokens.json and the tokenizer's class.
+ * The tokenizer of a checkpoint, opened like AutoTokenizer: from tokenizer.json or vocabulary files (vocab.txt,
+ * vocab.json and merges.txt, SentencePiece's), tokenizer_config.json, special_tokens_map.json, added_tokens.json and the
+ * tokenizer's class.
  *
  * @throws AttuneError from `open` where tokenizer.json is missing or broken.
  * @example

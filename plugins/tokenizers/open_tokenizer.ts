@@ -3,10 +3,11 @@
  * @module
  */
 import { AttuneError, badFile, badValue, missing, unsupported } from "../../core/base/errors.ts";
+import { joinBytes, jsonBytes } from "../../core/base/bytes.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import { jsonObject } from "../../core/base/json.ts";
 import type { EncodeOptions, Encoding, Named, Store, Tokenizer } from "../../core/types.ts";
-import { type AutoTokenizer, autoTokenizer, type TokenizerFiles } from "./auto.ts";
+import { type AutoTokenizer, autoTokenizer, type TokenizerFiles, withVocabulary } from "./auto.ts";
 import type { Renderer } from "./chat.ts";
 import { checkDefinition } from "./definition.ts";
 import type { HfOptions } from "./hf.ts";
@@ -15,7 +16,6 @@ import type { Vocabulary } from "./piece.ts";
 import { type Pipeline, pipelineOf, type Tokens } from "./pipeline.ts";
 import type { Stretch } from "./post_processors.ts";
 import { type Strategy, windowsOf } from "./truncate.ts";
-import { joinBytes, jsonBytes } from "../../core/base/bytes.ts";
 
 /** Limits above this are how tokenizers say that there is none. */
 const NO_LIMIT = 1e9;
@@ -24,13 +24,11 @@ type Config = Readonly<Record<string, unknown>>;
 
 /** Opens the tokenizer of a checkpoint's files. Throws AttuneError if one is missing or not sound. */
 export async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenizer> {
-  const file = await files.get("tokenizer.json");
-  if (!file) throw missing("hf", "tokenizer.json", "the model directory");
-  const tokenizerJson = jsonObject("hf", "tokenizer.json", file.bytes, { anyKey: true });
-  const vocabulary = checkDefinition(tokenizerJson);
-  const definition = withNewTokens(tokenizerJson, vocabulary.ids, options.addTokens);
-  const bytes = definition === tokenizerJson ? file.bytes : jsonBytes(definition);
-  const others = await settingsIn(files);
+  const { bytes: read, ...others } = await filesOf(files);
+  const { definition: given } = others;
+  const vocabulary = checkDefinition(given);
+  const definition = withNewTokens(given, vocabulary.ids, options.addTokens);
+  const bytes = definition === given ? read : jsonBytes(definition);
   const auto = autoTokenizer({ ...others, definition }, vocabulary.ids);
   const pipeline = await opened(auto, vocabulary);
   const special = specialIds(pipeline, auto.special);
@@ -68,7 +66,7 @@ export async function openTokenizer(files: Store, options: HfOptions): Promise<T
   };
   return {
     vocabSize: pipeline.vocabSize,
-    ...(definition === tokenizerJson ? {} : { changed: { "tokenizer.json": bytes } }),
+    ...(definition === given ? {} : { changed: { "tokenizer.json": bytes } }),
     specialTokenIds: special,
     paddingSide: options.paddingSide ?? auto.paddingSide,
     typeIds: auto.typeIds,
@@ -92,6 +90,23 @@ export async function openTokenizer(files: Store, options: HfOptions): Promise<T
       return renderer(messages, o.addGenerationPrompt ?? false, tools, variables);
     },
   };
+}
+
+/** What a checkpoint says of its tokenizer, with the bytes of tokenizer.json, or of the files that stand for it. */
+async function filesOf(files: Store): Promise<TokenizerFiles & Readonly<{ bytes: Uint8Array }>> {
+  const others = await settingsIn(files);
+  const file = await files.get("tokenizer.json");
+  if (file) {
+    return {
+      ...others,
+      definition: jsonObject("hf", "tokenizer.json", file.bytes, { anyKey: true }),
+      bytes: file.bytes,
+    };
+  }
+  const { definitionFromFiles } = await import("./vocabulary_files.ts");
+  const made = await definitionFromFiles(files);
+  if (!made) throw missing("hf", "tokenizer.json", "the model directory");
+  return { ...withVocabulary(made, others), bytes: joinBytes(made.bytes) };
 }
 
 /** What a user writes is no part of the template: it may not end a turn, or begin another's. */

@@ -2,7 +2,8 @@
  * The service behind the routes: models and tokenizers of a tenant, caches, limits, counters.
  * @module
  */
-import type { Tokenizer } from "../../core/types.ts";
+import type { Store, Tokenizer } from "../../core/types.ts";
+import { vocabularyFiles } from "../../formats/hf/carried_files.ts";
 import { httpError } from "../http/responses.ts";
 import { boundedCache } from "./cache.ts";
 import type { ModelFiles } from "../http/model_registry.ts";
@@ -71,8 +72,8 @@ export function edgeService(options: EdgeOptions): EdgeService {
       const open = options.catalog.tokenizer?.hf?.parse({});
       if (!open || open.issues) throw httpError(503, "not_configured", "No tokenizers are configured here");
       return await tokenizers.use(id, async () => {
-        const size = (await files.get("tokenizer.json", { offset: 0, length: 0 }))?.size;
-        if (size === undefined) throw httpError(400, "no_tokenizer", `tokenizer: ${name} has none`, "tokenizer");
+        const size = await vocabularyBytes(files);
+        if (size === 0) throw httpError(400, "no_tokenizer", `tokenizer: ${name} has none`, "tokenizer");
         const bytes = VOCABULARY * size;
         if (bytes > limits.tokenizerBytes) {
           const most = `${bytes} bytes, more than the limit of ${limits.tokenizerBytes}`;
@@ -82,4 +83,11 @@ export function edgeService(options: EdgeOptions): EdgeService {
       }, act);
     },
   };
+}
+
+/** Bytes of tokenizer.json, or of the vocabularies that stand for it. */
+async function vocabularyBytes(files: Store): Promise<number> {
+  const sizeOf = async (name: string): Promise<number> => (await files.get(name, { offset: 0, length: 0 }))?.size ?? 0;
+  const size = await sizeOf("tokenizer.json");
+  return size > 0 ? size : (await Promise.all(vocabularyFiles.map(sizeOf))).reduce((sum, bytes) => sum + bytes);
 }
