@@ -51,7 +51,12 @@ describe("vocabulary files without tokenizer.json", () => {
   }
 
   it("are refused where no class gives them steps, and say how tokenizer.json is made", async () => {
-    for (const config of [{}, { tokenizer_class: "PreTrainedTokenizerFast" }, { tokenizer_class: "T5Tokenizer" }]) {
+    const configs: readonly Named<Json>[] = [
+      {},
+      { tokenizer_class: "PreTrainedTokenizerFast" },
+      { tokenizer_class: "T5Tokenizer" },
+    ];
+    for (const config of configs) {
       await assert.rejects(hf({}).open(storeOf({ kind: "words", config, model: {} })), {
         code: "UNSUPPORTED",
         message: /vocab\.txt.*AutoTokenizer/s,
