@@ -3,14 +3,16 @@
  * @module
  */
 
+import { badValue } from "../../core/base/errors.ts";
+
 /** A stretch of a text in UTF-16 units. */
 export type Span = readonly [start: number, end: number];
 
 /**
  * A text and where it begins in the original. Each UTF-16 unit stands for the stretch of the original from `starts` to `ends`;
- * without these, for itself.
+ * without these, for itself. `most`: units that it may grow to.
  */
-export type Aligned = Readonly<{ text: string; from: number; starts?: Int32Array; ends?: Int32Array }>;
+export type Aligned = Readonly<{ text: string; from: number; most: number; starts?: Int32Array; ends?: Int32Array }>;
 
 /**
  * A new character, and how many characters of the old text it takes: 0 for its own one, n > 0 for none (it is
@@ -20,7 +22,27 @@ export type Change = readonly [char: string, change: number];
 
 /** A text as it is; `from`: where it begins in the original. */
 export function alignedOf(text: string, from = 0): Aligned {
-  return { text, from };
+  return { text, from, most: mostOf(text) };
+}
+
+/** Units that any text may grow to, and those that a long one may. */
+const [GROWS, GROWS_LONG] = [2 ** 16, 2 ** 24];
+
+/** Units that the steps of a tokenizer may make of a text: Unicode's longest forms have 18 characters. */
+export function mostOf({ length }: Readonly<{ length: number }>): number {
+  return Math.min(GROWS + 64 * length, Math.max(GROWS_LONG, 4 * length));
+}
+
+/** Throws AttuneError if the steps of a tokenizer make a text longer than it may get. */
+export function checkGrowth(length: number, most: number): void {
+  if (length > most) {
+    throw badValue(
+      "hf",
+      "tokenizer.json",
+      `${length} characters and more`,
+      `steps that make at most ${most} of this text`,
+    );
+  }
 }
 
 /** How many units the character at a place has. */
@@ -47,8 +69,15 @@ export function endOf(a: Aligned, unit: number): number {
 export function sliceAligned(a: Aligned, start: number, end: number): Aligned {
   if (start === 0 && end === a.text.length && (!a.starts || a.starts[0] === a.from)) return a;
   const text = a.text.slice(start, end);
-  if (!a.starts || !a.ends) return { text, from: a.from + start };
-  return { text, from: startOf(a, start), starts: a.starts.subarray(start, end), ends: a.ends.subarray(start, end) };
+  const { most } = a;
+  if (!a.starts || !a.ends) return { text, from: a.from + start, most };
+  return {
+    text,
+    from: startOf(a, start),
+    most,
+    starts: a.starts.subarray(start, end),
+    ends: a.ends.subarray(start, end),
+  };
 }
 
 type Writer = Readonly<{
@@ -66,6 +95,7 @@ function writer(old: Aligned): Writer {
   return {
     write: (fragment, at) => {
       text += fragment;
+      checkGrowth(text.length, old.most);
       const start = at < 0 ? old.from : startOf(old, at);
       const end = at < 0 ? old.from : endOf(old, at + 1);
       for (let i = 0; i < fragment.length; i++) {
@@ -75,12 +105,19 @@ function writer(old: Aligned): Writer {
     },
     keep: (start, end) => {
       text += old.text.slice(start, end);
+      checkGrowth(text.length, old.most);
       for (let i = start; i < end; i++) {
         starts.push(startOf(old, i));
         ends.push(endOf(old, i + 1));
       }
     },
-    done: () => ({ text, from: old.from, starts: Int32Array.from(starts), ends: Int32Array.from(ends) }),
+    done: () => ({
+      text,
+      from: old.from,
+      most: old.most,
+      starts: Int32Array.from(starts),
+      ends: Int32Array.from(ends),
+    }),
   };
 }
 

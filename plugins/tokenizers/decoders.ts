@@ -3,11 +3,13 @@
  * @module
  */
 import { unsupported } from "../../core/base/errors.ts";
+import { checkGrowth, mostOf } from "./aligned.ts";
 import { byteChars, type Definition } from "./normalizers.ts";
 import type { Notations } from "./notations.ts";
 import { patternOf } from "./patterns.ts";
 
-type Step = (tokens: readonly string[]) => readonly string[];
+/** `most`: characters that all of it may grow to. */
+type Step = (tokens: readonly string[], most: number) => readonly string[];
 
 /** A decoder by its definition. Throws AttuneError if its type is not known. */
 export function decoderOf(
@@ -16,14 +18,17 @@ export function decoderOf(
 ): (tokens: readonly string[]) => string {
   if (!definition) return (tokens) => tokens.join(" ");
   const step = stepOf(definition, notations);
-  return (tokens) => (tokens.length === 0 ? "" : step(tokens).join(""));
+  return (tokens) => {
+    const length = tokens.reduce((sum, token) => sum + token.length, 0);
+    return tokens.length === 0 ? "" : step(tokens, mostOf({ length })).join("");
+  };
 }
 
 function stepOf(definition: Definition, notations: Notations): Step {
   switch (definition.type) {
     case "Sequence": {
       const steps = (definition.decoders as readonly Definition[]).map((step) => stepOf(step, notations));
-      return (tokens) => steps.reduce((own, step) => step(own), tokens);
+      return (tokens, most) => steps.reduce((own, step) => step(own, most), tokens);
     }
     case "BPEDecoder": {
       const suffix = String(definition.suffix ?? "</w>");
@@ -50,7 +55,17 @@ function stepOf(definition: Definition, notations: Notations): Step {
     case "Replace": {
       const matches = patternOf(definition.pattern, notations.readRegex);
       const content = String(definition.content);
-      return (tokens) => tokens.map((token) => replacedBy(token, matches(token), content));
+      return (tokens, most) => {
+        let length = 0;
+        return tokens.map((token) => {
+          const found = matches(token);
+          length += token.length;
+          checkGrowth(length + found.length / 2 * content.length, most);
+          const text = replacedBy(token, found, content);
+          length += text.length - token.length;
+          return text;
+        });
+      };
     }
     case "Fuse":
       return (tokens) => [tokens.join("")];

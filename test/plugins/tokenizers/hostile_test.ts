@@ -148,6 +148,23 @@ describe("F8: a tokenizer.json that is not sound", () => {
   });
 });
 
+describe("a text may not grow without end", () => {
+  const doubled = { type: "Replace", pattern: { String: "a" }, content: "aa" };
+  it("in the steps before the model, nor behind it", async () => {
+    const open = async (change: Named<unknown>) => await opened({ ...tinyTokenizer, ...change });
+    const before = await open({ normalizer: { type: "Sequence", normalizers: Array(40).fill(doubled) } });
+    assert.throws(() => before.encode("a film".repeat(50)), { code: "BAD_VALUE", message: /steps that make at most/ });
+    const nested = { type: "Sequence", normalizers: Array(6).fill(doubled) };
+    const within = await open({ normalizer: { type: "Sequence", normalizers: Array(6).fill(nested) } });
+    assert.throws(() => within.encode("a"), { code: "BAD_VALUE" });
+    const behind = await open({ decoder: { type: "Sequence", decoders: Array(40).fill(doubled) } });
+    assert.throws(() => behind.decode([6]), { code: "BAD_VALUE" });
+    // What is long in Unicode stays so.
+    const forms = await open({ normalizer: { type: "NFKD" } });
+    assert.ok(forms.encode("\ufdfa".repeat(1000))[0].ids.length > 0);
+  });
+});
+
 describe("F9: patterns take no more time than the text is long", () => {
   // Each would take its own matcher the square of the text or worse.
   const regexes = ["(a+)+$", "(a|a)*$", "(?:a*)*c", "a+$", ".*.*=.*", "a*b|a"];
