@@ -228,7 +228,7 @@ function notHere(name: string, value: unknown): readonly AttuneError[] {
   const known = name.replace(/_+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
   const off = value === false || value === null || value === 0;
   const place = (Object.hasOwn(elsewhere, known) ? elsewhere[known] : undefined) ??
-    (off ? undefined : elsewhereWhereOn[known]);
+    (!off && Object.hasOwn(elsewhereWhereOn, known) ? elsewhereWhereOn[known] : undefined);
   if (place !== undefined) {
     const details = { code: "MISPLACED", plugin: "spec", path, found: value, allowed: [place] };
     return [new AttuneError(`${path}: this belongs in ${place}`, details)];

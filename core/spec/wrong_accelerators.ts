@@ -52,7 +52,8 @@ const places: Named<string> = {
 export function placed(issue: AttuneError): AttuneError {
   if (issue.code !== "UNKNOWN_NAME") return issue;
   const name = issue.path.split(".").at(-1) ?? "";
-  const place = places[name.replaceAll("_", "").toLowerCase()];
+  const plain = name.replaceAll("_", "").toLowerCase();
+  const place = Object.hasOwn(places, plain) ? places[plain] : undefined;
   if (place === undefined) return issue;
   const details = { code: "UNKNOWN_NAME", plugin: "spec", path: issue.path, found: issue.found, allowed: [place] };
   return new AttuneError(`${issue.path}: this belongs in ${place}`, details);

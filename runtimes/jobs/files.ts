@@ -101,7 +101,7 @@ async function receiveFile(
   { bytes, filename: name = "" }: FormPart,
   id: string,
 ): Promise<Received> {
-  const filename = (name.split(/[\\/]/).at(-1) ?? "").replace(/[^\w. -]/g, "_").slice(-200) || "file";
+  const filename = (name.split(/[\\/]/).at(-1) ?? "").replace(/[^\w. -]|^\.+$/g, "_").slice(-200) || "file";
   const check = lineCheck(filename);
   let wrong: unknown;
   const looked = async function* (): AsyncGenerator<Uint8Array> {

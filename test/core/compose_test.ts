@@ -48,6 +48,24 @@ describe("a run spec's errors", () => {
     assert.match(messages, /regularizers\.0\.with\.data is required by "ewc"/);
   });
 
+  it("take what every object has for a name like any other", () => {
+    const names = ["constructor", "toString", "hasOwnProperty", "__proto__"];
+    for (const name of names) {
+      const own = JSON.parse(`{"${name}": {"a": 1}}`) as Named<Json>;
+      assert.deepEqual(codes({ ...tinySpec(), ...own, ...Object.fromEntries([[name, 1]]) }), {
+        [name]: "UNKNOWN_NAME",
+      });
+      const path = `training.${name}`;
+      assert.deepEqual(training(Object.fromEntries([[name, 1]])), { [path]: "UNKNOWN_NAME" });
+      assert.deepEqual(
+        Object.values(codes(tinySpec({ adapter: { use: "lora", with: Object.fromEntries([[name, 1]]) } }))),
+        [
+          "UNKNOWN_NAME",
+        ],
+      );
+    }
+  });
+
   it("send names of TrainingArguments to parts that exist", () => {
     const names = ["optim", "adamBeta1", "lrSchedulerType", "warmupSteps", "reportTo", "loggingDir", "runName"];
     names.push(

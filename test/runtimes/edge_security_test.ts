@@ -26,10 +26,14 @@ const rig = edgeRig({
 });
 const { app, post, get } = rig;
 const bearer = (key: string): Record<string, string> => ({ authorization: `Bearer ${key}` });
-const upload = async (key: string, text = tinyRows.map((row) => JSON.stringify(row)).join("\n")): Promise<Response> => {
+const upload = async (
+  key: string,
+  text = tinyRows.map((row) => JSON.stringify(row)).join("\n"),
+  name = "../../rows.jsonl",
+): Promise<Response> => {
   const body = new FormData();
   body.set("purpose", "fine-tune");
-  body.set("file", new Blob([text]), "../../rows.jsonl");
+  body.set("file", new Blob([text]), name);
   return await app.request("/v1/files", { method: "POST", body, headers: bearer(key) });
 };
 const attune = { task: { use: "sequence-classification", with: { labels: ["bad", "good"] } } };
@@ -152,6 +156,9 @@ describe("OWASP API security top 10 (2023)", () => {
     assert.equal(({} as { x?: number }).x, undefined);
     const uploaded = await (await upload("key-a")).json();
     assert.equal(uploaded.filename, "rows.jsonl", "names are basenames");
+    for (const name of ["..", "a/..", "."]) {
+      assert.equal((await (await upload("key-a", undefined, name)).json()).filename, "_", "and no folders");
+    }
   });
 
   it("4, resources: bodies of any kind end at their limit, and what they say does not matter", async () => {
