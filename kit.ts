@@ -103,6 +103,7 @@ export { jsonObject, strictJson } from "./core/base/json.ts";
 export { keyParts } from "./core/files/store_key.ts";
 export { missingIn } from "./core/files/missing_folder.ts";
 export { storeQueue } from "./core/jobs/store_queue.ts";
+export { readProto } from "./core/onnx/proto_reader.ts";
 export { writeProto } from "./core/onnx/proto_writer.ts";
 export { storeWithin } from "./core/files/within.ts";
 

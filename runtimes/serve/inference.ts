@@ -214,8 +214,13 @@ export async function float32Bytes(model: Store): Promise<number> {
   return weights.names.reduce((bytes, name) => bytes + 4 * sizeOf(weights.locate(name)?.dims ?? []), 0);
 }
 
+/** Tokens of one text: what attention computes grows with their square, and some models have no longest text. */
+const MAX_TEXT = 8192;
+
 /** The tokens of a request's texts. Throws AttuneError if they are more than one request may have computed. */
 export function tokensOf(samples: readonly Sample[], { places }: EdgeLimits): number {
+  const longest = samples.reduce((most, s) => s.sequences.reduce((m, { length }) => Math.max(m, length), most), 0);
+  if (longest > MAX_TEXT) throw tooMuch("infer", "input", "tokens of one text", longest, MAX_TEXT);
   const tokens = samples.reduce((n, s) => n + s.sequences.reduce((m, { length }) => m + length, 0), 0);
   if (tokens > places) throw tooMuch("infer", "input", "tokens of all texts together", tokens, places);
   return tokens;

@@ -30,6 +30,7 @@ const withoutDoor: readonly string[] = [
   "formats/adapterhub/read.ts readHub",
   "formats/adapterhub/read.ts renameToDefault",
   "formats/hf/carried_files.ts carriedFiles",
+  "formats/hf/carried_files.ts vocabularyFiles",
   "formats/hf/class_names.ts classNameOf",
   "formats/hf/config_text.ts configText",
   "formats/hf/head_modules.ts classifierModules",

@@ -5,6 +5,9 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { createApp } from "../../runtimes/serve/app.ts";
 import { folderModels } from "../../runtimes/serve/folder_models.ts";
+import { tokensOf } from "../../runtimes/serve/inference.ts";
+import { defaultLimits } from "../../runtimes/serve/options.ts";
+import type { Sample } from "../../core/types.ts";
 import { thisRuntime } from "../../runtimes/host/host.ts";
 import { openJobs } from "../../runtimes/jobs/jobs_server.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
@@ -206,6 +209,15 @@ describe("bounds of what is asked for", () => {
         body: JSON.stringify(body),
       }),
     );
+  it("are those of one text, too: attention grows with its square", () => {
+    const limits = { ...defaultLimits, places: 1e9 };
+    const sample = (length: number) => ({ sequences: [{ length: 5 }, { length }] }) as unknown as Sample;
+    assert.equal(tokensOf([sample(8192), sample(10)], limits), 8212);
+    assert.throws(() => tokensOf([sample(10), sample(8193)], limits), {
+      code: "TOO_MUCH",
+      message: /at most 8192 tokens of one text, found 8193/,
+    });
+  });
   it("are sums over the request: places, steps, labels", async () => {
     const input = Array.from({ length: 2048 }, () => "a");
     const padded = { tokenizer: "attune:base", input, options: { padding: "max_length", maxLength: 131072 } };
