@@ -207,7 +207,7 @@ describe("a resumed run", () => {
     const spec = (maxSteps: number) => tinySpec({ training: { ...training, maxSteps } });
     const output = await store();
     await run(spec(4), output);
-    await assert.rejects(run(spec(3), output, true), { code: "REFUSED", message: /has made 4 steps.* as a run of 3/ });
+    await assert.rejects(run(spec(3), output, true), { code: "REFUSED", message: /made 4 steps.* as a run of 3/ });
     const longer = await run(spec(8), output, true);
     assert.deepEqual(lengthsTold(longer), [
       'The run now has 8 steps, and had 4: the schedule "linear" follows the new length from step 5 on',
