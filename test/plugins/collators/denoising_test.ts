@@ -227,7 +227,7 @@ describe("a run", { skip: folder === undefined && SKIP_REASON }, () => {
     for (const sample of all) assert.deepEqual(ids(sample, "labels"), ids(first, "labels"));
     assert.match(
       catalog.collator?.denoising?.parse({ permuteSentenceRatio: 1 }).issues?.[0]?.message ?? "",
-      /sentinels/,
+      /span corruption/,
     );
   });
 
