@@ -176,7 +176,7 @@ describe("attune crossvalidate", () => {
       ...["crossvalidate", own, "--folds", "3", "--stratify", "label", "--output", found],
     ]);
     assert.equal(ended.code, 0, ended.output);
-    assert.match(ended.output, /^each +1 step, \d+ tokens/m);
+    assert.match(ended.output, /^each +one step, \d+ tokens/m);
     assert.match(ended.output, /Values of "label" with fewer rows than 3 folds, .*: "rare" \(1 row\)$/m);
     assert.deepEqual(rowsOf(found).map(({ label }) => label), rare.map(({ label }) => label));
   });

@@ -198,7 +198,7 @@ export const calls: { readonly [O in Op]: readonly Call<O>[] } = {
     call({ axis: 0 }, f(5), longBelow(5)("n")),
     call({ axis: 0 }, f(3, 2, 2), below(3)("n")),
     call({ axis: 0 }, f(3, 2), below(3)()),
-    { ...call({ axis: 1 }, f("batch", 4, 2), below(4)("n")), refuses: /only rows/ },
+    { ...call({ axis: 1 }, f("batch", 4, 2), below(4)("n")), refuses: /only axis 0/ },
     call({ axis: 0 }, int(5), below(5)("n")),
   ],
   GatherElements: [
