@@ -76,10 +76,15 @@ take \`--plugins attune-plugin-${name}\`. In TypeScript, import it and pass what
 /** Writes the package; says what is wrong where it cannot. */
 function main([kind, name, folder = `attune-plugin-${name}`, ...rest]) {
   if (kind === undefined || ["-h", "--help"].includes(kind)) return done(usage, kind === undefined ? 2 : 0);
-  if (!Object.hasOwn(kinds, kind)) return done(`There is no kind of plugin ${JSON.stringify(kind)}. Kinds: ${list}\n`, 2);
+  if (!Object.hasOwn(kinds, kind)) {
+    return done(`There is no kind of plugin ${JSON.stringify(kind)}. Kinds: ${list}\n`, 2);
+  }
   if (name === undefined || rest.length > 0) return done(usage, 2);
   if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name)) {
-    return done(`${JSON.stringify(name)} is no name of a plugin: lower-case words with dashes between, as "my-${kind}"\n`, 2);
+    return done(
+      `${JSON.stringify(name)} is not a plugin name: use lower-case words joined by dashes, such as "my-${kind}"\n`,
+      2,
+    );
   }
   const to = resolve(folder);
   if (existsSync(to) && readdirSync(to).length > 0) {

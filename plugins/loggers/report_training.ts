@@ -26,9 +26,7 @@ export function trainingSection(run: ReportData): Html | undefined {
   const curves: Curve[] = [
     { name: "each step", color: 1, style: "faint", points: at(losses) },
     { name: "smoothed", color: 1, style: "line", points: at(smooth(losses, reach)) },
-    ...(evaluations.length > 1
-      ? [{ name: "held-out rows", color: 2, style: "dots", points: evaluations } as const]
-      : []),
+    ...(evaluations.length > 1 ? [{ name: "evaluation", color: 2, style: "dots", points: evaluations } as const] : []),
   ];
   const norms = points.map(({ gradNorm }) => gradNorm);
   const [least, most] = extent(norms.filter((norm) => norm !== null));

@@ -129,7 +129,7 @@ export async function searchBudget(spec: Named<Json>, run: Run, search: Search, 
   return {
     runs: trials === undefined ? undefined : trials + (tested ? 2 : 1),
     what: `${trials ?? "the"} trials, ${
-      tested ? "the best once more, and the spec as it is" : "and the best once more"
+      tested ? "the best once more, and the unchanged spec" : "and the best once more"
     }`,
     plan: here ? await planRun(await composed(trialSpec(spec, {})), await hostHere()) : undefined,
   };

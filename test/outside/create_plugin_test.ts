@@ -38,7 +38,7 @@ describe("create-plugin", () => {
       return stderr;
     };
     assert.match(said("losss", "mine"), /no kind of plugin "losss"\. Kinds: accelerator, adapter, .*trainer/);
-    assert.match(said("loss", "My_Loss"), /"My_Loss" is no name of a plugin/);
+    assert.match(said("loss", "My_Loss"), /"My_Loss" is not a plugin name/);
     assert.match(said("loss"), /Usage/);
     assert.match(said(), /Usage/);
     mkdirSync(join(project, "full"));

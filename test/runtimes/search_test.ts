@@ -262,7 +262,7 @@ it("the winner is reported on test rows, which no trial has measured, beside the
     ...["search", tested, "--output", output],
   ]);
   assert.equal(code, 0, said);
-  assert.match(said, /^runs +4: 2 trials, the best once more, and the spec as it is$/m);
+  assert.match(said, /^runs +4: 2 trials, the best once more, and the unchanged spec$/m);
   const file = (name: string) => JSON.parse(readFileSync(join(output, "search", name), "utf8"));
   const runs = ["trials/0000", "trials/0001", "best", "default"];
   const metrics = runs.map((run) => file(`${run}/metrics.json`));
