@@ -22,8 +22,8 @@ describe("runners that are stopped and killed, at length", () => {
       "more of b",
       (job) => job.checkpoints.length > taken.checkpoints.length || job.status === "succeeded",
     );
-    for (let i = 0; i < 100 && !a.output().includes("is over"); i++) await new Promise((r) => setTimeout(r, 50));
-    assert.match(a.output(), /lease of job .* is over/);
+    for (let i = 0; i < 100 && !a.output().includes("has ended"); i++) await new Promise((r) => setTimeout(r, 50));
+    assert.match(a.output(), /lease of job .* has ended/);
     const before = await rig.server.jobs.get(id);
     assert.equal(before?.token, 2, "a has changed nothing");
     b.signal("SIGKILL");
