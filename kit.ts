@@ -99,7 +99,7 @@ export { layerIndex, matches, matchModules, patternValue } from "./core/patterns
 
 // Files, JSON and stores.
 export { allBytes, joinBytes, jsonBytes, jsonFileBytes, jsonIn } from "./core/base/bytes.ts";
-export { jsonObject, strictJson } from "./core/base/json.ts";
+export { isObject, jsonObject, strictJson } from "./core/base/json.ts";
 export { keyParts } from "./core/files/store_key.ts";
 export { missingIn } from "./core/files/missing_folder.ts";
 export { storeQueue } from "./core/jobs/store_queue.ts";

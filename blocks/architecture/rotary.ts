@@ -3,6 +3,7 @@
  * linear, dynamic, yarn, longrope, llama3.
  * @module
  */
+import { isObject } from "../../core/base/json.ts";
 import { badValue, missing, unsupported } from "../../core/base/errors.ts";
 import {
   add,
@@ -181,8 +182,7 @@ function yarnScale(parameters: Named<Json>, factor: number): number {
 }
 
 function parametersOf(config: Named<Json>, o: RotaryOptions): Readonly<{ field: string; parameters: Named<Json> }> {
-  const object = (value: Json | undefined): Named<Json> | undefined =>
-    typeof value === "object" && value !== null && !Array.isArray(value) ? value as Named<Json> : undefined;
+  const object = (value: Json | undefined): Named<Json> | undefined => isObject(value) ? value : undefined;
   const ropeParameters = object(config.rope_parameters);
   const nested = o.layerType === undefined ? undefined : object(ropeParameters?.[o.layerType]);
   if (nested) return { field: `config.rope_parameters.${o.layerType}`, parameters: nested };

@@ -38,6 +38,19 @@ export function strictJson(bytes: Uint8Array, { anyKey = false }: Readonly<{ any
   return value;
 }
 
+/**
+ * Whether a value is an object with names, rather than a list or null.
+ *
+ * @example
+ * ```ts
+ * import { isObject } from "attune/kit";
+ * console.assert(isObject({ a: 1 }) && !isObject([1]) && !isObject(null));
+ * ```
+ */
+export function isObject(value: unknown): value is Named<unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** The object that a file of JSON is. Throws AttuneError if it is none. */
 export function jsonObject(
   plugin: string,
@@ -52,7 +65,7 @@ export function jsonObject(
   } catch (cause) {
     throw badFile(plugin, file, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
   }
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Named<Json>;
+  if (isObject(value)) return value;
   throw badFile(plugin, file, "is not an object");
 }
 

@@ -3,6 +3,7 @@
  * wrong is reported at once.
  * @module
  */
+import { isObject } from "../base/json.ts";
 import { AttuneError, badSpec, badValue, show, unknownName, unsupported } from "../base/errors.ts";
 import { withHalfPrecision } from "./half_precision.ts";
 import { findArchitecture, loaderOf } from "./loader.ts";
@@ -279,8 +280,7 @@ function packagesMissing(named: unknown, catalog: Catalog): AttuneError[] {
 
 function wrongNotes({ $schema, versions, fingerprints }: Readonly<Record<string, unknown>>): AttuneError[] {
   const isNamed = (value: unknown): boolean =>
-    typeof value === "object" && value !== null && !Array.isArray(value) &&
-    Object.values(value).every((one) => typeof one === "string");
+    isObject(value) && Object.values(value).every((one) => typeof one === "string");
   const issue = (right: boolean, path: string, value: unknown, allowed: string): AttuneError[] =>
     value === undefined || right ? [] : [badValue("spec", path, value, allowed)];
   return [

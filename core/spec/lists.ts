@@ -2,6 +2,7 @@
  * Lists where options want names with values: valibot takes a list for an object whose names are numbers.
  * @module
  */
+import { isObject } from "../base/json.ts";
 
 /** A schema of valibot's, as far as lists are looked for in it. */
 type Shape = Readonly<{
@@ -12,9 +13,6 @@ type Shape = Readonly<{
   item?: unknown;
   value?: unknown;
 }>;
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Whether a schema is of texts or numbers, which no list can be taken for. */
 const isPlain = (schema: unknown): boolean =>

@@ -3,6 +3,7 @@
  * changed by role. Whoever carries a spec from one place to another knows no option by its name.
  * @module
  */
+import { isObject } from "../base/json.ts";
 import { spellOut } from "./plain_names.ts";
 import { specParts } from "./spec_parts.ts";
 import type { Catalog, Entry, Json, Kind, Named, Role } from "../types.ts";
@@ -41,9 +42,6 @@ export function rolesOf(schema: unknown): Named<Role> {
 }
 
 type SchemaNode = Readonly<Record<string, unknown>>;
-
-const isObject = (value: unknown): value is SchemaNode =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const isRole = (value: unknown): value is Role => isObject(value) && typeof value.role === "string";
 

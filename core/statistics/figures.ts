@@ -2,6 +2,7 @@
  * Figures that are more than numbers: their numbers by path, and intervals beside each.
  * @module
  */
+import { isObject } from "../base/json.ts";
 import type { Interval } from "./intervals.ts";
 import type { Json, Metric, Named } from "../types.ts";
 
@@ -43,8 +44,8 @@ export function intervalsOutside<I extends Interval>(intervals: Named<I>): Named
 export function withIntervals(figures: Named<Json>, intervals: Named<Interval>, path = ""): Named<Json> {
   const pairs = Object.entries(figures).flatMap(([key, value]): [string, Json][] => {
     const at = path === "" ? key : path + STEP + key;
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-      return [[key, withIntervals(value as Named<Json>, intervals, at)]];
+    if (isObject(value)) {
+      return [[key, withIntervals(value, intervals, at)]];
     }
     const interval = Object.hasOwn(intervals, at) && key !== "count" ? intervals[at] : undefined;
     return interval ? [[key, value], [`${key}_interval`, [interval.low, interval.high]]] : [[key, value]];

@@ -2,6 +2,7 @@
  * Data sets of the Hugging Face hub.
  * @module
  */
+import { isObject } from "../../core/base/json.ts";
 import * as v from "valibot";
 import { role } from "../../blocks/options/mod.ts";
 import { slicedRows, slicesIn } from "../../blocks/data/mod.ts";
@@ -165,7 +166,7 @@ async function cardOf(path: string, store: Store): Promise<Named<unknown>> {
   const { parse } = await import("yaml");
   try {
     const value: unknown = parse(head);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Named<unknown> : {};
+    return isObject(value) ? value : {};
   } catch (cause) {
     throw badFile("hub", `${path}/${CARD}`, `its head is not YAML (${cause instanceof Error ? cause.message : cause})`);
   }

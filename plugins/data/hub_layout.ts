@@ -3,6 +3,7 @@
  * Hugging Face's `datasets` tells them.
  * @module
  */
+import { isObject } from "../../core/base/json.ts";
 import { matchesPattern, splitsOf } from "../../blocks/data/mod.ts";
 import { badFile, badValue, unknownName, unsupported } from "../../core/base/errors.ts";
 import type { Named } from "../../core/types.ts";
@@ -114,10 +115,6 @@ function entriesIn(path: string, card: Named<unknown>): readonly Entry[] {
 
 function nameOf(entry: Entry): string {
   return typeof entry.config_name === "string" ? entry.config_name : "default";
-}
-
-function isObject(value: unknown): value is Entry {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The files of each split: by the patterns of the configuration, else by their names in its folder. */

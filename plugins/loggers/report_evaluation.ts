@@ -2,9 +2,10 @@
  * What `attune evaluate` was asked for besides figures: a comparison, the worst slices, thresholds before and after.
  * @module
  */
+import { isObject } from "../../core/base/json.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { type Html, html } from "./report_html.ts";
-import { intervalText, isObject, numberText, table } from "./report_tables.ts";
+import { intervalText, numberText, table } from "./report_tables.ts";
 
 /** Draws what there is of these. */
 export function evaluationSections({ compare, slices, thresholds }: Named<Json>): Html {
@@ -51,7 +52,7 @@ function rowsText(rows: Json | undefined): string {
 }
 
 function slicesSection({ metric, searched, slices }: Named<Json>): Html {
-  const rows = (Array.isArray(slices) ? slices : []).flatMap((slice) => {
+  const rows = (Array.isArray(slices) ? slices as readonly Json[] : []).flatMap((slice) => {
     if (!isObject(slice)) return [];
     const held = isObject(slice.heldOut) ? slice.heldOut : {};
     const numbers = [slice.count, slice.score, slice.others, held.score, slice.holm].map(numberText);

@@ -2,6 +2,7 @@
  * Tables of a report: parts of the rows, and figures by group.
  * @module
  */
+import { isObject } from "../../core/base/json.ts";
 import type { Json, Named } from "../../core/types.ts";
 import type { Breakdown } from "./report_breakdown.ts";
 import { type Html, html } from "./report_html.ts";
@@ -145,9 +146,4 @@ export function numberText(value: Json | undefined): string {
 export function intervalText(value: Json | undefined): string {
   if (!Array.isArray(value)) return "";
   return value.map((bound) => numberText(bound)).join(" to ");
-}
-
-/** Whether a value has figures of its own. */
-export function isObject(value: Json | undefined): value is Named<Json> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

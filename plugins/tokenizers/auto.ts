@@ -3,6 +3,7 @@
  * tokens that any file or the class names, and the class's settings.
  * @module
  */
+import { isObject } from "../../core/base/json.ts";
 import { badValue, unsupported } from "../../core/base/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { classOf } from "./class_names.ts";
@@ -64,8 +65,6 @@ type Token = string | Added;
 
 const names = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"] as const;
 const isNamed = (name: string): boolean => (names as readonly string[]).includes(name);
-const isObject = (value: unknown): value is Named<unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 const textOf = (token: Token): string => (typeof token === "string" ? token : token.content);
 const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 

@@ -2,6 +2,7 @@
  * What a tokenizer.json must be before anything is made of it.
  * @module
  */
+import { isObject } from "../../core/base/json.ts";
 import { badFile, show } from "../../core/base/errors.ts";
 import type { Vocabulary } from "./piece.ts";
 
@@ -14,8 +15,6 @@ const MAX_ID = 10_000_000;
 const [MAX_PATTERN, MAX_TOKEN, MAX_PARTS] = [4096, 4096, 256];
 
 const wrong = (problem: string): Error => badFile("hf", "tokenizer.json", problem);
-const isObject = (value: unknown): value is Definition =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 const isId = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= MAX_ID;
 
 /** Checks the types and ranges of all that is read, and gives the model's tokens. Throws AttuneError that names what is not sound. */
