@@ -76,6 +76,7 @@ export { divideRows } from "./core/data/folds.ts";
 export { qr, topSingular } from "./core/math/linear_algebra.ts";
 export { columnsIn, valuesIn, valuesOf } from "./core/data/compared_rows.ts";
 export { createHashTable, type HashTable } from "./core/data/hash_table.ts";
+export { createMarks, type Marks } from "./core/data/marks.ts";
 export { type Hash, hashOf, mixed } from "./core/data/text_hash.ts";
 export { sha256 } from "./core/base/sha256.ts";
 export { cachedJson } from "./core/data/cached.ts";

@@ -7,7 +7,7 @@ import { badValue } from "../../core/base/errors.ts";
 import { createHashTable } from "../../core/data/hash_table.ts";
 import { hashOf } from "../../core/data/text_hash.ts";
 import { allBands, createSigner, growing, type SharedKeys, sharedKeys } from "./band_keys.ts";
-import { createMarks, type Marks } from "./marks.ts";
+import { createMarks, type Marks } from "../../core/data/marks.ts";
 import { type HashSet, hashSet, jaccard, shinglesOf } from "./words.ts";
 
 /** Texts that may be gone through several times; there may be more of them than there is memory. */

@@ -6,7 +6,7 @@ import { createHashTable } from "../../core/data/hash_table.ts";
 import type { Hash } from "../../core/data/text_hash.ts";
 import { allBands, createSigner, growing } from "./band_keys.ts";
 import { ARRAY_BYTES, bandsFor, COMPARED_BYTES, MOST_COMPARED, type NearOptions } from "./duplicates.ts";
-import { createMarks } from "./marks.ts";
+import { createMarks } from "../../core/data/marks.ts";
 import { type HashSet, hashSet, jaccard, shinglesOf } from "./words.ts";
 
 /**

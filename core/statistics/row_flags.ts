@@ -2,38 +2,28 @@
  * Which rows are right: two bits of each.
  * @module
  */
+import { createMarks, type Marks } from "../data/marks.ts";
 
 /** Rows by their number, each right or wrong. */
 export type RowFlags = Readonly<{
   /** False where the row was there before. */
   add(row: number, isRight: boolean): boolean;
-  /** The bits of eight rows from the number 8 · `at`: whether they were there, and whether they are right. */
-  bits(at: number): readonly [there: number, right: number];
-  /** How many bytes there are of each. */
-  length(): number;
+  there: Marks;
+  right: Marks;
 }>;
 
 /** No rows. */
 export function createRowFlags(): RowFlags {
-  let [there, right] = [new Uint8Array(64), new Uint8Array(64)];
-  const grown = (bytes: Uint8Array<ArrayBuffer>, length: number): Uint8Array<ArrayBuffer> => {
-    const all = new Uint8Array(length);
-    all.set(bytes);
-    return all;
-  };
+  const [there, right] = [createMarks(), createMarks()];
   return {
+    there,
+    right,
     add: (row, isRight) => {
-      const [at, bit] = [row >>> 3, 1 << (row & 7)];
-      if (at >= there.length) {
-        [there, right] = [there, right].map((bytes) => grown(bytes, 2 * at)) as [typeof there, typeof right];
-      }
-      if (((there[at] ?? 0) & bit) !== 0) return false;
-      there[at] = (there[at] ?? 0) | bit;
-      if (isRight) right[at] = (right[at] ?? 0) | bit;
+      if (there.has(row)) return false;
+      there.add(row);
+      if (isRight) right.add(row);
       return true;
     },
-    bits: (at) => [there[at] ?? 0, right[at] ?? 0],
-    length: () => there.length,
   };
 }
 
@@ -50,9 +40,9 @@ export function changedRows(
 ): Readonly<{ onlyFirst: ChangedRows; onlySecond: ChangedRows }> | undefined {
   type Found = { count: number; first: number[] };
   const [onlyFirst, onlySecond]: [Found, Found] = [{ count: 0, first: [] }, { count: 0, first: [] }];
-  for (let at = 0; at < Math.max(first.length(), second.length()); at++) {
-    const [[a, x], [b, y]] = [first.bits(at), second.bits(at)];
-    if (a !== b) return undefined;
+  for (let at = 0; at < Math.max(first.there.bytes(), second.there.bytes()); at++) {
+    if (first.there.byte(at) !== second.there.byte(at)) return undefined;
+    const [x, y] = [first.right.byte(at), second.right.byte(at)];
     for (let bit = 0; x !== y && bit < 8; bit++) {
       if (((x ^ y) & (1 << bit)) === 0) continue;
       const side = (x & (1 << bit)) !== 0 ? onlyFirst : onlySecond;

@@ -9,9 +9,23 @@ export type Marks = Readonly<{
   add(row: number): void;
   /** How many are marked. */
   count(): number;
+  /** The marks of the eight rows from the number 8 · `at`. */
+  byte(at: number): number;
+  /** How many bytes there are; marks behind them are absent. */
+  bytes(): number;
 }>;
 
-/** No row is marked yet; there may be as many as there come. */
+/**
+ * No row is marked yet; there may be as many as there come.
+ *
+ * @example
+ * ```ts
+ * import { createMarks } from "attune/kit";
+ * const marks = createMarks();
+ * marks.add(9);
+ * console.assert(marks.has(9) && !marks.has(8) && marks.count() === 1);
+ * ```
+ */
 export function createMarks(): Marks {
   let bits = new Uint8Array(1024);
   let count = 0;
@@ -29,5 +43,7 @@ export function createMarks(): Marks {
       count++;
     },
     count: () => count,
+    byte: (at) => bits[at] ?? 0,
+    bytes: () => bits.length,
   };
 }
