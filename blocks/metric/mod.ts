@@ -11,6 +11,7 @@ export * from "./edits.ts";
 export * from "./entities.ts";
 export * from "./mean.ts";
 export * from "./moments.ts";
+export * from "./porter_stemmer.ts";
 export * from "./ranks.ts";
 export * from "./scores.ts";
 export * from "./tally.ts";

@@ -7,9 +7,8 @@ import { define } from "../../core/spec/define.ts";
 import { whatOf } from "../../core/run/write/final_figures.ts";
 import { driftText } from "../../core/run/write/drift_text.ts";
 import type { Factory, Host, LogWriter, Run, TrainingEvent } from "../../core/types.ts";
-import { bar, duration, fit, metricsText, printable, short, whole } from "./console_text.ts";
-import { type LoggedSteps, loggingInterval } from "../../blocks/logger/mod.ts";
-import { stepMeter } from "../../blocks/logger/mod.ts";
+import { bar, duration, fit, metricsText, printable, short, whole } from "./console/text.ts";
+import { type LoggedSteps, loggingInterval, stepMeter } from "../../blocks/logger/mod.ts";
 
 /** Options of {@link consoleLogger}. */
 export interface ConsoleOptions {

@@ -6,8 +6,8 @@ import * as v from "valibot";
 import { toSpec } from "../../core/spec/to_spec.ts";
 import { define } from "../../core/spec/define.ts";
 import type { Factory, Json } from "../../core/types.ts";
-import { type CollectorState, createCollector } from "./report_collect.ts";
-import { renderPage } from "./report_page.ts";
+import { type CollectorState, createCollector } from "./report/collect.ts";
+import { renderPage } from "./report/page.ts";
 
 /** Options of {@link report}. */
 export interface ReportOptions {

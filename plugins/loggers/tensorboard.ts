@@ -6,9 +6,8 @@ import * as v from "valibot";
 import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import type { Factory, LogWriter, Store, TrainingEvent } from "../../core/types.ts";
-import { appendQueue } from "../../blocks/logger/mod.ts";
-import { type LoggedSteps, loggingInterval } from "../../blocks/logger/mod.ts";
-import { restartRecord, scalarsRecord, textRecord, versionRecord } from "./tfevents.ts";
+import { appendQueue, type LoggedSteps, loggingInterval } from "../../blocks/logger/mod.ts";
+import { restartRecord, scalarsRecord, textRecord, versionRecord } from "./tensorboard/tfevents.ts";
 
 /** Options of {@link tensorboard}. */
 export interface TensorboardOptions {

@@ -5,9 +5,18 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory, MetricInputs } from "../../core/types.ts";
-import { type BleuTokenizer, bleuTokens } from "./bleu_tokenizers.ts";
-import { addToMean, emptyMean, finite, type Mean, meanOf, mergeMeans } from "../../blocks/metric/mod.ts";
-import { common, countItems, ngrams } from "../../blocks/metric/mod.ts";
+import { type BleuTokenizer, bleuTokens } from "./bleu/tokenizers.ts";
+import {
+  addToMean,
+  common,
+  countItems,
+  emptyMean,
+  finite,
+  type Mean,
+  meanOf,
+  mergeMeans,
+  ngrams,
+} from "../../blocks/metric/mod.ts";
 
 /** Options of {@link bleu}, as sacreBLEU has them. */
 export interface BleuOptions {

@@ -5,9 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { meanMetric } from "../../blocks/metric/mod.ts";
-import { stem } from "./porter_stemmer.ts";
-import { words } from "../../blocks/metric/mod.ts";
+import { meanMetric, stem, words } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link meteor}. */
 export interface MeteorOptions {

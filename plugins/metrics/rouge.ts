@@ -6,9 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import type { Factory, MetricInputs } from "../../core/types.ts";
-import { finite } from "../../blocks/metric/mod.ts";
-import { stem } from "./porter_stemmer.ts";
-import { common, countItems, ngrams } from "../../blocks/metric/mod.ts";
+import { common, countItems, finite, ngrams, stem } from "../../blocks/metric/mod.ts";
 
 /** `rouge1` to `rouge9`: n-grams; `rougeL`: the longest common subsequence; `rougeLsum`: of each line, united. */
 export type RougeKind = `rouge${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9}` | "rougeL" | "rougeLsum";

@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory, MetricInputs } from "../../core/types.ts";
-import { terEdits } from "./ter_shifts.ts";
+import { terEdits } from "./ter/shifts.ts";
 import { words } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link ter}, as sacreBLEU has them. */

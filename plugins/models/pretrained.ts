@@ -6,8 +6,8 @@ import * as v from "valibot";
 import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import type { Factory, Json, Named } from "../../core/types.ts";
-import { modelFiles } from "./model_files.ts";
-import { openModel } from "./open_model.ts";
+import { modelFiles } from "../../blocks/model/mod.ts";
+import { openModel } from "./pretrained/open_model.ts";
 
 /** Options of {@link pretrained}. */
 export interface PretrainedOptions {

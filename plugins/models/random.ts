@@ -7,8 +7,7 @@ import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import type { Factory, Json, Named } from "../../core/types.ts";
-import { checkpointOf, noFiles, noWeights, readConfig } from "./checkpoint.ts";
-import { modelFiles } from "./model_files.ts";
+import { checkpointOf, modelFiles, noFiles, noWeights, readConfig } from "../../blocks/model/mod.ts";
 
 /** Options of {@link random}. */
 export interface RandomOptions {

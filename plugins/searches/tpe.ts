@@ -14,8 +14,8 @@ import {
 import { define } from "../../core/spec/define.ts";
 import { chosenIn } from "../../core/spec/search_space.ts";
 import type { Factory, Json, Named, Random, Space, Study } from "../../core/types.ts";
-import { drawCandidates, isFixed, logDensityAt, type Mixture, mixtureOf } from "./tpe_mixture.ts";
-import { isFinished, splitTrials } from "./tpe_split.ts";
+import { drawCandidates, isFixed, logDensityAt, type Mixture, mixtureOf } from "./tpe/mixture.ts";
+import { isFinished, splitTrials } from "./tpe/split.ts";
 
 /** Options of {@link tpe}. */
 export interface TpeOptions extends SearchOptions {

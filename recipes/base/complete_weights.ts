@@ -10,7 +10,7 @@ import type { Host, Json, Named, Weights } from "../../core/types.ts";
 import { bart } from "../../plugins/architectures/bart.ts";
 import { bert } from "../../plugins/architectures/bert.ts";
 import { llama } from "../../plugins/architectures/llama.ts";
-import { noFiles } from "../../plugins/models/checkpoint.ts";
+import { noFiles } from "../../blocks/model/mod.ts";
 
 /** Tensors of a model with those that are not there drawn at random. `base`: what those that are there were taken from. */
 export async function completeWeights(

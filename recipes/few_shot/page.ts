@@ -2,7 +2,7 @@
  * The report of a comparison: one file with a chart and its table, in light and dark, with nothing to fetch.
  * @module
  */
-import { type Html, html, markupOf } from "../../plugins/loggers/report_html.ts";
+import { type Html, html, markupOf } from "../../blocks/page/mod.ts";
 import type { Figure } from "./figures.ts";
 
 /** What the page is made of. */

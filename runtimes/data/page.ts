@@ -3,8 +3,7 @@
  * @module
  */
 import { splitNames } from "../../core/spec/run_data.ts";
-import { type Html, html } from "../../plugins/loggers/report_html.ts";
-import { renderShell } from "../../plugins/loggers/report_shell.ts";
+import { type Html, html, renderShell } from "../../blocks/page/mod.ts";
 import type { ColumnReport } from "./columns.ts";
 import type { LengthReport } from "./lengths.ts";
 import type { DataReport, DuplicateReport, SplitLeaks, SplitReport } from "./report.ts";

@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { hubName } from "../../core/hub/name.ts";
 import { missingIn } from "../../core/files/missing_folder.ts";
 import type { Host } from "../../core/types.ts";
-import { modelFiles } from "../../plugins/models/model_files.ts";
+import { modelFiles } from "../../blocks/model/mod.ts";
 import { namesIn as entriesOf } from "../host/host.ts";
 import { directoryStore } from "../host/directory_store.ts";
 import type { ModelRegistry } from "../http/model_registry.ts";

@@ -4,10 +4,7 @@
  */
 import { importanceShares, importancesOf } from "../../core/statistics/importances.ts";
 import type { Json, Named, Study } from "../../core/types.ts";
-import { type Html, html } from "../../plugins/loggers/report_html.ts";
-import { lineChart } from "../../plugins/loggers/report_line_chart.ts";
-import { showNumber } from "../../plugins/loggers/report_scale.ts";
-import { renderShell } from "../../plugins/loggers/report_shell.ts";
+import { type Html, html, lineChart, renderShell, showNumber } from "../../blocks/page/mod.ts";
 import { parallelCoordinates, spansMagnitudes } from "./report_parallel.ts";
 import { comparedFigures, type FigureWithin, type RunsCompared } from "./compared_figures.ts";
 import type { RunEnd } from "./runs.ts";

@@ -3,8 +3,7 @@
  * @module
  */
 import type { Json, Space, Study } from "../../core/types.ts";
-import { type Html, html } from "../../plugins/loggers/report_html.ts";
-import { showNumber } from "../../plugins/loggers/report_scale.ts";
+import { type Html, html, showNumber } from "../../blocks/page/mod.ts";
 import { bestTrial } from "./run_study.ts";
 
 /** An axis: where a value is on it, from 0 below to 1 above, and what stands on it. */

@@ -14,7 +14,7 @@ import {
   quantizeAbsmax,
   quantizeFourBit,
 } from "../../formats/quantization/bitsandbytes.ts";
-import { openModel } from "../../plugins/models/open_model.ts";
+import { openModel } from "../../plugins/models/pretrained/open_model.ts";
 import { heldStore } from "../tiny.ts";
 import type { Item } from "./main.ts";
 

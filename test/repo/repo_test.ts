@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { catalogText, importsText, lightCatalogText } from "../../build/catalog.ts";
@@ -32,41 +32,46 @@ const inTree = (file: string, specifier: string): string => relative(root, resol
 const madeOfOthers: readonly string[] = [
   "plugins/collators/denoising.ts imports ./seq2seq.ts",
   "plugins/collators/pretraining.ts imports ./masked_lm.ts",
+  "plugins/data/hub_files.ts imports ./text.ts",
   "plugins/losses/distillation_kl.ts imports ./kl_div.ts",
   "plugins/losses/focal_binary.ts imports ./focal.ts",
   "plugins/losses/smooth_l1.ts imports ./huber.ts",
   "plugins/optimizers/adam.ts imports ./adamw.ts",
+  "plugins/optimizers/adam_variant.ts imports ./adamw.ts",
   "plugins/optimizers/adamw_8bit.ts imports ./adamw.ts",
   "plugins/optimizers/ademamix.ts imports ./adamw.ts",
   "plugins/optimizers/ema.ts imports ./adamw.ts",
   "plugins/optimizers/lamb.ts imports ./adamw.ts",
   "plugins/optimizers/muon.ts imports ./adamw.ts",
   "plugins/optimizers/schedule_free_adamw.ts imports ./adamw.ts",
+  "plugins/tasks/denoising.ts imports ./seq2seq_lm.ts",
+  "plugins/tasks/masked_lm.ts imports ./causal_lm.ts",
+  "plugins/tasks/permutation_lm.ts imports ./causal_lm.ts",
+  "plugins/tasks/pretraining.ts imports ./causal_lm.ts",
+  "plugins/tasks/prompt_classification.ts imports ./sequence_classification.ts",
+  "plugins/tasks/seq2seq_lm.ts imports ./causal_lm.ts",
+  "plugins/tasks/span_corruption.ts imports ./seq2seq_lm.ts",
+  "plugins/tokenizers/open_tokenizer.ts imports ./hf.ts",
+  "plugins/tokenizers/transformers.ts imports ./hf.ts",
 ];
 
-/** The blocks of the plugins in a folder, where its kind has some. */
-const blocksOf: Readonly<Record<string, string>> = {
-  "plugins/optimizers": "blocks/optimizer/mod.ts",
-  "plugins/schedules": "blocks/schedule/mod.ts",
-  "plugins/losses": "blocks/loss/mod.ts",
-  "plugins/metrics": "blocks/metric/mod.ts",
-  "plugins/collators": "blocks/collator/mod.ts",
-  "plugins/data": "blocks/data/mod.ts",
-  "plugins/loggers": "blocks/logger/mod.ts",
-  "plugins/callbacks": "blocks/callback/mod.ts",
-  "plugins/architectures": "blocks/architecture/mod.ts",
-  "plugins/heads": "blocks/head/mod.ts",
-  "plugins/regularizers": "blocks/regularizer/mod.ts",
-  "plugins/accelerators": "blocks/accelerator/mod.ts",
-  "plugins/searches": "blocks/search/mod.ts",
-  "plugins/pruners": "blocks/pruner/mod.ts",
-  "plugins/transforms": "blocks/transform/mod.ts",
-  "plugins/stores": "blocks/nats/mod.ts",
-  "plugins/queues": "blocks/nats/mod.ts",
-};
+/** Blocks that plugins of every kind may use. The others are of one kind. */
+const sharedBlocks: readonly string[] = ["options", "nats", "page"];
 
 /** Files that build/catalog.ts writes. */
 const generated = new Set(["plugins/catalog.ts", "plugins/light_catalog.ts", "plugins/imports.ts"]);
+
+const plugins = new Set(
+  Object.values(exportMap()).map((path) => path.slice(2)).filter((f) => f.startsWith("plugins/") && !generated.has(f)),
+);
+
+/** plugins/metrics/bleu.ts and plugins/metrics/bleu/tokenizers.ts → metrics. */
+const folderOf = (file: string): string => file.split("/")[1] ?? "";
+
+/** The kind of the plugins in a folder of plugins/. */
+const kindOf = (folder: string): string =>
+  sources(`plugins/${folder}`).map((f) => /: Factory<\s*"(\w+)"/.exec(readFileSync(join(root, f), "utf8"))?.[1])
+    .find((kind) => kind !== undefined) ?? "";
 
 describe("the repository", () => {
   it("exports the same in package.json and deno.json, and all there is", () => {
@@ -134,32 +139,46 @@ describe("imports", () => {
       }
     }
   });
-  it("plugins reach core, formats, the blocks of their kind and helpers beside them; blocks reach core", () => {
+  it("plugins reach core, formats, blocks and helpers of their kind; blocks reach core and formats", () => {
+    const blocks = (file: string) => [...sharedBlocks, kindOf(folderOf(file))].map((name) => `blocks/${name}/mod.ts`);
     for (const file of files.filter((f) => f.startsWith("plugins/") && !generated.has(f))) {
+      const allowed = blocks(file);
       for (const specifier of importsOf(file).filter((s) => s.startsWith("."))) {
         const to = inTree(file, specifier);
-        const blocks = blocksOf[dirname(file)];
-        assert.ok(
-          /^(core|formats)\//.test(to) || to === "blocks/options/mod.ts" || to === blocks ||
-            dirname(to) === dirname(file),
-          `${file} imports ${specifier}`,
-        );
+        const isBeside = to.startsWith(`plugins/${folderOf(file)}/`);
+        assert.ok(isBeside || /^(core|formats)\//.test(to) || allowed.includes(to), `${file} imports ${specifier}`);
       }
     }
     for (const file of files.filter((f) => f.startsWith("blocks/"))) {
       for (const specifier of importsOf(file).filter((s) => s.startsWith("."))) {
         const to = inTree(file, specifier);
-        const allowed = to.startsWith("core/") || to === "blocks/options/mod.ts" || dirname(to) === dirname(file);
+        const isBeside = dirname(to) === dirname(file);
+        const allowed = isBeside || /^(core|formats)\//.test(to) || to === "blocks/options/mod.ts";
         assert.ok(allowed, `${file} imports ${specifier}`);
       }
     }
   });
-  it("plugins whose kind has blocks do not import each other", () => {
-    const plugins = new Set(Object.values(exportMap()).map((path) => path.slice(2)));
+  it("a folder of a kind shows its plugins: helpers are in a folder named after theirs, or in blocks/", () => {
+    for (const file of files.filter((f) => f.startsWith("plugins/") && !generated.has(f))) {
+      if (
+        ["accelerators", "adapters", "architectures", "data", "exporters", "optimizers", "tasks", "tokenizers"]
+          .includes(folderOf(file))
+      ) continue;
+      const [, folder, name = "", ...inside] = file.split("/");
+      if (inside.length === 0) {
+        assert.ok(plugins.has(file), `${file} is no plugin: move it into a folder or to blocks/`);
+      } else {
+        const served = [...plugins].some((f) => dirname(f) === `plugins/${folder}` && basename(f).startsWith(name));
+        assert.ok(served, `plugins/${folder}/${name}/ is named after no plugin beside it`);
+        assert.ok(!/^export const \w+: Factory</m.test(readFileSync(join(root, file), "utf8")), `${file} is hidden`);
+      }
+    }
+  });
+  it("plugins do not import each other", () => {
     const crossed: string[] = [];
-    for (const file of files.filter((f) => plugins.has(f) && blocksOf[dirname(f)] !== undefined)) {
+    for (const file of files.filter((f) => f.startsWith("plugins/") && !generated.has(f))) {
       for (const specifier of importsOf(file).filter((s) => s.startsWith("."))) {
-        if (plugins.has(inTree(file, specifier)) && dirname(inTree(file, specifier)) === dirname(file)) {
+        if (plugins.has(inTree(file, specifier))) {
           crossed.push(`${file} imports ${specifier}`);
         }
       }

@@ -19,7 +19,7 @@ import {
   quantizeFourBit,
 } from "../../formats/quantization/bitsandbytes.ts";
 import { catalog } from "../../plugins/catalog.ts";
-import { openModel } from "../../plugins/models/open_model.ts";
+import { openModel } from "../../plugins/models/pretrained/open_model.ts";
 import { main } from "../../runtimes/cli/main.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 import { packedFigures, packedFiles } from "../formats/packed/packed.ts";

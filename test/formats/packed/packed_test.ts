@@ -15,7 +15,7 @@ import { keptBlocks } from "../../../formats/packed/kept.ts";
 import { decodeLinear, type LinearCodes } from "../../../formats/quantization/linear_codes.ts";
 import type { Checkpoint, Dataset, Json, LinearWeight, Named, RunSpec, Tensor } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
-import { openModel } from "../../../plugins/models/open_model.ts";
+import { openModel } from "../../../plugins/models/pretrained/open_model.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { sharedPath, SKIP_REASON } from "../../shared.ts";
 import { heldStore, tinyHost, tinySpec } from "../../tiny.ts";

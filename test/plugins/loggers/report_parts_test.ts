@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Example, Json, TrainingEvent } from "../../../core/types.ts";
-import { analyze } from "../../../plugins/loggers/report_analysis.ts";
-import { breakdowns } from "../../../plugins/loggers/report_breakdown.ts";
-import { createCollector } from "../../../plugins/loggers/report_collect.ts";
-import { dataSection } from "../../../plugins/loggers/report_data.ts";
-import { markupOf } from "../../../plugins/loggers/report_html.ts";
-import { samplesSection } from "../../../plugins/loggers/report_samples.ts";
-import { groupSections } from "../../../plugins/loggers/report_tables.ts";
+import { analyze } from "../../../plugins/loggers/report/analysis.ts";
+import { breakdowns } from "../../../plugins/loggers/report/breakdown.ts";
+import { createCollector } from "../../../plugins/loggers/report/collect.ts";
+import { dataSection } from "../../../plugins/loggers/report/data.ts";
+import { markupOf } from "../../../blocks/page/html.ts";
+import { samplesSection } from "../../../plugins/loggers/report/samples.ts";
+import { groupSections } from "../../../plugins/loggers/report/tables.ts";
 
 const tagged = (row: number, reference: string, prediction: string): Example => ({
   row,

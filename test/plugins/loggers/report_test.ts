@@ -3,20 +3,13 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Example, Host, Named, Run, TrainingEvent } from "../../../core/types.ts";
 import { report } from "../../../plugins/loggers/report.ts";
-import { analyze } from "../../../plugins/loggers/report_analysis.ts";
-import { calibrate } from "../../../plugins/loggers/report_calibration.ts";
-import { createCollector } from "../../../plugins/loggers/report_collect.ts";
-import { confusionOf, largestClasses, ratesOf } from "../../../plugins/loggers/report_counts.ts";
-import { html, markupOf } from "../../../plugins/loggers/report_html.ts";
-import {
-  linearScale,
-  logScale,
-  showNumber,
-  showPercent,
-  showSeconds,
-  showTicks,
-} from "../../../plugins/loggers/report_scale.ts";
-import { createSeries, smooth } from "../../../plugins/loggers/report_series.ts";
+import { analyze } from "../../../plugins/loggers/report/analysis.ts";
+import { calibrate } from "../../../plugins/loggers/report/calibration.ts";
+import { createCollector } from "../../../plugins/loggers/report/collect.ts";
+import { confusionOf, largestClasses, ratesOf } from "../../../plugins/loggers/report/counts.ts";
+import { html, markupOf } from "../../../blocks/page/html.ts";
+import { linearScale, logScale, showNumber, showPercent, showSeconds, showTicks } from "../../../blocks/page/scale.ts";
+import { createSeries, smooth } from "../../../plugins/loggers/report/series.ts";
 import { checksOf, loggedEvents, watchedStore } from "../../../conformance/mod.ts";
 import { itPasses } from "../../checks.ts";
 

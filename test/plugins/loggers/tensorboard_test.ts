@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Host, Run, TrainingEvent } from "../../../core/types.ts";
 import { tensorboard } from "../../../plugins/loggers/tensorboard.ts";
-import { crc32c, maskCrc } from "../../../plugins/loggers/tfevents.ts";
+import { crc32c, maskCrc } from "../../../plugins/loggers/tensorboard/tfevents.ts";
 import { loggedEvents, watchedStore } from "../../../conformance/mod.ts";
 
 type Field = Readonly<{ field: number; value: number | Uint8Array }>;

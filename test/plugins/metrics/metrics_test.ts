@@ -21,7 +21,7 @@ import { seqeval } from "../../../plugins/metrics/seqeval.ts";
 import { squad } from "../../../plugins/metrics/squad.ts";
 import { squadV2 } from "../../../plugins/metrics/squad_v2.ts";
 import { ter } from "../../../plugins/metrics/ter.ts";
-import { stem } from "../../../plugins/metrics/porter_stemmer.ts";
+import { stem } from "../../../blocks/metric/porter_stemmer.ts";
 import { checksOf } from "../../../conformance/mod.ts";
 import { itPassesSome } from "../../checks.ts";
 import { checkMetricsReference } from "../../reference/metrics.ts";

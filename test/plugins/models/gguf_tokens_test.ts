@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import type { Json, Named } from "../../../core/types.ts";
-import { ggufTokenizer } from "../../../plugins/models/gguf_tokenizer.ts";
+import { ggufTokenizer } from "../../../plugins/models/pretrained/gguf/tokenizer.ts";
 import { hf } from "../../../plugins/tokenizers/hf.ts";
 import { heldStore } from "../../tiny.ts";
 import { jsonBytes } from "../../../core/base/bytes.ts";

@@ -17,7 +17,7 @@ import { writeSafetensors } from "../../../core/files/safetensors.ts";
 import { f32 } from "../../../core/base/tensor.ts";
 import type { Checkpoint, Host } from "../../../core/types.ts";
 import { hubName } from "../../../core/hub/name.ts";
-import { openHub } from "../../../plugins/models/hub.ts";
+import { openHub } from "../../../blocks/model/hub.ts";
 import { pretrained } from "../../../plugins/models/pretrained.ts";
 import { random } from "../../../plugins/models/random.ts";
 import { folderModels } from "../../../runtimes/serve/folder_models.ts";

@@ -8,8 +8,8 @@ import { importanceShares, importancesOf } from "../../../core/statistics/import
 import { logNormalMass, truncatedQuantile } from "../../../core/statistics/truncated_normal.ts";
 import type { Catalog, Json, Named, Space, Study, Trial } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
-import { logDensityAt, mixtureOf } from "../../../plugins/searches/tpe_mixture.ts";
-import { splitTrials } from "../../../plugins/searches/tpe_split.ts";
+import { logDensityAt, mixtureOf } from "../../../plugins/searches/tpe/mixture.ts";
+import { splitTrials } from "../../../plugins/searches/tpe/split.ts";
 
 type SearchProblem = Readonly<{ space: Named<Space>; direction: Study["direction"] }>;
 /** A normal cut to an interval. */

@@ -1,0 +1,7 @@
+/**
+ * Building blocks of models: their files, from a folder or the hub, and the checkpoint that they are.
+ * @module
+ */
+export * from "./checkpoint.ts";
+export * from "./hub.ts";
+export * from "./model_files.ts";

@@ -1,0 +1,73 @@
+/**
+ * What a language model said in evaluations, before against now.
+ * @module
+ */
+import type { TrainingEvent } from "../../../core/types.ts";
+import { type Html, html } from "../../../blocks/page/mod.ts";
+
+/** The event with generated answers. */
+export type SamplesEvent = Extract<TrainingEvent, { readonly type: "samples" }>;
+
+/** Evaluations whose answers are kept of a task: the first, and the newest. */
+const KEPT = 5;
+
+/** Characters of a text that are shown. */
+const SHOWN = 400;
+
+/** A task's answers with those of one more evaluation. */
+export function withSamples(events: readonly SamplesEvent[], event: SamplesEvent): readonly SamplesEvent[] {
+  const own = events.filter(({ task }) => task === event.task);
+  const others = events.filter(({ task }) => task !== event.task);
+  // The untouched model's come last, and stand first; what is measured again replaces what was.
+  const all = [...own.filter(({ step }) => step !== event.step), event].sort((a, b) => a.step - b.step);
+  const [first, ...rest] = all;
+  return [...others, ...(first ? [first] : []), ...rest.slice(1 - KEPT)];
+}
+
+/** Draws them; nothing if there are none. */
+export function samplesSection(events: readonly SamplesEvent[]): Html | undefined {
+  if (events.length === 0) return undefined;
+  const prompts = new Map<string, Readonly<{ reference: string; said: { when: string; text: string }[] }>>();
+  for (const { task, step, samples } of events) {
+    for (const { prompt, text, reference } of samples) {
+      const key = `${task} ${prompt}`;
+      const entry = prompts.get(key) ?? { reference, said: [] };
+      entry.said.push({ when: step === 0 ? "untouched" : `step ${step}`, text });
+      prompts.set(key, entry);
+    }
+  }
+  return html`
+    <section>
+      <h2>Samples</h2>
+      <p class="muted">Answers to the same prompts during training.</p>
+      <div class="scroll">
+        <table class="rows worst">
+          <thead>
+            <tr>
+              <th scope="col">When</th>
+              <th scope="col">Text</th>
+            </tr>
+          </thead>
+          <tbody>${[...prompts].map(([prompt, { reference, said }]) =>
+            html`${row("prompt", cut(prompt.trim()))}${said.map(({ when, text }) => row(when, cut(text)))}${
+              reference !== "" && row("reference", cut(reference))
+            }`
+          )}</tbody>
+        </table>
+      </div>
+    </section>
+  `;
+}
+
+function row(when: string, text: string): Html {
+  return html`
+    <tr>
+      <td class="muted">${when}</td>
+      <td dir="auto">${when === "prompt" ? html`<b>${text}</b>` : text}</td>
+    </tr>
+  `;
+}
+
+function cut(text: string): string {
+  return text.length <= SHOWN ? text : `${text.slice(0, SHOWN).replace(/[\ud800-\udbff]$/, "")}…`;
+}

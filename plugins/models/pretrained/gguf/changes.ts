@@ -1,0 +1,72 @@
+/**
+ * How tensors of GGUF files differ from Hugging Face's: rows in another order, norms stored with one added, transposed.
+ * @module
+ */
+import { badFile } from "../../../../core/base/errors.ts";
+import { sizeOf, type Tensor } from "../../../../core/base/tensor.ts";
+
+/** What is done to a tensor once it is read; `dims` where it has others then. */
+export type Change = Readonly<{
+  dims?: (dims: readonly number[]) => readonly number[];
+  values: (tensor: Tensor<Float32Array>) => Float32Array;
+  /** Where each of its rows belongs, where nothing else is done than to put rows elsewhere; of [out, in] what the file has. */
+  place?: (rows: number) => (row: number) => number;
+}>;
+
+/** Rows in another order: where each row there belongs here. */
+const reordered = (to: (rows: number) => (row: number) => number): Change => ({
+  place: to,
+  values: ({ dims, data }) => {
+    const [rows = 0, ...rest] = dims;
+    const width = sizeOf(rest);
+    const place = to(rows);
+    const out = new Float32Array(data.length);
+    for (let row = 0; row < rows; row++) out.set(data.subarray(row * width, (row + 1) * width), place(row) * width);
+    return out;
+  },
+});
+
+const whole = (value: number, what: string, rows: number): number => {
+  if (!Number.isInteger(value)) throw badFile("pretrained", what, `does not divide ${rows} rows`);
+  return value;
+};
+
+/** Rows of each head as rotary halves, where they stand in pairs. */
+export const halvesOfPairs = (heads: number): Change =>
+  reordered((rows) => {
+    const half = whole(rows / heads / 2, "attention.head_count", rows);
+    return (row) => {
+      const [head, i] = [Math.floor(row / (2 * half)), row % (2 * half)];
+      return (head * 2 + i % 2) * half + (i >> 1);
+    };
+  });
+
+/** Groups of queries with their key and value, where all queries stand first, then all keys, then all values. */
+export const groupsOfHeads = (heads: number, keyHeads: number): Change =>
+  reordered((rows) => {
+    const headDim = whole(rows / (heads + 2 * keyHeads), "attention.head_count", rows);
+    const queries = whole(heads / keyHeads, "attention.head_count_kv", heads);
+    return (row) => {
+      const [head, i] = [Math.floor(row / headDim), row % headDim];
+      const [group, place] = head < heads
+        ? [Math.floor(head / queries), head % queries]
+        : [(head - heads) % keyHeads, queries + Math.floor((head - heads) / keyHeads)];
+      return (group * (queries + 2) + place) * headDim + i;
+    };
+  });
+
+/** Norms that one is added to where they are used, as they are without it. */
+export const minusOne: Change = { values: ({ data }) => data.map((value) => value - 1) };
+
+/** [in, out] where the file has [out, in]. */
+export const transposed: Change = {
+  dims: (dims) => dims.toReversed(),
+  place: () => (row) => row,
+  values: ({ dims: [rows = 1, width = 1], data }) => {
+    const out = new Float32Array(data.length);
+    for (let row = 0; row < rows; row++) {
+      for (let i = 0; i < width; i++) out[i * rows + row] = data[row * width + i] as number;
+    }
+    return out;
+  },
+};
