@@ -3,6 +3,14 @@
  * @module
  */
 import type { Row, RowColumns } from "../types.ts";
+import { withSameClasses } from "./named_classes.ts";
+
+/** What a row says in the columns that a task reads, as one text, which is the same of rows that mean the same classes. */
+export function rowText(columns: RowColumns | undefined): (row: Row) => string {
+  const read = columnsIn(columns);
+  const same = withSameClasses(columns?.classes);
+  return (row) => valuesIn(same(row), read);
+}
 
 /** The columns that a task reads; null if nobody knows. */
 export function columnsIn(columns: RowColumns | undefined): readonly string[] | null {

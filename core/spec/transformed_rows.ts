@@ -49,7 +49,7 @@ export async function openTransformed(
   const fingerprint = await fingerprintOf(source, stages, outer);
   const metadata = carried(source, transforms);
   if (source.at === undefined || transforms.some(({ scope }) => scope === "whole")) {
-    const known = await keyOf(fingerprint, outer.columns?.classes);
+    const known = await keyOf(fingerprint, outer.columns);
     const written = await writtenRows({ fingerprint: known, stages, rows: () => rowsThrough(stages) }, host);
     counting = false;
     return { ...written, fingerprint, ...metadata, transforms: [...source.transforms ?? [], ...written.transforms] };
@@ -81,9 +81,9 @@ export async function openTransformed(
   };
 }
 
-/** Columns with the names of classes that their source has, where the task does not say them. */
+/** Columns with the names of classes that their source has, as it means them, or else those of the task. */
 function withClasses(columns: RowColumns | undefined, classes: Rows["classes"]): RowColumns | undefined {
-  return columns && classes ? { ...columns, classes: { ...classes, ...columns.classes } } : columns;
+  return columns && classes ? { ...columns, classes: { ...columns.classes, ...classes } } : columns;
 }
 
 /** What is known of a source's columns, under the names that they have behind the transforms. */
@@ -223,9 +223,10 @@ function contextOf(
   };
 }
 
-/** By what written rows are found again: names of classes may change them, though those of a run are often read from its rows. */
-async function keyOf(fingerprint: string, classes: RowColumns["classes"]): Promise<string> {
-  return classes ? await sha256(JSON.stringify([fingerprint, classes])) : fingerprint;
+/** By what written rows are found again: names of tags may change them, though those of a run are often read from its rows. */
+async function keyOf(fingerprint: string, { classes = {}, parallel = {} }: Partial<RowColumns> = {}): Promise<string> {
+  const tags = Object.entries(classes).filter(([column]) => Object.hasOwn(parallel, column));
+  return tags.length > 0 ? await sha256(JSON.stringify([fingerprint, Object.fromEntries(tags)])) : fingerprint;
 }
 
 async function fingerprintOf(

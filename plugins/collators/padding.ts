@@ -67,6 +67,9 @@ export const padding: Factory<"collator", Partial<PaddingOptions>> = define({
         texts: ["text", "textPair"],
         optional: ["textPair"],
         others: ["label", "labels"],
+        ...(["single-label", "multi-label"].includes(options.problemType)
+          ? { classes: { label: options.labels, labels: options.labels } }
+          : {}),
       }),
       ...(options.problemType === "multi-label" ? { survey: () => hotSurvey(options) } : {}),
       encode: (row, index, context) => {

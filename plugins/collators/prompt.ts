@@ -49,7 +49,11 @@ export const prompt: Factory<"collator", PromptedTextInput> = define({
     };
     return {
       oneEach: true,
-      columns: readColumns(options.columns, { texts: placeholders(options.template), others: ["label"] }),
+      columns: readColumns(options.columns, {
+        texts: placeholders(options.template),
+        others: ["label"],
+        classes: { label: labels },
+      }),
       encode: (row, index, context) => {
         const words = wordsFor(context.tokenizer);
         const longest = options.scoring === "token" ? 0 : Math.max(...words.map((ids) => ids.length));

@@ -3,7 +3,7 @@
  * @module
  */
 import { exactClusters, nearClusters, type NearPairs, nearPairs, textIn } from "../../blocks/transform/mod.ts";
-import { columnsIn, comparedColumns, valuesIn } from "../../core/data/compared_rows.ts";
+import { comparedColumns, rowText } from "../../core/data/compared_rows.ts";
 import { AttuneError, missing } from "../../core/base/errors.ts";
 import { type RowWeigher, rowWeigher } from "../../core/data/row_weight.ts";
 import { rowsThrough } from "../../core/data/rows_through.ts";
@@ -89,9 +89,9 @@ async function leaksOf(
 ): Promise<SplitLeaks> {
   const leaks = await leaksBetween(passing(train, options), passing(other, options), { columns });
   if (!options.near) return leaks;
-  const read = columnsIn(columns);
+  const valuesOf = rowText(columns);
   const compared = (rows: Rows) =>
-    through(rows, options, (row) => ({ text: textOf(columns, row), hash: hashOf(valuesIn(row, read)) }));
+    through(rows, options, (row) => ({ text: textOf(columns, row), hash: hashOf(valuesOf(row)) }));
   const near = await nearPairs("data", compared(train), compared(other), { ...NEAR, named: NAMED });
   return { ...leaks, near: { ...near, first: near.first.map((one) => ({ ...one, text: shortened(one.text, 80) })) } };
 }
@@ -166,8 +166,7 @@ async function duplicatesIn(
   rows: Rows,
   options: DataOptions,
 ): Promise<Pick<SplitReport, "duplicates" | "nearDuplicates">> {
-  const read = columnsIn(columns);
-  const values = through(rows, options, (row) => valuesIn(row, read));
+  const values = through(rows, options, rowText(columns));
   const texts = through(rows, options, (row) => textOf(columns, row));
   const exact = (await exactClusters(values)).first;
   const duplicates = await named(exact, texts, () => true);

@@ -104,6 +104,7 @@ it("transforms run in order, and the task's columns, seed, split and tokenizer a
     texts: ["text", "textPair"],
     optional: ["textPair"],
     others: ["label", "labels"],
+    classes: { label: ["bad", "good"], labels: ["bad", "good"] },
   });
   assert.equal(context?.split, "train");
   assert.equal((await context?.tokenizer())?.specialTokenIds.cls, 2);

@@ -6,6 +6,7 @@ import { badValue, missing, show, unsupported } from "../../base/errors.ts";
 import type { OpenRun } from "./open_run.ts";
 import { checkComplete } from "./complete.ts";
 import type { LabelledRun } from "./labels.ts";
+import { inNamedClasses } from "../../data/named_classes.ts";
 import { classNames } from "../../data/class_names.ts";
 import { blockSizeOf } from "./quantizer.ts";
 import { inspect, inspectBackbone, withHeads } from "../../engine/inspect.ts";
@@ -129,7 +130,13 @@ async function openTask(
   shared: Pick<OpenRun, "run" | "host" | "checkpoint" | "backbone" | "tokenizer" | "task" | "heads">,
 ): Promise<OpenRun> {
   const { backbone, tokenizer, task, heads } = shared;
-  const data = taskData(shared.run, task);
+  const collator = shared.run.use("collator", shared.run.spec.collator ?? task.collator);
+  const data = Object.fromEntries(
+    Object.entries(taskData(shared.run, task)).map(([split, dataset]) => [
+      split,
+      inNamedClasses(dataset, collator.columns?.classes),
+    ]),
+  );
   const losses = await openLosses(shared, data.train);
   const run = withLoss(shared.run, losses[0]?.loss);
   const attached: AttachedAdapter[] = [];
@@ -147,7 +154,7 @@ async function openTask(
   const open: OpenRun = {
     ...shared,
     run,
-    collator: run.use("collator", run.spec.collator ?? task.collator),
+    collator,
     losses,
     metrics: run.spec.metrics === undefined ? task.metrics.map((m) => run.use("metric", m)) : run.metrics,
     attached,

@@ -9,6 +9,7 @@ import { allSamples, type EncodedRows, type EncodingOptions, lookAtRows } from "
 import { encoderFacts, rowEncoderOf } from "./encoding.ts";
 import { maxLengthOf, type OpenRun } from "../open/open.ts";
 import { createSampleSizes } from "./sample_sizes.ts";
+import { withNamedClasses } from "../../data/named_classes.ts";
 import { noRows } from "../../data/no_rows.ts";
 import { seekable, type SeekableRows, worthKeeping } from "../../data/seekable.ts";
 import { dataPath } from "../../spec/run_data.ts";
@@ -53,7 +54,11 @@ export async function encodeRows(
 ): Promise<EncodedRows> {
   const opened = await dataset.open(open.host);
   const key = samplesKey(open, labelled, options.reading);
-  return await madeOf(opened, key, () => encodeOpened(open, dataset, opened, labelled, options));
+  const make = async (): Promise<EncodedRows> => {
+    const named = await withNamedClasses(opened, open.collator.columns?.classes);
+    return await encodeOpened(open, dataset, named, labelled, options);
+  };
+  return await madeOf(opened, key, make);
 }
 
 /** All that samples of given rows depend on, besides the model and the task; undefined if that cannot be said. */

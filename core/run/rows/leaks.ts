@@ -2,7 +2,7 @@
  * Rows that are trained on and measured on as well.
  * @module
  */
-import { columnsIn, valuesIn } from "../../data/compared_rows.ts";
+import { rowText } from "../../data/compared_rows.ts";
 import { refused } from "../../base/errors.ts";
 import { createHashTable } from "../../data/hash_table.ts";
 import { type Hash, hashOf } from "../../data/text_hash.ts";
@@ -71,13 +71,13 @@ type Table = Readonly<{ place(hash: Hash): number | undefined; first: number[]; 
 /** A part of the other split's rows; undefined if they are too many for one table. */
 async function tableOf(other: PassingRows, options: LeakOptions, part: Part): Promise<Table | undefined> {
   const { columns, atOnce = AT_ONCE } = options;
-  const read = columnsIn(columns);
+  const textOf = rowText(columns);
   const table = createHashTable();
   const [first, counts]: [number[], number[]] = [[], []];
   let of = 0;
   for await (const { row } of other) {
     const number = of++;
-    const hash = hashOf(valuesIn(row, read));
+    const hash = hashOf(textOf(row));
     if (!isIn(part, hash)) continue;
     const place = table.get(hash) ?? table.size;
     // Hashes that differ in the bits behind these alone cannot be divided further.
@@ -98,12 +98,12 @@ async function leaksIn(
   { columns }: LeakOptions,
   part: Part,
 ): Promise<Leaks> {
-  const read = columnsIn(columns);
+  const valuesOf = rowText(columns);
   const named: { train: number; other: number; text: string }[] = [];
   let [rows, leaked, at] = [0, 0, 0];
   for await (const { row } of first.length > 0 ? train : []) {
     const number = at++;
-    const values = valuesIn(row, read);
+    const values = valuesOf(row);
     const hash = hashOf(values);
     const place = isIn(part, hash) ? placeOf(hash) : undefined;
     if (place === undefined) continue;

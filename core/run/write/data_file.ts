@@ -2,7 +2,7 @@
  * The file data.json of a run's folder.
  * @module
  */
-import { columnsIn, valuesIn } from "../../data/compared_rows.ts";
+import { rowText } from "../../data/compared_rows.ts";
 import { createHashTable } from "../../data/hash_table.ts";
 import { rowsThrough } from "../../data/rows_through.ts";
 import { hashOf } from "../../data/text_hash.ts";
@@ -40,11 +40,11 @@ export async function dataFile(tasks: readonly TaskRows[]): Promise<Json> {
 
 /** How many rows say the same as one before, in what the task reads. */
 async function repeatedIn(rows: EncodedRows, columns: RowColumns | undefined): Promise<number> {
-  const read = columnsIn(columns);
+  const textOf = rowText(columns);
   const table = createHashTable();
   let repeated = 0;
   for await (const { row } of rowsInOrder(rows)) {
-    const hash = hashOf(valuesIn(row, read));
+    const hash = hashOf(textOf(row));
     if (table.get(hash) === undefined) table.set(hash, table.size);
     else repeated++;
   }
