@@ -68,8 +68,9 @@ function descriptions(): ReadonlyMap<string, Readonly<{ about?: string; options:
   for (const file of filesBelow("plugins")) {
     if (!/^[\w-]+[\\/]\w+\.ts$/.test(file)) continue;
     const text = readFileSync(`${root}plugins/${file}`, "utf8");
-    const first = /^export (?:interface|type) (\w+Options)\b/m.exec(text)?.[1] ?? "";
-    const plugin = /^export const \w+: Factory<"(\w+)", ([^]*?)> = [^]*?\bname: (?:"([\w-]+)"|NAME)/gm;
+    const first = /^export (?:interface|type) (\w+Options)\b/m.exec(text)?.[1] ??
+      /^ {2}create: \([^)]*: (\w+Options)\)/m.exec(text)?.[1] ?? "";
+    const plugin = /^export const \w+: Factory<"(\w+)"(?:, ([^]*?))?> = [^]*?\bname: (?:"([\w-]+)"|NAME)/gm;
     for (const match of text.matchAll(plugin)) {
       const [, kind = "", input = "", name = /^const NAME = "([\w-]+)"/m.exec(text)?.[1]] = match;
       const about = commentAbove(text, match.index)?.split(/(?<=[.:]) (?=[A-Z`])/)[0];

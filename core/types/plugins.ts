@@ -49,8 +49,8 @@ export interface Entry<K extends Kind = Kind> {
   parse(options: unknown): Result<Kinds[K]>;
 }
 
-/** `lora({ r: 8 })` is the plugin, `lora` itself the catalog's entry. */
-export interface Factory<K extends Kind, In> extends Entry<K> {
+/** `lora({ r: 8 })` is the plugin, `lora` itself the catalog's entry. `In`: its options; by default it has none. */
+export interface Factory<K extends Kind, In = Readonly<Record<never, never>>> extends Entry<K> {
   (...args: Partial<In> extends In ? [options?: In] : [options: In]): Kinds[K];
 }
 

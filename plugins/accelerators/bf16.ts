@@ -14,11 +14,6 @@ export interface Bf16Options {
   readonly storage: "bfloat16" | "float32";
 }
 
-/** Schema of {@link Bf16Options}. */
-export const bf16Schema: v.GenericSchema<Partial<Bf16Options>, Bf16Options> = v.strictObject({
-  storage: v.optional(v.picklist(["bfloat16", "float32"]), "bfloat16"),
-});
-
 /**
  * torch's autocast to bfloat16: products have 16-bit operands and results, and master weights stay float32. It has
  * float32's range, so that no loss is scaled. On a CPU it gives a 16-bit run's numbers, and is no faster.
@@ -32,8 +27,8 @@ export const bf16Schema: v.GenericSchema<Partial<Bf16Options>, Bf16Options> = v.
 export const bf16: Factory<"accelerator", Partial<Bf16Options>> = define({
   kind: "accelerator",
   name: "bf16",
-  schema: bf16Schema,
-  create: ({ storage }) => ({
+  schema: v.strictObject({ storage: v.optional(v.picklist(["bfloat16", "float32"]), "bfloat16") }),
+  create: ({ storage }: Bf16Options) => ({
     exact: false,
     ...(storage === "bfloat16" ? { store: () => halfStorage(storage) } : {}),
     notice: (provider) => noFaster("bf16", provider),

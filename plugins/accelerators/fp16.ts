@@ -25,15 +25,6 @@ export interface Fp16Options {
 /** The largest float32: a scale is one. */
 const MOST = 3.4028234663852886e38;
 
-/** Schema of {@link Fp16Options}. */
-export const fp16Schema: v.GenericSchema<Partial<Fp16Options>, Fp16Options> = v.strictObject({
-  initScale: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(MOST)), 65536),
-  growthFactor: v.optional(v.pipe(v.number(), v.gtValue(1), v.maxValue(MOST)), 2),
-  backoffFactor: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.5),
-  growthInterval: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 2000),
-  storage: v.optional(v.picklist(["float16", "float32"]), "float16"),
-});
-
 /**
  * torch's autocast to float16 with GradScaler (Micikevicius et al. 2018): products have 16-bit operands and results,
  * and master weights stay float32. The loss is scaled so that small gradients survive, and steps whose gradients
@@ -48,8 +39,14 @@ export const fp16Schema: v.GenericSchema<Partial<Fp16Options>, Fp16Options> = v.
 export const fp16: Factory<"accelerator", Partial<Fp16Options>> = define({
   kind: "accelerator",
   name: "fp16",
-  schema: fp16Schema,
-  create: ({ storage, ...lossScale }) => ({
+  schema: v.strictObject({
+    initScale: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(MOST)), 65536),
+    growthFactor: v.optional(v.pipe(v.number(), v.gtValue(1), v.maxValue(MOST)), 2),
+    backoffFactor: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.5),
+    growthInterval: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 2000),
+    storage: v.optional(v.picklist(["float16", "float32"]), "float16"),
+  }),
+  create: ({ storage, ...lossScale }: Fp16Options) => ({
     exact: false,
     lossScale,
     ...(storage === "float16" ? { store: () => halfStorage(storage) } : {}),

@@ -16,12 +16,6 @@ export interface FreezeOptions {
   readonly trainEmbeddings: boolean;
 }
 
-/** Schema of {@link FreezeOptions}. */
-export const freezeSchema: v.GenericSchema<Partial<FreezeOptions>, FreezeOptions> = v.strictObject({
-  trainLastLayers: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most.layers)), 0),
-  trainEmbeddings: v.optional(v.boolean(), false),
-});
-
 /**
  * Trains the last layers, everything after them, and the head. Nothing is computed backwards below the lowest of them.
  *
@@ -35,8 +29,11 @@ export const freezeSchema: v.GenericSchema<Partial<FreezeOptions>, FreezeOptions
 export const freeze: Factory<"adapter", Partial<FreezeOptions>> = define({
   kind: "adapter",
   name: "freeze",
-  schema: freezeSchema,
-  create: ({ trainLastLayers, trainEmbeddings }) => ({
+  schema: v.strictObject({
+    trainLastLayers: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most.layers)), 0),
+    trainEmbeddings: v.optional(v.boolean(), false),
+  }),
+  create: ({ trainLastLayers, trainEmbeddings }: FreezeOptions) => ({
     attach: (backbone) => {
       const count = backbone.layers.length;
       if (trainLastLayers > count) {

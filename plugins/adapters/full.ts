@@ -6,12 +6,6 @@ import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 
-/** No options. */
-export type FullOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link FullOptions}. */
-export const fullSchema: v.GenericSchema<FullOptions, FullOptions> = v.strictObject({});
-
 /**
  * Trains all parameters, like a run without an adapter.
  *
@@ -21,9 +15,9 @@ export const fullSchema: v.GenericSchema<FullOptions, FullOptions> = v.strictObj
  * console.assert(full().kind === "adapter");
  * ```
  */
-export const full: Factory<"adapter", FullOptions> = define({
+export const full: Factory<"adapter"> = define({
   kind: "adapter",
   name: "full",
-  schema: fullSchema,
+  schema: v.strictObject({}),
   create: () => ({ attach: () => ({ isTrainable: () => true }) }),
 });

@@ -7,11 +7,8 @@ import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { bottleneckAdapter, type BottleneckOptions, bottleneckSchema } from "./bottleneck.ts";
 
-/** Options of {@link houlsby}. */
-export type HoulsbyOptions = BottleneckOptions;
-
-/** Schema of {@link HoulsbyOptions}. */
-export const houlsbySchema: v.GenericSchema<Partial<HoulsbyOptions>, HoulsbyOptions> = bottleneckSchema({
+/** Schema of {@link BottleneckOptions}. */
+export const houlsbySchema: v.GenericSchema<Partial<BottleneckOptions>, BottleneckOptions> = bottleneckSchema({
   reductionFactor: 16,
   nonLinearity: "swish",
   scaling: 1,
@@ -30,7 +27,7 @@ const placement = { mhAdapter: true, outputAdapter: true, originalLnBefore: fals
  * console.assert(houlsby({ reductionFactor: 8 }).name === "houlsby");
  * ```
  */
-export const houlsby: Factory<"adapter", Partial<HoulsbyOptions>> = define({
+export const houlsby: Factory<"adapter", Partial<BottleneckOptions>> = define({
   kind: "adapter",
   name: "houlsby",
   schema: houlsbySchema,

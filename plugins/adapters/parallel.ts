@@ -7,11 +7,8 @@ import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { bottleneckAdapter, type BottleneckOptions, bottleneckSchema } from "./bottleneck.ts";
 
-/** Options of {@link parallel}. */
-export type ParallelOptions = BottleneckOptions;
-
-/** Schema of {@link ParallelOptions}. */
-export const parallelSchema: v.GenericSchema<Partial<ParallelOptions>, ParallelOptions> = bottleneckSchema({
+/** Schema of {@link BottleneckOptions}. */
+export const parallelSchema: v.GenericSchema<Partial<BottleneckOptions>, BottleneckOptions> = bottleneckSchema({
   reductionFactor: 2,
   nonLinearity: "relu",
   scaling: 4,
@@ -30,7 +27,7 @@ const placement = { mhAdapter: false, outputAdapter: true, originalLnBefore: fal
  * console.assert(parallel({ reductionFactor: 8 }).name === "parallel");
  * ```
  */
-export const parallel: Factory<"adapter", Partial<ParallelOptions>> = define({
+export const parallel: Factory<"adapter", Partial<BottleneckOptions>> = define({
   kind: "adapter",
   name: "parallel",
   schema: parallelSchema,

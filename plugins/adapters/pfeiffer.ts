@@ -7,11 +7,8 @@ import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { bottleneckAdapter, type BottleneckOptions, bottleneckSchema } from "./bottleneck.ts";
 
-/** Options of {@link pfeiffer}. */
-export type PfeifferOptions = BottleneckOptions;
-
-/** Schema of {@link PfeifferOptions}. */
-export const pfeifferSchema: v.GenericSchema<Partial<PfeifferOptions>, PfeifferOptions> = bottleneckSchema({
+/** Schema of {@link BottleneckOptions}. */
+export const pfeifferSchema: v.GenericSchema<Partial<BottleneckOptions>, BottleneckOptions> = bottleneckSchema({
   reductionFactor: 16,
   nonLinearity: "relu",
   scaling: 1,
@@ -31,7 +28,7 @@ const placement = { mhAdapter: false, outputAdapter: true, originalLnBefore: tru
  * console.assert(pfeiffer({ reductionFactor: 8 }).name === "pfeiffer");
  * ```
  */
-export const pfeiffer: Factory<"adapter", Partial<PfeifferOptions>> = define({
+export const pfeiffer: Factory<"adapter", Partial<BottleneckOptions>> = define({
   kind: "adapter",
   name: "pfeiffer",
   schema: pfeifferSchema,

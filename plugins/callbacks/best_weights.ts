@@ -13,14 +13,6 @@ import {
   metricValue,
 } from "../../blocks/callback/mod.ts";
 
-/** Options of {@link bestWeights}. */
-export interface BestWeightsOptions extends JudgedMetricOptions {}
-
-/** Schema of {@link BestWeightsOptions}. */
-export const bestWeightsSchema: v.GenericSchema<Partial<BestWeightsOptions>, BestWeightsOptions> = v.strictObject(
-  judgedMetricEntries,
-);
-
 type State = Readonly<{ best: number | null }>;
 
 /**
@@ -34,11 +26,13 @@ type State = Readonly<{ best: number | null }>;
  * console.assert(ask?.keep === true);
  * ```
  */
-export const bestWeights: Factory<"callback", Partial<BestWeightsOptions>> = define({
+export const bestWeights: Factory<"callback", Partial<JudgedMetricOptions>> = define({
   kind: "callback",
   name: "best-weights",
-  schema: bestWeightsSchema,
-  create: (options) => ({
+  schema: v.strictObject(
+    judgedMetricEntries,
+  ),
+  create: (options: JudgedMetricOptions) => ({
     needsEvaluation: (training) => judgeOf(options, training).metric,
     init: (): State => ({ best: null }),
     on: (

@@ -22,15 +22,6 @@ export interface EarlyStoppingOptions extends JudgedMetricOptions {
   readonly earlyStoppingThreshold: number;
 }
 
-/** Schema of {@link EarlyStoppingOptions}. */
-export const earlyStoppingSchema: v.GenericSchema<Partial<EarlyStoppingOptions>, EarlyStoppingOptions> = v.strictObject(
-  {
-    ...judgedMetricEntries,
-    earlyStoppingPatience: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 1),
-    earlyStoppingThreshold: v.optional(v.pipe(v.number(), v.minValue(0)), 0),
-  },
-);
-
 type State = Readonly<{ best: number | null; bad: number }>;
 
 /**
@@ -49,8 +40,14 @@ type State = Readonly<{ best: number | null; bad: number }>;
 export const earlyStopping: Factory<"callback", Partial<EarlyStoppingOptions>> = define({
   kind: "callback",
   name: "early-stopping",
-  schema: earlyStoppingSchema,
-  create: (options) => ({
+  schema: v.strictObject(
+    {
+      ...judgedMetricEntries,
+      earlyStoppingPatience: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 1),
+      earlyStoppingThreshold: v.optional(v.pipe(v.number(), v.minValue(0)), 0),
+    },
+  ),
+  create: (options: EarlyStoppingOptions) => ({
     needsEvaluation: (training) => judgeOf(options, training).metric,
     init: (): State => ({ best: null, bad: 0 }),
     on: (

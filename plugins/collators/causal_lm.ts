@@ -37,14 +37,6 @@ export interface CausalLmOptions {
   readonly columns: Readonly<Record<string, string>>;
 }
 
-/** Schema of {@link CausalLmOptions}. */
-export const causalLmSchema: v.GenericSchema<Partial<CausalLmOptions>, CausalLmOptions> = v.strictObject({
-  lossOn: v.optional(v.picklist(["all", "assistant", "completion"]), "all"),
-  addEosToken: v.optional(v.boolean()),
-  evaluateTurns: v.optional(v.picklist(["all", "last"]), "all"),
-  columns: v.optional(v.record(v.string(), v.string()), {}),
-});
-
 const NAME = "causal-lm";
 
 /** Labels of this value do not count. */
@@ -66,8 +58,13 @@ const IGNORE = -100;
 export const causalLm: Factory<"collator", Partial<CausalLmOptions>> = define({
   kind: "collator",
   name: "causal-lm",
-  schema: causalLmSchema,
-  create: (options) => ({
+  schema: v.strictObject({
+    lossOn: v.optional(v.picklist(["all", "assistant", "completion"]), "all"),
+    addEosToken: v.optional(v.boolean()),
+    evaluateTurns: v.optional(v.picklist(["all", "last"]), "all"),
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  }),
+  create: (options: CausalLmOptions) => ({
     oneEach: true,
     columns: readColumns(options.columns, {
       texts: ["text", "messages", "prompt", "completion"],

@@ -27,21 +27,6 @@ export interface DenoisingOptions {
   readonly columns: Readonly<Record<string, string>>;
 }
 
-/** Schema of {@link DenoisingOptions}. */
-export const denoisingSchema: v.GenericSchema<Partial<DenoisingOptions>, DenoisingOptions> = v.pipe(
-  v.strictObject({
-    kind: v.optional(v.picklist(["span-corruption", "text-infilling"]), "span-corruption"),
-    noiseDensity: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.15),
-    meanNoiseSpanLength: v.optional(v.pipe(v.number(), v.minValue(1)), 3),
-    permuteSentenceRatio: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0),
-    columns: v.optional(v.record(v.string(), v.string()), {}),
-  }),
-  v.check(
-    ({ kind, permuteSentenceRatio }) => kind === "text-infilling" || permuteSentenceRatio === 0,
-    "permuteSentenceRatio 0 for span corruption",
-  ),
-);
-
 /**
  * `text` → input_ids with spans removed, and labels with the removed text, drawn anew in each epoch. A text that is too
  * long becomes several samples.
@@ -57,8 +42,20 @@ export const denoisingSchema: v.GenericSchema<Partial<DenoisingOptions>, Denoisi
 export const denoising: Factory<"collator", Partial<DenoisingOptions>> = define({
   kind: "collator",
   name: "denoising",
-  schema: denoisingSchema,
-  create: (options) => ({
+  schema: v.pipe(
+    v.strictObject({
+      kind: v.optional(v.picklist(["span-corruption", "text-infilling"]), "span-corruption"),
+      noiseDensity: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.15),
+      meanNoiseSpanLength: v.optional(v.pipe(v.number(), v.minValue(1)), 3),
+      permuteSentenceRatio: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0),
+      columns: v.optional(v.record(v.string(), v.string()), {}),
+    }),
+    v.check(
+      ({ kind, permuteSentenceRatio }) => kind === "text-infilling" || permuteSentenceRatio === 0,
+      "permuteSentenceRatio 0 for span corruption",
+    ),
+  ),
+  create: (options: DenoisingOptions) => ({
     columns: readColumns(options.columns, { texts: ["text"] }),
     encode: (row, index, context) => pieces(row, index, options, context),
     resample: (sample, random, context) => drawn(sample, random, options, context),

@@ -19,9 +19,6 @@ import {
   tokenFields,
 } from "../../blocks/collator/mod.ts";
 
-/** Options of {@link maskedLm}. */
-export type MaskedLmOptions = MaskedTextOptions;
-
 const NAME = "masked-lm";
 
 /**
@@ -35,7 +32,7 @@ const NAME = "masked-lm";
  * console.assert(maskedLm({ wholeWordMask: true }).name === "masked-lm");
  * ```
  */
-export const maskedLm: Factory<"collator", Partial<MaskedLmOptions>> = define({
+export const maskedLm: Factory<"collator", Partial<MaskedTextOptions>> = define({
   kind: "collator",
   name: NAME,
   schema: maskedTextSchema,
@@ -58,7 +55,7 @@ export const maskedLm: Factory<"collator", Partial<MaskedLmOptions>> = define({
 function samplesOf(
   row: Row,
   index: number,
-  { columns }: MaskedLmOptions,
+  { columns }: MaskedTextOptions,
   { tokenizer, maxLength }: CollatorContext,
 ): Sample[] {
   const text = textOf(NAME, row, index, columns.text ?? "text");

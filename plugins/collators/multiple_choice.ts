@@ -14,10 +14,6 @@ export interface MultipleChoiceOptions {
   readonly columns: Readonly<Record<string, string>>;
 }
 
-/** Schema of {@link MultipleChoiceOptions}. */
-export const multipleChoiceSchema: v.GenericSchema<Partial<MultipleChoiceOptions>, MultipleChoiceOptions> = v
-  .strictObject({ columns: v.optional(v.record(v.string(), v.string()), {}) });
-
 const NAME = "multiple-choice";
 
 type Sequence = Sample["sequences"][number];
@@ -36,8 +32,9 @@ type Sequence = Sample["sequences"][number];
 export const multipleChoice: Factory<"collator", Partial<MultipleChoiceOptions>> = define({
   kind: "collator",
   name: NAME,
-  schema: multipleChoiceSchema,
-  create: ({ columns }) => ({
+  schema: v
+    .strictObject({ columns: v.optional(v.record(v.string(), v.string()), {}) }),
+  create: ({ columns }: MultipleChoiceOptions) => ({
     oneEach: true,
     columns: readColumns(columns, { texts: ["context", "choices"], others: ["label", "labels"] }),
     encode: (row, index, context) => {

@@ -9,9 +9,6 @@ import { permutation } from "../../core/math/random.ts";
 import type { CollatorContext, Factory, Field, Random, Row, Sample } from "../../core/types.ts";
 import { idsOf, IGNORE, labelField, readColumns, textOf, tokenFields } from "../../blocks/collator/mod.ts";
 
-/** Options of {@link permutationLm}. */
-export type PermutationLmOptions = PermutedTextOptions;
-
 const NAME = "permutation-lm";
 
 type About = Readonly<{ ids: Int32Array; special: Int32Array }>;
@@ -28,7 +25,7 @@ type About = Readonly<{ ids: Int32Array; special: Int32Array }>;
  * console.assert(permutationLm({ maxSpanLength: 3 }).name === "permutation-lm");
  * ```
  */
-export const permutationLm: Factory<"collator", Partial<PermutationLmOptions>> = define({
+export const permutationLm: Factory<"collator", Partial<PermutedTextOptions>> = define({
   kind: "collator",
   name: NAME,
   schema: permutedTextSchema,
@@ -47,7 +44,7 @@ export const permutationLm: Factory<"collator", Partial<PermutationLmOptions>> =
 function textSample(
   row: Row,
   index: number,
-  { columns }: PermutationLmOptions,
+  { columns }: PermutedTextOptions,
   { tokenizer, maxLength }: CollatorContext,
 ): Sample {
   const text = textOf(NAME, row, index, columns.text ?? "text");
@@ -64,7 +61,7 @@ function textSample(
 function drawn(
   sample: Sample,
   random: Random,
-  options: PermutationLmOptions,
+  options: PermutedTextOptions,
   { tokenizer, requiresLabels: labelled }: CollatorContext,
 ): Sample {
   const { ids, special } = sample.metadata as About;
@@ -92,7 +89,7 @@ function drawn(
 /**
  * Spans of 1 to `maxSpanLength` tokens, each somewhere within surroundings that are 1/`plmProbability` times as long.
  */
-function spans(length: number, random: Random, { plmProbability, maxSpanLength }: PermutationLmOptions): boolean[] {
+function spans(length: number, random: Random, { plmProbability, maxSpanLength }: PermutedTextOptions): boolean[] {
   const chosen = Array<boolean>(length).fill(false);
   let draw = 0;
   for (let at = 0; at < length;) {

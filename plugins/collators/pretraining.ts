@@ -10,9 +10,6 @@ import { missingColumn, readColumns, tokenFields } from "../../blocks/collator/m
 import { readyMadeSample } from "./masked_lm.ts";
 import { labelField, maskableWords, maskSample } from "../../blocks/collator/mod.ts";
 
-/** Options of {@link pretraining}: those of masking. */
-export type PretrainingOptions = MaskedTextOptions;
-
 const NAME = "pretraining";
 const FOLLOWS = 0, STRANGER = 1;
 
@@ -33,7 +30,7 @@ const documents = new WeakMap<CollatorContext, Map<number, readonly string[]>>()
  * console.assert(pretraining({ mlmProbability: 0.2 }).name === "pretraining");
  * ```
  */
-export const pretraining: Factory<"collator", Partial<PretrainingOptions>> = define({
+export const pretraining: Factory<"collator", Partial<MaskedTextOptions>> = define({
   kind: "collator",
   name: NAME,
   schema: maskedTextSchema,
@@ -51,7 +48,7 @@ export const pretraining: Factory<"collator", Partial<PretrainingOptions>> = def
   }),
 });
 
-function pairs(row: Row, index: number, { columns }: PretrainingOptions, context: CollatorContext): Sample[] {
+function pairs(row: Row, index: number, { columns }: MaskedTextOptions, context: CollatorContext): Sample[] {
   const column = columns.sentences ?? "sentences";
   const sentences = row[column];
   if (!(column in row)) throw missingColumn(NAME, row, index, column);
@@ -75,7 +72,7 @@ function drawn(
   sample: Sample,
   pair: Pair,
   random: Random,
-  options: PretrainingOptions,
+  options: MaskedTextOptions,
   context: CollatorContext,
 ): Sample {
   const { tokenizer, maxLength, requiresLabels: labelled } = context;

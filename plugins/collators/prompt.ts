@@ -14,14 +14,8 @@ import { badValue, missing, show, unsupported } from "../../core/base/errors.ts"
 import type { CollatorContext, Factory, Field, Named, Row, Sample, Tokenizer } from "../../core/types.ts";
 import { classesOf, missingColumn, optionalText, readColumns, textOf, tokenFields } from "../../blocks/collator/mod.ts";
 
-/** Options of {@link prompt}. */
-export type PromptOptions = PromptedTextOptions;
-
 const NAME = "prompt";
 const IGNORE = -100;
-
-/** Schema of {@link PromptOptions}. */
-export const promptSchema: v.GenericSchema<PromptedTextInput, PromptOptions> = v.strictObject(promptedTextEntries);
 
 /**
  * Columns of the template → input_ids, the position of the gap, and ids of the label words; `label` → `labels`. A
@@ -39,8 +33,8 @@ export const promptSchema: v.GenericSchema<PromptedTextInput, PromptOptions> = v
 export const prompt: Factory<"collator", PromptedTextInput> = define({
   kind: "collator",
   name: NAME,
-  schema: promptSchema,
-  create: (options) => {
+  schema: v.strictObject(promptedTextEntries),
+  create: (options: PromptedTextOptions) => {
     let known: Readonly<{ tokenizer: Tokenizer; words: readonly Int32Array[] }> | undefined;
     const labels = Object.keys(options.verbalizer);
     const wordsFor = (tokenizer: Tokenizer): readonly Int32Array[] => {
@@ -98,7 +92,7 @@ export const prompt: Factory<"collator", PromptedTextInput> = define({
   },
 });
 
-function labelOf(row: Row, index: number, labels: readonly string[], { columns }: PromptOptions): number {
+function labelOf(row: Row, index: number, labels: readonly string[], { columns }: PromptedTextOptions): number {
   const column = columns.label ?? "label";
   if (!(column in row)) throw missingColumn(NAME, row, index, column);
   return classesOf(NAME, labels)(row[column], `row ${index}, column "${column}"`);
@@ -108,7 +102,10 @@ function labelOf(row: Row, index: number, labels: readonly string[], { columns }
  * Ids of each label's words, one label after the other, as they are behind what the template has in front of its gap.
  * Throws AttuneError if a word is unknown, or its first token another label's.
  */
-function labelWords({ template, verbalizer, scoring }: PromptOptions, tokenizer: Tokenizer): readonly Int32Array[] {
+function labelWords(
+  { template, verbalizer, scoring }: PromptedTextOptions,
+  tokenizer: Tokenizer,
+): readonly Int32Array[] {
   const before = (template.split(PROMPT_GAP)[0] ?? "").split("}").at(-1) ?? "";
   const ids = (text: string): Int32Array => tokenizer.encode(text, { addSpecialTokens: false, offsets: false })[0].ids;
   const bare = ids(before.trimEnd());
@@ -139,7 +136,13 @@ type Prompted = Readonly<{ ids: Int32Array; typeIds: Int32Array; gap: number }>;
  * The filled template as ids, within `maxLength` less `allocateOutput`, and the place of its gap: of a causal model its
  * last.
  */
-function encodePrompted(row: Row, index: number, o: PromptOptions, context: CollatorContext, room: number): Prompted {
+function encodePrompted(
+  row: Row,
+  index: number,
+  o: PromptedTextOptions,
+  context: CollatorContext,
+  room: number,
+): Prompted {
   const { tokenizer, maxLength } = context;
   const mask = o.lm === "masked" ? tokenizer.specialTokenIds.mask : undefined;
   if (o.lm === "masked" && mask === undefined) throw missing(NAME, "a mask token (or lm: causal)", "the tokenizer");
@@ -201,7 +204,7 @@ function placeholders(template: string): string[] {
   return [...template.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name).filter((name) => `{${name}}` !== PROMPT_GAP);
 }
 
-function columnsOf(row: Row, index: number, { template, columns }: PromptOptions): Record<string, string> {
+function columnsOf(row: Row, index: number, { template, columns }: PromptedTextOptions): Record<string, string> {
   const names = placeholders(template);
   if (names.length === 0) throw badValue(NAME, "template", show(template), "a column, as {text}");
   return Object.fromEntries(names.map((name) => {

@@ -17,13 +17,6 @@ export interface QuestionAnsweringOptions {
   readonly columns: Readonly<Record<string, string>>;
 }
 
-/** Schema of {@link QuestionAnsweringOptions}. */
-export const questionAnsweringSchema: v.GenericSchema<Partial<QuestionAnsweringOptions>, QuestionAnsweringOptions> = v
-  .strictObject({
-    docStride: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most.tokens)), 0),
-    columns: v.optional(v.record(v.string(), v.string()), {}),
-  });
-
 const NAME = "question-answering";
 
 /**
@@ -44,8 +37,12 @@ const NAME = "question-answering";
 export const questionAnswering: Factory<"collator", Partial<QuestionAnsweringOptions>> = define({
   kind: "collator",
   name: NAME,
-  schema: questionAnsweringSchema,
-  create: (options) => ({
+  schema: v
+    .strictObject({
+      docStride: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most.tokens)), 0),
+      columns: v.optional(v.record(v.string(), v.string()), {}),
+    }),
+  create: (options: QuestionAnsweringOptions) => ({
     columns: readColumns(options.columns, { texts: ["question", "context"], spans: { answers: "context" } }),
     survey: () => unitSurvey(options),
     encode: (row, index, context) =>

@@ -26,15 +26,6 @@ export interface SentencePairsOptions {
   readonly columns: Readonly<Record<string, string>>;
 }
 
-/** Schema of {@link SentencePairsOptions}. */
-export const sentencePairsSchema: v.GenericSchema<Partial<SentencePairsOptions>, SentencePairsOptions> = v.strictObject(
-  {
-    prompt: v.optional(v.string(), ""),
-    lowercase: v.optional(v.boolean(), false),
-    columns: v.optional(v.record(v.string(), v.string()), {}),
-  },
-);
-
 const NAME = "sentence-pairs";
 
 /**
@@ -51,8 +42,14 @@ const NAME = "sentence-pairs";
 export const sentencePairs: Factory<"collator", Partial<SentencePairsOptions>> = define({
   kind: "collator",
   name: NAME,
-  schema: sentencePairsSchema,
-  create: (options) => ({
+  schema: v.strictObject(
+    {
+      prompt: v.optional(v.string(), ""),
+      lowercase: v.optional(v.boolean(), false),
+      columns: v.optional(v.record(v.string(), v.string()), {}),
+    },
+  ),
+  create: (options: SentencePairsOptions) => ({
     oneEach: true,
     columns: readColumns(options.columns, { texts: ["text", "textPair"], optional: ["textPair"], others: ["score"] }),
     encode: (row, index, context) => {

@@ -17,15 +17,6 @@ export interface Seq2seqOptions {
   readonly columns: Readonly<Record<string, string>>;
 }
 
-/** Schema of {@link Seq2seqOptions}. */
-export const seq2seqSchema: v.GenericSchema<Partial<Seq2seqOptions>, Seq2seqOptions> = v.strictObject({
-  maxTargetLength: v.optional(
-    v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens))),
-    null,
-  ),
-  columns: v.optional(v.record(v.string(), v.string()), {}),
-});
-
 /** Labels of this value do not count. */
 const IGNORE = -100;
 
@@ -43,8 +34,14 @@ const IGNORE = -100;
 export const seq2seq: Factory<"collator", Partial<Seq2seqOptions>> = define({
   kind: "collator",
   name: "seq2seq",
-  schema: seq2seqSchema,
-  create: (options) => ({
+  schema: v.strictObject({
+    maxTargetLength: v.optional(
+      v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens))),
+      null,
+    ),
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  }),
+  create: (options: Seq2seqOptions) => ({
     oneEach: true,
     columns: readColumns(options.columns, { texts: ["source", "target"], optional: ["target"], learned: ["target"] }),
     encode: (row, index, context) => [encode(row, index, options, context)],

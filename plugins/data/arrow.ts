@@ -11,13 +11,7 @@ import { openArrow } from "./arrow_file.ts";
 import { classesIn } from "./features.ts";
 import { type FilesOptions, filesOptions } from "./files_options.ts";
 
-/** Options of {@link arrow}. */
-export interface ArrowOptions extends FilesOptions {}
-
-type Input = Partial<ArrowOptions> & Pick<ArrowOptions, "path">;
-
-/** Schema of {@link ArrowOptions}. */
-export const arrowSchema: v.GenericSchema<Input, ArrowOptions> = v.strictObject(filesOptions);
+type Input = Partial<FilesOptions> & Pick<FilesOptions, "path">;
 
 /**
  * Rows of uncompressed Arrow files (`.arrow`, `.feather`), and of folders that `Dataset.save_to_disk` and
@@ -33,8 +27,8 @@ export const arrowSchema: v.GenericSchema<Input, ArrowOptions> = v.strictObject(
 export const arrow: Factory<"data", Input> = define({
   kind: "data",
   name: "arrow",
-  schema: arrowSchema,
-  create: ({ path, split }) => ({
+  schema: v.strictObject(filesOptions),
+  create: ({ path, split }: FilesOptions) => ({
     open: async (host) => {
       const saved = typeof path === "string" ? await openSaved(path, split, host) : undefined;
       return saved ?? await openFiles(

@@ -41,22 +41,6 @@ type Input =
 
 const whole = (least: number) => v.pipe(v.number(), v.integer(), v.minValue(least));
 
-/** Schema of {@link FoldOptions}. */
-export const foldSchema: v.GenericSchema<Input, FoldOptions> = v.pipe(
-  v.strictObject({
-    source: pluginOption("data", "a dataset"),
-    folds: whole(2),
-    fold: whole(0),
-    part: v.picklist(["train", "test"]),
-    stratify: v.optional(v.nullable(v.string()), null),
-    group: v.optional(v.nullable(v.string()), null),
-    shuffle: v.optional(v.boolean(), true),
-    seed: v.optional(v.pipe(v.number(), v.integer()), 42),
-    repeat: v.optional(whole(0), 0),
-  }),
-  v.check(({ fold, folds }) => fold < folds, "Invalid fold: folds are counted from 0"),
-) as unknown as v.GenericSchema<Input, FoldOptions>;
-
 /**
  * One fold of a division as scikit-learn makes it: KFold, StratifiedKFold, GroupKFold or StratifiedGroupKFold, by the
  * columns that are named. Rows keep their order.
@@ -73,8 +57,21 @@ export const foldSchema: v.GenericSchema<Input, FoldOptions> = v.pipe(
 export const fold: Factory<"data", Input> = define({
   kind: "data",
   name: "fold",
-  schema: foldSchema,
-  create: ({ source, folds, fold, part, stratify, group, shuffle, seed, repeat }) => ({
+  schema: v.pipe(
+    v.strictObject({
+      source: pluginOption("data", "a dataset"),
+      folds: whole(2),
+      fold: whole(0),
+      part: v.picklist(["train", "test"]),
+      stratify: v.optional(v.nullable(v.string()), null),
+      group: v.optional(v.nullable(v.string()), null),
+      shuffle: v.optional(v.boolean(), true),
+      seed: v.optional(v.pipe(v.number(), v.integer()), 42),
+      repeat: v.optional(whole(0), 0),
+    }),
+    v.check(({ fold, folds }) => fold < folds, "Invalid fold: folds are counted from 0"),
+  ) as unknown as v.GenericSchema<Input, FoldOptions>,
+  create: ({ source, folds, fold, part, stratify, group, shuffle, seed, repeat }: FoldOptions) => ({
     open: async (host) => {
       const opened = await openNumbered(source, host);
       const of = divideRows({

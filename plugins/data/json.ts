@@ -19,12 +19,6 @@ export interface JsonOptions extends FilesOptions {
 
 type Input = Partial<JsonOptions> & Pick<JsonOptions, "path">;
 
-/** Schema of {@link JsonOptions}. */
-export const jsonSchema: v.GenericSchema<Input, JsonOptions> = v.strictObject({
-  ...filesOptions,
-  field: v.optional(v.nullable(v.pipe(v.string(), v.minLength(1))), null),
-});
-
 /**
  * Rows of JSON documents of any size: `[{...}, ...]`, or `{ "data": [{...}, ...] }` with `field: "data"`; a file that does
  * not begin with `[` is read as JSON Lines.
@@ -39,8 +33,11 @@ export const jsonSchema: v.GenericSchema<Input, JsonOptions> = v.strictObject({
 export const json: Factory<"data", Input> = define({
   kind: "data",
   name: "json",
-  schema: jsonSchema,
-  create: ({ path, split, field }) => ({
+  schema: v.strictObject({
+    ...filesOptions,
+    field: v.optional(v.nullable(v.pipe(v.string(), v.minLength(1))), null),
+  }),
+  create: ({ path, split, field }: JsonOptions) => ({
     open: async (host) =>
       await openFiles(
         { plugin: "json", path, split, endings: [".json", ".jsonl", ".ndjson"] },

@@ -9,13 +9,7 @@ import type { Factory } from "../../core/types.ts";
 import { type FilesOptions, filesOptions } from "./files_options.ts";
 import { openJson } from "./json_document.ts";
 
-/** Options of {@link jsonl}. */
-export interface JsonlOptions extends FilesOptions {}
-
-type Input = Partial<JsonlOptions> & Pick<JsonlOptions, "path">;
-
-/** Schema of {@link JsonlOptions}. */
-export const jsonlSchema: v.GenericSchema<Input, JsonlOptions> = v.strictObject(filesOptions);
+type Input = Partial<FilesOptions> & Pick<FilesOptions, "path">;
 
 /**
  * Rows of JSON Lines files (`.jsonl`, `.json`, compressed or not), parsed as they are read: one object per line; empty
@@ -31,8 +25,8 @@ export const jsonlSchema: v.GenericSchema<Input, JsonlOptions> = v.strictObject(
 export const jsonl: Factory<"data", Input> = define({
   kind: "data",
   name: "jsonl",
-  schema: jsonlSchema,
-  create: ({ path, split }) => ({
+  schema: v.strictObject(filesOptions),
+  create: ({ path, split }: FilesOptions) => ({
     open: async (host) =>
       await openFiles(
         { plugin: "jsonl", path, split, endings: [".jsonl", ".ndjson", ".json"] },

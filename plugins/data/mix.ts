@@ -30,20 +30,6 @@ type Input = Readonly<{
   seed?: number;
 }>;
 
-/** Schema of {@link MixOptions}. */
-export const mixSchema: v.GenericSchema<Input, MixOptions> = v.pipe(
-  v.strictObject({
-    sources: v.pipe(v.array(pluginOption("data", "a dataset")), v.minLength(1)),
-    probabilities: v.optional(v.nullable(v.array(v.pipe(v.number(), v.gtValue(0)))), null),
-    stoppingStrategy: v.optional(v.picklist(["first_exhausted", "all_exhausted"]), "first_exhausted"),
-    seed: v.optional(v.pipe(v.number(), v.integer()), 42),
-  }),
-  v.check(
-    ({ sources, probabilities }) => probabilities === null || probabilities.length === sources.length,
-    "as many probabilities as sources",
-  ),
-) as v.GenericSchema<Input, MixOptions>;
-
 /**
  * Rows of several sources in a seeded order, like `datasets.interleave_datasets` with probabilities: each row comes
  * from a randomly drawn source. A source that has ended starts again while others still have rows. Streams are mixed as
@@ -61,8 +47,19 @@ export const mixSchema: v.GenericSchema<Input, MixOptions> = v.pipe(
 export const mix: Factory<"data", Input> = define({
   kind: "data",
   name: "mix",
-  schema: mixSchema,
-  create: (options) => ({
+  schema: v.pipe(
+    v.strictObject({
+      sources: v.pipe(v.array(pluginOption("data", "a dataset")), v.minLength(1)),
+      probabilities: v.optional(v.nullable(v.array(v.pipe(v.number(), v.gtValue(0)))), null),
+      stoppingStrategy: v.optional(v.picklist(["first_exhausted", "all_exhausted"]), "first_exhausted"),
+      seed: v.optional(v.pipe(v.number(), v.integer()), 42),
+    }),
+    v.check(
+      ({ sources, probabilities }) => probabilities === null || probabilities.length === sources.length,
+      "as many probabilities as sources",
+    ),
+  ) as v.GenericSchema<Input, MixOptions>,
+  create: (options: MixOptions) => ({
     open: async (host) => {
       const sources: Rows[] = [];
       for (const source of options.sources) sources.push(await source.open(host));

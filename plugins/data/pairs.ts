@@ -30,15 +30,6 @@ export interface PairsOptions {
 
 type Input = Readonly<{ source: unknown }> & Partial<Omit<PairsOptions, "source">>;
 
-/** Schema of {@link PairsOptions}. */
-export const pairsSchema: v.GenericSchema<Input, PairsOptions> = v.strictObject({
-  source: pluginOption("data", "a dataset"),
-  samplingStrategy: v.optional(v.picklist(["oversampling", "undersampling", "unique"]), "oversampling"),
-  maxPairs: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
-  seed: v.optional(v.pipe(v.number(), v.integer()), 42),
-  columns: v.optional(v.record(v.string(), v.string()), {}),
-}) as v.GenericSchema<Input, PairsOptions>;
-
 /**
  * `text`, `textPair` and `score`, 1 for two rows of one label and 0 for two of different ones, in a seeded order: what
  * SetFit's contrastive stage learns from (Tunstall et al. 2022). As there, a row also pairs with itself.
@@ -55,8 +46,14 @@ export const pairsSchema: v.GenericSchema<Input, PairsOptions> = v.strictObject(
 export const pairs: Factory<"data", Input> = define({
   kind: "data",
   name: "pairs",
-  schema: pairsSchema,
-  create: ({ source, ...options }) => ({
+  schema: v.strictObject({
+    source: pluginOption("data", "a dataset"),
+    samplingStrategy: v.optional(v.picklist(["oversampling", "undersampling", "unique"]), "oversampling"),
+    maxPairs: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
+    seed: v.optional(v.pipe(v.number(), v.integer()), 42),
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  }) as v.GenericSchema<Input, PairsOptions>,
+  create: ({ source, ...options }: PairsOptions) => ({
     open: async (host) => {
       const opened = await source.open(host);
       const made = pairsOf(await allRows(opened), options);

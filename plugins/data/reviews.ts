@@ -18,11 +18,6 @@ export interface ReviewsOptions {
   readonly split: SplitText<"train" | "test" | "all">;
 }
 
-/** Schema of {@link ReviewsOptions}. */
-export const reviewsSchema: v.GenericSchema<Partial<ReviewsOptions>, ReviewsOptions> = v.strictObject({
-  split: splitOf<"train" | "test" | "all">(["train", "test", "all"], "train"),
-});
-
 const files: readonly string[] = ["amazon", "imdb", "yelp"];
 
 /**
@@ -38,8 +33,8 @@ const files: readonly string[] = ["amazon", "imdb", "yelp"];
 export const reviews: Factory<"data", Partial<ReviewsOptions>> = define({
   kind: "data",
   name: "reviews",
-  schema: reviewsSchema,
-  create: ({ split }) => ({
+  schema: v.strictObject({ split: splitOf<"train" | "test" | "all">(["train", "test", "all"], "train") }),
+  create: ({ split }: ReviewsOptions) => ({
     open: async (host) => {
       const folder = host.packageDirectory?.("sentiment");
       if (folder === undefined || !host.directory) {

@@ -20,12 +20,6 @@ export interface ShuffleOptions {
 
 type Input = Readonly<{ source: unknown; seed?: number }>;
 
-/** Schema of {@link ShuffleOptions}. */
-export const shuffleSchema: v.GenericSchema<Input, ShuffleOptions> = v.strictObject({
-  source: pluginOption("data", "a dataset"),
-  seed: v.optional(v.pipe(v.number(), v.integer()), 42),
-}) as v.GenericSchema<Input, ShuffleOptions>;
-
 /**
  * All rows in a seeded order, which differs from that of NumPy's generator.
  *
@@ -39,8 +33,11 @@ export const shuffleSchema: v.GenericSchema<Input, ShuffleOptions> = v.strictObj
 export const shuffle: Factory<"data", Input> = define({
   kind: "data",
   name: "shuffle",
-  schema: shuffleSchema,
-  create: ({ source, seed }) => ({
+  schema: v.strictObject({
+    source: pluginOption("data", "a dataset"),
+    seed: v.optional(v.pipe(v.number(), v.integer()), 42),
+  }) as v.GenericSchema<Input, ShuffleOptions>,
+  create: ({ source, seed }: ShuffleOptions) => ({
     open: async (host) => {
       const opened = await openNumbered(source, host);
       const order = permutation(createRandom(seed).fork("shuffle"), opened.length);

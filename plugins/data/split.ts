@@ -28,18 +28,6 @@ export interface SplitOptions {
 
 type Input = Partial<Omit<SplitOptions, "source" | "part">> & Readonly<{ source: unknown; part: "train" | "test" }>;
 
-/** Schema of {@link SplitOptions}. */
-export const splitSchema: v.GenericSchema<Input, SplitOptions> = v.strictObject({
-  source: pluginOption("data", "a dataset"),
-  part: v.picklist(["train", "test"]),
-  testSize: v.optional(
-    v.pipe(v.number(), v.gtValue(0), v.check((n) => n < 1 || Number.isInteger(n), "a share below 1 or a whole number")),
-    0.25,
-  ),
-  seed: v.optional(v.pipe(v.number(), v.integer()), 42),
-  stratifyByColumn: v.optional(v.nullable(v.string()), null),
-}) as v.GenericSchema<Input, SplitOptions>;
-
 /**
  * One part of a seeded split, like `datasets.train_test_split`, optionally stratified; rows keep their order.
  *
@@ -55,8 +43,21 @@ export const splitSchema: v.GenericSchema<Input, SplitOptions> = v.strictObject(
 export const split: Factory<"data", Input> = define({
   kind: "data",
   name: "split",
-  schema: splitSchema,
-  create: ({ source, part, testSize, seed, stratifyByColumn }) => ({
+  schema: v.strictObject({
+    source: pluginOption("data", "a dataset"),
+    part: v.picklist(["train", "test"]),
+    testSize: v.optional(
+      v.pipe(
+        v.number(),
+        v.gtValue(0),
+        v.check((n) => n < 1 || Number.isInteger(n), "a share below 1 or a whole number"),
+      ),
+      0.25,
+    ),
+    seed: v.optional(v.pipe(v.number(), v.integer()), 42),
+    stratifyByColumn: v.optional(v.nullable(v.string()), null),
+  }) as v.GenericSchema<Input, SplitOptions>,
+  create: ({ source, part, testSize, seed, stratifyByColumn }: SplitOptions) => ({
     open: async (host) => {
       const opened = await openNumbered(source, host);
       const { length } = opened;

@@ -22,13 +22,6 @@ export interface TakeOptions {
 type Input = Readonly<{ source: unknown; limit: number; skip?: number }>;
 const whole = v.pipe(v.number(), v.integer(), v.minValue(0));
 
-/** Schema of {@link TakeOptions}. */
-export const takeSchema: v.GenericSchema<Input, TakeOptions> = v.strictObject({
-  source: pluginOption("data", "a dataset"),
-  limit: whole,
-  skip: v.optional(whole, 0),
-}) as v.GenericSchema<Input, TakeOptions>;
-
 /**
  * At most `limit` rows; the rest is not read.
  *
@@ -42,8 +35,12 @@ export const takeSchema: v.GenericSchema<Input, TakeOptions> = v.strictObject({
 export const take: Factory<"data", Input> = define({
   kind: "data",
   name: "take",
-  schema: takeSchema,
-  create: ({ source, limit, skip }) => ({
+  schema: v.strictObject({
+    source: pluginOption("data", "a dataset"),
+    limit: whole,
+    skip: v.optional(whole, 0),
+  }) as v.GenericSchema<Input, TakeOptions>,
+  create: ({ source, limit, skip }: TakeOptions) => ({
     open: async (host) => {
       const opened = await source.open(host);
       const { length } = opened;

@@ -24,12 +24,6 @@ export interface TextOptions extends FilesOptions {
 
 type Input = Partial<TextOptions> & Pick<TextOptions, "path">;
 
-/** Schema of {@link TextOptions}. */
-export const textSchema: v.GenericSchema<Input, TextOptions> = v.strictObject({
-  ...filesOptions,
-  sampleBy: v.optional(v.picklist(["line", "paragraph", "document"]), "line"),
-});
-
 /** Larger documents are refused. */
 const MAX_BYTES = 256 * 2 ** 20;
 
@@ -47,8 +41,11 @@ const MAX_BYTES = 256 * 2 ** 20;
 export const text: Factory<"data", Input> = define({
   kind: "data",
   name: "text",
-  schema: textSchema,
-  create: ({ path, split, sampleBy }) => ({
+  schema: v.strictObject({
+    ...filesOptions,
+    sampleBy: v.optional(v.picklist(["line", "paragraph", "document"]), "line"),
+  }),
+  create: ({ path, split, sampleBy }: TextOptions) => ({
     open: async (host) =>
       await openFiles(
         { plugin: "text", path, split, endings: [".txt", ".text", ".md"] },

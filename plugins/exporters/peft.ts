@@ -9,12 +9,6 @@ import type { AttachedAdapter, Factory } from "../../core/types.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
 import type { writePeft as WritePeft } from "../../formats/peft/write.ts";
 
-/** No options. */
-export type PeftOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link PeftOptions}. */
-export const peftSchema: v.GenericSchema<PeftOptions, PeftOptions> = v.strictObject({});
-
 /**
  * adapter_config.json, adapter_model.safetensors and README.md, which PEFT's `from_pretrained` loads, and
  * head_config.json with the names of the classes. Bottlenecks and ReFT, which PEFT does not have, are saved as
@@ -27,10 +21,10 @@ export const peftSchema: v.GenericSchema<PeftOptions, PeftOptions> = v.strictObj
  * console.assert(peft().name === "peft");
  * ```
  */
-export const peft: Factory<"exporter", PeftOptions> = define({
+export const peft: Factory<"exporter"> = define({
   kind: "exporter",
   name: "peft",
-  schema: peftSchema,
+  schema: v.strictObject({}),
   create: () => ({
     leaves: (attached) => (attached.some(isSaved) ? "adapter" : undefined),
     write: async (trained, to) => {

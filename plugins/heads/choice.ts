@@ -9,12 +9,6 @@ import { gather, less, maximum, reshape, where } from "../../core/graph/ops/func
 import type { Factory } from "../../core/types.ts";
 import { applyStyle, pooledStates } from "../../blocks/head/mod.ts";
 
-/** Options of {@link choice}: none. */
-export type ChoiceOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link ChoiceOptions}. */
-export const choiceSchema: v.GenericSchema<ChoiceOptions, ChoiceOptions> = v.strictObject({});
-
 /** The logit of a choice that a sample does not have: its probability is zero. */
 const ABSENT = -1e9;
 
@@ -28,10 +22,10 @@ const ABSENT = -1e9;
  * console.assert(choice().modulesToSave.includes("classifier"));
  * ```
  */
-export const choice: Factory<"head", ChoiceOptions> = define({
+export const choice: Factory<"head"> = define({
   kind: "head",
   name: "choice",
-  schema: choiceSchema,
+  schema: v.strictObject({}),
   create: () => ({
     modulesToSave: ["classifier", "pre_classifier", "score"],
     forward: (b, states, backbone) => {

@@ -15,12 +15,6 @@ export interface CtcOptions {
   readonly finalDropout: number;
 }
 
-/** Schema of {@link CtcOptions}. */
-export const ctcSchema: v.GenericSchema<Partial<CtcOptions> & { numLabels: number }, CtcOptions> = v.strictObject({
-  numLabels: v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(most.labels)),
-  finalDropout: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0),
-});
-
 /**
  * Logits [batch*seq, numLabels] of every position: dropout and one linear layer, `lm_head`, as in transformers' models
  * for CTC. Any encoder's states will do.
@@ -34,8 +28,11 @@ export const ctcSchema: v.GenericSchema<Partial<CtcOptions> & { numLabels: numbe
 export const ctc: Factory<"head", Partial<CtcOptions> & { numLabels: number }> = define({
   kind: "head",
   name: "ctc",
-  schema: ctcSchema,
-  create: ({ numLabels, finalDropout }) => ({
+  schema: v.strictObject({
+    numLabels: v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(most.labels)),
+    finalDropout: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0),
+  }),
+  create: ({ numLabels, finalDropout }: CtcOptions) => ({
     modulesToSave: ["lm_head"],
     readsEncoder: true,
     forward: (b, states) => ({

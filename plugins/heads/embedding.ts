@@ -22,13 +22,6 @@ export interface EmbeddingOptions extends EmbeddingSteps {
   readonly projection?: number | undefined;
 }
 
-/** Schema of {@link EmbeddingOptions}. */
-export const embeddingSchema: v.GenericSchema<Partial<EmbeddingOptions>, EmbeddingOptions> = v.strictObject({
-  ...embeddingEntries,
-  normalize: v.optional(v.boolean(), true),
-  projection: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.width))),
-});
-
 /**
  * `embedding` [sequences, hidden], pooled as in Sentence-BERT (Reimers & Gurevych 2019); of the encoder, in
  * encoder-decoder models (Ni et al. 2021).
@@ -42,8 +35,12 @@ export const embeddingSchema: v.GenericSchema<Partial<EmbeddingOptions>, Embeddi
 export const embedding: Factory<"head", Partial<EmbeddingOptions>> = define({
   kind: "head",
   name: "embedding",
-  schema: embeddingSchema,
-  create: ({ pooling, steps, normalize, projection }) => ({
+  schema: v.strictObject({
+    ...embeddingEntries,
+    normalize: v.optional(v.boolean(), true),
+    projection: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.width))),
+  }),
+  create: ({ pooling, steps, normalize, projection }: EmbeddingOptions) => ({
     modulesToSave: projection === undefined ? [] : ["embedding_projection"],
     readsEncoder: true,
     unshareable: isUnshareable(pooling),

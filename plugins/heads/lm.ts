@@ -8,12 +8,6 @@ import { unsupported } from "../../core/base/errors.ts";
 import type { Factory, Named, Value } from "../../core/types.ts";
 import { languageOutputs } from "../../blocks/head/mod.ts";
 
-/** Options of {@link lm}: none. */
-export type LmOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link LmOptions}. */
-export const lmSchema: v.GenericSchema<LmOptions, LmOptions> = v.strictObject({});
-
 /**
  * Logits of the positions with labels [picked, vocabSize], or of every position if rows have none. With labels, outside
  * training, also `predictions` and `logProbabilities` of the labels, both [picked].
@@ -24,10 +18,10 @@ export const lmSchema: v.GenericSchema<LmOptions, LmOptions> = v.strictObject({}
  * console.assert(lm().modulesToSave.length === 0);
  * ```
  */
-export const lm: Factory<"head", LmOptions> = define({
+export const lm: Factory<"head"> = define({
   kind: "head",
   name: "lm",
-  schema: lmSchema,
+  schema: v.strictObject({}),
   create: () => ({
     modulesToSave: [],
     forward: (b, states, backbone): Named<Value> => {

@@ -8,12 +8,6 @@ import { unsupported } from "../../core/base/errors.ts";
 import type { Factory } from "../../core/types.ts";
 import { languageOutputs } from "../../blocks/head/mod.ts";
 
-/** Options of {@link mlm}: none. */
-export type MlmOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link MlmOptions}. */
-export const mlmSchema: v.GenericSchema<MlmOptions, MlmOptions> = v.strictObject({});
-
 /**
  * Logits of masked positions [picked, vocabSize] as the family's ForMaskedLM computes them, or of every position
  * without labels.
@@ -24,10 +18,10 @@ export const mlmSchema: v.GenericSchema<MlmOptions, MlmOptions> = v.strictObject
  * console.assert(mlm().modulesToSave.length === 0);
  * ```
  */
-export const mlm: Factory<"head", MlmOptions> = define({
+export const mlm: Factory<"head"> = define({
   kind: "head",
   name: "mlm",
-  schema: mlmSchema,
+  schema: v.strictObject({}),
   create: () => ({
     modulesToSave: [],
     forward: (b, states, backbone) => {

@@ -8,12 +8,6 @@ import { unsupported } from "../../core/base/errors.ts";
 import type { Factory } from "../../core/types.ts";
 import { applyStyle } from "../../blocks/head/mod.ts";
 
-/** Options of {@link nextSentence}: none. */
-export type NextSentenceOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link NextSentenceOptions}. */
-export const nextSentenceSchema: v.GenericSchema<NextSentenceOptions, NextSentenceOptions> = v.strictObject({});
-
 /**
  * `seqRelationshipLogits` [sequences, 2]: class 0 follows, class 1 does not: for BERT it is from another document
  * (Devlin et al. 2019), for ALBERT the order is reversed (Lan et al. 2020).
@@ -24,10 +18,10 @@ export const nextSentenceSchema: v.GenericSchema<NextSentenceOptions, NextSenten
  * console.assert(nextSentence().name === "next-sentence");
  * ```
  */
-export const nextSentence: Factory<"head", NextSentenceOptions> = define({
+export const nextSentence: Factory<"head"> = define({
   kind: "head",
   name: "next-sentence",
-  schema: nextSentenceSchema,
+  schema: v.strictObject({}),
   create: () => ({
     modulesToSave: [],
     forward: (b, states, backbone) => {

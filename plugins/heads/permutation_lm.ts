@@ -8,12 +8,6 @@ import { missing, unsupported } from "../../core/base/errors.ts";
 import type { Factory } from "../../core/types.ts";
 import { languageOutputs } from "../../blocks/head/mod.ts";
 
-/** Options of {@link permutationLm}: none. */
-export type PermutationLmOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link PermutationLmOptions}. */
-export const permutationLmSchema: v.GenericSchema<PermutationLmOptions, PermutationLmOptions> = v.strictObject({});
-
 /**
  * Logits of predicted positions [picked, vocabSize], or of every position without labels.
  *
@@ -23,10 +17,10 @@ export const permutationLmSchema: v.GenericSchema<PermutationLmOptions, Permutat
  * console.assert(permutationLm().name === "permutation-lm");
  * ```
  */
-export const permutationLm: Factory<"head", PermutationLmOptions> = define({
+export const permutationLm: Factory<"head"> = define({
   kind: "head",
   name: "permutation-lm",
-  schema: permutationLmSchema,
+  schema: v.strictObject({}),
   create: () => ({
     modulesToSave: [],
     forward: (b, states, backbone) => {

@@ -20,13 +20,6 @@ export interface PooledOptions {
 
 type Input = Readonly<{ numLabels: number; pooling?: "mean" | "first"; normalize?: boolean }>;
 
-/** Schema of {@link PooledOptions}. */
-export const pooledSchema: v.GenericSchema<Input, PooledOptions> = v.strictObject({
-  numLabels: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.labels)),
-  pooling: v.optional(v.picklist(["mean", "first"]), "mean"),
-  normalize: v.optional(v.boolean(), true),
-});
-
 /**
  * Logits [sequences, numLabels] = W u + b on a sentence's embedding u, both initialized with zeros; over a frozen
  * encoder this is logistic regression, the second stage of SetFit.
@@ -40,8 +33,12 @@ export const pooledSchema: v.GenericSchema<Input, PooledOptions> = v.strictObjec
 export const pooled: Factory<"head", Input> = define({
   kind: "head",
   name: "pooled",
-  schema: pooledSchema,
-  create: ({ numLabels, pooling, normalize }) => ({
+  schema: v.strictObject({
+    numLabels: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.labels)),
+    pooling: v.optional(v.picklist(["mean", "first"]), "mean"),
+    normalize: v.optional(v.boolean(), true),
+  }),
+  create: ({ numLabels, pooling, normalize }: PooledOptions) => ({
     modulesToSave: ["classifier"],
     readsEncoder: true,
     forward: (b, states) => {

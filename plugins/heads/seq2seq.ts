@@ -11,9 +11,6 @@ import { languageOutputs } from "../../blocks/head/mod.ts";
 /** No options: the family knows its head. */
 export type Seq2seqOptions = Readonly<Record<never, never>>;
 
-/** Schema of {@link Seq2seqOptions}. */
-export const seq2seqSchema: v.GenericSchema<Seq2seqOptions, Seq2seqOptions> = v.strictObject({});
-
 /**
  * Logits as the family's ForConditionalGeneration computes them: for the positions with labels, or without labels for
  * every position of the decoder. Beside them what `lm` gives.
@@ -27,7 +24,7 @@ export const seq2seqSchema: v.GenericSchema<Seq2seqOptions, Seq2seqOptions> = v.
 export const seq2seq: Factory<"head", Seq2seqOptions> = define({
   kind: "head",
   name: "seq2seq",
-  schema: seq2seqSchema,
+  schema: v.strictObject({}),
   create: () => ({
     modulesToSave: [],
     forward: (b, states, backbone) => {

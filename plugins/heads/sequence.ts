@@ -21,9 +21,6 @@ export interface SequenceOptions extends ClassifierOptions {
   readonly numLabels: number;
 }
 
-/** Schema of {@link SequenceOptions}. */
-export const sequenceSchema: v.GenericSchema<SequenceOptions, SequenceOptions> = v.strictObject(classifierEntries);
-
 /**
  * Logits [sequences, numLabels] as the family's ForSequenceClassification computes them.
  *
@@ -36,8 +33,8 @@ export const sequenceSchema: v.GenericSchema<SequenceOptions, SequenceOptions> =
 export const sequence: Factory<"head", SequenceOptions> = define({
   kind: "head",
   name: "sequence",
-  schema: sequenceSchema,
-  create: (options) => ({
+  schema: v.strictObject(classifierEntries),
+  create: (options: SequenceOptions) => ({
     modulesToSave: classifierModules,
     forward: (b, states, backbone) => {
       const style = backbone.heads.sequence;

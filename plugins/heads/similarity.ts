@@ -20,12 +20,6 @@ export interface SimilarityOptions extends EmbeddingSteps {
   readonly normalize: boolean;
 }
 
-/** Schema of {@link SimilarityOptions}. */
-export const similaritySchema: v.GenericSchema<Partial<SimilarityOptions>, SimilarityOptions> = v.strictObject({
-  ...embeddingEntries,
-  normalize: v.optional(v.boolean(), true),
-});
-
 /**
  * `similarity` [samples], the cosine between the embeddings u and v of a sample's two sequences (Reimers & Gurevych
  * 2019), and `embedding` [sequences, size]; of the encoder, in encoder-decoder models (Ni et al. 2021).
@@ -39,8 +33,11 @@ export const similaritySchema: v.GenericSchema<Partial<SimilarityOptions>, Simil
 export const similarity: Factory<"head", Partial<SimilarityOptions>> = define({
   kind: "head",
   name: "similarity",
-  schema: similaritySchema,
-  create: ({ pooling, steps, normalize }) => ({
+  schema: v.strictObject({
+    ...embeddingEntries,
+    normalize: v.optional(v.boolean(), true),
+  }),
+  create: ({ pooling, steps, normalize }: SimilarityOptions) => ({
     modulesToSave: [],
     readsEncoder: true,
     unshareable: isUnshareable(pooling),

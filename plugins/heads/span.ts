@@ -10,12 +10,6 @@ import type { Factory } from "../../core/types.ts";
 import { applyStyle } from "../../blocks/head/mod.ts";
 import { spanModules } from "../../formats/hf/head_modules.ts";
 
-/** Options of {@link span}: none. */
-export type SpanOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link SpanOptions}. */
-export const spanSchema: v.GenericSchema<SpanOptions, SpanOptions> = v.strictObject({});
-
 /**
  * `startLogits` and `endLogits` [batch, seq] as the family's ForQuestionAnswering computes them; for encoder-decoder
  * models, of the decoder, which reads the same tokens shifted right: [batch, decoderSeq]. What is made of them is one
@@ -27,10 +21,10 @@ export const spanSchema: v.GenericSchema<SpanOptions, SpanOptions> = v.strictObj
  * console.assert(span().unshareable);
  * ```
  */
-export const span: Factory<"head", SpanOptions> = define({
+export const span: Factory<"head"> = define({
   kind: "head",
   name: "span",
-  schema: spanSchema,
+  schema: v.strictObject({}),
   create: () => ({
     modulesToSave: spanModules,
     unshareable: true,

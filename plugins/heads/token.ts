@@ -15,9 +15,6 @@ export interface TokenOptions extends ClassifierOptions {
   readonly numLabels: number;
 }
 
-/** Schema of {@link TokenOptions}. */
-export const tokenSchema: v.GenericSchema<TokenOptions, TokenOptions> = v.strictObject(classifierEntries);
-
 /**
  * Logits [picked, numLabels] for the positions with labels, or for every position if rows have none, as the family's
  * ForTokenClassification computes them; for encoder-decoder models, of the encoder.
@@ -31,8 +28,8 @@ export const tokenSchema: v.GenericSchema<TokenOptions, TokenOptions> = v.strict
 export const token: Factory<"head", TokenOptions> = define({
   kind: "head",
   name: "token",
-  schema: tokenSchema,
-  create: (options) => ({
+  schema: v.strictObject(classifierEntries),
+  create: (options: TokenOptions) => ({
     modulesToSave: classifierModules,
     readsEncoder: true,
     forward: (b, states, backbone) => {

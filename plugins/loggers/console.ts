@@ -16,11 +16,6 @@ export interface ConsoleOptions {
   readonly smoothing: number;
 }
 
-/** Schema of {@link ConsoleOptions}. */
-export const consoleSchema: v.GenericSchema<Partial<ConsoleOptions>, ConsoleOptions> = v.strictObject({
-  smoothing: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0.9),
-});
-
 type Terminal = NonNullable<Host["terminal"]>;
 type Event<T extends TrainingEvent["type"]> = Extract<TrainingEvent, { type: T }>;
 
@@ -43,8 +38,8 @@ const CLEAR = "\r\x1b[K";
 export const consoleLogger: Factory<"logger", Partial<ConsoleOptions>> = define({
   kind: "logger",
   name: "console",
-  schema: consoleSchema,
-  create: ({ smoothing }) => ({
+  schema: v.strictObject({ smoothing: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0.9) }),
+  create: ({ smoothing }: ConsoleOptions) => ({
     open: async (host, run) => (host.terminal ? consoleSink(host.terminal, host.clock, run, smoothing) : silent),
   }),
 });

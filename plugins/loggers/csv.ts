@@ -19,12 +19,6 @@ export interface CsvOptions {
 
 const name: v.GenericSchema<string> = role(v.pipe(v.string(), v.minLength(1)), { role: "file-name" });
 
-/** Schema of {@link CsvOptions}. */
-export const csvSchema: v.GenericSchema<Partial<CsvOptions>, CsvOptions> = v.pipe(
-  v.strictObject({ path: v.optional(name, "log.csv"), evalPath: v.optional(name, "eval.csv") }),
-  v.check(({ path, evalPath }) => path !== evalPath, "two different names"),
-);
-
 const columns = ["step", "epoch", "loss", "gradNorm", "learningRate", "tokens", "samples"] as const;
 
 /**
@@ -41,8 +35,11 @@ const columns = ["step", "epoch", "loss", "gradNorm", "learningRate", "tokens", 
 export const csv: Factory<"logger", Partial<CsvOptions>> = define({
   kind: "logger",
   name: "csv",
-  schema: csvSchema,
-  create: ({ path, evalPath }) => ({
+  schema: v.pipe(
+    v.strictObject({ path: v.optional(name, "log.csv"), evalPath: v.optional(name, "eval.csv") }),
+    v.check(({ path, evalPath }) => path !== evalPath, "two different names"),
+  ),
+  create: ({ path, evalPath }: CsvOptions) => ({
     open: async (_host, run, output) => {
       if (!output) return { log: () => {}, close: async () => {} };
       const steps = await lineLog(output, path, columns.join(","));

@@ -19,12 +19,6 @@ export interface JsonlOptions {
   readonly speed: boolean;
 }
 
-/** Schema of {@link JsonlOptions}. */
-export const jsonlSchema: v.GenericSchema<Partial<JsonlOptions>, JsonlOptions> = v.strictObject({
-  path: v.optional(role(v.pipe(v.string(), v.minLength(1)), { role: "file-name" }), "log.jsonl"),
-  speed: v.optional(v.boolean(), false),
-});
-
 /**
  * One JSON line per event: every optimizer step, unrounded, whatever `loggingSteps` says, and evaluations, checkpoints,
  * warnings, start and end. Numbers that JSON lacks are null. The log of a resumed run
@@ -39,8 +33,11 @@ export const jsonlSchema: v.GenericSchema<Partial<JsonlOptions>, JsonlOptions> =
 export const jsonl: Factory<"logger", Partial<JsonlOptions>> = define({
   kind: "logger",
   name: "jsonl",
-  schema: jsonlSchema,
-  create: ({ path, speed }) => ({
+  schema: v.strictObject({
+    path: v.optional(role(v.pipe(v.string(), v.minLength(1)), { role: "file-name" }), "log.jsonl"),
+    speed: v.optional(v.boolean(), false),
+  }),
+  create: ({ path, speed }: JsonlOptions) => ({
     open: async (host, _run, output) => {
       if (!output) return { log: () => {}, close: async () => {} };
       const lines = await lineLog(output, path);

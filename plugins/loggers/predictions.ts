@@ -17,11 +17,6 @@ export interface PredictionsOptions {
   readonly path: string;
 }
 
-/** Schema of {@link PredictionsOptions}. */
-export const predictionsSchema: v.GenericSchema<Partial<PredictionsOptions>, PredictionsOptions> = v.strictObject({
-  path: v.optional(role(v.pipe(v.string(), v.minLength(1)), { role: "file-name" }), "predictions.jsonl"),
-});
-
 /**
  * Writes `predictions.jsonl` at the end of a run: for every row of `data.test` (or else `data.eval`), its label, the
  * trained model's answer, and class scores. Rows wait in memory for that. A run whose task answers places rather than
@@ -36,8 +31,10 @@ export const predictionsSchema: v.GenericSchema<Partial<PredictionsOptions>, Pre
 export const predictions: Factory<"logger", Partial<PredictionsOptions>> = define({
   kind: "logger",
   name: "predictions",
-  schema: predictionsSchema,
-  create: ({ path }) => ({
+  schema: v.strictObject({
+    path: v.optional(role(v.pipe(v.string(), v.minLength(1)), { role: "file-name" }), "predictions.jsonl"),
+  }),
+  create: ({ path }: PredictionsOptions) => ({
     everyRow: true,
     open: async (_host, _run, output) => {
       const files = new Map<string, string>();

@@ -15,11 +15,6 @@ export interface ReportOptions {
   readonly worstRows: number;
 }
 
-/** Schema of {@link ReportOptions}. */
-export const reportSchema: v.GenericSchema<Partial<ReportOptions>, ReportOptions> = v.strictObject({
-  worstRows: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1000)), 20),
-});
-
 /**
  * Writes `report.html` when a run closes: the main figure with its interval, compared with the untouched model and the
  * majority class; curves, confusion matrix, calibration, worst rows, texts and tags next to the references, and the
@@ -35,8 +30,10 @@ export const reportSchema: v.GenericSchema<Partial<ReportOptions>, ReportOptions
 export const report: Factory<"logger", Partial<ReportOptions>> = define({
   kind: "logger",
   name: "report",
-  schema: reportSchema,
-  create: ({ worstRows }) => ({
+  schema: v.strictObject({
+    worstRows: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1000)), 20),
+  }),
+  create: ({ worstRows }: ReportOptions) => ({
     open: async (host, run, output) => {
       const { log, collected, state, restore } = createCollector(host.clock.now, worstRows);
       return {

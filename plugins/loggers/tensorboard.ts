@@ -15,11 +15,6 @@ export interface TensorboardOptions {
   readonly directory: string;
 }
 
-/** Schema of {@link TensorboardOptions}. */
-export const tensorboardSchema: v.GenericSchema<Partial<TensorboardOptions>, TensorboardOptions> = v.strictObject({
-  directory: v.optional(role(v.pipe(v.string(), v.minLength(1)), { role: "file-name" }), "tensorboard"),
-});
-
 /**
  * Event files for TensorBoard under transformers' tags: `train/loss` (the mean since the last), `train/grad_norm`,
  * `train/learning_rate` and `train/epoch` every `training.loggingSteps`, `eval/...` of each evaluation, and the run
@@ -34,8 +29,10 @@ export const tensorboardSchema: v.GenericSchema<Partial<TensorboardOptions>, Ten
 export const tensorboard: Factory<"logger", Partial<TensorboardOptions>> = define({
   kind: "logger",
   name: "tensorboard",
-  schema: tensorboardSchema,
-  create: ({ directory }) => ({
+  schema: v.strictObject({
+    directory: v.optional(role(v.pipe(v.string(), v.minLength(1)), { role: "file-name" }), "tensorboard"),
+  }),
+  create: ({ directory }: TensorboardOptions) => ({
     open: async (_host, run, output) => {
       if (!output) return { log: () => {}, close: async () => {} };
       const earlier = await filesIn(output, directory);

@@ -28,10 +28,6 @@ export interface CosineEmbeddingOptions {
   readonly margin: number;
 }
 
-/** Schema of {@link CosineEmbeddingOptions}. */
-export const cosineEmbeddingSchema: v.GenericSchema<Partial<CosineEmbeddingOptions>, CosineEmbeddingOptions> = v
-  .strictObject({ margin: v.optional(v.pipe(v.number(), v.minValue(-1), v.maxValue(1)), 0) });
-
 /**
  * 1 - cos(a, b) where the target is 1, max(0, cos(a, b) - margin) where it is -1, the mean over pairs, as torch's
  * CosineEmbeddingLoss. The output is [pairs, 2, size].
@@ -45,8 +41,9 @@ export const cosineEmbeddingSchema: v.GenericSchema<Partial<CosineEmbeddingOptio
 export const cosineEmbedding: Factory<"loss", Partial<CosineEmbeddingOptions>> = define({
   kind: "loss",
   name: "cosine-embedding",
-  schema: cosineEmbeddingSchema,
-  create: ({ margin }) => ({
+  schema: v
+    .strictObject({ margin: v.optional(v.pipe(v.number(), v.minValue(-1), v.maxValue(1)), 0) }),
+  create: ({ margin }: CosineEmbeddingOptions) => ({
     over: "batch",
     weighted: true,
     compares: "rows",

@@ -19,13 +19,6 @@ export interface CtcOptions {
   readonly zeroInfinity: boolean;
 }
 
-/** Schema of {@link CtcOptions}. */
-export const ctcSchema: v.GenericSchema<Partial<CtcOptions>, CtcOptions> = v.strictObject({
-  blank: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 0),
-  reduction: v.optional(v.picklist(["mean", "sum"]), "mean"),
-  zeroInfinity: v.optional(v.boolean(), false),
-});
-
 /** The logarithm of what is impossible: small enough, and no sum of a few of them is infinite. */
 const MASKED_SCORE = -1e30;
 
@@ -47,8 +40,12 @@ const MASKED_SCORE = -1e30;
 export const ctc: Factory<"loss", Partial<CtcOptions>> = define({
   kind: "loss",
   name: "ctc",
-  schema: ctcSchema,
-  create: ({ blank, reduction, zeroInfinity }) => ({
+  schema: v.strictObject({
+    blank: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 0),
+    reduction: v.optional(v.picklist(["mean", "sum"]), "mean"),
+    zeroInfinity: v.optional(v.boolean(), false),
+  }),
+  create: ({ blank, reduction, zeroInfinity }: CtcOptions) => ({
     over: "batch",
     weighted: true,
     per: "sequence",

@@ -15,10 +15,6 @@ export interface DistillationKlOptions {
   readonly temperature: number;
 }
 
-/** Schema of {@link DistillationKlOptions}. */
-export const distillationKlSchema: v.GenericSchema<Partial<DistillationKlOptions>, DistillationKlOptions> = v
-  .strictObject({ temperature: v.optional(v.pipe(v.number(), v.gtValue(0)), 2) });
-
 /**
  * T² Σ t (ln t - ln p) with p = softmax(logits / T) and t = softmax(target / T), the mean over rows (Hinton et al. 2015).
  *
@@ -31,8 +27,9 @@ export const distillationKlSchema: v.GenericSchema<Partial<DistillationKlOptions
 export const distillationKl: Factory<"loss", Partial<DistillationKlOptions>> = define({
   kind: "loss",
   name: "distillation-kl",
-  schema: distillationKlSchema,
-  create: ({ temperature }) => ({
+  schema: v
+    .strictObject({ temperature: v.optional(v.pipe(v.number(), v.gtValue(0)), 2) }),
+  create: ({ temperature }: DistillationKlOptions) => ({
     over: "batch",
     weighted: true,
     compares: "elements",

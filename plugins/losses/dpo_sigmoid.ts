@@ -16,12 +16,6 @@ export interface DpoSigmoidOptions {
   readonly labelSmoothing: number;
 }
 
-/** Schema of {@link DpoSigmoidOptions}. */
-export const dpoSigmoidSchema: v.GenericSchema<Partial<DpoSigmoidOptions>, DpoSigmoidOptions> = v.strictObject({
-  beta: v.optional(v.pipe(v.number(), v.gtValue(0)), 0.1),
-  labelSmoothing: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(0.5)), 0),
-});
-
 /**
  * -(1-s) ln σ(βΔ) - s ln σ(-βΔ), the mean over pairs, where Δ is how much more the policy prefers the chosen answer
  * than the reference does (Rafailov et al. 2023). Output and target are [pairs, 2]: log probabilities of the chosen and
@@ -36,8 +30,11 @@ export const dpoSigmoidSchema: v.GenericSchema<Partial<DpoSigmoidOptions>, DpoSi
 export const dpoSigmoid: Factory<"loss", Partial<DpoSigmoidOptions>> = define({
   kind: "loss",
   name: "dpo-sigmoid",
-  schema: dpoSigmoidSchema,
-  create: ({ beta, labelSmoothing: s }) => ({
+  schema: v.strictObject({
+    beta: v.optional(v.pipe(v.number(), v.gtValue(0)), 0.1),
+    labelSmoothing: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(0.5)), 0),
+  }),
+  create: ({ beta, labelSmoothing: s }: DpoSigmoidOptions) => ({
     over: "batch",
     weighted: true,
     compares: "elements",

@@ -18,12 +18,6 @@ export interface FocalBinaryOptions {
   readonly alpha?: number | undefined;
 }
 
-/** Schema of {@link FocalBinaryOptions}. */
-export const focalBinarySchema: v.GenericSchema<Partial<FocalBinaryOptions>, FocalBinaryOptions> = v.strictObject({
-  gamma: v.optional(v.pipe(v.number(), v.minValue(0)), 2),
-  alpha: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
-});
-
 /**
  * -α(1 - q)^γ ln q, q the probability of what each label is, the mean over rows and labels (Lin et al. 2017).
  *
@@ -36,8 +30,11 @@ export const focalBinarySchema: v.GenericSchema<Partial<FocalBinaryOptions>, Foc
 export const focalBinary: Factory<"loss", Partial<FocalBinaryOptions>> = define({
   kind: "loss",
   name: "focal-binary",
-  schema: focalBinarySchema,
-  create: ({ gamma, alpha }) => ({
+  schema: v.strictObject({
+    gamma: v.optional(v.pipe(v.number(), v.minValue(0)), 2),
+    alpha: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
+  }),
+  create: ({ gamma, alpha }: FocalBinaryOptions) => ({
     over: "batch",
     weighted: true,
     compares: "elements",

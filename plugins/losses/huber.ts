@@ -16,12 +16,6 @@ export interface HuberOptions {
   readonly reduction: Reduction;
 }
 
-/** Schema of {@link HuberOptions}. */
-export const huberSchema: v.GenericSchema<Partial<HuberOptions>, HuberOptions> = v.strictObject({
-  delta: v.optional(v.pipe(v.number(), v.gtValue(0)), 1),
-  reduction: reductionSchema,
-});
-
 /**
  * ½d² for |d| ≤ δ, beyond it δ(|d| - ½δ), of d = x - t (Huber 1964): squares near the target, absolute values far from
  * it.
@@ -35,8 +29,11 @@ export const huberSchema: v.GenericSchema<Partial<HuberOptions>, HuberOptions> =
 export const huber: Factory<"loss", Partial<HuberOptions>> = define({
   kind: "loss",
   name: "huber",
-  schema: huberSchema,
-  create: ({ delta, reduction }) => ({
+  schema: v.strictObject({
+    delta: v.optional(v.pipe(v.number(), v.gtValue(0)), 1),
+    reduction: reductionSchema,
+  }),
+  create: ({ delta, reduction }: HuberOptions) => ({
     over: "batch",
     weighted: true,
     compares: "elements",

@@ -16,11 +16,6 @@ export interface KlDivOptions {
   readonly reduction: "batchmean" | "mean" | "sum";
 }
 
-/** Schema of {@link KlDivOptions}. */
-export const klDivSchema: v.GenericSchema<Partial<KlDivOptions>, KlDivOptions> = v.strictObject({
-  reduction: v.optional(v.picklist(["batchmean", "mean", "sum"]), "batchmean"),
-});
-
 /**
  * Σ t (ln t - ln p), p = softmax(logits), t the probabilities that are the target.
  *
@@ -33,8 +28,8 @@ export const klDivSchema: v.GenericSchema<Partial<KlDivOptions>, KlDivOptions> =
 export const klDiv: Factory<"loss", Partial<KlDivOptions>> = define({
   kind: "loss",
   name: "kl-div",
-  schema: klDivSchema,
-  create: ({ reduction }) => ({
+  schema: v.strictObject({ reduction: v.optional(v.picklist(["batchmean", "mean", "sum"]), "batchmean") }),
+  create: ({ reduction }: KlDivOptions) => ({
     over: "batch",
     weighted: true,
     compares: "elements",

@@ -14,11 +14,6 @@ export interface MaeOptions {
   readonly reduction: Reduction;
 }
 
-/** Schema of {@link MaeOptions}. */
-export const maeSchema: v.GenericSchema<Partial<MaeOptions>, MaeOptions> = v.strictObject({
-  reduction: reductionSchema,
-});
-
 /**
  * |x - t|, the mean over all elements, as torch's L1Loss.
  *
@@ -31,8 +26,8 @@ export const maeSchema: v.GenericSchema<Partial<MaeOptions>, MaeOptions> = v.str
 export const mae: Factory<"loss", Partial<MaeOptions>> = define({
   kind: "loss",
   name: "mae",
-  schema: maeSchema,
-  create: ({ reduction }) => ({
+  schema: v.strictObject({ reduction: reductionSchema }),
+  create: ({ reduction }: MaeOptions) => ({
     over: "batch",
     weighted: true,
     compares: "elements",

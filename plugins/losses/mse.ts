@@ -14,11 +14,6 @@ export interface MseOptions {
   readonly reduction: Reduction;
 }
 
-/** Schema of {@link MseOptions}. */
-export const mseSchema: v.GenericSchema<Partial<MseOptions>, MseOptions> = v.strictObject({
-  reduction: reductionSchema,
-});
-
 /**
  * (x - t)², the mean over all elements.
  *
@@ -31,8 +26,8 @@ export const mseSchema: v.GenericSchema<Partial<MseOptions>, MseOptions> = v.str
 export const mse: Factory<"loss", Partial<MseOptions>> = define({
   kind: "loss",
   name: "mse",
-  schema: mseSchema,
-  create: ({ reduction }) => ({
+  schema: v.strictObject({ reduction: reductionSchema }),
+  create: ({ reduction }: MseOptions) => ({
     over: "batch",
     weighted: true,
     compares: "elements",

@@ -17,12 +17,6 @@ export interface SmoothL1Options {
   readonly reduction: Reduction;
 }
 
-/** Schema of {@link SmoothL1Options}. */
-export const smoothL1Schema: v.GenericSchema<Partial<SmoothL1Options>, SmoothL1Options> = v.strictObject({
-  beta: v.optional(v.pipe(v.number(), v.minValue(0)), 1),
-  reduction: reductionSchema,
-});
-
 /**
  * ½d²/β for |d| < β, beyond it |d| - ½β, of d = x - t (Girshick 2015): Huber's loss over β.
  *
@@ -35,8 +29,11 @@ export const smoothL1Schema: v.GenericSchema<Partial<SmoothL1Options>, SmoothL1O
 export const smoothL1: Factory<"loss", Partial<SmoothL1Options>> = define({
   kind: "loss",
   name: "smooth-l1",
-  schema: smoothL1Schema,
-  create: ({ beta, reduction }) => ({
+  schema: v.strictObject({
+    beta: v.optional(v.pipe(v.number(), v.minValue(0)), 1),
+    reduction: reductionSchema,
+  }),
+  create: ({ beta, reduction }: SmoothL1Options) => ({
     over: "batch",
     weighted: true,
     compares: "elements",

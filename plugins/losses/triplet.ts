@@ -31,13 +31,6 @@ export interface TripletOptions {
   readonly swap: boolean;
 }
 
-/** Schema of {@link TripletOptions}. */
-export const tripletSchema: v.GenericSchema<Partial<TripletOptions>, TripletOptions> = v.strictObject({
-  margin: v.optional(v.pipe(v.number(), v.gtValue(0)), 1),
-  p: v.optional(v.pipe(v.number(), v.minValue(1)), 2),
-  swap: v.optional(v.boolean(), false),
-});
-
 /**
  * max(0, |a - p| - |a - n| + margin), the mean over triplets, as torch's TripletMarginLoss (Schroff et al. 2015). The
  * output is [triplets, 3, size]: anchor, positive, negative; the target is each triplet's weight, mostly 1.
@@ -51,8 +44,12 @@ export const tripletSchema: v.GenericSchema<Partial<TripletOptions>, TripletOpti
 export const triplet: Factory<"loss", Partial<TripletOptions>> = define({
   kind: "loss",
   name: "triplet",
-  schema: tripletSchema,
-  create: ({ margin, p, swap }) => ({
+  schema: v.strictObject({
+    margin: v.optional(v.pipe(v.number(), v.gtValue(0)), 1),
+    p: v.optional(v.pipe(v.number(), v.minValue(1)), 2),
+    swap: v.optional(v.boolean(), false),
+  }),
+  create: ({ margin, p, swap }: TripletOptions) => ({
     over: "batch",
     weighted: true,
     compares: "rows",

@@ -8,12 +8,6 @@ import type { Factory, MetricInputs } from "../../core/types.ts";
 import { classesOf } from "../../blocks/metric/mod.ts";
 import { meanMetric } from "../../blocks/metric/mod.ts";
 
-/** Options of {@link accuracy}: none. */
-export type AccuracyOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link AccuracyOptions}. */
-export const accuracySchema: v.GenericSchema<AccuracyOptions, AccuracyOptions> = v.strictObject({});
-
 /**
  * The share of correct rows; with several labels per row, of rows whose labels are all correct (scikit-learn's subset
  * accuracy).
@@ -27,10 +21,10 @@ export const accuracySchema: v.GenericSchema<AccuracyOptions, AccuracyOptions> =
  * console.assert(metric.compute(half).accuracy === 0.5);
  * ```
  */
-export const accuracy: Factory<"metric", AccuracyOptions> = define({
+export const accuracy: Factory<"metric"> = define({
   kind: "metric",
   name: "accuracy",
-  schema: accuracySchema,
+  schema: v.strictObject({}),
   create: () =>
     meanMetric("accuracy", ["label", "labels"], ({ prediction, reference }: MetricInputs["label" | "labels"]) => {
       const predicted = classesOf("accuracy", "prediction", prediction);

@@ -2,17 +2,9 @@
  * Average precision.
  * @module
  */
-import type * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { curveMetric, type CurveOptions, curveSchema, type Point, precisionRecall } from "../../blocks/metric/mod.ts";
-
-/** Options of {@link averagePrecision}. */
-export interface AveragePrecisionOptions extends CurveOptions {}
-
-/** Schema of {@link AveragePrecisionOptions}. */
-export const averagePrecisionSchema: v.GenericSchema<Partial<AveragePrecisionOptions>, AveragePrecisionOptions> =
-  curveSchema;
 
 /**
  * Precision summed over the steps of recall: Σ (Rₙ - Rₙ₋₁) Pₙ. Two classes: of class 1. The state keeps at most 65,536
@@ -27,11 +19,11 @@ export const averagePrecisionSchema: v.GenericSchema<Partial<AveragePrecisionOpt
  * console.assert(metric.compute(state)["average-precision"] === 1);
  * ```
  */
-export const averagePrecision: Factory<"metric", Partial<AveragePrecisionOptions>> = define({
+export const averagePrecision: Factory<"metric", Partial<CurveOptions>> = define({
   kind: "metric",
   name: "average-precision",
-  schema: averagePrecisionSchema,
-  create: (options) => curveMetric("average-precision", area, options),
+  schema: curveSchema,
+  create: (options: CurveOptions) => curveMetric("average-precision", area, options),
 });
 
 function area(ascending: readonly Point[]): number {

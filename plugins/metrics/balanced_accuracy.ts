@@ -14,10 +14,6 @@ export interface BalancedAccuracyOptions {
   readonly adjusted: boolean;
 }
 
-/** Schema of {@link BalancedAccuracyOptions}. */
-export const balancedAccuracySchema: v.GenericSchema<Partial<BalancedAccuracyOptions>, BalancedAccuracyOptions> = v
-  .strictObject({ adjusted: v.optional(v.boolean(), false) });
-
 /**
  * The mean recall over the classes that occur (Brodersen et al. 2010).
  *
@@ -33,8 +29,9 @@ export const balancedAccuracySchema: v.GenericSchema<Partial<BalancedAccuracyOpt
 export const balancedAccuracy: Factory<"metric", Partial<BalancedAccuracyOptions>> = define({
   kind: "metric",
   name: "balanced-accuracy",
-  schema: balancedAccuracySchema,
-  create: ({ adjusted }) => ({
+  schema: v
+    .strictObject({ adjusted: v.optional(v.boolean(), false) }),
+  create: ({ adjusted }: BalancedAccuracyOptions) => ({
     reads: ["label"],
     greaterIsBetter: true,
     init: emptyCounts,

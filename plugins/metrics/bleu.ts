@@ -36,17 +36,6 @@ export interface BleuOptions {
   readonly level: "corpus" | "sentence";
 }
 
-/** Schema of {@link BleuOptions}. */
-export const bleuSchema: v.GenericSchema<Partial<BleuOptions>, BleuOptions> = v.strictObject({
-  tokenize: v.optional(v.picklist(["13a", "intl", "zh", "char", "none"]), "13a"),
-  lowercase: v.optional(v.boolean(), false),
-  smoothMethod: v.optional(v.picklist(["exp", "floor", "add-k", "none"]), "exp"),
-  smoothValue: v.optional(v.pipe(v.number(), v.minValue(0))),
-  maxNgramOrder: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16)), 4),
-  effectiveOrder: v.optional(v.boolean(), false),
-  level: v.optional(v.picklist(["corpus", "sentence"]), "corpus"),
-});
-
 /** Matching and all n-grams by order, and lengths in tokens. */
 type Stats = Readonly<
   { correct: readonly number[]; total: readonly number[]; systemLength: number; referenceLength: number }
@@ -70,8 +59,16 @@ type State = Readonly<{ stats: Stats; scores: Mean }>;
 export const bleu: Factory<"metric", Partial<BleuOptions>> = define({
   kind: "metric",
   name: "bleu",
-  schema: bleuSchema,
-  create: (options) => {
+  schema: v.strictObject({
+    tokenize: v.optional(v.picklist(["13a", "intl", "zh", "char", "none"]), "13a"),
+    lowercase: v.optional(v.boolean(), false),
+    smoothMethod: v.optional(v.picklist(["exp", "floor", "add-k", "none"]), "exp"),
+    smoothValue: v.optional(v.pipe(v.number(), v.minValue(0))),
+    maxNgramOrder: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16)), 4),
+    effectiveOrder: v.optional(v.boolean(), false),
+    level: v.optional(v.picklist(["corpus", "sentence"]), "corpus"),
+  }),
+  create: (options: BleuOptions) => {
     const zeros = Array.from({ length: options.maxNgramOrder }, () => 0);
     const empty: Stats = { correct: zeros, total: zeros, systemLength: 0, referenceLength: 0 };
     return {

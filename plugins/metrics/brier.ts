@@ -14,11 +14,6 @@ export interface BrierOptions {
   readonly over: "auto" | "positive" | "classes";
 }
 
-/** Schema of {@link BrierOptions}. */
-export const brierSchema: v.GenericSchema<Partial<BrierOptions>, BrierOptions> = v.strictObject({
-  over: v.optional(v.picklist(["auto", "positive", "classes"]), "auto"),
-});
-
 /**
  * The mean squared distance between probabilities and outcomes (Brier 1950).
  *
@@ -34,8 +29,8 @@ export const brierSchema: v.GenericSchema<Partial<BrierOptions>, BrierOptions> =
 export const brier: Factory<"metric", Partial<BrierOptions>> = define({
   kind: "metric",
   name: "brier",
-  schema: brierSchema,
-  create: ({ over }) =>
+  schema: v.strictObject({ over: v.optional(v.picklist(["auto", "positive", "classes"]), "auto") }),
+  create: ({ over }: BrierOptions) =>
     meanMetric("brier", ["label"], (example) => {
       const scores = scoresOf("brier", example);
       if (over === "positive" || (over === "auto" && scores.length <= 2)) {

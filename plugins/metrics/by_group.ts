@@ -16,12 +16,6 @@ export interface ByGroupOptions extends GroupOptions {
 
 type Input = Partial<GroupOptions> & Readonly<{ metric: unknown }>;
 
-/** Schema of {@link ByGroupOptions}. */
-export const byGroupSchema: v.GenericSchema<Input, ByGroupOptions> = v.strictObject({
-  ...groupEntries,
-  metric: pluginOption("metric", "a metric"),
-}) as v.GenericSchema<Input, ByGroupOptions>;
-
 type Group = Readonly<{ count: number; state: unknown }>;
 type State = Readonly<{ groups: { [name: string]: Group } }>;
 
@@ -48,8 +42,11 @@ type State = Readonly<{ groups: { [name: string]: Group } }>;
 export const byGroup: Factory<"metric", Input> = define({
   kind: "metric",
   name: "by-group",
-  schema: byGroupSchema,
-  create: (options) => {
+  schema: v.strictObject({
+    ...groupEntries,
+    metric: pluginOption("metric", "a metric"),
+  }) as v.GenericSchema<Input, ByGroupOptions>,
+  create: (options: ByGroupOptions) => {
     const { metric, minCount } = options;
     const { gather } = metric;
     const columns = groupColumns("by-group", options);

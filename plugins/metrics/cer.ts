@@ -8,12 +8,6 @@ import type { Factory } from "../../core/types.ts";
 import { errorRate } from "../../blocks/metric/mod.ts";
 import { trim } from "../../blocks/metric/mod.ts";
 
-/** Options of {@link cer}: none. */
-export type CerOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link CerOptions}. */
-export const cerSchema: v.GenericSchema<CerOptions, CerOptions> = v.strictObject({});
-
 /**
  * Edits of characters over the characters of the references, summed over all rows; leading and trailing white space is
  * ignored.
@@ -26,9 +20,9 @@ export const cerSchema: v.GenericSchema<CerOptions, CerOptions> = v.strictObject
  * console.assert(metric.compute(state).cer === 0.5);
  * ```
  */
-export const cer: Factory<"metric", CerOptions> = define({
+export const cer: Factory<"metric"> = define({
   kind: "metric",
   name: "cer",
-  schema: cerSchema,
+  schema: v.strictObject({}),
   create: () => errorRate("cer", (text) => Array.from(trim(text)), 1),
 });

@@ -29,16 +29,6 @@ export interface ChrfOptions {
 const order = (most: number): v.GenericSchema<number> =>
   v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most));
 
-/** Schema of {@link ChrfOptions}. */
-export const chrfSchema: v.GenericSchema<Partial<ChrfOptions>, ChrfOptions> = v.strictObject({
-  charOrder: v.optional(order(16), 6),
-  wordOrder: v.optional(order(16), 0),
-  beta: v.optional(v.pipe(v.number(), v.finite(), v.minValue(0)), 2),
-  lowercase: v.optional(v.boolean(), false),
-  whitespace: v.optional(v.boolean(), false),
-  epsSmoothing: v.optional(v.boolean(), false),
-});
-
 /** Of each order: n-grams of the prediction, of the reference, and in both. */
 type Stats = readonly (readonly [guess: number, gold: number, same: number])[];
 type State = Readonly<{ rows: number; stats: Stats }>;
@@ -59,8 +49,15 @@ type Counts = readonly ReadonlyMap<string, number>[];
 export const chrf: Factory<"metric", Partial<ChrfOptions>> = define({
   kind: "metric",
   name: "chrf",
-  schema: chrfSchema,
-  create: (options) => ({
+  schema: v.strictObject({
+    charOrder: v.optional(order(16), 6),
+    wordOrder: v.optional(order(16), 0),
+    beta: v.optional(v.pipe(v.number(), v.finite(), v.minValue(0)), 2),
+    lowercase: v.optional(v.boolean(), false),
+    whitespace: v.optional(v.boolean(), false),
+    epsSmoothing: v.optional(v.boolean(), false),
+  }),
+  create: (options: ChrfOptions) => ({
     reads: ["text"],
     greaterIsBetter: true,
     init: (): State => ({

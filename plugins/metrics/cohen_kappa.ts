@@ -13,11 +13,6 @@ export interface CohenKappaOptions {
   readonly weights: "linear" | "quadratic" | null;
 }
 
-/** Schema of {@link CohenKappaOptions}. */
-export const cohenKappaSchema: v.GenericSchema<Partial<CohenKappaOptions>, CohenKappaOptions> = v.strictObject({
-  weights: v.optional(v.nullable(v.picklist(["linear", "quadratic"])), null),
-});
-
 /**
  * Agreement beyond chance (Cohen 1960, 1968): 1 - Σ w·observed / Σ w·expected.
  *
@@ -34,8 +29,8 @@ export const cohenKappaSchema: v.GenericSchema<Partial<CohenKappaOptions>, Cohen
 export const cohenKappa: Factory<"metric", Partial<CohenKappaOptions>> = define({
   kind: "metric",
   name: "cohen-kappa",
-  schema: cohenKappaSchema,
-  create: ({ weights }) => ({
+  schema: v.strictObject({ weights: v.optional(v.nullable(v.picklist(["linear", "quadratic"])), null) }),
+  create: ({ weights }: CohenKappaOptions) => ({
     reads: ["label"],
     greaterIsBetter: true,
     init: emptyConfusion,

@@ -7,13 +7,6 @@ import { overGroups, parityEntries, parityOf, type ParityOptions } from "../../b
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 
-/** Options of {@link demographicParity}. */
-export interface DemographicParityOptions extends ParityOptions {}
-
-/** Schema of {@link DemographicParityOptions}. */
-export const demographicParitySchema: v.GenericSchema<Partial<DemographicParityOptions>, DemographicParityOptions> = v
-  .strictObject(parityEntries);
-
 /**
  * Whether groups are selected equally: the gap between groups in the share of rows that get the positive class, as in
  * Fairlearn. Figures: `difference`, `ratio` (null for 0/0), and each group's shares.
@@ -31,11 +24,12 @@ export const demographicParitySchema: v.GenericSchema<Partial<DemographicParityO
  * console.assert(metric.compute(state)["demographic-parity"] === 0.5);
  * ```
  */
-export const demographicParity: Factory<"metric", Partial<DemographicParityOptions>> = define({
+export const demographicParity: Factory<"metric", Partial<ParityOptions>> = define({
   kind: "metric",
   name: "demographic-parity",
-  schema: demographicParitySchema,
-  create: (options) =>
+  schema: v
+    .strictObject(parityEntries),
+  create: (options: ParityOptions) =>
     overGroups("demographic-parity", options, (groups, overall) => ({
       ...parityOf("selectionRate", groups, overall, options.method),
     })),

@@ -23,13 +23,6 @@ export interface DisparateImpactOptions extends FairnessOptions {
 
 type Input = Partial<DisparateImpactOptions> & Pick<DisparateImpactOptions, "privileged">;
 
-/** Schema of {@link DisparateImpactOptions}. */
-export const disparateImpactSchema: v.GenericSchema<Input, DisparateImpactOptions> = v.strictObject({
-  ...fairnessEntries,
-  kind: v.optional(v.picklist(["difference", "ratio"]), "ratio"),
-  privileged: v.pipe(v.union([v.string(), v.number(), v.boolean()]), v.transform(String)),
-}) as v.GenericSchema<Input, DisparateImpactOptions>;
-
 /**
  * The share of others that is selected, divided by that of the privileged group, as AIF360 counts it: `ratio` (0 where
  * nobody of the privileged is selected; not turned below 1), `difference`, and the differences of opportunity and odds.
@@ -51,8 +44,12 @@ export const disparateImpactSchema: v.GenericSchema<Input, DisparateImpactOption
 export const disparateImpact: Factory<"metric", Input> = define({
   kind: "metric",
   name: "disparate-impact",
-  schema: disparateImpactSchema,
-  create: (options) => {
+  schema: v.strictObject({
+    ...fairnessEntries,
+    kind: v.optional(v.picklist(["difference", "ratio"]), "ratio"),
+    privileged: v.pipe(v.union([v.string(), v.number(), v.boolean()]), v.transform(String)),
+  }) as v.GenericSchema<Input, DisparateImpactOptions>,
+  create: (options: DisparateImpactOptions) => {
     const { privileged } = options;
     return overGroups("disparate-impact", options, (groups) => impact(groups, privileged), (groups) => {
       if (Object.hasOwn(groups, privileged) || Object.keys(groups).length === 0) return;

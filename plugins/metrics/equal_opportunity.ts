@@ -7,13 +7,6 @@ import { overGroups, parityEntries, parityOf, type ParityOptions } from "../../b
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 
-/** Options of {@link equalOpportunity}. */
-export interface EqualOpportunityOptions extends ParityOptions {}
-
-/** Schema of {@link EqualOpportunityOptions}. */
-export const equalOpportunitySchema: v.GenericSchema<Partial<EqualOpportunityOptions>, EqualOpportunityOptions> = v
-  .strictObject(parityEntries);
-
 /**
  * Whether those who deserve the positive class get it equally in all groups: the gap in true positive rates, as in
  * Fairlearn. A group without positive rows has a rate of 0, not a missing one: `minCount` and the counts beside say how
@@ -32,11 +25,12 @@ export const equalOpportunitySchema: v.GenericSchema<Partial<EqualOpportunityOpt
  * console.assert(metric.compute(state)["equal-opportunity"] === 0.5);
  * ```
  */
-export const equalOpportunity: Factory<"metric", Partial<EqualOpportunityOptions>> = define({
+export const equalOpportunity: Factory<"metric", Partial<ParityOptions>> = define({
   kind: "metric",
   name: "equal-opportunity",
-  schema: equalOpportunitySchema,
-  create: (options) =>
+  schema: v
+    .strictObject(parityEntries),
+  create: (options: ParityOptions) =>
     overGroups("equal-opportunity", options, (groups, overall) => ({
       ...parityOf("truePositiveRate", groups, overall, options.method),
     })),

@@ -13,14 +13,6 @@ export interface EqualizedOddsOptions extends ParityOptions {
   readonly agg: "worst_case" | "mean";
 }
 
-/** Schema of {@link EqualizedOddsOptions}. */
-export const equalizedOddsSchema: v.GenericSchema<Partial<EqualizedOddsOptions>, EqualizedOddsOptions> = v.strictObject(
-  {
-    ...parityEntries,
-    agg: v.optional(v.picklist(["worst_case", "mean"]), "worst_case"),
-  },
-);
-
 /**
  * Whether true and false positives are equally frequent in all groups: the larger of the gaps in both rates, or their
  * mean (Hardt et al. 2016), as in Fairlearn.
@@ -41,8 +33,13 @@ export const equalizedOddsSchema: v.GenericSchema<Partial<EqualizedOddsOptions>,
 export const equalizedOdds: Factory<"metric", Partial<EqualizedOddsOptions>> = define({
   kind: "metric",
   name: "equalized-odds",
-  schema: equalizedOddsSchema,
-  create: (options) =>
+  schema: v.strictObject(
+    {
+      ...parityEntries,
+      agg: v.optional(v.picklist(["worst_case", "mean"]), "worst_case"),
+    },
+  ),
+  create: (options: EqualizedOddsOptions) =>
     overGroups("equalized-odds", options, (groups, overall) => {
       const [right, wrong] = (["truePositiveRate", "falsePositiveRate"] as const).map((rate) =>
         parityOf(rate, groups, overall, options.method)

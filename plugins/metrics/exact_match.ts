@@ -18,13 +18,6 @@ export interface ExactMatchOptions {
   readonly ignoreNumbers: boolean;
 }
 
-/** Schema of {@link ExactMatchOptions}. */
-export const exactMatchSchema: v.GenericSchema<Partial<ExactMatchOptions>, ExactMatchOptions> = v.strictObject({
-  ignoreCase: v.optional(v.boolean(), false),
-  ignorePunctuation: v.optional(v.boolean(), false),
-  ignoreNumbers: v.optional(v.boolean(), false),
-});
-
 /**
  * The share of texts that equal one of their references.
  *
@@ -39,8 +32,12 @@ export const exactMatchSchema: v.GenericSchema<Partial<ExactMatchOptions>, Exact
 export const exactMatch: Factory<"metric", Partial<ExactMatchOptions>> = define({
   kind: "metric",
   name: "exact-match",
-  schema: exactMatchSchema,
-  create: ({ ignoreCase, ignorePunctuation, ignoreNumbers }) => {
+  schema: v.strictObject({
+    ignoreCase: v.optional(v.boolean(), false),
+    ignorePunctuation: v.optional(v.boolean(), false),
+    ignoreNumbers: v.optional(v.boolean(), false),
+  }),
+  create: ({ ignoreCase, ignorePunctuation, ignoreNumbers }: ExactMatchOptions) => {
     const plain = (text: string): string => {
       let out = ignoreCase ? text.toLowerCase() : text;
       if (ignorePunctuation) out = Array.from(out).filter((c) => !punctuation.has(c)).join("");

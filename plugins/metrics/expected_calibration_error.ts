@@ -14,12 +14,6 @@ export interface ExpectedCalibrationErrorOptions {
   readonly bins: number;
 }
 
-/** Schema of {@link ExpectedCalibrationErrorOptions}. */
-export const expectedCalibrationErrorSchema: v.GenericSchema<
-  Partial<ExpectedCalibrationErrorOptions>,
-  ExpectedCalibrationErrorOptions
-> = v.strictObject({ bins: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10000)), 15) });
-
 /** Of each bin: rows, rows that are right, and the sum of confidences. */
 type State = { rows: number; bins: [count: number, right: number, confidence: number][] };
 
@@ -39,8 +33,8 @@ type State = { rows: number; bins: [count: number, right: number, confidence: nu
 export const expectedCalibrationError: Factory<"metric", Partial<ExpectedCalibrationErrorOptions>> = define({
   kind: "metric",
   name: "expected-calibration-error",
-  schema: expectedCalibrationErrorSchema,
-  create: ({ bins: n }) => ({
+  schema: v.strictObject({ bins: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10000)), 15) }),
+  create: ({ bins: n }: ExpectedCalibrationErrorOptions) => ({
     reads: ["label"],
     greaterIsBetter: false,
     init: (): State => ({ rows: 0, bins: Array.from({ length: n }, () => [0, 0, 0]) }),

@@ -2,16 +2,9 @@
  * F1.
  * @module
  */
-import type * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { averageOver, type AveragingOptions, averagingSchema } from "../../blocks/metric/mod.ts";
-
-/** Options of {@link f1}. */
-export interface F1Options extends AveragingOptions {}
-
-/** Schema of {@link F1Options}. */
-export const f1Schema: v.GenericSchema<Partial<F1Options>, F1Options> = averagingSchema;
 
 /**
  * The harmonic mean of precision and recall: 2·tp / (2·tp + fp + fn), averaged over classes as scikit-learn does. Key:
@@ -26,9 +19,10 @@ export const f1Schema: v.GenericSchema<Partial<F1Options>, F1Options> = averagin
  * console.assert(metric.compute(state).f1_macro === 1);
  * ```
  */
-export const f1: Factory<"metric", Partial<F1Options>> = define({
+export const f1: Factory<"metric", Partial<AveragingOptions>> = define({
   kind: "metric",
   name: "f1",
-  schema: f1Schema,
-  create: (options) => averageOver("f1", options, 1, (scores, suffix) => ({ [`f1_${suffix}`]: scores.f })),
+  schema: averagingSchema,
+  create: (options: AveragingOptions) =>
+    averageOver("f1", options, 1, (scores, suffix) => ({ [`f1_${suffix}`]: scores.f })),
 });

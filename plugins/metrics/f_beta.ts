@@ -15,12 +15,6 @@ export interface FBetaOptions extends AveragingOptions {
 
 type Input = Partial<AveragingOptions> & Pick<FBetaOptions, "beta">;
 
-/** Schema of {@link FBetaOptions}. */
-export const fBetaSchema: v.GenericSchema<Input, FBetaOptions> = v.strictObject({
-  ...averagingEntries,
-  beta: v.pipe(v.number(), v.finite(), v.minValue(0)),
-});
-
 /**
  * (1+β²)·tp / ((1+β²)·tp + β²·fn + fp), averaged over classes as scikit-learn does. Key: `f-beta_` and the average.
  *
@@ -35,7 +29,10 @@ export const fBetaSchema: v.GenericSchema<Input, FBetaOptions> = v.strictObject(
 export const fBeta: Factory<"metric", Input> = define({
   kind: "metric",
   name: "f-beta",
-  schema: fBetaSchema,
-  create: (options) =>
+  schema: v.strictObject({
+    ...averagingEntries,
+    beta: v.pipe(v.number(), v.finite(), v.minValue(0)),
+  }),
+  create: (options: FBetaOptions) =>
     averageOver("f-beta", options, options.beta, (scores, suffix) => ({ [`f-beta_${suffix}`]: scores.f })),
 });

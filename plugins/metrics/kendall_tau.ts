@@ -8,12 +8,6 @@ import type { Factory } from "../../core/types.ts";
 import { finite } from "../../blocks/metric/mod.ts";
 import { type Pair, pairMetric } from "../../blocks/metric/mod.ts";
 
-/** Options of {@link kendallTau}: none. */
-export type KendallTauOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link KendallTauOptions}. */
-export const kendallTauSchema: v.GenericSchema<KendallTauOptions, KendallTauOptions> = v.strictObject({});
-
 /**
  * Tau-b (Kendall 1945): pairs of rows in the same order minus those in opposite order, divided by √ of the untied pairs
  * on each side; null if either side is constant. Exact up to 65,536 distinct pairs, see `tally.ts`; n log n.
@@ -27,10 +21,10 @@ export const kendallTauSchema: v.GenericSchema<KendallTauOptions, KendallTauOpti
  * console.assert(metric.compute(state)["kendall-tau"] === -1);
  * ```
  */
-export const kendallTau: Factory<"metric", KendallTauOptions> = define({
+export const kendallTau: Factory<"metric"> = define({
   kind: "metric",
   name: "kendall-tau",
-  schema: kendallTauSchema,
+  schema: v.strictObject({}),
   create: () => pairMetric("kendall-tau", tau),
 });
 

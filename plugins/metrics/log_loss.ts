@@ -8,12 +8,6 @@ import type { Factory } from "../../core/types.ts";
 import { meanMetric } from "../../blocks/metric/mod.ts";
 import { referenceScore } from "../../blocks/metric/mod.ts";
 
-/** Options of {@link logLoss}: none. */
-export type LogLossOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link LogLossOptions}. */
-export const logLossSchema: v.GenericSchema<LogLossOptions, LogLossOptions> = v.strictObject({});
-
 /**
  * The mean of -ln of the probability of the true class, clipped to 2.2e-16 from 0 and 1.
  *
@@ -26,10 +20,10 @@ export const logLossSchema: v.GenericSchema<LogLossOptions, LogLossOptions> = v.
  * console.assert(metric.compute(state)["log-loss"] === Math.LN2);
  * ```
  */
-export const logLoss: Factory<"metric", LogLossOptions> = define({
+export const logLoss: Factory<"metric"> = define({
   kind: "metric",
   name: "log-loss",
-  schema: logLossSchema,
+  schema: v.strictObject({}),
   create: () =>
     meanMetric("log-loss", ["label"], (example) => {
       const p = referenceScore("log-loss", example);

@@ -7,12 +7,6 @@ import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { meanMetric } from "../../blocks/metric/mod.ts";
 
-/** Options of {@link mae}: none. */
-export type MaeOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link MaeOptions}. */
-export const maeSchema: v.GenericSchema<MaeOptions, MaeOptions> = v.strictObject({});
-
 /**
  * The mean of |prediction - reference|.
  *
@@ -23,9 +17,9 @@ export const maeSchema: v.GenericSchema<MaeOptions, MaeOptions> = v.strictObject
  * console.assert(metric.compute(metric.update(metric.init(), { prediction: 3, reference: 1 })).mae === 2);
  * ```
  */
-export const mae: Factory<"metric", MaeOptions> = define({
+export const mae: Factory<"metric"> = define({
   kind: "metric",
   name: "mae",
-  schema: maeSchema,
+  schema: v.strictObject({}),
   create: () => meanMetric("mae", ["number"], ({ prediction, reference }) => Math.abs(prediction - reference)),
 });

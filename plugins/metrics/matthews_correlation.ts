@@ -7,13 +7,6 @@ import { define } from "../../core/spec/define.ts";
 import type { Factory, MetricInputs } from "../../core/types.ts";
 import { type ClassCounts, countRow, emptyCounts, mergeCounts } from "../../blocks/metric/mod.ts";
 
-/** Options of {@link matthewsCorrelation}: none. */
-export type MatthewsCorrelationOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link MatthewsCorrelationOptions}. */
-export const matthewsCorrelationSchema: v.GenericSchema<MatthewsCorrelationOptions, MatthewsCorrelationOptions> = v
-  .strictObject({});
-
 /**
  * Matthews' correlation coefficient over any number of classes (Gorodkin 2004): from -1 to 1, and 0 if either side has
  * only one class. (c·n - Σ pₖtₖ) / √((n² - Σ pₖ²)(n² - Σ tₖ²)) for c correct rows of n, with pₖ predictions and tₖ
@@ -29,10 +22,11 @@ export const matthewsCorrelationSchema: v.GenericSchema<MatthewsCorrelationOptio
  * console.assert(metric.compute(state)["matthews-correlation"] === 1);
  * ```
  */
-export const matthewsCorrelation: Factory<"metric", MatthewsCorrelationOptions> = define({
+export const matthewsCorrelation: Factory<"metric"> = define({
   kind: "metric",
   name: "matthews-correlation",
-  schema: matthewsCorrelationSchema,
+  schema: v
+    .strictObject({}),
   create: () => ({
     reads: ["label"],
     greaterIsBetter: true,

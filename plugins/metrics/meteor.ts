@@ -19,14 +19,6 @@ export interface MeteorOptions {
   readonly synonyms: false;
 }
 
-/** Schema of {@link MeteorOptions}. */
-export const meteorSchema: v.GenericSchema<Partial<MeteorOptions>, MeteorOptions> = v.strictObject({
-  alpha: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0.9),
-  beta: v.optional(v.pipe(v.number(), v.finite()), 3),
-  gamma: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0.5),
-  synonyms: v.optional(v.literal(false, "false, because matching synonyms would need WordNet"), false),
-});
-
 type Word = Readonly<{ at: number; text: string }>;
 type Match = readonly [guess: number, gold: number];
 
@@ -45,8 +37,13 @@ type Match = readonly [guess: number, gold: number];
 export const meteor: Factory<"metric", Partial<MeteorOptions>> = define({
   kind: "metric",
   name: "meteor",
-  schema: meteorSchema,
-  create: (options) =>
+  schema: v.strictObject({
+    alpha: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0.9),
+    beta: v.optional(v.pipe(v.number(), v.finite()), 3),
+    gamma: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0.5),
+    synonyms: v.optional(v.literal(false, "false, because matching synonyms would need WordNet"), false),
+  }),
+  create: (options: MeteorOptions) =>
     meanMetric("meteor", ["text"], ({ prediction, references }) => {
       const guess = wordsOf(prediction);
       return references.reduce((best, reference) => Math.max(best, score(guess, wordsOf(reference), options)), 0);

@@ -7,12 +7,6 @@ import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { meanMetric } from "../../blocks/metric/mod.ts";
 
-/** Options of {@link mse}: none. */
-export type MseOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link MseOptions}. */
-export const mseSchema: v.GenericSchema<MseOptions, MseOptions> = v.strictObject({});
-
 /**
  * The mean of (prediction - reference)².
  *
@@ -23,9 +17,9 @@ export const mseSchema: v.GenericSchema<MseOptions, MseOptions> = v.strictObject
  * console.assert(metric.compute(metric.update(metric.init(), { prediction: 3, reference: 1 })).mse === 4);
  * ```
  */
-export const mse: Factory<"metric", MseOptions> = define({
+export const mse: Factory<"metric"> = define({
   kind: "metric",
   name: "mse",
-  schema: mseSchema,
+  schema: v.strictObject({}),
   create: () => meanMetric("mse", ["number"], ({ prediction, reference }) => (prediction - reference) ** 2),
 });

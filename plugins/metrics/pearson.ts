@@ -7,12 +7,6 @@ import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { correlation, overMoments } from "../../blocks/metric/mod.ts";
 
-/** Options of {@link pearson}: none. */
-export type PearsonOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link PearsonOptions}. */
-export const pearsonSchema: v.GenericSchema<PearsonOptions, PearsonOptions> = v.strictObject({});
-
 /**
  * Pearson's r of predictions and references; null if either is constant.
  *
@@ -25,9 +19,9 @@ export const pearsonSchema: v.GenericSchema<PearsonOptions, PearsonOptions> = v.
  * console.assert(Math.abs((metric.compute(state).pearson ?? 0) - 1) < 1e-12);
  * ```
  */
-export const pearson: Factory<"metric", PearsonOptions> = define({
+export const pearson: Factory<"metric"> = define({
   kind: "metric",
   name: "pearson",
-  schema: pearsonSchema,
+  schema: v.strictObject({}),
   create: () => overMoments((moments) => ({ pearson: correlation(moments) })),
 });

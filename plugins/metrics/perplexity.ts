@@ -7,12 +7,6 @@ import { define } from "../../core/spec/define.ts";
 import type { Factory, MetricInputs } from "../../core/types.ts";
 import { addToMean, emptyMean, finite, type Mean, meanOf, mergeMeans } from "../../blocks/metric/mod.ts";
 
-/** Options of {@link perplexity}: none. */
-export type PerplexityOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link PerplexityOptions}. */
-export const perplexitySchema: v.GenericSchema<PerplexityOptions, PerplexityOptions> = v.strictObject({});
-
 /**
  * e to the mean negative log likelihood (in nats) over all tokens.
  *
@@ -23,10 +17,10 @@ export const perplexitySchema: v.GenericSchema<PerplexityOptions, PerplexityOpti
  * console.assert(metric.compute(metric.update(metric.init(), { sum: 0, count: 5 })).perplexity === 1);
  * ```
  */
-export const perplexity: Factory<"metric", PerplexityOptions> = define({
+export const perplexity: Factory<"metric"> = define({
   kind: "metric",
   name: "perplexity",
-  schema: perplexitySchema,
+  schema: v.strictObject({}),
   create: () => ({
     reads: ["loss"],
     greaterIsBetter: false,

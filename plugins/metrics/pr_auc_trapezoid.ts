@@ -2,16 +2,9 @@
  * Area under the precision-recall curve by trapezoids.
  * @module
  */
-import type * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { curveMetric, type CurveOptions, curveSchema, type Point, precisionRecall } from "../../blocks/metric/mod.ts";
-
-/** Options of {@link prAucTrapezoid}. */
-export interface PrAucTrapezoidOptions extends CurveOptions {}
-
-/** Schema of {@link PrAucTrapezoidOptions}. */
-export const prAucTrapezoidSchema: v.GenericSchema<Partial<PrAucTrapezoidOptions>, PrAucTrapezoidOptions> = curveSchema;
 
 /**
  * The area under the precision-recall curve with linear interpolation, starting at precision 1: too optimistic (Davis &
@@ -27,11 +20,11 @@ export const prAucTrapezoidSchema: v.GenericSchema<Partial<PrAucTrapezoidOptions
  * console.assert(metric.compute(state)["pr-auc-trapezoid"] === 1);
  * ```
  */
-export const prAucTrapezoid: Factory<"metric", Partial<PrAucTrapezoidOptions>> = define({
+export const prAucTrapezoid: Factory<"metric", Partial<CurveOptions>> = define({
   kind: "metric",
   name: "pr-auc-trapezoid",
-  schema: prAucTrapezoidSchema,
-  create: (options) => curveMetric("pr-auc-trapezoid", area, options),
+  schema: curveSchema,
+  create: (options: CurveOptions) => curveMetric("pr-auc-trapezoid", area, options),
 });
 
 function area(ascending: readonly Point[]): number {

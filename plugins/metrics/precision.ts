@@ -2,16 +2,9 @@
  * Precision.
  * @module
  */
-import type * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { averageOver, type AveragingOptions, averagingSchema } from "../../blocks/metric/mod.ts";
-
-/** Options of {@link precision}. */
-export interface PrecisionOptions extends AveragingOptions {}
-
-/** Schema of {@link PrecisionOptions}. */
-export const precisionSchema: v.GenericSchema<Partial<PrecisionOptions>, PrecisionOptions> = averagingSchema;
 
 /**
  * The share of predictions that are right: tp / (tp + fp), averaged over classes as scikit-learn does. Key:
@@ -26,10 +19,10 @@ export const precisionSchema: v.GenericSchema<Partial<PrecisionOptions>, Precisi
  * console.assert(metric.compute(state).precision_macro === 1);
  * ```
  */
-export const precision: Factory<"metric", Partial<PrecisionOptions>> = define({
+export const precision: Factory<"metric", Partial<AveragingOptions>> = define({
   kind: "metric",
   name: "precision",
-  schema: precisionSchema,
-  create: (options) =>
+  schema: averagingSchema,
+  create: (options: AveragingOptions) =>
     averageOver("precision", options, 1, (scores, suffix) => ({ [`precision_${suffix}`]: scores.precision })),
 });

@@ -13,13 +13,6 @@ export interface PrecisionRecallF1Options extends AveragingOptions {
   readonly positive?: number | undefined;
 }
 
-/** Schema of {@link PrecisionRecallF1Options}. */
-export const precisionRecallF1Schema: v.GenericSchema<Partial<PrecisionRecallF1Options>, PrecisionRecallF1Options> = v
-  .strictObject({
-    ...averagingEntries,
-    positive: v.optional(v.pipe(v.number(), v.integer())),
-  });
-
 /**
  * Precision, recall and F1 from one count, as scikit-learn's precision_recall_fscore_support. Keys: `precision_`,
  * `recall_` and `f1_`, each with the average, with `none` the class.
@@ -35,8 +28,12 @@ export const precisionRecallF1Schema: v.GenericSchema<Partial<PrecisionRecallF1O
 export const precisionRecallF1: Factory<"metric", Partial<PrecisionRecallF1Options>> = define({
   kind: "metric",
   name: "precision-recall-f1",
-  schema: precisionRecallF1Schema,
-  create: ({ positive, ...options }) =>
+  schema: v
+    .strictObject({
+      ...averagingEntries,
+      positive: v.optional(v.pipe(v.number(), v.integer())),
+    }),
+  create: ({ positive, ...options }: PrecisionRecallF1Options) =>
     averageOver(
       "precision-recall-f1",
       { ...options, posLabel: positive ?? options.posLabel },

@@ -7,12 +7,6 @@ import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { finite, overMoments } from "../../blocks/metric/mod.ts";
 
-/** Options of {@link r2}: none. */
-export type R2Options = Readonly<Record<never, never>>;
-
-/** Schema of {@link R2Options}. */
-export const r2Schema: v.GenericSchema<R2Options, R2Options> = v.strictObject({});
-
 /**
  * The share of the references' variance that predictions explain: 1 - Σ (p - r)² / Σ (r - r̄)². Where references never
  * vary, 1 if all are met and else 0, as scikit-learn has it.
@@ -26,10 +20,10 @@ export const r2Schema: v.GenericSchema<R2Options, R2Options> = v.strictObject({}
  * console.assert(metric.compute(state).r2 === 1);
  * ```
  */
-export const r2: Factory<"metric", R2Options> = define({
+export const r2: Factory<"metric"> = define({
   kind: "metric",
   name: "r2",
-  schema: r2Schema,
+  schema: v.strictObject({}),
   create: () =>
     overMoments(({ rows, yy, squaredError }) => ({
       r2: rows < 2 ? null : yy > 0 ? finite(1 - squaredError / yy) : squaredError === 0 ? 1 : 0,

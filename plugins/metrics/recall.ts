@@ -2,16 +2,9 @@
  * Recall.
  * @module
  */
-import type * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { averageOver, type AveragingOptions, averagingSchema } from "../../blocks/metric/mod.ts";
-
-/** Options of {@link recall}. */
-export interface RecallOptions extends AveragingOptions {}
-
-/** Schema of {@link RecallOptions}. */
-export const recallSchema: v.GenericSchema<Partial<RecallOptions>, RecallOptions> = averagingSchema;
 
 /**
  * The share of true cases that are found: tp / (tp + fn), averaged over classes as scikit-learn does. Key: `recall_`
@@ -26,9 +19,10 @@ export const recallSchema: v.GenericSchema<Partial<RecallOptions>, RecallOptions
  * console.assert(metric.compute(state).recall_macro === 1);
  * ```
  */
-export const recall: Factory<"metric", Partial<RecallOptions>> = define({
+export const recall: Factory<"metric", Partial<AveragingOptions>> = define({
   kind: "metric",
   name: "recall",
-  schema: recallSchema,
-  create: (options) => averageOver("recall", options, 1, (scores, suffix) => ({ [`recall_${suffix}`]: scores.recall })),
+  schema: averagingSchema,
+  create: (options: AveragingOptions) =>
+    averageOver("recall", options, 1, (scores, suffix) => ({ [`recall_${suffix}`]: scores.recall })),
 });

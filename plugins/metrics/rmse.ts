@@ -7,12 +7,6 @@ import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { meanMetric } from "../../blocks/metric/mod.ts";
 
-/** Options of {@link rmse}: none. */
-export type RmseOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link RmseOptions}. */
-export const rmseSchema: v.GenericSchema<RmseOptions, RmseOptions> = v.strictObject({});
-
 /**
  * The square root of the mean of (prediction - reference)².
  *
@@ -23,10 +17,10 @@ export const rmseSchema: v.GenericSchema<RmseOptions, RmseOptions> = v.strictObj
  * console.assert(metric.compute(metric.update(metric.init(), { prediction: 3, reference: 1 })).rmse === 2);
  * ```
  */
-export const rmse: Factory<"metric", RmseOptions> = define({
+export const rmse: Factory<"metric"> = define({
   kind: "metric",
   name: "rmse",
-  schema: rmseSchema,
+  schema: v.strictObject({}),
   create: () =>
     meanMetric("rmse", ["number"], ({ prediction, reference }) => (prediction - reference) ** 2, { finish: Math.sqrt }),
 });

@@ -30,12 +30,6 @@ export interface RocAucOptions extends CurveOptions {
   readonly multiClass: "ovr" | "ovo";
 }
 
-/** Schema of {@link RocAucOptions}. */
-export const rocAucSchema: v.GenericSchema<Partial<RocAucOptions>, RocAucOptions> = v.strictObject({
-  average: v.optional(v.picklist(["macro", "weighted"]), "macro"),
-  multiClass: v.optional(v.picklist(["ovr", "ovo"]), "ovr"),
-});
-
 /**
  * The probability that a positive row scores higher than a negative one, counting ties as half. Two classes: of class
  * 1. Null if a class has no positive or no negative rows. The state keeps at most 65,536 distinct scores exactly,
@@ -54,8 +48,11 @@ export const rocAucSchema: v.GenericSchema<Partial<RocAucOptions>, RocAucOptions
 export const rocAuc: Factory<"metric", Partial<RocAucOptions>> = define({
   kind: "metric",
   name: "roc-auc",
-  schema: rocAucSchema,
-  create: ({ average, multiClass }) => ({
+  schema: v.strictObject({
+    average: v.optional(v.picklist(["macro", "weighted"]), "macro"),
+    multiClass: v.optional(v.picklist(["ovr", "ovo"]), "ovr"),
+  }),
+  create: ({ average, multiClass }: RocAucOptions) => ({
     reads: ["label", "labels"],
     greaterIsBetter: true,
     init: emptyTally,

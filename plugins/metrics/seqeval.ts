@@ -25,15 +25,6 @@ export interface SeqevalOptions {
   readonly zeroDivision: 0 | 1;
 }
 
-/** Schema of {@link SeqevalOptions}. */
-export const seqevalSchema: v.GenericSchema<Partial<SeqevalOptions>, SeqevalOptions> = v.strictObject({
-  average: v.optional(v.picklist(["micro", "macro", "weighted"]), "micro"),
-  mode: v.optional(v.picklist(["default", "strict"]), "default"),
-  scheme: v.optional(v.picklist(["IOB1", "IOE1", "IOB2", "IOE2", "IOBES", "BILOU"]), "IOB2"),
-  per: v.optional(v.picklist(["all", "type"]), "all"),
-  zeroDivision: v.optional(v.picklist([0, 1]), 0),
-});
-
 /** `rows` and `correct` count tags, `classes` entities by type. */
 type State = ClassCounts;
 
@@ -55,8 +46,14 @@ type State = ClassCounts;
 export const seqeval: Factory<"metric", Partial<SeqevalOptions>> = define({
   kind: "metric",
   name: "seqeval",
-  schema: seqevalSchema,
-  create: ({ average, mode, scheme, per, zeroDivision }) => {
+  schema: v.strictObject({
+    average: v.optional(v.picklist(["micro", "macro", "weighted"]), "micro"),
+    mode: v.optional(v.picklist(["default", "strict"]), "default"),
+    scheme: v.optional(v.picklist(["IOB1", "IOE1", "IOB2", "IOE2", "IOBES", "BILOU"]), "IOB2"),
+    per: v.optional(v.picklist(["all", "type"]), "all"),
+    zeroDivision: v.optional(v.picklist([0, 1]), 0),
+  }),
+  create: ({ average, mode, scheme, per, zeroDivision }: SeqevalOptions) => {
     const entities = (tags: readonly string[]): Entity[] =>
       mode === "strict" ? strictEntities("seqeval", tags, scheme) : lenientEntities(tags);
     return {

@@ -8,12 +8,6 @@ import type { Factory } from "../../core/types.ts";
 import { correlation } from "../../blocks/metric/mod.ts";
 import { type Pair, pairMetric, ranks } from "../../blocks/metric/mod.ts";
 
-/** Options of {@link spearman}: none. */
-export type SpearmanOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link SpearmanOptions}. */
-export const spearmanSchema: v.GenericSchema<SpearmanOptions, SpearmanOptions> = v.strictObject({});
-
 /**
  * Pearson's r of the ranks (Spearman 1904), equals sharing theirs; null if either side is constant. Exact up to 65,536
  * distinct pairs, see `tally.ts`.
@@ -27,10 +21,10 @@ export const spearmanSchema: v.GenericSchema<SpearmanOptions, SpearmanOptions> =
  * console.assert(Math.abs((metric.compute(state).spearman ?? 0) - 1) < 1e-12);
  * ```
  */
-export const spearman: Factory<"metric", SpearmanOptions> = define({
+export const spearman: Factory<"metric"> = define({
   kind: "metric",
   name: "spearman",
-  schema: spearmanSchema,
+  schema: v.strictObject({}),
   create: () => pairMetric("spearman", rho),
 });
 

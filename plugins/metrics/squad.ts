@@ -8,12 +8,6 @@ import type { Factory, MetricInputs } from "../../core/types.ts";
 import { answerWords, bestAnswer } from "../../blocks/metric/mod.ts";
 import { finite } from "../../blocks/metric/mod.ts";
 
-/** Options of {@link squad}: none. */
-export type SquadOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link SquadOptions}. */
-export const squadSchema: v.GenericSchema<SquadOptions, SquadOptions> = v.strictObject({});
-
 type State = Readonly<{ rows: number; exact: number; f1: number }>;
 
 /**
@@ -28,10 +22,10 @@ type State = Readonly<{ rows: number; exact: number; f1: number }>;
  * console.assert(metric.compute(state).squad_exactMatch === 100);
  * ```
  */
-export const squad: Factory<"metric", SquadOptions> = define({
+export const squad: Factory<"metric"> = define({
   kind: "metric",
   name: "squad",
-  schema: squadSchema,
+  schema: v.strictObject({}),
   create: () => ({
     reads: ["text"],
     greaterIsBetter: true,

@@ -22,11 +22,6 @@ export interface SquadV2Options {
   readonly threshold: number;
 }
 
-/** Schema of {@link SquadV2Options}. */
-export const squadV2Schema: v.GenericSchema<Partial<SquadV2Options>, SquadV2Options> = v.strictObject({
-  threshold: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 1),
-});
-
 /** Rows and sums of both scores. */
 type Sums = [rows: number, exact: number, f1: number];
 
@@ -51,8 +46,8 @@ type State = { has: Sums; none: Sums; gains: Tally };
 export const squadV2: Factory<"metric", Partial<SquadV2Options>> = define({
   kind: "metric",
   name: "squad-v2",
-  schema: squadV2Schema,
-  create: ({ threshold }) => ({
+  schema: v.strictObject({ threshold: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 1) }),
+  create: ({ threshold }: SquadV2Options) => ({
     reads: ["text"],
     greaterIsBetter: true,
     percent: true,

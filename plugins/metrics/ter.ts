@@ -16,12 +16,6 @@ export interface TerOptions {
   readonly caseSensitive: boolean;
 }
 
-/** Schema of {@link TerOptions}. */
-export const terSchema: v.GenericSchema<Partial<TerOptions>, TerOptions> = v.strictObject({
-  noPunct: v.optional(v.boolean(), false),
-  caseSensitive: v.optional(v.boolean(), false),
-});
-
 /** Shifts of one sentence that are tried at most. */
 const CANDIDATES = 1000;
 
@@ -42,8 +36,11 @@ type State = Readonly<{ rows: number; edits: number; length: number }>;
 export const ter: Factory<"metric", Partial<TerOptions>> = define({
   kind: "metric",
   name: "ter",
-  schema: terSchema,
-  create: (options) => ({
+  schema: v.strictObject({
+    noPunct: v.optional(v.boolean(), false),
+    caseSensitive: v.optional(v.boolean(), false),
+  }),
+  create: (options: TerOptions) => ({
     reads: ["text"],
     greaterIsBetter: false,
     init: (): State => ({ rows: 0, edits: 0, length: 0 }),

@@ -14,11 +14,6 @@ export interface TopKAccuracyOptions {
   readonly k: number;
 }
 
-/** Schema of {@link TopKAccuracyOptions}. */
-export const topKAccuracySchema: v.GenericSchema<Partial<TopKAccuracyOptions>, TopKAccuracyOptions> = v.strictObject({
-  k: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 2),
-});
-
 /**
  * The share of rows whose class is among the `k` with the highest score; with equal scores, the higher class comes
  * first, as in scikit-learn.
@@ -35,8 +30,8 @@ export const topKAccuracySchema: v.GenericSchema<Partial<TopKAccuracyOptions>, T
 export const topKAccuracy: Factory<"metric", Partial<TopKAccuracyOptions>> = define({
   kind: "metric",
   name: "top-k-accuracy",
-  schema: topKAccuracySchema,
-  create: ({ k }) =>
+  schema: v.strictObject({ k: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 2) }),
+  create: ({ k }: TopKAccuracyOptions) =>
     meanMetric("top-k-accuracy", ["label"], (example) => {
       const scores = scoresOf("top-k-accuracy", example);
       const target = referenceScore("top-k-accuracy", example);

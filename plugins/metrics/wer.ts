@@ -8,12 +8,6 @@ import type { Factory } from "../../core/types.ts";
 import { errorRate } from "../../blocks/metric/mod.ts";
 import { spacedWords } from "../../blocks/metric/mod.ts";
 
-/** Options of {@link wer}: none. */
-export type WerOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link WerOptions}. */
-export const werSchema: v.GenericSchema<WerOptions, WerOptions> = v.strictObject({});
-
 /**
  * Edits of words over the words of the references, summed over all rows; consecutive white space counts once, as in
  * jiwer.
@@ -26,9 +20,9 @@ export const werSchema: v.GenericSchema<WerOptions, WerOptions> = v.strictObject
  * console.assert(metric.compute(state).wer === 0.5);
  * ```
  */
-export const wer: Factory<"metric", WerOptions> = define({
+export const wer: Factory<"metric"> = define({
   kind: "metric",
   name: "wer",
-  schema: werSchema,
+  schema: v.strictObject({}),
   create: () => errorRate("wer", spacedWords, 2),
 });

@@ -27,13 +27,6 @@ export interface PretrainedOptions {
 
 type Input = Readonly<{ path: string; config?: Named<Json>; ignoreMismatchedSizes?: boolean }>;
 
-/** Schema of {@link PretrainedOptions}. */
-export const pretrainedSchema: v.GenericSchema<Input, PretrainedOptions> = v.strictObject({
-  path: role(v.pipe(v.string(), v.minLength(1)), { role: "path", hub: true }),
-  config: v.optional(v.record(v.string(), v.unknown()), {}),
-  ignoreMismatchedSizes: v.optional(v.boolean(), false),
-}) as v.GenericSchema<Input, PretrainedOptions>;
-
 /**
  * A checkpoint as Hugging Face saves it: config, tokenizer and weights, which are mapped from their files. A `.gguf`
  * file is one, too, and so is a folder whose only weights are one: what it has packed is decoded to float32 where it is
@@ -49,8 +42,12 @@ export const pretrainedSchema: v.GenericSchema<Input, PretrainedOptions> = v.str
 export const pretrained: Factory<"model", Input> = define({
   kind: "model",
   name: "pretrained",
-  schema: pretrainedSchema,
-  create: ({ path, config, ignoreMismatchedSizes }) => ({
+  schema: v.strictObject({
+    path: role(v.pipe(v.string(), v.minLength(1)), { role: "path", hub: true }),
+    config: v.optional(v.record(v.string(), v.unknown()), {}),
+    ignoreMismatchedSizes: v.optional(v.boolean(), false),
+  }) as v.GenericSchema<Input, PretrainedOptions>,
+  create: ({ path, config, ignoreMismatchedSizes }: PretrainedOptions) => ({
     open: async (host) => {
       const { files, gguf } = await modelFiles("pretrained", path, host, true);
       const label = host.displayNames?.[path] ?? path;

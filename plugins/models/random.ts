@@ -26,13 +26,6 @@ type Input = Readonly<{ path?: string | null; config?: Named<Json>; tokenizer?: 
 
 const place = role(v.optional(v.nullable(v.pipe(v.string(), v.minLength(1))), null), { role: "path", hub: true });
 
-/** Schema of {@link RandomOptions}. */
-export const randomSchema: v.GenericSchema<Input, RandomOptions> = v.strictObject({
-  path: place,
-  config: v.optional(v.record(v.string(), v.unknown()), {}),
-  tokenizer: place,
-}) as v.GenericSchema<Input, RandomOptions>;
-
 /**
  * A model with random weights from a config: normal matrices with `initializer_range`, biases 0, norms 1.
  *
@@ -46,8 +39,12 @@ export const randomSchema: v.GenericSchema<Input, RandomOptions> = v.strictObjec
 export const random: Factory<"model", Input> = define({
   kind: "model",
   name: "random",
-  schema: randomSchema,
-  create: ({ path, config, tokenizer }) => ({
+  schema: v.strictObject({
+    path: place,
+    config: v.optional(v.record(v.string(), v.unknown()), {}),
+    tokenizer: place,
+  }) as v.GenericSchema<Input, RandomOptions>,
+  create: ({ path, config, tokenizer }: RandomOptions) => ({
     open: async (host) => {
       const label = path === null ? undefined : host.displayNames?.[path] ?? path;
       const at = path === null ? undefined : (await modelFiles("random", path, host, false)).files;

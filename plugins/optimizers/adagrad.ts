@@ -25,14 +25,6 @@ export interface AdagradOptions extends CommonOptions {
   readonly epsilon: number;
 }
 
-/** Schema of {@link AdagradOptions}. */
-export const adagradSchema: v.GenericSchema<Partial<AdagradOptions>, AdagradOptions> = v.strictObject({
-  lrDecay: v.optional(nonNegative, 0),
-  initialAccumulatorValue: v.optional(nonNegative, 0),
-  epsilon: v.optional(nonNegative, 1e-10),
-  ...commonEntries(),
-});
-
 /**
  * Adagrad (Duchi et al. 2011) as torch.optim.Adagrad: s ← s + g², w ← w - lr·g / (√s + ε).
  *
@@ -45,8 +37,13 @@ export const adagradSchema: v.GenericSchema<Partial<AdagradOptions>, AdagradOpti
 export const adagrad: Factory<"optimizer", Partial<AdagradOptions>> = define({
   kind: "optimizer",
   name: "adagrad",
-  schema: adagradSchema,
-  create: (options) =>
+  schema: v.strictObject({
+    lrDecay: v.optional(nonNegative, 0),
+    initialAccumulatorValue: v.optional(nonNegative, 0),
+    epsilon: v.optional(nonNegative, 1e-10),
+    ...commonEntries(),
+  }),
+  create: (options: AdagradOptions) =>
     withCommon(options, {
       elementwise: true,
       state: (shape) => ({ sum: sizeOf(shape) }),

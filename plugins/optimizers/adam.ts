@@ -2,18 +2,11 @@
  * Adam.
  * @module
  */
-import type * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory, FlatParameter } from "../../core/types.ts";
 import { adamwSchema, type AmsgradOptions } from "./adamw.ts";
 import { amsgradStep } from "./largest.ts";
 import { decayOf, idleCoupled, sizeOf, withCommon } from "../../blocks/optimizer/mod.ts";
-
-/** Options of {@link adam}. */
-export interface AdamOptions extends AmsgradOptions {}
-
-/** Schema of {@link AdamOptions}. */
-export const adamSchema: v.GenericSchema<Partial<AdamOptions>, AdamOptions> = adamwSchema;
 
 /**
  * Adam (Kingma & Ba 2015) as torch.optim.Adam: weight decay is an L2 term of the gradient, g ← g + λw,
@@ -25,11 +18,11 @@ export const adamSchema: v.GenericSchema<Partial<AdamOptions>, AdamOptions> = ad
  * console.assert(adam({ amsgrad: true }).state([2], "w").largest === 2);
  * ```
  */
-export const adam: Factory<"optimizer", Partial<AdamOptions>> = define({
+export const adam: Factory<"optimizer", Partial<AmsgradOptions>> = define({
   kind: "optimizer",
   name: "adam",
-  schema: adamSchema,
-  create: (options) => {
+  schema: adamwSchema,
+  create: (options: AmsgradOptions) => {
     const { beta1, beta2, epsilon, amsgrad } = options;
     return withCommon(options, {
       elementwise: true,

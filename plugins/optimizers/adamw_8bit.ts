@@ -24,16 +24,6 @@ export interface Adamw8bitOptions extends AdamwOptions {
   readonly min8bitSize: number;
 }
 
-/** Schema of {@link Adamw8bitOptions}. */
-export const adamw8bitSchema: v.GenericSchema<Partial<Adamw8bitOptions>, Adamw8bitOptions> = v.strictObject({
-  beta1: v.optional(fraction, 0.9),
-  beta2: v.optional(fraction, 0.999),
-  epsilon: v.optional(nonNegative, 1e-8),
-  blockSize: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 256),
-  min8bitSize: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 4096),
-  ...commonEntries(),
-});
-
 /**
  * AdamW with 8-bit state (Dettmers et al. 2022): blocks are stored relative to their largest value, with dynamic tree
  * quantization (Dettmers 2016). A step computes with the exact means and stores them rounded.
@@ -48,8 +38,15 @@ export const adamw8bitSchema: v.GenericSchema<Partial<Adamw8bitOptions>, Adamw8b
 export const adamw8bit: Factory<"optimizer", Partial<Adamw8bitOptions>> = define({
   kind: "optimizer",
   name: "adamw-8bit",
-  schema: adamw8bitSchema,
-  create: (options) => {
+  schema: v.strictObject({
+    beta1: v.optional(fraction, 0.9),
+    beta2: v.optional(fraction, 0.999),
+    epsilon: v.optional(nonNegative, 1e-8),
+    blockSize: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 256),
+    min8bitSize: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 4096),
+    ...commonEntries(),
+  }),
+  create: (options: Adamw8bitOptions) => {
     const { beta1, beta2, epsilon, blockSize, min8bitSize } = options;
     return withCommon(options, {
       elementwise: false,

@@ -26,17 +26,6 @@ export interface AdemamixOptions extends AdamwOptions {
   readonly tAlphaBeta3: number | null;
 }
 
-/** Schema of {@link AdemamixOptions}. */
-export const ademamixSchema: v.GenericSchema<Partial<AdemamixOptions>, AdemamixOptions> = v.strictObject({
-  beta1: v.optional(fraction, 0.9),
-  beta2: v.optional(fraction, 0.999),
-  beta3: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.9999),
-  alpha: v.optional(nonNegative, 5),
-  tAlphaBeta3: v.optional(v.nullable(v.pipe(v.number(), v.minValue(1))), null),
-  epsilon: v.optional(nonNegative, 1e-8),
-  ...commonEntries(),
-});
-
 /**
  * AdEMAMix (Pagliardini et al. 2024): AdamW with a second, slow mean of gradients n ← β₃n + (1-β₃)g,
  * w ← w - lr((m̂ + αn) / (√v̂ + ε) + λw). Both may grow in: α linearly, β₃ so that the mean's half-life does.
@@ -50,8 +39,16 @@ export const ademamixSchema: v.GenericSchema<Partial<AdemamixOptions>, AdemamixO
 export const ademamix: Factory<"optimizer", Partial<AdemamixOptions>> = define({
   kind: "optimizer",
   name: "ademamix",
-  schema: ademamixSchema,
-  create: (options) => {
+  schema: v.strictObject({
+    beta1: v.optional(fraction, 0.9),
+    beta2: v.optional(fraction, 0.999),
+    beta3: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.9999),
+    alpha: v.optional(nonNegative, 5),
+    tAlphaBeta3: v.optional(v.nullable(v.pipe(v.number(), v.minValue(1))), null),
+    epsilon: v.optional(nonNegative, 1e-8),
+    ...commonEntries(),
+  }),
+  create: (options: AdemamixOptions) => {
     const { beta1, beta2, epsilon } = options;
     return withCommon(options, {
       elementwise: true,

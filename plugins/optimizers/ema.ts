@@ -19,12 +19,6 @@ export interface EmaOptions {
 
 type Input = Readonly<{ optimizer?: unknown; decay?: number }>;
 
-/** Schema of {@link EmaOptions}. */
-export const emaSchema: v.GenericSchema<Input, EmaOptions> = v.strictObject({
-  optimizer: v.optional(pluginOption("optimizer", "an optimizer"), () => adamw()),
-  decay: v.optional(fraction, 0.999),
-}) as v.GenericSchema<Input, EmaOptions>;
-
 /**
  * Any optimizer with a moving average of the weights, a ← d·a + (1-d)·w, like torch's AveragedModel with
  * get_ema_multi_avg_fn, starting with the weights after the first step. Evaluated and saved is the average, trained on
@@ -40,8 +34,11 @@ export const emaSchema: v.GenericSchema<Input, EmaOptions> = v.strictObject({
 export const ema: Factory<"optimizer", Input> = define({
   kind: "optimizer",
   name: "ema",
-  schema: emaSchema,
-  create: ({ optimizer, decay }) => ({
+  schema: v.strictObject({
+    optimizer: v.optional(pluginOption("optimizer", "an optimizer"), () => adamw()),
+    decay: v.optional(fraction, 0.999),
+  }) as v.GenericSchema<Input, EmaOptions>,
+  create: ({ optimizer, decay }: EmaOptions) => ({
     elementwise: optimizer.elementwise,
     state: (shape, name) => ({ ...optimizer.state(shape, name), average: sizeOf(shape) }),
     ...(optimizer.groups && { groups: optimizer.groups }),

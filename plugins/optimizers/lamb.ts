@@ -8,14 +8,6 @@ import type { Factory, FlatParameter } from "../../core/types.ts";
 import type { AdamwOptions } from "./adamw.ts";
 import { commonEntries, decayOf, fraction, nonNegative, sizeOf, withCommon } from "../../blocks/optimizer/mod.ts";
 
-/** Schema of LAMB's options. */
-export const lambSchema: v.GenericSchema<Partial<AdamwOptions>, AdamwOptions> = v.strictObject({
-  beta1: v.optional(fraction, 0.9),
-  beta2: v.optional(fraction, 0.999),
-  epsilon: v.optional(nonNegative, 1e-6),
-  ...commonEntries(),
-});
-
 /**
  * LAMB (You et al. 2020), for large batches: Adam's direction r = m̂ / (√v̂ + ε) + λw, as long as each tensor is,
  * w ← w - lr · |w|/|r| · r (the ratio is 1 if a length is 0).
@@ -29,8 +21,13 @@ export const lambSchema: v.GenericSchema<Partial<AdamwOptions>, AdamwOptions> = 
 export const lamb: Factory<"optimizer", Partial<AdamwOptions>> = define({
   kind: "optimizer",
   name: "lamb",
-  schema: lambSchema,
-  create: (options) => {
+  schema: v.strictObject({
+    beta1: v.optional(fraction, 0.9),
+    beta2: v.optional(fraction, 0.999),
+    epsilon: v.optional(nonNegative, 1e-6),
+    ...commonEntries(),
+  }),
+  create: (options: AdamwOptions) => {
     const { beta1, beta2, epsilon } = options;
     return withCommon(options, {
       elementwise: false,

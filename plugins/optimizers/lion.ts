@@ -23,13 +23,6 @@ export interface LionOptions extends CommonOptions {
   readonly beta2: number;
 }
 
-/** Schema of {@link LionOptions}. */
-export const lionSchema: v.GenericSchema<Partial<LionOptions>, LionOptions> = v.strictObject({
-  beta1: v.optional(fraction, 0.9),
-  beta2: v.optional(fraction, 0.99),
-  ...commonEntries(),
-});
-
 /**
  * Lion (Chen et al. 2023): u = sign(β₁m + (1-β₁)g), w ← w(1 - lr·λ) - lr·u, m ← β₂m + (1-β₂)g. Rates are about a tenth
  * of AdamW's.
@@ -43,8 +36,12 @@ export const lionSchema: v.GenericSchema<Partial<LionOptions>, LionOptions> = v.
 export const lion: Factory<"optimizer", Partial<LionOptions>> = define({
   kind: "optimizer",
   name: "lion",
-  schema: lionSchema,
-  create: (options) => {
+  schema: v.strictObject({
+    beta1: v.optional(fraction, 0.9),
+    beta2: v.optional(fraction, 0.99),
+    ...commonEntries(),
+  }),
+  create: (options: LionOptions) => {
     const { beta1, beta2 } = options;
     return withCommon(options, {
       elementwise: true,

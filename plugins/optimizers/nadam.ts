@@ -14,16 +14,6 @@ export interface NadamOptions extends AdamVariantOptions {
   readonly momentumDecay: number;
 }
 
-/** Schema of {@link NadamOptions}. */
-export const nadamSchema: v.GenericSchema<Partial<NadamOptions>, NadamOptions> = v.strictObject({
-  beta1: v.optional(fraction, 0.9),
-  beta2: v.optional(fraction, 0.999),
-  epsilon: v.optional(nonNegative, 1e-8),
-  momentumDecay: v.optional(nonNegative, 0.004),
-  decoupledWeightDecay: v.optional(v.boolean(), false),
-  ...commonEntries(),
-});
-
 /**
  * NAdam (Dozat 2016) as torch.optim.NAdam: Adam that looks one momentum step ahead, with μₜ = β₁(1 - ½·0.96^(tψ)):
  * w ← w - lr (μₜ₊₁ m / (1 - Π μ to t+1) + (1-μₜ) g / (1 - Π μ to t)) / (√v̂ + ε).
@@ -37,8 +27,15 @@ export const nadamSchema: v.GenericSchema<Partial<NadamOptions>, NadamOptions> =
 export const nadam: Factory<"optimizer", Partial<NadamOptions>> = define({
   kind: "optimizer",
   name: "nadam",
-  schema: nadamSchema,
-  create: (options) => {
+  schema: v.strictObject({
+    beta1: v.optional(fraction, 0.9),
+    beta2: v.optional(fraction, 0.999),
+    epsilon: v.optional(nonNegative, 1e-8),
+    momentumDecay: v.optional(nonNegative, 0.004),
+    decoupledWeightDecay: v.optional(v.boolean(), false),
+    ...commonEntries(),
+  }),
+  create: (options: NadamOptions) => {
     const { beta1, beta2, epsilon, momentumDecay } = options;
     const momentum = (t: number): number => beta1 * (1 - 0.5 * 0.96 ** (t * momentumDecay));
     return adamVariant(options, ({ step, learningRate }) => {

@@ -8,18 +8,6 @@ import type { Factory } from "../../core/types.ts";
 import { commonEntries, fraction, nonNegative } from "../../blocks/optimizer/mod.ts";
 import { adamVariant, type AdamVariantOptions } from "./adam_variant.ts";
 
-/** Options of {@link radam}. */
-export interface RadamOptions extends AdamVariantOptions {}
-
-/** Schema of {@link RadamOptions}. */
-export const radamSchema: v.GenericSchema<Partial<RadamOptions>, RadamOptions> = v.strictObject({
-  beta1: v.optional(fraction, 0.9),
-  beta2: v.optional(fraction, 0.999),
-  epsilon: v.optional(nonNegative, 1e-8),
-  decoupledWeightDecay: v.optional(v.boolean(), false),
-  ...commonEntries(),
-});
-
 /**
  * RAdam (Liu et al. 2020) as torch.optim.RAdam: Adam whose step is scaled by how well the mean of squares is known,
  * w ← w - lr · m̂ · r · √(1-β₂ᵗ) / (√v + ε), r² = (ρₜ-4)(ρₜ-2)ρ / ((ρ-4)(ρ-2)ρₜ), and w ← w - lr · m̂ while ρₜ ≤ 5.
@@ -30,11 +18,17 @@ export const radamSchema: v.GenericSchema<Partial<RadamOptions>, RadamOptions> =
  * console.assert(radam({ decoupledWeightDecay: true }).elementwise);
  * ```
  */
-export const radam: Factory<"optimizer", Partial<RadamOptions>> = define({
+export const radam: Factory<"optimizer", Partial<AdamVariantOptions>> = define({
   kind: "optimizer",
   name: "radam",
-  schema: radamSchema,
-  create: (options) => {
+  schema: v.strictObject({
+    beta1: v.optional(fraction, 0.9),
+    beta2: v.optional(fraction, 0.999),
+    epsilon: v.optional(nonNegative, 1e-8),
+    decoupledWeightDecay: v.optional(v.boolean(), false),
+    ...commonEntries(),
+  }),
+  create: (options: AdamVariantOptions) => {
     const { beta1, beta2, epsilon } = options;
     return adamVariant(options, ({ step, learningRate }) => {
       const size = learningRate / (1 - beta1 ** step);

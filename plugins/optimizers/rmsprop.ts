@@ -28,15 +28,6 @@ export interface RmspropOptions extends CommonOptions {
   readonly centered: boolean;
 }
 
-/** Schema of {@link RmspropOptions}. */
-export const rmspropSchema: v.GenericSchema<Partial<RmspropOptions>, RmspropOptions> = v.strictObject({
-  alpha: v.optional(fraction, 0.99),
-  epsilon: v.optional(nonNegative, 1e-8),
-  momentum: v.optional(nonNegative, 0),
-  centered: v.optional(v.boolean(), false),
-  ...commonEntries(),
-});
-
 /**
  * RMSprop (Tieleman & Hinton 2012) as torch.optim.RMSprop: v ← αv + (1-α)g², u = g / (√v + ε), or √(v - m²) if
  * centered, b ← μb + u, w ← w - lr·b.
@@ -50,8 +41,14 @@ export const rmspropSchema: v.GenericSchema<Partial<RmspropOptions>, RmspropOpti
 export const rmsprop: Factory<"optimizer", Partial<RmspropOptions>> = define({
   kind: "optimizer",
   name: "rmsprop",
-  schema: rmspropSchema,
-  create: (options) => {
+  schema: v.strictObject({
+    alpha: v.optional(fraction, 0.99),
+    epsilon: v.optional(nonNegative, 1e-8),
+    momentum: v.optional(nonNegative, 0),
+    centered: v.optional(v.boolean(), false),
+    ...commonEntries(),
+  }),
+  create: (options: RmspropOptions) => {
     const { alpha, epsilon, momentum, centered } = options;
     return withCommon(options, {
       elementwise: true,

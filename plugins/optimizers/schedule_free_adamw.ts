@@ -18,17 +18,6 @@ export interface ScheduleFreeAdamwOptions extends AdamwOptions {
 
 const share = v.pipe(v.number(), v.gtValue(0), v.ltValue(1));
 
-/** Schema of {@link ScheduleFreeAdamwOptions}. */
-export const scheduleFreeAdamwSchema: v.GenericSchema<Partial<ScheduleFreeAdamwOptions>, ScheduleFreeAdamwOptions> = v
-  .strictObject({
-    beta1: v.optional(share, 0.9),
-    beta2: v.optional(share, 0.999),
-    epsilon: v.optional(nonNegative, 1e-8),
-    r: v.optional(nonNegative, 0),
-    weightLrPower: v.optional(nonNegative, 2),
-    ...commonEntries(),
-  });
-
 /**
  * Schedule-free AdamW (Defazio et al. 2024): z steps, x is the mean of all z, and gradients are taken between the two,
  * u = g / (√v̂ + ε) + λy, z ← z - lr·u, x ← (1-c)x + cz, y = (1-β₁)z + β₁x. Evaluated and saved is x. With the
@@ -43,8 +32,16 @@ export const scheduleFreeAdamwSchema: v.GenericSchema<Partial<ScheduleFreeAdamwO
 export const scheduleFreeAdamw: Factory<"optimizer", Partial<ScheduleFreeAdamwOptions>> = define({
   kind: "optimizer",
   name: "schedule-free-adamw",
-  schema: scheduleFreeAdamwSchema,
-  create: (options) => {
+  schema: v
+    .strictObject({
+      beta1: v.optional(share, 0.9),
+      beta2: v.optional(share, 0.999),
+      epsilon: v.optional(nonNegative, 1e-8),
+      r: v.optional(nonNegative, 0),
+      weightLrPower: v.optional(nonNegative, 2),
+      ...commonEntries(),
+    }),
+  create: (options: ScheduleFreeAdamwOptions) => {
     const { beta1, beta2, epsilon, r, weightLrPower } = options;
     return withCommon(options, {
       elementwise: false,

@@ -25,20 +25,6 @@ export interface SgdOptions extends CommonOptions {
   readonly nesterov: boolean;
 }
 
-/** Schema of {@link SgdOptions}. */
-export const sgdSchema: v.GenericSchema<Partial<SgdOptions>, SgdOptions> = v.pipe(
-  v.strictObject({
-    momentum: v.optional(nonNegative, 0),
-    dampening: v.optional(v.number(), 0),
-    nesterov: v.optional(v.boolean(), false),
-    ...commonEntries(),
-  }),
-  v.check(
-    (o) => !o.nesterov || (o.momentum > 0 && o.dampening === 0),
-    "nesterov only with momentum and without dampening",
-  ),
-);
-
 /**
  * SGD as torch.optim.SGD: g ← g + λw, b ← μb + (1-τ)g (b = g at first), w ← w - lr·b, or lr·(g + μb) with Nesterov.
  *
@@ -51,8 +37,19 @@ export const sgdSchema: v.GenericSchema<Partial<SgdOptions>, SgdOptions> = v.pip
 export const sgd: Factory<"optimizer", Partial<SgdOptions>> = define({
   kind: "optimizer",
   name: "sgd",
-  schema: sgdSchema,
-  create: (options) => {
+  schema: v.pipe(
+    v.strictObject({
+      momentum: v.optional(nonNegative, 0),
+      dampening: v.optional(v.number(), 0),
+      nesterov: v.optional(v.boolean(), false),
+      ...commonEntries(),
+    }),
+    v.check(
+      (o) => !o.nesterov || (o.momentum > 0 && o.dampening === 0),
+      "nesterov only with momentum and without dampening",
+    ),
+  ),
+  create: (options: SgdOptions) => {
     const { momentum, dampening, nesterov } = options;
     return withCommon(options, {
       elementwise: true,

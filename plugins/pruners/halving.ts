@@ -19,20 +19,6 @@ export interface HalvingOptions {
   readonly bootstrapCount: number;
 }
 
-/** Schema of {@link HalvingOptions}. */
-export const halvingSchema: v.GenericSchema<Partial<HalvingOptions>, HalvingOptions> = v.pipe(
-  v.strictObject({
-    minResource: v.optional(v.union([wholeFrom(1), v.literal("auto")]), "auto"),
-    reductionFactor: v.optional(wholeFrom(2), 4),
-    minEarlyStoppingRate: v.optional(wholeFrom(0), 0),
-    bootstrapCount: v.optional(wholeFrom(0), 0),
-  }),
-  v.check(
-    ({ minResource, bootstrapCount }) => minResource !== "auto" || bootstrapCount === 0,
-    'Invalid options: bootstrapCount needs a number for minResource instead of "auto"',
-  ),
-);
-
 /**
  * Asynchronous successive halving: at ever longer rungs, a trial continues if it is among the best that got there.
  *
@@ -45,8 +31,19 @@ export const halvingSchema: v.GenericSchema<Partial<HalvingOptions>, HalvingOpti
 export const halving: Factory<"pruner", Partial<HalvingOptions>> = define({
   kind: "pruner",
   name: "halving",
-  schema: halvingSchema,
-  create: ({ minResource, reductionFactor: factor, minEarlyStoppingRate: rate, bootstrapCount }) => ({
+  schema: v.pipe(
+    v.strictObject({
+      minResource: v.optional(v.union([wholeFrom(1), v.literal("auto")]), "auto"),
+      reductionFactor: v.optional(wholeFrom(2), 4),
+      minEarlyStoppingRate: v.optional(wholeFrom(0), 0),
+      bootstrapCount: v.optional(wholeFrom(0), 0),
+    }),
+    v.check(
+      ({ minResource, bootstrapCount }) => minResource !== "auto" || bootstrapCount === 0,
+      'Invalid options: bootstrapCount needs a number for minResource instead of "auto"',
+    ),
+  ),
+  create: ({ minResource, reductionFactor: factor, minEarlyStoppingRate: rate, bootstrapCount }: HalvingOptions) => ({
     prune: (trial, study) => {
       const first = minResource === "auto" ? firstLength(study) : { number: -1, steps: 0 };
       if (!first) return false;

@@ -19,20 +19,6 @@ export interface HyperbandOptions {
   readonly bootstrapCount: number;
 }
 
-/** Schema of {@link HyperbandOptions}. */
-export const hyperbandSchema: v.GenericSchema<Partial<HyperbandOptions>, HyperbandOptions> = v.pipe(
-  v.strictObject({
-    minResource: v.optional(wholeFrom(1), 1),
-    maxResource: v.optional(v.union([wholeFrom(1), v.literal("auto")]), "auto"),
-    reductionFactor: v.optional(wholeFrom(2), 3),
-    bootstrapCount: v.optional(wholeFrom(0), 0),
-  }),
-  v.check(
-    ({ maxResource, bootstrapCount }) => maxResource !== "auto" || bootstrapCount === 0,
-    'Invalid options: bootstrapCount needs a number for maxResource instead of "auto"',
-  ),
-);
-
 /**
  * Successive halving in several brackets, which differ in how early they end trials (Li et al. 2018).
  *
@@ -45,8 +31,19 @@ export const hyperbandSchema: v.GenericSchema<Partial<HyperbandOptions>, Hyperba
 export const hyperband: Factory<"pruner", Partial<HyperbandOptions>> = define({
   kind: "pruner",
   name: "hyperband",
-  schema: hyperbandSchema,
-  create: ({ minResource, maxResource, reductionFactor: factor, bootstrapCount }) => ({
+  schema: v.pipe(
+    v.strictObject({
+      minResource: v.optional(wholeFrom(1), 1),
+      maxResource: v.optional(v.union([wholeFrom(1), v.literal("auto")]), "auto"),
+      reductionFactor: v.optional(wholeFrom(2), 3),
+      bootstrapCount: v.optional(wholeFrom(0), 0),
+    }),
+    v.check(
+      ({ maxResource, bootstrapCount }) => maxResource !== "auto" || bootstrapCount === 0,
+      'Invalid options: bootstrapCount needs a number for maxResource instead of "auto"',
+    ),
+  ),
+  create: ({ minResource, maxResource, reductionFactor: factor, bootstrapCount }: HyperbandOptions) => ({
     prune: (trial, study) => {
       const first = maxResource === "auto" ? firstLength(study) : { number: -1, steps: 0 };
       if (!first) return false;

@@ -7,11 +7,8 @@ import { isBelowPercentile, percentileOptions, type PrunerOptions } from "../../
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 
-/** Options of {@link median}. */
-export interface MedianOptions extends PrunerOptions {}
-
-/** Schema of {@link MedianOptions}. */
-export const medianSchema: v.GenericSchema<Partial<MedianOptions>, MedianOptions> = v.strictObject(percentileOptions);
+/** Schema of {@link PrunerOptions}. */
+export const medianSchema: v.GenericSchema<Partial<PrunerOptions>, PrunerOptions> = v.strictObject(percentileOptions);
 
 /**
  * Ends a trial whose best value so far is worse than the median of complete trials at the same step.
@@ -22,7 +19,7 @@ export const medianSchema: v.GenericSchema<Partial<MedianOptions>, MedianOptions
  * console.assert(median({ warmupSteps: 100 }).name === "median");
  * ```
  */
-export const median: Factory<"pruner", Partial<MedianOptions>> = define({
+export const median: Factory<"pruner", Partial<PrunerOptions>> = define({
   kind: "pruner",
   name: "median",
   schema: medianSchema,

@@ -6,12 +6,6 @@ import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 
-/** No options. */
-export type NoneOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link NoneOptions}. */
-export const noneSchema: v.GenericSchema<NoneOptions, NoneOptions> = v.strictObject({});
-
 /**
  * Ends no trial early.
  *
@@ -21,9 +15,9 @@ export const noneSchema: v.GenericSchema<NoneOptions, NoneOptions> = v.strictObj
  * console.assert(none().name === "none");
  * ```
  */
-export const none: Factory<"pruner", NoneOptions> = define({
+export const none: Factory<"pruner"> = define({
   kind: "pruner",
   name: "none",
-  schema: noneSchema,
+  schema: v.strictObject({}),
   create: () => ({ prune: () => false }),
 });

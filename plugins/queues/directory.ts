@@ -15,11 +15,6 @@ export interface DirectoryOptions {
   readonly path: string;
 }
 
-/** Schema of {@link DirectoryOptions}. */
-export const directorySchema: v.GenericSchema<DirectoryOptions, DirectoryOptions> = v.strictObject({
-  path: role(v.string(), { role: "path" }),
-});
-
 /**
  * One file for each waiting job, below `queue/`, and one for the process that has taken it.
  *
@@ -33,8 +28,8 @@ export const directorySchema: v.GenericSchema<DirectoryOptions, DirectoryOptions
 export const directory: Factory<"queue", DirectoryOptions> = define({
   kind: "queue",
   name: "directory",
-  schema: directorySchema,
-  create: ({ path }) => ({
+  schema: v.strictObject({ path: role(v.string(), { role: "path" }) }),
+  create: ({ path }: DirectoryOptions) => ({
     open: async (host) => {
       if (!host.directory) throw missing("directory", "access to files", host.runtime);
       return storeQueue(host.directory(path), host.clock.now);

@@ -6,12 +6,6 @@ import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 
-/** No options. */
-export type MemoryOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link MemoryOptions}. */
-export const memorySchema: v.GenericSchema<MemoryOptions, MemoryOptions> = v.strictObject({});
-
 /**
  * A queue in memory, refilled from job records at start.
  *
@@ -21,10 +15,10 @@ export const memorySchema: v.GenericSchema<MemoryOptions, MemoryOptions> = v.str
  * console.assert(memory().kind === "queue");
  * ```
  */
-export const memory: Factory<"queue", MemoryOptions> = define({
+export const memory: Factory<"queue"> = define({
   kind: "queue",
   name: "memory",
-  schema: memorySchema,
+  schema: v.strictObject({}),
   create: () => ({
     open: async (host) => {
       const { now } = host.clock;

@@ -21,15 +21,6 @@ export interface NatsOptions {
   readonly ackSeconds: number;
 }
 
-/** Schema of {@link NatsOptions}. */
-export const natsSchema: v.GenericSchema<Partial<NatsOptions> & Pick<NatsOptions, "url">, NatsOptions> = v.strictObject(
-  {
-    url: natsUrl,
-    stream: v.optional(v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/)), "attune-queue"),
-    ackSeconds: v.optional(v.pipe(v.number(), v.gtValue(0)), 15),
-  },
-);
-
 const CONSUMER = "runners";
 
 /**
@@ -46,8 +37,14 @@ const CONSUMER = "runners";
 export const nats: Factory<"queue", Partial<NatsOptions> & Pick<NatsOptions, "url">> = define({
   kind: "queue",
   name: "nats",
-  schema: natsSchema,
-  create: (options) => ({
+  schema: v.strictObject(
+    {
+      url: natsUrl,
+      stream: v.optional(v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/)), "attune-queue"),
+      ackSeconds: v.optional(v.pipe(v.number(), v.gtValue(0)), 15),
+    },
+  ),
+  create: (options: NatsOptions) => ({
     open: async (host) => await openNatsQueue(await connectNats(options.url, host), options),
   }),
 });

@@ -22,13 +22,6 @@ export interface EwcOptions {
 
 type Input = Readonly<{ data: unknown; lambda?: number; rows?: number }>;
 
-/** Schema of {@link EwcOptions}. */
-export const ewcSchema: v.GenericSchema<Input, EwcOptions> = v.strictObject({
-  data: pluginOption("data", "a dataset"),
-  lambda: v.optional(v.pipe(v.number(), v.minValue(0)), 100),
-  rows: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 256),
-}) as v.GenericSchema<Input, EwcOptions>;
-
 /**
  * Elastic weight consolidation (Kirkpatrick et al. 2017): ½λ Σ F (w - w₀)², F the diagonal of the Fisher information at
  * the start, estimated as the mean of squared gradients of rows of an old task (with their own labels, the empirical
@@ -44,8 +37,12 @@ export const ewcSchema: v.GenericSchema<Input, EwcOptions> = v.strictObject({
 export const ewc: Factory<"regularizer", Input> = define({
   kind: "regularizer",
   name: "ewc",
-  schema: ewcSchema,
-  create: ({ data, lambda, rows }) => ({
+  schema: v.strictObject({
+    data: pluginOption("data", "a dataset"),
+    lambda: v.optional(v.pipe(v.number(), v.minValue(0)), 100),
+    rows: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 256),
+  }) as v.GenericSchema<Input, EwcOptions>,
+  create: ({ data, lambda, rows }: EwcOptions) => ({
     prepare: async (probe) => {
       const start = await savedValues(probe, () => true);
       const fisher = Object.fromEntries(

@@ -18,12 +18,6 @@ export interface L2SpOptions {
 
 const strength = v.pipe(v.number(), v.minValue(0));
 
-/** Schema of {@link L2SpOptions}. */
-export const l2SpSchema: v.GenericSchema<Partial<L2SpOptions>, L2SpOptions> = v.strictObject({
-  alpha: v.optional(strength, 0.01),
-  beta: v.optional(strength, 0.01),
-});
-
 /**
  * L²-SP (Li et al. 2018): ½α |w - w₀|² over parameters that start from a saved value w₀, ½β |w|² over new ones. All
  * that trains counts; the saved values are held in memory once more.
@@ -37,8 +31,11 @@ export const l2SpSchema: v.GenericSchema<Partial<L2SpOptions>, L2SpOptions> = v.
 export const l2Sp: Factory<"regularizer", Partial<L2SpOptions>> = define({
   kind: "regularizer",
   name: "l2-sp",
-  schema: l2SpSchema,
-  create: ({ alpha, beta }) => ({
+  schema: v.strictObject({
+    alpha: v.optional(strength, 0.01),
+    beta: v.optional(strength, 0.01),
+  }),
+  create: ({ alpha, beta }: L2SpOptions) => ({
     prepare: (probe) => savedValues(probe, () => true),
     term: (b, { frozen }) =>
       Object.entries(b.trainable())

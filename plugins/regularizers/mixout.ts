@@ -14,11 +14,6 @@ export interface MixoutOptions {
   readonly p: number;
 }
 
-/** Schema of {@link MixoutOptions}. */
-export const mixoutSchema: v.GenericSchema<Partial<MixoutOptions>, MixoutOptions> = v.strictObject({
-  p: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0.9),
-});
-
 /**
  * Mixout (Lee et al. 2020): in training the weights w of linear layers become w₀ + m(w - w₀)/(1-p), m drawn as in
  * dropout, so that they are the saved ones w₀ with probability p and w on average. Layers without a saved weight stay
@@ -33,8 +28,8 @@ export const mixoutSchema: v.GenericSchema<Partial<MixoutOptions>, MixoutOptions
 export const mixout: Factory<"regularizer", Partial<MixoutOptions>> = define({
   kind: "regularizer",
   name: "mixout",
-  schema: mixoutSchema,
-  create: ({ p }) => ({
+  schema: v.strictObject({ p: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0.9) }),
+  create: ({ p }: MixoutOptions) => ({
     prepare: (probe) => {
       const weights = new Set(probe.linears.map((path) => `${path}.weight`));
       return savedValues(probe, (name) => weights.has(name));

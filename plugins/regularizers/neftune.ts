@@ -14,11 +14,6 @@ export interface NeftuneOptions {
   readonly noiseAlpha: number;
 }
 
-/** Schema of {@link NeftuneOptions}. */
-export const neftuneSchema: v.GenericSchema<Partial<NeftuneOptions>, NeftuneOptions> = v.strictObject({
-  noiseAlpha: v.optional(v.pipe(v.number(), v.minValue(0)), 5),
-});
-
 /**
  * NEFTune (Jain et al. 2024): in training, word embeddings get uniform noise of at most α/√(Ld), where L is the
  * sequence's number of tokens (Hugging Face uses the padded length, so it depends on the batch) and d the width of
@@ -33,8 +28,8 @@ export const neftuneSchema: v.GenericSchema<Partial<NeftuneOptions>, NeftuneOpti
 export const neftune: Factory<"regularizer", Partial<NeftuneOptions>> = define({
   kind: "regularizer",
   name: "neftune",
-  schema: neftuneSchema,
-  create: ({ noiseAlpha }) => ({
+  schema: v.strictObject({ noiseAlpha: v.optional(v.pipe(v.number(), v.minValue(0)), 5) }),
+  create: ({ noiseAlpha }: NeftuneOptions) => ({
     around: (backbone) => ({
       embedding: (b, call, next) => {
         const x = next(call);

@@ -17,12 +17,6 @@ export interface RDropOptions {
   readonly output: string;
 }
 
-/** Schema of {@link RDropOptions}. */
-export const rDropSchema: v.GenericSchema<Partial<RDropOptions>, RDropOptions> = v.strictObject({
-  alpha: v.optional(v.pipe(v.number(), v.minValue(0)), 5),
-  output: v.optional(v.string(), "logits"),
-});
-
 /**
  * R-Drop (Wu et al. 2021): each micro-batch passes through the model twice, with new dropout; the loss of the second
  * pass is added, and α times ½(KL(p‖q) + KL(q‖p)), the mean over rows. A step takes twice as long.
@@ -36,8 +30,11 @@ export const rDropSchema: v.GenericSchema<Partial<RDropOptions>, RDropOptions> =
 export const rDrop: Factory<"regularizer", Partial<RDropOptions>> = define({
   kind: "regularizer",
   name: "r-drop",
-  schema: rDropSchema,
-  create: ({ alpha, output }) => {
+  schema: v.strictObject({
+    alpha: v.optional(v.pipe(v.number(), v.minValue(0)), 5),
+    output: v.optional(v.string(), "logits"),
+  }),
+  create: ({ alpha, output }: RDropOptions) => {
     const logitsOf = (outputs: Named<Value>): Value => {
       const logits = outputs[output];
       if (!logits) throw missing("r-drop", `output "${output}"`, `the head (it has ${Object.keys(outputs)})`);

@@ -6,12 +6,6 @@ import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 
-/** Options of {@link constant}: none. */
-export type ConstantOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link ConstantOptions}. */
-export const constantSchema: v.GenericSchema<ConstantOptions, ConstantOptions> = v.strictObject({});
-
 /**
  * A constant learning rate.
  *
@@ -21,9 +15,9 @@ export const constantSchema: v.GenericSchema<ConstantOptions, ConstantOptions> =
  * console.assert(constant().factor(7, 10, 1e-3) === 1);
  * ```
  */
-export const constant: Factory<"schedule", ConstantOptions> = define({
+export const constant: Factory<"schedule"> = define({
   kind: "schedule",
   name: "constant",
-  schema: constantSchema,
+  schema: v.strictObject({}),
   create: () => ({ factor: () => 1 }),
 });

@@ -7,14 +7,6 @@ import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 import { warmUp, type WarmupOptions, warmupSteps } from "../../blocks/schedule/mod.ts";
 
-/** Options of {@link constantWithWarmup}. */
-export interface ConstantWithWarmupOptions extends WarmupOptions {}
-
-/** Schema of {@link ConstantWithWarmupOptions}. */
-export const constantWithWarmupSchema: v.GenericSchema<Partial<ConstantWithWarmupOptions>, ConstantWithWarmupOptions> =
-  v
-    .strictObject({ warmupSteps });
-
 /**
  * Warm-up, then a constant learning rate.
  *
@@ -24,9 +16,12 @@ export const constantWithWarmupSchema: v.GenericSchema<Partial<ConstantWithWarmu
  * console.assert(constantWithWarmup({ warmupSteps: 0.2 }).factor(1, 10, 1e-3) === 0.5);
  * ```
  */
-export const constantWithWarmup: Factory<"schedule", Partial<ConstantWithWarmupOptions>> = define({
+export const constantWithWarmup: Factory<"schedule", Partial<WarmupOptions>> = define({
   kind: "schedule",
   name: "constant-with-warmup",
-  schema: constantWithWarmupSchema,
-  create: ({ warmupSteps }) => ({ factor: (step, totalSteps) => warmUp(step, totalSteps, warmupSteps, () => 1) }),
+  schema: v
+    .strictObject({ warmupSteps }),
+  create: ({ warmupSteps }: WarmupOptions) => ({
+    factor: (step, totalSteps) => warmUp(step, totalSteps, warmupSteps, () => 1),
+  }),
 });

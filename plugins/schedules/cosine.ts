@@ -14,12 +14,6 @@ export interface CosineOptions extends WarmupOptions {
   readonly numCycles: number;
 }
 
-/** Schema of {@link CosineOptions}. */
-export const cosineSchema: v.GenericSchema<Partial<CosineOptions>, CosineOptions> = v.strictObject({
-  warmupSteps,
-  numCycles: v.optional(v.pipe(v.number(), v.finite(), v.minValue(0)), 0.5),
-});
-
 /**
  * Warm-up, then (1 + cos(2π · numCycles · progress)) / 2 (Loshchilov & Hutter 2017).
  *
@@ -32,8 +26,11 @@ export const cosineSchema: v.GenericSchema<Partial<CosineOptions>, CosineOptions
 export const cosine: Factory<"schedule", Partial<CosineOptions>> = define({
   kind: "schedule",
   name: "cosine",
-  schema: cosineSchema,
-  create: ({ warmupSteps, numCycles }) => ({
+  schema: v.strictObject({
+    warmupSteps,
+    numCycles: v.optional(v.pipe(v.number(), v.finite(), v.minValue(0)), 0.5),
+  }),
+  create: ({ warmupSteps, numCycles }: CosineOptions) => ({
     factor: (step, totalSteps) =>
       warmUp(
         step,

@@ -20,17 +20,6 @@ export interface CosineWithMinLrOptions extends WarmupOptions {
 
 const rate: v.GenericSchema<number> = v.pipe(v.number(), v.finite(), v.minValue(0));
 
-/** Schema of {@link CosineWithMinLrOptions}. */
-export const cosineWithMinLrSchema: v.GenericSchema<Partial<CosineWithMinLrOptions>, CosineWithMinLrOptions> = v.pipe(
-  v.strictObject({
-    warmupSteps,
-    numCycles: v.optional(v.pipe(v.number(), v.finite(), v.minValue(0)), 0.5),
-    minLr: v.optional(rate),
-    minLrRate: v.optional(v.pipe(rate, v.maxValue(1))),
-  }),
-  v.check(({ minLr, minLrRate }) => (minLr === undefined) !== (minLrRate === undefined), "either minLr or minLrRate"),
-);
-
 /**
  * Warm-up, then a cosine between the learning rate and a minimum: c · (1 - m) + m, where c is the factor of the cosine
  * schedule and m the minimum.
@@ -44,8 +33,16 @@ export const cosineWithMinLrSchema: v.GenericSchema<Partial<CosineWithMinLrOptio
 export const cosineWithMinLr: Factory<"schedule", Partial<CosineWithMinLrOptions>> = define({
   kind: "schedule",
   name: "cosine-with-min-lr",
-  schema: cosineWithMinLrSchema,
-  create: ({ warmupSteps, numCycles, minLr, minLrRate }) => ({
+  schema: v.pipe(
+    v.strictObject({
+      warmupSteps,
+      numCycles: v.optional(v.pipe(v.number(), v.finite(), v.minValue(0)), 0.5),
+      minLr: v.optional(rate),
+      minLrRate: v.optional(v.pipe(rate, v.maxValue(1))),
+    }),
+    v.check(({ minLr, minLrRate }) => (minLr === undefined) !== (minLrRate === undefined), "either minLr or minLrRate"),
+  ),
+  create: ({ warmupSteps, numCycles, minLr, minLrRate }: CosineWithMinLrOptions) => ({
     factor: (step, totalSteps, learningRate) =>
       warmUp(step, totalSteps, warmupSteps, (since, length) => {
         const lowest = minLrRate ?? (minLr ?? 0) / learningRate;

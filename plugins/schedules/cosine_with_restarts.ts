@@ -14,14 +14,6 @@ export interface CosineWithRestartsOptions extends WarmupOptions {
   readonly numCycles: number;
 }
 
-/** Schema of {@link CosineWithRestartsOptions}. */
-export const cosineWithRestartsSchema: v.GenericSchema<Partial<CosineWithRestartsOptions>, CosineWithRestartsOptions> =
-  v
-    .strictObject({
-      warmupSteps,
-      numCycles: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 1),
-    });
-
 /**
  * Warm-up, then a cosine from the full rate to 0, `numCycles` times (Loshchilov & Hutter 2017).
  *
@@ -34,8 +26,12 @@ export const cosineWithRestartsSchema: v.GenericSchema<Partial<CosineWithRestart
 export const cosineWithRestarts: Factory<"schedule", Partial<CosineWithRestartsOptions>> = define({
   kind: "schedule",
   name: "cosine-with-restarts",
-  schema: cosineWithRestartsSchema,
-  create: ({ warmupSteps, numCycles }) => ({
+  schema: v
+    .strictObject({
+      warmupSteps,
+      numCycles: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 1),
+    }),
+  create: ({ warmupSteps, numCycles }: CosineWithRestartsOptions) => ({
     factor: (step, totalSteps) =>
       warmUp(step, totalSteps, warmupSteps, (since, length) => {
         const progress = since / length;

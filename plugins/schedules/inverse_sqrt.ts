@@ -16,12 +16,6 @@ export interface InverseSqrtOptions extends WarmupOptions {
   readonly timescale: number | null;
 }
 
-/** Schema of {@link InverseSqrtOptions}. */
-export const inverseSqrtSchema: v.GenericSchema<Partial<InverseSqrtOptions>, InverseSqrtOptions> = v.strictObject({
-  warmupSteps,
-  timescale: v.optional(v.nullable(v.pipe(v.number(), v.finite(), v.gtValue(0))), null),
-});
-
 /**
  * Warm-up, then 1 / √(1 + steps since / timescale) (Zhai et al. 2022).
  *
@@ -34,8 +28,11 @@ export const inverseSqrtSchema: v.GenericSchema<Partial<InverseSqrtOptions>, Inv
 export const inverseSqrt: Factory<"schedule", Partial<InverseSqrtOptions>> = define({
   kind: "schedule",
   name: "inverse-sqrt",
-  schema: inverseSqrtSchema,
-  create: ({ warmupSteps, timescale }) => ({
+  schema: v.strictObject({
+    warmupSteps,
+    timescale: v.optional(v.nullable(v.pipe(v.number(), v.finite(), v.gtValue(0))), null),
+  }),
+  create: ({ warmupSteps, timescale }: InverseSqrtOptions) => ({
     factor: (step, totalSteps) => {
       const scale = timescale ?? (warmupLength(warmupSteps, totalSteps) || 10_000);
       return warmUp(step, totalSteps, warmupSteps, (since) => 1 / Math.sqrt((since + scale) / scale));

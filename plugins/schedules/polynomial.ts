@@ -17,13 +17,6 @@ export interface PolynomialOptions extends WarmupOptions {
   readonly power: number;
 }
 
-/** Schema of {@link PolynomialOptions}. */
-export const polynomialSchema: v.GenericSchema<Partial<PolynomialOptions>, PolynomialOptions> = v.strictObject({
-  warmupSteps,
-  lrEnd: v.optional(v.pipe(v.number(), v.finite(), v.minValue(0)), 1e-7),
-  power: v.optional(v.pipe(v.number(), v.finite(), v.gtValue(0)), 1),
-});
-
 /**
  * Warm-up, then (lr - lrEnd) · remaining^power + lrEnd, over lr.
  *
@@ -37,8 +30,12 @@ export const polynomialSchema: v.GenericSchema<Partial<PolynomialOptions>, Polyn
 export const polynomial: Factory<"schedule", Partial<PolynomialOptions>> = define({
   kind: "schedule",
   name: "polynomial",
-  schema: polynomialSchema,
-  create: ({ warmupSteps, lrEnd, power }) => ({
+  schema: v.strictObject({
+    warmupSteps,
+    lrEnd: v.optional(v.pipe(v.number(), v.finite(), v.minValue(0)), 1e-7),
+    power: v.optional(v.pipe(v.number(), v.finite(), v.gtValue(0)), 1),
+  }),
+  create: ({ warmupSteps, lrEnd, power }: PolynomialOptions) => ({
     factor: (step, totalSteps, learningRate) => {
       if (lrEnd >= learningRate) {
         throw badValue("polynomial", "lrEnd", lrEnd, `less than the learning rate ${learningRate}`);

@@ -32,17 +32,6 @@ type Input = Partial<WarmupStableDecayOptions> & Pick<WarmupStableDecayOptions, 
 const steps: v.GenericSchema<number> = v.pipe(v.number(), v.finite(), v.minValue(0));
 const shape: v.GenericSchema<Shape> = v.picklist(["linear", "cosine", "1-sqrt"]);
 
-/** Schema of {@link WarmupStableDecayOptions}. */
-export const warmupStableDecaySchema: v.GenericSchema<Input, WarmupStableDecayOptions> = v.strictObject({
-  warmupSteps,
-  numDecaySteps: steps,
-  numStableSteps: v.optional(v.nullable(steps), null),
-  warmupType: v.optional(shape, "linear"),
-  decayType: v.optional(shape, "cosine"),
-  minLrRatio: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0),
-  numCycles: v.optional(steps, 0.5),
-});
-
 /**
  * Warm-up, then a constant rate, then a decay (Hu et al. 2024).
  *
@@ -56,8 +45,19 @@ export const warmupStableDecaySchema: v.GenericSchema<Input, WarmupStableDecayOp
 export const warmupStableDecay: Factory<"schedule", Input> = define({
   kind: "schedule",
   name: "warmup-stable-decay",
-  schema: warmupStableDecaySchema,
-  create: ({ warmupSteps, numDecaySteps, numStableSteps, warmupType, decayType, minLrRatio, numCycles }) => ({
+  schema: v.strictObject({
+    warmupSteps,
+    numDecaySteps: steps,
+    numStableSteps: v.optional(v.nullable(steps), null),
+    warmupType: v.optional(shape, "linear"),
+    decayType: v.optional(shape, "cosine"),
+    minLrRatio: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0),
+    numCycles: v.optional(steps, 0.5),
+  }),
+  create: (
+    { warmupSteps, numDecaySteps, numStableSteps, warmupType, decayType, minLrRatio, numCycles }:
+      WarmupStableDecayOptions,
+  ) => ({
     factor: (step, totalSteps) => {
       const warm = warmupLength(warmupSteps, totalSteps);
       const decay = warmupLength(numDecaySteps, totalSteps);

@@ -27,13 +27,6 @@ export interface GridOptions extends Omit<SearchOptions, "trials"> {
 
 type Input = SearchInput & Readonly<{ points?: number }>;
 
-/** Schema of {@link GridOptions}. */
-export const gridSchema: v.GenericSchema<Input, GridOptions> = v.strictObject({
-  ...searchOptions,
-  trials: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
-  points: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 5),
-}) as unknown as v.GenericSchema<Input, GridOptions>;
-
 /**
  * Every combination of values, in order; the last option changes fastest. Ranges without a step give `points` values,
  * evenly spaced, by the logarithm where that counts.
@@ -48,8 +41,12 @@ export const gridSchema: v.GenericSchema<Input, GridOptions> = v.strictObject({
 export const grid: Factory<"search", Input> = define({
   kind: "search",
   name: "grid",
-  schema: gridSchema,
-  create: (options) => ({
+  schema: v.strictObject({
+    ...searchOptions,
+    trials: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+    points: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 5),
+  }) as unknown as v.GenericSchema<Input, GridOptions>,
+  create: (options: GridOptions) => ({
     settings: settingsOf(options),
     next: ({ space, trials }) => pointAt(space, trials.length, options.points),
   }),

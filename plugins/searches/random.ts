@@ -15,15 +15,6 @@ import { define } from "../../core/spec/define.ts";
 import { chosenIn } from "../../core/spec/search_space.ts";
 import type { Factory } from "../../core/types.ts";
 
-/** Options of {@link random}. */
-export interface RandomOptions extends SearchOptions {}
-
-/** Schema of {@link RandomOptions}. */
-export const randomSchema: v.GenericSchema<SearchInput, RandomOptions> = v.strictObject({
-  ...searchOptions,
-  trials: trialsOption,
-}) as unknown as v.GenericSchema<SearchInput, RandomOptions>;
-
 /**
  * Draws every option independently.
  *
@@ -37,8 +28,11 @@ export const randomSchema: v.GenericSchema<SearchInput, RandomOptions> = v.stric
 export const random: Factory<"search", SearchInput> = define({
   kind: "search",
   name: "random",
-  schema: randomSchema,
-  create: (options) => ({
+  schema: v.strictObject({
+    ...searchOptions,
+    trials: trialsOption,
+  }) as unknown as v.GenericSchema<SearchInput, SearchOptions>,
+  create: (options: SearchOptions) => ({
     settings: settingsOf(options),
     next: ({ space }, stream) => chosenIn(space, (path, own) => drawFrom(own, stream.fork(path))),
   }),

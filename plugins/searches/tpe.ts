@@ -31,16 +31,6 @@ export interface TpeOptions extends SearchOptions {
 
 type Input = SearchInput & Partial<Omit<TpeOptions, keyof SearchOptions>>;
 
-/** Schema of {@link TpeOptions}. */
-export const tpeSchema: v.GenericSchema<Input, TpeOptions> = v.strictObject({
-  ...searchOptions,
-  trials: trialsOption,
-  startupTrials: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 10),
-  multivariate: v.optional(v.boolean(), true),
-  constantLiar: v.optional(v.boolean(), true),
-  candidates: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 24),
-}) as unknown as v.GenericSchema<Input, TpeOptions>;
-
 /**
  * The tree-structured Parzen estimator: draws values where good trials are more frequent than others. Options that only
  * some trials have are drawn by themselves, of the trials that have them.
@@ -55,8 +45,15 @@ export const tpeSchema: v.GenericSchema<Input, TpeOptions> = v.strictObject({
 export const tpe: Factory<"search", Input> = define({
   kind: "search",
   name: "tpe",
-  schema: tpeSchema,
-  create: (options) => ({
+  schema: v.strictObject({
+    ...searchOptions,
+    trials: trialsOption,
+    startupTrials: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 10),
+    multivariate: v.optional(v.boolean(), true),
+    constantLiar: v.optional(v.boolean(), true),
+    candidates: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 24),
+  }) as unknown as v.GenericSchema<Input, TpeOptions>,
+  create: (options: TpeOptions) => ({
     settings: settingsOf(options),
     next: (study, random) => proposed(study, random, options),
   }),

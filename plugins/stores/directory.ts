@@ -14,11 +14,6 @@ export interface DirectoryOptions {
   readonly path: string;
 }
 
-/** Schema of {@link DirectoryOptions}. */
-export const directorySchema: v.GenericSchema<DirectoryOptions, DirectoryOptions> = v.strictObject({
-  path: role(v.string(), { role: "path" }),
-});
-
 /**
  * Files below a folder of the host.
  *
@@ -32,8 +27,8 @@ export const directorySchema: v.GenericSchema<DirectoryOptions, DirectoryOptions
 export const directory: Factory<"store", DirectoryOptions> = define({
   kind: "store",
   name: "directory",
-  schema: directorySchema,
-  create: ({ path }) => ({
+  schema: v.strictObject({ path: role(v.string(), { role: "path" }) }),
+  create: ({ path }: DirectoryOptions) => ({
     open: async (host) => {
       if (!host.directory) throw missing("directory", "access to files", host.runtime);
       return host.directory(path);

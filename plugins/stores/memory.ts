@@ -8,12 +8,6 @@ import { define } from "../../core/spec/define.ts";
 import { keyParts } from "../../core/files/store_key.ts";
 import type { Factory, StoredObject } from "../../core/types.ts";
 
-/** No options. */
-export type MemoryOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link MemoryOptions}. */
-export const memorySchema: v.GenericSchema<MemoryOptions, MemoryOptions> = v.strictObject({});
-
 /**
  * A store in memory; each `open` returns a new one.
  *
@@ -24,10 +18,10 @@ export const memorySchema: v.GenericSchema<MemoryOptions, MemoryOptions> = v.str
  * console.assert(memory().kind === "store");
  * ```
  */
-export const memory: Factory<"store", MemoryOptions> = define({
+export const memory: Factory<"store"> = define({
   kind: "store",
   name: "memory",
-  schema: memorySchema,
+  schema: v.strictObject({}),
   create: () => ({
     open: async () => {
       const objects = new Map<string, { bytes: Uint8Array; revision: string }>();

@@ -23,14 +23,6 @@ export interface NatsOptions {
   readonly bucket: string;
 }
 
-/** Schema of {@link NatsOptions}. */
-export const natsSchema: v.GenericSchema<Partial<NatsOptions> & Pick<NatsOptions, "url">, NatsOptions> = v.strictObject(
-  {
-    url: natsUrl,
-    bucket: v.optional(v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/)), "attune"),
-  },
-);
-
 /** Larger values go to the object store: a message of NATS has at most 1 MiB. */
 const INLINE = 256 * 1024;
 
@@ -49,8 +41,13 @@ const INLINE = 256 * 1024;
 export const nats: Factory<"store", Partial<NatsOptions> & Pick<NatsOptions, "url">> = define({
   kind: "store",
   name: "nats",
-  schema: natsSchema,
-  create: ({ url, bucket }) => ({
+  schema: v.strictObject(
+    {
+      url: natsUrl,
+      bucket: v.optional(v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/)), "attune"),
+    },
+  ),
+  create: ({ url, bucket }: NatsOptions) => ({
     open: async (host) => await openNatsStore(await connectNats(url, host), bucket),
   }),
 });

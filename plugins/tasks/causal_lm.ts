@@ -29,16 +29,6 @@ export interface CausalLmOptions {
   readonly columns: Readonly<Record<string, string>>;
 }
 
-/** Schema of {@link CausalLmOptions}. */
-export const causalLmSchema: v.GenericSchema<Partial<CausalLmOptions>, CausalLmOptions> = v.strictObject({
-  lossOn: v.optional(v.picklist(["all", "assistant", "completion"]), "all"),
-  addEosToken: v.optional(v.boolean()),
-  evaluateTurns: v.optional(v.picklist(["all", "last"]), "all"),
-  packing: v.optional(v.boolean(), false),
-  generation: v.optional(generationSchema, {}),
-  columns: v.optional(v.record(v.string(), v.string()), {}),
-});
-
 /**
  * Causal language modelling: `text`, `messages`, or `prompt` and `completion`. The loss is one mean over all predicted
  * tokens of a step.
@@ -52,8 +42,15 @@ export const causalLmSchema: v.GenericSchema<Partial<CausalLmOptions>, CausalLmO
 export const causalLm: Factory<"task", Partial<CausalLmOptions>> = define({
   kind: "task",
   name: "causal-lm",
-  schema: causalLmSchema,
-  create: ({ lossOn, addEosToken, evaluateTurns, packing, generation, columns }) => ({
+  schema: v.strictObject({
+    lossOn: v.optional(v.picklist(["all", "assistant", "completion"]), "all"),
+    addEosToken: v.optional(v.boolean()),
+    evaluateTurns: v.optional(v.picklist(["all", "last"]), "all"),
+    packing: v.optional(v.boolean(), false),
+    generation: v.optional(generationSchema, {}),
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  }),
+  create: ({ lossOn, addEosToken, evaluateTurns, packing, generation, columns }: CausalLmOptions) => ({
     subtasks: [{
       name: "",
       collator: {

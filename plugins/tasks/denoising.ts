@@ -19,14 +19,6 @@ export interface DenoisingOptions {
   readonly columns: Readonly<Record<string, string>>;
 }
 
-/** Schema of {@link DenoisingOptions}. */
-export const denoisingSchema: v.GenericSchema<Partial<DenoisingOptions>, DenoisingOptions> = v.strictObject({
-  maskRatio: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.3),
-  poissonLambda: v.optional(v.pipe(v.number(), v.minValue(1)), 3),
-  permuteSentenceRatio: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0),
-  columns: v.optional(v.record(v.string(), v.string()), {}),
-});
-
 /**
  * Text infilling (Lewis et al. 2020): each span of `text`, with Poisson distributed length, becomes one mask; the
  * target is the whole text. Before that sentences may change places. Drawn anew in each epoch, the same for the same
@@ -41,8 +33,13 @@ export const denoisingSchema: v.GenericSchema<Partial<DenoisingOptions>, Denoisi
 export const denoising: Factory<"task", Partial<DenoisingOptions>> = define({
   kind: "task",
   name: "denoising",
-  schema: denoisingSchema,
-  create: ({ maskRatio, poissonLambda, permuteSentenceRatio, columns }) => ({
+  schema: v.strictObject({
+    maskRatio: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.3),
+    poissonLambda: v.optional(v.pipe(v.number(), v.minValue(1)), 3),
+    permuteSentenceRatio: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0),
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  }),
+  create: ({ maskRatio, poissonLambda, permuteSentenceRatio, columns }: DenoisingOptions) => ({
     subtasks: [seq2seqTask({
       use: "denoising",
       with: {

@@ -59,34 +59,6 @@ const weight = v.optional(v.pipe(v.number(), v.minValue(0)), 1);
 const width = v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.width)));
 const layer = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most.layers));
 
-/** Schema of {@link DistillationOptions}. */
-export const distillationSchema: v.GenericSchema<Input, DistillationOptions> = v.pipe(
-  v.strictObject({
-    teacher: pluginOption("model", 'a model, as { use: "pretrained", with: { path } }'),
-    teacherTokenizer: v.optional(pluginOption("tokenizer", "a tokenizer")),
-    task: v.optional(pluginOption("task", "a task")),
-    embeddings: v.optional(
-      v.strictObject({ weight, pooling: v.optional(v.picklist(["mean", "first"]), "mean"), projection: width }),
-    ),
-    hiddenStates: v.optional(
-      v.strictObject({
-        weight,
-        layers: v.pipe(v.array(v.tuple([layer, layer])), v.minLength(1)),
-        projection: width,
-      }),
-    ),
-    logits: v.optional(v.strictObject({ weight, temperature: v.optional(v.pipe(v.number(), v.gtValue(0)), 2) })),
-    taskWeight: weight,
-    cache: role(v.optional(v.nullable(v.string())), { role: "cache" }),
-    columns: v.optional(v.record(v.string(), v.string()), {}),
-  }),
-  v.check(
-    ({ embeddings, hiddenStates, logits }) => (embeddings ?? hiddenStates ?? logits) !== undefined,
-    "at least one of embeddings, hiddenStates and logits",
-  ),
-  v.check(({ logits, task }) => !logits || task !== undefined, "a task, because logits are compared"),
-) as v.GenericSchema<Input, DistillationOptions>;
-
 /**
  * Knowledge distillation: the teacher's outputs become targets for the student. They are computed once, before the first
  * step, and kept on disk; without room to keep them, they are computed anew in each epoch, with the same values.
@@ -102,8 +74,35 @@ export const distillationSchema: v.GenericSchema<Input, DistillationOptions> = v
 export const distillation: Factory<"task", Input> = define({
   kind: "task",
   name: "distillation",
-  schema: distillationSchema,
-  create: (options) => ({ subtasks: (options.task?.subtasks ?? [undefined]).map((task) => taskOf(options, task)) }),
+  schema: v.pipe(
+    v.strictObject({
+      teacher: pluginOption("model", 'a model, as { use: "pretrained", with: { path } }'),
+      teacherTokenizer: v.optional(pluginOption("tokenizer", "a tokenizer")),
+      task: v.optional(pluginOption("task", "a task")),
+      embeddings: v.optional(
+        v.strictObject({ weight, pooling: v.optional(v.picklist(["mean", "first"]), "mean"), projection: width }),
+      ),
+      hiddenStates: v.optional(
+        v.strictObject({
+          weight,
+          layers: v.pipe(v.array(v.tuple([layer, layer])), v.minLength(1)),
+          projection: width,
+        }),
+      ),
+      logits: v.optional(v.strictObject({ weight, temperature: v.optional(v.pipe(v.number(), v.gtValue(0)), 2) })),
+      taskWeight: weight,
+      cache: role(v.optional(v.nullable(v.string())), { role: "cache" }),
+      columns: v.optional(v.record(v.string(), v.string()), {}),
+    }),
+    v.check(
+      ({ embeddings, hiddenStates, logits }) => (embeddings ?? hiddenStates ?? logits) !== undefined,
+      "at least one of embeddings, hiddenStates and logits",
+    ),
+    v.check(({ logits, task }) => !logits || task !== undefined, "a task, because logits are compared"),
+  ) as v.GenericSchema<Input, DistillationOptions>,
+  create: (options: DistillationOptions) => ({
+    subtasks: (options.task?.subtasks ?? [undefined]).map((task) => taskOf(options, task)),
+  }),
 });
 
 /** The teacher's task: its classes reordered to the student's order. */

@@ -9,15 +9,7 @@ import type { Factory } from "../../core/types.ts";
 import { sentenceEntries, type SentenceOptions, type SentenceParts, sentenceTask } from "./sentences.ts";
 import { vectorRows } from "./vectors.ts";
 
-/** Options of {@link featureExtraction}. */
-export interface FeatureExtractionOptions extends SentenceOptions {}
-
-type Input = Partial<FeatureExtractionOptions>;
-
-/** Schema of {@link FeatureExtractionOptions}. */
-export const featureExtractionSchema: v.GenericSchema<Input, FeatureExtractionOptions> = v.strictObject(
-  sentenceEntries,
-);
+type Input = Partial<SentenceOptions>;
 
 /**
  * `text` → `embedding`, as in sentence-transformers (Reimers & Gurevych 2019), with the modules, prompt and length of
@@ -32,12 +24,14 @@ export const featureExtractionSchema: v.GenericSchema<Input, FeatureExtractionOp
 export const featureExtraction: Factory<"task", Input> = define({
   kind: "task",
   name: "feature-extraction",
-  schema: featureExtractionSchema,
-  create: (options) => ({ subtasks: [sentenceTask(options, partsOf)] }),
+  schema: v.strictObject(
+    sentenceEntries,
+  ),
+  create: (options: SentenceOptions) => ({ subtasks: [sentenceTask(options, partsOf)] }),
 });
 
 function partsOf(
-  { columns }: FeatureExtractionOptions,
+  { columns }: SentenceOptions,
   { pooling, steps, prompt, lowercase }: SentenceModules,
 ): SentenceParts {
   return {

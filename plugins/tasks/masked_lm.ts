@@ -7,9 +7,6 @@ import { define } from "../../core/spec/define.ts";
 import type { Factory, Json, Named, Tensor, Tokenizer } from "../../core/types.ts";
 import { tokenPlaces, tokenReadings } from "./causal_lm.ts";
 
-/** Options of {@link maskedLm}. */
-export type MaskedLmOptions = MaskedTextOptions;
-
 /**
  * Masked language modelling (Devlin et al. 2019): `text`; the loss is one mean over all masked tokens of a step.
  *
@@ -19,7 +16,7 @@ export type MaskedLmOptions = MaskedTextOptions;
  * console.assert(maskedLm({ mlmProbability: 0.3 }).subtasks[0]?.heads[0] === "mlm");
  * ```
  */
-export const maskedLm: Factory<"task", Partial<MaskedLmOptions>> = define({
+export const maskedLm: Factory<"task", Partial<MaskedTextOptions>> = define({
   kind: "task",
   name: "masked-lm",
   schema: maskedTextSchema,

@@ -55,50 +55,6 @@ const dataset = pluginOption("data", "a dataset");
 const adapter = pluginOption("adapter", "an adapter");
 const name = v.pipe(v.string(), v.regex(/^[A-Za-z0-9][\w-]*$/, "a name of letters, digits, dashes and underscores"));
 
-/** Schema of {@link MultiTaskOptions}. */
-export const multiTaskSchema: v.GenericSchema<Input, MultiTaskOptions> = v.pipe(
-  v.strictObject({
-    tasks: v.pipe(
-      v.record(
-        name,
-        v.strictObject({
-          task: v.pipe(
-            pluginOption("task", "a task"),
-            v.check((objective) => objective.subtasks.length === 1, "a single task"),
-          ),
-          data: v.strictObject({
-            train: dataset,
-            eval: v.optional(dataset),
-            test: v.optional(dataset),
-            leakThreshold: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
-          }),
-          weight: v.optional(v.pipe(v.number(), v.gtValue(0)), 1),
-          metrics: v.optional(v.array(pluginOption("metric", "a metric"))),
-          adapter: v.optional(
-            v.union([v.array(adapter), v.pipe(adapter, v.transform((one) => [one]))]),
-            [],
-          ),
-        }),
-      ),
-      v.check((tasks) => Object.keys(tasks).length > 0, "at least one task"),
-    ),
-    sampling: v.optional(
-      v.strictObject({
-        temperature: v.optional(v.pipe(v.number(), v.minValue(0)), 1),
-        probabilities: v.optional(v.record(v.string(), v.pipe(v.number(), v.minValue(0)))),
-      }),
-      {},
-    ),
-  }),
-  v.check(
-    ({ tasks, sampling: { probabilities } }) =>
-      probabilities === undefined ||
-      (Object.keys(probabilities).sort().join() === Object.keys(tasks).sort().join() &&
-        Object.values(probabilities).some((p) => p > 0)),
-    "sampling.probabilities for exactly these tasks, at least one above 0",
-  ),
-) as v.GenericSchema<Input, MultiTaskOptions>;
-
 /**
  * Several tasks in one run over the same model; each micro-batch belongs to one of them. A step's loss is the mean over
  * its micro-batches of the tasks' losses, each times its weight; what a step's tasks do not reach (another task's head)
@@ -121,7 +77,48 @@ export const multiTaskSchema: v.GenericSchema<Input, MultiTaskOptions> = v.pipe(
 export const multiTask: Factory<"task", Input> = define({
   kind: "task",
   name: "multi-task",
-  schema: multiTaskSchema,
+  schema: v.pipe(
+    v.strictObject({
+      tasks: v.pipe(
+        v.record(
+          name,
+          v.strictObject({
+            task: v.pipe(
+              pluginOption("task", "a task"),
+              v.check((objective) => objective.subtasks.length === 1, "a single task"),
+            ),
+            data: v.strictObject({
+              train: dataset,
+              eval: v.optional(dataset),
+              test: v.optional(dataset),
+              leakThreshold: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
+            }),
+            weight: v.optional(v.pipe(v.number(), v.gtValue(0)), 1),
+            metrics: v.optional(v.array(pluginOption("metric", "a metric"))),
+            adapter: v.optional(
+              v.union([v.array(adapter), v.pipe(adapter, v.transform((one) => [one]))]),
+              [],
+            ),
+          }),
+        ),
+        v.check((tasks) => Object.keys(tasks).length > 0, "at least one task"),
+      ),
+      sampling: v.optional(
+        v.strictObject({
+          temperature: v.optional(v.pipe(v.number(), v.minValue(0)), 1),
+          probabilities: v.optional(v.record(v.string(), v.pipe(v.number(), v.minValue(0)))),
+        }),
+        {},
+      ),
+    }),
+    v.check(
+      ({ tasks, sampling: { probabilities } }) =>
+        probabilities === undefined ||
+        (Object.keys(probabilities).sort().join() === Object.keys(tasks).sort().join() &&
+          Object.values(probabilities).some((p) => p > 0)),
+      "sampling.probabilities for exactly these tasks, at least one above 0",
+    ),
+  ) as v.GenericSchema<Input, MultiTaskOptions>,
   create: ({ tasks, sampling: { temperature, probabilities } }) => ({
     subtasks: Object.entries(tasks).flatMap(([name, entry]) =>
       entry.task.subtasks.map((task) => named(name, task, entry))

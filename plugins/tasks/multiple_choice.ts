@@ -12,10 +12,6 @@ export interface MultipleChoiceOptions {
   readonly columns: Readonly<Record<string, string>>;
 }
 
-/** Schema of {@link MultipleChoiceOptions}. */
-export const multipleChoiceSchema: v.GenericSchema<Partial<MultipleChoiceOptions>, MultipleChoiceOptions> = v
-  .strictObject({ columns: v.optional(v.record(v.string(), v.string()), {}) });
-
 /**
  * Multiple choice: `context`, `choices`, `label` (the number of the right one).
  *
@@ -28,8 +24,9 @@ export const multipleChoiceSchema: v.GenericSchema<Partial<MultipleChoiceOptions
 export const multipleChoice: Factory<"task", Partial<MultipleChoiceOptions>> = define({
   kind: "task",
   name: "multiple-choice",
-  schema: multipleChoiceSchema,
-  create: ({ columns }) => ({
+  schema: v
+    .strictObject({ columns: v.optional(v.record(v.string(), v.string()), {}) }),
+  create: ({ columns }: MultipleChoiceOptions) => ({
     subtasks: [{
       name: "",
       collator: { use: "multiple-choice", with: { columns } },

@@ -8,9 +8,6 @@ import { unsupported } from "../../core/base/errors.ts";
 import type { Factory } from "../../core/types.ts";
 import { tokenPlaces, tokenReadings } from "./causal_lm.ts";
 
-/** Options of {@link permutationLm}. */
-export type PermutationLmOptions = PermutedTextOptions;
-
 /**
  * Permutation language modelling (Yang et al. 2019): `text`; the loss is one mean over all told tokens of a step.
  *
@@ -20,7 +17,7 @@ export type PermutationLmOptions = PermutedTextOptions;
  * console.assert(permutationLm().subtasks[0]?.heads[0] === "permutation-lm");
  * ```
  */
-export const permutationLm: Factory<"task", Partial<PermutationLmOptions>> = define({
+export const permutationLm: Factory<"task", Partial<PermutedTextOptions>> = define({
   kind: "task",
   name: "permutation-lm",
   schema: permutedTextSchema,

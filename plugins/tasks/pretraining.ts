@@ -7,9 +7,6 @@ import { define } from "../../core/spec/define.ts";
 import type { Factory, Json, Named, Tensor } from "../../core/types.ts";
 import { tokenPlaces, tokenReadings } from "./causal_lm.ts";
 
-/** Options of {@link pretraining}: those of masking. */
-export type PretrainingOptions = MaskedTextOptions;
-
 /**
  * Masked language modelling and next sentence prediction (Devlin et al. 2019), or for ALBERT the order of two sentences
  * (Lan et al. 2020): `sentences`; the means of both are added.
@@ -20,7 +17,7 @@ export type PretrainingOptions = MaskedTextOptions;
  * console.assert(pretraining().subtasks[0]?.losses.length === 2);
  * ```
  */
-export const pretraining: Factory<"task", Partial<PretrainingOptions>> = define({
+export const pretraining: Factory<"task", Partial<MaskedTextOptions>> = define({
   kind: "task",
   name: "pretraining",
   schema: maskedTextSchema,

@@ -21,16 +21,6 @@ export interface PromptClassificationOptions extends PromptedTextOptions {
 
 type Input = PromptedTextInput & Partial<PromptClassificationOptions>;
 
-/** Schema of {@link PromptClassificationOptions}. */
-export const promptClassificationSchema: v.GenericSchema<Input, PromptClassificationOptions> = v.pipe(
-  v.strictObject({ ...promptedTextEntries, transform: v.optional(v.boolean(), true) }),
-  v.check(
-    (o) => o.lm === "masked" || o.template.endsWith(PROMPT_GAP),
-    "a template that ends in {mask}, because lm is causal",
-  ),
-  v.check((o) => o.lm === "causal" || o.scoring === "token", 'scoring "token", because lm is masked'),
-);
-
 /**
  * Classification by the words that a language model fills into a template (PET, Schick & Schütze 2021; OpenPrompt): the
  * logit of a class is the mean over its words. With any adapter, or with none and `demonstrations` in front, which is
@@ -49,8 +39,15 @@ export const promptClassificationSchema: v.GenericSchema<Input, PromptClassifica
 export const promptClassification: Factory<"task", Input> = define({
   kind: "task",
   name: "prompt-classification",
-  schema: promptClassificationSchema,
-  create: ({ transform, ...prompt }) => {
+  schema: v.pipe(
+    v.strictObject({ ...promptedTextEntries, transform: v.optional(v.boolean(), true) }),
+    v.check(
+      (o) => o.lm === "masked" || o.template.endsWith(PROMPT_GAP),
+      "a template that ends in {mask}, because lm is causal",
+    ),
+    v.check((o) => o.lm === "causal" || o.scoring === "token", 'scoring "token", because lm is masked'),
+  ),
+  create: ({ transform, ...prompt }: PromptClassificationOptions) => {
     const { verbalizer, lm, scoring } = prompt;
     const labels = Object.keys(verbalizer);
     const { taskType: _, config: __, withConfig: ___, ...task } = classificationTask({

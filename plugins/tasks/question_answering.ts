@@ -28,16 +28,6 @@ type Input = Partial<QuestionAnsweringOptions>;
 const count = (fallback: number, least: number, largest: number) =>
   v.optional(v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(largest)), fallback);
 
-/** Schema of {@link QuestionAnsweringOptions}. */
-export const questionAnsweringSchema: v.GenericSchema<Input, QuestionAnsweringOptions> = v.strictObject({
-  docStride: count(0, 0, most.tokens),
-  nBestSize: count(20, 1, 1000),
-  maxAnswerLength: count(30, 1, most.tokens),
-  version2WithNegative: v.optional(v.boolean(), false),
-  nullScoreDiffThreshold: v.optional(v.number(), 0),
-  columns: v.optional(v.record(v.string(), v.string()), {}),
-});
-
 /**
  * Extractive question answering: SQuAD's rows, `question`, `context`, `generateAnswers`. Contexts that are too long
  * become windows; a row's answer is the best span of all its windows.
@@ -51,8 +41,15 @@ export const questionAnsweringSchema: v.GenericSchema<Input, QuestionAnsweringOp
 export const questionAnswering: Factory<"task", Input> = define({
   kind: "task",
   name: "question-answering",
-  schema: questionAnsweringSchema,
-  create: (options) => ({ subtasks: [taskOf(options)] }),
+  schema: v.strictObject({
+    docStride: count(0, 0, most.tokens),
+    nBestSize: count(20, 1, 1000),
+    maxAnswerLength: count(30, 1, most.tokens),
+    version2WithNegative: v.optional(v.boolean(), false),
+    nullScoreDiffThreshold: v.optional(v.number(), 0),
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  }),
+  create: (options: QuestionAnsweringOptions) => ({ subtasks: [taskOf(options)] }),
 });
 
 /** The collator's notes on a window. */

@@ -8,13 +8,6 @@ import type { SentenceModules } from "../../core/files/sentence_modules.ts";
 import type { Factory, Json, Named, Tensor } from "../../core/types.ts";
 import { sentenceEntries, type SentenceOptions, type SentenceParts, sentenceTask } from "./sentences.ts";
 
-/** Options of {@link sentenceSimilarity}. */
-export interface SentenceSimilarityOptions extends SentenceOptions {}
-
-/** Schema of {@link SentenceSimilarityOptions}. */
-export const sentenceSimilaritySchema: v.GenericSchema<Partial<SentenceSimilarityOptions>, SentenceSimilarityOptions> =
-  v.strictObject(sentenceEntries);
-
 /**
  * `text`, `textPair` and `score`: the squared difference between the score and the cosine of the embeddings, like
  * sentence-transformers' CosineSimilarityLoss. A row without `textPair` is answered with its embedding.
@@ -25,15 +18,15 @@ export const sentenceSimilaritySchema: v.GenericSchema<Partial<SentenceSimilarit
  * console.assert(sentenceSimilarity().subtasks[0]?.losses[0]?.output === "similarity");
  * ```
  */
-export const sentenceSimilarity: Factory<"task", Partial<SentenceSimilarityOptions>> = define({
+export const sentenceSimilarity: Factory<"task", Partial<SentenceOptions>> = define({
   kind: "task",
   name: "sentence-similarity",
-  schema: sentenceSimilaritySchema,
-  create: (options) => ({ subtasks: [sentenceTask(options, partsOf)] }),
+  schema: v.strictObject(sentenceEntries),
+  create: (options: SentenceOptions) => ({ subtasks: [sentenceTask(options, partsOf)] }),
 });
 
 function partsOf(
-  { columns }: SentenceSimilarityOptions,
+  { columns }: SentenceOptions,
   { pooling, steps, prompt, lowercase }: SentenceModules,
 ): SentenceParts {
   return {

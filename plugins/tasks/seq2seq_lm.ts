@@ -19,16 +19,6 @@ export interface Seq2seqLmOptions {
   readonly columns: Readonly<Record<string, string>>;
 }
 
-/** Schema of {@link Seq2seqLmOptions}. */
-export const seq2seqLmSchema: v.GenericSchema<Partial<Seq2seqLmOptions>, Seq2seqLmOptions> = v.strictObject({
-  maxTargetLength: v.optional(
-    v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens))),
-    null,
-  ),
-  generation: v.optional(generationSchema, {}),
-  columns: v.optional(v.record(v.string(), v.string()), {}),
-});
-
 /**
  * Conditional language modelling: -Σ ln p(target token | source, target tokens before it). Rows: `source`, `target`.
  *
@@ -41,8 +31,15 @@ export const seq2seqLmSchema: v.GenericSchema<Partial<Seq2seqLmOptions>, Seq2seq
 export const seq2seqLm: Factory<"task", Partial<Seq2seqLmOptions>> = define({
   kind: "task",
   name: "seq2seq-lm",
-  schema: seq2seqLmSchema,
-  create: ({ generation, maxTargetLength, columns }) => ({
+  schema: v.strictObject({
+    maxTargetLength: v.optional(
+      v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens))),
+      null,
+    ),
+    generation: v.optional(generationSchema, {}),
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  }),
+  create: ({ generation, maxTargetLength, columns }: Seq2seqLmOptions) => ({
     subtasks: [{
       ...seq2seqTask({ use: "seq2seq", with: { maxTargetLength, columns } }),
       // A text is as long as those that were learned may be.

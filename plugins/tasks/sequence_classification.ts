@@ -28,14 +28,6 @@ export interface SequenceClassificationOptions {
 
 type Input = Partial<Omit<SequenceClassificationOptions, "labels">> & Readonly<{ labels?: readonly Label[] }>;
 
-/** Schema of {@link SequenceClassificationOptions}. */
-export const sequenceClassificationSchema: v.GenericSchema<Input, SequenceClassificationOptions> = v.strictObject({
-  labels: v.optional(labelsSchema),
-  numLabels: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.labels))),
-  problemType: v.optional(v.picklist(["single-label", "multi-label", "regression"]), "single-label"),
-  columns: v.optional(v.record(v.string(), v.string()), {}),
-});
-
 const problems: Readonly<Record<SequenceClassificationOptions["problemType"], string>> = {
   "single-label": "single_label_classification",
   "multi-label": "multi_label_classification",
@@ -55,8 +47,13 @@ const problems: Readonly<Record<SequenceClassificationOptions["problemType"], st
 export const sequenceClassification: Factory<"task", Input> = define({
   kind: "task",
   name: "sequence-classification",
-  schema: sequenceClassificationSchema,
-  create: (options) => ({ subtasks: [classificationTask(options)] }),
+  schema: v.strictObject({
+    labels: v.optional(labelsSchema),
+    numLabels: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.labels))),
+    problemType: v.optional(v.picklist(["single-label", "multi-label", "regression"]), "single-label"),
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  }),
+  create: (options: SequenceClassificationOptions) => ({ subtasks: [classificationTask(options)] }),
 });
 
 /** The task; a family of objectives that tell classes differ in how they come to logits. */

@@ -17,14 +17,6 @@ export interface SpanCorruptionOptions {
   readonly columns: Readonly<Record<string, string>>;
 }
 
-/** Schema of {@link SpanCorruptionOptions}. */
-export const spanCorruptionSchema: v.GenericSchema<Partial<SpanCorruptionOptions>, SpanCorruptionOptions> = v
-  .strictObject({
-    noiseDensity: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.15),
-    meanNoiseSpanLength: v.optional(v.pipe(v.number(), v.minValue(1)), 3),
-    columns: v.optional(v.record(v.string(), v.string()), {}),
-  });
-
 /**
  * Span corruption (Raffel et al. 2020): random spans of `text` become sentinels; the target is each sentinel followed
  * by its span. Drawn anew in each epoch, the same for the same seed.
@@ -38,8 +30,13 @@ export const spanCorruptionSchema: v.GenericSchema<Partial<SpanCorruptionOptions
 export const spanCorruption: Factory<"task", Partial<SpanCorruptionOptions>> = define({
   kind: "task",
   name: "span-corruption",
-  schema: spanCorruptionSchema,
-  create: (options) => ({
+  schema: v
+    .strictObject({
+      noiseDensity: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.15),
+      meanNoiseSpanLength: v.optional(v.pipe(v.number(), v.minValue(1)), 3),
+      columns: v.optional(v.record(v.string(), v.string()), {}),
+    }),
+  create: (options: SpanCorruptionOptions) => ({
     subtasks: [seq2seqTask({ use: "denoising", with: { kind: "span-corruption", ...options } })],
   }),
 });

@@ -27,14 +27,6 @@ export interface TokenClassificationOptions {
 
 type Input = Partial<Omit<TokenClassificationOptions, "labels">> & Readonly<{ labels?: readonly Label[] }>;
 
-/** Schema of {@link TokenClassificationOptions}. */
-export const tokenClassificationSchema: v.GenericSchema<Input, TokenClassificationOptions> = v.strictObject({
-  labels: v.optional(labelsSchema),
-  numLabels: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.labels))),
-  emptySentences: v.optional(v.picklist(["refuse", "skip"]), "refuse"),
-  columns: v.optional(v.record(v.string(), v.string()), {}),
-});
-
 /**
  * Token classification: `tokens` (words) and `tags`. The first token of a word has its label, the rest none.
  *
@@ -48,8 +40,13 @@ export const tokenClassificationSchema: v.GenericSchema<Input, TokenClassificati
 export const tokenClassification: Factory<"task", Input> = define({
   kind: "task",
   name: "token-classification",
-  schema: tokenClassificationSchema,
-  create: (options) => ({ subtasks: [openTask(options)] }),
+  schema: v.strictObject({
+    labels: v.optional(labelsSchema),
+    numLabels: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.labels))),
+    emptySentences: v.optional(v.picklist(["refuse", "skip"]), "refuse"),
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  }),
+  create: (options: TokenClassificationOptions) => ({ subtasks: [openTask(options)] }),
 });
 
 function openTask(options: TokenClassificationOptions): Subtask {

@@ -3,7 +3,6 @@
  * @module
  */
 import type * as Library from "@huggingface/transformers";
-import type * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import { unsupported } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
@@ -11,12 +10,6 @@ import { notInstalled } from "../../core/base/not_installed.ts";
 import type { EncodeOptions, Encoding, Factory, Store, Tokenizer } from "../../core/types.ts";
 import { hf, type HfOptions, hfSchema } from "./hf.ts";
 import { windowsOf } from "./truncate.ts";
-
-/** Options of {@link transformers}: those of `hf`. */
-export type TransformersOptions = HfOptions;
-
-/** Schema of {@link TransformersOptions}. */
-export const transformersSchema: v.GenericSchema<Partial<TransformersOptions>, TransformersOptions> = hfSchema;
 
 /**
  * The tokenizer of the package `@huggingface/transformers`, for comparisons or for serving with it. Settings,
@@ -30,11 +23,11 @@ export const transformersSchema: v.GenericSchema<Partial<TransformersOptions>, T
  * console.assert(transformers({ paddingSide: "left" }).name === "transformers");
  * ```
  */
-export const transformers: Factory<"tokenizer", Partial<TransformersOptions>> = define({
+export const transformers: Factory<"tokenizer", Partial<HfOptions>> = define({
   kind: "tokenizer",
   name: "transformers",
-  schema: transformersSchema,
-  create: (options) => ({ open: async (files) => await openTokenizer(files, options) }),
+  schema: hfSchema,
+  create: (options: HfOptions) => ({ open: async (files) => await openTokenizer(files, options) }),
 });
 
 type AutoTokenizer = Awaited<ReturnType<typeof Library.AutoTokenizer.from_pretrained>>;
@@ -46,7 +39,7 @@ const absent = notInstalled({
   install: "npm install --ignore-scripts @huggingface/transformers@4",
 });
 
-async function openTokenizer(files: Store, options: TransformersOptions): Promise<Tokenizer> {
+async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenizer> {
   const base = await hf(options).open(files);
   const auto = await opened(files, base.changed ?? {});
   const idsOf = (text: string | readonly string[], options: object): number[] => {

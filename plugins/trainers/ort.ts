@@ -8,12 +8,6 @@ import { planRun } from "../../core/run/plan/plan.ts";
 import { trainRun } from "../../core/run/train/train.ts";
 import type { Factory } from "../../core/types.ts";
 
-/** No options. */
-export type OrtOptions = Readonly<Record<never, never>>;
-
-/** Schema of {@link OrtOptions}. */
-export const ortSchema: v.GenericSchema<OrtOptions, OrtOptions> = v.strictObject({});
-
 /**
  * Trains in this process with the host's onnxruntime.
  *
@@ -23,9 +17,9 @@ export const ortSchema: v.GenericSchema<OrtOptions, OrtOptions> = v.strictObject
  * console.assert(ort().name === "ort");
  * ```
  */
-export const ort: Factory<"trainer", OrtOptions> = define({
+export const ort: Factory<"trainer"> = define({
   kind: "trainer",
   name: "ort",
-  schema: ortSchema,
+  schema: v.strictObject({}),
   create: () => ({ plan: planRun, train: trainRun }),
 });

@@ -39,26 +39,6 @@ export interface AugmentOptions {
 type Input = Partial<AugmentOptions>;
 const folder = role(v.pipe(v.string(), v.nonEmpty()), { role: "path" });
 
-/** Schema of {@link AugmentOptions}. */
-export const augmentSchema: v.GenericSchema<Input, AugmentOptions> = v.pipe(
-  v.strictObject({
-    methods: v.optional(
-      v.pipe(v.array(v.picklist(augmentMethods)), v.minLength(1)),
-      ["synonym", "insert", "swap", "delete"],
-    ),
-    alpha: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), 0.1),
-    perRow: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)), 1),
-    model: v.optional(v.nullable(folder), null),
-    models: v.optional(v.nullable(v.pipe(v.array(folder), v.length(2))), null),
-    columns: v.optional(v.nullable(role(v.array(v.string()), { role: "column" })), null),
-  }),
-  v.check(({ methods, model }) => !methods.includes("mask") || model !== null, '`model` for the method "mask"'),
-  v.check(
-    ({ methods, models }) => !methods.includes("back-translate") || models !== null,
-    '`models` for the method "back-translate"',
-  ),
-) as v.GenericSchema<Input, AugmentOptions>;
-
 const NAME = "augment";
 
 /** How often a method is tried, since what it draws may be there already. */
@@ -80,8 +60,25 @@ const TRIES = 5;
 export const augment: Factory<"transform", Input> = define({
   kind: "transform",
   name: NAME,
-  schema: augmentSchema,
-  create: (options) => ({
+  schema: v.pipe(
+    v.strictObject({
+      methods: v.optional(
+        v.pipe(v.array(v.picklist(augmentMethods)), v.minLength(1)),
+        ["synonym", "insert", "swap", "delete"],
+      ),
+      alpha: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), 0.1),
+      perRow: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)), 1),
+      model: v.optional(v.nullable(folder), null),
+      models: v.optional(v.nullable(v.pipe(v.array(folder), v.length(2))), null),
+      columns: v.optional(v.nullable(role(v.array(v.string()), { role: "column" })), null),
+    }),
+    v.check(({ methods, model }) => !methods.includes("mask") || model !== null, '`model` for the method "mask"'),
+    v.check(
+      ({ methods, models }) => !methods.includes("back-translate") || models !== null,
+      '`models` for the method "back-translate"',
+    ),
+  ) as v.GenericSchema<Input, AugmentOptions>,
+  create: (options: AugmentOptions) => ({
     scope: "whole",
     trainOnly: true,
     apply: (rows, context) => augmented(rows, context, options),

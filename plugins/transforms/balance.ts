@@ -29,21 +29,6 @@ export interface BalanceOptions {
 
 type Input = Partial<BalanceOptions>;
 
-/** Schema of {@link BalanceOptions}. */
-export const balanceSchema: v.GenericSchema<Input, BalanceOptions> = v.pipe(
-  v.strictObject({
-    method: v.optional(v.picklist(["over", "under", "weights", "temperature"]), "over"),
-    column: v.optional(role(v.pipe(v.string(), v.nonEmpty()), { role: "column" }), "label"),
-    temperature: v.optional(v.pipe(v.number(), v.minValue(1)), 2),
-    cap: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
-    rows: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
-  }),
-  v.check(
-    ({ method, rows }) => method !== "weights" || rows === null,
-    'no `rows` with the method "weights", which keeps all rows',
-  ),
-);
-
 const NAME = "balance";
 
 /**
@@ -59,8 +44,20 @@ const NAME = "balance";
 export const balance: Factory<"transform", Input> = define({
   kind: "transform",
   name: NAME,
-  schema: balanceSchema,
-  create: (options) => ({
+  schema: v.pipe(
+    v.strictObject({
+      method: v.optional(v.picklist(["over", "under", "weights", "temperature"]), "over"),
+      column: v.optional(role(v.pipe(v.string(), v.nonEmpty()), { role: "column" }), "label"),
+      temperature: v.optional(v.pipe(v.number(), v.minValue(1)), 2),
+      cap: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
+      rows: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
+    }),
+    v.check(
+      ({ method, rows }) => method !== "weights" || rows === null,
+      'no `rows` with the method "weights", which keeps all rows',
+    ),
+  ),
+  create: (options: BalanceOptions) => ({
     scope: options.method === "weights" ? "row" : "choice",
     trainOnly: true,
     survey: (rows) => groupRows(NAME, rows, options.column),

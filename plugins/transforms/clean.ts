@@ -79,19 +79,6 @@ const limits = v.strictObject({
 });
 const flag = (byDefault: boolean) => v.optional(v.boolean(), byDefault);
 
-/** Schema of {@link CleanOptions}. */
-export const cleanSchema: v.GenericSchema<Input, CleanOptions> = v.strictObject({
-  unicode: v.optional(v.nullable(v.picklist(["NFC", "NFD", "NFKC", "NFKD"])), "NFC"),
-  html: flag(true),
-  control: flag(true),
-  whitespace: flag(true),
-  lowercase: flag(false),
-  replace: v.optional(role(v.array(v.tuple([v.string(), v.string()])), { role: "pattern" }), []),
-  missing: v.optional(v.union([v.picklist(["error", "drop"]), v.strictObject({ fill: v.string() })]), "error"),
-  quality: v.optional(v.nullable(v.union([v.literal("gopher"), limits])), null),
-  columns: v.optional(v.nullable(role(v.array(v.string()), { role: "column" })), null),
-}) as v.GenericSchema<Input, CleanOptions>;
-
 const NAME = "clean";
 
 /**
@@ -110,8 +97,18 @@ const NAME = "clean";
 export const clean: Factory<"transform", Input> = define({
   kind: "transform",
   name: NAME,
-  schema: cleanSchema,
-  create: (options) => ({
+  schema: v.strictObject({
+    unicode: v.optional(v.nullable(v.picklist(["NFC", "NFD", "NFKC", "NFKD"])), "NFC"),
+    html: flag(true),
+    control: flag(true),
+    whitespace: flag(true),
+    lowercase: flag(false),
+    replace: v.optional(role(v.array(v.tuple([v.string(), v.string()])), { role: "pattern" }), []),
+    missing: v.optional(v.union([v.picklist(["error", "drop"]), v.strictObject({ fill: v.string() })]), "error"),
+    quality: v.optional(v.nullable(v.union([v.literal("gopher"), limits])), null),
+    columns: v.optional(v.nullable(role(v.array(v.string()), { role: "column" })), null),
+  }) as v.GenericSchema<Input, CleanOptions>,
+  create: (options: CleanOptions) => ({
     scope: "row",
     apply: async function* (rows, context) {
       const { quality, missing, columns } = options;

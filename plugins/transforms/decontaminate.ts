@@ -33,14 +33,6 @@ type Input = Partial<Omit<DecontaminateOptions, "against">> & Readonly<{ against
 
 const NAME = "decontaminate";
 
-/** Schema of {@link DecontaminateOptions}. */
-export const decontaminateSchema: v.GenericSchema<Input, DecontaminateOptions> = v.strictObject({
-  against: v.optional(v.nullable(v.pipe(v.array(pluginOption("data", "a dataset")), v.minLength(1))), null),
-  ngram: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)), 13),
-  action: v.optional(v.picklist(["drop", "report"]), "drop"),
-  columns: v.optional(v.nullable(v.pipe(v.array(v.string()), v.minLength(1))), null),
-}) as v.GenericSchema<Input, DecontaminateOptions>;
-
 /**
  * Training rows without those that share 13 consecutive words with a row of `eval` or `test`, ignoring case and
  * punctuation; shorter rows are compared as a whole. Runs of words that stand in more than a tenth of the rows, as
@@ -56,8 +48,13 @@ export const decontaminateSchema: v.GenericSchema<Input, DecontaminateOptions> =
 export const decontaminate: Factory<"transform", Input> = define({
   kind: "transform",
   name: NAME,
-  schema: decontaminateSchema,
-  create: (options) => ({
+  schema: v.strictObject({
+    against: v.optional(v.nullable(v.pipe(v.array(pluginOption("data", "a dataset")), v.minLength(1))), null),
+    ngram: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)), 13),
+    action: v.optional(v.picklist(["drop", "report"]), "drop"),
+    columns: v.optional(v.nullable(v.pipe(v.array(v.string()), v.minLength(1))), null),
+  }) as v.GenericSchema<Input, DecontaminateOptions>,
+  create: (options: DecontaminateOptions) => ({
     scope: "row",
     fingerprint: async (context) => {
       const others: string[] = [];

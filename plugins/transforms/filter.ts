@@ -39,31 +39,6 @@ type Input = Partial<FilterOptions>;
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const conditions = ["equals", "in", "matches", "minLength", "maxLength", "minTokens", "maxTokens", "language"] as const;
 
-/** Schema of {@link FilterOptions}. */
-export const filterSchema: v.GenericSchema<Input, FilterOptions> = v.pipe(
-  v.strictObject({
-    column: v.optional(v.nullable(role(v.pipe(v.string(), v.nonEmpty()), { role: "column" })), null),
-    equals: v.optional(v.unknown()),
-    in: v.optional(v.array(v.unknown())),
-    matches: v.optional(role(v.string(), { role: "pattern" })),
-    minLength: v.optional(count),
-    maxLength: v.optional(count),
-    minTokens: v.optional(count),
-    maxTokens: v.optional(count),
-    language: v.optional(v.union([v.string(), v.array(v.string())])),
-    not: v.optional(v.boolean(), false),
-  }),
-  v.check(
-    (options) => conditions.some((name) => options[name] !== undefined),
-    `one of the conditions ${conditions.join(", ")}`,
-  ),
-  v.check(
-    ({ minLength = 0, maxLength = Infinity, minTokens = 0, maxTokens = Infinity }) =>
-      minLength <= maxLength && minTokens <= maxTokens,
-    "a minimum that is not above the maximum",
-  ),
-) as v.GenericSchema<Input, FilterOptions>;
-
 const NAME = "filter";
 
 /**
@@ -80,8 +55,30 @@ const NAME = "filter";
 export const filter: Factory<"transform", Input> = define({
   kind: "transform",
   name: NAME,
-  schema: filterSchema,
-  create: (options) => ({
+  schema: v.pipe(
+    v.strictObject({
+      column: v.optional(v.nullable(role(v.pipe(v.string(), v.nonEmpty()), { role: "column" })), null),
+      equals: v.optional(v.unknown()),
+      in: v.optional(v.array(v.unknown())),
+      matches: v.optional(role(v.string(), { role: "pattern" })),
+      minLength: v.optional(count),
+      maxLength: v.optional(count),
+      minTokens: v.optional(count),
+      maxTokens: v.optional(count),
+      language: v.optional(v.union([v.string(), v.array(v.string())])),
+      not: v.optional(v.boolean(), false),
+    }),
+    v.check(
+      (options) => conditions.some((name) => options[name] !== undefined),
+      `one of the conditions ${conditions.join(", ")}`,
+    ),
+    v.check(
+      ({ minLength = 0, maxLength = Infinity, minTokens = 0, maxTokens = Infinity }) =>
+        minLength <= maxLength && minTokens <= maxTokens,
+      "a minimum that is not above the maximum",
+    ),
+  ) as v.GenericSchema<Input, FilterOptions>,
+  create: (options: FilterOptions) => ({
     scope: "row",
     apply: async function* (rows, context) {
       const tests = await openTests(options, context);

@@ -17,15 +17,6 @@ export interface MapColumnsOptions {
 
 type Input = Readonly<{ columns: Readonly<Record<string, string>>; keep?: boolean }>;
 
-/** Schema of {@link MapColumnsOptions}. */
-export const mapColumnsSchema: v.GenericSchema<Input, MapColumnsOptions> = v.strictObject({
-  columns: v.pipe(
-    v.record(v.string(), v.pipe(v.string(), v.nonEmpty())),
-    v.check((columns) => Object.keys(columns).length > 0, "at least one column"),
-  ),
-  keep: v.optional(v.boolean(), false),
-});
-
 const NAME = "map-columns";
 
 /**
@@ -42,8 +33,14 @@ const NAME = "map-columns";
 export const mapColumns: Factory<"transform", Input> = define({
   kind: "transform",
   name: NAME,
-  schema: mapColumnsSchema,
-  create: ({ columns, keep }) => {
+  schema: v.strictObject({
+    columns: v.pipe(
+      v.record(v.string(), v.pipe(v.string(), v.nonEmpty())),
+      v.check((columns) => Object.keys(columns).length > 0, "at least one column"),
+    ),
+    keep: v.optional(v.boolean(), false),
+  }),
+  create: ({ columns, keep }: MapColumnsOptions) => {
     const names = Object.entries(columns);
     const gone = new Set(names.flat());
     return {

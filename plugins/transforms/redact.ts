@@ -35,22 +35,6 @@ export interface RedactOptions {
 
 type Input = Partial<RedactOptions>;
 
-/** Schema of {@link RedactOptions}. */
-export const redactSchema: v.GenericSchema<Input, RedactOptions> = v.pipe(
-  v.strictObject({
-    kinds: v.optional(v.array(v.picklist(personalKinds)), [...personalKinds]),
-    patterns: v.optional(role(v.record(v.string(), v.string()), { role: "pattern" }), {}),
-    with: v.optional(v.nullable(v.union([v.string(), v.record(v.string(), v.string())])), null),
-    columns: v.optional(v.nullable(role(v.array(v.string()), { role: "column" })), null),
-  }),
-  v.check(
-    ({ kinds, patterns, with: by }) =>
-      typeof by !== "object" || by === null ||
-      Object.keys(by).every((kind) => kinds.some((one) => one === kind) || Object.hasOwn(patterns, kind)),
-    "a text in `with` for kinds and patterns alone that are looked for",
-  ),
-) as v.GenericSchema<Input, RedactOptions>;
-
 const NAME = "redact";
 
 /**
@@ -67,8 +51,21 @@ const NAME = "redact";
 export const redact: Factory<"transform", Input> = define({
   kind: "transform",
   name: NAME,
-  schema: redactSchema,
-  create: ({ kinds, patterns, with: by, columns }) => {
+  schema: v.pipe(
+    v.strictObject({
+      kinds: v.optional(v.array(v.picklist(personalKinds)), [...personalKinds]),
+      patterns: v.optional(role(v.record(v.string(), v.string()), { role: "pattern" }), {}),
+      with: v.optional(v.nullable(v.union([v.string(), v.record(v.string(), v.string())])), null),
+      columns: v.optional(v.nullable(role(v.array(v.string()), { role: "column" })), null),
+    }),
+    v.check(
+      ({ kinds, patterns, with: by }) =>
+        typeof by !== "object" || by === null ||
+        Object.keys(by).every((kind) => kinds.some((one) => one === kind) || Object.hasOwn(patterns, kind)),
+      "a text in `with` for kinds and patterns alone that are looked for",
+    ),
+  ) as v.GenericSchema<Input, RedactOptions>,
+  create: ({ kinds, patterns, with: by, columns }: RedactOptions) => {
     const textFor = (kind: string): string =>
       (typeof by === "string" ? by : by !== null && Object.hasOwn(by, kind) ? by[kind] : undefined) ??
         `[${kind.toUpperCase()}]`;

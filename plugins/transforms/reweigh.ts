@@ -19,12 +19,6 @@ export interface ReweighOptions {
 type Input = Readonly<{ column: string; label?: string }>;
 const column = role(v.pipe(v.string(), v.nonEmpty()), { role: "column" });
 
-/** Schema of {@link ReweighOptions}. */
-export const reweighSchema: v.GenericSchema<Input, ReweighOptions> = v.strictObject({
-  column,
-  label: v.optional(column, "label"),
-});
-
 const NAME = "reweigh";
 
 /** How many rows there are of each group, of each class, and of each group with each class. */
@@ -46,8 +40,11 @@ type Counts = Readonly<
 export const reweigh: Factory<"transform", Input> = define({
   kind: "transform",
   name: NAME,
-  schema: reweighSchema,
-  create: ({ column, label }) => ({
+  schema: v.strictObject({
+    column,
+    label: v.optional(column, "label"),
+  }),
+  create: ({ column, label }: ReweighOptions) => ({
     scope: "row",
     trainOnly: true,
     survey: async (rows): Promise<Counts> => {

@@ -24,24 +24,6 @@ type Input = Partial<SplitOptions>;
 const size = v.pipe(v.number(), v.gtValue(0));
 const column = v.nullable(role(v.pipe(v.string(), v.nonEmpty()), { role: "column" }));
 
-/** Schema of {@link SplitOptions}. */
-export const splitSchema: v.GenericSchema<Input, SplitOptions> = v.strictObject({
-  sizes: v.optional(
-    v.pipe(
-      v.strictObject({ train: size, eval: v.optional(size), test: v.optional(size) }),
-      v.check(({ train, ...others }) => {
-        const all = [train, ...Object.values(others)];
-        const shares = all.every((one) => one <= 1);
-        return shares ? all.reduce((a, b) => a + b, 0) <= 1 + 1e-9 : all.every(Number.isInteger);
-      }, "shares that add up to at most 1, or whole numbers of rows"),
-      v.check((sizes) => Object.keys(sizes).length > 1, "train, and eval or test"),
-    ),
-    { train: 0.8, eval: 0.1, test: 0.1 },
-  ),
-  stratify: v.optional(column, null),
-  group: v.optional(column, null),
-}) as v.GenericSchema<Input, SplitOptions>;
-
 const NAME = "split";
 
 /**
@@ -59,8 +41,23 @@ const NAME = "split";
 export const split: Factory<"transform", Input> = define({
   kind: "transform",
   name: NAME,
-  schema: splitSchema,
-  create: ({ sizes, stratify, group }) => {
+  schema: v.strictObject({
+    sizes: v.optional(
+      v.pipe(
+        v.strictObject({ train: size, eval: v.optional(size), test: v.optional(size) }),
+        v.check(({ train, ...others }) => {
+          const all = [train, ...Object.values(others)];
+          const shares = all.every((one) => one <= 1);
+          return shares ? all.reduce((a, b) => a + b, 0) <= 1 + 1e-9 : all.every(Number.isInteger);
+        }, "shares that add up to at most 1, or whole numbers of rows"),
+        v.check((sizes) => Object.keys(sizes).length > 1, "train, and eval or test"),
+      ),
+      { train: 0.8, eval: 0.1, test: 0.1 },
+    ),
+    stratify: v.optional(column, null),
+    group: v.optional(column, null),
+  }) as v.GenericSchema<Input, SplitOptions>,
+  create: ({ sizes, stratify, group }: SplitOptions) => {
     const names = (["train", "eval", "test"] as const).filter((name) => sizes[name] !== undefined);
     return {
       scope: "row",
