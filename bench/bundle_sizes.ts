@@ -31,7 +31,7 @@ const beforeStepOne = [
   "core/run/train/train_tasks.ts",
   "core/run/plan/plan.ts",
   "core/engine/peak.ts",
-  "plugins/tokenizers/open_tokenizer.ts",
+  "plugins/tokenizers/hf/open_tokenizer.ts",
   "core/kernels/bytes.ts",
 ];
 

@@ -29,8 +29,8 @@ export function exportMap(): Record<string, string> {
     "./conformance": "./conformance/mod.ts",
     "./edge": "./runtimes/serve/app.ts",
     "./edge/jobs-app": "./runtimes/jobs/jobs_app.ts",
-    "./tokenizers/train-word-piece": "./plugins/tokenizers/train_word_piece.ts",
-    "./tokenizers/slim-tokenizer": "./plugins/tokenizers/slim_tokenizer.ts",
+    "./tokenizers/train-word-piece": "./plugins/tokenizers/hf/train_word_piece.ts",
+    "./tokenizers/slim-tokenizer": "./plugins/tokenizers/hf/slim_tokenizer.ts",
   };
   for (const kind of readdirSync(`${root}blocks`).sort()) map[`./blocks/${kind}`] = `./blocks/${kind}/mod.ts`;
   for (

@@ -9,7 +9,7 @@ import { sha256 } from "../../core/base/sha256.ts";
 import { notInstalled } from "../../core/base/not_installed.ts";
 import type { EncodeOptions, Encoding, Factory, Store, Tokenizer } from "../../core/types.ts";
 import { hf, type HfOptions, hfSchema } from "./hf.ts";
-import { windowsOf } from "./truncate.ts";
+import { windowsOf } from "../../blocks/tokenizer/mod.ts";
 
 /**
  * The tokenizer of the package `@huggingface/transformers`, for comparisons or for serving with it. Settings,

@@ -7,7 +7,7 @@ import { openWeights, writeSafetensors } from "../../core/files/safetensors.ts";
 import { f32 } from "../../core/base/tensor.ts";
 import type { Host, Json, Named } from "../../core/types.ts";
 import { hf } from "../../plugins/tokenizers/hf.ts";
-import { trainWordPiece } from "../../plugins/tokenizers/train_word_piece.ts";
+import { trainWordPiece } from "../../plugins/tokenizers/hf/train_word_piece.ts";
 import { completeWeights } from "./complete_weights.ts";
 import { jsonBytes } from "../../core/base/bytes.ts";
 

@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { badValue, missing, tooMuch } from "../../core/base/errors.ts";
 import type { EncodeOptions, Encoding, Json, Named, Tokenizer } from "../../core/types.ts";
-import { codePointOffsets } from "../../plugins/tokenizers/hf.ts";
+import { codePointOffsets } from "../../blocks/tokenizer/mod.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1));
 const flag = (value: boolean) => v.optional(v.boolean(), value);

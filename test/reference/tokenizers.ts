@@ -5,7 +5,8 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { EncodeOptions, Encoding, Tokenizer } from "../../core/types.ts";
-import { codePointOffsets, hf } from "../../plugins/tokenizers/hf.ts";
+import { codePointOffsets } from "../../blocks/tokenizer/mod.ts";
+import { hf } from "../../plugins/tokenizers/hf.ts";
 import { directoryStore } from "../../runtimes/host/directory_store.ts";
 
 type Expected = Readonly<

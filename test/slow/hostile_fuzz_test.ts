@@ -11,7 +11,7 @@ import { AttuneError } from "../../core/base/errors.ts";
 import { openAdapter } from "../../formats/peft/merge/config.ts";
 import { openSafetensors, writeSafetensors } from "../../core/files/safetensors.ts";
 import type { Json } from "../../core/types.ts";
-import { chatRenderer } from "../../plugins/tokenizers/chat.ts";
+import { chatRenderer } from "../../plugins/tokenizers/hf/chat/chat.ts";
 import { hf } from "../../plugins/tokenizers/hf.ts";
 import { linearPattern } from "../../core/patterns/linear_pattern.ts";
 import { edgeRig, testJobs } from "../edge.ts";

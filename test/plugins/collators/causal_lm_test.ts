@@ -12,7 +12,7 @@ import type { CollatorContext, Encoding, Row, Tokenizer } from "../../../core/ty
 import { causalLm, type CausalLmOptions } from "../../../plugins/collators/causal_lm.ts";
 import { memory } from "../../../plugins/data/memory.ts";
 import { causalLm as objective } from "../../../plugins/tasks/causal_lm.ts";
-import { chatRenderer } from "../../../plugins/tokenizers/chat.ts";
+import { chatRenderer } from "../../../plugins/tokenizers/hf/chat/chat.ts";
 
 const render = chatRenderer(
   "{% for m in messages %}{{ m.role[0] }}{{ m.content }};{% endfor %}{% if add_generation_prompt %}a{% endif %}",

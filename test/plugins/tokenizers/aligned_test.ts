@@ -5,11 +5,11 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Aligned, alignedOf, endOf, replaced, startOf } from "../../../plugins/tokenizers/aligned.ts";
-import { normalizerOf } from "../../../plugins/tokenizers/normalizers.ts";
-import { patternOf } from "../../../plugins/tokenizers/patterns.ts";
-import { preTokenizerOf } from "../../../plugins/tokenizers/pre_tokenizers.ts";
-import { readRegex } from "../../../plugins/tokenizers/regex.ts";
+import { type Aligned, alignedOf, endOf, replaced, startOf } from "../../../plugins/tokenizers/hf/text/aligned.ts";
+import { normalizerOf } from "../../../plugins/tokenizers/hf/normalizers.ts";
+import { patternOf } from "../../../plugins/tokenizers/hf/text/patterns.ts";
+import { preTokenizerOf } from "../../../plugins/tokenizers/hf/pre_tokenizers.ts";
+import { readRegex } from "../../../plugins/tokenizers/hf/text/regex.ts";
 
 const textOf = ({ text }: Aligned): string => text;
 const places = (text: Aligned): unknown[] =>

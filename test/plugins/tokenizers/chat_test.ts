@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { chatRenderer } from "../../../plugins/tokenizers/chat.ts";
+import { chatRenderer } from "../../../plugins/tokenizers/hf/chat/chat.ts";
 import figures from "../../fixtures/chat.json" with { type: "json" };
 
 const turns = [

@@ -6,10 +6,11 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { AttuneError } from "../../../core/base/errors.ts";
 import type { Tokenizer } from "../../../core/types.ts";
-import { alignedOf } from "../../../plugins/tokenizers/aligned.ts";
-import { codePointOffsets, hf } from "../../../plugins/tokenizers/hf.ts";
-import { byteChars, normalizerOf } from "../../../plugins/tokenizers/normalizers.ts";
-import { notationsIn } from "../../../plugins/tokenizers/notations.ts";
+import { alignedOf } from "../../../plugins/tokenizers/hf/text/aligned.ts";
+import { codePointOffsets } from "../../../blocks/tokenizer/mod.ts";
+import { hf } from "../../../plugins/tokenizers/hf.ts";
+import { byteChars, normalizerOf } from "../../../plugins/tokenizers/hf/normalizers.ts";
+import { notationsIn } from "../../../plugins/tokenizers/hf/notations.ts";
 import { heldStore } from "../../tiny.ts";
 
 type Value = string | number | boolean | null | readonly Value[] | { readonly [key: string]: Value };

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { AttuneError } from "../../../core/base/errors.ts";
 import type { Json, Named, Tokenizer } from "../../../core/types.ts";
-import { chatRenderer } from "../../../plugins/tokenizers/chat.ts";
+import { chatRenderer } from "../../../plugins/tokenizers/hf/chat/chat.ts";
 import { hf } from "../../../plugins/tokenizers/hf.ts";
 import { linearPattern } from "../../../core/patterns/linear_pattern.ts";
 import { heldStore, tinyTokenizer } from "../../tiny.ts";

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { chatRenderer } from "../../../plugins/tokenizers/chat.ts";
-import { boundedTemplate } from "../../../plugins/tokenizers/template.ts";
+import { chatRenderer } from "../../../plugins/tokenizers/hf/chat/chat.ts";
+import { boundedTemplate } from "../../../plugins/tokenizers/hf/chat/template.ts";
 
 /** Expressions with what Jinja2 makes of them, null where it refuses them (test/fixtures/templates.py). */
 const figures: readonly (readonly [string, string | null])[] = JSON.parse(

@@ -1,4 +1,4 @@
-"""Writes plugins/tokenizers/unicode_tables.ts: what Python's `tokenizers` takes each character for, asked of it.
+"""Writes plugins/tokenizers/hf/text/unicode_tables.ts: what Python's `tokenizers` takes each character for, asked of it.
 
 The library's parts know different versions of Unicode. Only what no JavaScript engine's own tables can tell is written
 down: classes of old versions whole, of new ones what was assigned last, so that engines of both versions agree.
@@ -114,7 +114,7 @@ def write():
     known = by_regex(r"\P{Cn}")
     tables["latest"] = packed(c for c in engine["assigned"] if c not in known and not 0xD800 <= c <= 0xDFFF)
     tables["latestMarks"] = packed(c for c in engine["marks"] if c not in known)
-    with open("plugins/tokenizers/unicode_tables.ts", "w") as file:
+    with open("plugins/tokenizers/hf/text/unicode_tables.ts", "w") as file:
         file.write(HEAD % __version__)
         for name, table in tables.items():
             file.write(f"/** {DOC[name]} */\nexport const {name} =\n  \"{table}\";\n")

@@ -7,10 +7,10 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import type { CharSet } from "../../../core/patterns/node.ts";
-import { alignedOf } from "../../../plugins/tokenizers/aligned.ts";
-import { normalizerOf } from "../../../plugins/tokenizers/normalizers.ts";
-import { parseOniguruma } from "../../../plugins/tokenizers/oniguruma.ts";
-import * as unicode from "../../../plugins/tokenizers/unicode.ts";
+import { alignedOf } from "../../../plugins/tokenizers/hf/text/aligned.ts";
+import { normalizerOf } from "../../../plugins/tokenizers/hf/normalizers.ts";
+import { parseOniguruma } from "../../../plugins/tokenizers/hf/text/oniguruma.ts";
+import * as unicode from "../../../plugins/tokenizers/hf/text/unicode.ts";
 
 const hashes: Readonly<Record<string, string>> = JSON.parse(
   readFileSync(new URL("../../fixtures/unicode_classes.json", import.meta.url), "utf8"),

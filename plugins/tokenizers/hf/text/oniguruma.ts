@@ -3,7 +3,7 @@
  * at lines, \h is a hexadecimal digit.
  * @module
  */
-import { type CharSet, fixedWidth, type PatternNode, remembered } from "../../core/patterns/node.ts";
+import { type CharSet, fixedWidth, type PatternNode, remembered } from "../../../../core/patterns/node.ts";
 import { classNamed, isOnigurumaWord } from "./unicode.ts";
 
 const MAX_DEPTH = 50;

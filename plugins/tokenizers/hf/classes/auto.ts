@@ -3,9 +3,9 @@
  * tokens that any file or the class names, and the class's settings.
  * @module
  */
-import { isObject } from "../../core/base/json.ts";
-import { badValue, unsupported } from "../../core/base/errors.ts";
-import type { Json, Named } from "../../core/types.ts";
+import { isObject } from "../../../../core/base/json.ts";
+import { badValue, unsupported } from "../../../../core/base/errors.ts";
+import type { Json, Named } from "../../../../core/types.ts";
 import { classOf } from "./class_names.ts";
 import type { MadeDefinition } from "./vocabulary_files.ts";
 import {

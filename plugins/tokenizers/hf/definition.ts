@@ -2,8 +2,8 @@
  * What a tokenizer.json must be before anything is made of it.
  * @module
  */
-import { isObject } from "../../core/base/json.ts";
-import { badFile, show } from "../../core/base/errors.ts";
+import { isObject } from "../../../core/base/json.ts";
+import { badFile, show } from "../../../core/base/errors.ts";
 import type { Vocabulary } from "./piece.ts";
 
 type Definition = Readonly<Record<string, unknown>>;

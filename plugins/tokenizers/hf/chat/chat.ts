@@ -2,8 +2,8 @@
  * Chat templates: conversations as text, and which parts of it the assistant says.
  * @module
  */
-import { AttuneError, badFile, unsupported } from "../../core/base/errors.ts";
-import type { Json, Named } from "../../core/types.ts";
+import { AttuneError, badFile, unsupported } from "../../../../core/base/errors.ts";
+import type { Json, Named } from "../../../../core/types.ts";
 import { boundedTemplate, type Render } from "./template.ts";
 
 type Message = Named<Json>;

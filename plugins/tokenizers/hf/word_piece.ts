@@ -2,7 +2,7 @@
  * WordPiece and WordLevel: the longest known beginning of what is left, and whole words.
  * @module
  */
-import { widthAt } from "./aligned.ts";
+import { widthAt } from "./text/aligned.ts";
 import { noUnknown, type Piece } from "./piece.ts";
 import type { Definition } from "./normalizers.ts";
 

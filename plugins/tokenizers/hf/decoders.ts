@@ -2,11 +2,11 @@
  * The decoders of tokenizer.json: from tokens to a text.
  * @module
  */
-import { unsupported } from "../../core/base/errors.ts";
-import { checkGrowth, mostOf } from "./aligned.ts";
+import { unsupported } from "../../../core/base/errors.ts";
+import { checkGrowth, mostOf } from "./text/aligned.ts";
 import { byteChars, type Definition } from "./normalizers.ts";
 import type { Notations } from "./notations.ts";
-import { patternOf } from "./patterns.ts";
+import { patternOf } from "./text/patterns.ts";
 
 /** `most`: characters that all of it may grow to. */
 type Step = (tokens: readonly string[], most: number) => readonly string[];

@@ -2,10 +2,10 @@
  * Tokens that stand in a text as they are, whatever the model makes of the rest.
  * @module
  */
-import { type Aligned, alignedOf, sliceAligned } from "./aligned.ts";
+import { type Aligned, alignedOf, sliceAligned } from "./text/aligned.ts";
 import type { Normalizer } from "./normalizers.ts";
 import { prefixesOf } from "./prefixes.ts";
-import { isWhitespace, isWord } from "./unicode.ts";
+import { isWhitespace, isWord } from "./text/unicode.ts";
 
 /** An added token as tokenizer.json has it. */
 export type AddedToken = Readonly<{

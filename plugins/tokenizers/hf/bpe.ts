@@ -2,7 +2,7 @@
  * Byte-pair encoding: characters, joined pair by pair in the order of the merges.
  * @module
  */
-import { badFile, show, unsupported } from "../../core/base/errors.ts";
+import { badFile, show, unsupported } from "../../../core/base/errors.ts";
 import { noUnknown, type Piece, type Vocabulary } from "./piece.ts";
 import type { Definition } from "./normalizers.ts";
 import { byteTokens } from "./definition.ts";

@@ -2,8 +2,8 @@
  * Regular expressions of tokenizer.json, in Oniguruma's notation.
  * @module
  */
-import { badFile } from "../../core/base/errors.ts";
-import { searchFor } from "../../core/patterns/search.ts";
+import { badFile } from "../../../../core/base/errors.ts";
+import { searchFor } from "../../../../core/patterns/search.ts";
 import { parseOniguruma } from "./oniguruma.ts";
 import type { Matcher } from "./patterns.ts";
 

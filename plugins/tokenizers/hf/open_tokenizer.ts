@@ -2,20 +2,20 @@
  * A checkpoint's tokenizer, opened: from its files to what encodes and decodes.
  * @module
  */
-import { AttuneError, badFile, badValue, missing, unsupported } from "../../core/base/errors.ts";
-import { joinBytes, jsonBytes } from "../../core/base/bytes.ts";
-import { sha256 } from "../../core/base/sha256.ts";
-import { jsonObject } from "../../core/base/json.ts";
-import type { EncodeOptions, Encoding, Named, Store, Tokenizer } from "../../core/types.ts";
-import { type AutoTokenizer, autoTokenizer, type TokenizerFiles, withVocabulary } from "./auto.ts";
-import type { Renderer } from "./chat.ts";
+import { AttuneError, badFile, badValue, missing, unsupported } from "../../../core/base/errors.ts";
+import { joinBytes, jsonBytes } from "../../../core/base/bytes.ts";
+import { sha256 } from "../../../core/base/sha256.ts";
+import { jsonObject } from "../../../core/base/json.ts";
+import type { EncodeOptions, Encoding, Named, Store, Tokenizer } from "../../../core/types.ts";
+import { type AutoTokenizer, autoTokenizer, type TokenizerFiles, withVocabulary } from "./classes/auto.ts";
+import type { Renderer } from "./chat/chat.ts";
 import { checkDefinition } from "./definition.ts";
-import type { HfOptions } from "./hf.ts";
+import type { HfOptions } from "./options.ts";
 import { withNewTokens } from "./new_tokens.ts";
 import type { Vocabulary } from "./piece.ts";
 import { type Pipeline, pipelineOf, type Tokens } from "./pipeline.ts";
 import type { Stretch } from "./post_processors.ts";
-import { type Strategy, windowsOf } from "./truncate.ts";
+import { type Strategy, windowsOf } from "../../../blocks/tokenizer/mod.ts";
 
 /** Limits above this are how tokenizers say that there is none. */
 const NO_LIMIT = 1e9;
@@ -34,7 +34,7 @@ export async function openTokenizer(files: Store, options: HfOptions): Promise<T
   const special = specialIds(pipeline, auto.special);
   const templates = await templatesIn(files, auto.templates);
   // Template engines are only loaded for who has a template.
-  const chats = Object.keys(templates).length === 0 ? undefined : await import("./chat.ts");
+  const chats = Object.keys(templates).length === 0 ? undefined : await import("./chat/chat.ts");
   const renderers = new Map<string, Renderer>();
   const { post } = pipeline;
   const limit = options.modelMaxLength ??
@@ -103,7 +103,7 @@ async function filesOf(files: Store): Promise<TokenizerFiles & Readonly<{ bytes:
       bytes: file.bytes,
     };
   }
-  const { definitionFromFiles } = await import("./vocabulary_files.ts");
+  const { definitionFromFiles } = await import("./classes/vocabulary_files.ts");
   const made = await definitionFromFiles(files);
   if (!made) throw missing("hf", "tokenizer.json", "the model directory");
   return { ...withVocabulary(made, others), bytes: joinBytes(made.bytes) };

@@ -3,11 +3,11 @@
  * model's tokens and merges, to which the tokenizer's class gives its steps.
  * @module
  */
-import { badFile, refusePointer } from "../../core/base/errors.ts";
-import { jsonObject } from "../../core/base/json.ts";
-import { readProto } from "../../core/onnx/proto_reader.ts";
-import type { Json, Named, Store } from "../../core/types.ts";
-import { vocabularyFiles } from "../../formats/hf/carried_files.ts";
+import { badFile, refusePointer } from "../../../../core/base/errors.ts";
+import { jsonObject } from "../../../../core/base/json.ts";
+import { readProto } from "../../../../core/onnx/proto_reader.ts";
+import type { Json, Named, Store } from "../../../../core/types.ts";
+import { vocabularyFiles } from "../../../../formats/hf/carried_files.ts";
 
 /** A definition made of vocabulary files. */
 export type MadeDefinition = Readonly<{

@@ -3,7 +3,7 @@
  * @module
  */
 import { type AddedToken, type AddedTokens, addedTokensOf, type Section } from "./added_tokens.ts";
-import { type Aligned, alignedOf, endOf, startOf } from "./aligned.ts";
+import { type Aligned, alignedOf, endOf, startOf } from "./text/aligned.ts";
 import { decoderOf } from "./decoders.ts";
 import { modelOf } from "./models.ts";
 import { type Definition, normalizerOf } from "./normalizers.ts";
@@ -12,7 +12,7 @@ import type { Vocabulary } from "./piece.ts";
 import { type PostProcessor, postProcessorOf } from "./post_processors.ts";
 import { preTokenizerOf } from "./pre_tokenizers.ts";
 import type { Tokens } from "./tokens.ts";
-import { isWhitespace } from "./unicode.ts";
+import { isWhitespace } from "./text/unicode.ts";
 
 export type { Tokens } from "./tokens.ts";
 

@@ -2,8 +2,8 @@
  * Tokens that a spec adds to a tokenizer, as `add_tokens` of transformers does.
  * @module
  */
-import { badValue } from "../../core/base/errors.ts";
-import type { Named } from "../../core/types.ts";
+import { badValue } from "../../../core/base/errors.ts";
+import type { Named } from "../../../core/types.ts";
 import type { AddedToken } from "./added_tokens.ts";
 
 /** A token to add: a text, or a text with how it is matched. */

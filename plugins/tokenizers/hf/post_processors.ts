@@ -2,8 +2,8 @@
  * The post-processors of tokenizer.json: special tokens around texts, types of segments, places without blanks.
  * @module
  */
-import { unsupported } from "../../core/base/errors.ts";
-import { widthAt } from "./aligned.ts";
+import { unsupported } from "../../../core/base/errors.ts";
+import { widthAt } from "./text/aligned.ts";
 import type { Definition } from "./normalizers.ts";
 import type { Tokens } from "./tokens.ts";
 

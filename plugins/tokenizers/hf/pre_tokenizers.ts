@@ -2,13 +2,13 @@
  * The pre-tokenizers of tokenizer.json: texts to pieces, each with its places.
  * @module
  */
-import { unsupported } from "../../core/base/errors.ts";
-import type { CharSet } from "../../core/patterns/node.ts";
-import { type Aligned, prependText, replaced, sliceAligned, widthAt } from "./aligned.ts";
+import { unsupported } from "../../../core/base/errors.ts";
+import type { CharSet } from "../../../core/patterns/node.ts";
+import { type Aligned, prependText, replaced, sliceAligned, widthAt } from "./text/aligned.ts";
 import { bytesOf, type Definition } from "./normalizers.ts";
 import type { Notations } from "./notations.ts";
-import { charsOf, type Matcher, matchesOf, patternOf } from "./patterns.ts";
-import { isNumeric, isPunctuation, isWhitespace, isWord } from "./unicode.ts";
+import { charsOf, type Matcher, matchesOf, patternOf } from "./text/patterns.ts";
+import { isNumeric, isPunctuation, isWhitespace, isWord } from "./text/unicode.ts";
 
 /** One text to its pieces. */
 export type PreTokenizer = (text: Aligned) => readonly Aligned[];

@@ -3,7 +3,7 @@
  * tokens where no file names any, and its sides.
  * @module
  */
-import type { Json, Named } from "../../core/types.ts";
+import type { Json, Named } from "../../../../core/types.ts";
 import type { ClassName } from "./class_names.ts";
 
 type Part = Named<Json>;

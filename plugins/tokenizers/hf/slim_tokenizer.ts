@@ -2,9 +2,9 @@
  * Pruning a vocabulary to the tokens that texts use, so that embeddings shrink with it.
  * @module
  */
-import { unsupported } from "../../core/base/errors.ts";
-import { f32, sizeOf, type Tensor } from "../../core/base/tensor.ts";
-import type { Json, Named } from "../../core/types.ts";
+import { unsupported } from "../../../core/base/errors.ts";
+import { f32, sizeOf, type Tensor } from "../../../core/base/tensor.ts";
+import type { Json, Named } from "../../../core/types.ts";
 
 /** How a vocabulary is pruned. */
 export type SlimTokenizerOptions = Readonly<{

@@ -3,7 +3,7 @@
  * engines know others.
  * @module
  */
-import { type CharSet, remembered } from "../../core/patterns/node.ts";
+import { type CharSet, remembered } from "../../../../core/patterns/node.ts";
 import * as tables from "./unicode_tables.ts";
 
 /** A table's ranges as one list: start, end (excluded), start, end ... */

@@ -2,7 +2,7 @@
  * The tokens that models know, and what they make of a piece of text.
  * @module
  */
-import { badFile } from "../../core/base/errors.ts";
+import { badFile } from "../../../core/base/errors.ts";
 
 /** Tokens of a piece: their ids, and where they stand in it, in UTF-16 units. */
 export type Piece = Readonly<{ ids: readonly number[]; starts: readonly number[]; ends: readonly number[] }>;

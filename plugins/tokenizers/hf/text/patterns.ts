@@ -2,8 +2,8 @@
  * Patterns of tokenizer.json: plain strings, or regular expressions.
  * @module
  */
-import { badFile } from "../../core/base/errors.ts";
-import type { CharSet } from "../../core/patterns/node.ts";
+import { badFile } from "../../../../core/base/errors.ts";
+import type { CharSet } from "../../../../core/patterns/node.ts";
 
 /** All matches in a text: start, end, start, end ... in UTF-16 units. */
 export type Matcher = (text: string) => number[];

@@ -2,9 +2,9 @@
  * SentencePiece's compiled normalization rules: a double-array trie from byte strings to their replacements.
  * @module
  */
-import { badFile } from "../../core/base/errors.ts";
-import { type Aligned, type Change, transformText } from "./aligned.ts";
-import { isLatestMark } from "./unicode.ts";
+import { badFile } from "../../../core/base/errors.ts";
+import { type Aligned, type Change, transformText } from "./text/aligned.ts";
+import { isLatestMark } from "./text/unicode.ts";
 
 /** Longer groups of characters, in bytes, have no rule as a whole. */
 const LONGEST = 6;

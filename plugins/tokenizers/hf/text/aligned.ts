@@ -3,7 +3,7 @@
  * @module
  */
 
-import { badValue } from "../../core/base/errors.ts";
+import { badValue } from "../../../../core/base/errors.ts";
 
 /** A stretch of a text in UTF-16 units. */
 export type Span = readonly [start: number, end: number];

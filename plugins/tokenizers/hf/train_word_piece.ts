@@ -2,9 +2,9 @@
  * Training a WordPiece vocabulary, as Hugging Face's WordPieceTrainer does: byte-pair merges by count.
  * @module
  */
-import { badValue } from "../../core/base/errors.ts";
-import type { Json, Named } from "../../core/types.ts";
-import { alignedOf } from "./aligned.ts";
+import { badValue } from "../../../core/base/errors.ts";
+import type { Json, Named } from "../../../core/types.ts";
+import { alignedOf } from "./text/aligned.ts";
 import { type Definition, normalizerOf } from "./normalizers.ts";
 import { preTokenizerOf } from "./pre_tokenizers.ts";
 

@@ -2,7 +2,7 @@
  * The normalizers of tokenizer.json, over texts that keep their places.
  * @module
  */
-import { unsupported } from "../../core/base/errors.ts";
+import { unsupported } from "../../../core/base/errors.ts";
 import {
   type Aligned,
   type Change,
@@ -12,11 +12,11 @@ import {
   replaced,
   sliceAligned,
   transformText,
-} from "./aligned.ts";
+} from "./text/aligned.ts";
 import type { Notations } from "./notations.ts";
-import { patternOf } from "./patterns.ts";
-import { isControl, isMark, isNonspacing, isWhitespace, lowercased } from "./unicode.ts";
-import { normalForm } from "./unicode_forms.ts";
+import { patternOf } from "./text/patterns.ts";
+import { isControl, isMark, isNonspacing, isWhitespace, lowercased } from "./text/unicode.ts";
+import { normalForm } from "./text/unicode_forms.ts";
 
 /** A step of normalization. */
 export type Normalizer = (text: Aligned) => Aligned;

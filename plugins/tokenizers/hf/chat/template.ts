@@ -3,7 +3,7 @@
  * @module
  */
 import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
-import type { Json, Named } from "../../core/types.ts";
+import type { Json, Named } from "../../../../core/types.ts";
 import { type Machine, type Makers, type Node as Read, pythonOf, type Value, withOutputs } from "./python_templates.ts";
 
 /** Longer templates are refused, in characters; those of the field have some twenty thousand. */
