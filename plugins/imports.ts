@@ -57,7 +57,10 @@ export const imports: Imports = {
     phi3: { modelTypes: ["phi3"], load: () => import("./architectures/phi3.ts").then((m) => m.phi3) },
     qwen2: { modelTypes: ["qwen2"], load: () => import("./architectures/qwen2.ts").then((m) => m.qwen2) },
     qwen3: { modelTypes: ["qwen3"], load: () => import("./architectures/qwen3.ts").then((m) => m.qwen3) },
-    roberta: { modelTypes: ["roberta"], load: () => import("./architectures/roberta.ts").then((m) => m.roberta) },
+    roberta: {
+      modelTypes: ["roberta", "xlm-roberta", "camembert"],
+      load: () => import("./architectures/roberta.ts").then((m) => m.roberta),
+    },
     smollm3: { modelTypes: ["smollm3"], load: () => import("./architectures/smollm3.ts").then((m) => m.smollm3) },
     t5: { modelTypes: ["t5", "mt5"], load: () => import("./architectures/t5.ts").then((m) => m.t5) },
     xlnet: { modelTypes: ["xlnet"], load: () => import("./architectures/xlnet.ts").then((m) => m.xlnet) },

@@ -28,6 +28,8 @@ export type EncoderFamily =
   & Readonly<{
     /** The plugin's name, `model_type`, and what the names of its parameters begin with. */
     name: string;
+    /** Further model types that are computed alike, under the same names of parameters: what is otherwise known of each. */
+    relatives?: Named<Partial<Omit<FamilyFacts, "modelType">>>;
     /** Values of fields that a config leaves out, where not BERT's. */
     defaults?: Named<Json>;
     /** What its configs call BERT's fields. */
@@ -59,10 +61,15 @@ const oldNorms = [[/LayerNorm\.weight$/, "LayerNorm.gamma"], [/LayerNorm\.bias$/
 
 /** The plugin of a family of encoders. */
 export function defineEncoder(family: EncoderFamily): Factory<"architecture", ModelOptions> {
-  const { name } = family;
+  const { name, relatives = {} } = family;
   return defineArchitecture({
     name,
-    read: (config) => read({ savedNames: oldNorms, ...family, modelType: name }, config),
+    modelTypes: [name, ...Object.keys(relatives)],
+    read: (config) => {
+      const { model_type: type = name } = config;
+      const modelType = typeof type === "string" && Object.hasOwn(relatives, type) ? type : name;
+      return read({ savedNames: oldNorms, ...family, ...relatives[modelType], modelType }, config);
+    },
   });
 }
 

@@ -11,6 +11,7 @@ export const vocabularyFiles: readonly string[] = [
   "spiece.model",
   "tokenizer.model",
   "sentencepiece.bpe.model",
+  "spm.model",
 ];
 
 /** Their names in a checkpoint's directory. */

@@ -1,5 +1,6 @@
 /**
- * RoBERTa (Liu et al. 2019).
+ * RoBERTa (Liu et al. 2019), and what was trained as it on other languages: XLM-RoBERTa (Conneau et al. 2020) and CamemBERT
+ * (Martin et al. 2020).
  * @module
  */
 import type { Factory } from "../../core/types.ts";
@@ -15,7 +16,7 @@ import {
 } from "../../blocks/architecture/mod.ts";
 
 /**
- * RoBERTa: positions start after the id of the padding token.
+ * RoBERTa, XLM-RoBERTa and CamemBERT: positions start after the id of the padding token.
  *
  * @example
  * ```ts
@@ -26,6 +27,7 @@ import {
 export const roberta: Factory<"architecture", ModelOptions> = defineEncoder({
   name: "roberta",
   classPrefix: "Roberta",
+  relatives: { "xlm-roberta": { classPrefix: "XLMRoberta" }, camembert: { classPrefix: "Camembert" } },
   padTokenId: 1,
   positionsSkipPadding: true,
   layers: bertLayers("roberta"),

@@ -38,6 +38,11 @@ export type Family = Readonly<{ config: Named<Json>; task: Json }>;
 export const families: Named<Family> = {
   bert: { config: { model_type: "bert", ...encoder }, task: classes },
   roberta: { config: { model_type: "roberta", ...encoder, pad_token_id: 0, type_vocab_size: 2 }, task: classes },
+  "xlm-roberta": {
+    config: { model_type: "xlm-roberta", ...encoder, pad_token_id: 0, type_vocab_size: 2 },
+    task: classes,
+  },
+  camembert: { config: { model_type: "camembert", ...encoder, pad_token_id: 0, type_vocab_size: 2 }, task: classes },
   distilbert: {
     config: { model_type: "distilbert", dim: 16, n_layers: 2, n_heads: 2, hidden_dim: 24, max_position_embeddings: 48 },
     task: classes,

@@ -145,6 +145,8 @@ def xlnet(r):
 FAMILIES = {
     "Bert": (lambda r: encoder(r, classifier_dropout=[0.0, LEFT_OUT]), [*READERS, "PreTraining"]),
     "Roberta": (encoder, READERS),
+    "XLMRoberta": (encoder, READERS),
+    "Camembert": (encoder, READERS),
     "DistilBert": (lambda r: dict(vocab_size=VOCABULARY, n_layers=2, max_position_embeddings=40, dropout=0.0, attention_dropout=0.0,
                                   seq_classif_dropout=0.0, qa_dropout=0.0, initializer_range=0.3,
                                   **drawn(r, dim=[12, 16], n_heads=[2, 4], hidden_dim=[16, 32], activation=["gelu", "relu"],

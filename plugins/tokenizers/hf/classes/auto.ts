@@ -120,7 +120,11 @@ export function withVocabulary(made: MadeDefinition, others: Omit<TokenizerFiles
   return {
     ...files,
     definition: { ...made.definition, model: { ...model, vocab } },
-    ...(made.pieces.length === 0 ? {} : { config: { ...others.config, additional_special_tokens: special } }),
+    config: {
+      ...others.config,
+      ...(made.pieces.length === 0 ? {} : { additional_special_tokens: special }),
+      ...(model.unk_id === undefined ? {} : { unk_id: model.unk_id }),
+    },
   };
 }
 

@@ -17,6 +17,8 @@ export type ClassName =
   | "t5"
   | "xlnet"
   | "xlm-roberta"
+  | "camembert"
+  | "deberta-v2"
   | "mpnet"
   | "backend";
 
@@ -43,6 +45,8 @@ const classes: Readonly<Record<string, ClassName>> = {
   T5: "t5",
   XLNet: "xlnet",
   XLMRoberta: "xlm-roberta",
+  Camembert: "camembert",
+  DebertaV2: "deberta-v2",
   MPNet: "mpnet",
 };
 
@@ -77,6 +81,8 @@ const registered: Readonly<Record<string, ClassName | "mistral">> = {
   mt5: "t5",
   xlnet: "xlnet",
   "xlm-roberta": "xlm-roberta",
+  camembert: "camembert",
+  "deberta-v2": "deberta-v2",
   mpnet: "mpnet",
   mistral: "mistral",
   mixtral: "mistral",

@@ -211,6 +211,35 @@ const bert: TokenizerClass = {
   },
 };
 
+/** Where a scored vocabulary has a token, of this score where one is asked for. */
+function placeOf(definition: Named<unknown>, token: string, score?: number): number | undefined {
+  const { vocab = [] } = definition.model as { vocab?: readonly (readonly [string, number])[] };
+  const at = vocab.findIndex(([text, own]) => text === token && (score === undefined || own === score));
+  return at < 0 ? undefined : at;
+}
+
+/** fairseq's vocabularies of SentencePiece; `unknown`: the unknown token's place. */
+const fairseq = (unknown: (given: TokenizerFacts) => number) =>
+  ({
+    ...right,
+    special: angled,
+    vocabulary: "list",
+    build: (given) => {
+      const scheme = given.setting("add_prefix_space", true) ? "always" : "never";
+      return {
+        model: unigram(given.definition, unknown(given)),
+        normalizer: charsmap(given.definition)[0] ?? null,
+        pre_tokenizer: words(scheme),
+        decoder: metaspace(scheme),
+      };
+    },
+    post: (facts) => {
+      const [bos, eos] = [facts.token("bos_token"), facts.token("eos_token")];
+      const single = [[bos, 0], ["A", 0], [eos, 0]] as const;
+      return template(facts, single, [...single, [eos, 0], ["B", 0], [eos, 0]]);
+    },
+  }) satisfies TokenizerClass;
+
 /** The classes. */
 export const tokenizerClasses: Readonly<Record<Exclude<ClassName, "backend">, TokenizerClass>> = {
   bert,
@@ -362,29 +391,51 @@ export const tokenizerClasses: Readonly<Record<Exclude<ClassName, "backend">, To
     flags: (name) => ({ lstrip: name === "mask_token" }),
   },
   "xlm-roberta": {
-    ...right,
-    special: angled,
-    vocabulary: "list",
-    build: ({ definition, setting }) => {
-      const scheme = setting("add_prefix_space", true) ? "always" : "never";
-      return {
-        model: unigram(definition, 3),
-        normalizer: charsmap(definition)[0] ?? null,
-        pre_tokenizer: words(scheme),
-        decoder: metaspace(scheme),
-      };
-    },
-    // fairseq's numbers.
+    ...fairseq(() => 3),
     pieces: (vocabulary, { token }) => [
       ...["bos_token", "pad_token", "eos_token", "unk_token"].map((name): Json => [token(name), 0]),
       ...vocabulary.slice(3),
       [token("mask_token"), 0],
     ],
-    post: (facts) => {
-      const [bos, eos] = [facts.token("bos_token"), facts.token("eos_token")];
-      const single = [[bos, 0], ["A", 0], [eos, 0]] as const;
-      return template(facts, single, [...single, [eos, 0], ["B", 0], [eos, 0]]);
+  },
+  camembert: {
+    ...fairseq(({ definition, token }) => placeOf(definition, token("unk_token")) ?? 0),
+    extra: () => ["<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"],
+    flags: (name) => ({ lstrip: name === "mask_token" }),
+    pieces: (vocabulary, { token }) => [
+      ["<s>NOTUSED", 0],
+      [token("pad_token"), 0],
+      ["</s>NOTUSED", 0],
+      [token("unk_token"), 0],
+      ["<unk>NOTUSED", -100],
+      ...vocabulary.slice(1),
+      [token("mask_token"), 0],
+    ],
+  },
+  "deberta-v2": {
+    ...right,
+    special: { ...bert.special, bos_token: "[CLS]", eos_token: "[SEP]" },
+    typeIds: true,
+    vocabulary: "list",
+    build: ({ definition, setting, token }) => {
+      const scheme = setting("add_prefix_space", true) ? "always" : "first";
+      const punctuation: Part = { type: "Punctuation", behavior: "Isolated" };
+      return {
+        model: unigram(definition, placeOf(definition, token("unk_token"), 0) ?? setting("unk_id", 1)),
+        normalizer: sequence("normalizers", [
+          ...(setting("do_lower_case", false) ? [{ type: "Lowercase" }] : []),
+          { type: "Replace", pattern: { Regex: "\\s{2,}|[\\n\\r\\t]" }, content: " " },
+          { type: "NFC" },
+          { type: "Strip", strip_left: false, strip_right: true },
+        ]),
+        pre_tokenizer: sequence("pretokenizers", [
+          ...(setting("split_by_punct", false) ? [punctuation] : []),
+          metaspace(scheme),
+        ]),
+        decoder: metaspace(scheme),
+      };
     },
+    post: bert.post!,
   },
   mpnet: {
     ...right,
