@@ -14,7 +14,7 @@ import { type FilesOptions, filesOptions } from "./files_options.ts";
 type Input = Partial<FilesOptions> & Pick<FilesOptions, "path">;
 
 /**
- * Rows of uncompressed Arrow files (`.arrow`, `.feather`), and of folders that `Dataset.save_to_disk` and
+ * Rows of Arrow files (`.arrow`, `.feather`), packed with LZ4 or Zstandard or not, and of folders that `Dataset.save_to_disk` and
  * `DatasetDict.save_to_disk` of `datasets` write, shard by shard. Names of classes come along.
  *
  * @throws AttuneError from `open` where a file does not exist or is damaged.

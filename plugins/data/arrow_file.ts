@@ -7,8 +7,9 @@ import { joinBytes } from "../../core/base/bytes.ts";
 import { AttuneError, badFile, badValue, refusePointer } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import type { Row, Rows } from "../../core/types.ts";
-import { type ArrowMessage, arrowMessages, type ReadBytes } from "./arrow_messages.ts";
+import { type ArrowMessage, arrowMessages, type ReadBytes, unpackedBytes } from "./arrow_messages.ts";
 import { classesIn, refuseTwice } from "./features.ts";
+import { unpackLz4Frame } from "./lz4_frame.ts";
 import { plain } from "./plain_values.ts";
 
 type Batch = Readonly<{
@@ -34,17 +35,23 @@ export async function openArrow(place: FilePlace): Promise<Rows> {
   };
   const library = await import("@uwdata/flechette");
   const messages = await checked(place, () => arrowMessages(read, first.size));
+  if (messages.some(({ isPacked }) => isPacked)) await addCodecs(library);
+  /** A message whose values have been looked at, if they are packed. */
+  const whole = async (message: ArrowMessage): Promise<Uint8Array> => {
+    const bytes = await read(message.at, message.size);
+    if (message.isPacked) unpackedBytes(bytes, message);
+    return bytes;
+  };
   const groups = messages.filter(({ kind }) => kind === "rows");
   const firsts = startsOf(groups);
   const length = firsts.at(-1) ?? 0;
-  const begin = joinBytes(
-    await Promise.all(
-      messages.filter(({ kind }) => kind !== "rows").map(async ({ at, size, isBare }) => {
-        const bytes = await read(at, size);
-        return isBare ? joinBytes([lengthOf(size), bytes]) : bytes;
-      }),
-    ),
-  );
+  const begin = await checked(place, async () => {
+    const others = messages.filter(({ kind }) => kind !== "rows").map(async (message) => {
+      const bytes = await whole(message);
+      return message.isBare ? joinBytes([lengthOf(message.size), bytes]) : bytes;
+    });
+    return joinBytes(await Promise.all(others));
+  });
   const table = await checked(place, () => Promise.resolve(tableOf(library, [begin])));
   refuseTwice("arrow", place.name, table.schema.fields.map(({ name }) => name));
   const fields = table.schema.fields.filter(({ type }) => isList(type));
@@ -52,8 +59,9 @@ export async function openArrow(place: FilePlace): Promise<Rows> {
   const rowsOf = (group: number): Promise<readonly Row[]> => {
     if (cached?.group === group) return cached.rows;
     const rows = checked(place, async () => {
-      const { at, size, count } = groups[group] as ArrowMessage;
-      const table = tableOf(library, [begin, await read(at, size)]);
+      const message = groups[group] as ArrowMessage;
+      const { count } = message;
+      const table = tableOf(library, [begin, await whole(message)]);
       for (const { data } of table.children) for (const batch of data) checkBatch(batch, count);
       const rows = table.toArray();
       if (rows.length !== count) throw new Error(`a group has ${rows.length} rows, it says ${count}`);
@@ -138,6 +146,30 @@ function isFixedList({ typeId }: Readonly<{ typeId: number }>): boolean {
   return typeId === 16;
 }
 
+/** Tells the reader how values are unpacked, each into as many bytes as it says. */
+async function addCodecs({ CompressionType, setCompressionCodec }: Flechette): Promise<void> {
+  const { decompress } = await import("fzstd");
+  const encode = (): never => {
+    throw new Error("nothing is packed");
+  };
+  setCompressionCodec(CompressionType.LZ4_FRAME, { encode, decode: unpackLz4Frame });
+  setCompressionCodec(CompressionType.ZSTD, {
+    encode,
+    decode: (bytes, length) => {
+      let cause: unknown;
+      try {
+        const values = decompress(bytes, new Uint8Array(length));
+        if (values.length === length) return values;
+      } catch (error) {
+        cause = error;
+      }
+      throw new Error(`what is packed with Zstandard does not have the ${length} bytes that its header says`, {
+        cause,
+      });
+    },
+  });
+}
+
 /** What stands before a message of so many bytes. */
 const lengthOf = (bytes: number): Uint8Array => new Uint8Array(Int32Array.of(-1, bytes).buffer);
 
@@ -153,11 +185,6 @@ async function checked<T>({ name }: FilePlace, make: () => Promise<T>): Promise<
     return await make();
   } catch (cause) {
     if (cause instanceof AttuneError) throw cause;
-    const [, codec] = /^Missing compression codec "(\w+)/.exec(String(Object(cause).message)) ?? [];
-    if (codec !== undefined) {
-      const instead = 'it has to be written without compression (`compression="uncompressed"`), or as Parquet';
-      throw badFile("arrow", name, `its columns are packed with ${codec}: ${instead}`);
-    }
     throw badFile("arrow", name, `cannot be read as Arrow (${cause instanceof Error ? cause.message : cause})`);
   }
 }

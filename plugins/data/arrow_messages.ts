@@ -11,6 +11,8 @@ export type ArrowMessage = Readonly<{
   size: number;
   /** The rows of a group. */
   count: number;
+  /** Whether its values are packed: `unpackedBytes` says how large they are. */
+  isPacked?: boolean;
   /** Whether neither its length nor that it is one stands before it. */
   isBare?: boolean;
 }>;
@@ -20,6 +22,9 @@ export type ReadBytes = (offset: number, length: number) => Promise<Uint8Array>;
 
 /** Bytes that one message's description, and one message as a whole, may have. */
 const [MAX_HEADER, MAX_MESSAGE] = [16 * 2 ** 20, 2 ** 30];
+
+/** Bytes that the values of a message may unpack to. */
+const MAX_UNPACKED = 2 ** 30;
 
 const CONTINUES = 0xffffffff;
 
@@ -53,15 +58,53 @@ const MAGIC = "ARROW1";
 
 /** The message at a place, before the end of all; undefined where it says that none follows. */
 async function messageAt(read: ReadBytes, at: number, end: number): Promise<ArrowMessage | undefined> {
-  const prefix = viewOf(await read(at, 8));
-  // Before Arrow 0.15 the length stood alone.
-  const isOld = prefix.getUint32(0, true) !== CONTINUES;
-  const [head, length] = isOld ? [4, prefix.getInt32(0, true)] : [8, prefix.getInt32(4, true)];
+  const { head, length } = prefixOf(viewOf(await read(at, 8)));
   if (length === 0) return undefined;
   countWithin("bytes of a message's description", length, Math.min(MAX_HEADER, end - at - head));
-  const { kind, body, count } = described(await read(at + head, length));
+  const { body, ...known } = described(await read(at + head, length));
   countWithin("bytes of a message", body, Math.min(MAX_MESSAGE, end - at - head - length));
-  return { kind, at, size: head + length + body, count };
+  return { ...known, at, size: head + length + body };
+}
+
+/** What stands before a message: how much of it there is, and the length of the message's description. */
+function prefixOf(view: DataView): Readonly<{ head: number; length: number }> {
+  // Before Arrow 0.15 the length stood alone.
+  const isOld = view.getUint32(0, true) !== CONTINUES;
+  return isOld ? { head: 4, length: view.getInt32(0, true) } : { head: 8, length: view.getInt32(4, true) };
+}
+
+/**
+ * The bytes that the values of a message unpack to. Throws Error if they are too many, fewer than its rows need, or do not lie
+ * in the message.
+ */
+export function unpackedBytes(message: Uint8Array, { count }: ArrowMessage): number {
+  const { head, length } = prefixOf(viewOf(message));
+  const description = viewOf(message.subarray(head, head + length));
+  const body = viewOf(message.subarray(head + length));
+  const batch = batchOf(description);
+  const { from, count: buffers } = vectorOf(description, fieldOf(description, batch, 2), 16);
+  let total = 0;
+  for (let i = 0; i < buffers; i++) {
+    const at = countWithin(
+      "the place of values",
+      Number(description.getBigInt64(from + 16 * i, true)),
+      body.byteLength,
+    );
+    const left = body.byteLength - at;
+    const size = countWithin("bytes of values", Number(description.getBigInt64(from + 16 * i + 8, true)), left);
+    if (size === 0) continue;
+    countWithin("bytes of a length", 8, size);
+    const unpacked = Number(body.getBigInt64(at, true));
+    // -1: they are not packed.
+    total += countWithin("unpacked bytes of a group", unpacked === -1 ? size - 8 : unpacked, MAX_UNPACKED - total);
+  }
+  countWithin("rows of a group", count, mostRows(total));
+  return total;
+}
+
+/** The rows that so many bytes may be: the shortest value is a bit; columns without any values have no bytes at all. */
+function mostRows(bytes: number): number {
+  return 8 * Math.max(0, bytes) + 2 ** 16;
 }
 
 /** Where an offset to a message's table is no length of one: Polars writes a file's schema without its length. */
@@ -102,14 +145,10 @@ async function placesIn(
 const kinds: Readonly<Record<number, ArrowMessage["kind"]>> = { 1: "schema", 2: "dictionary", 3: "rows" };
 
 /** What a message's table of FlatBuffers says: fields 1 and 2 its kind and header, 3 the length of its body. */
-function described(bytes: Uint8Array): Readonly<{ kind: ArrowMessage["kind"]; body: number; count: number }> {
+function described(bytes: Uint8Array): Pick<ArrowMessage, "kind" | "count" | "isPacked"> & Readonly<{ body: number }> {
   const view = viewOf(bytes);
   const message = view.getUint32(0, true);
-  const kindAt = fieldOf(view, message, 1);
-  const kind = kinds[kindAt === 0 ? 0 : view.getUint8(kindAt)];
-  if (!kind) throw new Error("a message is of no kind that tables have");
-  const header = targetOf(view, fieldOf(view, message, 2));
-  if (header === 0) throw new Error("a message has no header");
+  const { kind, header } = headerOf(view);
   const wholeAt = (at: number): number => (at === 0 ? 0 : Number(view.getBigInt64(at, true)));
   const body = wholeAt(fieldOf(view, message, 3));
   if (kind === "schema") {
@@ -118,12 +157,34 @@ function described(bytes: Uint8Array): Readonly<{ kind: ArrowMessage["kind"]; bo
     checkTexts(view, fieldOf(view, header, 2));
     return { kind, body, count: 0 };
   }
+  const batch = batchOf(view);
+  for (const [index, size] of [[1, 16], [2, 16], [4, 8]] as const) vectorOf(view, fieldOf(view, batch, index), size);
+  const isPacked = fieldOf(view, batch, 3) > 0;
+  const count = countWithin(
+    "rows of a group",
+    wholeAt(fieldOf(view, batch, 0)),
+    mostRows(isPacked ? MAX_UNPACKED : body),
+  );
+  return { kind, body, count, ...(isPacked ? { isPacked } : {}) };
+}
+
+/** What a message is, and where its header is. */
+function headerOf(view: DataView): Readonly<{ kind: ArrowMessage["kind"]; header: number }> {
+  const message = view.getUint32(0, true);
+  const kindAt = fieldOf(view, message, 1);
+  const kind = kinds[kindAt === 0 ? 0 : view.getUint8(kindAt)];
+  if (!kind) throw new Error("a message is of no kind that tables have");
+  const header = targetOf(view, fieldOf(view, message, 2));
+  if (header === 0) throw new Error("a message has no header");
+  return { kind, header };
+}
+
+/** Where a message of rows, or of a dictionary's values, says where they lie. */
+function batchOf(view: DataView): number {
+  const { kind, header } = headerOf(view);
   const batch = kind === "rows" ? header : targetOf(view, fieldOf(view, header, 1));
   if (batch === 0) throw new Error("a dictionary has no values");
-  for (const [index, size] of [[1, 16], [2, 16], [4, 8]] as const) vectorOf(view, fieldOf(view, batch, index), size);
-  // The shortest value is a bit; columns without any values have no bytes at all.
-  const count = countWithin("rows of a group", wholeAt(fieldOf(view, batch, 0)), 8 * Math.max(0, body) + 2 ** 16);
-  return { kind, body, count };
+  return batch;
 }
 
 /** Columns of a table, and fields within them. */

@@ -74,20 +74,27 @@ describe("what datasets has written", () => {
     assert.deepEqual(await read(arrow({ path: fixture("saved/data-00001-of-00002.arrow") })), rows.slice(7));
     await assert.rejects(read(arrow({ path: fixture("dict"), split: "tset" })), /did you mean "test"/);
   });
-  it("a damaged Arrow file gives rows or says what is wrong, whatever bit is flipped", async () => {
-    const whole = new Uint8Array(readFileSync(fixture("saved/data-00000-of-00002.arrow")));
-    const outcomes = { rows: 0, refused: 0 };
-    for (let bit = 0; bit < 8 * whole.length; bit += 7) {
-      const bytes = whole.slice();
-      bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-      const on = { ...await host(), directory: () => heldStore({ "x.arrow": bytes }), names: undefined } as Host;
-      await read(arrow({ path: "x.arrow" }), on).then(() => outcomes.rows++, (error) => {
-        assert.ok(error instanceof AttuneError, String(error?.stack));
-        outcomes.refused++;
-      });
-    }
-    assert.ok(outcomes.rows > 0 && outcomes.refused > 0, JSON.stringify(outcomes));
-  });
+  for (
+    const [name, every] of [["saved/data-00000-of-00002.arrow", 7], ["lz4.feather", 997], [
+      "zstd.feather",
+      499,
+    ]] as const
+  ) {
+    it(`a damaged Arrow file gives rows or says what is wrong, whatever bit is flipped: ${name}`, async () => {
+      const whole = new Uint8Array(readFileSync(fixture(name)));
+      const outcomes = { rows: 0, refused: 0 };
+      for (let bit = 0; bit < 8 * whole.length; bit += every) {
+        const bytes = whole.slice();
+        bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+        const on = { ...await host(), directory: () => heldStore({ "x.arrow": bytes }), names: undefined } as Host;
+        await read(arrow({ path: "x.arrow" }), on).then(() => outcomes.rows++, (error) => {
+          assert.ok(error instanceof AttuneError, String(error?.stack));
+          outcomes.refused++;
+        });
+      }
+      assert.ok(outcomes.rows > 0 && outcomes.refused > 0, JSON.stringify(outcomes));
+    });
+  }
   it("slices as it counts them", () => {
     const { slices } = JSON.parse(readFileSync(fixture("slices.json"), "utf8"));
     for (const [count, spec, wanted] of slices) {

@@ -3,7 +3,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import process from "node:process";
@@ -102,6 +102,36 @@ describe("tables of other programs", () => {
       { text: null, kind: "y", input_ids: [3], labels: [0, 1] },
     ]);
   });
+  const words = "stone river cloud paper lamp garden winter signal".split(" ");
+  const packedRows = Array.from({ length: 500 }, (_, i) => ({
+    text: i % 7 === 3 ? null : `row ${i} `.repeat(40),
+    number: Number(BigInt(i) * 2654435761n % 2n ** 32n),
+    word: words[i % 8],
+    list: Array.from({ length: i % 4 }, (_, k) => k),
+  }));
+  for (const codec of ["lz4", "zstd"]) {
+    it(`packed with ${codec}, by Arrow and by Polars`, async () => {
+      const file = (name: string): string => fileURLToPath(new URL(`../../fixtures/formats/${name}`, import.meta.url));
+      assert.deepEqual(await read(arrow({ path: file(`${codec}.feather`) })), packedRows);
+      const numbered = packedRows.map((row, number) => ({ ...row, number }));
+      assert.deepEqual(await read(arrow({ path: file(`polars.${codec}.arrow`) })), numbered);
+    });
+    it(`packed with ${codec}, that claim more than there may be, are refused before they are unpacked`, async () => {
+      const bytes = readFileSync(new URL(`../../fixtures/formats/${codec}.feather`, import.meta.url));
+      const magic = codec === "lz4" ? [4, 0x22, 0x4d, 0x18] : [0x28, 0xb5, 0x2f, 0xfd];
+      // Eight bytes before a frame are the length that it has when it is unpacked.
+      const at = bytes.indexOf(Buffer.from(magic)) - 8;
+      for (
+        const [claim, message] of [[2n ** 40n, /unpacked bytes of a group: 1099511627776/], [
+          7n,
+          /its header says/,
+        ]] as const
+      ) {
+        bytes.writeBigInt64LE(claim, at);
+        await assert.rejects(read(arrow({ path: written(`claim.${codec}.feather`, new Uint8Array(bytes)) })), message);
+      }
+    });
+  }
   it("have every column once", async () => {
     const columnData = ["a", "a"].map((name) => ({ name, type: "STRING" as const, data: ["x"] }));
     const path = written("twice.parquet", new Uint8Array(parquetWriteBuffer({ columnData })));
