@@ -42,6 +42,22 @@ export interface CommonOptions {
   readonly clipValue?: number | undefined;
 }
 
+/** Options of Adam and what is made of it. */
+export interface AdamOptions extends CommonOptions {
+  /** Decay of the mean of gradients. */
+  readonly beta1: number;
+  /** Decay of the mean of squared gradients. */
+  readonly beta2: number;
+  /** Added to the denominator. */
+  readonly epsilon: number;
+}
+
+/** Options of variants of Adam with either kind of weight decay. */
+export interface AdamVariantOptions extends AdamOptions {
+  /** Whether weight decay is decoupled from the gradient, as in AdamW; otherwise λ is an L2 term. */
+  readonly decoupledWeightDecay: boolean;
+}
+
 /** A number from 0 on. */
 export const nonNegative: v.SchemaWithPipe<
   readonly [v.NumberSchema<undefined>, v.MinValueAction<number, 0, undefined>]
@@ -78,6 +94,17 @@ export function commonEntries(weightDecay = 0): Entries {
     groups: v.optional(v.array(group), []),
     layerDecay: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), 1),
     clipValue: v.optional(v.pipe(v.number(), v.gtValue(0))),
+  };
+}
+
+type AdamEntries = Readonly<Record<"beta1" | "beta2" | "epsilon", v.OptionalSchema<v.GenericSchema<number>, number>>>;
+
+/** Schema entries of {@link AdamOptions} without those that all optimizers have. */
+export function adamEntries(epsilon = 1e-8): AdamEntries {
+  return {
+    beta1: v.optional(fraction, 0.9),
+    beta2: v.optional(fraction, 0.999),
+    epsilon: v.optional(nonNegative, epsilon),
   };
 }
 

@@ -1,5 +1,6 @@
 /**
- * Building blocks of optimizers: common options, weight decay, parameter groups.
+ * Building blocks of optimizers: common options, weight decay, parameter groups, Adam's options, steps weight by weight.
  * @module
  */
 export * from "./common.ts";
+export * from "./elementwise.ts";

@@ -10,6 +10,7 @@ import {
   type CommonOptions,
   decayOf,
   fraction,
+  moveMean,
   nonNegative,
   sizeOf,
   withCommon,
@@ -97,7 +98,7 @@ export const adafactor: Factory<"optimizer", Partial<AdafactorOptions>> = define
         const keep = 1 - learningRate * decayOf(update, options);
         for (let i = 0; i < u.length; i++) {
           let step = size * (u[i] ?? 0);
-          if (beta1 !== null) step = state.m[i] = beta1 * (state.m[i] ?? 0) + (1 - beta1) * step;
+          if (beta1 !== null) step = moveMean(state.m, i, beta1, step);
           p[i] = (p[i] ?? 0) * keep - step;
         }
       },

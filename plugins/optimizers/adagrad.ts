@@ -4,16 +4,8 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
-import type { Factory, FlatParameter } from "../../core/types.ts";
-import {
-  commonEntries,
-  type CommonOptions,
-  decayOf,
-  idleCoupled,
-  nonNegative,
-  sizeOf,
-  withCommon,
-} from "../../blocks/optimizer/mod.ts";
+import type { Factory } from "../../core/types.ts";
+import { commonEntries, type CommonOptions, elementwise, nonNegative } from "../../blocks/optimizer/mod.ts";
 
 /** Options of {@link adagrad}. Weight decay is λ of an L2 term in the gradient. */
 export interface AdagradOptions extends CommonOptions {
@@ -44,21 +36,12 @@ export const adagrad: Factory<"optimizer", Partial<AdagradOptions>> = define({
     ...commonEntries(),
   }),
   create: (options: AdagradOptions) =>
-    withCommon(options, {
-      elementwise: true,
-      state: (shape) => ({ sum: sizeOf(shape) }),
-      update: (span, update) => {
-        const { parameter, gradient, state: { sum } } = span as FlatParameter<"sum">;
-        if (update.step === 1) sum.fill(options.initialAccumulatorValue);
-        const decay = decayOf(update, options);
-        const size = update.learningRate / (1 + (update.step - 1) * options.lrDecay);
-        for (let i = 0; i < parameter.length; i++) {
-          const w = parameter[i] ?? 0;
-          const g = (gradient[i] ?? 0) * update.gradientScale + decay * w;
-          const s = sum[i] = (sum[i] ?? 0) + g * g;
-          parameter[i] = w - size * g / (Math.sqrt(s) + options.epsilon);
-        }
-      },
-      decayWithoutGradient: idleCoupled(options),
+    elementwise(options, { sum: true }, false, ({ step, learningRate }, { sum }) => {
+      if (step === 1) sum.fill(options.initialAccumulatorValue);
+      const size = learningRate / (1 + (step - 1) * options.lrDecay);
+      return (g, i) => {
+        const s = sum[i] = (sum[i] ?? 0) + g * g;
+        return size * g / (Math.sqrt(s) + options.epsilon);
+      };
     }),
 });

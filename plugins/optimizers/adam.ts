@@ -3,10 +3,8 @@
  * @module
  */
 import { define } from "../../core/spec/define.ts";
-import type { Factory, FlatParameter } from "../../core/types.ts";
-import { adamwSchema, type AmsgradOptions } from "./adamw.ts";
-import { amsgradStep } from "./largest.ts";
-import { decayOf, idleCoupled, sizeOf, withCommon } from "../../blocks/optimizer/mod.ts";
+import type { Factory } from "../../core/types.ts";
+import { type AmsgradOptions, amsgradSchema, fusedAdam } from "./fused_adam.ts";
 
 /**
  * Adam (Kingma & Ba 2015) as torch.optim.Adam: weight decay is an L2 term of the gradient, g ← g + λw,
@@ -21,18 +19,6 @@ import { decayOf, idleCoupled, sizeOf, withCommon } from "../../blocks/optimizer
 export const adam: Factory<"optimizer", Partial<AmsgradOptions>> = define({
   kind: "optimizer",
   name: "adam",
-  schema: adamwSchema,
-  create: (options: AmsgradOptions) => {
-    const { beta1, beta2, epsilon, amsgrad } = options;
-    return withCommon(options, {
-      elementwise: true,
-      state: (shape) => ({ m: sizeOf(shape), v: sizeOf(shape), largest: amsgrad ? sizeOf(shape) : 0 }),
-      update: (span, update, kernels) => {
-        const weightDecay = decayOf(update, options);
-        if (amsgrad) amsgradStep(span as FlatParameter<"m" | "v" | "largest">, update, options, weightDecay);
-        else kernels.adam(span as FlatParameter<"m" | "v">, { ...update, beta1, beta2, epsilon, weightDecay });
-      },
-      decayWithoutGradient: idleCoupled(options),
-    });
-  },
+  schema: amsgradSchema,
+  create: (options: AmsgradOptions) => fusedAdam(options, false),
 });

@@ -5,19 +5,18 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory, FlatParameter } from "../../core/types.ts";
-import type { AdamwOptions } from "./adamw.ts";
 import {
+  adamEntries,
+  type AdamOptions,
   commonEntries,
   decayOf,
-  fraction,
   idleDecoupled,
-  nonNegative,
   sizeOf,
   withCommon,
 } from "../../blocks/optimizer/mod.ts";
 
 /** Options of {@link adamw8bit}. */
-export interface Adamw8bitOptions extends AdamwOptions {
+export interface Adamw8bitOptions extends AdamOptions {
   /** Values that share one scale. */
   readonly blockSize: number;
   /** Smaller tensors keep their state in 32 bits. */
@@ -39,9 +38,7 @@ export const adamw8bit: Factory<"optimizer", Partial<Adamw8bitOptions>> = define
   kind: "optimizer",
   name: "adamw-8bit",
   schema: v.strictObject({
-    beta1: v.optional(fraction, 0.9),
-    beta2: v.optional(fraction, 0.999),
-    epsilon: v.optional(nonNegative, 1e-8),
+    ...adamEntries(),
     blockSize: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 256),
     min8bitSize: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 4096),
     ...commonEntries(),

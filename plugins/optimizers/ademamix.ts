@@ -4,20 +4,19 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
-import type { Factory, FlatParameter } from "../../core/types.ts";
-import type { AdamwOptions } from "./adamw.ts";
+import type { Factory } from "../../core/types.ts";
 import {
+  type AdamOptions,
   commonEntries,
-  decayOf,
+  elementwise,
   fraction,
-  idleDecoupled,
+  moveMean,
+  moveSquare,
   nonNegative,
-  sizeOf,
-  withCommon,
 } from "../../blocks/optimizer/mod.ts";
 
 /** Options of {@link ademamix}. */
-export interface AdemamixOptions extends AdamwOptions {
+export interface AdemamixOptions extends AdamOptions {
   /** Decay of the slow mean of gradients. */
   readonly beta3: number;
   /** The weight of the slow mean relative to the fast one. */
@@ -50,26 +49,14 @@ export const ademamix: Factory<"optimizer", Partial<AdemamixOptions>> = define({
   }),
   create: (options: AdemamixOptions) => {
     const { beta1, beta2, epsilon } = options;
-    return withCommon(options, {
-      elementwise: true,
-      state: (shape) => ({ m: sizeOf(shape), slow: sizeOf(shape), v: sizeOf(shape) }),
-      update: (span, update) => {
-        const { parameter, gradient, state: { m, slow, v } } = span as FlatParameter<"m" | "slow" | "v">;
-        const { step, learningRate } = update;
-        const { alpha, beta3 } = grown(options, step);
-        const keep = 1 - learningRate * decayOf(update, options);
-        const fast = 1 / (1 - beta1 ** step);
-        const root = Math.sqrt(1 - beta2 ** step);
-        for (let i = 0; i < parameter.length; i++) {
-          const g = (gradient[i] ?? 0) * update.gradientScale;
-          const mean = m[i] = beta1 * (m[i] ?? 0) + (1 - beta1) * g;
-          const long = slow[i] = beta3 * (slow[i] ?? 0) + (1 - beta3) * g;
-          const square = v[i] = beta2 * (v[i] ?? 0) + (1 - beta2) * g * g;
-          const u = (mean * fast + alpha * long) / (Math.sqrt(square) / root + epsilon);
-          parameter[i] = (parameter[i] ?? 0) * keep - learningRate * u;
-        }
-      },
-      decayWithoutGradient: idleDecoupled(options),
+    return elementwise(options, { m: true, slow: true, v: true }, true, ({ step, learningRate }, { m, slow, v }) => {
+      const { alpha, beta3 } = grown(options, step);
+      const fast = 1 / (1 - beta1 ** step);
+      const root = Math.sqrt(1 - beta2 ** step);
+      return (g, i) => {
+        const mean = moveMean(m, i, beta1, g) * fast + alpha * moveMean(slow, i, beta3, g);
+        return learningRate * (mean / (Math.sqrt(moveSquare(v, i, beta2, g)) / root + epsilon));
+      };
     });
   },
 });

@@ -7,7 +7,7 @@ import { pluginOption } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import type { Factory, Optimizer } from "../../core/types.ts";
 import { adamw } from "./adamw.ts";
-import { fraction, sizeOf } from "../../blocks/optimizer/mod.ts";
+import { fraction, moveMean, sizeOf } from "../../blocks/optimizer/mod.ts";
 
 /** Options of {@link ema}. */
 export interface EmaOptions {
@@ -48,9 +48,7 @@ export const ema: Factory<"optimizer", Input> = define({
       const { parameter, state: { average } } = span;
       if (!average) return;
       if (update.step === 1) average.set(parameter);
-      for (let i = 0; i < average.length; i++) {
-        average[i] = decay * (average[i] ?? 0) + (1 - decay) * (parameter[i] ?? 0);
-      }
+      for (let i = 0; i < average.length; i++) moveMean(average, i, decay, parameter[i] ?? 0);
     },
     // Rows that shrink have an average that lags behind them.
     decayWithoutGradient: (update) => (optimizer.decayWithoutGradient?.(update) === 1 ? 1 : undefined),

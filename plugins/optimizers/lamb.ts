@@ -5,8 +5,16 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory, FlatParameter } from "../../core/types.ts";
-import type { AdamwOptions } from "./adamw.ts";
-import { commonEntries, decayOf, fraction, nonNegative, sizeOf, withCommon } from "../../blocks/optimizer/mod.ts";
+import {
+  adamEntries,
+  type AdamOptions,
+  commonEntries,
+  decayOf,
+  moveMean,
+  moveSquare,
+  sizeOf,
+  withCommon,
+} from "../../blocks/optimizer/mod.ts";
 
 /**
  * LAMB (You et al. 2020), for large batches: Adam's direction r = m̂ / (√v̂ + ε) + λw, as long as each tensor is,
@@ -18,16 +26,14 @@ import { commonEntries, decayOf, fraction, nonNegative, sizeOf, withCommon } fro
  * console.assert(!lamb({ weightDecay: 0.01 }).elementwise);
  * ```
  */
-export const lamb: Factory<"optimizer", Partial<AdamwOptions>> = define({
+export const lamb: Factory<"optimizer", Partial<AdamOptions>> = define({
   kind: "optimizer",
   name: "lamb",
   schema: v.strictObject({
-    beta1: v.optional(fraction, 0.9),
-    beta2: v.optional(fraction, 0.999),
-    epsilon: v.optional(nonNegative, 1e-6),
+    ...adamEntries(1e-6),
     ...commonEntries(),
   }),
-  create: (options: AdamwOptions) => {
+  create: (options: AdamOptions) => {
     const { beta1, beta2, epsilon } = options;
     return withCommon(options, {
       elementwise: false,
@@ -41,8 +47,7 @@ export const lamb: Factory<"optimizer", Partial<AdamwOptions>> = define({
         let length = 0;
         for (let i = 0; i < parameter.length; i++) {
           const g = (gradient[i] ?? 0) * update.gradientScale;
-          const mean = m[i] = beta1 * (m[i] ?? 0) + (1 - beta1) * g;
-          const square = v[i] = beta2 * (v[i] ?? 0) + (1 - beta2) * g * g;
+          const [mean, square] = [moveMean(m, i, beta1, g), moveSquare(v, i, beta2, g)];
           const r = direction[i] = size * mean / (Math.sqrt(square) / root + epsilon) + decay * (parameter[i] ?? 0);
           length += r * r;
         }

@@ -4,16 +4,8 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
-import type { Factory, FlatParameter } from "../../core/types.ts";
-import {
-  commonEntries,
-  type CommonOptions,
-  decayOf,
-  fraction,
-  idleDecoupled,
-  sizeOf,
-  withCommon,
-} from "../../blocks/optimizer/mod.ts";
+import type { Factory } from "../../core/types.ts";
+import { commonEntries, type CommonOptions, elementwise, fraction, moveMean } from "../../blocks/optimizer/mod.ts";
 
 /** Options of {@link lion}. */
 export interface LionOptions extends CommonOptions {
@@ -43,21 +35,10 @@ export const lion: Factory<"optimizer", Partial<LionOptions>> = define({
   }),
   create: (options: LionOptions) => {
     const { beta1, beta2 } = options;
-    return withCommon(options, {
-      elementwise: true,
-      state: (shape) => ({ m: sizeOf(shape) }),
-      update: (span, update) => {
-        const { parameter, gradient, state: { m } } = span as FlatParameter<"m">;
-        const keep = 1 - update.learningRate * decayOf(update, options);
-        for (let i = 0; i < parameter.length; i++) {
-          const g = (gradient[i] ?? 0) * update.gradientScale;
-          const before = m[i] ?? 0;
-          const u = Math.sign(beta1 * before + (1 - beta1) * g);
-          parameter[i] = (parameter[i] ?? 0) * keep - update.learningRate * u;
-          m[i] = beta2 * before + (1 - beta2) * g;
-        }
-      },
-      decayWithoutGradient: idleDecoupled(options),
+    return elementwise(options, { m: true }, true, ({ learningRate }, { m }) => (g, i) => {
+      const u = Math.sign(beta1 * (m[i] ?? 0) + (1 - beta1) * g);
+      moveMean(m, i, beta2, g);
+      return learningRate * u;
     });
   },
 });

@@ -6,13 +6,14 @@ import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import { transposed } from "../../core/math/transposed.ts";
 import type { Factory, FlatParameter } from "../../core/types.ts";
-import type { AdamwOptions } from "./adamw.ts";
 import {
+  adamEntries,
+  type AdamOptions,
   commonEntries,
   decayOf,
   fraction,
   has,
-  nonNegative,
+  moveMean,
   pattern,
   sizeOf,
   withCommon,
@@ -20,7 +21,7 @@ import {
 import { classifierModules, spanModules, wordModules } from "../../formats/hf/head_modules.ts";
 
 /** Options of {@link muon}. `beta1`, `beta2` and `epsilon` are those of AdamW, for what is not a hidden matrix. */
-export interface MuonOptions extends AdamwOptions {
+export interface MuonOptions extends AdamOptions {
   /** Decay of the mean of gradients. */
   readonly momentum: number;
   /** Whether to use Nesterov momentum. */
@@ -43,9 +44,7 @@ export const muonSchema: v.GenericSchema<Partial<MuonOptions>, MuonOptions> = v.
   nsSteps: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(20)), 5),
   adjustLrFn: v.optional(v.picklist(["original", "match_rms_adamw"]), "original"),
   adamwPattern: v.optional(pattern, notHidden.join("|")),
-  beta1: v.optional(fraction, 0.9),
-  beta2: v.optional(fraction, 0.999),
-  epsilon: v.optional(nonNegative, 1e-8),
+  ...adamEntries(),
   ...commonEntries(0.1),
 });
 
@@ -89,7 +88,7 @@ export const muon: Factory<"optimizer", Partial<MuonOptions>> = define({
         const direction = new Float64Array(parameter.length);
         for (let i = 0; i < direction.length; i++) {
           const g = (gradient[i] ?? 0) * update.gradientScale;
-          const m = state.momentum[i] = momentum * (state.momentum[i] ?? 0) + (1 - momentum) * g;
+          const m = moveMean(state.momentum, i, momentum, g);
           direction[i] = nesterov ? (1 - momentum) * g + momentum * m : m;
         }
         const u = orthogonal(direction, rows, columns, nsSteps);

@@ -5,8 +5,15 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { commonEntries, fraction, nonNegative } from "../../blocks/optimizer/mod.ts";
-import { adamVariant, type AdamVariantOptions } from "./adam_variant.ts";
+import {
+  adamEntries,
+  type AdamVariantOptions,
+  commonEntries,
+  elementwise,
+  moveMean,
+  moveSquare,
+  nonNegative,
+} from "../../blocks/optimizer/mod.ts";
 
 /** Options of {@link nadam}. */
 export interface NadamOptions extends AdamVariantOptions {
@@ -28,17 +35,15 @@ export const nadam: Factory<"optimizer", Partial<NadamOptions>> = define({
   kind: "optimizer",
   name: "nadam",
   schema: v.strictObject({
-    beta1: v.optional(fraction, 0.9),
-    beta2: v.optional(fraction, 0.999),
-    epsilon: v.optional(nonNegative, 1e-8),
+    ...adamEntries(),
     momentumDecay: v.optional(nonNegative, 0.004),
     decoupledWeightDecay: v.optional(v.boolean(), false),
     ...commonEntries(),
   }),
   create: (options: NadamOptions) => {
-    const { beta1, beta2, epsilon, momentumDecay } = options;
+    const { beta1, beta2, epsilon, momentumDecay, decoupledWeightDecay } = options;
     const momentum = (t: number): number => beta1 * (1 - 0.5 * 0.96 ** (t * momentumDecay));
-    return adamVariant(options, ({ step, learningRate }) => {
+    return elementwise(options, { m: true, v: true }, decoupledWeightDecay, ({ step, learningRate }, { m, v }) => {
       const [now, next] = [momentum(step), momentum(step + 1)];
       // Of the step alone, so that it need not be kept.
       let product = 1;
@@ -46,7 +51,9 @@ export const nadam: Factory<"optimizer", Partial<NadamOptions>> = define({
       const ofGradient = learningRate * (1 - now) / (1 - product);
       const ofMean = learningRate * next / (1 - product * next);
       const root = Math.sqrt(1 - beta2 ** step);
-      return (g, mean, square) => (ofGradient * g + ofMean * mean) / (Math.sqrt(square) / root + epsilon);
+      return (g, i) =>
+        (ofGradient * g + ofMean * moveMean(m, i, beta1, g)) /
+        (Math.sqrt(moveSquare(v, i, beta2, g)) / root + epsilon);
     });
   },
 });

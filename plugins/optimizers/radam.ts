@@ -5,8 +5,14 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { commonEntries, fraction, nonNegative } from "../../blocks/optimizer/mod.ts";
-import { adamVariant, type AdamVariantOptions } from "./adam_variant.ts";
+import {
+  adamEntries,
+  type AdamVariantOptions,
+  commonEntries,
+  elementwise,
+  moveMean,
+  moveSquare,
+} from "../../blocks/optimizer/mod.ts";
 
 /**
  * RAdam (Liu et al. 2020) as torch.optim.RAdam: Adam whose step is scaled by how well the mean of squares is known,
@@ -22,15 +28,13 @@ export const radam: Factory<"optimizer", Partial<AdamVariantOptions>> = define({
   kind: "optimizer",
   name: "radam",
   schema: v.strictObject({
-    beta1: v.optional(fraction, 0.9),
-    beta2: v.optional(fraction, 0.999),
-    epsilon: v.optional(nonNegative, 1e-8),
+    ...adamEntries(),
     decoupledWeightDecay: v.optional(v.boolean(), false),
     ...commonEntries(),
   }),
   create: (options: AdamVariantOptions) => {
-    const { beta1, beta2, epsilon } = options;
-    return adamVariant(options, ({ step, learningRate }) => {
+    const { beta1, beta2, epsilon, decoupledWeightDecay } = options;
+    return elementwise(options, { m: true, v: true }, decoupledWeightDecay, ({ step, learningRate }, { m, v }) => {
       const size = learningRate / (1 - beta1 ** step);
       const power = beta2 ** step;
       const most = 2 / (1 - beta2) - 1;
@@ -38,7 +42,10 @@ export const radam: Factory<"optimizer", Partial<AdamVariantOptions>> = define({
       const rectified = known > 5
         ? Math.sqrt((known - 4) * (known - 2) * most / ((most - 4) * (most - 2) * known)) * Math.sqrt(1 - power)
         : 0;
-      return (_, mean, square) => size * mean * (rectified > 0 ? rectified / (Math.sqrt(square) + epsilon) : 1);
+      return (g, i) => {
+        const [mean, square] = [moveMean(m, i, beta1, g), moveSquare(v, i, beta2, g)];
+        return size * mean * (rectified > 0 ? rectified / (Math.sqrt(square) + epsilon) : 1);
+      };
     });
   },
 });

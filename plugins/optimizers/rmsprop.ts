@@ -4,16 +4,15 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
-import type { Factory, FlatParameter } from "../../core/types.ts";
+import type { Factory } from "../../core/types.ts";
 import {
   commonEntries,
   type CommonOptions,
-  decayOf,
+  elementwise,
   fraction,
-  idleCoupled,
+  moveMean,
+  moveSquare,
   nonNegative,
-  sizeOf,
-  withCommon,
 } from "../../blocks/optimizer/mod.ts";
 
 /** Options of {@link rmsprop}. Weight decay is λ of an L2 term in the gradient. */
@@ -50,30 +49,16 @@ export const rmsprop: Factory<"optimizer", Partial<RmspropOptions>> = define({
   }),
   create: (options: RmspropOptions) => {
     const { alpha, epsilon, momentum, centered } = options;
-    return withCommon(options, {
-      elementwise: true,
-      state: (shape) => ({
-        square: sizeOf(shape),
-        mean: centered ? sizeOf(shape) : 0,
-        momentum: momentum > 0 ? sizeOf(shape) : 0,
-      }),
-      update: (span, update) => {
-        const { parameter, gradient, state } = span as FlatParameter<"square" | "mean" | "momentum">;
-        const decay = decayOf(update, options);
-        for (let i = 0; i < parameter.length; i++) {
-          const w = parameter[i] ?? 0;
-          const g = (gradient[i] ?? 0) * update.gradientScale + decay * w;
-          let spread = state.square[i] = alpha * (state.square[i] ?? 0) + (1 - alpha) * g * g;
-          if (centered) {
-            const mean = state.mean[i] = alpha * (state.mean[i] ?? 0) + (1 - alpha) * g;
-            spread = Math.max(0, spread - mean * mean);
-          }
-          let u = g / (Math.sqrt(spread) + epsilon);
-          if (momentum > 0) u = state.momentum[i] = momentum * (state.momentum[i] ?? 0) + u;
-          parameter[i] = w - update.learningRate * u;
-        }
-      },
-      decayWithoutGradient: idleCoupled(options),
+    const states = { square: true, mean: centered, momentum: momentum > 0 };
+    return elementwise(options, states, false, ({ learningRate }, { square, mean, momentum: b }) => (g, i) => {
+      let spread = moveSquare(square, i, alpha, g);
+      if (centered) {
+        const center = moveMean(mean, i, alpha, g);
+        spread = Math.max(0, spread - center * center);
+      }
+      let u = g / (Math.sqrt(spread) + epsilon);
+      if (momentum > 0) u = b[i] = momentum * (b[i] ?? 0) + u;
+      return learningRate * u;
     });
   },
 });

@@ -5,11 +5,18 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory, FlatParameter } from "../../core/types.ts";
-import type { AdamwOptions } from "./adamw.ts";
-import { commonEntries, decayOf, nonNegative, sizeOf, withCommon } from "../../blocks/optimizer/mod.ts";
+import {
+  type AdamOptions,
+  commonEntries,
+  decayOf,
+  moveSquare,
+  nonNegative,
+  sizeOf,
+  withCommon,
+} from "../../blocks/optimizer/mod.ts";
 
 /** Options of {@link scheduleFreeAdamw}. */
-export interface ScheduleFreeAdamwOptions extends AdamwOptions {
+export interface ScheduleFreeAdamOptions extends AdamOptions {
   /** The weight of a step in the average: its number to this power, */
   readonly r: number;
   /** times the largest rate so far to this power. */
@@ -29,7 +36,7 @@ const share = v.pipe(v.number(), v.gtValue(0), v.ltValue(1));
  * console.assert(scheduleFreeAdamw().swapEvaluationWeights !== undefined);
  * ```
  */
-export const scheduleFreeAdamw: Factory<"optimizer", Partial<ScheduleFreeAdamwOptions>> = define({
+export const scheduleFreeAdamw: Factory<"optimizer", Partial<ScheduleFreeAdamOptions>> = define({
   kind: "optimizer",
   name: "schedule-free-adamw",
   schema: v
@@ -41,7 +48,7 @@ export const scheduleFreeAdamw: Factory<"optimizer", Partial<ScheduleFreeAdamwOp
       weightLrPower: v.optional(nonNegative, 2),
       ...commonEntries(),
     }),
-  create: (options: ScheduleFreeAdamwOptions) => {
+  create: (options: ScheduleFreeAdamOptions) => {
     const { beta1, beta2, epsilon, r, weightLrPower } = options;
     return withCommon(options, {
       elementwise: false,
@@ -59,7 +66,7 @@ export const scheduleFreeAdamw: Factory<"optimizer", Partial<ScheduleFreeAdamwOp
         const root = Math.sqrt(1 - beta2 ** step);
         for (let i = 0; i < y.length; i++) {
           const g = (gradient[i] ?? 0) * update.gradientScale;
-          const square = v[i] = beta2 * (v[i] ?? 0) + (1 - beta2) * g * g;
+          const square = moveSquare(v, i, beta2, g);
           const at = y[i] ?? 0;
           const before = z[i] ?? 0;
           const after = z[i] = before - learningRate * (g / (Math.sqrt(square) / root + epsilon) + decay * at);

@@ -1,0 +1,48 @@
+/**
+ * Optimizers in which every weight steps by itself: a rule, with weight decay and states around it.
+ * @module
+ */
+import type { FlatParameter, Optimizer, Plugin, StepContext } from "../../core/types.ts";
+import { type CommonOptions, decayOf, idleCoupled, idleDecoupled, sizeOf, withCommon } from "./common.ts";
+
+/** What is subtracted from a weight, by its gradient and its place in the states. */
+export type WeightChange = (gradient: number, i: number) => number;
+
+/**
+ * An optimizer that steps weight by weight. `states`: which values each weight keeps; `decoupled`: whether weight decay
+ * shrinks the weights themselves, as in AdamW, or is an L2 term of the gradient; `changeOf`: the rule of one step.
+ */
+export function elementwise<S extends string>(
+  options: CommonOptions,
+  states: Readonly<Record<S, boolean>>,
+  decoupled: boolean,
+  changeOf: (update: StepContext, state: Readonly<Record<S, Float32Array>>) => WeightChange,
+): Omit<Optimizer, keyof Plugin> {
+  return withCommon(options, {
+    elementwise: true,
+    state: (shape) =>
+      Object.fromEntries(Object.entries(states).map(([name, kept]) => [name, kept ? sizeOf(shape) : 0])),
+    update: (span, update) => {
+      const { parameter, gradient, state } = span as FlatParameter<S>;
+      const decay = decayOf(update, options);
+      const keep = decoupled ? 1 - update.learningRate * decay : 1;
+      const l2 = decoupled ? 0 : decay;
+      const change = changeOf(update, state);
+      for (let i = 0; i < parameter.length; i++) {
+        const w = parameter[i] ?? 0;
+        parameter[i] = w * keep - change((gradient[i] ?? 0) * update.gradientScale + l2 * w, i);
+      }
+    },
+    decayWithoutGradient: decoupled ? idleDecoupled(options) : idleCoupled(options),
+  });
+}
+
+/** The moving mean x ← βx + (1-β)g at a place; returned before it is rounded. */
+export function moveMean(x: Float32Array, i: number, beta: number, g: number): number {
+  return x[i] = beta * (x[i] ?? 0) + (1 - beta) * g;
+}
+
+/** The moving mean of squares x ← βx + (1-β)g² at a place; returned before it is rounded. */
+export function moveSquare(x: Float32Array, i: number, beta: number, g: number): number {
+  return x[i] = beta * (x[i] ?? 0) + (1 - beta) * g * g;
+}
