@@ -39,6 +39,8 @@ const entriesOf = (all: readonly PluginFile[], kind: string, value: (f: PluginFi
   "  },",
 ];
 
+const isLight = ({ kind, use }: PluginFile): boolean => kind === "metric" || (kind === "tokenizer" && use === "hf");
+
 /** The text of plugins/catalog.ts for the present tree. */
 export function catalogText(): string {
   return catalogOf(
@@ -46,56 +48,45 @@ export function catalogText(): string {
     "Every plugin of this package by kind and name.",
     "catalog",
     "The plugins that come with Attune.",
+    "metric",
   );
 }
 
 /** The text of plugins/light_catalog.ts: what serves where no model is computed. */
 export function lightCatalogText(): string {
-  const found = plugins().filter(({ kind, use }) => kind === "metric" || (kind === "tokenizer" && use === "hf"));
   return catalogOf(
-    found,
+    plugins().filter(isLight),
     "The plugins of a server that computes with no model: the tokenizers of models, and metrics.",
     "lightCatalog",
     "Hugging Face's tokenizers, and every metric.",
-    [
-      'import type { catalog } from "./catalog.ts";',
-      "",
-      'type Plugins = Pick<typeof catalog, "metric"> & Readonly<{ tokenizer: Pick<typeof catalog["tokenizer"], "hf"> }>;',
-    ],
   );
 }
 
 const local = ({ kind, factory }: PluginFile): string => `${kind}${factory[0]?.toUpperCase()}${factory.slice(1)}`;
 
-/** The type of a catalog that has some plugins. */
-const typeOf = (plugins: readonly PluginFile[]): string[] => [
-  "",
-  "type Plugins = {",
-  ...kindsOf(plugins).flatMap((kind) => entriesOf(plugins, kind, (f) => `typeof ${local(f)}`)).map((line) =>
-    line.replace(/,$/, ";").replace(/^( +)(\S+:)/, "$1readonly $2")
-  ),
-  "};",
-];
-
+// An entry says its type, since declarations are made file by file. `shared`: the kind that is the light catalog's.
 function catalogOf(
   plugins: readonly PluginFile[],
   about: string,
   name: string,
   doc: string,
-  type: readonly string[] = typeOf(plugins),
+  shared?: string,
 ): string {
+  const entries = (kind: string): string[] => entriesOf(plugins, kind, (f) => `${local(f)} as typeof ${local(f)}`);
+  const light = (kind: string): string => `  ${kind}: lightCatalog.${kind} as typeof lightCatalog.${kind},`;
   return [
     "/**",
     ` * ${about} Written by build/catalog.ts; hosts may hand in another catalog.`,
     " * @module",
     " */",
-    ...plugins.map((f) => `import { ${f.factory} as ${local(f)} } from "${f.file}";`),
-    ...type,
+    ...plugins.filter(({ kind }) => kind !== shared)
+      .map((f) => `import { ${f.factory} as ${local(f)} } from "${f.file}";`),
+    ...shared ? ['import { lightCatalog } from "./light_catalog.ts";'] : [],
     "",
     `/** ${doc} */`,
-    `export const ${name}: Plugins = {`,
-    ...kindsOf(plugins).flatMap((kind) => entriesOf(plugins, kind, local)),
-    "};",
+    `export const ${name} = {`,
+    ...kindsOf(plugins).flatMap((kind) => kind === shared ? light(kind) : entries(kind)),
+    "} as const;",
     "",
   ].join("\n");
 }

@@ -114,46 +114,6 @@ import { mae as lossMae } from "./losses/mae.ts";
 import { mse as lossMse } from "./losses/mse.ts";
 import { smoothL1 as lossSmoothL1 } from "./losses/smooth_l1.ts";
 import { triplet as lossTriplet } from "./losses/triplet.ts";
-import { accuracy as metricAccuracy } from "./metrics/accuracy.ts";
-import { averagePrecision as metricAveragePrecision } from "./metrics/average_precision.ts";
-import { balancedAccuracy as metricBalancedAccuracy } from "./metrics/balanced_accuracy.ts";
-import { bleu as metricBleu } from "./metrics/bleu.ts";
-import { brier as metricBrier } from "./metrics/brier.ts";
-import { byGroup as metricByGroup } from "./metrics/by_group.ts";
-import { cer as metricCer } from "./metrics/cer.ts";
-import { chrf as metricChrf } from "./metrics/chrf.ts";
-import { cohenKappa as metricCohenKappa } from "./metrics/cohen_kappa.ts";
-import { demographicParity as metricDemographicParity } from "./metrics/demographic_parity.ts";
-import { disparateImpact as metricDisparateImpact } from "./metrics/disparate_impact.ts";
-import { equalOpportunity as metricEqualOpportunity } from "./metrics/equal_opportunity.ts";
-import { equalizedOdds as metricEqualizedOdds } from "./metrics/equalized_odds.ts";
-import { exactMatch as metricExactMatch } from "./metrics/exact_match.ts";
-import { expectedCalibrationError as metricExpectedCalibrationError } from "./metrics/expected_calibration_error.ts";
-import { f1 as metricF1 } from "./metrics/f1.ts";
-import { fBeta as metricFBeta } from "./metrics/f_beta.ts";
-import { kendallTau as metricKendallTau } from "./metrics/kendall_tau.ts";
-import { logLoss as metricLogLoss } from "./metrics/log_loss.ts";
-import { mae as metricMae } from "./metrics/mae.ts";
-import { matthewsCorrelation as metricMatthewsCorrelation } from "./metrics/matthews_correlation.ts";
-import { meteor as metricMeteor } from "./metrics/meteor.ts";
-import { mse as metricMse } from "./metrics/mse.ts";
-import { pearson as metricPearson } from "./metrics/pearson.ts";
-import { perplexity as metricPerplexity } from "./metrics/perplexity.ts";
-import { prAucTrapezoid as metricPrAucTrapezoid } from "./metrics/pr_auc_trapezoid.ts";
-import { precision as metricPrecision } from "./metrics/precision.ts";
-import { precisionRecallF1 as metricPrecisionRecallF1 } from "./metrics/precision_recall_f1.ts";
-import { r2 as metricR2 } from "./metrics/r2.ts";
-import { recall as metricRecall } from "./metrics/recall.ts";
-import { rmse as metricRmse } from "./metrics/rmse.ts";
-import { rocAuc as metricRocAuc } from "./metrics/roc_auc.ts";
-import { rouge as metricRouge } from "./metrics/rouge.ts";
-import { seqeval as metricSeqeval } from "./metrics/seqeval.ts";
-import { spearman as metricSpearman } from "./metrics/spearman.ts";
-import { squad as metricSquad } from "./metrics/squad.ts";
-import { squadV2 as metricSquadV2 } from "./metrics/squad_v2.ts";
-import { ter as metricTer } from "./metrics/ter.ts";
-import { topKAccuracy as metricTopKAccuracy } from "./metrics/top_k_accuracy.ts";
-import { wer as metricWer } from "./metrics/wer.ts";
 import { pretrained as modelPretrained } from "./models/pretrained.ts";
 import { random as modelRandom } from "./models/random.ts";
 import { adafactor as optimizerAdafactor } from "./optimizers/adafactor.ts";
@@ -230,558 +190,241 @@ import { mapColumns as transformMapColumns } from "./transforms/map_columns.ts";
 import { redact as transformRedact } from "./transforms/redact.ts";
 import { reweigh as transformReweigh } from "./transforms/reweigh.ts";
 import { split as transformSplit } from "./transforms/split.ts";
-
-type Plugins = {
-  readonly accelerator: {
-    readonly bf16: typeof acceleratorBf16;
-    readonly fp16: typeof acceleratorFp16;
-    readonly fp4: typeof acceleratorFp4;
-    readonly int4: typeof acceleratorInt4;
-    readonly int8: typeof acceleratorInt8;
-    readonly nf4: typeof acceleratorNf4;
-  };
-  readonly adapter: {
-    readonly adalora: typeof adapterAdalora;
-    readonly bitfit: typeof adapterBitfit;
-    readonly dora: typeof adapterDora;
-    readonly freeze: typeof adapterFreeze;
-    readonly full: typeof adapterFull;
-    readonly houlsby: typeof adapterHoulsby;
-    readonly ia3: typeof adapterIa3;
-    readonly "ln-tuning": typeof adapterLnTuning;
-    readonly lora: typeof adapterLora;
-    readonly "p-tuning": typeof adapterPTuning;
-    readonly parallel: typeof adapterParallel;
-    readonly pfeiffer: typeof adapterPfeiffer;
-    readonly "prefix-tuning": typeof adapterPrefixTuning;
-    readonly "prompt-tuning": typeof adapterPromptTuning;
-    readonly reft: typeof adapterReft;
-    readonly vera: typeof adapterVera;
-  };
-  readonly architecture: {
-    readonly albert: typeof architectureAlbert;
-    readonly bart: typeof architectureBart;
-    readonly bert: typeof architectureBert;
-    readonly distilbert: typeof architectureDistilbert;
-    readonly electra: typeof architectureElectra;
-    readonly falcon: typeof architectureFalcon;
-    readonly gemma2: typeof architectureGemma2;
-    readonly gemma3: typeof architectureGemma3;
-    readonly gpt2: typeof architectureGpt2;
-    readonly granite: typeof architectureGranite;
-    readonly llama: typeof architectureLlama;
-    readonly mistral: typeof architectureMistral;
-    readonly modernbert: typeof architectureModernbert;
-    readonly olmo2: typeof architectureOlmo2;
-    readonly phi: typeof architecturePhi;
-    readonly phi3: typeof architecturePhi3;
-    readonly qwen2: typeof architectureQwen2;
-    readonly qwen3: typeof architectureQwen3;
-    readonly roberta: typeof architectureRoberta;
-    readonly smollm3: typeof architectureSmollm3;
-    readonly t5: typeof architectureT5;
-    readonly xlnet: typeof architectureXlnet;
-  };
-  readonly callback: {
-    readonly "best-weights": typeof callbackBestWeights;
-    readonly "early-stopping": typeof callbackEarlyStopping;
-  };
-  readonly collator: {
-    readonly "causal-lm": typeof collatorCausalLm;
-    readonly ctc: typeof collatorCtc;
-    readonly denoising: typeof collatorDenoising;
-    readonly "masked-lm": typeof collatorMaskedLm;
-    readonly "multiple-choice": typeof collatorMultipleChoice;
-    readonly padding: typeof collatorPadding;
-    readonly "permutation-lm": typeof collatorPermutationLm;
-    readonly pretraining: typeof collatorPretraining;
-    readonly prompt: typeof collatorPrompt;
-    readonly "question-answering": typeof collatorQuestionAnswering;
-    readonly "sentence-pairs": typeof collatorSentencePairs;
-    readonly seq2seq: typeof collatorSeq2seq;
-    readonly "token-labels": typeof collatorTokenLabels;
-  };
-  readonly data: {
-    readonly arrow: typeof dataArrow;
-    readonly brown: typeof dataBrown;
-    readonly csv: typeof dataCsv;
-    readonly fold: typeof dataFold;
-    readonly hub: typeof dataHub;
-    readonly json: typeof dataJson;
-    readonly jsonl: typeof dataJsonl;
-    readonly memory: typeof dataMemory;
-    readonly mix: typeof dataMix;
-    readonly pairs: typeof dataPairs;
-    readonly parquet: typeof dataParquet;
-    readonly reviews: typeof dataReviews;
-    readonly shuffle: typeof dataShuffle;
-    readonly split: typeof dataSplit;
-    readonly take: typeof dataTake;
-    readonly text: typeof dataText;
-  };
-  readonly exporter: {
-    readonly hf: typeof exporterHf;
-    readonly peft: typeof exporterPeft;
-  };
-  readonly head: {
-    readonly choice: typeof headChoice;
-    readonly ctc: typeof headCtc;
-    readonly embedding: typeof headEmbedding;
-    readonly "hidden-states": typeof headHiddenStates;
-    readonly lm: typeof headLm;
-    readonly mlm: typeof headMlm;
-    readonly "next-sentence": typeof headNextSentence;
-    readonly "permutation-lm": typeof headPermutationLm;
-    readonly pooled: typeof headPooled;
-    readonly seq2seq: typeof headSeq2seq;
-    readonly sequence: typeof headSequence;
-    readonly similarity: typeof headSimilarity;
-    readonly span: typeof headSpan;
-    readonly token: typeof headToken;
-    readonly verbalizer: typeof headVerbalizer;
-  };
-  readonly logger: {
-    readonly console: typeof loggerConsoleLogger;
-    readonly csv: typeof loggerCsv;
-    readonly jsonl: typeof loggerJsonl;
-    readonly predictions: typeof loggerPredictions;
-    readonly report: typeof loggerReport;
-    readonly tensorboard: typeof loggerTensorboard;
-  };
-  readonly loss: {
-    readonly "bce-with-logits": typeof lossBceWithLogits;
-    readonly "cosine-embedding": typeof lossCosineEmbedding;
-    readonly "cross-entropy": typeof lossCrossEntropy;
-    readonly ctc: typeof lossCtc;
-    readonly "distillation-kl": typeof lossDistillationKl;
-    readonly "dpo-sigmoid": typeof lossDpoSigmoid;
-    readonly focal: typeof lossFocal;
-    readonly "focal-binary": typeof lossFocalBinary;
-    readonly huber: typeof lossHuber;
-    readonly "kl-div": typeof lossKlDiv;
-    readonly mae: typeof lossMae;
-    readonly mse: typeof lossMse;
-    readonly "smooth-l1": typeof lossSmoothL1;
-    readonly triplet: typeof lossTriplet;
-  };
-  readonly metric: {
-    readonly accuracy: typeof metricAccuracy;
-    readonly "average-precision": typeof metricAveragePrecision;
-    readonly "balanced-accuracy": typeof metricBalancedAccuracy;
-    readonly bleu: typeof metricBleu;
-    readonly brier: typeof metricBrier;
-    readonly "by-group": typeof metricByGroup;
-    readonly cer: typeof metricCer;
-    readonly chrf: typeof metricChrf;
-    readonly "cohen-kappa": typeof metricCohenKappa;
-    readonly "demographic-parity": typeof metricDemographicParity;
-    readonly "disparate-impact": typeof metricDisparateImpact;
-    readonly "equal-opportunity": typeof metricEqualOpportunity;
-    readonly "equalized-odds": typeof metricEqualizedOdds;
-    readonly "exact-match": typeof metricExactMatch;
-    readonly "expected-calibration-error": typeof metricExpectedCalibrationError;
-    readonly "f-beta": typeof metricFBeta;
-    readonly f1: typeof metricF1;
-    readonly "kendall-tau": typeof metricKendallTau;
-    readonly "log-loss": typeof metricLogLoss;
-    readonly mae: typeof metricMae;
-    readonly "matthews-correlation": typeof metricMatthewsCorrelation;
-    readonly meteor: typeof metricMeteor;
-    readonly mse: typeof metricMse;
-    readonly pearson: typeof metricPearson;
-    readonly perplexity: typeof metricPerplexity;
-    readonly "pr-auc-trapezoid": typeof metricPrAucTrapezoid;
-    readonly precision: typeof metricPrecision;
-    readonly "precision-recall-f1": typeof metricPrecisionRecallF1;
-    readonly r2: typeof metricR2;
-    readonly recall: typeof metricRecall;
-    readonly rmse: typeof metricRmse;
-    readonly "roc-auc": typeof metricRocAuc;
-    readonly rouge: typeof metricRouge;
-    readonly seqeval: typeof metricSeqeval;
-    readonly spearman: typeof metricSpearman;
-    readonly squad: typeof metricSquad;
-    readonly "squad-v2": typeof metricSquadV2;
-    readonly ter: typeof metricTer;
-    readonly "top-k-accuracy": typeof metricTopKAccuracy;
-    readonly wer: typeof metricWer;
-  };
-  readonly model: {
-    readonly pretrained: typeof modelPretrained;
-    readonly random: typeof modelRandom;
-  };
-  readonly optimizer: {
-    readonly adafactor: typeof optimizerAdafactor;
-    readonly adagrad: typeof optimizerAdagrad;
-    readonly adam: typeof optimizerAdam;
-    readonly adamw: typeof optimizerAdamw;
-    readonly "adamw-8bit": typeof optimizerAdamw8bit;
-    readonly ademamix: typeof optimizerAdemamix;
-    readonly ema: typeof optimizerEma;
-    readonly lamb: typeof optimizerLamb;
-    readonly lion: typeof optimizerLion;
-    readonly muon: typeof optimizerMuon;
-    readonly nadam: typeof optimizerNadam;
-    readonly radam: typeof optimizerRadam;
-    readonly rmsprop: typeof optimizerRmsprop;
-    readonly "schedule-free-adamw": typeof optimizerScheduleFreeAdamw;
-    readonly sgd: typeof optimizerSgd;
-  };
-  readonly pruner: {
-    readonly halving: typeof prunerHalving;
-    readonly hyperband: typeof prunerHyperband;
-    readonly median: typeof prunerMedian;
-    readonly none: typeof prunerNone;
-    readonly percentile: typeof prunerPercentile;
-  };
-  readonly queue: {
-    readonly directory: typeof queueDirectory;
-    readonly memory: typeof queueMemory;
-    readonly nats: typeof queueNats;
-  };
-  readonly regularizer: {
-    readonly "adversarial-debiasing": typeof regularizerAdversarialDebiasing;
-    readonly ewc: typeof regularizerEwc;
-    readonly "l2-sp": typeof regularizerL2Sp;
-    readonly mixout: typeof regularizerMixout;
-    readonly neftune: typeof regularizerNeftune;
-    readonly "r-drop": typeof regularizerRDrop;
-  };
-  readonly schedule: {
-    readonly constant: typeof scheduleConstant;
-    readonly "constant-with-warmup": typeof scheduleConstantWithWarmup;
-    readonly cosine: typeof scheduleCosine;
-    readonly "cosine-with-min-lr": typeof scheduleCosineWithMinLr;
-    readonly "cosine-with-restarts": typeof scheduleCosineWithRestarts;
-    readonly "inverse-sqrt": typeof scheduleInverseSqrt;
-    readonly linear: typeof scheduleLinear;
-    readonly polynomial: typeof schedulePolynomial;
-    readonly "warmup-stable-decay": typeof scheduleWarmupStableDecay;
-  };
-  readonly search: {
-    readonly grid: typeof searchGrid;
-    readonly random: typeof searchRandom;
-    readonly tpe: typeof searchTpe;
-  };
-  readonly store: {
-    readonly directory: typeof storeDirectory;
-    readonly memory: typeof storeMemory;
-    readonly nats: typeof storeNats;
-  };
-  readonly task: {
-    readonly "causal-lm": typeof taskCausalLm;
-    readonly ctc: typeof taskCtc;
-    readonly denoising: typeof taskDenoising;
-    readonly distillation: typeof taskDistillation;
-    readonly "feature-extraction": typeof taskFeatureExtraction;
-    readonly "masked-lm": typeof taskMaskedLm;
-    readonly "multi-task": typeof taskMultiTask;
-    readonly "multiple-choice": typeof taskMultipleChoice;
-    readonly "permutation-lm": typeof taskPermutationLm;
-    readonly pretraining: typeof taskPretraining;
-    readonly "prompt-classification": typeof taskPromptClassification;
-    readonly "question-answering": typeof taskQuestionAnswering;
-    readonly "sentence-similarity": typeof taskSentenceSimilarity;
-    readonly "seq2seq-lm": typeof taskSeq2seqLm;
-    readonly "sequence-classification": typeof taskSequenceClassification;
-    readonly "span-corruption": typeof taskSpanCorruption;
-    readonly "token-classification": typeof taskTokenClassification;
-  };
-  readonly tokenizer: {
-    readonly hf: typeof tokenizerHf;
-    readonly transformers: typeof tokenizerTransformers;
-  };
-  readonly trainer: {
-    readonly ort: typeof trainerOrt;
-  };
-  readonly transform: {
-    readonly augment: typeof transformAugment;
-    readonly balance: typeof transformBalance;
-    readonly clean: typeof transformClean;
-    readonly decontaminate: typeof transformDecontaminate;
-    readonly dedupe: typeof transformDedupe;
-    readonly filter: typeof transformFilter;
-    readonly "map-columns": typeof transformMapColumns;
-    readonly redact: typeof transformRedact;
-    readonly reweigh: typeof transformReweigh;
-    readonly split: typeof transformSplit;
-  };
-};
+import { lightCatalog } from "./light_catalog.ts";
 
 /** The plugins that come with Attune. */
-export const catalog: Plugins = {
+export const catalog = {
   accelerator: {
-    bf16: acceleratorBf16,
-    fp16: acceleratorFp16,
-    fp4: acceleratorFp4,
-    int4: acceleratorInt4,
-    int8: acceleratorInt8,
-    nf4: acceleratorNf4,
+    bf16: acceleratorBf16 as typeof acceleratorBf16,
+    fp16: acceleratorFp16 as typeof acceleratorFp16,
+    fp4: acceleratorFp4 as typeof acceleratorFp4,
+    int4: acceleratorInt4 as typeof acceleratorInt4,
+    int8: acceleratorInt8 as typeof acceleratorInt8,
+    nf4: acceleratorNf4 as typeof acceleratorNf4,
   },
   adapter: {
-    adalora: adapterAdalora,
-    bitfit: adapterBitfit,
-    dora: adapterDora,
-    freeze: adapterFreeze,
-    full: adapterFull,
-    houlsby: adapterHoulsby,
-    ia3: adapterIa3,
-    "ln-tuning": adapterLnTuning,
-    lora: adapterLora,
-    "p-tuning": adapterPTuning,
-    parallel: adapterParallel,
-    pfeiffer: adapterPfeiffer,
-    "prefix-tuning": adapterPrefixTuning,
-    "prompt-tuning": adapterPromptTuning,
-    reft: adapterReft,
-    vera: adapterVera,
+    adalora: adapterAdalora as typeof adapterAdalora,
+    bitfit: adapterBitfit as typeof adapterBitfit,
+    dora: adapterDora as typeof adapterDora,
+    freeze: adapterFreeze as typeof adapterFreeze,
+    full: adapterFull as typeof adapterFull,
+    houlsby: adapterHoulsby as typeof adapterHoulsby,
+    ia3: adapterIa3 as typeof adapterIa3,
+    "ln-tuning": adapterLnTuning as typeof adapterLnTuning,
+    lora: adapterLora as typeof adapterLora,
+    "p-tuning": adapterPTuning as typeof adapterPTuning,
+    parallel: adapterParallel as typeof adapterParallel,
+    pfeiffer: adapterPfeiffer as typeof adapterPfeiffer,
+    "prefix-tuning": adapterPrefixTuning as typeof adapterPrefixTuning,
+    "prompt-tuning": adapterPromptTuning as typeof adapterPromptTuning,
+    reft: adapterReft as typeof adapterReft,
+    vera: adapterVera as typeof adapterVera,
   },
   architecture: {
-    albert: architectureAlbert,
-    bart: architectureBart,
-    bert: architectureBert,
-    distilbert: architectureDistilbert,
-    electra: architectureElectra,
-    falcon: architectureFalcon,
-    gemma2: architectureGemma2,
-    gemma3: architectureGemma3,
-    gpt2: architectureGpt2,
-    granite: architectureGranite,
-    llama: architectureLlama,
-    mistral: architectureMistral,
-    modernbert: architectureModernbert,
-    olmo2: architectureOlmo2,
-    phi: architecturePhi,
-    phi3: architecturePhi3,
-    qwen2: architectureQwen2,
-    qwen3: architectureQwen3,
-    roberta: architectureRoberta,
-    smollm3: architectureSmollm3,
-    t5: architectureT5,
-    xlnet: architectureXlnet,
+    albert: architectureAlbert as typeof architectureAlbert,
+    bart: architectureBart as typeof architectureBart,
+    bert: architectureBert as typeof architectureBert,
+    distilbert: architectureDistilbert as typeof architectureDistilbert,
+    electra: architectureElectra as typeof architectureElectra,
+    falcon: architectureFalcon as typeof architectureFalcon,
+    gemma2: architectureGemma2 as typeof architectureGemma2,
+    gemma3: architectureGemma3 as typeof architectureGemma3,
+    gpt2: architectureGpt2 as typeof architectureGpt2,
+    granite: architectureGranite as typeof architectureGranite,
+    llama: architectureLlama as typeof architectureLlama,
+    mistral: architectureMistral as typeof architectureMistral,
+    modernbert: architectureModernbert as typeof architectureModernbert,
+    olmo2: architectureOlmo2 as typeof architectureOlmo2,
+    phi: architecturePhi as typeof architecturePhi,
+    phi3: architecturePhi3 as typeof architecturePhi3,
+    qwen2: architectureQwen2 as typeof architectureQwen2,
+    qwen3: architectureQwen3 as typeof architectureQwen3,
+    roberta: architectureRoberta as typeof architectureRoberta,
+    smollm3: architectureSmollm3 as typeof architectureSmollm3,
+    t5: architectureT5 as typeof architectureT5,
+    xlnet: architectureXlnet as typeof architectureXlnet,
   },
   callback: {
-    "best-weights": callbackBestWeights,
-    "early-stopping": callbackEarlyStopping,
+    "best-weights": callbackBestWeights as typeof callbackBestWeights,
+    "early-stopping": callbackEarlyStopping as typeof callbackEarlyStopping,
   },
   collator: {
-    "causal-lm": collatorCausalLm,
-    ctc: collatorCtc,
-    denoising: collatorDenoising,
-    "masked-lm": collatorMaskedLm,
-    "multiple-choice": collatorMultipleChoice,
-    padding: collatorPadding,
-    "permutation-lm": collatorPermutationLm,
-    pretraining: collatorPretraining,
-    prompt: collatorPrompt,
-    "question-answering": collatorQuestionAnswering,
-    "sentence-pairs": collatorSentencePairs,
-    seq2seq: collatorSeq2seq,
-    "token-labels": collatorTokenLabels,
+    "causal-lm": collatorCausalLm as typeof collatorCausalLm,
+    ctc: collatorCtc as typeof collatorCtc,
+    denoising: collatorDenoising as typeof collatorDenoising,
+    "masked-lm": collatorMaskedLm as typeof collatorMaskedLm,
+    "multiple-choice": collatorMultipleChoice as typeof collatorMultipleChoice,
+    padding: collatorPadding as typeof collatorPadding,
+    "permutation-lm": collatorPermutationLm as typeof collatorPermutationLm,
+    pretraining: collatorPretraining as typeof collatorPretraining,
+    prompt: collatorPrompt as typeof collatorPrompt,
+    "question-answering": collatorQuestionAnswering as typeof collatorQuestionAnswering,
+    "sentence-pairs": collatorSentencePairs as typeof collatorSentencePairs,
+    seq2seq: collatorSeq2seq as typeof collatorSeq2seq,
+    "token-labels": collatorTokenLabels as typeof collatorTokenLabels,
   },
   data: {
-    arrow: dataArrow,
-    brown: dataBrown,
-    csv: dataCsv,
-    fold: dataFold,
-    hub: dataHub,
-    json: dataJson,
-    jsonl: dataJsonl,
-    memory: dataMemory,
-    mix: dataMix,
-    pairs: dataPairs,
-    parquet: dataParquet,
-    reviews: dataReviews,
-    shuffle: dataShuffle,
-    split: dataSplit,
-    take: dataTake,
-    text: dataText,
+    arrow: dataArrow as typeof dataArrow,
+    brown: dataBrown as typeof dataBrown,
+    csv: dataCsv as typeof dataCsv,
+    fold: dataFold as typeof dataFold,
+    hub: dataHub as typeof dataHub,
+    json: dataJson as typeof dataJson,
+    jsonl: dataJsonl as typeof dataJsonl,
+    memory: dataMemory as typeof dataMemory,
+    mix: dataMix as typeof dataMix,
+    pairs: dataPairs as typeof dataPairs,
+    parquet: dataParquet as typeof dataParquet,
+    reviews: dataReviews as typeof dataReviews,
+    shuffle: dataShuffle as typeof dataShuffle,
+    split: dataSplit as typeof dataSplit,
+    take: dataTake as typeof dataTake,
+    text: dataText as typeof dataText,
   },
   exporter: {
-    hf: exporterHf,
-    peft: exporterPeft,
+    hf: exporterHf as typeof exporterHf,
+    peft: exporterPeft as typeof exporterPeft,
   },
   head: {
-    choice: headChoice,
-    ctc: headCtc,
-    embedding: headEmbedding,
-    "hidden-states": headHiddenStates,
-    lm: headLm,
-    mlm: headMlm,
-    "next-sentence": headNextSentence,
-    "permutation-lm": headPermutationLm,
-    pooled: headPooled,
-    seq2seq: headSeq2seq,
-    sequence: headSequence,
-    similarity: headSimilarity,
-    span: headSpan,
-    token: headToken,
-    verbalizer: headVerbalizer,
+    choice: headChoice as typeof headChoice,
+    ctc: headCtc as typeof headCtc,
+    embedding: headEmbedding as typeof headEmbedding,
+    "hidden-states": headHiddenStates as typeof headHiddenStates,
+    lm: headLm as typeof headLm,
+    mlm: headMlm as typeof headMlm,
+    "next-sentence": headNextSentence as typeof headNextSentence,
+    "permutation-lm": headPermutationLm as typeof headPermutationLm,
+    pooled: headPooled as typeof headPooled,
+    seq2seq: headSeq2seq as typeof headSeq2seq,
+    sequence: headSequence as typeof headSequence,
+    similarity: headSimilarity as typeof headSimilarity,
+    span: headSpan as typeof headSpan,
+    token: headToken as typeof headToken,
+    verbalizer: headVerbalizer as typeof headVerbalizer,
   },
   logger: {
-    console: loggerConsoleLogger,
-    csv: loggerCsv,
-    jsonl: loggerJsonl,
-    predictions: loggerPredictions,
-    report: loggerReport,
-    tensorboard: loggerTensorboard,
+    console: loggerConsoleLogger as typeof loggerConsoleLogger,
+    csv: loggerCsv as typeof loggerCsv,
+    jsonl: loggerJsonl as typeof loggerJsonl,
+    predictions: loggerPredictions as typeof loggerPredictions,
+    report: loggerReport as typeof loggerReport,
+    tensorboard: loggerTensorboard as typeof loggerTensorboard,
   },
   loss: {
-    "bce-with-logits": lossBceWithLogits,
-    "cosine-embedding": lossCosineEmbedding,
-    "cross-entropy": lossCrossEntropy,
-    ctc: lossCtc,
-    "distillation-kl": lossDistillationKl,
-    "dpo-sigmoid": lossDpoSigmoid,
-    focal: lossFocal,
-    "focal-binary": lossFocalBinary,
-    huber: lossHuber,
-    "kl-div": lossKlDiv,
-    mae: lossMae,
-    mse: lossMse,
-    "smooth-l1": lossSmoothL1,
-    triplet: lossTriplet,
+    "bce-with-logits": lossBceWithLogits as typeof lossBceWithLogits,
+    "cosine-embedding": lossCosineEmbedding as typeof lossCosineEmbedding,
+    "cross-entropy": lossCrossEntropy as typeof lossCrossEntropy,
+    ctc: lossCtc as typeof lossCtc,
+    "distillation-kl": lossDistillationKl as typeof lossDistillationKl,
+    "dpo-sigmoid": lossDpoSigmoid as typeof lossDpoSigmoid,
+    focal: lossFocal as typeof lossFocal,
+    "focal-binary": lossFocalBinary as typeof lossFocalBinary,
+    huber: lossHuber as typeof lossHuber,
+    "kl-div": lossKlDiv as typeof lossKlDiv,
+    mae: lossMae as typeof lossMae,
+    mse: lossMse as typeof lossMse,
+    "smooth-l1": lossSmoothL1 as typeof lossSmoothL1,
+    triplet: lossTriplet as typeof lossTriplet,
   },
-  metric: {
-    accuracy: metricAccuracy,
-    "average-precision": metricAveragePrecision,
-    "balanced-accuracy": metricBalancedAccuracy,
-    bleu: metricBleu,
-    brier: metricBrier,
-    "by-group": metricByGroup,
-    cer: metricCer,
-    chrf: metricChrf,
-    "cohen-kappa": metricCohenKappa,
-    "demographic-parity": metricDemographicParity,
-    "disparate-impact": metricDisparateImpact,
-    "equal-opportunity": metricEqualOpportunity,
-    "equalized-odds": metricEqualizedOdds,
-    "exact-match": metricExactMatch,
-    "expected-calibration-error": metricExpectedCalibrationError,
-    "f-beta": metricFBeta,
-    f1: metricF1,
-    "kendall-tau": metricKendallTau,
-    "log-loss": metricLogLoss,
-    mae: metricMae,
-    "matthews-correlation": metricMatthewsCorrelation,
-    meteor: metricMeteor,
-    mse: metricMse,
-    pearson: metricPearson,
-    perplexity: metricPerplexity,
-    "pr-auc-trapezoid": metricPrAucTrapezoid,
-    precision: metricPrecision,
-    "precision-recall-f1": metricPrecisionRecallF1,
-    r2: metricR2,
-    recall: metricRecall,
-    rmse: metricRmse,
-    "roc-auc": metricRocAuc,
-    rouge: metricRouge,
-    seqeval: metricSeqeval,
-    spearman: metricSpearman,
-    squad: metricSquad,
-    "squad-v2": metricSquadV2,
-    ter: metricTer,
-    "top-k-accuracy": metricTopKAccuracy,
-    wer: metricWer,
-  },
+  metric: lightCatalog.metric as typeof lightCatalog.metric,
   model: {
-    pretrained: modelPretrained,
-    random: modelRandom,
+    pretrained: modelPretrained as typeof modelPretrained,
+    random: modelRandom as typeof modelRandom,
   },
   optimizer: {
-    adafactor: optimizerAdafactor,
-    adagrad: optimizerAdagrad,
-    adam: optimizerAdam,
-    adamw: optimizerAdamw,
-    "adamw-8bit": optimizerAdamw8bit,
-    ademamix: optimizerAdemamix,
-    ema: optimizerEma,
-    lamb: optimizerLamb,
-    lion: optimizerLion,
-    muon: optimizerMuon,
-    nadam: optimizerNadam,
-    radam: optimizerRadam,
-    rmsprop: optimizerRmsprop,
-    "schedule-free-adamw": optimizerScheduleFreeAdamw,
-    sgd: optimizerSgd,
+    adafactor: optimizerAdafactor as typeof optimizerAdafactor,
+    adagrad: optimizerAdagrad as typeof optimizerAdagrad,
+    adam: optimizerAdam as typeof optimizerAdam,
+    adamw: optimizerAdamw as typeof optimizerAdamw,
+    "adamw-8bit": optimizerAdamw8bit as typeof optimizerAdamw8bit,
+    ademamix: optimizerAdemamix as typeof optimizerAdemamix,
+    ema: optimizerEma as typeof optimizerEma,
+    lamb: optimizerLamb as typeof optimizerLamb,
+    lion: optimizerLion as typeof optimizerLion,
+    muon: optimizerMuon as typeof optimizerMuon,
+    nadam: optimizerNadam as typeof optimizerNadam,
+    radam: optimizerRadam as typeof optimizerRadam,
+    rmsprop: optimizerRmsprop as typeof optimizerRmsprop,
+    "schedule-free-adamw": optimizerScheduleFreeAdamw as typeof optimizerScheduleFreeAdamw,
+    sgd: optimizerSgd as typeof optimizerSgd,
   },
   pruner: {
-    halving: prunerHalving,
-    hyperband: prunerHyperband,
-    median: prunerMedian,
-    none: prunerNone,
-    percentile: prunerPercentile,
+    halving: prunerHalving as typeof prunerHalving,
+    hyperband: prunerHyperband as typeof prunerHyperband,
+    median: prunerMedian as typeof prunerMedian,
+    none: prunerNone as typeof prunerNone,
+    percentile: prunerPercentile as typeof prunerPercentile,
   },
   queue: {
-    directory: queueDirectory,
-    memory: queueMemory,
-    nats: queueNats,
+    directory: queueDirectory as typeof queueDirectory,
+    memory: queueMemory as typeof queueMemory,
+    nats: queueNats as typeof queueNats,
   },
   regularizer: {
-    "adversarial-debiasing": regularizerAdversarialDebiasing,
-    ewc: regularizerEwc,
-    "l2-sp": regularizerL2Sp,
-    mixout: regularizerMixout,
-    neftune: regularizerNeftune,
-    "r-drop": regularizerRDrop,
+    "adversarial-debiasing": regularizerAdversarialDebiasing as typeof regularizerAdversarialDebiasing,
+    ewc: regularizerEwc as typeof regularizerEwc,
+    "l2-sp": regularizerL2Sp as typeof regularizerL2Sp,
+    mixout: regularizerMixout as typeof regularizerMixout,
+    neftune: regularizerNeftune as typeof regularizerNeftune,
+    "r-drop": regularizerRDrop as typeof regularizerRDrop,
   },
   schedule: {
-    constant: scheduleConstant,
-    "constant-with-warmup": scheduleConstantWithWarmup,
-    cosine: scheduleCosine,
-    "cosine-with-min-lr": scheduleCosineWithMinLr,
-    "cosine-with-restarts": scheduleCosineWithRestarts,
-    "inverse-sqrt": scheduleInverseSqrt,
-    linear: scheduleLinear,
-    polynomial: schedulePolynomial,
-    "warmup-stable-decay": scheduleWarmupStableDecay,
+    constant: scheduleConstant as typeof scheduleConstant,
+    "constant-with-warmup": scheduleConstantWithWarmup as typeof scheduleConstantWithWarmup,
+    cosine: scheduleCosine as typeof scheduleCosine,
+    "cosine-with-min-lr": scheduleCosineWithMinLr as typeof scheduleCosineWithMinLr,
+    "cosine-with-restarts": scheduleCosineWithRestarts as typeof scheduleCosineWithRestarts,
+    "inverse-sqrt": scheduleInverseSqrt as typeof scheduleInverseSqrt,
+    linear: scheduleLinear as typeof scheduleLinear,
+    polynomial: schedulePolynomial as typeof schedulePolynomial,
+    "warmup-stable-decay": scheduleWarmupStableDecay as typeof scheduleWarmupStableDecay,
   },
   search: {
-    grid: searchGrid,
-    random: searchRandom,
-    tpe: searchTpe,
+    grid: searchGrid as typeof searchGrid,
+    random: searchRandom as typeof searchRandom,
+    tpe: searchTpe as typeof searchTpe,
   },
   store: {
-    directory: storeDirectory,
-    memory: storeMemory,
-    nats: storeNats,
+    directory: storeDirectory as typeof storeDirectory,
+    memory: storeMemory as typeof storeMemory,
+    nats: storeNats as typeof storeNats,
   },
   task: {
-    "causal-lm": taskCausalLm,
-    ctc: taskCtc,
-    denoising: taskDenoising,
-    distillation: taskDistillation,
-    "feature-extraction": taskFeatureExtraction,
-    "masked-lm": taskMaskedLm,
-    "multi-task": taskMultiTask,
-    "multiple-choice": taskMultipleChoice,
-    "permutation-lm": taskPermutationLm,
-    pretraining: taskPretraining,
-    "prompt-classification": taskPromptClassification,
-    "question-answering": taskQuestionAnswering,
-    "sentence-similarity": taskSentenceSimilarity,
-    "seq2seq-lm": taskSeq2seqLm,
-    "sequence-classification": taskSequenceClassification,
-    "span-corruption": taskSpanCorruption,
-    "token-classification": taskTokenClassification,
+    "causal-lm": taskCausalLm as typeof taskCausalLm,
+    ctc: taskCtc as typeof taskCtc,
+    denoising: taskDenoising as typeof taskDenoising,
+    distillation: taskDistillation as typeof taskDistillation,
+    "feature-extraction": taskFeatureExtraction as typeof taskFeatureExtraction,
+    "masked-lm": taskMaskedLm as typeof taskMaskedLm,
+    "multi-task": taskMultiTask as typeof taskMultiTask,
+    "multiple-choice": taskMultipleChoice as typeof taskMultipleChoice,
+    "permutation-lm": taskPermutationLm as typeof taskPermutationLm,
+    pretraining: taskPretraining as typeof taskPretraining,
+    "prompt-classification": taskPromptClassification as typeof taskPromptClassification,
+    "question-answering": taskQuestionAnswering as typeof taskQuestionAnswering,
+    "sentence-similarity": taskSentenceSimilarity as typeof taskSentenceSimilarity,
+    "seq2seq-lm": taskSeq2seqLm as typeof taskSeq2seqLm,
+    "sequence-classification": taskSequenceClassification as typeof taskSequenceClassification,
+    "span-corruption": taskSpanCorruption as typeof taskSpanCorruption,
+    "token-classification": taskTokenClassification as typeof taskTokenClassification,
   },
   tokenizer: {
-    hf: tokenizerHf,
-    transformers: tokenizerTransformers,
+    hf: tokenizerHf as typeof tokenizerHf,
+    transformers: tokenizerTransformers as typeof tokenizerTransformers,
   },
   trainer: {
-    ort: trainerOrt,
+    ort: trainerOrt as typeof trainerOrt,
   },
   transform: {
-    augment: transformAugment,
-    balance: transformBalance,
-    clean: transformClean,
-    decontaminate: transformDecontaminate,
-    dedupe: transformDedupe,
-    filter: transformFilter,
-    "map-columns": transformMapColumns,
-    redact: transformRedact,
-    reweigh: transformReweigh,
-    split: transformSplit,
+    augment: transformAugment as typeof transformAugment,
+    balance: transformBalance as typeof transformBalance,
+    clean: transformClean as typeof transformClean,
+    decontaminate: transformDecontaminate as typeof transformDecontaminate,
+    dedupe: transformDedupe as typeof transformDedupe,
+    filter: transformFilter as typeof transformFilter,
+    "map-columns": transformMapColumns as typeof transformMapColumns,
+    redact: transformRedact as typeof transformRedact,
+    reweigh: transformReweigh as typeof transformReweigh,
+    split: transformSplit as typeof transformSplit,
   },
-};
+} as const;

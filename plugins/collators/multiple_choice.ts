@@ -32,8 +32,7 @@ type Sequence = Sample["sequences"][number];
 export const multipleChoice: Factory<"collator", Partial<MultipleChoiceOptions>> = define({
   kind: "collator",
   name: NAME,
-  schema: v
-    .strictObject({ columns: v.optional(v.record(v.string(), v.string()), {}) }),
+  schema: v.strictObject({ columns: v.optional(v.record(v.string(), v.string()), {}) }),
   create: ({ columns }: MultipleChoiceOptions) => ({
     oneEach: true,
     columns: readColumns(columns, { texts: ["context", "choices"], others: ["label", "labels"] }),

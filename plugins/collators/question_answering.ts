@@ -37,11 +37,10 @@ const NAME = "question-answering";
 export const questionAnswering: Factory<"collator", Partial<QuestionAnsweringOptions>> = define({
   kind: "collator",
   name: NAME,
-  schema: v
-    .strictObject({
-      docStride: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most.tokens)), 0),
-      columns: v.optional(v.record(v.string(), v.string()), {}),
-    }),
+  schema: v.strictObject({
+    docStride: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most.tokens)), 0),
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  }),
   create: (options: QuestionAnsweringOptions) => ({
     columns: readColumns(options.columns, { texts: ["question", "context"], spans: { answers: "context" } }),
     survey: () => unitSurvey(options),

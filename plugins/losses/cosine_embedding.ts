@@ -41,8 +41,7 @@ export interface CosineEmbeddingOptions {
 export const cosineEmbedding: Factory<"loss", Partial<CosineEmbeddingOptions>> = define({
   kind: "loss",
   name: "cosine-embedding",
-  schema: v
-    .strictObject({ margin: v.optional(v.pipe(v.number(), v.minValue(-1), v.maxValue(1)), 0) }),
+  schema: v.strictObject({ margin: v.optional(v.pipe(v.number(), v.minValue(-1), v.maxValue(1)), 0) }),
   create: ({ margin }: CosineEmbeddingOptions) => ({
     over: "batch",
     weighted: true,

@@ -27,8 +27,7 @@ export interface DistillationKlOptions {
 export const distillationKl: Factory<"loss", Partial<DistillationKlOptions>> = define({
   kind: "loss",
   name: "distillation-kl",
-  schema: v
-    .strictObject({ temperature: v.optional(v.pipe(v.number(), v.gtValue(0)), 2) }),
+  schema: v.strictObject({ temperature: v.optional(v.pipe(v.number(), v.gtValue(0)), 2) }),
   create: ({ temperature }: DistillationKlOptions) => ({
     over: "batch",
     weighted: true,

@@ -29,8 +29,7 @@ export interface BalancedAccuracyOptions {
 export const balancedAccuracy: Factory<"metric", Partial<BalancedAccuracyOptions>> = define({
   kind: "metric",
   name: "balanced-accuracy",
-  schema: v
-    .strictObject({ adjusted: v.optional(v.boolean(), false) }),
+  schema: v.strictObject({ adjusted: v.optional(v.boolean(), false) }),
   create: ({ adjusted }: BalancedAccuracyOptions) => ({
     reads: ["label"],
     greaterIsBetter: true,

@@ -27,8 +27,7 @@ import type { Factory } from "../../core/types.ts";
 export const demographicParity: Factory<"metric", Partial<ParityOptions>> = define({
   kind: "metric",
   name: "demographic-parity",
-  schema: v
-    .strictObject(parityEntries),
+  schema: v.strictObject(parityEntries),
   create: (options: ParityOptions) =>
     overGroups("demographic-parity", options, (groups, overall) => ({
       ...parityOf("selectionRate", groups, overall, options.method),

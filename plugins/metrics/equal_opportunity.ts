@@ -28,8 +28,7 @@ import type { Factory } from "../../core/types.ts";
 export const equalOpportunity: Factory<"metric", Partial<ParityOptions>> = define({
   kind: "metric",
   name: "equal-opportunity",
-  schema: v
-    .strictObject(parityEntries),
+  schema: v.strictObject(parityEntries),
   create: (options: ParityOptions) =>
     overGroups("equal-opportunity", options, (groups, overall) => ({
       ...parityOf("truePositiveRate", groups, overall, options.method),

@@ -25,8 +25,7 @@ import { type ClassCounts, countRow, emptyCounts, mergeCounts } from "../../bloc
 export const matthewsCorrelation: Factory<"metric"> = define({
   kind: "metric",
   name: "matthews-correlation",
-  schema: v
-    .strictObject({}),
+  schema: v.strictObject({}),
   create: () => ({
     reads: ["label"],
     greaterIsBetter: true,

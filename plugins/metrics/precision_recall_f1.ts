@@ -28,11 +28,10 @@ export interface PrecisionRecallF1Options extends AveragingOptions {
 export const precisionRecallF1: Factory<"metric", Partial<PrecisionRecallF1Options>> = define({
   kind: "metric",
   name: "precision-recall-f1",
-  schema: v
-    .strictObject({
-      ...averagingEntries,
-      positive: v.optional(v.pipe(v.number(), v.integer())),
-    }),
+  schema: v.strictObject({
+    ...averagingEntries,
+    positive: v.optional(v.pipe(v.number(), v.integer())),
+  }),
   create: ({ positive, ...options }: PrecisionRecallF1Options) =>
     averageOver(
       "precision-recall-f1",

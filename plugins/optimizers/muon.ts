@@ -37,17 +37,6 @@ export interface MuonOptions extends AdamOptions {
 /** Embeddings and heads: patterns of their names. */
 const notHidden = ["embed", "wte", "wpe", "shared", ...wordModules, ...classifierModules, ...spanModules];
 
-/** Schema of {@link MuonOptions}. */
-export const muonSchema: v.GenericSchema<Partial<MuonOptions>, MuonOptions> = v.strictObject({
-  momentum: v.optional(fraction, 0.95),
-  nesterov: v.optional(v.boolean(), true),
-  nsSteps: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(20)), 5),
-  adjustLrFn: v.optional(v.picklist(["original", "match_rms_adamw"]), "original"),
-  adamwPattern: v.optional(pattern, notHidden.join("|")),
-  ...adamEntries(),
-  ...commonEntries(0.1),
-});
-
 /** Coefficients of the iteration's polynomial (Jordan et al. 2024). */
 const [A, B, C] = [3.4445, -4.775, 2.0315];
 
@@ -66,8 +55,16 @@ const [A, B, C] = [3.4445, -4.775, 2.0315];
 export const muon: Factory<"optimizer", Partial<MuonOptions>> = define({
   kind: "optimizer",
   name: "muon",
-  schema: muonSchema,
-  create: (options) => {
+  schema: v.strictObject({
+    momentum: v.optional(fraction, 0.95),
+    nesterov: v.optional(v.boolean(), true),
+    nsSteps: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(20)), 5),
+    adjustLrFn: v.optional(v.picklist(["original", "match_rms_adamw"]), "original"),
+    adamwPattern: v.optional(pattern, notHidden.join("|")),
+    ...adamEntries(),
+    ...commonEntries(0.1),
+  }),
+  create: (options: MuonOptions) => {
     const { momentum, nesterov, nsSteps, adjustLrFn, beta1, beta2, epsilon } = options;
     const others = has(options.adamwPattern);
     const isHidden = (shape: readonly number[], name: string): boolean => shape.length === 2 && !others(name);

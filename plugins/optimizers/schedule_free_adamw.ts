@@ -39,15 +39,14 @@ const share = v.pipe(v.number(), v.gtValue(0), v.ltValue(1));
 export const scheduleFreeAdamw: Factory<"optimizer", Partial<ScheduleFreeAdamOptions>> = define({
   kind: "optimizer",
   name: "schedule-free-adamw",
-  schema: v
-    .strictObject({
-      beta1: v.optional(share, 0.9),
-      beta2: v.optional(share, 0.999),
-      epsilon: v.optional(nonNegative, 1e-8),
-      r: v.optional(nonNegative, 0),
-      weightLrPower: v.optional(nonNegative, 2),
-      ...commonEntries(),
-    }),
+  schema: v.strictObject({
+    beta1: v.optional(share, 0.9),
+    beta2: v.optional(share, 0.999),
+    epsilon: v.optional(nonNegative, 1e-8),
+    r: v.optional(nonNegative, 0),
+    weightLrPower: v.optional(nonNegative, 2),
+    ...commonEntries(),
+  }),
   create: (options: ScheduleFreeAdamOptions) => {
     const { beta1, beta2, epsilon, r, weightLrPower } = options;
     return withCommon(options, {

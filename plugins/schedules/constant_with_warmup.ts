@@ -19,8 +19,7 @@ import { warmUp, type WarmupOptions, warmupSteps } from "../../blocks/schedule/m
 export const constantWithWarmup: Factory<"schedule", Partial<WarmupOptions>> = define({
   kind: "schedule",
   name: "constant-with-warmup",
-  schema: v
-    .strictObject({ warmupSteps }),
+  schema: v.strictObject({ warmupSteps }),
   create: ({ warmupSteps }: WarmupOptions) => ({
     factor: (step, totalSteps) => warmUp(step, totalSteps, warmupSteps, () => 1),
   }),

@@ -26,11 +26,10 @@ export interface CosineWithRestartsOptions extends WarmupOptions {
 export const cosineWithRestarts: Factory<"schedule", Partial<CosineWithRestartsOptions>> = define({
   kind: "schedule",
   name: "cosine-with-restarts",
-  schema: v
-    .strictObject({
-      warmupSteps,
-      numCycles: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 1),
-    }),
+  schema: v.strictObject({
+    warmupSteps,
+    numCycles: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 1),
+  }),
   create: ({ warmupSteps, numCycles }: CosineWithRestartsOptions) => ({
     factor: (step, totalSteps) =>
       warmUp(step, totalSteps, warmupSteps, (since, length) => {

@@ -24,8 +24,7 @@ export interface MultipleChoiceOptions {
 export const multipleChoice: Factory<"task", Partial<MultipleChoiceOptions>> = define({
   kind: "task",
   name: "multiple-choice",
-  schema: v
-    .strictObject({ columns: v.optional(v.record(v.string(), v.string()), {}) }),
+  schema: v.strictObject({ columns: v.optional(v.record(v.string(), v.string()), {}) }),
   create: ({ columns }: MultipleChoiceOptions) => ({
     subtasks: [{
       name: "",

@@ -30,12 +30,11 @@ export interface SpanCorruptionOptions {
 export const spanCorruption: Factory<"task", Partial<SpanCorruptionOptions>> = define({
   kind: "task",
   name: "span-corruption",
-  schema: v
-    .strictObject({
-      noiseDensity: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.15),
-      meanNoiseSpanLength: v.optional(v.pipe(v.number(), v.minValue(1)), 3),
-      columns: v.optional(v.record(v.string(), v.string()), {}),
-    }),
+  schema: v.strictObject({
+    noiseDensity: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1)), 0.15),
+    meanNoiseSpanLength: v.optional(v.pipe(v.number(), v.minValue(1)), 3),
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  }),
   create: (options: SpanCorruptionOptions) => ({
     subtasks: [seq2seqTask({ use: "denoising", with: { kind: "span-corruption", ...options } })],
   }),

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import * as v from "valibot";
 import type { Json, Named } from "../../../core/types.ts";
-import { adamwSchema } from "../../../plugins/optimizers/adamw.ts";
+import { adamw } from "../../../plugins/optimizers/adamw.ts";
 import { has } from "../../../blocks/optimizer/common.ts";
-import { muonSchema } from "../../../plugins/optimizers/muon.ts";
+import { muon } from "../../../plugins/optimizers/muon.ts";
 import { run, type Weights } from "./runs.ts";
 import { startWeights } from "../../tiny_run.ts";
 import { allNear } from "../../near.ts";
@@ -51,18 +50,12 @@ describe("groups of parameters", () => {
   });
 
   it("are named by patterns that no name makes slow", () => {
-    const start = performance.now();
     assert.equal(has("^(\\w+)+$")(`${"a".repeat(5000)}.`), false);
     assert.equal(has("^(?!.*(bias|LayerNorm))")("layer.0.dense.weight"), true);
     assert.equal(has("^(?!.*(bias|LayerNorm))")("layer.0.dense.bias"), false);
-    assert.ok(performance.now() - start < 1000);
-    for (
-      const { success } of [
-        v.safeParse(adamwSchema, { groups: [{ pattern: "a(" }] }),
-        v.safeParse(adamwSchema, { groups: [{ pattern: "" }] }),
-        v.safeParse(muonSchema, { adamwPattern: "a(" }),
-      ]
-    ) assert.equal(success, false);
+    assert.ok(adamw.parse({ groups: [{ pattern: "a(" }] }).issues);
+    assert.ok(adamw.parse({ groups: [{ pattern: "" }] }).issues);
+    assert.ok(muon.parse({ adamwPattern: "a(" }).issues);
   });
 
   it("learn less the deeper they lie, with layerDecay", async () => {
