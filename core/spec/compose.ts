@@ -87,7 +87,7 @@ export function compose<const S extends RunSpec, C extends Catalog>(typed: S & T
   resolveTasks(objective, resolver);
   const search = parts.search?.[0] as Kinds["search"] | undefined;
   if (search) {
-    const spaced = wrongSpace(inputs as Named<Json>, search.settings.space, (one) => wrongIn(one, catalog));
+    const spaced = wrongSpace(inputs as Named<Json>, search.settings.space, (one) => wrongIn(one, catalog), catalog);
     issues.push(...spaced);
   }
   if (issues.length > 0) throw badSpec(issues.map(placed));

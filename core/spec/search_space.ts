@@ -4,8 +4,10 @@
  * @module
  */
 import { AttuneError, badValue, show, unknownName } from "../base/errors.ts";
+import { withBroughtPart } from "./brought_parts.ts";
+import { specParts } from "./spec_parts.ts";
 import { setAt, valueAt } from "./spec_paths.ts";
-import type { Json, Named, Space } from "../types.ts";
+import type { Catalog, Json, Named, Space } from "../types.ts";
 
 /** Whether an option is there beside what was chosen before it. */
 export function isThere({ when = {} }: Space, chosen: (path: string) => Json | undefined): boolean {
@@ -63,12 +65,19 @@ function isWithin(own: Space, value: Json | undefined): boolean {
   return value >= own.low && value <= own.high;
 }
 
-/** The spec of a trial: the searched one with the trial's values, and without the search. */
-export function trialSpec(spec: Named<Json>, params: Named<Json>): Named<Json> {
+/**
+ * The spec of a trial: the searched one with the trial's values, and without the search. `catalog`: of a spec whose plugins
+ * are loaded, so that options of what its task brings can be set.
+ */
+export function trialSpec(spec: Named<Json>, params: Named<Json>, catalog?: Catalog): Named<Json> {
   const { search: _search, ...rest } = spec as Record<string, Json>;
-  // What holds others is set before them.
-  const paths = Object.keys(params).sort((a, b) => a.split(".").length - b.split(".").length || (a < b ? -1 : 1));
-  return paths.reduce<Named<Json>>((made, path) => setAt(made, path, params[path] ?? null), rest);
+  // What holds others is set before them, and the task before what it brings.
+  const order = (path: string): number => path.split(".").length - (path.split(".")[0] === "task" ? 100 : 0);
+  const paths = Object.keys(params).sort((a, b) => order(a) - order(b) || (a < b ? -1 : 1));
+  return paths.reduce<Named<Json>>((made, path) => {
+    const whole = catalog ? withBroughtPart(made, path, catalog) : made;
+    return setAt(whole, path, params[path] ?? null);
+  }, rest);
 }
 
 /** A trial at one end of an option, or with one of its choices; all others have the first value that fits. */
@@ -113,6 +122,7 @@ export function wrongSpace(
   spec: Named<Json>,
   space: Named<Space>,
   issuesOf: (spec: Named<Json>) => readonly AttuneError[],
+  catalog: Catalog,
 ): AttuneError[] {
   const at = (path: string): string => `search.with.space.${path}`;
   const issues: AttuneError[] = [];
@@ -139,14 +149,14 @@ export function wrongSpace(
     throw error;
   }
   for (const { path, value, params } of cornersOf(space)) {
-    if (!isPlaced(spec, path, value, params)) {
-      const list = path.split(".").slice(0, -1).join(".");
-      const issue = badValue("spec", at(path), path, `a place that the spec has: ${list} has fewer`);
+    const nowhere = wrongPlace(spec, path, value, params, catalog);
+    if (nowhere) {
+      const issue = badValue("spec", at(path), path, nowhere);
       if (!told.has(issue.sentence)) issues.push(issue);
       told.add(issue.sentence);
       continue;
     }
-    for (const issue of issuesOf(trialSpec(spec, params))) {
+    for (const issue of issuesOf(trialSpec(spec, params, catalog))) {
       if (told.has(issue.sentence)) continue;
       told.add(issue.sentence);
       const { code, plugin, found, allowed } = issue;
@@ -157,10 +167,32 @@ export function wrongSpace(
   return issues;
 }
 
-/** Whether a value is in a trial's spec where its path says: of a list that is shorter it is not. */
-function isPlaced(spec: Named<Json>, path: string, value: Json, params: Named<Json>): boolean {
+/** What keeps a value from its place in a trial's spec: a list that is shorter, a part that nobody names. */
+function wrongPlace(
+  spec: Named<Json>,
+  path: string,
+  value: Json,
+  params: Named<Json>,
+  catalog: Catalog,
+): string | undefined {
   const above = Object.entries(params).filter(([other]) => !other.startsWith(`${path}.`));
-  return JSON.stringify(valueAt(trialSpec(spec, Object.fromEntries(above)), path)) === JSON.stringify(value);
+  const trial = trialSpec(spec, Object.fromEntries(above), catalog);
+  const keys = path.split(".");
+  const places = keys.map((_, i) => keys.slice(0, i).join("."));
+  const short = places.find((place, i) => /^\d+$/.test(keys[i] ?? "") && !has(valueAt(trial, place), Number(keys[i])));
+  if (short !== undefined) return `a place that the spec has: ${short} has fewer`;
+  if (JSON.stringify(valueAt(trial, path)) !== JSON.stringify(value)) return "a place that the spec has";
+  const part = places.find((place) => place in specParts);
+  const inside = part !== undefined && path.startsWith(`${part}.with.`) ? valueAt(trial, `${part}.use`) : "";
+  if (inside !== undefined) return undefined;
+  const ofClasses = part === "head" || part === "collator"
+    ? ", give task.with.labels, with which the task has one,"
+    : "";
+  return `a place that the spec has: it names no ${part}, so add one${ofClasses} or search ${part}.use`;
+}
+
+function has(list: Json | undefined, place: number): boolean {
+  return !Array.isArray(list) || place < list.length;
 }
 
 /** The space of a spec's search as it stands there, with what is no space left out. */

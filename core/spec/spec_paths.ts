@@ -11,10 +11,11 @@ import type { Json, Named } from "../types.ts";
  * out begins as its default, and a list of one thing is that thing.
  */
 export function setAt(spec: Named<Json>, path: string, value: Json): Named<Json> {
-  const put = (target: Json | undefined, keys: readonly string[], at: string): Json => {
+  const put = (there: Json | undefined, keys: readonly string[], at: string): Json => {
     const [key, ...rest] = keys;
     if (key === undefined) return value;
     const below = at === "" ? key : `${at}.${key}`;
+    const target = listOf(there, key, at);
     if (Array.isArray(target)) {
       if (/^\d+$/.test(key)) return target.map((item, i) => (i === Number(key) ? put(item, rest, below) : item));
       if (target.length === 1) return [put(target[0], keys, at)];
@@ -30,11 +31,18 @@ export function valueAt(spec: Named<Json>, path: string): Json | undefined {
   let value: Json | undefined = spec;
   let at = "";
   for (const key of path.split(".")) {
+    value = listOf(value, key, at);
     if (Array.isArray(value) && !/^\d+$/.test(key) && value.length === 1) value = value[0];
     value = Array.isArray(value) ? value[Number(key)] : mapAt(value, at)[key];
     at = at === "" ? key : `${at}.${key}`;
   }
   return value;
+}
+
+/** What stands at a place as a list, where a path counts in it and there may be several: one alone is the first. */
+function listOf(value: Json | undefined, key: string, at: string): Json | undefined {
+  const counts = /^\d+$/.test(key) && specParts[at]?.several;
+  return counts && !Array.isArray(value) ? [value ?? []].flat() : value;
 }
 
 /** A part of a spec as a map from key to value. */

@@ -10,6 +10,7 @@ import { loadCatalog, loaderOf } from "../../core/spec/loader.ts";
 import { missingIn } from "../../core/files/missing_folder.ts";
 import { placedPaths } from "../../core/run/write/places.ts";
 import { cornersOf, spaceIn, trialSpec } from "../../core/spec/search_space.ts";
+import { leadsIntoBrought, withBroughtPart } from "../../core/spec/brought_parts.ts";
 import { setAt, valueAt } from "../../core/spec/spec_paths.ts";
 import type { Catalog, Json, Named } from "../../core/types.ts";
 import { imports } from "../../plugins/imports.ts";
@@ -29,8 +30,9 @@ export async function readSpec(path: string, set: readonly string[] = []): Promi
     throw badFile("spec", path, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
   }
   if (typeof spec !== "object" || spec === null || Array.isArray(spec)) throw badValue("spec", path, spec, "an object");
-  const changed = set.reduce<Named<Json>>(changedBy, spec as Named<Json>);
   const folder = dirname(resolve(path));
+  let changed = spec as Named<Json>;
+  for (const change of set) changed = await changedBy(changed, change, folder);
   const named = resolvePackages(changed, folder);
   const catalog = await catalogOf(named, folder);
   const place = (one: Named<Json>): Named<Json> =>
@@ -38,7 +40,7 @@ export async function readSpec(path: string, set: readonly string[] = []): Promi
       const full = resolve(folder, own);
       return name && !existsSync(full) ? own : full;
     });
-  return placedChoices(place(named), place);
+  return placedChoices(place(named), catalog, place);
 }
 
 /** The plugins that a spec names, its packages found from `folder`. */
@@ -47,12 +49,12 @@ async function catalogOf(spec: Named<Json>, folder: string): Promise<Catalog> {
 }
 
 /** A spec whose search has the paths among its choices, and among its conditions on these, placed as those of the spec are. */
-function placedChoices(spec: Named<Json>, place: (spec: Named<Json>) => Named<Json>): Named<Json> {
+function placedChoices(spec: Named<Json>, catalog: Catalog, place: (spec: Named<Json>) => Named<Json>): Named<Json> {
   const known = spaceIn(spec);
   const placed = new Map<string, Json>();
   const keyOf = (path: string, value: Json): string => JSON.stringify([path, value]);
   for (const { path, value, params } of cornersOf(known)) {
-    placed.set(keyOf(path, value), valueAt(place(trialSpec(spec, params)), path) ?? value);
+    placed.set(keyOf(path, value), valueAt(place(trialSpec(spec, params, catalog)), path) ?? value);
   }
   const placedAt = (path: string, value: Json): Json => {
     const own = placed.get(keyOf(path, value));
@@ -157,7 +159,7 @@ export function isDirectory(path: string): boolean {
   return existsSync(path) && statSync(path).isDirectory();
 }
 
-function changedBy(spec: Named<Json>, change: string): Named<Json> {
+async function changedBy(spec: Named<Json>, change: string, folder: string): Promise<Named<Json>> {
   const at = change.indexOf("=");
   if (at < 1) {
     throw new AttuneError(`--set ${change}: expected path.to.key=value`, {
@@ -166,12 +168,13 @@ function changedBy(spec: Named<Json>, change: string): Named<Json> {
       found: change,
     });
   }
-  const text = change.slice(at + 1);
+  const [path, text] = [change.slice(0, at), change.slice(at + 1)];
   let value: Json = text;
   try {
     value = JSON.parse(text);
   } catch {
     // a plain string
   }
-  return setAt(spec, change.slice(0, at), value);
+  if (!leadsIntoBrought(spec, path)) return setAt(spec, path, value);
+  return setAt(withBroughtPart(spec, path, await catalogOf(resolvePackages(spec, folder), folder)), path, value);
 }

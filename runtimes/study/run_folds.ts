@@ -104,7 +104,7 @@ async function runFold(
   slot: number,
   signal: AbortSignal,
 ): Promise<FoldResult | undefined> {
-  const { spec, specs, store, runs } = setting;
+  const { spec, run, specs, store, runs } = setting;
   const folder = `fold-${fold.number}`;
   const before = await jsonAt(store, `${folder}.json`) as unknown as FoldResult | undefined;
   if (before) {
@@ -117,7 +117,7 @@ async function runFold(
   const whole = foldSpec(specs, fold);
   const params = spec.search === undefined ? {} : await searchedParams(setting, fold, whole, slot, signal);
   if (!params) return undefined;
-  const own = withPredictions(withLoggers(trialSpec(await judgedOrNot(whole, specs), params)));
+  const own = withPredictions(withLoggers(trialSpec(await judgedOrNot(whole, specs), params, run.catalog)));
   let [trainRows, testRows]: [number, number] = [0, 0];
   const end = await runs.run(own, folder, {
     slot,

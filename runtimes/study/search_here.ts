@@ -60,6 +60,7 @@ export async function searchHere(options: SearchHere): Promise<SearchEnd> {
     search,
     direction,
     spec: logged(spec),
+    catalog: run.catalog,
     files,
     runs,
     signal,
@@ -75,7 +76,10 @@ export async function searchHere(options: SearchHere): Promise<SearchEnd> {
   const best = bestTrial(trials, direction);
   if (!best || signal.aborted || options.best === undefined) return { trials, best };
   const runTrial = async (params: Named<Json>, folder: string): Promise<RunEnd | undefined> => {
-    const own = withLoggers({ ...trialSpec(spec, params), name: folder === options.best ? run.name : folder });
+    const own = withLoggers({
+      ...trialSpec(spec, params, run.catalog),
+      name: folder === options.best ? run.name : folder,
+    });
     const end = await runs.run(own, folder, { slot: 0, signal, see: () => {}, test: true });
     return end.reason === "interrupted" ? undefined : end;
   };

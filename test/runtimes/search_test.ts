@@ -297,12 +297,18 @@ it("the winner is reported on test rows, which no trial has measured, beside the
 
 it("a search without test rows says so, and compares nothing", async () => {
   const untested = changed("untested", {
-    search: { use: "grid", with: { space: { "adapter.with.r": { type: "categorical", choices: [1, 2] } } } },
+    search: {
+      use: "grid",
+      with: { space: { "loss.with.labelSmoothing": { type: "categorical", choices: [0, 0.1] } } },
+    },
     training: { maxSteps: 2 },
   });
   const output = at("untested");
-  const ended = await started([...commands[here] ?? [], "search", untested, "--output", output]);
+  const set = ["--set", "collator.with.lowercase=true"];
+  const ended = await started([...commands[here] ?? [], "search", untested, "--output", output, ...set]);
   assert.equal(ended.code, 0, ended.output);
+  const { loss, collator } = JSON.parse(readFileSync(join(output, "search/trials/0001/spec.json"), "utf8"));
+  assert.deepEqual([loss.use, loss.with.labelSmoothing, collator.with.lowercase], ["cross-entropy", 0.1, true]);
   assert.match(ended.output, /of eval, the rows that chose it \(add data\.test to measure on rows that it never saw\)/);
   assert.ok(!existsSync(join(output, "search/default")) && !existsSync(join(output, "search/comparison.json")));
   assert.match(readFileSync(join(output, "search/report.html"), "utf8"), /data\.test adds rows that no trial has seen/);

@@ -127,6 +127,32 @@ describe("a space", () => {
       /metrics\.7: expected a place that the spec has: metrics has fewer/,
     );
   });
+  it("takes options of what the task brings, and is refused where nothing is named", () => {
+    const share = { type: "float", low: 0, high: 0.2 };
+    const binary = { type: "categorical", choices: ["macro"] };
+    const brought = {
+      "loss.with.labelSmoothing": share,
+      "collator.with.lowercase": { type: "categorical", choices: [true, false] },
+      "metrics.1.with.average": binary,
+      "schedule.with.warmupSteps": share,
+      "tokenizer.with.modelMaxLength": { type: "int", low: 8, high: 16 },
+    };
+    assert.deepEqual(errorsOf(brought), []);
+    const wrong = (path: string, more: Named<Json> = {}): string => errorsOf({ [path]: share }, more).join("\n");
+    assert.match(wrong("loss.with.labelSmothing"), /did you mean "labelSmoothing"\?/);
+    assert.match(wrong("head.with.numLabel"), /did you mean "numLabels"\?/);
+    assert.match(wrong("metrics.7.with.average"), /metrics has fewer/);
+    assert.match(wrong("regularizers.0.with.lambda"), /regularizers has fewer/);
+    assert.match(wrong("adapter.with.loraDropout"), /it names no adapter, so add one or search adapter\.use/);
+    assert.deepEqual(errorsOf({ "adapter.0.with.loraDropout": share }, { adapter: "lora" }), []);
+    const unnamed = { task: { use: "sequence-classification" } };
+    assert.match(wrong("collator.with.x", unnamed), /names no collator, so add one, give task\.with\.labels/);
+    assert.deepEqual(errorsOf({ "loss.with.labelSmoothing": share }, unnamed), []);
+    const task = { use: "causal-lm" };
+    // What the task says of it stays.
+    const { loss } = trialSpec({ task }, { "loss.with.labelSmoothing": 0.1 }, catalog) as Named<Json>;
+    assert.deepEqual(loss, { use: "cross-entropy", with: { over: "step", labelSmoothing: 0.1 } });
+  });
   it("is refused where an end or a choice is no value of its option", () => {
     const wrong = (path: string, own: Json): string => errorsOf({ [path]: own }, { adapter: "lora" }).join("\n");
     assert.match(
