@@ -85,8 +85,8 @@ export { type IndexedLines, type Line, openLines } from "./core/data/line_index.
 export { type IndexedRecords, openRecords, type RecordForm, type RecordsPlace } from "./core/data/record_index.ts";
 export { most } from "./core/base/most.ts";
 
-// Searches: what of a space a trial has.
-export { chosenIn, isThere, pathsInOrder } from "./core/spec/search_space.ts";
+// Searches: what of a space a trial has, and what is wrong with a space.
+export { chosenIn, isThere, pathsInOrder, wrongSpace } from "./core/spec/search_space.ts";
 export { predictionLine } from "./core/evaluation/predictions.ts";
 export { quantileOf } from "./core/statistics/intervals.ts";
 export { type MeanInterval, meanInterval, rowsInterval } from "./core/statistics/resampled.ts";

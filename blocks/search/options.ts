@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { wrongSpace } from "../../core/spec/search_space.ts";
 import type { Json, Named, Pruner, SearchSettings, Space } from "../../core/types.ts";
 import { pluginOption } from "../options/mod.ts";
 
@@ -108,5 +109,5 @@ export function settingsOf(
     readonly pruner?: Pruner | undefined;
   },
 ): SearchSettings {
-  return { space, trials, seed, metric, direction, parallel, pruner };
+  return { space, trials, seed, metric, direction, parallel, pruner, wrongSpace };
 }

@@ -2,10 +2,9 @@
  * Parts that a spec leaves to its task: named as the task brings them, so that single options of them can be set.
  * @module
  */
-import { isPlugin } from "./define.ts";
+import { nameOf } from "./define.ts";
 import { resolvePart } from "./resolve_part.ts";
 import { specParts } from "./spec_parts.ts";
-import { reference } from "./to_spec.ts";
 import type { Catalog, Json, Named, Plugin, Subtask } from "../types.ts";
 
 type PartOf = (task: Subtask) => readonly unknown[] | undefined;
@@ -27,9 +26,15 @@ export function leadsIntoBrought(spec: Named<Json>, path: string): boolean {
   return Object.hasOwn(brought, key) && below.length > 1 && (spec[key] ?? null) === null;
 }
 
-/** A spec with the part named that a path leads into, where the spec leaves that to its task. */
-export function withBroughtPart(spec: Named<Json>, path: string, catalog: Catalog): Named<Json> {
-  if (!leadsIntoBrought(spec, path)) return spec;
+/** Names the part that a path leads into, where a spec leaves that to its task. */
+export type PartNamer = (spec: Named<Json>, path: string) => Named<Json>;
+
+/** Names parts by the tasks of a catalog. */
+export function partNamer(catalog: Catalog): PartNamer {
+  return (spec, path) => (leadsIntoBrought(spec, path) ? withBroughtPart(spec, path, catalog) : spec);
+}
+
+function withBroughtPart(spec: Named<Json>, path: string, catalog: Catalog): Named<Json> {
   const [key = ""] = path.split(".");
   const task = resolvePart("task", spec.task, "task", { catalog, issues: [] });
   const [only, ...others] = task?.subtasks ?? [];
@@ -38,7 +43,8 @@ export function withBroughtPart(spec: Named<Json>, path: string, catalog: Catalo
   return named === undefined ? spec : { ...spec, [key]: named };
 }
 
+/** What stands for a plugin is its name and options, as for one that is named. */
 function referenceOf(part: unknown): Json {
-  const kinds = ["loss", "metric", "head", "collator"] as const;
-  return kinds.some((kind) => isPlugin(kind)(part)) ? reference(part as Plugin) : part as Json;
+  const made = part as Partial<Plugin>;
+  return made.kind === undefined ? part as Json : { use: nameOf(part), with: made.options as Json };
 }

@@ -10,8 +10,8 @@ import { findArchitecture, loaderOf } from "./loader.ts";
 import { packagesOf } from "./packages.ts";
 import { resolvePart, type Resolver } from "./resolve_part.ts";
 import { placed, wrongAccelerators } from "./wrong_accelerators.ts";
+import { partNamer } from "./brought_parts.ts";
 import { specParts } from "./spec_parts.ts";
-import { wrongSpace } from "./search_space.ts";
 import { readTrainingArguments } from "./training_arguments.ts";
 import { dataInRun, type DataSplits, hasSplit, splitData, splitNames } from "./run_data.ts";
 import type {
@@ -87,8 +87,8 @@ export function compose<const S extends RunSpec, C extends Catalog>(typed: S & T
   resolveTasks(objective, resolver);
   const search = parts.search?.[0] as Kinds["search"] | undefined;
   if (search) {
-    const spaced = wrongSpace(inputs as Named<Json>, search.settings.space, (one) => wrongIn(one, catalog), catalog);
-    issues.push(...spaced);
+    const { wrongSpace, space } = search.settings;
+    issues.push(...wrongSpace(inputs as Named<Json>, space, (one) => wrongIn(one, catalog), partNamer(catalog)));
   }
   if (issues.length > 0) throw badSpec(issues.map(placed));
   return assemble({ spec, catalog, training, data, made: { ...parts, accelerators } });

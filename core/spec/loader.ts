@@ -9,7 +9,6 @@ import { halfPrecisionOf } from "./half_precision.ts";
 import { resolvePart } from "./resolve_part.ts";
 import { entryIn, partsIn } from "./roles.ts";
 import { specParts } from "./spec_parts.ts";
-import { cornersOf, spaceIn, trialSpec } from "./search_space.ts";
 import type { Architecture, Catalog, Entry, Json, Kind, Named } from "../types.ts";
 
 /** An import of a plugin; an architecture's says which models it reads, so that one is imported of all. */
@@ -134,7 +133,8 @@ export async function loadCatalog(
   );
   await Promise.all(WHOLE.flatMap((kind) => loader.names(kind).map((name) => load(kind, name))));
   await loadParts(Object.fromEntries(defaults));
-  for (const one of [whole, ...cornersOf(spaceIn(whole)).map(({ params }) => trialSpec(whole, params))]) {
+  const searched = whole.search === undefined ? [] : (await import("./search_space.ts")).cornerSpecs(whole);
+  for (const one of [whole, ...searched]) {
     await loadParts(one);
     await loadParts(halfPrecisionOf(one));
   }

@@ -4,10 +4,10 @@
  * @module
  */
 import { AttuneError, badValue, show, unknownName } from "../base/errors.ts";
-import { withBroughtPart } from "./brought_parts.ts";
+import type { PartNamer } from "./brought_parts.ts";
 import { specParts } from "./spec_parts.ts";
 import { setAt, valueAt } from "./spec_paths.ts";
-import type { Catalog, Json, Named, Space } from "../types.ts";
+import type { Json, Named, Space } from "../types.ts";
 
 /** Whether an option is there beside what was chosen before it. */
 export function isThere({ when = {} }: Space, chosen: (path: string) => Json | undefined): boolean {
@@ -66,16 +66,16 @@ function isWithin(own: Space, value: Json | undefined): boolean {
 }
 
 /**
- * The spec of a trial: the searched one with the trial's values, and without the search. `catalog`: of a spec whose plugins
- * are loaded, so that options of what its task brings can be set.
+ * The spec of a trial: the searched one with the trial's values, and without the search. `name`: names what its task
+ * brings, so that options of it can be set.
  */
-export function trialSpec(spec: Named<Json>, params: Named<Json>, catalog?: Catalog): Named<Json> {
+export function trialSpec(spec: Named<Json>, params: Named<Json>, name?: PartNamer): Named<Json> {
   const { search: _search, ...rest } = spec as Record<string, Json>;
   // What holds others is set before them, and the task before what it brings.
   const order = (path: string): number => path.split(".").length - (path.split(".")[0] === "task" ? 100 : 0);
   const paths = Object.keys(params).sort((a, b) => order(a) - order(b) || (a < b ? -1 : 1));
   return paths.reduce<Named<Json>>((made, path) => {
-    const whole = catalog ? withBroughtPart(made, path, catalog) : made;
+    const whole = name ? name(made, path) : made;
     return setAt(whole, path, params[path] ?? null);
   }, rest);
 }
@@ -104,6 +104,11 @@ export function cornersOf(space: Named<Space>): readonly SpaceCorner[] {
   });
 }
 
+/** Specs of a spec's corners. */
+export function cornerSpecs(spec: Named<Json>): readonly Named<Json>[] {
+  return cornersOf(spaceIn(spec)).map(({ params }) => trialSpec(spec, params));
+}
+
 /** Of a range of numbers one that is no whole number, where it has such: an option may take none. */
 function betweenOf(own: Exclude<Space, { type: "categorical" }>): readonly number[] {
   const { type, low, high, step } = own;
@@ -122,7 +127,7 @@ export function wrongSpace(
   spec: Named<Json>,
   space: Named<Space>,
   issuesOf: (spec: Named<Json>) => readonly AttuneError[],
-  catalog: Catalog,
+  name: PartNamer,
 ): AttuneError[] {
   const at = (path: string): string => `search.with.space.${path}`;
   const issues: AttuneError[] = [];
@@ -149,14 +154,14 @@ export function wrongSpace(
     throw error;
   }
   for (const { path, value, params } of cornersOf(space)) {
-    const nowhere = wrongPlace(spec, path, value, params, catalog);
+    const nowhere = wrongPlace(spec, path, value, params, name);
     if (nowhere) {
       const issue = badValue("spec", at(path), path, nowhere);
       if (!told.has(issue.sentence)) issues.push(issue);
       told.add(issue.sentence);
       continue;
     }
-    for (const issue of issuesOf(trialSpec(spec, params, catalog))) {
+    for (const issue of issuesOf(trialSpec(spec, params, name))) {
       if (told.has(issue.sentence)) continue;
       told.add(issue.sentence);
       const { code, plugin, found, allowed } = issue;
@@ -173,10 +178,10 @@ function wrongPlace(
   path: string,
   value: Json,
   params: Named<Json>,
-  catalog: Catalog,
+  name: PartNamer,
 ): string | undefined {
   const above = Object.entries(params).filter(([other]) => !other.startsWith(`${path}.`));
-  const trial = trialSpec(spec, Object.fromEntries(above), catalog);
+  const trial = trialSpec(spec, Object.fromEntries(above), name);
   const keys = path.split(".");
   const places = keys.map((_, i) => keys.slice(0, i).join("."));
   const short = places.find((place, i) => /^\d+$/.test(keys[i] ?? "") && !has(valueAt(trial, place), Number(keys[i])));

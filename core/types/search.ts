@@ -3,6 +3,7 @@
  * early.
  * @module
  */
+import type { AttuneError } from "../base/errors.ts";
 import type { Json, Named, Random } from "../base/types.ts";
 import type { Plugin } from "./plugin.ts";
 
@@ -52,6 +53,14 @@ export type SearchSettings = Readonly<{
   parallel: number;
   /** Who ends trials early. */
   pruner: Pruner;
+  /** What is wrong with a space in a spec; `issuesOf`: what is wrong with a spec; `name`: names the
+   * part that a path leads into, where the spec leaves it to its task. It comes with searches, as runs without one need none. */
+  wrongSpace(
+    spec: Named<Json>,
+    space: Named<Space>,
+    issuesOf: (spec: Named<Json>) => readonly AttuneError[],
+    name: (spec: Named<Json>, path: string) => Named<Json>,
+  ): readonly AttuneError[];
 }>;
 
 /**

@@ -10,7 +10,7 @@ import { loadCatalog, loaderOf } from "../../core/spec/loader.ts";
 import { missingIn } from "../../core/files/missing_folder.ts";
 import { placedPaths } from "../../core/run/write/places.ts";
 import { cornersOf, spaceIn, trialSpec } from "../../core/spec/search_space.ts";
-import { leadsIntoBrought, withBroughtPart } from "../../core/spec/brought_parts.ts";
+import { leadsIntoBrought, partNamer } from "../../core/spec/brought_parts.ts";
 import { setAt, valueAt } from "../../core/spec/spec_paths.ts";
 import type { Catalog, Json, Named } from "../../core/types.ts";
 import { imports } from "../../plugins/imports.ts";
@@ -54,7 +54,7 @@ function placedChoices(spec: Named<Json>, catalog: Catalog, place: (spec: Named<
   const placed = new Map<string, Json>();
   const keyOf = (path: string, value: Json): string => JSON.stringify([path, value]);
   for (const { path, value, params } of cornersOf(known)) {
-    placed.set(keyOf(path, value), valueAt(place(trialSpec(spec, params, catalog)), path) ?? value);
+    placed.set(keyOf(path, value), valueAt(place(trialSpec(spec, params, partNamer(catalog))), path) ?? value);
   }
   const placedAt = (path: string, value: Json): Json => {
     const own = placed.get(keyOf(path, value));
@@ -176,5 +176,6 @@ async function changedBy(spec: Named<Json>, change: string, folder: string): Pro
     // a plain string
   }
   if (!leadsIntoBrought(spec, path)) return setAt(spec, path, value);
-  return setAt(withBroughtPart(spec, path, await catalogOf(resolvePackages(spec, folder), folder)), path, value);
+  const name = partNamer(await catalogOf(resolvePackages(spec, folder), folder));
+  return setAt(name(spec, path), path, value);
 }

@@ -4,6 +4,7 @@
  */
 import { AttuneError, badFile, refused } from "../../core/base/errors.ts";
 import { directionOf } from "../../core/run/evaluate/judged.ts";
+import { partNamer } from "../../core/spec/brought_parts.ts";
 import { trialSpec } from "../../core/spec/search_space.ts";
 import { taskData } from "../../core/spec/run_data.ts";
 import { setAt, valueAt } from "../../core/spec/spec_paths.ts";
@@ -117,7 +118,7 @@ async function runFold(
   const whole = foldSpec(specs, fold);
   const params = spec.search === undefined ? {} : await searchedParams(setting, fold, whole, slot, signal);
   if (!params) return undefined;
-  const own = withPredictions(withLoggers(trialSpec(await judgedOrNot(whole, specs), params, run.catalog)));
+  const own = withPredictions(withLoggers(trialSpec(await judgedOrNot(whole, specs), params, partNamer(run.catalog))));
   let [trainRows, testRows]: [number, number] = [0, 0];
   const end = await runs.run(own, folder, {
     slot,

@@ -7,8 +7,9 @@
  */
 import { AttuneError } from "../../core/base/errors.ts";
 import { createRandom } from "../../core/math/random.ts";
+import type { PartNamer } from "../../core/spec/brought_parts.ts";
 import { trialSpec } from "../../core/spec/search_space.ts";
-import type { Catalog, Json, Named, Search, Study, Trial } from "../../core/types.ts";
+import type { Json, Named, Search, Study, Trial } from "../../core/types.ts";
 import type { Runs } from "./runs.ts";
 import { type StudyFiles, trialFolder, type TrialLine } from "./study_files.ts";
 
@@ -19,8 +20,8 @@ export type StudyOptions = Readonly<{
   direction: Study["direction"];
   /** The spec that is searched; each trial's is made of it. */
   spec: Named<Json>;
-  /** Of its plugins, so that options of what the task brings can be searched. */
-  catalog?: Catalog | undefined;
+  /** Names what its task brings, so that options of it can be searched. */
+  partName?: PartNamer | undefined;
   files: StudyFiles;
   runs: Runs;
   /** Aborted where the search is interrupted. */
@@ -84,7 +85,7 @@ export async function runStudy(options: StudyOptions): Promise<readonly TrialLin
 
 /** Runs one trial; undefined where it was interrupted. */
 async function runTrial(
-  { search, spec, catalog, files, runs, name }: StudyOptions,
+  { search, spec, partName, files, runs, name }: StudyOptions,
   { number, params }: Trial,
   study: Study,
   signal: AbortSignal,
@@ -117,7 +118,7 @@ async function runTrial(
     if (pruned) stop.abort("pruned");
   };
   try {
-    const trialRun = { ...trialSpec(spec, params, catalog), name: `${name}-trial-${number}` };
+    const trialRun = { ...trialSpec(spec, params, partName), name: `${name}-trial-${number}` };
     const end = await runs.run(trialRun, run, {
       slot: number % parallel,
       signal: stop.signal,

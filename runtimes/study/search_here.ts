@@ -4,6 +4,7 @@
  */
 import { planRun } from "../../core/run/plan/plan.ts";
 import { hasSplit } from "../../core/spec/run_data.ts";
+import { partNamer } from "../../core/spec/brought_parts.ts";
 import { trialSpec } from "../../core/spec/search_space.ts";
 import type { Json, Named, Run, Search, Store, Study } from "../../core/types.ts";
 import { VERSION } from "../../core/base/version.ts";
@@ -60,7 +61,7 @@ export async function searchHere(options: SearchHere): Promise<SearchEnd> {
     search,
     direction,
     spec: logged(spec),
-    catalog: run.catalog,
+    partName: partNamer(run.catalog),
     files,
     runs,
     signal,
@@ -77,7 +78,7 @@ export async function searchHere(options: SearchHere): Promise<SearchEnd> {
   if (!best || signal.aborted || options.best === undefined) return { trials, best };
   const runTrial = async (params: Named<Json>, folder: string): Promise<RunEnd | undefined> => {
     const own = withLoggers({
-      ...trialSpec(spec, params, run.catalog),
+      ...trialSpec(spec, params, partNamer(run.catalog)),
       name: folder === options.best ? run.name : folder,
     });
     const end = await runs.run(own, folder, { slot: 0, signal, see: () => {}, test: true });

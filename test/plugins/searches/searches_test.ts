@@ -8,6 +8,7 @@ import { compose } from "../../../core/spec/compose.ts";
 import { AttuneError } from "../../../core/base/errors.ts";
 import { createRandom } from "../../../core/math/random.ts";
 import { setAt, valueAt } from "../../../core/spec/spec_paths.ts";
+import { partNamer } from "../../../core/spec/brought_parts.ts";
 import { trialSpec } from "../../../core/spec/search_space.ts";
 import type { Json, Named, RunSpec, Search, Space, Trial } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
@@ -150,7 +151,7 @@ describe("a space", () => {
     assert.deepEqual(errorsOf({ "loss.with.labelSmoothing": share }, unnamed), []);
     const task = { use: "causal-lm" };
     // What the task says of it stays.
-    const { loss } = trialSpec({ task }, { "loss.with.labelSmoothing": 0.1 }, catalog) as Named<Json>;
+    const { loss } = trialSpec({ task }, { "loss.with.labelSmoothing": 0.1 }, partNamer(catalog)) as Named<Json>;
     assert.deepEqual(loss, { use: "cross-entropy", with: { over: "step", labelSmoothing: 0.1 } });
   });
   it("is refused where an end or a choice is no value of its option", () => {
