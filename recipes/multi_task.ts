@@ -11,7 +11,7 @@
  */
 import { unsupported } from "../core/base/errors.ts";
 import type { Json, Named } from "../core/types.ts";
-import { partsOfSpeech } from "../plugins/data/parts_of_speech.ts";
+import { partsOfSpeech } from "../plugins/data/brown/parts_of_speech.ts";
 import { common, type Data } from "./options.ts";
 import { defineRecipe, runIfMain } from "./recipe.ts";
 import { predictFrequentTags } from "./rows/frequent_tags.ts";

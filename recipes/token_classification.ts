@@ -9,7 +9,7 @@
  * among the training rows, which is hard to beat.
  * @module
  */
-import { partsOfSpeech } from "../plugins/data/parts_of_speech.ts";
+import { partsOfSpeech } from "../plugins/data/brown/parts_of_speech.ts";
 import { columnsOf, common } from "./options.ts";
 import { defineRecipe, runIfMain } from "./recipe.ts";
 import { predictFrequentTags } from "./rows/frequent_tags.ts";

@@ -4,3 +4,4 @@
  */
 export * from "./common.ts";
 export * from "./elementwise.ts";
+export * from "./fused_adam.ts";

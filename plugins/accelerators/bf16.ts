@@ -5,8 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { autocast, noFaster } from "./autocast.ts";
-import { halfStorage } from "./half_storage.ts";
+import { autocast, halfStorage, noFaster } from "../../blocks/accelerator/mod.ts";
 
 /** Options of {@link bf16}. */
 export interface Bf16Options {

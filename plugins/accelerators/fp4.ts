@@ -4,7 +4,7 @@
  */
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { fourBit, type FourBitOptions, fourBitSchema } from "./four_bit.ts";
+import { fourBit, type FourBitOptions, fourBitSchema } from "../../blocks/accelerator/mod.ts";
 
 /**
  * 4-bit floats of bitsandbytes, with codes equal to the bit: an eighth of the memory, decoded exactly for each product.

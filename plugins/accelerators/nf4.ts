@@ -4,7 +4,7 @@
  */
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { fourBit, type FourBitOptions, fourBitSchema } from "./four_bit.ts";
+import { fourBit, type FourBitOptions, fourBitSchema } from "../../blocks/accelerator/mod.ts";
 
 /**
  * 4-bit NormalFloat (QLoRA, Dettmers et al. 2023), with codes equal to those of bitsandbytes to the bit: an eighth of

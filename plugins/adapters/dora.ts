@@ -4,13 +4,13 @@
  */
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { doraSchema, type LoraOptions } from "./lora_options.ts";
-import { loraAdapter } from "./lora_peft.ts";
+import { doraSchema, type LoraOptions } from "./lora/options.ts";
+import { loraAdapter } from "./lora/peft.ts";
 
 /** Options of {@link dora}: LoRA's, with `useDora` on. */
 export type DoraOptions = LoraOptions;
 
-export { doraSchema } from "./lora_options.ts";
+export { doraSchema } from "./lora/options.ts";
 
 /**
  * W' = m · (W + (α/r) B A) / ‖W + (α/r) B A‖ by row, the norm a constant to the gradient (Liu et al. 2024).

@@ -5,7 +5,7 @@
 import type * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { bottleneckAdapter, type BottleneckOptions, bottleneckSchema } from "./bottleneck.ts";
+import { bottleneckAdapter, type BottleneckOptions, bottleneckSchema } from "../../blocks/adapter/mod.ts";
 
 /** Schema of {@link BottleneckOptions}. */
 export const houlsbySchema: v.GenericSchema<Partial<BottleneckOptions>, BottleneckOptions> = bottleneckSchema({

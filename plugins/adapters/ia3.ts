@@ -9,12 +9,11 @@ import { badValue } from "../../core/base/errors.ts";
 import { mul, reshape } from "../../core/graph/ops/functions.ts";
 import { matches, matchModules } from "../../core/patterns/module_patterns.ts";
 import type { AttachContext, AttachedAdapter, Factory, InspectedBackbone, Weights } from "../../core/types.ts";
-import { defaultTargets, moduleNames, selectAdaptable } from "./targets.ts";
+import { defaultTargets, loadable, moduleNames, selectAdaptable } from "../../blocks/adapter/mod.ts";
 import { peftRecord } from "../../formats/peft/record.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
 import { readPeft } from "../../formats/peft/read.ts";
 import { wrappedKey } from "../../formats/peft/wrapped_key.ts";
-import { loadable } from "./loadable.ts";
 
 /** Options of {@link ia3}, PEFT's IA3Config in camelCase. */
 export interface Ia3Options {

@@ -7,11 +7,10 @@ import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import { matchModules } from "../../core/patterns/module_patterns.ts";
 import type { AttachContext, AttachedAdapter, Factory, InspectedBackbone, Weights } from "../../core/types.ts";
-import { defaultTargets, moduleNames } from "./targets.ts";
+import { defaultTargets, loadable, moduleNames } from "../../blocks/adapter/mod.ts";
 import { peftRecord } from "../../formats/peft/record.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
 import { readPeft } from "../../formats/peft/read.ts";
-import { loadable } from "./loadable.ts";
 
 /** Options of {@link lnTuning}, PEFT's LNTuningConfig in camelCase. */
 export interface LnTuningOptions {

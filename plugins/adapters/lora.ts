@@ -4,10 +4,10 @@
  */
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { type LoraOptions, loraSchema } from "./lora_options.ts";
-import { loraAdapter } from "./lora_peft.ts";
+import { type LoraOptions, loraSchema } from "./lora/options.ts";
+import { loraAdapter } from "./lora/peft.ts";
 
-export { type LoraOptions, loraSchema } from "./lora_options.ts";
+export { type LoraOptions, loraSchema } from "./lora/options.ts";
 
 /**
  * y = W x + b + (α/r) · B A dropout(x) with W frozen (Hu et al. 2022).

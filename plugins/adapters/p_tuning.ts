@@ -14,10 +14,19 @@ import type {
   Value,
   Weights,
 } from "../../core/types.ts";
-import { hiddenSize, numVirtualTokens, savedEntries, savedVectors, sizesOfModel } from "./prompt_record.ts";
-import { encodeRows, mlp, promptAdapter, submodules } from "./prompts.ts";
+import {
+  encodeRows,
+  hiddenSize,
+  loadable,
+  mlp,
+  numVirtualTokens,
+  promptAdapter,
+  savedEntries,
+  savedVectors,
+  sizesOfModel,
+  submodules,
+} from "../../blocks/adapter/mod.ts";
 import { readPeft } from "../../formats/peft/read.ts";
-import { loadable } from "./loadable.ts";
 
 /** Options of {@link pTuning}, PEFT's PromptEncoderConfig in camelCase. */
 export interface PTuningOptions {

@@ -13,10 +13,19 @@ import type {
   Value,
   Weights,
 } from "../../core/types.ts";
-import { hiddenSize, numVirtualTokens, savedEntries, savedVectors, sizesOfModel } from "./prompt_record.ts";
-import { encodeRows, mlp, prefixAdapter, prefixedLayers } from "./prompts.ts";
+import {
+  encodeRows,
+  hiddenSize,
+  loadable,
+  mlp,
+  numVirtualTokens,
+  prefixAdapter,
+  prefixedLayers,
+  savedEntries,
+  savedVectors,
+  sizesOfModel,
+} from "../../blocks/adapter/mod.ts";
 import { readPeft } from "../../formats/peft/read.ts";
-import { loadable } from "./loadable.ts";
 
 /** Options of {@link prefixTuning}, PEFT's PrefixTuningConfig in camelCase. */
 export interface PrefixTuningOptions {

@@ -13,10 +13,16 @@ import type {
   InspectedBackbone,
   Weights,
 } from "../../core/types.ts";
-import { numVirtualTokens, savedEntries, savedVectors, sizesOfModel } from "./prompt_record.ts";
-import { promptAdapter, submodules } from "./prompts.ts";
+import {
+  loadable,
+  numVirtualTokens,
+  promptAdapter,
+  savedEntries,
+  savedVectors,
+  sizesOfModel,
+  submodules,
+} from "../../blocks/adapter/mod.ts";
 import { readPeft } from "../../formats/peft/read.ts";
-import { loadable } from "./loadable.ts";
 
 /** Options of {@link promptTuning}, PEFT's PromptTuningConfig in camelCase. */
 export interface PromptTuningOptions {

@@ -42,7 +42,7 @@ import type {
 import { hubRecord } from "../../formats/adapterhub/config.ts";
 import { readHub, renameToDefault } from "../../formats/adapterhub/read.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
-import { loadable } from "./loadable.ts";
+import { loadable } from "../../blocks/adapter/mod.ts";
 
 /** Options of {@link reft}, AdapterHub's ReftConfig in camelCase. */
 export interface ReftOptions {

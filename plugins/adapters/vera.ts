@@ -20,12 +20,11 @@ import type {
   Value,
   Weights,
 } from "../../core/types.ts";
-import { defaultTargets, inLayers, moduleNames, selectAdaptable } from "./targets.ts";
+import { defaultTargets, inLayers, loadable, moduleNames, selectAdaptable } from "../../blocks/adapter/mod.ts";
 import { peftRecord } from "../../formats/peft/record.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
 import { readPeft } from "../../formats/peft/read.ts";
 import { wrappedKey } from "../../formats/peft/wrapped_key.ts";
-import { loadable } from "./loadable.ts";
 
 /** Options of {@link vera}, PEFT's VeraConfig in camelCase. */
 export interface VeraOptions {

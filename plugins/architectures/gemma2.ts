@@ -4,7 +4,7 @@
  */
 import type { Factory } from "../../core/types.ts";
 import { defineDecoder, type ModelOptions, slidingLayers, windowOf } from "../../blocks/architecture/mod.ts";
-import { gemmaDefaults, gemmaDifferences, gemmaTargets, softcap } from "./gemma.ts";
+import { gemmaDefaults, gemmaDifferences, gemmaTargets, softcap } from "./gemma/family.ts";
 
 /**
  * Gemma 2: every second layer has a sliding window; scores and logits are soft-capped.

@@ -4,7 +4,7 @@
  */
 import type { Factory } from "../../core/types.ts";
 import { defineDecoder, type ModelOptions, slidingLayers, windowOf } from "../../blocks/architecture/mod.ts";
-import { gemmaDefaults, gemmaDifferences, gemmaTargets, softcap } from "./gemma.ts";
+import { gemmaDefaults, gemmaDifferences, gemmaTargets, softcap } from "./gemma/family.ts";
 
 /**
  * Gemma 3: every sixth layer has global attention, the others a sliding window and their own rotary base; queries and

@@ -3,13 +3,19 @@
  * @module
  */
 import * as v from "valibot";
-import { concatenatedRows, openFiles, placeOf, slicedRows } from "../../blocks/data/mod.ts";
+import {
+  classesIn,
+  concatenatedRows,
+  type FilesOptions,
+  filesOptions,
+  openFiles,
+  placeOf,
+  slicedRows,
+} from "../../blocks/data/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import { badFile, badValue } from "../../core/base/errors.ts";
 import type { Factory, Host, Rows } from "../../core/types.ts";
-import { openArrow } from "./arrow_file.ts";
-import { classesIn } from "./features.ts";
-import { type FilesOptions, filesOptions } from "./files_options.ts";
+import { openArrow } from "./arrow/file.ts";
 
 type Input = Partial<FilesOptions> & Pick<FilesOptions, "path">;
 

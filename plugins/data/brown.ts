@@ -5,13 +5,12 @@
  * @module
  */
 import * as v from "valibot";
-import { splitOf, type SplitText } from "./files_options.ts";
+import { rowsInMemory, slicedRows, splitOf, type SplitText } from "../../blocks/data/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import { badFile, missing } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import type { Factory, Row, Rows, Store } from "../../core/types.ts";
-import { partOfSpeech } from "./parts_of_speech.ts";
-import { rowsInMemory, slicedRows } from "../../blocks/data/mod.ts";
+import { partOfSpeech } from "./brown/parts_of_speech.ts";
 
 /** Options of {@link brown}. */
 export interface BrownOptions {

@@ -3,11 +3,10 @@
  * @module
  */
 import * as v from "valibot";
-import { openFiles, placeOf } from "../../blocks/data/mod.ts";
+import { type FilesOptions, filesOptions, openFiles, placeOf } from "../../blocks/data/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { openCsv } from "./csv_table.ts";
-import { type FilesOptions, filesOptions } from "./files_options.ts";
+import { openCsv } from "./csv/table.ts";
 
 /** Options of {@link csv}. */
 export interface CsvOptions extends FilesOptions {

@@ -14,8 +14,8 @@ import { hubName } from "../../core/hub/name.ts";
 import { isCommit, isOffline, listFiles } from "../../core/hub/repository.ts";
 import { hubClient } from "../../core/hub/request.ts";
 import type { Factory, Host, HubCache, Named, Rows, Store } from "../../core/types.ts";
-import { openHubFiles } from "./hub_files.ts";
-import { type HubConfig, hubConfig, type HubRepository } from "./hub_layout.ts";
+import { openHubFiles } from "./hub/files.ts";
+import { type HubConfig, hubConfig, type HubRepository } from "./hub/layout.ts";
 
 /** Options of {@link hub}. */
 export interface HubOptions {

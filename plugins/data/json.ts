@@ -3,11 +3,10 @@
  * @module
  */
 import * as v from "valibot";
-import { openFiles, placeOf } from "../../blocks/data/mod.ts";
+import { type FilesOptions, filesOptions, openFiles, placeOf } from "../../blocks/data/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { type FilesOptions, filesOptions } from "./files_options.ts";
-import { openJson } from "./json_document.ts";
+import { openJson } from "./json/document.ts";
 
 /** Options of {@link json}. */
 export interface JsonOptions extends FilesOptions {

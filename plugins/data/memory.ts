@@ -7,8 +7,7 @@ import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import type { Factory, Row } from "../../core/types.ts";
-import { rowsInMemory, slicedRows } from "../../blocks/data/mod.ts";
-import { splitOption } from "./files_options.ts";
+import { rowsInMemory, slicedRows, splitOption } from "../../blocks/data/mod.ts";
 
 /** Options of {@link memory}. */
 export interface MemoryOptions {

@@ -3,11 +3,10 @@
  * @module
  */
 import * as v from "valibot";
-import { openFiles, placeOf } from "../../blocks/data/mod.ts";
+import { type FilesOptions, filesOptions, openFiles, placeOf } from "../../blocks/data/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { type FilesOptions, filesOptions } from "./files_options.ts";
-import { openParquet } from "./parquet_file.ts";
+import { openParquet } from "./parquet/file.ts";
 
 /** Options of {@link parquet}. */
 export interface ParquetOptions extends FilesOptions {

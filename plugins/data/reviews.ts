@@ -3,12 +3,11 @@
  * @module
  */
 import * as v from "valibot";
-import { splitOf, type SplitText } from "./files_options.ts";
+import { rowsInMemory, slicedRows, splitOf, type SplitText } from "../../blocks/data/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import { badFile, missing } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import type { Factory, Row, Rows } from "../../core/types.ts";
-import { rowsInMemory, slicedRows } from "../../blocks/data/mod.ts";
 
 /** Options of {@link reviews}. */
 export interface ReviewsOptions {

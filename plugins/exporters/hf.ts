@@ -11,7 +11,7 @@ import { untiedConfig } from "../../core/run/open/ties.ts";
 import { streamSafetensors } from "../../core/files/safetensors.ts";
 import type { Factory, Json } from "../../core/types.ts";
 import { classNameOf } from "../../formats/hf/class_names.ts";
-import { isDense, writeSentenceFiles } from "./sentence_files.ts";
+import { isDense, writeSentenceFiles } from "../../blocks/exporter/mod.ts";
 
 /** Options of {@link hf}. */
 export interface HfOptions {

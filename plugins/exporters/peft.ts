@@ -47,7 +47,7 @@ export const peft: Factory<"exporter"> = define({
       }
       await put("README.md", trained.card);
       if (!trained.task.modules) return written;
-      const { writeSentenceFiles } = await import("./sentence_files.ts");
+      const { writeSentenceFiles } = await import("../../blocks/exporter/mod.ts");
       return [...written, ...await writeSentenceFiles(trained, to)];
     },
   }),

@@ -4,7 +4,7 @@
  */
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { type AmsgradOptions, amsgradSchema, fusedAdam } from "./fused_adam.ts";
+import { type AmsgradOptions, amsgradSchema, fusedAdam } from "../../blocks/optimizer/mod.ts";
 
 /**
  * Adam (Kingma & Ba 2015) as torch.optim.Adam: weight decay is an L2 term of the gradient, g ← g + λw,

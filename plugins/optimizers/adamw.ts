@@ -4,7 +4,7 @@
  */
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { type AmsgradOptions, amsgradSchema, fusedAdam } from "./fused_adam.ts";
+import { type AmsgradOptions, amsgradSchema, fusedAdam } from "../../blocks/optimizer/mod.ts";
 
 /**
  * Adam with decoupled weight decay (Loshchilov & Hutter 2019), in one fused pass, as torch.optim.AdamW:

@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { seq2seqTask } from "./seq2seq_lm.ts";
+import { seq2seqTask } from "../../blocks/task/mod.ts";
 
 /** Options of {@link denoising}. */
 export interface DenoisingOptions {

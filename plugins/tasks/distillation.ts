@@ -9,7 +9,7 @@ import { define } from "../../core/spec/define.ts";
 import { most } from "../../core/base/most.ts";
 import { badValue, show } from "../../core/base/errors.ts";
 import type { Factory, ModelSource, Subtask, Task, TokenizerLoader } from "../../core/types.ts";
-import { vectorRows } from "./vectors.ts";
+import { vectorRows } from "../../blocks/task/mod.ts";
 
 /** Options of {@link distillation}. At least one of `embeddings`, `hiddenStates` and `logits` is compared. */
 export interface DistillationOptions {

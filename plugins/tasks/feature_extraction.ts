@@ -6,8 +6,13 @@ import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { SentenceModules } from "../../core/files/sentence_modules.ts";
 import type { Factory } from "../../core/types.ts";
-import { sentenceEntries, type SentenceOptions, type SentenceParts, sentenceTask } from "./sentences.ts";
-import { vectorRows } from "./vectors.ts";
+import {
+  sentenceEntries,
+  type SentenceOptions,
+  type SentenceParts,
+  sentenceTask,
+  vectorRows,
+} from "../../blocks/task/mod.ts";
 
 type Input = Partial<SentenceOptions>;
 

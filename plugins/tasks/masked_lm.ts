@@ -5,7 +5,7 @@
 import { type MaskedTextOptions, maskedTextSchema } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import type { Factory, Json, Named, Tensor, Tokenizer } from "../../core/types.ts";
-import { tokenPlaces, tokenReadings } from "./causal_lm.ts";
+import { tokenPlaces, tokenReadings } from "../../blocks/task/mod.ts";
 
 /**
  * Masked language modelling (Devlin et al. 2019): `text`; the loss is one mean over all masked tokens of a step.

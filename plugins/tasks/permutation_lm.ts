@@ -6,7 +6,7 @@ import { type PermutedTextOptions, permutedTextSchema } from "../../blocks/optio
 import { define } from "../../core/spec/define.ts";
 import { unsupported } from "../../core/base/errors.ts";
 import type { Factory } from "../../core/types.ts";
-import { tokenPlaces, tokenReadings } from "./causal_lm.ts";
+import { tokenPlaces, tokenReadings } from "../../blocks/task/mod.ts";
 
 /**
  * Permutation language modelling (Yang et al. 2019): `text`; the loss is one mean over all told tokens of a step.

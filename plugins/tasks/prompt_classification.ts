@@ -11,7 +11,7 @@ import {
 } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { classificationTask } from "./sequence_classification.ts";
+import { classificationTask } from "../../blocks/task/mod.ts";
 
 /** Options of {@link promptClassification}. */
 export interface PromptClassificationOptions extends PromptedTextOptions {

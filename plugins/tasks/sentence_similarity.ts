@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { SentenceModules } from "../../core/files/sentence_modules.ts";
 import type { Factory, Json, Named, Tensor } from "../../core/types.ts";
-import { sentenceEntries, type SentenceOptions, type SentenceParts, sentenceTask } from "./sentences.ts";
+import { sentenceEntries, type SentenceOptions, type SentenceParts, sentenceTask } from "../../blocks/task/mod.ts";
 
 /**
  * `text`, `textPair` and `score`: the squared difference between the score and the cosine of the embeddings, like

@@ -5,9 +5,8 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import { most } from "../../core/base/most.ts";
-import type { Factory, GenerationConfig, Subtask } from "../../core/types.ts";
-import { tokenPlaces, tokenReadings } from "./causal_lm.ts";
-import { decodeTexts, generationSchema } from "./generation.ts";
+import type { Factory, GenerationConfig } from "../../core/types.ts";
+import { generationSchema, seq2seqTask } from "../../blocks/task/mod.ts";
 
 /** Options of {@link seq2seqLm}. */
 export interface Seq2seqLmOptions {
@@ -47,20 +46,3 @@ export const seq2seqLm: Factory<"task", Partial<Seq2seqLmOptions>> = define({
     }],
   }),
 });
-
-/** The task of a decoder's tokens, over rows that `collator` makes samples of. */
-export function seq2seqTask(collator: Subtask["collator"]): Subtask {
-  return {
-    name: "",
-    collator,
-    heads: ["seq2seq"],
-    losses: [{ loss: { use: "cross-entropy", with: { over: "step" } }, output: "logits", target: "labels" }],
-    metrics: ["perplexity", "accuracy"],
-    taskType: "SEQ_2_SEQ_LM",
-    evaluationOutputs: ["predictions", "logProbabilities"],
-    decode: tokenReadings,
-    placesOf: tokenPlaces,
-    generate: {},
-    predict: (outputs, _, tokenizer) => decodeTexts(outputs, tokenizer),
-  };
-}

@@ -8,7 +8,7 @@ import { classNames, type HeadClasses, headClasses, labelConfig, unnamedClasses 
 import { define } from "../../core/spec/define.ts";
 import { most } from "../../core/base/most.ts";
 import type { Batch, Factory, Json, LabelNames, MetricInputs, Named, Subtask, Tensor } from "../../core/types.ts";
-import { areNumbersOf, classesIn, type Label, labelsSchema } from "./labels_of_rows.ts";
+import { areNumbersOf, classesIn, type Label, labelsSchema } from "../../blocks/task/mod.ts";
 
 /** Options of {@link tokenClassification}. */
 export interface TokenClassificationOptions {

@@ -6,7 +6,7 @@ import type { Batch, Tensor } from "../../../core/types.ts";
 import { accuracy } from "../../../plugins/metrics/accuracy.ts";
 import { byGroup } from "../../../plugins/metrics/by_group.ts";
 import { perplexity } from "../../../plugins/metrics/perplexity.ts";
-import { tokenPlaces, tokenReadings } from "../../../plugins/tasks/causal_lm.ts";
+import { tokenPlaces, tokenReadings } from "../../../blocks/task/mod.ts";
 
 const int = (...data: number[]): Tensor => ({ dtype: "int32", dims: [data.length], data: Int32Array.from(data) });
 const float = (...data: number[]): Tensor => ({ dtype: "float32", dims: [data.length], data: Float32Array.from(data) });

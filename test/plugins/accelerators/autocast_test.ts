@@ -12,7 +12,7 @@ import { Graph, type Value } from "../../../core/graph/graph.ts";
 import { gradients } from "../../../core/graph/autodiff.ts";
 import { writeOnnx } from "../../../core/onnx/write.ts";
 import { i32 } from "../../../core/base/tensor.ts";
-import { autocast, type Half } from "../../../plugins/accelerators/autocast.ts";
+import { autocast, type Half } from "../../../blocks/accelerator/autocast.ts";
 
 type Numbers = readonly number[];
 const { inputs, pieces } = JSON.parse(

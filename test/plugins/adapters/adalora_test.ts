@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { compose } from "../../../core/spec/compose.ts";
 import { trainRun } from "../../../core/run/train/train.ts";
 import type { Json, Named, RunSpec, TrainingEvent } from "../../../core/types.ts";
-import { rankStepper } from "../../../plugins/adapters/rank_allocation.ts";
+import { rankStepper } from "../../../plugins/adapters/adalora/rank_allocation.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/stores/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";

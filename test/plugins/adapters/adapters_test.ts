@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { layerIndex, matchModules, patternValue } from "../../../core/patterns/module_patterns.ts";
-import { inLayers } from "../../../plugins/adapters/targets.ts";
+import { inLayers } from "../../../blocks/adapter/targets.ts";
 import { testAdapter } from "../../adapter_checks.ts";
 
 const lora = { startsAtBase: true, mergeable: true, peft: true };

@@ -8,7 +8,7 @@ import { openRun } from "../../../core/run/open/open.ts";
 import { trainRun } from "../../../core/run/train/train.ts";
 import type { Json, Named, RunSpec, Tensor } from "../../../core/types.ts";
 import { dequantizeFourBit, fourBitTables, quantizeFourBit } from "../../../formats/quantization/bitsandbytes.ts";
-import { readFactors } from "../../../plugins/adapters/lora_factors.ts";
+import { readFactors } from "../../../plugins/adapters/lora/factors.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { tinyHost, tinySpec } from "../../tiny.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Row } from "../../../core/types.ts";
 import { brown } from "../../../plugins/data/brown.ts";
-import { partOfSpeech, partsOfSpeech } from "../../../plugins/data/parts_of_speech.ts";
+import { partOfSpeech, partsOfSpeech } from "../../../plugins/data/brown/parts_of_speech.ts";
 import { packageDirectory } from "../../../runtimes/host/host.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { itPasses } from "../../checks.ts";

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import { hub } from "../../../plugins/data/hub.ts";
-import { hubConfig } from "../../../plugins/data/hub_layout.ts";
+import { hubConfig } from "../../../plugins/data/hub/layout.ts";
 import { hubCache } from "../../../runtimes/host/hub_cache.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import type { Host, Row } from "../../../core/types.ts";

@@ -1,0 +1,9 @@
+/**
+ * Building blocks of adapters: their target modules, saved ones, bottlenecks, and virtual tokens.
+ * @module
+ */
+export * from "./bottleneck.ts";
+export * from "./loadable.ts";
+export * from "./prompt_record.ts";
+export * from "./prompts.ts";
+export * from "./targets.ts";

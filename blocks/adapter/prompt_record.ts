@@ -1,0 +1,78 @@
+/**
+ * What adapters of learned vectors have in common: options, and how PEFT saves them.
+ * @module
+ */
+import * as v from "valibot";
+import { role } from "../options/mod.ts";
+import { most } from "../../core/base/most.ts";
+import type {
+  AdapterRecord,
+  AttachContext,
+  AttachedAdapter,
+  InspectedBackbone,
+  Tensor,
+  Weights,
+} from "../../core/types.ts";
+import { savedModules } from "../../formats/peft/modules_to_save.ts";
+import { peftRecord } from "../../formats/peft/record.ts";
+import { submodules } from "./prompts.ts";
+
+/** The schema of the number of virtual tokens. */
+export const numVirtualTokens: v.OptionalSchema<v.GenericSchema<number>, 8> = v.optional(
+  v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)),
+  8,
+);
+
+/** The fields of their schemas that say what is saved, and what is continued. */
+export const savedEntries: Readonly<{
+  modulesToSave: v.OptionalSchema<v.GenericSchema<readonly string[] | null>, null>;
+  from: v.OptionalSchema<v.GenericSchema<string | null>, null>;
+}> = {
+  modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
+  from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
+};
+
+/** A width of a network that makes the vectors; null: the model's. */
+export const hiddenSize: v.OptionalSchema<v.GenericSchema<number | null>, null> = v.optional(
+  v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.width))),
+  null,
+);
+
+/** The fields of PEFT's configs that say how large the model is, which is known already. */
+export const sizesOfModel: readonly string[] = [
+  "num_attention_heads",
+  "num_layers",
+  "num_transformer_submodules",
+  "token_dim",
+];
+
+type Saved = Pick<AttachedAdapter, "copies" | "isTrainable" | "record"> & Readonly<{ weights: Weights | undefined }>;
+
+/**
+ * What is saved: the table `prompt_embeddings`, or (`table`) what a network makes in its place, and the modules that
+ * train whole. `options`: as they are once it is saved, less the model's sizes.
+ */
+export function savedVectors(
+  type: string,
+  options: Readonly<{ modulesToSave: readonly string[] | null }>,
+  backbone: InspectedBackbone,
+  context: AttachContext,
+  saved: Weights | undefined,
+  config: () => object,
+  table?: (read: (name: string) => Promise<Tensor<Float32Array>>) => Promise<Tensor<Float32Array>>,
+): Saved {
+  const { copies, isTrainable, names } = savedModules(options.modulesToSave, context.modules);
+  const whole = (): object => ({
+    tokenDim: backbone.hiddenSize,
+    numLayers: backbone.layers.length,
+    numAttentionHeads: backbone.numHeads,
+    numTransformerSubmodules: submodules(context.task),
+    ...config(),
+    modulesToSave: names,
+  });
+  const key: AdapterRecord["key"] = (name) =>
+    name === "prompt_embeddings" ? name : name.startsWith("prompt_encoder.") ? undefined : `base_model.${name}`;
+  const derived = table &&
+    { derived: async (read: Parameters<typeof table>[0]) => ({ prompt_embeddings: await table(read) }) };
+  return { copies, isTrainable, weights: saved, record: peftRecord(type, whole, context, { key, ...derived }) };
+}

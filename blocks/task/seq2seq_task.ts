@@ -1,0 +1,24 @@
+/**
+ * The task of a decoder's tokens.
+ * @module
+ */
+import type { Subtask } from "../../core/types.ts";
+import { decodeTexts } from "./generation.ts";
+import { tokenPlaces, tokenReadings } from "./token_readings.ts";
+
+/** The task of a decoder's tokens, over rows that `collator` makes samples of. */
+export function seq2seqTask(collator: Subtask["collator"]): Subtask {
+  return {
+    name: "",
+    collator,
+    heads: ["seq2seq"],
+    losses: [{ loss: { use: "cross-entropy", with: { over: "step" } }, output: "logits", target: "labels" }],
+    metrics: ["perplexity", "accuracy"],
+    taskType: "SEQ_2_SEQ_LM",
+    evaluationOutputs: ["predictions", "logProbabilities"],
+    decode: tokenReadings,
+    placesOf: tokenPlaces,
+    generate: {},
+    predict: (outputs, _, tokenizer) => decodeTexts(outputs, tokenizer),
+  };
+}

@@ -1,0 +1,56 @@
+/**
+ * LoRA and DoRA in PEFT's files, and what of a saved config is no option here.
+ * @module
+ */
+import type * as v from "valibot";
+import type { Adapter, Plugin } from "../../../core/types.ts";
+import type { PeftType } from "../../../formats/peft/peft_type.ts";
+import { readPeft } from "../../../formats/peft/read.ts";
+import { loadable } from "../../../blocks/adapter/mod.ts";
+import { attachLora } from "./attach.ts";
+import { loraNames, type LoraOptions } from "./options.ts";
+
+/** What `lora` and `dora` pass over in a saved config, and what they refuse. */
+const loraFields: Pick<PeftType<unknown>, "harmless" | "begun" | "plain"> = {
+  // What only other kinds of layers read, and how the first factors were found.
+  harmless: [
+    "megatron_core",
+    "eva_config",
+    "corda_config",
+    "loftq_config",
+    "lora_ga_config",
+    "runtime_config",
+    "modules_to_tie",
+    "target_modules_to_tie",
+  ],
+  // EVA leaves A as it found it and B zero: nothing of the base was changed for it.
+  begun: { init_lora_weights: { eva: true } },
+  plain: {
+    keys:
+      /\.lora_(A|B)\.(weight|bias)$|\.lora_embedding_(A|B)$|\.lora_magnitude_vector$|\.trainable_tokens_delta$|^(?!.*\.lora_).*\.(weight|bias)$/,
+    unbuilt: [
+      "alora_invocation_tokens",
+      "arrow_config",
+      "kasa_config",
+      "layer_replication",
+      "megatron_config",
+      "monteclora_config",
+      "target_parameters",
+      "use_bdlora",
+      "velora_config",
+    ],
+  },
+};
+
+/** LoRA or DoRA, from options or from a folder that PEFT wrote. */
+export function loraAdapter(
+  name: string,
+  schema: v.GenericSchema<Partial<LoraOptions>, LoraOptions>,
+  options: LoraOptions,
+): Omit<Adapter, keyof Plugin> {
+  return loadable(
+    readPeft({ name, type: "LORA", prefix: "base_model.model.", schema, names: loraNames, ...loraFields }),
+    options,
+    (o, backbone, context, saved) => attachLora(name, o, backbone, context, saved),
+  );
+}

@@ -1,0 +1,86 @@
+/**
+ * JSON files as rows: one document, or JSON lines where the file's content says so.
+ * @module
+ */
+import { type FilePlace, openTextFile, readingOf, refuseUtf16, rowsInMemory } from "../../../blocks/data/mod.ts";
+import { badFile, badValue, missing } from "../../../core/base/errors.ts";
+import type { Row, Rows } from "../../../core/types.ts";
+import { listDigest, openJsonList } from "./list.ts";
+import { openJsonLines } from "./lines.ts";
+
+/** Larger documents that are taken for lines, and are none, are not looked through for a list inside. */
+const MAX_BYTES = 256 * 2 ** 20;
+
+/**
+ * Rows of a file that has a list of objects (within `field`, where one is named) or one object a line: its first sign tells
+ * which. Throws AttuneError if it is no JSON, or something in the list is no object.
+ */
+export async function openJson(plugin: string, place: FilePlace, field: string | null = null): Promise<Rows> {
+  const { name } = place;
+  const file = await openTextFile(plugin, place);
+  const beginning = await file.beginning();
+  refuseUtf16(plugin, name, beginning);
+  if (field === null && !isList(beginning)) return await linesOf(plugin, place);
+  const reading = await readingOf(place);
+  if (reading !== "whole") return await openJsonList(plugin, place, reading, field);
+  const text = await file.text(MAX_BYTES);
+  let list: unknown;
+  try {
+    list = JSON.parse(text);
+  } catch (cause) {
+    throw badFile(plugin, name, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
+  }
+  for (const key of field?.split(".") ?? []) {
+    if (typeof list !== "object" || list === null || !Object.hasOwn(list, key)) {
+      throw missing(plugin, `field "${field}"`, name);
+    }
+    list = (list as Readonly<Record<string, unknown>>)[key];
+  }
+  const where = field === null ? name : `${name}, ${field}`;
+  if (!Array.isArray(list)) throw badValue(plugin, where, list, "a list of objects");
+  list.forEach((row: unknown, i) => {
+    if (typeof row === "object" && row !== null && !Array.isArray(row)) return;
+    throw badValue(plugin, `${where}, row ${i}`, row, "an object");
+  });
+  const fingerprint = await listDigest(await file.fingerprint(), field);
+  return rowsInMemory(list as Row[], fingerprint, (i) => `${where}, row ${i}`);
+}
+
+/** One object a line. Throws AttuneError if the file is one document, with a list of rows somewhere in it. */
+async function linesOf(plugin: string, place: FilePlace): Promise<Rows> {
+  const whole = async (): Promise<unknown> => {
+    const file = await openTextFile(plugin, place);
+    return JSON.parse(await file.text(MAX_BYTES));
+  };
+  const rows = await openJsonLines(plugin, place).catch(async (error) => {
+    // A document of several lines has none that is an object.
+    if (/, line 1:/.test(String(error)) && await whole().then(() => true, () => false)) return undefined;
+    throw error;
+  });
+  if (rows && (rows.length !== 1 || plugin !== "json")) return rows;
+  const document = await whole();
+  const field = typeof document === "object" && document !== null ? listIn(document) : "";
+  if (rows && field === undefined) return rows;
+  throw badValue(
+    plugin,
+    place.name,
+    document,
+    `a list of objects, one object a line, or option "field" where a list is inside${field ? `: "${field}"` : ""}`,
+  );
+}
+
+/** Where in a document a list of objects stands. */
+function listIn(value: object, depth = 0): string | undefined {
+  for (const [key, part] of Object.entries(value)) {
+    if (Array.isArray(part) && typeof part[0] === "object" && part[0] !== null) return key;
+    if (typeof part !== "object" || part === null || Array.isArray(part) || depth > 3) continue;
+    const inner = listIn(part, depth + 1);
+    if (inner !== undefined) return `${key}.${inner}`;
+  }
+  return undefined;
+}
+
+/** Whether the first sign of a text opens a list. */
+function isList(bytes: Uint8Array): boolean {
+  return /^[\uFEFF\s]*\[/.test(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes));
+}

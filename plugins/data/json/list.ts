@@ -1,0 +1,195 @@
+/**
+ * Files of one JSON list of objects, or with one inside, that are too large for memory, read as they are needed: by an index of
+ * the list's entries, or packed ones from their start to their end.
+ * @module
+ */
+import {
+  type Cutter,
+  type FilePlace,
+  type FileReading,
+  openTextFile,
+  recordsIn,
+  recordsOf,
+  streamedRows,
+} from "../../../blocks/data/mod.ts";
+import { openRecords, type RecordForm } from "../../../core/data/record_index.ts";
+import { type AttuneError, badFile, badValue } from "../../../core/base/errors.ts";
+import { sha256 } from "../../../core/base/sha256.ts";
+import type { Row, Rows } from "../../../core/types.ts";
+import { isBlank, seekField } from "./field.ts";
+
+/** An entry of a list: where it begins and ends, and its number from 0. */
+type Entry = Readonly<{ begin: number; end: number; number: number }>;
+
+/** Larger entries are refused: a list that does not end would be one. */
+const MAX_ENTRY = 64 * 2 ** 20;
+
+/**
+ * The rows of the list that the file is, or has at `field`. Throws AttuneError if there is none or an entry is no object, and,
+ * of what stands within an entry, when it is read.
+ */
+export async function openJsonList(
+  plugin: string,
+  place: FilePlace,
+  reading: Exclude<FileReading, "whole">,
+  field: string | null,
+): Promise<Rows> {
+  const { name: file, store, key, path, cache } = place;
+  const name = field === null ? file : `${file}, ${field}`;
+  const list: List = { plugin, file, name, field };
+  if (reading === "streamed") {
+    return await streamedRows(async () => {
+      const file = await openTextFile(plugin, place);
+      return {
+        rows: streamed(list, file.utf8()),
+        fingerprint: async () => await listDigest(await file.fingerprint(), field),
+      };
+    });
+  }
+  const { count, fingerprint, longest, at, read } = await openRecords(
+    { plugin, name: file, store, key, identity: `${plugin} ${path ?? file}` },
+    cache,
+    entryForm(list),
+  );
+  const whereIs = (index: number): string => `${name}, row ${index}`;
+  return {
+    length: count,
+    fingerprint: await listDigest(fingerprint, field),
+    longest,
+    at,
+    where: async (index) => whereIs(index),
+    read: async function* (from) {
+      let index = from?.at ?? 0;
+      for await (const row of read(index)) yield { row, where: whereIs(index), next: { at: ++index } };
+    },
+  };
+}
+
+/** The fingerprint of a list: the same bytes have others at other fields. */
+export async function listDigest(bytes: string, field: string | null): Promise<string> {
+  return field === null ? bytes : await sha256(JSON.stringify([bytes, field]));
+}
+
+/** A list as messages name it, and its file. */
+type List = Readonly<{ plugin: string; file: string; name: string; field: string | null }>;
+
+async function* streamed(list: List, pieces: AsyncIterable<Uint8Array>) {
+  for await (const { record, bytes } of recordsIn<Entry>(pieces, (found) => cutList(list, { found }))) {
+    const where = `${list.name}, row ${record.number}`;
+    yield { row: rowOf(list, bytes, record.number), where, size: bytes.length };
+  }
+}
+
+function entryForm(list: List): RecordForm<Readonly<{ bytes: Uint8Array; number: number }>, Row> {
+  return {
+    id: `json list 1${list.field === null ? "" : ` at ${list.field}`}`,
+    scan: (note) => cutList(list, { found: ({ begin, end, number }) => note(begin, end - begin, number) }),
+    split: (bytes, number) =>
+      recordsOf<Entry>(bytes, (found) => cutList(list, { found, number, isPart: true }))
+        .map(({ record, bytes }) => ({ bytes, number: record.number })),
+    read: ({ bytes, number }) => rowOf(list, bytes, number),
+  };
+}
+
+function rowOf({ plugin, name }: List, bytes: Uint8Array, number: number): Row {
+  const where = `${name}, row ${number}`;
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw badFile(plugin, where, "is not UTF-8");
+  }
+  try {
+    return JSON.parse(text) as Row;
+  } catch (cause) {
+    throw badFile(plugin, where, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
+  }
+}
+
+/** Bytes that mean something between the entries of a list, and in them. */
+const [QUOTE, BACKSLASH, COMMA, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST] = [34, 92, 44, 123, 125, 91, 93];
+
+/** Where the next byte stands: before the list, before an entry that may be there or must be, in one, behind one, behind the list. */
+type At = "before" | "first" | "next" | "within" | "behind" | "after";
+
+/** What is told of entries. `isPart`: the bytes are some entries of a list, of which the first has a number. */
+type CutOptions = Readonly<{ found: (entry: Entry) => void; number?: number; isPart?: boolean }>;
+
+/** Begins to look for a list's entries. Throws AttuneError if the bytes are no list of objects. */
+function cutList(list: List, { found, number: first = 0, isPart = false }: CutOptions): Cutter {
+  const { plugin, file, name, field } = list;
+  const seeker = field === null ? undefined : seekField(plugin, file, field);
+  let [offset, begin, end, depth, number] = [0, 0, 0, 0, first];
+  let state: At = isPart ? "next" : "before";
+  let [inText, isEscaped] = [false, false];
+  const wrong = (what: string): AttuneError => badFile(plugin, `${name}, row ${number}`, `is not JSON (${what})`);
+  const between = (byte: number, here: number): void => {
+    if (state === "before" && isMark(byte, here)) return;
+    if (seeker && state === "before") {
+      if (seeker.before(byte)) state = "first";
+      return;
+    }
+    if (seeker && state === "after" && seeker.after(byte)) return;
+    if (isBlank(byte)) return;
+    if (state === "before" && byte === OPEN_LIST) state = "first";
+    else if (state === "behind" && byte === COMMA) state = "next";
+    else if ((state === "behind" || state === "first") && byte === CLOSE_LIST) {
+      state = "after";
+      seeker?.after(byte);
+    } else if ((state === "first" || state === "next") && byte === OPEN) {
+      [state, begin, depth] = ["within", here, 1];
+    } else if ((state === "first" || state === "next") && begins(byte)) {
+      throw badValue(plugin, `${name}, row ${number}`, String.fromCharCode(byte), "an object");
+    } else throw wrong(`unexpected "${String.fromCharCode(byte)}"`);
+  };
+  const within = (byte: number, here: number): void => {
+    if (inText) {
+      if (isEscaped) isEscaped = false;
+      else if (byte === BACKSLASH) isEscaped = true;
+      else if (byte === QUOTE) inText = false;
+    } else if (byte === QUOTE) inText = true;
+    else if (byte === OPEN || byte === OPEN_LIST) depth++;
+    else if ((byte === CLOSE || byte === CLOSE_LIST) && --depth === 0) {
+      if (byte === CLOSE_LIST) throw wrong('unexpected "]"');
+      [state, end] = ["behind", here + 1];
+      found({ begin, end, number: number++ });
+      begin = end;
+    }
+  };
+  return {
+    begun: () => begin,
+    push: (bytes) => {
+      for (let i = 0; i < bytes.length; i++) {
+        const byte = bytes[i] ?? 0;
+        if (state !== "within") between(byte, offset + i);
+        else if (isEscaped || MEANS[byte] === 1) within(byte, offset + i);
+      }
+      offset += bytes.length;
+      if (state !== "within") begin = offset;
+      else if (offset - begin > MAX_ENTRY) {
+        throw badFile(plugin, `${name}, row ${number}`, `has more than ${MAX_ENTRY} bytes`);
+      }
+    },
+    end: () => {
+      const isWhole = state === "after" && (seeker?.hasEnded() ?? true);
+      if (isPart ? state === "within" : !isWhole) throw wrong("it ends too early");
+      return end;
+    },
+  };
+}
+
+/** Bytes that are looked at within an entry. */
+const MEANS: Uint8Array = Uint8Array.from(
+  { length: 256 },
+  (_, byte) => [QUOTE, BACKSLASH, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST].includes(byte) ? 1 : 0,
+);
+
+/** Whether a byte is one of the mark that files may begin with. */
+function isMark(byte: number, here: number): boolean {
+  return byte === [0xef, 0xbb, 0xbf][here];
+}
+
+/** Whether a value other than an object begins so. */
+function begins(byte: number): boolean {
+  return byte === QUOTE || byte === OPEN_LIST || /[-0-9tfn]/.test(String.fromCharCode(byte));
+}

@@ -1,0 +1,149 @@
+/**
+ * Parquet files of a store as rows, read a group of rows at a time.
+ * @module
+ */
+import {
+  type AsyncBuffer,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  type RowGroup,
+} from "hyparquet/src/index.js";
+import { AttuneError, badFile, badValue, refusePointer } from "../../../core/base/errors.ts";
+import { sha256 } from "../../../core/base/sha256.ts";
+import {
+  classesIn,
+  concatenatedRows,
+  digestsOf,
+  type FilePlace,
+  plain,
+  refuseTwice,
+} from "../../../blocks/data/mod.ts";
+import { codecsOf } from "./codecs.ts";
+import { checkedPages, checkMetadata } from "./checks.ts";
+import type { Row, Rows } from "../../../core/types.ts";
+
+/** A group of rows of a file, by the numbers of its rows. */
+type Group = Readonly<{ rowGroup: RowGroup; from: number; count: number }>;
+
+/** The rows of several files, one after the other. Throws AttuneError if one is broken. */
+export async function openParquets(places: readonly FilePlace[], columns: readonly string[] | null): Promise<Rows> {
+  const files: Rows[] = [];
+  for (const place of places) files.push(await openParquet(place, columns));
+  return await concatenatedRows(files);
+}
+
+/** The rows of a file; the last group that was read is kept. Throws AttuneError if it is broken. */
+export async function openParquet(place: FilePlace, columns: readonly string[] | null): Promise<Rows> {
+  const buffer = await bufferOf(place);
+  refusePointer("parquet", place.name, new Uint8Array(await buffer.slice(0, Math.min(64, buffer.byteLength))));
+  const metadata = await read(place, async () => {
+    const metadata = await parquetMetadataAsync(buffer);
+    checkMetadata(metadata, buffer.byteLength);
+    return metadata;
+  });
+  checkColumns(place, metadata, columns);
+  const groups: Group[] = [];
+  let length = 0;
+  for (const rowGroup of metadata.row_groups) {
+    const count = Number(rowGroup.num_rows);
+    groups.push({ rowGroup, from: length, count });
+    length += count;
+  }
+  const compressors = await codecsOf(metadata);
+  let cached: Readonly<{ group: Group; rows: Promise<readonly Row[]> }> | undefined;
+  const rowsOf = (group: Group): Promise<readonly Row[]> => {
+    if (cached?.group === group) return cached.rows;
+    const rows = read(place, async () => {
+      const records = await parquetReadObjects({
+        file: checkedPages(buffer, group.rowGroup),
+        metadata,
+        rowStart: group.from,
+        rowEnd: group.from + group.count,
+        ...(compressors ? { compressors } : {}),
+        ...(columns ? { columns: [...columns] } : {}),
+      });
+      return records.map((row) => plain(row) as Row);
+    });
+    cached = { group, rows };
+    return rows;
+  };
+  const groupOf = (index: number): Group | undefined =>
+    groups.find(({ from, count }) => index >= from && index < from + count);
+  const features = metadata.key_value_metadata?.find(({ key }) => key === "huggingface")?.value;
+  return {
+    length,
+    fingerprint: await sha256(JSON.stringify([[await digestOf(place, buffer)], columns])),
+    ...classesIn(features, columns),
+    read: async function* (from) {
+      let at = from?.at ?? 0;
+      for (const group of groups) {
+        if (at >= group.from + group.count) continue;
+        for (const row of (await rowsOf(group)).slice(at - group.from)) yield { row, next: { at: ++at } };
+      }
+    },
+    at: async (indices) => {
+      const selected: Row[] = [];
+      for (const index of indices) {
+        const group = Number.isInteger(index) ? groupOf(index) : undefined;
+        const row = group && (await rowsOf(group))[index - group.from];
+        if (!row) throw badValue("parquet", "row", index, `a row from 0 to ${length - 1}`);
+        selected.push(row);
+      }
+      return selected;
+    },
+  };
+}
+
+/** A file's bytes, and which version of it they are. */
+type FileBuffer = AsyncBuffer & Readonly<{ revision: string }>;
+
+async function bufferOf({ name, store, key }: FilePlace): Promise<FileBuffer> {
+  const first = await store.get(key, { offset: 0, length: 0 });
+  if (!first) throw badFile("parquet", name, "does not exist");
+  const { size, revision } = first;
+  return {
+    byteLength: size,
+    revision,
+    slice: async (start, end = size) => {
+      const from = start < 0 ? size + start : start;
+      const slice = await store.get(key, { offset: from, length: Math.max(0, end - from) });
+      if (slice?.revision !== revision) throw badFile("parquet", name, "changed while it was read");
+      return Uint8Array.from(slice.bytes).buffer;
+    },
+  };
+}
+
+/** SHA-256 over the SHA-256 of each 4 MiB. */
+async function digestOf(place: FilePlace, { byteLength: size, revision, slice }: FileBuffer): Promise<string> {
+  const read = async (offset: number, length: number) => new Uint8Array(await slice(offset, offset + length));
+  return await sha256(`${place.key} ${(await digestsOf(place, { size, revision, read })).join()}`);
+}
+
+async function read<T>({ name }: FilePlace, make: () => Promise<T>): Promise<T> {
+  try {
+    return await make();
+  } catch (cause) {
+    if (cause instanceof AttuneError) throw cause;
+    throw badFile("parquet", name, `cannot be read as Parquet (${cause instanceof Error ? cause.message : cause})`);
+  }
+}
+
+function checkColumns({ name }: FilePlace, { schema }: FileMetaData, columns: readonly string[] | null): void {
+  const there = topColumns(schema);
+  refuseTwice("parquet", name, there);
+  const lacking = columns?.find((column) => !there.includes(column));
+  if (lacking !== undefined) throw badValue("parquet", "columns", lacking, `a column of ${name}: ${there.join(", ")}`);
+}
+
+/** The schema lists a tree depth first, each node with its number of children. */
+function topColumns(schema: FileMetaData["schema"]): string[] {
+  const names: string[] = [];
+  const skip = (at: number): number => {
+    let next = at + 1;
+    for (let i = 0; i < (schema[at]?.num_children ?? 0); i++) next = skip(next);
+    return next;
+  };
+  for (let at = 1; at < schema.length; at = skip(at)) names.push(schema[at]?.name ?? "");
+  return names;
+}
