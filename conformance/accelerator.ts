@@ -85,7 +85,7 @@ function graphChecks(accelerator: Accelerator, figures: AcceleratorFigures): rea
     bytes: 2 ** 30,
     backbone: inspectBackbone(tinyFamily().read(tinyConfig("encoder"))),
   });
-  const built = (rewrites: readonly Rewrite[]): Readonly<{ graph: Graph; given: InputValues }> => {
+  const built = (rewrites: readonly Rewrite[]): Readonly<{ graph: Graph; values: InputValues }> => {
     const graph = new Graph(rewrites);
     const values: InputValues = {};
     const [x, up] = [randomInput(graph, values, "x", ["rows", WIDTH], { rows: ROWS }), ["up.weight", "norm.weight"]];
@@ -97,7 +97,7 @@ function graphChecks(accelerator: Accelerator, figures: AcceleratorFigures): rea
     const y = layerNorm(gelu(matmul(x, weight)), scale, scale, 1e-5);
     graph.output("y", y);
     gradients(sum(square(y)), [weight]).forEach(({ dense }) => dense && graph.output("dy", dense));
-    return { graph, given: values };
+    return { graph, values };
   };
   const results = (
     graph: Graph,
@@ -110,7 +110,7 @@ function graphChecks(accelerator: Accelerator, figures: AcceleratorFigures): rea
   };
   return [
     check("its graphs have the outputs that there were, within what it says", () => {
-      const { graph, given: values } = built([]);
+      const { graph, values } = built([]);
       const wanted = results(graph, values);
       for (const candidate of providers.flatMap(rewritten)) {
         assert.deepEqual([...candidate.outputs.keys()], [...graph.outputs.keys()]);

@@ -19,14 +19,14 @@ export function callbackChecks(callback: Callback, figures: CallbackFigures): re
   const asks = (
     some: readonly TrainingEvent[],
     from: unknown,
-  ): { asked: (TrainerControl | undefined)[]; state: unknown } => {
+  ): { requests: (TrainerControl | undefined)[]; state: unknown } => {
     let state = from;
-    const asked = some.map((event) => {
+    const requests = some.map((event) => {
       const answer = callback.on(state, event);
       state = answer.state;
       return answer.ask;
     });
-    return { asked, state };
+    return { requests, state };
   };
   const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
@@ -45,18 +45,18 @@ export function callbackChecks(callback: Callback, figures: CallbackFigures): re
     }),
     check("asks for something, and for the same after any interruption", () => {
       const whole = asks(events, callback.init());
-      const answers = whole.asked.some((ask) => ask !== undefined);
+      const answers = whole.requests.some((ask) => ask !== undefined);
       assert.ok(figures.events === undefined || answers, "figures.events has none that it answers");
       for (let at = 0; at <= events.length; at++) {
         const first = asks(events.slice(0, at), callback.init());
         const rest = asks(events.slice(at), json(first.state));
-        assert.deepEqual([...first.asked, ...rest.asked], whole.asked);
+        assert.deepEqual([...first.requests, ...rest.requests], whole.requests);
         assert.deepEqual(rest.state, whole.state);
       }
     }),
     check("asks only for what there is", () => {
       const known = new Set(["stop", "evaluate", "save", "keep", "learningRateFactor"]);
-      for (const ask of asks(events, callback.init()).asked) {
+      for (const ask of asks(events, callback.init()).requests) {
         for (const name of Object.keys(ask ?? {})) assert.ok(known.has(name), name);
         if (ask?.stop !== undefined) assert.match(ask.stop, /^[A-Z]/);
       }

@@ -23,10 +23,10 @@ export function dataChecks(dataset: Dataset, figures: DataFigures, host: Host): 
     for await (const { row } of opened.read()) rows.push(row);
     return rows;
   };
-  const wanted = async (): Promise<readonly Row[]> => figures.rows ?? await rowsOf(await again().open(host));
+  const expectedRows = async (): Promise<readonly Row[]> => figures.rows ?? await rowsOf(await again().open(host));
   return [
     check("gives its rows in order, the same each time", async () => {
-      const rows = await wanted();
+      const rows = await expectedRows();
       const opened = await dataset.open(host);
       for (let pass = 0; pass < 2; pass++) {
         assert.deepEqual(await rowsOf(opened), rows);
@@ -34,7 +34,7 @@ export function dataChecks(dataset: Dataset, figures: DataFigures, host: Host): 
       if (opened.length !== undefined) assert.equal(opened.length, rows.length);
     }),
     check("goes on behind any row, in another process too", async () => {
-      const rows = await wanted();
+      const rows = await expectedRows();
       const opened = await dataset.open(host);
       let count = 0;
       for await (const { next } of opened.read()) {
@@ -49,7 +49,7 @@ export function dataChecks(dataset: Dataset, figures: DataFigures, host: Host): 
       assert.equal(count, Math.min(50, rows.length));
     }),
     check("gives rows by index as it reads them, and none that are not there", async () => {
-      const rows = await wanted();
+      const rows = await expectedRows();
       const opened = await dataset.open(host);
       if (!opened.at) return;
       const indices = rows.map((_, i) => rows.length - 1 - i);

@@ -27,7 +27,7 @@ export function exporterChecks(exporter: Exporter, { runs }: ExporterFigures, be
   const trained = async (parts: Named<unknown>): Promise<TrainedModel> =>
     await describeTrainedModel(await bench.open(parts));
   /** Those of the runs that it takes. */
-  const taken = async (): Promise<TrainedModel[]> => {
+  const acceptedModels = async (): Promise<TrainedModel[]> => {
     const takes: TrainedModel[] = [];
     for (const parts of asked) {
       const one = await trained(parts);
@@ -40,7 +40,7 @@ export function exporterChecks(exporter: Exporter, { runs }: ExporterFigures, be
   };
   return [
     check(lists, async () => {
-      for (const one of await taken()) {
+      for (const one of await acceptedModels()) {
         const store = memoryStore();
         const listed = await exporter.write(one, store);
         assert.ok(listed.length > 0, "it lists no file");
@@ -48,7 +48,7 @@ export function exporterChecks(exporter: Exporter, { runs }: ExporterFigures, be
       }
     }),
     check(again, async () => {
-      for (const one of await taken()) {
+      for (const one of await acceptedModels()) {
         const [first, second] = [memoryStore(), memoryStore()];
         await exporter.write(one, first);
         await exporter.write(one, second);
@@ -56,7 +56,7 @@ export function exporterChecks(exporter: Exporter, { runs }: ExporterFigures, be
       }
     }),
     check(fails, async () => {
-      for (const one of await taken()) {
+      for (const one of await acceptedModels()) {
         const store = { ...memoryStore(), put: () => Promise.reject(new Error("The disk is full")) };
         await assert.rejects(exporter.write(one, store), /The disk is full/);
       }

@@ -104,7 +104,7 @@ export function watchedStore(
  * kind of store, leaves events as they are, and tells of a failing store when it is closed, not in the middle of a run.
  */
 export function loggerChecks(logger: Logger, host: Host, run: Run): readonly Check[] {
-  const whole = async (output: Store | undefined, events: readonly TrainingEvent[] = loggedEvents): Promise<void> => {
+  const logAll = async (output: Store | undefined, events: readonly TrainingEvent[] = loggedEvents): Promise<void> => {
     const sink = await logger.open(host, run, output);
     for (const event of events) assert.equal(sink.log(event), undefined);
     await sink.close();
@@ -114,22 +114,22 @@ export function loggerChecks(logger: Logger, host: Host, run: Run): readonly Che
     check("takes every event, with and without an output", async () => {
       assert.equal(logger.kind, "logger");
       const before = JSON.stringify(loggedEvents);
-      await whole(undefined);
-      await whole(watchedStore());
+      await logAll(undefined);
+      await logAll(watchedStore());
       assert.equal(JSON.stringify(loggedEvents), before);
     }),
     check("a run may end anywhere, even before it starts", async () => {
-      for (let n = 0; n < loggedEvents.length; n++) await whole(watchedStore(), loggedEvents.slice(0, n));
+      for (let n = 0; n < loggedEvents.length; n++) await logAll(watchedStore(), loggedEvents.slice(0, n));
     }),
     check("writes the same to a store that appends and to one that replaces", async () => {
       const [a, b] = [watchedStore(), watchedStore({ appends: false })];
-      await whole(a);
-      await whole(b);
+      await logAll(a);
+      await logAll(b);
       assert.deepEqual([...b.files.values()].map((f) => f.length), [...a.files.values()].map((f) => f.length));
     }),
     check("a failing store does not stop the run, and is not passed over in silence", async () => {
       const works = watchedStore();
-      await whole(works);
+      await logAll(works);
       const sink = await logger.open(host, run, watchedStore({ fails: true }));
       for (const event of loggedEvents) {
         sink.log(event);

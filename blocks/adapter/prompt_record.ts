@@ -62,7 +62,7 @@ export function savedVectors(
   table?: (read: (name: string) => Promise<Tensor<Float32Array>>) => Promise<Tensor<Float32Array>>,
 ): Saved {
   const { copies, isTrainable, names } = savedModules(options.modulesToSave, context.modules);
-  const whole = (): object => ({
+  const fullConfig = (): object => ({
     tokenDim: backbone.hiddenSize,
     numLayers: backbone.layers.length,
     numAttentionHeads: backbone.numHeads,
@@ -74,5 +74,5 @@ export function savedVectors(
     name === "prompt_embeddings" ? name : name.startsWith("prompt_encoder.") ? undefined : `base_model.${name}`;
   const derived = table &&
     { derived: async (read: Parameters<typeof table>[0]) => ({ prompt_embeddings: await table(read) }) };
-  return { copies, isTrainable, weights: saved, record: peftRecord(type, whole, context, { key, ...derived }) };
+  return { copies, isTrainable, weights: saved, record: peftRecord(type, fullConfig, context, { key, ...derived }) };
 }

@@ -11,18 +11,18 @@ export function readColumns(
   renamed: Named<string>,
   { texts, optional, learned, spans, parallel, others, classes = {} }: RowColumns,
 ): RowColumns {
-  const named = (name: string): string => renamed[name] ?? name;
+  const renamedColumn = (name: string): string => renamed[name] ?? name;
   const pairs = (names: Named<string> = {}): Named<string> =>
-    Object.fromEntries(Object.entries(names).map(([name, of]) => [named(name), named(of)]));
+    Object.fromEntries(Object.entries(names).map(([name, of]) => [renamedColumn(name), renamedColumn(of)]));
   return {
-    texts: texts.map(named),
-    ...(optional ? { optional: optional.map(named) } : {}),
-    ...(learned ? { learned: learned.map(named) } : {}),
+    texts: texts.map(renamedColumn),
+    ...(optional ? { optional: optional.map(renamedColumn) } : {}),
+    ...(learned ? { learned: learned.map(renamedColumn) } : {}),
     ...(spans ? { spans: pairs(spans) } : {}),
     ...(parallel ? { parallel: pairs(parallel) } : {}),
-    ...(others ? { others: others.map(named) } : {}),
+    ...(others ? { others: others.map(renamedColumn) } : {}),
     ...(Object.values(classes).some((names) => names.length > 0)
-      ? { classes: Object.fromEntries(Object.entries(classes).map(([name, names]) => [named(name), names])) }
+      ? { classes: Object.fromEntries(Object.entries(classes).map(([name, names]) => [renamedColumn(name), names])) }
       : {}),
   };
 }

@@ -58,17 +58,17 @@ function filesAt(plugin: string, path: string, endings: readonly string[], host:
   const files: string[] = [];
   // A pattern that begins with a wildcard is one of the folder where one is.
   const folder = plain === 0 ? "." : parts.slice(0, plain).join("/");
-  matching(folder, parts.slice(plain), { plugin, host, found: files, walked: new Set() });
+  matching(folder, parts.slice(plain), { plugin, host, files, walked: new Set() });
   if (files.length === 0) throw badFile(plugin, path, "no file has this name");
   return files;
 }
 
 /** `walked`: folders that were gone through for `**`, each once, though links lead to it again. */
-type Walk = Readonly<{ plugin: string; host: Host; found: string[]; walked: Set<string> }>;
+type Walk = Readonly<{ plugin: string; host: Host; files: string[]; walked: Set<string> }>;
 
 /** Adds the files below a folder whose names match the parts of a pattern. */
 function matching(folder: string, [part = "", ...rest]: readonly string[], walk: Walk, depth = 0): void {
-  const { plugin, host, found, walked } = walk;
+  const { plugin, host, files, walked } = walk;
   if (part === "**") {
     const place = `${rest.join("/")}:${host.realPath?.(resolved(folder, host)) ?? folder}`;
     if (walked.has(place)) return;
@@ -86,7 +86,7 @@ function matching(folder: string, [part = "", ...rest]: readonly string[], walk:
     const path = below(folder, name);
     if (rest.length > 0) matching(path, rest, walk, depth + 1);
     else if (!isFolder(path, host)) {
-      if (found.push(path) > MAX_FILES) throw tooMuch(plugin, path, "files", found.length, MAX_FILES);
+      if (files.push(path) > MAX_FILES) throw tooMuch(plugin, path, "files", files.length, MAX_FILES);
     }
   }
 }
@@ -94,7 +94,7 @@ function matching(folder: string, [part = "", ...rest]: readonly string[], walk:
 /** The files of a format in a folder and those within it. */
 function filesBelow(plugin: string, folder: string, endings: readonly string[], host: Host): readonly string[] {
   const files: string[] = [];
-  matching(folder.replace(/[\\/]+$/, ""), ["**", "*"], { plugin, host, found: files, walked: new Set() });
+  matching(folder.replace(/[\\/]+$/, ""), ["**", "*"], { plugin, host, files, walked: new Set() });
   return files.filter((path) => hasEnding(path, endings));
 }
 

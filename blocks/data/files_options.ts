@@ -34,14 +34,14 @@ export function splitOf<N extends string>(
   names: readonly N[],
   first: N,
 ): v.OptionalSchema<SplitSchema<N>, SplitText<N>> {
-  const known = (text: string): boolean => {
+  const isSplitText = (text: string): boolean => {
     try {
       return slicesIn("data", text).every(({ split }) => (names as readonly string[]).includes(split));
     } catch {
       return false;
     }
   };
-  const schema = v.pipe(v.string(), v.check(known, `${names.join(", ")}, or a part of one as "${first}[:10%]"`));
+  const schema = v.pipe(v.string(), v.check(isSplitText, `${names.join(", ")}, or a part of one as "${first}[:10%]"`));
   return v.optional(schema as unknown as SplitSchema<N>, first);
 }
 

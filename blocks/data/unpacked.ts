@@ -14,15 +14,15 @@ export async function* unpacked(
   const all = pieces[Symbol.asyncIterator]();
   const first = await all.next();
   if (first.done) return;
-  const rest = async function* (): AsyncGenerator<Uint8Array> {
+  const allBytes = async function* (): AsyncGenerator<Uint8Array> {
     yield first.value;
     for (let next = await all.next(); !next.done; next = await all.next()) yield next.value;
   };
   try {
     const packing = packingOf(first.value);
-    if (packing === "gzip") yield* gunzipped(rest());
-    else if (packing === "zstd") yield* unzstd(rest());
-    else yield* rest();
+    if (packing === "gzip") yield* gunzipped(allBytes());
+    else if (packing === "zstd") yield* unzstd(allBytes());
+    else yield* allBytes();
   } catch (cause) {
     if (cause instanceof AttuneError) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);

@@ -21,7 +21,7 @@ export function languageOutputs(
   // Part of the loss, whatever few bits the logits may have.
   return logits.graph.within("loss.labels", () => {
     const many = chunkedLogits(logits, labels, { mean: b.labelSmoothing !== 0, best: true });
-    if (many?.best) return { logits, predictions: many.best, logProbabilities: many.own };
+    if (many?.best) return { logits, predictions: many.best, logProbabilities: many.label };
     return {
       logits,
       predictions: cast(argmax(logits), "float32"),

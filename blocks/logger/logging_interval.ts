@@ -18,10 +18,10 @@ export type LoggedSteps = Readonly<{
   samples: number;
 }>;
 
-/** Gathers steps. `see` gives a row whenever one is due, `rest` what has not been given yet. */
+/** Gathers steps. `see` gives a row whenever one is due, `flush` what has not been given yet. */
 export interface LoggingInterval {
   see(event: TrainingEvent): LoggedSteps | undefined;
-  rest(): LoggedSteps | undefined;
+  flush(): LoggedSteps | undefined;
   /** The values gathered since the last logged step: plain data, for a checkpoint. */
   state(): Gathered;
   restore(state: Gathered): void;
@@ -63,7 +63,7 @@ export function loggingInterval({ loggingStrategy, loggingSteps, loggingFirstSte
       const due = loggingStrategy === "epoch" ? Number.isInteger(epoch) : step % every === 0;
       return due || (loggingFirstStep && step === 1) ? take() : undefined;
     },
-    rest: take,
+    flush: take,
     state: () => ({ sums, ...(last ? { last } : {}) }),
     restore: (state) => ({ sums, last } = { last: undefined, ...state }),
   };

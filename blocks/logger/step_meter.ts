@@ -11,7 +11,7 @@ export interface StepMeter {
   loss(): number | undefined;
   rate(): number | undefined;
   work(): number | undefined;
-  left(steps: number): number | undefined;
+  secondsLeft(steps: number): number | undefined;
 }
 
 /** How much each step keeps of the speeds before it: about the last 20 steps count. */
@@ -42,6 +42,6 @@ export function stepMeter(smoothing: number): StepMeter {
     loss: () => (lossWeight > 0 ? lossSum / lossWeight : undefined),
     rate: () => (time > 0 ? 1000 * tokensDone / time : undefined),
     work: () => (time > 0 && workDone > 0 ? 1000 * workDone / time : undefined),
-    left: (steps) => (weight > 0 ? steps * time / weight : undefined),
+    secondsLeft: (steps) => (weight > 0 ? steps * time / weight : undefined),
   };
 }

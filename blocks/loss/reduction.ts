@@ -16,7 +16,7 @@ export const reductionSchema: v.OptionalSchema<v.PicklistSchema<["mean", "sum"],
 );
 
 /** The divisor of the sum: the count for "mean", 1 for "sum". */
-export function counted(reduction: string, count: Count): Count {
+export function countFor(reduction: string, count: Count): Count {
   return reduction === "sum" ? () => 1 : count;
 }
 

@@ -80,10 +80,10 @@ export function overGroups(
   const { positive, weight, minCount, kind } = options;
   // Of a group whose rows weigh nothing nothing can be said.
   const isSaid = (cells: Cells): boolean => cells.count >= minCount && weightIn(cells) > 0;
-  const counted = (state: State): Named<Cells> =>
+  const reliableGroups = (state: State): Named<Cells> =>
     Object.fromEntries(inOrder(state.groups).filter(([, cells]) => isSaid(cells)));
-  const said = (state: State): Readonly<{ gap?: Gap & Named<Json>; groups: Named<Json> }> => {
-    const groups = counted(state);
+  const figuresOf = (state: State): Readonly<{ gap?: Gap & Named<Json>; groups: Named<Json> }> => {
+    const groups = reliableGroups(state);
     const shown = inOrder(state.groups).map(([name, cells]): [string, Json] => [
       name,
       isSaid(cells) ? { count: cells.count, ...ratesOf(cells) } : { count: cells.count, leftOut: true },
@@ -121,20 +121,20 @@ export function overGroups(
       for (const [name, cells] of inOrder(groups)) if (weightIn(cells) === 0) throw weightless(plugin, name);
       check(groups);
     },
-    compute: (state: State) => ({ [plugin]: said(state).gap?.[kind] ?? null }),
+    compute: (state: State) => ({ [plugin]: figuresOf(state).gap?.[kind] ?? null }),
     figures: (state: State) => {
-      const { gap: found, groups } = said(state);
+      const { gap: found, groups } = figuresOf(state);
       return { [plugin]: { ...(found ?? { difference: null, ratio: null }), groups } };
     },
     // Cells of weights do not say which rows are in them.
     ...(weight === undefined
       ? {
         regrouped: (state: State, random: Random): State | undefined => {
-          const groups = counted(state);
+          const groups = reliableGroups(state);
           return Object.keys(groups).length > DRAWN_GROUPS ? undefined : { groups: redrawn(groups, random) };
         },
         shares: (state: State): readonly Share[] =>
-          Object.entries(counted(state)).flatMap(([name, { count, tp, fp, fn, tn }]) => {
+          Object.entries(reliableGroups(state)).flatMap(([name, { count, tp, fp, fn, tn }]) => {
             const share = (rate: keyof Rates, right: number, of: number): Share => ({
               path: [plugin, "groups", name, rate],
               right,

@@ -30,7 +30,7 @@ export function addToTally(
   limit: number = TALLY_LIMIT,
   count: number = 1,
 ): Tally {
-  put(tally, keyOf(group, values, tally.level), count);
+  addCount(tally, keyOf(group, values, tally.level), count);
   while (tally.size > limit && tally.level < bitsAt.length - 1) coarsen(tally, tally.level + 1);
   return tally;
 }
@@ -54,7 +54,7 @@ export function gatherTallies(
     const times = counts[i] ?? 0;
     if (times === 0) return;
     const isAsFine = tally.level === all.level;
-    for (const key of isAsFine ? Object.keys(tally.counts) : []) put(all, key, times * (tally.counts[key] ?? 0));
+    for (const key of isAsFine ? Object.keys(tally.counts) : []) addCount(all, key, times * (tally.counts[key] ?? 0));
     for (const { group, values, count } of isAsFine ? [] : tallyEntries(tally)) {
       addToTally(all, group, values, limit, times * count);
     }
@@ -76,10 +76,10 @@ function coarsen(tally: Tally, level: number): void {
   tally.level = level;
   tally.size = 0;
   tally.counts = {};
-  for (const { group, values, count } of entries) put(tally, keyOf(group, values, level), count);
+  for (const { group, values, count } of entries) addCount(tally, keyOf(group, values, level), count);
 }
 
-function put(tally: Tally, key: string, count: number): void {
+function addCount(tally: Tally, key: string, count: number): void {
   const before = tally.counts[key];
   if (before === undefined) tally.size++;
   tally.counts[key] = (before ?? 0) + count;

@@ -16,7 +16,7 @@ import { isCommit, isOffline, listFiles, type RepositoryListing } from "../../co
 import { hubClient } from "../../core/hub/request.ts";
 
 /** Files that a run may need besides weights. config.json comes last: where it is, all others are. */
-const wanted: readonly string[] = [
+const neededFiles: readonly string[] = [
   "generation_config.json",
   "tokenizer.json",
   "tokenizer_config.json",
@@ -84,7 +84,7 @@ export async function openHub(path: string, host: Host, options: HubOptions): Pr
   };
   const gguf = options.weights ? ggufOf(files, path, options.file) : undefined;
   // Vocabularies are as large as tokenizer.json, and not needed beside it.
-  const all = files.has("tokenizer.json") ? wanted : [...vocabularyFiles, ...wanted];
+  const all = files.has("tokenizer.json") ? neededFiles : [...vocabularyFiles, ...neededFiles];
   if (gguf === undefined) await fetchAll(all.filter((file) => files.has(file)));
   if (gguf !== undefined) await fetchAll([gguf]);
   else if (options.weights && files.has("model.safetensors")) await fetchAll(["model.safetensors"]);

@@ -31,10 +31,10 @@ export async function nearPairs(
   plugin: string,
   rows: AsyncIterable<ComparedRow>,
   other: AsyncIterable<ComparedRow>,
-  options: NearOptions & Readonly<{ named: number }>,
+  options: NearOptions & Readonly<{ mostNamed: number }>,
   mostBytes: number = COMPARED_BYTES,
 ): Promise<NearPairs> {
-  const { ngram, threshold, named } = options;
+  const { ngram, threshold, mostNamed } = options;
   const [bands, size] = bandsFor(plugin, options);
   const signer = createSigner(allBands(bands), size);
   const [leaked, near] = [createMarks(), createMarks()];
@@ -63,11 +63,11 @@ export async function nearPairs(
       }
       if (!isNear) continue;
       near.add(row);
-      if (best && listed++ < named) first.set(row, best);
+      if (best && listed++ < mostNamed) first.set(row, best);
     }
     from += part.count;
     // The first of all are among the first of each part.
-    first = new Map([...first].sort(([a], [b]) => a - b).slice(0, named));
+    first = new Map([...first].sort(([a], [b]) => a - b).slice(0, mostNamed));
   }
   return { other: leaked.count(), rows: near.count(), first: [...first.values()], uncompared };
 }

@@ -26,7 +26,7 @@ export function createHashTable(): HashTable {
     }
     return place;
   };
-  const put = (hash: Hash, value: number): void => {
+  const insert = (hash: Hash, value: number): void => {
     const place = placeOf(hash);
     if (values[place] === 0) size++;
     [first[place], second[place], values[place]] = [hash[0], hash[1], value];
@@ -36,7 +36,7 @@ export function createHashTable(): HashTable {
     capacity *= 2;
     size = 0;
     [first, second, values] = [new Uint32Array(capacity), new Uint32Array(capacity), new Uint32Array(capacity)];
-    old[2].forEach((value, i) => value !== 0 && put([old[0][i] ?? 0, old[1][i] ?? 0], value));
+    old[2].forEach((value, i) => value !== 0 && insert([old[0][i] ?? 0, old[1][i] ?? 0], value));
   };
   return {
     get: (hash) => {
@@ -46,7 +46,7 @@ export function createHashTable(): HashTable {
     set: (hash, value) => {
       // At three quarters full a search still ends soon, and ten million hashes take 200 MB.
       if (4 * size >= 3 * capacity) grow();
-      put(hash, value + 1);
+      insert(hash, value + 1);
     },
     get size() {
       return size;

@@ -44,7 +44,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
     const compiled = await compile(options, {
       mode: "evaluate",
       targets: labelled ? batch.inputs : {},
-      given: Object.keys(batch.inputs),
+      fields: Object.keys(batch.inputs),
       reads,
       outputHiddenStates,
       outputAttentions,

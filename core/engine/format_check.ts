@@ -35,7 +35,7 @@ const ROUNDING = 1e-5;
 const ROWS = 3;
 
 /** What was found out, by runtime, provider and label. */
-const known = new WeakMap<object, Map<string, Promise<unknown>>>();
+const checkedFormats = new WeakMap<object, Map<string, Promise<unknown>>>();
 
 /**
  * A format as far as its kernels are right here: without its own products where those are not, and need not be.
@@ -94,8 +94,8 @@ export function sampleValues(): Float32Array {
 
 function once<T>(host: Host, label: string, make: () => Promise<T>): Promise<T> {
   const lib = host.lib as Ort;
-  const checked = known.get(lib) ?? new Map<string, Promise<unknown>>();
-  known.set(lib, checked);
+  const checked = checkedFormats.get(lib) ?? new Map<string, Promise<unknown>>();
+  checkedFormats.set(lib, checked);
   const key = `${host.provider} ${label}`;
   const check = checked.get(key) ?? make();
   checked.set(key, check);
@@ -137,13 +137,13 @@ async function problemWith(
 ): Promise<string | undefined> {
   const [outputs, inputs] = weight.dims;
   const random = createRandom(7);
-  const drawn = (name: string, length: number): Float32Array => {
+  const drawNormals = (name: string, length: number): Float32Array => {
     const stream = random.fork(name);
     return Float32Array.from({ length }, (_, i) => stream.normal(i));
   };
   // The first row is of the largest integers there are, where activations become some: sums of them may be cut.
-  const rows = (name: string, width: number): Float32Array => drawn(name, ROWS * width).fill(1, 0, width);
-  const [x, dy, bias] = [rows("x", inputs), rows("dy", outputs), drawn("bias", outputs)];
+  const rows = (name: string, width: number): Float32Array => drawNormals(name, ROWS * width).fill(1, 0, width);
+  const [x, dy, bias] = [rows("x", inputs), rows("dy", outputs), drawNormals("bias", outputs)];
   const at = (o: number, i: number): number => values[o * inputs + i] as number;
   const y = Float64Array.from({ length: ROWS * outputs }, (_, k) => {
     const [r, o] = [Math.floor(k / outputs), k % outputs];

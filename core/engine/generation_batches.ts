@@ -44,7 +44,12 @@ function grownInFront(all: Int32Array, rows: number, width: number): Int32Array 
 }
 
 /** Selected rows of numbers, each with one more number appended. */
-export function grown(all: Int32Array, past: number, from: Int32Array, added: (i: number) => number): Int32Array {
+export function appendColumn(
+  all: Int32Array,
+  past: number,
+  from: Int32Array,
+  added: (i: number) => number,
+): Int32Array {
   const out = new Int32Array(from.length * (past + 1));
   from.forEach((row, i) => {
     out.set(all.subarray(row * past, (row + 1) * past), i * (past + 1));

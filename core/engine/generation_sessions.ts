@@ -27,7 +27,7 @@ export function createGenerationSessions(options: EvaluatorOptions): GenerationS
         mode: "generate",
         phase,
         targets: { [LOGITS_AT]: { dtype: "int32", dims: [0], data: new Int32Array(0) } },
-        given: [],
+        fields: [],
         memory: (program) => {
           const copies = host.provider === "cpu" ? prepackLimit / packedBytes(program, fed, initial) : 0;
           // Decoded once rather than with each token: they are read into memory before they are packed.

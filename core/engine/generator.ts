@@ -9,7 +9,7 @@ import type { Batch, Ort, OrtTensor } from "../types.ts";
 import { CROSS_ATTENTION } from "./builder/key_value_cache.ts";
 import type { Phase } from "./builder/options.ts";
 import type { EvaluatorOptions } from "./evaluator_options.ts";
-import { behindNothing, decodeBatch, grown, ints, withPlaces } from "./generation_batches.ts";
+import { appendColumn, behindNothing, decodeBatch, ints, withPlaces } from "./generation_batches.ts";
 import { createGenerationSessions, type GenerationSessions } from "./generation_sessions.ts";
 import { createKeyValueCache, type KeyValueCache } from "./key_value_cache.ts";
 import type { Session } from "./sessions.ts";
@@ -125,8 +125,8 @@ async function decode(context: Context, step: Step, from: Int32Array, tokens: In
   if (keyValueCache.places !== pastLength) throw new RangeError("A step of generation is continued once");
   const of = from.map((row) => step.of[row] ?? 0);
   const position = from.map((row) => step.next[row] ?? 0);
-  const segments = grown(step.segments, pastLength, from, () => 1);
-  const positions = grown(step.positions, pastLength, from, (i) => position[i] ?? 0);
+  const segments = appendColumn(step.segments, pastLength, from, () => 1);
+  const positions = appendColumn(step.positions, pastLength, from, (i) => position[i] ?? 0);
   const batch = decodeBatch(step, context.prefix, of, { tokens, position, segments, positions });
   // Beams of one prompt read the same of the other side, whichever of them goes on.
   const samePrompts = of.length === step.of.length && of.every((prompt, i) => prompt === step.of[i]);

@@ -30,12 +30,12 @@ export type Inspection = Readonly<{
 const none: readonly never[] = [];
 
 /** What was found before, by backbone, heads and adapters: each of these is one list as long as a run is open. */
-const known = new WeakMap<object, WeakMap<object, WeakMap<object, Inspection>>>();
+const inspections = new WeakMap<object, WeakMap<object, WeakMap<object, Inspection>>>();
 
 /** Inspects a model with its heads and adapters; of the same ones it is built once. */
 export function inspect({ backbone, heads = none, attached = none }: InspectedParts): Inspection {
-  const ofBackbone = known.get(backbone) ?? new WeakMap<object, WeakMap<object, Inspection>>();
-  known.set(backbone, ofBackbone);
+  const ofBackbone = inspections.get(backbone) ?? new WeakMap<object, WeakMap<object, Inspection>>();
+  inspections.set(backbone, ofBackbone);
   const ofHeads = ofBackbone.get(heads) ?? new WeakMap<object, Inspection>();
   ofBackbone.set(heads, ofHeads);
   const looked = ofHeads.get(attached) ?? look({ backbone, heads, attached });

@@ -73,7 +73,7 @@ export type ProgramOptions = Readonly<{
   /** Targets as the collator makes them: the rank of each. */
   targets: Named<Tensor>;
   /** Names of what the collator makes; absent: those of targets. */
-  given?: readonly string[];
+  fields?: readonly string[];
   phase?: Phase | undefined;
   /** Into how many blocks of queries causal attention is cut. */
   queryBlocks?: number | undefined;
@@ -118,7 +118,7 @@ export function buildProgram(asked: ProgramOptions): Program {
   const options: CompleteOptions = {
     checkpointing: false,
     isTrainable: trainsRule(attached),
-    given: Object.keys(targets),
+    fields: Object.keys(targets),
     ...asked,
   };
   const building = openProgram(options);
@@ -139,7 +139,7 @@ export function buildProgram(asked: ProgramOptions): Program {
   return { graph, recorded, losses, gradients: found, outputs: options.withOutputs ? Object.keys(pass.outputs) : [] };
 }
 
-type CompleteOptions = ProgramOptions & Required<Pick<ProgramOptions, "checkpointing" | "isTrainable" | "given">>;
+type CompleteOptions = ProgramOptions & Required<Pick<ProgramOptions, "checkpointing" | "isTrainable" | "fields">>;
 
 /** A program that is being built. */
 type Building =

@@ -119,7 +119,7 @@ type Recomputed = Readonly<{ graph: Graph; recorded: Pick<BuildInfo, "layers"> }
 export function selectRecomputed(program: Recomputed, dims: DimValues, how: Recompute): ReadonlySet<number> {
   const { graph, recorded: { layers } } = program;
   const forward = forwardNodes(graph);
-  const { again, kept: weights } = roundedWeights(graph, forward);
+  const { again, saved: weights } = roundedWeights(graph, forward);
   if (how === "nothing") return again;
   const some = typeof how === "number" ? productsWithin(program, dims).slice(0, how) : [];
   const products = new Set(some.map(({ node }) => node));
@@ -162,7 +162,7 @@ function productsWithin({ graph, recorded: { layers } }: Recomputed, dims: DimVa
 function roundedWeights(
   graph: Graph,
   forward: ReadonlySet<Node>,
-): Readonly<{ again: ReadonlySet<number>; kept: ReadonlySet<number> }> {
+): Readonly<{ again: ReadonlySet<number>; saved: ReadonlySet<number> }> {
   const moved = new Map<number, Node>();
   const [again, saved] = [new Set<number>(), new Set<number>()];
   const round = (node: Node): void => {
@@ -182,7 +182,7 @@ function roundedWeights(
     if (!node.outputs.some(({ id }) => soon?.has(id))) round(node);
     else for (const { id } of node.outputs) saved.add(id);
   }
-  return { again, kept: saved };
+  return { again, saved };
 }
 
 /** Of how many nodes one lies between two readers that are near each other, as those of a head are. */

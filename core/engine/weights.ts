@@ -109,7 +109,7 @@ export function initialWeights(
         checkDims(p, tensor.dims, checkpoint.label, MISMATCHED);
         return tensor;
       }
-      return { dtype: "float32", dims: p.shape, data: await drawn(p, valuesFor(p), random.fork("init", p.name)) };
+      return { dtype: "float32", dims: p.shape, data: await drawValues(p, valuesFor(p), random.fork("init", p.name)) };
     },
   };
   return whole;
@@ -196,7 +196,7 @@ function checked(p: Parameter, tensor: Tensor<Float32Array>, where: string): Ten
   return tensor;
 }
 
-async function drawn(p: Parameter, weights: InitialValues, random: Random): Promise<Float32Array> {
+async function drawValues(p: Parameter, weights: InitialValues, random: Random): Promise<Float32Array> {
   const size = sizeOf(p.shape);
   if (typeof p.init === "function") {
     const data = await p.init(weights, random);

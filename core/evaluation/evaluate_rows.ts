@@ -45,7 +45,7 @@ export type EvaluationOptions = Readonly<{
   /** Keeps each metric's statistics, for comparisons. */
   statistics?: boolean | undefined;
   /** Another model's answer to a row as it was written, where there is one. */
-  written?: ((example: Example, kind: AnswerKind) => Promise<RowReadings | undefined>) | undefined;
+  otherAnswer?: ((example: Example, kind: AnswerKind) => Promise<RowReadings | undefined>) | undefined;
   /** Further columns that are told with answers. */
   columns?: readonly string[] | undefined;
   /** Rows of a task that generates are answered with text though no metric reads it. */
@@ -63,7 +63,7 @@ export type Evaluation = Readonly<{
   rows: number;
   statistics: readonly MetricStatistics[];
   /** The same metrics' of another model's answers, where there are such of every row. */
-  written: readonly MetricStatistics[] | undefined;
+  otherStatistics: readonly MetricStatistics[] | undefined;
   /** How rows were answered; absent where readings are of places. */
   kind: AnswerKind | undefined;
   slices: WorstSlices | undefined;
@@ -99,14 +99,14 @@ export async function evaluateRows(
     const rows = opened = await labelledRows(open, dataset);
     await checkColumns(open, rows, "the evaluated rows");
     const keeper = keepRows(open, rows, options);
-    const { metrics, figures } = await measured(open, evaluator, rows, keeper.seen);
+    const { metrics, figures } = await measured(open, evaluator, rows, keeper.rowsSeen);
     const keptStatistics = keeper.end();
-    if (options.generates && generatesUnmeasured(open)) await answerAll(open, evaluator, rows, keeper.seen);
+    if (options.generates && generatesUnmeasured(open)) await answerAll(open, evaluator, rows, keeper.rowsSeen);
     const statistics = keptStatistics.statistics.filter(({ metric, values }) =>
       metric !== rowLoss || isLoss(values.loss, metrics.loss)
     );
-    const { found: intervals, rough } = options.intervals === undefined
-      ? { found: {}, rough: [] }
+    const { intervals, rough } = options.intervals === undefined
+      ? { intervals: {}, rough: [] }
       : allIntervals(statistics, resamplingOf(options));
     return {
       ...keptStatistics,
@@ -128,22 +128,22 @@ function keepRows(
   open: OpenRun,
   rows: EncodedRows,
   options: EvaluationOptions,
-): Readonly<{ seen: RowsSeen; end(): Pick<Evaluation, "statistics" | "written" | "kind" | "slices"> }> {
-  const { cluster, written, slices } = options;
+): Readonly<{ rowsSeen: RowsSeen; end(): Pick<Evaluation, "statistics" | "otherStatistics" | "kind" | "slices"> }> {
+  const { cluster, otherAnswer, slices } = options;
   const collect = (wanted: unknown, metrics: readonly Metric[]): StatisticsCollector =>
     collectStatistics(wanted ? metrics : [], open.task.labels);
   const all = [...open.metrics, rowLoss];
   const collector = collect(options.intervals !== undefined || options.statistics, all);
-  const others = collect(written, all);
+  const others = collect(otherAnswer, all);
   // Slices are of rows, whatever belongs together.
   const sliced = collect(slices, open.metrics.filter(({ columns }) => !columns));
   const table = createRowTable();
   const told = [...new Set([...columnsRead(open), ...options.columns ?? []])];
-  const readsRows = slices || written || cluster !== undefined || options.answered;
+  const readsRows = slices || otherAnswer || cluster !== undefined || options.answered;
   let kind: AnswerKind | undefined;
   let [paired, ended] = [0, false];
   return {
-    seen: async (read) => {
+    rowsSeen: async (read) => {
       const inputKind = kindOf(read);
       kind = inputKind ?? kind;
       sliced.add(read);
@@ -160,7 +160,7 @@ function keepRows(
       for (const [i, example] of examples.entries()) {
         const columns = pickColumns(encodedRows[i] ?? {}, told);
         options.answered?.(example, columns);
-        const other = inputKind && !ended && await written?.(example, inputKind);
+        const other = inputKind && !ended && await otherAnswer?.(example, inputKind);
         if (!other) continue;
         paired++;
         // They are of the same row, whatever columns were written beside them.
@@ -171,7 +171,7 @@ function keepRows(
       ended = true;
       return {
         statistics: collector.end(),
-        written: paired > 0 && paired === rows.rowCount ? others.end() : undefined,
+        otherStatistics: paired > 0 && paired === rows.rowCount ? others.end() : undefined,
         kind,
         slices: slices ? worstSlices(sliced.end(), table) : undefined,
       };
@@ -209,9 +209,9 @@ function kindOf(read: RowReadings): AnswerKind | undefined {
 function allIntervals(
   statistics: readonly MetricStatistics[],
   options: ResamplingOptions,
-): Readonly<{ found: Named<ValueInterval>; rough: readonly string[] }> {
+): Readonly<{ intervals: Named<ValueInterval>; rough: readonly string[] }> {
   const intervals: Named<ValueInterval> = Object.assign({}, ...statistics.map((own) => intervalsOf(own, options)));
-  return { found: intervals, rough: Object.keys(intervals).filter((key) => intervals[key]?.rough) };
+  return { intervals, rough: Object.keys(intervals).filter((key) => intervals[key]?.rough) };
 }
 
 /** The run with each of its metrics also by the values of columns. */

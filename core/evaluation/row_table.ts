@@ -36,7 +36,7 @@ export function createRowTable(): RowTable {
     columns.set(name, text.length > CHARACTERS || known.size > VALUES ? undefined : known);
   };
   const column = (name: string, values: readonly string[]): SliceColumn => {
-    const of = [...sample.kept].flatMap(([row, own]): [number, number][] => {
+    const of = [...sample.units].flatMap(([row, own]): [number, number][] => {
       const id = own.values.get(name);
       return id === undefined ? [] : [[Number(row), id]];
     });
@@ -53,7 +53,9 @@ export function createRowTable(): RowTable {
       ...[...columns].flatMap((
         [name, values],
       ) => (values && values.size > 1 ? [column(name, [...values.keys()])] : [])),
-      ...binned([...sample.kept].flatMap(([row, { length }]) => (length === undefined ? [] : [[Number(row), length]]))),
+      ...binned(
+        [...sample.units].flatMap(([row, { length }]) => (length === undefined ? [] : [[Number(row), length]])),
+      ),
     ],
   };
 }

@@ -81,16 +81,16 @@ function rounded(rule: ThresholdRule): ThresholdRule {
 
 /** JSON has no infinity: null is a threshold that no score, or every score, is above. */
 function shownRule({ p0, threshold0, p1, threshold1, pIgnore, predictionConstant }: ThresholdRule): Json {
-  const shown = (
+  const showThreshold = (
     threshold: number,
   ): Json => (Number.isFinite(threshold) ? threshold : threshold > 0 ? "above all" : "below all");
   const likelier = p0 > p1 ? threshold0 : threshold1;
   return {
-    threshold: shown(likelier),
+    threshold: showThreshold(likelier),
     p0,
-    threshold0: shown(threshold0),
+    threshold0: showThreshold(threshold0),
     p1,
-    threshold1: shown(threshold1),
+    threshold1: showThreshold(threshold1),
     ...(pIgnore > 0 ? { pIgnore, predictionConstant } : {}),
   };
 }

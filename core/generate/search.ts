@@ -20,7 +20,7 @@ export interface Steps {
 interface Search {
   /** Takes the scores of its rows, `first` on; gives the rows to continue with a token each, none where it ends. */
   advance(scores: Scores, first: number): readonly Readonly<{ row: number; token: number }>[];
-  readonly found: readonly number[];
+  readonly result: readonly number[];
 }
 
 /** What a prompt has for itself: its random stream, how many new tokens there is room for, the source's tokens. */
@@ -58,7 +58,7 @@ export async function search(
     running = still;
     if (running.length > 0) scores = await steps.next(Int32Array.from(from), Int32Array.from(tokens));
   }
-  return searches.map(({ found: generated }) => [...generated]);
+  return searches.map(({ result: generated }) => [...generated]);
 }
 
 function rowOf({ logits, vocabSize }: Scores, row: number): Float32Array {
@@ -73,16 +73,16 @@ function singleSearch(
 ): Search {
   const tokens: number[] = [];
   const plain = leavesScores(o);
-  const chosen = (logits: Float32Array): number => {
+  const chooseToken = (logits: Float32Array): number => {
     if (plain && !o.doSample && tokens.length >= o.minNewTokens) return argMax(logits);
     const logp = new Float64Array(logits);
     processScores(logp, { tokens: [...prompt, ...tokens], generated: tokens.length, source }, o);
     return o.doSample ? sample(logp, random.uniform(tokens.length), o) : argMax(logp);
   };
   return {
-    found: tokens,
+    result: tokens,
     advance: (scores, row) => {
-      const token = chosen(rowOf(scores, row));
+      const token = chooseToken(rowOf(scores, row));
       tokens.push(token);
       return o.eosTokenIds.includes(token) || tokens.length >= o.maxNewTokens ? [] : [{ row, token }];
     },
@@ -107,7 +107,7 @@ function beamSearch(prompt: readonly number[], o: GenerationOptions, source: rea
     best = finished[0]?.tokens ?? best;
   };
   return {
-    get found() {
+    get result() {
       return best;
     },
     advance: (scores, first) => {

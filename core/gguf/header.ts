@@ -157,7 +157,7 @@ function cursorOf(bytes: Uint8Array, size: number, key: string): Cursor {
     return at - length;
   };
   const u32 = (what: string): number => data.getUint32(take(4, what), true);
-  const whole = (value: bigint): number => Number(value);
+  const toNumber = (value: bigint): number => Number(value);
   const u64 = (what: string): number => {
     const value = data.getBigUint64(take(8, what), true);
     if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw badFile("gguf", key, `${what} is ${value}`);
@@ -179,8 +179,8 @@ function cursorOf(bytes: Uint8Array, size: number, key: string): Cursor {
     (from) => data.getUint8(from) !== 0,
     () => null,
     () => null,
-    (from) => whole(data.getBigUint64(from, true)),
-    (from) => whole(data.getBigInt64(from, true)),
+    (from) => toNumber(data.getBigUint64(from, true)),
+    (from) => toNumber(data.getBigInt64(from, true)),
     (from) => data.getFloat64(from, true),
   ];
   const list = (what: string): Json => {

@@ -19,10 +19,10 @@ const CLASSES_LIMIT = 4096;
 const BLOCKS = 16;
 const LEAST_ROWS = 128;
 
-/** Of each row [n]: ln p of its own class, the mean of ln p over the classes, and the likeliest class (as float32). */
-export type ClassScores = Readonly<{ own: Value; mean: Value | undefined; best: Value | undefined }>;
+/** Of each row [n]: ln p of its label, the mean of ln p over the classes, and the likeliest class (as float32). */
+export type ClassScores = Readonly<{ label: Value; mean: Value | undefined; best: Value | undefined }>;
 
-/** Which of the scores will be read, beside `own`. */
+/** Which of the scores will be read, beside `label`. */
 export type RequestedScores = Readonly<{ mean: boolean; best: boolean }>;
 
 /** How logits are made: from values with a row for each of theirs, and from values that all rows share. */
@@ -33,7 +33,7 @@ type Recipe = Readonly<{
   build: (block: ReadonlyMap<Value, Value>) => Value;
 }>;
 
-const known = new WeakMap<Graph, Map<string, ClassScores>>();
+const cachedScores = new WeakMap<Graph, Map<string, ClassScores>>();
 
 /**
  * The scores of rows of logits [n, classes] and their classes [n] int32, where there are more than `limit` classes and
@@ -49,8 +49,8 @@ export function chunkedLogits(
 ): ClassScores | undefined {
   const [rows, classes] = logits.shape;
   if (logits.shape.length !== 2 || typeof classes !== "number" || classes <= limit) return undefined;
-  const cached = known.get(logits.graph) ?? new Map<string, ClassScores>();
-  known.set(logits.graph, cached);
+  const cached = cachedScores.get(logits.graph) ?? new Map<string, ClassScores>();
+  cachedScores.set(logits.graph, cached);
   const key = `${logits.id} ${ownScore.id} ${blocks} ${leastRows} ${asked.mean} ${asked.best}`;
   const before = cached.get(key);
   if (before) return before;
@@ -112,7 +112,7 @@ function blockScores(recipe: Recipe, chosenScore: Value, cuts: readonly Dim[], a
     return [...joined, ...total.shared];
   });
   return {
-    own: ownScore as Value,
+    label: ownScore as Value,
     mean: asked.mean ? mean : undefined,
     best: asked.best ? score(asked.mean ? 2 : 1) : undefined,
   };

@@ -68,7 +68,7 @@ async function fetchBlob(download: Download, etag: string, size: number): Promis
     await response.body?.cancel();
     throw hubError("HUB_ANSWER", `The hub sent range ${range} of ${what} where bytes ${from}- were asked for`, what);
   }
-  const counted = async function* (): AsyncIterable<Uint8Array> {
+  const countBytes = async function* (): AsyncIterable<Uint8Array> {
     let done = start;
     progress?.(file, done, size);
     for await (const part of client.body(response, what)) {
@@ -80,7 +80,7 @@ async function fetchBlob(download: Download, etag: string, size: number): Promis
       progress?.(file, done, size);
     }
   };
-  const written = await cache.write(repo, etag, start, counted());
+  const written = await cache.write(repo, etag, start, countBytes());
   if (written !== size) {
     throw hubError(
       "HUB_TRUNCATED",

@@ -17,7 +17,7 @@ import type { LoadedAdapter, Tensors } from "./loaded_adapter.ts";
  * @throws AttuneError if an adapter's file lacks some of what it is made of, or no weight can hold what it computes.
  */
 export async function foldStack(open: OpenRun, members: readonly LoadedAdapter[]): Promise<Tensors> {
-  const own = (name: string): Tensor<Float32Array> => {
+  const parameterOf = (name: string): Tensor<Float32Array> => {
     const place = members.findIndex((_, i) => open.attached[i]?.name !== undefined && name.startsWith(`${i}/`));
     const tensor = members[Math.max(0, place)]?.tensors.get(place < 0 ? name : name.slice(`${place}/`.length));
     if (!tensor) throw badValue("adapters", "merge", name, "a complete adapter file");
@@ -26,7 +26,7 @@ export async function foldStack(open: OpenRun, members: readonly LoadedAdapter[]
   const initial = initialWeights(open.checkpoint, [], open.backbone, createRandom(open.run.training.seed));
   const changed = new Map<string, Tensor<Float32Array>>();
   const { parameters } = inspect(open);
-  const options = { backbone: open.backbone, attached: open.attached, own };
+  const options = { backbone: open.backbone, attached: open.attached, parameterOf };
   // A file may have a module's own weight beside what adapts it.
   const wholeOf = (name: string): Tensor<Float32Array> | undefined =>
     members.findLast((m) => m.tensors.has(name))?.tensors.get(name);

@@ -44,7 +44,7 @@ async function follow(jobs: JobRecords, before: JobRecord, after: JobRecord): Pr
   }
   if (isTerminal(after)) {
     jobs.logs.delete(after.id);
-    jobs.seen.delete(after.id);
+    jobs.leases.delete(after.id);
   }
 }
 

@@ -13,7 +13,7 @@ import { type Sealed, sealStore } from "./sealed.ts";
 export type JobsOptions = Readonly<{
   store: Store;
   /** The store's values; absent: made here. */
-  kept?: Sealed;
+  sealed?: Sealed;
   queue: OpenQueue;
   now: () => number;
   time: () => number;
@@ -47,7 +47,7 @@ export type JobRecords = Readonly<{
   over: Set<string>;
   /** The others, as they were last seen. */
   open: Map<string, KnownJob>;
-  seen: Map<string, SeenLease>;
+  leases: Map<string, SeenLease>;
 }>;
 
 /** A record, and the revision to write over it. */
@@ -58,8 +58,8 @@ const LOGS = 256;
 
 /** The records of a store, of which nothing is remembered yet. */
 export function jobRecords(options: JobsOptions): JobRecords {
-  const sealed = options.kept ?? sealStore(options.store);
-  return { options, sealed, logs: new Map(), over: new Set(), open: new Map(), seen: new Map() };
+  const sealed = options.sealed ?? sealStore(options.store);
+  return { options, sealed, logs: new Map(), over: new Set(), open: new Map(), leases: new Map() };
 }
 
 const keyOf = (id: string): string => `records/${id}.json`;

@@ -21,15 +21,15 @@ export async function leaseJob(
 ): Promise<JobRecord | undefined> {
   const { queue, leaseSeconds, time } = jobs.options;
   const passed: { nack(): Promise<void> }[] = [];
-  const wanted = (id: string): boolean => {
+  const canBeLeased = (id: string): boolean => {
     const known = jobs.open.get(id);
     return known === undefined || known.status === "validating_files" || can(known);
   };
   try {
     for (let looks = 0; looks < LOOKS && passed.length < HINTS;) {
-      const hint = await queue.pull(leaseSeconds, wanted);
+      const hint = await queue.pull(leaseSeconds, canBeLeased);
       if (!hint) return undefined;
-      if (!wanted(hint.id)) {
+      if (!canBeLeased(hint.id)) {
         passed.push(hint);
         continue;
       }

@@ -172,7 +172,7 @@ export function releaseLease(
   if (why.reason === "failed" && !why.retry) {
     return changed(record, { ...free, status: "failed", finishedAt: at, error: why.error, wants: undefined });
   }
-  if (record.wants !== undefined) return changed({ ...record, ...free }, wanted(record.wants, at));
+  if (record.wants !== undefined) return changed({ ...record, ...free }, endedBy(record.wants, at));
   if (why.reason === "failed") return lostAttempt({ ...record, ...free }, why.error.message, at);
   return changed(record, { ...free, status: "queued" });
 }
@@ -182,7 +182,7 @@ export function loseLease(record: JobRecord, token: number, beat: number, at: nu
   const { lease } = record;
   if (record.status !== "running" || record.token !== token || lease?.beat !== beat) return refused("stale");
   const free = { ...record, lease: undefined };
-  if (record.wants !== undefined) return changed(free, wanted(record.wants, at));
+  if (record.wants !== undefined) return changed(free, endedBy(record.wants, at));
   return lostAttempt(free, `runner ${lease.runner} was lost at step ${record.step}`, at);
 }
 
@@ -191,7 +191,7 @@ export function requestStop(record: JobRecord, what: "cancel" | "pause", at: num
   if (isTerminal(record)) return what === "cancel" && record.status === "cancelled" ? { record } : refused("status");
   if (record.status === "paused" && what === "pause") return { record };
   if (record.lease !== undefined) return changed(record, { wants: record.wants === "cancel" ? "cancel" : what });
-  return changed(record, wanted(what, at));
+  return changed(record, endedBy(what, at));
 }
 
 /** Its user lets it go on. */
@@ -223,7 +223,7 @@ function owned(
   return changed(record, change(record.lease));
 }
 
-function wanted(what: "cancel" | "pause", at: number): Partial<JobRecord> {
+function endedBy(what: "cancel" | "pause", at: number): Partial<JobRecord> {
   return what === "pause"
     ? { status: "paused", wants: undefined }
     : { status: "cancelled", finishedAt: at, wants: undefined };

@@ -36,12 +36,12 @@ export function placed(
   catalog: Catalog,
   place: (name: string, at: string) => string,
 ): Named<Json> {
-  const named = (name: string, at: string): string => {
+  const resolveName = (name: string, at: string): string => {
     if (referenceKind(name)) return place(name, at);
     throw badValue("jobs", at, name, "a file id, or the name of a model or of a job's result");
   };
   return mapRoles(spec, catalog, (value, { role }, at) => {
-    if (role === "path") return changeTexts(value, at, named);
+    if (role === "path") return changeTexts(value, at, resolveName);
     const what = refused[role];
     if (what === undefined || value === null) return value;
     throw badValue("jobs", at, role === "secret" ? "***" : value, `null in a job, because it is ${what}`);

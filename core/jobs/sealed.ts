@@ -95,15 +95,15 @@ export function sealStore(store: Store, tell: (text: string) => void = () => {})
     if (!inPlace.has(key) && !aside.includes(key)) aside = [...aside, key];
     return undefined;
   };
-  const tried = (key: string) => (error: unknown): undefined => {
+  const noteDamage = (key: string) => (error: unknown): undefined => {
     if (!isUnreadable(error)) throw error;
     damaged(key);
     inPlace.add(key);
   };
   return {
     read: (key) => read(key),
-    tryRead: <T>(key: string) => read<T>(key).catch(tried(key)),
-    glance: <T>(key: string) => read<T>(key, true).catch(tried(key)),
+    tryRead: <T>(key: string) => read<T>(key).catch(noteDamage(key)),
+    glance: <T>(key: string) => read<T>(key, true).catch(noteDamage(key)),
     write: async (key, value, options) => {
       const done = await store.put(key, seal(value), options);
       if (done !== "conflict") lasts(key, done.revision);

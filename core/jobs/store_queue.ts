@@ -14,7 +14,7 @@ import { isUnreadable, seal, setAside, unseal } from "./sealed.ts";
 const MOST_SECONDS = 3600;
 
 /** An id and the number of the last time that it was taken. */
-type Entry = { hint: boolean; taken: number };
+type Entry = { hint: boolean; takes: number };
 
 const hintOf = (id: string): string => `queue/${id}.json`;
 const takenOf = (id: string, number: number): string => `queue/${id}.${number}`;
@@ -25,8 +25,8 @@ async function readEntries(store: Store): Promise<Map<string, Entry>> {
   for await (const key of keysBelow(store, "queue/")) {
     const [, id = "", end = ""] = /^queue\/([^.]+)\.(json|\d+)$/.exec(key) ?? [];
     if (id === "") continue;
-    const { hint, taken } = all.get(id) ?? { hint: false, taken: 0 };
-    all.set(id, end === "json" ? { hint: true, taken } : { hint, taken: Math.max(taken, Number(end)) });
+    const { hint, takes } = all.get(id) ?? { hint: false, takes: 0 };
+    all.set(id, end === "json" ? { hint: true, takes } : { hint, takes: Math.max(takes, Number(end)) });
   }
   return all;
 }
@@ -119,9 +119,9 @@ export function storeQueue(store: Store, now: () => number): OpenQueue {
     ids: async () => {
       const all = await readEntries(store);
       const ids = new Set<string>();
-      for (const [id, { hint, taken }] of all) {
+      for (const [id, { hint, takes }] of all) {
         // Who has died at work has left that it had taken what is over by now.
-        if (!hint) await store.delete(takenOf(id, taken));
+        if (!hint) await store.delete(takenOf(id, takes));
         if (!hint) continue;
         // Each is looked at once: one that is damaged is as if it were not there.
         if (!whole.has(id) && !await isIntact(store, id)) continue;
@@ -138,12 +138,12 @@ export function storeQueue(store: Store, now: () => number): OpenQueue {
       // Each look begins where the one before has ended, so that what nobody here can do hides nothing behind it.
       const from = ids.findIndex((id) => id > last);
       for (const id of from < 0 ? ids : [...ids.slice(from), ...ids.slice(0, from)]) {
-        const { taken = 0 } = all.get(id) ?? {};
+        const { takes = 0 } = all.get(id) ?? {};
         if (!wanted(id)) continue;
         try {
-          if (taken > 0 && await claims.isCurrent(id, taken)) continue;
+          if (takes > 0 && await claims.isCurrent(id, takes)) continue;
           last = id;
-          const hint = await take(id, taken, seconds);
+          const hint = await take(id, takes, seconds);
           if (hint) return hint;
         } catch (error) {
           // One that the disk cannot read hides no other.

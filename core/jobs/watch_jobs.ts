@@ -14,7 +14,7 @@ export type Watch = () => Promise<readonly string[]>;
 
 /** A watch that begins now. */
 export function watchOver(jobs: JobRecords): Watch {
-  const { options, seen, sealed, open } = jobs;
+  const { options, leases, sealed, open } = jobs;
   const patience = 1000 * options.leaseSeconds;
   let watched = options.now();
   let looked: number | undefined;
@@ -22,14 +22,14 @@ export function watchOver(jobs: JobRecords): Watch {
     const stored = await sealed.read<{ watched: number; seen: [string, SeenLease][] }>(SEEN);
     if (!stored) return;
     watched = stored.value.watched;
-    seen.clear();
-    for (const [id, lease] of stored.value.seen) seen.set(id, lease);
+    leases.clear();
+    for (const [id, lease] of stored.value.seen) leases.set(id, lease);
   };
   return async () => {
     const at = options.now();
     if (options.forgetful) await recall();
     // Where nobody watched for long, leases could not be renewed either: they get their time again.
-    if (at - watched > patience) seen.clear();
+    if (at - watched > patience) leases.clear();
     watched = at;
     // What this process has done it knows; what others have done is seen when all are looked at.
     const all = options.forgetful || looked === undefined || at - looked >= patience;
@@ -41,21 +41,21 @@ export function watchOver(jobs: JobRecords): Watch {
       await sealed.look();
       looked = at;
     }
-    if (options.forgetful) await sealed.write(SEEN, { watched, seen: [...seen] });
+    if (options.forgetful) await sealed.write(SEEN, { watched, seen: [...leases] });
     return unplanned;
   };
 }
 
 /** Looks at one job. */
 async function look(jobs: JobRecords, id: string, at: number): Promise<"planned" | "unplanned"> {
-  const { options: { queue, leaseSeconds, time }, seen } = jobs;
+  const { options: { queue, leaseSeconds, time }, leases } = jobs;
   const stored = await readRecord(jobs, id, "glance");
   if (!stored) return "planned";
   const { status, token, lease } = stored.record;
   if (isWaiting(stored.record)) await queue.push(id);
   if (status === "running" && lease) {
-    const known = seen.get(id);
-    if (known?.token !== token || known.beat !== lease.beat) seen.set(id, { token, beat: lease.beat, since: at });
+    const known = leases.get(id);
+    if (known?.token !== token || known.beat !== lease.beat) leases.set(id, { token, beat: lease.beat, since: at });
     else if (at - known.since > 1000 * leaseSeconds) {
       await changeJob(jobs, id, (record) => loseLease(record, token, lease.beat, time()));
     }

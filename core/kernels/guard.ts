@@ -20,7 +20,7 @@ export function guardKernels(buffer: ArrayBuffer, kernels: AllKernels): AllKerne
     for (const slot of slots) check(slot, span.state[slot], span.parameter.length);
   };
   const checkRows = (table: Float32Array, rows: Int32Array, width: number, least: number): void => {
-    whole("width", width);
+    checkCount("width", width);
     const limit = Math.floor(table.length / width);
     for (const row of rows) {
       if (row < least || row >= limit) throw bad("rows", row, `a row from ${least} to ${limit - 1}`);
@@ -62,16 +62,16 @@ export function guardKernels(buffer: ArrayBuffer, kernels: AllKernels): AllKerne
     },
     dropoutRows: (out, places, width, p, key, site) => {
       checkShare(p);
-      whole("width", width);
+      checkCount("width", width);
       check("places", places);
       check("out", out, (places.length / 2) * width);
       kernels.dropoutRows(out, places, width, p, key, site);
     },
     dropoutAttention: (out, queryPlaces, keyPlaces, heads, queries, keys, p, key, site) => {
       checkShare(p);
-      whole("heads", heads);
-      whole("queries", queries);
-      whole("keys", keys);
+      checkCount("heads", heads);
+      checkCount("queries", queries);
+      checkCount("keys", keys);
       const batch = keyPlaces.length / 2 / keys;
       check("keyPlaces", keyPlaces);
       check("queryPlaces", queryPlaces, 2 * batch * queries);
@@ -102,7 +102,7 @@ function overVector(
   };
 }
 
-function whole(name: string, value: number): void {
+function checkCount(name: string, value: number): void {
   if (!Number.isInteger(value) || value < 1) throw bad(name, value, "a whole number from 1");
 }
 

@@ -49,13 +49,13 @@ function count(plugin: string, write: (writer: ProtoWriter) => void, lengths: nu
   const sized = (field: number, length: number): void => {
     size += varintSize(field * 8) + varintSize(length) + length;
   };
-  const whole = (value: number): number => {
+  const checkedSize = (value: number): number => {
     if (!Number.isSafeInteger(value)) throw badValue(plugin, "Integer", value, "a whole number within ±2^53");
     return varintSize(value);
   };
   const writer: ProtoWriter = {
     int: (field, value) => {
-      size += varintSize(field * 8) + whole(value);
+      size += varintSize(field * 8) + checkedSize(value);
     },
     float: (field) => {
       size += varintSize(field * 8) + 4;
@@ -76,7 +76,7 @@ function count(plugin: string, write: (writer: ProtoWriter) => void, lengths: nu
     },
     packedInts: (field, values) => {
       let length = 0;
-      for (const value of values) length += whole(value);
+      for (const value of values) length += checkedSize(value);
       lengths.push(length);
       if (length > 0) sized(field, length);
     },

@@ -58,15 +58,15 @@ function numberIn(match: RegExpExecArray | null): number | undefined {
   return match?.[1] === undefined ? undefined : Number(match[1]);
 }
 
-const known = new Map<string, Pattern | undefined>();
+const cachedPatterns = new Map<string, Pattern | undefined>();
 
 /** Patterns may be by others: saved adapters have some. What is no pattern stands for itself. */
 function wholeMatch(path: string, source: string): boolean {
-  if (!known.has(source)) {
-    if (known.size >= 256) known.clear();
-    known.set(source, patternOf(source));
+  if (!cachedPatterns.has(source)) {
+    if (cachedPatterns.size >= 256) cachedPatterns.clear();
+    cachedPatterns.set(source, patternOf(source));
   }
-  const pattern = known.get(source);
+  const pattern = cachedPatterns.get(source);
   return pattern ? path.match(pattern as unknown as RegExp) !== null : path === source;
 }
 

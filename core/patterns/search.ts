@@ -34,7 +34,7 @@ type Thread = {
   readonly choices: number[];
   /** How many of these numbers count; those behind are of choices that were taken. */
   depth: number;
-  readonly tried: Places;
+  readonly visited: Places;
   readonly runs: Runs;
 };
 
@@ -57,10 +57,10 @@ export function searchFor(pattern: PatternNode): (text: string) => Search {
   };
 }
 
-function startThread(subject: Subject, tried: Places): Thread {
+function startThread(subject: Subject, visited: Places): Thread {
   const fresh = (): Int32Array => new Int32Array(subject.ids).fill(-1);
   const runs = { from: fresh(), to: fresh(), failedFrom: fresh(), failedTo: fresh() };
-  return { subject, pc: 0, at: 0, choices: [], depth: 0, tried, runs };
+  return { subject, pc: 0, at: 0, choices: [], depth: 0, visited, runs };
 }
 
 /** Where a match from a step on, at a place, ends, or -1. */
@@ -120,31 +120,31 @@ function takeCharacter(thread: Thread, step: Step): boolean {
 }
 
 function split(thread: Thread, step: Step): boolean {
-  const { subject, at, tried } = thread;
+  const { subject, at, visited } = thread;
   const { steps, text, ids } = subject;
   const first = steps[step.x] as Step;
   const place = at * ids + step.id;
   if (first.op === CHAR && !(at < text.length && first.set(text.codePointAt(at) ?? 0))) {
     // A loop that would rather end, and comes back here without a character between, fails.
     if (step.y === thread.pc + 1) {
-      if (tried.has(place)) return false;
-      tried.add(place);
+      if (visited.has(place)) return false;
+      visited.add(place);
     }
     thread.pc = step.y;
     return true;
   }
-  if (tried.has(place)) return false;
-  tried.add(place);
+  if (visited.has(place)) return false;
+  visited.add(place);
   choose(thread, step.y, at, -1, -1);
   thread.pc = step.x;
   return true;
 }
 
 function takeRun(thread: Thread, step: Step): boolean {
-  const { subject, at, tried, runs } = thread;
+  const { subject, at, visited, runs } = thread;
   const place = at * subject.ids + step.id;
-  if (tried.has(place)) return false;
-  tried.add(place);
+  if (visited.has(place)) return false;
+  visited.add(place);
   const most = reach(runs, subject, step, at);
   const end = runs.failedTo[step.id] === most ? previousPlace(subject.text, runs.failedFrom[step.id] ?? 0) : most;
   if (end < at) return false;
@@ -245,8 +245,8 @@ function goBack(thread: Thread): boolean {
 }
 
 /** What was tried has failed, but for the way to a match: it ends here, and nobody goes back behind it. */
-function forgetPath({ subject: { ids, text }, tried, runs }: Thread, end: number): void {
-  tried.clear(end * ids, ids);
+function forgetPath({ subject: { ids, text }, visited, runs }: Thread, end: number): void {
+  visited.clear(end * ids, ids);
   for (let id = 0; id < ids; id++) {
     if ((runs.failedFrom[id] ?? -1) <= end) runs.failedFrom[id] = end + characterWidth(text, end);
   }

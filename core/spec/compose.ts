@@ -91,7 +91,7 @@ export function compose<const S extends RunSpec, C extends Catalog>(typed: S & T
     issues.push(...wrongSpace(inputs as Named<Json>, space, (one) => wrongIn(one, catalog), partNamer(catalog)));
   }
   if (issues.length > 0) throw badSpec(issues.map(placed));
-  return assemble({ spec, catalog, training, data, made: { ...parts, accelerators } });
+  return assemble({ spec, catalog, training, data, plugins: { ...parts, accelerators } });
 }
 
 /** What is wrong with a spec. */
@@ -211,8 +211,8 @@ function resolveTasks(objective: Kinds["task"] | undefined, resolver: Resolver):
 
 /** A run of parts that are all there. */
 function assemble(
-  { spec, catalog, training, data, made: plugins }: Pick<Run, "spec" | "catalog" | "training" | "data"> & {
-    made: Made;
+  { spec, catalog, training, data, plugins }: Pick<Run, "spec" | "catalog" | "training" | "data"> & {
+    plugins: Made;
   },
 ): Run {
   const one = <K extends Kind>(key: string, _kind: K): Kinds[K] => plugins[key]?.[0] as unknown as Kinds[K];

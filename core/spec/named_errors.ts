@@ -13,7 +13,7 @@ export function withNamedErrors<P extends Plugin>(plugin: P): P {
     const details = { code: "PLUGIN", plugin: name, path: kind, cause: error };
     return new AttuneError(`The ${kind} "${name}" failed: ${error.name}: ${error.message}`, details);
   };
-  const named = (act: (...args: unknown[]) => unknown) => (...args: unknown[]): unknown => {
+  const withNamedErrors = (act: (...args: unknown[]) => unknown) => (...args: unknown[]): unknown => {
     try {
       const result = act(...args);
       if (!(result instanceof Promise)) return result;
@@ -24,6 +24,8 @@ export function withNamedErrors<P extends Plugin>(plugin: P): P {
       throw renamed(error);
     }
   };
-  const parts = Object.entries(plugin).map(([key, part]) => [key, typeof part === "function" ? named(part) : part]);
+  const parts = Object.entries(plugin).map((
+    [key, part],
+  ) => [key, typeof part === "function" ? withNamedErrors(part) : part]);
   return Object.fromEntries(parts) as P;
 }

@@ -16,7 +16,7 @@ const number = (allowed: string, schema: Named<Json>, accepts: (x: number) => bo
   schema,
   accepts: (x) => typeof x === "number" && Number.isFinite(x) && accepts(x),
 });
-const whole = (least: number, largest = Number.MAX_SAFE_INTEGER): Check =>
+const wholeNumber = (least: number, largest = Number.MAX_SAFE_INTEGER): Check =>
   number(
     `a whole number from ${least}${largest < Number.MAX_SAFE_INTEGER ? ` to ${largest}` : ""}`,
     { type: "integer", minimum: least, maximum: largest },
@@ -43,7 +43,7 @@ const orNull = (check: Check): Check => ({
 const steps = number(
   "a whole number from 1, or a ratio below 1",
   {
-    anyOf: [whole(1).schema, { type: "number", exclusiveMinimum: 0, exclusiveMaximum: 1 }],
+    anyOf: [wholeNumber(1).schema, { type: "number", exclusiveMinimum: 0, exclusiveMaximum: 1 }],
   },
   (x) => x > 0 && (x < 1 || Number.isSafeInteger(x)),
 );
@@ -55,17 +55,17 @@ const fields: { readonly [K in keyof TrainingArguments]: Field<TrainingArguments
     default: -1,
     ...number(
       "a whole number from 1, or -1 for none",
-      { anyOf: [whole(1).schema, { const: -1 }] },
+      { anyOf: [wholeNumber(1).schema, { const: -1 }] },
       (x) => Number.isSafeInteger(x) && (x > 0 || x === -1),
     ),
   },
-  perDeviceTrainBatchSize: { default: 8, ...whole(1, most.batch) },
-  perDeviceEvalBatchSize: { default: 8, ...whole(1, most.batch) },
-  gradientAccumulationSteps: { default: 1, ...whole(1) },
+  perDeviceTrainBatchSize: { default: 8, ...wholeNumber(1, most.batch) },
+  perDeviceEvalBatchSize: { default: 8, ...wholeNumber(1, most.batch) },
+  gradientAccumulationSteps: { default: 1, ...wholeNumber(1) },
   maxGradNorm: { default: 1, ...atLeast(0) },
-  maxLength: { default: null, ...orNull(whole(1, most.tokens)) },
+  maxLength: { default: null, ...orNull(wholeNumber(1, most.tokens)) },
   padding: { default: "longest", ...oneOf("longest", "max_length") },
-  padToMultipleOf: { default: null, ...orNull(whole(1, most.tokens)) },
+  padToMultipleOf: { default: null, ...orNull(wholeNumber(1, most.tokens)) },
   labelSmoothingFactor: {
     default: 0,
     ...number(
@@ -74,8 +74,8 @@ const fields: { readonly [K in keyof TrainingArguments]: Field<TrainingArguments
       (x) => x >= 0 && x < 1,
     ),
   },
-  seed: { default: 42, ...whole(0) },
-  dataSeed: { default: null, ...orNull(whole(0)) },
+  seed: { default: 42, ...wholeNumber(0) },
+  dataSeed: { default: null, ...orNull(wholeNumber(0)) },
   trainSamplingStrategy: { default: "random", ...oneOf("random", "sequential", "group_by_length") },
   dataloaderDropLast: { default: false, ...flag },
   rowSharing: { default: true, ...flag },
@@ -97,7 +97,7 @@ const fields: { readonly [K in keyof TrainingArguments]: Field<TrainingArguments
   evalOnStart: { default: false, ...flag },
   saveStrategy: { default: "steps", ...oneOf("no", "steps", "epoch", "best") },
   saveSteps: { default: 500, ...steps },
-  saveTotalLimit: { default: null, ...orNull(whole(1)) },
+  saveTotalLimit: { default: null, ...orNull(wholeNumber(1)) },
   loadBestModelAtEnd: { default: false, ...flag },
   metricForBestModel: {
     default: null,

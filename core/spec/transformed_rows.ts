@@ -23,7 +23,7 @@ import { createTally, type Tally } from "./transform_tally.ts";
 import { type DataContext, originOf } from "./data_context.ts";
 
 /** A transform among others, and what it has seen. */
-type Stage = Readonly<{ transform: Transform; context: TransformContext; seen: unknown; tally: Tally }>;
+type Stage = Readonly<{ transform: Transform; context: TransformContext; state: unknown; tally: Tally }>;
 
 /** Opens rows that go through transforms. */
 export async function openTransformed(
@@ -43,8 +43,8 @@ export async function openTransformed(
     const context = contextOf(own, host, { name: transform.name, i }, (row, action, reason) => {
       if (counting) tally.note(row, action, reason);
     });
-    const seen = await transform.survey?.(rowsThrough(stages), context);
-    stages.push({ transform, context, seen, tally });
+    const state = await transform.survey?.(rowsThrough(stages), context);
+    stages.push({ transform, context, state, tally });
   }
   const fingerprint = await fingerprintOf(source, stages, outer);
   const metadata = carried(source, transforms);
@@ -181,11 +181,11 @@ function iterable(items: readonly TransformRow[]): AsyncIterable<TransformRow> {
 /** Rows through a transform, as often as they are read; every reading is counted anew. */
 function throughStage(
   rows: AsyncIterable<TransformRow>,
-  { transform, context, seen, tally }: Stage,
+  { transform, context, state, tally }: Stage,
   counts = true,
 ): AsyncIterable<TransformRow> {
   const silent = counts ? context : { ...context, note: () => {} };
-  const counted = async function* (): AsyncGenerator<TransformRow> {
+  const countRows = async function* (): AsyncGenerator<TransformRow> {
     for await (const item of rows) {
       tally.in();
       yield item;
@@ -193,9 +193,9 @@ function throughStage(
   };
   return {
     [Symbol.asyncIterator]: async function* () {
-      if (!counts) return yield* transform.apply(rows, silent, seen);
+      if (!counts) return yield* transform.apply(rows, silent, state);
       tally.reset();
-      for await (const item of transform.apply({ [Symbol.asyncIterator]: counted }, context, seen)) {
+      for await (const item of transform.apply({ [Symbol.asyncIterator]: countRows }, context, state)) {
         tally.out();
         yield item;
       }

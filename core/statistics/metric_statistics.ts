@@ -71,7 +71,7 @@ export function collectMetric(metric: Metric, most: number = UNITS): MetricColle
   const one = metric.percent ? 100 : 1;
   const fold = (state: unknown, examples: readonly Example[]): unknown =>
     examples.reduce((own: unknown, example) => metric.update(own, example), state);
-  const charactersKept = (): number => [...sample.kept.values()].reduce((sum, unit) => sum + unit.characters, 0);
+  const charactersKept = (): number => [...sample.units.values()].reduce((sum, unit) => sum + unit.characters, 0);
   const addState = (unit: Unit, state: unknown, examples: readonly Example[]): void => {
     // A state may be changed in place by what it is updated with: none is in two places.
     if (unit.state === undefined) unit.state = state;
@@ -82,7 +82,7 @@ export function collectMetric(metric: Metric, most: number = UNITS): MetricColle
     const more = JSON.stringify(state).length;
     unit.characters += more;
     characters += more;
-    while (characters > CHARACTERS && sample.kept.size > LEAST) {
+    while (characters > CHARACTERS && sample.units.size > LEAST) {
       sample.thin();
       characters = charactersKept();
     }
@@ -108,7 +108,7 @@ export function collectMetric(metric: Metric, most: number = UNITS): MetricColle
     state: () => total,
     end: () => {
       const values = metric.compute(total);
-      const isOther = meanless(metric, sample.kept);
+      const isOther = meanless(metric, sample.units);
       const means = [...keys].filter(([name, key]) =>
         isMean(key, values[name] ?? null) && !isOther(name, key) &&
         // What is said of several groups at once is no mean, though it may look like one: that of a group some rows lack.
@@ -118,7 +118,7 @@ export function collectMetric(metric: Metric, most: number = UNITS): MetricColle
         [name, { sum, count }],
       ) => [name, [sum / one, count]]);
       const flags = means.flatMap(([name, { right, count }]) => (right && count === rows ? [[name, right]] : []));
-      const units = drawable(metric, sample.kept, values, means);
+      const units = drawable(metric, sample.units, values, means);
       // A few states are enough to say how a value varies.
       let share = sample.share();
       while (units(share).states > DISTINCT) share /= 2;

@@ -11,7 +11,7 @@ export type UnitName = string | number;
 /** What is kept of a sample of units. Which units these are depends on their names alone, whatever their order. */
 export type UnitSample<T> = Readonly<{
   /** The units that are kept, in the order in which they came. */
-  kept: ReadonlyMap<UnitName, T>;
+  units: ReadonlyMap<UnitName, T>;
   /** The share of all units that these are. */
   share(): number;
   /** What is kept of a unit, made where it is new; undefined if the unit is not among them. */
@@ -36,7 +36,7 @@ export function createUnitSample<T extends object>(most: number): UnitSample<T> 
     for (const name of units.keys()) if (!isSampled(name, share)) units.delete(name);
   };
   return {
-    kept: units,
+    units,
     share: () => share,
     of: (name, make) => {
       const known = units.get(name);

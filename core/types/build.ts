@@ -24,7 +24,7 @@ export interface GraphBuilder {
   /** The places [picked] that have labels of this name, for `rows`; undefined if rows come without labels. */
   labelled(name: string): Value | undefined;
   /** Whether the collator makes a field; false where nothing is known of rows. */
-  given(name: string): boolean;
+  hasField(name: string): boolean;
   /** The same name, the same value. `frozen`: never trains, as a buffer or what an adapter keeps as it was. */
   parameter(name: string, shape: readonly number[], init?: Initializer, options?: { readonly frozen?: boolean }): Value;
   /** The trainable parameters of this run, by name. */

@@ -31,7 +31,7 @@ export type Checkpoint = Readonly<{
   ignoreMismatchedSizes?: boolean;
   /** Where tokens were added: rows that its tables have in its files, and the names of parameters that grew. */
   vocabSizeBefore?: number;
-  grown?: readonly string[];
+  grownParameters?: readonly string[];
   /** How the run's accelerators store weights that do not train. */
   frozen?: FrozenWeights;
   /** How they compute products over weights that train. */

@@ -63,7 +63,7 @@ function packed(tensors: StoredTensors, module: string, groupSize: number): Pack
     dims: [outputs, inputs],
     parts: [qweight, qzeros, scales],
     values: async () => decodeLinear(await codes(), [outputs, inputs]),
-    kept: keptBlocks({ bits: 4, groups: groupOf, count: groups, hasZeros: true }, [outputs, inputs], codes),
+    stored: keptBlocks({ bits: 4, groups: groupOf, count: groups, hasZeros: true }, [outputs, inputs], codes),
   };
 }
 

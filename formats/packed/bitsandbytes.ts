@@ -25,7 +25,7 @@ type FourBitState = Readonly<{
   shape: readonly [number, number];
   nested?: Readonly<{ blockSize: number; offset: number }>;
   /** All that it says. */
-  whole: Named<unknown>;
+  fields: Named<unknown>;
 }>;
 
 /** bitsandbytes: a description stands beside each weight, so that config.json is not asked. */
@@ -49,7 +49,7 @@ async function fourBit(tensors: StoredTensors, name: string, stateName: string, 
   if (type !== "nf4" && type !== "fp4") {
     throw unsupported("pretrained", `${label}: ${name}`, type, "only nf4 and fp4 are");
   }
-  const { blockSize, shape, nested, whole } = await stateOf(tensors, stateName);
+  const { blockSize, shape, nested, fields } = await stateOf(tensors, stateName);
   const size = sizeOf(shape);
   const blocks = Math.ceil(size / blockSize);
   const form = tensors.form(name);
@@ -69,7 +69,7 @@ async function fourBit(tensors: StoredTensors, name: string, stateName: string, 
   const map = nested ? await readFloats(tensors, `${name}.nested_quant_map`) : undefined;
   const parts = ["", ".absmax", ".quant_map", ...nested ? [".nested_absmax", ".nested_quant_map"] : []];
   const isUsual = isEqual(table, fourBitTables[type]) && (!nested || isNestedAsUsual(nested, map));
-  const layout: FourBitLayout = { type, blockSize, bytes: stored, state: nested && { name: stateName, whole } };
+  const layout: FourBitLayout = { type, blockSize, bytes: stored, state: nested && { name: stateName, fields } };
   return {
     name,
     dims: shape,
@@ -80,7 +80,7 @@ async function fourBit(tensors: StoredTensors, name: string, stateName: string, 
         : await readFloats(tensors, `${name}.absmax`);
       return dequantizeFourBit({ codes: await tensors.bytes(name), absmax }, table, blockSize, size);
     },
-    kept: isUsual
+    stored: isUsual
       ? {
         format: codeBlocks({ type, blockSize, useDoubleQuant: nested !== undefined }),
         tensors: async () => ({
@@ -158,7 +158,7 @@ async function stateOf(tensors: StoredTensors, name: string): Promise<FourBitSta
     throw wrong(`shape ${show(shape)}, where [out, in] was expected`);
   }
   const [outputs = 1, inputs = 1] = shape;
-  const plain = { blockSize, shape: [outputs, inputs] as const, whole: state };
+  const plain = { blockSize, shape: [outputs, inputs] as const, fields: state };
   if (state.nested_offset === undefined && state.nested_blocksize === undefined) return plain;
   const offset = state.nested_offset;
   if (typeof offset !== "number" || !Number.isFinite(offset)) {
@@ -187,7 +187,7 @@ async function eightBit(tensors: StoredTensors, module: string): Promise<PackedW
       const codes = await tensors.read(name);
       return scaledRows.decode({ codes, scales: floatsOf(scales) }, [outputs, inputs]);
     },
-    kept: {
+    stored: {
       format: scaledRows,
       tensors: async () => ({ codes: await tensors.read(name), scales: floatsOf(await readFloats(tensors, scale)) }),
     },

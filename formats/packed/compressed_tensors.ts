@@ -149,7 +149,7 @@ async function packed(tensors: StoredTensors, module: string, scheme: Scheme): P
     dims: [outputs, inputs],
     parts: ["packed", "scale", "shape", ...zeroForm ? ["zero_point"] : [], ...hasIndex ? ["g_idx"] : []].map(name),
     values: async () => decodeLinear(await codes(), [outputs, inputs]),
-    kept: keptBlocks(
+    stored: keptBlocks(
       { bits, groups: groupOf, count: groups, hasZeros: zeroForm !== undefined },
       [outputs, inputs],
       codes,

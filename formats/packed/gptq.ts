@@ -93,7 +93,7 @@ async function packed(tensors: StoredTensors, module: string, layout: Layout): P
     dims: [outputs, inputs],
     parts: [qweight, qzeros, scales, ...hasIndex ? [index] : []],
     values: async () => decodeLinear(await codes(), [outputs, inputs]),
-    kept: keptBlocks({ bits, groups: groupOf, count: groups, hasZeros: true }, [outputs, inputs], codes),
+    stored: keptBlocks({ bits, groups: groupOf, count: groups, hasZeros: true }, [outputs, inputs], codes),
   };
 }
 

@@ -131,7 +131,7 @@ async function packed(tensors: StoredTensors, module: string, config: Named<Json
     parts: ["W_q", ...fields].map(name).filter((part) => tensors.form(part)),
     values: async () => decodeGroups(await codes(), axis === 1 ? "rows" : "columns", columns),
     // Groups within the rows are groups of inputs.
-    kept: axis === 1 && inputs % group === 0
+    stored: axis === 1 && inputs % group === 0
       ? keptBlocks({ bits, groups, count: inputs / group, hasZeros: true }, dims, async () => ({
         ...await codes(),
         bits,

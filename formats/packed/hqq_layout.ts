@@ -41,12 +41,12 @@ export function hqqTensors(layout: HqqLayout, dims: MatrixDims, weight: GroupedW
   const none = (): Float32Array => new Float32Array(groups);
   return {
     W_q: { dtype: "uint8", dims: [step, groupSize], data: packed },
-    axis: whole(1),
+    axis: int32Scalar(1),
     channel_wise: flag(true),
     compute_dtype: text("torch.float32"),
     encoded_state_dict: flag(true),
-    group_size: whole(groupSize),
-    nbits: whole(bits),
+    group_size: int32Scalar(groupSize),
+    nbits: int32Scalar(bits),
     offload_meta: flag(false),
     optimize: flag(false),
     packing: text(`${bits}bit_u8`),
@@ -86,7 +86,7 @@ export function hqqConfig({ bits, groupSize }: HqqLayout, skipped: readonly stri
   };
 }
 
-function whole(value: number): Tensor {
+function int32Scalar(value: number): Tensor {
   return { dtype: "int32", dims: [], data: Int32Array.of(value) };
 }
 

@@ -59,19 +59,23 @@ function saidIn(config: Named<Json> | undefined): QuantizationMethod | undefined
   const field = configFields.find((name) => typeof config?.[name] === "object" && config[name] !== null);
   if (field === undefined) return undefined;
   const settings = config?.[field] as Named<Json>;
-  const named = (name: string, bits?: Json): QuantizationMethod => ({
+  const methodNamed = (name: string, bits?: Json): QuantizationMethod => ({
     name,
     label: typeof bits === "number" ? `${name} (${bits} bits)` : name,
     config: settings,
   });
   const { quant_method: method } = settings;
-  if (typeof method === "string") return named(method, method === "bitsandbytes" ? bitsOf(settings) : settings.bits);
+  if (typeof method === "string") {
+    return methodNamed(method, method === "bitsandbytes" ? bitsOf(settings) : settings.bits);
+  }
   // None of the others writes this field.
-  if (field === "quantization") return named("mlx");
-  if (field === "compression_config") return named("compressed-tensors");
+  if (field === "quantization") return methodNamed("mlx");
+  if (field === "compression_config") return methodNamed("compressed-tensors");
   // Older configs of bitsandbytes do not name it.
-  if ("load_in_8bit" in settings || "load_in_4bit" in settings) return named("bitsandbytes", bitsOf(settings) ?? 8);
-  return named(`a method that quantization_config does not name (${show(settings)})`);
+  if ("load_in_8bit" in settings || "load_in_4bit" in settings) {
+    return methodNamed("bitsandbytes", bitsOf(settings) ?? 8);
+  }
+  return methodNamed(`a method that quantization_config does not name (${show(settings)})`);
 }
 
 function bitsOf({ load_in_4bit: four, load_in_8bit: eight }: Named<Json>): number | undefined {

@@ -127,10 +127,10 @@ function unpackedWeights(
       return { dtype: "float32", dims: weight.dims, data: await weight.values() };
     },
     encoded: async (name) => {
-      const weight = packed.get(name)?.kept;
+      const weight = packed.get(name)?.stored;
       return weight ? { format: weight.format, tensors: await weight.tensors() } : await weights.encoded?.(name);
     },
-    formatOf: (name) => packed.has(name) ? packed.get(name)?.kept?.format : weights.formatOf?.(name),
+    formatOf: (name) => packed.has(name) ? packed.get(name)?.stored?.format : weights.formatOf?.(name),
     quantized: async (name) => packed.has(name) ? undefined : await weights.quantized?.(name),
     part: (name) => packed.has(name) ? undefined : weights.part?.(name),
     locate: (name) => {

@@ -18,7 +18,7 @@ export type PackedWeight = Readonly<{
   /** Its values [out, in]. Throws AttuneError if the codes contradict themselves. */
   values(): Promise<Float32Array>;
   /** As sessions keep it; absent: it is decoded at once. */
-  kept?: KeptWeight | undefined;
+  stored?: KeptWeight | undefined;
   /** Packs other values in the same layout, as the library's quantizer does; absent: that is not done of this layout. */
   repack?: Repack | undefined;
 }>;

@@ -13,7 +13,7 @@ export type FourBitLayout = Readonly<{
   type: FourBitType;
   blockSize: number;
   bytes: number;
-  state?: Readonly<{ name: string; whole: Named<unknown> }> | undefined;
+  state?: Readonly<{ name: string; fields: Named<unknown> }> | undefined;
 }>;
 
 /** Room for a number's digits: a description's length has to be known before its offset is. */
@@ -21,7 +21,7 @@ const DIGITS = 25;
 
 /** nf4 or fp4, with a second level where there is a state. */
 export function repackFourBit(name: string, { type, blockSize, bytes, state }: FourBitLayout): Repack {
-  const textOf = (offset: number): string => JSON.stringify({ ...state?.whole, nested_offset: offset });
+  const textOf = (offset: number): string => JSON.stringify({ ...state?.fields, nested_offset: offset });
   const length = textOf(0).length + DIGITS;
   return {
     ...(state ? { forms: { [state.name]: { dtype: "uint8", dims: [length] } } } : {}),

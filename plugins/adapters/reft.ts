@@ -217,7 +217,7 @@ function checkedDiagonals(saved: Weights): Weights {
 
 /** Places among the first n of their sequence, as a column of bools. */
 function isFirst(b: GraphBuilder, side: "" | "decoder_", n: number): Value {
-  const { own: inside, beyond, columns } = sequences(b, side, n);
+  const { sequence: inside, beyond, columns } = sequences(b, side, n);
   // Counted from the first column there is.
   const local = sub(columns, slice(columns, 0, 0, 1));
   return apart(inside, gather(concat([beyond, inside], 1), local, 1), columns);
@@ -225,7 +225,7 @@ function isFirst(b: GraphBuilder, side: "" | "decoder_", n: number): Value {
 
 /** Places among the last n of their sequence. */
 function isLast(b: GraphBuilder, side: "" | "decoder_", n: number): Value {
-  const { own: inside, beyond, columns } = sequences(b, side, n);
+  const { sequence: inside, beyond, columns } = sequences(b, side, n);
   return apart(inside, slice(concat([inside, beyond], 1), 1, n, null), columns);
 }
 
@@ -234,11 +234,11 @@ function sequences(
   b: GraphBuilder,
   side: "" | "decoder_",
   n: number,
-): Readonly<{ own: Value; beyond: Value; columns: Value }> {
+): Readonly<{ sequence: Value; beyond: Value; columns: Value }> {
   const none = b.graph.constant({ dtype: "int32", dims: [], data: Int32Array.of(-2) });
   const seq = side === "" ? "seq" : "decoderSeq";
   return {
-    own: b.input(`${side}sequence_ids`, "int32", ["batch", seq]),
+    sequence: b.input(`${side}sequence_ids`, "int32", ["batch", seq]),
     beyond: expand(none, ["batch", n]),
     columns: b.input(`${side}columns`, "int32", [seq]),
   };

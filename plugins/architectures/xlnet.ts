@@ -258,7 +258,7 @@ function relativePositions(b: GraphBuilder, { hiddenSize, clamp }: Pick<Sizes, "
 
 /** Whether a key's segment is another than the query's; undefined if rows have no segments. */
 function segmentsDiffer(b: GraphBuilder): Value | undefined {
-  if (!b.given("token_type_ids")) return undefined;
+  if (!b.hasField("token_type_ids")) return undefined;
   const types = b.input("token_type_ids", "int32", ["batch", "seq"]);
   const rows = reshape(types, ["batch", 1, "seq", 1]);
   const same = cast(equal(rows, reshape(types, ["batch", 1, 1, "seq"])), "float32");
@@ -267,7 +267,7 @@ function segmentsDiffer(b: GraphBuilder): Value | undefined {
 
 /** Scores of what `perm_mask` hides; the content stream always sees its own place. */
 function predictionOrder(b: GraphBuilder): Shared["masked"] {
-  if (!b.given("perm_mask")) return undefined;
+  if (!b.hasField("perm_mask")) return undefined;
   const mask = reshape(b.input("perm_mask", "float32", ["batch", "seq", "seq"]), ["batch", 1, "seq", "seq"]);
   const columns = b.input("columns", "int32", ["seq"]);
   const own = equal(reshape(columns, ["seq", 1]), reshape(columns, [1, "seq"]));

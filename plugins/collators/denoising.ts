@@ -58,7 +58,7 @@ export const denoising: Factory<"collator", Partial<DenoisingOptions>> = define(
   create: (options: DenoisingOptions) => ({
     columns: readColumns(options.columns, { texts: ["text"] }),
     encode: (row, index, context) => pieces(row, index, options, context),
-    resample: (sample, random, context) => drawn(sample, random, options, context),
+    resample: (sample, random, context) => drawSample(sample, random, options, context),
   }),
 });
 
@@ -85,7 +85,7 @@ function pieces(row: Row, index: number, o: DenoisingOptions, { tokenizer, maxLe
   return samples;
 }
 
-function drawn(sample: Sample, random: Random, o: DenoisingOptions, context: CollatorContext): Sample {
+function drawSample(sample: Sample, random: Random, o: DenoisingOptions, context: CollatorContext): Sample {
   const { tokenizer } = context;
   const ids = sample.sequences[0]?.fields.input_ids?.data as Int32Array;
   const share = { noiseDensity: o.noiseDensity, meanNoiseSpanLength: o.meanNoiseSpanLength };
@@ -97,10 +97,16 @@ function drawn(sample: Sample, random: Random, o: DenoisingOptions, context: Col
   }
   const { mask } = tokenizer.specialTokenIds;
   if (mask === undefined) throw missing("denoising", "a mask token", "the tokenizer");
-  const whole = (part: ArrayLike<number>): Int32Array => Int32Array.from([...before, ...Array.from(part), ...after]);
+  const withSpecialTokens = (part: ArrayLike<number>): Int32Array =>
+    Int32Array.from([...before, ...Array.from(part), ...after]);
   const { permuteSentenceRatio: ratio } = o;
   const source = ratio === 0 ? ids : permuteSentences(ids, fullStopOf(tokenizer), random, ratio);
-  return sequencePair(whole(infillText(source, mask, random, share)), whole(ids), sample.row, context);
+  return sequencePair(
+    withSpecialTokens(infillText(source, mask, random, share)),
+    withSpecialTokens(ids),
+    sample.row,
+    context,
+  );
 }
 
 /** The full stop behind a word. Throws AttuneError if the tokenizer has no token for it. */
@@ -121,11 +127,11 @@ function around(tokenizer: Tokenizer): readonly [number[], number[]] {
   return [[...ids.subarray(0, Math.max(0, first))], [...ids.subarray(last + 1)]];
 }
 
-const known = new WeakMap<Tokenizer, readonly number[]>();
+const cachedSentinels = new WeakMap<Tokenizer, readonly number[]>();
 
 /** <extra_id_0>, <extra_id_1>, ... as far as a tokenizer has them. */
 function sentinelsOf(tokenizer: Tokenizer): readonly number[] {
-  const cached = known.get(tokenizer) ?? [];
+  const cached = cachedSentinels.get(tokenizer) ?? [];
   if (cached.length > 0) return cached;
   const sentinels: number[] = [];
   for (;;) {
@@ -136,6 +142,6 @@ function sentinelsOf(tokenizer: Tokenizer): readonly number[] {
     sentinels.push(id);
   }
   if (sentinels.length === 0) throw missing("denoising", "sentinels (<extra_id_0>, ...)", "the tokenizer");
-  known.set(tokenizer, sentinels);
+  cachedSentinels.set(tokenizer, sentinels);
   return sentinels;
 }

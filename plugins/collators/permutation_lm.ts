@@ -37,7 +37,7 @@ export const permutationLm: Factory<"collator", Partial<PermutedTextOptions>> = 
       index,
       context,
     ) => ("input_ids" in row ? [readyMade(row, index, context)] : [textSample(row, index, options, context)]),
-    resample: (sample, random, context) => (sample.metadata ? drawn(sample, random, options, context) : sample),
+    resample: (sample, random, context) => (sample.metadata ? drawSample(sample, random, options, context) : sample),
   }),
 });
 
@@ -58,7 +58,7 @@ function textSample(
   return { sequences: [{ length: ids.length, fields }], targets: {}, row: index, metadata: about };
 }
 
-function drawn(
+function drawSample(
   sample: Sample,
   random: Random,
   options: PermutedTextOptions,

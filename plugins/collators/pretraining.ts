@@ -43,7 +43,7 @@ export const pretraining: Factory<"collator", Partial<MaskedTextOptions>> = defi
     ) => ("input_ids" in row ? [readyPair(row, index, context)] : pairs(row, index, options, context)),
     resample: (sample, random, context) => {
       const pair = sample.metadata as Pair | undefined;
-      return pair ? drawn(sample, pair, random, options, context) : sample;
+      return pair ? drawSample(sample, pair, random, options, context) : sample;
     },
   }),
 });
@@ -68,7 +68,7 @@ function pairs(row: Row, index: number, { columns }: MaskedTextOptions, context:
 /** The place among a sample's random numbers where those of masks begin. */
 const MASKS = "masks";
 
-function drawn(
+function drawSample(
   sample: Sample,
   pair: Pair,
   random: Random,

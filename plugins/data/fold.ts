@@ -39,7 +39,7 @@ type Input =
   & Partial<Omit<FoldOptions, "source" | "folds" | "fold" | "part">>
   & Readonly<{ source: unknown; folds: number; fold: number; part: "train" | "test" }>;
 
-const whole = (least: number) => v.pipe(v.number(), v.integer(), v.minValue(least));
+const wholeNumber = (least: number) => v.pipe(v.number(), v.integer(), v.minValue(least));
 
 /**
  * One fold of a division as scikit-learn makes it: KFold, StratifiedKFold, GroupKFold or StratifiedGroupKFold, by the
@@ -60,14 +60,14 @@ export const fold: Factory<"data", Input> = define({
   schema: v.pipe(
     v.strictObject({
       source: pluginOption("data", "a dataset"),
-      folds: whole(2),
-      fold: whole(0),
+      folds: wholeNumber(2),
+      fold: wholeNumber(0),
       part: v.picklist(["train", "test"]),
       stratify: v.optional(v.nullable(v.string()), null),
       group: v.optional(v.nullable(v.string()), null),
       shuffle: v.optional(v.boolean(), true),
       seed: v.optional(v.pipe(v.number(), v.integer()), 42),
-      repeat: v.optional(whole(0), 0),
+      repeat: v.optional(wholeNumber(0), 0),
     }),
     v.check(({ fold, folds }) => fold < folds, "Invalid fold: folds are counted from 0"),
   ) as unknown as v.GenericSchema<Input, FoldOptions>,

@@ -85,7 +85,7 @@ function pairsOf(
   if (unlike.length === 0) throw badValue("pairs", "label", [...new Set(labels)], "rows of two labels at least");
   const [more, fewer] = [Math.max(alike.length, unlike.length), Math.min(alike.length, unlike.length)];
   const half = maxPairs === null ? Infinity : Math.ceil(maxPairs / 2);
-  const taken = <T>(list: readonly T[]): T[] => {
+  const takePairs = <T>(list: readonly T[]): T[] => {
     const count = samplingStrategy === "unique" ? list.length : samplingStrategy === "oversampling" ? more : fewer;
     return Array.from({ length: Math.min(count, half) }, (_, i) => list[i % list.length] as T);
   };
@@ -94,6 +94,6 @@ function pairsOf(
     textPair: texts[b],
     score,
   });
-  const made = [...taken(alike).map((pair) => row(pair, 1)), ...taken(unlike).map((pair) => row(pair, 0))];
+  const made = [...takePairs(alike).map((pair) => row(pair, 1)), ...takePairs(unlike).map((pair) => row(pair, 0))];
   return mixed(made, "order").slice(0, maxPairs ?? undefined);
 }

@@ -20,7 +20,7 @@ export interface TakeOptions {
 }
 
 type Input = Readonly<{ source: unknown; limit: number; skip?: number }>;
-const whole = v.pipe(v.number(), v.integer(), v.minValue(0));
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 /**
  * At most `limit` rows; the rest is not read.
@@ -37,8 +37,8 @@ export const take: Factory<"data", Input> = define({
   name: "take",
   schema: v.strictObject({
     source: pluginOption("data", "a dataset"),
-    limit: whole,
-    skip: v.optional(whole, 0),
+    limit: count,
+    skip: v.optional(count, 0),
   }) as v.GenericSchema<Input, TakeOptions>,
   create: ({ source, limit, skip }: TakeOptions) => ({
     open: async (host) => {
@@ -48,7 +48,7 @@ export const take: Factory<"data", Input> = define({
         ...knownOf([opened], ["source"]),
         fingerprint: await sha256(`${opened.fingerprint} take ${skip} ${limit}`),
       };
-      if (length === undefined) return { read: (from) => taken(opened, skip, limit, from), ...told };
+      if (length === undefined) return { read: (from) => takeRows(opened, skip, limit, from), ...told };
       const from = Math.min(skip, length);
       return { ...await rangeOfRows(opened, from, Math.min(from + limit, length)), ...told };
     },
@@ -56,7 +56,7 @@ export const take: Factory<"data", Input> = define({
 });
 
 /** Rows of a stream, which ends where it ends. */
-async function* taken(
+async function* takeRows(
   source: Rows,
   skip: number,
   limit: number,

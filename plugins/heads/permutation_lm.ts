@@ -29,7 +29,9 @@ export const permutationLm: Factory<"head"> = define({
         throw unsupported("permutation-lm", "task", backbone.family.modelType, "it has no query stream");
       }
       // A dry build, which has no rows, has no order of prediction either.
-      if (!states.query && b.given("input_ids")) throw missing("permutation-lm", "perm_mask", "the collator's fields");
+      if (!states.query && b.hasField("input_ids")) {
+        throw missing("permutation-lm", "perm_mask", "the collator's fields");
+      }
       return languageOutputs(b, { ...states, hidden: states.query ?? states.hidden }, backbone, style);
     },
   }),

@@ -74,7 +74,7 @@ export const verbalizer: Factory<"head", Input> = define({
       const { words, scoring } = options;
       const count = words.reduce((a, n) => a + n, 0);
       // Without rows, as when a model's modules are listed, any place will do.
-      const at = b.given("answer.at") ? b.input("answer.at", "int32", ["answer.at.count"]) : b.stream().last;
+      const at = b.hasField("answer.at") ? b.input("answer.at", "int32", ["answer.at.count"]) : b.stream().last;
       const logits = wordLogits(b, b.rows(states.hidden, at), backbone, options);
       const ofPlace = belongs(b, at);
       const means = meansOf(b, words);
@@ -84,7 +84,7 @@ export const verbalizer: Factory<"head", Input> = define({
       }
       const answer = maximum(b.input("answer", "int32", at.shape), 0);
       const many = chunkedLogits(logits, answer, { mean: false, best: false });
-      const each = many?.own ?? pick(logSoftmax(logits), answer);
+      const each = many?.label ?? pick(logSoftmax(logits), answer);
       const likelihood = reshape(matmul(ofPlace, reshape(each, [at.shape[0] ?? 1, 1])), ["sequences"]);
       return { logits: matmul(gather(likelihood, b.input("members", "int32", ["samples", count])), means) };
     },

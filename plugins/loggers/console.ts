@@ -7,7 +7,7 @@ import { define } from "../../core/spec/define.ts";
 import { whatOf } from "../../core/run/write/final_figures.ts";
 import { driftText } from "../../core/run/write/drift_text.ts";
 import type { Factory, Host, LogWriter, Run, TrainingEvent } from "../../core/types.ts";
-import { bar, duration, fit, metricsText, printable, short, whole } from "./console/text.ts";
+import { bar, duration, fit, metricsText, printable, short, wholeText } from "./console/text.ts";
 import { type LoggedSteps, loggingInterval, stepMeter } from "../../blocks/logger/mod.ts";
 
 /** Options of {@link consoleLogger}. */
@@ -83,9 +83,9 @@ export function consoleSink(
   let startedAt = clock.now();
   const { line, draw, clear } = screenOf(terminal);
   const speed = (step: number): string[] => {
-    const [rate, left] = [meter.rate(), meter.left(totalSteps - step)];
+    const [rate, left] = [meter.rate(), meter.secondsLeft(totalSteps - step)];
     return [
-      ...(rate === undefined ? [] : [`${whole(rate)} tokens/s`]),
+      ...(rate === undefined ? [] : [`${wholeText(rate)} tokens/s`]),
       ...(left === undefined ? [] : [`${duration(left)} left`]),
     ];
   };
@@ -118,7 +118,7 @@ export function consoleSink(
     );
   };
   const progress = ({ what, done, total }: Event<"progress">): void => {
-    const count = total > 0 ? `${whole(done)}/${whole(total)}` : whole(done);
+    const count = total > 0 ? `${wholeText(done)}/${wholeText(total)}` : wholeText(done);
     if (terminal.isTerminal) {
       draw([`${printable(what)} ${bar(done, total, 12)} ${count}`], clock.now(), done >= total);
     } else if (done >= total) line(`${printable(what)} ${count}`);
@@ -126,7 +126,7 @@ export function consoleSink(
   // What is told of a step stands behind its loss, which is given with later ones or at the end: until then it waits.
   const waiting: string[] = [];
   const tell = (text: string, step: number): void => {
-    if (step >= totalSteps) row(interval.rest());
+    if (step >= totalSteps) row(interval.flush());
     if (terminal.isTerminal || step >= totalSteps) line(text);
     else waiting.push(text);
   };
@@ -160,7 +160,7 @@ export function consoleSink(
       report();
       line(`warning: ${printable(event.message)}`);
     } else if (event.type === "end") {
-      row(interval.rest());
+      row(interval.flush());
       report();
       clear();
       line(endText(event, clock.now() - startedAt));
@@ -182,12 +182,12 @@ function transformTexts({ what, transforms }: TrainingEvent & { type: "data" }):
     const counts = (["dropped", "changed", "added"] as const).flatMap((action) => {
       const reasons = Object.entries(actions[action]);
       if (reasons.length === 0) return [];
-      const shown = reasons.sort(([, a], [, b]) => b - a).slice(0, 4).map(([reason, n]) => `${whole(n)} ${reason}`);
+      const shown = reasons.sort(([, a], [, b]) => b - a).slice(0, 4).map(([reason, n]) => `${wholeText(n)} ${reason}`);
       return [`${action}: ${shown.join(", ")}${reasons.length > 4 ? ", ..." : ""}`];
     });
     return printable(
-      `${within === undefined ? what : `${what}.${within}`}: ${use}: ${whole(before)} rows${
-        after === before ? "" : ` -> ${whole(after)}`
+      `${within === undefined ? what : `${what}.${within}`}: ${use}: ${wholeText(before)} rows${
+        after === before ? "" : ` -> ${wholeText(after)}`
       }${counts.map((text) => `; ${text}`).join("")}`,
     );
   });
@@ -199,7 +199,7 @@ function transformTexts({ what, transforms }: TrainingEvent & { type: "data" }):
  */
 function workText(perSecond: number | undefined, peak: number | undefined): string[] {
   if (!perSecond || !peak) return [];
-  const share = perSecond <= peak ? ` (${whole(100 * perSecond / peak)} % of peak)` : "";
+  const share = perSecond <= peak ? ` (${wholeText(100 * perSecond / peak)} % of peak)` : "";
   return [`${short(perSecond / 1e9)} G multiply-adds/s${share}`];
 }
 
@@ -235,11 +235,11 @@ function startText(event: Event<"start">, name: string): string {
   const { trainRows, evalRows, testRows = 0, totalEpochs, totalSteps, trainableParameters, totalParameters, step } =
     event;
   const share = totalParameters > 0 ? ` (${(100 * trainableParameters / totalParameters).toFixed(2)} %)` : "";
-  const held = evalRows > 0 ? `, ${whole(evalRows)} held out` : "";
-  const rows = `${whole(trainRows)} rows${held}${testRows > 0 ? `, ${whole(testRows)} to test` : ""}`;
-  const epochs = `${whole(totalEpochs)} ${totalEpochs === 1 ? "epoch" : "epochs"}`;
-  return `${printable(name)}: ${rows}; ${epochs}, ${whole(totalSteps)} steps; ` +
-    `${whole(trainableParameters)} of ${whole(totalParameters)} parameters trainable${share}${
+  const held = evalRows > 0 ? `, ${wholeText(evalRows)} held out` : "";
+  const rows = `${wholeText(trainRows)} rows${held}${testRows > 0 ? `, ${wholeText(testRows)} to test` : ""}`;
+  const epochs = `${wholeText(totalEpochs)} ${totalEpochs === 1 ? "epoch" : "epochs"}`;
+  return `${printable(name)}: ${rows}; ${epochs}, ${wholeText(totalSteps)} steps; ` +
+    `${wholeText(trainableParameters)} of ${wholeText(totalParameters)} parameters trainable${share}${
       step > 0 ? `; resuming at step ${step}` : ""
     }`;
 }

@@ -54,7 +54,7 @@ export const csv: Factory<"logger", Partial<CsvOptions>> = define({
             for (const lines of [steps, evaluations]) lines.begin(event.step === 0 ? 0 : undefined);
           }
           write(interval.see(event));
-          if (event.type === "end") write(interval.rest());
+          if (event.type === "end") write(interval.flush());
           if (event.type !== "evaluate") return;
           for (const [metric, value] of Object.entries(event.metrics)) {
             evaluations.write([event.step, event.epoch, quoteCell(metric), value].join(","));
@@ -68,7 +68,7 @@ export const csv: Factory<"logger", Partial<CsvOptions>> = define({
           interval.restore(gathered);
         },
         close: async () => {
-          write(interval.rest());
+          write(interval.flush());
           await steps.close();
           await evaluations.close();
         },

@@ -50,7 +50,7 @@ export const tensorboard: Factory<"logger", Partial<TensorboardOptions>> = defin
       const log = (event: TrainingEvent): void => {
         if (event.type === "start" && earlier > 0) file.append(restartRecord(seconds(), event.step + 1));
         write(interval.see(event));
-        if (event.type === "end") write(interval.rest());
+        if (event.type === "end") write(interval.flush());
         if (event.type !== "evaluate") return;
         const metrics = Object.entries(event.metrics).map(([name, value]) => [`eval/${name}`, value] as const);
         file.append(scalarsRecord(seconds(), event.step, metrics));
@@ -58,7 +58,7 @@ export const tensorboard: Factory<"logger", Partial<TensorboardOptions>> = defin
       const sink: LogWriter = {
         log,
         close: async () => {
-          write(interval.rest());
+          write(interval.flush());
           await file.close();
         },
       };

@@ -7,7 +7,7 @@ import { define } from "../../core/spec/define.ts";
 import { add, constant, mul, neg, softplus, sub } from "../../core/graph/ops/functions.ts";
 import { f32 } from "../../core/base/tensor.ts";
 import type { Factory } from "../../core/types.ts";
-import { counted, type Reduction, reductionSchema, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
+import { countFor, type Reduction, reductionSchema, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link bceWithLogits}. */
 export interface BceWithLogitsOptions {
@@ -47,6 +47,6 @@ export const bceWithLogits: Factory<"loss", Partial<BceWithLogitsOptions>> = def
       const weight = add(mul(target, extra), 1);
       return weightedSum(sub(add(mul(weight, softplus(neg(logits))), logits), mul(logits, target)), rowWeight);
     },
-    count: counted(reduction, valuesOf),
+    count: countFor(reduction, valuesOf),
   }),
 });

@@ -24,7 +24,7 @@ import { f32 } from "../../core/base/tensor.ts";
 import type { Factory, Loss, Plugin, Tensor, Value } from "../../core/types.ts";
 import {
   balancedWeights,
-  counted,
+  countFor,
   type Reduction,
   reductionSchema,
   rowsOf,
@@ -117,12 +117,12 @@ function entropyOf(options: CrossEntropyOptions): Omit<Loss, keyof Plugin> {
       const many = w && e !== 0
         ? undefined
         : chunkedLogits(logits, classes, { mean: e !== 0, best: b.mode !== "train" });
-      const nll = neg(many?.own ?? pick(logp(), classes));
+      const nll = neg(many?.label ?? pick(logp(), classes));
       const weighted = w ? mul(nll, gather(w, classes)) : nll;
       const each = e === 0 ? weighted : add(mul(weighted, 1 - e), many?.mean ? mul(neg(many.mean), e) : even());
       return weightedSum(mul(each, counts), rowWeight);
     },
-    count: counted(reduction, target === "probabilities" ? rowsOf : countOf),
+    count: countFor(reduction, target === "probabilities" ? rowsOf : countOf),
     ...(isBalanced
       ? {
         withClassCounts: (counts: readonly number[]) =>

@@ -7,7 +7,7 @@ import { badValue } from "../../core/base/errors.ts";
 import { define } from "../../core/spec/define.ts";
 import * as f from "../../core/graph/ops/functions.ts";
 import type { Factory, GraphBuilder, Value } from "../../core/types.ts";
-import { counted, rowsOf, weightedSum } from "../../blocks/loss/mod.ts";
+import { countFor, rowsOf, weightedSum } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link ctc}. */
 export interface CtcOptions {
@@ -57,7 +57,7 @@ export const ctc: Factory<"loss", Partial<CtcOptions>> = define({
       const lengths = f.sum(f.cast(f.greater(target, -1), "float32"), -1);
       return weightedSum(f.div(each, f.maximum(lengths, 1)), weight);
     },
-    count: counted(
+    count: countFor(
       reduction,
       ({ dims, data }, weight) => rowsOf({ dims: dims.slice(0, 1), dtype: "int32", data }, weight),
     ),

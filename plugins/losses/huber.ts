@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import { abs, minimum, mul, sub } from "../../core/graph/ops/functions.ts";
 import type { Factory, Value } from "../../core/types.ts";
-import { counted, type Reduction, reductionSchema, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
+import { countFor, type Reduction, reductionSchema, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link huber}. */
 export interface HuberOptions {
@@ -38,7 +38,7 @@ export const huber: Factory<"loss", Partial<HuberOptions>> = define({
     weighted: true,
     compares: "elements",
     sum: (_, output, target, weight) => weightedSum(huberOf(sub(output, target), delta), weight),
-    count: counted(reduction, valuesOf),
+    count: countFor(reduction, valuesOf),
   }),
 });
 

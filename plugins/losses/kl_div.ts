@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import { greater, log, logSoftmax, maximum, mul, sub, where } from "../../core/graph/ops/functions.ts";
 import type { Factory, Value } from "../../core/types.ts";
-import { counted, rowsOf, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
+import { countFor, rowsOf, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link klDiv}. */
 export interface KlDivOptions {
@@ -34,7 +34,7 @@ export const klDiv: Factory<"loss", Partial<KlDivOptions>> = define({
     weighted: true,
     compares: "elements",
     sum: (_, logits, target, weight) => weightedSum(divergence(target, logSafe(target), logSoftmax(logits)), weight),
-    count: counted(reduction, reduction === "mean" ? valuesOf : rowsOf),
+    count: countFor(reduction, reduction === "mean" ? valuesOf : rowsOf),
   }),
 });
 

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import { abs, sub } from "../../core/graph/ops/functions.ts";
 import type { Factory } from "../../core/types.ts";
-import { counted, type Reduction, reductionSchema, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
+import { countFor, type Reduction, reductionSchema, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link mae}. */
 export interface MaeOptions {
@@ -32,6 +32,6 @@ export const mae: Factory<"loss", Partial<MaeOptions>> = define({
     weighted: true,
     compares: "elements",
     sum: (_, output, target, weight) => weightedSum(abs(sub(output, target)), weight),
-    count: counted(reduction, valuesOf),
+    count: countFor(reduction, valuesOf),
   }),
 });

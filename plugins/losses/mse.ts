@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import { square, sub } from "../../core/graph/ops/functions.ts";
 import type { Factory } from "../../core/types.ts";
-import { counted, type Reduction, reductionSchema, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
+import { countFor, type Reduction, reductionSchema, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link mse}. */
 export interface MseOptions {
@@ -32,6 +32,6 @@ export const mse: Factory<"loss", Partial<MseOptions>> = define({
     weighted: true,
     compares: "elements",
     sum: (_, output, target, weight) => weightedSum(square(sub(output, target)), weight),
-    count: counted(reduction, valuesOf),
+    count: countFor(reduction, valuesOf),
   }),
 });

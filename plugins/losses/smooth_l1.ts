@@ -7,7 +7,7 @@ import { define } from "../../core/spec/define.ts";
 import { abs, div, sub } from "../../core/graph/ops/functions.ts";
 import type { Factory } from "../../core/types.ts";
 import { huberOf } from "./huber.ts";
-import { counted, type Reduction, reductionSchema, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
+import { countFor, type Reduction, reductionSchema, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link smoothL1}. */
 export interface SmoothL1Options {
@@ -41,6 +41,6 @@ export const smoothL1: Factory<"loss", Partial<SmoothL1Options>> = define({
       const difference = sub(output, target);
       return weightedSum(beta === 0 ? abs(difference) : div(huberOf(difference, beta), beta), weight);
     },
-    count: counted(reduction, valuesOf),
+    count: countFor(reduction, valuesOf),
   }),
 });

@@ -56,7 +56,7 @@ export const byGroup: Factory<"metric", Input> = define({
     const keysOf = (values: ReturnType<typeof valuesOf>): readonly string[] => [
       ...new Set([...Object.keys(metric.compute(metric.init())), ...values.flatMap(([, , own]) => Object.keys(own))]),
     ];
-    const said = (least: number): Pick<Metric, "compute" | "figures"> => ({
+    const gatedMembers = (least: number): Pick<Metric, "compute" | "figures"> => ({
       compute: (state: unknown) => {
         const values = valuesOf(state as State);
         const worst = metric.greaterIsBetter ? Math.min : Math.max;
@@ -104,8 +104,8 @@ export const byGroup: Factory<"metric", Input> = define({
       ...(gather
         ? { gather: (states: readonly State[], counts: ArrayLike<number>) => gathered(gather, states, counts) }
         : {}),
-      ...said(minCount),
-      ...(minCount > 1 ? { alone: said(1) } : {}),
+      ...gatedMembers(minCount),
+      ...(minCount > 1 ? { alone: gatedMembers(1) } : {}),
     };
   },
 });

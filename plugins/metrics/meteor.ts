@@ -56,11 +56,11 @@ function wordsOf(text: string): Word[] {
 
 function score(guess: readonly Word[], gold: readonly Word[], { alpha, beta, gamma }: MeteorOptions): number {
   const exact = match(guess, gold, (word) => word);
-  const left = (side: 0 | 1, all: readonly Word[]): Word[] => {
+  const unmatched = (side: 0 | 1, all: readonly Word[]): Word[] => {
     const taken = new Set(exact.map((pair) => pair[side]));
     return all.filter(({ at }) => !taken.has(at));
   };
-  const matches = [...exact, ...match(left(0, guess), left(1, gold), stem)].sort((a, b) => a[0] - b[0]);
+  const matches = [...exact, ...match(unmatched(0, guess), unmatched(1, gold), stem)].sort((a, b) => a[0] - b[0]);
   if (matches.length === 0) return 0;
   const [precision, recall] = [matches.length / guess.length, matches.length / gold.length];
   const fragmentation = chunks(matches) / matches.length;

@@ -61,7 +61,10 @@ export const ademamix: Factory<"optimizer", Partial<AdemamixOptions>> = define({
   },
 });
 
-function grown({ alpha, beta1, beta3, tAlphaBeta3 }: AdemamixOptions, step: number): { alpha: number; beta3: number } {
+function warmUpFactors(
+  { alpha, beta1, beta3, tAlphaBeta3 }: AdemamixOptions,
+  step: number,
+): { alpha: number; beta3: number } {
   const share = tAlphaBeta3 === null ? 1 : step / tAlphaBeta3;
   if (share >= 1 || beta1 === 0) return { alpha: Math.min(1, share) * alpha, beta3 };
   const [from, to] = [Math.log(beta1), Math.log(beta3)];

@@ -64,16 +64,18 @@ function proposed(study: Study, random: Random, options: TpeOptions): Named<Json
   const finished = trials.filter(isFinished);
   if (finished.length < options.startupTrials) return chosenIn(space, (path, own) => drawFrom(own, random.fork(path)));
   const { below, above } = splitTrials(study, options.constantLiar);
-  const drawn = (space: Named<Space>, stream: Random): Named<Json> => {
+  const drawCandidate = (space: Named<Space>, stream: Random): Named<Json> => {
     const good = mixtureOf(below, space);
     return bestCandidate(good, mixtureOf(above, space), drawCandidates(good, stream, options.candidates)) ?? {};
   };
   const shared = Object.entries(space).filter(([path, own]) =>
     options.multivariate && !isFixed(own) && finished.every(({ params }) => Object.hasOwn(params, path))
   ).sort(([a], [b]) => (a < b ? -1 : 1));
-  const together = shared.length === 0 ? {} : drawn(Object.fromEntries(shared), random.fork("together"));
+  const together = shared.length === 0 ? {} : drawCandidate(Object.fromEntries(shared), random.fork("together"));
   const alone = (path: string, range: Space): Json =>
-    isFixed(range) ? drawFrom(range, random) : drawn({ [path]: range }, random.fork("alone", path))[path] ?? null;
+    isFixed(range)
+      ? drawFrom(range, random)
+      : drawCandidate({ [path]: range }, random.fork("alone", path))[path] ?? null;
   return chosenIn(space, (path, own) => (Object.hasOwn(together, path) ? together[path] ?? null : alone(path, own)));
 }
 

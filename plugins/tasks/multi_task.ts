@@ -121,21 +121,21 @@ export const multiTask: Factory<"task", Input> = define({
   ) as v.GenericSchema<Input, MultiTaskOptions>,
   create: ({ tasks, sampling: { temperature, probabilities } }) => ({
     subtasks: Object.entries(tasks).flatMap(([name, entry]) =>
-      entry.task.subtasks.map((task) => named(name, task, entry))
+      entry.task.subtasks.map((task) => nameSubtask(name, task, entry))
     ),
     sampling: (rows) =>
       probabilities ?? Object.fromEntries(Object.entries(rows).map(([name, n]) => [name, pow(n, temperature)])),
   }),
 });
 
-function named(name: string, task: Subtask, entry: MultiTaskEntry): Subtask {
+function nameSubtask(name: string, task: Subtask, entry: MultiTaskEntry): Subtask {
   const { data, weight, metrics, adapter } = entry;
   const { train, eval: evaluation, test, leakThreshold } = data;
   const { withConfig: completed } = task;
   return {
     ...task,
     name,
-    withConfig: completed && ((context) => named(name, completed(context), entry)),
+    withConfig: completed && ((context) => nameSubtask(name, completed(context), entry)),
     weight,
     data: {
       train,

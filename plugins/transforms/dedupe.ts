@@ -38,7 +38,7 @@ export interface DedupeOptions extends NearOptions {
 
 type Input = Partial<DedupeOptions>;
 
-const whole = v.pipe(v.number(), v.integer(), v.minValue(1));
+const positiveInteger = v.pipe(v.number(), v.integer(), v.minValue(1));
 const NAME = "dedupe";
 
 /** Schema of {@link DedupeOptions}. */
@@ -46,10 +46,10 @@ export const dedupeSchema: v.GenericSchema<Input, DedupeOptions> = v.strictObjec
   columns: v.optional(v.nullable(v.pipe(v.array(v.string()), v.minLength(1))), null),
   near: v.optional(v.boolean(), false),
   threshold: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), 0.8),
-  ngram: v.optional(v.pipe(whole, v.maxValue(100)), 3),
-  permutations: v.optional(v.pipe(whole, v.maxValue(4096)), 256),
-  bands: v.optional(v.nullable(whole), null),
-  rows: v.optional(v.nullable(whole), null),
+  ngram: v.optional(v.pipe(positiveInteger, v.maxValue(100)), 3),
+  permutations: v.optional(v.pipe(positiveInteger, v.maxValue(4096)), 256),
+  bands: v.optional(v.nullable(positiveInteger), null),
+  rows: v.optional(v.nullable(positiveInteger), null),
   keep: v.optional(v.picklist(["first", "longest"]), "first"),
 });
 

@@ -40,14 +40,14 @@ export type DirtyRows = Readonly<{ train: readonly Row[]; test: readonly Row[] }
  */
 export function dirtyReviews(train: readonly Row[], test: readonly Row[], seed: number): DirtyRows {
   const random = createRandom(seed).fork("dirt");
-  const drawn = (what: keyof typeof shares, i: number): boolean => random.fork(what).uniform(i) < shares[what];
-  const isSeen = test.map((_, i) => drawn("leak", i));
-  const thinned = train.filter(({ label }, i) => label !== "negative" || drawn("negative", i));
+  const isDrawn = (what: keyof typeof shares, i: number): boolean => random.fork(what).uniform(i) < shares[what];
+  const isSeen = test.map((_, i) => isDrawn("leak", i));
+  const thinned = train.filter(({ label }, i) => label !== "negative" || isDrawn("negative", i));
   const extra = thinned.flatMap((row, i): Row[] => [
-    ...(drawn("exact", i) ? [row] : []),
-    ...(drawn("near", i) ? [{ ...row, text: `${row.text} Really.` }] : []),
-    ...(drawn("missing", i) ? [{ ...row, text: i % 2 === 0 ? "" : "<p> </p>" }] : []),
-    ...(drawn("placeholder", i) ? [{ ...row, text: pick(placeholders, random.fork("which"), i) }] : []),
+    ...(isDrawn("exact", i) ? [row] : []),
+    ...(isDrawn("near", i) ? [{ ...row, text: `${row.text} Really.` }] : []),
+    ...(isDrawn("missing", i) ? [{ ...row, text: i % 2 === 0 ? "" : "<p> </p>" }] : []),
+    ...(isDrawn("placeholder", i) ? [{ ...row, text: pick(placeholders, random.fork("which"), i) }] : []),
   ]);
   const rows = [...thinned, ...extra, ...test.filter((_, i) => isSeen[i])];
   const order = permutation(random.fork("order"), rows.length);
@@ -55,7 +55,7 @@ export function dirtyReviews(train: readonly Row[], test: readonly Row[], seed: 
     train: Array.from(order, (place, i): Row => {
       const { text = "", label = "" } = rows[place] as Readonly<{ text?: string; label?: string }>;
       return {
-        [dirtyColumns.text]: text === "" ? text : dirtied(text, i, random, drawn),
+        [dirtyColumns.text]: text === "" ? text : dirtied(text, i, random, isDrawn),
         [dirtyColumns.label]: pick(spellings[label] ?? [label], random.fork("spelling"), i),
       };
     }),

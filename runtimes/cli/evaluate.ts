@@ -76,12 +76,12 @@ async function openAll(
   host: Host,
 ): Promise<readonly Readonly<{ name: string; open: OpenRun }>[]> {
   const opened: Readonly<{ name: string; open: OpenRun }>[] = [];
-  const named = (name: string | undefined): string => (options.task === undefined ? name ?? "" : "");
+  const taskNameOf = (name: string | undefined): string => (options.task === undefined ? name ?? "" : "");
   if (isDirectory(path)) {
     const names = options.task === undefined ? await taskNames(path) : [options.task];
     for (const task of names.length > 0 ? names : [undefined]) {
       opened.push({
-        name: named(task),
+        name: taskNameOf(task),
         open: await openRun(await composed(await readRun(path, task, options.set)), host),
       });
     }
@@ -92,7 +92,7 @@ async function openAll(
   if (wanted.length === 0) {
     throw unknownName("evaluate", "--task", "task", options.task ?? "", all.map((o) => o.task.name));
   }
-  return wanted.map((open) => ({ name: named(open.task.name), open }));
+  return wanted.map((open) => ({ name: taskNameOf(open.task.name), open }));
 }
 
 /** The rows to evaluate on: those that were named, else test rows, else those that judged the run. */
@@ -136,7 +136,7 @@ async function evaluateOne(
     statistics: compares,
     generates: predictions !== undefined,
     answered,
-    written: answers?.next,
+    otherAnswer: answers?.next,
   }).catch(async (error) => {
     await predictions?.drop();
     throw error;
@@ -256,7 +256,7 @@ async function statisticsOf(
   options: EvaluateCommandOptions,
   host: Host,
 ): Promise<readonly MetricStatistics[]> {
-  if (evaluation.written && misfit === undefined) return evaluation.written;
+  if (evaluation.otherStatistics && misfit === undefined) return evaluation.otherStatistics;
   if (evaluation.kind && misfit !== undefined) {
     const file = answersOf(folder, name);
     if (!existsSync(join(folder, "spec.json"))) throw badFile("evaluate", file, `does not match these rows: ${misfit}`);

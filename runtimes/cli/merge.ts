@@ -118,7 +118,7 @@ export async function mergeCommand(paths: readonly string[], options: MergeComma
     modulesFrom: number("modules-from", options.modulesFrom),
     seed: number("seed", options.seed),
   };
-  const written = async (files: (to: Store) => Promise<readonly string[]>): Promise<number> => {
+  const writeFiles = async (files: (to: Store) => Promise<readonly string[]>): Promise<number> => {
     for (const file of await writeWhole(output, directory(output), files)) {
       process.stdout.write(`${join(output, file)}\n`);
     }
@@ -135,7 +135,7 @@ export async function mergeCommand(paths: readonly string[], options: MergeComma
   const alone = options.base !== undefined && adapters.length === 1 && only && (factors?.[0] ?? 1) === 1;
   if (below === undefined || from === undefined) {
     const merged = await mergeAdapters(adapters, merging);
-    return await written((to) => writeMerged(merged, to));
+    return await writeFiles((to) => writeMerged(merged, to));
   }
   if (adapters.length === 1 && only) await checkLone(only.label, only.store);
   const opened = await openModel("merge", from.files, below, { gguf: from.gguf });
@@ -151,10 +151,10 @@ export async function mergeCommand(paths: readonly string[], options: MergeComma
   const model = options.exact
     ? await mergeExactly({ ...opened, label: resolve(below) }, paths[0] ?? "", adapter, host)
     : mergeIntoBase(weights, adapter, { shared });
-  if (!packed) return await written((to) => writeModel(model, opened.files, to));
+  if (!packed) return await writeFiles((to) => writeModel(model, opened.files, to));
   const again = requantized(model, packed);
   // The base's own config says how weights are packed.
-  await written((to) => writeModel(again, from.files, to));
+  await writeFiles((to) => writeModel(again, from.files, to));
   if (!options.verify) return exitCodes.done;
   const merge = { adapter: paths[0] ?? "", merged: model, base: packed, files: opened.files, output };
   const { text, isTooMuch } = judge(await lostBy(merge, host, directory), options.maxLossDrift);

@@ -69,7 +69,7 @@ export async function trainSpec(spec: Named<Json>, options: RunCommandOptions): 
     // The worker starts meanwhile; it is the one that checks the spec.
     let next = events.next();
     next.catch(() => {});
-    display = options.json ? undefined : await shown(full);
+    display = options.json ? undefined : await openConsole(full);
     for (let result = await next; !result.done; next = events.next(), result = await next) {
       const event = result.value;
       if (options.json) {
@@ -97,7 +97,7 @@ export async function trainSpec(spec: Named<Json>, options: RunCommandOptions): 
 }
 
 /** The console; plugins and runtime are loaded by the worker alone. */
-async function shown({ name, training }: Named<Json>): Promise<LogWriter> {
+async function openConsole({ name, training }: Named<Json>): Promise<LogWriter> {
   const { consoleSink } = await import("../../plugins/loggers/console.ts");
   const run = { name: typeof name === "string" ? name : "run", training: readTrainingArguments(training).training };
   return consoleSink(terminal(), clock, run);

@@ -52,14 +52,14 @@ export function textSpeaker(): SearchSpeaker {
   return {
     budget: (budget) => budgetLines(budget).forEach(say),
     trial: ({ number, state, value, params, values, message }, best, metric) => {
-      const figure = value === null ? message ?? "" : `${metric} ${shown(value)}`;
+      const figure = value === null ? message ?? "" : `${metric} ${showValue(value)}`;
       const where = state === "pruned" ? ` at step ${values.at(-1)?.[0]}` : "";
-      const beside = best ? `, best ${shown(best.value)} (trial ${best.number})` : "";
+      const beside = best ? `, best ${showValue(best.value)} (trial ${best.number})` : "";
       say(`trial ${String(number).padEnd(5)}${state}${where}  ${figure}${beside}  ${paramsText(params)}`);
     },
     winner: ({ best, split, metrics, usual, compared, metric, folder, bytes }) => {
-      say(`\nbest      trial ${best.number}: ${metric} ${shown(best.value)} on the eval rows that chose it`);
-      for (const [path, value] of Object.entries(best.params)) say(`          ${path} = ${shown(value)}`);
+      say(`\nbest      trial ${best.number}: ${metric} ${showValue(best.value)} on the eval rows that chose it`);
+      for (const [path, value] of Object.entries(best.params)) say(`          ${path} = ${showValue(value)}`);
       const what = split === "eval"
         ? "eval, the rows that chose it (add data.test to measure on rows that it never saw)"
         : split;
@@ -74,7 +74,7 @@ export function textSpeaker(): SearchSpeaker {
 }
 
 const metricsText = (metrics: Named<number>): string =>
-  Object.entries(metrics).map(([name, value]) => `${name} ${shown(value)}`).join(", ");
+  Object.entries(metrics).map(([name, value]) => `${name} ${showValue(value)}`).join(", ");
 
 /** The winner and the original spec, on the same rows. */
 function comparedLines(compared: RunsCompared, metric: string): string[] {
@@ -83,7 +83,7 @@ function comparedLines(compared: RunsCompared, metric: string): string[] {
   const lines = figures.map(({ name, best, default: usual, difference, p }) =>
     `${name.padEnd(width)}${withinText(best).padEnd(26)}${withinText(usual).padEnd(26)}${
       difference ? withinText(difference) : ""
-    }${p === undefined ? "" : `  p ${shown(p)}`}`
+    }${p === undefined ? "" : `  p ${showValue(p)}`}`
   );
   const rows = `${compared.rows} rows`;
   return [
@@ -95,15 +95,15 @@ function comparedLines(compared: RunsCompared, metric: string): string[] {
 }
 
 function withinText({ value, interval }: FigureWithin): string {
-  return interval ? `${shown(value)} [${shown(interval[0])}, ${shown(interval[1])}]` : shown(value);
+  return interval ? `${showValue(value)} [${showValue(interval[0])}, ${showValue(interval[1])}]` : showValue(value);
 }
 
 /** What a trial tries, in one line. */
 function paramsText(params: Named<Json>): string {
-  return Object.entries(params).map(([path, value]) => `${path}=${shown(value)}`).join(" ");
+  return Object.entries(params).map(([path, value]) => `${path}=${showValue(value)}`).join(" ");
 }
 
-function shown(value: Json | undefined): string {
+function showValue(value: Json | undefined): string {
   if (typeof value === "number") return String(Number.isInteger(value) ? value : Number(value.toPrecision(4)));
   return typeof value === "string" ? value : JSON.stringify(value) ?? "";
 }

@@ -32,7 +32,7 @@ type Read = Readonly<{ size: number; revision: string; bytes: Uint8Array }>;
 
 /** How files are read: `part` where ranges can be asked for. */
 type Reader = Readonly<{
-  whole(key: string): Promise<Read | undefined>;
+  read(key: string): Promise<Read | undefined>;
   head?(key: string): Promise<Omit<Read, "bytes"> | undefined>;
   part?(key: string, offset: number, length: number): Promise<Uint8Array | undefined>;
   list(prefix: string): AsyncIterable<string>;
@@ -41,7 +41,7 @@ type Reader = Readonly<{
 /** Objects of an R2 bucket whose keys begin with a prefix. */
 export function bucketStore(bucket: ModelBucket, prefix: string): Store {
   return readOnly({
-    whole: async (key) => {
+    read: async (key) => {
       const object = await bucket.get(prefix + key);
       return object ? read(object.etag, await object.arrayBuffer()) : undefined;
     },
@@ -67,7 +67,7 @@ export function bucketStore(bucket: ModelBucket, prefix: string): Store {
 /** Values of a KV namespace whose keys begin with a prefix; each has 25 MiB at most. */
 export function keyValueStore(values: KeyValues, prefix: string): Store {
   return readOnly({
-    whole: async (key) => {
+    read: async (key) => {
       const value = await values.get(prefix + key, "arrayBuffer");
       return value ? read(`${value.byteLength}`, value) : undefined;
     },
@@ -85,7 +85,7 @@ export function keyValueStore(values: KeyValues, prefix: string): Store {
 /** Static assets below a folder. They cannot be listed. */
 export function assetStore(assets: Assets, folder: string): Store {
   return readOnly({
-    whole: async (key) => {
+    read: async (key) => {
       const answer = await assets.fetch(new Request(`http://assets/${folder}${key}`));
       if (answer.ok) return read(answer.headers.get("etag") ?? "", await answer.arrayBuffer());
       await answer.body?.cancel();
@@ -100,12 +100,11 @@ function read(revision: string, buffer: ArrayBuffer): Read {
 }
 
 function readOnly(reader: Reader): Store {
-  const head = async (key: string): Promise<Omit<Read, "bytes"> | undefined> =>
-    await (reader.head ?? reader.whole)(key);
+  const head = async (key: string): Promise<Omit<Read, "bytes"> | undefined> => await (reader.head ?? reader.read)(key);
   return {
     get: async (key, range) => {
       if (!range || !reader.part) {
-        const content = await reader.whole(key);
+        const content = await reader.read(key);
         if (!content || !range) return content && { key, ...content };
         return { key, ...content, bytes: content.bytes.subarray(range.offset, range.offset + range.length) };
       }

@@ -39,7 +39,7 @@ export function createColumnStatistics(): Readonly<{ add(row: Row): void; report
 }
 
 type Column = {
-  seen: number;
+  count: number;
   types: Map<string, number>;
   missing: number;
   empty: number;
@@ -52,12 +52,12 @@ type Column = {
 };
 
 function newColumn(): Column {
-  const numbers = { seen: 0, missing: 0, empty: 0, texts: 0, characters: 0, least: Infinity, most: 0, entries: 0 };
+  const numbers = { count: 0, missing: 0, empty: 0, texts: 0, characters: 0, least: Infinity, most: 0, entries: 0 };
   return { ...numbers, types: new Map(), values: new Map() };
 }
 
 function addValue(column: Column, value: unknown): void {
-  column.seen++;
+  column.count++;
   if (value === null || value === undefined) {
     column.missing++;
     return;
@@ -85,14 +85,14 @@ function countValue(column: Column, value: unknown): void {
 }
 
 function reportOf(
-  { seen, types, missing, empty, texts, characters, least, most, values, entries }: Column,
+  { count, types, missing, empty, texts, characters, least, most, values, entries }: Column,
   rows: number,
 ): ColumnReport {
   const all = entries > 0 ? entries : rows;
   const classes = values && values.size > 0 && values.size * 2 <= all ? values : undefined;
   return {
     types: Object.fromEntries(types),
-    missing: missing + rows - seen,
+    missing: missing + rows - count,
     empty,
     ...(texts > 0 ? { characters: { least, mean: characters / texts, most } } : {}),
     ...(classes

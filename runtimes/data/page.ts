@@ -17,11 +17,11 @@ export function renderData(name: string, reports: readonly (readonly [string, Da
     kind: "data",
     about: html`<span>data</span>`,
     main: reports.map(([task, report]) => taskSection(task, report)),
-    style: own,
+    style: pageStyle,
   });
 }
 
-const own = `
+const pageStyle = `
 .wide { overflow-x: auto; }
 .data { border-collapse: collapse; width: 100%; font-size: 13.5px; }
 .data th { text-align: left; font-weight: 600; color: var(--soft); }

@@ -92,7 +92,7 @@ async function leaksOf(
   const valuesOf = rowText(columns);
   const compared = (rows: Rows) =>
     through(rows, options, (row) => ({ text: textOf(columns, row), hash: hashOf(valuesOf(row)) }));
-  const near = await nearPairs("data", compared(train), compared(other), { ...NEAR, named: NAMED });
+  const near = await nearPairs("data", compared(train), compared(other), { ...NEAR, mostNamed: NAMED });
   return { ...leaks, near: { ...near, first: near.first.map((one) => ({ ...one, text: shortened(one.text, 80) })) } };
 }
 
@@ -169,15 +169,15 @@ async function duplicatesIn(
   const values = through(rows, options, rowText(columns));
   const texts = through(rows, options, (row) => textOf(columns, row));
   const exact = (await exactClusters(values)).first;
-  const duplicates = await named(exact, texts, () => true);
+  const duplicates = await listDuplicates(exact, texts, () => true);
   if (!options.near) return { duplicates };
   const { first, uncompared } = await nearClusters("data", texts, NEAR);
-  const near = await named(first, texts, (row) => exact[row] === row);
+  const near = await listDuplicates(first, texts, (row) => exact[row] === row);
   return { duplicates, nearDuplicates: uncompared > 0 ? { ...near, uncompared } : near };
 }
 
 /** The rows that repeat another, of those that are wanted. */
-async function named(
+async function listDuplicates(
   first: Uint32Array,
   texts: AsyncIterable<string>,
   wanted: (row: number) => boolean,

@@ -7,15 +7,15 @@ import { runInNewContext } from "node:vm";
 
 type Collect = (options?: Readonly<{ type: "major"; flavor: "last-resort" }>) => void;
 
-let known: Collect | undefined;
+let collect: Collect | undefined;
 
 /**
  * Collects the garbage of the calling thread, and gives back the pages that it lay in, which V8 otherwise keeps for minutes:
  * after a run's parts are open they are more than what is still used.
  */
 export function collectGarbage(): void {
-  known ??= "Bun" in globalThis ? collectInBun : collectInV8();
-  known({ type: "major", flavor: "last-resort" });
+  collect ??= "Bun" in globalThis ? collectInBun : collectInV8();
+  collect({ type: "major", flavor: "last-resort" });
 }
 
 function collectInBun(): void {

@@ -11,7 +11,7 @@ import type { StoredObject } from "../../core/types.ts";
 import { type Directory, isInside, pathOf, realPath, writablePath } from "./directory.ts";
 import { revisionOf, statKey, storedOf } from "./directory_read.ts";
 import { GONE, OWN } from "./generations.ts";
-import { absent, isSystemError, taken } from "./system_errors.ts";
+import { absent, falseIfExists, isSystemError } from "./system_errors.ts";
 
 /** The pieces that a file is written from. */
 type Content = Uint8Array | AsyncIterable<Uint8Array>;
@@ -63,7 +63,7 @@ async function create(directory: Directory, key: string, bytes: Content): Promis
   try {
     await writeFile(temporary, bytes);
     const info = await stat(temporary);
-    if (!await link(temporary, target).then(() => true, taken)) return "conflict";
+    if (!await link(temporary, target).then(() => true, falseIfExists)) return "conflict";
     await syncFolder(dirname(target));
     return storedOf(key, info);
   } finally {

@@ -19,7 +19,7 @@ export function checksOfPackage(added: PluginPackage, { catalog, host }: CheckCo
     // What plugins cannot do without: "schedule halves" → its options.
     const options = added.conformance?.[title];
     const parsed = entry.parse(options ?? {});
-    const named = (checks: readonly Check[]): Check[] =>
+    const withTitle = (checks: readonly Check[]): Check[] =>
       checks.map((check) => ({ ...check, name: `${title}: ${check.name}` }));
     const first: Check = {
       name: 'its options have defaults, or the package\'s export "conformance" has some',
@@ -27,8 +27,8 @@ export function checksOfPackage(added: PluginPackage, { catalog, host }: CheckCo
         if (parsed.issues) throw new Error(parsed.issues.map(({ message }) => message).join("; "));
       },
     };
-    if (parsed.issues) return named([first]);
+    if (parsed.issues) return withTitle([first]);
     const reference = { use: entry.use, ...(options === undefined ? {} : { with: options as Named<unknown> }) };
-    return named([first, ...checksOf(parsed.value, figures), ...runChecks(parsed.value, reference, figures)]);
+    return withTitle([first, ...checksOf(parsed.value, figures), ...runChecks(parsed.value, reference, figures)]);
   });
 }

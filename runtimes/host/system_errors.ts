@@ -16,7 +16,7 @@ export function absent(error: unknown): undefined {
 }
 
 /** False where there is such a file already. Throws any other error. */
-export function taken(error: NodeJS.ErrnoException): false {
+export function falseIfExists(error: NodeJS.ErrnoException): false {
   if (error.code === "EEXIST") return false;
   throw error;
 }

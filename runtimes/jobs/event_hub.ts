@@ -52,14 +52,14 @@ export function eventHub(jobs: Jobs, alone = false): EventHub {
     tell: wake,
     more: (id, known, signal) =>
       new Promise((resolve) => {
-        const done = (): void => {
-          signal.removeEventListener("abort", done);
-          leave(id, done);
+        const finish = (): void => {
+          signal.removeEventListener("abort", finish);
+          leave(id, finish);
           resolve();
         };
         if (signal.aborted) return resolve();
-        signal.addEventListener("abort", done);
-        waiting.set(id, (waiting.get(id) ?? new Set()).add(done));
+        signal.addEventListener("abort", finish);
+        waiting.set(id, (waiting.get(id) ?? new Set()).add(finish));
         if (!counts.has(id)) counts.set(id, known);
         timer ??= setInterval(() => void look().catch(() => {}), LOOK);
       }),

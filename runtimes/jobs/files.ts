@@ -31,7 +31,7 @@ const uploadSchema = v.object({
 
 /** The fields of an upload. */
 const [ANCHOR, SECONDS] = ["expires_after[anchor]", "expires_after[seconds]"];
-const known: ReadonlySet<string> = new Set(["file", "purpose", ANCHOR, SECONDS]);
+const uploadFields: ReadonlySet<string> = new Set(["file", "purpose", ANCHOR, SECONDS]);
 
 /** From an hour to thirty days, as OpenAI documents. */
 const [LEAST_KEPT, MOST_KEPT] = [3600, 2_592_000];
@@ -132,7 +132,9 @@ async function uploadFile(context: JobsContext, c: EdgeContext): Promise<Respons
   try {
     for await (const part of c.get("incoming").form()) {
       const { name } = part;
-      if (!known.has(name)) throw httpError(400, "unsupported", `${name}: ${[...known].join(", ")} are known`, name);
+      if (!uploadFields.has(name)) {
+        throw httpError(400, "unsupported", `${name}: ${[...uploadFields].join(", ")} are known`, name);
+      }
       if (name !== "file") form.set(name, await textOf(part));
       else if (part.filename === undefined) break;
       else if (file) throw httpError(400, "invalid_value", "file: one file is expected", "file");
@@ -148,7 +150,7 @@ async function uploadFile(context: JobsContext, c: EdgeContext): Promise<Respons
 
 /** The file that a whole form makes. */
 async function createFile(
-  { options, kept: values, files }: JobsContext,
+  { options, sealed: values, files }: JobsContext,
   c: EdgeContext,
   file: Received,
   form: ReadonlyMap<string, string>,

@@ -56,7 +56,7 @@ async function jobOf({ jobs }: JobsContext, c: EdgeContext): Promise<JobRecord> 
 }
 
 function createRoute(context: JobsContext): Route {
-  const { jobs, kept, options } = context;
+  const { jobs, sealed, options } = context;
   return jsonRoute({
     ...shared,
     method: "post",
@@ -70,7 +70,7 @@ function createRoute(context: JobsContext): Route {
       const spec = toJobSpec(body, await startOf(context, body, tenant));
       await context.checkReferences(spec, tenant);
       options.planner.check(spec);
-      const id = await idOnce(c, kept, JSON.stringify(body), jobs.newId);
+      const id = await idOnce(c, sealed, JSON.stringify(body), jobs.newId);
       const record = await jobs.create(tenant, body, spec, id);
       context.later(c, context.prepare(record.id));
       return c.json(jobShape(record));

@@ -17,7 +17,7 @@ import type { JobPlanner } from "./job_planner.ts";
 /** Where references lead. */
 export type JobReferences = Readonly<{
   /** What a tenant's job has made, by the name that the job tells. */
-  made(name: string, tenant: string): Promise<ModelFiles | undefined>;
+  resultOf(name: string, tenant: string): Promise<ModelFiles | undefined>;
   /** The files of a model, or of the adapter or model that a job has made. */
   folder(name: string, tenant: string): Promise<Store | undefined>;
   /** Throws what a route throws if a spec refers to what its tenant may not use. */
@@ -48,7 +48,7 @@ export function createJobReferences(
       ? record
       : undefined;
   };
-  const made = async (name: string, tenant: string): Promise<ModelFiles | undefined> => {
+  const resultOf = async (name: string, tenant: string): Promise<ModelFiles | undefined> => {
     const record = await madeBy(name, tenant);
     if (!record?.result) return undefined;
     const { path } = (record.spec.model as Named<Named<Json>> | undefined)?.with ?? {};
@@ -90,7 +90,7 @@ export function createJobReferences(
     }
     return bytes;
   };
-  return { made, folder, check, placesOf, bytesOf };
+  return { resultOf, folder, check, placesOf, bytesOf };
 }
 
 /** Every reference of a request's spec. Throws what a route throws if something is none. */

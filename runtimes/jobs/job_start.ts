@@ -34,7 +34,7 @@ export async function startOf(
   const row = (await context.files.get(file))?.tenant === tenant
     ? await firstRow(context.options.store, file)
     : undefined;
-  const trained = isMadeName(model) ? await context.made(model, tenant) : undefined;
+  const trained = isMadeName(model) ? await context.resultOf(model, tenant) : undefined;
   const saved = trained && await detectArtifact(trained.files);
   if (!saved?.adapters) return { row };
   const [adapter, ...more] = saved.adapters;

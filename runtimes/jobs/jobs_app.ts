@@ -34,7 +34,7 @@ export type JobsApp = Readonly<{
   jobs: Jobs;
   files: JobFilesStore;
   /** What a tenant's job has made, by the name that the job tells. */
-  made(name: string, tenant: string): Promise<ModelFiles | undefined>;
+  resultOf(name: string, tenant: string): Promise<ModelFiles | undefined>;
   /** What a job will take, found in this thread. Throws AttuneError that says what is wrong with it. */
   plan(record: JobRecord): Promise<Prepared>;
   watch(): Promise<void>;
@@ -63,7 +63,7 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
   const sealed = sealStore(store, options.tell);
   const jobs = jobsIn({
     store,
-    kept: sealed,
+    sealed,
     queue,
     now,
     time,
@@ -89,7 +89,7 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
     models: options.models,
     planner: options.planner,
   });
-  const { made: trained } = references;
+  const { resultOf: trained } = references;
   const plan = async (record: JobRecord): Promise<Prepared> =>
     await options.planner.plan(record.spec, await references.placesOf(record));
   const { planElsewhere } = options;
@@ -104,7 +104,7 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
   const hub = eventHub(jobs, options.forgetful);
   const context: JobsContext = {
     options,
-    kept: sealed,
+    sealed,
     jobs,
     files,
     hub,
@@ -113,7 +113,7 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
     heartbeatSeconds,
     checkReferences: references.check,
     folder: references.folder,
-    made: trained,
+    resultOf: trained,
     prepare,
     later,
   };
@@ -133,7 +133,7 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
     store,
     jobs,
     files,
-    made: trained,
+    resultOf: trained,
     plan,
     watch,
     damaged: sealed.damaged,

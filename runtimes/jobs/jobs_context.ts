@@ -43,7 +43,7 @@ export type JobsAppOptions = Readonly<{
 export type JobsContext = Readonly<{
   options: JobsAppOptions;
   /** The store's values. */
-  kept: Sealed;
+  sealed: Sealed;
   jobs: Jobs;
   files: JobFilesStore;
   hub: EventHub;
@@ -55,7 +55,7 @@ export type JobsContext = Readonly<{
   /** The files of a model, or of the adapter or model that a job has made. */
   folder(name: string, tenant: string): Promise<Store | undefined>;
   /** What a job of a tenant has made, by its name. */
-  made(name: string, tenant: string): Promise<ModelFiles | undefined>;
+  resultOf(name: string, tenant: string): Promise<ModelFiles | undefined>;
   /** Plans a new job and queues it, or says why not. */
   prepare(id: string): Promise<void>;
   /** Lets work go on behind an answer; what fails in it is told, and ends nothing. */

@@ -102,15 +102,15 @@ export function uplink({ lease, client, output, progress, stop, tell }: UplinkOp
     }
   };
 
-  let next: Readonly<{ step: number; name: string; told: number }> | undefined;
+  let next: Readonly<{ step: number; name: string; events: number }> | undefined;
   let sending: Promise<void> | undefined;
-  const sendOne = async ({ step, name, told }: NonNullable<typeof next>): Promise<void> => {
+  const sendOne = async ({ step, name, events }: NonNullable<typeof next>): Promise<void> => {
     const folder = `checkpoints/${name}/`;
     // Logs as they are now may be longer than the checkpoint needs: resuming cuts them back.
     const files = (await filesBelow(output)).filter((f) => f.startsWith(folder) || isResult(f));
     for (const file of files) await client.send(lease, `${name}/${file}`, join(output, file));
     // Whoever goes on from it tells nothing of the steps before.
-    await toldUntil(told);
+    await toldUntil(events);
     await client.checkpoint(lease, step, `${name}/`, files, progress.metrics);
   };
   const sendAll = async (): Promise<void> => {
@@ -138,7 +138,7 @@ export function uplink({ lease, client, output, progress, stop, tell }: UplinkOp
       telling ??= tellAll();
     },
     checkpoint: (step, name) => {
-      next = { step, name, told: from + waiting.length };
+      next = { step, name, events: from + waiting.length };
       sending ??= sendAll();
     },
     flushed: async () => {

@@ -18,7 +18,7 @@ export interface Cache<T> {
    */
   use<R>(key: string, find: () => Promise<Opening<T>>, act: (value: T) => R | Promise<R>): Promise<R>;
   /** The number of cached entries, and their bytes. */
-  held(): Readonly<{ entries: number; bytes: number }>;
+  size(): Readonly<{ entries: number; bytes: number }>;
 }
 
 type Entry<T> = { bytes: number; users: number; value: Promise<T> };
@@ -67,6 +67,6 @@ export function boundedCache<T>(maxBytes: number, close: (value: T) => void | Pr
         makeRoom();
       }
     },
-    held: () => ({ entries: entries.size, bytes }),
+    size: () => ({ entries: entries.size, bytes }),
   };
 }

@@ -133,11 +133,11 @@ export function evaluateRoutes(service: EdgeService): readonly Route[] {
       intervals: { seed: 7 },
     },
     query: { metrics: "names separated by commas, or JSON", labels: "JSON", intervals: "JSON" },
-    handle: (c) => (c.get("incoming").type === "application/json" ? whole(c, service) : streamed(c, service)),
+    handle: (c) => (c.get("incoming").type === "application/json" ? evaluateJson(c, service) : streamed(c, service)),
   }];
 }
 
-async function whole(c: EdgeContext, service: EdgeService): Promise<Response> {
+async function evaluateJson(c: EdgeContext, service: EdgeService): Promise<Response> {
   const any = await c.get("incoming").json(v.record(v.string(), v.unknown()));
   if ("model" in any || "rows" in any) return await ofModel(c, service, checked(rowsSchema, any));
   const body = checked(pairsSchema, any);
@@ -289,6 +289,6 @@ function queried([key, value]: readonly [string, string]): [string, unknown] {
   return [key, parseJson(new TextEncoder().encode(value), key)];
 }
 
-function readsClasses({ reads: reads }: Metric): boolean {
+function readsClasses({ reads }: Metric): boolean {
   return reads.includes("label") || reads.includes("labels");
 }

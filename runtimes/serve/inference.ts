@@ -48,7 +48,7 @@ export type PurposeOf = (found: ModelArtifact) => Promise<ServingTask>;
 
 /** The same with what tells them from others. */
 export type ModelFilesAt = ModelArtifact & Readonly<{ id: string; ids: readonly string[] }>;
-type Resolved = ModelFilesAt & Readonly<{ wanted: ServingTask }>;
+type Resolved = ModelFilesAt & Readonly<{ task: ServingTask }>;
 
 type Opened = Readonly<{ set: AdapterPool; adapters: Cache<string>; stores: Map<string, Store>; release(): void }>;
 
@@ -73,8 +73,8 @@ export function inferenceOf(service: InferenceContext): Inference {
   const turn = createMutex();
   const models = boundedCache<Opened>(limits.modelBytes, ({ set }) => set.close());
   let added = 0;
-  meter.gauge("attune_model_cache_bytes", "Memory that cached models are taken to need", () => models.held().bytes);
-  meter.gauge("attune_model_cache_entries", "Cached models", () => models.held().entries);
+  meter.gauge("attune_model_cache_bytes", "Memory that cached models are taken to need", () => models.size().bytes);
+  meter.gauge("attune_model_cache_entries", "Cached models", () => models.size().entries);
   const opened = async (
     id: string,
     files: Store,
@@ -143,7 +143,7 @@ export function inferenceOf(service: InferenceContext): Inference {
     const key = JSON.stringify([purpose.name, asked.caller.tenant, asked.model, asked.adapter]);
     const cached = known.get(key);
     if (cached && cached.until > now()) return cached.value;
-    const value = namedFiles(service, asked).then(async (files) => ({ ...files, wanted: await purpose(files) }));
+    const value = namedFiles(service, asked).then(async (files) => ({ ...files, task: await purpose(files) }));
     known.delete(key);
     known.set(key, { until: now() + BELIEVED, value });
     value.catch(() => known.delete(key));
@@ -156,15 +156,15 @@ export function inferenceOf(service: InferenceContext): Inference {
   return {
     use: async (asked, purpose, act) => {
       if (!host?.lib) throw httpError(503, "not_configured", "This server runs no models");
-      const { model, adapters, id, ids, wanted } = await remembered(asked, purpose);
+      const { model, adapters, id, ids, task } = await remembered(asked, purpose);
       const find = async () => {
         const { store, release } = cacheFiles(model);
         const { bytes, most } = { bytes: limits.sessions * await float32Bytes(store), most: limits.modelBytes };
-        if (bytes <= most) return { bytes, open: async () => ({ ...await opened(id, store, wanted, host), release }) };
+        if (bytes <= most) return { bytes, open: async () => ({ ...await opened(id, store, task, host), release }) };
         const why = `would take about ${bytes} bytes, more than the limit of ${most}`;
         throw httpError(400, "model_too_large", `model: ${asked.model} ${why}`, "model");
       };
-      const key = `${id} ${JSON.stringify(wanted)}`;
+      const key = `${id} ${JSON.stringify(task)}`;
       // Sessions are opened when they are first asked for; then nothing of the files is wanted any more.
       return await models.use(key, find, (opened) => loaded(opened, adapters, ids, act).finally(opened.release));
     },

@@ -20,7 +20,7 @@ import { jsonBytes } from "../../core/base/bytes.ts";
 
 const reference = v.pipe(v.string(), v.minLength(1), v.maxLength(2048));
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
-const whole = v.pipe(v.number(), v.integer(), v.minValue(0));
+const wholeNumber = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 /** The body. */
 export const mergeSchema = v.strictObject({
@@ -41,9 +41,9 @@ export const mergeSchema = v.strictObject({
     v.strictObject({
       density: v.optional(share),
       majoritySignMethod: v.optional(v.picklist(["total", "frequency"])),
-      svdRank: v.optional(v.pipe(whole, v.minValue(1))),
-      modulesFrom: v.optional(whole),
-      seed: v.optional(whole),
+      svdRank: v.optional(v.pipe(wholeNumber, v.minValue(1))),
+      modulesFrom: v.optional(wholeNumber),
+      seed: v.optional(wholeNumber),
       /** The masks of dare: by tensor, 1 or 0 for each value of each adapter. */
       masks: v.optional(v.record(v.string(), v.array(v.array(v.picklist([0, 1]))))),
     }),

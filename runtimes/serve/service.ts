@@ -38,7 +38,7 @@ export function edgeService(options: EdgeOptions): EdgeService {
   const limits: EdgeLimits = { ...defaultLimits, ...options.limits };
   const tokenizers = boundedCache<Tokenizer>(limits.tokenizerBytes);
   const find = async (name: string, caller: Caller, param = "model"): Promise<ModelFiles> => {
-    const opened = await options.models.open(name, caller.tenant) ?? await options.jobs?.made(name, caller.tenant);
+    const opened = await options.models.open(name, caller.tenant) ?? await options.jobs?.resultOf(name, caller.tenant);
     if (opened) return opened;
     throw httpError(404, "model_not_found", `${param}: there is no ${JSON.stringify(name.slice(0, 200))} here`, param);
   };
@@ -47,9 +47,9 @@ export function edgeService(options: EdgeOptions): EdgeService {
   counter.gauge(
     "attune_tokenizer_cache_bytes",
     "Memory that cached tokenizers are taken to need",
-    () => tokenizers.held().bytes,
+    () => tokenizers.size().bytes,
   );
-  counter.gauge("attune_tokenizer_cache_entries", "Cached tokenizers", () => tokenizers.held().entries);
+  counter.gauge("attune_tokenizer_cache_entries", "Cached tokenizers", () => tokenizers.size().entries);
   return {
     options,
     limits,

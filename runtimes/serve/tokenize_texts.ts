@@ -87,7 +87,7 @@ export type EncodingJson = {
 
 /** One text of a call: itself or its words, its pair, and of a conversation what the assistant says. */
 type Text = Readonly<{
-  own: string | readonly string[];
+  text: string | readonly string[];
   pair?: string | readonly string[];
   chat?: Readonly<{ text: string; assistant: readonly (readonly [number, number])[] }>;
 }>;
@@ -129,7 +129,7 @@ export function tokenize(tokenizer: Tokenizer, call: TokenizeCall, maxPlaces = I
   if (encode.returnOverflowingTokens) within(all.reduce((n, text) => n + windowPlaces(text, encode), 0) / WINDOW_SLACK);
   let places = 0;
   const windows = all.map((text) => {
-    const encoding = tokenizer.encode(text.own, text.pair === undefined ? encode : { ...encode, textPair: text.pair });
+    const encoding = tokenizer.encode(text.text, text.pair === undefined ? encode : { ...encode, textPair: text.pair });
     for (const { ids } of encoding) places += ids.length;
     within(places);
     return encoding;
@@ -154,8 +154,8 @@ export function tokenize(tokenizer: Tokenizer, call: TokenizeCall, maxPlaces = I
 const WINDOW_SLACK = 4;
 
 /** Places of a text's windows, were each character a token. */
-function windowPlaces({ own, pair = "" }: Text, { truncation, maxLength, stride = 0 }: EncodeOptions): number {
-  const length = [own, pair].flat().reduce((n, text) => n + text.length, 0);
+function windowPlaces({ text, pair = "" }: Text, { truncation, maxLength, stride = 0 }: EncodeOptions): number {
+  const length = [text, pair].flat().reduce((n, part) => n + part.length, 0);
   if (truncation === false || maxLength === undefined) return length;
   return Math.ceil(length / Math.max(1, maxLength - stride - SPECIALS)) * maxLength;
 }
@@ -179,16 +179,16 @@ function textsOf(tokenizer: Tokenizer, { input, pair, tools, options }: Tokenize
   if (isText(input)) {
     if (pair !== undefined && !isText(pair)) throw wrong("pair", words ? "words" : "a text, as input is");
     // As transformers has it, of one text alone an empty pair is none; in a list it is an empty one.
-    return [pair === undefined || pair.length === 0 ? { own: input } : { own: input, pair }];
+    return [pair === undefined || pair.length === 0 ? { text: input } : { text: input, pair }];
   }
   if (typeof input === "string") throw wrong("input", "words (isSplitIntoWords)");
   const list: readonly unknown[] = isBatch(input, options) ? input : [input];
   if (list.every(isText)) {
-    if (pair === undefined) return list.map((own) => ({ own }));
+    if (pair === undefined) return list.map((text) => ({ text }));
     if (!inner(pair) || pair.length !== list.length || !pair.every(isText)) {
       throw wrong("pair", `as many as input has: ${list.length}`);
     }
-    return list.map((own, i) => ({ own, pair: pair[i] as string | readonly string[] }));
+    return list.map((text, i) => ({ text, pair: pair[i] as string | readonly string[] }));
   }
   if (words || !list.every((chat) => inner(chat) && chat.every((m) => typeof m === "object"))) {
     throw wrong("input", words ? "words, or several lists of them" : "texts, or messages");
@@ -208,7 +208,7 @@ function textsOf(tokenizer: Tokenizer, { input, pair, tools, options }: Tokenize
     if (written > CHARACTERS * maxPlaces) {
       throw tooMuch("tokenize", "input", "characters of all conversations", written, CHARACTERS * maxPlaces);
     }
-    return { own: chat.text, chat };
+    return { text: chat.text, chat };
   });
 }
 
@@ -249,14 +249,15 @@ function jsonOf(tokenizer: Tokenizer, options: Options, encoding: Encoding, text
     const fills = Array.from({ length: pads }, () => fill);
     return side === "left" ? [...fills, ...values] : [...values, ...fills];
   };
-  const known = (values: Int32Array): (number | null)[] => padded(Array.from(values, (n) => (n < 0 ? null : n)), null);
+  const nullWhereNegative = (values: Int32Array): (number | null)[] =>
+    padded(Array.from(values, (n) => (n < 0 ? null : n)), null);
   const pairs = (values: ArrayLike<number>): [number, number][] =>
     Array.from({ length: values.length / 2 }, (_, i) => [values[2 * i] ?? 0, values[2 * i + 1] ?? 0]);
   const { ids, typeIds, specialTokensMask, wordIds, sequenceIds } = encoding;
   const json: EncodingJson = {
     inputIds: padded(ids, tokenizer.specialTokenIds.pad ?? 0),
-    wordIds: known(wordIds),
-    sequenceIds: known(sequenceIds),
+    wordIds: nullWhereNegative(wordIds),
+    sequenceIds: nullWhereNegative(sequenceIds),
   };
   if (options.returnAttentionMask) json.attentionMask = padded(Array.from(ids, () => 1), 0);
   if (options.returnTokenTypeIds ?? tokenizer.typeIds ?? true) json.tokenTypeIds = padded(typeIds, 0);
@@ -281,7 +282,7 @@ function offsetsOf(encoding: Encoding, text: Text, { offsetUnit }: Options): Arr
   const groups = new Map<string, { source: string; places: number[] }>();
   encoding.sequenceIds.forEach((sequence, i) => {
     if (sequence < 0) return;
-    const whole = sequence === 1 ? text.pair ?? "" : text.own;
+    const whole = sequence === 1 ? text.pair ?? "" : text.text;
     const word = encoding.wordIds[i] ?? 0;
     const key = typeof whole === "string" ? String(sequence) : `${sequence}:${word}`;
     const group = groups.get(key) ?? { source: typeof whole === "string" ? whole : whole[word] ?? "", places: [] };

@@ -30,13 +30,13 @@ export async function compareRuns(best: string, usual: string, host: Host): Prom
       resamplingOf({}),
     );
     const difference = withMcnemar(comparisonFile(compared));
-    const named = (figures: Named<Json>): Named<Json> =>
+    const withTaskName = (figures: Named<Json>): Named<Json> =>
       name === undefined
         ? figures
         : Object.fromEntries(Object.entries(figures).map(([key, value]) => [`${name}_${key}`, value]));
-    Object.assign(all.best, named(own.figures));
-    Object.assign(all.default, named(other.figures));
-    Object.assign(all.difference, named(difference));
+    Object.assign(all.best, withTaskName(own.figures));
+    Object.assign(all.default, withTaskName(other.figures));
+    Object.assign(all.difference, withTaskName(difference));
   }
   return { rows, ...all };
 }

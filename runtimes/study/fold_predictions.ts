@@ -89,15 +89,15 @@ export async function keptPlaces(dataset: Dataset, host: Host): Promise<readonly
 
 /**
  * Writes a task's predictions, in the order of the rows within each division; nothing where its folds have left none, as of
- * a task that answers places rather than rows. Of a row that has several answers each has a line. `kept`: the rows that
+ * a task that answers places rather than rows. Of a row that has several answers each has a line. `placesOf`: the rows that
  * transforms have left.
  */
 export async function joinPredictions(
   store: Store,
   folds: readonly Fold[],
   task: string,
-  { places, kept }: Readonly<
-    { places: FoldPlaces; kept: (task: string, fold: Fold) => Promise<readonly number[] | undefined> }
+  { places, placesOf }: Readonly<
+    { places: FoldPlaces; placesOf: (task: string, fold: Fold) => Promise<readonly number[] | undefined> }
   >,
 ): Promise<void> {
   const name = task === "" ? "predictions.jsonl" : `${task}-predictions.jsonl`;
@@ -112,7 +112,7 @@ export async function joinPredictions(
   for (const [i, fold] of folds.entries()) {
     const lines = found[i] ?? [];
     const whole = places(task, fold);
-    const of = (await kept(task, fold))?.map((at) => whole[at] ?? null) ?? whole;
+    const of = (await placesOf(task, fold))?.map((at) => whole[at] ?? null) ?? whole;
     for (const line of lines) {
       const { row: within, ...answer } = JSON.parse(line) as Named<Json>;
       const row = of[Number(within)] ?? null;

@@ -72,7 +72,7 @@ export async function divisionsOf(
       break;
     }
   }
-  const known = (option: "stratify" | "group", task: string): string | null => {
+  const divisionColumn = (option: "stratify" | "group", task: string): string | null => {
     const column = division[option];
     if (column === null || columns.get(task)?.includes(column)) return column;
     const all = [...new Set([...columns.values()].flat())];
@@ -82,7 +82,7 @@ export async function divisionsOf(
   return Object.fromEntries(
     divided.map(({ task }) => [
       task,
-      { ...division, stratify: known("stratify", task), group: known("group", task) },
+      { ...division, stratify: divisionColumn("stratify", task), group: divisionColumn("group", task) },
     ]),
   );
 }

@@ -74,14 +74,14 @@ function bestSection(best: TrialLine, metric: string, winner: SearchReport["winn
     <section class="hero">
       <div>
         <p class="label">${metric} of trial ${best.number} on the eval rows, which chose it</p>
-        <p class="big">${shown(best.value)}</p>
+        <p class="big">${showValue(best.value)}</p>
         ${winner && html`<p class="sub">${winnerText(winner, metric)}</p>`}
       </div>
       <dl class="tiles">${Object.entries(best.params).map(([path, value]) =>
         html`
           <div>
             <dt>${path}</dt>
-            <dd><b>${shown(value)}</b></dd>
+            <dd><b>${showValue(value)}</b></dd>
           </div>
         `
       )}</dl>
@@ -90,17 +90,17 @@ function bestSection(best: TrialLine, metric: string, winner: SearchReport["winn
 }
 
 function winnerText({ split, metrics }: NonNullable<SearchReport["winner"]>, metric: string): string {
-  const figures = Object.entries(metrics).map(([name, value]) => `${name} ${shown(value)}`).join(", ");
+  const figures = Object.entries(metrics).map(([name, value]) => `${name} ${showValue(value)}`).join(", ");
   return split === "eval"
     ? `Trained once more: ${figures}. These rows chose the trial; data.test adds rows that no trial has seen.`
-    : `On ${split}, rows that no trial saw: ${metric} ${shown(metrics[metric] ?? null)} (${figures}).`;
+    : `On ${split}, rows that no trial saw: ${metric} ${showValue(metrics[metric] ?? null)} (${figures}).`;
 }
 
 /** The winner beside the spec as it was, on rows that no trial saw. */
 function comparisonSection({ usual, compared }: NonNullable<SearchReport["winner"]>, metric: string): Html | false {
   if (!usual) return false;
   if (!compared) {
-    const figures = Object.entries(usual.metrics).map(([name, value]) => `${name} ${shown(value)}`).join(", ");
+    const figures = Object.entries(usual.metrics).map(([name, value]) => `${name} ${showValue(value)}`).join(", ");
     return html`
       <section>
         <h2>Compared with the original spec</h2>
@@ -132,7 +132,7 @@ function comparisonSection({ usual, compared }: NonNullable<SearchReport["winner
                 <td class="num">${within(best)}</td>
                 <td class="num">${within(other)}</td>
                 <td class="num">${difference ? within(difference) : ""}</td>
-                <td class="num">${p === undefined ? "" : shown(p)}</td>
+                <td class="num">${p === undefined ? "" : showValue(p)}</td>
               </tr>
             `
           )}</tbody>
@@ -143,7 +143,7 @@ function comparisonSection({ usual, compared }: NonNullable<SearchReport["winner
 }
 
 function within({ value, interval }: FigureWithin): string {
-  return interval ? `${shown(value)} [${shown(interval[0])}, ${shown(interval[1])}]` : shown(value);
+  return interval ? `${showValue(value)} [${showValue(interval[0])}, ${showValue(interval[1])}]` : showValue(value);
 }
 
 function historySection({ trials, direction }: SearchReport["study"], metric: string): Html | false {
@@ -245,8 +245,8 @@ function trialsSection({ trials, space }: SearchReport["study"], metric: string,
                 : message === undefined
                 ? state
                 : `${state}: ${message}`
-            }</td><td class="num">${shown(value)}</td>${
-              paths.map((path) => html`<td class="num">${path in params ? shown(params[path] ?? null) : ""}</td>`)
+            }</td><td class="num">${showValue(value)}</td>${
+              paths.map((path) => html`<td class="num">${path in params ? showValue(params[path] ?? null) : ""}</td>`)
             }<td style="white-space:nowrap">${run}</td></tr>`
           )}</tbody>
         </table>
@@ -255,7 +255,7 @@ function trialsSection({ trials, space }: SearchReport["study"], metric: string,
   `;
 }
 
-function shown(value: Json): string {
+function showValue(value: Json): string {
   if (typeof value === "number") return showNumber(value, 4);
   if (value === null) return "–";
   return typeof value === "string" ? value : JSON.stringify(value);

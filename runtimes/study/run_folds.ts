@@ -87,13 +87,13 @@ export async function runFolds(options: FoldsOptions): Promise<FoldMetrics | und
   const ended = results.flatMap((result) => result ?? []);
   if (ended.length < folds.length) return undefined;
   const metrics = foldMetrics(ended, divided.map(({ task }) => task), places);
-  const kept = async (task: string, fold: Fold): Promise<readonly number[] | undefined> => {
+  const placesIn = async (task: string, fold: Fold): Promise<readonly number[] | undefined> => {
     const own = await composed(await judgedOrNot(foldSpec(specs, fold), specs));
     const subtask = own.task.subtasks.find(({ name }) => name === task);
     const { test } = subtask ? taskData(own, subtask) : {};
     return test && await keptPlaces(test, host);
   };
-  for (const { task } of divided) await joinPredictions(store, folds, task, { places, kept });
+  for (const { task } of divided) await joinPredictions(store, folds, task, { places, placesOf: placesIn });
   await writeJson(store, "metrics.json", metrics as unknown as Json);
   return metrics;
 }

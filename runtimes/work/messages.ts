@@ -19,7 +19,7 @@ export type WorkerSettings = Readonly<{
 /** What a worker is started with. */
 export type WorkerStart = Readonly<{ settings: WorkerSettings; gate: NativeGate }>;
 
-/** To a worker. `whole`: the answer comes in one piece; `body` absent: it comes in pieces. */
+/** To a worker. `isWhole`: the answer comes in one piece; `body` absent: it comes in pieces. */
 export type ToWorker =
   | Readonly<{
     type: "request";
@@ -29,7 +29,7 @@ export type ToWorker =
     headers: Readonly<Record<string, string>>;
     caller: Caller | undefined;
     body: Uint8Array<ArrayBuffer> | undefined;
-    whole: boolean;
+    isWhole: boolean;
   }>
   | Readonly<{ type: "part"; id: number; bytes: Uint8Array }>
   | Readonly<{ type: "end" | "cut" | "pull" | "abort"; id: number }>

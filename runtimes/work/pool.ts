@@ -54,7 +54,7 @@ type Call = {
   readonly answered: (response: Response) => void;
   readonly failed: (error: Error) => void;
   /** Bytes of its body that are counted as waiting. */
-  counted: number;
+  waitingBytes: number;
   slot: Slot | undefined;
   timer: ReturnType<typeof setTimeout> | undefined;
   /** Where the answer goes, once it has begun. */
@@ -123,7 +123,7 @@ export function workPool(settings: WorkerSettings, given: Partial<WorkLimits> = 
           source,
           answered,
           failed,
-          counted: size,
+          waitingBytes: size,
           slot: undefined,
           timer: undefined,
           out: undefined,
@@ -133,7 +133,7 @@ export function workPool(settings: WorkerSettings, given: Partial<WorkLimits> = 
         assignCalls(pool);
       }),
     close: async () => {
-      for (const slot of pool.slots) endThread(pool, slot, gone());
+      for (const slot of pool.slots) endThread(pool, slot, workLost());
       await Promise.all(pool.slots.map(({ ending }) => ending));
     },
   };
@@ -147,8 +147,8 @@ const secondsOf = ({ limits }: Pool, { work }: Call): number => (work.long ? lim
 
 /** The bytes of a call wait no longer. */
 function release(pool: Pool, call: Call): void {
-  pool.waitingBytes -= call.counted;
-  call.counted = 0;
+  pool.waitingBytes -= call.waitingBytes;
+  call.waitingBytes = 0;
 }
 
 /** A call is over: its slot is free for the next. */
@@ -195,7 +195,7 @@ function restIfIdle(pool: Pool, slot: Slot): void {
   clearInterval(slot.pulse);
   slot.pulse = undefined;
   // What the model lane has opened is worth keeping for longer.
-  slot.idle = setTimeout(() => endThread(pool, slot, gone()), slot.lane === "model" ? 20 * IDLE : IDLE);
+  slot.idle = setTimeout(() => endThread(pool, slot, workLost()), slot.lane === "model" ? 20 * IDLE : IDLE);
   slot.idle.unref?.();
 }
 
@@ -298,9 +298,9 @@ function startThread(pool: Pool, slot: Slot): void {
     if (!isCurrent()) return;
     const memory = error.code === "ERR_WORKER_OUT_OF_MEMORY";
     if (!memory) process.stderr.write(`A worker failed: ${error.stack ?? error}\n`);
-    endThread(pool, slot, memory ? tooMuch(pool.limits) : gone());
+    endThread(pool, slot, memory ? tooMuch(pool.limits) : workLost());
   });
-  worker.on("exit", () => isCurrent() && endThread(pool, slot, gone()));
+  worker.on("exit", () => isCurrent() && endThread(pool, slot, workLost()));
 }
 
 /** The thread of a slot is ready. */
@@ -311,11 +311,11 @@ function beginAll(pool: Pool, slot: Slot): void {
 
 function beginCall(pool: Pool, slot: Slot, call: Call): void {
   const { id, work: { method, path, headers, caller, body } } = call;
-  const whole = slot.lane === "compute";
+  const isWhole = slot.lane === "compute";
   const bytes = body instanceof Uint8Array ? body : undefined;
   release(pool, call);
-  send(slot, { type: "request", id, method, path, headers, caller, body: bytes, whole }, bytes ? [bytes.buffer] : []);
-  if (whole) {
+  send(slot, { type: "request", id, method, path, headers, caller, body: bytes, isWhole }, bytes ? [bytes.buffer] : []);
+  if (isWhole) {
     call.timer = setTimeout(() => endThread(pool, slot, tooLong(secondsOf(pool, call))), 1000 * secondsOf(pool, call));
   } else if (slot.pulse === undefined) watchThread(pool, slot);
 }
@@ -383,6 +383,6 @@ function tooMuch({ memoryBytes }: WorkLimits): AttuneError {
   return new AttuneError(`The request took ${most}: ask for less at once`, { code: "WORK_LIMIT" });
 }
 
-function gone(): AttuneError {
+function workLost(): AttuneError {
   return new AttuneError("The thread that computed this has ended", { code: "WORK_LOST" });
 }

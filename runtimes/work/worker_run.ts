@@ -25,7 +25,7 @@ const say = (message: FromWorker, transfer: readonly ArrayBuffer[] = []): void =
 
 /** What is on its way of one request. */
 type Open = {
-  readonly gone: AbortController;
+  readonly abort: AbortController;
   body: ReadableStreamDefaultController<Uint8Array> | undefined;
   answer: ReadableStreamDefaultReader<Uint8Array> | undefined;
   /** What was read of it and not sent. */
@@ -73,7 +73,7 @@ export async function receive(message: ToWorker): Promise<void> {
   else if (message.type === "pull") await send(id, request);
   else {
     open.delete(id);
-    request.gone.abort();
+    request.abort.abort();
     try {
       request.body?.error(new Error("The caller has disconnected"));
     } catch {
@@ -84,12 +84,12 @@ export async function receive(message: ToWorker): Promise<void> {
 }
 
 async function answer(
-  { id, method, path, headers, caller, body, whole }: Extract<ToWorker, { type: "request" }>,
+  { id, method, path, headers, caller, body, isWhole }: Extract<ToWorker, { type: "request" }>,
 ) {
-  const task: Open = { gone: new AbortController(), body: undefined, answer: undefined };
+  const task: Open = { abort: new AbortController(), body: undefined, answer: undefined };
   open.set(id, task);
   const url = `http://worker${path}`;
-  const { signal } = task.gone;
+  const { signal } = task.abort;
   const request = body ? withBody(new Request(url, { method, headers, signal }), body) : new Request(url, {
     method,
     headers,
@@ -104,9 +104,9 @@ async function answer(
   const response = await (await app).fetch(request);
   const head = { type: "head", id, status: response.status, headers: [...response.headers] } as const;
   // JSON is here as a whole, however long it is.
-  const isHere = whole || /^application\/json/.test(response.headers.get("content-type") ?? "");
+  const isHere = isWhole || /^application\/json/.test(response.headers.get("content-type") ?? "");
   const bytes = isHere ? new Uint8Array(await response.arrayBuffer()) : undefined;
-  if (!bytes || !whole && bytes.length > SMALL) {
+  if (!bytes || !isWhole && bytes.length > SMALL) {
     task.first = bytes;
     task.answer = bytes ? undefined : response.body?.getReader();
     return say(head);

@@ -97,12 +97,12 @@ function started(world: World): Server {
   const since = schedule.now();
   // A process's own clock, which begins with it; the time of the day is anything.
   const now = (): number => schedule.now() - since;
-  const kept = sealStore(store, (text) => void world.broken.push(text));
+  const sealed = sealStore(store, (text) => void world.broken.push(text));
   const time = (): number => (schedule.now() + world.skew) / 1000;
   const random = (): string => String(schedule.below(1e9));
   const jobs = jobsIn({
     store,
-    kept,
+    sealed,
     queue: storeQueue(store, now),
     now,
     time,

@@ -125,13 +125,16 @@ it("out-of-fold answers are in the order of the rows, several of a row one behin
   const rows = { 0: [1, 3, 4], 1: [0, 2, 5] } as Named<readonly number[]>;
   const places = (_: string, one?: { number: number }) => Int32Array.from(rows[one?.number ?? 0] ?? []);
   // Of the second fold transforms have dropped the row in the middle.
-  const kept = async (_: string, { number }: { number: number }) => (number === 1 ? [0, 2] : undefined);
-  await joinPredictions(store, [fold(0), fold(1)], "", { places, kept });
+  const placesOf = async (_: string, { number }: { number: number }) => (number === 1 ? [0, 2] : undefined);
+  await joinPredictions(store, [fold(0), fold(1)], "", { places, placesOf });
   const file = new TextDecoder().decode((await store.get("predictions.jsonl"))?.bytes);
   const found = file.trimEnd().split("\n").map((line) => JSON.parse(line)).map(({ row, label }) => `${row}: ${label}`);
   assert.deepEqual(found, ["0: 1.0", "1: 0.0", "3: 0.1", "3: 0.2", "4: 0.3", "5: 1.1"]);
   await store.delete("fold-1/predictions.jsonl");
-  await assert.rejects(joinPredictions(store, [fold(0), fold(1)], "", { places, kept }), /fold-1\/predictions\.jsonl/);
+  await assert.rejects(
+    joinPredictions(store, [fold(0), fold(1)], "", { places, placesOf }),
+    /fold-1\/predictions\.jsonl/,
+  );
 });
 
 it("a trial that is pruned is pruned, whenever its run hears of it", async () => {

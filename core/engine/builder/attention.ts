@@ -34,11 +34,11 @@ export function scaledDotProductAttention(context: BuildContext, call: Attention
       cuts.map((from, i) => {
         const to = cuts[i + 1] ?? null;
         const rows = (x: Value): Value => f.slice(x, 2, from, to);
-        const seen = (x: Value): Value => f.slice(swapHeadsAndPlaces(x), 2, 0, to);
+        const visible = (x: Value): Value => f.slice(swapHeadsAndPlaces(x), 2, 0, to);
         return attend(context, call, heads, {
           q: rows(q),
-          k: [seen(k)],
-          v: () => [seen(v)],
+          k: [visible(k)],
+          v: () => [visible(v)],
           bias: () => f.slice(rows(bias()), 3, 0, to),
         });
       }),

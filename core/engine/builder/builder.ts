@@ -68,7 +68,7 @@ function commonMembers(context: BuildContext): CommonMembers {
     graph,
     stream: (side, role) => tokenStream(options, side, role),
     input: (name, dtype, shape) => graph.input(name, dtype, shape),
-    given: (name) => options.given?.includes(name) ?? false,
+    hasField: (name) => options.fields?.includes(name) ?? false,
     labelled: (name) => {
       const at = labelPlaces(name);
       return targets[at] && graph.input(at, "int32", [countDim(at)]);

@@ -22,7 +22,7 @@ export type BuildOptions = Readonly<{
   /** What the collator makes of labels. */
   targets: Named<Tensor>;
   /** Names of what the collator makes. */
-  given?: readonly string[];
+  fields?: readonly string[];
   /** Into how many blocks of queries causal attention is cut; each sees only the keys up to its end. */
   queryBlocks?: number | undefined;
   /** In generation: whether what comes before is computed, or is what was cached of it. */

@@ -68,7 +68,7 @@ function encodedProduct(
   const made = plain ? productOf(format, writer, { isForward: turns, x, bias: c }, dims) : undefined;
   if (made !== undefined) {
     keepDecoding(lowering, output, decoding);
-    return named(nodes, made, output);
+    return renameOutput(nodes, made, output);
   }
   const decoded = format.writeDecoded(writer, dims);
   keepDecoding(lowering, output, decoding);
@@ -121,7 +121,7 @@ function trainedProduct(
   const reading = { ...writer, tensor: (name: string) => tensors[name] ?? "" };
   const operands = { isForward, x: nameInput(left), bias: bias && nameInput(bias) };
   const made = productOf(format, reading, operands, dims);
-  return made === undefined ? undefined : named(nodes, made, output);
+  return made === undefined ? undefined : renameOutput(nodes, made, output);
 }
 
 /** What a weight of codes is called as its reader reads it: decoded for that one, as the model has it. */
@@ -143,7 +143,7 @@ function keepDecoding({ casts }: Lowering, key: string, decoding: readonly OnnxN
 }
 
 /** The nodes with another name for one of their outputs; what no node made gets it by an Identity. */
-function named(nodes: readonly OnnxNode[], from: string, to: string): readonly OnnxNode[] {
+function renameOutput(nodes: readonly OnnxNode[], from: string, to: string): readonly OnnxNode[] {
   if (!nodes.some(({ outputs }) => outputs.includes(from))) {
     return [...nodes, { op: "Identity", domain: "", name: to, inputs: [from], outputs: [to], attributes: {} }];
   }
@@ -158,7 +158,7 @@ function writerFor(lowering: Lowering, name: string, reader: string): Written {
   const nodes: OnnxNode[] = [];
   const fixed = new Set<string>();
   let count = 0;
-  const known = (name: string): string => {
+  const markFixed = (name: string): string => {
     fixed.add(name);
     return name;
   };
@@ -173,16 +173,16 @@ function writerFor(lowering: Lowering, name: string, reader: string): Written {
       outputs: [output],
       attributes,
     });
-    return isFixed ? known(output) : output;
+    return isFixed ? markFixed(output) : output;
   };
-  const ints = (values: readonly number[]): string => known(int64s(lowering, values));
+  const ints = (values: readonly number[]): string => markFixed(int64s(lowering, values));
   const writer: NodeWriter = {
     add,
-    tensor: (part) => known(encodedName(name, part)),
+    tensor: (part) => markFixed(encodedName(name, part)),
     constant: (key, { dtype, dims, data }: Tensor) => {
       const own = `constant ${key}`;
       if (!initializers.has(own)) initializers.set(own, { name: own, dtype, dims, data: bytesOf(data) });
-      return known(own);
+      return markFixed(own);
     },
     once: (key, make) => {
       // What is kept of the forward pass for the backward one is no more than without.

@@ -106,16 +106,16 @@ export function renameDim(dim: Dim, from: string, to: string): Dim {
 }
 
 /** The terms of dims seen before: a graph has few, and asks for each thousands of times. */
-const known = new Map<string, ReadonlyMap<string, number>>();
+const cachedTerms = new Map<string, ReadonlyMap<string, number>>();
 const MOST_KNOWN = 4096;
 
 function terms(dim: Dim): ReadonlyMap<string, number> {
   if (typeof dim === "number") return new Map([["", dim]]);
-  const before = known.get(dim);
+  const before = cachedTerms.get(dim);
   if (before) return before;
-  if (known.size >= MOST_KNOWN) known.clear();
+  if (cachedTerms.size >= MOST_KNOWN) cachedTerms.clear();
   const map = new Map<string, number>();
-  known.set(dim, map);
+  cachedTerms.set(dim, map);
   for (const term of dim.split("+")) {
     const factors = term.split("*");
     const names = factors.filter((f) => !/^-?\d+$/.test(f));

@@ -29,21 +29,21 @@ export async function evaluateRun(
   return (await measureRun(open, dataset, options, evaluator)).metrics;
 }
 
-/** How a run is evaluated: `untrained`, a head that is new is taken as it is; `seen` is told what is read of rows. */
-export type EvaluateOptions = Readonly<{ untrained?: boolean; seen?: RowsSeen }>;
+/** How a run is evaluated: `untrained`, a head that is new is taken as it is; `rowsSeen` is told what is read of rows. */
+export type EvaluateOptions = Readonly<{ untrained?: boolean; rowsSeen?: RowsSeen }>;
 
 /** The same with what of the metrics is more than a number. Throws as `evaluateRun` does. */
 export async function measureRun(
   open: OpenRun,
   dataset: Dataset,
-  { untrained = false, seen }: EvaluateOptions = {},
+  { untrained = false, rowsSeen }: EvaluateOptions = {},
   evaluator: Evaluator = openEvaluator(open),
 ): Promise<Measured> {
   if (!untrained) refuseNewParts(open);
   let rows: EncodedRows | undefined;
   try {
     rows = await labelledRows(open, dataset);
-    return await measured(open, evaluator, rows, seen);
+    return await measured(open, evaluator, rows, rowsSeen);
   } finally {
     await rows?.close?.();
     await evaluator.close();

@@ -34,12 +34,12 @@ export async function collectExamples(
       examples.push({ row, text: textOf(example, columns), ...show(reading, example), ...facts });
     });
   };
-  const named = (id: number): Json => labels[id] ?? id;
+  const nameOf = (id: number): Json => labels[id] ?? id;
   each("label", readings.label, ({ reference, prediction, scores: classScores }: MetricInputs["label"]) => {
     const scores = classScores ? Array.from(classScores) : undefined;
     return {
-      reference: named(reference),
-      prediction: named(prediction),
+      reference: nameOf(reference),
+      prediction: nameOf(prediction),
       ...(scores ? { scores, loss: -Math.log(Math.max(1e-12, scores[reference] ?? 0)) } : {}),
     };
   });
@@ -49,8 +49,8 @@ export async function collectExamples(
     loss: (prediction - reference) ** 2,
   }));
   each("labels", readings.labels, ({ reference, prediction, scores }: MetricInputs["labels"]) => ({
-    reference: reference.map((id) => String(named(id))),
-    prediction: prediction.map((id) => String(named(id))),
+    reference: reference.map((id) => String(nameOf(id))),
+    prediction: prediction.map((id) => String(nameOf(id))),
     ...(scores ? { scores: Array.from(scores) } : {}),
   }));
   each("text", readings.text, ({ references, prediction, prompt }: MetricInputs["text"]) => ({
@@ -61,7 +61,7 @@ export async function collectExamples(
   each("tags", readings.tags, ({ reference, prediction }: MetricInputs["tags"], row) => ({
     reference: [...reference],
     prediction: [...prediction],
-    ...wordsOf(row, reference, columns, named),
+    ...wordsOf(row, reference, columns, nameOf),
   }));
 }
 

@@ -30,7 +30,7 @@ export type MeasuredTasks = Readonly<{
   /** Rows of a task as they were measured last. */
   examplesOf(task: MeasuredTask): readonly Example[];
   /** The event with a task's rows as they were measured last, or as they were generated where nothing measures texts. */
-  shown(task: MeasuredTask, evaluator: Measuring, at: TaskEvaluation): Promise<TrainingEvent>;
+  showExamples(task: MeasuredTask, evaluator: Measuring, at: TaskEvaluation): Promise<TrainingEvent>;
 }>;
 
 /** Of which evaluation rows are shown. `generates`: texts that no metric reads are wanted, too. */
@@ -81,7 +81,7 @@ export function measuredTasks(all: readonly TaskRows[], split: "eval" | "test" =
     },
     figuresOf: (task) => figures.get(task) ?? {},
     examplesOf: ({ open }) => examples.get(open.task.name) ?? [],
-    shown: async (task, evaluator, { phase, step, metrics, generates }) => {
+    showExamples: async (task, evaluator, { phase, step, metrics, generates }) => {
       const { open, evalRows } = task;
       const { name, labels = [] } = open.task;
       if (generates && generatesUnmeasured(open)) {

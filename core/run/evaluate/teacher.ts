@@ -108,7 +108,7 @@ async function lookThrough(
     await tell(start + places.length);
     if (!await outputs.has(places.at(-1) ?? 0)) break;
   }
-  await outputs.rest();
+  await outputs.release();
 }
 
 function rowsAgain(encoded: EncodedRows): Dataset {

@@ -21,7 +21,7 @@ export type TeacherOutputs = Readonly<{
   /** Whether a place's are. */
   has(place: number): Promise<boolean>;
   /** Writes down what waits to be, and gives back the teacher's memory until it must compute again. */
-  rest(): Promise<void>;
+  release(): Promise<void>;
   close(): Promise<void>;
 }>;
 
@@ -91,7 +91,7 @@ export async function openTeacherOutputs(
     }
     return ready;
   };
-  const rest = async (): Promise<void> => {
+  const release = async (): Promise<void> => {
     await disk?.flush();
     await turn;
     await evaluator.close();
@@ -108,8 +108,8 @@ export async function openTeacherOutputs(
     },
     count: () => disk?.count ?? inMemory,
     has: async (place) => (await samplesAt([place])).has(place),
-    rest,
-    close: rest,
+    release,
+    close: release,
   };
 }
 

@@ -20,11 +20,11 @@ const hookPoints = Object.keys(
   } satisfies Record<keyof Middleware, true>,
 ) as (keyof Middleware)[];
 
-/** What merging reads. `own`: an adapter's own parameter. */
+/** What merging reads. `parameterOf`: a parameter of an adapter. */
 export type MergeOptions = Readonly<{
   backbone: InspectedBackbone;
   attached: readonly AttachedAdapter[];
-  own: (name: string) => Tensor<Float32Array>;
+  parameterOf: (name: string) => Tensor<Float32Array>;
 }>;
 
 /**
@@ -35,7 +35,7 @@ export type MergeOptions = Readonly<{
 export function foldAdapters(
   name: string,
   value: Tensor<Float32Array>,
-  { backbone, attached, own }: MergeOptions,
+  { backbone, attached, parameterOf }: MergeOptions,
 ): Tensor<Float32Array> {
   if (attached.length === 0) return value;
   const conv1d = backbone.conv1ds.some((path) => name === `${path}.weight`);
@@ -46,7 +46,7 @@ export function foldAdapters(
       if (seam) throw unsupported("merge", "adapter", adapter.name ?? seam, "it does not change weights");
       continue;
     }
-    result = adapter.merge(name, result, (n) => own(qualifyName(adapter, n)));
+    result = adapter.merge(name, result, (n) => parameterOf(qualifyName(adapter, n)));
   }
   return conv1d ? turned(result) : result;
 }
@@ -65,7 +65,11 @@ export async function mergedTensors(trained: TrainedModel): Promise<MergedTensor
     if (adapter) adapters[name] = await trained.read(name);
     else forms[name] = { dtype: "float32", dims: shape };
   }
-  const options = { backbone, attached, own: (name: string): Tensor<Float32Array> => found(adapters, name) };
+  const options = {
+    backbone,
+    attached,
+    parameterOf: (name: string): Tensor<Float32Array> => requireTensor(adapters, name),
+  };
   const shared = Object.entries(backbone.ties).filter(([name, source]) => !(name in forms) && source in forms);
   const untied = Object.keys(backbone.ties).some((name) => name in forms) ||
     await canFoldApart(shared, trained.read, options);
@@ -107,7 +111,7 @@ export async function canFoldApart(
   return false;
 }
 
-function found(tensors: Named<Tensor<Float32Array>>, name: string): Tensor<Float32Array> {
+function requireTensor(tensors: Named<Tensor<Float32Array>>, name: string): Tensor<Float32Array> {
   const tensor = tensors[name];
   if (!tensor) throw new RangeError(`No parameter "${name}" of an adapter`);
   return tensor;

@@ -54,7 +54,7 @@ export function withGrownTables(
   }
   return {
     ...checkpoint,
-    grown: parameters,
+    grownParameters: parameters,
     weights: {
       ...weights,
       read: async (name) => {

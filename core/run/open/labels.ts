@@ -11,7 +11,7 @@ import { worthKeeping } from "../../data/seekable.ts";
 import { VERSION } from "../../base/version.ts";
 
 /** A run whose classes have names, and what was read for that. */
-export type LabelledRun = Readonly<{ run: Run; told: readonly string[] }>;
+export type LabelledRun = Readonly<{ run: Run; warnings: readonly string[] }>;
 
 /**
  * The run with names of classes from its training rows.
@@ -20,13 +20,18 @@ export type LabelledRun = Readonly<{ run: Run; told: readonly string[] }>;
  */
 export async function readLabels(run: Run, host: Host): Promise<LabelledRun> {
   const warnings: string[] = [];
-  const objective = await named(run.task, run.data.train, "task", { run, host, told: warnings });
-  return { run: { ...run, task: objective }, told: warnings };
+  const objective = await withClassNames(run.task, run.data.train, "task", { run, host, warnings });
+  return { run: { ...run, task: objective }, warnings };
 }
 
-type Reading = Readonly<{ run: Run; host: Host; told: string[] }>;
+type Reading = Readonly<{ run: Run; host: Host; warnings: string[] }>;
 
-async function named(objective: Task, train: Dataset | undefined, path: string, reading: Reading): Promise<Task> {
+async function withClassNames(
+  objective: Task,
+  train: Dataset | undefined,
+  path: string,
+  reading: Reading,
+): Promise<Task> {
   const options = await namedWithin(objective.options, train, `${path}.with`, reading);
   const remade = (options: unknown): Task => reading.run.use("task", { use: objective.name, with: options } as never);
   if (options !== objective.options) return remade(options);
@@ -38,7 +43,7 @@ async function named(objective: Task, train: Dataset | undefined, path: string, 
     return remade({ ...objective.options, numLabels: labels.length });
   }
   const shown = labels.slice(0, 20).map((label) => JSON.stringify(label)).join(", ");
-  reading.told.push(
+  reading.warnings.push(
     `${path}.with.labels: read from the training rows, ${labels.length} classes: ${shown}${
       labels.length > 20 ? ", ..." : ""
     }`,
@@ -49,7 +54,7 @@ async function named(objective: Task, train: Dataset | undefined, path: string, 
 /** Options with the objectives among them named, of the training rows that stand beside them; the same where there are none. */
 async function namedWithin<T>(value: T, train: Dataset | undefined, path: string, reading: Reading): Promise<T> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  if (isPlugin("task")(value)) return await named(value, train, path, reading) as T;
+  if (isPlugin("task")(value)) return await withClassNames(value, train, path, reading) as T;
   // Of other plugins nothing trains.
   if ("kind" in value) return value;
   const data = "data" in value ? (value.data as Readonly<{ train?: Dataset }> | undefined)?.train : undefined;

@@ -53,7 +53,7 @@ export async function openTasks(spec: Run, host: Host): Promise<readonly OpenRun
   const source = await sentences?.withDense(opened, modules) ?? opened;
   const tokenizer = await spec.tokenizer.open(source.files);
   const stored = tokenizer.changed ? (await import("./grown.ts")).withTokens(source, tokenizer) : source;
-  const { run, told } = await withLabels(spec, host, stored);
+  const { run, warnings } = await withLabels(spec, host, stored);
   const model = await run.architectureFor(stored.config.model_type);
   const { config, weights: { names } } = stored;
   const architecture = model.read(config, names);
@@ -64,7 +64,7 @@ export async function openTasks(spec: Run, host: Host): Promise<readonly OpenRun
   };
   const tasks = run.task.subtasks.map((task, i): Subtask => {
     const completed = task.withConfig?.({ config, trained, modules }) ?? task;
-    const notes = [...i === 0 ? told : [], ...completed.notes ?? []];
+    const notes = [...i === 0 ? warnings : [], ...completed.notes ?? []];
     return notes.length > 0 ? { ...completed, notes } : completed;
   });
   const heads = tasks.map((task) => headsOf(run, task));
@@ -91,7 +91,7 @@ async function untiedOf(checkpoint: Checkpoint, backbone: InspectedBackbone): Pr
 
 /** The run with names of its classes from the training rows, where neither the spec nor the checkpoint has any. */
 async function withLabels(run: Run, host: Host, { config }: Checkpoint): Promise<LabelledRun> {
-  if (!run.task.subtasks.some((task) => task.labelsIn) || classNames(config)) return { run, told: [] };
+  if (!run.task.subtasks.some((task) => task.labelsIn) || classNames(config)) return { run, warnings: [] };
   return await (await import("./labels.ts")).readLabels(run, host);
 }
 

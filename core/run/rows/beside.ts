@@ -18,7 +18,7 @@ export type EncodingBeside = Readonly<{
 }>;
 
 /** The cost of encoding on the run's own thread: milliseconds and rows so far, and rows still to come. */
-export type EncodingHere = Readonly<{ spent: number; encoded: number; left: number }>;
+export type EncodingHere = Readonly<{ elapsed: number; encoded: number; remaining: number }>;
 
 /** When a thread is started, and when it is given up. */
 export type BesideLimits = Readonly<{
@@ -29,7 +29,7 @@ export type BesideLimits = Readonly<{
   /** Encoding's share of that time, from which on it is moved. */
   share: number;
   /** Milliseconds of encoding that must be left. */
-  left: number;
+  remaining: number;
   /** Batches that are sent before it is judged whether sending them takes less than encoding them here. */
   sent: number;
 }>;
@@ -37,26 +37,26 @@ export type BesideLimits = Readonly<{
 type Encoded = readonly (readonly Sample[])[] | undefined;
 
 /** As they are in runs. */
-export const LIMITS: BesideLimits = { before: 8, watched: 500, share: 0.02, left: 1000, sent: 16 };
+export const LIMITS: BesideLimits = { before: 8, watched: 500, share: 0.02, remaining: 1000, sent: 16 };
 
 /** Encodes with the thread that `start` starts, where and for as long as that is worth while. */
 export function besideThread(
   start: () => Promise<EncoderThread | undefined>,
-  { before, watched, share, left, sent }: BesideLimits,
+  { before, watched, share, remaining, sent }: BesideLimits,
 ): EncodingBeside {
   let calls = 0;
-  let begun: Readonly<{ at: number; spent: number }> | undefined;
+  let begun: Readonly<{ at: number; elapsed: number }> | undefined;
   let starting: Promise<void> | undefined;
   let thread: EncoderThread | undefined;
   let isGivenUp = false;
   /** Batches that were sent, their rows, and what that took of this thread. */
   let [batches, rowsSent, cost] = [0, 0, 0];
-  const isWorthIt = ({ spent, encoded, left: rows }: EncodingHere): boolean => {
+  const isWorthIt = ({ elapsed, encoded, remaining: rows }: EncodingHere): boolean => {
     if (++calls <= before) return false;
     const now = performance.now();
-    begun ??= { at: now, spent };
+    begun ??= { at: now, elapsed };
     const took = now - begun.at;
-    return took >= watched && spent - begun.spent > share * took && rows * spent >= left * encoded;
+    return took >= watched && elapsed - begun.elapsed > share * took && rows * elapsed >= remaining * encoded;
   };
   const begin = async (): Promise<void> => {
     thread = await start().catch(() => undefined);
@@ -83,7 +83,7 @@ export function besideThread(
       const samples = packed?.map(unpackSamples);
       cost += performance.now() - answered;
       rowsSent += rows.length;
-      if (++batches === sent && cost * here.encoded > here.spent * rowsSent) await giveUp();
+      if (++batches === sent && cost * here.encoded > here.elapsed * rowsSent) await giveUp();
       return samples;
     },
     close: async () => {

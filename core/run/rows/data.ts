@@ -92,7 +92,7 @@ async function encodeOpened(
     passes: options.passes?.(source.length) ?? 1,
     labelled,
     oneEach: collator.oneEach ?? false,
-    known: knownSizes(open, source, labelled, reading),
+    storedSizes: knownSizes(open, source, labelled, reading),
     keeping: keepingOf(open, source, labelled, { ...options, reading }),
     tell: async (done, total) => {
       if (done % PROGRESS === 0 || done === total) await options.tell?.(options.what ?? "rows", done, total);
@@ -130,7 +130,7 @@ function knownSizes(
   source: SeekableRows,
   labelled: boolean,
   reading: unknown,
-): EncodingOptions["known"] {
+): EncodingOptions["storedSizes"] {
   const cache = worthKeeping(source, open.host);
   if (!cache) return undefined;
   const parts = ["sizes 3", ...samplesDependOn(open, source, labelled, reading)];

@@ -57,7 +57,9 @@ export type EncodingOptions = Readonly<{
   /** Whether every row is one sample: only then is it known how many there are before all are encoded. */
   oneEach: boolean;
   /** Finds the sizes of the same samples, as an earlier run has left them, and keeps them. */
-  known?: Readonly<{ find(): Promise<SampleSizes | undefined>; keep(sizes: GrowingSizes): Promise<void> }> | undefined;
+  storedSizes?:
+    | Readonly<{ find(): Promise<SampleSizes | undefined>; keep(sizes: GrowingSizes): Promise<void> }>
+    | undefined;
   /** Where encoded samples are kept, besides in memory. */
   keeping?: SampleKeeping | undefined;
   /** Encodes the rows of a run's steps elsewhere, while the run's own thread computes. */
@@ -130,7 +132,7 @@ const same = (number: number): number => number;
 /** The sizes of all samples: as they are known, or all are encoded. */
 async function allSizes(options: EncodingOptions, levels: SampleLevels): Promise<SampleSizes> {
   // What is drawn anew says nothing of what is drawn for this run.
-  const known = options.encoder.redraws ? undefined : options.known;
+  const known = options.encoder.redraws ? undefined : options.storedSizes;
   const before = await known?.find();
   if (before) return before;
   const sizes = await encodeInOrder(options, levels, () => false);
@@ -236,8 +238,8 @@ async function encodedElsewhere(
   const size = levels.count();
   const toCome = passes * source.length + before() - timing.encoded;
   // While all that was encoded is kept, no row comes twice.
-  const left = size >= timing.encoded ? Math.min(toCome, source.length - size) : toCome;
-  const samples = await beside.encode(rows, numbers, { ...timing, left });
+  const remaining = size >= timing.encoded ? Math.min(toCome, source.length - size) : toCome;
+  const samples = await beside.encode(rows, numbers, { ...timing, remaining });
   if (samples) levels.passed(rows.length);
   return samples;
 }

@@ -35,15 +35,15 @@ export function packSamples(samples: readonly Sample[]): PackedSamples {
 
 /** The samples that were sent. */
 export function unpackSamples({ heads, buffer }: PackedSamples): readonly Sample[] {
-  const whole = (fields: Named<Field>): Named<Field> =>
+  const unpackFields = (fields: Named<Field>): Named<Field> =>
     mapped(fields, (field) => {
       const [isFloat, start, count] = field.data as unknown as Numbers;
       return { ...field, data: new (isFloat ? Float32Array : Int32Array)(buffer, 4 * start, count) };
     });
   return (heads as readonly Sample[]).map((head) => ({
     ...head,
-    sequences: head.sequences.map((sequence) => ({ ...sequence, fields: whole(sequence.fields) })),
-    targets: whole(head.targets),
+    sequences: head.sequences.map((sequence) => ({ ...sequence, fields: unpackFields(sequence.fields) })),
+    targets: unpackFields(head.targets),
   }));
 }
 

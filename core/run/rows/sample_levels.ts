@@ -25,7 +25,7 @@ export type SampleLevels = Readonly<{
   /** Counts rows that were encoded elsewhere. */
   passed(rows: number): void;
   /** Milliseconds that encoding took here, and the rows that were encoded for it. */
-  timing(): Readonly<{ spent: number; encoded: number }>;
+  timing(): Readonly<{ elapsed: number; encoded: number }>;
   /** Those that are kept of some places. `fresh` encodes samples, by which it is judged what an earlier run has kept. */
   get(places: readonly number[], fresh: Fresh): Promise<ReadonlyMap<number, Sample>>;
   put(place: number, sample: Sample): Promise<void>;
@@ -53,14 +53,14 @@ const CONFIRMED = 32;
 export function createSampleLevels(keeping: SampleKeeping | undefined): SampleLevels {
   const { dear = DEAR, memoryBytes = KEPT_BYTES } = keeping ?? {};
   const memory = createSampleCache(memoryBytes);
-  let [spent, encoded, elsewhere, inMemory] = [0, 0, 0, 0];
+  let [elapsed, encoded, elsewhere, inMemory] = [0, 0, 0, 0];
   let opening: Promise<KeptSamples | undefined> | undefined;
   let wasAgain = false;
   let stored: KeptSamples | undefined;
   let confirming: Promise<void> | undefined;
   /** The samples on disk, where it pays to have them there. */
   const onDisk = async (): Promise<KeptSamples | undefined> => {
-    if (!keeping || (dear > 0 && (encoded < TIMED || spent < dear * encoded))) return undefined;
+    if (!keeping || (dear > 0 && (encoded < TIMED || elapsed < dear * encoded))) return undefined;
     // Runs of one process that share these rows are further passes, which nobody has foretold.
     const isAgain = encoded + elsewhere > keeping.rows;
     if (!opening || (isAgain && !wasAgain && !stored)) opening = keeping.open(isAgain).catch(() => undefined);
@@ -71,12 +71,12 @@ export function createSampleLevels(keeping: SampleKeeping | undefined): SampleLe
     timed: (encode) => {
       const begun = performance.now();
       const samples = encode();
-      spent += performance.now() - begun;
+      elapsed += performance.now() - begun;
       encoded++;
       return samples;
     },
     passed: (rows) => void (elsewhere += rows),
-    timing: () => ({ spent, encoded }),
+    timing: () => ({ elapsed, encoded }),
     get: async (places, fresh) => {
       const ready = new Map<number, Sample>();
       for (const place of places) {

@@ -65,7 +65,7 @@ export function readRecord(bytes: Uint8Array, place: number): Sample | undefined
   // A copy begins where numbers may, and lets go of what was read around them.
   const { buffer } = bytes.slice(RECORD_HEAD + padded(length));
   let at = 0;
-  const whole = (fields: Named<Record<string, unknown>>): Named<Field> =>
+  const unpackFields = (fields: Named<Record<string, unknown>>): Named<Field> =>
     mapped(fields, (field) => {
       const [isFloat, count] = field.data as Numbers;
       const data = new (isFloat ? Float32Array : Int32Array)(buffer, at, count);
@@ -76,9 +76,9 @@ export function readRecord(bytes: Uint8Array, place: number): Sample | undefined
     ...head,
     sequences: head.sequences.map((sequence: { fields: Named<Record<string, unknown>> }) => ({
       ...sequence,
-      fields: whole(sequence.fields),
+      fields: unpackFields(sequence.fields),
     })),
-    targets: whole(head.targets),
+    targets: unpackFields(head.targets),
   };
 }
 

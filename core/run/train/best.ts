@@ -18,7 +18,7 @@ export type BestMetric = Readonly<{ task: string; name: string; greaterIsBetter:
 export function selectBestMetrics({ training, callbacks }: Run, tasks: readonly OpenRun[]): BestMetric[] {
   const asked = training.metricForBestModel?.replace(/^eval_/, "") ?? "loss";
   const all = metricNames(tasks);
-  const selected = tasks.map(({ task, metrics }): BestMetric & { found: boolean } => {
+  const selected = tasks.map(({ task, metrics }): BestMetric & { isKnown: boolean } => {
     const wanted = asked.startsWith(taskPrefix(task)) ? asked.slice(taskPrefix(task).length) : asked;
     const known = metrics.find((m) => {
       const keys = keysOf(m);
@@ -27,11 +27,11 @@ export function selectBestMetrics({ training, callbacks }: Run, tasks: readonly 
     });
     const greater = training.greaterIsBetter ?? known?.greaterIsBetter ?? false;
     return known || wanted === "loss"
-      ? { task: task.name, name: taskPrefix(task) + wanted, greaterIsBetter: greater, found: true }
-      : { task: task.name, name: `${taskPrefix(task)}loss`, greaterIsBetter: false, found: false };
+      ? { task: task.name, name: taskPrefix(task) + wanted, greaterIsBetter: greater, isKnown: true }
+      : { task: task.name, name: `${taskPrefix(task)}loss`, greaterIsBetter: false, isKnown: false };
   });
   if (tasks.length === 0) return selected;
-  if (!selected.some((judge) => judge.found)) {
+  if (!selected.some((judge) => judge.isKnown)) {
     throw unknownName("spec", "training.metricForBestModel", "metric", asked, all);
   }
   callbacks.forEach((callback, i) => {

@@ -139,7 +139,7 @@ function outcomeOf(opened: Opened, judges: LoopOptions["judges"]): Outcome {
         await keepSamples(event);
         yield event;
       }
-      return final.whole;
+      return final.all;
     },
   };
 }

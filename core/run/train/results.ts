@@ -35,7 +35,7 @@ export async function* writeResults(options: ResultOptions): AsyncIterable<Train
   const { tasks, measured, tested, final, engine, evaluator, prober, output, step } = options;
   const byTask = evaluator.metrics();
   const failure = evaluator.failure();
-  if (final.whole.split && !failure) await writeJson(output, "metrics.json", final.file);
+  if (final.all.split && !failure) await writeJson(output, "metrics.json", final.file);
   checkFinite(engine, step);
   for (const task of tasks) {
     const { name } = task.open.task;
@@ -70,7 +70,7 @@ async function* shownRows(
     at: Readonly<{ phase: "before" | "after"; step: number; metrics: Named<number> }>,
   ): AsyncIterable<TrainingEvent> {
     try {
-      yield await measured.shown(task, evaluator, {
+      yield await measured.showExamples(task, evaluator, {
         ...at,
         generates: at.phase === "before" ? wantsReport : wantsRows,
       });

@@ -27,7 +27,7 @@ export async function describeTrainedModel(
   const { checkpoint, backbone, task, attached, run } = open;
   const trains = trainsRule(attached);
   const { parameters } = inspect(open);
-  const grown = new Set(checkpoint.grown ?? []);
+  const grown = new Set(checkpoint.grownParameters ?? []);
   const saved = new Set(attached.flatMap((a) => a.weights?.names ?? []));
   const initial = initialWeights(checkpoint, attached, backbone, createRandom(run.training.seed));
   const read = async (name: string): Promise<Tensor<Float32Array>> => {

@@ -25,7 +25,7 @@ export type FinalFigures = Readonly<{
 /** Those of a run. */
 export type RunFigures = Readonly<{
   /** Of all tasks in one map. */
-  whole: FinalFigures;
+  all: FinalFigures;
   of(task: string): FinalFigures;
   /** What metrics.json holds. */
   file: Json;
@@ -84,7 +84,7 @@ export function finalFigures(
     splits,
   });
   return {
-    whole,
+    all: whole,
     of: (task) => ({ ...(figures.get(task) ?? { metrics: {} }), drift, transforms: transforms.get(task) }),
     file,
   };

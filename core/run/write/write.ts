@@ -77,8 +77,8 @@ async function trainedOf(open: OpenRun, engine: Engine, figures: FinalFigures): 
   // loaded.
   const drawn = new Set(open.checkpoint.weights.names.length > 0 ? engine.fresh : []);
   // Tables that grew are wanted where an adapter is loaded, too.
-  const grown = new Set(open.checkpoint.grown ?? []);
-  const kept = (p: Parameter): boolean =>
+  const grown = new Set(open.checkpoint.grownParameters ?? []);
+  const isWritten = (p: Parameter): boolean =>
     !p.frozen && (saved.has(p.unqualifiedName) || drawn.has(p.name) || grown.has(p.unqualifiedName));
   return {
     base: open.checkpoint,
@@ -86,7 +86,7 @@ async function trainedOf(open: OpenRun, engine: Engine, figures: FinalFigures): 
     task: open.task,
     attached: open.attached,
     // A task's files know its parameters without its name: they are those of a run that has no other task.
-    trained: parameters.filter((p) => reached.has(p.name) || kept(p)).map((p) => p.unqualifiedName),
+    trained: parameters.filter((p) => reached.has(p.name) || isWritten(p)).map((p) => p.unqualifiedName),
     all: Object.fromEntries(parameters.map((p) => [p.unqualifiedName, { shape: p.shape, adapter: p.adapter }])),
     read: (name) => engine.read(names.get(name) ?? name),
     metrics: figures.metrics,
@@ -165,7 +165,8 @@ function acceleratorLines({ accelerators }: Run, { drift }: FinalFigures): strin
 function evaluationLines(figures: FinalFigures): string[] {
   const { metrics, eval: judged } = figures;
   if (Object.keys(metrics).length === 0) return ["There is no evaluation data."];
-  const shown = (value: number | undefined): string => value === undefined ? "" : String(Number(value.toPrecision(6)));
+  const showValue = (value: number | undefined): string =>
+    value === undefined ? "" : String(Number(value.toPrecision(6)));
   const title = whatOf(figures);
   const about = title === undefined ? [] : [`Measured on ${title}.`, ""];
   const names = Object.keys(metrics);
@@ -174,9 +175,9 @@ function evaluationLines(figures: FinalFigures): string[] {
       ...about,
       "| metric | value |",
       "|---|---|",
-      ...names.map((name) => `| ${name} | ${shown(metrics[name])} |`),
+      ...names.map((name) => `| ${name} | ${showValue(metrics[name])} |`),
     ];
   }
-  const rows = names.map((name) => `| ${name} | ${shown(metrics[name])} | ${shown(judged[name])} |`);
+  const rows = names.map((name) => `| ${name} | ${showValue(metrics[name])} | ${showValue(judged[name])} |`);
   return [...about, "| metric | test | eval, the split that chose the checkpoint |", "|---|---|---|", ...rows];
 }

@@ -19,7 +19,7 @@ const parts: readonly string[] = [
 /** What an adapter's file has: by module the parts of its update, and tensors that are whole. */
 export type AdapterParts = Readonly<{
   modules: ReadonlyMap<string, ReadonlyMap<string, string>>;
-  whole: ReadonlyMap<string, string>;
+  tensors: ReadonlyMap<string, string>;
 }>;
 
 /** The parts of an adapter. Throws AttuneError on a name that is none of them. */
@@ -47,5 +47,5 @@ export function partsOf(adapter: OpenedAdapter): AdapterParts {
     tensors.set(part, key);
     modules.set(path, tensors);
   }
-  return { modules, whole };
+  return { modules, tensors: whole };
 }

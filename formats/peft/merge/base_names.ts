@@ -19,7 +19,7 @@ export function sharedIn(
   base: Weights,
   adapter: OpenedAdapter,
   modules: AdapterParts["modules"],
-  whole: AdapterParts["whole"],
+  whole: AdapterParts["tensors"],
   shared: Pick<SharedTensors, "ties"> | undefined,
 ): Shared {
   const has = (name: string): boolean =>

@@ -60,12 +60,12 @@ export function mergeIntoBase(base: Weights, adapter: OpenedAdapter, options: In
   if (!Number.isFinite(weight)) throw badValue("merge", "weight", weight, "a finite number");
   refuseQuantized("merge", "the base", undefined, base.names);
   const all = partsOf(adapter);
-  const shared = sharedIn(base, adapter, all.modules, all.whole, options.shared);
+  const shared = sharedIn(base, adapter, all.modules, all.tensors, options.shared);
   // What modules go on sharing stands in the file under the name of each.
   const modules = new Map([...all.modules].filter(([path]) => !shared.sameAs(`${path}.weight`)));
-  const whole = new Map([...all.whole].filter(([name]) => !shared.sameAs(name)));
-  const plan = planBase(base, { modules, whole }, shared, adapter.label);
-  for (const [name, key] of whole) planWhole(plan, name, key, adapter);
+  const tensors = new Map([...all.tensors].filter(([name]) => !shared.sameAs(name)));
+  const plan = planBase(base, { modules, tensors }, shared, adapter.label);
+  for (const [name, key] of tensors) planWhole(plan, name, key, adapter);
   for (const [path, keys] of modules) planModule(plan, path, keys, adapter, weight);
   return {
     forms: plan.forms,
@@ -80,9 +80,9 @@ export function mergeIntoBase(base: Weights, adapter: OpenedAdapter, options: In
 }
 
 /** The base's own tensors, and those that get apart. */
-function planBase(base: Weights, { modules, whole }: AdapterParts, shared: Shared, label: string): Plan {
+function planBase(base: Weights, { modules, tensors }: AdapterParts, shared: Shared, label: string): Plan {
   const adapted = [...modules.keys()].map((path) => shared.storedAs(`${path}.weight`));
-  const names = namesIn(base, adapted, [...whole.keys()], label);
+  const names = namesIn(base, adapted, [...tensors.keys()], label);
   const outName = (name: string): string => names.out(names.inBase(name));
   const forms: Record<string, TensorForm> = Object.create(null);
   const sources: Plan["sources"] = new Map();

@@ -36,8 +36,13 @@ export function mergeIntoZeroPoints(base: Checkpoint, adapter: OpenedAdapter): M
       "true, because only QA-LoRA fits into zero points (--exact)",
     );
   }
-  const { modules, whole } = partsOf(adapter);
-  const names = namesIn(weights, [...modules.keys()].map((path) => `${path}.weight`), [...whole.keys()], adapter.label);
+  const { modules, tensors } = partsOf(adapter);
+  const names = namesIn(
+    weights,
+    [...modules.keys()].map((path) => `${path}.weight`),
+    [...tensors.keys()],
+    adapter.label,
+  );
   const updates = new Map<string, Factors>();
   for (const [path, keys] of modules) {
     const [keyA, keyB] = [keys.get(".lora_A.weight"), keys.get(".lora_B.weight")];
@@ -59,7 +64,7 @@ export function mergeIntoZeroPoints(base: Checkpoint, adapter: OpenedAdapter): M
       pieces.set(out, () => bytesOf(weights, stored, form));
     }
   }
-  for (const [name, key] of whole) addWhole(forms, pieces, names.out(names.inBase(name)), key, adapter);
+  for (const [name, key] of tensors) addWhole(forms, pieces, names.out(names.inBase(name)), key, adapter);
   const [first] = layouts.values();
   const skipped = Object.keys(forms).flatMap((name) =>
     name.endsWith(".weight") && forms[name]?.dims.length === 2 ? [name.slice(0, -".weight".length)] : []

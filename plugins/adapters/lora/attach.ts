@@ -28,7 +28,7 @@ export function attachLora(
 ): AttachedAdapter {
   const { options: o, tied } = withTying(given, backbone);
   const saves = savedModules(o.modulesToSave, context.modules);
-  const { wanted, targets } = targetsOf(plugin, o, backbone, saves.has, tied);
+  const { names, targets } = targetsOf(plugin, o, backbone, saves.has, tied);
   // Modules that share an update have the table's.
   const shares = (path: string): boolean => tied?.part === "update" && tied.modules.includes(path);
   const updateOf = (path: string): string => (shares(path) ? tied?.source ?? path : path);
@@ -107,7 +107,7 @@ export function attachLora(
         ensureWeightTying: o.ensureWeightTying ? true : undefined,
         useQalora: o.useQalora ? true : undefined,
         qaloraGroupSize: pool,
-        targetModules: wanted,
+        targetModules: names,
         modulesToSave: saves.names,
         layersToTransform: o.layersToTransform === null ? null : [o.layersToTransform].flat(),
         fanInFanOut: [...targets].some((path) => backbone.conv1ds.includes(path)),
@@ -163,17 +163,17 @@ function targetsOf(
   backbone: InspectedBackbone,
   saved: (path: string) => boolean,
   tied: Tied | undefined,
-): Readonly<{ wanted: string | readonly string[]; targets: ReadonlySet<string> }> {
-  const wanted = o.targetModules ?? defaultTargets(plugin, "targetModules", backbone, "attention");
-  const linears = selectAdaptable(backbone, wanted, saved);
+): Readonly<{ names: string | readonly string[]; targets: ReadonlySet<string> }> {
+  const names = o.targetModules ?? defaultTargets(plugin, "targetModules", backbone, "attention");
+  const linears = selectAdaptable(backbone, names, saved);
   const embeddings = backbone.embeddings.filter((path) =>
-    wanted !== "all-linear" && !saved(path) && matches(path, wanted)
+    names !== "all-linear" && !saved(path) && matches(path, names)
   );
-  const targets = inLayers(matchModules(plugin, wanted, [...linears, ...embeddings], o.excludeModules), o);
+  const targets = inLayers(matchModules(plugin, names, [...linears, ...embeddings], o.excludeModules), o);
   if (targets.length === 0) {
     const allowed = "numbers of layers that contain targets";
     throw badValue(plugin, "adapter.with.layersToTransform", o.layersToTransform, allowed);
   }
   const shared = tied?.part === "update" ? tied.modules : [];
-  return { wanted, targets: new Set([...targets, ...shared]) };
+  return { names, targets: new Set([...targets, ...shared]) };
 }

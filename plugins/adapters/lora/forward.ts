@@ -57,13 +57,13 @@ export function adaptLinear(
   const bias = loraBias ? b.parameter(`${path}.lora_B.bias`, [outFeatures], "zeros") : undefined;
   const update = through(pool === undefined ? dropped : pooled(dropped, inFeatures, pool), a, bb, scale, bias);
   // x (W - s B₀A₀)ᵀ, with what is left of W where a first product stands apart
-  const rest = (x: Value, y: Value): Value => {
+  const subtractFirst = (x: Value, y: Value): Value => {
     if (!parted) return y;
     const a0 = b.parameter(first(path, "A"), shapeA, init.a(path, inFeatures, outFeatures), { frozen: true });
     const b0 = b.parameter(first(path, "B"), shapeB, init.b(path, inFeatures, outFeatures), { frozen: true });
     return add(y, through(x, a0, b0, -scale));
   };
-  if (!useDora) return add(rest(x, y), update);
+  if (!useDora) return add(subtractFirst(x, y), update);
   if (parted) {
     throw badValue(plugin, "adapter.with.initLoraWeights", initLoraWeights, "true or gaussian with useDora");
   }

@@ -72,8 +72,11 @@ export async function openIndexedCsv(place: FilePlace, form: KnownForm): Promise
   };
 }
 
-/** Rows of a file that is read from its start to its end: in memory where they are few. `told` is the delimiter that was found. */
-export async function openStreamedCsv(place: FilePlace, form: CsvForm): Promise<Rows & Readonly<{ told: string }>> {
+/** Rows of a file that is read from its start to its end: in memory where they are few. `delimiter`: the one that separates its cells. */
+export async function openStreamedCsv(
+  place: FilePlace,
+  form: CsvForm,
+): Promise<Rows & Readonly<{ delimiter: string }>> {
   const { name } = place;
   const whereIs = (line: number): string => `${name}, line ${line}`;
   let used = form.delimiter;
@@ -99,7 +102,7 @@ export async function openStreamedCsv(place: FilePlace, form: CsvForm): Promise<
     };
     return { rows: read(), fingerprint: file.fingerprint };
   });
-  return { ...rows, told: used ?? "," };
+  return { ...rows, delimiter: used ?? "," };
 }
 
 type ReadRecord = Readonly<{ values: readonly string[]; line: number }>;

@@ -33,8 +33,8 @@ async function openedCsv(place: FilePlace, form: CsvForm): Promise<Readonly<{ ro
   if (reading !== "whole") {
     const large = await import("./large.ts");
     if (reading === "streamed" || !await large.isReadInPlace(place, form)) {
-      const { told, ...rows } = await large.openStreamedCsv(place, form);
-      return { rows, delimiter: told };
+      const { delimiter, ...rows } = await large.openStreamedCsv(place, form);
+      return { rows, delimiter };
     }
     const delimiter = form.delimiter ?? await large.toldDelimiter(place, form);
     return { rows: await large.openIndexedCsv(place, { ...form, delimiter }), delimiter };

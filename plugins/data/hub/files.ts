@@ -17,8 +17,10 @@ export async function openHubFiles(
   places: readonly FilePlace[],
   columns: readonly string[] | null,
 ): Promise<Rows> {
-  const named = (rows: Rows): Rows => (rows.classes || Object.keys(classes).length === 0 ? rows : { ...rows, classes });
-  if (format === "parquet") return named(await openParquets(places, columns));
+  const withClasses = (
+    rows: Rows,
+  ): Rows => (rows.classes || Object.keys(classes).length === 0 ? rows : { ...rows, classes });
+  if (format === "parquet") return withClasses(await openParquets(places, columns));
   const text = (...keys: readonly string[]): string | undefined =>
     keys.map((key) => options[key]).find((value): value is string => typeof value === "string");
   const names = [options.names, options.column_names].find(Array.isArray)?.map(String) ?? null;
@@ -38,7 +40,7 @@ export async function openHubFiles(
   }[format];
   const parts: Rows[] = [];
   for (const place of places) parts.push(await open(place));
-  const rows = named(await concatenatedRows(parts));
+  const rows = withClasses(await concatenatedRows(parts));
   return columns ? await withColumns(rows, columns) : rows;
 }
 

@@ -48,17 +48,17 @@ export async function openJson(plugin: string, place: FilePlace, field: string |
 
 /** One object a line. Throws AttuneError if the file is one document, with a list of rows somewhere in it. */
 async function linesOf(plugin: string, place: FilePlace): Promise<Rows> {
-  const whole = async (): Promise<unknown> => {
+  const readDocument = async (): Promise<unknown> => {
     const file = await openTextFile(plugin, place);
     return JSON.parse(await file.text(MAX_BYTES));
   };
   const rows = await openJsonLines(plugin, place).catch(async (error) => {
     // A document of several lines has none that is an object.
-    if (/, line 1:/.test(String(error)) && await whole().then(() => true, () => false)) return undefined;
+    if (/, line 1:/.test(String(error)) && await readDocument().then(() => true, () => false)) return undefined;
     throw error;
   });
   if (rows && (rows.length !== 1 || plugin !== "json")) return rows;
-  const document = await whole();
+  const document = await readDocument();
   const field = typeof document === "object" && document !== null ? listIn(document) : "";
   if (rows && field === undefined) return rows;
   throw badValue(

@@ -74,7 +74,7 @@ export async function listDigest(bytes: string, field: string | null): Promise<s
 type List = Readonly<{ plugin: string; file: string; name: string; field: string | null }>;
 
 async function* streamed(list: List, pieces: AsyncIterable<Uint8Array>) {
-  for await (const { record, bytes } of recordsIn<Entry>(pieces, (found) => cutList(list, { found }))) {
+  for await (const { record, bytes } of recordsIn<Entry>(pieces, (onEntry) => cutList(list, { onEntry }))) {
     const where = `${list.name}, row ${record.number}`;
     yield { row: rowOf(list, bytes, record.number), where, size: bytes.length };
   }
@@ -83,9 +83,9 @@ async function* streamed(list: List, pieces: AsyncIterable<Uint8Array>) {
 function entryForm(list: List): RecordForm<Readonly<{ bytes: Uint8Array; number: number }>, Row> {
   return {
     id: `json list 1${list.field === null ? "" : ` at ${list.field}`}`,
-    scan: (note) => cutList(list, { found: ({ begin, end, number }) => note(begin, end - begin, number) }),
+    scan: (note) => cutList(list, { onEntry: ({ begin, end, number }) => note(begin, end - begin, number) }),
     split: (bytes, number) =>
-      recordsOf<Entry>(bytes, (found) => cutList(list, { found, number, isPart: true }))
+      recordsOf<Entry>(bytes, (onEntry) => cutList(list, { onEntry, number, isPart: true }))
         .map(({ record, bytes }) => ({ bytes, number: record.number })),
     read: ({ bytes, number }) => rowOf(list, bytes, number),
   };
@@ -113,10 +113,10 @@ const [QUOTE, BACKSLASH, COMMA, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST] = [34, 92, 4
 type At = "before" | "first" | "next" | "within" | "behind" | "after";
 
 /** What is told of entries. `isPart`: the bytes are some entries of a list, of which the first has a number. */
-type CutOptions = Readonly<{ found: (entry: Entry) => void; number?: number; isPart?: boolean }>;
+type CutOptions = Readonly<{ onEntry: (entry: Entry) => void; number?: number; isPart?: boolean }>;
 
 /** Begins to look for a list's entries. Throws AttuneError if the bytes are no list of objects. */
-function cutList(list: List, { found, number: first = 0, isPart = false }: CutOptions): Cutter {
+function cutList(list: List, { onEntry, number: first = 0, isPart = false }: CutOptions): Cutter {
   const { plugin, file, name, field } = list;
   const seeker = field === null ? undefined : seekField(plugin, file, field);
   let [offset, begin, end, depth, number] = [0, 0, 0, 0, first];
@@ -152,7 +152,7 @@ function cutList(list: List, { found, number: first = 0, isPart = false }: CutOp
     else if ((byte === CLOSE || byte === CLOSE_LIST) && --depth === 0) {
       if (byte === CLOSE_LIST) throw wrong('unexpected "]"');
       [state, end] = ["behind", here + 1];
-      found({ begin, end, number: number++ });
+      onEntry({ begin, end, number: number++ });
       begin = end;
     }
   };

@@ -4,7 +4,7 @@
  */
 
 /** A whole number with its thousands apart. */
-export function whole(n: number): string {
+export function wholeText(n: number): string {
   return String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 

@@ -48,7 +48,7 @@ export type Analysis =
     | Readonly<{ kind: "labels"; classes: readonly ClassCounts[]; calibration?: Calibration }>
     | Readonly<{ kind: "numbers"; points: readonly (readonly [reference: number, prediction: number])[] }>
     | Readonly<{ kind: "tags"; confusion: Confusion; classes: readonly ClassCounts[] }>
-    | Readonly<{ kind: "other"; shown: readonly WorstRow[] }>
+    | Readonly<{ kind: "other"; sample: readonly WorstRow[] }>
   );
 
 /** Points of a scatter plot. */
@@ -78,7 +78,7 @@ function analyzed({ examples, labels, metrics, figures = {}, split }: ExamplesEv
     kind,
     scores,
     worst: worstOf(examples, scores.map((score) => 1 - score), worstRows),
-    shown: chosen.flatMap((i) => rowOf(examples[i], scores[i] === 0)),
+    sample: chosen.flatMap((i) => rowOf(examples[i], scores[i] === 0)),
   };
 }
 
@@ -95,8 +95,10 @@ function kindOf(examples: readonly Example[], labels: readonly string[]): Analys
     Array.isArray(value) && new Set(value).size === value.length && value.every((name) => known.has(String(name)));
   if (every((e) => isSet(e.reference) && isSet(e.prediction))) return "labels";
   const scalar = (value: Json): boolean => typeof value === "string" || typeof value === "number";
-  const named = (value: Json): boolean => known.has(String(value));
-  const classed = bare ? every((e) => named(e.reference) && named(e.prediction)) : every((e) => e.scores !== undefined);
+  const isKnownLabel = (value: Json): boolean => known.has(String(value));
+  const classed = bare
+    ? every((e) => isKnownLabel(e.reference) && isKnownLabel(e.prediction))
+    : every((e) => e.scores !== undefined);
   return classed && every((e) => scalar(e.reference) && scalar(e.prediction)) ? "classes" : "other";
 }
 
@@ -239,8 +241,8 @@ function rowOf(e: Example | undefined, wrong: boolean): WorstRow[] {
   return [{
     row: e.row,
     text: cut(e.text, 600),
-    reference: cut(shown(e.reference), 200),
-    prediction: cut(shown(e.prediction), 200),
+    reference: cut(showValue(e.reference), 200),
+    prediction: cut(showValue(e.prediction), 200),
     wrong,
   }];
 }
@@ -261,8 +263,8 @@ function setOf(value: Json): ReadonlySet<string> {
   return new Set(Array.isArray(value) ? value.map(String) : []);
 }
 
-function shown(value: Json): string {
-  if (Array.isArray(value)) return value.length === 0 ? "none" : value.map(shown).join(", ");
+function showValue(value: Json): string {
+  if (Array.isArray(value)) return value.length === 0 ? "none" : value.map(showValue).join(", ");
   return typeof value === "string"
     ? value
     : typeof value === "number"

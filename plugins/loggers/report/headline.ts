@@ -47,7 +47,7 @@ function scoreHeadline(task: string, after: Analysis, before: Analysis | undefin
   return html`
     <section class="hero">
       <div class="lead">
-        <p class="label">${named(task, NAMES[after.kind])}</p>
+        <p class="label">${titleOf(task, NAMES[after.kind])}</p>
         <p class="big">${show(main.value)}</p>
         <p class="sub">95 % interval ${show(main.low)} to ${show(main.high)}<br>${rowsOf(after)}</p>
       </div>
@@ -103,7 +103,7 @@ function metricHeadline(task: string, after: Analysis, before: Analysis | undefi
   return html`
     <section class="hero">
       <div class="lead">
-        <p class="label">${named(task, name)}</p>
+        <p class="label">${titleOf(task, name)}</p>
         <p class="big">${showNumber(after.metrics[name] ?? NaN)}</p>
         <p class="sub">${interval !== "" && html`95 % interval ${interval}<br>`}${rowsOf(
           after,
@@ -150,7 +150,7 @@ function paired(a: Analysis, b: Analysis): boolean {
   return a.kind === b.kind && a.rows.length === b.rows.length && a.rows.every((row, i) => row === b.rows[i]);
 }
 
-function named(task: string, figure: string): Html {
+function titleOf(task: string, figure: string): Html {
   return task === "" ? html`${figure}` : html`<b dir="auto">${task}</b> · ${figure}`;
 }
 

@@ -84,7 +84,7 @@ ${
 ${after.kind === "tags" && tagSections(after)}
 ${
     after.kind === "other"
-      ? after.shown.length > 0 && textSection(after)
+      ? after.sample.length > 0 && textSection(after)
       : after.worst.length > 0 && worstSection(after)
   }${breakdownSections(after.tables)}`;
 }
@@ -124,12 +124,12 @@ function tagSections({ confusion, classes, worst }: Extract<Analysis, { readonly
 }
 
 /** Some rows beside what was predicted, right and wrong. */
-function textSection({ shown, scores }: Extract<Analysis, { readonly kind: "other" }>): Html {
+function textSection({ sample, scores }: Extract<Analysis, { readonly kind: "other" }>): Html {
   return html`
     <section>
       <h2>Texts</h2>
-      <p class="muted">${shown.length < scores.length && html`
-        ${showNumber(shown.length)} of ${showNumber(scores.length)} rows, evenly chosen.
+      <p class="muted">${sample.length < scores.length && html`
+        ${showNumber(sample.length)} of ${showNumber(scores.length)} rows, evenly chosen.
       `}Differences from the reference are marked.</p>
       <div class="scroll">
         <table class="rows worst">
@@ -141,7 +141,7 @@ function textSection({ shown, scores }: Extract<Analysis, { readonly kind: "othe
               <th scope="col">Predicted</th>
             </tr>
           </thead>
-          <tbody>${shown.map(({ row, text, reference, prediction, wrong }) =>
+          <tbody>${sample.map(({ row, text, reference, prediction, wrong }) =>
             html`
               <tr class="${wrong ? "wrong" : "right"}">
                 <td class="num muted">${row}</td>

@@ -27,12 +27,12 @@ export function withSamples(events: readonly SamplesEvent[], event: SamplesEvent
 /** Draws them; nothing if there are none. */
 export function samplesSection(events: readonly SamplesEvent[]): Html | undefined {
   if (events.length === 0) return undefined;
-  const prompts = new Map<string, Readonly<{ reference: string; said: { when: string; text: string }[] }>>();
+  const prompts = new Map<string, Readonly<{ reference: string; texts: { when: string; text: string }[] }>>();
   for (const { task, step, samples } of events) {
     for (const { prompt, text, reference } of samples) {
       const key = `${task} ${prompt}`;
-      const entry = prompts.get(key) ?? { reference, said: [] };
-      entry.said.push({ when: step === 0 ? "untouched" : `step ${step}`, text });
+      const entry = prompts.get(key) ?? { reference, texts: [] };
+      entry.texts.push({ when: step === 0 ? "untouched" : `step ${step}`, text });
       prompts.set(key, entry);
     }
   }
@@ -48,8 +48,8 @@ export function samplesSection(events: readonly SamplesEvent[]): Html | undefine
               <th scope="col">Text</th>
             </tr>
           </thead>
-          <tbody>${[...prompts].map(([prompt, { reference, said }]) =>
-            html`${row("prompt", cut(prompt.trim()))}${said.map(({ when, text }) => row(when, cut(text)))}${
+          <tbody>${[...prompts].map(([prompt, { reference, texts }]) =>
+            html`${row("prompt", cut(prompt.trim()))}${texts.map(({ when, text }) => row(when, cut(text)))}${
               reference !== "" && row("reference", cut(reference))
             }`
           )}</tbody>

@@ -19,7 +19,7 @@ export function terEdits(guess: readonly string[], gold: readonly string[]): num
   let [words, shifts, tried] = [guess, 0, 0];
   while (true) {
     const best = bestShift(words, gold, tried);
-    tried = best.tried;
+    tried = best.tries;
     if (tried >= MAX_CANDIDATES || best.gain <= 0) break;
     shifts++;
     words = best.words;
@@ -33,10 +33,10 @@ function bestShift(
   words: readonly string[],
   gold: readonly string[],
   triedBefore: number,
-): Readonly<{ gain: number; words: readonly string[]; tried: number }> {
+): Readonly<{ gain: number; words: readonly string[]; tries: number }> {
   const before = beamDistance(words, gold);
   const { align, goldWrong, guessWrong } = alignment(before.trace);
-  let tried = triedBefore;
+  let tries = triedBefore;
   let best: Shift | undefined;
   for (const [start, goldStart, length] of commonRuns(words, gold)) {
     const place = align[goldStart] ?? -1;
@@ -58,12 +58,12 @@ function bestShift(
         target,
         words: shifted,
       };
-      tried++;
+      tries++;
       if (!best || precedes(candidate, best)) best = candidate;
     }
-    if (tried >= MAX_CANDIDATES) break;
+    if (tries >= MAX_CANDIDATES) break;
   }
-  return best ? { gain: best.gain, words: best.words, tried } : { gain: 0, words, tried };
+  return best ? { gain: best.gain, words: best.words, tries } : { gain: 0, words, tries };
 }
 
 /** Highest gain, longest run, earliest start, earliest target. */

@@ -9,7 +9,9 @@ import type { Json, Named, Random, Space, Trial } from "../../../core/types.ts";
 
 /** The kernels of one option: normals cut to a range, or shares of choices. */
 export type Dimension =
-  | Readonly<{ means: readonly number[]; deviations: readonly number[]; low: number; high: number; own: NumericSpace }>
+  | Readonly<
+    { means: readonly number[]; deviations: readonly number[]; low: number; high: number; space: NumericSpace }
+  >
   | Readonly<{ shares: readonly (readonly number[])[]; choices: readonly Json[] }>;
 
 /** A mixture: kernels by their weight, the prior last, and what each is of every option. */
@@ -71,7 +73,7 @@ function normalsOf(seen: readonly number[], range: NumericSpace): Dimension {
     const gap = n < 2 ? Math.max(left, right) : place === 0 ? right : place === n - 1 ? left : Math.max(left, right);
     deviations[i] = Math.min(high - low, Math.max(least, gap));
   }
-  return { means: [...means, (low + high) / 2], deviations: [...deviations, high - low], low, high, own: range };
+  return { means: [...means, (low + high) / 2], deviations: [...deviations, high - low], low, high, space: range };
 }
 
 /** The end of a value's own piece of a range with steps. */
@@ -100,7 +102,7 @@ function kernelsAt(dimension: Dimension, value: Json): (kernel: number) => numbe
     const at = dimension.choices.findIndex((choice) => JSON.stringify(choice) === key);
     return (i) => log(dimension.shares[i]?.[at] ?? 0);
   }
-  const { means, deviations, low, high, own: space } = dimension;
+  const { means, deviations, low, high, space } = dimension;
   const number = Number(value);
   const [from, to] = [scaled(space, edge(space, number, -1)), scaled(space, edge(space, number, 1))];
   return (i) => {
@@ -128,7 +130,7 @@ export function drawCandidates(mixture: Mixture, random: Random, count: number):
 
 function drawKernel(dimension: Dimension, kernel: number, u: number): Json {
   if ("shares" in dimension) return dimension.choices[indexAt(dimension.shares[kernel] ?? [], u)] ?? null;
-  const { means, deviations, low, high, own: space } = dimension;
+  const { means, deviations, low, high, space } = dimension;
   const [mean, deviation] = [means[kernel] ?? 0, deviations[kernel] ?? 1];
   // A quantile of 0 is the end of the range: half of the finest step keeps off it.
   const x = mean + deviation * truncatedQuantile(u + 2 ** -33, (low - mean) / deviation, (high - mean) / deviation);

@@ -13,7 +13,7 @@ const encoder = new TextEncoder();
 const PLACES = 2 ** 28;
 
 /** Merges: the rank of a pair of tokens, and what the merge of a rank makes. */
-type Merges = Readonly<{ rankOf(left: number, right: number): number | undefined; made: Int32Array }>;
+type Merges = Readonly<{ rankOf(left: number, right: number): number | undefined; mergedTokens: Int32Array }>;
 
 /** So many pairs are remembered, each at one place: two to the power of this. */
 const PAIR_BITS = 17;
@@ -61,7 +61,7 @@ function mergesOf(definition: Definition, { ids, names }: Vocabulary): Merges {
   // Of the pairs at each place, the last one asked for: left, right, rank.
   const asked = new Int32Array(3 * 2 ** PAIR_BITS).fill(-1);
   return {
-    made: results,
+    mergedTokens: results,
     rankOf: (left, right) => {
       const at = 3 * ((Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b)) >>> (32 - PAIR_BITS));
       if (asked[at] !== left || asked[at + 1] !== right) {
@@ -193,7 +193,7 @@ function placed({ ids, lengths }: Symbols, bytes?: readonly number[]): Piece {
 }
 
 /** Joins pairs, the lowest rank first and of one rank the leftmost: a heap of what may be joined, in n log n. */
-function merged(symbols: Symbols, { rankOf, made: results }: Merges): Symbols {
+function merged(symbols: Symbols, { rankOf, mergedTokens: results }: Merges): Symbols {
   const { ids, lengths } = symbols;
   const n = ids.length;
   if (n < 2) return symbols;

@@ -14,8 +14,8 @@ export type SlimTokenizerOptions = Readonly<{
   vocabSize: number;
 }>;
 
-/** A pruned tokenizer; new id i was id `kept[i]`. */
-export type SlimTokenizer = Readonly<{ tokenizerJson: Named<Json>; kept: Int32Array }>;
+/** A pruned tokenizer; new id i was id `oldIds[i]`. */
+export type SlimTokenizer = Readonly<{ tokenizerJson: Named<Json>; oldIds: Int32Array }>;
 
 type Added = Readonly<{ id: number; content: string }>;
 
@@ -79,7 +79,7 @@ export function slimTokenizer(tokenizerJson: Named<Json>, options: SlimTokenizer
     },
   });
   const slim = JSON.parse(text) as Named<Json>;
-  return { tokenizerJson: withIds(slim, renumbered), kept: Int32Array.from(tokens, ([, id]) => id) };
+  return { tokenizerJson: withIds(slim, renumbered), oldIds: Int32Array.from(tokens, ([, id]) => id) };
 }
 
 /**

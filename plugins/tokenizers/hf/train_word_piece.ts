@@ -132,7 +132,7 @@ function filesOf(
   specialTokens: readonly string[],
   lowercase: boolean,
 ): TokenizerFiles {
-  const named = (name: string): string => specialTokens.find((t) => t === `[${name}]`) ?? specialTokens[0] ?? "";
+  const specialToken = (name: string): string => specialTokens.find((t) => t === `[${name}]`) ?? specialTokens[0] ?? "";
   return {
     tokenizerJson: definition(Object.fromEntries(vocab), specialTokens, lowercase),
     tokenizerConfig: {
@@ -140,11 +140,11 @@ function filesOf(
       do_lower_case: lowercase,
       model_max_length: 512,
       padding_side: "right",
-      pad_token: named("PAD"),
-      unk_token: named("UNK"),
-      cls_token: named("CLS"),
-      sep_token: named("SEP"),
-      mask_token: named("MASK"),
+      pad_token: specialToken("PAD"),
+      unk_token: specialToken("UNK"),
+      cls_token: specialToken("CLS"),
+      sep_token: specialToken("SEP"),
+      mask_token: specialToken("MASK"),
     },
   };
 }

@@ -93,7 +93,7 @@ async function programOf(spec: RunSpec) {
     checkpointing: open.run.training.gradientCheckpointing,
     isTrainable: trainsRule(open.attached),
     targets: batch.inputs,
-    given: Object.keys(batch.inputs),
+    fields: Object.keys(batch.inputs),
   });
   return { ...program, dims: dimsWith(program.graph.inputs.keys(), batch) };
 }

@@ -79,7 +79,7 @@ describe("scores over many classes", () => {
       it(`${head}: ${blocks} blocks of at least ${leastRows} rows give what the whole gives`, async () => {
         const a = caseOf(head);
         const cut = chunkedLogits(a.logits, a.own, all, { limit: 0, blocks, leastRows })!;
-        const cutFigures = await figures(a, [cut.own, cut.mean!, cut.best!]);
+        const cutFigures = await figures(a, [cut.label, cut.mean!, cut.best!]);
         const b = caseOf(head);
         const logp = f.logSoftmax(b.logits);
         const wanted = await figures(b, [f.pick(logp, b.own), f.mean(logp, 1), f.cast(f.argmax(b.logits), "float32")]);
@@ -99,7 +99,7 @@ describe("scores over many classes", () => {
   it("nothing of all classes is made for all rows, and no product of them twice", () => {
     const c = caseOf("softcapped, with a bias added");
     const cut = chunkedLogits(c.logits, c.own, all, { limit: 0, blocks: 2, leastRows: 1 })!;
-    const loss = f.sum(f.sub(cut.mean!, cut.own));
+    const loss = f.sum(f.sub(cut.mean!, cut.label));
     const nodes = reachable([loss, cut.best!, ...gradients(loss, c.wrt).map((g) => g.dense!)]);
     const wide = nodes.flatMap((node) => node.outputs).filter((v) => v.shape[0] === "n" && v.shape.at(-1) === CLASSES);
     assert.deepEqual(wide, []);

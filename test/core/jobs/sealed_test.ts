@@ -28,7 +28,7 @@ function opened(store: Store): { jobs: Jobs; told: string[]; damaged: () => read
   const clock = { now: () => 0, time: () => 0 };
   const jobs = jobsIn({
     store,
-    kept: sealed,
+    sealed,
     queue: storeQueue(store, () => 0),
     ...clock,
     leaseSeconds: 30,

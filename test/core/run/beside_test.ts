@@ -79,7 +79,7 @@ async function withThread(
 ) {
   const open = await openRun(run, host);
   const facts = encoderFacts(open, true, undefined, of[0]);
-  const limits = { before: 0, watched: 0, share: -1, left: 0, sent: Infinity };
+  const limits = { before: 0, watched: 0, share: -1, remaining: 0, sent: Infinity };
   return await lookAtRows({
     source: await seekable(await memory({ rows: of }).open(host), host),
     encoder: rowEncoderOf(facts, open),
@@ -166,7 +166,7 @@ describe("encoding in a thread", () => {
 });
 
 describe("whether rows are encoded in a thread", () => {
-  const limits = { before: 2, watched: 0, share: 0.02, left: 1000, sent: 2 };
+  const limits = { before: 2, watched: 0, share: 0.02, remaining: 1000, sent: 2 };
   const thread = (log: string[]): EncoderThread => ({
     tokenizer: "",
     encode: async (rows) => {
@@ -185,7 +185,7 @@ describe("whether rows are encoded in a thread", () => {
     await beside.close();
     return log;
   };
-  const dear = (spent: number): EncodingHere => ({ spent, encoded: 1, left: 1e6 });
+  const dear = (elapsed: number): EncodingHere => ({ elapsed, encoded: 1, remaining: 1e6 });
   it("is decided by what encoding takes of the steps and what is left of it, once some have passed", async () => {
     assert.deepEqual(await asked([1e6, 2e6, 3e6, 4e6, 5e6, 6e6, 7e6].map(dear)), [
       "here",
@@ -200,11 +200,11 @@ describe("whether rows are encoded in a thread", () => {
     // Nothing was encoded since it was watched, as where all samples are kept.
     assert.deepEqual(await asked([1, 1, 1, 1, 1].map(dear), { share: 1e-6 }), Array(5).fill("here"));
     // Little is left.
-    assert.deepEqual(await asked([1, 2, 3, 4, 5].map((n) => ({ ...dear(n), left: 10 }))), Array(5).fill("here"));
+    assert.deepEqual(await asked([1, 2, 3, 4, 5].map((n) => ({ ...dear(n), remaining: 10 }))), Array(5).fill("here"));
   });
   it("is decided again by what sending takes", async () => {
-    const cheap = (spent: number): EncodingHere => ({ spent, encoded: 1e12, left: 1e18 });
-    const log = await asked([1e6, 2e6, 3e6, 4e6, 5e6, 6e6, 7e6].map(cheap), { left: 0 });
+    const cheap = (elapsed: number): EncodingHere => ({ elapsed, encoded: 1e12, remaining: 1e18 });
+    const log = await asked([1e6, 2e6, 3e6, 4e6, 5e6, 6e6, 7e6].map(cheap), { remaining: 0 });
     assert.deepEqual(log, ["here", "here", "here", "here", "encoded 1", "encoded 1", "closed", "here"]);
   });
   it("is not, of rows that would be others there", async () => {

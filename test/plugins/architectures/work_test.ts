@@ -87,7 +87,7 @@ async function opened(
       checkpointing: false,
       isTrainable: trainsRule(open.attached),
       targets,
-      given: Object.keys(targets),
+      fields: Object.keys(targets),
     },
   };
 }
@@ -100,7 +100,7 @@ describe("no work twice", () => {
     for (const [how, adapter] of Object.entries({ "full tuning": [], LoRA: lora })) {
       it(`${name}, ${how}`, async () => {
         const { options } = await opened(family, task, adapter);
-        const plain = buildProgram({ ...options, mode: "evaluate", targets: {}, given: [], losses: [] });
+        const plain = buildProgram({ ...options, mode: "evaluate", targets: {}, fields: [], losses: [] });
         const [trained, evaluated, checkpointed] = [
           buildProgram(options),
           buildProgram({ ...options, mode: "evaluate" }),

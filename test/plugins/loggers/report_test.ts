@@ -371,7 +371,7 @@ test("texts stand beside their references, right and wrong ones; any of several 
   if (event.type !== "examples") throw new Error("not examples");
   const reduced = analyze(event, 5);
   assert.deepEqual(reduced.scores.slice(0, 4), [0, 1, 0, 1]);
-  assert.deepEqual(reduced.kind === "other" && reduced.shown.map((row) => row.row), [0, 10, 20, 30, 40]);
+  assert.deepEqual(reduced.kind === "other" && reduced.sample.map((row) => row.row), [0, 10, 20, 30, 40]);
   const text = await pageOf([start, ...steps(3), event, end], { worstRows: 50 });
   assert.match(text, /question 1<\/td>\s*<td class="gold" dir="auto">one, two<\/td>\s*<td class="said" dir="auto">two/);
   assert.match(text, /<tr class="wrong">\s*<td class="num muted">48</);

@@ -34,7 +34,7 @@ const all = [...used, "happy happier happiest unhappy", "quick quicker quickest"
 it("WordPiece: the same tokens for the texts that count, smaller ones for others", async () => {
   const { tokenizerJson, tokenizerConfig } = trainWordPiece(all, { vocabSize: 90, minFrequency: 1 });
   const whole = await opened(tokenizerJson, tokenizerConfig);
-  const { tokenizerJson: slim, kept: rowsKept } = slimTokenizer(tokenizerJson, {
+  const { tokenizerJson: slim, oldIds: rowsKept } = slimTokenizer(tokenizerJson, {
     counts: countsOf(whole, used),
     vocabSize: 60,
   });
@@ -75,7 +75,7 @@ it("BPE: what kept tokens are merged from stays, too", async () => {
   } as unknown as Named<Json>;
   const config = { tokenizer_class: "PreTrainedTokenizerFast" };
   const whole = await opened(json, config);
-  const { tokenizerJson, kept: rowsKept } = slimTokenizer(json, { counts: countsOf(whole, ["abc"]), vocabSize: 7 });
+  const { tokenizerJson, oldIds: rowsKept } = slimTokenizer(json, { counts: countsOf(whole, ["abc"]), vocabSize: 7 });
   assert.deepEqual([...rowsKept].map((id) => tokens[id]), ["a", "b", "c", "d", "ab", "abc", "<s>"]);
   const small = await opened(tokenizerJson, config);
   const texts = (tokenizer: Tokenizer, text: string, of: readonly number[]) =>

@@ -156,7 +156,7 @@ describe("near duplicates", () => {
       `${["one", "two", "three", "four", "five", "six"].map((word) => `${word}${group}`).join(" ")} end${i}`;
     const rows = Array.from({ length: 300 }, (_, i) => textOf(2 * i, 0));
     const other = Array.from({ length: 600 }, (_, i) => textOf(Math.floor((i * 7 % 600) / 2), 1 + i % 3));
-    const options = { ...near, permutations: 64, ngram: 2, threshold: 0.5, named: 20 };
+    const options = { ...near, permutations: 64, ngram: 2, threshold: 0.5, mostNamed: 20 };
     const whole = await nearPairs("test", rowsOf(rows), rowsOf(other), options);
     assert.ok(whole.rows > 100 && whole.other > 100 && whole.first.length === 20, JSON.stringify(whole).slice(0, 200));
     assert.deepEqual(await nearPairs("test", rowsOf(rows), rowsOf(other), options, 30_000), whole);

@@ -14,7 +14,7 @@ export type Names = Readonly<Record<string, string | readonly string[]>>;
 /** An architecture. Parts are named as the file does, without `blk.N.` in front and `.weight` behind. */
 export interface GgufArchitecture {
   /** Names here of what is no part of a layer. */
-  readonly whole: Names;
+  readonly names: Names;
   /** Where layers are, and names in them. */
   readonly layers: string;
   readonly inLayer: Names;
@@ -52,8 +52,8 @@ async function decoderConfig(fields: GgufFields): Promise<Record<string, Json>> 
   };
 }
 
-const decoder: Pick<GgufArchitecture, "whole" | "layers"> & Readonly<{ inLayer: Readonly<Record<string, string>> }> = {
-  whole: { token_embd: "model.embed_tokens", output_norm: "model.norm", output: "lm_head" },
+const decoder: Pick<GgufArchitecture, "names" | "layers"> & Readonly<{ inLayer: Readonly<Record<string, string>> }> = {
+  names: { token_embd: "model.embed_tokens", output_norm: "model.norm", output: "lm_head" },
   layers: "model.layers",
   inLayer: {
     attn_norm: "input_layernorm",
@@ -94,7 +94,7 @@ const llama: GgufArchitecture = {
   },
 };
 
-const named = (model_type: string, name: string, more: Named<Json> = {}) => async (fields: GgufFields) => ({
+const configNamed = (model_type: string, name: string, more: Named<Json> = {}) => async (fields: GgufFields) => ({
   ...await decoderConfig(fields),
   model_type,
   architectures: [`${name}ForCausalLM`],
@@ -137,7 +137,7 @@ function gemma(
 }
 
 const gpt2: GgufArchitecture = {
-  whole: {
+  names: {
     token_embd: "transformer.wte",
     position_embd: "transformer.wpe",
     output_norm: "transformer.ln_f",
@@ -169,7 +169,7 @@ const gpt2: GgufArchitecture = {
 
 /** Falcon, old and new: of two norms the second one is attention's. */
 const falcon = (two: boolean): GgufArchitecture => ({
-  whole: {
+  names: {
     token_embd: "transformer.word_embeddings",
     output_norm: "transformer.ln_f",
     output: "lm_head",
@@ -211,7 +211,7 @@ const falcon = (two: boolean): GgufArchitecture => ({
 });
 
 const phi2: GgufArchitecture = {
-  whole: { token_embd: "model.embed_tokens", output_norm: "model.final_layernorm", output: "lm_head" },
+  names: { token_embd: "model.embed_tokens", output_norm: "model.final_layernorm", output: "lm_head" },
   layers: "model.layers",
   inLayer: {
     ...decoder.inLayer,
@@ -245,8 +245,8 @@ const phi3: GgufArchitecture = {
 const all: Readonly<Record<string, (fields: GgufFields) => GgufArchitecture>> = {
   llama: () => llama,
   mistral: () => llama,
-  qwen2: () => ({ ...decoder, config: named("qwen2", "Qwen2") }),
-  qwen3: () => ({ ...decoder, inLayer: { ...decoder.inLayer, ...headNorms }, config: named("qwen3", "Qwen3") }),
+  qwen2: () => ({ ...decoder, config: configNamed("qwen2", "Qwen2") }),
+  qwen3: () => ({ ...decoder, inLayer: { ...decoder.inLayer, ...headNorms }, config: configNamed("qwen3", "Qwen3") }),
   gemma2: () =>
     gemma("Gemma2", 46, gemmaLayer, (fields) => ({
       model_type: "gemma2",

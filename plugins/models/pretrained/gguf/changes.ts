@@ -26,7 +26,7 @@ const reordered = (to: (rows: number) => (row: number) => number): Change => ({
   },
 });
 
-const whole = (value: number, what: string, rows: number): number => {
+const checkWhole = (value: number, what: string, rows: number): number => {
   if (!Number.isInteger(value)) throw badFile("pretrained", what, `does not divide ${rows} rows`);
   return value;
 };
@@ -34,7 +34,7 @@ const whole = (value: number, what: string, rows: number): number => {
 /** Rows of each head as rotary halves, where they stand in pairs. */
 export const halvesOfPairs = (heads: number): Change =>
   reordered((rows) => {
-    const half = whole(rows / heads / 2, "attention.head_count", rows);
+    const half = checkWhole(rows / heads / 2, "attention.head_count", rows);
     return (row) => {
       const [head, i] = [Math.floor(row / (2 * half)), row % (2 * half)];
       return (head * 2 + i % 2) * half + (i >> 1);
@@ -44,8 +44,8 @@ export const halvesOfPairs = (heads: number): Change =>
 /** Groups of queries with their key and value, where all queries stand first, then all keys, then all values. */
 export const groupsOfHeads = (heads: number, keyHeads: number): Change =>
   reordered((rows) => {
-    const headDim = whole(rows / (heads + 2 * keyHeads), "attention.head_count", rows);
-    const queries = whole(heads / keyHeads, "attention.head_count_kv", heads);
+    const headDim = checkWhole(rows / (heads + 2 * keyHeads), "attention.head_count", rows);
+    const queries = checkWhole(heads / keyHeads, "attention.head_count_kv", heads);
     return (row) => {
       const [head, i] = [Math.floor(row / headDim), row % headDim];
       const [group, place] = head < heads

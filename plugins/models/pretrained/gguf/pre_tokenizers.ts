@@ -97,16 +97,16 @@ const ignoring = new Set(
   "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano tekken".split(" "),
 );
 
-const named: ReadonlyMap<string, Named<Json>> = new Map(
+const preTokenizers: ReadonlyMap<string, Named<Json>> = new Map(
   groups.flatMap(([names, own]) => names.split(" ").map((name) => [name, own] as const)),
 );
 
 /** The pre-tokenizer that a file names; one that names none has llama.cpp's default. Throws AttuneError if it is not known. */
 export function preTokenizerNamed(name: Json | undefined): PreTokenizer {
   const preTokenizer = name ?? "default";
-  const known = typeof preTokenizer === "string" ? named.get(preTokenizer) : undefined;
+  const known = typeof preTokenizer === "string" ? preTokenizers.get(preTokenizer) : undefined;
   if (!known) {
-    const allowed = `supported: ${[...named.keys()].join(", ")}`;
+    const allowed = `supported: ${[...preTokenizers.keys()].join(", ")}`;
     throw unsupported("pretrained", "tokenizer.ggml.pre", preTokenizer, allowed);
   }
   const ignores = ignoring.has(String(preTokenizer));

@@ -76,7 +76,7 @@ function sourcesIn(
 ): readonly (readonly [string, Source])[] {
   const [, layer, part = "", end = ""] = /^(?:blk\.(\d+)\.)?(.+)\.(weight|bias)$/.exec(name) ?? [];
   if (layer === undefined && unread.has(part)) return [];
-  const list = layer === undefined ? architecture.whole : architecture.inLayer;
+  const list = layer === undefined ? architecture.names : architecture.inLayer;
   const suffix = Object.hasOwn(list, part) ? list[part] : undefined;
   if (suffix === undefined) {
     throw unsupported("pretrained", `${key}: tensor`, name, "its architecture has no such tensor");

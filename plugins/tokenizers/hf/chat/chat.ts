@@ -48,7 +48,7 @@ export function chatRenderer(template: string, tokens: Named<string>): Renderer 
       }
     };
     const text = render(compiled, normalized, prompt);
-    const found = (): readonly Span[] => {
+    const assistantSpans = (): readonly Span[] => {
       if (!normalized.some((m) => m.role === "assistant")) return [];
       return (marked && fromMarks(render(marked, normalized, prompt), text)) ??
         turnsOf(normalized, text, (part, p) => render(compiled, part, p), prompt);
@@ -58,7 +58,7 @@ export function chatRenderer(template: string, tokens: Named<string>): Renderer 
     return {
       text,
       get assistant() {
-        return (known ??= found());
+        return (known ??= assistantSpans());
       },
     };
   };

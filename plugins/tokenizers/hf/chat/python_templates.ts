@@ -52,22 +52,22 @@ const isTrue = (value: Value): boolean => {
 function textOf(value: Value): string {
   if (isText(value)) return value.value;
   if (value.type === "UndefinedValue") return "";
-  return shown(value);
+  return reprOf(value);
 }
 
 /** A value as `repr` writes it. */
-function shown(value: Value): string {
+function reprOf(value: Value): string {
   if (isText(value)) return quotePython(value.value);
   if (value.type === "BooleanValue") return value.value ? "True" : "False";
   if (value.type === "NullValue") return "None";
   if (value.type === "UndefinedValue") return "Undefined";
   if (value.type === "FloatValue") return floatText(Number(value.value));
   if (value.type === "TupleValue" && isList(value)) {
-    return `(${value.value.map(shown).join(", ")}${value.value.length === 1 ? "," : ""})`;
+    return `(${value.value.map(reprOf).join(", ")}${value.value.length === 1 ? "," : ""})`;
   }
-  if (isList(value)) return `[${value.value.map(shown).join(", ")}]`;
+  if (isList(value)) return `[${value.value.map(reprOf).join(", ")}]`;
   if (isMap(value)) {
-    return `{${[...value.value].map(([key, entry]) => `${quotePython(key)}: ${shown(entry)}`).join(", ")}}`;
+    return `{${[...value.value].map(([key, entry]) => `${quotePython(key)}: ${reprOf(entry)}`).join(", ")}}`;
   }
   return String(value.value);
 }
@@ -143,7 +143,7 @@ export function withOutputs<T extends Node>(program: T): T {
 type FilterCall = Readonly<{
   value: Value;
   args: readonly Value[];
-  named: ReadonlyMap<string, Value>;
+  namedArgs: ReadonlyMap<string, Value>;
   makers: Makers;
   /** Another filter by its name. */
   filter: (name: string, value: Value, args: readonly Value[]) => Value;
@@ -153,8 +153,8 @@ type FilterCall = Readonly<{
 /** A filter; nothing if the library's does. */
 type Filter = (given: FilterCall) => Value | undefined;
 
-const argument = ({ args, named }: FilterCall, at: number, name: string): Value | undefined =>
-  args[at] ?? named.get(name);
+const argument = ({ args, namedArgs }: FilterCall, at: number, name: string): Value | undefined =>
+  args[at] ?? namedArgs.get(name);
 const items = ({ value, makers }: FilterCall): readonly Value[] | undefined => {
   if (isText(value)) return Array.from(value.value, (c) => makers.of(c));
   if (isMap(value)) return [...value.value.keys()].map((key) => makers.of(key));
@@ -175,7 +175,7 @@ const edge = (at: 0 | -1): Filter => (call) => {
   const all = items(call);
   return all && (all.at(at) ?? call.makers.of(undefined));
 };
-const chosen = (keeps: boolean, byAttribute: boolean): Filter => (call) => {
+const selecting = (keeps: boolean, byAttribute: boolean): Filter => (call) => {
   const all = items(call);
   if (!all) return undefined;
   const args = byAttribute ? call.args.slice(1) : call.args;
@@ -284,25 +284,25 @@ const filters: Readonly<Record<string, Filter>> = {
     const path = argument(call, 1, "attribute");
     const seen = new Set<string>();
     return all && call.makers.list(all.filter((value) => {
-      const keyValue = shown(path === undefined ? value : attributeOf(value, path, call));
+      const keyValue = reprOf(path === undefined ? value : attributeOf(value, path, call));
       const key = exact !== undefined && isTrue(exact) ? keyValue : keyValue.toLowerCase();
       return seen.has(key) ? false : (seen.add(key), true);
     }));
   },
-  select: chosen(true, false),
-  reject: chosen(false, false),
-  selectattr: chosen(true, true),
-  rejectattr: chosen(false, true),
+  select: selecting(true, false),
+  reject: selecting(false, false),
+  selectattr: selecting(true, true),
+  rejectattr: selecting(false, true),
   map: (call) => {
     const all = items(call);
-    const path = call.named.get("attribute");
+    const path = call.namedArgs.get("attribute");
     const { makers, args, filter } = call;
     if (!all) return undefined;
     if (path === undefined) {
       const [name, ...rest] = args;
       return makers.list(all.map((value) => filter(String(name?.value), value, rest)));
     }
-    const otherwise = call.named.get("default");
+    const otherwise = call.namedArgs.get("default");
     return makers.list(all.map((value) => {
       const attribute = attributeOf(value, path, call);
       return attribute.type === "UndefinedValue" ? otherwise ?? attribute : attribute;
@@ -424,7 +424,7 @@ export function pythonOf(
       ? filters[filterName]?.({
         ...call,
         makers,
-        filter: (inner, value, args) => filtered(inner, { value, args, named: new Map() }, environment),
+        filter: (inner, value, args) => filtered(inner, { value, args, namedArgs: new Map() }, environment),
         test: (inner, value, args) => {
           if (Object.hasOwn(tests, inner) && args[0]) return tests[inner]?.(value, args[0]) ?? false;
           const test = known.get(inner);
@@ -443,8 +443,8 @@ export function pythonOf(
       const value = machine.evaluate(node.operand, environment);
       const call = node.filter?.type === "CallExpression" ? node.filter : undefined;
       const name = String((call ? call.callee : node.filter)?.value);
-      const [args, named] = call ? machine.evaluateArguments(call.args ?? [], environment) : [[], new Map()];
-      return filtered(name, { value, args, named }, environment);
+      const [args, namedArgs] = call ? machine.evaluateArguments(call.args ?? [], environment) : [[], new Map()];
+      return filtered(name, { value, args, namedArgs }, environment);
     }
     if (node.type === "BinaryExpression" && node.operator?.value !== "and" && node.operator?.value !== "or") {
       const [left, right] = [machine.evaluate(node.left, environment), machine.evaluate(node.right, environment)];
@@ -485,10 +485,10 @@ export function pythonOf(
 /** A node that is a value. */
 const valued = (value: Value): Node => ({ type: "Value", value });
 
-function callOf(name: string, { args, named }: Pick<FilterCall, "args" | "named">): Node {
+function callOf(name: string, { args, namedArgs }: Pick<FilterCall, "args" | "namedArgs">): Node {
   const callee: Node = { type: "Identifier", value: name };
-  if (args.length === 0 && named.size === 0) return callee;
-  const keywords = [...named].map(([key, value]): Node =>
+  if (args.length === 0 && namedArgs.size === 0) return callee;
+  const keywords = [...namedArgs].map(([key, value]): Node =>
     ({ type: "KeywordArgumentExpression", key: { type: "Identifier", value: key }, value: valued(value) }) as Node
   );
   return { type: "CallExpression", callee, args: [...args.map(valued), ...keywords] };

@@ -64,7 +64,7 @@ type Plain = string | number | boolean | undefined;
 type Method = (text: string, ...args: readonly Plain[]) => string | number | boolean | readonly string[];
 
 const chars = (value: Plain): string | undefined => (value === undefined ? undefined : String(value));
-const counted = (value: Plain, otherwise: number): number => (value === undefined ? otherwise : Number(value));
+const countOf = (value: Plain, otherwise: number): number => (value === undefined ? otherwise : Number(value));
 /** Widths above this are refused: what is filled grows by them. */
 const MAX_WIDTH = 64;
 const fills = (text: string, width: Plain): number => {
@@ -84,8 +84,8 @@ export const stringMethods: Readonly<Record<string, Method>> = {
   title: titled,
   casefold: (text) => text.toLowerCase().replaceAll("ß", "ss"),
   swapcase: (text) => Array.from(text, (c) => (c === c.toUpperCase() ? c.toLowerCase() : c.toUpperCase())).join(""),
-  split: (text, separator, most) => split(text, chars(separator), counted(most, -1)),
-  rsplit: (text, separator, most) => split(text, chars(separator), counted(most, -1), true),
+  split: (text, separator, most) => split(text, chars(separator), countOf(most, -1)),
+  rsplit: (text, separator, most) => split(text, chars(separator), countOf(most, -1), true),
   splitlines: (text) => {
     // deno-lint-ignore no-control-regex
     const lines = text.split(/\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]/);

@@ -30,7 +30,7 @@ export type TokenizerFiles = Readonly<{
   /** config.json */
   model?: Named<unknown> | undefined;
   /** Whether there is no tokenizer.json, and the definition was made of vocabulary files. */
-  made?: boolean | undefined;
+  isMade?: boolean | undefined;
 }>;
 
 /** A tokenizer as its class has it. */
@@ -94,7 +94,7 @@ function tokenOf(value: unknown, more: Partial<Added> = {}): Token | undefined {
  * @throws AttuneError where no class that is known gives it steps.
  */
 export function withVocabulary(made: MadeDefinition, others: Omit<TokenizerFiles, "definition">): TokenizerFiles {
-  const files: TokenizerFiles = { ...others, definition: made.definition, made: true };
+  const files: TokenizerFiles = { ...others, definition: made.definition, isMade: true };
   const own = classFor(files);
   const model = made.definition.model as Named<Json>;
   if (!own || (model.type === "WordPiece") !== (own.build === wordPieceParts)) {
@@ -155,9 +155,9 @@ export function autoTokenizer(files: TokenizerFiles, vocabulary: ReadonlyMap<str
   const { definition } = files;
   const settings = settingsOf(files);
   const fits = classFor(files);
-  const { given, rest } = specialOf(files, settings, fits);
-  const listed = tokensOf(files, vocabulary, settings, fits, [...given.entries()], rest(fits, settings));
-  const special = Object.fromEntries([...given].map(([name, token]) => [name, textOf(token)]));
+  const { tokens, extraTokens } = specialOf(files, settings, fits);
+  const listed = tokensOf(files, vocabulary, settings, fits, [...tokens.entries()], extraTokens(fits, settings));
+  const special = Object.fromEntries([...tokens].map(([name, token]) => [name, textOf(token)]));
   const built = fits
     ? builtBy(fits, files, settings, special, listed)
     : { ...definition, post_processor: definition.post_processor ?? plainTemplate };
@@ -201,8 +201,8 @@ function specialOf(
   settings: Named<unknown>,
   facts: TokenizerClass | undefined,
 ): Readonly<{
-  given: ReadonlyMap<string, Token>;
-  rest: (own: TokenizerClass | undefined, settings: Named<unknown>) => readonly Token[];
+  tokens: ReadonlyMap<string, Token>;
+  extraTokens: (own: TokenizerClass | undefined, settings: Named<unknown>) => readonly Token[];
 }> {
   const tokens = new Map<string, Token>();
   const pad = (definition.padding as Named<unknown> | null | undefined)?.pad_token;
@@ -220,7 +220,7 @@ function specialOf(
     const token = tokenOf(value);
     if (token !== undefined) tokens.set(name, token);
   }
-  const rest = (own: TokenizerClass | undefined, settings: Named<unknown>): readonly Token[] => {
+  const extraTokens = (own: TokenizerClass | undefined, settings: Named<unknown>): readonly Token[] => {
     const setting: TokenizerFacts["setting"] = (
       name,
       otherwise,
@@ -231,7 +231,7 @@ function specialOf(
       : listOf(listed);
     return list.flatMap((value) => tokenOf(value) ?? []);
   };
-  return { given: tokens, rest };
+  return { tokens, extraTokens };
 }
 
 /** All added tokens with their ids, as the library numbers them. */
@@ -331,7 +331,7 @@ function numbering(
 /** tokenizer.json with the class's steps in place of its own. */
 function builtBy(
   facts: TokenizerClass,
-  { definition, made = false }: TokenizerFiles,
+  { definition, isMade = false }: TokenizerFiles,
   settings: Named<unknown>,
   special: Named<string>,
   listed: readonly Listed[],
@@ -347,7 +347,7 @@ function builtBy(
         (isObject(vocab) && Object.hasOwn(vocab, token) ? Number(vocab[token]) : undefined),
   };
   const post: Json | undefined = facts.post?.(context);
-  const isBounded = made && ("add_bos_token" in settings || "add_eos_token" in settings);
+  const isBounded = isMade && ("add_bos_token" in settings || "add_eos_token" in settings);
   return {
     ...definition,
     ...facts.build(context),

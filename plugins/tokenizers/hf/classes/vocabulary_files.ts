@@ -33,7 +33,7 @@ export async function definitionFromFiles(files: Store): Promise<MadeDefinition 
     if (bytes) refusePointer("hf", name, bytes);
     return bytes;
   };
-  const made = (model: Named<Json>, from: readonly string[], bytes: readonly Uint8Array[]): MadeDefinition => ({
+  const definitionOf = (model: Named<Json>, from: readonly string[], bytes: readonly Uint8Array[]): MadeDefinition => ({
     definition: { version: "1.0", added_tokens: [], normalizer: null, model },
     from,
     bytes,
@@ -42,7 +42,7 @@ export async function definitionFromFiles(files: Store): Promise<MadeDefinition 
   const [vocab, merges] = [await read("vocab.json"), await read("merges.txt")];
   if (vocab && merges) {
     const tokens = jsonObject("hf", "vocab.json", vocab, { anyKey: true });
-    return made({ type: "BPE", vocab: tokens, merges: mergesIn(merges) }, ["vocab.json", "merges.txt"], [
+    return definitionOf({ type: "BPE", vocab: tokens, merges: mergesIn(merges) }, ["vocab.json", "merges.txt"], [
       vocab,
       merges,
     ]);
@@ -50,7 +50,7 @@ export async function definitionFromFiles(files: Store): Promise<MadeDefinition 
   const words = await read("vocab.txt");
   if (words) {
     const tokens = linesOf(words).map((line, id): [string, Json] => [line.trimEnd(), id]);
-    return made({ type: "WordPiece", vocab: Object.fromEntries(tokens) }, ["vocab.txt"], [words]);
+    return definitionOf({ type: "WordPiece", vocab: Object.fromEntries(tokens) }, ["vocab.txt"], [words]);
   }
   for (const name of vocabularyFiles.filter((file) => file.endsWith(".model"))) {
     const bytes = await read(name);

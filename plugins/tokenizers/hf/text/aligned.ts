@@ -85,7 +85,7 @@ type Writer = Readonly<{
   write(text: string, at: number): void;
   /** Units of the old text as they are. */
   keep(start: number, end: number): void;
-  done(): Aligned;
+  end(): Aligned;
 }>;
 
 function writer(old: Aligned): Writer {
@@ -111,7 +111,7 @@ function writer(old: Aligned): Writer {
         ends.push(endOf(old, i + 1));
       }
     },
-    done: () => ({
+    end: () => ({
       text,
       from: old.from,
       most: old.most,
@@ -123,7 +123,7 @@ function writer(old: Aligned): Writer {
 
 /** Puts new characters in place of all; the first `removed` old ones have none. An inserted one stands where its neighbour before does. */
 export function transformText(a: Aligned, changes: readonly Change[], removed = 0): Aligned {
-  const { write, done } = writer(a);
+  const { write, end } = writer(a);
   let at = 0;
   const skip = (count: number): void => {
     for (let i = 0; i < count && at < a.text.length; i++) at += widthAt(a.text, at);
@@ -133,7 +133,7 @@ export function transformText(a: Aligned, changes: readonly Change[], removed = 
     write(char, change > 0 ? at - 1 : at);
     if (change <= 0) skip(1 - change);
   }
-  return done();
+  return end();
 }
 
 /** Without the characters that are not kept. */
@@ -152,7 +152,7 @@ export function keepCodes(a: Aligned, keep: (code: number) => boolean): Aligned 
   }
   if (!changed) return a;
   changed.keep(done, a.text.length);
-  return changed.done();
+  return changed.end();
 }
 
 /** Every character by others in its place. */
@@ -165,7 +165,7 @@ export function mapChars(a: Aligned, change: (char: string) => string): Aligned 
     alike &&= changed.length === char.length && widthAt(changed, 0) === changed.length;
   }
   if (alike) return text === a.text ? a : { ...a, text };
-  const { write, done } = writer(a);
+  const { write, end } = writer(a);
   let at = 0;
   for (const char of a.text) {
     let first = true;
@@ -176,13 +176,13 @@ export function mapChars(a: Aligned, change: (char: string) => string): Aligned 
     }
     at += char.length;
   }
-  return done();
+  return end();
 }
 
 /** Stretches, given as start, end, start, end ..., replaced; what replaces one stands where its last character did. */
 export function replaced(a: Aligned, matches: readonly number[], content: string): Aligned {
   if (matches.length === 0) return a;
-  const { write, keep, done } = writer(a);
+  const { write, keep, end: done } = writer(a);
   let from = 0;
   for (let i = 0; i < matches.length; i += 2) {
     const [start, end] = [matches[i] as number, matches[i + 1] as number];
@@ -197,8 +197,8 @@ export function replaced(a: Aligned, matches: readonly number[], content: string
 /** Characters put in front; they stand where the first one does. */
 export function prependText(a: Aligned, prefix: string): Aligned {
   if (a.text === "") return a;
-  const { write, keep, done } = writer(a);
+  const { write, keep, end } = writer(a);
   write(prefix, 0);
   keep(0, a.text.length);
-  return done();
+  return end();
 }

@@ -11,7 +11,7 @@ import type { Matcher } from "./patterns.ts";
 export function readRegex(source: string): Matcher {
   try {
     const searchIn = searchFor(parseOniguruma(source));
-    return (inside) => inside === "" ? [] : found(inside, searchIn(inside));
+    return (inside) => inside === "" ? [] : matchesOf(inside, searchIn(inside));
   } catch (cause) {
     throw badFile(
       "hf",
@@ -22,7 +22,7 @@ export function readRegex(source: string): Matcher {
 }
 
 /** Matches one after another, none of them empty right behind another. */
-function found(text: string, search: (at: number) => number): number[] {
+function matchesOf(text: string, search: (at: number) => number): number[] {
   const matches: number[] = [];
   let last = -1;
   for (let at = 0; at <= text.length;) {

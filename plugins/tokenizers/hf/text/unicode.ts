@@ -47,7 +47,7 @@ export const isMark: CharSet = inTable(tables.mark);
 /** Punctuation of Unicode 8, and ASCII's. */
 export const isPunctuation: CharSet = inTable(tables.punctuation);
 /** What has no decomposition, whatever the engine says. */
-export const isWhole: CharSet = inTable(tables.whole);
+export const isWhole: CharSet = inTable(tables.composed);
 /** Assigned in Unicode 17. */
 const isLatest: CharSet = inTable(tables.latest);
 /** Marks assigned in Unicode 17. */
