@@ -20,7 +20,7 @@ export type SlimTokenizer = Readonly<{ tokenizerJson: Named<Json>; oldIds: Int32
 type Added = Readonly<{ id: number; content: string }>;
 
 /**
- * A WordPiece or BPE tokenizer.json with fewer tokens. Special tokens and single characters (for BPE: what other kept
+ * A WordPiece or BPE tokenizer.json with fewer tokens. Special tokens and single characters (for BPE: what other oldIds
  * tokens are merged from) stay, so that every text that had ids still has some; the most used others follow.
  *
  * @throws AttuneError if the model is of another kind.
@@ -28,8 +28,8 @@ type Added = Readonly<{ id: number; content: string }>;
  * ```ts
  * import { slimTokenizer } from "attune/tokenizers/slim-tokenizer";
  * const model = { type: "WordPiece", unk_token: "[UNK]", vocab: { "[UNK]": 0, "a": 1, "ab": 2, "abc": 3 } };
- * const { kept } = slimTokenizer({ model, added_tokens: [] }, { counts: new Map([[3, 5]]), vocabSize: 3 });
- * console.assert(kept.join() === "0,1,3");
+ * const { oldIds } = slimTokenizer({ model, added_tokens: [] }, { counts: new Map([[3, 5]]), vocabSize: 3 });
+ * console.assert(oldIds.join() === "0,1,3");
  * ```
  */
 export function slimTokenizer(tokenizerJson: Named<Json>, options: SlimTokenizerOptions): SlimTokenizer {
@@ -83,7 +83,7 @@ export function slimTokenizer(tokenizerJson: Named<Json>, options: SlimTokenizer
 }
 
 /**
- * The rows of an embedding table that a pruned tokenizer still names [kept, ...].
+ * The rows of an embedding table that a pruned tokenizer still names [oldIds, ...].
  *
  * @example
  * ```ts
