@@ -25,6 +25,7 @@ export type SearchCommandOptions = Readonly<{
   resume?: boolean;
   server?: string;
   parallel?: number;
+  kills?: number;
   dryRun?: boolean;
   json?: boolean;
 }>;
@@ -70,7 +71,18 @@ export async function searchSpec(
     const { metric } = search.settings;
     try {
       const { trials, best, end, usual, compared } = await searchHere({
-        ...{ run, search, direction, spec, store, runs, signal, best: "best", timeout: options.timeout },
+        ...{
+          run,
+          search,
+          direction,
+          spec,
+          store,
+          runs,
+          signal,
+          best: "best",
+          timeout: options.timeout,
+          kills: options.kills,
+        },
         folder: options.server === undefined ? folder : undefined,
         tell: (trial, best) => say.trial(trial, best, metric),
       });

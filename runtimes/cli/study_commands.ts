@@ -22,6 +22,12 @@ export function addStudyCommands(program: Command, set: (code: number) => void):
     .option("--resume", "continue an interrupted search, with the same trials")
     .option("--server <url>", "run trials as jobs of this server (with the key in ATTUNE_API_KEY)")
     .option("--parallel <n>", "trials at a time, instead of the search's", wholeNumber(1))
+    .option(
+      "--kills <n>",
+      "give up a trial whose process the system killed so often for lack of memory",
+      wholeNumber(1),
+      3,
+    )
     .option("--dry-run", "estimate time and memory, and exit")
     .option("--json", "print JSON lines")
     .action(async (spec, options) => set(await (await import("./search.ts")).searchCommand(spec, options)));

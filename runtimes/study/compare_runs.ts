@@ -11,32 +11,43 @@ import { composed } from "../host/plugin_packages.ts";
 import { readRun, taskNames } from "../host/spec_file.ts";
 import type { RunsCompared } from "./compared_figures.ts";
 
+/** What of an evaluation is compared. */
+export type RunMeasured = Pick<Evaluation, "figures" | "rows" | "statistics">;
+
 /** Compares two folders' runs on the test rows of both, task by task; a task without test rows is left out. */
 export async function compareRuns(best: string, usual: string, host: Host): Promise<RunsCompared> {
   const names = await taskNames(best);
+  const tasks = (names.length > 0 ? names : [""]).map((name) => ({ name }));
+  return await compareEach(tasks, async ({ name }) => {
+    const task = name === "" ? undefined : name;
+    const [own, other] = [await evaluated(best, task, host), await evaluated(usual, task, host)];
+    return own && other && [own, other];
+  });
+}
+
+/** Compares what was measured of two runs, task by task; one that nothing was measured of is left out. */
+export async function compareEach<T extends Readonly<{ name: string }>>(
+  tasks: readonly T[],
+  measure: (task: T) => Promise<readonly [own: RunMeasured, other: RunMeasured] | undefined>,
+): Promise<RunsCompared> {
   const all: { [part in "best" | "default" | "difference"]: Record<string, Json> } = {
     best: {},
     default: {},
     difference: {},
   };
   let rows = 0;
-  for (const name of names.length > 0 ? names : [undefined]) {
-    const [own, other] = [await evaluated(best, name, host), await evaluated(usual, name, host)];
+  for (const task of tasks) {
+    const [own, other] = await measure(task) ?? [];
     if (!own || !other) continue;
     rows += own.rows;
-    const compared = compareStatistics(
-      other.statistics,
-      own.statistics,
-      resamplingOf({}),
-    );
-    const difference = withMcnemar(comparisonFile(compared));
+    const compared = compareStatistics(other.statistics, own.statistics, resamplingOf({}));
     const withTaskName = (figures: Named<Json>): Named<Json> =>
-      name === undefined
+      task.name === ""
         ? figures
-        : Object.fromEntries(Object.entries(figures).map(([key, value]) => [`${name}_${key}`, value]));
+        : Object.fromEntries(Object.entries(figures).map(([key, value]) => [`${task.name}_${key}`, value]));
     Object.assign(all.best, withTaskName(own.figures));
     Object.assign(all.default, withTaskName(other.figures));
-    Object.assign(all.difference, withTaskName(difference));
+    Object.assign(all.difference, withTaskName(withMcnemar(comparisonFile(compared))));
   }
   return { rows, ...all };
 }

@@ -11,6 +11,7 @@ import type { PartNamer } from "../../core/spec/brought_parts.ts";
 import { trialSpec } from "../../core/spec/search_space.ts";
 import type { Json, Named, Search, Study, Trial } from "../../core/types.ts";
 import type { Runs } from "./runs.ts";
+import { killsBefore } from "./memory_kills.ts";
 import { type StudyFiles, trialFolder, type TrialLine } from "./study_files.ts";
 
 /** What a search is made of. */
@@ -26,6 +27,8 @@ export type StudyOptions = Readonly<{
   runs: Runs;
   /** Aborted where the search is interrupted. */
   signal: AbortSignal;
+  /** How often a trial's process may be killed so before the trial has failed; 3 unless given. */
+  kills?: number | undefined;
   /** Whether no further trial may begin. */
   isOver: () => boolean;
   /** Is told of each trial: when it begins, and when it has ended. */
@@ -34,12 +37,13 @@ export type StudyOptions = Readonly<{
 
 /** Runs a search to its end, or to where it is interrupted; gives the trials that have ended. */
 export async function runStudy(options: StudyOptions): Promise<readonly TrialLine[]> {
-  const { search, files, signal, isOver, direction, name, tell } = options;
+  const { search, files, runs, signal, isOver, direction, name, tell } = options;
   const { trials: most = Infinity, parallel, seed, space } = search.settings;
   const ended = new Map((await files.trials()).map((trial) => [trial.number, trial]));
   // Those of a trial whose end was the last that was written.
   for (const number of ended.keys()) await files.clear(number);
   const begun: Trial[] = [];
+  let alone: Promise<void> | undefined;
   const running: Promise<void>[] = [];
   const stop = new AbortController();
   const abort = (): void => stop.abort();
@@ -53,7 +57,8 @@ export async function runStudy(options: StudyOptions): Promise<readonly TrialLin
         trial,
       ) => (trial.number <= number - parallel ? ended.get(trial.number) ?? trial : trial));
       const study: Study = { name, space, direction, trials: known };
-      const params = ended.get(number)?.params ?? await files.params(number) ??
+      const noted = await files.noted(number);
+      const params = ended.get(number)?.params ?? noted?.params ??
         search.next(study, createRandom(seed).fork("trial", number));
       if (params === undefined) break;
       const trial: Trial = { number, params, state: "running", values: [], value: null };
@@ -62,18 +67,19 @@ export async function runStudy(options: StudyOptions): Promise<readonly TrialLin
         running.push(Promise.resolve());
         continue;
       }
-      await files.note(trialFolder(number), number, params);
-      tell({ ...trial, run: trialFolder(number) }, study);
-      running.push(
-        runTrial(options, trial, study, stop.signal).then(async (line) => {
-          if (!line) return;
-          await files.add(line);
-          ended.set(number, line);
-          await files.clear(number);
-          tell(line, { ...study, trials: [...ended.values()] });
-        }),
-      );
-      running.at(-1)?.catch(abort);
+      const kills = killsBefore(noted ?? {}, runs.memoryKills?.());
+      // Nobody knows which of several that ran at a time took too much.
+      if (kills > 0 || alone) await Promise.all(running);
+      const own = beginTrial(options, trial, kills, study, stop.signal).then(async (line) => {
+        if (!line) return;
+        await files.add(line);
+        ended.set(number, line);
+        await files.clear(number);
+        tell(line, { ...study, trials: [...ended.values()] });
+      });
+      alone = kills > 0 ? own : undefined;
+      running.push(own);
+      own.catch(abort);
     }
     await Promise.all(running);
   } finally {
@@ -81,6 +87,29 @@ export async function runStudy(options: StudyOptions): Promise<readonly TrialLin
     signal.removeEventListener("abort", abort);
   }
   return [...ended.values()].sort((a, b) => a.number - b.number);
+}
+
+/** Notes a trial and runs it, unless it was killed too often; undefined where it was interrupted. */
+async function beginTrial(
+  options: StudyOptions,
+  trial: Trial,
+  kills: number,
+  study: Study,
+  signal: AbortSignal,
+): Promise<TrialLine | undefined> {
+  const { files, runs, tell, kills: most = 3 } = options;
+  const { number, params } = trial;
+  const run = trialFolder(number);
+  if (kills >= most) {
+    const message = `the system killed its process for lack of memory, ${kills} ${kills === 1 ? "time" : "times"}`;
+    return { ...trial, state: "failed", run, message };
+  }
+  await files.note(run, { number, params, kills, killsHere: runs.memoryKills?.() });
+  tell({ ...trial, run }, study);
+  const line = await runTrial(options, trial, study, signal);
+  // What is killed from now on is none of it.
+  if (!line) await files.note(run, { number, params, kills });
+  return line;
 }
 
 /** Runs one trial; undefined where it was interrupted. */

@@ -5,6 +5,7 @@
 import { cpus } from "node:os";
 import { join } from "node:path";
 import type { Json, Named, TrainingEvent } from "../../core/types.ts";
+import { memoryKills } from "./memory_kills.ts";
 import { openTrainingWorker, type TrainingWorker } from "../host/train.ts";
 
 /** How a run ended. */
@@ -23,6 +24,8 @@ export type RunOptions = Readonly<{
 /** Something that trains specs into folders, and goes on where a folder has a checkpoint. */
 export interface Runs {
   run(spec: Named<Json>, folder: string, options: RunOptions): Promise<RunEnd>;
+  /** How many processes the machine that they run on has killed for want of memory, where that is known. */
+  memoryKills?: (() => number | undefined) | undefined;
   /** Lets go of what is kept open; a further run opens it anew. */
   close(): Promise<void>;
 }
@@ -57,6 +60,7 @@ export function runsHere(below: string, slots: number): Runs {
       if (!end) throw new Error("The run stopped without an end event");
       return end;
     },
+    memoryKills,
     close: async () => {
       const all = [...workers.values()];
       workers.clear();

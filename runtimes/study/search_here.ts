@@ -9,7 +9,7 @@ import { trialSpec } from "../../core/spec/search_space.ts";
 import type { Json, Named, Run, Search, Store, Study } from "../../core/types.ts";
 import { VERSION } from "../../core/base/version.ts";
 import { composed } from "../host/plugin_packages.ts";
-import { withLoggers } from "../host/run_loggers.ts";
+import { withLoggers, withPredictions } from "../host/run_loggers.ts";
 import { hostHere } from "../host/train.ts";
 import { type Budget, countTrials } from "./budget.ts";
 import { renderSearch } from "./report.ts";
@@ -32,9 +32,11 @@ export type SearchHere = Readonly<{
   signal: AbortSignal;
   /** Where the best is trained once more, from the runs' folder; undefined: it is not. */
   best: string | undefined;
-  /** The runs' folder on this machine, where they are here: only then are rows of the winner and the default compared. */
+  /** The runs' folder on this machine, where they are here: the winner and the default are compared by their models then, else by their answers. */
   folder?: string | undefined;
   timeout?: number | undefined;
+  /** How often the system may kill a trial's process for want of memory; see `runStudy`. */
+  kills?: number | undefined;
   tell?: (trial: TrialLine, best: TrialLine | undefined) => void;
 }>;
 
@@ -65,6 +67,7 @@ export async function searchHere(options: SearchHere): Promise<SearchEnd> {
     files,
     runs,
     signal,
+    kills: options.kills,
     isOver: () => timeout !== undefined && performance.now() - began >= 1000 * timeout,
     tell: (trial, { trials }) => {
       if (trial.state !== "running") tell(trial, bestTrial(trials as readonly TrialLine[], direction));
@@ -77,7 +80,7 @@ export async function searchHere(options: SearchHere): Promise<SearchEnd> {
   const best = bestTrial(trials, direction);
   if (!best || signal.aborted || options.best === undefined) return { trials, best };
   const runTrial = async (params: Named<Json>, folder: string): Promise<RunEnd | undefined> => {
-    const own = withLoggers({
+    const own = (options.folder === undefined ? withPredictions : withLoggers)({
       ...trialSpec(spec, params, partNamer(run.catalog)),
       name: folder === options.best ? run.name : folder,
     });
@@ -85,14 +88,16 @@ export async function searchHere(options: SearchHere): Promise<SearchEnd> {
     return end.reason === "interrupted" ? undefined : end;
   };
   // A search that goes on may come to another winner.
-  await files.note(options.best, best.number, best.params);
+  await files.note(options.best, { number: best.number, params: best.params });
   const end = await runTrial(best.params, options.best);
   if (!end) return { trials, best };
   const split = end.split ?? "eval";
   // Of rows that chose the winner no comparison would be fair.
   const usual = split === "test" ? await runTrial({}, DEFAULT) : undefined;
   if (split === "test" && !usual) return { trials, best };
-  const compared = usual && usual.reason !== "diverged" ? await comparedWith(options, options.best) : undefined;
+  const compared = usual && usual.reason !== "diverged"
+    ? await comparedWith(options, options.best, end, usual)
+    : undefined;
   await files.report(
     renderSearch({ ...page, winner: { split, metrics: end.metrics, compared, usual } }),
   );
@@ -102,21 +107,21 @@ export async function searchHere(options: SearchHere): Promise<SearchEnd> {
 /** The folder of the spec as it was, beside the winner's. */
 const DEFAULT = "default";
 
-/** The winner and the default on the test rows, in comparison.json too; undefined where their weights are elsewhere. */
+/** The winner and the default on the test rows, in comparison.json too; undefined where they have left no answers to rows. */
 async function comparedWith(
-  { folder, runs, store }: SearchHere,
+  { run, folder, runs, store }: SearchHere,
   best: string,
+  own: RunEnd,
+  usual: RunEnd,
 ): Promise<RunsCompared | undefined> {
-  if (folder === undefined) return undefined;
   // What they keep open makes room.
   await runs.close();
   const host = await hostHere();
-  const compared = await (await import("./compare_runs.ts")).compareRuns(
-    `${folder}/${best}`,
-    `${folder}/${DEFAULT}`,
-    host,
-  );
-  await writeJson(store, "comparison.json", { split: "test", ...compared });
+  const pair = [{ folder: best, metrics: own.metrics }, { folder: DEFAULT, metrics: usual.metrics }] as const;
+  const compared = folder === undefined
+    ? await (await import("./compare_answers.ts")).compareAnswers(run, store, host, pair)
+    : await (await import("./compare_runs.ts")).compareRuns(`${folder}/${best}`, `${folder}/${DEFAULT}`, host);
+  if (compared) await writeJson(store, "comparison.json", { split: "test", ...compared });
   return compared;
 }
 

@@ -13,6 +13,14 @@ import { joinBytes } from "../../core/base/bytes.ts";
 /** A trial as trials.jsonl has it. */
 export type TrialLine = Trial & Readonly<{ run: string; message?: string | undefined }>;
 
+/**
+ * What is noted of a trial before it begins. `kills`: how often its process was killed for want of memory before;
+ * `killsHere`: how many processes the machine had killed for that when it began, absent where it was stopped in peace.
+ */
+export type TrialNote = Readonly<
+  { number: number; params: Named<Json>; kills?: number | undefined; killsHere?: number | undefined }
+>;
+
 const STUDY = "study.json";
 const TRIALS = "trials.jsonl";
 
@@ -25,10 +33,10 @@ export interface StudyFiles {
   trials(): Promise<readonly TrialLine[]>;
   /** Adds one that has ended; it is on the disk then. */
   add(trial: TrialLine): Promise<void>;
-  /** What a trial tries, as it was noted before it began. */
-  params(number: number): Promise<Named<Json> | undefined>;
+  /** What was noted of a trial before it began. */
+  noted(number: number): Promise<TrialNote | undefined>;
   /** Notes which trial a folder is of, before it begins; what another trial has left there goes. */
-  note(folder: string, number: number, params: Named<Json>): Promise<void>;
+  note(folder: string, trial: TrialNote): Promise<void>;
   /** Lets a trial's checkpoints go, which nothing goes on from any more. */
   clear(number: number): Promise<void>;
   /** Writes the report. */
@@ -52,7 +60,7 @@ export async function openStudyFiles(store: Store, study: Named<Json>): Promise<
       if (store.append) await store.append(TRIALS, line, { sync: true });
       else await store.put(TRIALS, joinBytes([(await store.get(TRIALS))?.bytes ?? new Uint8Array(), line]));
     },
-    params: async (number) => {
+    noted: async (number) => {
       const key = `${trialFolder(number)}.json`;
       const noted = await jsonAt(store, key);
       if (!noted) return undefined;
@@ -60,15 +68,15 @@ export async function openStudyFiles(store: Store, study: Named<Json>): Promise<
       if (problem !== undefined || noted.number !== number) {
         throw badFile("search", key, problem ?? "is of another trial");
       }
-      return noted.params as Named<Json>;
+      return noted as unknown as TrialNote;
     },
     clear: async (number) => await removeCheckpoints(store, trialFolder(number)),
     report: async (page) => void await store.put("report.html", new TextEncoder().encode(page)),
-    note: async (folder, number, params) => {
+    note: async (folder, trial) => {
       const key = `${folder}.json`;
       const noted = await jsonAt(store, key);
-      if (noted && noted.number !== number) await remove(store, [`${folder}/`, `${folder}.job.json`]);
-      await writeJson(store, key, { number, params });
+      if (noted && noted.number !== trial.number) await remove(store, [`${folder}/`, `${folder}.job.json`]);
+      await writeJson(store, key, JSON.parse(JSON.stringify(trial)));
     },
     logged: async (number, metric) => await loggedValues(store, `${trialFolder(number)}/log.jsonl`, metric),
   };

@@ -24,9 +24,15 @@ describe("with --server", () => {
         ...tinySpec({ adapter: [{ use: "lora", with: { r: 2 } }] }),
         model: { use: "pretrained", with: { path: "tiny" } },
         training: { maxSteps: 30, evalStrategy: "steps", evalSteps: 5, perDeviceTrainBatchSize: 4, learningRate: 0.02 },
+        metrics: ["accuracy"],
         search: { use: "grid", with: { metric: "loss", pruner, space } },
       }),
     );
+    // Rows that no trial sees.
+    const given = JSON.parse(readFileSync(spec, "utf8"));
+    const { rows: seen } = given.data.train.with as { rows: readonly Named<Json>[] };
+    given.data.test = { use: "memory", with: { rows: seen.map((row) => ({ ...row, text: `${row.text} again` })) } };
+    writeFileSync(spec, JSON.stringify(given));
     const linesOf = (name: string): Named<Json>[] =>
       readFileSync(join(folder, name), "utf8").trimEnd().split("\n").map((line) => JSON.parse(line));
     const env = { ...process.env, ATTUNE_API_KEY: "key" };
@@ -51,7 +57,23 @@ describe("with --server", () => {
     assert.equal(trials[0].values.length, 6);
     assert.ok(existsSync(join(folder, "search/search/best/adapter/adapter_model.safetensors")));
     assert.ok(existsSync(join(folder, "search/search/report.html")));
+    // The winner and the spec as it was on the test rows, as a search here compares them.
+    const compared = JSON.parse(readFileSync(join(folder, "search/search/comparison.json"), "utf8"));
+    assert.equal(compared.rows, seen.length);
+    for (const [own, name] of [["best", "best"], ["default", "default"]] as const) {
+      const metrics = JSON.parse(readFileSync(join(folder, `search/search/${name}/metrics.json`), "utf8"));
+      for (const key of ["loss", "accuracy"]) {
+        const [low, high] = compared[own][`${key}_interval`];
+        assert.equal(compared[own][key], metrics[key]);
+        assert.ok(low <= metrics[key] && metrics[key] <= high, `${name} ${key}`);
+      }
+    }
+    const { difference, difference_interval: [low, high], p } = compared.difference.accuracy;
+    assert.ok(Math.abs(difference - (compared.best.accuracy - compared.default.accuracy)) < 1e-7);
+    assert.ok(low <= difference && difference <= high && p >= 0 && p <= 1);
     const plain = JSON.parse(readFileSync(spec, "utf8"));
+    delete plain.data.test;
+    delete plain.metrics;
     delete plain.search;
     writeFileSync(spec, JSON.stringify(plain));
     await run("crossvalidate", "--folds", "2");

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { it } from "node:test";
 import { AttuneError } from "../../core/base/errors.ts";
 import { correctedInterval } from "../../core/statistics/corrected_interval.ts";
@@ -10,7 +13,8 @@ import { joinPredictions } from "../../runtimes/study/fold_predictions.ts";
 import { memory } from "../../plugins/stores/memory.ts";
 import { runStudy } from "../../runtimes/study/run_study.ts";
 import type { Runs } from "../../runtimes/study/runs.ts";
-import type { StudyFiles, TrialLine } from "../../runtimes/study/study_files.ts";
+import { memoryKills } from "../../runtimes/study/memory_kills.ts";
+import { type StudyFiles, trialFolder, type TrialLine, type TrialNote } from "../../runtimes/study/study_files.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 import { tinySpec } from "../tiny.ts";
 
@@ -29,7 +33,12 @@ function runsThat(end: (aborted: boolean) => "done" | "interrupted" | "diverged"
 }
 
 /** Searches three learning rates; gives the trials that ended, and writes them to `written`. */
-async function searched(runs: Runs, written: TrialLine[] = [], pruner: Json = "none"): Promise<readonly TrialLine[]> {
+async function searched(
+  runs: Runs,
+  written: TrialLine[] = [],
+  pruner: Json = "none",
+  more: Partial<StudyFiles> = {},
+): Promise<readonly TrialLine[]> {
   const space = { "training.learningRate": { type: "categorical", choices: [1e-4, 1e-3, 1e-2] } };
   const search = { use: "grid", with: { metric: "loss", space, pruner } };
   const spec = { ...tinySpec(), search: search as unknown as Json } as Named<Json>;
@@ -38,11 +47,12 @@ async function searched(runs: Runs, written: TrialLine[] = [], pruner: Json = "n
   const files: StudyFiles = {
     trials: async () => [],
     add: async (trial) => void written.push(trial),
-    params: async () => undefined,
+    noted: async () => undefined,
     note: async () => {},
     clear: async (number) => void cleared.push(number),
     report: async () => {},
     logged: async () => [],
+    ...more,
   };
   const trials = await runStudy({
     ...{ name: "tiny", search: run.search as Search, direction: "minimize", spec, files, runs },
@@ -74,6 +84,28 @@ it("a trial whose options do not work has failed, the first one too, and all of 
   }
   const all = await searched(runsThatThrow(memory, [1e-4, 1e-3, 1e-2]));
   assert.deepEqual(all.map(({ state }) => state), ["failed", "failed", "failed"]);
+});
+
+it("a trial whose process was killed for want of memory is tried alone, and has failed behind some kills", async () => {
+  const notes = new Map<string, TrialNote>();
+  const files = {
+    noted: async (number: number) => notes.get(trialFolder(number)),
+    note: async (folder: string, note: TrialNote) => void notes.set(folder, note),
+  };
+  const [folder, params] = [trialFolder(1), { "training.learningRate": 1e-3 }];
+  const with_ = async (kills: number, killsHere: number | undefined, now: number | undefined): Promise<string> => {
+    notes.set(folder, { number: 1, params, kills, killsHere });
+    const trials = await searched({ ...runsThat(() => "done"), memoryKills: () => now }, [], "none", files);
+    return `${trials[1]?.state} ${notes.get(folder)?.kills} ${trials[1]?.message ?? ""}`;
+  };
+  assert.equal(await with_(0, 4, 5), "complete 1 ");
+  assert.equal(await with_(2, 4, 4), "complete 2 ", "it was not killed");
+  assert.equal(await with_(2, undefined, 5), "complete 2 ", "it was stopped in peace");
+  assert.equal(await with_(2, 4, undefined), "complete 2 ", "nobody counts kills");
+  assert.match(await with_(2, 4, 5), /^failed 2 the system killed its process for lack of memory, 3 times/);
+  const file = join(mkdtempSync(join(tmpdir(), "attune-kills-")), "vmstat");
+  writeFileSync(file, "pgfault 3\noom_kill 7\noom_kill_other 9\n");
+  assert.deepEqual([memoryKills([file, `${file}.none`]), memoryKills([`${file}.none`])], [7, undefined]);
 });
 
 it("what is wrong with trials whatever their options is said, not tried again and again", async () => {

@@ -4,7 +4,7 @@
  */
 import { missing, unknownName } from "../../base/errors.ts";
 import { hasSplit } from "../../spec/run_data.ts";
-import type { Metric, Run, Study } from "../../types.ts";
+import type { Metric, Run, Study, Subtask } from "../../types.ts";
 
 /**
  * Which way the figure of a run's search is better: as the search says, else as the metric does, whose it is.
@@ -19,9 +19,7 @@ export function directionOf(run: Run): Study["direction"] {
   const names: string[] = ["loss"];
   if (metric === "loss") return direction ?? "minimize";
   for (const task of tasks) {
-    const metrics: readonly Metric[] = run.spec.metrics === undefined || task.data
-      ? task.metrics.map((one) => run.use("metric", one))
-      : run.metrics;
+    const metrics = metricsOf(run, task);
     const prefix = task.name === "" ? "" : `${task.name}_`;
     for (const one of metrics) {
       const keys = Object.keys(one.compute(one.init()));
@@ -35,4 +33,9 @@ export function directionOf(run: Run): Study["direction"] {
     if (prefix !== "") names.push(`${prefix}loss`);
   }
   throw unknownName("spec", "search.with.metric", "metric", metric, [...new Set(names)]);
+}
+
+/** The metrics of one of a run's tasks. */
+export function metricsOf(run: Run, task: Subtask): readonly Metric[] {
+  return run.spec.metrics === undefined || task.data ? task.metrics.map((one) => run.use("metric", one)) : run.metrics;
 }
