@@ -3,25 +3,24 @@
  * @module
  */
 import * as v from "valibot";
-import { role } from "../options/mod.ts";
 import { badValue } from "../../core/base/errors.ts";
+import { define } from "../../core/spec/define.ts";
 import { activation } from "../../core/graph/activations.ts";
 import { add, gemm, mul } from "../../core/graph/ops/functions.ts";
 import type {
-  Adapter,
   AttachContext,
   AttachedAdapter,
+  Factory,
   GraphBuilder,
   Initializer,
   InspectedBackbone,
-  Plugin,
   Value,
   Weights,
 } from "../../core/types.ts";
 import { hubRecord } from "../../formats/adapterhub/config.ts";
 import { readHub, renameToDefault } from "../../formats/adapterhub/read.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
-import { loadable } from "./loadable.ts";
+import { type Attach, loadable, savedEntries } from "./loadable.ts";
 
 /** Options of bottleneck adapters, AdapterHub's BnConfig in camelCase. */
 export interface BottleneckOptions {
@@ -47,52 +46,42 @@ export interface BottleneckOptions {
 }
 
 /** Where the networks stand: behind which blocks, and what they read. */
-export type Placement = Readonly<{
+type Placement = Readonly<{
   mhAdapter: boolean;
   outputAdapter: boolean;
   originalLnBefore: boolean;
   isParallel: boolean;
 }>;
 
-/** A schema with a variant's defaults. */
-export function bottleneckSchema(
-  defaults: Pick<BottleneckOptions, "reductionFactor" | "nonLinearity" | "scaling" | "initWeights">,
-): v.GenericSchema<Partial<BottleneckOptions>, BottleneckOptions> {
-  return v.strictObject({
+/** Names of the options that AdapterHub's config has too. */
+const names = ["reductionFactor", "nonLinearity", "scaling", "dropout", "leaveOut", "initWeights"] as const;
+
+/** A variant: where its networks stand, and its defaults. Attaching throws AttuneError if an option does not fit the model. */
+export function defineBottleneck(
+  { name, placement, defaults }: Readonly<{
+    name: string;
+    placement: Placement;
+    defaults: Pick<BottleneckOptions, "reductionFactor" | "nonLinearity" | "scaling" | "initWeights">;
+  }>,
+): Factory<"adapter", Partial<BottleneckOptions>> {
+  const schema: v.GenericSchema<Partial<BottleneckOptions>, BottleneckOptions> = v.strictObject({
     reductionFactor: v.optional(v.pipe(v.number(), v.gtValue(0)), defaults.reductionFactor),
     nonLinearity: v.optional(v.string(), defaults.nonLinearity),
     scaling: v.optional(v.union([v.number(), v.picklist(["learned", "channel"])]), defaults.scaling),
     dropout: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0),
     leaveOut: v.optional(v.array(v.pipe(v.number(), v.integer(), v.minValue(0))), []),
     initWeights: v.optional(v.picklist(["bert", "mam_adapter"]), defaults.initWeights),
-    modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
-    from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
+    ...savedEntries,
   });
-}
-
-/** Names of the options that AdapterHub's config has too. */
-const names: readonly string[] = [
-  "reductionFactor",
-  "nonLinearity",
-  "scaling",
-  "dropout",
-  "leaveOut",
-  "initWeights",
-];
-
-/** A variant. Attaching throws AttuneError if the bottleneck or a layer's number does not fit the model. */
-export function bottleneckAdapter(
-  name: string,
-  schema: v.GenericSchema<Partial<BottleneckOptions>, BottleneckOptions>,
-  placement: Placement,
-  options: BottleneckOptions,
-): Omit<Adapter, keyof Plugin> {
-  const fixed = { ...placement, originalLnAfter: true, residualBeforeLn: true };
-  return loadable(
-    readHub({ name, schema, names, fixed }),
-    options,
-    (o, backbone, context, saved) => attachBottleneck(name, placement, o, backbone, context, saved),
-  );
+  const reader = readHub({
+    name,
+    schema,
+    names,
+    fixed: { ...placement, originalLnAfter: true, residualBeforeLn: true },
+  });
+  const attach: Attach<BottleneckOptions> = (o, backbone, context, saved) =>
+    attachBottleneck(name, placement, o, backbone, context, saved);
+  return define({ kind: "adapter", name, schema, create: (options) => loadable(reader, options, attach) });
 }
 
 function attachBottleneck(
@@ -160,7 +149,7 @@ function attachBottleneck(
       invAdapter: null,
       crossAdapter: false,
       phmLayer: false,
-      ...Object.fromEntries(names.map((name) => [name, o[name as keyof BottleneckOptions]])),
+      ...Object.fromEntries(names.map((name) => [name, o[name]])),
     }),
   };
 }

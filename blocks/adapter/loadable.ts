@@ -2,15 +2,64 @@
  * Adapters whose option `from` continues one that was saved.
  * @module
  */
+import * as v from "valibot";
+import { role } from "../options/mod.ts";
 import { missing } from "../../core/base/errors.ts";
-import type { Adapter, AttachContext, AttachedAdapter, InspectedBackbone, Plugin, Weights } from "../../core/types.ts";
+import { define } from "../../core/spec/define.ts";
+import type {
+  Adapter,
+  AttachContext,
+  AttachedAdapter,
+  Factory,
+  InspectedBackbone,
+  Plugin,
+  Weights,
+} from "../../core/types.ts";
 import type { AdapterReader } from "../../formats/adapter_reader.ts";
+import type { PeftType } from "../../formats/peft/peft_type.ts";
+import { readPeft } from "../../formats/peft/read.ts";
+
+/** Options that say what is saved, and what is continued. */
+export interface SavedOptions {
+  /** Modules that are trained in full; null: the task's head. */
+  readonly modulesToSave: readonly string[] | null;
+  /** The folder of an adapter saved by PEFT, to continue training it; its config replaces the options above. */
+  readonly from: string | null;
+}
+
+/** Schema entries of {@link SavedOptions}. */
+export const savedEntries: Readonly<{
+  modulesToSave: v.OptionalSchema<v.GenericSchema<readonly string[] | null>, null>;
+  from: v.OptionalSchema<v.GenericSchema<string | null>, null>;
+}> = {
+  modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
+  from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
+};
+
+/** Attaches an adapter to an opened model. `saved`: the weights of the one that it continues. */
+export type Attach<O> = (
+  options: O,
+  backbone: InspectedBackbone,
+  context: AttachContext,
+  saved?: Weights,
+) => AttachedAdapter;
+
+/** An adapter that PEFT's files may continue. `schema`: with an entry for each option that a config records. */
+export function definePeft<O extends SavedOptions>(
+  plugin:
+    & Pick<PeftType<O>, "name" | "type" | "prefix" | "harmless">
+    & Readonly<{ schema: v.GenericSchema<Partial<O>, O> & Readonly<{ entries: object }>; attach: Attach<O> }>,
+): Factory<"adapter", Partial<O>> {
+  const { name, schema, attach } = plugin;
+  const reader = readPeft({ ...plugin, names: Object.keys(schema.entries) });
+  return define({ kind: "adapter", name, schema, create: (options) => loadable(reader, options, attach) });
+}
 
 /** `open` and `attach` of such an adapter. */
 export function loadable<O extends { readonly from: string | null }>(
   { name, read }: AdapterReader<O>,
   options: O,
-  attach: (options: O, backbone: InspectedBackbone, context: AttachContext, saved?: Weights) => AttachedAdapter,
+  attach: Attach<O>,
 ): Omit<Adapter, keyof Plugin> {
   const { from } = options;
   if (from === null) return { attach: (backbone, context) => attach(options, backbone, context) };

@@ -7,3 +7,4 @@ export * from "./loadable.ts";
 export * from "./prompt_record.ts";
 export * from "./prompts.ts";
 export * from "./targets.ts";
+export * from "./with_product.ts";

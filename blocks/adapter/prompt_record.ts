@@ -3,7 +3,6 @@
  * @module
  */
 import * as v from "valibot";
-import { role } from "../options/mod.ts";
 import { most } from "../../core/base/most.ts";
 import type {
   AdapterRecord,
@@ -22,15 +21,6 @@ export const numVirtualTokens: v.OptionalSchema<v.GenericSchema<number>, 8> = v.
   v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)),
   8,
 );
-
-/** The fields of their schemas that say what is saved, and what is continued. */
-export const savedEntries: Readonly<{
-  modulesToSave: v.OptionalSchema<v.GenericSchema<readonly string[] | null>, null>;
-  from: v.OptionalSchema<v.GenericSchema<string | null>, null>;
-}> = {
-  modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
-  from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
-};
 
 /** A width of a network that makes the vectors; null: the model's. */
 export const hiddenSize: v.OptionalSchema<v.GenericSchema<number | null>, null> = v.optional(

@@ -6,6 +6,22 @@ import * as v from "valibot";
 import { missing } from "../../core/base/errors.ts";
 import { layerIndex } from "../../core/patterns/module_patterns.ts";
 import type { AdapterTargets, InspectedBackbone } from "../../core/types.ts";
+import type { SavedModules } from "../../formats/peft/modules_to_save.ts";
+
+/** Options that say which modules are adapted. */
+export interface TargetOptions {
+  /**
+   * Modules by the end of their path, or a regular expression for the whole path, or "all-linear"; null: the family's
+   * default.
+   */
+  readonly targetModules: string | readonly string[] | null;
+  /** Only layers with these numbers. */
+  readonly layersToTransform: number | readonly number[] | null;
+  /** The name of the list of layers in module paths. */
+  readonly layersPattern: string | readonly string[] | null;
+  /** How weights are stored, as PEFT records it. Attune reads this from the model, so either value is accepted. */
+  readonly fanInFanOut: boolean;
+}
 
 /** A schema of modules to adapt: a pattern, or names. */
 export const moduleNames: v.GenericSchema<string | readonly string[]> = v.union([
@@ -61,4 +77,17 @@ export function defaultTargets(
     `a list of modules (there is no default for model_type "${modelType}")`,
     `adapter.with.${option}`,
   );
+}
+
+/** What trains beside an adapter's parameters: the modules that are saved whole, and all biases or (else) the targets'. */
+export function savedOrBias(
+  saves: SavedModules,
+  bias: string,
+  targets: ReadonlySet<string>,
+): (name: string) => true | undefined {
+  return (name) => {
+    if (saves.isTrainable(name)) return true;
+    if (!name.endsWith(".bias") || bias === "none") return undefined;
+    return bias === "all" || targets.has(name.slice(0, -".bias".length)) ? true : undefined;
+  };
 }

@@ -3,31 +3,30 @@
  * @module
  */
 import * as v from "valibot";
-import { role } from "../../blocks/options/mod.ts";
-import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import { add, gemm, mul, sqrt, square, sub, sum } from "../../core/graph/ops/functions.ts";
 import { matchModules } from "../../core/patterns/module_patterns.ts";
 import { most } from "../../core/base/most.ts";
-import type {
-  AttachContext,
-  AttachedAdapter,
-  Factory,
-  GraphBuilder,
-  InspectedBackbone,
-  Tensor,
-  Value,
-  Weights,
-} from "../../core/types.ts";
+import type { Factory, GraphBuilder, Value } from "../../core/types.ts";
 import { type Budget, rankStepper } from "./adalora/rank_allocation.ts";
-import { defaultTargets, inLayers, loadable, moduleNames, selectAdaptable } from "../../blocks/adapter/mod.ts";
 import { peftRecord } from "../../formats/peft/record.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
-import { readPeft } from "../../formats/peft/read.ts";
 import { wrappedKey } from "../../formats/peft/wrapped_key.ts";
+import {
+  defaultTargets,
+  definePeft,
+  inLayers,
+  moduleNames,
+  savedEntries,
+  type SavedOptions,
+  savedOrBias,
+  selectAdaptable,
+  type TargetOptions,
+  withProduct,
+} from "../../blocks/adapter/mod.ts";
 
 /** Options of {@link adalora}, PEFT's AdaLoraConfig in camelCase. */
-export interface AdaloraOptions {
+export interface AdaloraOptions extends SavedOptions, TargetOptions {
   /** Mean rank at the end. */
   readonly targetR: number;
   /** Rank of every module at the start. */
@@ -50,64 +49,54 @@ export interface AdaloraOptions {
   readonly loraAlpha: number;
   /** Dropout on the input of the update. */
   readonly loraDropout: number;
-  /**
-   * Modules by the end of their path, or a regular expression for the whole path, or "all-linear"; null: the family's
-   * default.
-   */
-  readonly targetModules: string | readonly string[] | null;
   /** Modules to exclude from the targets. */
   readonly excludeModules: string | readonly string[] | null;
   /** Which biases of the model are trained: none, all, or those of the targets. */
   readonly bias: "none" | "all" | "lora_only";
-  /** Modules that are trained in full; null: the task's head. */
-  readonly modulesToSave: readonly string[] | null;
-  /** Only layers with these numbers. */
-  readonly layersToTransform: number | readonly number[] | null;
-  /** The name of the list of layers in module paths. */
-  readonly layersPattern: string | readonly string[] | null;
   /** The remaining ranks of a saved adapter, as its config records them. */
   readonly rankPattern: Readonly<Record<string, readonly boolean[]>> | null;
-  /** How weights are stored, as PEFT records it. Attune reads this from the model, so either value is accepted. */
-  readonly fanInFanOut: boolean;
-  /** The folder of an adapter saved by PEFT, to continue training it; its config replaces the options above. */
-  readonly from: string | null;
 }
 
 const count = (least: number) => v.pipe(v.number(), v.integer(), v.minValue(least));
 const rank = v.pipe(count(1), v.maxValue(most.rank));
 const smoothing = v.pipe(v.number(), v.gtValue(0), v.ltValue(1));
-const entries = {
-  targetR: v.optional(rank, 8),
-  initR: v.optional(rank, 12),
-  tinit: v.optional(count(0), 0),
-  tfinal: v.optional(count(0), 0),
-  deltaT: v.optional(count(1), 1),
-  beta1: v.optional(smoothing, 0.85),
-  beta2: v.optional(smoothing, 0.85),
-  orthRegWeight: v.optional(v.pipe(v.number(), v.minValue(0)), 0.5),
-  totalStep: v.optional(v.nullable(count(1)), null),
-  loraAlpha: v.optional(v.pipe(v.number(), v.gtValue(0)), 8),
-  loraDropout: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0),
-  targetModules: v.optional(v.nullable(moduleNames), null),
-  excludeModules: v.optional(v.nullable(moduleNames), null),
-  bias: v.optional(v.picklist(["none", "all", "lora_only"]), "none"),
-  modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
-  layersToTransform: v.optional(v.nullable(v.union([v.number(), v.array(v.number())])), null),
-  layersPattern: v.optional(v.nullable(moduleNames), null),
-  rankPattern: v.optional(v.nullable(v.record(v.string(), v.array(v.boolean()))), null),
-  fanInFanOut: v.optional(v.boolean(), false),
-  from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
-};
-
-/** Schema of {@link AdaloraOptions}. */
-export const adaloraSchema: v.GenericSchema<Partial<AdaloraOptions>, AdaloraOptions> = v.strictObject(entries);
-
-const reader = readPeft({
+/**
+ * y = W x + b + (α/r₀) · B (E ⊙ A) dropout(x), where the least important singular values E are set to zero, down to a
+ * budget that falls cubically; orthRegWeight · mean ‖P Pᵀ - I‖ is added to the training loss (Zhang et al. 2023).
+ *
+ * @throws AttuneError on attaching where no module matches or steps leave no room for allocation.
+ * @example
+ * ```ts
+ * import { adalora } from "attune/adapters/adalora";
+ * console.assert(adalora({ initR: 6, targetR: 4 }).name === "adalora");
+ * ```
+ */
+export const adalora: Factory<"adapter", Partial<AdaloraOptions>> = definePeft<AdaloraOptions>({
   name: "adalora",
   type: "ADALORA",
   prefix: "base_model.model.",
-  schema: adaloraSchema,
-  names: Object.keys(entries),
+  schema: v.strictObject({
+    targetR: v.optional(rank, 8),
+    initR: v.optional(rank, 12),
+    tinit: v.optional(count(0), 0),
+    tfinal: v.optional(count(0), 0),
+    deltaT: v.optional(count(1), 1),
+    beta1: v.optional(smoothing, 0.85),
+    beta2: v.optional(smoothing, 0.85),
+    orthRegWeight: v.optional(v.pipe(v.number(), v.minValue(0)), 0.5),
+    totalStep: v.optional(v.nullable(count(1)), null),
+    loraAlpha: v.optional(v.pipe(v.number(), v.gtValue(0)), 8),
+    loraDropout: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0),
+    targetModules: v.optional(v.nullable(moduleNames), null),
+    excludeModules: v.optional(v.nullable(moduleNames), null),
+    bias: v.optional(v.picklist(["none", "all", "lora_only"]), "none"),
+    modulesToSave: savedEntries.modulesToSave,
+    layersToTransform: v.optional(v.nullable(v.union([v.number(), v.array(v.number())])), null),
+    layersPattern: v.optional(v.nullable(moduleNames), null),
+    rankPattern: v.optional(v.nullable(v.record(v.string(), v.array(v.boolean()))), null),
+    fanInFanOut: v.optional(v.boolean(), false),
+    from: savedEntries.from,
+  }),
   // The first is LoRA's rank, which AdaLoRA does not read.
   harmless: [
     "r",
@@ -120,136 +109,108 @@ const reader = readPeft({
     "loftq_config",
     "lora_ga_config",
   ],
-});
-
-/**
- * y = W x + b + (α/r₀) · B (E ⊙ A) dropout(x), where the least important singular values E are set to zero, down to a
- * budget that falls cubically; orthRegWeight · mean ‖P Pᵀ - I‖ is added to the training loss (Zhang et al. 2023).
- *
- * @throws AttuneError on attaching where no module matches or steps leave no room for allocation.
- * @example
- * ```ts
- * import { adalora } from "attune/adapters/adalora";
- * console.assert(adalora({ initR: 6, targetR: 4 }).name === "adalora");
- * ```
- */
-export const adalora: Factory<"adapter", Partial<AdaloraOptions>> = define({
-  kind: "adapter",
-  name: "adalora",
-  schema: adaloraSchema,
-  create: (options) => loadable(reader, options, attach),
-});
-
-function attach(
-  o: AdaloraOptions,
-  backbone: InspectedBackbone,
-  context: AttachContext,
-  saved?: Weights,
-): AttachedAdapter {
-  if (o.targetR > o.initR) throw badValue("adalora", "adapter.with.targetR", o.targetR, `at most initR (${o.initR})`);
-  const saves = savedModules(o.modulesToSave, context.modules);
-  const wanted = o.targetModules ?? defaultTargets("adalora", "targetModules", backbone, "adalora", "attention");
-  const linears = selectAdaptable(backbone, wanted, saves.has);
-  const targets = inLayers(matchModules("adalora", wanted, linears, o.excludeModules), o);
-  if (targets.length === 0) {
-    throw badValue(
-      "adalora",
-      "adapter.with.layersToTransform",
-      o.layersToTransform,
-      "numbers of layers that contain targets",
-    );
-  }
-  const tensorName = (path: string, part: "A" | "B" | "E"): string => `${path}.lora_${part}`;
-  const rankOf = (path: string): number => {
-    const rank = o.rankPattern?.[tensorName(path, "E")];
-    return rank ? rank.filter(Boolean).length : o.initR;
-  };
-  // A module that has no rank left adds nothing.
-  const adapted = new Set(targets.filter((path) => rankOf(path) > 0));
-  const scale = o.loraAlpha / (o.initR + 1e-5);
-  const sizes = (path: string): readonly [out: number, inner: number] => {
-    const [rows = 0, columns = 0] = backbone.shapes[`${path}.weight`] ?? [];
-    return backbone.conv1ds.includes(path) ? [columns, rows] : [rows, columns];
-  };
-  const factors = (b: GraphBuilder, path: string): Readonly<{ a: Value; bb: Value; e: Value }> => {
-    const [out, inner] = sizes(path);
-    const r = rankOf(path);
-    return {
-      a: b.parameter(tensorName(path, "A"), [r, inner], { normal: 0.02 }),
-      bb: b.parameter(tensorName(path, "B"), [out, r], { normal: 0.02 }),
-      e: b.parameter(tensorName(path, "E"), [r, 1], "zeros"),
-    };
-  };
-  const budget: Budget = {
-    ...o,
-    modules: [...adapted].map((path) => ({
-      a: tensorName(path, "A"),
-      b: tensorName(path, "B"),
-      e: tensorName(path, "E"),
-    })),
-  };
-  let totalSteps = o.totalStep ?? undefined;
-  return {
-    linear: (b, call, next) => {
-      const y = next(call);
-      if (!adapted.has(call.path)) return y;
-      const { a, bb, e } = factors(b, call.path);
-      const inner = gemm(b.dropout(call.x, o.loraDropout), mul(a, e), undefined, { transB: true });
-      return add(y, gemm(inner, bb, undefined, { alpha: scale, transB: true }));
-    },
-    ...(o.orthRegWeight > 0
-      ? {
-        penalty: (b) => {
-          const terms = [...adapted].flatMap((path) => {
-            const { a, bb } = factors(b, path);
-            return [unevenness(a, false), unevenness(bb, true)];
-          });
-          return mul(terms.reduce((x, y) => add(x, y)), o.orthRegWeight / terms.length);
-        },
-      }
-      : {}),
-    stepHook: () => rankStepper(budget, (steps) => (totalSteps = steps)),
-    copies: saves.copies,
-    isTrainable: (name) => {
-      if (saves.isTrainable(name)) return true;
-      if (!name.endsWith(".bias") || o.bias === "none") return undefined;
-      return o.bias === "all" || adapted.has(name.slice(0, -".bias".length)) ? true : undefined;
-    },
-    weights: saved,
-    roleOf: (name) => {
-      const module = /^(.*)\.lora_[AB]$/.exec(name)?.[1];
-      return module === undefined ? undefined : { module, role: "factor" };
-    },
-    merge: (name, value, read) => {
-      const path = name.replace(/\.weight$/, "");
-      if (!adapted.has(path) || path === name) return value;
-      return merged(
-        value,
-        read(tensorName(path, "A")),
-        read(tensorName(path, "B")),
-        read(tensorName(path, "E")),
-        scale,
+  attach: (o, backbone, context, saved) => {
+    if (o.targetR > o.initR) throw badValue("adalora", "adapter.with.targetR", o.targetR, `at most initR (${o.initR})`);
+    const saves = savedModules(o.modulesToSave, context.modules);
+    const wanted = o.targetModules ?? defaultTargets("adalora", "targetModules", backbone, "adalora", "attention");
+    const linears = selectAdaptable(backbone, wanted, saves.has);
+    const targets = inLayers(matchModules("adalora", wanted, linears, o.excludeModules), o);
+    if (targets.length === 0) {
+      throw badValue(
+        "adalora",
+        "adapter.with.layersToTransform",
+        o.layersToTransform,
+        "numbers of layers that contain targets",
       );
-    },
-    record: peftRecord(
-      "ADALORA",
-      () => ({
-        ...o,
-        targetModules: wanted,
-        modulesToSave: saves.names,
-        layersToTransform: o.layersToTransform === null ? null : [o.layersToTransform].flat(),
-        rankPattern: o.rankPattern,
-        // PEFT insists on a number, also where nothing trains any more.
-        totalStep: totalSteps ?? o.tinit + o.tfinal + 1,
-        fanInFanOut: targets.some((path) => backbone.conv1ds.includes(path)),
-      }),
-      context,
-      {
-        key: wrappedKey((path) => adapted.has(path)),
+    }
+    const tensorName = (path: string, part: "A" | "B" | "E"): string => `${path}.lora_${part}`;
+    const rankOf = (path: string): number => {
+      const rank = o.rankPattern?.[tensorName(path, "E")];
+      return rank ? rank.filter(Boolean).length : o.initR;
+    };
+    // A module that has no rank left adds nothing.
+    const adapted = new Set(targets.filter((path) => rankOf(path) > 0));
+    const scale = o.loraAlpha / (o.initR + 1e-5);
+    const sizes = (path: string): readonly [out: number, inner: number] => {
+      const [rows = 0, columns = 0] = backbone.shapes[`${path}.weight`] ?? [];
+      return backbone.conv1ds.includes(path) ? [columns, rows] : [rows, columns];
+    };
+    const factors = (b: GraphBuilder, path: string): Readonly<{ a: Value; bb: Value; e: Value }> => {
+      const [out, inner] = sizes(path);
+      const r = rankOf(path);
+      return {
+        a: b.parameter(tensorName(path, "A"), [r, inner], { normal: 0.02 }),
+        bb: b.parameter(tensorName(path, "B"), [out, r], { normal: 0.02 }),
+        e: b.parameter(tensorName(path, "E"), [r, 1], "zeros"),
+      };
+    };
+    const budget: Budget = {
+      ...o,
+      modules: [...adapted].map((path) => ({
+        a: tensorName(path, "A"),
+        b: tensorName(path, "B"),
+        e: tensorName(path, "E"),
+      })),
+    };
+    let totalSteps = o.totalStep ?? undefined;
+    return {
+      linear: (b, call, next) => {
+        const y = next(call);
+        if (!adapted.has(call.path)) return y;
+        const { a, bb, e } = factors(b, call.path);
+        const inner = gemm(b.dropout(call.x, o.loraDropout), mul(a, e), undefined, { transB: true });
+        return add(y, gemm(inner, bb, undefined, { alpha: scale, transB: true }));
       },
-    ),
-  };
-}
+      ...(o.orthRegWeight > 0
+        ? {
+          penalty: (b) => {
+            const terms = [...adapted].flatMap((path) => {
+              const { a, bb } = factors(b, path);
+              return [unevenness(a, false), unevenness(bb, true)];
+            });
+            return mul(terms.reduce((x, y) => add(x, y)), o.orthRegWeight / terms.length);
+          },
+        }
+        : {}),
+      stepHook: () => rankStepper(budget, (steps) => (totalSteps = steps)),
+      copies: saves.copies,
+      isTrainable: savedOrBias(saves, o.bias, adapted),
+      weights: saved,
+      roleOf: (name) => {
+        const module = /^(.*)\.lora_[AB]$/.exec(name)?.[1];
+        return module === undefined ? undefined : { module, role: "factor" };
+      },
+      merge: (name, value, read) => {
+        const path = name.replace(/\.weight$/, "");
+        if (!adapted.has(path) || path === name) return value;
+        return withProduct(
+          value,
+          read(tensorName(path, "A")),
+          read(tensorName(path, "B")),
+          read(tensorName(path, "E")),
+          scale,
+        );
+      },
+      record: peftRecord(
+        "ADALORA",
+        () => ({
+          ...o,
+          targetModules: wanted,
+          modulesToSave: saves.names,
+          layersToTransform: o.layersToTransform === null ? null : [o.layersToTransform].flat(),
+          rankPattern: o.rankPattern,
+          // PEFT insists on a number, also where nothing trains any more.
+          totalStep: totalSteps ?? o.tinit + o.tfinal + 1,
+          fanInFanOut: targets.some((path) => backbone.conv1ds.includes(path)),
+        }),
+        context,
+        {
+          key: wrappedKey((path) => adapted.has(path)),
+        },
+      ),
+    };
+  },
+});
 
 /** ‖P Pᵀ - I‖ of the rows of P, or of its columns. */
 function unevenness(p: Value, columns: boolean): Value {
@@ -261,22 +222,4 @@ function unevenness(p: Value, columns: boolean): Value {
     data: Float32Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0)),
   });
   return sqrt(sum(square(sub(gram, identity))));
-}
-
-type Matrix = Tensor<Float32Array>;
-
-function merged(weight: Matrix, a: Matrix, b: Matrix, e: Matrix, scale: number): Matrix {
-  const [rows = 0, columns = 0] = weight.dims;
-  const r = e.data.length;
-  const data = Float32Array.from(weight.data);
-  const row = new Float64Array(columns);
-  for (let i = 0; i < rows; i++) {
-    row.fill(0);
-    for (let k = 0; k < r; k++) {
-      const factor = scale * (b.data[i * r + k] ?? 0) * (e.data[k] ?? 0);
-      for (let j = 0; j < columns; j++) row[j] = (row[j] ?? 0) + factor * (a.data[k * columns + j] ?? 0);
-    }
-    for (let j = 0; j < columns; j++) data[i * columns + j] = (data[i * columns + j] ?? 0) + (row[j] ?? 0);
-  }
-  return { ...weight, data };
 }

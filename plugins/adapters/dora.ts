@@ -7,11 +7,6 @@ import type { Factory } from "../../core/types.ts";
 import { doraSchema, type LoraOptions } from "./lora/options.ts";
 import { loraAdapter } from "./lora/peft.ts";
 
-/** Options of {@link dora}: LoRA's, with `useDora` on. */
-export type DoraOptions = LoraOptions;
-
-export { doraSchema } from "./lora/options.ts";
-
 /**
  * W' = m · (W + (α/r) B A) / ‖W + (α/r) B A‖ by row, the norm a constant to the gradient (Liu et al. 2024).
  *
@@ -22,7 +17,7 @@ export { doraSchema } from "./lora/options.ts";
  * console.assert(dora({ r: 4, targetModules: ["query"] }).name === "dora");
  * ```
  */
-export const dora: Factory<"adapter", Partial<DoraOptions>> = define({
+export const dora: Factory<"adapter", Partial<LoraOptions>> = define({
   kind: "adapter",
   name: "dora",
   schema: doraSchema,

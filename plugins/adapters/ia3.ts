@@ -3,56 +3,35 @@
  * @module
  */
 import * as v from "valibot";
-import { role } from "../../blocks/options/mod.ts";
-import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import { mul, reshape } from "../../core/graph/ops/functions.ts";
 import { matches, matchModules } from "../../core/patterns/module_patterns.ts";
-import type { AttachContext, AttachedAdapter, Factory, InspectedBackbone, Weights } from "../../core/types.ts";
-import { defaultTargets, loadable, moduleNames, selectAdaptable } from "../../blocks/adapter/mod.ts";
+import type { Factory } from "../../core/types.ts";
 import { peftRecord } from "../../formats/peft/record.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
-import { readPeft } from "../../formats/peft/read.ts";
 import { wrappedKey } from "../../formats/peft/wrapped_key.ts";
+import {
+  defaultTargets,
+  definePeft,
+  moduleNames,
+  savedEntries,
+  type SavedOptions,
+  selectAdaptable,
+} from "../../blocks/adapter/mod.ts";
 
 /** Options of {@link ia3}, PEFT's IA3Config in camelCase. */
-export interface Ia3Options {
+export interface Ia3Options extends SavedOptions {
   /** Modules by the end of their path, or a regular expression for the whole path; null: the family's default. */
   readonly targetModules: string | readonly string[] | null;
   /** Modules to exclude from the targets. */
   readonly excludeModules: string | readonly string[] | null;
   /** The targets whose input is rescaled instead of their output; null: the family's default. */
   readonly feedforwardModules: string | readonly string[] | null;
-  /** Modules that are trained in full; null: the task's head. */
-  readonly modulesToSave: readonly string[] | null;
   /** Whether vectors start as ones; otherwise they are normal with standard deviation 0.02. */
   readonly initIa3Weights: boolean;
   /** How weights are stored, as PEFT records it. Attune reads this from the model, so either value is accepted. */
   readonly fanInFanOut: boolean;
-  /** The folder of an adapter saved by PEFT, to continue training it; its config replaces the options above. */
-  readonly from: string | null;
 }
-
-const entries = {
-  targetModules: v.optional(v.nullable(moduleNames), null),
-  excludeModules: v.optional(v.nullable(moduleNames), null),
-  feedforwardModules: v.optional(v.nullable(v.union([v.string(), v.array(v.string())])), null),
-  modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
-  initIa3Weights: v.optional(v.boolean(), true),
-  fanInFanOut: v.optional(v.boolean(), false),
-  from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
-};
-
-/** Schema of {@link Ia3Options}. */
-export const ia3Schema: v.GenericSchema<Partial<Ia3Options>, Ia3Options> = v.strictObject(entries);
-
-const reader = readPeft({
-  name: "ia3",
-  type: "IA3",
-  prefix: "base_model.model.",
-  schema: ia3Schema,
-  names: Object.keys(entries),
-});
 
 /**
  * y = l ⊙ (W x + b), or y = W (l ⊙ x) + b in feed-forward modules, with W and b frozen (Liu et al. 2022).
@@ -64,63 +43,70 @@ const reader = readPeft({
  * console.assert(ia3({ targetModules: ["key", "value"], feedforwardModules: [] }).name === "ia3");
  * ```
  */
-export const ia3: Factory<"adapter", Partial<Ia3Options>> = define({
-  kind: "adapter",
+export const ia3: Factory<"adapter", Partial<Ia3Options>> = definePeft<Ia3Options>({
   name: "ia3",
-  schema: ia3Schema,
-  create: (options) => loadable(reader, options, attach),
-});
-
-function attach(o: Ia3Options, backbone: InspectedBackbone, context: AttachContext, saved?: Weights): AttachedAdapter {
-  const saves = savedModules(o.modulesToSave, context.modules);
-  const fed = o.feedforwardModules ??
-    (o.targetModules === null ? defaultTargets("ia3", "feedforwardModules", backbone, "feedForward") : []);
-  const wanted = o.targetModules ??
-    [...defaultTargets("ia3", "targetModules", backbone, "keysValues"), ...(typeof fed === "string" ? [fed] : fed)];
-  const targets = matchModules("ia3", wanted, selectAdaptable(backbone, wanted, saves.has), o.excludeModules);
-  if (typeof wanted !== "string" && typeof fed !== "string") {
-    const stray = fed.find((name) => !wanted.includes(name));
-    if (stray !== undefined) throw badValue("ia3", "adapter.with.feedforwardModules", stray, `one of ${wanted}`);
-  }
-  // PEFT takes the end of a path, without a dot.
-  const feeds = (path: string): boolean =>
-    typeof fed === "string" ? matches(path, fed) : fed.some((name) => path.endsWith(name));
-  const vectorName = (path: string): string => `${path}.ia3_l`;
-  const init = o.initIa3Weights ? "ones" as const : { normal: 0.02 };
-  return {
-    linear: (b, call, next) => {
-      const { path, x, inFeatures, outFeatures } = call;
-      if (!targets.has(path)) return next(call);
-      if (feeds(path)) {
-        return next({ ...call, x: mul(x, b.parameter(vectorName(path), [1, inFeatures], init)) });
-      }
-      return mul(next(call), reshape(b.parameter(vectorName(path), [outFeatures, 1], init), [1, outFeatures]));
-    },
-    copies: saves.copies,
-    isTrainable: saves.isTrainable,
-    weights: saved,
-    merge: (name, value, read) => {
-      const dot = name.lastIndexOf(".");
-      const [path, part] = [name.slice(0, dot), name.slice(dot + 1)];
-      if (!targets.has(path) || (part === "bias" && feeds(path))) return value;
-      const { data: scales } = read(vectorName(path));
-      const width = value.dims[1] ?? 1;
-      const at = (i: number): number => (feeds(path) ? i % width : Math.floor(i / width));
-      return { ...value, data: value.data.map((x, i) => x * (scales[at(i)] ?? 0)) };
-    },
-    record: peftRecord(
-      "IA3",
-      () => ({
-        ...o,
-        targetModules: wanted,
-        feedforwardModules: fed,
-        modulesToSave: saves.names,
-        fanInFanOut: [...targets].some((path) => backbone.conv1ds.includes(path)),
-      }),
-      context,
-      {
-        key: wrappedKey((path) => targets.has(path)),
+  type: "IA3",
+  prefix: "base_model.model.",
+  schema: v.strictObject({
+    targetModules: v.optional(v.nullable(moduleNames), null),
+    excludeModules: v.optional(v.nullable(moduleNames), null),
+    feedforwardModules: v.optional(v.nullable(v.union([v.string(), v.array(v.string())])), null),
+    modulesToSave: savedEntries.modulesToSave,
+    initIa3Weights: v.optional(v.boolean(), true),
+    fanInFanOut: v.optional(v.boolean(), false),
+    from: savedEntries.from,
+  }),
+  attach: (o, backbone, context, saved) => {
+    const saves = savedModules(o.modulesToSave, context.modules);
+    const fed = o.feedforwardModules ??
+      (o.targetModules === null ? defaultTargets("ia3", "feedforwardModules", backbone, "feedForward") : []);
+    const wanted = o.targetModules ??
+      [...defaultTargets("ia3", "targetModules", backbone, "keysValues"), ...(typeof fed === "string" ? [fed] : fed)];
+    const targets = matchModules("ia3", wanted, selectAdaptable(backbone, wanted, saves.has), o.excludeModules);
+    if (typeof wanted !== "string" && typeof fed !== "string") {
+      const stray = fed.find((name) => !wanted.includes(name));
+      if (stray !== undefined) throw badValue("ia3", "adapter.with.feedforwardModules", stray, `one of ${wanted}`);
+    }
+    // PEFT takes the end of a path, without a dot.
+    const feeds = (path: string): boolean =>
+      typeof fed === "string" ? matches(path, fed) : fed.some((name) => path.endsWith(name));
+    const vectorName = (path: string): string => `${path}.ia3_l`;
+    const init = o.initIa3Weights ? "ones" as const : { normal: 0.02 };
+    return {
+      linear: (b, call, next) => {
+        const { path, x, inFeatures, outFeatures } = call;
+        if (!targets.has(path)) return next(call);
+        if (feeds(path)) {
+          return next({ ...call, x: mul(x, b.parameter(vectorName(path), [1, inFeatures], init)) });
+        }
+        return mul(next(call), reshape(b.parameter(vectorName(path), [outFeatures, 1], init), [1, outFeatures]));
       },
-    ),
-  };
-}
+      copies: saves.copies,
+      isTrainable: saves.isTrainable,
+      weights: saved,
+      merge: (name, value, read) => {
+        const dot = name.lastIndexOf(".");
+        const [path, part] = [name.slice(0, dot), name.slice(dot + 1)];
+        if (!targets.has(path) || (part === "bias" && feeds(path))) return value;
+        const { data: scales } = read(vectorName(path));
+        const width = value.dims[1] ?? 1;
+        const at = (i: number): number => (feeds(path) ? i % width : Math.floor(i / width));
+        return { ...value, data: value.data.map((x, i) => x * (scales[at(i)] ?? 0)) };
+      },
+      record: peftRecord(
+        "IA3",
+        () => ({
+          ...o,
+          targetModules: wanted,
+          feedforwardModules: fed,
+          modulesToSave: saves.names,
+          fanInFanOut: [...targets].some((path) => backbone.conv1ds.includes(path)),
+        }),
+        context,
+        {
+          key: wrappedKey((path) => targets.has(path)),
+        },
+      ),
+    };
+  },
+});

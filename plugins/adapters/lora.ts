@@ -7,7 +7,7 @@ import type { Factory } from "../../core/types.ts";
 import { type LoraOptions, loraSchema } from "./lora/options.ts";
 import { loraAdapter } from "./lora/peft.ts";
 
-export { type LoraOptions, loraSchema } from "./lora/options.ts";
+export type { LoraOptions } from "./lora/options.ts";
 
 /**
  * y = W x + b + (α/r) · B A dropout(x) with W frozen (Hu et al. 2022).

@@ -3,33 +3,24 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/spec/define.ts";
 import { unsupported } from "../../core/base/errors.ts";
-import type {
-  AttachContext,
-  AttachedAdapter,
-  Factory,
-  GraphBuilder,
-  InspectedBackbone,
-  Value,
-  Weights,
-} from "../../core/types.ts";
+import type { Factory, GraphBuilder, Value } from "../../core/types.ts";
 import {
+  definePeft,
   encodeRows,
   hiddenSize,
-  loadable,
   mlp,
   numVirtualTokens,
   promptAdapter,
   savedEntries,
+  type SavedOptions,
   savedVectors,
   sizesOfModel,
   submodules,
 } from "../../blocks/adapter/mod.ts";
-import { readPeft } from "../../formats/peft/read.ts";
 
 /** Options of {@link pTuning}, PEFT's PromptEncoderConfig in camelCase. */
-export interface PTuningOptions {
+export interface PTuningOptions extends SavedOptions {
   /** The number of virtual tokens that are prepended. */
   readonly numVirtualTokens: number;
   /**
@@ -39,8 +30,6 @@ export interface PTuningOptions {
   readonly encoderReparameterizationType: "MLP" | "LSTM";
   /** Width of its hidden layers; null: the model's hidden size. */
   readonly encoderHiddenSize: number | null;
-  /** Modules that are trained in full; null: the task's head. */
-  readonly modulesToSave: readonly string[] | null;
   /**
    * The folder of an adapter saved by PEFT, to continue training it; its config replaces the options above. A file
    * contains the network's output, not the network, so the embeddings themselves are trained from there.
@@ -48,27 +37,8 @@ export interface PTuningOptions {
   readonly from: string | null;
 }
 
-const entries = {
-  numVirtualTokens,
-  encoderReparameterizationType: v.optional(v.picklist(["MLP", "LSTM"]), "MLP"),
-  encoderHiddenSize: hiddenSize,
-  ...savedEntries,
-};
-
-/** Schema of {@link PTuningOptions}. */
-export const pTuningSchema: v.GenericSchema<Partial<PTuningOptions>, PTuningOptions> = v.strictObject(entries);
-
 const parts = ["mlp_head.0", "mlp_head.2", "mlp_head.4"].map((name) => `prompt_encoder.${name}`);
 const table = "prompt_encoder.embedding.weight";
-
-const reader = readPeft({
-  name: "p-tuning",
-  type: "P_TUNING",
-  prefix: "base_model.",
-  schema: pTuningSchema,
-  names: Object.keys(entries),
-  harmless: ["encoder_dropout", "encoder_num_layers", ...sizesOfModel],
-});
 
 /**
  * [MLP(P); E(x)] instead of E(x), with P and the MLP trained and the model frozen (Liu et al. 2021).
@@ -79,43 +49,43 @@ const reader = readPeft({
  * console.assert(pTuning({ numVirtualTokens: 4 }).name === "p-tuning");
  * ```
  */
-export const pTuning: Factory<"adapter", Partial<PTuningOptions>> = define({
-  kind: "adapter",
+export const pTuning: Factory<"adapter", Partial<PTuningOptions>> = definePeft<PTuningOptions>({
   name: "p-tuning",
-  schema: pTuningSchema,
-  create: (options) => loadable(reader, options, attach),
+  type: "P_TUNING",
+  prefix: "base_model.",
+  schema: v.strictObject({
+    numVirtualTokens,
+    encoderReparameterizationType: v.optional(v.picklist(["MLP", "LSTM"]), "MLP"),
+    encoderHiddenSize: hiddenSize,
+    ...savedEntries,
+  }),
+  harmless: ["encoder_dropout", "encoder_num_layers", ...sizesOfModel],
+  attach: (o, backbone, context, saved) => {
+    const count = o.numVirtualTokens * submodules(context.task);
+    const hidden = o.encoderHiddenSize ?? backbone.hiddenSize;
+    if (o.encoderReparameterizationType === "LSTM" && !saved) {
+      throw unsupported(
+        "p-tuning",
+        "adapter.with.encoderReparameterizationType",
+        "LSTM",
+        "use MLP, which PEFT recommends",
+      );
+    }
+    const prompt = (b: GraphBuilder, dim: number): Value => {
+      if (saved) return b.parameter("prompt_embeddings", [count, dim], "zeros");
+      return mlp(b, b.parameter(table, [count, dim], { normal: 1 }), parts, [hidden, hidden, dim], "relu");
+    };
+    return {
+      ...promptAdapter(backbone, o.numVirtualTokens, prompt),
+      ...savedVectors(
+        "P_TUNING",
+        o,
+        backbone,
+        context,
+        saved,
+        () => ({ ...o, encoderHiddenSize: hidden, encoderNumLayers: 2, encoderDropout: 0 }),
+        saved ? undefined : (read) => encodeRows(read, table, parts, "relu"),
+      ),
+    };
+  },
 });
-
-function attach(
-  o: PTuningOptions,
-  backbone: InspectedBackbone,
-  context: AttachContext,
-  saved?: Weights,
-): AttachedAdapter {
-  const count = o.numVirtualTokens * submodules(context.task);
-  const hidden = o.encoderHiddenSize ?? backbone.hiddenSize;
-  if (o.encoderReparameterizationType === "LSTM" && !saved) {
-    throw unsupported(
-      "p-tuning",
-      "adapter.with.encoderReparameterizationType",
-      "LSTM",
-      "use MLP, which PEFT recommends",
-    );
-  }
-  const prompt = (b: GraphBuilder, dim: number): Value => {
-    if (saved) return b.parameter("prompt_embeddings", [count, dim], "zeros");
-    return mlp(b, b.parameter(table, [count, dim], { normal: 1 }), parts, [hidden, hidden, dim], "relu");
-  };
-  return {
-    ...promptAdapter(backbone, o.numVirtualTokens, prompt),
-    ...savedVectors(
-      "P_TUNING",
-      o,
-      backbone,
-      context,
-      saved,
-      () => ({ ...o, encoderHiddenSize: hidden, encoderNumLayers: 2, encoderDropout: 0 }),
-      saved ? undefined : (read) => encodeRows(read, table, parts, "relu"),
-    ),
-  };
-}

@@ -2,20 +2,8 @@
  * Parallel adapters: a scaled bottleneck beside the feed-forward of each layer.
  * @module
  */
-import type * as v from "valibot";
-import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { bottleneckAdapter, type BottleneckOptions, bottleneckSchema } from "../../blocks/adapter/mod.ts";
-
-/** Schema of {@link BottleneckOptions}. */
-export const parallelSchema: v.GenericSchema<Partial<BottleneckOptions>, BottleneckOptions> = bottleneckSchema({
-  reductionFactor: 2,
-  nonLinearity: "relu",
-  scaling: 4,
-  initWeights: "mam_adapter",
-});
-
-const placement = { mhAdapter: false, outputAdapter: true, originalLnBefore: false, isParallel: true };
+import { type BottleneckOptions, defineBottleneck } from "../../blocks/adapter/mod.ts";
 
 /**
  * h ← h + s · up(f(down(x))) parallel to the feed-forward, x the residual (He et al. 2022).
@@ -27,9 +15,8 @@ const placement = { mhAdapter: false, outputAdapter: true, originalLnBefore: fal
  * console.assert(parallel({ reductionFactor: 8 }).name === "parallel");
  * ```
  */
-export const parallel: Factory<"adapter", Partial<BottleneckOptions>> = define({
-  kind: "adapter",
+export const parallel: Factory<"adapter", Partial<BottleneckOptions>> = defineBottleneck({
   name: "parallel",
-  schema: parallelSchema,
-  create: (options) => bottleneckAdapter("parallel", parallelSchema, placement, options),
+  placement: { mhAdapter: false, outputAdapter: true, originalLnBefore: false, isParallel: true },
+  defaults: { reductionFactor: 2, nonLinearity: "relu", scaling: 4, initWeights: "mam_adapter" },
 });

@@ -2,20 +2,8 @@
  * Pfeiffer's adapters: one bottleneck behind the feed-forward of each layer.
  * @module
  */
-import type * as v from "valibot";
-import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { bottleneckAdapter, type BottleneckOptions, bottleneckSchema } from "../../blocks/adapter/mod.ts";
-
-/** Schema of {@link BottleneckOptions}. */
-export const pfeifferSchema: v.GenericSchema<Partial<BottleneckOptions>, BottleneckOptions> = bottleneckSchema({
-  reductionFactor: 16,
-  nonLinearity: "relu",
-  scaling: 1,
-  initWeights: "bert",
-});
-
-const placement = { mhAdapter: false, outputAdapter: true, originalLnBefore: true, isParallel: false };
+import { type BottleneckOptions, defineBottleneck } from "../../blocks/adapter/mod.ts";
 
 /**
  * h ← h + up(f(down(norm(h + x)))) after the feed-forward, x the residual, with the layer's own norm if it has one
@@ -28,9 +16,8 @@ const placement = { mhAdapter: false, outputAdapter: true, originalLnBefore: tru
  * console.assert(pfeiffer({ reductionFactor: 8 }).name === "pfeiffer");
  * ```
  */
-export const pfeiffer: Factory<"adapter", Partial<BottleneckOptions>> = define({
-  kind: "adapter",
+export const pfeiffer: Factory<"adapter", Partial<BottleneckOptions>> = defineBottleneck({
   name: "pfeiffer",
-  schema: pfeifferSchema,
-  create: (options) => bottleneckAdapter("pfeiffer", pfeifferSchema, placement, options),
+  placement: { mhAdapter: false, outputAdapter: true, originalLnBefore: true, isParallel: false },
+  defaults: { reductionFactor: 16, nonLinearity: "relu", scaling: 1, initWeights: "bert" },
 });

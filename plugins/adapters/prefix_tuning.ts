@@ -3,32 +3,23 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/spec/define.ts";
-import type {
-  AttachContext,
-  AttachedAdapter,
-  Factory,
-  GraphBuilder,
-  InspectedBackbone,
-  Value,
-  Weights,
-} from "../../core/types.ts";
+import type { Factory, GraphBuilder, Value } from "../../core/types.ts";
 import {
+  definePeft,
   encodeRows,
   hiddenSize,
-  loadable,
   mlp,
   numVirtualTokens,
   prefixAdapter,
   prefixedLayers,
   savedEntries,
+  type SavedOptions,
   savedVectors,
   sizesOfModel,
 } from "../../blocks/adapter/mod.ts";
-import { readPeft } from "../../formats/peft/read.ts";
 
 /** Options of {@link prefixTuning}, PEFT's PrefixTuningConfig in camelCase. */
-export interface PrefixTuningOptions {
+export interface PrefixTuningOptions extends SavedOptions {
   /** The number of keys and values that are prepended. */
   readonly numVirtualTokens: number;
   /** Whether they are computed from a smaller table, by two linear layers with tanh between them. */
@@ -37,8 +28,6 @@ export interface PrefixTuningOptions {
   readonly encoderHiddenSize: number | null;
   /** "zero": the prefix starts with zeros; null: with random values. */
   readonly initWeights: "zero" | null;
-  /** Modules that are trained in full; null: the task's head. */
-  readonly modulesToSave: readonly string[] | null;
   /**
    * The folder of an adapter saved by PEFT, to continue training it; its config replaces the options above. A file
    * contains the projection's output, not the projection, so keys and values themselves are trained from there.
@@ -46,30 +35,8 @@ export interface PrefixTuningOptions {
   readonly from: string | null;
 }
 
-const entries = {
-  numVirtualTokens,
-  prefixProjection: v.optional(v.boolean(), false),
-  encoderHiddenSize: hiddenSize,
-  initWeights: v.optional(v.nullable(v.literal("zero")), null),
-  ...savedEntries,
-};
-
-/** Schema of {@link PrefixTuningOptions}. */
-export const prefixTuningSchema: v.GenericSchema<Partial<PrefixTuningOptions>, PrefixTuningOptions> = v.strictObject(
-  entries,
-);
-
 const parts = ["prompt_encoder.transform.0", "prompt_encoder.transform.2"];
 const table = "prompt_encoder.embedding.weight";
-
-const reader = readPeft({
-  name: "prefix-tuning",
-  type: "PREFIX_TUNING",
-  prefix: "base_model.",
-  schema: prefixTuningSchema,
-  names: Object.keys(entries),
-  harmless: sizesOfModel,
-});
 
 /**
  * softmax(q [Pk; k]ᵀ) [Pv; v] in every layer, with Pk and Pv trained and the model frozen (Li & Liang 2021). Every
@@ -84,53 +51,54 @@ const reader = readPeft({
  * console.assert(prefixTuning({ numVirtualTokens: 4 }).name === "prefix-tuning");
  * ```
  */
-export const prefixTuning: Factory<"adapter", Partial<PrefixTuningOptions>> = define({
-  kind: "adapter",
+export const prefixTuning: Factory<"adapter", Partial<PrefixTuningOptions>> = definePeft<PrefixTuningOptions>({
   name: "prefix-tuning",
-  schema: prefixTuningSchema,
-  create: (options) => loadable(reader, options, attach),
+  type: "PREFIX_TUNING",
+  prefix: "base_model.",
+  schema: v.strictObject({
+    numVirtualTokens,
+    prefixProjection: v.optional(v.boolean(), false),
+    encoderHiddenSize: hiddenSize,
+    initWeights: v.optional(v.nullable(v.literal("zero")), null),
+    ...savedEntries,
+  }),
+  harmless: sizesOfModel,
+  attach: (o, backbone, context, saved) => {
+    const { numVirtualTokens: count } = o;
+    const tokenDim = backbone.numKeyValueHeads * backbone.headDim;
+    const hidden = o.encoderHiddenSize ?? tokenDim;
+    const projects = o.prefixProjection && !saved;
+    const init = o.initWeights === "zero" ? "zeros" as const : { normal: 1 };
+    const prefix = (b: GraphBuilder, width: number): Value => {
+      if (!projects) return b.parameter("prompt_embeddings", [count, width], init);
+      const x = b.parameter(table, [count, tokenDim], { normal: 1 });
+      return mlp(b, x, parts, [hidden, width], "tanh", o.initWeights === "zero");
+    };
+    return {
+      ...prefixAdapter(
+        "prefix-tuning",
+        backbone,
+        count,
+        prefix,
+      ),
+      ...savedVectors(
+        "PREFIX_TUNING",
+        o,
+        backbone,
+        context,
+        saved,
+        () => ({
+          numVirtualTokens: count,
+          initWeights: o.initWeights,
+          // PEFT makes the projection anew where this is true and the file cannot fill it.
+          prefixProjection: false,
+          encoderHiddenSize: hidden,
+          tokenDim,
+          numLayers: prefixedLayers("prefix-tuning", backbone).count,
+          numAttentionHeads: backbone.numKeyValueHeads,
+        }),
+        projects ? (read) => encodeRows(read, table, parts, "tanh") : undefined,
+      ),
+    };
+  },
 });
-
-function attach(
-  o: PrefixTuningOptions,
-  backbone: InspectedBackbone,
-  context: AttachContext,
-  saved?: Weights,
-): AttachedAdapter {
-  const { numVirtualTokens: count } = o;
-  const tokenDim = backbone.numKeyValueHeads * backbone.headDim;
-  const hidden = o.encoderHiddenSize ?? tokenDim;
-  const projects = o.prefixProjection && !saved;
-  const init = o.initWeights === "zero" ? "zeros" as const : { normal: 1 };
-  const prefix = (b: GraphBuilder, width: number): Value => {
-    if (!projects) return b.parameter("prompt_embeddings", [count, width], init);
-    const x = b.parameter(table, [count, tokenDim], { normal: 1 });
-    return mlp(b, x, parts, [hidden, width], "tanh", o.initWeights === "zero");
-  };
-  return {
-    ...prefixAdapter(
-      "prefix-tuning",
-      backbone,
-      count,
-      prefix,
-    ),
-    ...savedVectors(
-      "PREFIX_TUNING",
-      o,
-      backbone,
-      context,
-      saved,
-      () => ({
-        numVirtualTokens: count,
-        initWeights: o.initWeights,
-        // PEFT makes the projection anew where this is true and the file cannot fill it.
-        prefixProjection: false,
-        encoderHiddenSize: hidden,
-        tokenDim,
-        numLayers: prefixedLayers("prefix-tuning", backbone).count,
-        numAttentionHeads: backbone.numKeyValueHeads,
-      }),
-      projects ? (read) => encodeRows(read, table, parts, "tanh") : undefined,
-    ),
-  };
-}

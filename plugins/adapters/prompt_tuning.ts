@@ -3,61 +3,28 @@
  * @module
  */
 import * as v from "valibot";
-import { define } from "../../core/spec/define.ts";
 import { badValue, missing, unsupported } from "../../core/base/errors.ts";
-import type {
-  AttachContext,
-  AttachedAdapter,
-  Factory,
-  Initializer,
-  InspectedBackbone,
-  Weights,
-} from "../../core/types.ts";
+import type { AttachContext, Factory, Initializer, InspectedBackbone } from "../../core/types.ts";
 import {
-  loadable,
+  definePeft,
   numVirtualTokens,
   promptAdapter,
   savedEntries,
+  type SavedOptions,
   savedVectors,
   sizesOfModel,
   submodules,
 } from "../../blocks/adapter/mod.ts";
-import { readPeft } from "../../formats/peft/read.ts";
 
 /** Options of {@link promptTuning}, PEFT's PromptTuningConfig in camelCase. */
-export interface PromptTuningOptions {
+export interface PromptTuningOptions extends SavedOptions {
   /** The number of virtual tokens that are prepended. */
   readonly numVirtualTokens: number;
   /** How they are initialized: normally distributed, with the embeddings of a text, or with those of random tokens. */
   readonly promptTuningInit: "RANDOM" | "TEXT" | "SAMPLE_VOCAB";
   /** The text, cut or repeated to the right number of tokens. */
   readonly promptTuningInitText: string | null;
-  /** Modules that are trained in full; null: the task's head. */
-  readonly modulesToSave: readonly string[] | null;
-  /** The folder of an adapter saved by PEFT, to continue training it; its config replaces the options above. */
-  readonly from: string | null;
 }
-
-const entries = {
-  numVirtualTokens,
-  promptTuningInit: v.optional(v.picklist(["RANDOM", "TEXT", "SAMPLE_VOCAB"]), "RANDOM"),
-  promptTuningInitText: v.optional(v.nullable(v.string()), null),
-  ...savedEntries,
-};
-
-/** Schema of {@link PromptTuningOptions}. */
-export const promptTuningSchema: v.GenericSchema<Partial<PromptTuningOptions>, PromptTuningOptions> = v.strictObject(
-  entries,
-);
-
-const reader = readPeft({
-  name: "prompt-tuning",
-  type: "PROMPT_TUNING",
-  prefix: "base_model.",
-  schema: promptTuningSchema,
-  names: Object.keys(entries),
-  harmless: ["tokenizer_name_or_path", "tokenizer_kwargs", ...sizesOfModel],
-});
 
 /**
  * [P; E(x)] instead of E(x), with P trained and the model frozen (Lester et al. 2021). Virtual tokens take positions
@@ -70,35 +37,35 @@ const reader = readPeft({
  * console.assert(promptTuning({ numVirtualTokens: 4 }).name === "prompt-tuning");
  * ```
  */
-export const promptTuning: Factory<"adapter", Partial<PromptTuningOptions>> = define({
-  kind: "adapter",
+export const promptTuning: Factory<"adapter", Partial<PromptTuningOptions>> = definePeft<PromptTuningOptions>({
   name: "prompt-tuning",
-  schema: promptTuningSchema,
-  create: (options) => loadable(reader, options, attach),
+  type: "PROMPT_TUNING",
+  prefix: "base_model.",
+  schema: v.strictObject({
+    numVirtualTokens,
+    promptTuningInit: v.optional(v.picklist(["RANDOM", "TEXT", "SAMPLE_VOCAB"]), "RANDOM"),
+    promptTuningInitText: v.optional(v.nullable(v.string()), null),
+    ...savedEntries,
+  }),
+  harmless: ["tokenizer_name_or_path", "tokenizer_kwargs", ...sizesOfModel],
+  attach: (o, backbone, context, saved) => {
+    const count = o.numVirtualTokens * submodules(context.task);
+    const init = saved ? "zeros" as const : firstPrompt(o, count, backbone, context);
+    return {
+      ...promptAdapter(
+        backbone,
+        o.numVirtualTokens,
+        (b, dim) => b.parameter("prompt_embeddings", [count, dim], init),
+      ),
+      // How it started is of no consequence to a saved prompt, and PEFT would want a tokenizer's name.
+      ...savedVectors("PROMPT_TUNING", o, backbone, context, saved, () => ({
+        numVirtualTokens: o.numVirtualTokens,
+        promptTuningInit: "RANDOM",
+        promptTuningInitText: null,
+      })),
+    };
+  },
 });
-
-function attach(
-  o: PromptTuningOptions,
-  backbone: InspectedBackbone,
-  context: AttachContext,
-  saved?: Weights,
-): AttachedAdapter {
-  const count = o.numVirtualTokens * submodules(context.task);
-  const init = saved ? "zeros" as const : firstPrompt(o, count, backbone, context);
-  return {
-    ...promptAdapter(
-      backbone,
-      o.numVirtualTokens,
-      (b, dim) => b.parameter("prompt_embeddings", [count, dim], init),
-    ),
-    // How it started is of no consequence to a saved prompt, and PEFT would want a tokenizer's name.
-    ...savedVectors("PROMPT_TUNING", o, backbone, context, saved, () => ({
-      numVirtualTokens: o.numVirtualTokens,
-      promptTuningInit: "RANDOM",
-      promptTuningInitText: null,
-    })),
-  };
-}
 
 function firstPrompt(
   o: PromptTuningOptions,

@@ -3,7 +3,6 @@
  * @module
  */
 import * as v from "valibot";
-import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import { badFile, badValue } from "../../core/base/errors.ts";
 import {
@@ -42,7 +41,7 @@ import type {
 import { hubRecord } from "../../formats/adapterhub/config.ts";
 import { readHub, renameToDefault } from "../../formats/adapterhub/read.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
-import { loadable } from "../../blocks/adapter/mod.ts";
+import { loadable, savedEntries } from "../../blocks/adapter/mod.ts";
 
 /** Options of {@link reft}, AdapterHub's ReftConfig in camelCase. */
 export interface ReftOptions {
@@ -70,7 +69,7 @@ export interface ReftOptions {
 }
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const entries = {
+const schema: v.GenericSchema<Partial<ReftOptions>, ReftOptions> = v.strictObject({
   r: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.rank)), 1),
   layers: v.optional(v.union([v.literal("all"), v.array(count)]), "all"),
   prefixPositions: v.optional(count, 3),
@@ -78,26 +77,15 @@ const entries = {
   orthogonality: v.optional(v.boolean(), true),
   tiedWeights: v.optional(v.boolean(), false),
   dropout: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0.05),
-  modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
-  from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
-};
+  ...savedEntries,
+});
 
-/** Schema of {@link ReftOptions}. */
-export const reftSchema: v.GenericSchema<Partial<ReftOptions>, ReftOptions> = v.strictObject(entries);
-
-const names = [
-  "r",
-  "layers",
-  "prefixPositions",
-  "suffixPositions",
-  "orthogonality",
-  "tiedWeights",
-  "dropout",
-] as const;
+/** Names of the options that AdapterHub's config has too. */
+const names = ["r", "layers", "prefixPositions", "suffixPositions", "orthogonality", "tiedWeights", "dropout"] as const;
 
 const reader = readHub({
   name: "reft",
-  schema: reftSchema,
+  schema,
   names,
   fixed: { architecture: "reft", outputReft: true, nonLinearity: null, dtype: null },
 });
@@ -116,7 +104,7 @@ const reader = readHub({
 export const reft: Factory<"adapter", Partial<ReftOptions>> = define({
   kind: "adapter",
   name: "reft",
-  schema: reftSchema,
+  schema,
   create: (options) => loadable(reader, options, attach),
 });
 

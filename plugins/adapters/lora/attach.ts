@@ -14,9 +14,9 @@ import { firstFactors } from "./init.ts";
 import { mergeLayer } from "./merge.ts";
 import { asPlainLora, type LoraOptions } from "./options.ts";
 import type { LoraPlan, Matrix } from "./plan.ts";
-import { defaultTargets, inLayers, selectAdaptable } from "../../../blocks/adapter/mod.ts";
 import { type Tied, withTying } from "./tied.ts";
 import { tokenRows } from "./token_rows.ts";
+import { defaultTargets, inLayers, savedOrBias, selectAdaptable } from "../../../blocks/adapter/mod.ts";
 
 /** Attaches LoRA. Throws AttuneError if no module matches; the message lists those there are. */
 export function attachLora(
@@ -81,11 +81,7 @@ export function attachLora(
     ...(tokens.size > 0 || backbone.embeddings.some((path) => targets.has(path))
       ? { embedding: (b, call, next) => adaptEmbedding(plan, b, call, next) }
       : {}),
-    isTrainable: (name) => {
-      if (saves.isTrainable(name)) return true;
-      if (!name.endsWith(".bias") || o.bias === "none") return undefined;
-      return o.bias === "all" || targets.has(name.slice(0, -".bias".length)) ? true : undefined;
-    },
+    isTrainable: savedOrBias(saves, o.bias, targets),
     sharesUpdate: shares,
     copies: (module) => tied?.part !== "whole" && saves.copies(module),
     weights: saved,

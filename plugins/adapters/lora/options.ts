@@ -4,22 +4,16 @@
  */
 import { most } from "../../../core/base/most.ts";
 import * as v from "valibot";
-import { role } from "../../../blocks/options/mod.ts";
-import { moduleNames } from "../../../blocks/adapter/mod.ts";
+import { moduleNames, savedEntries, type SavedOptions, type TargetOptions } from "../../../blocks/adapter/mod.ts";
 
 /** Options of LoRA. */
-export interface LoraOptions {
+export interface LoraOptions extends SavedOptions, TargetOptions {
   /** Rank of the update. */
   readonly r: number;
   /** Numerator of the scale α/r (α/√r with `useRslora`). */
   readonly loraAlpha: number;
   /** Dropout on the input of A. */
   readonly loraDropout: number;
-  /**
-   * Modules by the end of their path, or a regular expression for the whole path, or "all-linear"; null: the family's
-   * default.
-   */
-  readonly targetModules: string | readonly string[] | null;
   /** Modules to exclude from the targets. */
   readonly excludeModules: string | readonly string[] | null;
   /** Whether to use the rank-stabilized scale (Kalajdzievski 2023). */
@@ -37,12 +31,6 @@ export interface LoraOptions {
   readonly bias: "none" | "all" | "lora_only";
   /** Whether B has a bias. */
   readonly loraBias: boolean;
-  /** Modules that are trained in full; null: the task's head. */
-  readonly modulesToSave: readonly string[] | null;
-  /** Only layers with these numbers. */
-  readonly layersToTransform: number | readonly number[] | null;
-  /** The name of the list of layers in module paths. */
-  readonly layersPattern: string | readonly string[] | null;
   /** Ranks for modules that match a pattern. */
   readonly rankPattern: Readonly<Record<string, number>>;
   /** Alphas for modules that match a pattern. */
@@ -63,10 +51,6 @@ export interface LoraOptions {
   readonly loftqConfig: Readonly<{ loftqBits?: 4 | undefined; loftqIter?: 1 | undefined }> | null;
   /** Whether modules that share a table (embeddings and the output layer) keep sharing it and its update. */
   readonly ensureWeightTying: boolean;
-  /** How weights are stored, as PEFT records it. Attune reads this from the model, so either value is accepted. */
-  readonly fanInFanOut: boolean;
-  /** The folder of an adapter saved by PEFT, to continue training it; its config replaces the options above. */
-  readonly from: string | null;
 }
 
 const rank = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.rank));
@@ -90,7 +74,7 @@ const entries = {
   qaloraGroupSize: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1))), null),
   bias: v.optional(v.picklist(["none", "all", "lora_only"]), "none"),
   loraBias: v.optional(v.boolean(), false),
-  modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
+  modulesToSave: savedEntries.modulesToSave,
   layersToTransform: v.optional(v.nullable(v.union([v.number(), v.array(v.number())])), null),
   layersPattern: v.optional(v.nullable(moduleNames), null),
   rankPattern: v.optional(counts, {}),
@@ -103,7 +87,7 @@ const entries = {
   loftqConfig: v.optional(v.nullable(loftq), null),
   ensureWeightTying: v.optional(v.boolean(), false),
   fanInFanOut: v.optional(v.boolean(), false),
-  from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
+  from: savedEntries.from,
 } as const;
 
 /** Names of the options that a saved config has; how LoftQ began is nothing to go on from. */
