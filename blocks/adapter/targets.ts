@@ -6,7 +6,6 @@ import * as v from "valibot";
 import { missing } from "../../core/base/errors.ts";
 import { layerIndex } from "../../core/patterns/module_patterns.ts";
 import type { AdapterTargets, InspectedBackbone } from "../../core/types.ts";
-import type { SavedModules } from "../../formats/peft/modules_to_save.ts";
 
 /** Options that say which modules are adapted. */
 export interface TargetOptions {
@@ -81,7 +80,7 @@ export function defaultTargets(
 
 /** What trains beside an adapter's parameters: the modules that are saved whole, and all biases or (else) the targets'. */
 export function savedOrBias(
-  saves: SavedModules,
+  saves: Readonly<{ isTrainable(name: string): true | undefined }>,
   bias: string,
   targets: ReadonlySet<string>,
 ): (name: string) => true | undefined {
