@@ -27,6 +27,7 @@ import { vera as adapterVera } from "./adapters/vera.ts";
 import { albert as architectureAlbert } from "./architectures/albert.ts";
 import { bart as architectureBart } from "./architectures/bart.ts";
 import { bert as architectureBert } from "./architectures/bert.ts";
+import { debertaV2 as architectureDebertaV2 } from "./architectures/deberta_v2.ts";
 import { distilbert as architectureDistilbert } from "./architectures/distilbert.ts";
 import { electra as architectureElectra } from "./architectures/electra.ts";
 import { falcon as architectureFalcon } from "./architectures/falcon.ts";
@@ -37,6 +38,7 @@ import { granite as architectureGranite } from "./architectures/granite.ts";
 import { llama as architectureLlama } from "./architectures/llama.ts";
 import { mistral as architectureMistral } from "./architectures/mistral.ts";
 import { modernbert as architectureModernbert } from "./architectures/modernbert.ts";
+import { mpnet as architectureMpnet } from "./architectures/mpnet.ts";
 import { olmo2 as architectureOlmo2 } from "./architectures/olmo2.ts";
 import { phi as architecturePhi } from "./architectures/phi.ts";
 import { phi3 as architecturePhi3 } from "./architectures/phi3.ts";
@@ -224,6 +226,7 @@ export const catalog = {
     albert: architectureAlbert as typeof architectureAlbert,
     bart: architectureBart as typeof architectureBart,
     bert: architectureBert as typeof architectureBert,
+    "deberta-v2": architectureDebertaV2 as typeof architectureDebertaV2,
     distilbert: architectureDistilbert as typeof architectureDistilbert,
     electra: architectureElectra as typeof architectureElectra,
     falcon: architectureFalcon as typeof architectureFalcon,
@@ -234,6 +237,7 @@ export const catalog = {
     llama: architectureLlama as typeof architectureLlama,
     mistral: architectureMistral as typeof architectureMistral,
     modernbert: architectureModernbert as typeof architectureModernbert,
+    mpnet: architectureMpnet as typeof architectureMpnet,
     olmo2: architectureOlmo2 as typeof architectureOlmo2,
     phi: architecturePhi as typeof architecturePhi,
     phi3: architecturePhi3 as typeof architecturePhi3,

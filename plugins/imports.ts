@@ -36,6 +36,10 @@ export const imports: Imports = {
     albert: { modelTypes: ["albert"], load: () => import("./architectures/albert.ts").then((m) => m.albert) },
     bart: { modelTypes: ["bart"], load: () => import("./architectures/bart.ts").then((m) => m.bart) },
     bert: { modelTypes: ["bert"], load: () => import("./architectures/bert.ts").then((m) => m.bert) },
+    "deberta-v2": {
+      modelTypes: ["deberta-v2"],
+      load: () => import("./architectures/deberta_v2.ts").then((m) => m.debertaV2),
+    },
     distilbert: {
       modelTypes: ["distilbert"],
       load: () => import("./architectures/distilbert.ts").then((m) => m.distilbert),
@@ -52,6 +56,7 @@ export const imports: Imports = {
       modelTypes: ["modernbert"],
       load: () => import("./architectures/modernbert.ts").then((m) => m.modernbert),
     },
+    mpnet: { modelTypes: ["mpnet"], load: () => import("./architectures/mpnet.ts").then((m) => m.mpnet) },
     olmo2: { modelTypes: ["olmo2"], load: () => import("./architectures/olmo2.ts").then((m) => m.olmo2) },
     phi: { modelTypes: ["phi"], load: () => import("./architectures/phi.ts").then((m) => m.phi) },
     phi3: { modelTypes: ["phi3"], load: () => import("./architectures/phi3.ts").then((m) => m.phi3) },

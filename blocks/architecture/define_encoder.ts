@@ -4,7 +4,7 @@
  */
 import { badValue } from "../../core/base/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
-import { add } from "../../core/graph/ops/functions.ts";
+import { add, cast, greater, mul, reshape } from "../../core/graph/ops/functions.ts";
 import { cos, pow, sin } from "../../core/math/math.ts";
 import type {
   Backbone,
@@ -21,6 +21,7 @@ import { type ConfigReader, readConfig } from "./config.ts";
 import { encode, type EncoderOptions, type LayerPaths } from "./encoder.ts";
 import { defineArchitecture, type ModelOptions } from "./define_architecture.ts";
 import { layerNorm } from "./norms.ts";
+import type { RelativeAttention } from "./relative.ts";
 
 /** A family of encoders: its facts, the names of its config fields, and its differences from BERT. */
 export type EncoderFamily =
@@ -36,9 +37,21 @@ export type EncoderFamily =
     fields?: Named<string>;
     /** A layer's own norms have this ε, whatever the config says. */
     epsilon?: number;
-    /** The padding token where the config has none; positions count from behind it where `positionsSkipPadding`. */
+    /** What the names of its parameters begin with, where not with the plugin's. */
+    prefix?: string;
+    /**
+     * The padding token where the config has none, or whatever it has; positions count from behind it where
+     * `positionsSkipPadding`.
+     */
     padTokenId?: number;
+    paddingIdx?: number;
     positionsSkipPadding?: boolean;
+    /** Whether there is a table of positions; rows may be longer than it where there is none. */
+    positions?(c: ConfigReader): boolean;
+    /** What attention's scores add for distances. */
+    relative?(c: ConfigReader, sizes: Pick<EncoderOptions, "hiddenSize" | "numHeads" | "epsilon">): RelativeAttention;
+    /** Padding has no embeddings, and reads all places alike. */
+    evenPadding?: boolean;
     /** Whether tokens have types (segments). */
     tokenTypes?: boolean;
     /** What makes embeddings of `embedding_size` as wide as the layers: there `"always"`, or only if they differ. */
@@ -88,7 +101,7 @@ const bertDefaults: Named<Json> = {
 };
 
 function read(family: EncoderFamily & FamilyFacts, config: Named<Json>): Backbone {
-  const { name, fields = {}, projection } = family;
+  const { name, prefix = name, fields = {}, projection } = family;
   const c = readConfig(name, config, { defaults: { ...bertDefaults, ...family.defaults }, fields });
   c.only("position_embedding_type", "absolute");
   c.only("is_decoder", false);
@@ -110,6 +123,8 @@ function read(family: EncoderFamily & FamilyFacts, config: Named<Json>): Backbon
     numHeads,
     intermediateSize: c.count("intermediate_size"),
     epsilon,
+    relative: family.relative?.(c, { hiddenSize, numHeads, epsilon }),
+    evenPadding: family.evenPadding,
     activation: activation(name, `config.${fields.hidden_act ?? "hidden_act"}`, c.text("hidden_act")),
     attentionDropout: c.rate("attention_probs_dropout_prob"),
     projectionDropout: family.dropsProjection === false ? 0 : hiddenDropout,
@@ -117,10 +132,11 @@ function read(family: EncoderFamily & FamilyFacts, config: Named<Json>): Backbon
     layers: family.layers(c.count("num_hidden_layers"), c),
   };
   const vocabSize = c.count("vocab_size");
-  const padId = c.row("pad_token_id", vocabSize) ?? family.padTokenId ?? 0;
+  const padId = family.paddingIdx ?? c.row("pad_token_id", vocabSize) ?? family.padTokenId ?? 0;
   const embeddingSize = projection ? c.count("embedding_size") : hiddenSize;
   const maxPositions = c.count("max_position_embeddings");
   const offset = family.positionsSkipPadding ? padId + 1 : 0;
+  const hasPositions = family.positions?.(c) ?? true;
   const dropout = c.value("classifier_dropout");
   const sizes: HeadSizes = {
     hiddenSize,
@@ -134,7 +150,8 @@ function read(family: EncoderFamily & FamilyFacts, config: Named<Json>): Backbon
     embeddingSize,
     padId,
     types: family.tokenTypes === false ? 0 : c.count("type_vocab_size", 2, 0),
-    maxPositions,
+    maxPositions: hasPositions ? maxPositions : undefined,
+    evenPadding: family.evenPadding ?? false,
     positionsSkipPadding: family.positionsSkipPadding ?? false,
     firstPositions: c.flag("sinusoidal_pos_embds", false) ? sinusoids(maxPositions, embeddingSize) : undefined,
     epsilon,
@@ -148,14 +165,15 @@ function read(family: EncoderFamily & FamilyFacts, config: Named<Json>): Backbon
     headDim: hiddenSize / numHeads,
     vocabSize,
     maxPositions: maxPositions - offset,
-    baseModelPrefix: name,
-    wordEmbeddings: `${name}.embeddings.word_embeddings`,
+    goesBeyond: !hasPositions,
+    baseModelPrefix: prefix,
+    wordEmbeddings: `${prefix}.embeddings.word_embeddings`,
     layers: encoder.layers.map((l) => l.path),
     heads: family.heads(c, sizes),
     initializerRange: c.number("initializer_range", 0.02),
     positions: family.positionsSkipPadding ? { offset, skip: padId } : undefined,
     forward: (b) => {
-      const x = embed(b, `${name}.embeddings`, embeddings);
+      const x = embed(b, `${prefix}.embeddings`, embeddings);
       const projects = projection && (projection.always || embeddingSize !== hiddenSize);
       return encode(b, projects ? b.linear(projection.path, x, { outFeatures: hiddenSize }) : x, encoder);
     },
@@ -167,8 +185,9 @@ type Embeddings = Readonly<{
   embeddingSize: number;
   padId: number;
   types: number;
-  maxPositions: number;
+  maxPositions: number | undefined;
   positionsSkipPadding: boolean;
+  evenPadding: boolean;
   firstPositions: Initializer | undefined;
   epsilon: number;
   dropout: number;
@@ -184,8 +203,12 @@ function embed(b: GraphBuilder, root: string, o: Embeddings): Value {
     x = add(x, table("token_type_embeddings", b.input("token_type_ids", "int32", ["batch", "seq"]), o.types));
   }
   const unused = o.positionsSkipPadding ? o.padId : undefined;
-  x = add(x, table("position_embeddings", stream.positions, o.maxPositions, unused, o.firstPositions));
-  return b.dropout(layerNorm(o.epsilon)(b, `${root}.LayerNorm`, x, o.embeddingSize), o.dropout);
+  if (o.maxPositions !== undefined) {
+    x = add(x, table("position_embeddings", stream.positions, o.maxPositions, unused, o.firstPositions));
+  }
+  x = layerNorm(o.epsilon)(b, `${root}.LayerNorm`, x, o.embeddingSize);
+  if (o.evenPadding) x = mul(x, cast(greater(reshape(stream.segments, ["batch*seq", 1]), 0), "float32"));
+  return b.dropout(x, o.dropout);
 }
 
 /** Sines and cosines of the positions (Vaswani et al. 2017), which a table of positions may start from. */
@@ -198,20 +221,26 @@ function sinusoids(positions: number, width: number): Initializer {
   return () => Promise.resolve(data);
 }
 
-/** Layers as BERT has them, under a model's name. */
-export function bertLayers(name: string): EncoderFamily["layers"] {
+/** Layers as BERT has them, under a model's name; `projections`: what those of attention are called. */
+export function bertLayers(
+  name: string,
+  projections: Readonly<Record<"query" | "key" | "value", string>> = { query: "query", key: "key", value: "value" },
+): EncoderFamily["layers"] {
   return (count) =>
     Array.from({ length: count }, (_, i) => {
       const path = `${name}.encoder.layer.${i}`;
-      return { path, paths: bertPaths(path) };
+      return { path, paths: bertPaths(path, projections) };
     });
 }
 
-function bertPaths(path: string): LayerPaths {
+function bertPaths(
+  path: string,
+  { query, key, value }: Readonly<Record<"query" | "key" | "value", string>>,
+): LayerPaths {
   return {
-    query: `${path}.attention.self.query`,
-    key: `${path}.attention.self.key`,
-    value: `${path}.attention.self.value`,
+    query: `${path}.attention.self.${query}`,
+    key: `${path}.attention.self.${key}`,
+    value: `${path}.attention.self.${value}`,
     attentionOut: `${path}.attention.output.dense`,
     attentionNorm: `${path}.attention.output.LayerNorm`,
     intermediate: `${path}.intermediate.dense`,

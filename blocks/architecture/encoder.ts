@@ -3,9 +3,10 @@
  * @module
  */
 import { mulDims, seqDim } from "../../core/graph/ops/dims.ts";
-import { add, reshape } from "../../core/graph/ops/functions.ts";
+import { add, cast, div, equal, max, reshape, sum, where } from "../../core/graph/ops/functions.ts";
 import type { BackboneOutput, GraphBuilder, Side, Value } from "../../core/types.ts";
 import { layerNorm } from "./norms.ts";
+import type { RelativeAttention } from "./relative.ts";
 
 /** One layer's modules, by full path. */
 export type LayerPaths = Readonly<{
@@ -31,6 +32,10 @@ export type EncoderOptions = Readonly<{
   projectionDropout: number;
   /** After the feed-forward's second layer. */
   feedForwardDropout: number;
+  /** What attention's scores add for distances. */
+  relative?: RelativeAttention | undefined;
+  /** Padding reads all places of its row alike, as where masks hide everything from it. */
+  evenPadding?: boolean | undefined;
   layers: readonly Readonly<{ path: string; paths: LayerPaths }>[];
 }>;
 
@@ -52,14 +57,18 @@ export function encode(b: GraphBuilder, embedded: Value, o: EncoderOptions): Bac
   let hidden = embedded;
   const norm = layerNorm(o.epsilon);
   const normAt = (path: string) => (sum: Value): Value => norm(b, path, sum, o.hiddenSize);
+  const shared = o.relative?.shared(b) ?? [];
   for (const { path, paths } of o.layers) {
     hidden = b.layer(path, hidden, (x) => {
       const attended = b.sublayer(`${path}.attention`, x, (x) => {
         const project = (name: string): Value =>
           splitHeads(b.linear(name, x, { outFeatures: o.hiddenSize }), o.numHeads, headDim);
-        const context = b.attention(path, project(paths.query), project(paths.key), project(paths.value), {
+        const [query, key, value] = [project(paths.query), project(paths.key), project(paths.value)];
+        const read = b.attention(path, query, key, value, {
           dropout: o.attentionDropout,
+          ...o.relative?.of(b, path, { query, key }, shared),
         });
+        const context = o.evenPadding ? withEvenPadding(b, read, value) : read;
         return b.dropout(
           b.linear(paths.attentionOut, joinHeads(context), { outFeatures: o.hiddenSize }),
           o.projectionDropout,
@@ -71,8 +80,16 @@ export function encode(b: GraphBuilder, embedded: Value, o: EncoderOptions): Bac
         return b.dropout(b.linear(paths.output, inner, { outFeatures: o.hiddenSize }), o.feedForwardDropout);
       }, { norm: normAt(paths.outputNorm) });
       return normAt(paths.outputNorm)(add(fed, middle));
-    });
+    }, shared);
     all.push(hidden);
   }
   return { hidden, hiddenStates: all };
+}
+
+/** What was read [batch, seq, heads, headDim], and at padding the mean of all values. */
+function withEvenPadding(b: GraphBuilder, read: Value, values: Value): Value {
+  const { segments, columnIndex } = b.stream();
+  const isPadding = equal(reshape(segments, [...segments.shape, 1, 1]), 0);
+  const places = add(max(cast(columnIndex, "float32")), 1);
+  return where(isPadding, div(sum(values, 1, true), places), read);
 }

@@ -2,7 +2,8 @@
  * What heads of encoders are made of.
  * @module
  */
-import type { HeadSpec } from "../../core/types.ts";
+import type { HeadSpec, Named } from "../../core/types.ts";
+import type { HeadSizes } from "./define_encoder.ts";
 
 type Steps = HeadSpec["steps"];
 
@@ -41,4 +42,21 @@ export function twoLayers(outFeatures: number, activation: string, dropout: numb
 /** Heads of one layer: spans, and tags of tokens. */
 export function oneLayer(out: string, ...steps: Steps): HeadSpec {
   return { steps, out };
+}
+
+/** RoBERTa's heads over the model of a name. */
+export function robertaHeads(name: string, o: HeadSizes): Named<HeadSpec> {
+  const { hiddenSize, hiddenDropout, classifierDropout, epsilon, tied } = o;
+  return {
+    sequence: twoLayers(hiddenSize, "tanh", classifierDropout),
+    mlm: {
+      steps: transform("lm_head.dense", hiddenSize, "gelu", "lm_head.layer_norm", epsilon),
+      out: "lm_head.decoder",
+      ...wordsBias(tied, "lm_head.bias"),
+      tied,
+    },
+    token: oneLayer("classifier", { dropout: classifierDropout }),
+    span: oneLayer("qa_outputs"),
+    choice: { ...pooler(`${name}.pooler.dense`, hiddenSize, hiddenDropout), out: "classifier" },
+  };
 }

@@ -13,5 +13,6 @@ export * from "./feed_forward.ts";
 export * from "./layer_kinds.ts";
 export * from "./define_architecture.ts";
 export * from "./norms.ts";
+export * from "./relative.ts";
 export * from "./rotary.ts";
 export * from "./summary.ts";

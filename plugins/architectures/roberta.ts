@@ -4,16 +4,7 @@
  * @module
  */
 import type { Factory } from "../../core/types.ts";
-import {
-  bertLayers,
-  defineEncoder,
-  type ModelOptions,
-  oneLayer,
-  pooler,
-  transform,
-  twoLayers,
-  wordsBias,
-} from "../../blocks/architecture/mod.ts";
+import { bertLayers, defineEncoder, type ModelOptions, robertaHeads } from "../../blocks/architecture/mod.ts";
 
 /**
  * RoBERTa, XLM-RoBERTa and CamemBERT: positions start after the id of the padding token.
@@ -31,18 +22,7 @@ export const roberta: Factory<"architecture", ModelOptions> = defineEncoder({
   padTokenId: 1,
   positionsSkipPadding: true,
   layers: bertLayers("roberta"),
-  heads: (_, { hiddenSize, hiddenDropout, classifierDropout, epsilon, tied }) => ({
-    sequence: twoLayers(hiddenSize, "tanh", classifierDropout),
-    mlm: {
-      steps: transform("lm_head.dense", hiddenSize, "gelu", "lm_head.layer_norm", epsilon),
-      out: "lm_head.decoder",
-      ...wordsBias(tied, "lm_head.bias"),
-      tied,
-    },
-    token: oneLayer("classifier", { dropout: classifierDropout }),
-    span: oneLayer("qa_outputs"),
-    choice: { ...pooler("roberta.pooler.dense", hiddenSize, hiddenDropout), out: "classifier" },
-  }),
+  heads: (_, sizes) => robertaHeads("roberta", sizes),
   targets: {
     attention: ["query", "value"],
     adalora: ["query", "key", "value", "dense"],

@@ -4,8 +4,7 @@
  */
 import { badValue } from "../../core/base/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
-import { add, gather, maximum, minimum, mul, reshape, sub, transpose } from "../../core/graph/ops/functions.ts";
-import { log } from "../../core/math/math.ts";
+import { add, mul } from "../../core/graph/ops/functions.ts";
 import type {
   AttentionOptions,
   Backbone,
@@ -21,6 +20,8 @@ import type {
   Value,
 } from "../../core/types.ts";
 import {
+  bucketBias,
+  bucketBiasInFront,
   classificationHead,
   defineArchitecture,
   joinHeads,
@@ -196,14 +197,16 @@ function stack(
   encoder?: Value,
 ): Pick<BackboneOutput, "hidden" | "hiddenStates"> {
   const side = name === "decoder" ? "decoder" : "input";
-  const table = `${name}.block.0.layer.0.SelfAttention.relative_attention_bias`;
-  const bias = relativeBias(b, table, side, sizes);
+  const { numHeads, numBuckets, maxDistance, hiddenSize } = sizes;
+  const path = `${name}.block.0.layer.0.SelfAttention.relative_attention_bias`;
+  const table = { path, numHeads, numBuckets, maxDistance, init: normal(sizes, 1 / hiddenSize), side } as const;
+  const bias = bucketBias(b, table);
   const all: Value[] = [embedded];
   let hidden = embedded;
   for (const path of layerPaths(name, count)) {
     const layer = (x: Value): Value => {
       const own = `${path}.layer.0`;
-      const biasInFront = (positions: Value): Value => relativeBiasInFront(b, table, side, positions, sizes);
+      const biasInFront = (positions: Value): Value => bucketBiasInFront(b, table, positions);
       const options = { causal: side === "decoder", queries: side, keys: side, bias, prefixBias: biasInFront } as const;
       x = block(b, own, x, sizes, (x) => attention(b, `${own}.SelfAttention`, path, x, x, options, sizes));
       if (encoder) {
@@ -266,52 +269,5 @@ function feedForward(b: GraphBuilder, path: string, x: Value, sizes: Sizes): Val
     outFeatures: hiddenSize,
     bias: false,
     init: normal(sizes, 1 / intermediateSize),
-  });
-}
-
-/**
- * [heads, queries, keys]: a number for each head and bucket of distances. Sequences stand in one piece, so the distance
- * of two places of one is that of their columns.
- */
-function relativeBias(b: GraphBuilder, path: string, side: Side, sizes: Sizes): Value {
-  const [queries, keys] = [b.stream(side).columnIndex, b.stream(side, "keys").columnIndex];
-  const distance = sub(reshape(keys, [1, keys.shape[0] ?? 1]), reshape(queries, [queries.shape[0] ?? 1, 1]));
-  return transpose(biasOf(b, path, side, distance, sizes), [2, 0, 1]);
-}
-
-/** [batch, heads, queries, keys] of keys at the first positions. */
-function relativeBiasInFront(b: GraphBuilder, path: string, side: Side, positions: Value, sizes: Sizes): Value {
-  const offsets = b.stream(side).positions;
-  const distance = sub(reshape(positions, [1, 1, positions.shape[0] ?? 1]), reshape(offsets, [...offsets.shape, 1]));
-  return transpose(biasOf(b, path, side, distance, sizes), [0, 3, 1, 2]);
-}
-
-/** [..., heads]: what the table has for distances [...]. */
-function biasOf(b: GraphBuilder, path: string, side: Side, distance: Value, sizes: Sizes): Value {
-  const { numBuckets, maxDistance, numHeads, hiddenSize } = sizes;
-  const index = add(minimum(maximum(distance, -maxDistance), maxDistance), maxDistance);
-  const data = relativeBuckets(numBuckets, maxDistance, side === "input");
-  const buckets = gather(b.graph.constant({ dtype: "int32", dims: [data.length], data }), index);
-  const table = b.parameter(`${path}.weight`, [numBuckets, numHeads], normal(sizes, 1 / hiddenSize));
-  return gather(table, buckets);
-}
-
-/**
- * The bucket of each distance from -maxDistance to maxDistance: one each for the nearest, then logarithmically wider
- * ones. Without `bidirectional` all keys that come later share bucket 0. In float32 steps, as torch takes them.
- */
-export function relativeBuckets(numBuckets: number, maxDistance: number, bidirectional: boolean): Int32Array {
-  const count = bidirectional ? Math.floor(numBuckets / 2) : numBuckets;
-  const exact = Math.floor(count / 2);
-  const scale = Math.fround(log(maxDistance / exact));
-  const bucketOf = (distance: number): number => {
-    if (distance < exact) return distance;
-    const share = Math.fround(Math.fround(log(Math.fround(distance / exact))) / scale);
-    return Math.min(count - 1, exact + Math.trunc(Math.fround(share * (count - exact))));
-  };
-  return Int32Array.from({ length: 2 * maxDistance + 1 }, (_, i) => {
-    const distance = i - maxDistance;
-    if (bidirectional) return bucketOf(Math.abs(distance)) + (distance > 0 ? count : 0);
-    return bucketOf(Math.max(0, -distance));
   });
 }

@@ -14,19 +14,15 @@ import {
   expand,
   greater,
   matmul,
-  max,
   maximum,
   minimum,
   mul,
-  neg,
   product,
   reshape,
   sin,
   slice,
-  sub,
   transpose,
   where,
-  zeros,
 } from "../../core/graph/ops/functions.ts";
 import type {
   Backbone,
@@ -40,12 +36,14 @@ import type {
   Value,
 } from "../../core/types.ts";
 import {
+  allDistances,
   type ConfigReader,
   defineArchitecture,
   layerNorm,
   type ModelOptions,
   type Norm,
   readConfig,
+  relativeShift,
   sequenceSummary,
 } from "../../blocks/architecture/mod.ts";
 
@@ -236,18 +234,9 @@ function relativeAttention(
   return reshape(context, ["batch*seq", hiddenSize]);
 }
 
-/** From scores by distance [batch, heads, seq, 2*seq], those of each pair of places: row i begins i places further left. */
-function relativeShift(scores: Value, heads: number): Value {
-  const padded = concat([zeros(scores, ["batch", heads, "seq", 1]), scores], 3);
-  const turned = slice(reshape(padded, ["batch", heads, "2*seq+1", "seq"]), 2, 1, null);
-  const halves = reshape(turned, ["batch", heads, "seq", 2, "seq"]);
-  return reshape(slice(halves, 3, 0, 1), ["batch", heads, "seq", "seq"]);
-}
-
 /** Sines and cosines of the distances seq - 1, seq - 2, ..., -seq: [2*seq, hidden]. */
 function relativePositions(b: GraphBuilder, { hiddenSize, clamp }: Pick<Sizes, "hiddenSize" | "clamp">): Value {
-  const columns = cast(b.input("columns", "int32", ["seq"]), "float32");
-  const all = concat([sub(max(columns), columns), sub(neg(columns), 1)], 0);
+  const all = allDistances(b);
   const distances = clamp > 0 ? minimum(maximum(all, -clamp), clamp) : all;
   const half = hiddenSize / 2;
   const data = Float32Array.from({ length: half }, (_, i) => 1 / 10000 ** Math.fround((2 * i) / hiddenSize));

@@ -109,7 +109,7 @@ export const refusals: Named<readonly string[]> = {
   vera: ["xlnet"],
   ia3: ["modernbert", "xlnet", "phi3"],
   "ln-tuning": ["modernbert", "xlnet", "phi3"],
-  "prefix-tuning": ["albert", "xlnet"],
+  "prefix-tuning": ["mpnet", "deberta-v2", "albert", "xlnet"],
   // Families without a bias.
   bitfit: ["llama", "mistral", "qwen3", "gemma2", "gemma3", "phi3", "smollm3", "olmo2", "granite", "t5", "mt5"],
 };

@@ -43,6 +43,20 @@ export const families: Named<Family> = {
     task: classes,
   },
   camembert: { config: { model_type: "camembert", ...encoder, pad_token_id: 0, type_vocab_size: 2 }, task: classes },
+  mpnet: { config: { model_type: "mpnet", ...encoder }, task: classes },
+  "deberta-v2": {
+    config: {
+      model_type: "deberta-v2",
+      ...encoder,
+      relative_attention: true,
+      position_buckets: 8,
+      pos_att_type: "p2c|c2p",
+      norm_rel_ebd: "layer_norm",
+      share_att_key: true,
+      position_biased_input: false,
+    },
+    task: classes,
+  },
   distilbert: {
     config: { model_type: "distilbert", dim: 16, n_layers: 2, n_heads: 2, hidden_dim: 24, max_position_embeddings: 48 },
     task: classes,
@@ -126,6 +140,14 @@ const varied = (name: string, change: Named<Json>): Family => {
 /** Arrangements that configs of these families may ask for besides. */
 export const variants: Named<Family> = {
   "bert, another activation": varied("bert", { hidden_act: "gelu_new" }),
+  "deberta-v2, as version 2": varied("deberta-v2", {
+    position_buckets: -1,
+    max_relative_positions: 4,
+    norm_rel_ebd: "none",
+    share_att_key: false,
+    position_biased_input: true,
+    type_vocab_size: 2,
+  }),
   "gpt2, scaled by layer": varied("gpt2", { scale_attn_by_inverse_layer_idx: true, n_inner: 20 }),
   "llama, biases and scaled rotation": varied("llama", {
     attention_bias: true,

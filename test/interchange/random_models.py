@@ -37,8 +37,8 @@ def encoder(r, **more):
                 pad_token_id=0, **drawn(r, hidden_size=[12, 16, 24], num_hidden_layers=[1, 2, 3], num_attention_heads=[2, 4],
                                         intermediate_size=[16, 20], layer_norm_eps=[1e-12, 1e-5, 1e-3, LEFT_OUT],
                                         hidden_act=["gelu", "relu", "gelu_new", "silu", "gelu_pytorch_tanh", "tanh", LEFT_OUT],
-                                        type_vocab_size=[1, 2, 3, LEFT_OUT], initializer_range=[0.1, 0.3],
-                                        tie_word_embeddings=[False, LEFT_OUT], **more))
+                                        initializer_range=[0.1, 0.3], tie_word_embeddings=[False, LEFT_OUT],
+                                        **{"type_vocab_size": [1, 2, 3, LEFT_OUT], **more}))
 
 
 def rotary(r):
@@ -78,6 +78,12 @@ def gpt2(r):
                 **drawn(r, n_embd=[16, 24], n_head=[2, 4], activation_function=["gelu_new", "relu", "gelu", "silu", "tanh"],
                         n_inner=[20, 40, LEFT_OUT], scale_attn_weights=[True, False], layer_norm_epsilon=[1e-5, 1e-3],
                         scale_attn_by_inverse_layer_idx=[True, False], tie_word_embeddings=[True, False, LEFT_OUT]))
+
+
+def deberta(r):
+    return encoder(r, relative_attention=[True, True, True, False], position_buckets=[LEFT_OUT, -1, 4, 5, 8, 30], max_relative_positions=[-1, 20],
+                   pos_att_type=["p2c|c2p", ["c2p"], "p2c", None], norm_rel_ebd=["layer_norm", "none", LEFT_OUT], share_att_key=[True, False],
+                   position_biased_input=[True, False], pooler_hidden_act=["gelu", "tanh"], legacy=[True, False], type_vocab_size=[0, 2])
 
 
 def falcon(r):
@@ -147,6 +153,9 @@ FAMILIES = {
     "Roberta": (encoder, READERS),
     "XLMRoberta": (encoder, READERS),
     "Camembert": (encoder, READERS),
+    # Its positions count the padding of these rows, which another id marks.
+    "MPNet": (encoder, [task for task in READERS if task != "QuestionAnswering"]),
+    "DebertaV2": (deberta, READERS),
     "DistilBert": (lambda r: dict(vocab_size=VOCABULARY, n_layers=2, max_position_embeddings=40, dropout=0.0, attention_dropout=0.0,
                                   seq_classif_dropout=0.0, qa_dropout=0.0, initializer_range=0.3,
                                   **drawn(r, dim=[12, 16], n_heads=[2, 4], hidden_dim=[16, 32], activation=["gelu", "relu"],
@@ -176,7 +185,7 @@ FAMILIES = {
     "Bart": (bart, ["ConditionalGeneration", "SequenceClassification"]),
 }
 CALLED = {"GPT2ForCausalLM": "GPT2LMHeadModel", "Gemma3TextForCausalLM": "Gemma3ForCausalLM"}
-TYPED = ["Bert", "Albert", "Electra"]
+TYPED = ["Bert", "Albert", "Electra", "DebertaV2"]
 
 
 def rows_of(family, task, config, r):

@@ -33,7 +33,8 @@ export function layer(
 function recompute(context: BuildContext, from: readonly Value[], y: Value, again: (x: Value) => Value): Value {
   const { options: { graph }, modules: { layers, attentions } } = context;
   const x = from[0] as Value;
-  const inputs = [...from, ...trainedBetween(context, from, y)];
+  // What it reads besides may be a parameter itself.
+  const inputs = [...new Set([...from, ...trainedBetween(context, from, y)])];
   return graph.withVjp(inputs, [y], ([dy], needs) => {
     if (!dy) return inputs.map(() => undefined);
     const gated = f.add(x, f.mul(f.max(dy), 0));

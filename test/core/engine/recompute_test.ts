@@ -128,7 +128,7 @@ describe("what is computed again", () => {
     assert.ok(rounded.nothing < plain.nothing + 2 * layer, `${plain.nothing} and ${rounded.nothing}`);
   });
 
-  for (const name of ["llama", "gemma2", "bert", "t5", "modernbert"]) {
+  for (const name of ["llama", "gemma2", "bert", "t5", "modernbert", "mpnet", "deberta-v2"]) {
     const family = families[name] as Family;
     it(`${name}: keeps less with each step`, async () => {
       const { nothing, passes, attention, all } = await peaksOf(specOf(family, {}));

@@ -1,16 +1,17 @@
 /**
- * Models that tell masked tokens, ModernBERT and XLNet: against torch's figures, against themselves, and their gradients
+ * Models that tell masked tokens, ModernBERT, XLNet and DeBERTa: against torch's figures, against themselves, and their gradients
  * against their losses.
  * @module
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { spanRows } from "../../../blocks/architecture/mod.ts";
 import type { Engine } from "../../../core/engine/engine.ts";
 import type { Tensor } from "../../../core/base/tensor.ts";
 import type { Batch, Json, Named, Row } from "../../../core/types.ts";
 import figures from "../../fixtures/masked_models.json" with { type: "json" };
 import { sampled } from "../../sampled.ts";
-import { formulaWeights, modelHost, type OpenModel, openModel, wholeGradients } from "../../formula.ts";
+import { formulaWeights, modelHost, type OpenModel, openModel, readBackbone, wholeGradients } from "../../formula.ts";
 import { near } from "../../near.ts";
 
 type Case = Readonly<{
@@ -126,9 +127,44 @@ describe("torch's figures, whether rows are shared or padded", () => {
   }
 });
 
+describe("rows of distances", () => {
+  for (const { span, maxPosition, rows } of figures.rows) {
+    it(`${span} for ${maxPosition ?? "all"}`, () => {
+      const own = spanRows(span, maxPosition ?? undefined);
+      const [furthest, most] = [(own.length - 1) / 2, (rows.length - 1) / 2];
+      const at = (distance: number): number | undefined =>
+        own[Math.max(-furthest, Math.min(furthest, distance)) + furthest];
+      assert.deepEqual(rows.map((_, i) => at(i - most)), rows);
+    });
+  }
+});
+
+describe("configs of DeBERTa that are refused by their field", () => {
+  const refused: readonly Named<Json>[] = [
+    { conv_kernel_size: 3 },
+    { embedding_size: 8 },
+    { pos_att_type: "p2c|p2p" },
+    { pos_att_type: [1] },
+    { position_buckets: 2 },
+    { position_buckets: 256, max_relative_positions: 128 },
+    { position_buckets: 2.5 },
+    { max_relative_positions: 1e9 },
+  ];
+  for (const fields of refused) {
+    const [field = ""] = Object.keys(fields);
+    it(JSON.stringify(fields), () => {
+      const config = { model_type: "deberta-v2", relative_attention: true, ...fields };
+      assert.throws(() => readBackbone(config), { name: "AttuneError", path: `config.${field}` });
+    });
+  }
+});
+
 const dropouts: Named<Named<Json>> = {
   BertForPreTraining: { hidden_dropout_prob: 0.2, attention_probs_dropout_prob: 0.2 },
   AlbertForMaskedLM: { hidden_dropout_prob: 0.2, attention_probs_dropout_prob: 0.2 },
+  MPNetForSequenceClassification: { hidden_dropout_prob: 0.2, attention_probs_dropout_prob: 0.2 },
+  // The table as it is: layers read a parameter besides.
+  DebertaV2ForMaskedLM: { hidden_dropout_prob: 0.2, attention_probs_dropout_prob: 0.2, norm_rel_ebd: "none" },
   ModernBertForMaskedLM: { attention_dropout: 0.2, mlp_dropout: 0.2, embedding_dropout: 0.1 },
   XLNetLMHeadModel: { dropout: 0.2 },
 };

@@ -8,7 +8,7 @@ import { describeTrainedModel } from "../../../core/run/write/export.ts";
 import { mergedTensors } from "../../../core/run/open/fold.ts";
 import type { Tensor } from "../../../core/base/tensor.ts";
 import type { Batch, Json, Named, Row } from "../../../core/types.ts";
-import { relativeBuckets } from "../../../plugins/architectures/t5.ts";
+import { relativeBuckets } from "../../../blocks/architecture/mod.ts";
 import figures from "../../fixtures/seq2seq.json" with { type: "json" };
 import { sampled } from "../../sampled.ts";
 import { formulaWeights, modelHost, type OpenModel, openModel, wholeGradients } from "../../formula.ts";
