@@ -12,7 +12,8 @@
  */
 import type { Json, Named, Row } from "../core/types.ts";
 import { columnsOf, common, type Data, type Settings } from "./options.ts";
-import { defineRecipe, runIfMain } from "./recipe.ts";
+import { defineRecipe } from "./recipe.ts";
+import { runIfMain } from "./run_if_main.ts";
 import {
   evaluateRecipe,
   makeRows,

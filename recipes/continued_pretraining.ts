@@ -11,7 +11,8 @@
  * @module
  */
 import { common } from "./options.ts";
-import { defineRecipe, runIfMain } from "./recipe.ts";
+import { defineRecipe } from "./recipe.ts";
+import { runIfMain } from "./run_if_main.ts";
 import {
   classColumns,
   genres,

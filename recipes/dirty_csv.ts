@@ -9,7 +9,8 @@
  */
 import type { Json, Named } from "../core/types.ts";
 import { common } from "./options.ts";
-import { defineRecipe, runIfMain } from "./recipe.ts";
+import { defineRecipe } from "./recipe.ts";
+import { runIfMain } from "./run_if_main.ts";
 import { csvOf, dirtyColumns, dirtyReviews, spellings } from "./rows/dirty_reviews.ts";
 import {
   inferLabels,

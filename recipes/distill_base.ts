@@ -19,7 +19,8 @@ import { pack } from "./base/pack.ts";
 import { makeStudent } from "./base/student.ts";
 import { essence, texts } from "./base/texts.ts";
 import type { Values } from "./options.ts";
-import { defineRecipe, runIfMain } from "./recipe.ts";
+import { defineRecipe } from "./recipe.ts";
+import { runIfMain } from "./run_if_main.ts";
 import { readRows } from "./shared.ts";
 import { folderOf, type Workbench } from "./workbench.ts";
 

@@ -18,7 +18,8 @@ import { type Figure, meanWithInterval } from "./few_shot/figures.ts";
 import { methods } from "./few_shot/methods.ts";
 import { renderPage } from "./few_shot/page.ts";
 import { columnsOf, common } from "./options.ts";
-import { defineRecipe, runIfMain } from "./recipe.ts";
+import { defineRecipe } from "./recipe.ts";
+import { runIfMain } from "./run_if_main.ts";
 import { pathIn, readRows, reported, resolveData, reviews } from "./shared.ts";
 import { folderOf, type Workbench } from "./workbench.ts";
 

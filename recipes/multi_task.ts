@@ -13,7 +13,8 @@ import { unsupported } from "../core/base/errors.ts";
 import type { Json, Named } from "../core/types.ts";
 import { partsOfSpeech } from "../plugins/data/brown/parts_of_speech.ts";
 import { common, type Data } from "./options.ts";
-import { defineRecipe, runIfMain } from "./recipe.ts";
+import { defineRecipe } from "./recipe.ts";
+import { runIfMain } from "./run_if_main.ts";
 import { predictFrequentTags } from "./rows/frequent_tags.ts";
 import { nextSentences } from "./rows/next_sentences.ts";
 import {

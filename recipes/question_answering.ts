@@ -13,7 +13,8 @@
 import type { Row } from "../core/types.ts";
 import { squad } from "../plugins/metrics/squad.ts";
 import { columnsOf, common, type Data } from "./options.ts";
-import { defineRecipe, runIfMain } from "./recipe.ts";
+import { defineRecipe } from "./recipe.ts";
+import { runIfMain } from "./run_if_main.ts";
 import { predictFromLookup, whQuestions } from "./rows/wh_questions.ts";
 import {
   brown,

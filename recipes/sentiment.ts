@@ -8,7 +8,8 @@
  * @module
  */
 import { columnsOf, common } from "./options.ts";
-import { defineRecipe, runIfMain } from "./recipe.ts";
+import { defineRecipe } from "./recipe.ts";
+import { runIfMain } from "./run_if_main.ts";
 import { resolveData, reviews, trainingArguments } from "./shared.ts";
 
 /** Trains a model to tell classify sentences as negative or positive; gives its accuracy. */

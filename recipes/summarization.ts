@@ -14,7 +14,8 @@
 import type { Row } from "../core/types.ts";
 import { rouge } from "../plugins/metrics/rouge.ts";
 import { columnsOf, common, type Data } from "./options.ts";
-import { defineRecipe, runIfMain } from "./recipe.ts";
+import { defineRecipe } from "./recipe.ts";
+import { runIfMain } from "./run_if_main.ts";
 import { telegrams } from "./rows/telegrams.ts";
 import {
   brown,

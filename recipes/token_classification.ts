@@ -11,7 +11,8 @@
  */
 import { partsOfSpeech } from "../plugins/data/brown/parts_of_speech.ts";
 import { columnsOf, common } from "./options.ts";
-import { defineRecipe, runIfMain } from "./recipe.ts";
+import { defineRecipe } from "./recipe.ts";
+import { runIfMain } from "./run_if_main.ts";
 import { predictFrequentTags } from "./rows/frequent_tags.ts";
 import { brown, readRows, reported, resolveData, showScores, trainingArguments, trainRecipe } from "./shared.ts";
 

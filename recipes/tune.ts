@@ -12,7 +12,8 @@ import { AttuneError } from "../core/base/errors.ts";
 import { trialSpec } from "../core/spec/search_space.ts";
 import type { Json, Named } from "../core/types.ts";
 import { columnsOf, common } from "./options.ts";
-import { defineRecipe, runIfMain } from "./recipe.ts";
+import { defineRecipe } from "./recipe.ts";
+import { runIfMain } from "./run_if_main.ts";
 import {
   inferLabels,
   pathIn,

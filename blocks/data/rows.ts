@@ -3,7 +3,8 @@
  * @module
  */
 import { badValue } from "../../core/base/errors.ts";
-import { seekable, type SeekableRows } from "../../core/data/seekable.ts";
+import { seekable } from "../../core/data/seekable.ts";
+import type { SeekableRows } from "../../core/data/seekable_rows.ts";
 import type { Dataset, Host, Row, Rows } from "../../core/types.ts";
 
 /** Rows that are all there, and where each stands. `at` throws AttuneError on rows that are not. */

@@ -5,7 +5,7 @@
 import type { Rows } from "../../core/types.ts";
 import { concatenatedRows, rangeOfRows } from "./compose.ts";
 import { checkSplit, rangeOf, slicesIn } from "./slices.ts";
-import type { Splits } from "./splits.ts";
+import type { Splits } from "./slices.ts";
 
 /** The rows of the parts that a text names, as `slicedRows` gives them. Throws as that does. */
 export async function rowsOfSlices(plugin: string, text: string, { names, open }: Splits): Promise<Rows> {

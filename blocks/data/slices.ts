@@ -3,6 +3,7 @@
  * @module
  */
 import { badValue, unknownName } from "../../core/base/errors.ts";
+import type { Rows } from "../../core/types.ts";
 
 /** One part of a split. `unit`: what `from` and `to` count; null: from the first row, to the last. */
 export type Slice = Readonly<{
@@ -91,3 +92,6 @@ export function halfToEven(value: number): number {
 export function checkSplit(plugin: string, split: string, known: readonly string[]): void {
   if (!known.includes(split)) throw unknownName(plugin, "split", "split", split, known);
 }
+
+/** The splits that a source has, and how one is opened: once, however many parts of it are asked for. */
+export type Splits = Readonly<{ names: readonly string[]; open: (split: string) => Promise<Rows> }>;

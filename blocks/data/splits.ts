@@ -3,9 +3,7 @@
  * @module
  */
 import type { Rows } from "../../core/types.ts";
-
-/** The splits that a source has, and how one is opened: once, however many parts of it are asked for. */
-export type Splits = Readonly<{ names: readonly string[]; open: (split: string) => Promise<Rows> }>;
+import type { Splits } from "./slices.ts";
 
 /**
  * The rows that `datasets` would give for a text as "train[:10%]+test". Throws AttuneError if there is no such

@@ -4,11 +4,7 @@
  */
 import { isJson } from "./cached.ts";
 import type { Cursor, Host, Row, Rows, Store } from "../types.ts";
-
-/** Rows of known number. */
-export type SeekableRows =
-  & Pick<Rows, "classes" | "fingerprint" | "notes" | "read" | "transforms" | "longest" | "where">
-  & Readonly<{ length: number; at: NonNullable<Rows["at"]> }>;
+import type { SeekableRows } from "./seekable_rows.ts";
 
 /** Data sets of fewer rows are looked through faster than a cache is asked. */
 const KEPT_ROWS = 10_000;

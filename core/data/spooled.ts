@@ -5,7 +5,7 @@
 import { cachedJson, isJson } from "./cached.ts";
 import { type IndexedLines, openLines } from "./line_index.ts";
 import type { Row, Rows, Store } from "../types.ts";
-import type { SeekableRows } from "./seekable.ts";
+import type { SeekableRows } from "./seekable_rows.ts";
 
 /** Characters that are written at once. */
 const AT_ONCE = 2 ** 20;

@@ -8,7 +8,7 @@ import { withIntervals } from "../statistics/figures.ts";
 import type { RowsSeen } from "../loop/evaluate.ts";
 import { areOfRows, type RowReadings } from "../loop/rows.ts";
 import { refuseNewParts } from "../run/open/new_parts.ts";
-import { labelledRows } from "../run/rows/data.ts";
+import { labelledRows } from "../run/rows/labelled_rows.ts";
 import { measured } from "../run/evaluate/evaluate.ts";
 import { collectExamples } from "../run/evaluate/examples.ts";
 import { openEvaluator } from "../run/evaluate/infer.ts";

@@ -9,7 +9,7 @@ import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import { divideRows } from "../../core/data/folds.ts";
-import type { SeekableRows } from "../../core/data/seekable.ts";
+import type { SeekableRows } from "../../core/data/seekable_rows.ts";
 import { createRandom } from "../../core/math/random.ts";
 import type { Dataset, Factory } from "../../core/types.ts";
 

@@ -14,7 +14,7 @@ import { dirname, extname, join, normalize } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { isMain } from "../recipe.ts";
+import { isMain } from "../run_if_main.ts";
 
 const place = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 

@@ -2,7 +2,7 @@
  * The host of Node, Bun and Deno, over node:fs, worker threads and onnxruntime-node.
  * @module
  */
-import { readdirSync, realpathSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, totalmem } from "node:os";
 import { dirname, isAbsolute, join, resolve } from "node:path";
@@ -16,6 +16,7 @@ import { directoryStore } from "./directory_store.ts";
 import { hubCache } from "./hub_cache.ts";
 import { disableTelemetry } from "./telemetry.ts";
 import { userCache } from "./user_cache.ts";
+import { namesIn } from "./folder_names.ts";
 
 /** Options of a host. */
 export type HostOptions = Readonly<{
@@ -121,15 +122,6 @@ export function terminal(): NonNullable<Host["terminal"]> {
 /** The runtime this process is. */
 export function thisRuntime(): "node" | "bun" | "deno" {
   return "Bun" in globalThis ? "bun" : "Deno" in globalThis ? "deno" : "node";
-}
-
-/** What lies in a folder, by name; undefined if there is no such folder. */
-export function namesIn(folder: string): readonly string[] | undefined {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return undefined;
-  }
 }
 
 function realPath(path: string): string | undefined {

@@ -4,21 +4,7 @@
  */
 import { AttuneError } from "../../core/base/errors.ts";
 import { thisRuntime } from "./host.ts";
-
-/** A server that listens. */
-export type Listening = Readonly<{ port: number; close(): Promise<void> }>;
-
-/** The function that answers requests. */
-export type Handler = (request: Request) => Response | Promise<Response>;
-
-/**
- * Where; port 0 takes a free one. `headersSeconds`: how long a request's headers may take (Bun has its own limit). `alone`:
- * nothing else runs in this process, so that on Node and Deno a faster `Response` may take the place of the global one.
- */
-export type ListenOptions = Readonly<{ port: number; hostname: string; headersSeconds?: number; alone?: boolean }>;
-
-/** How long headers may take where nothing is said. */
-export const HEADERS_SECONDS = 30;
+import type { Handler, Listening, ListenOptions } from "./servers/options.ts";
 
 /** Serves until it is closed. Throws AttuneError (`LISTEN`) if the port is taken, or may not be used. */
 export async function listen(handler: Handler, options: ListenOptions): Promise<Listening> {

@@ -14,7 +14,7 @@ import { leadsIntoBrought, partNamer } from "../../core/spec/brought_parts.ts";
 import { setAt, valueAt } from "../../core/spec/spec_paths.ts";
 import type { Catalog, Json, Named } from "../../core/types.ts";
 import { imports } from "../../plugins/imports.ts";
-import { namesIn } from "./host.ts";
+import { namesIn } from "./folder_names.ts";
 import { loadPackages, namesIn as packagesIn, resolvePackages } from "./plugin_packages.ts";
 import { MODEL_CONFIG } from "../../formats/hf/model_config.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";

@@ -8,7 +8,7 @@ import { hubName } from "../../core/hub/name.ts";
 import { missingIn } from "../../core/files/missing_folder.ts";
 import type { Host } from "../../core/types.ts";
 import { modelFiles } from "../../blocks/model/mod.ts";
-import { namesIn as entriesOf } from "../host/host.ts";
+import { namesIn as entriesOf } from "../host/folder_names.ts";
 import { directoryStore } from "../host/directory_store.ts";
 import type { ModelRegistry } from "../http/model_registry.ts";
 import { withoutToken } from "../host/hub_cache.ts";

@@ -17,6 +17,7 @@
 export { folderModels } from "./folder_models.ts";
 export { type JobsServerOptions, openJobs } from "../jobs/jobs_server.ts";
 export { type JobStore, openJobStore } from "../jobs/job_store.ts";
-export { type Handler, listen, type Listening, type ListenOptions } from "../host/listen.ts";
+export { listen } from "../host/listen.ts";
+export type { Handler, Listening, ListenOptions } from "../host/servers/options.ts";
 export { serveBun } from "../host/servers/bun.ts";
 export { serveNode } from "../host/servers/node.ts";

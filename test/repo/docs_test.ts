@@ -7,7 +7,7 @@ import { limitsOf, serveLimits, serveRates, shownLimit } from "../../runtimes/cl
 import { edgeLimitsOf, ratesOf, workLimitsOf } from "../../runtimes/cli/serve_limits.ts";
 import { UPLOAD_BYTES, UPLOAD_SECONDS } from "../../runtimes/jobs/files.ts";
 import { defaultLimits } from "../../runtimes/serve/options.ts";
-import { HEADERS_SECONDS } from "../../runtimes/host/listen.ts";
+import { HEADERS_SECONDS } from "../../runtimes/host/servers/options.ts";
 import { defaultWorkLimits } from "../../runtimes/work/pool.ts";
 import { commands } from "../faults/killed_runs.ts";
 import { adaptersText } from "../interchange/table.ts";

@@ -6,7 +6,7 @@ import type { Evaluator } from "../../engine/evaluator.ts";
 import { evaluate, type RowsSeen } from "../../loop/evaluate.ts";
 import type { Dataset, Named } from "../../types.ts";
 import { refuseNewParts } from "../open/new_parts.ts";
-import { labelledRows } from "../rows/data.ts";
+import { labelledRows } from "../rows/labelled_rows.ts";
 import { batchesInOrder } from "../rows/ordered_batches.ts";
 import { type EncodedRows, inOrder } from "../rows/encoded_rows.ts";
 import { openEvaluator } from "./infer.ts";

@@ -6,9 +6,10 @@
 import { inspect } from "../../engine/inspect.ts";
 import type { Parameter } from "../../engine/builder/parameters.ts";
 import { aliasesOf, initialWeights } from "../../engine/weights.ts";
-import { AttuneError, show } from "../../base/errors.ts";
+import { AttuneError } from "../../base/errors.ts";
 import { createRandom } from "../../math/random.ts";
 import type { OpenRun } from "./open_run.ts";
+import { listed, moduleOf } from "./tensor_names.ts";
 
 /**
  * Checks an opened run's files.
@@ -55,15 +56,4 @@ function checkModel(
       "only a completely new head may start at random",
     { code: "MISSING", plugin: "checkpoint", path: checkpoint.label, found: names },
   );
-}
-
-/** The module that a parameter is of. */
-export function moduleOf(name: string): string {
-  return name.slice(0, Math.max(0, name.lastIndexOf(".")));
-}
-
-/** The first names of a list, and how many more there are. */
-export function listed(names: readonly string[]): string {
-  const shown = names.slice(0, 4).map((name) => show(name)).join(", ");
-  return names.length > 4 ? `${shown} and ${names.length - 4} more` : shown;
 }

@@ -6,7 +6,7 @@ import { type Parameter, qualifyName } from "../../engine/builder/parameters.ts"
 import { aliasesOf } from "../../engine/weights.ts";
 import { badFile, show } from "../../base/errors.ts";
 import type { AttachedAdapter, HeadSpec } from "../../types.ts";
-import { listed, moduleOf } from "./complete.ts";
+import { listed, moduleOf } from "./tensor_names.ts";
 import type { OpenRun } from "./open_run.ts";
 
 /** Checks one saved adapter of a run; `parameters`: those of the run with it. */

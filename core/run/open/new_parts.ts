@@ -6,7 +6,7 @@ import { inspect } from "../../engine/inspect.ts";
 import { initialWeights } from "../../engine/weights.ts";
 import { AttuneError } from "../../base/errors.ts";
 import { createRandom } from "../../math/random.ts";
-import { listed } from "./complete.ts";
+import { listed } from "./tensor_names.ts";
 import type { OpenRun } from "./open_run.ts";
 
 /** The names of a head's parameters that no file has: it starts anew, and nothing can be asked of it before it is trained. */

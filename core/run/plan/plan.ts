@@ -30,7 +30,8 @@ import type {
 } from "../../types.ts";
 import { epochOf } from "../rows/batches.ts";
 import type { TaskRows } from "../rows/task_rows.ts";
-import { encodeRows, estimated, labelledRows, measured, type MeasuredRows, trainData } from "../rows/data.ts";
+import { encodeRows, estimated, measured, type MeasuredRows, trainData } from "../rows/data.ts";
+import { labelledRows } from "../rows/labelled_rows.ts";
 import { type EncodedRows, withFields } from "../rows/encoded_rows.ts";
 import { PREPACK_LIMIT } from "./engine.ts";
 import { activationBudget, memoryLimit, processBytes, STATE_BYTES } from "../open/memory.ts";

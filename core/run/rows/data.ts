@@ -11,7 +11,8 @@ import { maxLengthOf, type OpenRun } from "../open/open.ts";
 import { createSampleSizes } from "./sample_sizes.ts";
 import { withNamedClasses } from "../../data/named_classes.ts";
 import { noRows } from "../../data/no_rows.ts";
-import { seekable, type SeekableRows, worthKeeping } from "../../data/seekable.ts";
+import { seekable, worthKeeping } from "../../data/seekable.ts";
+import type { SeekableRows } from "../../data/seekable_rows.ts";
 import { dataPath } from "../../spec/run_data.ts";
 import { madeOf } from "./shared_rows.ts";
 import type { Tell } from "./telling.ts";
@@ -228,20 +229,4 @@ function checkLearned(
     `No row has a label to learn from (${count} rows): labels are missing, or were cut off at training.maxLength`,
     { code: "NO_LABELS", plugin: dataset.name, found: 0, allowed: ["at least one label that counts"] },
   );
-}
-
-/**
- * Rows with labels, read as `options` say, and with what a teacher says of them where the task has one. Throws as
- * `encodeRows` and `addTeacherTargets` do.
- */
-export async function labelledRows(
-  open: OpenRun,
-  dataset: Dataset,
-  options: ReadingOptions = {},
-): Promise<EncodedRows> {
-  const encoded = await encodeRows(open, dataset, true, options);
-  const { teacher } = open.task;
-  return teacher
-    ? await (await import("../evaluate/teacher.ts")).addTeacherTargets(open, teacher, encoded, options)
-    : encoded;
 }

@@ -8,7 +8,7 @@ import type { EncodingBeside } from "./beside.ts";
 import type { RowEncoder } from "./encoding.ts";
 import { createSampleLevels, type SampleKeeping, type SampleLevels } from "./sample_levels.ts";
 import { createSampleSizes, type GrowingSizes, type SampleSizes, sizeOf } from "./sample_sizes.ts";
-import type { SeekableRows } from "../../data/seekable.ts";
+import type { SeekableRows } from "../../data/seekable_rows.ts";
 import { collect } from "../../base/collect.ts";
 
 /** Encoded rows: samples by their place, in the order of the rows. */

@@ -4,7 +4,7 @@
  */
 import type { Engine } from "../../engine/engine.ts";
 import type { Drift, TrainingEvent } from "../../types.ts";
-import { listed, moduleOf } from "../open/complete.ts";
+import { listed, moduleOf } from "../open/tensor_names.ts";
 import type { TaskRows } from "../rows/task_rows.ts";
 import type { OpenRun } from "../open/open.ts";
 import { isQuantizer } from "../open/quantizer.ts";

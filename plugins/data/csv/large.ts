@@ -15,7 +15,7 @@ import { openRecords, type RecordForm } from "../../../core/data/record_index.ts
 import { badFile, badValue } from "../../../core/base/errors.ts";
 import type { Rows } from "../../../core/types.ts";
 import { type CsvRecord, cutCsv } from "./records.ts";
-import { createRecordReader, type CsvForm, delimiterOf, headerOf, LOOKED_AT, rowOf } from "./table.ts";
+import { createRecordReader, type CsvForm, delimiterOf, headerOf, LOOKED_AT, rowOf } from "./parse.ts";
 
 /** A form whose delimiter is known. */
 type KnownForm = CsvForm & Readonly<{ delimiter: string }>;

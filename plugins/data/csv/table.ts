@@ -1,20 +1,12 @@
 /**
- * CSV files as rows, over Papa Parse.
+ * CSV files as rows.
  * @module
  */
-import Papa from "papaparse";
 import { type FilePlace, HELD_BYTES, openTextFile, readingOf, rowsInMemory } from "../../../blocks/data/mod.ts";
 import { badFile, show } from "../../../core/base/errors.ts";
 import { sha256 } from "../../../core/base/sha256.ts";
 import type { Row, Rows } from "../../../core/types.ts";
-
-/** How a CSV file is written; null: that is told by its content. */
-export type CsvForm = Readonly<{
-  delimiter: string | null;
-  columns: readonly string[] | null;
-  quoting: boolean;
-  encoding: string;
-}>;
+import { type CsvForm, delimiterOf, headerOf, isBlank, recordsOf, rowOf } from "./parse.ts";
 
 /** Rows of a CSV file. Throws AttuneError with the line's number where a quote stays open or a row has other columns. */
 export async function openCsv(place: FilePlace, form: CsvForm): Promise<Rows> {
@@ -72,116 +64,6 @@ function rowsOf(
     }
   }
   return rowsInMemory(rows, fingerprint, (i) => `${path}, line ${places[i]}`);
-}
-
-/** Reads the values of one record, as it was found among others. Throws AttuneError if its quotes are wrong. */
-export type RecordReader = (text: string, where: string) => readonly string[];
-
-/** A reader of records of one form. */
-export function createRecordReader(delimiter: string, quoting: boolean): RecordReader {
-  const parser = new Papa.Parser({ delimiter, newline: "\n" });
-  return (text, where) => {
-    if (!quoting || !text.includes('"')) return text.split(delimiter);
-    const { data: [record = []], errors: [error] } = parser.parse(`${text}\n`, 0, false) as Records;
-    if (error) throw badFile("csv", where, error.message);
-    return record;
-  };
-}
-
-type Records = Readonly<{ data: readonly string[][]; errors: readonly Papa.ParseError[] }>;
-
-/** The records of a text. Without quoting, a quote is a character as others are. */
-function recordsOf(text: string, delimiter: string, quoting: boolean, preview = 0): Records {
-  if (quoting) {
-    return Papa.parse<string[]>(withOneLineEnd(text, delimiter), { delimiter, newline: "\n", preview });
-  }
-  const lines = text.split(/\r\n|\r|\n/, preview > 0 ? preview : undefined);
-  return { data: lines.map((line) => line.split(delimiter)), errors: [] };
-}
-
-/** Characters that files have between values, and how many lines tell which. */
-const [DELIMITERS, LINES] = [[",", ";", "\t", "|"], 50];
-
-/** As much of a file tells that. */
-export const LOOKED_AT: number = 2 ** 20;
-
-/** The first that divides each of the first lines into equally many values, more than one; a comma where none does. */
-export function delimiterOf(
-  text: string,
-  { quoting, columns }: CsvForm,
-  isCut: boolean = text.length > LOOKED_AT,
-): string {
-  const beginning = text.slice(0, LOOKED_AT);
-  const divides = (delimiter: string): boolean => {
-    const { data, errors } = recordsOf(beginning, delimiter, quoting, LINES);
-    // The last one may be cut.
-    const whole = isCut || data.length === LINES ? data.slice(0, -1) : data;
-    const records = whole.filter((record) => !isBlank(record));
-    const width = columns?.length ?? records[0]?.length ?? 0;
-    const broken = errors.some(({ row = 0 }) => row < whole.length);
-    return width > 1 && !broken && records.every((record) => record.length === width);
-  };
-  return DELIMITERS.find(divides) ?? ",";
-}
-
-/** The text with "\n" for each line end that is no part of a quoted value: a file may have several kinds. */
-function withOneLineEnd(text: string, delimiter: string): string {
-  if (!text.includes("\r")) return text;
-  const parts: string[] = [];
-  let [from, at] = [0, 0];
-  let [starts, quoted] = [true, false];
-  while (at < text.length) {
-    const c = text[at];
-    if (quoted) {
-      // A quote within a value is written twice.
-      if (c === '"' && text[at + 1] === '"') at++;
-      else if (c === '"') quoted = false;
-      at++;
-    } else if (c === '"' && starts) {
-      [starts, quoted] = [false, true];
-      at++;
-    } else if (c === "\r") {
-      parts.push(text.slice(from, at), "\n");
-      at += text[at + 1] === "\n" ? 2 : 1;
-      [from, starts] = [at, true];
-    } else {
-      const separates = text.startsWith(delimiter, at);
-      starts = separates || c === "\n";
-      at += separates ? delimiter.length : 1;
-    }
-  }
-  return parts.join("") + text.slice(from);
-}
-
-/** Whether a record is a line with nothing but blanks, as pandas passes it over. */
-function isBlank(record: readonly string[]): boolean {
-  return record.length === 1 && /^[ \t\v\f]*$/.test(record[0] ?? "");
-}
-
-/** Names of columns. Throws AttuneError if one is there twice, or they are no text. */
-export function headerOf(record: readonly string[], where: string): readonly string[] {
-  const seen = new Set<string>();
-  const twice = record.find((name) => seen.size === seen.add(name).size);
-  if (twice !== undefined) throw badFile("csv", where, `names column ${show(twice)} twice`);
-  if (/^sep=.?$/i.test(record[0] ?? "") && record.slice(1).every((name) => name === "")) {
-    throw badFile("csv", where, `is Excel's line ${show(record[0])} and no names of columns: take it out of the file`);
-  }
-  if (record.some((name) => name.includes("\0"))) {
-    throw badFile(
-      "csv",
-      where,
-      'has zero bytes in its column names, which suggests `"encoding": "utf-16le"`',
-    );
-  }
-  return record;
-}
-
-/** A record as a row. Throws AttuneError if it has other columns. */
-export function rowOf(names: readonly string[], record: readonly string[], where: string): Row {
-  if (record.length !== names.length) {
-    throw badFile("csv", where, `has ${record.length} values for ${names.length} columns`);
-  }
-  return Object.fromEntries(names.map((name, k) => [name, record[k] ?? ""]));
 }
 
 function lineBreaks(value: string): number {

@@ -20,7 +20,7 @@ export type SlimTokenizer = Readonly<{ tokenizerJson: Named<Json>; oldIds: Int32
 type Added = Readonly<{ id: number; content: string }>;
 
 /**
- * A WordPiece or BPE tokenizer.json with fewer tokens. Special tokens and single characters (for BPE: what other oldIds
+ * A WordPiece or BPE tokenizer.json with fewer tokens. Special tokens and single characters (for BPE: what other kept
  * tokens are merged from) stay, so that every text that had ids still has some; the most used others follow.
  *
  * @throws AttuneError if the model is of another kind.
@@ -83,7 +83,7 @@ export function slimTokenizer(tokenizerJson: Named<Json>, options: SlimTokenizer
 }
 
 /**
- * The rows of an embedding table that a pruned tokenizer still names [oldIds, ...].
+ * The rows of an embedding table that a pruned tokenizer still names [kept, ...].
  *
  * @example
  * ```ts

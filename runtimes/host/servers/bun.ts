@@ -2,7 +2,7 @@
  * A fetch handler as a server on Bun.
  * @module
  */
-import type { Handler, Listening, ListenOptions } from "../listen.ts";
+import type { Handler, Listening, ListenOptions } from "./options.ts";
 
 /** The part of Bun that is used. */
 type BunServe = Readonly<{

@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { serve } from "@hono/node-server";
 import { withExactLength } from "../../http/body.ts";
-import { type Handler, HEADERS_SECONDS, type Listening, type ListenOptions } from "../listen.ts";
+import { type Handler, HEADERS_SECONDS, type Listening, type ListenOptions } from "./options.ts";
 
 /** Bytes still accepted of a body that nobody reads once the answer is sent, so that its sender sees the answer. */
 const LEFT = 2 ** 20;

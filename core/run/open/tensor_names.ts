@@ -1,0 +1,16 @@
+/**
+ * Names of tensors: the module of one, and a list of them as errors show it.
+ * @module
+ */
+import { show } from "../../base/errors.ts";
+
+/** The module that a parameter is of. */
+export function moduleOf(name: string): string {
+  return name.slice(0, Math.max(0, name.lastIndexOf(".")));
+}
+
+/** The first names of a list, and how many more there are. */
+export function listed(names: readonly string[]): string {
+  const shown = names.slice(0, 4).map((name) => show(name)).join(", ");
+  return names.length > 4 ? `${shown} and ${names.length - 4} more` : shown;
+}

@@ -1,0 +1,14 @@
+/**
+ * The names in a folder.
+ * @module
+ */
+import { readdirSync } from "node:fs";
+
+/** What lies in a folder, by name; undefined if there is no such folder. */
+export function namesIn(folder: string): readonly string[] | undefined {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return undefined;
+  }
+}
