@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { tooMuch } from "../../core/base/errors.ts";
 import { httpError } from "../http/responses.ts";
 import { jsonRoute, type Route } from "../http/route.ts";
 import type { EdgeService } from "./service.ts";
@@ -86,6 +87,10 @@ export function tokenizeRoutes({ limits, withTokenizer }: EdgeService): readonly
       example: { tokenizer: "attune:base", inputIds: [101, 102], skipSpecialTokens: true },
       handle: async (c, body) => {
         few(body.inputIds.filter(Array.isArray).length, "inputIds");
+        const places = body.inputIds.flat().length;
+        if (places > limits.places) {
+          throw tooMuch("detokenize", "inputIds", "token ids together", places, limits.places);
+        }
         const text = await withTokenizer(body.tokenizer, c.get("caller"), (opened) => detokenize(opened, body));
         return c.json({ text });
       },

@@ -299,7 +299,10 @@ function offsetsOf(encoding: Encoding, text: Text, { offsetUnit }: Options): Arr
 /** A request to turn ids into text. */
 export const detokenizeSchema = v.strictObject({
   tokenizer: v.pipe(v.string(), v.minLength(1), v.maxLength(200)),
-  inputIds: v.union([v.array(count), v.array(v.array(count))], "token ids, or several lists of them, are expected"),
+  inputIds: v.union(
+    [v.array(count), v.array(v.array(count))],
+    "token ids (whole numbers from 0), or several lists of them, are expected",
+  ),
   skipSpecialTokens: flag(false),
 });
 

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, it } from "node:test";
+import * as v from "valibot";
 import type { Json, Named, Store } from "../../core/types.ts";
 import { directoryStore } from "../../runtimes/host/directory_store.ts";
+import { checked } from "../../runtimes/http/responses.ts";
 import type { EncodingJson } from "../../runtimes/serve/tokenize_texts.ts";
 import { edgeRig } from "../edge.ts";
 import { sharedPath, SKIP_REASON } from "../shared.ts";
@@ -188,4 +190,31 @@ it("offsetUnit stands beside the options, or among them", async () => {
   assert.equal(await ends({ offsetUnit: "utf16" }), 7);
   assert.equal(await ends({ offsetUnit: "codepoint" }), 6);
   assert.equal(await ends({ options: { offsetUnit: "codepoint" } }), 6);
+});
+
+describe("a long list of token ids", () => {
+  const ids = (count: number, id = 5): number[] => new Array(count).fill(id);
+  it("has a limit, that of the places of one answer", async () => {
+    const { post } = edgeRig({ limits: { places: 1000 } });
+    for (const inputIds of [ids(1000), [ids(600), ids(400)]]) {
+      assert.equal((await post("/v1/detokenize", { tokenizer: "tiny", inputIds })).status, 200);
+    }
+    for (const inputIds of [ids(1001), [ids(600), ids(401)]]) {
+      const { status, json } = await post("/v1/detokenize", { tokenizer: "tiny", inputIds });
+      assert.equal(status, 400);
+      assert.match(JSON.stringify(json), /inputIds: at most 1000 token ids together, found 1001/);
+    }
+  });
+  it("of wrong values costs one look and one sentence", async () => {
+    const { post } = edgeRig();
+    const { json } = await post("/v1/detokenize", { tokenizer: "tiny", inputIds: ids(1000, -1) });
+    assert.match(JSON.stringify(json), /inputIds: token ids \(whole numbers from 0\), or several lists of them/);
+    let looks = 0;
+    const never = v.array(v.custom<number>(() => {
+      looks++;
+      return false;
+    }));
+    assert.throws(() => checked(v.union([never, never]), ids(100_000)));
+    assert.equal(looks, 2);
+  });
 });

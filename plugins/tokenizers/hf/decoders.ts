@@ -11,6 +11,9 @@ import { patternOf } from "./text/patterns.ts";
 /** `most`: characters that all of it may grow to. */
 type Step = (tokens: readonly string[], most: number) => readonly string[];
 
+/** What a step makes of one token. */
+type Act = (token: string) => string;
+
 /** A decoder by its definition. Throws AttuneError if its type is not known. */
 export function decoderOf(
   definition: Definition | null | undefined,
@@ -32,23 +35,25 @@ function stepOf(definition: Definition, notations: Notations): Step {
     }
     case "BPEDecoder": {
       const suffix = String(definition.suffix ?? "</w>");
-      return (tokens) => tokens.map((token, i) => token.replaceAll(suffix, i === tokens.length - 1 ? "" : " "));
+      const inner: Act = (token) => token.replaceAll(suffix, " ");
+      const last: Act = (token) => token.replaceAll(suffix, "");
+      return (tokens) => [...eachOnce(tokens.slice(0, -1), inner), ...tokens.slice(-1).map(last)];
     }
     case "ByteLevel":
       return (tokens) => [decoder.decode(Uint8Array.from(tokens.flatMap(bytesOf)))];
     case "WordPiece": {
       const prefix = String(definition.prefix ?? "##");
       const cleans = definition.cleanup !== false;
-      return (tokens) =>
-        tokens.map((token, i) => {
-          const word = i === 0 ? token : token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`;
-          return cleans ? cleanUp(word) : word;
-        });
+      const cleaned: Act = (word) => (cleans ? cleanUp(word) : word);
+      const behind: Act = (token) => cleaned(token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`);
+      return (tokens) => [...tokens.slice(0, 1).map(cleaned), ...eachOnce(tokens.slice(1), behind)];
     }
     case "Metaspace": {
       const mark = String(definition.replacement ?? "▁");
       const keeps = definition.add_prefix_space === false || definition.prepend_scheme === "never";
-      return (tokens) => tokens.map((token, i) => token.replaceAll(mark, i === 0 && !keeps ? "" : " "));
+      const first: Act = (token) => token.replaceAll(mark, keeps ? " " : "");
+      const behind: Act = (token) => token.replaceAll(mark, " ");
+      return (tokens) => [...tokens.slice(0, 1).map(first), ...eachOnce(tokens.slice(1), behind)];
     }
     case "CTC":
       return ctc(definition);
@@ -56,21 +61,19 @@ function stepOf(definition: Definition, notations: Notations): Step {
       const matches = patternOf(definition.pattern, notations.readRegex);
       const content = String(definition.content);
       return (tokens, most) => {
-        let length = 0;
-        return tokens.map((token) => {
+        const texts = eachOnce(tokens, (token) => {
           const found = matches(token);
-          length += token.length;
-          checkGrowth(length + found.length / 2 * content.length, most);
-          const text = replacedBy(token, found, content);
-          length += text.length - token.length;
-          return text;
+          checkGrowth(token.length + found.length / 2 * content.length, most);
+          return replacedBy(token, found, content);
         });
+        checkGrowth(texts.reduce((sum, text) => sum + text.length, 0), most);
+        return texts;
       };
     }
     case "Fuse":
       return (tokens) => [tokens.join("")];
     case "Strip":
-      return (tokens) => tokens.map((token) => stripped(token, definition));
+      return (tokens) => eachOnce(tokens, (token) => stripped(token, definition));
     case "ByteFallback":
       return byteFallback;
     default:
@@ -78,8 +81,17 @@ function stepOf(definition: Definition, notations: Notations): Step {
   }
 }
 
+/** What is made of each token, worked out once for all that are equal: a long text has few that differ. */
+function eachOnce(tokens: readonly string[], act: Act): readonly string[] {
+  const made = new Map<string, string>();
+  return tokens.map((token) => {
+    const text = made.get(token) ?? act(token);
+    made.set(token, text);
+    return text;
+  });
+}
+
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 const encoder = new TextEncoder();
 const byteOf = new Map(byteChars.map((char, byte) => [char, byte]));
 
@@ -117,11 +129,12 @@ function ctc(definition: Definition): Step {
   const pad = String(definition.pad_token ?? "<pad>");
   const delimiter = String(definition.word_delimiter_token ?? "|");
   const cleans = definition.cleanup !== false;
+  const act: Act = (token) => {
+    const text = token.replaceAll(pad, "");
+    return cleans ? cleanUp(text).replaceAll(delimiter, " ") : text;
+  };
   return (tokens) =>
-    tokens.filter((token, i) => i === 0 || token !== tokens[i - 1]).map((token) => {
-      const text = token.replaceAll(pad, "");
-      return cleans ? cleanUp(text).replaceAll(delimiter, " ") : text;
-    }).filter((token) => token !== "");
+    eachOnce(tokens.filter((token, i) => i === 0 || token !== tokens[i - 1]), act).filter((token) => token !== "");
 }
 
 function replacedBy(token: string, matches: readonly number[], content: string): string {
@@ -147,11 +160,11 @@ function byteFallback(tokens: readonly string[]): readonly string[] {
   let bytes: number[] = [];
   const flush = (): void => {
     if (bytes.length === 0) return;
-    try {
-      out.push(strict.decode(Uint8Array.from(bytes)));
-    } catch {
-      for (let i = 0; i < bytes.length; i++) out.push("\ufffd");
-    }
+    const text = decoder.decode(Uint8Array.from(bytes));
+    // What is no UTF-8 is not what its text would be written as. (An exception for each would take long.)
+    const back = encoder.encode(text);
+    const isText = back.length === bytes.length && bytes.every((byte, i) => byte === back[i]);
+    out.push(isText ? text : "\ufffd".repeat(bytes.length));
     bytes = [];
   };
   for (const token of tokens) {
