@@ -6,6 +6,7 @@
  */
 import { AttuneError, missing, show } from "../../core/base/errors.ts";
 import { ggufIn } from "../../core/files/gguf_folder.ts";
+import { adviceOn, missingWeights, namesIn } from "../../core/files/other_weights.ts";
 import { shardIndex } from "../../core/files/weight_shards.ts";
 import type { Host, HubCache, Store } from "../../core/types.ts";
 import { downloadFile, type HubProgress } from "../../core/hub/download.ts";
@@ -57,6 +58,9 @@ export async function openHub(path: string, host: Host, options: HubOptions): Pr
   if (isOffline(host)) {
     const copy = await cached();
     if (copy) return copy;
+    const names = known === undefined || !isCommit(known) ? [] : await namesIn(cache.snapshot(repo, known));
+    // What Python has downloaded may be of another format.
+    if (options.weights && adviceOn(names) !== "") throw missingWeights("model.safetensors", path, names);
     throw hubError("HUB_OFFLINE", `${path} is not in the cache, and HF_HUB_OFFLINE is set`, path);
   }
   if (pinned) {
@@ -106,10 +110,8 @@ function ggufOf(files: ReadonlySet<string>, path: string, file: string | undefin
   if (files.has("model.safetensors") || files.has(INDEX)) return undefined;
   const ggufs = [...files].filter((name) => /^[^/]+\.gguf$/i.test(name));
   if (ggufs.length === 1) return ggufs[0];
-  const what = ggufs.length === 0
-    ? "model.safetensors"
-    : `which of ${ggufs.length} GGUF files is meant (${path}/${ggufs[0]})`;
-  throw missing("hub", what, where);
+  if (ggufs.length === 0) throw missingWeights("model.safetensors", path, [...files]);
+  throw missing("hub", `which of ${ggufs.length} GGUF files is meant (${path}/${ggufs[0]})`, where);
 }
 
 /** A snapshot that has all that is wanted of it. */

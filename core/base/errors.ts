@@ -104,8 +104,8 @@ export function refusePointer(plugin: string, file: string, bytes: Uint8Array): 
 const POINTER = "version https://git-lfs.github.com/spec/";
 
 /** The error for something that is missing. */
-export function missing(plugin: string, what: string, where: string): AttuneError {
-  return new AttuneError(`${where}: ${what} is missing`, { code: "MISSING", plugin, path: where });
+export function missing(plugin: string, what: string, where: string, advice = ""): AttuneError {
+  return new AttuneError(`${where}: ${what} is missing${advice}`, { code: "MISSING", plugin, path: where });
 }
 
 /** The error for a feature that is known but not supported. */

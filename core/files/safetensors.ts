@@ -54,7 +54,7 @@ export async function openSafetensors(
   { maxHeader = Infinity }: OpenOptions = {},
 ): Promise<SafetensorsFile> {
   const first = await store.get(key, { offset: 0, length: 8 });
-  if (!first) throw missing("safetensors", key, "the directory");
+  if (!first) throw await (await import("./other_weights.ts")).missingWeightsIn(store, key);
   refusePointer("safetensors", key, first.bytes);
   const length = safetensorsHeaderLength(first.bytes, first.size, key);
   if (length > maxHeader) {

@@ -114,9 +114,6 @@ export async function withDense(checkpoint: Checkpoint, modules: SentenceModules
   for (const step of modules?.steps ?? []) {
     if (step === "normalize") continue;
     const key = `${step.path}/model.safetensors`;
-    if (!await checkpoint.files.get(key, { offset: 0, length: 0 })) {
-      throw badFile("sentence", key, "does not exist (save the module with safe_serialization)");
-    }
     const file = await openSafetensors(checkpoint.files, key);
     for (const name of file.names) weights.set(`${step.path}.${name}`, { ...prefixed(file, `${step.path}.`) });
   }

@@ -2,7 +2,8 @@
  * Weights of a model in several files.
  * @module
  */
-import { badFile, missing, show } from "../base/errors.ts";
+import { badFile, show } from "../base/errors.ts";
+import { missingWeightsIn } from "./other_weights.ts";
 import type { Named, Store } from "../types.ts";
 
 /** A larger index of shards is refused. */
@@ -15,14 +16,7 @@ export type WeightFiles = Readonly<{ files: readonly string[]; map: ReadonlyMap<
 export async function shardedFiles(store: Store): Promise<WeightFiles> {
   const index = await shardIndex(store);
   if (index) return { files: [...new Set(index.values())], map: index };
-  const there: string[] = [];
-  for await (const { key } of store.list("")) {
-    if (there.push(key) >= 20) break;
-  }
-  const torch = there.some((key) => /^pytorch_model.*\.bin$/.test(key));
-  const hint = " (pytorch_model.bin is not read: save the model with safe_serialization=True)";
-  const where = `the model folder (${there.join(", ") || "empty"})`;
-  throw missing("safetensors", `model.safetensors${torch ? hint : ""}`, where);
+  throw await missingWeightsIn(store, "model.safetensors");
 }
 
 /** Which shard holds which tensor, by model.safetensors.index.json; undefined if there is none. Throws AttuneError if it is not sound. */

@@ -21,7 +21,7 @@ export const serveLimits = {
     option: "--places",
     counts: "number",
     default: 2 ** 19,
-    help: "token positions in one response, and tokens computed for one request",
+    help: "token positions in one response or list of ids, and tokens computed for one request",
   },
   values: { option: "--values", counts: "number", default: 2 ** 21, help: "numbers in one response: vectors, scores" },
   steps: {

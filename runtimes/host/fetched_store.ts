@@ -2,9 +2,10 @@
  * Files below a URL, read-only: how a page has a model.
  * @module
  */
+import { likelyOthers } from "../../core/files/other_weights.ts";
 import type { Host, Store } from "../../core/types.ts";
 
-/** A store of the files below a URL that ends with a slash; each is fetched once, as a whole. Files cannot be listed. */
+/** A store of the files below a URL that ends with a slash; each is fetched once, as a whole. Only weights of formats that are not read are listed. */
 export function fetchedStore(url: string, fetcher: Host["fetch"] = (input, init) => fetch(input, init)): Store {
   const files = new Map<string, Promise<Readonly<{ revision: string; bytes: Uint8Array }> | undefined>>();
   const fetched = async (key: string) => {
@@ -24,6 +25,12 @@ export function fetchedStore(url: string, fetcher: Host["fetch"] = (input, init)
     },
     put: async () => "conflict",
     delete: async () => "conflict",
-    list: async function* () {},
+    // A server of files tells of none by itself: only of weights of another format is it asked.
+    list: async function* (prefix) {
+      for (const key of likelyOthers) {
+        const answer = key.startsWith(prefix) ? await fetcher(new URL(key, url).href, { method: "HEAD" }) : undefined;
+        if (answer?.ok) yield { key, size: Number(answer.headers.get("content-length") ?? 0), revision: "" };
+      }
+    },
   };
 }

@@ -6,6 +6,7 @@ import { compose } from "../../core/spec/compose.ts";
 import { tooMuch } from "../../core/base/errors.ts";
 import { type AdapterPool, openAdapterPool } from "../../core/inference/adapter_pool.ts";
 import { ggufIn } from "../../core/files/gguf_folder.ts";
+import { missingWeightsIn } from "../../core/files/other_weights.ts";
 import { openWeights } from "../../core/files/safetensors.ts";
 import { sizeOf } from "../../core/base/tensor.ts";
 import { createMutex } from "../../core/base/mutex.ts";
@@ -112,7 +113,10 @@ export function inferenceOf(service: InferenceContext): Inference {
     if (!adapter) return await act({ set, stack });
     const { use, files } = adapter;
     const weights = await files.get(adapterFiles.weights, { offset: 0, length: 0 });
-    if (!weights) throw httpError(400, "no_adapter", `adapter: ${adapterFiles.weights} is missing`, "adapter");
+    if (!weights) {
+      const { message } = await missingWeightsIn(files, adapterFiles.weights);
+      throw httpError(400, "no_adapter", `adapter: ${message}`, "adapter");
+    }
     const find = async () => {
       if (weights.size > limits.adapterBytes) {
         const most = `${weights.size} bytes, more than the limit of ${limits.adapterBytes}`;

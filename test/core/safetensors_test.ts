@@ -16,6 +16,7 @@ import {
 import { bytesPerElement, f32, i32, sizeOf, type Tensor } from "../../core/base/tensor.ts";
 import type { Store } from "../../core/types.ts";
 import { directoryStore } from "../../runtimes/host/directory_store.ts";
+import { fetchedStore } from "../../runtimes/host/fetched_store.ts";
 import { sharedPath, SKIP_REASON } from "../shared.ts";
 
 /** A store over bytes; every range that is asked of it is noted in `requestStop`. */
@@ -308,12 +309,45 @@ describe("weights", () => {
     await assert.rejects(opened({ ...twice, ...index(map) }), /has tensor "a", which/);
   });
   it("say what is there where they are missing", async () => {
-    const torch = storeOf({ "config.json": utf8("{}"), "pytorch_model-00001-of-00002.bin": new Uint8Array(1) });
-    await assert.rejects(
-      openWeights(torch),
-      /model folder \(config.json, .*pytorch_model.bin is not read: save the model/,
+    const has = async (name: string, said: RegExp): Promise<void> => {
+      const folder = storeOf({
+        "config.json": utf8("{}"),
+        "training_args.bin": new Uint8Array(1),
+        [name]: new Uint8Array(1),
+      });
+      await assert.rejects(openWeights(folder), (error: AttuneError) => {
+        assert.equal(error.code, "MISSING");
+        assert.match(error.message, /the folder \(it has .*config\.json.*\): model\.safetensors is missing: /);
+        assert.ok(error.message.includes(`: ${name} is `), error.message);
+        assert.match(error.message, said);
+        return true;
+      });
+    };
+    await has(
+      "pytorch_model.bin",
+      /safe_serialization=True.*what config.json names.*spaces\/safetensors\/convert/,
     );
-    await assert.rejects(openWeights(storeOf({})), /model folder \(empty\)/);
+    await has("pytorch_model-00001-of-00002.bin", /safe_serialization=True/);
+    await has("pytorch_model.bin.index.json", /safe_serialization=True/);
+    await has("consolidated.00.pth", /safe_serialization=True/);
+    await has("tf_model.h5", /from_tf=True/);
+    await has("flax_model.msgpack", /from_flax=True/);
+    await has("onnx/model.onnx", /the checkpoint that it was made of/);
+    await has("model.fp16.safetensors", /rename it/);
+    await has("adapter_model.safetensors", /as the model, and this folder as the adapter's `from`/);
+    await assert.rejects(openWeights(storeOf({ "training_args.bin": new Uint8Array(1) })), /missing$/);
+    await assert.rejects(openWeights(storeOf({})), /the folder \(it has nothing\): model\.safetensors is missing$/);
+    const page = fetchedStore("http://files.test/model/", async (url, init) => {
+      const isThere = String(url).endsWith("/model/pytorch_model.bin");
+      assert.ok(!isThere || init?.method === "HEAD", "a large file is not fetched to be named");
+      return new Response(null, { status: isThere ? 200 : 404 });
+    });
+    await assert.rejects(openWeights(page), /pytorch_model\.bin is PyTorch's.*safe_serialization=True/);
+    const peft = storeOf({ "adapter_model.bin": new Uint8Array(1) });
+    await assert.rejects(
+      openSafetensors(peft, "adapter_model.safetensors"),
+      /adapter_model\.bin is PyTorch.s.*PeftModel.*safe_serialization=True/,
+    );
   });
 
   const model = sharedPath("models/all-MiniLM-L6-v2/model.safetensors");

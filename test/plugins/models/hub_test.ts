@@ -326,9 +326,20 @@ describe("the hub", () => {
       ({ url }) =>
         assert.rejects(open("org/tiny", folder(), { HF_ENDPOINT: url }), {
           code: "MISSING",
-          message: /which holds config.json, .*pytorch_model.bin/,
+          message:
+            /org\/tiny \(it has .*config.json.*model.safetensors is missing: pytorch_model.bin is.*spaces\/safetensors/,
         }),
     );
+    const python = folder();
+    const snapshot = join(python, "models--org--tiny", "snapshots", commit);
+    mkdirSync(snapshot, { recursive: true });
+    mkdirSync(join(python, "models--org--tiny", "refs"));
+    writeFileSync(join(python, "models--org--tiny", "refs", "main"), commit);
+    for (const name of ["config.json", "pytorch_model.bin"]) writeFileSync(join(snapshot, name), files[name] ?? "");
+    await assert.rejects(open("org/tiny", python, { HF_HUB_OFFLINE: "1" }), {
+      code: "MISSING",
+      message: /pytorch_model.bin is.*safe_serialization=True/,
+    });
     await withHub(
       { silent: true },
       ({ url }) =>
