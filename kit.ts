@@ -64,6 +64,7 @@ export {
   weightFiles,
   writeSafetensors,
 } from "./core/files/safetensors.ts";
+export { adviceOn, fileNamesIn, missingWeights } from "./core/files/other_weights.ts";
 export { shardIndex } from "./core/files/weight_shards.ts";
 
 // Numbers that are the same on every machine: `math.exp(x)` of a number, where `exp(x)` is of a graph's value.

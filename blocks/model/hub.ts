@@ -6,7 +6,7 @@
  */
 import { AttuneError, missing, show } from "../../core/base/errors.ts";
 import { ggufIn } from "../../core/files/gguf_folder.ts";
-import { adviceOn, missingWeights, namesIn } from "../../core/files/other_weights.ts";
+import { adviceOn, fileNamesIn, missingWeights } from "../../core/files/other_weights.ts";
 import { shardIndex } from "../../core/files/weight_shards.ts";
 import type { Host, HubCache, Store } from "../../core/types.ts";
 import { downloadFile, type HubProgress } from "../../core/hub/download.ts";
@@ -58,7 +58,7 @@ export async function openHub(path: string, host: Host, options: HubOptions): Pr
   if (isOffline(host)) {
     const copy = await cached();
     if (copy) return copy;
-    const names = known === undefined || !isCommit(known) ? [] : await namesIn(cache.snapshot(repo, known));
+    const names = known === undefined || !isCommit(known) ? [] : await fileNamesIn(cache.snapshot(repo, known));
     // What Python has downloaded may be of another format.
     if (options.weights && adviceOn(names) !== "") throw missingWeights("model.safetensors", path, names);
     throw hubError("HUB_OFFLINE", `${path} is not in the cache, and HF_HUB_OFFLINE is set`, path);

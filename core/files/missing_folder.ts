@@ -10,7 +10,7 @@ import type { Host } from "../types.ts";
 export function missingIn(plugin: string, file: string, path: string, host: Pick<Host, "names" | "resolve">): Error {
   const full = (host.resolve?.(path) ?? path).replace(/[\\/]+$/, "");
   const names = host.names?.(full);
-  if (!host.names || names) return missing(plugin, file, path, adviceOn(names ?? []));
+  if (!host.names || names) return missing(plugin, file, path, file === "config.json" ? adviceOn(names ?? []) : "");
   const cut = Math.max(full.lastIndexOf("/"), full.lastIndexOf("\\"));
   const [above, name] = [full.slice(0, Math.max(cut, 1)), full.slice(cut + 1)];
   const beside = host.names(above);

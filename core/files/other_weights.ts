@@ -61,11 +61,11 @@ export function missingWeights(key: string, where: string, names: readonly strin
 
 /** The same of a store's files. */
 export async function missingWeightsIn(store: Store, key: string): Promise<AttuneError> {
-  return missingWeights(key, "the folder", await namesIn(store));
+  return missingWeights(key, "the folder", await fileNamesIn(store));
 }
 
 /** The names of a store's first files. */
-export async function namesIn(store: Store): Promise<readonly string[]> {
+export async function fileNamesIn(store: Store): Promise<readonly string[]> {
   const names: string[] = [];
   for await (const { key } of store.list("")) if (names.push(key) >= LOOKED_AT) break;
   return names;
