@@ -37,7 +37,8 @@ export async function modelFiles(plugin: string, path: string, host: Host, weigh
     const { openHub } = await import("./hub.ts");
     return { files: await openHub(path, host, { weights, progress: progressOf(path, host) }) };
   }
-  throw missingIn(plugin, "config.json", path, host);
+  const { adviceOn, fileNamesIn } = await import("../../core/files/other_weights.ts");
+  throw missingIn(plugin, "config.json", path, host, files ? adviceOn(await fileNamesIn(files)) : "");
 }
 
 /** A GGUF file, of a folder here or of a repository: `org/name[@revision]/file.gguf`. */

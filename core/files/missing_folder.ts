@@ -3,14 +3,18 @@
  * @module
  */
 import { badFile, missing, nearest, show } from "../base/errors.ts";
-import { adviceOn } from "./other_weights.ts";
 import type { Host } from "../types.ts";
 
 /** Why a file is not in the folder at a path: there is no such folder (and perhaps one of nearly this name), or not the file. */
-export function missingIn(plugin: string, file: string, path: string, host: Pick<Host, "names" | "resolve">): Error {
+export function missingIn(
+  plugin: string,
+  file: string,
+  path: string,
+  host: Pick<Host, "names" | "resolve">,
+  advice = "",
+): Error {
   const full = (host.resolve?.(path) ?? path).replace(/[\\/]+$/, "");
-  const names = host.names?.(full);
-  if (!host.names || names) return missing(plugin, file, path, file === "config.json" ? adviceOn(names ?? []) : "");
+  if (!host.names || host.names(full)) return missing(plugin, file, path, advice);
   const cut = Math.max(full.lastIndexOf("/"), full.lastIndexOf("\\"));
   const [above, name] = [full.slice(0, Math.max(cut, 1)), full.slice(cut + 1)];
   const beside = host.names(above);
