@@ -3,8 +3,7 @@
  * once, and keys and values of what was computed are kept.
  * @module
  */
-import type { Tensor } from "../base/tensor.ts";
-import { sizeOf } from "../base/tensor.ts";
+import { sizeOf, type Tensor } from "../base/tensor.ts";
 import type { Batch, Ort, OrtTensor } from "../types.ts";
 import { CROSS_ATTENTION } from "./builder/key_value_cache.ts";
 import type { Phase } from "./builder/options.ts";

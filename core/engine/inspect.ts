@@ -5,8 +5,7 @@
 import { Graph } from "../graph/graph.ts";
 import type { AttachedAdapter, Backbone, BackboneOutput, GraphBuilder, Head, InspectedBackbone } from "../types.ts";
 import { createGraphBuilder } from "./builder/builder.ts";
-import type { Parameter } from "./builder/parameters.ts";
-import { trainsRule } from "./builder/parameters.ts";
+import { type Parameter, trainsRule } from "./builder/parameters.ts";
 
 /** The parts to inspect. */
 export type InspectedParts = Readonly<{

@@ -5,8 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory, MetricInputs } from "../../core/types.ts";
-import { classesOf } from "../../blocks/metric/mod.ts";
-import { meanMetric } from "../../blocks/metric/mod.ts";
+import { classesOf, meanMetric } from "../../blocks/metric/mod.ts";
 
 /**
  * The share of correct rows; with several labels per row, of rows whose labels are all correct (scikit-learn's subset

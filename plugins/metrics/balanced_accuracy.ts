@@ -5,8 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory, MetricInputs } from "../../core/types.ts";
-import { type ClassCounts, countRow, emptyCounts, mergeCounts } from "../../blocks/metric/mod.ts";
-import { finite } from "../../blocks/metric/mod.ts";
+import { type ClassCounts, countRow, emptyCounts, finite, mergeCounts } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link balancedAccuracy}. */
 export interface BalancedAccuracyOptions {

@@ -5,8 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { meanMetric } from "../../blocks/metric/mod.ts";
-import { positiveScore, scoresOf } from "../../blocks/metric/mod.ts";
+import { meanMetric, positiveScore, scoresOf } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link brier}. */
 export interface BrierOptions {

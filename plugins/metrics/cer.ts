@@ -5,8 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { errorRate } from "../../blocks/metric/mod.ts";
-import { trim } from "../../blocks/metric/mod.ts";
+import { errorRate, trim } from "../../blocks/metric/mod.ts";
 
 /**
  * Edits of characters over the characters of the references, summed over all rows; leading and trailing white space is

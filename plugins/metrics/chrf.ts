@@ -5,8 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory, MetricInputs } from "../../core/types.ts";
-import { finite } from "../../blocks/metric/mod.ts";
-import { common, countItems, ngrams, punctuation, words } from "../../blocks/metric/mod.ts";
+import { common, countItems, finite, ngrams, punctuation, words } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link chrf}, as sacreBLEU has them. */
 export interface ChrfOptions {

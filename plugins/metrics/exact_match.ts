@@ -5,8 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { meanMetric } from "../../blocks/metric/mod.ts";
-import { punctuation } from "../../blocks/metric/mod.ts";
+import { meanMetric, punctuation } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link exactMatch}. */
 export interface ExactMatchOptions {

@@ -5,8 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory, MetricInputs } from "../../core/types.ts";
-import { finite } from "../../blocks/metric/mod.ts";
-import { argmax, scoresOf } from "../../blocks/metric/mod.ts";
+import { argmax, finite, scoresOf } from "../../blocks/metric/mod.ts";
 
 /** Options of {@link expectedCalibrationError}. */
 export interface ExpectedCalibrationErrorOptions {

@@ -5,8 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { finite } from "../../blocks/metric/mod.ts";
-import { type Pair, pairMetric } from "../../blocks/metric/mod.ts";
+import { finite, type Pair, pairMetric } from "../../blocks/metric/mod.ts";
 
 /**
  * Tau-b (Kendall 1945): pairs of rows in the same order minus those in opposite order, divided by √ of the untied pairs

@@ -5,8 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { meanMetric } from "../../blocks/metric/mod.ts";
-import { referenceScore } from "../../blocks/metric/mod.ts";
+import { meanMetric, referenceScore } from "../../blocks/metric/mod.ts";
 
 /**
  * The mean of -ln of the probability of the true class, clipped to 2.2e-16 from 0 and 1.

@@ -7,19 +7,17 @@ import { define } from "../../core/spec/define.ts";
 import type { Factory, MetricInputs } from "../../core/types.ts";
 import {
   addOneVersusRest,
+  addToTally,
   averageAreas,
   type CurveOptions,
+  emptyTally,
+  finite,
+  gatherTallies,
+  mergeTallies,
   type Point,
   pointsByClass,
   rocArea,
-} from "../../blocks/metric/mod.ts";
-import { finite } from "../../blocks/metric/mod.ts";
-import { scoresOf } from "../../blocks/metric/mod.ts";
-import {
-  addToTally,
-  emptyTally,
-  gatherTallies,
-  mergeTallies,
+  scoresOf,
   type Tally,
   tallyEntries,
 } from "../../blocks/metric/mod.ts";

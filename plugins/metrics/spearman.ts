@@ -5,8 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { correlation } from "../../blocks/metric/mod.ts";
-import { type Pair, pairMetric, ranks } from "../../blocks/metric/mod.ts";
+import { correlation, type Pair, pairMetric, ranks } from "../../blocks/metric/mod.ts";
 
 /**
  * Pearson's r of the ranks (Spearman 1904), equals sharing theirs; null if either side is constant. Exact up to 65,536

@@ -5,8 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory, MetricInputs } from "../../core/types.ts";
-import { answerWords, bestAnswer } from "../../blocks/metric/mod.ts";
-import { finite } from "../../blocks/metric/mod.ts";
+import { answerWords, bestAnswer, finite } from "../../blocks/metric/mod.ts";
 
 type State = Readonly<{ rows: number; exact: number; f1: number }>;
 

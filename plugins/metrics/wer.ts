@@ -5,8 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { errorRate } from "../../blocks/metric/mod.ts";
-import { spacedWords } from "../../blocks/metric/mod.ts";
+import { errorRate, spacedWords } from "../../blocks/metric/mod.ts";
 
 /**
  * Edits of words over the words of the references, summed over all rows; consecutive white space counts once, as in

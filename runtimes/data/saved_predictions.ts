@@ -5,8 +5,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { badFile, unsupported } from "../../core/base/errors.ts";
-import type { Json, Row } from "../../core/types.ts";
-import type { SplitName } from "../../core/types.ts";
+import type { Json, Row, SplitName } from "../../core/types.ts";
 
 /** What models said of rows that they had not seen: the mean of their scores, for each row. */
 export type UnseenScores = Readonly<{ labels: readonly string[]; scores: readonly (readonly number[])[] }>;

@@ -35,8 +35,7 @@ function writePackage(name: string, files: Named<string>, about: Named<Json> = {
 
 writePackage("attune-plugin-halves", {
   "lib/index.js": `
-import { define } from "attune";
-import { mul, square, sub, sum } from "attune";
+import { define, mul, square, sub, sum } from "attune";
 import * as v from "valibot";
 const halves = define({
   kind: "schedule", name: "halves", schema: v.strictObject({ by: v.optional(v.number(), 0.5) }),
@@ -50,7 +49,6 @@ export default [halves, logits];`,
 }, { exports: { ".": { require: "./no.cjs", import: "./lib/index.js" } } });
 writePackage("@someone/attune-plugin-rows", {
   "index.mjs": `
-import { define } from "attune";
 import * as v from "valibot";
 export default define({
   kind: "metric", name: "rows-seen", schema: v.strictObject({}),
@@ -63,7 +61,6 @@ export default define({
 writePackage("attune-plugin-text", { "index.js": "export default 'lora';" });
 writePackage("attune-plugin-lora", {
   "index.js": `
-import { define } from "attune";
 import * as v from "valibot";
 export default define({ kind: "schedule", name: "linear", schema: v.strictObject({}), create: () => ({ factor: () => 1 }) });`,
 });
@@ -152,7 +149,6 @@ describe("attune plugins --check", () => {
   it("names what does not, and ends with 1", () => {
     writePackage("attune-plugin-wild", {
       "index.js": `
-import { define } from "attune";
 import * as v from "valibot";
 let n = 0;
 export const conformance = { "schedule steep": { by: 2 } };

@@ -5,8 +5,7 @@
  */
 import { inspect } from "../../engine/inspect.ts";
 import { aliasesOf, initialWeights } from "../../engine/weights.ts";
-import { trainsIn } from "../../engine/builder/parameters.ts";
-import { trainsRule } from "../../engine/builder/parameters.ts";
+import { trainsIn, trainsRule } from "../../engine/builder/parameters.ts";
 import { show, unsupported } from "../../base/errors.ts";
 import { createRandom } from "../../math/random.ts";
 import { transposed } from "../../math/transposed.ts";

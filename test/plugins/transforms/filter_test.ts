@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { checksOf } from "../../../conformance/mod.ts";
+import { checksOf, memoryStore } from "../../../conformance/mod.ts";
 import { filter } from "../../../plugins/transforms/filter.ts";
 import { tinyTokenizer } from "../../tiny.ts";
 import { itPasses } from "../../checks.ts";
 import { openThrough, through } from "./run_transforms.ts";
 import { hf } from "../../../plugins/tokenizers/hf.ts";
-import { memoryStore } from "../../../conformance/mod.ts";
 import { jsonBytes } from "../../../core/base/bytes.ts";
 
 const rows = [
