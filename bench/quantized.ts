@@ -95,7 +95,5 @@ for (const [name, accelerators] of Object.entries(ways)) {
   const gate = drift
     ? `; drift ${drift.loss.toFixed(4)}, logits ${drift.logits.toFixed(3)}, cosine ${drift.gradientCosine?.toFixed(4)}`
     : "";
-  process.stdout.write(
-    `${name}: ${mean.toFixed(4)} (${values.map((x) => x.toFixed(4)).join(", ")})${beside}${gate}\n`,
-  );
+  process.stdout.write(`${name}: ${mean.toFixed(4)} (${values.map((x) => x.toFixed(4)).join(", ")})${beside}${gate}\n`);
 }

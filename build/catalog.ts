@@ -65,13 +65,7 @@ export function lightCatalogText(): string {
 const local = ({ kind, factory }: PluginFile): string => `${kind}${factory[0]?.toUpperCase()}${factory.slice(1)}`;
 
 // An entry says its type, since declarations are made file by file. `shared`: the kind that is the light catalog's.
-function catalogOf(
-  plugins: readonly PluginFile[],
-  about: string,
-  name: string,
-  doc: string,
-  shared?: string,
-): string {
+function catalogOf(plugins: readonly PluginFile[], about: string, name: string, doc: string, shared?: string): string {
   const entries = (kind: string): string[] => entriesOf(plugins, kind, (f) => `${local(f)} as typeof ${local(f)}`);
   const light = (kind: string): string => `  ${kind}: lightCatalog.${kind} as typeof lightCatalog.${kind},`;
   return [

@@ -28,9 +28,7 @@ export function pluginPages(): Readonly<Record<string, PluginPage>> {
   const files = readdirSync(`${root}docs/plugins`).filter((file) => file.endsWith(".md")).sort();
   return Object.fromEntries(files.map((file) => {
     const text = readFileSync(`${root}docs/plugins/${file}`, "utf8");
-    const [plugin = "", test = plainTest] = [
-      ...text.matchAll(/^```ts\n([^]*?)^```$/gm),
-    ].map(([, code]) => code);
+    const [plugin = "", test = plainTest] = [...text.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code);
     const about = (text.split("\n\n")[1] ?? "").replaceAll("\n", " ");
     const name = /\bkind: "\w+",\s*name: "([^"]+)"/.exec(plugin)?.[1] ??
       /\bname: "([^"]+)"/.exec(plugin)?.[1] ?? "";
@@ -40,14 +38,10 @@ export function pluginPages(): Readonly<Record<string, PluginPage>> {
 
 /** What create-plugin/templates.json says. `versions`: of what a package is made with. */
 export function templatesText(): string {
-  const { version, dependencies, devDependencies } = JSON.parse(
-    readFileSync(`${root}package.json`, "utf8"),
-  );
+  const { version, dependencies, devDependencies } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
   const packages = { ...dependencies, ...devDependencies, attune: `^${version}` };
   const versions = Object.fromEntries(
-    ["attune", "valibot", "onnxruntime-node", "typescript", "@types/node"].map((
-      name,
-    ) => [name, packages[name]]),
+    ["attune", "valibot", "onnxruntime-node", "typescript", "@types/node"].map((name) => [name, packages[name]]),
   );
   return JSON.stringify({ versions, kinds: pluginPages() }, null, 2) + "\n";
 }

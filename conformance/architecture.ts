@@ -107,11 +107,7 @@ export function configChecks(
 }
 
 /** Ids of rows of several lengths; the tiny tokenizer has 28. */
-const IDS: readonly (readonly number[])[] = [
-  [2, 5, 7, 10, 13, 3],
-  [2, 6, 8, 3],
-  [2, 5, 9, 11, 14, 17, 20, 12, 3],
-];
+const IDS: readonly (readonly number[])[] = [[2, 5, 7, 10, 13, 3], [2, 6, 8, 3], [2, 5, 9, 11, 14, 17, 20, 12, 3]];
 
 /** Rows of ids; `change` puts another id at a place of the last one, of its labels where it has a decoder. */
 function idRows({ figures }: Context, change?: Readonly<{ place: number; id: number }>): Row[] {

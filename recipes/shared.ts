@@ -118,10 +118,7 @@ async function resolveNamed(
 }
 
 /** The rows of a data set. Throws AttuneError if no plugin reads it. */
-export async function readRows(
-  bench: Pick<Workbench, "host" | "catalog">,
-  data: Named<Json>,
-): Promise<Row[]> {
+export async function readRows(bench: Pick<Workbench, "host" | "catalog">, data: Named<Json>): Promise<Row[]> {
   const issues: AttuneError[] = [];
   const dataset = resolvePart("data", data, "data", { catalog: await bench.catalog(), issues });
   if (!dataset) throw badSpec(issues);

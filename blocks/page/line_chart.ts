@@ -74,10 +74,7 @@ export function lineChart({ title, curves, height, xLabel, log = false, from, ma
     ${curves.filter(({ style }) => style === "dots").map((curve) =>
       curve.points.map(([place, value]) =>
         value !== null && html`
-          <circle class="dot f${curve.color}" cx="${percentAt(x, place)}%" cy="${down(
-            y,
-            value,
-          )}%" r="${radius}" />
+          <circle class="dot f${curve.color}" cx="${percentAt(x, place)}%" cy="${down(y, value)}%" r="${radius}" />
         `
       )
     )}

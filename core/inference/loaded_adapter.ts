@@ -62,12 +62,7 @@ export function openStack(base: OpenRun, members: readonly LoadedAdapter[], merg
  *
  * @throws AttuneError if an adapter is of another model: tensors of other dims, or of layers that are not there.
  */
-async function kindOf(
-  base: OpenRun,
-  attached: AttachedAdapter,
-  tensors: Tensors,
-  name: string,
-): Promise<string> {
+async function kindOf(base: OpenRun, attached: AttachedAdapter, tensors: Tensors, name: string): Promise<string> {
   const open = replaceAdapters(base, [{ ...attached, weights: undefined, name: undefined }]);
   const { graph, parameters } = inspect(open);
   const fed = new Set<string>();

@@ -92,10 +92,7 @@ export function planning(record: JobRecord, by: 1 | -1 = 1): Change {
 }
 
 /** The checks before queueing are through. */
-export function queueJob(
-  record: JobRecord,
-  planned: Pick<JobRecord, "needs" | "estimate" | "totalSteps">,
-): Change {
+export function queueJob(record: JobRecord, planned: Pick<JobRecord, "needs" | "estimate" | "totalSteps">): Change {
   if (record.status !== "validating_files") return refused("status");
   return changed(record, { ...planned, plans: 0, status: "queued" });
 }

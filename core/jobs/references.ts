@@ -31,11 +31,7 @@ export function referenceKind(name: string): "file" | "made" | "model" | undefin
  * @throws AttuneError (`BAD_VALUE`) if a path is no reference, or if something is written elsewhere, reached over
  * the network or secret.
  */
-export function placed(
-  spec: Named<Json>,
-  catalog: Catalog,
-  place: (name: string, at: string) => string,
-): Named<Json> {
+export function placed(spec: Named<Json>, catalog: Catalog, place: (name: string, at: string) => string): Named<Json> {
   const resolveName = (name: string, at: string): string => {
     if (referenceKind(name)) return place(name, at);
     throw badValue("jobs", at, name, "a file id, or the name of a model or of a job's result");

@@ -85,10 +85,7 @@ function reserved<T>(pages: number, make: () => T): T {
   try {
     return make();
   } catch {
-    throw refused(
-      "engine",
-      `The host cannot allocate ${((pages * PAGE) / 2 ** 30).toFixed(2)} GiB in one piece`,
-    );
+    throw refused("engine", `The host cannot allocate ${((pages * PAGE) / 2 ** 30).toFixed(2)} GiB in one piece`);
   }
 }
 

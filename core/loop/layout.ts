@@ -271,10 +271,7 @@ function fieldsOf(
  * Which sequences share a row: best fit by the first side, longest first. `sides`: the lengths of each sequence on each
  * side, `capacities`: the places of a row there.
  */
-export function shareRows(
-  sides: readonly (readonly number[])[],
-  capacities: readonly number[],
-): number[][] {
+export function shareRows(sides: readonly (readonly number[])[], capacities: readonly number[]): number[][] {
   const lengths = sides[0] ?? [];
   const order = lengths.map((_, i) => i).sort((a, b) => (lengths[b] ?? 0) - (lengths[a] ?? 0) || a - b);
   const rows: { free: number[]; members: number[] }[] = [];

@@ -12,11 +12,7 @@ const WHOLE = 96;
 const CONVERGED = 1e-11;
 
 /** W = Q R with Q [rows, k], R [k, columns], k the smaller side, by Householder reflections as LAPACK does. */
-export function qr(
-  w: Float64Array,
-  rows: number,
-  columns: number,
-): Readonly<{ q: Float64Array; r: Float64Array }> {
+export function qr(w: Float64Array, rows: number, columns: number): Readonly<{ q: Float64Array; r: Float64Array }> {
   const k = Math.min(rows, columns);
   const a = Float64Array.from(w);
   const at = (i: number, j: number): number => a[i * columns + j] ?? 0;

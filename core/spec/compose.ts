@@ -79,10 +79,7 @@ export function compose<const S extends RunSpec, C extends Catalog>(typed: S & T
   const callbacks = (parts.callbacks ?? []) as unknown as Kinds["callback"][];
   issues.push(...withoutEvaluation(training, isEvaluated(data, objective), callbacks));
   issues.push(
-    ...wrongAccelerators(
-      accelerators as unknown as Kinds["accelerator"][],
-      isAdapted(parts, inputs.adapter),
-    ),
+    ...wrongAccelerators(accelerators as unknown as Kinds["accelerator"][], isAdapted(parts, inputs.adapter)),
   );
   resolveTasks(objective, resolver);
   const search = parts.search?.[0] as Kinds["search"] | undefined;

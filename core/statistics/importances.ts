@@ -45,9 +45,7 @@ export function importancesOf(
 export function importanceShares(importances: Named<number>): Named<number> {
   const entries = Object.entries(importances);
   const total = entries.reduce((sum, [, value]) => sum + value, 0);
-  return Object.fromEntries(
-    entries.map(([path, value]) => [path, total > 0 ? value / total : 1 / entries.length]),
-  );
+  return Object.fromEntries(entries.map(([path, value]) => [path, total > 0 ? value / total : 1 / entries.length]));
 }
 
 /** The share of each point of an option's grid, by kernels around what was seen. */

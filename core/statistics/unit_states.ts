@@ -25,10 +25,7 @@ export function distinctStates(all: Iterable<unknown>): UnitStates {
 }
 
 /** Gives the state of all units together, of which each is there so many times. */
-export function countedUnits(
-  metric: Metric,
-  { states, kindOf }: UnitStates,
-): (counts: ArrayLike<number>) => unknown {
+export function countedUnits(metric: Metric, { states, kindOf }: UnitStates): (counts: ArrayLike<number>) => unknown {
   const merged = countedStates(metric, states);
   return (counts) => {
     const ranks = new Uint32Array(states.length);

@@ -46,11 +46,7 @@ export function readConfig<O>(
 }
 
 /** How an adapter is saved: its config in AdapterHub's names, the head in a file of its own. */
-export function hubRecord(
-  backbone: InspectedBackbone,
-  { task }: AttachContext,
-  config: object,
-): AdapterRecord {
+export function hubRecord(backbone: InspectedBackbone, { task }: AttachContext, config: object): AdapterRecord {
   const fields = Object.entries(config).map(([name, value]): [string, Json] => [snakeCase(name), value]);
   return {
     formats: { adapterhub: String((config as Named<Json>).architecture ?? "bottleneck") },

@@ -36,12 +36,7 @@ type Scheme = Readonly<{ targets: readonly string[]; bits: number; groupSize: nu
 function schemesOf(label: string, config: Named<Json>): readonly Scheme[] {
   const field = (name: string): string => `${label}/config.json: quantization_config.${name}`;
   const refuse = (name: string, found: unknown): Error =>
-    unsupported(
-      "pretrained",
-      field(name),
-      `compressed-tensors with ${show(found)}`,
-      `only ${FORMAT} weights are`,
-    );
+    unsupported("pretrained", field(name), `compressed-tensors with ${show(found)}`, `only ${FORMAT} weights are`);
   const groups = Object.entries((config.config_groups ?? {}) as Named<Named<Json>>);
   const several = config.format === "mixed-precision" && groups.every(([, group]) => group?.format === FORMAT);
   if (config.format !== FORMAT && !several) throw refuse("format", config.format);

@@ -54,12 +54,7 @@ async function packed(tensors: StoredTensors, module: string, layout: Layout): P
   const { bits } = layout;
   const [qweight, qzeros, scales, index] = ["qweight", "qzeros", "scales", "g_idx"].map((part) =>
     `${module}.${part}`
-  ) as [
-    string,
-    string,
-    string,
-    string,
-  ];
+  ) as [string, string, string, string];
   const [words = 0, outputs = 0] = checkForm(tensors, qweight, "int32", [null, null]);
   const hasIndex = tensors.form(index) !== undefined;
   const inputs = hasIndex ? checkForm(tensors, index, "int32", [null])[0] ?? 0 : Math.floor(words * 32 / bits);

@@ -22,9 +22,7 @@ export async function readAdapter<O>(type: PeftType<O>, path: string, host: Host
   const { options, passed } = readConfig(type, saved);
   if (passed.length > 0) {
     const names = passed.map((name) => show(name)).join(", ");
-    host.terminal?.write(
-      `Warning: ${path}/${adapterFiles.config} has ${names}, which is unknown and ignored\n`,
-    );
+    host.terminal?.write(`Warning: ${path}/${adapterFiles.config} has ${names}, which is unknown and ignored\n`);
   }
   return {
     options,

@@ -29,10 +29,7 @@ export const fourBitTables: Readonly<Record<FourBitType, Float32Array>> = {
     0.7229568362236023,
     1,
   ),
-  fp4: Float32Array.from(
-    [0, 1 / 16, 8, 12, 4, 6, 2, 3, 0, -1 / 16, -8, -12, -4, -6, -2, -3],
-    (x) => x / 12,
-  ),
+  fp4: Float32Array.from([0, 1 / 16, 8, 12, 4, 6, 2, 3, 0, -1 / 16, -8, -12, -4, -6, -2, -3], (x) => x / 12),
 };
 
 /** The block size of the second level of quantization. */

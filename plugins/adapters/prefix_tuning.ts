@@ -75,12 +75,7 @@ export const prefixTuning: Factory<"adapter", Partial<PrefixTuningOptions>> = de
       return mlp(b, x, parts, [hidden, width], "tanh", o.initWeights === "zero");
     };
     return {
-      ...prefixAdapter(
-        "prefix-tuning",
-        backbone,
-        count,
-        prefix,
-      ),
+      ...prefixAdapter("prefix-tuning", backbone, count, prefix),
       ...savedVectors(
         "PREFIX_TUNING",
         o,

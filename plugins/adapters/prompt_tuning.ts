@@ -52,11 +52,7 @@ export const promptTuning: Factory<"adapter", Partial<PromptTuningOptions>> = de
     const count = o.numVirtualTokens * submodules(context.task);
     const init = saved ? "zeros" as const : firstPrompt(o, count, backbone, context);
     return {
-      ...promptAdapter(
-        backbone,
-        o.numVirtualTokens,
-        (b, dim) => b.parameter("prompt_embeddings", [count, dim], init),
-      ),
+      ...promptAdapter(backbone, o.numVirtualTokens, (b, dim) => b.parameter("prompt_embeddings", [count, dim], init)),
       // How it started is of no consequence to a saved prompt, and PEFT would want a tokenizer's name.
       ...savedVectors("PROMPT_TUNING", o, backbone, context, saved, () => ({
         numVirtualTokens: o.numVirtualTokens,

@@ -29,9 +29,7 @@ type State = Readonly<{ best: number | null }>;
 export const bestWeights: Factory<"callback", Partial<JudgedMetricOptions>> = define({
   kind: "callback",
   name: "best-weights",
-  schema: v.strictObject(
-    judgedMetricEntries,
-  ),
+  schema: v.strictObject(judgedMetricEntries),
   create: (options: JudgedMetricOptions) => ({
     needsEvaluation: (training) => judgeOf(options, training).metric,
     init: (): State => ({ best: null }),

@@ -67,12 +67,7 @@ export const earlyStopping: Factory<"callback", Partial<EarlyStoppingOptions>> =
   }),
 });
 
-function reason(
-  { metric }: Judge,
-  value: number | undefined,
-  { best, bad }: State,
-  names: readonly string[],
-): string {
+function reason({ metric }: Judge, value: number | undefined, { best, bad }: State, names: readonly string[]): string {
   const what = value === undefined
     ? `${metric} was not among the metrics (${names.join(", ")})`
     : `${metric} is ${value}, the best was ${best}`;

@@ -302,12 +302,7 @@ function conversation(row: Row, index: number, column: string): readonly Named<J
     return typeof role === "string" && fits;
   };
   if (Array.isArray(value) && value.length > 0 && value.every(isMessage)) return value as Named<Json>[];
-  throw badValue(
-    NAME,
-    `row ${index}, column "${column}"`,
-    value,
-    "messages of texts: role, content",
-  );
+  throw badValue(NAME, `row ${index}, column "${column}"`, value, "messages of texts: role, content");
 }
 
 /** Variables of a chat template besides the messages: the callable functions, and those that the row brings. */

@@ -78,12 +78,7 @@ export function sequencePair(
   decoder?: Int32Array,
 ): Sample {
   if (decoderStart === undefined) {
-    throw unsupported(
-      "seq2seq",
-      "model_type",
-      modelType,
-      "this task needs an encoder-decoder model",
-    );
+    throw unsupported("seq2seq", "model_type", modelType, "this task needs an encoder-decoder model");
   }
   const pad = tokenizer.specialTokenIds.pad ?? 0;
   const inputs = decoder ?? shiftRight(labels ?? Int32Array.of(IGNORE), decoderStart, pad);

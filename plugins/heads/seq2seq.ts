@@ -30,12 +30,7 @@ export const seq2seq: Factory<"head", Seq2seqOptions> = define({
     forward: (b, states, backbone) => {
       const style = backbone.heads.seq2seq;
       if (!style) {
-        throw unsupported(
-          "seq2seq",
-          "task",
-          backbone.baseModelPrefix,
-          "this family is no encoder-decoder",
-        );
+        throw unsupported("seq2seq", "task", backbone.baseModelPrefix, "this family is no encoder-decoder");
       }
       return languageOutputs(b, states, backbone, style);
     },

@@ -111,11 +111,7 @@ export const byGroup: Factory<"metric", Input> = define({
 });
 
 /** So many of each state as one, group by group. */
-function gathered(
-  gather: NonNullable<Metric["gather"]>,
-  states: readonly State[],
-  counts: ArrayLike<number>,
-): State {
+function gathered(gather: NonNullable<Metric["gather"]>, states: readonly State[], counts: ArrayLike<number>): State {
   const parts = new Map<string, { count: number; states: unknown[]; counts: number[] }>();
   states.forEach(({ groups }, i) => {
     const times = counts[i] ?? 0;

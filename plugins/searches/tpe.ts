@@ -80,11 +80,7 @@ function proposed(study: Study, random: Random, options: TpeOptions): Named<Json
 }
 
 /** The candidate that is likeliest among good trials beside all others; of equals the first. */
-function bestCandidate(
-  below: Mixture,
-  above: Mixture,
-  candidates: readonly Named<Json>[],
-): Named<Json> | undefined {
+function bestCandidate(below: Mixture, above: Mixture, candidates: readonly Named<Json>[]): Named<Json> | undefined {
   let [best, most]: [Named<Json> | undefined, number] = [undefined, -Infinity];
   for (const candidate of candidates) {
     const gain = logDensityAt(below, candidate) - logDensityAt(above, candidate);

@@ -29,16 +29,11 @@ type Input = Partial<SentenceOptions>;
 export const featureExtraction: Factory<"task", Input> = define({
   kind: "task",
   name: "feature-extraction",
-  schema: v.strictObject(
-    sentenceEntries,
-  ),
+  schema: v.strictObject(sentenceEntries),
   create: (options: SentenceOptions) => ({ subtasks: [sentenceTask(options, partsOf)] }),
 });
 
-function partsOf(
-  { columns }: SentenceOptions,
-  { pooling, steps, prompt, lowercase }: SentenceModules,
-): SentenceParts {
+function partsOf({ columns }: SentenceOptions, { pooling, steps, prompt, lowercase }: SentenceModules): SentenceParts {
   return {
     collator: { use: "padding", with: { problemType: "none", prompt, lowercase, columns } },
     heads: [{ use: "embedding", with: { pooling, steps, normalize: false } }],

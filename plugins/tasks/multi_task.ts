@@ -95,10 +95,7 @@ export const multiTask: Factory<"task", Input> = define({
             }),
             weight: v.optional(v.pipe(v.number(), v.gtValue(0)), 1),
             metrics: v.optional(v.array(pluginOption("metric", "a metric"))),
-            adapter: v.optional(
-              v.union([v.array(adapter), v.pipe(adapter, v.transform((one) => [one]))]),
-              [],
-            ),
+            adapter: v.optional(v.union([v.array(adapter), v.pipe(adapter, v.transform((one) => [one]))]), []),
           }),
         ),
         v.check((tasks) => Object.keys(tasks).length > 0, "at least one task"),

@@ -25,10 +25,7 @@ export const sentenceSimilarity: Factory<"task", Partial<SentenceOptions>> = def
   create: (options: SentenceOptions) => ({ subtasks: [sentenceTask(options, partsOf)] }),
 });
 
-function partsOf(
-  { columns }: SentenceOptions,
-  { pooling, steps, prompt, lowercase }: SentenceModules,
-): SentenceParts {
+function partsOf({ columns }: SentenceOptions, { pooling, steps, prompt, lowercase }: SentenceModules): SentenceParts {
   return {
     collator: { use: "sentence-pairs", with: { prompt, lowercase, columns } },
     heads: [{ use: "similarity", with: { pooling, steps, normalize: false } }],

@@ -131,10 +131,5 @@ async function* augmented(
 function inputColumns({ columns }: AugmentOptions, { columns: known }: TransformContext): readonly string[] {
   const chosen = columns ?? known?.texts.filter((name) => !known.learned?.includes(name));
   if (chosen && chosen.length > 0) return chosen;
-  throw badValue(
-    NAME,
-    "columns",
-    columns,
-    "names of columns, because no task says which of its texts may change",
-  );
+  throw badValue(NAME, "columns", columns, "names of columns, because no task says which of its texts may change");
 }

@@ -87,9 +87,7 @@ async function nearest(set: AdapterPool, rows: readonly { text: string; label: s
 }
 
 /** The classes that a saved adapter gives, where the page was given one: `?adapter=path/`. */
-async function classifier(
-  host: PageHost,
-): Promise<((texts: readonly string[]) => Promise<string[]>) | undefined> {
+async function classifier(host: PageHost): Promise<((texts: readonly string[]) => Promise<string[]>) | undefined> {
   const path = new URL(document.location.href).searchParams.get("adapter");
   if (path === null) return undefined;
   const saved = await detectArtifact(fetchedStore(new URL(path, here()).href));

@@ -20,10 +20,7 @@ export function bucketModels({ ASSETS, MODELS, MODELS_KV }: ModelBindings): Mode
     ...MODELS ? [bucketStore(MODELS, `${name}/`)] : [],
     ...MODELS_KV ? [keyValueStore(MODELS_KV, `${name}/`)] : [],
   ];
-  const all: Store[] = [
-    ...MODELS ? [bucketStore(MODELS, "")] : [],
-    ...MODELS_KV ? [keyValueStore(MODELS_KV, "")] : [],
-  ];
+  const all: Store[] = [...MODELS ? [bucketStore(MODELS, "")] : [], ...MODELS_KV ? [keyValueStore(MODELS_KV, "")] : []];
   return {
     names: async () => {
       const names: string[] = [];

@@ -67,12 +67,7 @@ export function classesOf(open: OpenRun | undefined): readonly string[] {
     const { problemType } = open.run.task.options as Readonly<{ problemType?: unknown }>;
     if (problemType !== "multi-label" && problemType !== "regression") return labels;
   }
-  throw unsupported(
-    "data",
-    "--labels",
-    open?.run.task.name,
-    "only labels of sequence-classification can be judged",
-  );
+  throw unsupported("data", "--labels", open?.run.task.name, "only labels of sequence-classification can be judged");
 }
 
 /** What a row says: the columns of its task, or all. */

@@ -107,9 +107,7 @@ function confidentOthers(rows: LabelledProbabilities): number[] {
  * What confident learning counts: thresholds of classes, rows by given and by confident class, the same in whole rows, and
  * which rows are confidently of another class.
  */
-export function confidentCounts(
-  rows: LabelledProbabilities,
-): Readonly<{
+export function confidentCounts(rows: LabelledProbabilities): Readonly<{
   thresholds: readonly number[];
   joint: number[][];
   calibrated: number[][];

@@ -65,12 +65,7 @@ function taskSection(task: string, report: DataReport): Html {
           <h2>Rows of ${name} that stand in train</h2>
           <p>${count(leaks.rows)} of ${count(leaks.of)} (${percent(leaks.rows, leaks.of)})</p>
           ${leaks.first.length > 0 &&
-            table(
-              ["train", name, "text"],
-              leaks.first.map(({ train, other, text }) => [train, other, text]),
-              0,
-              1,
-            )}
+            table(["train", name, "text"], leaks.first.map(({ train, other, text }) => [train, other, text]), 0, 1)}
           ${leaks.near && nearLeaks(name, leaks.of, leaks.near)}
         </section>
       `

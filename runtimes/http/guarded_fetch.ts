@@ -129,12 +129,7 @@ function joined(location: string, url: URL): string {
 }
 
 /** A body of at most so many bytes, read into memory of our own: what a stream would allocate is not given back for long. */
-async function bodyOf(
-  { body }: Response,
-  most: number,
-  ms: number,
-  controller: AbortController,
-): Promise<Uint8Array> {
+async function bodyOf({ body }: Response, most: number, ms: number, controller: AbortController): Promise<Uint8Array> {
   // One byte more than may come tells that too much does.
   let buffer = new Uint8Array(most + 1);
   if (!body) return buffer.subarray(0, 0);

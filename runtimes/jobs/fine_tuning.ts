@@ -100,12 +100,7 @@ function listRoute({ jobs }: JobsContext): Route {
   return { ...shared, method: "get", path: PATH, summary: "List jobs", query: page, handle };
 }
 
-function actionRoute(
-  context: JobsContext,
-  name: string,
-  summary: string,
-  apply: (record: JobRecord) => Change,
-): Route {
+function actionRoute(context: JobsContext, name: string, summary: string, apply: (record: JobRecord) => Change): Route {
   return {
     ...shared,
     method: "post",

@@ -21,11 +21,7 @@ export type FoldFigure = Readonly<
 export type FoldMetrics = Named<FoldFigure> | Readonly<{ loss: FoldFigure; tasks: Named<Named<FoldFigure>> }>;
 
 /** Those of some tasks (one that is alone is called ""). */
-export function foldMetrics(
-  results: readonly FoldResult[],
-  tasks: readonly string[],
-  places: FoldPlaces,
-): FoldMetrics {
+export function foldMetrics(results: readonly FoldResult[], tasks: readonly string[], places: FoldPlaces): FoldMetrics {
   const names = [...new Set(results.flatMap(({ metrics }) => Object.keys(metrics)))];
   const figures = (
     keys: readonly (readonly [shown: string, name: string])[],

@@ -41,9 +41,7 @@ export function renderSearch(report: SearchReport): string {
     name,
     kind: "search",
     about: html`<span>search by <b>${sampler}</b></span><span>pruner <b>${pruner}</b></span><span>${
-      states.map((
-        state,
-      ) => `${count(state)} ${state}`).join(", ")
+      states.map((state) => `${count(state)} ${state}`).join(", ")
     }</span>`,
     main: html`
       ${best && bestSection(best, metric, winner)}

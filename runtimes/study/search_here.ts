@@ -98,9 +98,7 @@ export async function searchHere(options: SearchHere): Promise<SearchEnd> {
   const compared = usual && usual.reason !== "diverged"
     ? await comparedWith(options, options.best, end, usual)
     : undefined;
-  await files.report(
-    renderSearch({ ...page, winner: { split, metrics: end.metrics, compared, usual } }),
-  );
+  await files.report(renderSearch({ ...page, winner: { split, metrics: end.metrics, compared, usual } }));
   return { trials, best, end, usual, compared };
 }
 

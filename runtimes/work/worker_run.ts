@@ -83,9 +83,7 @@ export async function receive(message: ToWorker): Promise<void> {
   }
 }
 
-async function answer(
-  { id, method, path, headers, caller, body, isWhole }: Extract<ToWorker, { type: "request" }>,
-) {
+async function answer({ id, method, path, headers, caller, body, isWhole }: Extract<ToWorker, { type: "request" }>) {
   const task: Open = { abort: new AbortController(), body: undefined, answer: undefined };
   open.set(id, task);
   const url = `http://worker${path}`;

@@ -30,11 +30,7 @@ export function createMiddleware(
     ...attached.map((adapter) => ({ middleware: adapter, owner: { ...MODEL, adapter } })),
     ...around.map(({ around, name }) => ({ middleware: around, owner: { ...MODEL, regularizer: name } })),
   ];
-  return <S extends keyof HookPoints>(
-    hook: S,
-    call: HookPoints[S],
-    base: (call: HookPoints[S]) => Value,
-  ): Value => {
+  return <S extends keyof HookPoints>(hook: S, call: HookPoints[S], base: (call: HookPoints[S]) => Value): Value => {
     // What the model builds is the model's, also where an adapter around it is building.
     let next = (call: HookPoints[S]): Value => owners.as(MODEL, () => base(call));
     for (const { middleware: { [hook]: member }, owner } of layers) {

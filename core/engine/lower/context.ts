@@ -132,10 +132,7 @@ function addStored(lowering: Lowering, name: string, value: Value, storage: Stor
   } else {
     const half = storage.as === "external" ? storage.dtype : undefined;
     if (half) halves.add(value.id);
-    initializers.set(
-      name,
-      floatInitializer(half ? storedName(name) : name, half ?? value.dtype, value.shape, storage),
-    );
+    initializers.set(name, floatInitializer(half ? storedName(name) : name, half ?? value.dtype, value.shape, storage));
   }
 }
 

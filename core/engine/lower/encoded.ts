@@ -114,10 +114,7 @@ function trainedProduct(
   const isForward = (transB === 1) !== conv1d;
   if (isForward ? !format.writeProduct : !format.writeTransposedProduct || bias) return undefined;
   const { writer, nodes } = writerFor(lowering, weight.name, output);
-  const tensors = writer.once(
-    `codes of ${weight.name}`,
-    () => format.writeTensors(writer, nameInput(right), weight),
-  );
+  const tensors = writer.once(`codes of ${weight.name}`, () => format.writeTensors(writer, nameInput(right), weight));
   const reading = { ...writer, tensor: (name: string) => tensors[name] ?? "" };
   const operands = { isForward, x: nameInput(left), bias: bias && nameInput(bias) };
   const made = productOf(format, reading, operands, dims);

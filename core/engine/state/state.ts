@@ -83,9 +83,7 @@ export async function createState(options: StateOptions): Promise<State> {
     gradNorm: (programs, factor) => {
       const squares = ({ span: { gradient } }: (typeof groups)[number]): number =>
         factor === undefined ? kernels.sumOfSquares(gradient) : kernels.unscale(gradient, factor);
-      return Math.sqrt(
-        groups.filter((g) => isReached(g.settings, programs)).reduce((sum, g) => sum + squares(g), 0),
-      );
+      return Math.sqrt(groups.filter((g) => isReached(g.settings, programs)).reduce((sum, g) => sum + squares(g), 0));
     },
     update: (update, programs) => {
       present("trained");

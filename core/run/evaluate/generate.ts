@@ -116,12 +116,7 @@ function roomBehind({ backbone, layout }: OpenRun, prompt: readonly number[], ro
   const room = backbone.maxPositions - taken - prompt.length;
   if (room >= 1) return room;
   const most = backbone.maxPositions - taken - 1;
-  throw badValue(
-    "generate",
-    `row ${row}`,
-    `${prompt.length} tokens`,
-    `at most ${most} (room for one more)`,
-  );
+  throw badValue("generate", `row ${row}`, `${prompt.length} tokens`, `at most ${most} (room for one more)`);
 }
 
 /** Generated tokens as the output `sequences` [rows, longest], -1 behind the end of each. */

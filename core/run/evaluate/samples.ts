@@ -35,12 +35,7 @@ export async function checkGeneration(tasks: readonly MeasuredTask[], wanted: bo
     const { value: first } = await questionsOf(open, evalRows).next();
     const [metric] = measures;
     if (metric && !first) {
-      throw badValue(
-        metric.name,
-        "metrics",
-        metric.name,
-        "rows with an answer (messages, or prompt and completion)",
-      );
+      throw badValue(metric.name, "metrics", metric.name, "rows with an answer (messages, or prompt and completion)");
     }
   }
 }

@@ -34,12 +34,7 @@ export async function openRun(run: Run, host: Host): Promise<OpenRun> {
   if (!open) throw missing("spec", "a task", run.task.name);
   if (others.length > 0) {
     const names = run.task.subtasks.map((task) => task.name);
-    throw unsupported(
-      "spec",
-      "task",
-      run.task.name,
-      `open one of its tasks instead (${names.join(", ")})`,
-    );
+    throw unsupported("spec", "task", run.task.name, `open one of its tasks instead (${names.join(", ")})`);
   }
   return open;
 }

@@ -49,9 +49,7 @@ export function createWarmParts(): (run: Run) => Run {
       ...run,
       model: { ...run.model, open: (host) => once(JSON.stringify(model), () => openedOnce(run, host)) },
       tokenizer: { ...run.tokenizer, open: (files) => once(words, () => run.tokenizer.open(files)) },
-      data: Object.fromEntries(
-        Object.entries(run.data).map(([split, dataset]) => [split, data(split, dataset)]),
-      ),
+      data: Object.fromEntries(Object.entries(run.data).map(([split, dataset]) => [split, data(split, dataset)])),
     };
   };
 }

@@ -51,9 +51,7 @@ type OpenTraining = Readonly<{
 }>;
 
 /** Goes on from a checkpoint where there is one, trains, and writes what came of it. */
-async function* trainWith(
-  { run, host, tasks, engine, prepared, signal }: OpenTraining,
-): AsyncIterable<TrainingEvent> {
+async function* trainWith({ run, host, tasks, engine, prepared, signal }: OpenTraining): AsyncIterable<TrainingEvent> {
   const { training, spec: { fingerprints } } = run;
   const plan = batchPlan(run, tasks);
   if (fingerprints) (await import("../checkpoints/resume.ts")).checkContent(fingerprints, await fingerprintsOf(tasks));

@@ -45,9 +45,7 @@ export async function describeTrainedModel(
       .filter((p) => !p.frozen && (trains(p.name, p.adapter) || saved.has(p.name) || grown.has(p.name))).map((p) =>
         p.name
       ),
-    all: Object.fromEntries(
-      [...parameters.values()].map((p) => [p.name, { shape: p.shape, adapter: p.adapter }]),
-    ),
+    all: Object.fromEntries([...parameters.values()].map((p) => [p.name, { shape: p.shape, adapter: p.adapter }])),
     read,
     metrics: figures.metrics,
     card: modelCard(open, figures),

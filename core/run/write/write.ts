@@ -24,11 +24,7 @@ export async function resolvedSpec(run: Run, host: Host, fingerprints: Named<str
 }
 
 /** A spec with the paths that its host resolves; what may be a name is one where no model lies there. */
-async function absolutePaths(
-  spec: Named<Json>,
-  catalog: Catalog,
-  { resolve, directory }: Host,
-): Promise<Named<Json>> {
+async function absolutePaths(spec: Named<Json>, catalog: Catalog, { resolve, directory }: Host): Promise<Named<Json>> {
   if (!resolve) return spec;
   const names = new Set<string>();
   placedPaths(spec, catalog, (path, name) => (name && names.add(path), path));

@@ -41,12 +41,7 @@ const isBaseLayer = (key: string): boolean => key.includes(wrappedLayer);
 export type BaseNames = Readonly<{ inBase(name: string): string; out(stored: string): string }>;
 
 /** Finds how an adapter's modules are named in a base. Throws AttuneError if one is not there. */
-export function namesIn(
-  base: Weights,
-  adapted: readonly string[],
-  whole: readonly string[],
-  label: string,
-): BaseNames {
+export function namesIn(base: Weights, adapted: readonly string[], whole: readonly string[], label: string): BaseNames {
   const there = new Set(base.names);
   // What an adapter brings whole need not be there: a head that it adapts, too.
   const brought = new Set(whole);

@@ -98,12 +98,7 @@ function packedLayouts(
     const inputs = weights.locate(name)?.dims[1] ?? 0;
     if (!blocks) {
       const found = format?.label ?? "codes whose groups are no blocks of inputs";
-      throw unsupported(
-        "merge",
-        `${label}: ${name}`,
-        found,
-        "--exact needs a zero point for each block of inputs",
-      );
+      throw unsupported("merge", `${label}: ${name}`, found, "--exact needs a zero point for each block of inputs");
     }
     layouts.set(name, { bits: blocks.bits, groupSize: commonDivisor(blocks.size, inputs) });
   }

@@ -121,12 +121,7 @@ function decomposeFactors(
   return { a, b };
 }
 
-function concatenateRanks(
-  parts: readonly Part[],
-  inFeatures: number,
-  outFeatures: number,
-  rank: number,
-): Factors {
+function concatenateRanks(parts: readonly Part[], inFeatures: number, outFeatures: number, rank: number): Factors {
   const a = new Float64Array(rank * inFeatures);
   const b = new Float64Array(outFeatures * rank);
   let at = 0;

@@ -36,11 +36,7 @@ export function formOf(base: Weights, name: string): TensorForm {
 }
 
 /** The bytes of a tensor as they are stored. */
-export async function* bytesOf(
-  base: Weights,
-  name: string,
-  { dtype, dims }: TensorForm,
-): AsyncIterable<Uint8Array> {
+export async function* bytesOf(base: Weights, name: string, { dtype, dims }: TensorForm): AsyncIterable<Uint8Array> {
   const part = base.part?.(name);
   if (!part) return yield fromFloat32((await base.read(name)).data, dtype);
   const total = sizeOf(dims) * bytesPerElement[dtype];

@@ -163,11 +163,13 @@ export function createCollector(now: () => number, worstRows: number): Collector
 
 /** The metrics of all tasks by the names that evaluations give them. */
 export function metricsOf(tasks: ReadonlyMap<string, Phases>, phase: keyof Phases): Named<number> {
-  return Object.fromEntries([...tasks].flatMap(([task, phases]) =>
-    Object.entries(phases[phase]?.metrics ?? {}).map((
-      [name, value],
-    ) => [task === "" ? name : `${task}_${name}`, value])
-  ));
+  return Object.fromEntries(
+    [...tasks].flatMap(([task, phases]) =>
+      Object.entries(phases[phase]?.metrics ?? {}).map((
+        [name, value],
+      ) => [task === "" ? name : `${task}_${name}`, value])
+    ),
+  );
 }
 
 function finite(value: number): number | null {

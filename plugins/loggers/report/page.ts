@@ -17,11 +17,7 @@ export function renderPage(run: Run, spec: Json, seen: ReportData): string {
   const last = seen.end?.metrics ?? seen.evaluations.at(-1)?.metrics ?? {};
   return renderShell({
     name: run.name,
-    about: html`<span>${run.task.name}</span><span>from <b>${
-      baseOf(
-        run,
-      )
-    }</b></span>${
+    about: html`<span>${run.task.name}</span><span>from <b>${baseOf(run)}</b></span>${
       run.adapters.length > 0 &&
       html`<span>with ${run.adapters.map(({ name }) => name).join(", ")}</span>`
     }${ending(seen)}`,

@@ -123,13 +123,7 @@ function checkAdded(added: unknown, { names }: Vocabulary): void {
 /** The lists that a part of a kind may be a sequence of. */
 const lists = ["normalizers", "pretokenizers", "processors", "decoders"];
 
-const behaviors: readonly unknown[] = [
-  "Removed",
-  "Isolated",
-  "MergedWithPrevious",
-  "MergedWithNext",
-  "Contiguous",
-];
+const behaviors: readonly unknown[] = ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"];
 const flags = ["invert", "add_prefix_space", "trim_offsets", "use_regex", "individual_digits", "cleanup", "split"];
 
 function checkPart(part: unknown, where: string): void {

@@ -28,11 +28,7 @@ export type Pipeline = Readonly<{
 }>;
 
 /** Puts a checked definition to work. `vocabulary`: the model's tokens. `splits`: whether special tokens are read as text. */
-export async function pipelineOf(
-  definition: Definition,
-  vocabulary: Vocabulary,
-  splits = false,
-): Promise<Pipeline> {
+export async function pipelineOf(definition: Definition, vocabulary: Vocabulary, splits = false): Promise<Pipeline> {
   const { normalizer, pre_tokenizer: preTokenizer, decoder } = definition as Readonly<
     Record<string, Definition | null>
   >;

@@ -19,10 +19,7 @@ type Behavior = "Removed" | "Isolated" | "MergedWithPrevious" | "MergedWithNext"
 const gpt2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 /** A pre-tokenizer by its definition. Throws AttuneError if its type is not known. */
-export function preTokenizerOf(
-  definition: Definition | null | undefined,
-  notations: Notations = {},
-): PreTokenizer {
+export function preTokenizerOf(definition: Definition | null | undefined, notations: Notations = {}): PreTokenizer {
   const { readRegex } = notations;
   if (!definition) return (text) => [text];
   const by = (matches: Matcher, behavior: Behavior, invert = false): PreTokenizer => (text) =>

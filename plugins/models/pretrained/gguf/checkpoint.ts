@@ -24,12 +24,7 @@ export async function ggufCheckpoint(store: Store, key: string, label: string, m
   const file = await openGguf(store, key);
   const parts = Number(file.metadata["split.count"] ?? 1);
   if (parts > 1) {
-    throw unsupported(
-      "pretrained",
-      `${label}: split.count`,
-      parts,
-      "gguf-split --merge joins the parts into one file",
-    );
+    throw unsupported("pretrained", `${label}: split.count`, parts, "gguf-split --merge joins the parts into one file");
   }
   const name = String(file.metadata["general.architecture"]);
   const fields = ggufFields(file, name);
@@ -38,10 +33,7 @@ export async function ggufCheckpoint(store: Store, key: string, label: string, m
   const config = { ...await architecture.config(fields), ...vocabularyOf(file), ...more };
   const tokenizer = ggufTokenizer(file.metadata);
   const written = new Map(
-    Object.entries({ ...tokenizer, "config.json": config }).map(([name, value]) => [
-      name,
-      jsonBytes(value),
-    ]),
+    Object.entries({ ...tokenizer, "config.json": config }).map(([name, value]) => [name, jsonBytes(value)]),
   );
   let hash: Promise<string> | undefined;
   const packed = [...new Set([...file.tensors.values()].map(({ type }) => type.name))].filter((type) => /Q/.test(type));

@@ -197,13 +197,7 @@ function placesOf(
 }
 
 /** Where one turn of the assistant stands; nothing if the template leaves it out. */
-function turnOf(
-  messages: readonly Message[],
-  i: number,
-  text: string,
-  render: RenderPart,
-  prompt: boolean,
-): Span[] {
+function turnOf(messages: readonly Message[], i: number, text: string, render: RenderPart, prompt: boolean): Span[] {
   const upTo = (end: number, open: boolean): string | undefined => {
     try {
       return render(messages.slice(0, end), open);
