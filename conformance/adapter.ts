@@ -24,18 +24,8 @@ export type AdapterClaims = Readonly<{
 /** What checks of an adapter may be told: where it claims nothing, it is asked. */
 export type AdapterFigures = Readonly<{ claims?: AdapterClaims }>;
 
-/** The names of the checks, which need a runtime. */
-export const adapterCheckNames: readonly string[] = [
-  "trains something, and less than everything or all of it by intent",
-  "learns the same where rows are shared, and where layers are computed again",
-  "starts as the base model, where it says so",
-  "leaves the base's frozen weights as they are",
-  "is the same after it was saved and loaded, and merged",
-];
-
 /** The checks of one configuration of an adapter. */
 export function adapterChecks(adapter: Adapter, { claims }: AdapterFigures, bench: Bench): readonly Check[] {
-  const [trainsSome, shares, starts, leaves, comesBack] = adapterCheckNames as [string, string, string, string, string];
   const scores = async (spec: RunSpec, host: Host): Promise<number[]> => {
     const open = await openRun(compose(spec, bench.catalog), host);
     const values: number[] = [];
@@ -50,14 +40,14 @@ export function adapterChecks(adapter: Adapter, { claims }: AdapterFigures, benc
     return { startsAtBase: false, mergeable: attached?.merge !== undefined, peft };
   };
   return [
-    check(trainsSome, async () => {
+    check("trains something, and less than everything or all of it by intent", async () => {
       const events = await bench.train({ adapter: [adapter] }, training, memoryStore());
       const start = events.find((event) => event.type === "start");
       assert.ok(start && start.trainableParameters > 0, "no parameter trains");
       const losses = lossesIn(events);
       assert.notEqual(losses[0], losses.at(-1));
     }),
-    check(shares, async () => {
+    check("learns the same where rows are shared, and where layers are computed again", async () => {
       const figures = async (change: Named<Json>): Promise<number[]> => {
         const events = await bench.train({ adapter: [adapter] }, { ...training, maxSteps: 3, ...change });
         return events.flatMap((event) => (event.type === "step" ? [event.loss, event.gradNorm] : []));
@@ -66,12 +56,12 @@ export function adapterChecks(adapter: Adapter, { claims }: AdapterFigures, benc
       assert.near(await figures({ rowSharing: false }), shared, 2e-5, "rows of their own");
       assert.near(await figures({ gradientCheckpointing: true }), shared, 2e-5, "layers computed again");
     }),
-    check(starts, async () => {
+    check("starts as the base model, where it says so", async () => {
       if (!(await claimed()).startsAtBase) return;
       const base = await scores(bench.spec({}), bench.host);
       assert.near(await scores(bench.spec({ adapter: [adapter] }), bench.host), base, 1e-6);
     }),
-    check(leaves, async () => {
+    check("leaves the base's frozen weights as they are", async () => {
       const before = await bench.open({});
       const output = memoryStore();
       await bench.train({ adapter: [adapter] }, training, output);
@@ -84,7 +74,7 @@ export function adapterChecks(adapter: Adapter, { claims }: AdapterFigures, benc
         );
       }
     }),
-    check(comesBack, async () => {
+    check("is the same after it was saved and loaded, and merged", async () => {
       const { peft, mergeable } = await claimed();
       if (!peft) return;
       const output = memoryStore();

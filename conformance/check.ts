@@ -22,13 +22,14 @@ export function passedOver(name: string, missing: string): Check {
   return { name: `${name} (not looked at without ${missing})`, run: async () => {}, skipped: missing };
 }
 
-/** Checks that want something: where it is not there, each is passed over, and its name says so. */
-export function needing<T>(
+/**
+ * Checks that want something, and look at it only when they run: where it is not there, each is passed over, and its
+ * name says so.
+ */
+export function needing<T extends object>(
   what: T | undefined,
   missing: string,
   checks: (what: T) => readonly Check[],
-  names: readonly string[],
 ): readonly Check[] {
-  if (what !== undefined) return checks(what);
-  return names.map((name) => passedOver(name, missing));
+  return what ? checks(what) : checks({} as T).map(({ name }) => passedOver(name, missing));
 }

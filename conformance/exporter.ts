@@ -12,17 +12,8 @@ import { tinyAdapter } from "./tiny/adapter.ts";
 /** What is exported. Default: the tiny model, whole and with an adapter. */
 export type ExporterFigures = Readonly<{ runs?: readonly Named<unknown>[] }>;
 
-/** What the checks are called. */
-export const exporterCheckNames = [
-  "writes what it lists, and nothing else",
-  "writes the same bytes again",
-  "does not pass over a store that fails",
-  "says why where it cannot write something",
-] as const;
-
 /** The checks of an exporter. */
 export function exporterChecks(exporter: Exporter, { runs }: ExporterFigures, bench: Bench): readonly Check[] {
-  const [lists, again, fails, says] = exporterCheckNames;
   const asked = runs ?? [{}, { adapter: [tinyAdapter()] }];
   const trained = async (parts: Named<unknown>): Promise<TrainedModel> =>
     await describeTrainedModel(await bench.open(parts));
@@ -39,7 +30,7 @@ export function exporterChecks(exporter: Exporter, { runs }: ExporterFigures, be
     return takes;
   };
   return [
-    check(lists, async () => {
+    check("writes what it lists, and nothing else", async () => {
       for (const one of await acceptedModels()) {
         const store = memoryStore();
         const listed = await exporter.write(one, store);
@@ -47,7 +38,7 @@ export function exporterChecks(exporter: Exporter, { runs }: ExporterFigures, be
         assert.deepEqual([...new Set(listed)].sort(), [...store.files.keys()].sort());
       }
     }),
-    check(again, async () => {
+    check("writes the same bytes again", async () => {
       for (const one of await acceptedModels()) {
         const [first, second] = [memoryStore(), memoryStore()];
         await exporter.write(one, first);
@@ -55,13 +46,13 @@ export function exporterChecks(exporter: Exporter, { runs }: ExporterFigures, be
         assert.deepEqual(second.files, first.files);
       }
     }),
-    check(fails, async () => {
+    check("does not pass over a store that fails", async () => {
       for (const one of await acceptedModels()) {
         const store = { ...memoryStore(), put: () => Promise.reject(new Error("The disk is full")) };
         await assert.rejects(exporter.write(one, store), /The disk is full/);
       }
     }),
-    check(says, async () => {
+    check("says why where it cannot write something", async () => {
       for (const parts of asked) {
         await exporter.write(await trained(parts), memoryStore()).catch((error) => {
           assert.ok(error instanceof AttuneError, `${error} is no AttuneError`);

@@ -26,14 +26,6 @@ export type HeadFigures = Readonly<{
   models?: readonly unknown[];
 }>;
 
-/** What the checks are called. */
-export const headCheckNames = [
-  "gives outputs that are numbers",
-  "row sharing changes nothing",
-  "gradients are slopes",
-  "names modules that it adds",
-] as const;
-
 /** Σ of (x - 1)⁴ of an output: a loss of any head, of one that begins with zeros or normalizes what it gives, too. */
 const fourthPowers = define({
   kind: "loss",
@@ -51,7 +43,6 @@ const fourthPowers = define({
 
 /** The checks of a head. */
 export function headChecks(head: Head, figures: HeadFigures, bench: Bench): readonly Check[] {
-  const [numbers, sharing, slopes, modules] = headCheckNames;
   const taskOf = (outputs: readonly string[]): Task => ({
     kind: "task",
     name: "tiny-head",
@@ -105,7 +96,7 @@ export function headChecks(head: Head, figures: HeadFigures, bench: Bench): read
     );
   };
   return [
-    check(numbers, async () => {
+    check("gives outputs that are numbers", async () => {
       for (const open of await opened()) {
         const outputs = await outputsOf(open, false);
         assert.ok(Object.keys(outputs).length > 0, "no output");
@@ -116,7 +107,7 @@ export function headChecks(head: Head, figures: HeadFigures, bench: Bench): read
         }
       }
     }),
-    check(sharing, async () => {
+    check("row sharing changes nothing", async () => {
       if (head.unshareable) return;
       for (const open of await opened()) {
         const [apart, together] = [await outputsOf(open, false), await outputsOf(open, true)];
@@ -128,7 +119,7 @@ export function headChecks(head: Head, figures: HeadFigures, bench: Bench): read
         }
       }
     }),
-    check(slopes, async () => {
+    check("gradients are slopes", async () => {
       for (
         const open of await opened(Object.keys(await outputsOf((await opened())[0] as OpenRun, false)).slice(0, 1))
       ) {
@@ -139,7 +130,7 @@ export function headChecks(head: Head, figures: HeadFigures, bench: Bench): read
         await engine.close();
       }
     }),
-    check(modules, async () => {
+    check("names modules that it adds", async () => {
       if (head.modulesToSave.length === 0) return;
       const added: string[] = [];
       for (const open of await opened()) {

@@ -3,21 +3,21 @@
  * @module
  */
 import type { Kind, Kinds } from "../kit.ts";
-import { adapterCheckNames, adapterChecks, type AdapterFigures } from "./adapter.ts";
+import { adapterChecks, type AdapterFigures } from "./adapter.ts";
 import { type BenchFigures, benchOf, memoryHost, NO_LIB, tinyRun } from "./bench.ts";
 import { acceleratorChecks, type AcceleratorFigures } from "./accelerator.ts";
 import { collatorChecks, type CollatorFigures } from "./collator.ts";
-import { exporterCheckNames, exporterChecks, type ExporterFigures } from "./exporter.ts";
-import { headCheckNames, headChecks, type HeadFigures } from "./head.ts";
-import { architectureCheckNames, architectureChecks, type ArchitectureFigures, configChecks } from "./architecture.ts";
-import { taskCheckNames, taskChecks, type TaskFigures } from "./task.ts";
-import { regularizerCheckNames, regularizerChecks, type RegularizerFigures } from "./regularizer.ts";
+import { exporterChecks, type ExporterFigures } from "./exporter.ts";
+import { headChecks, type HeadFigures } from "./head.ts";
+import { architectureChecks, type ArchitectureFigures, configChecks } from "./architecture.ts";
+import { taskChecks, type TaskFigures } from "./task.ts";
+import { regularizerChecks, type RegularizerFigures } from "./regularizer.ts";
 import { searchChecks, type SearchFigures } from "./search.ts";
 import { prunerChecks } from "./pruner.ts";
 import { modelChecks, type ModelFigures } from "./model.ts";
 import { tinyWords } from "./tiny/words.ts";
 import { tokenizerChecks, type TokenizerFigures } from "./tokenizer.ts";
-import { trainerCheckNames, trainerChecks } from "./trainer.ts";
+import { trainerChecks } from "./trainer.ts";
 import { transformChecks, type TransformFigures } from "./transform.ts";
 import { callbackChecks, type CallbackFigures } from "./callback.ts";
 import { type Check, needing } from "./check.ts";
@@ -68,38 +68,32 @@ const batteries: Batteries = {
       benchOf(figures) && figures.config,
       `figures.config and ${NO_LIB}`,
       (config) => architectureChecks(plugin, figures, config),
-      architectureCheckNames,
     ),
   ],
   tokenizer: (plugin, figures) => tokenizerChecks(plugin, figures, figures.host ?? memoryHost(figures.lib)),
   data: (plugin, figures) => dataChecks(plugin, figures, figures.host ?? memoryHost(figures.lib)),
   transform: (plugin, figures) => transformChecks(plugin, figures, figures.host ?? memoryHost(figures.lib)),
   collator: (plugin, figures) => collatorChecks(plugin, figures, tinyWords),
-  head: (plugin, figures) =>
-    needing(benchOf(figures), NO_LIB, (bench) => headChecks(plugin, figures, bench), headCheckNames),
+  head: (plugin, figures) => needing(benchOf(figures), NO_LIB, (bench) => headChecks(plugin, figures, bench)),
   loss: (plugin, { output, target }) => lossChecks(plugin, output && target ? { output, target } : lossExample(plugin)),
-  task: (plugin, figures) =>
-    needing(benchOf(figures), NO_LIB, (bench) => taskChecks(plugin, figures, bench), taskCheckNames),
-  adapter: (plugin, figures) =>
-    needing(benchOf(figures), NO_LIB, (bench) => adapterChecks(plugin, figures, bench), adapterCheckNames),
+  task: (plugin, figures) => needing(benchOf(figures), NO_LIB, (bench) => taskChecks(plugin, figures, bench)),
+  adapter: (plugin, figures) => needing(benchOf(figures), NO_LIB, (bench) => adapterChecks(plugin, figures, bench)),
   optimizer: optimizerChecks,
   schedule: scheduleChecks,
   regularizer: (plugin, figures) =>
-    needing(benchOf(figures), NO_LIB, (bench) => regularizerChecks(plugin, figures, bench), regularizerCheckNames),
+    needing(benchOf(figures), NO_LIB, (bench) => regularizerChecks(plugin, figures, bench)),
   accelerator: acceleratorChecks,
   metric: metricChecks,
   callback: callbackChecks,
   logger: (plugin, figures) =>
     loggerChecks(plugin, figures.host ?? memoryHost(figures.lib), figures.run ?? tinyRun(figures)),
   store: (plugin, { open, host, lib }) => storeChecks(open ?? (() => plugin.open(host ?? memoryHost(lib)))),
-  exporter: (plugin, figures) =>
-    needing(benchOf(figures), NO_LIB, (bench) => exporterChecks(plugin, figures, bench), exporterCheckNames),
+  exporter: (plugin, figures) => needing(benchOf(figures), NO_LIB, (bench) => exporterChecks(plugin, figures, bench)),
   search: searchChecks,
   pruner: prunerChecks,
   queue: (plugin, { open, shortest = 0.4, host, lib }) =>
     queueChecks({ open: open ?? (async () => ({ queue: await plugin.open(host ?? memoryHost(lib)) })), shortest }),
-  trainer: (plugin, figures) =>
-    needing(benchOf(figures), NO_LIB, (bench) => trainerChecks(plugin, bench), trainerCheckNames),
+  trainer: (plugin, figures) => needing(benchOf(figures), NO_LIB, (bench) => trainerChecks(plugin, bench)),
 };
 
 /**

@@ -27,11 +27,6 @@ export type ModelFigures = Readonly<{
   }>;
 }>;
 
-const names = [
-  "another byte of weights or config is another fingerprint",
-  "says which file is missing or cut off",
-] as const;
-
 /** The checks of a model. */
 export function modelChecks(source: ModelSource, { folder }: ModelFigures, host: Host): readonly Check[] {
   const on = (files: Named<Uint8Array>): Host =>
@@ -68,7 +63,7 @@ export function modelChecks(source: ModelSource, { folder }: ModelFigures, host:
       await assert.rejects(weights.read("conformance.none"), { name: "AttuneError", message: /conformance\.none/ });
     }),
     ...needing(folder, "figures.folder", ({ at, files, weights = "model.safetensors", config = "config.json" }) => [
-      check(names[0], async () => {
+      check("another byte of weights or config is another fingerprint", async () => {
         const before = await (await open()).fingerprint();
         const changed = (name: string, change: (bytes: Uint8Array) => Uint8Array): Named<Uint8Array> => ({
           ...files,
@@ -83,7 +78,7 @@ export function modelChecks(source: ModelSource, { folder }: ModelFigures, host:
         };
         assert.notEqual(await (await open(changed(config, space))).fingerprint(), before, config);
       }),
-      check(names[1], async () => {
+      check("says which file is missing or cut off", async () => {
         const failure = async (files: Named<Uint8Array>): Promise<AttuneError> => {
           try {
             const { weights } = await open(files);
@@ -111,6 +106,6 @@ export function modelChecks(source: ModelSource, { folder }: ModelFigures, host:
         const garbage = await failure({ ...files, [weights]: joinBytes([new Uint8Array(8).fill(255), bytes]) });
         assert.ok(garbage.message.length > 0);
       }),
-    ], names),
+    ]),
   ];
 }

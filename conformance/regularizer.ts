@@ -22,21 +22,12 @@ export type RegularizerFigures = Readonly<{
   smooth?: boolean;
 }>;
 
-/** What the checks are called. */
-export const regularizerCheckNames = [
-  "is not there in evaluation",
-  "changes training, by a loss whose gradients are its slopes",
-  "goes on exactly from a checkpoint",
-  "is nothing where its strength is nothing",
-] as const;
-
 /** The checks of a regularizer. */
 export function regularizerChecks(
   regularizer: Regularizer,
   { off, smooth = true }: RegularizerFigures,
   bench: Bench,
 ): readonly Check[] {
-  const [evaluation, slopes, resumes, nothing] = regularizerCheckNames;
   const steps = { maxSteps: 4, maxGradNorm: 0, evalOnStart: true };
   const run = async (regularizers: readonly Regularizer[], training: Named<Json> = steps): Promise<
     Readonly<{ first: number; losses: number[] }>
@@ -45,11 +36,11 @@ export function regularizerChecks(
     return { first: events.find((e) => e.type === "evaluate")?.metrics.loss ?? NaN, losses: lossesIn(events) };
   };
   return [
-    check(evaluation, async () => {
+    check("is not there in evaluation", async () => {
       const { first } = await run([regularizer]);
       assert.equal(first, (await run([])).first);
     }),
-    check(slopes, async () => {
+    check("changes training, by a loss whose gradients are its slopes", async () => {
       const [changed, plain] = [(await run([regularizer])).losses, (await run([])).losses];
       assert.ok(changed.some((loss, i) => loss !== plain[i]), "training is as without it");
       for (const loss of changed) assert.ok(Number.isFinite(loss), `a loss of ${loss}`);
@@ -61,7 +52,7 @@ export function regularizerChecks(
       await assertSlopes(engine, layOut(samples.slice(0, 4), open.layout), 1e-3);
       await engine.close();
     }),
-    check(resumes, async () => {
+    check("goes on exactly from a checkpoint", async () => {
       const spec = bench.spec({ regularizers: [regularizer] }, { maxSteps: 4, saveSteps: 2 });
       const whole = memoryStore();
       const output = memoryStore();
@@ -76,7 +67,7 @@ export function regularizerChecks(
       assert.ok(whole.files.has(weights), "the run wrote no model");
       assert.deepEqual(output.files.get(weights), whole.files.get(weights), "the weights of both");
     }),
-    check(nothing, async () => {
+    check("is nothing where its strength is nothing", async () => {
       if (!off) return;
       assert.near((await run([off])).losses, (await run([])).losses, 1e-6);
     }),

@@ -7,7 +7,7 @@ import { trainRun } from "../core/run/train/train.ts";
 import type { Kind, Kinds, Named, Plugin, Store } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Bench, type BenchFigures, benchOf, memoryStore, NO_LIB } from "./bench.ts";
-import { type Check, check, needing, passedOver } from "./check.ts";
+import { type Check, check, needing } from "./check.ts";
 
 /** Where a run's spec takes a plugin of a kind; kinds that are not here change what rows a run needs. */
 const places: { readonly [K in Kind]?: (part: unknown) => Named<unknown> } = {
@@ -22,12 +22,6 @@ const places: { readonly [K in Kind]?: (part: unknown) => Named<unknown> } = {
   logger: (part) => ({ loggers: [part] }),
   exporter: (part) => ({ exporters: [part] }),
 };
-
-const names = [
-  "a run with it trains, and every loss is a number",
-  "the same run gives the same losses",
-  "a run that is interrupted goes on to the same losses",
-] as const;
 
 /** What a plugin wants that the tiny task, which tells classes apart, has not; undefined: nothing. */
 function unmetNeed(plugin: Plugin): string | undefined {
@@ -45,8 +39,8 @@ export function runChecks(plugin: Plugin, part: unknown, figures: BenchFigures):
   const place = places[plugin.kind];
   if (!place) return [];
   const missing = unmetNeed(plugin);
-  if (missing !== undefined) return names.map((name) => passedOver(name, missing));
-  return needing(benchOf(figures), NO_LIB, (bench) => checksOn(bench, place(part)), names);
+  const bench = missing === undefined ? benchOf(figures) : undefined;
+  return needing(bench, missing ?? NO_LIB, (bench) => checksOn(bench, place(part)));
 }
 
 function checksOn({ host, catalog, spec }: Bench, parts: Named<unknown>): readonly Check[] {
@@ -64,13 +58,16 @@ function checksOn({ host, catalog, spec }: Bench, parts: Named<unknown>): readon
     return losses;
   };
   return [
-    check(names[0], async () => {
+    check("a run with it trains, and every loss is a number", async () => {
       const all = Object.values(await losses(memoryStore()));
       assert.ok(all.length > 0, "no step was taken");
       for (const loss of all) assert.ok(Number.isFinite(loss), `a loss of ${loss}`);
     }),
-    check(names[1], async () => assert.deepEqual(await losses(memoryStore()), await losses(memoryStore()))),
-    check(names[2], async () => {
+    check(
+      "the same run gives the same losses",
+      async () => assert.deepEqual(await losses(memoryStore()), await losses(memoryStore())),
+    ),
+    check("a run that is interrupted goes on to the same losses", async () => {
       const whole = await losses(memoryStore());
       const output = memoryStore();
       const first = await losses(output, 2);

@@ -23,28 +23,19 @@ export type TaskFigures = Readonly<{
   predicts?: boolean;
 }>;
 
-/** What the checks are called. */
-export const taskCheckNames = [
-  "its collator, heads, losses and metrics are there, and fit",
-  "learns",
-  "its metrics take what it decodes",
-  "predicts one for each row, in order, as JSON",
-] as const;
-
 /** The checks of a task. */
 export function taskChecks(task: Task, figures: TaskFigures, bench: Bench): readonly Check[] {
-  const [parts, learns, metrics, predicts] = taskCheckNames;
   const { rows = tinyRows, model = "tiny" } = figures;
   const data = { train: { use: "tiny-rows", with: { rows } }, eval: { use: "tiny-rows", with: { rows } } };
   const spec = { task, model, data };
   return [
-    check(parts, async () => {
+    check("its collator, heads, losses and metrics are there, and fit", async () => {
       const open = await bench.open(spec);
       assert.ok(open.heads.length > 0, "no head");
       const samples = await encodeAll(open, rowsInSpec({ rows }), true);
       assert.ok(samples.length > 0, "no samples");
     }),
-    check(learns, async () => {
+    check("learns", async () => {
       // What only describes rows has nothing to learn.
       if (task.subtasks.every(({ losses }) => losses.length === 0)) return;
       const training = { maxSteps: 12, learningRate: 0.05, perDeviceTrainBatchSize: 8, seed: 1, ...figures.training };
@@ -54,7 +45,7 @@ export function taskChecks(task: Task, figures: TaskFigures, bench: Bench): read
       for (const loss of lossesIn(before)) assert.ok(Number.isFinite(loss), `a loss of ${loss}`);
       assert.ok(last < first, `the loss was ${first} before ${training.maxSteps} steps, and is ${last}`);
     }),
-    check(metrics, async () => {
+    check("its metrics take what it decodes", async () => {
       const open = await bench.open(spec);
       const metrics = await evaluateRun(open, rowsInSpec({ rows }), { untrained: true });
       for (const [name, value] of Object.entries(metrics)) {
@@ -64,7 +55,7 @@ export function taskChecks(task: Task, figures: TaskFigures, bench: Bench): read
         assert.ok(Object.keys(metrics).some((name) => name !== "loss"), "no metric of any row");
       }
     }),
-    check(predicts, async () => {
+    check("predicts one for each row, in order, as JSON", async () => {
       if (figures.predicts === false) return;
       const predictions: Named<Json>[] = [];
       const open = await bench.open(spec);

@@ -8,17 +8,8 @@ import { assert } from "./assert.ts";
 import { type Bench, memoryStore } from "./bench.ts";
 import { type Check, check } from "./check.ts";
 
-/** What the checks are called. */
-export const trainerCheckNames = [
-  "tells in order: start, steps from 1, end, once",
-  "ends interrupted between two steps, with a checkpoint",
-  "goes on to the same bytes",
-  "plans as many steps as it runs",
-] as const;
-
 /** The checks of a trainer. */
 export function trainerChecks(trainer: Trainer, { host, spec, catalog }: Bench): readonly Check[] {
-  const [order, interrupted, resumes, plans] = trainerCheckNames;
   const run = (training: Named<Json> = {}): Run =>
     compose(spec({}, { maxSteps: 4, saveSteps: 2, ...training }), catalog);
   const events = async (
@@ -40,7 +31,7 @@ export function trainerChecks(trainer: Trainer, { host, spec, catalog }: Bench):
     });
   };
   return [
-    check(order, async () => {
+    check("tells in order: start, steps from 1, end, once", async () => {
       const all = await events(memoryStore());
       const types = all.map(({ type }) => type);
       assert.equal(types.filter((type) => type === "start").length, 1, "starts");
@@ -50,13 +41,13 @@ export function trainerChecks(trainer: Trainer, { host, spec, catalog }: Bench):
       assert.deepEqual(all.flatMap((e) => (e.type === "step" ? [e.step] : [])), [1, 2, 3, 4]);
       for (const event of all) if (event.type === "step") assert.ok(Number.isFinite(event.loss), `${event.loss}`);
     }),
-    check(interrupted, async () => {
+    check("ends interrupted between two steps, with a checkpoint", async () => {
       const output = memoryStore();
       const end = (await stopped(output)).at(-1);
       assert.ok(end?.type === "end" && end.reason === "interrupted", `it ended as ${JSON.stringify(end)}`);
       assert.ok([...output.files.keys()].some((key) => key.startsWith("checkpoints/")), "no checkpoint");
     }),
-    check(resumes, async () => {
+    check("goes on to the same bytes", async () => {
       const [whole, output] = [memoryStore(), memoryStore()];
       await events(whole);
       await stopped(output);
@@ -66,7 +57,7 @@ export function trainerChecks(trainer: Trainer, { host, spec, catalog }: Bench):
       assert.ok(whole.files.has(weights), `no ${weights}`);
       assert.deepEqual(output.files.get(weights), whole.files.get(weights), weights);
     }),
-    check(plans, async () => {
+    check("plans as many steps as it runs", async () => {
       const plan = await trainer.plan(run(), host);
       assert.equal(plan.steps, 4);
       assert.ok(plan.trainableParameters > 0 && plan.trainableParameters <= plan.totalParameters, "its parameters");
