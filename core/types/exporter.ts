@@ -4,7 +4,10 @@
  */
 import type { Named, Tensor } from "../base/types.ts";
 import type { Store } from "./host.ts";
-import type { AttachedAdapter, Checkpoint, InspectedBackbone, Subtask } from "./model.ts";
+import type { Subtask } from "./task.ts";
+import type { AttachedAdapter } from "./adapter.ts";
+import type { InspectedBackbone } from "./architecture.ts";
+import type { Checkpoint } from "./checkpoint.ts";
 import type { Plugin } from "./plugin.ts";
 
 /** Trained state → files of another ecosystem. */
