@@ -9,6 +9,7 @@ import type { Json, Named, Store, Tensor } from "../../core/types.ts";
 import { matches } from "../../core/patterns/module_patterns.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 import { edgeRig } from "../edge.ts";
+import { soon } from "../soon.ts";
 import { heldStore, tinyConfig, tinyFiles } from "../tiny.ts";
 
 type Failure = { error: { message: string; code: string } };
@@ -18,13 +19,11 @@ const bytes = (value: unknown): Uint8Array =>
 const deep = `{"model_type":"bert","x":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
 const host = await hostHere(1);
 
-/** What an app over such a store answers, and that it does so soon: ten times what is promised, as other work goes on. */
+/** What an app over such a store answers, and that it does so soon. */
 async function refused(store: Store, path: string, body: (name: string) => unknown): Promise<Failure["error"]> {
   const rig = edgeRig({ host, stores: { "a/hostile": store, "a/plain": heldStore(tinyFiles()) } });
-  const start = performance.now();
-  const { status, json } = await rig.post<Failure>(path, body("hostile"));
+  const { status, json } = await soon(() => rig.post<Failure>(path, body("hostile")));
   assert.equal(status, 400, JSON.stringify(json).slice(0, 300));
-  assert.ok(performance.now() - start < 1000, `${performance.now() - start} ms`);
   assert.doesNotMatch(json.error.message, /\.ts:|node_modules|\/tmp\//);
   assert.equal(({} as { polluted?: number }).polluted, undefined);
   return json.error;

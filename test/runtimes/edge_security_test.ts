@@ -4,6 +4,7 @@ import { storeFailed } from "../../core/base/errors.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
 import { equalDigests, tokenBuckets } from "../../runtimes/http/auth.ts";
 import { edgeRig, testJobs, testKeys } from "../edge.ts";
+import { soon } from "../soon.ts";
 import { heldStore, tinyFiles, tinyRows } from "../tiny.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 
@@ -330,10 +331,8 @@ describe("OWASP API security top 10 (2023)", () => {
     };
     const hostile = edgeRig({ stores, host: await hostHere(1) });
     for (const tokenizer of ["nothing", "cut", "empty", "ids"]) {
-      const start = performance.now();
-      const { status, json } = await hostile.post<Failure>("/v1/tokenize", { tokenizer, input: "a" });
+      const { status, json } = await soon(() => hostile.post<Failure>("/v1/tokenize", { tokenizer, input: "a" }));
       assert.equal(status, 400, JSON.stringify(json));
-      assert.ok(performance.now() - start < 1000);
     }
     for (const model of ["nothing", "weights", "config"]) {
       const body = { model, task: attune.task, rows: tinyRows };

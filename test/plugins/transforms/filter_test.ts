@@ -4,6 +4,7 @@ import { checksOf, memoryStore } from "../../../conformance/mod.ts";
 import { filter } from "../../../plugins/transforms/filter.ts";
 import { tinyTokenizer } from "../../tiny.ts";
 import { itPasses } from "../../checks.ts";
+import { soon } from "../../soon.ts";
 import { openThrough, through } from "./run_transforms.ts";
 import { hf } from "../../../plugins/tokenizers/hf.ts";
 import { jsonBytes } from "../../../core/base/bytes.ts";
@@ -66,10 +67,8 @@ it("tells languages apart", async () => {
 
 it("matches in linear time, and says what is wrong with an expression", async () => {
   const long = [{ text: "a".repeat(50_000) + "!" }];
-  const begun = performance.now();
-  assert.deepEqual(await through(long, [filter({ matches: "^(a+)+$" })]), []);
   // Backtracking would not end.
-  assert.ok(performance.now() - begun < 10_000);
+  assert.deepEqual(await soon(() => through(long, [filter({ matches: "^(a+)+$" })])), []);
   await assert.rejects(through(rows, [filter({ matches: "(a" })]), /matches.*RE2.*missing closing \)/);
   await assert.rejects(through(rows, [filter({ matches: "a(?=b)" })]), /matches.*without look-ahead/);
 });

@@ -4,6 +4,7 @@ import { isIban, isLuhn, personalKinds, personalSpans } from "../../../blocks/tr
 import { checksOf } from "../../../conformance/mod.ts";
 import { redact } from "../../../plugins/transforms/redact.ts";
 import { itPasses } from "../../checks.ts";
+import { soon } from "../../soon.ts";
 import { itHolds } from "../../reference/evaluation/mod.ts";
 import { columns, openThrough, through } from "./run_transforms.ts";
 
@@ -55,7 +56,7 @@ it("answers and tags stay where they belong", async () => {
   ]);
 });
 
-it("takes no longer for texts that nearly match", () => {
+it("takes no longer for texts that nearly match", async () => {
   const nearly = [
     "+1" + "1".repeat(200_000),
     "a".repeat(200_000) + "@",
@@ -65,9 +66,7 @@ it("takes no longer for texts that nearly match", () => {
     "DE12" + " a".repeat(100_000),
     "(1)".repeat(60_000),
   ];
-  const begun = performance.now();
-  for (const text of nearly) assert.ok(personalSpans(text + "x", personalKinds).length >= 0);
-  assert.ok(performance.now() - begun < 20_000);
+  for (const text of nearly) await soon(() => personalSpans(text + "x", personalKinds), text.slice(0, 8));
 });
 
 it("finds emails in letters of any script", async () => {
