@@ -14,6 +14,16 @@ export type QueueUnderTest = Readonly<{
 
 const sleep = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
 
+/** The hint that comes back once its time is over, however late the queue notices. */
+async function pullAgain(queue: OpenQueue, shortest: number, seconds: number): Promise<Delivery | undefined> {
+  for (let looks = 0; looks < 100; looks++) {
+    const hint = await queue.pull(seconds);
+    if (hint) return hint;
+    await sleep(shortest / 5);
+  }
+  return undefined;
+}
+
 /** The checks of a queue. */
 export function queueChecks({ open, shortest }: QueueUnderTest): readonly Check[] {
   const long = 60;
@@ -33,12 +43,19 @@ export function queueChecks({ open, shortest }: QueueUnderTest): readonly Check[
     }),
     check("forgets what is done, also when it is said twice", async () => {
       const { queue } = await open();
-      await queue.push("ftjob-a");
-      const hint = await queue.pull(shortest);
-      await hint?.ack();
-      await hint?.ack();
-      await sleep(1.2 * shortest);
-      assert.equal(await queue.pull(long), undefined);
+      for (let late = true; late;) {
+        await queue.push("ftjob-a");
+        const begun = performance.now();
+        const hint = await queue.pull(shortest);
+        await hint?.ack();
+        await hint?.ack();
+        late = performance.now() - begun > 1000 * shortest;
+        await sleep(1.2 * shortest);
+        const again = await queue.pull(long);
+        // A machine that held this up until its time was over has it said too late: once more.
+        if (!late) assert.equal(again, undefined);
+        await again?.ack();
+      }
       await queue.push("ftjob-a");
       assert.equal((await queue.pull(long))?.id, "ftjob-a");
       await queue.close();
@@ -47,10 +64,12 @@ export function queueChecks({ open, shortest }: QueueUnderTest): readonly Check[
       const { queue } = await open();
       await queue.push("ftjob-a");
       await (await queue.pull(long))?.nack();
+      const again = await queue.pull(long);
+      assert.equal(again?.id, "ftjob-a");
+      assert.equal(await queue.pull(long), undefined);
+      await again?.nack();
       assert.equal((await queue.pull(shortest))?.id, "ftjob-a");
-      assert.equal(await queue.pull(shortest), undefined);
-      await sleep(1.5 * shortest);
-      assert.equal((await queue.pull(long))?.id, "ftjob-a");
+      assert.equal((await pullAgain(queue, shortest, long))?.id, "ftjob-a");
       await queue.close();
     }),
     check("gives each of 40 ids to one of four who pull at once", async () => {
@@ -76,8 +95,7 @@ export function queueChecks({ open, shortest }: QueueUnderTest): readonly Check[
       const { queue } = await open();
       await queue.push("ftjob-a");
       const late = await queue.pull(shortest);
-      await sleep(1.5 * shortest);
-      const now = await queue.pull(long);
+      const now = await pullAgain(queue, shortest, long);
       assert.equal(now?.id, "ftjob-a");
       // The first to take it wakes up: late words may at most cost a hint, which records bring again.
       await late?.nack();

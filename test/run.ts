@@ -67,7 +67,15 @@ async function run(name: string, { command, count }: Runtime): Promise<Counts> {
   const child = spawn(program, args, {
     cwd: root,
     // Counts are read from what is printed; any FORCE_COLOR at all makes Deno colour it.
-    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, TMPDIR: temporary },
+    env: {
+      ...process.env,
+      NO_COLOR: "1",
+      FORCE_COLOR: undefined,
+      TMPDIR: temporary,
+      // Nothing is there that was made before, nor is the user's cache filled; what one file compiles, the next has.
+      ATTUNE_CACHE: join(temporary, `${name}-cache`),
+      NODE_COMPILE_CACHE: join(temporary, "node"),
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";

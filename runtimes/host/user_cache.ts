@@ -15,6 +15,9 @@ const MAX_BYTES = 8 * 2 ** 30;
 /** What was used within this time stays whatever its size, in milliseconds: a run may be reading it. */
 const RECENT = 60 * 60 * 1000;
 
+/** How often the whole folder is looked at while as much is written as it may hold: it may have a hundred thousand files. */
+const LOOKS = 64;
+
 /** What is read again and again is said to be in use as often, in milliseconds. */
 const RENEWED = 60 * 1000;
 
@@ -44,6 +47,8 @@ function folderOf(
 /** A folder as a store that makes room for what is put into it. */
 function boundedStore(folder: string, maxBytes: number): Store {
   const store = directoryStore(folder);
+  /** Bytes that were written since the whole folder was looked at; at first nobody knows what is there. */
+  let unseen = Infinity;
   /** When each key was last said to be in use. */
   const renewed = new Map<string, number>();
   const renew = async (key: string): Promise<void> => {
@@ -69,7 +74,11 @@ function boundedStore(folder: string, maxBytes: number): Store {
     },
     put: async (key, bytes, options) => {
       const done = await store.put(key, bytes, options);
-      await makeRoom(folder, maxBytes).catch(() => {});
+      unseen += bytes.length;
+      if (unseen >= maxBytes / LOOKS) {
+        unseen = 0;
+        await makeRoom(folder, maxBytes).catch(() => {});
+      }
       return done;
     },
   };

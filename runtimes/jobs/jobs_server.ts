@@ -16,6 +16,7 @@ export type JobsServerOptions =
     | "planElsewhere"
     | "leaseSeconds"
     | "heartbeatSeconds"
+    | "now"
     | "maxAttempts"
     | "maxFileBytes"
     | "maxFileSeconds"

@@ -16,6 +16,7 @@ import { type JobsServerOptions, openJobs } from "../../runtimes/jobs/jobs_serve
 import { listen } from "../../runtimes/host/listen.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 import { tinyFiles, tinyRows } from "../tiny.ts";
+import { until } from "../until.ts";
 import { commands, here } from "./killed_runs.ts";
 
 /** A runner's process. */
@@ -39,6 +40,10 @@ export type JobRig = Readonly<{
   /** The newest step that was told of a job. */
   step(id: string): Promise<number>;
   runner(name: string, runtime?: string): RunnerProcess;
+  /** Lets time pass for leases, of which none ends by itself, however slow the machine is just now. */
+  pass(seconds: number): Promise<void>;
+  /** Lets time pass until a job's lease is lost, of which nothing is heard any more; gives the seconds of it. */
+  lose(id: string): Promise<number>;
   /** Waits until a job is as wanted. */
   until(id: string, what: string, wanted: (job: JobRecord) => boolean): Promise<JobRecord>;
   /** SHA-256 of a finished job's files by name, but for what tells times. */
@@ -54,19 +59,23 @@ export async function jobRig(
   const folder = mkdtempSync(join(tmpdir(), "attune-rig-"));
   mkdirSync(join(folder, "models", "tiny"), { recursive: true });
   for (const [name, bytes] of Object.entries(tinyFiles())) writeFileSync(join(folder, "models", "tiny", name), bytes);
-  const opened = options.opened;
   const keys = keysOf({ api: "key", runner: "runner-token" });
   const host = await hostHere(1);
   const models = folderModels(join(folder, "models"), host);
+  let passed = 0;
   const server = await openJobs({
     host,
+    now: () => passed,
     store: join(folder, "store"),
     models,
     leaseSeconds: 1.5,
     heartbeatSeconds: 0.4,
     ...options,
-    ...(opened ? { opened } : {}),
   });
+  const pass = async (seconds: number): Promise<void> => {
+    passed += 1000 * seconds;
+    await server.watch();
+  };
   const { port, close } = await listen(
     createApp({ catalog: {}, keys, models, jobs: server }).fetch,
     { port: 0, hostname: "127.0.0.1" },
@@ -135,14 +144,25 @@ export async function jobRig(
       children.push(runner);
       return runner;
     },
-    until: async (id, what, wanted) => {
-      for (let i = 0; i < 2000; i++) {
+    pass,
+    lose: async (id) => {
+      const [before, token] = [passed, (await server.jobs.get(id))?.token];
+      return await until(`the end of the lease of ${id}`, async () => {
         const job = await server.jobs.get(id);
-        if (job && wanted(job)) return job;
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        if (job?.lease && job.token === token) return void await pass((options.leaseSeconds ?? 30) / 10);
+        return (passed - before) / 1000;
+      });
+    },
+    until: async (id, what, wanted) => {
+      try {
+        return await until(what, async () => {
+          const job = await server.jobs.get(id);
+          return job && wanted(job) && job;
+        });
+      } catch (error) {
+        const outputs = children.map((c) => `${c.name}: ${c.output()}`).join("\n");
+        throw new Error(`${what}: ${JSON.stringify(await server.jobs.get(id))}\n${outputs}`, { cause: error });
       }
-      const outputs = children.map((c) => `${c.name}: ${c.output()}`).join("\n");
-      throw new Error(`${what} never came: ${JSON.stringify(await server.jobs.get(id))}\n${outputs}`);
     },
     results: async (id) => {
       const job = await server.jobs.get(id);

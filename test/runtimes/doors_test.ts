@@ -11,6 +11,7 @@ import { createApp, keysOf } from "../../runtimes/serve/app.ts";
 import { listen } from "../../runtimes/host/listen.ts";
 import { type RunnerOptions, runRunner } from "../../runtimes/runner/runner.ts";
 import { edgeRig, testJobs } from "../edge.ts";
+import { until } from "../until.ts";
 import { commands, here, killableRun, started } from "../faults/killed_runs.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "attune-doors-"));
@@ -104,13 +105,7 @@ describe("a runner", () => {
     const port = await freePort();
     const abort = new AbortController();
     const { said, ended } = run({ server: `http://127.0.0.1:${port}`, signal: abort.signal });
-    const until = async (find: RegExp): Promise<void> => {
-      for (let i = 0; i < 400 && !said.some((text) => find.test(text)); i++) {
-        await new Promise((r) => setTimeout(r, 25));
-      }
-      assert.ok(said.some((text) => find.test(text)), `${find} in ${said.join("\n")}`);
-    };
-    await until(/does not answer/);
+    await until("what it says", () => said.some((text) => /does not answer/.test(text)));
     const { app } = edgeRig({ jobs: await testJobs() });
     const { close } = await listen(app.fetch, { port, hostname: "127.0.0.1" });
     try {

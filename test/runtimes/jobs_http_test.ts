@@ -17,6 +17,7 @@ import { listen } from "../../runtimes/host/listen.ts";
 import { runRunner } from "../../runtimes/runner/runner.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 import { tinyFiles, tinyRows } from "../tiny.ts";
+import { until } from "../until.ts";
 import { collect } from "../../core/base/collect.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "attune-jobs-"));
@@ -54,14 +55,6 @@ const attune = (training: Named<Json> = {}): Named<Json> => ({
   training: { perDeviceTrainBatchSize: 4, ...training },
 });
 type Create = OpenAI.FineTuning.JobCreateParams;
-const until = async <T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> => {
-  for (let i = 0; i < 3600; i++) {
-    const state = await look();
-    if (state) return state;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`${what} never came`);
-};
 const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
   fetch(`${url}${path}`, { headers: { authorization: "Bearer key", ...headers } });
 /** What the first job has made. */

@@ -4,6 +4,7 @@ import { memory } from "../../plugins/stores/memory.ts";
 import { memory as memoryQueue } from "../../plugins/queues/memory.ts";
 import { jobsApp } from "../../runtimes/jobs/jobs_app.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
+import { until } from "../until.ts";
 
 const host = await hostHere(1);
 
@@ -22,22 +23,22 @@ describe("plans", () => {
           plan: async () => (await plan(), { needs, estimate: {}, totalSteps: 1 }),
         },
       });
-    const never = (): Promise<void> => new Promise(() => {});
+    let begun = 0;
+    const never = (): Promise<void> => new Promise(() => void begun++);
     const first = await server(never);
     const ids: string[] = [];
     for (let i = 0; i < 12; i++) ids.push((await first.jobs.create("t", {}, {})).id);
-    // Each of these has begun to plan when it is killed.
+    // Each of these has begun to plan two of them when it is killed, or finds that they were begun too often.
     for (let kill = 0; kill < 8; kill++) {
       const own = await server(never);
+      const before = begun;
       await own.watch();
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await until("two plans", () => begun - before === 2);
     }
     const last = await server(() => Promise.resolve());
     await last.watch();
     const states = async () => await Promise.all(ids.map(async (id) => (await last.jobs.get(id))?.status));
-    for (let i = 0; i < 200 && (await states()).includes("validating_files"); i++) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await until("the end of every plan", async () => !(await states()).includes("validating_files"));
     // Those that were always at work when the end came are given up, the others are not.
     const failed = (await states()).filter((status) => status === "failed").length;
     assert.ok(failed >= 1 && failed <= 4, `${failed} of 12 have failed`);

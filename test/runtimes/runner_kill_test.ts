@@ -7,13 +7,15 @@ const STEPS = 400;
 
 describe("runners that are stopped and killed", () => {
   it("lose their job to another one, which goes on from the checkpoint", async () => {
-    const rig = await jobRig({ leaseSeconds: 2, heartbeatSeconds: 0.2 });
+    const rig = await jobRig({ heartbeatSeconds: 0.2 });
     after(() => rig.close());
     const id = await rig.submit({ maxSteps: STEPS, saveSteps: 15 });
     const a = rig.runner("a");
     const job = await rig.until(id, "a checkpoint", (job) => job.checkpoints.length >= 1 && job.status === "running");
     const b = rig.runner("b");
     a.signal("SIGKILL");
+    await a.ended;
+    await rig.lose(id);
     const done = await rig.until(id, "the end", (job) => job.status === "succeeded");
     assert.ok(done.token > job.token, b.output());
     const steps: number[] = [];
@@ -24,7 +26,7 @@ describe("runners that are stopped and killed", () => {
   });
 
   it("give the job back when they are told to end", async () => {
-    const rig = await jobRig({ leaseSeconds: 30, heartbeatSeconds: 1 });
+    const rig = await jobRig({ heartbeatSeconds: 1 });
     after(() => rig.close());
     const id = await rig.submit({ maxSteps: 100_000, saveSteps: 50_000 });
     const a = rig.runner("a");

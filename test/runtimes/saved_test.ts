@@ -77,18 +77,26 @@ describe("one call", () => {
   it("of the stream of events that nobody reads is told, and of one that is read is not", async () => {
     const said: string[] = [];
     const terminal = { write: (text: string) => void said.push(text), isTerminal: false, columns: 80 };
+    let over = (): void => {};
     const watched: Host = {
       ...host,
       terminal,
-      clock: { ...host.clock, sleep: (_ms, signal) => host.clock.sleep(20, signal) },
+      clock: {
+        ...host.clock,
+        sleep: (ms, signal) => (ms < 1000 ? host.clock.sleep(ms, signal) : new Promise((resolve) => (over = resolve))),
+      },
+    };
+    const timeIsOver = async (): Promise<void> => {
+      over();
+      await host.clock.sleep(0);
     };
     const run = compose({ ...specOf([]), loggers: [] }, catalog);
     trainRun(run, watched, {});
-    await new Promise((done) => setTimeout(done, 60));
+    await timeIsOver();
     assert.equal(said.length, 1);
     assert.match(said[0] ?? "", /Nothing is trained, because nothing reads .*await train\(/);
     for await (const _ of trainRun(run, watched, {}));
-    await new Promise((done) => setTimeout(done, 60));
+    await timeIsOver();
     assert.equal(said.length, 1);
   });
 });

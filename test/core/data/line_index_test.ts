@@ -219,4 +219,15 @@ describe("the user's cache", () => {
       assert.deepEqual(readdirSync(join(bounded, "x")).sort(), ["a", "d", "e"]);
     }
   });
+  it("looks at all that is there once, and again where a 64th of its room was written", async () => {
+    const bounded = join(folder, "bounded rarely");
+    const cache = userCache({ ATTUNE_CACHE: bounded }, "linux", 64_000) as Store;
+    await cache.put("x/a", new Uint8Array(10));
+    writeFileSync(join(bounded, "x", "old"), new Uint8Array(100_000));
+    utimesSync(join(bounded, "x", "old"), 1, 1);
+    await cache.put("x/b", new Uint8Array(900));
+    assert.deepEqual(readdirSync(join(bounded, "x")).sort(), ["a", "b", "old"]);
+    await cache.put("x/c", new Uint8Array(100));
+    assert.deepEqual(readdirSync(join(bounded, "x")).sort(), ["a", "b", "c"]);
+  });
 });

@@ -32,10 +32,10 @@ else {
     queueChecks({
       open: async () => {
         const stream = `q${++connections}`;
-        const shared = () => natsQueue({ url, stream, ackSeconds: 1 }).open(host);
+        const shared = () => natsQueue({ url, stream, ackSeconds: 2 }).open(host);
         return { queue: await shared(), shared };
       },
-      shortest: 1,
+      shortest: 2,
     }),
   );
 
