@@ -74,7 +74,7 @@ function boundedStore(folder: string, maxBytes: number): Store {
     },
     put: async (key, bytes, options) => {
       const done = await store.put(key, bytes, options);
-      unseen += bytes.length;
+      unseen += bytes instanceof Uint8Array ? bytes.length : Infinity;
       if (unseen >= maxBytes / LOOKS) {
         unseen = 0;
         await makeRoom(folder, maxBytes).catch(() => {});

@@ -264,7 +264,7 @@ for (const [kind, broken] of Object.entries({ ...all, ...others })) {
   describe(`the checks of a ${kind} find one that`, () => {
     for (const [what, plugin, check] of broken as readonly Broken<Schedule>[]) {
       it(what, async () => {
-        const failed = await failing(checksOf(plugin, { shortest: 0.02 }));
+        const failed = await failing(checksOf(plugin, { shortest: 0.02 } as object));
         assert.ok(failed.some((name) => check.test(name)), `expected ${check} among ${JSON.stringify(failed)}`);
       });
     }
