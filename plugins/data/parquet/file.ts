@@ -37,12 +37,17 @@ export async function openParquets(places: readonly FilePlace[], columns: readon
 export async function openParquet(place: FilePlace, columns: readonly string[] | null): Promise<Rows> {
   const buffer = await bufferOf(place);
   refusePointer("parquet", place.name, new Uint8Array(await buffer.slice(0, Math.min(64, buffer.byteLength))));
+  const end = await buffer.slice(Math.max(0, buffer.byteLength - 4), buffer.byteLength);
+  if (new TextDecoder("latin1").decode(end) === ENCRYPTED) {
+    throw badFile("parquet", place.name, `is encrypted: ${DECRYPT}`);
+  }
   const metadata = await read(place, async () => {
     const metadata = await parquetMetadataAsync(buffer);
     checkMetadata(metadata, buffer.byteLength);
     return metadata;
   });
   checkColumns(place, metadata, columns);
+  refuseEncrypted(place, metadata, columns);
   const groups: Group[] = [];
   let length = 0;
   for (const rowGroup of metadata.row_groups) {
@@ -134,6 +139,33 @@ function checkColumns({ name }: FilePlace, { schema }: FileMetaData, columns: re
   refuseTwice("parquet", name, there);
   const lacking = columns?.find((column) => !there.includes(column));
   if (lacking !== undefined) throw badValue("parquet", "columns", lacking, `a column of ${name}: ${there.join(", ")}`);
+}
+
+/** How a file ends whose metadata is encrypted, too. */
+const ENCRYPTED = "PARE";
+
+/** What to do about it. */
+const DECRYPT =
+  'write it without encryption first (pyarrow: `pq.write_table(pq.read_table(path, decryption_properties=...), "plain.parquet")`)';
+
+/** Throws AttuneError if a column that is read is encrypted: others of the file can be read. */
+function refuseEncrypted(
+  { name }: FilePlace,
+  { row_groups: groups }: FileMetaData,
+  columns: readonly string[] | null,
+): void {
+  const locked = groups.flatMap((group) =>
+    group.columns.flatMap(({ crypto_metadata: lock, meta_data: meta }) => {
+      const [column = "of no known name"] = meta?.path_in_schema ?? [];
+      return lock && (!meta || !columns || columns.includes(column)) ? [column] : [];
+    })
+  );
+  if (locked.length === 0) return;
+  throw badFile(
+    "parquet",
+    name,
+    `has encrypted columns (${[...new Set(locked)].join(", ")}): leave them out with "columns", or ${DECRYPT}`,
+  );
 }
 
 /** The schema lists a tree depth first, each node with its number of children. */

@@ -64,6 +64,15 @@ describe("what datasets has written", () => {
       assert.deepEqual((await open(narrow)).classes, { tags: ["O", "B"] });
     });
   }
+  it("Parquet that is encrypted says so, and the columns that are not can be read", async () => {
+    const columns = fixture("encrypted.columns.parquet");
+    await assert.rejects(
+      read(parquet({ path: fixture("encrypted.footer.parquet") })),
+      /is encrypted: write it without/,
+    );
+    await assert.rejects(read(parquet({ path: columns })), /has encrypted columns \(text\): leave them out/);
+    assert.deepEqual(await read(parquet({ path: columns, columns: ["label"] })), [{ label: 0 }, { label: 1 }]);
+  });
   it("save_to_disk, in shards and in splits", async () => {
     const saved = arrow({ path: fixture("saved") });
     assert.deepEqual(await read(saved), rows);
