@@ -4,14 +4,7 @@
  */
 import * as v from "valibot";
 import { pluginOption } from "../../blocks/options/mod.ts";
-import {
-  columnOf,
-  type Contamination,
-  createContamination,
-  eachRow,
-  textColumns,
-  textIn,
-} from "../../blocks/transform/mod.ts";
+import { columnOf, type Contaminated, contaminatedRows, textColumns, textIn } from "../../blocks/transform/mod.ts";
 import { badValue } from "../../core/base/errors.ts";
 import { define } from "../../core/spec/define.ts";
 import { sha256 } from "../../core/base/sha256.ts";
@@ -36,7 +29,8 @@ const NAME = "decontaminate";
 /**
  * Training rows without those that share 13 consecutive words with a row of `eval` or `test`, ignoring case and
  * punctuation; shorter rows are compared as a whole. Runs of words that stand in more than a tenth of the rows, as
- * headers and templates, say nothing. Rows of `eval` and `test` themselves stay, unless it is said what they are
+ * headers and templates, say nothing. Memory is eight bytes per row and 256 MiB for the runs of the other sets at most: of
+ * more, all rows are gone through once more for each part. Rows of `eval` and `test` themselves stay, unless it is said what they are
  * compared with.
  *
  * @example
@@ -55,57 +49,63 @@ export const decontaminate: Factory<"transform", Input> = define({
     columns: v.optional(v.nullable(v.pipe(v.array(v.string()), v.minLength(1))), null),
   }) as v.GenericSchema<Input, DecontaminateOptions>,
   create: (options: DecontaminateOptions) => ({
-    scope: "row",
+    scope: "choice",
     fingerprint: async (context) => {
       const others: string[] = [];
       for (const { dataset } of othersOf(options, context)) others.push((await dataset.open(context.host)).fingerprint);
       return await sha256(others.join());
     },
     survey: (rows, context) => surveyed(rows, options, context),
-    apply: (rows, context, seen) => {
-      const { runs, names, textIn } = seen as Seen;
-      return eachRow(rows, context, (item) => {
-        const from = runs.match(textIn(item));
-        if (from === undefined) return {};
-        const reason = `words of ${names[from] ?? "another set"}`;
-        if (options.action === "drop") return { drop: reason };
-        return { row: item.row, reasons: [reason] };
-      });
+    apply: async function* (rows, context, seen) {
+      const others = othersOf(options, context);
+      const found = seen as Contaminated;
+      let at = 0;
+      for await (const item of rows) {
+        const from = found[at++] ?? 0;
+        if (from > 0) {
+          const reason = `words of ${others[from - 1]?.name}`;
+          context.note(item, options.action === "drop" ? "dropped" : "changed", reason);
+        }
+        if (from === 0 || options.action === "report") yield item;
+      }
     },
   }),
 });
-
-/** What the survey says: the runs of words, by the number of the data set that they are of. */
-type Seen = Readonly<{ runs: Contamination; names: readonly string[]; textIn: (item: TransformRow) => string }>;
 
 async function surveyed(
   rows: AsyncIterable<TransformRow>,
   options: DecontaminateOptions,
   context: TransformContext,
-): Promise<Seen> {
+): Promise<Contaminated> {
   const columns = textColumns(NAME, options.columns, context);
   const text = (item: TransformRow): string => textOf(item, columns, options.columns !== null);
-  const runs = createContamination(options.ngram);
   const others = othersOf(options, context);
-  for (const [i, { name, dataset }] of others.entries()) {
-    const seen = createSight(columns);
-    for await (const { row, where } of (await dataset.open(context.host)).read()) {
-      const textOf = text({ row, index: seen.rows, ...(where === undefined ? {} : { where }) });
-      seen.add(row, textOf);
-      runs.forbid(textOf, i);
-    }
-    seen.check(name);
-  }
-  if (others.length > 0) {
-    const seen = createSight(columns);
-    for await (const item of rows) {
-      const textOf = text(item);
-      seen.add(item.row, textOf);
-      runs.count(textOf);
-    }
-    seen.check(context.split ?? "train");
-  }
-  return { runs, names: others.map(({ name }) => name), textIn: text };
+  if (others.length === 0) return new Uint32Array();
+  const forbidden = {
+    [Symbol.asyncIterator]: async function* () {
+      for (const [of, { name, dataset }] of others.entries()) {
+        const seen = createSight(columns);
+        for await (const { row, where } of (await dataset.open(context.host)).read()) {
+          const textOf = text({ row, index: seen.rows, ...(where === undefined ? {} : { where }) });
+          seen.add(row, textOf);
+          yield { text: textOf, of };
+        }
+        seen.check(name);
+      }
+    },
+  };
+  const compared = {
+    [Symbol.asyncIterator]: async function* () {
+      const seen = createSight(columns);
+      for await (const item of rows) {
+        const textOf = text(item);
+        seen.add(item.row, textOf);
+        yield textOf;
+      }
+      seen.check(context.split ?? "train");
+    },
+  };
+  return await contaminatedRows(compared, forbidden, options.ngram);
 }
 
 /** Whether there is any text among rows: without, there is nothing to compare, and nobody would know. */

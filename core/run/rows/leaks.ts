@@ -4,6 +4,7 @@
  */
 import { rowText } from "../../data/compared_rows.ts";
 import { refused } from "../../base/errors.ts";
+import { type HashPart, inParts, isIn } from "../../data/hash_parts.ts";
 import { createHashTable } from "../../data/hash_table.ts";
 import { type Hash, hashOf } from "../../data/text_hash.ts";
 import type { Dataset, Json, Row, RowColumns, TrainingEvent } from "../../types.ts";
@@ -31,9 +32,6 @@ const AT_ONCE = 2 ** 21;
 /** What rows are compared by, and how many different ones a table may hold. */
 export type LeakOptions = Readonly<{ columns: RowColumns | undefined; atOnce?: number }>;
 
-/** Those hashes whose lowest `bits` bits are `value`. */
-type Part = Readonly<{ bits: number; value: number }>;
-
 /**
  * Rows of `other` that stand in `train`: told by hashes of the columns that the task reads. Memory is that of one table,
  * however many rows there are: where it is full, each half of the hashes is looked at alone.
@@ -43,25 +41,18 @@ export async function leaksBetween(
   other: PassingRows,
   options: LeakOptions,
 ): Promise<Leaks> {
-  return await leaksOfPart(train, other, options, { bits: 0, value: 0 });
-}
-
-async function leaksOfPart(
-  train: PassingRows,
-  other: PassingRows,
-  options: LeakOptions,
-  part: Part,
-): Promise<Leaks> {
-  const table = await tableOf(other, options, part);
-  if (table) return await leaksIn(train, table, options, part);
-  const bits = part.bits + 1;
-  const low = await leaksOfPart(train, other, options, { bits, value: part.value });
-  const high = await leaksOfPart(train, other, options, { bits, value: part.value + 2 ** part.bits });
+  const parts: Leaks[] = [];
+  await inParts(async (part) => {
+    const table = await tableOf(other, options, part);
+    if (table) parts.push(await leaksIn(train, table, options, part));
+    return table !== undefined;
+  });
+  const all = (count: (part: Leaks) => number): number => parts.reduce((sum, part) => sum + count(part), 0);
   return {
-    rows: low.rows + high.rows,
-    of: low.of,
-    train: low.train + high.train,
-    first: [...low.first, ...high.first].sort((a, b) => a.train - b.train).slice(0, NAMED),
+    rows: all(({ rows }) => rows),
+    of: parts[0]?.of ?? 0,
+    train: all(({ train }) => train),
+    first: parts.flatMap(({ first }) => first).sort((a, b) => a.train - b.train).slice(0, NAMED),
   };
 }
 
@@ -69,7 +60,7 @@ async function leaksOfPart(
 type Table = Readonly<{ place(hash: Hash): number | undefined; first: number[]; counts: number[]; of: number }>;
 
 /** A part of the other split's rows; undefined if they are too many for one table. */
-async function tableOf(other: PassingRows, options: LeakOptions, part: Part): Promise<Table | undefined> {
+async function tableOf(other: PassingRows, options: LeakOptions, part: HashPart): Promise<Table | undefined> {
   const { columns, atOnce = AT_ONCE } = options;
   const textOf = rowText(columns);
   const table = createHashTable();
@@ -80,8 +71,7 @@ async function tableOf(other: PassingRows, options: LeakOptions, part: Part): Pr
     const hash = hashOf(textOf(row));
     if (!isIn(part, hash)) continue;
     const place = table.get(hash) ?? table.size;
-    // Hashes that differ in the bits behind these alone cannot be divided further.
-    if (place === atOnce && part.bits < 31) return undefined;
+    if (place === atOnce && !part.isLast) return undefined;
     if (place === table.size) {
       table.set(hash, place);
       first.push(number);
@@ -96,7 +86,7 @@ async function leaksIn(
   train: PassingRows,
   { place: placeOf, first, counts, of }: Table,
   { columns }: LeakOptions,
-  part: Part,
+  part: HashPart,
 ): Promise<Leaks> {
   const valuesOf = rowText(columns);
   const named: { train: number; other: number; text: string }[] = [];
@@ -115,10 +105,6 @@ async function leaksIn(
     }
   }
   return { rows, of, train: leaked, first: named };
-}
-
-function isIn({ bits, value }: Part, [low]: Hash): boolean {
-  return low % 2 ** bits === value;
 }
 
 function textOf(row: Row, columns: RowColumns | undefined): string | undefined {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import {
   bandsFor,
-  createContamination,
+  contaminatedRows,
   exactClusters,
   hashSet,
   jaccard,
@@ -67,7 +67,7 @@ function corpus(count: number): string[] {
   return texts;
 }
 
-const stream = (texts: readonly string[]): AsyncIterable<string> => ({
+const stream = <T>(texts: readonly T[]): AsyncIterable<T> => ({
   [Symbol.asyncIterator]: async function* () {
     yield* texts;
   },
@@ -234,13 +234,25 @@ describe("contamination", () => {
       /rows of train with no text there/,
     );
   });
-  it("passes over runs of words that many rows have", () => {
-    const runs = createContamination(3);
-    runs.forbid("dear sir or madam, this is new", 0);
-    const texts = Array.from({ length: 200 }, (_, i) => `dear sir or madam, number ${i}`);
-    for (const text of texts) runs.count(text);
-    assert.equal(texts.filter((text) => runs.match(text) !== undefined).length, 0);
-    assert.equal(runs.match("and this is new"), 0);
+  it("passes over runs of words that many rows have", async () => {
+    const letters = Array.from({ length: 200 }, (_, i) => `dear sir or madam, number ${i}`);
+    const forbidden = stream([{ text: "dear sir or madam, this is new", of: 0 }]);
+    const found = await contaminatedRows(stream([...letters, "and this is new"]), forbidden, 3);
+    assert.deepEqual([found.indexOf(1), found.length], [200, 201]);
+  });
+  it("is the same however few runs are in memory at one time", async () => {
+    const random = createRandom(5).fork("contamination");
+    const text = (_: unknown, at: number): string =>
+      Array.from({ length: 8 }, (_, i) => `w${Math.floor(random.uniform(8 * at + i) * 6)}`).join(" ");
+    const [rows, forbidden] = [
+      Array.from({ length: 90 }, text),
+      Array.from({ length: 40 }, (_, of) => ({ text: text(_, 90 + of), of })),
+    ];
+    const whole = await contaminatedRows(stream(rows), stream(forbidden), 4);
+    assert.ok(new Set(whole).size > 10);
+    for (const most of [100, 7]) {
+      assert.deepEqual(await contaminatedRows(stream(rows), stream(forbidden), 4, most), whole);
+    }
   });
 });
 

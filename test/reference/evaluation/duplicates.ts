@@ -3,7 +3,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { createContamination, hashSet, jaccard, nearClusters, shinglesOf } from "../../../blocks/transform/mod.ts";
+import { contaminatedRows, hashSet, jaccard, nearClusters, shinglesOf } from "../../../blocks/transform/mod.ts";
 import { type Check, check } from "../../../conformance/check.ts";
 import type { Named } from "../../../core/types.ts";
 
@@ -33,13 +33,8 @@ export function duplicateChecks({ pairs, corpus, clusters }: DuplicateFigures): 
       })
     ),
     check("clusters of the corpus", async () => {
-      const rows = {
-        [Symbol.asyncIterator]: async function* () {
-          yield* corpus;
-        },
-      };
       const options = { threshold: 0.8, ngram: 3, permutations: 256, bands: null, rows: null };
-      const { first } = await nearClusters("parity", rows, options);
+      const { first } = await nearClusters("parity", passing(corpus), options);
       const found = new Map<number, number[]>();
       first.forEach((cluster, i) => found.set(cluster, [...found.get(cluster) ?? [], i]));
       assert.deepEqual([...found.values()].filter(({ length }) => length > 1), clusters);
@@ -47,17 +42,21 @@ export function duplicateChecks({ pairs, corpus, clusters }: DuplicateFigures): 
   ];
 }
 
+function passing<T>(items: Iterable<T>): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]: async function* () {
+      yield* items;
+    },
+  };
+}
+
 /** Every row that shares words, and with which. */
 export function contaminationChecks({ train, eval: others, expected }: ContaminationFigures): Check[] {
   return Object.entries(expected).map(([n, wanted]) =>
-    check(`rows that share ${n} words`, () => {
-      const runs = createContamination(Number(n));
-      others.forEach((text, i) => runs.forbid(text, i));
-      train.forEach((text) => runs.count(text));
-      const found = train.flatMap((text, i) => {
-        const match = runs.match(text);
-        return match === undefined ? [] : [{ train: i, eval: [match] }];
-      });
+    check(`rows that share ${n} words`, async () => {
+      const forbidden = others.map((text, of) => ({ text, of }));
+      const of = await contaminatedRows(passing(train), passing(forbidden), Number(n));
+      const found = train.flatMap((_, i) => (of[i] ? [{ train: i, eval: [of[i] - 1] }] : []));
       assert.deepEqual(found, wanted);
     })
   );

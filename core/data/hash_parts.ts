@@ -1,0 +1,23 @@
+/**
+ * Tables of hashes that have no room for all: part after part, each of the hashes that end in the same bits.
+ * @module
+ */
+import type { Hash } from "./text_hash.ts";
+
+/** Those hashes whose lowest `bits` bits are `value`; `isLast`: it cannot be divided further. */
+export type HashPart = Readonly<{ bits: number; value: number; isLast: boolean }>;
+
+/**
+ * Looks at all hashes, in as few parts as it can: where one is too large, which `look` says by false, each half of it is
+ * looked at alone.
+ */
+export async function inParts(look: (part: HashPart) => Promise<boolean>, bits = 0, value = 0): Promise<void> {
+  if (await look({ bits, value, isLast: bits >= 31 })) return;
+  await inParts(look, bits + 1, value);
+  await inParts(look, bits + 1, value + 2 ** bits);
+}
+
+/** Whether a hash is in a part. */
+export function isIn({ bits, value }: HashPart, [low]: Hash): boolean {
+  return low % 2 ** bits === value;
+}
