@@ -35,6 +35,24 @@ describe("pairs of rows", () => {
       assert.equal(score, Number(label.get(text) === label.get(textPair)));
     }
   });
+  it("are each pair once, of many rows too: they are made as they are read", async () => {
+    const rows = Array.from({ length: 600 }, (_, i) => ({ text: String(i), label: i * i % 7 }));
+    const opened = await pairs({ source: memory({ rows }), samplingStrategy: "unique" }).open(await hostHere(1));
+    assert.equal(opened.length, 600 * 601 / 2);
+    const seen = new Set<number>();
+    for await (const { row: { text, textPair, score } } of opened.read()) {
+      const [a, b] = [Number(text), Number(textPair)];
+      assert.ok(a <= b && score === Number(rows[a]?.label === rows[b]?.label));
+      seen.add(600 * a + b);
+    }
+    assert.equal(seen.size, opened.length);
+    assert.match(await opened.where?.(0) ?? "", /^row \d+ with row \d+$/);
+    const many = Array.from({ length: 70_000 }, (_, i) => ({ text: String(i), label: i % 2 }));
+    await assert.rejects(
+      async () => await pairs({ source: memory({ rows: many }) }).open(await hostHere(1)),
+      /maxPairs.*there are 2450070000 pairs/,
+    );
+  });
   it("come in the order of their seed, and no more of them than wanted", async () => {
     assert.deepEqual(await madeOf({ seed: 1, maxPairs: 7 }), await madeOf({ seed: 1, maxPairs: 7 }));
     assert.notDeepEqual(await madeOf({ seed: 1 }), await madeOf({ seed: 2 }));
