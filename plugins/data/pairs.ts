@@ -7,7 +7,7 @@ import { pluginOption } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
-import type { SeekableRows } from "../../core/data/seekable.ts";
+import type { SeekableRows } from "../../core/data/seekable_rows.ts";
 import { createRandom, permutation, seekablePermutation } from "../../core/math/random.ts";
 import type { Dataset, Factory, Row } from "../../core/types.ts";
 import { knownOf, openNumbered } from "../../blocks/data/mod.ts";
