@@ -69,13 +69,21 @@ export { shardIndex } from "./core/files/weight_shards.ts";
 
 // Numbers that are the same on every machine: `math.exp(x)` of a number, where `exp(x)` is of a graph's value.
 export * as math from "./core/math/math.ts";
-export { createRandom, fillNormal, fillUniform, permutation, type Random } from "./core/math/random.ts";
+export {
+  createRandom,
+  fillNormal,
+  fillUniform,
+  permutation,
+  type Random,
+  seekablePermutation,
+} from "./core/math/random.ts";
 export { driftText } from "./core/run/write/drift_text.ts";
 export { type FinalFigures, whatOf } from "./core/run/write/final_figures.ts";
 export { epochOrder } from "./core/data/sampling.ts";
 export { divideRows } from "./core/data/folds.ts";
 export { qr, topSingular } from "./core/math/linear_algebra.ts";
 export { columnsIn, valuesIn, valuesOf } from "./core/data/compared_rows.ts";
+export { type HashPart, inParts, isInPart } from "./core/data/hash_parts.ts";
 export { createHashTable, type HashTable } from "./core/data/hash_table.ts";
 export { createMarks, type Marks } from "./core/data/marks.ts";
 export { type Hash, hashOf, mixed } from "./core/data/text_hash.ts";

@@ -2,7 +2,7 @@
  * Which rows say what rows of another set say: runs of words that both have (Brown et al. 2020, C).
  * @module
  */
-import { type HashPart, inParts, isIn } from "../../core/data/hash_parts.ts";
+import { type HashPart, inParts, isInPart } from "../../core/data/hash_parts.ts";
 import { createHashTable } from "../../core/data/hash_table.ts";
 import type { Hash } from "../../core/data/text_hash.ts";
 import { growing } from "./band_keys.ts";
@@ -78,14 +78,14 @@ async function runsOf(
   };
   for await (const { text, of } of forbidden) {
     for (const run of split(text).runs) {
-      if (!isIn(part, run) || table.get(run) !== undefined) continue;
+      if (!isInPart(part, run) || table.get(run) !== undefined) continue;
       if (table.size === mostRuns && !part.isLast) return undefined;
       table.set(run, table.size);
       owners.push(of);
     }
   }
   const seen = new Uint32Array(table.size);
-  const idOf = (run: Hash): number | undefined => (isIn(part, run) ? table.get(run) : undefined);
+  const idOf = (run: Hash): number | undefined => (isInPart(part, run) ? table.get(run) : undefined);
   return {
     of: owners.all(),
     count: (text) => {

@@ -10,6 +10,18 @@ export type HashPart = Readonly<{ bits: number; value: number; isLast: boolean }
 /**
  * Looks at all hashes, in as few parts as it can: where one is too large, which `look` says by false, each half of it is
  * looked at alone.
+ *
+ * @example
+ * ```ts
+ * import { hashOf, inParts, isInPart } from "attune/kit";
+ * const sizes: number[] = [];
+ * await inParts(async (part) => {
+ *   const own = ["a", "b", "c", "d"].map(hashOf).filter((hash) => isInPart(part, hash));
+ *   if (own.length <= 2) sizes.push(own.length);
+ *   return own.length <= 2;
+ * });
+ * console.assert(sizes.reduce((a, b) => a + b) === 4);
+ * ```
  */
 export async function inParts(look: (part: HashPart) => Promise<boolean>, bits = 0, value = 0): Promise<void> {
   if (await look({ bits, value, isLast: bits >= 31 })) return;
@@ -17,7 +29,15 @@ export async function inParts(look: (part: HashPart) => Promise<boolean>, bits =
   await inParts(look, bits + 1, value + 2 ** bits);
 }
 
-/** Whether a hash is in a part. */
-export function isIn({ bits, value }: HashPart, [low]: Hash): boolean {
+/**
+ * Whether a hash is in a part.
+ *
+ * @example
+ * ```ts
+ * import { hashOf, isInPart } from "attune/kit";
+ * console.assert(isInPart({ bits: 0, value: 0, isLast: false }, hashOf("any")));
+ * ```
+ */
+export function isInPart({ bits, value }: HashPart, [low]: Hash): boolean {
   return low % 2 ** bits === value;
 }

@@ -72,6 +72,13 @@ const ROUNDS = 4;
 /**
  * Another permutation of the numbers 0 to n-1, which tells the number at any place without a table: a Feistel network of four
  * rounds over the next power of four, gone round until a number is below n (Black & Rogaway 2002).
+ *
+ * @example
+ * ```ts
+ * import { createRandom, seekablePermutation } from "attune/kit";
+ * const at = seekablePermutation(createRandom(1), 3);
+ * console.assert(at(0) + at(1) + at(2) === 3);
+ * ```
  */
 export function seekablePermutation(random: Random, n: number): (place: number) => number {
   let half = 2;

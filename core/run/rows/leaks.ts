@@ -4,7 +4,7 @@
  */
 import { rowText } from "../../data/compared_rows.ts";
 import { refused } from "../../base/errors.ts";
-import { type HashPart, inParts, isIn } from "../../data/hash_parts.ts";
+import { type HashPart, inParts, isInPart } from "../../data/hash_parts.ts";
 import { createHashTable } from "../../data/hash_table.ts";
 import { type Hash, hashOf } from "../../data/text_hash.ts";
 import type { Dataset, Json, Row, RowColumns, TrainingEvent } from "../../types.ts";
@@ -69,7 +69,7 @@ async function tableOf(other: PassingRows, options: LeakOptions, part: HashPart)
   for await (const { row } of other) {
     const number = of++;
     const hash = hashOf(textOf(row));
-    if (!isIn(part, hash)) continue;
+    if (!isInPart(part, hash)) continue;
     const place = table.get(hash) ?? table.size;
     if (place === atOnce && !part.isLast) return undefined;
     if (place === table.size) {
@@ -95,7 +95,7 @@ async function leaksIn(
     const number = at++;
     const values = valuesOf(row);
     const hash = hashOf(values);
-    const place = isIn(part, hash) ? placeOf(hash) : undefined;
+    const place = isInPart(part, hash) ? placeOf(hash) : undefined;
     if (place === undefined) continue;
     leaked++;
     rows += counts[place] ?? 0;
