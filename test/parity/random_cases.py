@@ -53,6 +53,9 @@ def causal(name, values, tok, config=None, **modules):
 WORD, SMALL = ("wordpiece", {}), dict(max_position_embeddings=52, type_vocab_size=1)
 GPT2 = dict(linears=["c_attn", "attn.c_proj", "c_fc", "mlp.c_proj"], embeddings=["wte"], norms=["ln_1", "ln_2"], layers="h",
             feedforward=["c_fc", "mlp.c_proj"])
+DEBERTA = g.bert(type_vocab_size=0, relative_attention=True, position_buckets=12, pos_att_type="p2c|c2p", norm_rel_ebd="layer_norm",
+                 share_att_key=True, position_biased_input=False)
+DISENTANGLED = {**ENCODER, "linears": ["query_proj", "key_proj", "value_proj", "attention.output.dense", "intermediate.dense", "output.dense"]}
 FAMILIES = [
     family("bert", "BertForSequenceClassification", "BertConfig", g.bert(), WORD, **ENCODER),
     family("bert-tags", "BertForTokenClassification", "BertConfig", g.bert(), ("wordpiece", {"lower": False, "size": 420}),
@@ -61,6 +64,13 @@ FAMILIES = [
     family("bert-qa", "BertForQuestionAnswering", "BertConfig", g.bert(), WORD, g.task("question-answering"), ("qa", {}),
            "QUESTION_ANS", prompts=False, **ENCODER),
     family("roberta", "RobertaForSequenceClassification", "RobertaConfig", g.bert(**SMALL), ("roberta", {}), **ENCODER),
+    family("mpnet", "MPNetForSequenceClassification", "MPNetConfig", g.bert(**SMALL), WORD, prompts=False,
+           **{**ENCODER, "linears": ["attn.q", "attn.k", "attn.v", "attn.o", "intermediate.dense", "output.dense"]}),
+    family("deberta-v2", "DebertaV2ForSequenceClassification", "DebertaV2Config", DEBERTA, WORD, prompts=False, **DISENTANGLED),
+    family("deberta-v2-tags", "DebertaV2ForTokenClassification", "DebertaV2Config", {**DEBERTA, "share_att_key": False},
+           ("wordpiece", {"lower": False, "size": 420}), g.task("token-classification", labels=["O", "B-NAME", "I-NAME", "B-NUM", "I-NUM"]),
+           ("tokens", {}), "TOKEN_CLS", prompts=False,
+           **{**DISENTANGLED, "linears": [*DISENTANGLED["linears"], "pos_key_proj", "pos_query_proj"]}),
     family("distilbert", "DistilBertForSequenceClassification", "DistilBertConfig", g.distilbert(), ("wordpiece", {"post": "bert"}),
            linears=["q_lin", "k_lin", "v_lin", "out_lin", "lin1", "lin2"], embeddings=["word_embeddings"],
            norms=["sa_layer_norm", "output_layer_norm"], layers="layer", feedforward=["lin1", "lin2"]),
