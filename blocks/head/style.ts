@@ -3,10 +3,11 @@
  * @module
  */
 import * as v from "valibot";
+import { unsupported } from "../../core/base/errors.ts";
 import { most } from "../../core/base/most.ts";
 import { activation } from "../../core/graph/activations.ts";
 import { constant, layerNorm, matmul, mul } from "../../core/graph/ops/functions.ts";
-import type { GraphBuilder, HeadSpec, Value } from "../../core/types.ts";
+import type { GraphBuilder, HeadSpec, InspectedBackbone, Value } from "../../core/types.ts";
 
 /** Options of heads that tell classes. */
 export interface ClassifierOptions {
@@ -24,6 +25,13 @@ export const classifierEntries: Readonly<{
   numLabels: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.labels)),
   order: v.optional(v.array(v.pipe(v.number(), v.integer(), v.minValue(0)))),
 };
+
+/** What a family says of a head. Throws AttuneError (unsupported) where it has none: `why` says what is not there. */
+export function styleOf({ heads, family }: InspectedBackbone, name: string, plugin: string, why: string): HeadSpec {
+  const style = heads[name];
+  if (!style) throw unsupported(plugin, "task", family.modelType, why);
+  return style;
+}
 
 /** A style's last layer, with its classes in the order that is asked for. */
 export function classLogits(

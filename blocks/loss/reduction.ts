@@ -4,10 +4,16 @@
  */
 import * as v from "valibot";
 import { mul, reshape, sum } from "../../core/graph/ops/functions.ts";
-import type { Tensor, Value } from "../../core/types.ts";
+import type { Loss, Plugin, Tensor, Value } from "../../core/types.ts";
 
 /** The mean over what is counted, or the plain sum over each micro-batch. */
 export type Reduction = "mean" | "sum";
+
+/** Options of losses of each element by itself. */
+export interface ReductionOptions {
+  /** The mean over all elements, or their sum. */
+  readonly reduction: Reduction;
+}
 
 /** The schema of the option. */
 export const reductionSchema: v.OptionalSchema<v.PicklistSchema<["mean", "sum"], undefined>, "mean"> = v.optional(
@@ -18,6 +24,20 @@ export const reductionSchema: v.OptionalSchema<v.PicklistSchema<["mean", "sum"],
 /** The divisor of the sum: the count for "mean", 1 for "sum". */
 export function countFor(reduction: string, count: Count): Count {
   return reduction === "sum" ? () => 1 : count;
+}
+
+/** A loss of each element by itself, of an output and a target of its shape. */
+export function elementLoss(
+  reduction: Reduction,
+  each: (output: Value, target: Value) => Value,
+): Omit<Loss, keyof Plugin> {
+  return {
+    over: "batch",
+    weighted: true,
+    compares: "elements",
+    sum: (_, output, target, weight) => weightedSum(each(output, target), weight),
+    count: countFor(reduction, valuesOf),
+  };
 }
 
 /** What divides a sum, from the target and the weights of its rows. */

@@ -4,10 +4,9 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
-import { unsupported } from "../../core/base/errors.ts";
 import { gather, less, maximum, reshape, where } from "../../core/graph/ops/functions.ts";
 import type { Factory } from "../../core/types.ts";
-import { applyStyle, pooledStates } from "../../blocks/head/mod.ts";
+import { applyStyle, pooledStates, styleOf } from "../../blocks/head/mod.ts";
 
 /** The logit of a choice that a sample does not have: its probability is zero. */
 const ABSENT = -1e9;
@@ -29,10 +28,7 @@ export const choice: Factory<"head"> = define({
   create: () => ({
     modulesToSave: ["classifier", "pre_classifier", "score"],
     forward: (b, states, backbone) => {
-      const style = backbone.heads.choice;
-      if (!style) {
-        throw unsupported("choice", "task", backbone.baseModelPrefix, "this family has no multiple choice head");
-      }
+      const style = styleOf(backbone, "choice", "choice", "this family has no multiple choice head");
       const pooled = pooledStates(b, states.hidden, style.pool);
       const each = b.linear(style.out, applyStyle(b, style, pooled), { outFeatures: 1, bias: style.bias ?? true });
       const members = b.input("members", "int32", ["samples", "members"]);

@@ -4,9 +4,8 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
-import { unsupported } from "../../core/base/errors.ts";
 import type { Factory, Named, Value } from "../../core/types.ts";
-import { languageOutputs } from "../../blocks/head/mod.ts";
+import { languageOutputs, styleOf } from "../../blocks/head/mod.ts";
 
 /**
  * Logits of the positions with labels [picked, vocabSize], or of every position if rows have none. With labels, outside
@@ -25,10 +24,7 @@ export const lm: Factory<"head"> = define({
   create: () => ({
     modulesToSave: [],
     forward: (b, states, backbone): Named<Value> => {
-      const style = backbone.heads.lm;
-      if (!style) {
-        throw unsupported("lm", "task", backbone.baseModelPrefix, "this family has no language modelling head");
-      }
+      const style = styleOf(backbone, "lm", "lm", "this family has no language modelling head");
       return languageOutputs(b, states, backbone, style);
     },
   }),

@@ -4,9 +4,8 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
-import { unsupported } from "../../core/base/errors.ts";
 import type { Factory } from "../../core/types.ts";
-import { languageOutputs } from "../../blocks/head/mod.ts";
+import { languageOutputs, styleOf } from "../../blocks/head/mod.ts";
 
 /**
  * Logits of masked positions [picked, vocabSize] as the family's ForMaskedLM computes them, or of every position
@@ -25,8 +24,7 @@ export const mlm: Factory<"head"> = define({
   create: () => ({
     modulesToSave: [],
     forward: (b, states, backbone) => {
-      const style = backbone.heads.mlm;
-      if (!style) throw unsupported("mlm", "task", backbone.baseModelPrefix, "this family has no masked language head");
+      const style = styleOf(backbone, "mlm", "mlm", "this family has no masked language head");
       return languageOutputs(b, states, backbone, style);
     },
   }),

@@ -4,9 +4,8 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
-import { unsupported } from "../../core/base/errors.ts";
 import type { Factory } from "../../core/types.ts";
-import { applyStyle } from "../../blocks/head/mod.ts";
+import { applyStyle, styleOf } from "../../blocks/head/mod.ts";
 
 /**
  * `seqRelationshipLogits` [sequences, 2]: class 0 follows, class 1 does not: for BERT it is from another document
@@ -25,10 +24,7 @@ export const nextSentence: Factory<"head"> = define({
   create: () => ({
     modulesToSave: [],
     forward: (b, states, backbone) => {
-      const style = backbone.heads.nextSentence;
-      if (!style) {
-        throw unsupported("next-sentence", "task", backbone.family.modelType, "it has no next-sentence head");
-      }
+      const style = styleOf(backbone, "nextSentence", "next-sentence", "it has no next-sentence head");
       const x = applyStyle(b, style, b.rows(states.hidden, b.stream().first));
       return { seqRelationshipLogits: b.linear(style.out, x, { outFeatures: 2 }) };
     },

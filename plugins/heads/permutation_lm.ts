@@ -4,9 +4,9 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
-import { missing, unsupported } from "../../core/base/errors.ts";
+import { missing } from "../../core/base/errors.ts";
 import type { Factory } from "../../core/types.ts";
-import { languageOutputs } from "../../blocks/head/mod.ts";
+import { languageOutputs, styleOf } from "../../blocks/head/mod.ts";
 
 /**
  * Logits of predicted positions [picked, vocabSize], or of every position without labels.
@@ -24,10 +24,7 @@ export const permutationLm: Factory<"head"> = define({
   create: () => ({
     modulesToSave: [],
     forward: (b, states, backbone) => {
-      const style = backbone.heads.permutation;
-      if (!style) {
-        throw unsupported("permutation-lm", "task", backbone.family.modelType, "it has no query stream");
-      }
+      const style = styleOf(backbone, "permutation", "permutation-lm", "it has no query stream");
       // A dry build, which has no rows, has no order of prediction either.
       if (!states.query && b.hasField("input_ids")) {
         throw missing("permutation-lm", "perm_mask", "the collator's fields");

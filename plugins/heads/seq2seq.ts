@@ -4,12 +4,8 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
-import { unsupported } from "../../core/base/errors.ts";
 import type { Factory } from "../../core/types.ts";
-import { languageOutputs } from "../../blocks/head/mod.ts";
-
-/** No options: the family knows its head. */
-export type Seq2seqOptions = Readonly<Record<never, never>>;
+import { languageOutputs, styleOf } from "../../blocks/head/mod.ts";
 
 /**
  * Logits as the family's ForConditionalGeneration computes them: for the positions with labels, or without labels for
@@ -21,17 +17,14 @@ export type Seq2seqOptions = Readonly<Record<never, never>>;
  * console.assert(seq2seq().modulesToSave.length === 0);
  * ```
  */
-export const seq2seq: Factory<"head", Seq2seqOptions> = define({
+export const seq2seq: Factory<"head"> = define({
   kind: "head",
   name: "seq2seq",
   schema: v.strictObject({}),
   create: () => ({
     modulesToSave: [],
     forward: (b, states, backbone) => {
-      const style = backbone.heads.seq2seq;
-      if (!style) {
-        throw unsupported("seq2seq", "task", backbone.baseModelPrefix, "this family is no encoder-decoder");
-      }
+      const style = styleOf(backbone, "seq2seq", "seq2seq", "this family is no encoder-decoder");
       return languageOutputs(b, states, backbone, style);
     },
   }),

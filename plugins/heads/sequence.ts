@@ -4,7 +4,6 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
-import { unsupported } from "../../core/base/errors.ts";
 import type { Factory } from "../../core/types.ts";
 import {
   applyStyle,
@@ -12,6 +11,7 @@ import {
   type ClassifierOptions,
   classLogits,
   pooledStates,
+  styleOf,
 } from "../../blocks/head/mod.ts";
 import { classifierModules } from "../../formats/hf/head_modules.ts";
 
@@ -37,8 +37,7 @@ export const sequence: Factory<"head", SequenceOptions> = define({
   create: (options: SequenceOptions) => ({
     modulesToSave: classifierModules,
     forward: (b, states, backbone) => {
-      const style = backbone.heads.sequence;
-      if (!style) throw unsupported("sequence", "task", backbone.baseModelPrefix, "this family has no sequence head");
+      const style = styleOf(backbone, "sequence", "sequence", "this family has no sequence head");
       const pooled = pooledStates(b, states.hidden, style.pool, states.encoder ? "decoder" : "input");
       const x = applyStyle(b, style, pooled);
       return { logits: classLogits(b, style, x, options) };

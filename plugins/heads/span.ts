@@ -4,10 +4,9 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
-import { unsupported } from "../../core/base/errors.ts";
 import { reshape, slice } from "../../core/graph/ops/functions.ts";
 import type { Factory } from "../../core/types.ts";
-import { applyStyle } from "../../blocks/head/mod.ts";
+import { applyStyle, styleOf } from "../../blocks/head/mod.ts";
 import { spanModules } from "../../formats/hf/head_modules.ts";
 
 /**
@@ -29,10 +28,7 @@ export const span: Factory<"head"> = define({
     modulesToSave: spanModules,
     unshareable: true,
     forward: (b, states, backbone) => {
-      const style = backbone.heads.span;
-      if (!style) {
-        throw unsupported("span", "task", backbone.baseModelPrefix, "this family has no question answering head");
-      }
+      const style = styleOf(backbone, "span", "span", "this family has no question answering head");
       const x = applyStyle(b, style, states.hidden);
       const logits = b.linear(style.out, x, { outFeatures: 2, bias: style.bias ?? true }); // [batch*seq, 2]
       const column = (i: number) =>

@@ -4,9 +4,8 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
-import { unsupported } from "../../core/base/errors.ts";
 import type { Factory } from "../../core/types.ts";
-import { applyStyle, classifierEntries, type ClassifierOptions, classLogits } from "../../blocks/head/mod.ts";
+import { applyStyle, classifierEntries, type ClassifierOptions, classLogits, styleOf } from "../../blocks/head/mod.ts";
 import { classifierModules } from "../../formats/hf/head_modules.ts";
 
 /** Options of {@link token}. */
@@ -33,8 +32,7 @@ export const token: Factory<"head", TokenOptions> = define({
     modulesToSave: classifierModules,
     readsEncoder: true,
     forward: (b, states, backbone) => {
-      const style = backbone.heads.token;
-      if (!style) throw unsupported("token", "task", backbone.baseModelPrefix, "this family has no token head");
+      const style = styleOf(backbone, "token", "token", "this family has no token head");
       const at = b.labelled("labels");
       const hidden = states.encoder ?? states.hidden;
       const x = applyStyle(b, style, at ? b.rows(hidden, at) : hidden);

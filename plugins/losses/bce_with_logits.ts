@@ -7,14 +7,12 @@ import { define } from "../../core/spec/define.ts";
 import { add, constant, mul, neg, softplus, sub } from "../../core/graph/ops/functions.ts";
 import { f32 } from "../../core/base/tensor.ts";
 import type { Factory } from "../../core/types.ts";
-import { countFor, type Reduction, reductionSchema, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
+import { elementLoss, type ReductionOptions, reductionSchema } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link bceWithLogits}. */
-export interface BceWithLogitsOptions {
+export interface BceWithLogitsOptions extends ReductionOptions {
   /** The weight of positives relative to negatives, per label. */
   readonly posWeight?: readonly number[] | undefined;
-  /** The mean over all rows and labels, or their sum. */
-  readonly reduction: Reduction;
 }
 
 /** Schema of {@link BceWithLogitsOptions}. */
@@ -37,16 +35,12 @@ export const bceWithLogits: Factory<"loss", Partial<BceWithLogitsOptions>> = def
   name: "bce-with-logits",
   schema: bceWithLogitsSchema,
   create: ({ posWeight, reduction }) => ({
-    over: "batch",
-    weighted: true,
-    compares: "elements",
-    perClass: { posWeight },
-    sum: (_, logits, target, rowWeight) => {
-      if (!posWeight) return weightedSum(sub(softplus(logits), mul(logits, target)), rowWeight);
+    ...elementLoss(reduction, (logits, target) => {
+      if (!posWeight) return sub(softplus(logits), mul(logits, target));
       const extra = constant(logits, f32([posWeight.length], posWeight.map((w) => w - 1)));
       const weight = add(mul(target, extra), 1);
-      return weightedSum(sub(add(mul(weight, softplus(neg(logits))), logits), mul(logits, target)), rowWeight);
-    },
-    count: countFor(reduction, valuesOf),
+      return sub(add(mul(weight, softplus(neg(logits))), logits), mul(logits, target));
+    }),
+    perClass: { posWeight },
   }),
 });

@@ -7,7 +7,7 @@ import { define } from "../../core/spec/define.ts";
 import { add, constant, mul, sigmoid, softplus, sub } from "../../core/graph/ops/functions.ts";
 import { f32 } from "../../core/base/tensor.ts";
 import type { Factory } from "../../core/types.ts";
-import { valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
+import { elementLoss } from "../../blocks/loss/mod.ts";
 import { focalFactor } from "./focal.ts";
 
 /** Options of {@link focalBinary}. */
@@ -34,19 +34,13 @@ export const focalBinary: Factory<"loss", Partial<FocalBinaryOptions>> = define(
     gamma: v.optional(v.pipe(v.number(), v.minValue(0)), 2),
     alpha: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
   }),
-  create: ({ gamma, alpha }: FocalBinaryOptions) => ({
-    over: "batch",
-    weighted: true,
-    compares: "elements",
-    sum: (_, logits, target, weight) => {
+  create: ({ gamma, alpha }: FocalBinaryOptions) =>
+    elementLoss("mean", (logits, target) => {
       const one = constant(logits, f32([], [1]));
       const negative = sub(one, target);
       const p = sigmoid(logits);
       const right = add(mul(p, target), mul(sub(one, p), negative));
       const each = mul(focalFactor(right, gamma), sub(softplus(logits), mul(logits, target)));
-      const own = alpha === undefined ? each : mul(each, add(mul(target, alpha), mul(negative, 1 - alpha)));
-      return weightedSum(own, weight);
-    },
-    count: valuesOf,
-  }),
+      return alpha === undefined ? each : mul(each, add(mul(target, alpha), mul(negative, 1 - alpha)));
+    }),
 });

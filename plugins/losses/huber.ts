@@ -6,14 +6,12 @@ import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import { abs, minimum, mul, sub } from "../../core/graph/ops/functions.ts";
 import type { Factory, Value } from "../../core/types.ts";
-import { countFor, type Reduction, reductionSchema, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
+import { elementLoss, type ReductionOptions, reductionSchema } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link huber}. */
-export interface HuberOptions {
+export interface HuberOptions extends ReductionOptions {
   /** Where the parabola turns into a straight line. */
   readonly delta: number;
-  /** The mean over all elements, or their sum. */
-  readonly reduction: Reduction;
 }
 
 /**
@@ -33,13 +31,8 @@ export const huber: Factory<"loss", Partial<HuberOptions>> = define({
     delta: v.optional(v.pipe(v.number(), v.gtValue(0)), 1),
     reduction: reductionSchema,
   }),
-  create: ({ delta, reduction }: HuberOptions) => ({
-    over: "batch",
-    weighted: true,
-    compares: "elements",
-    sum: (_, output, target, weight) => weightedSum(huberOf(sub(output, target), delta), weight),
-    count: countFor(reduction, valuesOf),
-  }),
+  create: ({ delta, reduction }: HuberOptions) =>
+    elementLoss(reduction, (output, target) => huberOf(sub(output, target), delta)),
 });
 
 /** Huber's function of each difference: with c = min(|d|, δ), c(|d| - ½c). */

@@ -7,14 +7,12 @@ import { define } from "../../core/spec/define.ts";
 import { abs, div, sub } from "../../core/graph/ops/functions.ts";
 import type { Factory } from "../../core/types.ts";
 import { huberOf } from "./huber.ts";
-import { countFor, type Reduction, reductionSchema, valuesOf, weightedSum } from "../../blocks/loss/mod.ts";
+import { elementLoss, type ReductionOptions, reductionSchema } from "../../blocks/loss/mod.ts";
 
 /** Options of {@link smoothL1}. */
-export interface SmoothL1Options {
+export interface SmoothL1Options extends ReductionOptions {
   /** Where squares turn into absolute values; 0: absolute values everywhere. */
   readonly beta: number;
-  /** The mean over all elements, or their sum. */
-  readonly reduction: Reduction;
 }
 
 /**
@@ -33,14 +31,9 @@ export const smoothL1: Factory<"loss", Partial<SmoothL1Options>> = define({
     beta: v.optional(v.pipe(v.number(), v.minValue(0)), 1),
     reduction: reductionSchema,
   }),
-  create: ({ beta, reduction }: SmoothL1Options) => ({
-    over: "batch",
-    weighted: true,
-    compares: "elements",
-    sum: (_, output, target, weight) => {
+  create: ({ beta, reduction }: SmoothL1Options) =>
+    elementLoss(reduction, (output, target) => {
       const difference = sub(output, target);
-      return weightedSum(beta === 0 ? abs(difference) : div(huberOf(difference, beta), beta), weight);
-    },
-    count: countFor(reduction, valuesOf),
-  }),
+      return beta === 0 ? abs(difference) : div(huberOf(difference, beta), beta);
+    }),
 });
