@@ -24,7 +24,7 @@ export interface Assert {
 /** The assertions of the batteries. */
 export const assert: Assert = {
   ok: (value, message) => {
-    if (!value) fail(message, `expected a true value but found ${show(value)}`);
+    if (!value) throw new Error(message ?? `expected a true value but found ${show(value)}`);
   },
   equal: (value, expected, message) => {
     if (!Object.is(value, expected)) fail(message, `expected ${show(expected)} but found ${show(value)}`);

@@ -8,13 +8,22 @@ export interface Check {
   readonly name: string;
   /** Rejects with what does not hold. */
   run(): Promise<void>;
-  /** Why nothing is looked at. */
-  readonly skipped?: string;
+  /** Why nothing is looked at; where only the plugin shows that, it is known when the check has run. */
+  readonly skipped?: string | undefined;
 }
 
-/** A check by what holds. */
-export function check(name: string, run: () => void | Promise<void>): Check {
-  return { name, run: async () => await run() };
+/** A check by what holds; `run` gives why it looked at nothing, where it did not. */
+export function check(name: string, run: () => string | void | Promise<string | void>): Check {
+  let skipped: string | undefined;
+  return {
+    name,
+    run: async () => {
+      skipped = await run() ?? undefined;
+    },
+    get skipped() {
+      return skipped;
+    },
+  };
 }
 
 /** A check that is not run: its name says what is missing. */

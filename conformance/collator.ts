@@ -135,7 +135,7 @@ export function collatorChecks(collator: Collator, figures: CollatorFigures, tin
       }
     }),
     check("what it draws depends on the random numbers alone", () => {
-      if (!collator.resample) return;
+      if (!collator.resample) return "it draws nothing: it has no `resample`";
       const context = contextOf(true, { reading: reading() });
       const samples = encoded(rows, context);
       const before = structuredClone(samples);

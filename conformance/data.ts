@@ -13,11 +13,13 @@ export type DataFigures = Readonly<{
   again?: () => Dataset;
   /** The same kind over other rows, or with another seed. */
   other?: Dataset;
+  /** The same kind with other options, which may have other rows. */
+  variants?: readonly Dataset[];
 }>;
 
 /** The checks of a data set. */
 export function dataChecks(dataset: Dataset, figures: DataFigures, host: Host): readonly Check[] {
-  const { again = () => dataset, other } = figures;
+  const { again = () => dataset, other, variants = [] } = figures;
   const rowsOf = async (opened: Rows): Promise<Row[]> => {
     const rows: Row[] = [];
     for await (const { row } of opened.read()) rows.push(row);
@@ -51,7 +53,7 @@ export function dataChecks(dataset: Dataset, figures: DataFigures, host: Host): 
     check("gives rows by index as it reads them, and none that are not there", async () => {
       const rows = await expectedRows();
       const opened = await dataset.open(host);
-      if (!opened.at) return;
+      if (!opened.at) return "its rows have no `at`: a run reads them once and keeps them";
       const indices = rows.map((_, i) => rows.length - 1 - i);
       assert.deepEqual(await opened.at(indices), indices.map((i) => rows[i]));
       assert.deepEqual(await opened.at([0, 0]), [rows[0], rows[0]]);
@@ -63,6 +65,16 @@ export function dataChecks(dataset: Dataset, figures: DataFigures, host: Host): 
       assert.match(first, /^[0-9a-f]{64}$/);
       assert.equal(await fingerprintOf(again()), first);
       if (other) assert.notEqual(await fingerprintOf(other), first);
+      // A run is resumed, and rows are taken from a cache, by the fingerprint alone.
+      const rows = JSON.stringify(await expectedRows());
+      for (const variant of variants) {
+        const opened = await variant.open(host);
+        const differs = opened.fingerprint !== first || JSON.stringify(await rowsOf(opened)) === rows;
+        assert.ok(
+          differs,
+          `with ${JSON.stringify(variant.options)} the rows are others, and the fingerprint is the same`,
+        );
+      }
     }),
   ];
 }

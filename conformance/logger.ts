@@ -34,6 +34,35 @@ export const loggedEvents: readonly TrainingEvent[] = [
   { type: "end", step: 6, epoch: 3, reason: "done", metrics: { loss: 0.25, accuracy: 1 } },
 ];
 
+/** What only some runs tell, and rows as nobody expects them. */
+const rareEvents: readonly TrainingEvent[] = [
+  { type: "peak", step: 6, epoch: 3, peakMultiplyAddsPerSecond: 1e9 },
+  { type: "drift", step: 0, epoch: 0, rows: 4, loss: -0.001, logits: 0.25, gradientCosine: null },
+  { type: "data", step: 0, epoch: 0, what: "data.train", in: 8, out: 8, transforms: [] },
+  {
+    type: "samples",
+    step: 6,
+    epoch: 3,
+    task: "",
+    samples: [{ prompt: "", text: "<b>\u0000\ud800", reference: "" }],
+  },
+  {
+    type: "examples",
+    step: 6,
+    epoch: 3,
+    phase: "after",
+    split: "test",
+    task: "a task",
+    labels: ["</script>", ""],
+    metrics: { "": NaN, rate: Infinity },
+    examples: [
+      { row: 0, text: '\ud800</script>,"\n', reference: null, prediction: [1, "two"], loss: NaN },
+      { row: 2 ** 40, text: "", reference: { a: ["b"] }, prediction: -1, scores: [NaN, 0], groups: { "": null } },
+    ],
+  },
+  { type: "evaluate", step: 6, epoch: 3, metrics: { "": NaN, "a/b c": -Infinity }, best: false },
+];
+
 function stepped(step: number): TrainingEvent {
   const skipped = step === 4;
   return {
@@ -117,6 +146,17 @@ export function loggerChecks(logger: Logger, host: Host, run: Run): readonly Che
       await logAll(undefined);
       await logAll(watchedStore());
       assert.equal(JSON.stringify(loggedEvents), before);
+    }),
+    check("takes what few runs tell, and rows as nobody expects them", async () => {
+      for (const event of rareEvents) {
+        for (const output of [undefined, watchedStore()]) {
+          await logAll(output, [...loggedEvents.slice(0, -1), event, ...loggedEvents.slice(-1)]).catch(
+            (error: unknown) => {
+              throw new Error(`${JSON.stringify(event)}: ${error instanceof Error ? error.message : error}`);
+            },
+          );
+        }
+      }
     }),
     check("a run may end anywhere, even before it starts", async () => {
       for (let n = 0; n < loggedEvents.length; n++) await logAll(watchedStore(), loggedEvents.slice(0, n));

@@ -5,6 +5,7 @@
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 import { createGraphBuilder } from "../core/engine/builder/builder.ts";
+import { gradients } from "../core/graph/autodiff.ts";
 import { Graph } from "../core/graph/graph.ts";
 import type { Loss, Tensor } from "../kit.ts";
 import { checkGradients, type InputValues, randomInput } from "./differences.ts";
@@ -35,11 +36,8 @@ export function lossChecks(loss: Loss, { output, target }: LossExample): readonl
       data: target.data.slice(from * size, to * size),
     } as Tensor;
   };
-  // Σ over rows from one to another, of one output for all, with weights of these rows.
-  const summed = (from: number, to: number, check = false, weights?: readonly number[]): number => {
-    const graph = new Graph();
-    const values: InputValues = {};
-    const { build } = createGraphBuilder({
+  const build = (graph: Graph) =>
+    createGraphBuilder({
       graph,
       mode: "train",
       attached: [],
@@ -48,7 +46,11 @@ export function lossChecks(loss: Loss, { output, target }: LossExample): readonl
       checkpointing: false,
       targets: {},
       isTrainable: () => true,
-    });
+    }).build;
+  // Σ over rows from one to another, of one output for all, with weights of these rows.
+  const summed = (from: number, to: number, check = false, weights?: readonly number[]): number => {
+    const graph = new Graph();
+    const values: InputValues = {};
     randomInput(graph, values, "whole", output, {});
     const { dims, data } = values.whole ?? { dims: [], data: new Float64Array() };
     const size = data.length / rows;
@@ -58,12 +60,27 @@ export function lossChecks(loss: Loss, { output, target }: LossExample): readonl
     const x = graph.input("output", "float32", values.output.dims);
     if (weights) values.weight = { dims: [to - from], data: Float64Array.from(weights) };
     const weight = weights && graph.input("weight", "float32", [to - from]);
-    const value = loss.sum(build, x, graph.input("target", piece.dtype, piece.dims), weight);
+    const value = loss.sum(build(graph), x, graph.input("target", piece.dtype, piece.dims), weight);
     if (check) checkGradients(value, ["output"], values, {});
     const [sum] = interpret(graph, values, [value], {});
     assert.equal(sum?.data.length, 1, "a loss is one number");
     return sum?.data[0] ?? NaN;
   };
+  // The loss and its gradient for some output.
+  const computed = (output: readonly number[], data: readonly number[], wanted: readonly number[]): number[] => {
+    const graph = new Graph();
+    const x = graph.input("output", "float32", output);
+    const value = loss.sum(build(graph), x, graph.input("target", target.dtype, target.dims), undefined);
+    const [slope] = gradients(value, [x]);
+    const values = {
+      output: { dims: output, data: Float64Array.from(data) },
+      target: { dims: target.dims, data: Float64Array.from(wanted) },
+    };
+    return interpret(graph, values, [value, ...slope?.dense ? [slope.dense] : []], {}).flatMap((
+      { data },
+    ) => [...data]);
+  };
+  const labels = Array.from(target.data, Number);
   return [
     check("has the slope of its value", () => {
       summed(0, rows, true);
@@ -76,7 +93,7 @@ export function lossChecks(loss: Loss, { output, target }: LossExample): readonl
       assert.ok(counts[0] > 0 && Math.abs(counts[0] - counts[1] - counts[2]) < 1e-9, `${counts}`);
     }),
     check("counts a row as often as its weight says, where it reads weights", () => {
-      if (!loss.weighted) return;
+      if (!loss.weighted) return "it is not `weighted`";
       const weights = Array.from({ length: rows }, (_, i) => i % 3);
       const weight: Tensor = { dtype: "float32", dims: [rows], data: Float32Array.from(weights) };
       const repeated = weights.reduce((n, w, i) => n + w * summed(i, i + 1), 0);
@@ -87,6 +104,50 @@ export function lossChecks(loss: Loss, { output, target }: LossExample): readonl
       if (loss.count(part(0, 1)) === loss.count(part(0, 2))) return; // Not counted by rows.
       const count = weights.reduce((n, w, i) => n + w * loss.count(part(i, i + 1)), 0);
       assert.near([loss.count(target, weight)], [count], 1e-6);
+    }),
+    check("a row whose label is not to be learned counts for nothing", () => {
+      if (loss.compares !== "classes") return "its targets are no classes";
+      const { ignoreIndex = -100 } = loss.options as { ignoreIndex?: number };
+      const width = output.slice(1).reduce((a, b) => a * b, 1);
+      const data = Array.from({ length: rows * width }, (_, i) => ((7 * i) % 11) / 11);
+      const without = labels.map((label, i) => (i === 1 ? ignoreIndex : label));
+      const [all = NaN, ...slopes] = computed(output, data, without);
+      const others = data.map((x, i) => (Math.floor(i / width) === 1 ? 3 - x : x));
+      const [changed = NaN] = computed(output, others, without);
+      assert.ok(
+        Math.abs(all - changed) <= 1e-9 * Math.max(1, Math.abs(all)),
+        `${all}, and ${changed} with another output in a row of label ${ignoreIndex}`,
+      );
+      assert.deepEqual(
+        slopes.slice(width, 2 * width).filter((x) => Math.abs(x) > 1e-12),
+        [],
+        `slopes in a row of label ${ignoreIndex}`,
+      );
+      const counts = [{ ...target, data: Int32Array.from(without) } as Tensor, target].map((labels) =>
+        loss.count(labels)
+      );
+      assert.ok((counts[0] ?? NaN) < (counts[1] ?? NaN), `it counts ${counts[0]} of ${counts[1]}`);
+    }),
+    check("it and its slope are finite where outputs are right, and where they are far off", () => {
+      const cases: Record<string, number[]> = {};
+      if (loss.compares === "elements") cases["outputs as their targets are"] = labels;
+      if (loss.compares === "classes") {
+        const logits = (right: number, wrong: number): number[] =>
+          labels.flatMap((label) =>
+            Array.from({ length: output.at(-1) ?? 0 }, (_, k) => (k === label ? right : wrong))
+          );
+        Object.assign(cases, {
+          "the right class at 1000, others at -1000": logits(1000, -1000),
+          "the right class at -1000, others at 1000": logits(-1000, 1000),
+        });
+      }
+      if (Object.keys(cases).length === 0) return "it does not say what it `compares`";
+      for (const [what, data] of Object.entries(cases)) {
+        if (data.length !== output.reduce((a, b) => a * b, 1)) return "its targets have another shape";
+        const [value = NaN, ...slopes] = computed(output, data, labels);
+        assert.ok(Number.isFinite(value), `${what}: the loss is ${value}`);
+        assert.ok(slopes.every(Number.isFinite), `${what}: a slope is ${slopes.find((x) => !Number.isFinite(x))}`);
+      }
     }),
     check("says what its mean is over", () => assert.ok(["step", "batch"].includes(loss.over))),
   ];

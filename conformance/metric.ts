@@ -27,6 +27,33 @@ const examplesOf: { readonly [K in keyof MetricInputs]: readonly MetricInputs[K]
   text: six((i) => ({ prediction: `the film ${i}`, references: [`the film ${i % 2}`, "a film"] })),
 };
 
+/** Six readings of each kind that are right, and six that are wrong. */
+const extremesOf: {
+  readonly [K in keyof MetricInputs]: Readonly<Record<"right" | "wrong", readonly MetricInputs[K][]>>;
+} = {
+  label: {
+    right: six((i) => ({ prediction: i % 2, reference: i % 2, scores: [1 - i % 2, i % 2] })),
+    wrong: six((i) => ({ prediction: 1 - i % 2, reference: i % 2, scores: [i % 2, 1 - i % 2] })),
+  },
+  number: {
+    right: six((i) => ({ prediction: i, reference: i })),
+    wrong: six((i) => ({ prediction: 20 - i, reference: i })),
+  },
+  labels: {
+    right: six((i) => ({ prediction: [i % 2], reference: [i % 2], scores: [1 - i % 2, i % 2] })),
+    wrong: six((i) => ({ prediction: [1 - i % 2], reference: [i % 2], scores: [i % 2, 1 - i % 2] })),
+  },
+  loss: { right: six(() => ({ sum: 0, count: 2 })), wrong: six((i) => ({ sum: 20 + i, count: 2 })) },
+  tags: {
+    right: six(() => ({ prediction: ["B-A", "O"], reference: ["B-A", "O"] })),
+    wrong: six(() => ({ prediction: ["O", "B-A"], reference: ["B-A", "O"] })),
+  },
+  text: {
+    right: six((i) => ({ prediction: `the film ${i} was good`, references: [`the film ${i} was good`] })),
+    wrong: six((i) => ({ prediction: "a phone", references: [`the film ${i} was good`] })),
+  },
+};
+
 /**
  * The checks of a metric on at least six examples: the empty state, the round trip of states through JSON, merging, and that
  * neither order nor grouping matters beyond rounding.
@@ -74,6 +101,17 @@ export function metricChecks(metric: Metric, figures: MetricFigures): readonly C
       near(metric.compute(metric.merge(metric.init(), fold(examples))), all());
       near(metric.compute(metric.merge(fold(examples), metric.init())), all());
       near(metric.compute(fold(examples.toReversed())), all());
+    }),
+    check("says rightly whether greater is better: right answers are no worse than wrong ones", () => {
+      if (figures.readings) return "figures.readings are not its default ones";
+      const extremes = extremesOf[metric.reads[0] ?? "label"];
+      const valueOf = (some: readonly Example[]): number | null => Object.values(metric.compute(fold(some)))[0] ?? null;
+      const [right, wrong] = [valueOf(extremes.right), valueOf(extremes.wrong)];
+      if (right === null || wrong === null) return "it says nothing of readings without columns";
+      assert.ok(
+        metric.greaterIsBetter ? right >= wrong : right <= wrong,
+        `greaterIsBetter is ${metric.greaterIsBetter}, and right answers have ${right}, wrong ones ${wrong}`,
+      );
     }),
     check("reading a result changes nothing", () => {
       const state = fold(examples);

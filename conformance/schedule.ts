@@ -4,25 +4,34 @@
  */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
-import type { Schedule } from "../kit.ts";
+import { AttuneError, type Schedule } from "../kit.ts";
 
 /** The checks of a schedule: finite factors from 0 to 1 in any run, pure and in any order, and warm-up as its option says. */
 export function scheduleChecks(schedule: Schedule): readonly Check[] {
   return [
     check("factors are from 0 to 1, and depend on the step alone", () => {
       assert.equal(schedule.kind, "schedule");
-      for (const total of [1, 2, 7, 100]) {
-        const steps = Array.from({ length: total + 2 }, (_, i) => i);
-        const forwards = steps.map((step) => schedule.factor(step, total, 1e-3));
-        for (const factor of forwards) assert.ok(Number.isFinite(factor) && factor >= 0 && factor <= 1, `${factor}`);
-        const backwards = steps.toReversed().map((step) => schedule.factor(step, total, 1e-3));
-        assert.deepEqual(backwards.toReversed(), forwards);
-        assert.deepEqual(steps.map((step) => schedule.factor(step, total, 1e-3)), forwards);
+      for (const total of [1, 2, 7, 100, 1000, 100_000]) {
+        const steps = Array.from(
+          { length: Math.min(total, 100) + 2 },
+          (_, i) => Math.floor(i * Math.max(1, total / 100)),
+        );
+        for (const rate of [1e-3, 1, 1e-7]) {
+          const at = (step: number): number => schedule.factor(step, total, rate);
+          if (isRefused(() => at(0))) continue;
+          const forwards = steps.map(at);
+          for (const [i, factor] of forwards.entries()) {
+            const where = `step ${steps[i]} of ${total}, a learning rate of ${rate}`;
+            assert.ok(Number.isFinite(factor) && factor >= 0 && factor <= 1, `${where}: the factor is ${factor}`);
+          }
+          assert.deepEqual(steps.toReversed().map(at).toReversed(), forwards, "asked from the end");
+          assert.deepEqual(steps.map(at), forwards, "asked again");
+        }
       }
     }),
     check("warm-up rises to the full rate", () => {
       const { options } = schedule;
-      if (!("warmupSteps" in options) || typeof options.warmupSteps !== "number") return;
+      if (!("warmupSteps" in options) || typeof options.warmupSteps !== "number") return "it has no warmupSteps";
       const total = 100;
       const warm = options.warmupSteps < 1 ? Math.ceil(options.warmupSteps * total) : Math.floor(options.warmupSteps);
       const rates = Array.from({ length: warm + 1 }, (_, step) => schedule.factor(step, total, 1e-3));
@@ -33,6 +42,17 @@ export function scheduleChecks(schedule: Schedule): readonly Check[] {
       assert.deepEqual(JSON.parse(JSON.stringify(schedule.options)), plain(schedule.options));
     }),
   ];
+}
+
+/** Whether a schedule says that its options do not go with the learning rate. */
+function isRefused(factor: () => number): boolean {
+  try {
+    factor();
+    return false;
+  } catch (error) {
+    if (error instanceof AttuneError) return true;
+    throw error;
+  }
 }
 
 /** Without what is undefined: JSON has no word for it. */

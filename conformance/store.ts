@@ -39,7 +39,7 @@ function keeping(make: () => Promise<Store>): readonly Check[] {
     }),
     check("gives several ranges of one version, in their order", async () => {
       const store = await make();
-      if (!store.getRanges) return;
+      if (!store.getRanges) return "it has no `getRanges`";
       assert.equal(await store.getRanges("a", [{ offset: 0, length: 1 }]), undefined);
       await store.put("dir/a.txt", bytes("hello"));
       const ranges = [[3, 100], [0, 2], [9, 2 ** 40], [1, 3]].map(([offset = 0, length = 0]) => ({ offset, length }));
@@ -158,7 +158,7 @@ function writing(make: () => Promise<Store>): readonly Check[] {
     }),
     check("adds to the end, where it can", async () => {
       const store = await make();
-      if (!store.append) return;
+      if (!store.append) return "it has no `append`";
       const first = await store.append("dir/log", bytes("a\n"));
       const second = await store.append("dir/log", bytes("b\n"));
       assert.notEqual(first.revision, second.revision);

@@ -66,6 +66,17 @@ export function tokenizerChecks(source: TokenizerLoader, figures: TokenizerFigur
         assert.ok((wordIds[i] ?? NaN) >= word, `token ${i} is of word ${wordIds[i]}, behind ${word}`);
         word = wordIds[i] ?? NaN;
       });
+      // Of plain words: a token begins where the one before it ends or behind it, and no space is behind a word.
+      const plain = /^[a-z ]*$/.test(text);
+      let last = 0;
+      for (let i = 0; plain && i < specialTokensMask.length; i++) {
+        if (specialTokensMask[i] === 1) continue;
+        const [start = NaN, end = NaN] = offsets.subarray(2 * i, 2 * i + 2);
+        const piece = text.slice(start, end);
+        assert.ok(start >= last, `token ${i} is from ${start}, the one before it to ${last}`);
+        assert.ok(!/[a-z] +$/.test(piece), `token ${i} is ${JSON.stringify(piece)}, from ${start} to ${end}`);
+        last = end;
+      }
       const missed = [...text].filter((character, i) => character.trim() !== "" && !covered.has(i));
       assert.deepEqual(missed, [], "characters in no token");
     }),
@@ -92,8 +103,11 @@ export function tokenizerChecks(source: TokenizerLoader, figures: TokenizerFigur
         returnOverflowingTokens: true,
         addSpecialTokens: false,
       } as const;
-      const windows = tokenizer.encode(text, options).map(ids);
+      const encodings = tokenizer.encode(text, options);
+      const windows = encodings.map(ids);
       assert.ok(windows.length > 1, "one window");
+      const places = encodings.flatMap(({ offsets }, i) => [...offsets.subarray(i === 0 ? 0 : 2 * stride)]);
+      assert.deepEqual(places, [...whole.offsets], "offsets of windows are within the text");
       const joined = windows.flatMap((window, i) => (i === 0 ? window : window.slice(stride)));
       assert.deepEqual(joined, ids(whole));
       windows.slice(1).forEach((window, i) =>
@@ -108,6 +122,10 @@ export function tokenizerChecks(source: TokenizerLoader, figures: TokenizerFigur
       assert.deepEqual(sequences, sequences.toSorted((a, b) => a - b), "the first in front");
       const [second] = tokenizer.encode("the phone", { addSpecialTokens: false });
       assert.equal(sequences.filter((id) => id === 1).length, second.ids.length);
+      const places = [...pair.sequenceIds].flatMap((id, i) =>
+        id === 1 ? [...pair.offsets.subarray(2 * i, 2 * i + 2)] : []
+      );
+      assert.deepEqual(places, [...second.offsets], "offsets of the second are within the second");
     }),
     check("what it decodes is the text again, to itself", async () => {
       const tokenizer = await open();

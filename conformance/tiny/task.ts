@@ -5,15 +5,20 @@
 import { mergedTensors } from "../../core/run/open/fold.ts";
 import {
   badValue,
+  cast,
   define,
+  equal,
   type Factory,
   type Field,
   type Json,
   jsonBytes,
   logSoftmax,
+  maximum,
   missing,
+  mul,
   type Named,
   neg,
+  not,
   pick,
   type Row,
   sha256,
@@ -105,8 +110,11 @@ export const tinyLoss: Factory<"loss", Named<unknown>> = define({
   create: () => ({
     over: "batch",
     compares: "classes",
-    sum: (_, logits, target) => neg(sum(pick(logSoftmax(logits), target))),
-    count: ({ data }) => data.length,
+    sum: (_, logits, target) => {
+      const counts = cast(not(equal(target, -100)), "float32");
+      return neg(sum(mul(pick(logSoftmax(logits), maximum(target, 0)), counts)));
+    },
+    count: ({ data }) => Array.from(data, Number).filter((label) => label !== -100).length,
   }),
 });
 

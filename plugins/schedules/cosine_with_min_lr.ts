@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { badValue } from "../../core/base/errors.ts";
 import { define } from "../../core/spec/define.ts";
 import { cos } from "../../core/math/math.ts";
 import type { Factory } from "../../core/types.ts";
@@ -43,11 +44,15 @@ export const cosineWithMinLr: Factory<"schedule", Partial<CosineWithMinLrOptions
     v.check(({ minLr, minLrRate }) => (minLr === undefined) !== (minLrRate === undefined), "either minLr or minLrRate"),
   ),
   create: ({ warmupSteps, numCycles, minLr, minLrRate }: CosineWithMinLrOptions) => ({
-    factor: (step, totalSteps, learningRate) =>
-      warmUp(step, totalSteps, warmupSteps, (since, length) => {
-        const lowest = minLrRate ?? (minLr ?? 0) / learningRate;
+    factor: (step, totalSteps, learningRate) => {
+      const lowest = minLrRate ?? (minLr ?? 0) / learningRate;
+      if (learningRate > 0 && lowest > 1) {
+        throw badValue("cosine-with-min-lr", "minLr", minLr, `at most the learning rate ${learningRate}`);
+      }
+      return warmUp(step, totalSteps, warmupSteps, (since, length) => {
         const factor = 0.5 * (1 + cos(Math.PI * numCycles * 2 * (since / length)));
         return Math.max(0, factor * (1 - lowest) + lowest);
-      }),
+      });
+    },
   }),
 });

@@ -5,7 +5,7 @@
 import { type Check, checksOf } from "../../conformance/mod.ts";
 import { runChecks } from "../../conformance/run.ts";
 import { type PluginPackage, withPackages } from "../../core/spec/packages.ts";
-import type { Catalog, Host, Named } from "../../core/types.ts";
+import type { Catalog, Entry, Host, Named, Plugin } from "../../core/types.ts";
 
 /** Options of the checks. */
 export type CheckContext = Readonly<{ catalog: Catalog; host: Host }>;
@@ -20,7 +20,7 @@ export function checksOfPackage(added: PluginPackage, { catalog, host }: CheckCo
     const options = added.conformance?.[title];
     const parsed = entry.parse(options ?? {});
     const withTitle = (checks: readonly Check[]): Check[] =>
-      checks.map((check) => ({ ...check, name: `${title}: ${check.name}` }));
+      checks.map((check) => Object.create(check, { name: { value: `${title}: ${check.name}`, enumerable: true } }));
     const first: Check = {
       name: 'its options have defaults, or the package\'s export "conformance" has some',
       run: async () => {
@@ -29,6 +29,17 @@ export function checksOfPackage(added: PluginPackage, { catalog, host }: CheckCo
     };
     if (parsed.issues) return withTitle([first]);
     const reference = { use: entry.use, ...(options === undefined ? {} : { with: options as Named<unknown> }) };
-    return withTitle([first, ...checksOf(parsed.value, figures), ...runChecks(parsed.value, reference, figures)]);
+    const more = entry.kind === "data" ? { ...figures, variants: variantsOf(entry, parsed.value) } : figures;
+    return withTitle([first, ...checksOf(parsed.value, more), ...runChecks(parsed.value, reference, figures)]);
+  });
+}
+
+/** A plugin with one of its options changed, for each number and flag that it takes another value of. */
+function variantsOf({ parse }: Entry, { options }: Plugin): readonly Plugin[] {
+  return Object.entries(options).flatMap(([name, value]) => {
+    const other = typeof value === "number" ? value + 1 : typeof value === "boolean" ? !value : undefined;
+    if (other === undefined) return [];
+    const parsed = parse({ ...options, [name]: other });
+    return parsed.issues ? [] : [parsed.value as Plugin];
   });
 }

@@ -262,6 +262,24 @@ const changing = (change: (encoding: ReturnType<Tokenizer["encode"]>[0]) => Retu
 finds("tokenizer", [
   ["offsets that are one too far", changing((e) => ({ ...e, offsets: e.offsets.map((x) => x + 1) })), /offsets cover/],
   [
+    "offsets that end one too far",
+    changing((e) => ({ ...e, offsets: e.offsets.map((x, i) => (i % 2 && x < 44 ? x + 1 : x)) })),
+    /offsets cover/,
+  ],
+  [
+    "offsets that begin anew in each window",
+    changing((e) => ({
+      ...e,
+      offsets: e.offsets.map((x) => x - (e.specialTokensMask[0] === 0 ? e.offsets[0] ?? 0 : 0)),
+    })),
+    /windows overlap/,
+  ],
+  [
+    "offsets of the second behind the first",
+    changing((e) => ({ ...e, offsets: e.offsets.map((x, i) => (e.sequenceIds[Math.floor(i / 2)] === 1 ? x + 1 : x)) })),
+    /pairs/,
+  ],
+  [
     "drops the end's special token",
     changing((e) => {
       const ids = e.ids.slice(0, -1);

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { checksOf, conform, memoryStore } from "../../conformance/mod.ts";
+import { checksOf, conform, memoryHost, memoryStore } from "../../conformance/mod.ts";
 import type {
   Callback,
   Dataset,
   Logger,
   Loss,
   Metric,
+  MetricInputs,
   Optimizer,
   Queue,
   Schedule,
@@ -18,9 +19,26 @@ import type {
 import { earlyStopping } from "../../plugins/callbacks/early_stopping.ts";
 import { memory as rowsInMemory } from "../../plugins/data/memory.ts";
 import { jsonl } from "../../plugins/loggers/jsonl.ts";
+import { crossEntropy } from "../../plugins/losses/cross_entropy.ts";
 import { mse } from "../../plugins/losses/mse.ts";
 import { accuracy } from "../../plugins/metrics/accuracy.ts";
-import { mul } from "../../kit.ts";
+import {
+  add,
+  cast,
+  equal,
+  log,
+  logSoftmax,
+  maximum,
+  mul,
+  neg,
+  not,
+  pick,
+  softmax,
+  sqrt,
+  square,
+  sub,
+  sum,
+} from "../../kit.ts";
 import { adam } from "../../plugins/optimizers/adam.ts";
 import { memory as memoryQueue } from "../../plugins/queues/memory.ts";
 import { linear } from "../../plugins/schedules/linear.ts";
@@ -38,6 +56,14 @@ const schedules: readonly Broken<Schedule>[] = [
   ["rates above 1", { ...schedule, factor: (step) => step }, /from 0 to 1/],
   ["rates that depend on calls", { ...schedule, factor: () => 1 / (1 + (drifting++ % 7)) }, /depend on the step alone/],
   ["no warm-up", { ...schedule, factor: () => 1 }, /warm-up rises/],
+  ["no number in a long run", {
+    ...schedule,
+    factor: (step, total) => total > 5000 ? NaN : schedule.factor(step, total, 1),
+  }, /from 0 to 1/],
+  ["a rate of its own above a small one", {
+    ...schedule,
+    factor: (step, total, rate) => Math.max(1e-5 / rate, schedule.factor(step, total, rate)),
+  }, /from 0 to 1/],
   ["a name with capitals", { ...schedule, name: "Linear" } as Schedule, /lower-case/],
 ];
 
@@ -46,6 +72,22 @@ const metrics: readonly Broken<Metric>[] = [
   ["a state that JSON loses", { ...metric, init: () => new Map() } as Metric, /plain data|finite/],
   ["merging that forgets", { ...metric, merge: (a) => a }, /merging gives/],
   ["a result that is no number", { ...metric, compute: () => ({ accuracy: NaN }) }, /finite or null/],
+  ["the wrong way round", { ...metric, greaterIsBetter: false }, /whether greater is better/],
+  ["means of means", {
+    ...metric,
+    init: () => ({ mean: 0, count: 0 }),
+    update: (state, example) => {
+      const { mean, count } = state as Record<"mean" | "count", number>;
+      const { prediction, reference } = example as MetricInputs["label"];
+      return { mean: (mean * count + Number(prediction === reference)) / (count + 1), count: count + 1 };
+    },
+    merge: (a, b) => {
+      const [x, y] = [a, b] as Record<"mean" | "count", number>[];
+      if (!x?.count || !y?.count) return x?.count ? a : b;
+      return { mean: (x.mean + y.mean) / 2, count: x.count + y.count };
+    },
+    compute: (state) => ({ accuracy: (state as { mean: number }).mean }),
+  }, /merging gives/],
   ["nothing to say", { ...metric, compute: () => ({}) }, /finite or null/],
   ["a reading that changes the state", {
     ...metric,
@@ -95,6 +137,24 @@ const loggers: readonly Broken<Logger>[] = [
       },
     }),
   }, /takes every event/],
+  ...["peak", "drift", "data", "samples"].map((type): Broken<Logger> => [`throws at ${type}`, {
+    ...logger,
+    open: async (...args) => ({
+      ...await sinkOf(...args),
+      log: (event) => {
+        if (event.type === type) throw new Error("What is this?");
+      },
+    }),
+  }, /what few runs tell/]),
+  ["takes every reference for a text", {
+    ...logger,
+    open: async (...args) => ({
+      ...await sinkOf(...args),
+      log: (event) => {
+        if (event.type === "examples") { for (const { reference } of event.examples) (reference as string).trim(); }
+      },
+    }),
+  }, /rows as nobody expects/],
   ["hides a store that fails", {
     ...logger,
     open: async (...args) => {
@@ -105,6 +165,7 @@ const loggers: readonly Broken<Logger>[] = [
 ];
 
 const loss = mse();
+const classLoss = crossEntropy();
 const losses: readonly Broken<Loss>[] = [
   [
     "is no sum over rows",
@@ -118,6 +179,21 @@ const losses: readonly Broken<Loss>[] = [
     { ...loss, sum: (b, x, y) => loss.sum(b, x, y) },
     /as often as its weight says/,
   ],
+  [
+    "has no slope where all is right",
+    { ...loss, sum: (_, x, y) => sqrt(add(square(sub(x, y)), 0)) },
+    /finite where outputs are right/,
+  ],
+  ["takes the logarithm of nothing", {
+    ...classLoss,
+    sum: (_, x, y) => neg(sum(mul(pick(log(softmax(x)), maximum(y, 0)), cast(not(equal(y, -100)), "float32")))),
+  }, /where they are far off/],
+  [
+    "learns what is not to be learned",
+    { ...classLoss, sum: (_, x, y) => neg(sum(pick(logSoftmax(x), maximum(y, 0)))) },
+    /counts for nothing/,
+  ],
+  ["counts what is not to be learned", { ...classLoss, count: ({ data }) => data.length }, /counts for nothing/],
   ["a mean over nothing known", { ...loss, over: "epoch" as "step" }, /what its mean is over/],
 ];
 
@@ -271,12 +347,51 @@ for (const [kind, broken] of Object.entries({ ...all, ...others })) {
   });
 }
 
+describe("the checks of a dataset", () => {
+  it("find a fingerprint that stays where an option changes the rows", async () => {
+    const variants = [rowsInMemory({ rows: rows.slice(1) })];
+    const { fingerprint } = await dataset.open(memoryHost(undefined));
+    const stays = variants.map((one): Dataset => ({
+      ...one,
+      open: async (host) => ({ ...await one.open(host), fingerprint }),
+    }));
+    assert.deepEqual(await failing(checksOf(dataset, { variants })), []);
+    const failed = await failing(checksOf(dataset, { variants: stays }));
+    assert.deepEqual(failed, ["has a fingerprint of its content"]);
+  });
+  it("say of rows without an index that these are not looked at", async () => {
+    const streamed: Dataset = {
+      ...dataset,
+      open: async (host) => {
+        const { at: _, ...opened } = await dataset.open(host);
+        return opened;
+      },
+    };
+    const skipped: string[] = [];
+    for (const check of checksOf(streamed)) {
+      await check.run();
+      if (check.skipped !== undefined) skipped.push(`${check.name}: ${check.skipped}`);
+    }
+    assert.match(skipped.join("\n"), /^gives rows by index[^\n]*: its rows have no `at`[^\n]*$/);
+  });
+});
+
+it("loggers are told every kind of event", () => {
+  const text = readFileSync(new URL("../../core/types/events.ts", import.meta.url), "utf8");
+  const [union = ""] = text.slice(text.indexOf("export type TrainingEvent =")).split(";\n\n/**");
+  const types = new Set([...union.matchAll(/\btype: "(\w+)"/g)].map(([, type]) => type));
+  const battery = readFileSync(new URL("../../conformance/logger.ts", import.meta.url), "utf8");
+  const told = new Set([...battery.matchAll(/\btype: "(\w+)"/g)].map(([, type]) => type));
+  assert.deepEqual([...types].filter((type) => !told.has(type)), []);
+  assert.ok(types.size > 10);
+});
+
 describe("conform", () => {
   it("passes a plugin that holds, and says all that does not of one that fails", async () => {
     await conform(schedule);
     await assert.rejects(
       conform({ ...schedule, factor: () => 2 }),
-      /schedule "linear" fails:\nfactors are from 0 to 1[^\n]*\n {2}2[^]*warm-up rises/,
+      /schedule "linear" fails:\nfactors are from 0 to 1[^\n]*\n {2}step 0 of 1[^\n]*2\nwarm-up rises/,
     );
   });
   it("says in its name what is not looked at", () => {

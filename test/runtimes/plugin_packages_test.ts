@@ -144,7 +144,7 @@ describe("attune plugins --check", () => {
     assert.match(out, /ok {4}schedule halves: factors are from 0 to 1/);
     assert.match(out, /ok {4}schedule halves: a run that is interrupted goes on to the same losses/);
     assert.match(out, /ok {4}loss squared-logits: a run with it trains/);
-    assert.match(out, /\n\d+ passed, 0 failed\n$/);
+    assert.match(out, /\n\d+ passed, 0 failed, \d+ not looked at\n$/);
   });
   it("names what does not, and ends with 1", () => {
     writePackage("attune-plugin-wild", {
@@ -167,6 +167,33 @@ export default [
       /FAIL {2}schedule wanting: its options have defaults, or the package's export "conformance" has some/,
     );
     assert.equal(checked("attune-plugin-none").code, 2);
+  });
+  it("names a fingerprint that an option passes by, rows without an index, and what nobody waits for", () => {
+    writePackage("attune-plugin-subtle", {
+      "index.js": `
+import { define } from "attune";
+import * as v from "valibot";
+const open = (rows) => async () => ({
+  length: rows,
+  fingerprint: "0".repeat(64),
+  read: async function* (from = { at: 0 }) {
+    for (let at = from.at; at < rows; at++) yield { row: { text: "row " + at }, next: { at: at + 1 } };
+  },
+});
+const log = async () => ({ log: () => void Promise.reject(new Error("the line is down")), close: async () => {} });
+export default [
+  define({ kind: "data", name: "counted", schema: v.strictObject({ rows: v.optional(v.number(), 5) }), create: ({ rows }) => ({ open: open(rows) }) }),
+  define({ kind: "logger", name: "remote", schema: v.strictObject({}), create: () => ({ open: log }) }),
+];`,
+    });
+    const { code, out } = checked("attune-plugin-subtle");
+    assert.equal(code, 1, out);
+    assert.match(out, /FAIL {2}data counted: has a fingerprint[^\n]*\n +with \{"rows":6\} the rows are others/);
+    assert.match(out, /skip {2}data counted: gives rows by index[^\n]*\(not looked at: its rows have no `at`/);
+    assert.match(
+      out,
+      /FAIL {2}logger remote: takes every event[^\n]*\n +it starts what rejects[^\n]*: the line is down/,
+    );
   });
 });
 

@@ -95,6 +95,7 @@ test("a ratio of warm-up steps is rounded up, 1 is one step", () => {
 test("options that mean nothing are refused", () => {
   assert.throws(() => linear({ warmupSteps: -1 }), AttuneError);
   assert.throws(() => cosineWithMinLr({}), /either minLr or minLrRate/);
+  assert.throws(() => cosineWithMinLr({ minLr: 1e-2 }).factor(1, 10, 1e-3), /minLr.*at most the learning rate 0\.001/);
   assert.throws(() => cosineWithMinLr({ minLr: 0, minLrRate: 0 }), /either minLr or minLrRate/);
   assert.throws(
     () => polynomial({ lrEnd: 1e-3 }).factor(0, 10, 1e-3),
