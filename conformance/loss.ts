@@ -7,7 +7,7 @@ import { type Check, check } from "./check.ts";
 import { createGraphBuilder } from "../core/engine/builder/builder.ts";
 import { gradients } from "../core/graph/autodiff.ts";
 import { Graph } from "../core/graph/graph.ts";
-import type { Loss, Tensor } from "../kit.ts";
+import type { GraphBuilder, Loss, Tensor } from "../kit.ts";
 import { checkGradients, type InputValues, randomInput } from "./differences.ts";
 import { interpret } from "./oracle/interpreter.ts";
 
@@ -25,6 +25,20 @@ export function lossExample({ compares }: Loss): LossExample {
   return { output: [4, 3], target };
 }
 
+/** What a loss is built with. */
+function build(graph: Graph): GraphBuilder {
+  return createGraphBuilder({
+    graph,
+    mode: "train",
+    attached: [],
+    initializerRange: 0.02,
+    labelSmoothing: 0.1,
+    checkpointing: false,
+    targets: {},
+    isTrainable: () => true,
+  }).build;
+}
+
 /** The checks of a loss. */
 export function lossChecks(loss: Loss, { output, target }: LossExample): readonly Check[] {
   const rows = target.dims[0] ?? 0;
@@ -36,17 +50,6 @@ export function lossChecks(loss: Loss, { output, target }: LossExample): readonl
       data: target.data.slice(from * size, to * size),
     } as Tensor;
   };
-  const build = (graph: Graph) =>
-    createGraphBuilder({
-      graph,
-      mode: "train",
-      attached: [],
-      initializerRange: 0.02,
-      labelSmoothing: 0.1,
-      checkpointing: false,
-      targets: {},
-      isTrainable: () => true,
-    }).build;
   // Σ over rows from one to another, of one output for all, with weights of these rows.
   const summed = (from: number, to: number, check = false, weights?: readonly number[]): number => {
     const graph = new Graph();
@@ -66,21 +69,6 @@ export function lossChecks(loss: Loss, { output, target }: LossExample): readonl
     assert.equal(sum?.data.length, 1, "a loss is one number");
     return sum?.data[0] ?? NaN;
   };
-  // The loss and its gradient for some output.
-  const computed = (output: readonly number[], data: readonly number[], wanted: readonly number[]): number[] => {
-    const graph = new Graph();
-    const x = graph.input("output", "float32", output);
-    const value = loss.sum(build(graph), x, graph.input("target", target.dtype, target.dims), undefined);
-    const [slope] = gradients(value, [x]);
-    const values = {
-      output: { dims: output, data: Float64Array.from(data) },
-      target: { dims: target.dims, data: Float64Array.from(wanted) },
-    };
-    return interpret(graph, values, [value, ...slope?.dense ? [slope.dense] : []], {}).flatMap((
-      { data },
-    ) => [...data]);
-  };
-  const labels = Array.from(target.data, Number);
   return [
     check("has the slope of its value", () => {
       summed(0, rows, true);
@@ -105,6 +93,30 @@ export function lossChecks(loss: Loss, { output, target }: LossExample): readonl
       const count = weights.reduce((n, w, i) => n + w * loss.count(part(i, i + 1)), 0);
       assert.near([loss.count(target, weight)], [count], 1e-6);
     }),
+    ...edgeChecks(loss, { output, target }),
+    check("says what its mean is over", () => assert.ok(["step", "batch"].includes(loss.over))),
+  ];
+}
+
+/** Of labels that are not to be learned, of right outputs, and of those that are far off. */
+function edgeChecks(loss: Loss, { output, target }: LossExample): readonly Check[] {
+  const rows = target.dims[0] ?? 0;
+  // The loss and its gradient for some output.
+  const computed = (output: readonly number[], data: readonly number[], wanted: readonly number[]): number[] => {
+    const graph = new Graph();
+    const x = graph.input("output", "float32", output);
+    const value = loss.sum(build(graph), x, graph.input("target", target.dtype, target.dims), undefined);
+    const [slope] = gradients(value, [x]);
+    const values = {
+      output: { dims: output, data: Float64Array.from(data) },
+      target: { dims: target.dims, data: Float64Array.from(wanted) },
+    };
+    return interpret(graph, values, [value, ...slope?.dense ? [slope.dense] : []], {}).flatMap((
+      { data },
+    ) => [...data]);
+  };
+  const labels = Array.from(target.data, Number);
+  return [
     check("a row whose label is not to be learned counts for nothing", () => {
       if (loss.compares !== "classes") return "its targets are no classes";
       const { ignoreIndex = -100 } = loss.options as { ignoreIndex?: number };
@@ -113,6 +125,7 @@ export function lossChecks(loss: Loss, { output, target }: LossExample): readonl
       const without = labels.map((label, i) => (i === 1 ? ignoreIndex : label));
       const [all = NaN, ...slopes] = computed(output, data, without);
       const others = data.map((x, i) => (Math.floor(i / width) === 1 ? 3 - x : x));
+      assert.ok(Number.isFinite(all), `the loss is ${all} where a row has label ${ignoreIndex}`);
       const [changed = NaN] = computed(output, others, without);
       assert.ok(
         Math.abs(all - changed) <= 1e-9 * Math.max(1, Math.abs(all)),
@@ -149,6 +162,5 @@ export function lossChecks(loss: Loss, { output, target }: LossExample): readonl
         assert.ok(slopes.every(Number.isFinite), `${what}: a slope is ${slopes.find((x) => !Number.isFinite(x))}`);
       }
     }),
-    check("says what its mean is over", () => assert.ok(["step", "batch"].includes(loss.over))),
   ];
 }

@@ -66,17 +66,7 @@ export function tokenizerChecks(source: TokenizerLoader, figures: TokenizerFigur
         assert.ok((wordIds[i] ?? NaN) >= word, `token ${i} is of word ${wordIds[i]}, behind ${word}`);
         word = wordIds[i] ?? NaN;
       });
-      // Of plain words: a token begins where the one before it ends or behind it, and no space is behind a word.
-      const plain = /^[a-z ]*$/.test(text);
-      let last = 0;
-      for (let i = 0; plain && i < specialTokensMask.length; i++) {
-        if (specialTokensMask[i] === 1) continue;
-        const [start = NaN, end = NaN] = offsets.subarray(2 * i, 2 * i + 2);
-        const piece = text.slice(start, end);
-        assert.ok(start >= last, `token ${i} is from ${start}, the one before it to ${last}`);
-        assert.ok(!/[a-z] +$/.test(piece), `token ${i} is ${JSON.stringify(piece)}, from ${start} to ${end}`);
-        last = end;
-      }
+      checkPlaces(text, encoding);
       const missed = [...text].filter((character, i) => character.trim() !== "" && !covered.has(i));
       assert.deepEqual(missed, [], "characters in no token");
     }),
@@ -114,19 +104,7 @@ export function tokenizerChecks(source: TokenizerLoader, figures: TokenizerFigur
         assert.deepEqual(window.slice(0, stride), windows[i]?.slice(-stride), `windows ${i} and ${i + 1}`)
       );
     }),
-    check("pairs are told apart, and both are in one", async () => {
-      const tokenizer = await open();
-      const [pair] = tokenizer.encode(text, { textPair: "the phone" });
-      const sequences = [...pair.sequenceIds].filter((id) => id >= 0);
-      assert.deepEqual([...new Set(sequences)], [0, 1]);
-      assert.deepEqual(sequences, sequences.toSorted((a, b) => a - b), "the first in front");
-      const [second] = tokenizer.encode("the phone", { addSpecialTokens: false });
-      assert.equal(sequences.filter((id) => id === 1).length, second.ids.length);
-      const places = [...pair.sequenceIds].flatMap((id, i) =>
-        id === 1 ? [...pair.offsets.subarray(2 * i, 2 * i + 2)] : []
-      );
-      assert.deepEqual(places, [...second.offsets], "offsets of the second are within the second");
-    }),
+    pairCheck(open, text),
     check("what it decodes is the text again, to itself", async () => {
       const tokenizer = await open();
       const [{ ids: single }] = tokenizer.encode(text);
@@ -156,4 +134,35 @@ export function tokenizerChecks(source: TokenizerLoader, figures: TokenizerFigur
       }
     }),
   ];
+}
+
+/** Of plain words: a token begins where the one before it ends or behind it, and has no space behind its word. */
+function checkPlaces(text: string, { offsets, specialTokensMask }: Encoding): void {
+  if (!/^[a-z ]*$/.test(text)) return;
+  let last = 0;
+  for (let i = 0; i < specialTokensMask.length; i++) {
+    if (specialTokensMask[i] === 1) continue;
+    const [start = NaN, end = NaN] = offsets.subarray(2 * i, 2 * i + 2);
+    const piece = text.slice(start, end);
+    assert.ok(start >= last, `token ${i} is from ${start}, the one before it to ${last}`);
+    assert.ok(!/[a-z] +$/.test(piece), `token ${i} is ${JSON.stringify(piece)}, from ${start} to ${end}`);
+    last = end;
+  }
+}
+
+/** Of two texts in one encoding. */
+function pairCheck(open: () => Promise<Tokenizer>, text: string): Check {
+  return check("pairs are told apart, and both are in one", async () => {
+    const tokenizer = await open();
+    const [pair] = tokenizer.encode(text, { textPair: "the phone" });
+    const sequences = [...pair.sequenceIds].filter((id) => id >= 0);
+    assert.deepEqual([...new Set(sequences)], [0, 1]);
+    assert.deepEqual(sequences, sequences.toSorted((a, b) => a - b), "the first in front");
+    const [second] = tokenizer.encode("the phone", { addSpecialTokens: false });
+    assert.equal(sequences.filter((id) => id === 1).length, second.ids.length);
+    const places = [...pair.sequenceIds].flatMap((id, i) =>
+      id === 1 ? [...pair.offsets.subarray(2 * i, 2 * i + 2)] : []
+    );
+    assert.deepEqual(places, [...second.offsets], "offsets of the second are within the second");
+  });
 }

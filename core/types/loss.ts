@@ -17,8 +17,8 @@ export interface Loss extends Plugin<"loss"> {
   readonly per?: "sequence";
   readonly weighted?: boolean;
   /**
-   * The target's relation to the output: a value for each "element" of it, the number of a class for each row, or one
-   * value for each of its "rows". Shapes are compared before the loss is built. Absent: something else.
+   * The target's relation to the output: a value for each "element" of it, the number of a class for each row, where a
+   * row of -100 counts for nothing, or one value for each of its "rows". Shapes are compared before the loss is built. Absent: something else.
    */
   readonly compares?: "elements" | "classes" | "rows";
   /** Options that have a value for each class: as many as the output's last axis is long. */

@@ -1,4 +1,4 @@
-import { add, define, exp, logSoftmax, mul, neg, pick, sum } from "attune/kit";
+import { add, cast, define, equal, exp, logSoftmax, maximum, mul, neg, not, pick, sum } from "attune/kit";
 import * as v from "valibot";
 
 /** Cross entropy and ε (1 - p) of the right class (Leng et al. 2022), but for its constant ε. */
@@ -10,9 +10,10 @@ export const polyOne = define({
     over: "batch",
     compares: "classes",
     sum: (_, logits, target) => {
-      const logp = pick(logSoftmax(logits), target);
-      return neg(sum(add(logp, mul(exp(logp), epsilon))));
+      const learned = cast(not(equal(target, -100)), "float32");
+      const logp = pick(logSoftmax(logits), maximum(target, 0));
+      return neg(sum(mul(add(logp, mul(exp(logp), epsilon)), learned)));
     },
-    count: (target) => target.data.length,
+    count: ({ data }) => Array.from(data, Number).filter((label) => label !== -100).length,
   }),
 });
