@@ -46,8 +46,9 @@ export async function addTeacherTargets(
     throw badValue("teacher", "its task", `${rows.count} samples`, `${encoded.count} samples, as the student's`);
   }
   const parts = await partsOf(own, teacher, encoded);
+  const cache = cacheOf(open, teacher);
   const outputs = await openTeacherOutputs(own, teacher.outputs, rows, {
-    cache: cacheOf(open, teacher),
+    cache,
     parts: [VERSION, ...parts],
     memoryBytes,
   });
@@ -62,10 +63,20 @@ export async function addTeacherTargets(
       await encoded.close?.();
     },
   };
-  if (!isSketch) {
-    await lookThrough(withTeacher, outputs, async (done) => await tell?.(`${what}, the teacher`, done, encoded.count));
-  }
-  return withTeacher;
+  if (isSketch) return withTeacher;
+  await lookThrough(withTeacher, outputs, async (done) => await tell?.(`${what}, the teacher`, done, encoded.count));
+  const lacking = encoded.count - outputs.count();
+  return lacking > 0
+    ? { ...withTeacher, notes: [...encoded.notes, withoutRoom(lacking, encoded.count, cache)] }
+    : withTeacher;
+}
+
+/** What is said of outputs that are computed again and again. */
+function withoutRoom(lacking: number, count: number, cache: Store | undefined): string {
+  const room = cache
+    ? "in the cache, which keeps 4 GiB of a data set"
+    : "in memory, and there is no cache to keep them";
+  return `the teacher's outputs for ${lacking} of ${count} samples have no room ${room}: they are computed anew in each epoch`;
 }
 
 /** A run of the teacher over the student's rows. */

@@ -93,6 +93,7 @@ it("the teacher's outputs are the same to the bit whether they are kept in memor
   );
   const places = Array.from({ length: 90 }, (_, i) => (i * 131) % rows.length);
   const disk = join(folder, "disk");
+  const notes: string[] = [];
   const told = async (used: string | undefined, memoryBytes?: number) => {
     const { host, sessions } = counted(used);
     const open = await openRun(compose(spec(teacher, { ...comparisons, cache: undefined }), catalog), host);
@@ -100,6 +101,7 @@ it("the teacher's outputs are the same to the bit whether they are kept in memor
     const own = await addTeacherTargets(open, open.task.teacher as Teacher, encoded, { memoryBytes });
     const samples = [...await own.samples(places, 0), ...await own.samples(places.toReversed(), 1)];
     await own.close?.();
+    notes.push(own.notes.join());
     return { samples, sessions: sessions() };
   };
   const inMemory = await told(undefined);
@@ -111,8 +113,11 @@ it("the teacher's outputs are the same to the bit whether they are kept in memor
   for (const bytes of [100_000, 0]) {
     assert.deepEqual(await told(undefined, bytes), { ...inMemory, sessions: 2 }, `${bytes}`);
   }
+  assert.match(notes[1] ?? "", /the teacher's outputs for \d+ of 300 samples have no room in memory.*in each epoch/);
+  assert.match(notes[2] ?? "", /for 300 of 300 samples/);
   assert.deepEqual(await told(disk, 0), inMemory);
   assert.deepEqual(await told(disk, 0), { ...inMemory, sessions: 0 });
+  assert.deepEqual([notes[0], ...notes.slice(3)], ["", "", ""]);
   for (const path of filesIn(disk).map((name) => join(disk, name)).filter((path) => statSync(path).isFile())) {
     const bytes = readFileSync(path);
     bytes.fill(7, 2000, 40_000);
