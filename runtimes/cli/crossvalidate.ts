@@ -47,7 +47,7 @@ export type CrossvalidateOptions = Readonly<{
 
 /** Cross-validates a spec. */
 export async function crossvalidateCommand(path: string, options: CrossvalidateOptions): Promise<number> {
-  return await crossvalidateSpec(await readSpec(specPath(path), options.set), options);
+  return await crossvalidateSpec(await readSpec(await specPath(path), options.set), options);
 }
 
 /** Cross-validates a spec, and gives the exit code. */

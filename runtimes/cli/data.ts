@@ -40,7 +40,7 @@ export async function dataCommand(path: string, options: DataCommandOptions): Pr
     const details = { code: "USAGE", plugin: "data", path: options.html };
     throw new AttuneError(`${options.html} is a directory: --html names a file`, details);
   }
-  const spec = await readSpec(specPath(path), options.set);
+  const spec = await readSpec(await specPath(path), options.set);
   const host = await hostHere();
   const tasks = await openTasks(await composed(spec), host);
   const reports: Record<string, DataReport> = {};

@@ -32,6 +32,7 @@ import { judge, lostBy, openPackedBase } from "./requantize.ts";
 import { writeWhole } from "../host/written.ts";
 import { MODEL_CONFIG } from "../../formats/hf/model_config.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
+import { runFolders } from "../../formats/run/files.ts";
 
 /** Options of the command, as commander gives them. */
 export type MergeCommandOptions = Readonly<{
@@ -83,8 +84,18 @@ function checkRequantize({ requantize, verify, maxLossDrift, exact, base }: Merg
   }
 }
 
+/** An adapter's folder: itself, or where the run that it names has written one. */
+function adapterFolder(path: string, host: Host): string {
+  const inner = join(path, runFolders.adapter);
+  for (const folder of [path, inner]) if (existsSync(join(folder, adapterFiles.config))) return folder;
+  const what = existsSync(join(path, MODEL_CONFIG))
+    ? ": it holds a model; adapters are merged, with the model as --base"
+    : "";
+  throw missingIn("merge", adapterFiles.config, path, host, what);
+}
+
 /** Merges adapter directories and writes the result. */
-export async function mergeCommand(paths: readonly string[], options: MergeCommandOptions): Promise<number> {
+export async function mergeCommand(named: readonly string[], options: MergeCommandOptions): Promise<number> {
   const host = await hostHere(1);
   const directory = host.directory;
   if (!directory) throw missing("merge", "access to files", host.runtime);
@@ -101,8 +112,7 @@ export async function mergeCommand(paths: readonly string[], options: MergeComma
     throw badValue("merge", "--majority-sign", sign, "total or frequency");
   }
   const factors = options.weights?.split(",").map((w) => number("weights", w) ?? NaN);
-  const none = paths.find((path) => !existsSync(join(path, adapterFiles.config)));
-  if (none !== undefined) throw missingIn("merge", adapterFiles.config, none, host);
+  const paths = named.map((path) => adapterFolder(path, host));
   const { base: below } = options;
   // A folder, or a GGUF file.
   if (below !== undefined && !existsSync(below)) throw missingIn("merge", MODEL_CONFIG, below, host);

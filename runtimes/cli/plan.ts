@@ -45,7 +45,7 @@ export async function planCommand(
 ): Promise<number> {
   const host = await hostHere();
   const memory = options.memory === undefined ? [] : [`training.memory=${options.memory}`];
-  const spec = await readSpec(specPath(path), [...options.set ?? [], ...memory]);
+  const spec = await readSpec(await specPath(path), [...options.set ?? [], ...memory]);
   const { folds, repeats } = options;
   const division = folds === undefined && repeats === undefined
     ? undefined

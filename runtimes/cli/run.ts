@@ -32,7 +32,7 @@ export type RunCommandOptions = Readonly<
 
 /** Trains the spec in a file, or goes on with the run in a folder. */
 export async function runCommand(path: string, options: RunCommandOptions): Promise<number> {
-  const file = specPath(path);
+  const file = await specPath(path);
   const spec = await readSpec(file, options.set);
   // What a run has written goes on where it is.
   const folder = isDirectory(path) || (options.resume && spec.fingerprints !== undefined) ? dirname(file) : undefined;

@@ -36,10 +36,10 @@ export async function searchCommand(path: string, options: SearchCommandOptions)
   const more = Object.entries({ trials, parallel }).flatMap(([key, value]) =>
     value === undefined ? [] : [`search.with.${key}=${value}`]
   );
-  const spec = await readSpec(specPath(path), options.set);
+  const spec = await readSpec(await specPath(path), options.set);
   // Without one, these options alone would look like one.
   if ((spec.search ?? null) === null) throw badSpec([missing("spec", "what is searched, and how", "search")]);
-  return await searchSpec(await readSpec(specPath(path), [...options.set ?? [], ...more]), options);
+  return await searchSpec(await readSpec(await specPath(path), [...options.set ?? [], ...more]), options);
 }
 
 /** Searches as a spec says, and gives the exit code. */

@@ -5,6 +5,7 @@
 import { overWholeWeights } from "../../core/spec/whole_weights.ts";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import process from "node:process";
 import { AttuneError, badFile, badValue } from "../../core/base/errors.ts";
 import { loadCatalog, loaderOf } from "../../core/spec/loader.ts";
 import { missingIn } from "../../core/files/missing_folder.ts";
@@ -27,7 +28,11 @@ export async function readSpec(path: string, set: readonly string[] = []): Promi
   try {
     spec = JSON.parse(readFileSync(path, "utf8"));
   } catch (cause) {
-    throw badFile("spec", path, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
+    throw badFile(
+      "spec",
+      path,
+      `is not JSON (${String(cause instanceof Error ? cause.message : cause).replace(/\s+/g, " ")})`,
+    );
   }
   if (typeof spec !== "object" || spec === null || Array.isArray(spec)) throw badValue("spec", path, spec, "an object");
   const folder = dirname(resolve(path));
@@ -72,11 +77,11 @@ function placedChoices(spec: Named<Json>, catalog: Catalog, place: (spec: Named<
 }
 
 /** Where a command's spec is, which may be named by the folder of a run that has written it. */
-export function specPath(path: string): string {
+export async function specPath(path: string): Promise<string> {
   if (!isDirectory(path)) return path;
   const own = join(path, "spec.json");
   if (existsSync(own)) return own;
-  throw badFile("spec", path, "is not the folder of a run: spec.json is missing");
+  throw await (await import("./folder_spec.ts")).notARun(path);
 }
 
 /** The names of a finished run's tasks, where it has several. */
@@ -92,7 +97,18 @@ export async function taskNames(dir: string): Promise<readonly string[]> {
 export async function readRun(dir: string, task?: string, set: readonly string[] = []): Promise<Named<Json>> {
   const path = join(dir, "spec.json");
   if (!isDirectory(dir)) throw missingIn("spec", "spec.json", dir, { names: namesIn, resolve });
-  if (!existsSync(path)) throw badFile("spec", dir, "is not the folder of a run: spec.json is missing");
+  const single = (): AttuneError =>
+    new AttuneError(`${dir} has a single task without a name: leave out --task ${task}`, {
+      code: "USAGE",
+      plugin: "spec",
+      found: task,
+    });
+  if (!existsSync(path)) {
+    let spec = await (await import("./folder_spec.ts")).folderSpec(dir);
+    if (task !== undefined) throw single();
+    for (const change of set) spec = await changedBy(spec, change, process.cwd());
+    return spec;
+  }
   // Its model is another one now.
   const { versions: _versions, fingerprints: _fingerprints, ...whole } = await readSpec(path, set) as Record<
     string,
@@ -100,13 +116,15 @@ export async function readRun(dir: string, task?: string, set: readonly string[]
   >;
   const tasks = tasksOf(whole);
   const own = task === undefined ? undefined : tasks?.[task];
-  if (tasks ? !own : task !== undefined) {
-    throw new AttuneError(
-      tasks
-        ? `${dir} has several tasks: choose one with --task: ${Object.keys(tasks).join(", ")}`
-        : `${dir} has a single task without a name: leave out --task ${task}`,
-      { code: "USAGE", plugin: "spec", found: task, allowed: Object.keys(tasks ?? {}) },
-    );
+  if (!tasks && task !== undefined) throw single();
+  if (tasks && !own) {
+    const names = Object.keys(tasks);
+    throw new AttuneError(`${dir} has several tasks: choose one with --task: ${names.join(", ")}`, {
+      code: "USAGE",
+      plugin: "spec",
+      found: task,
+      allowed: names,
+    });
   }
   const listed = (
     value: Json | undefined,
@@ -130,7 +148,8 @@ export async function readRun(dir: string, task?: string, set: readonly string[]
     };
   }
   if (!existsSync(at(`${adapter}/${adapterFiles.config}`))) {
-    throw badFile("spec", dir, `has no finished run: it has neither ${model}/ nor ${adapter}/`);
+    const resume = `"attune run ${dir} --resume" continues it`;
+    throw badFile("spec", dir, `has no finished run (it has neither ${model}/ nor ${adapter}/): ${resume}`);
   }
   const adapters = listed(spec.adapter) as unknown as readonly { use: string }[];
   return { ...spec, adapter: savedAdapters(at(adapter), adapters.map(({ use }) => use)) };
