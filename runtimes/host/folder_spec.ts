@@ -12,7 +12,7 @@ import { MODEL_CONFIG } from "../../formats/hf/model_config.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
 import { artifactFiles, runFolders } from "../../formats/run/files.ts";
 import { detectArtifact, jsonIn } from "../../formats/run/saved.ts";
-import { classification } from "../serve/serving_task.ts";
+import { classifierTask } from "../../formats/run/classifier_task.ts";
 import { directoryStore } from "./directory_store.ts";
 
 /** The tasks of classes of transformers by their ends, and of PEFT's task types. */
@@ -63,7 +63,7 @@ export async function folderSpec(dir: string): Promise<Named<Json>> {
     name: "folder",
     model: { use: "pretrained", with: { path } },
     task: use === "sequence-classification"
-      ? (await classification({ model, adapters: saved.adapters ?? [] })).task as unknown as Json
+      ? await classifierTask(model, saved.adapters ?? [])
       : { use, with: labels ? { labels: [...labels] } : {} },
     data: {},
     ...(saved.adapters ? { adapter: saved.adapters.map(({ use: own }) => ({ use: own, with: { from: whole } })) } : {}),

@@ -2,46 +2,12 @@
  * The task that a model's files call for: classes, or how sentences become vectors.
  * @module
  */
-import { classNames } from "../../core/data/class_names.ts";
-import { openSafetensors } from "../../core/files/safetensors.ts";
-import type { Json, Named, Store } from "../../core/types.ts";
+import { classifierTask } from "../../formats/run/classifier_task.ts";
 import type { ModelArtifact, ServingTask } from "./inference.ts";
-import { jsonIn } from "../../formats/run/saved.ts";
-import { classifierOutputs } from "../../formats/hf/head_modules.ts";
-import { MODEL_CONFIG } from "../../formats/hf/model_config.ts";
-import { adapterFiles } from "../../formats/peft/files.ts";
-
-const problems: Readonly<Record<string, string>> = {
-  single_label_classification: "single-label",
-  multi_label_classification: "multi-label",
-  regression: "regression",
-};
 
 /** A classifier: its classes as the file beside the adapter has them, else the model's config. */
 export async function classification({ model, adapters }: ModelArtifact): Promise<ServingTask> {
-  let config = await jsonIn(model, MODEL_CONFIG) ?? {};
-  for (const { files } of adapters) {
-    const head = await jsonIn(files, adapterFiles.head);
-    const size = head?.id2label ? undefined : await classesIn(files);
-    if (head?.id2label) config = head;
-    else if (size !== undefined && size !== classNames(config)?.length) config = { num_labels: size };
-  }
-  const labels = classNames(config);
-  const count = labels?.length ?? (typeof config.num_labels === "number" ? config.num_labels : 2);
-  // As transformers takes it: one class is a number.
-  const problemType = problems[String(config.problem_type)] ?? (count === 1 ? "regression" : "single-label");
-  const named: Named<Json> = problemType === "regression" || !labels ? { numLabels: count } : { labels };
-  return { task: { use: "sequence-classification", with: { ...named, problemType } } };
-}
-
-/** Names of a classifier's weights. */
-const isClassifier = new RegExp(`(^|[._])(${classifierOutputs.join("|")})\\.weight$`);
-
-/** How many classes an adapter's own classifier has, if it has one. */
-async function classesIn(files: Store): Promise<number | undefined> {
-  const file = await openSafetensors(files, adapterFiles.weights);
-  const head = file.names.find((name) => isClassifier.test(name));
-  return head === undefined ? undefined : file.locate(head).dims[0];
+  return { task: await classifierTask(model, adapters) };
 }
 
 /** Sentence embeddings, as the model's own folder says; without modules.json, means of length 1. */
