@@ -1,7 +1,4 @@
-/**
- * Does training steps on the rows it is told, with Attune: JSON lines in, JSON lines out (see README).
- * @module
- */
+/** Does training steps on the rows it is told, with Attune: JSON lines in, JSON lines out (see README). */
 import { parseArgs } from "node:util";
 import { compose } from "../core/spec/compose.ts";
 import { openRun } from "../core/run/open/open.ts";

@@ -2,7 +2,6 @@
  * Bytes of core with one recipe's plugins, minified and gzipped, dependencies left out: `node bench/bundle.ts`. What is
  * loaded only if it is needed (generation, distillation, the hub, ...) is counted apart. `--modules` lists what is
  * loaded at once by folder and by file, in minified bytes.
- * @module
  */
 import process from "node:process";
 import { bundleSizes } from "./bundle_sizes.ts";

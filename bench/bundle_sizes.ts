@@ -1,7 +1,4 @@
-/**
- * What a bundle of core and one recipe's plugins weighs, dependencies left out.
- * @module
- */
+/** What a bundle of core and one recipe's plugins weighs, dependencies left out. */
 import { build, type BuildOptions, type Metafile, type Plugin } from "esbuild";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";

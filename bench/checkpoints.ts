@@ -1,6 +1,5 @@
 /**
  * What a save costs: `node bench/checkpoints.ts [model directory]`. Prints one JSON line for LoRA and one for full tuning.
- * @module
  */
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";

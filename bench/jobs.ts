@@ -1,6 +1,5 @@
 /**
  * The control plane of jobs: `node bench/jobs.ts [directory] [nats://127.0.0.1:4222] [sse]`. Prints one JSON line each.
- * @module
  */
 import { mkdtempSync } from "node:fs";
 import http from "node:http";

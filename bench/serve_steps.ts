@@ -1,7 +1,4 @@
-/**
- * Training steps on the rows that stdin names: JSON lines in, JSON lines out (see README).
- * @module
- */
+/** Training steps on the rows that stdin names: JSON lines in, JSON lines out (see README). */
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { createInterface } from "node:readline";

@@ -1,7 +1,6 @@
 /**
  * What the two Workers weigh, how long they take to start in workerd and how much processor time a request takes:
  * `node bench/workers.ts --rounds 5 --requests 200`.
- * @module
  */
 import process from "node:process";
 import { parseArgs } from "node:util";

@@ -1,7 +1,4 @@
-/**
- * Writes plugins/catalog.ts and plugins/imports.ts from the plugins there are: `node build/catalog.ts`.
- * @module
- */
+/** Writes plugins/catalog.ts and plugins/imports.ts from the plugins there are: `node build/catalog.ts`. */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Architecture } from "../core/types.ts";

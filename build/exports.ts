@@ -1,6 +1,5 @@
 /**
  * The export maps of package.json, deno.json and jsr.json, made from the tree: `node build/exports.ts` writes them all.
- * @module
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -1,7 +1,4 @@
-/**
- * Compiles the kernels: `npm run kernels` writes kernels.wasm and bytes.ts.
- * @module
- */
+/** Compiles the kernels: `npm run kernels` writes kernels.wasm and bytes.ts. */
 import asc from "assemblyscript/asc";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -1,7 +1,6 @@
 /**
  * Writes docs/options.md, every option of every plugin and of `training`, from the JSON Schema of run specs:
  * `node build/options.ts`.
- * @module
  */
 import { writeFileSync } from "node:fs";
 import process from "node:process";

@@ -1,7 +1,6 @@
 /**
  * Writes spec.schema.json, the JSON Schema of run specs, from the catalog and what the sources say of each option:
  * `node build/schema.ts`.
- * @module
  */
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";

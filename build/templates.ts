@@ -1,7 +1,6 @@
 /**
  * The templates of create-plugin, which are the plugins of docs/plugins: `node build/templates.ts` writes
  * create-plugin/templates.json.
- * @module
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";

@@ -1,7 +1,4 @@
-/**
- * What every accelerator must do, on a small graph and on weights of several shapes.
- * @module
- */
+/** What every accelerator must do, on a small graph and on weights of several shapes. */
 import { inspectBackbone } from "../core/engine/inspect.ts";
 import { capabilities } from "../core/graph/capabilities.ts";
 import { reachable } from "../core/graph/graph.ts";

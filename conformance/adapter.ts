@@ -1,7 +1,4 @@
-/**
- * What every adapter must do, on a tiny model.
- * @module
- */
+/** What every adapter must do, on a tiny model. */
 import { compose } from "../core/spec/compose.ts";
 import { describeTrainedModel } from "../core/run/write/export.ts";
 import { predictRows } from "../core/run/evaluate/infer.ts";

@@ -1,7 +1,6 @@
 /**
  * What holds of every model: its gradients are the slopes of its loss, padding and company in a row change nothing,
  * decoders do not see what follows, it comes back from its files, and adapters find its layers.
- * @module
  */
 import { compose } from "../core/spec/compose.ts";
 import type { Engine } from "../core/engine/engine.ts";

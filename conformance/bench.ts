@@ -1,6 +1,5 @@
 /**
  * Where checks run plugins: a tiny model, its tokenizer, rows and every other part of a run, on a machine in memory.
- * @module
  */
 import { compose } from "../core/spec/compose.ts";
 import { type OpenRun, openRun } from "../core/run/open/open.ts";

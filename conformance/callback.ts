@@ -1,7 +1,4 @@
-/**
- * What every callback must do.
- * @module
- */
+/** What every callback must do. */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 import { loggedEvents } from "./logger.ts";

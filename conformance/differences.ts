@@ -1,7 +1,4 @@
-/**
- * Gradients by central differences of the interpreter, to compare gradient rules with.
- * @module
- */
+/** Gradients by central differences of the interpreter, to compare gradient rules with. */
 import { assert } from "./assert.ts";
 import { type DimValues, evaluateShape, type Shape } from "../core/graph/ops/dims.ts";
 import * as f from "../core/graph/ops/functions.ts";

@@ -1,7 +1,4 @@
-/**
- * What every exporter must do, with a tiny model.
- * @module
- */
+/** What every exporter must do, with a tiny model. */
 import { describeTrainedModel } from "../core/run/write/export.ts";
 import { AttuneError, type Exporter, type Named, type TrainedModel } from "../kit.ts";
 import { assert } from "./assert.ts";

@@ -1,7 +1,4 @@
-/**
- * What every head must do, on a tiny model.
- * @module
- */
+/** What every head must do, on a tiny model. */
 import { inspect } from "../core/engine/inspect.ts";
 import { createRunEngine } from "../core/run/plan/engine.ts";
 import { encodeAll, encodeRows } from "../core/run/rows/data.ts";

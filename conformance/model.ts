@@ -1,7 +1,4 @@
-/**
- * What every plugin that opens models must do.
- * @module
- */
+/** What every plugin that opens models must do. */
 import {
   AttuneError,
   type Checkpoint,

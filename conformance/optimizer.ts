@@ -1,7 +1,4 @@
-/**
- * What every optimizer must do.
- * @module
- */
+/** What every optimizer must do. */
 import { assert } from "./assert.ts";
 import { type Check, check, passedOver } from "./check.ts";
 import { createMemory, type KernelMemory } from "../core/kernels/kernels.ts";

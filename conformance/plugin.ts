@@ -1,7 +1,4 @@
-/**
- * What every plugin must do, of any kind.
- * @module
- */
+/** What every plugin must do, of any kind. */
 import type { Kind, Plugin } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";

@@ -1,7 +1,4 @@
-/**
- * What every pruner must do.
- * @module
- */
+/** What every pruner must do. */
 import type { Pruner, Study, Trial, TrialState } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";

@@ -1,7 +1,4 @@
-/**
- * What every queue must do.
- * @module
- */
+/** What every queue must do. */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 import type { Delivery, OpenQueue } from "../kit.ts";

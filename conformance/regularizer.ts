@@ -1,7 +1,4 @@
-/**
- * What every regularizer must do, on a tiny model.
- * @module
- */
+/** What every regularizer must do, on a tiny model. */
 import { compose } from "../core/spec/compose.ts";
 import { layOut } from "../core/loop/layout.ts";
 import { encodeRows } from "../core/run/rows/data.ts";

@@ -1,7 +1,4 @@
-/**
- * A short run with a plugin in it, whatever it does there.
- * @module
- */
+/** A short run with a plugin in it, whatever it does there. */
 import { compose } from "../core/spec/compose.ts";
 import { trainRun } from "../core/run/train/train.ts";
 import type { Kind, Kinds, Named, Plugin, Store } from "../kit.ts";

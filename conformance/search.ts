@@ -1,7 +1,4 @@
-/**
- * What every search must do.
- * @module
- */
+/** What every search must do. */
 import { createRandom, type Json, type Named, type Search, type Space, type Study, type Trial } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";

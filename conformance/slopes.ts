@@ -1,7 +1,4 @@
-/**
- * Whether an engine's gradients are the slopes of its loss.
- * @module
- */
+/** Whether an engine's gradients are the slopes of its loss. */
 import type { Engine } from "../core/engine/engine.ts";
 import type { SavedTensors } from "../core/engine/state/saved.ts";
 import { type Batch, createRandom } from "../kit.ts";

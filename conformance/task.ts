@@ -1,7 +1,4 @@
-/**
- * What every task must do, on a tiny model.
- * @module
- */
+/** What every task must do, on a tiny model. */
 import { evaluateRun } from "../core/run/evaluate/evaluate.ts";
 import { predictRows } from "../core/run/evaluate/infer.ts";
 import { encodeAll } from "../core/run/rows/data.ts";

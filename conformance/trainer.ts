@@ -1,7 +1,4 @@
-/**
- * What every trainer must do, with a tiny model.
- * @module
- */
+/** What every trainer must do, with a tiny model. */
 import { compose } from "../core/spec/compose.ts";
 import type { Json, Named, Run, Store, Trainer, TrainingEvent, TrainOptions } from "../kit.ts";
 import { assert } from "./assert.ts";

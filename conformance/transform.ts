@@ -1,7 +1,4 @@
-/**
- * What every transform must do.
- * @module
- */
+/** What every transform must do. */
 import type { DataContext } from "../core/spec/data_context.ts";
 import { transformed } from "../core/spec/transformed.ts";
 import type { Dataset, Host, Json, Row, Rows, Transform } from "../kit.ts";

@@ -1,7 +1,4 @@
-/**
- * What reads an adapter of one type from a folder.
- * @module
- */
+/** What reads an adapter of one type from a folder. */
 import type { AttachContext, Host, Weights } from "../core/types.ts";
 
 /** A reader for a plugin of this name. */

@@ -1,7 +1,4 @@
-/**
- * What an adapter's file holds.
- * @module
- */
+/** What an adapter's file holds. */
 import type { AttachedAdapter, Tensor, TrainedModel } from "../core/types.ts";
 
 /** Its own parameters, and those of the model that it trains; the first has those that none asks for. */

@@ -1,7 +1,4 @@
-/**
- * Fields of an adapter's config file as options of a plugin.
- * @module
- */
+/** Fields of an adapter's config file as options of a plugin. */
 import { issuePath } from "../core/spec/define.ts";
 import { badValue } from "../core/base/errors.ts";
 import type { Json, Named, Result, Schema } from "../core/types.ts";

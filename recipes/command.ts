@@ -1,7 +1,4 @@
-/**
- * Recipes as commands: options of the command line, runs in a worker, exit codes.
- * @module
- */
+/** Recipes as commands: options of the command line, runs in a worker, exit codes. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";

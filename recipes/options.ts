@@ -1,7 +1,4 @@
-/**
- * Options of recipes: what they are called, what they say, and what is wrong with those that are given.
- * @module
- */
+/** Options of recipes: what they are called, what they say, and what is wrong with those that are given. */
 import { AttuneError, badValue, unknownName } from "../core/base/errors.ts";
 import type { Json, Named } from "../core/types.ts";
 

@@ -1,6 +1,5 @@
 /**
  * A recipe is a function of options and a workbench. Its module does nothing when it is imported; started, it is a command.
- * @module
  */
 import type { Named } from "../core/types.ts";
 import { type OptionInput, type Options, readOptions, type Values } from "./options.ts";

@@ -1,7 +1,4 @@
-/**
- * The last line of a recipe's module: started as a program, it runs its recipe by the command line.
- * @module
- */
+/** The last line of a recipe's module: started as a program, it runs its recipe by the command line. */
 import type { Options } from "./options.ts";
 import type { Recipe } from "./recipe.ts";
 

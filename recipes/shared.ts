@@ -1,7 +1,4 @@
-/**
- * What recipes share: rows from anywhere, arguments of training, and scores with what they are to be compared with.
- * @module
- */
+/** What recipes share: rows from anywhere, arguments of training, and scores with what they are to be compared with. */
 import { compose } from "../core/spec/compose.ts";
 import { AttuneError, badSpec, badValue, unknownName } from "../core/base/errors.ts";
 import { resolvePart } from "../core/spec/resolve_part.ts";

@@ -1,7 +1,6 @@
 /**
  * Small models that generate, to start from where none is given: what they share with `attune:base` begins with its
  * weights (Rothe, Narayan & Severyn 2020), the rest at random.
- * @module
  */
 import { writeSafetensors } from "../core/files/safetensors.ts";
 import { f32, type Tensor } from "../core/base/tensor.ts";

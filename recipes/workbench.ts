@@ -1,7 +1,4 @@
-/**
- * The workbench of a recipe: what its caller brings, be it a command, a test, a page or an endpoint.
- * @module
- */
+/** The workbench of a recipe: what its caller brings, be it a command, a test, a page or an endpoint. */
 import { compose } from "../core/spec/compose.ts";
 import { AttuneError } from "../core/base/errors.ts";
 import { train } from "../core/run/train/train_whole.ts";

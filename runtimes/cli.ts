@@ -1,7 +1,4 @@
-/**
- * The command line: `attune <command>`.
- * @module
- */
+/** The command line: `attune <command>`. */
 import process from "node:process";
 import { cacheCompiled } from "./host/compile_cache.ts";
 

@@ -1,7 +1,4 @@
-/**
- * What nf4 and fp4 have in common: all but their tables.
- * @module
- */
+/** What nf4 and fp4 have in common: all but their tables. */
 import * as v from "valibot";
 import {
   type ComputeDtype,

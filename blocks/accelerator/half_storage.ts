@@ -1,7 +1,4 @@
-/**
- * Weights that do not train in 16 bits: what products over them read anyway.
- * @module
- */
+/** Weights that do not train in 16 bits: what products over them read anyway. */
 import { fromFloat32, toFloat32, viewOf } from "../../core/files/safetensors.ts";
 import type { WeightFormat, WeightStorage } from "../../core/types.ts";
 import type { Half } from "./autocast.ts";

@@ -1,7 +1,4 @@
-/**
- * What quantizers share: their options, and what they refuse.
- * @module
- */
+/** What quantizers share: their options, and what they refuse. */
 import * as v from "valibot";
 import { badValue } from "../../core/base/errors.ts";
 import type { Accelerator, LinearWeight, Plugin, WeightStorage } from "../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * Bottleneck adapters: a small feed-forward network inside each layer, in the variants and files of AdapterHub.
- * @module
- */
+/** Bottleneck adapters: a small feed-forward network inside each layer, in the variants and files of AdapterHub. */
 import * as v from "valibot";
 import { badValue } from "../../core/base/errors.ts";
 import { define } from "../../core/spec/define.ts";

@@ -1,7 +1,4 @@
-/**
- * Adapters whose option `from` continues one that was saved.
- * @module
- */
+/** Adapters whose option `from` continues one that was saved. */
 import * as v from "valibot";
 import { role } from "../options/mod.ts";
 import { missing } from "../../core/base/errors.ts";

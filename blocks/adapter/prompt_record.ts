@@ -1,7 +1,4 @@
-/**
- * What adapters of learned vectors have in common: options, and how PEFT saves them.
- * @module
- */
+/** What adapters of learned vectors have in common: options, and how PEFT saves them. */
 import * as v from "valibot";
 import { most } from "../../core/base/most.ts";
 import type {

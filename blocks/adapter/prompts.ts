@@ -1,7 +1,4 @@
-/**
- * Learned vectors in front of sequences: as embeddings of virtual tokens, or as keys and values of every layer.
- * @module
- */
+/** Learned vectors in front of sequences: as embeddings of virtual tokens, or as keys and values of every layer. */
 import { badValue, unsupported } from "../../core/base/errors.ts";
 import { tanh as hyperbolic } from "../../core/math/math.ts";
 import {

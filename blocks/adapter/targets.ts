@@ -1,7 +1,4 @@
-/**
- * Which modules an adapter adapts.
- * @module
- */
+/** Which modules an adapter adapts. */
 import * as v from "valibot";
 import { missing } from "../../core/base/errors.ts";
 import { layerIndex } from "../../core/patterns/module_patterns.ts";

@@ -1,7 +1,4 @@
-/**
- * A weight with an adapter's product of two matrices added.
- * @module
- */
+/** A weight with an adapter's product of two matrices added. */
 import type { Tensor } from "../../core/types.ts";
 
 type Matrix = Tensor<Float32Array>;

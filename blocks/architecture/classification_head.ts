@@ -1,7 +1,4 @@
-/**
- * The `classification_head` of T5 and BART.
- * @module
- */
+/** The `classification_head` of T5 and BART. */
 import type { HeadSpec } from "../../core/types.ts";
 
 /** The decoder's state at each sequence's last token, a dense layer with tanh, and the output. */

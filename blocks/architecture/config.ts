@@ -1,7 +1,4 @@
-/**
- * Reading Hugging Face's config.json: typed fields with defaults, and errors that name the field.
- * @module
- */
+/** Reading Hugging Face's config.json: typed fields with defaults, and errors that name the field. */
 import { badValue, unsupported } from "../../core/base/errors.ts";
 import { most } from "../../core/base/most.ts";
 import type { Json, Named } from "../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * The pre-norm transformer that decoder-only families share, over the norms, attention and feed-forward of each.
- * @module
- */
+/** The pre-norm transformer that decoder-only families share, over the norms, attention and feed-forward of each. */
 import { add, reshape } from "../../core/graph/ops/functions.ts";
 import type { AttentionOptions, BackboneOutput, GraphBuilder, HeadSpec, Json, Named, Value } from "../../core/types.ts";
 import type { ConfigReader } from "./config.ts";

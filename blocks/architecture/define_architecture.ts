@@ -1,7 +1,4 @@
-/**
- * Families of models; they have no options.
- * @module
- */
+/** Families of models; they have no options. */
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Architecture, Factory } from "../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * Decoders in the manner of Llama (Touvron et al. 2023). A family's file says what differs; the rest stands here.
- * @module
- */
+/** Decoders in the manner of Llama (Touvron et al. 2023). A family's file says what differs; the rest stands here. */
 import { badValue } from "../../core/base/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
 import { mul, slice } from "../../core/graph/ops/functions.ts";

@@ -1,7 +1,4 @@
-/**
- * Encoders in the manner of BERT (Devlin et al. 2019). A family's file says what differs; the rest stands here.
- * @module
- */
+/** Encoders in the manner of BERT (Devlin et al. 2019). A family's file says what differs; the rest stands here. */
 import { badValue } from "../../core/base/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
 import { add, cast, greater, mul, reshape } from "../../core/graph/ops/functions.ts";

@@ -1,6 +1,5 @@
 /**
  * The post-norm transformer encoder that BERT and its relatives share, over the names that each family gives its parts.
- * @module
  */
 import { mulDims, seqDim } from "../../core/graph/ops/dims.ts";
 import { add, cast, div, equal, max, reshape, sum, where } from "../../core/graph/ops/functions.ts";

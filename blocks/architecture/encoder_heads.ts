@@ -1,7 +1,4 @@
-/**
- * What heads of encoders are made of.
- * @module
- */
+/** What heads of encoders are made of. */
 import type { HeadSpec, Named } from "../../core/types.ts";
 import type { HeadSizes } from "./define_encoder.ts";
 

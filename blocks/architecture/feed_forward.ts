@@ -1,7 +1,4 @@
-/**
- * The feed-forward part of a layer, plain and gated.
- * @module
- */
+/** The feed-forward part of a layer, plain and gated. */
 import { mul, slice } from "../../core/graph/ops/functions.ts";
 import type { GraphBuilder, Value } from "../../core/types.ts";
 

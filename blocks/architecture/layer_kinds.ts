@@ -1,7 +1,4 @@
-/**
- * How the layers of a decoder differ: how far each sees, and how positions turn its heads.
- * @module
- */
+/** How the layers of a decoder differ: how far each sees, and how positions turn its heads. */
 import { badValue, unsupported } from "../../core/base/errors.ts";
 import type { ConfigReader } from "./config.ts";
 

@@ -1,7 +1,4 @@
-/**
- * Norms under a module's path.
- * @module
- */
+/** Norms under a module's path. */
 import { add, layerNorm as normalized, rmsNorm as scaled } from "../../core/graph/ops/functions.ts";
 import type { GraphBuilder, Value } from "../../core/types.ts";
 

@@ -1,6 +1,5 @@
 /**
  * What attention's scores add for how far apart two places are: numbers of a table, or products with vectors of distances.
- * @module
  */
 import {
   add,

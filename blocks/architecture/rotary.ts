@@ -1,7 +1,6 @@
 /**
  * Rotary position embeddings (Su et al. 2021) and the ways in which they are stretched, as Hugging Face defines them:
  * linear, dynamic, yarn, longrope, llama3.
- * @module
  */
 import { isObject } from "../../core/base/json.ts";
 import { badValue, missing, unsupported } from "../../core/base/errors.ts";

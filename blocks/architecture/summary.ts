@@ -1,7 +1,4 @@
-/**
- * The `sequence_summary` in front of classifiers of ELECTRA and XLNet.
- * @module
- */
+/** The `sequence_summary` in front of classifiers of ELECTRA and XLNet. */
 import type { HeadSpec } from "../../core/types.ts";
 import type { ConfigReader } from "./config.ts";
 

@@ -1,7 +1,4 @@
-/**
- * Reading columns of rows: typed, with errors that name row, column and value.
- * @module
- */
+/** Reading columns of rows: typed, with errors that name row, column and value. */
 import { AttuneError, badValue, nearest, show } from "../../core/base/errors.ts";
 import { asNumber, classReader } from "../../core/data/class_reader.ts";
 import type { Field, Named, Row, RowColumns, Tokenizer } from "../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * Which tokens are masked, and what stands in their place.
- * @module
- */
+/** Which tokens are masked, and what stands in their place. */
 import { missing } from "../../core/base/errors.ts";
 import type { CollatorContext, Encoding, Field, Random } from "../../core/types.ts";
 import type { MaskedTextOptions } from "../options/mod.ts";

@@ -1,7 +1,4 @@
-/**
- * Spans of tokens that are taken out of a text at random.
- * @module
- */
+/** Spans of tokens that are taken out of a text at random. */
 import { exp } from "../../core/math/math.ts";
 import { permutation } from "../../core/math/random.ts";
 import type { Random } from "../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * Rows of several sources one after the other, and a range of rows: what files, splits and slices are made of.
- * @module
- */
+/** Rows of several sources one after the other, and a range of rows: what files, splits and slices are made of. */
 import { badValue } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import type { Cursor, Row, Rows } from "../../core/types.ts";

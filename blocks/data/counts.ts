@@ -1,7 +1,4 @@
-/**
- * Counts that files state of themselves.
- * @module
- */
+/** Counts that files state of themselves. */
 
 /** The count. Throws Error where it is negative, no whole number, or above `most`. */
 export function countWithin(what: string, count: number, most: number): number {

@@ -1,7 +1,4 @@
-/**
- * What `datasets` writes into tables about their columns.
- * @module
- */
+/** What `datasets` writes into tables about their columns. */
 import { badFile, show } from "../../core/base/errors.ts";
 import type { Named } from "../../core/types.ts";
 

@@ -1,7 +1,4 @@
-/**
- * What a large file's bytes are, hashed whole once for as long as it stays the file that it is.
- * @module
- */
+/** What a large file's bytes are, hashed whole once for as long as it stays the file that it is. */
 import { cachedJson } from "../../core/data/cached.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import type { FilePlace } from "./text_file.ts";

@@ -1,7 +1,4 @@
-/**
- * The files that a path of a spec stands for: one, several, a pattern, or a folder with its splits.
- * @module
- */
+/** The files that a path of a spec stands for: one, several, a pattern, or a folder with its splits. */
 import { badFile, badValue, missing, tooMuch } from "../../core/base/errors.ts";
 import type { Host, Rows } from "../../core/types.ts";
 import { concatenatedRows } from "./compose.ts";

@@ -1,7 +1,4 @@
-/**
- * Options of data sets that lie in files.
- * @module
- */
+/** Options of data sets that lie in files. */
 import * as v from "valibot";
 import { slicesIn } from "./slices.ts";
 import { role } from "../options/mod.ts";

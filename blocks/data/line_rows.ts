@@ -1,7 +1,4 @@
-/**
- * Large files of lines as rows: read as they are needed, by an index of their lines.
- * @module
- */
+/** Large files of lines as rows: read as they are needed, by an index of their lines. */
 import type { Line } from "../../core/data/line_index.ts";
 import type { Row, Rows } from "../../core/types.ts";
 import { HELD_BYTES } from "./streamed_records.ts";

@@ -1,7 +1,4 @@
-/**
- * Values of binary tables as JSON has them.
- * @module
- */
+/** Values of binary tables as JSON has them. */
 
 /** Values as JSON has them: 64-bit integers as numbers where they are exact, dates as text, lists of numbers as lists; bytes stay. */
 export function plain(value: unknown): unknown {

@@ -1,7 +1,4 @@
-/**
- * Rows in memory as an open dataset, shared by data plugins.
- * @module
- */
+/** Rows in memory as an open dataset, shared by data plugins. */
 import { badValue } from "../../core/base/errors.ts";
 import { seekable } from "../../core/data/seekable.ts";
 import type { SeekableRows } from "../../core/data/seekable_rows.ts";

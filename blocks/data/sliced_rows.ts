@@ -1,7 +1,4 @@
-/**
- * Rows of parts of splits.
- * @module
- */
+/** Rows of parts of splits. */
 import type { Rows } from "../../core/types.ts";
 import { concatenatedRows, rangeOfRows } from "./compose.ts";
 import { checkSplit, rangeOf, slicesIn } from "./slices.ts";

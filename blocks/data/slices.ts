@@ -1,7 +1,4 @@
-/**
- * Parts of data sets as Hugging Face's `datasets` writes them: `train[:10%]`, `train[100:200]+test`.
- * @module
- */
+/** Parts of data sets as Hugging Face's `datasets` writes them: `train[:10%]`, `train[100:200]+test`. */
 import { badValue, unknownName } from "../../core/base/errors.ts";
 import type { Rows } from "../../core/types.ts";
 

@@ -1,7 +1,4 @@
-/**
- * The splits of a source by their names, and parts of them as Hugging Face's `datasets` writes them.
- * @module
- */
+/** The splits of a source by their names, and parts of them as Hugging Face's `datasets` writes them. */
 import type { Rows } from "../../core/types.ts";
 import type { Splits } from "./slices.ts";
 

@@ -1,7 +1,4 @@
-/**
- * Records of bytes that come in pieces, and rows of files that cannot be read from any place, as packed ones.
- * @module
- */
+/** Records of bytes that come in pieces, and rows of files that cannot be read from any place, as packed ones. */
 import { joinBytes } from "../../core/base/bytes.ts";
 import type { Cursor, Row, Rows } from "../../core/types.ts";
 import { rowsInMemory } from "./rows.ts";

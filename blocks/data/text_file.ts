@@ -1,7 +1,4 @@
-/**
- * Text files, packed or not, in pieces: by lines or as one text, with a fingerprint of their bytes.
- * @module
- */
+/** Text files, packed or not, in pieces: by lines or as one text, with a fingerprint of their bytes. */
 import { joinBytes } from "../../core/base/bytes.ts";
 import { type AttuneError, badFile, missing, refusePointer } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";

@@ -1,7 +1,4 @@
-/**
- * The rows of a file of plain text.
- * @module
- */
+/** The rows of a file of plain text. */
 import type { Row, Rows } from "../../core/types.ts";
 import { openLineRows } from "./line_rows.ts";
 import { rowsInMemory } from "./rows.ts";

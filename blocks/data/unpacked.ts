@@ -1,7 +1,4 @@
-/**
- * Packed files unpacked as they are read: gzip and Zstandard, told by their first bytes.
- * @module
- */
+/** Packed files unpacked as they are read: gzip and Zstandard, told by their first bytes. */
 import { AttuneError, badFile } from "../../core/base/errors.ts";
 import { zstdBlocks } from "./zstd_frames.ts";
 

@@ -1,7 +1,6 @@
 /**
  * The frames of a Zstandard file (RFC 8878), in pieces that end where a block does: a block of four bytes may unpack to
  * 128 KiB, so that a piece of any other kind has no bound.
- * @module
  */
 import { joinBytes } from "../../core/base/bytes.ts";
 

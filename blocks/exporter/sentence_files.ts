@@ -1,7 +1,4 @@
-/**
- * What makes a folder one of sentence-transformers: its modules behind the transformer, prompts and lengths.
- * @module
- */
+/** What makes a folder one of sentence-transformers: its modules behind the transformer, prompts and lengths. */
 import { jsonObject } from "../../core/base/json.ts";
 import { writeSafetensors } from "../../core/files/safetensors.ts";
 import { type SentenceDense, sentenceFiles } from "../../core/files/sentence_modules.ts";

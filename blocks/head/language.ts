@@ -1,7 +1,4 @@
-/**
- * Logits over the vocabulary.
- * @module
- */
+/** Logits over the vocabulary. */
 import { chunkedLogits } from "../../core/graph/chunked_logits.ts";
 import { add, argmax, cast, div, logSoftmax, maximum, mul, pick, tanh } from "../../core/graph/ops/functions.ts";
 import type { BackboneOutput, GraphBuilder, HeadSpec, InspectedBackbone, Named, Value } from "../../core/types.ts";

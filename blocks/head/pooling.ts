@@ -1,7 +1,4 @@
-/**
- * One state per sequence.
- * @module
- */
+/** One state per sequence. */
 import * as v from "valibot";
 import { role } from "../options/mod.ts";
 import { most } from "../../core/base/most.ts";

@@ -1,7 +1,4 @@
-/**
- * The layers of a head as a family describes them.
- * @module
- */
+/** The layers of a head as a family describes them. */
 import * as v from "valibot";
 import { unsupported } from "../../core/base/errors.ts";
 import { most } from "../../core/base/most.ts";

@@ -1,7 +1,4 @@
-/**
- * Writing a growing object to a store from a place that cannot wait.
- * @module
- */
+/** Writing a growing object to a store from a place that cannot wait. */
 import { joinBytes } from "../../core/base/bytes.ts";
 import type { Store } from "../../core/types.ts";
 

@@ -1,7 +1,6 @@
 /**
  * A text of one line per event that survives crashes and resuming: a checkpoint remembers how long it was, and what came
  * later is cut off when the run goes on from there.
- * @module
  */
 import type { Store } from "../../core/types.ts";
 import { appendQueue } from "./append_queue.ts";

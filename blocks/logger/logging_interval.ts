@@ -1,7 +1,4 @@
-/**
- * When steps are logged: `training.loggingSteps`, `loggingStrategy` and `loggingFirstStep`.
- * @module
- */
+/** When steps are logged: `training.loggingSteps`, `loggingStrategy` and `loggingFirstStep`. */
 import type { TrainingArguments, TrainingEvent } from "../../core/types.ts";
 
 /**

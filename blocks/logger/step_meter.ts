@@ -1,7 +1,4 @@
-/**
- * How fast steps are, and a smooth loss.
- * @module
- */
+/** How fast steps are, and a smooth loss. */
 
 /** A meter of training speed. `fraction`: tokens per second; `work`: multiply-adds; `left`: milliseconds that `steps` more will take. */
 export interface StepMeter {

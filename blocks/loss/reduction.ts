@@ -1,7 +1,4 @@
-/**
- * The divisor of a loss, for each reduction.
- * @module
- */
+/** The divisor of a loss, for each reduction. */
 import * as v from "valibot";
 import { mul, reshape, sum } from "../../core/graph/ops/functions.ts";
 import type { Loss, Plugin, Tensor, Value } from "../../core/types.ts";

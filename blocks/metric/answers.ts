@@ -1,7 +1,4 @@
-/**
- * Comparing answers as SQuAD's official scripts do (Rajpurkar et al. 2016, 2018).
- * @module
- */
+/** Comparing answers as SQuAD's official scripts do (Rajpurkar et al. 2016, 2018). */
 import { common, countItems, punctuation, words } from "./words.ts";
 
 const articles = /(?<![\p{L}\p{N}_])(a|an|the)(?![\p{L}\p{N}_])/gu;

@@ -1,7 +1,4 @@
-/**
- * Precision, recall and F over classes, averaged as scikit-learn does; what the metrics of that family share.
- * @module
- */
+/** Precision, recall and F over classes, averaged as scikit-learn does; what the metrics of that family share. */
 import * as v from "valibot";
 import { badValue } from "../../core/base/errors.ts";
 import type { MetricInputs, Named } from "../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * Confusions: which class was taken for which.
- * @module
- */
+/** Confusions: which class was taken for which. */
 import { classesOf } from "./counts.ts";
 
 /** Counts by reference, then prediction; only pairs that occurred. */

@@ -1,7 +1,6 @@
 /**
  * Counts per class: what accuracy, precision, recall, F1, Matthews' coefficient and kappa are made of. A state is of
  * the size of the number of classes, however many rows there are.
- * @module
  */
 import { badValue } from "../../core/base/errors.ts";
 

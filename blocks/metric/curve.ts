@@ -1,7 +1,4 @@
-/**
- * Curves over a threshold: what ROC AUC and average precision are areas of.
- * @module
- */
+/** Curves over a threshold: what ROC AUC and average precision are areas of. */
 import * as v from "valibot";
 import { badValue } from "../../core/base/errors.ts";
 import type { MetricInputs } from "../../core/types.ts";

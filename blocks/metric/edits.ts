@@ -1,7 +1,4 @@
-/**
- * Edit distance (Levenshtein 1966), and error rates made of it.
- * @module
- */
+/** Edit distance (Levenshtein 1966), and error rates made of it. */
 import type { MetricInputs } from "../../core/types.ts";
 import { finite, type MetricParts } from "./mean.ts";
 

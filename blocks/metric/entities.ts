@@ -1,7 +1,4 @@
-/**
- * Entities in a row of tags such as "B-PER", "I-PER", "O".
- * @module
- */
+/** Entities in a row of tags such as "B-PER", "I-PER", "O". */
 import { badValue } from "../../core/base/errors.ts";
 
 /** How tags say where entities begin and end. */

@@ -1,7 +1,4 @@
-/**
- * Decisions by group, and what is said of them as Fairlearn and AIF360 count it: rates, differences, ratios.
- * @module
- */
+/** Decisions by group, and what is said of them as Fairlearn and AIF360 count it: rates, differences, ratios. */
 import * as v from "valibot";
 import { AttuneError, badValue } from "../../core/base/errors.ts";
 import { hypergeometric } from "./hypergeometric.ts";

@@ -1,7 +1,4 @@
-/**
- * Groups of rows: the values of a row's columns, and what is counted in each group.
- * @module
- */
+/** Groups of rows: the values of a row's columns, and what is counted in each group. */
 import * as v from "valibot";
 import { badValue, missing } from "../../core/base/errors.ts";
 import type { MetricInputs, Named } from "../../core/types.ts";

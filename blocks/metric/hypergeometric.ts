@@ -1,7 +1,4 @@
-/**
- * How many of some rows have a mark, where they were drawn by chance from rows of which so many have it.
- * @module
- */
+/** How many of some rows have a mark, where they were drawn by chance from rows of which so many have it. */
 import { exp, log } from "../../core/math/math.ts";
 
 /** Factorials up to which they are multiplied out. */

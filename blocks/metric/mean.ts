@@ -1,7 +1,4 @@
-/**
- * Metrics that are the mean of one number per example.
- * @module
- */
+/** Metrics that are the mean of one number per example. */
 import type { Metric, MetricInputs, Plugin } from "../../core/types.ts";
 
 /** A metric without its name and options. */

@@ -1,7 +1,4 @@
-/**
- * Means, variances and covariance of pairs of numbers in one pass (Welford 1962; merging by Chan et al. 1979).
- * @module
- */
+/** Means, variances and covariance of pairs of numbers in one pass (Welford 1962; merging by Chan et al. 1979). */
 import type { MetricInputs, Named } from "../../core/types.ts";
 import type { MetricParts } from "./mean.ts";
 

@@ -1,7 +1,4 @@
-/**
- * Pairs of numbers for metrics of order.
- * @module
- */
+/** Pairs of numbers for metrics of order. */
 import type { MetricInputs } from "../../core/types.ts";
 import type { MetricParts } from "./mean.ts";
 import { addToTally, emptyTally, gatherTallies, mergeTallies, type Tally, tallyEntries } from "./tally.ts";

@@ -1,7 +1,4 @@
-/**
- * Reading the probabilities of an example.
- * @module
- */
+/** Reading the probabilities of an example. */
 import { badValue, missing } from "../../core/base/errors.ts";
 import type { MetricInputs } from "../../core/types.ts";
 

@@ -2,7 +2,6 @@
  * How often each value occurred: what metrics of rank and order need of all rows, in bounded memory. Values are exact
  * until there are more than {@link TALLY_LIMIT} distinct ones; then all are cut to fewer bits, as few as it takes.
  * Which bits remain depends on the rows alone and not on their order, so merging stays associative.
- * @module
  */
 
 /** How many distinct entries a tally keeps. */

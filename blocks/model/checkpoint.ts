@@ -1,7 +1,4 @@
-/**
- * What sources share: a model's files as a checkpoint.
- * @module
- */
+/** What sources share: a model's files as a checkpoint. */
 import { badFile, missing } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import { jsonObject } from "../../core/base/json.ts";

@@ -1,7 +1,4 @@
-/**
- * Where a model's files lie: a directory, a repository of the hub, or within Attune.
- * @module
- */
+/** Where a model's files lie: a directory, a repository of the hub, or within Attune. */
 import { vocabularyFiles } from "../../formats/hf/carried_files.ts";
 import { ggufIn } from "../../core/files/gguf_folder.ts";
 import { missing, unknownName } from "../../core/base/errors.ts";

@@ -1,7 +1,4 @@
-/**
- * Options common to all optimizers: weight decay, parameter groups, clipping by value.
- * @module
- */
+/** Options common to all optimizers: weight decay, parameter groups, clipping by value. */
 import * as v from "valibot";
 import { AttuneError, badValue } from "../../core/base/errors.ts";
 import { linearPattern } from "../../core/patterns/linear_pattern.ts";

@@ -1,7 +1,4 @@
-/**
- * Optimizers in which every weight steps by itself: a rule, with weight decay and states around it.
- * @module
- */
+/** Optimizers in which every weight steps by itself: a rule, with weight decay and states around it. */
 import type { FlatParameter, Optimizer, Plugin, StepContext } from "../../core/types.ts";
 import { type CommonOptions, decayOf, idleCoupled, idleDecoupled, sizeOf, withCommon } from "./common.ts";
 

@@ -1,7 +1,4 @@
-/**
- * What Adam and AdamW share: the fused kernels, and AMSGrad in their place.
- * @module
- */
+/** What Adam and AdamW share: the fused kernels, and AMSGrad in their place. */
 import * as v from "valibot";
 import type { FlatParameter, Optimizer, Plugin, StepContext } from "../../core/types.ts";
 import {

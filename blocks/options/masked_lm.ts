@@ -1,7 +1,4 @@
-/**
- * How tokens are masked: the options of the task and of its collator.
- * @module
- */
+/** How tokens are masked: the options of the task and of its collator. */
 import * as v from "valibot";
 
 /** How tokens are masked. The rest of the chosen ones stay as they are. */

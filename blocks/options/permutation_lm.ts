@@ -1,7 +1,4 @@
-/**
- * Which tokens are predicted in a random order: the options of the task and of its collator.
- * @module
- */
+/** Which tokens are predicted in a random order: the options of the task and of its collator. */
 import * as v from "valibot";
 import { most } from "../../core/base/most.ts";
 

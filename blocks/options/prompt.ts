@@ -1,7 +1,4 @@
-/**
- * The prompt that a language model completes with a class's word: the options of the task and of its collator.
- * @module
- */
+/** The prompt that a language model completes with a class's word: the options of the task and of its collator. */
 import * as v from "valibot";
 import type { Named, Row } from "../../core/types.ts";
 

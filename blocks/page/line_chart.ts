@@ -1,7 +1,4 @@
-/**
- * Line charts as SVG that fills its width: places are in percent, type and strokes keep their size.
- * @module
- */
+/** Line charts as SVG that fills its width: places are in percent, type and strokes keep their size. */
 import { type Html, html } from "./html.ts";
 import { extent, linearScale, logScale, percentAt, type Scale, showNumber, showTicks } from "./scale.ts";
 

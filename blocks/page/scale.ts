@@ -1,7 +1,4 @@
-/**
- * Scales, ticks and numbers as charts print them.
- * @module
- */
+/** Scales, ticks and numbers as charts print them. */
 
 /** Maps a domain onto 0..1; `ticks` are the round values within it. */
 export type Scale = Readonly<{ low: number; high: number; ticks: readonly number[]; at: (value: number) => number }>;

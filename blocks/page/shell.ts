@@ -1,6 +1,5 @@
 /**
  * What every page stands in: one file with nothing to fetch and nothing to execute, which its own content policy enforces.
- * @module
  */
 import { VERSION } from "../../core/base/version.ts";
 import { html, markupOf, type Part } from "./html.ts";

@@ -1,7 +1,4 @@
-/**
- * How the report looks: two themes from one set of names, a toggle without scripts, a sheet for printers.
- * @module
- */
+/** How the report looks: two themes from one set of names, a toggle without scripts, a sheet for printers. */
 
 /** Colours of a theme. Blue, orange, green and purple stay apart for colour-blind readers, and in grey. */
 const light = `color-scheme: light;

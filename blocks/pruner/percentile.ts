@@ -1,7 +1,4 @@
-/**
- * Pruning by a percentile of what complete trials reported at the same step.
- * @module
- */
+/** Pruning by a percentile of what complete trials reported at the same step. */
 import * as v from "valibot";
 import { quantileOf } from "../../core/statistics/intervals.ts";
 import type { Study, Trial } from "../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * Asynchronous successive halving (Li et al. 2018): rungs of ever more steps, each of which only the best pass.
- * @module
- */
+/** Asynchronous successive halving (Li et al. 2018): rungs of ever more steps, each of which only the best pass. */
 import type { Study, Trial } from "../../core/types.ts";
 
 /** A ladder of rungs: rung k ends at step `minResource · factor^(rate + k)`. */

@@ -1,7 +1,4 @@
-/**
- * Means over rows.
- * @module
- */
+/** Means over rows. */
 import { constant, div, expand, maximum, sum } from "../../core/graph/ops/functions.ts";
 import { f32 } from "../../core/base/tensor.ts";
 import type { Value } from "../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * What parameters start from.
- * @module
- */
+/** What parameters start from. */
 import type { Named, RegularizerContext, Tensor } from "../../core/types.ts";
 
 /** The values that parameters start from, where they are saved ones. */

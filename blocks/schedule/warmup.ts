@@ -1,7 +1,4 @@
-/**
- * Warm-up: what every schedule does first.
- * @module
- */
+/** Warm-up: what every schedule does first. */
 import * as v from "valibot";
 
 /** Options of warm-up. */

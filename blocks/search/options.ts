@@ -1,7 +1,4 @@
-/**
- * Options of searches.
- * @module
- */
+/** Options of searches. */
 import * as v from "valibot";
 import { wrongSpace } from "../../core/spec/search_space.ts";
 import type { Json, Named, Pruner, SearchSettings, Space } from "../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * Values of a searched option.
- * @module
- */
+/** Values of a searched option. */
 import { exp, log as ln } from "../../core/math/math.ts";
 import type { Json, Random, Space } from "../../core/types.ts";
 

@@ -1,7 +1,4 @@
-/**
- * The task of classifying (or scoring) whole texts, which several objectives come to in their ways.
- * @module
- */
+/** The task of classifying (or scoring) whole texts, which several objectives come to in their ways. */
 import { classReader } from "../../core/data/class_reader.ts";
 import { classNames, type HeadClasses, headClasses, labelConfig, unnamedClasses } from "../../core/data/class_names.ts";
 import { sizeOf } from "../../core/base/tensor.ts";

@@ -1,7 +1,4 @@
-/**
- * Options of tasks whose rows are answered with generated text, and the answers.
- * @module
- */
+/** Options of tasks whose rows are answered with generated text, and the answers. */
 import * as v from "valibot";
 import { most } from "../../core/base/most.ts";
 import type { GenerationConfig, Json, Named, Tensor, Tokenizer } from "../../core/types.ts";

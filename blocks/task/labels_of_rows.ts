@@ -1,7 +1,4 @@
-/**
- * Names of classes as rows have them, where nobody gave them.
- * @module
- */
+/** Names of classes as rows have them, where nobody gave them. */
 import * as v from "valibot";
 import { asNumber } from "../../core/data/class_reader.ts";
 import { badValue, missing } from "../../core/base/errors.ts";

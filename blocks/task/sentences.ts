@@ -1,7 +1,6 @@
 /**
  * How a sentence embedding is made, by the spec or by the checkpoint's folder; shared by the tasks that train
  * embeddings.
- * @module
  */
 import * as v from "valibot";
 import type { Pooling, SentenceModules } from "../../core/files/sentence_modules.ts";

@@ -1,7 +1,4 @@
-/**
- * The task of a decoder's tokens.
- * @module
- */
+/** The task of a decoder's tokens. */
 import type { Subtask } from "../../core/types.ts";
 import { decodeTexts } from "./generation.ts";
 import { tokenPlaces, tokenReadings } from "./token_readings.ts";

@@ -1,7 +1,4 @@
-/**
- * Readings of predicted tokens.
- * @module
- */
+/** Readings of predicted tokens. */
 import type { Batch, MetricInputs, Named, Tensor } from "../../core/types.ts";
 
 /** Readings of predicted tokens: each as a class, and of each row their log-likelihood. */

@@ -1,7 +1,4 @@
-/**
- * Predictions of objectives whose output is one vector per row.
- * @module
- */
+/** Predictions of objectives whose output is one vector per row. */
 import type { Json, Named, Tensor } from "../../core/types.ts";
 
 /** `{ embedding }` of each row. */

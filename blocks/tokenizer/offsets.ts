@@ -1,7 +1,4 @@
-/**
- * Offsets as Python counts them.
- * @module
- */
+/** Offsets as Python counts them. */
 
 /** Offsets in code points, as Python counts them, from UTF-16 units. */
 export function codePointOffsets(text: string, offsets: ArrayLike<number>): Int32Array {

@@ -1,7 +1,4 @@
-/**
- * Truncation that knows how much special tokens take, and windows with a stride.
- * @module
- */
+/** Truncation that knows how much special tokens take, and windows with a stride. */
 import { badValue } from "../../core/base/errors.ts";
 
 /** How tokens are cut. */

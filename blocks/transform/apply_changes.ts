@@ -1,7 +1,4 @@
-/**
- * Changes of words carried out: in a text, in a list of words with tags.
- * @module
- */
+/** Changes of words carried out: in a text, in a list of words with tags. */
 import type { Row, RowColumns } from "../../core/types.ts";
 import { type ChangedText, type Edit, edited } from "./changed_text.ts";
 import type { Word, WordChange } from "./word_changes.ts";

@@ -1,7 +1,4 @@
-/**
- * One row as another with texts that differ.
- * @module
- */
+/** One row as another with texts that differ. */
 import { missing, unsupported } from "../../core/base/errors.ts";
 import type { Host, Row, RowColumns, SavedModel, TransformRow } from "../../core/types.ts";
 import { changeText, changeWords, type FixedStretch, namedTags, taggedWords, wordsIn } from "./apply_changes.ts";

@@ -1,7 +1,4 @@
-/**
- * Keys of MinHash's bands: those that texts have in common, in as many passes as memory asks for.
- * @module
- */
+/** Keys of MinHash's bands: those that texts have in common, in as many passes as memory asks for. */
 import { createHashTable } from "../../core/data/hash_table.ts";
 import { mixed } from "../../core/data/text_hash.ts";
 import type { HashSet } from "./words.ts";

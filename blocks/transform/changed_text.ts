@@ -1,7 +1,4 @@
-/**
- * Texts that are changed, with where their places went: so answers and tags stay where they belong.
- * @module
- */
+/** Texts that are changed, with where their places went: so answers and tags stay where they belong. */
 
 /** A part of a text that becomes another. */
 export type Edit = Readonly<{ from: number; to: number; text: string }>;

@@ -1,7 +1,4 @@
-/**
- * Steps that clean a text, each with where its places go.
- * @module
- */
+/** Steps that clean a text, each with where its places go. */
 import { decodeHTML } from "entities";
 import { type ChangedText, type Edit, edited, replaceMatches, unchanged } from "./changed_text.ts";
 

@@ -1,7 +1,4 @@
-/**
- * Which rows say what rows of another set say: runs of words that both have (Brown et al. 2020, C).
- * @module
- */
+/** Which rows say what rows of another set say: runs of words that both have (Brown et al. 2020, C). */
 import { type HashPart, inParts, isInPart } from "../../core/data/hash_parts.ts";
 import { createHashTable } from "../../core/data/hash_table.ts";
 import type { Hash } from "../../core/data/text_hash.ts";

@@ -1,7 +1,6 @@
 /**
  * Which texts are the same, and which nearly: clusters of texts by Jaccard's similarity of their shingles. MinHash finds
  * candidates, each of which is verified exactly (Broder 1997; Leskovec et al., Mining of Massive Datasets, 3).
- * @module
  */
 import { badValue } from "../../core/base/errors.ts";
 import { createHashTable } from "../../core/data/hash_table.ts";

@@ -1,7 +1,4 @@
-/**
- * Transforms that look at one row at a time.
- * @module
- */
+/** Transforms that look at one row at a time. */
 import { AttuneError, badValue, nearest, show } from "../../core/base/errors.ts";
 import type { Row, TransformContext, TransformRow } from "../../core/types.ts";
 

@@ -1,7 +1,4 @@
-/**
- * Expressions of users: matched in linear time, whatever they are.
- * @module
- */
+/** Expressions of users: matched in linear time, whatever they are. */
 import { badValue } from "../../core/base/errors.ts";
 import type { Edit } from "./changed_text.ts";
 

@@ -1,7 +1,4 @@
-/**
- * Rows by the value that they have in a column.
- * @module
- */
+/** Rows by the value that they have in a column. */
 import { asNumber } from "../../core/data/class_reader.ts";
 import { valuesOf } from "../../core/data/compared_rows.ts";
 import type { Row, TransformRow } from "../../core/types.ts";

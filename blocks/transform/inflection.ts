@@ -1,7 +1,4 @@
-/**
- * Forms of English words: which base a form is of, and the same form of another base.
- * @module
- */
+/** Forms of English words: which base a form is of, and the same form of another base. */
 
 /** Kinds of words that have synonyms. */
 export type WordKind = "noun" | "verb" | "adjective" | "adverb";

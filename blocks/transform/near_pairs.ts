@@ -1,7 +1,4 @@
-/**
- * Rows of one set that are like rows of another: MinHash finds candidates, each of which is verified exactly.
- * @module
- */
+/** Rows of one set that are like rows of another: MinHash finds candidates, each of which is verified exactly. */
 import { createHashTable } from "../../core/data/hash_table.ts";
 import type { Hash } from "../../core/data/text_hash.ts";
 import { allBands, createSigner, growing } from "./band_keys.ts";

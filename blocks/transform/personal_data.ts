@@ -1,7 +1,4 @@
-/**
- * Personal data in texts: where it stands, of which kind.
- * @module
- */
+/** Personal data in texts: where it stands, of which kind. */
 import { countrySpecs } from "ibantools";
 
 /** Kinds of personal data. */

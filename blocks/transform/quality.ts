@@ -1,7 +1,6 @@
 /**
  * Rules by which texts of the web are kept or dropped: Gopher's (Rae et al. 2021, table A1), in datatrove's order and with
  * its names for what fails.
- * @module
  */
 
 /** Limits of the rules; one that is null or absent is not looked at. */

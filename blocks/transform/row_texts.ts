@@ -1,7 +1,4 @@
-/**
- * Changing the texts of rows: strings, lists of strings, messages, and with them what counts their places.
- * @module
- */
+/** Changing the texts of rows: strings, lists of strings, messages, and with them what counts their places. */
 import type { Row, RowColumns, TransformRow } from "../../core/types.ts";
 import { type ChangedText, type Edit, edited } from "./changed_text.ts";
 import { badColumn } from "./each_row.ts";

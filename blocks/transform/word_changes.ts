@@ -1,7 +1,4 @@
-/**
- * Changes of single words: exchanged for synonyms, put in, swapped, left out, mistyped.
- * @module
- */
+/** Changes of single words: exchanged for synonyms, put in, swapped, left out, mistyped. */
 import { permutation } from "../../core/math/random.ts";
 import type { Random } from "../../core/types.ts";
 import { beginsWithVowel, likeCase } from "./inflection.ts";

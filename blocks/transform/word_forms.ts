@@ -1,7 +1,6 @@
 /**
  * Forms of words that are not made by the usual endings: WordNet's lists of exceptions, and verbs that are irregular today,
  * from npm's package `wink-lexicon`.
- * @module
  */
 import type { Store } from "../../core/types.ts";
 import type { BaseForm, WordForms, WordKind } from "./inflection.ts";

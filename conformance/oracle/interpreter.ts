@@ -1,7 +1,4 @@
-/**
- * The reference: every op in float64, simple and independent of the engine.
- * @module
- */
+/** The reference: every op in float64, simple and independent of the engine. */
 import { type DimValues, evaluateDim, evaluateShape } from "../../core/graph/ops/dims.ts";
 import { type Graph, type Node, reachable, type Value } from "../../core/graph/graph.ts";
 import type { Op } from "../../core/graph/ops/ops.ts";

@@ -1,7 +1,4 @@
-/**
- * A tiny adapter: a product of two small matrices beside every linear layer.
- * @module
- */
+/** A tiny adapter: a product of two small matrices beside every linear layer. */
 import { add, define, type Factory, matmul, type Named, sizeOf, transpose } from "../../kit.ts";
 import { anyOptions } from "./words.ts";
 

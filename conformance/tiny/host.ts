@@ -1,7 +1,4 @@
-/**
- * A machine in memory: stores, a clock, no network, no files.
- * @module
- */
+/** A machine in memory: stores, a clock, no network, no files. */
 import { allBytes, type Host, keyParts, type Named, type Ort, type Store, type StoredObject } from "../../kit.ts";
 
 /** A store in memory, and what it holds. */

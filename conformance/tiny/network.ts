@@ -1,7 +1,4 @@
-/**
- * A tiny model, an encoder or a decoder of two layers, with weights from a formula.
- * @module
- */
+/** A tiny model, an encoder or a decoder of two layers, with weights from a formula. */
 import { createGraphBuilder } from "../../core/engine/builder/builder.ts";
 import {
   add,

@@ -1,7 +1,4 @@
-/**
- * A task that has three classes for every token, whatever the model.
- * @module
- */
+/** A task that has three classes for every token, whatever the model. */
 import { define, type Factory, logSoftmax, missing, type Named, neg, pick, sum } from "../../kit.ts";
 import { anyOptions } from "./words.ts";
 

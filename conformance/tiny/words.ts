@@ -1,7 +1,4 @@
-/**
- * A tokenizer of 28 tokens: whole words, and one for all others.
- * @module
- */
+/** A tokenizer of 28 tokens: whole words, and one for all others. */
 import {
   type AttuneError,
   badValue,

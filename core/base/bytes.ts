@@ -1,7 +1,4 @@
-/**
- * Bytes of parts, of streams, and of JSON.
- * @module
- */
+/** Bytes of parts, of streams, and of JSON. */
 
 /** Parts as one; of one part, itself. */
 export function joinBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

@@ -1,7 +1,4 @@
-/**
- * A checksum that tells damage, not malice.
- * @module
- */
+/** A checksum that tells damage, not malice. */
 
 /** 64 bits of bytes, in hexadecimal: what a disk has torn, zeroed or flipped gives another. */
 export function checksum(bytes: Uint8Array): string {

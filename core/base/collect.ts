@@ -1,7 +1,4 @@
-/**
- * Streams as lists.
- * @module
- */
+/** Streams as lists. */
 
 /** All that a stream gives, in order. */
 export async function collect<T>(stream: AsyncIterable<T>): Promise<T[]> {

@@ -1,7 +1,4 @@
-/**
- * JSON that others wrote: without what parsers disagree about, and no deeper than anything reads it.
- * @module
- */
+/** JSON that others wrote: without what parsers disagree about, and no deeper than anything reads it. */
 import { badFile, refusePointer } from "./errors.ts";
 import type { Json, Named } from "./types.ts";
 

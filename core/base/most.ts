@@ -1,7 +1,6 @@
 /**
  * The largest values that options and configs may have. What is beyond them is a mistake or an attack, and is refused by
  * the schema that reads it, before anything of that size is made.
- * @module
  */
 
 /** Largest values, by what they count. */

@@ -1,7 +1,4 @@
-/**
- * One thing after the other.
- * @module
- */
+/** One thing after the other. */
 
 /** Does something when everything asked for earlier is done, whether that went well or not. */
 export type Turn = <T>(act: () => Promise<T>) => Promise<T>;

@@ -1,7 +1,4 @@
-/**
- * Packages that are not always installed: one line says what is missing and what gets it.
- * @module
- */
+/** Packages that are not always installed: one line says what is missing and what gets it. */
 import { AttuneError } from "./errors.ts";
 
 /** What an optional package is for, and the command that installs it. */

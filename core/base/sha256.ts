@@ -1,7 +1,4 @@
-/**
- * Fingerprints of content.
- * @module
- */
+/** Fingerprints of content. */
 
 /** SHA-256 of bytes or text, in hexadecimal. */
 export async function sha256(content: Uint8Array | string): Promise<string> {

@@ -1,7 +1,4 @@
-/**
- * Tensors: a dtype, dims and a typed array. No mathematics here.
- * @module
- */
+/** Tensors: a dtype, dims and a typed array. No mathematics here. */
 import type { DType, Tensor, TensorData } from "./types.ts";
 
 export type { DType, Tensor, TensorData } from "./types.ts";

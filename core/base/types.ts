@@ -1,7 +1,4 @@
-/**
- * The types that all others are made of; they import nothing.
- * @module
- */
+/** The types that all others are made of; they import nothing. */
 
 /** Anything JSON can hold. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };

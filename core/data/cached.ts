@@ -1,7 +1,4 @@
-/**
- * What was found out once and costs time to find again, as JSON in a cache.
- * @module
- */
+/** What was found out once and costs time to find again, as JSON in a cache. */
 import { joinBytes, jsonBytes } from "../base/bytes.ts";
 import { sha256 } from "../base/sha256.ts";
 import type { Json, Store } from "../types.ts";

@@ -1,7 +1,4 @@
-/**
- * What of rows is compared to tell whether they are the same.
- * @module
- */
+/** What of rows is compared to tell whether they are the same. */
 import type { Row, RowColumns } from "../types.ts";
 import { withSameClasses } from "./named_classes.ts";
 

@@ -1,7 +1,6 @@
 /**
  * Rows divided into folds as scikit-learn divides them: plain, by class, by group, by both. What is shuffled is shuffled by
  * counter-based streams.
- * @module
  */
 import { badValue } from "../base/errors.ts";
 import { permutation } from "../math/random.ts";

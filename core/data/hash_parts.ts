@@ -1,7 +1,4 @@
-/**
- * Tables of hashes that have no room for all: part after part, each of the hashes that end in the same bits.
- * @module
- */
+/** Tables of hashes that have no room for all: part after part, each of the hashes that end in the same bits. */
 import type { Hash } from "./text_hash.ts";
 
 /** Those hashes whose lowest `bits` bits are `value`; `isLast`: it cannot be divided further. */

@@ -1,7 +1,4 @@
-/**
- * A table of hashes in typed arrays: some 16 bytes for each, where a map of texts has hundreds.
- * @module
- */
+/** A table of hashes in typed arrays: some 16 bytes for each, where a map of texts has hundreds. */
 import { type Hash, mixed } from "./text_hash.ts";
 
 /** A table from hashes to numbers. */

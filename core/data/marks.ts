@@ -1,7 +1,4 @@
-/**
- * Marks of rows: a bit for each.
- * @module
- */
+/** Marks of rows: a bit for each. */
 
 /** Which rows are marked. */
 export type Marks = Readonly<{

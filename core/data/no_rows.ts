@@ -1,7 +1,4 @@
-/**
- * Data sets without rows.
- * @module
- */
+/** Data sets without rows. */
 import { AttuneError } from "../base/errors.ts";
 import type { Rows } from "../types.ts";
 

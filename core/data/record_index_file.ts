@@ -1,7 +1,4 @@
-/**
- * What is noted of a file's records, as it is kept in a cache.
- * @module
- */
+/** What is noted of a file's records, as it is kept in a cache. */
 import { joinBytes } from "../base/bytes.ts";
 import { keepBytes, keptBytes } from "./cached.ts";
 import type { Store } from "../types.ts";

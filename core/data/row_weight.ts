@@ -1,7 +1,4 @@
-/**
- * The weights of rows: a column `weight`, which every loss reads.
- * @module
- */
+/** The weights of rows: a column `weight`, which every loss reads. */
 import { asNumber } from "./class_reader.ts";
 import { AttuneError, badValue } from "../base/errors.ts";
 import type { Batch, Loss, Row, Sample, Tensor } from "../types.ts";

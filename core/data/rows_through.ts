@@ -1,7 +1,4 @@
-/**
- * How many rows there were before transforms, and behind them.
- * @module
- */
+/** How many rows there were before transforms, and behind them. */
 import type { TransformReport } from "../types.ts";
 
 /** Rows that go into the transforms which stand on a data set itself, and come out: all of `count` where there are none. */

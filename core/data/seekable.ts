@@ -1,7 +1,4 @@
-/**
- * Rows that are had by their number, whatever their source can do.
- * @module
- */
+/** Rows that are had by their number, whatever their source can do. */
 import { isJson } from "./cached.ts";
 import type { Cursor, Host, Row, Rows, Store } from "../types.ts";
 import type { SeekableRows } from "./seekable_rows.ts";

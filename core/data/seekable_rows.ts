@@ -1,7 +1,4 @@
-/**
- * Rows of known number, each of which is read by its number.
- * @module
- */
+/** Rows of known number, each of which is read by its number. */
 import type { Rows } from "../types.ts";
 
 /** Rows of known number. */

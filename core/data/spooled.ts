@@ -1,6 +1,5 @@
 /**
  * Rows of a source that cannot seek, written down in the user's cache as lines, so that they are had by their number.
- * @module
  */
 import { cachedJson, isJson } from "./cached.ts";
 import { type IndexedLines, openLines } from "./line_index.ts";

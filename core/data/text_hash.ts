@@ -1,7 +1,4 @@
-/**
- * Hashes of 64 bits, as their two halves: fast, the same everywhere, and not made to withstand anybody.
- * @module
- */
+/** Hashes of 64 bits, as their two halves: fast, the same everywhere, and not made to withstand anybody. */
 
 /** The two halves of a 64-bit hash. */
 export type Hash = readonly [number, number];

@@ -1,7 +1,6 @@
 /**
  * Programs that run: a task in one mode, built, lowered, and opened over its weights. Training, evaluation, generation
  * and probes of single batches all open theirs here.
- * @module
  */
 import { lossFactorInput } from "../graph/graph.ts";
 import type { Batch, Checkpoint, Host, Named, Ort, OrtTensor, Tensor } from "../types.ts";

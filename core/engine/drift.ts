@@ -1,7 +1,4 @@
-/**
- * How far a model whose weights are quantized, or multiplied as if they were, is from the one that it was.
- * @module
- */
+/** How far a model whose weights are quantized, or multiplied as if they were, is from the one that it was. */
 import type { Batch, Checkpoint, Drift, Named } from "../types.ts";
 import { lossFactors } from "./factors.ts";
 import { probeAll, type Probed, type RowProbeOptions } from "./row_probe.ts";

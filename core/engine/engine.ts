@@ -1,7 +1,6 @@
 /**
  * The engine of a run: a program for each task, sessions over the same mapped weights, one state, and the two things a
  * loop asks for: a training step, and the outputs of a batch.
- * @module
  */
 import { missing } from "../base/errors.ts";
 import { createRandom } from "../math/random.ts";

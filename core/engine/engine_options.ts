@@ -1,7 +1,4 @@
-/**
- * What an engine is made from.
- * @module
- */
+/** What an engine is made from. */
 import type {
   Accelerator,
   AttachedAdapter,

@@ -1,7 +1,4 @@
-/**
- * Outputs and losses of batches, with weights as they stand: its own session over the same mapped files.
- * @module
- */
+/** Outputs and losses of batches, with weights as they stand: its own session over the same mapped files. */
 import { countIn } from "../data/row_weight.ts";
 import type { Tensor } from "../base/tensor.ts";
 import type { Batch, Named, OrtTensor } from "../types.ts";

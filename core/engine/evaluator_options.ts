@@ -1,7 +1,4 @@
-/**
- * What evaluators and generators are made from.
- * @module
- */
+/** What evaluators and generators are made from. */
 import type { Host, OrtTensor } from "../types.ts";
 import type { ModelParts } from "./compile.ts";
 import type { ProgramOptions } from "./program.ts";

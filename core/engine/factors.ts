@@ -1,7 +1,4 @@
-/**
- * What losses are multiplied by.
- * @module
- */
+/** What losses are multiplied by. */
 import { countIn } from "../data/row_weight.ts";
 import type { Batch } from "../types.ts";
 import type { TaskLoss } from "./program.ts";

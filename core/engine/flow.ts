@@ -1,7 +1,4 @@
-/**
- * Minimum cuts of a network (Dinic 1970).
- * @module
- */
+/** Minimum cuts of a network (Dinic 1970). */
 
 /** A network under construction: vertices are numbers. */
 export interface Flow {

@@ -1,7 +1,4 @@
-/**
- * Batches of generation: whole prompts, then one more token in each row.
- * @module
- */
+/** Batches of generation: whole prompts, then one more token in each row. */
 import type { Tensor } from "../base/tensor.ts";
 import type { Batch } from "../types.ts";
 

@@ -1,7 +1,4 @@
-/**
- * The sessions of generation: a graph for prompts and one for a further token, or one graph for both.
- * @module
- */
+/** The sessions of generation: a graph for prompts and one for a further token, or one graph for both. */
 import type { Phase } from "./builder/options.ts";
 import { compile, type CompiledProgram } from "./compile.ts";
 import type { EvaluatorOptions } from "./evaluator_options.ts";

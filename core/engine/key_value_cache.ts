@@ -1,7 +1,4 @@
-/**
- * Keys and values of what came before, written in place: one more token adds its own, and nothing else moves.
- * @module
- */
+/** Keys and values of what came before, written in place: one more token adds its own, and nothing else moves. */
 import type { Ort, OrtTensor } from "../types.ts";
 
 /** Kept tensors [places, rows, heads, headDim] by name. */

@@ -1,7 +1,4 @@
-/**
- * A model cut into parts that run one after another, so that not all of its weights have to be in memory at once.
- * @module
- */
+/** A model cut into parts that run one after another, so that not all of its weights have to be in memory at once. */
 import type { DimValues } from "../graph/ops/dims.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../onnx/model.ts";
 import { bytesOf, executionOrder } from "./liveness.ts";

@@ -1,7 +1,4 @@
-/**
- * Bytes of the copies that sessions make of weights to multiply faster.
- * @module
- */
+/** Bytes of the copies that sessions make of weights to multiply faster. */
 import { sizeOf } from "../base/tensor.ts";
 import type { Program } from "./program.ts";
 import type { InitialWeights } from "./weights.ts";

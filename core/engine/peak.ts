@@ -1,7 +1,4 @@
-/**
- * What the machine can do: multiply-adds a second of ONNX Runtime's own float32 product.
- * @module
- */
+/** What the machine can do: multiply-adds a second of ONNX Runtime's own float32 product. */
 import { releaseBuffer } from "../base/bytes.ts";
 import * as f from "../graph/ops/functions.ts";
 import { Graph } from "../graph/graph.ts";

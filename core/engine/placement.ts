@@ -1,7 +1,4 @@
-/**
- * Where a session takes its frozen weights from: mapped files, or memory.
- * @module
- */
+/** Where a session takes its frozen weights from: mapped files, or memory. */
 import { bytesPerElement, type DType, sizeOf } from "../base/tensor.ts";
 import type { Checkpoint, Host, WeightLocation } from "../types.ts";
 import type { Parameter } from "./builder/parameters.ts";

@@ -1,7 +1,4 @@
-/**
- * What regularizers compute before the first step, and the gradients of single rows that they may do it with.
- * @module
- */
+/** What regularizers compute before the first step, and the gradients of single rows that they may do it with. */
 import { unsupported } from "../base/errors.ts";
 import type { Dataset, Named, Regularizer, RegularizerContext, Tensor } from "../types.ts";
 import type { EngineOptions, EngineTask } from "./engine_options.ts";

@@ -1,6 +1,5 @@
 /**
  * A session's weights as its model has them: fed, mapped from the checkpoint's files, in the model, or in memory beside it.
- * @module
  */
 import { sizeOf, type Tensor } from "../base/tensor.ts";
 import type { Checkpoint, Host } from "../types.ts";

@@ -1,7 +1,4 @@
-/**
- * ONNX Runtime sessions: the options that measurement chose, frozen weights mapped from where they lie.
- * @module
- */
+/** ONNX Runtime sessions: the options that measurement chose, frozen weights mapped from where they lie. */
 import { AttuneError } from "../base/errors.ts";
 import type { OnnxModel, OnnxValueInfo } from "../onnx/model.ts";
 import { writeOnnx } from "../onnx/write.ts";

@@ -1,7 +1,4 @@
-/**
- * What adapters do between optimizer steps.
- * @module
- */
+/** What adapters do between optimizer steps. */
 import type { AttachedAdapter, Named, StepHook } from "../types.ts";
 import { qualifyName } from "./builder/parameters.ts";
 import type { TrainableParameter } from "./state/memory.ts";

@@ -1,7 +1,4 @@
-/**
- * Gradients that come as rows of tables.
- * @module
- */
+/** Gradients that come as rows of tables. */
 
 /** Adds rows of gradients to a table's; `numbers`: where a table holds only some rows. */
 export function addTableRows(

@@ -1,7 +1,4 @@
-/**
- * The training programs of a run's tasks, and the parameters that they have together.
- * @module
- */
+/** The training programs of a run's tasks, and the parameters that they have together. */
 import type { Random } from "../math/random.ts";
 import type { Batch } from "../types.ts";
 import { queryBlocksFor } from "./builder/attention.ts";

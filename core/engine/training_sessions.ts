@@ -1,7 +1,4 @@
-/**
- * The sessions of training programs, within the memory that a run may take.
- * @module
- */
+/** The sessions of training programs, within the memory that a run may take. */
 import { compile, type CompiledProgram, type ModelParts } from "./compile.ts";
 import { dimsWith } from "./feeds.ts";
 import type { EngineOptions } from "./engine_options.ts";

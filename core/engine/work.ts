@@ -1,7 +1,4 @@
-/**
- * The work of a program: the multiply-adds of its matrix products, as sizes of a batch tell.
- * @module
- */
+/** The work of a program: the multiply-adds of its matrix products, as sizes of a batch tell. */
 import { addDims, type Dim, evaluateDim } from "../graph/ops/dims.ts";
 import { forwardNodes, type Graph, type Node, reachable } from "../graph/graph.ts";
 import { opTable } from "../graph/ops/table.ts";

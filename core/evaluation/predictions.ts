@@ -1,7 +1,4 @@
-/**
- * predictions.jsonl: one line per row, written by one evaluation and read by the next one's comparison.
- * @module
- */
+/** predictions.jsonl: one line per row, written by one evaluation and read by the next one's comparison. */
 import { badFile } from "../base/errors.ts";
 import type { RowReadings } from "../loop/rows.ts";
 import type { Example, Json, MetricInputs, Named } from "../types.ts";

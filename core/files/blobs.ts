@@ -1,7 +1,6 @@
 /**
  * Large values of stores whose own objects come and go as a whole: as objects of a few MiB each, so that what is in memory
  * is one of them, however large the value.
- * @module
  */
 
 /** What keeps the objects. */

@@ -1,7 +1,4 @@
-/**
- * Folders whose model is one GGUF file.
- * @module
- */
+/** Folders whose model is one GGUF file. */
 import { badFile, show } from "../base/errors.ts";
 import { weightFiles } from "./safetensors.ts";
 import type { Store } from "../types.ts";

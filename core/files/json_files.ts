@@ -1,7 +1,4 @@
-/**
- * JSON files of a store.
- * @module
- */
+/** JSON files of a store. */
 import { jsonFileBytes, jsonIn } from "../base/bytes.ts";
 import type { Json, Store } from "../types.ts";
 

@@ -1,6 +1,5 @@
 /**
  * Folders that are named and lack what they should have: most often they are not there at all, since a name was mistyped.
- * @module
  */
 import { badFile, missing, nearest, show } from "../base/errors.ts";
 import type { Host } from "../types.ts";

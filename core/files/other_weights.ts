@@ -1,7 +1,4 @@
-/**
- * Folders without the weights that are read: what they hold instead, and how it becomes them.
- * @module
- */
+/** Folders without the weights that are read: what they hold instead, and how it becomes them. */
 import { type AttuneError, missing } from "../base/errors.ts";
 import type { Store } from "../types.ts";
 

@@ -1,7 +1,4 @@
-/**
- * The safetensors format: files read by range, one tensor at a time, and a model's weights over one file or many.
- * @module
- */
+/** The safetensors format: files read by range, one tensor at a time, and a model's weights over one file or many. */
 import { copyBytes } from "../base/bytes.ts";
 import { badFile, missing, refusePointer, show } from "../base/errors.ts";
 import { dequantizeInt8, quantizedTensor, scaleName } from "./int8.ts";

@@ -1,7 +1,4 @@
-/**
- * The header of a safetensors file: which tensors it names, and whether they fit its bytes.
- * @module
- */
+/** The header of a safetensors file: which tensors it names, and whether they fit its bytes. */
 import { badFile, show, unsupported } from "../base/errors.ts";
 import {
   brokenHeader,

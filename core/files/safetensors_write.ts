@@ -1,7 +1,4 @@
-/**
- * Writing safetensors files, at once or tensor by tensor.
- * @module
- */
+/** Writing safetensors files, at once or tensor by tensor. */
 import { badFile, show } from "../base/errors.ts";
 import { dtypeCodes, MAX_HEADER } from "./safetensors_header.ts";
 import { bytesPerElement, sizeOf, type Tensor } from "../base/tensor.ts";

@@ -1,7 +1,4 @@
-/**
- * Keys of stores: relative paths with slashes, the same rule in every store, so that one may stand for another.
- * @module
- */
+/** Keys of stores: relative paths with slashes, the same rule in every store, so that one may stand for another. */
 import { badKey } from "../base/errors.ts";
 import type { Store } from "../types.ts";
 

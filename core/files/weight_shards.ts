@@ -1,7 +1,4 @@
-/**
- * Weights of a model in several files.
- * @module
- */
+/** Weights of a model in several files. */
 import { badFile, show } from "../base/errors.ts";
 import { missingWeightsIn } from "./other_weights.ts";
 import type { Named, Store } from "../types.ts";

@@ -1,7 +1,4 @@
-/**
- * Part of a store as a store.
- * @module
- */
+/** Part of a store as a store. */
 import type { Store, StoredObject } from "../types.ts";
 
 /** A store's keys below a prefix as a store. */

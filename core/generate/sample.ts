@@ -1,7 +1,4 @@
-/**
- * Which tokens may be drawn, and the one that is.
- * @module
- */
+/** Which tokens may be drawn, and the one that is. */
 import type { GenerationOptions } from "./options.ts";
 import { largest, logSoftmax } from "./scores.ts";
 

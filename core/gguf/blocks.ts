@@ -1,7 +1,4 @@
-/**
- * Values of GGUF's tensors: blocks of small integers with scales, as llama.cpp writes them, to float32.
- * @module
- */
+/** Values of GGUF's tensors: blocks of small integers with scales, as llama.cpp writes them, to float32. */
 
 /** A type of tensor: values of a block, its bytes, and what reads one. */
 export type BlockType = Readonly<{

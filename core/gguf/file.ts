@@ -1,6 +1,5 @@
 /**
  * GGUF files: what they say of a model, and its tensors as float32, decoded piece by piece where they are asked for.
- * @module
  */
 import { badFile, missing, show } from "../base/errors.ts";
 import { type DType, sizeOf, type Tensor } from "../base/tensor.ts";

@@ -1,7 +1,6 @@
 /**
  * The head of a GGUF file: what it says of a model, and where its tensors lie. Nothing that it claims is believed before it
  * is measured against the file.
- * @module
  */
 import { badFile, show, unsupported } from "../base/errors.ts";
 import type { Json, Named } from "../types.ts";

@@ -1,7 +1,4 @@
-/**
- * Activations by the names that Hugging Face configs use.
- * @module
- */
+/** Activations by the names that Hugging Face configs use. */
 import { unsupported } from "../base/errors.ts";
 import type { Value } from "./graph.ts";
 import { add, gelu, maximum, minimum, mul, relu, sigmoid, silu, softplus, square, tanh } from "./ops/functions.ts";

@@ -1,7 +1,4 @@
-/**
- * The walk back from a loss: gradients, graph in and graph out. The rules stand with the ops (`ops/record.ts`).
- * @module
- */
+/** The walk back from a loss: gradients, graph in and graph out. The rules stand with the ops (`ops/record.ts`). */
 import { sizeOfShape } from "./ops/dims.ts";
 import * as f from "./ops/functions.ts";
 import { type Node, reachable, type Region, type Value, type Values } from "./graph.ts";

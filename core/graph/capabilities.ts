@@ -1,7 +1,6 @@
 /**
  * Which dtypes each execution provider has kernels for, per op, as the ops' records have it. A probe (`test/probe.ts`)
  * makes the CPU's, and a test compares; 16-bit floats are left out, which the CPU computes through casts.
- * @module
  */
 import type { DType } from "../base/tensor.ts";
 import type { Kernels } from "./ops/record.ts";

@@ -1,7 +1,4 @@
-/**
- * A graph as stable text, one node a line, for people and for tests that pin it.
- * @module
- */
+/** A graph as stable text, one node a line, for people and for tests that pin it. */
 import type { Shape } from "./ops/dims.ts";
 import { type Graph, reachable, type Value } from "./graph.ts";
 import { show } from "../base/errors.ts";

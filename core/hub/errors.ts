@@ -1,7 +1,4 @@
-/**
- * What can go wrong with the hub.
- * @module
- */
+/** What can go wrong with the hub. */
 import { AttuneError } from "../base/errors.ts";
 
 /** An error of the hub; codes begin with `HUB_`. */

@@ -1,7 +1,4 @@
-/**
- * Names of repositories of the hub.
- * @module
- */
+/** Names of repositories of the hub. */
 
 /** `org/name[@revision]` in its parts, or undefined if a text is no name of the hub; `..` and `--` are in none. */
 export function hubName(path: string): Readonly<{ repo: string; revision: string }> | undefined {

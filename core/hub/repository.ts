@@ -1,7 +1,4 @@
-/**
- * Repositories of the hub: their revisions and files.
- * @module
- */
+/** Repositories of the hub: their revisions and files. */
 import type { Host } from "../types.ts";
 import { hubError } from "./errors.ts";
 import { type HubClient, limitedText } from "./request.ts";

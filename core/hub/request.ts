@@ -1,7 +1,4 @@
-/**
- * Requests to the hub: where it is, who asks, redirects, and how long one waits.
- * @module
- */
+/** Requests to the hub: where it is, who asks, redirects, and how long one waits. */
 import { badValue } from "../base/errors.ts";
 import type { Host } from "../types.ts";
 import { VERSION } from "../base/version.ts";

@@ -1,7 +1,4 @@
-/**
- * Sessions that are kept open by what they compute.
- * @module
- */
+/** Sessions that are kept open by what they compute. */
 
 /** Open sessions. Whoever calls this sees to it that nobody else does, or uses one, at the same time. */
 export type SessionPool<S> = Readonly<{

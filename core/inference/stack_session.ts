@@ -1,7 +1,4 @@
-/**
- * The program of a stack of adapters, whose values come in with every batch.
- * @module
- */
+/** The program of a stack of adapters, whose values come in with every batch. */
 import { inspect } from "../engine/inspect.ts";
 import { qualifyName } from "../engine/builder/parameters.ts";
 import { type BatchResult, createEvaluator } from "../engine/evaluator.ts";

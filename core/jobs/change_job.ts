@@ -1,7 +1,4 @@
-/**
- * Changes of a job: applied until one wins, then told.
- * @module
- */
+/** Changes of a job: applied until one wins, then told. */
 import type { Named } from "../types.ts";
 import type { NewEvent } from "./events.ts";
 import { type JobRecords, logOf, readRecord, writeRecord } from "./job_records.ts";

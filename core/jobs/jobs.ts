@@ -1,7 +1,4 @@
-/**
- * Jobs in a store: every change is a compare-and-set of one record, every queue a hint.
- * @module
- */
+/** Jobs in a store: every change is a compare-and-set of one record, every queue a hint. */
 import { AttuneError } from "../base/errors.ts";
 import type { Json, Named } from "../types.ts";
 import { type Changed, changeJob } from "./change_job.ts";

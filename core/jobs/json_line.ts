@@ -1,7 +1,4 @@
-/**
- * One line of JSON, checked byte by byte.
- * @module
- */
+/** One line of JSON, checked byte by byte. */
 
 /** A line as it comes. */
 export interface JsonLine {

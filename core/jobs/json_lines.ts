@@ -1,7 +1,6 @@
 /**
  * JSON lines, checked byte by byte as they come: nothing of them is held or parsed, so that neither long lines nor many
  * take memory or time at once.
- * @module
  */
 import { badFile } from "../base/errors.ts";
 import { jsonLine } from "./json_line.ts";

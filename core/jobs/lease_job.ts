@@ -1,7 +1,4 @@
-/**
- * Leases: a waiting job for a runner that can do it.
- * @module
- */
+/** Leases: a waiting job for a runner that can do it. */
 import { changeJob } from "./change_job.ts";
 import { type JobOffer, type JobRecords, readRecord } from "./job_records.ts";
 import { isWaiting, type JobRecord, takeLease } from "./record.ts";

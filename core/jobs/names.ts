@@ -1,7 +1,6 @@
 /**
  * Names that come from outside, for servers and runners alike: an id, a lease's token, a file's path, a model's name is
  * what these say, before anything is looked up by it, and paths are made of nothing else.
- * @module
  */
 import { badValue } from "../base/errors.ts";
 

@@ -1,7 +1,6 @@
 /**
  * Names in a job's spec that stand for something elsewhere: uploaded files, models that the server has, what earlier jobs
  * have made. Whoever opens the spec puts in their place what it knows them as; nothing else is reached by a path.
- * @module
  */
 import { badValue } from "../base/errors.ts";
 import { isFileId, isMadeName, isModelName } from "./names.ts";

@@ -1,7 +1,6 @@
 /**
  * Stored values of jobs, each with a checksum: damage by a disk is noticed, moved aside and reported, and costs only
  * the one thing that it was.
- * @module
  */
 import { AttuneError } from "../base/errors.ts";
 import { checksum } from "../base/checksum.ts";

@@ -1,7 +1,4 @@
-/**
- * UTF-8, checked byte by byte.
- * @module
- */
+/** UTF-8, checked byte by byte. */
 
 /** UTF-8 as it comes. */
 export interface Utf8Check {

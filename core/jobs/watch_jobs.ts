@@ -1,7 +1,4 @@
-/**
- * The watch over jobs: leases without a sign of life are lost, waiting jobs are in the queue.
- * @module
- */
+/** The watch over jobs: leases without a sign of life are lost, waiting jobs are in the queue. */
 import { changeJob } from "./change_job.ts";
 import { type JobRecords, readRecord, recordIds, type SeenLease } from "./job_records.ts";
 import { isWaiting, loseLease } from "./record.ts";

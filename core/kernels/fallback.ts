@@ -1,6 +1,5 @@
 /**
  * The kernels as plain loops, for hosts without WebAssembly SIMD: the same operations in the same order and precision.
- * @module
  */
 import { philox4x32 } from "../math/random.ts";
 import { type AdamFactors, adamKernels, type AllKernels, dropThreshold } from "./shared.ts";

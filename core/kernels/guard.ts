@@ -1,7 +1,6 @@
 /**
  * Checks in front of the kernels, which know pointers alone: every array is a view of their memory and long enough,
  * every row is in its table. Nothing is written where a check fails.
- * @module
  */
 import { type AttuneError, badValue } from "../base/errors.ts";
 import type { FlatParameter } from "../types.ts";

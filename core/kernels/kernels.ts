@@ -1,7 +1,4 @@
-/**
- * One memory and the kernels over it: WebAssembly SIMD, or plain loops with the same bits where there is none.
- * @module
- */
+/** One memory and the kernels over it: WebAssembly SIMD, or plain loops with the same bits where there is none. */
 import { badValue, refused } from "../base/errors.ts";
 import type { Kernels } from "../types.ts";
 import { guardKernels } from "./guard.ts";

@@ -1,7 +1,4 @@
-/**
- * What both forms of the kernels share.
- * @module
- */
+/** What both forms of the kernels share. */
 import { pow } from "../math/math.ts";
 import type { AdamStepOptions, FlatParameter, Kernels } from "../types.ts";
 

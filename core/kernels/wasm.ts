@@ -1,7 +1,4 @@
-/**
- * The kernels in WebAssembly: a compiled module over one memory. Arrays are handed over as byte pointers.
- * @module
- */
+/** The kernels in WebAssembly: a compiled module over one memory. Arrays are handed over as byte pointers. */
 import { refused } from "../base/errors.ts";
 import { adamKernels, type AllKernels, dropThreshold } from "./shared.ts";
 

@@ -1,7 +1,4 @@
-/**
- * Several metrics over readings of rows, added up as they come.
- * @module
- */
+/** Several metrics over readings of rows, added up as they come. */
 import { figuresOf } from "../statistics/by_chance.ts";
 import { AttuneError, badValue, unsupported } from "../base/errors.ts";
 import type { Json, Metric, MetricInputs, Named } from "../types.ts";

@@ -1,7 +1,4 @@
-/**
- * How long a run is: batches, steps and epochs.
- * @module
- */
+/** How long a run is: batches, steps and epochs. */
 import type { TrainingArguments } from "../types.ts";
 
 /** How many batches an epoch has. */

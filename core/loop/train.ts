@@ -1,7 +1,4 @@
-/**
- * The training loop: which batches, which rate, when to evaluate and save. It moves no numbers itself.
- * @module
- */
+/** The training loop: which batches, which rate, when to evaluate and save. It moves no numbers itself. */
 import type { Engine } from "../engine/engine.ts";
 import type { StepResult } from "../engine/step.ts";
 import { AttuneError } from "../base/errors.ts";

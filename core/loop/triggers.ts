@@ -1,7 +1,4 @@
-/**
- * When a run's loop evaluates and saves.
- * @module
- */
+/** When a run's loop evaluates and saves. */
 import type { TrainingArguments } from "../types.ts";
 import { isBest, type RunningState } from "./loop_state.ts";
 

@@ -1,7 +1,4 @@
-/**
- * Matrix decompositions in float64 on row-major arrays: what initialisations and merging need on the host.
- * @module
- */
+/** Matrix decompositions in float64 on row-major arrays: what initialisations and merging need on the host. */
 import { createRandom } from "./random.ts";
 import { transposed } from "./transposed.ts";
 

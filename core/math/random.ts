@@ -1,7 +1,6 @@
 /**
  * Counter-based random numbers: Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
  * The same (seed, path, index) gives the same bits everywhere; nothing advances, so every stream is seekable.
- * @module
  */
 import { badValue } from "../base/errors.ts";
 import { cos, log } from "./math.ts";

@@ -1,7 +1,4 @@
-/**
- * Matrices transposed.
- * @module
- */
+/** Matrices transposed. */
 
 /** A matrix transposed. */
 export function transposed<T extends Float32Array | Float64Array>(w: T, rows: number, columns: number): T {

@@ -1,7 +1,4 @@
-/**
- * An ONNX model as plain data: the part of the format that training and inference graphs need.
- * @module
- */
+/** An ONNX model as plain data: the part of the format that training and inference graphs need. */
 import type { DType } from "../base/tensor.ts";
 
 /** An attribute of a node. Ints are whole numbers within ±2^53, floats are stored as float32. */

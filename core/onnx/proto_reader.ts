@@ -1,7 +1,4 @@
-/**
- * Protocol Buffers' wire format, read (https://protobuf.dev/programming-guides/encoding).
- * @module
- */
+/** Protocol Buffers' wire format, read (https://protobuf.dev/programming-guides/encoding). */
 import { type AttuneError, refused } from "../base/errors.ts";
 import {
   brokenMessage,

@@ -1,7 +1,4 @@
-/**
- * Protocol Buffers' wire format, written (https://protobuf.dev/programming-guides/encoding).
- * @module
- */
+/** Protocol Buffers' wire format, written (https://protobuf.dev/programming-guides/encoding). */
 import { badValue, refused } from "../base/errors.ts";
 
 /** Appends fields to a message. Ints are whole numbers within ±2^53; packed fields of no values are left out. */

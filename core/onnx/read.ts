@@ -1,7 +1,4 @@
-/**
- * ONNX files, read: the parts that `OnnxModel` has. Field numbers are those of onnx.proto.
- * @module
- */
+/** ONNX files, read: the parts that `OnnxModel` has. Field numbers are those of onnx.proto. */
 import { unsupported } from "../base/errors.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo } from "./model.ts";
 import { type ProtoReader, readProto } from "./proto_reader.ts";

@@ -1,7 +1,4 @@
-/**
- * ONNX tensors, read: raw bytes, typed lists of numbers, or a place in another file.
- * @module
- */
+/** ONNX tensors, read: raw bytes, typed lists of numbers, or a place in another file. */
 import { badFile, show, unsupported } from "../base/errors.ts";
 import { bytesPerElement, type DType, sizeOf } from "../base/tensor.ts";
 import { elementTypes, type OnnxExternal, type OnnxTensor } from "./model.ts";

@@ -1,7 +1,4 @@
-/**
- * Inputs and outputs of ONNX graphs, read: name, element type and dims.
- * @module
- */
+/** Inputs and outputs of ONNX graphs, read: name, element type and dims. */
 import { unsupported } from "../base/errors.ts";
 import type { OnnxValueInfo } from "./model.ts";
 import type { ProtoReader } from "./proto_reader.ts";

@@ -1,6 +1,5 @@
 /**
  * The wire format of Protocol Buffers: where a reader stands in its input, and how numbers, lengths and tags are read.
- * @module
  */
 import { type AttuneError, badFile } from "../base/errors.ts";
 

@@ -1,7 +1,4 @@
-/**
- * ONNX files, written. Field numbers are those of onnx.proto.
- * @module
- */
+/** ONNX files, written. Field numbers are those of onnx.proto. */
 import { badValue } from "../base/errors.ts";
 import { bytesPerElement, sizeOf } from "../base/tensor.ts";
 import {

@@ -1,7 +1,4 @@
-/**
- * Which modules a list of targets means, by PEFT's rules.
- * @module
- */
+/** Which modules a list of targets means, by PEFT's rules. */
 import { noMatch, unsupported } from "../base/errors.ts";
 import { linearPattern, type Pattern } from "./linear_pattern.ts";
 

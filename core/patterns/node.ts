@@ -1,7 +1,4 @@
-/**
- * A regular expression as a tree, and the sets of characters that it is made of.
- * @module
- */
+/** A regular expression as a tree, and the sets of characters that it is made of. */
 
 /** Whether a character, by its code point, belongs. */
 export type CharSet = (code: number) => boolean;

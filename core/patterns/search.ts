@@ -3,7 +3,6 @@
  * with the text alone (RE2's BitState, and what Ruby does since 3.2: Davis, Servant, Lee, "Using Selective Memoization to
  * Defeat Regular Expression Denial of Service", 2021). Leftmost, greedy, alternatives in order: what matches is what
  * JavaScript's own would match.
- * @module
  */
 import { AttuneError } from "../base/errors.ts";
 import type { PatternNode } from "./node.ts";

@@ -1,7 +1,4 @@
-/**
- * The steps that a search takes through a pattern: what a tree is compiled to.
- * @module
- */
+/** The steps that a search takes through a pattern: what a tree is compiled to. */
 import type { CharSet, PatternNode } from "./node.ts";
 
 /** Longer patterns, once their counts are written out, are refused; those of the field have some fifty steps. */

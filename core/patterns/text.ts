@@ -1,7 +1,4 @@
-/**
- * Characters of a text by their places, which count UTF-16's units.
- * @module
- */
+/** Characters of a text by their places, which count UTF-16's units. */
 
 /** The number of units that the character at a place has. */
 export function characterWidth(text: string, at: number): number {

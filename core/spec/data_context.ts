@@ -1,7 +1,6 @@
 /**
  * What a run tells the transforms of its data, wherever these stand: it goes along with the host that data sets are opened
  * with, so that those within others, as in a mixture, are told the same.
- * @module
  */
 import type { Dataset, Host, RowColumns, SplitName, TransformContext } from "../types.ts";
 

@@ -1,7 +1,4 @@
-/**
- * `define` makes a plugin's factory addressable: the same function is called by people and looked up by catalogs.
- * @module
- */
+/** `define` makes a plugin's factory addressable: the same function is called by people and looked up by catalogs. */
 import type { Entry, Factory, Kind, Kinds, Plugin, Result, Schema } from "../types.ts";
 import { AttuneError, badValue, show } from "../base/errors.ts";
 import { listForNames } from "./lists.ts";

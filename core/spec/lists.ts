@@ -1,7 +1,4 @@
-/**
- * Lists where options want names with values: valibot takes a list for an object whose names are numbers.
- * @module
- */
+/** Lists where options want names with values: valibot takes a list for an object whose names are numbers. */
 import { isObject } from "../base/json.ts";
 
 /** A schema of valibot's, as far as lists are looked for in it. */

@@ -1,7 +1,4 @@
-/**
- * Plugins that throw are named: whose error it is, and of which kind.
- * @module
- */
+/** Plugins that throw are named: whose error it is, and of which kind. */
 import { AttuneError } from "../base/errors.ts";
 import type { Plugin } from "../types.ts";
 

@@ -1,6 +1,5 @@
 /**
  * Composing a run from plugins that are loaded as it names them: a process that does one run need not read them all.
- * @module
  */
 import { compose } from "./compose.ts";
 import { findArchitecture, type Imports, loadCatalog, loaderOf, type PluginLoader } from "./loader.ts";

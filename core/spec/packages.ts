@@ -1,7 +1,4 @@
-/**
- * Plugins of packages beside the built-in ones: what a package may export, and catalogs that have them.
- * @module
- */
+/** Plugins of packages beside the built-in ones: what a package may export, and catalogs that have them. */
 import { AttuneError, show } from "../base/errors.ts";
 import type { Catalog, Entry, Kind, Named } from "../types.ts";
 

@@ -1,7 +1,4 @@
-/**
- * What a plain text means in the place of a plugin: its name, or a file or model where no plugin is called so.
- * @module
- */
+/** What a plain text means in the place of a plugin: its name, or a file or model where no plugin is called so. */
 import type { Kind, Named } from "../types.ts";
 
 /** File name endings and who reads them; those of texts may be packed. */

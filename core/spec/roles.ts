@@ -1,7 +1,6 @@
 /**
  * What options stand for: roles, which a plugin's schema declares where the option is, and specs whose options are
  * changed by role. Whoever carries a spec from one place to another knows no option by its name.
- * @module
  */
 import { isObject } from "../base/json.ts";
 import { spellOut } from "./plain_names.ts";

@@ -1,7 +1,4 @@
-/**
- * The data of a run with its transforms: which splits there are, and what their transforms are told.
- * @module
- */
+/** The data of a run with its transforms: which splits there are, and what their transforms are told. */
 import { AttuneError, badValue } from "../base/errors.ts";
 import type { Collator, Dataset, Host, Run, RunData, SplitName, Subtask, Tokenizer, Transform } from "../types.ts";
 import { inContext } from "./data_context.ts";

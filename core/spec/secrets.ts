@@ -1,7 +1,4 @@
-/**
- * Secrets among options: the text itself, or the environment's variable that has it.
- * @module
- */
+/** Secrets among options: the text itself, or the environment's variable that has it. */
 import { AttuneError } from "../base/errors.ts";
 import type { Host, Secret } from "../types.ts";
 

@@ -1,7 +1,4 @@
-/**
- * Where plugins stand in a run spec.
- * @module
- */
+/** Where plugins stand in a run spec. */
 import type { Json, Kind } from "../types.ts";
 
 /** A key of a spec for plugins: their kind, whether there may be several, and the default. */

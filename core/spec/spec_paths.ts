@@ -1,7 +1,4 @@
-/**
- * Values of a run spec by their path: `adapter.with.r`, `optimizer.use`, `metrics.0`.
- * @module
- */
+/** Values of a run spec by their path: `adapter.with.r`, `optimizer.use`, `metrics.0`. */
 import { spellOut } from "./plain_names.ts";
 import { specParts } from "./spec_parts.ts";
 import type { Json, Named } from "../types.ts";

@@ -1,7 +1,4 @@
-/**
- * Counting what a transform does to rows.
- * @module
- */
+/** Counting what a transform does to rows. */
 import type { RowAction, RowNote, TransformReport, TransformRow } from "../types.ts";
 
 /** Rows that a report names; of further ones it has the count alone. */

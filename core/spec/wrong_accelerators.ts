@@ -1,7 +1,4 @@
-/**
- * What may be wrong with the accelerators of a spec before anything is opened.
- * @module
- */
+/** What may be wrong with the accelerators of a spec before anything is opened. */
 import { AttuneError, badValue, show, unsupported } from "../base/errors.ts";
 import type { Accelerator, Named } from "../types.ts";
 

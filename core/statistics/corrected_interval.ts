@@ -1,7 +1,6 @@
 /**
  * The mean of a figure over folds, with the corrected resampled interval (Nadeau & Bengio 2003, "Inference for the
  * generalization error"): folds share training rows, so that their figures vary less than they should.
- * @module
  */
 
 /** Figures of folds, and how large these are. */

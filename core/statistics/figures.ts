@@ -1,7 +1,4 @@
-/**
- * Figures that are more than numbers: their numbers by path, and intervals beside each.
- * @module
- */
+/** Figures that are more than numbers: their numbers by path, and intervals beside each. */
 import { isObject } from "../base/json.ts";
 import type { Interval } from "./intervals.ts";
 import type { Json, Metric, Named } from "../types.ts";

@@ -1,7 +1,4 @@
-/**
- * Intervals of proportions, and of anything of which there are bootstrap replicates.
- * @module
- */
+/** Intervals of proportions, and of anything of which there are bootstrap replicates. */
 import { normalQuantile, normalShare } from "./normal.ts";
 
 /** Where a value lies. */

@@ -1,7 +1,4 @@
-/**
- * The standard normal distribution.
- * @module
- */
+/** The standard normal distribution. */
 import { exp } from "../math/math.ts";
 import { logNormalMass, truncatedQuantile } from "./truncated_normal.ts";
 

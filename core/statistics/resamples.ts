@@ -1,7 +1,4 @@
-/**
- * The bootstrap's resamples: units drawn with replacement.
- * @module
- */
+/** The bootstrap's resamples: units drawn with replacement. */
 import type { Random } from "../types.ts";
 
 /** Resamples of intervals, where nobody says how many. */

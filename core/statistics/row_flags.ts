@@ -1,7 +1,4 @@
-/**
- * Which rows are right: two bits of each.
- * @module
- */
+/** Which rows are right: two bits of each. */
 import { createMarks, type Marks } from "../data/marks.ts";
 
 /** Rows by their number, each right or wrong. */

@@ -1,7 +1,4 @@
-/**
- * Whether a difference is more than chance: McNemar's test, permutations of signs, corrections of many tests.
- * @module
- */
+/** Whether a difference is more than chance: McNemar's test, permutations of signs, corrections of many tests. */
 import { exp, log } from "../math/math.ts";
 import type { Random } from "../types.ts";
 import { normalShare } from "./normal.ts";

@@ -1,7 +1,4 @@
-/**
- * The normal distribution cut to an interval, by logarithms, so that nothing vanishes far from its mean.
- * @module
- */
+/** The normal distribution cut to an interval, by logarithms, so that nothing vanishes far from its mean. */
 import { erf, exp, log } from "../math/math.ts";
 
 const HALF_LOG_TWO_PI = 0.9189385332046727;

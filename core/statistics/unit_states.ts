@@ -1,7 +1,4 @@
-/**
- * A metric's states of units as one, so many of each: what resampling needs of a metric that is no mean.
- * @module
- */
+/** A metric's states of units as one, so many of each: what resampling needs of a metric that is no mean. */
 import type { Metric } from "../types.ts";
 
 /** Distinct states of some units. */

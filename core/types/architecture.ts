@@ -1,7 +1,4 @@
-/**
- * Families of models: what a family's config says, and the backbone that it builds.
- * @module
- */
+/** Families of models: what a family's config says, and the backbone that it builds. */
 import type { Value } from "../graph/graph.ts";
 import type { Json, Named } from "../base/types.ts";
 import type { GraphBuilder } from "./build.ts";

@@ -1,7 +1,4 @@
-/**
- * The graph builder, and the hook points at which adapters reach into it.
- * @module
- */
+/** The graph builder, and the hook points at which adapters reach into it. */
 import type { Graph, Shape, Value } from "../graph/graph.ts";
 import type { DType, Named, Random } from "../base/types.ts";
 import type { Weights } from "./weights.ts";

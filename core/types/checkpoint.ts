@@ -1,7 +1,4 @@
-/**
- * Opened checkpoints, and the plugins that open them.
- * @module
- */
+/** Opened checkpoints, and the plugins that open them. */
 import type { Json, Named } from "../base/types.ts";
 import type { Host, Store } from "./host.ts";
 import type { Plugin } from "./plugin.ts";

@@ -1,7 +1,4 @@
-/**
- * Exporters: a trained model as files of another ecosystem.
- * @module
- */
+/** Exporters: a trained model as files of another ecosystem. */
 import type { Named, Tensor } from "../base/types.ts";
 import type { Store } from "./host.ts";
 import type { Subtask } from "./task.ts";

@@ -1,7 +1,4 @@
-/**
- * Options of generated text.
- * @module
- */
+/** Options of generated text. */
 
 /** How text is generated, as far as Hugging Face's GenerationConfig is built here, in camelCase. */
 export type GenerationConfig = Readonly<{

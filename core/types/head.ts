@@ -1,7 +1,4 @@
-/**
- * Heads: hidden states to named outputs.
- * @module
- */
+/** Heads: hidden states to named outputs. */
 import type { Value } from "../graph/graph.ts";
 import type { Named } from "../base/types.ts";
 import type { GraphBuilder } from "./build.ts";

@@ -1,7 +1,4 @@
-/**
- * What every plugin has, whatever its kind, and how its options are described.
- * @module
- */
+/** What every plugin has, whatever its kind, and how its options are described. */
 import type { Named } from "../base/types.ts";
 
 /** The name of a kind. */

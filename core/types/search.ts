@@ -1,7 +1,6 @@
 /**
  * Searches over options of a run spec: what is searched, how trials went, who proposes the next one and who ends one
  * early.
- * @module
  */
 import type { AttuneError } from "../base/errors.ts";
 import type { Json, Named, Random } from "../base/types.ts";

@@ -1,7 +1,4 @@
-/**
- * A sentence-transformers folder's modules.
- * @module
- */
+/** A sentence-transformers folder's modules. */
 
 /** How a sequence's states become one. */
 export type Pooling = "first" | "max" | "mean" | "mean-sqrt-len" | "weighted-mean" | "last";

@@ -1,7 +1,4 @@
-/**
- * Tasks: what is learned, as the parts that a run is made of.
- * @module
- */
+/** Tasks: what is learned, as the parts that a run is made of. */
 import type { Json, Named, Tensor } from "../base/types.ts";
 import type { Metric, MetricInputs } from "./events.ts";
 import type { Plugin, PluginUse } from "./plugin.ts";

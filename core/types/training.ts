@@ -1,7 +1,4 @@
-/**
- * The parts that update parameters: optimizers, their kernels, schedules, regularizers, accelerators.
- * @module
- */
+/** The parts that update parameters: optimizers, their kernels, schedules, regularizers, accelerators. */
 import type { Rewrite, Value } from "../graph/graph.ts";
 import type { Named, Tensor } from "../base/types.ts";
 import type { GraphBuilder } from "./build.ts";

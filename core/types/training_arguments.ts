@@ -1,7 +1,4 @@
-/**
- * The arguments of training.
- * @module
- */
+/** The arguments of training. */
 
 /**
  * Hugging Face's TrainingArguments in camelCase, as far as they belong to the loop. Steps below 1 are ratios of all

@@ -1,7 +1,4 @@
-/**
- * What is said of rows on their way: splits, columns, and what transforms did.
- * @module
- */
+/** What is said of rows on their way: splits, columns, and what transforms did. */
 import type { Named } from "../base/types.ts";
 
 /** The parts that data is divided into. */

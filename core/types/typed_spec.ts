@@ -1,6 +1,5 @@
 /**
  * Options of a spec's parts as the plugins of a catalog have them, so that a wrong one is found where it is written.
- * @module
  */
 import type { Kind } from "./plugin.ts";
 import type { Catalog, RunSpec } from "./plugins.ts";

@@ -1,7 +1,4 @@
-/**
- * The tensors of a checkpoint, and how they are read.
- * @module
- */
+/** The tensors of a checkpoint, and how they are read. */
 import type { DType, Tensor } from "../base/types.ts";
 import type { EncodedWeight, WeightFormat } from "./storage.ts";
 

@@ -1,7 +1,4 @@
-/**
- * AdapterHub's adapter_config.json: from options and to options.
- * @module
- */
+/** AdapterHub's adapter_config.json: from options and to options. */
 import { badValue } from "../../core/base/errors.ts";
 import type { AdapterRecord, AttachContext, InspectedBackbone, Json, Named, Schema } from "../../core/types.ts";
 import { parseOptions, snakeCase } from "../config_options.ts";

@@ -1,7 +1,4 @@
-/**
- * The files of an adapter as AdapterHub saves it: the head's stand apart.
- * @module
- */
+/** The files of an adapter as AdapterHub saves it: the head's stand apart. */
 
 /** Their names. */
 export const hubFiles = {

@@ -1,7 +1,4 @@
-/**
- * An adapter that AdapterHub saved, read.
- * @module
- */
+/** An adapter that AdapterHub saved, read. */
 import { badFile, missing } from "../../core/base/errors.ts";
 import { missingIn } from "../../core/files/missing_folder.ts";
 import { openSafetensors, toFloat32 } from "../../core/files/safetensors.ts";

@@ -1,7 +1,4 @@
-/**
- * An adapter's folder as AdapterHub saves it.
- * @module
- */
+/** An adapter's folder as AdapterHub saves it. */
 import { writeSafetensors } from "../../core/files/safetensors.ts";
 import type { AttachedAdapter, Json, Tensor, TrainedModel } from "../../core/types.ts";
 import { adapterTensors, type PutFile } from "../adapter_tensors.ts";

@@ -1,7 +1,4 @@
-/**
- * Files of a model that go along unchanged if its weights are written anew.
- * @module
- */
+/** Files of a model that go along unchanged if its weights are written anew. */
 
 /** Vocabularies that stand for tokenizer.json in checkpoints that have none. */
 export const vocabularyFiles: readonly string[] = [

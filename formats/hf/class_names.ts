@@ -1,7 +1,4 @@
-/**
- * What transformers calls the class of a model with a task's head.
- * @module
- */
+/** What transformers calls the class of a model with a task's head. */
 import type { InspectedBackbone, Subtask } from "../../core/types.ts";
 
 /** What stands behind, by PEFT's task_type, where a task does not say it. */

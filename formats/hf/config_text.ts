@@ -1,7 +1,4 @@
-/**
- * A model's config.json, written.
- * @module
- */
+/** A model's config.json, written. */
 import type { Json } from "../../core/types.ts";
 
 /** A config as JSON. transformers refuses 1 where it wants 1.0: numbers with a point in the file it was read from keep one. */

@@ -1,7 +1,4 @@
-/**
- * What transformers calls the modules of its heads.
- * @module
- */
+/** What transformers calls the modules of its heads. */
 
 /** Layers that tell the classes of a sequence or of each token, which PEFT trains beside an adapter. */
 export const classifierModules: readonly string[] = ["classifier", "score"];

@@ -1,7 +1,4 @@
-/**
- * Weights that AWQ packed in its layout "gemm": eight outputs a word, in an order of its own.
- * @module
- */
+/** Weights that AWQ packed in its layout "gemm": eight outputs a word, in an order of its own. */
 import { badFile, badValue, show, unsupported } from "../../core/base/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { decodeLinear, evenGroups, type LinearCodes } from "../quantization/linear_codes.ts";

@@ -1,6 +1,5 @@
 /**
  * Weights that bitsandbytes packed: nf4 and fp4 with any block size and a second level, and int8 with a scale per output.
- * @module
  */
 import { badFile, show, unsupported } from "../../core/base/errors.ts";
 import { strictJson } from "../../core/base/json.ts";

@@ -1,6 +1,5 @@
 /**
  * Weights that compressed-tensors packed (llm-compressor, vLLM): format "pack-quantized", codes of any number of bits.
- * @module
  */
 import { badFile, badValue, show, unsupported } from "../../core/base/errors.ts";
 import { linearPattern } from "../../core/patterns/linear_pattern.ts";

@@ -1,6 +1,5 @@
 /**
  * Weights that GPTQ's libraries packed (auto_gptq, gptqmodel): codes along the inputs, zero points along the outputs.
- * @module
  */
 import { badFile, badValue, show, unsupported } from "../../core/base/errors.ts";
 import type { Json, Named } from "../../core/types.ts";

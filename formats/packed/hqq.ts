@@ -1,7 +1,4 @@
-/**
- * Weights that HQQ packed: groups along either axis of the flattened weight, zero points that need not be whole.
- * @module
- */
+/** Weights that HQQ packed: groups along either axis of the flattened weight, zero points that need not be whole. */
 import { badFile, show, unsupported } from "../../core/base/errors.ts";
 import { viewOf } from "../../core/files/safetensors.ts";
 import { sizeOf, type TensorData } from "../../core/base/tensor.ts";

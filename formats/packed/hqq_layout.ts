@@ -1,7 +1,4 @@
-/**
- * Weights in HQQ's layout, as `HQQLinear.state_dict` names and types what it writes.
- * @module
- */
+/** Weights in HQQ's layout, as `HQQLinear.state_dict` names and types what it writes. */
 import type { TensorForm } from "../../core/files/safetensors.ts";
 import type { Json, MatrixDims, Named, Tensor } from "../../core/types.ts";
 import type { BlockBits } from "../quantization/linear_blocks.ts";

@@ -1,7 +1,4 @@
-/**
- * Packed weights as sessions keep them, where ONNX Runtime's product over blocks can hold them as they are.
- * @module
- */
+/** Packed weights as sessions keep them, where ONNX Runtime's product over blocks can hold them as they are. */
 import type { MatrixDims, Named, Tensor, WeightFormat } from "../../core/types.ts";
 import { type BlockBits, linearBlocks, packCodes, productBlocks } from "../quantization/linear_blocks.ts";
 import type { LinearCodes } from "../quantization/linear_codes.ts";

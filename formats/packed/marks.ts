@@ -1,7 +1,4 @@
-/**
- * By what a checkpoint whose weights a library has quantized is known.
- * @module
- */
+/** By what a checkpoint whose weights a library has quantized is known. */
 import type { Json, Named } from "../../core/types.ts";
 
 /** Fields of config.json that say how weights are quantized. */

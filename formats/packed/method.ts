@@ -1,7 +1,4 @@
-/**
- * By which library a checkpoint's weights are quantized: what its config says, or else what its tensors are called.
- * @module
- */
+/** By which library a checkpoint's weights are quantized: what its config says, or else what its tensors are called. */
 import { badFile, show } from "../../core/base/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { configFields, marks } from "./marks.ts";

@@ -1,7 +1,4 @@
-/**
- * The weights of a checkpoint whose linear layers a library has packed, under plain names and as floats.
- * @module
- */
+/** The weights of a checkpoint whose linear layers a library has packed, under plain names and as floats. */
 import { badFile, show } from "../../core/base/errors.ts";
 import { jsonObject } from "../../core/base/json.ts";
 import type { Checkpoint, Json, Named, Store, Weights } from "../../core/types.ts";

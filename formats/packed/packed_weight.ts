@@ -1,7 +1,4 @@
-/**
- * Weights of linear layers that a library has packed, and what reads them.
- * @module
- */
+/** Weights of linear layers that a library has packed, and what reads them. */
 import type { TensorForm } from "../../core/files/safetensors.ts";
 import type { Json, MatrixDims, Named } from "../../core/types.ts";
 import type { KeptWeight } from "./kept.ts";

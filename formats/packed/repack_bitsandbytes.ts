@@ -1,7 +1,4 @@
-/**
- * Weights packed again in bitsandbytes' layouts, as its quantizers do.
- * @module
- */
+/** Weights packed again in bitsandbytes' layouts, as its quantizers do. */
 import { fromFloat32, toFloat32, viewOf } from "../../core/files/safetensors.ts";
 import type { MatrixDims, Named } from "../../core/types.ts";
 import { type FourBitType, quantizeAbsmax, quantizeFourBit } from "../quantization/bitsandbytes.ts";

@@ -1,7 +1,6 @@
 /**
  * Weights packed again in HQQ's layout, as its quantizer does: the range of each group, and where a weight was made so its
  * half-quadratic solver of zero points.
- * @module
  */
 import { fromFloat32 } from "../../core/files/safetensors.ts";
 import type { Named } from "../../core/types.ts";

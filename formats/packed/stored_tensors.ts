@@ -1,7 +1,4 @@
-/**
- * The tensors of a checkpoint's files as they are stored, which libraries have packed their codes in.
- * @module
- */
+/** The tensors of a checkpoint's files as they are stored, which libraries have packed their codes in. */
 import { badFile, show } from "../../core/base/errors.ts";
 import { type TensorForm, toFloat32, viewOf } from "../../core/files/safetensors.ts";
 import { type DType, sizeOf } from "../../core/base/tensor.ts";

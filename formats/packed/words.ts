@@ -1,7 +1,4 @@
-/**
- * Codes of a few bits, one behind the other in words of 32 bits, the lowest bits first.
- * @module
- */
+/** Codes of a few bits, one behind the other in words of 32 bits, the lowest bits first. */
 
 /** The number of words that this many codes take. */
 export function wordsFor(count: number, bits: number): number {

@@ -1,7 +1,4 @@
-/**
- * PEFT's adapter_config.json: from options and to options.
- * @module
- */
+/** PEFT's adapter_config.json: from options and to options. */
 import { badValue } from "../../core/base/errors.ts";
 import type { Json, Named, Weights } from "../../core/types.ts";
 import { parseOptions, snakeCase } from "../config_options.ts";

@@ -1,7 +1,4 @@
-/**
- * The files of a saved adapter.
- * @module
- */
+/** The files of a saved adapter. */
 
 /** Their names: those of PEFT, and beside them the classes of its classifier and the folders of a run's other adapters. */
 export const adapterFiles = {

@@ -1,7 +1,4 @@
-/**
- * Keys of adapters' files, without what compilers, parallel training and PEFT's own state dict put between.
- * @module
- */
+/** Keys of adapters' files, without what compilers, parallel training and PEFT's own state dict put between. */
 import { badFile, show } from "../../core/base/errors.ts";
 
 /** Parts of a key that say how a module was wrapped, or which adapter of a PEFT model it is. */

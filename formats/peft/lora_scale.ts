@@ -1,7 +1,4 @@
-/**
- * LoRA's ranks and scales, as PEFT's config has them.
- * @module
- */
+/** LoRA's ranks and scales, as PEFT's config has them. */
 import { patternValue } from "../../core/patterns/module_patterns.ts";
 import type { Json, Named } from "../../core/types.ts";
 

@@ -1,7 +1,4 @@
-/**
- * PEFT's modules_to_save: modules that train whole beside an adapter.
- * @module
- */
+/** PEFT's modules_to_save: modules that train whole beside an adapter. */
 import type { AttachContext, Json, Named, Weights } from "../../core/types.ts";
 import { classifierModules, spanModules } from "../hf/head_modules.ts";
 

@@ -1,7 +1,4 @@
-/**
- * A type of PEFT's adapters, and the plugin of each.
- * @module
- */
+/** A type of PEFT's adapters, and the plugin of each. */
 import { badValue } from "../../core/base/errors.ts";
 import type { Json, Named, Schema } from "../../core/types.ts";
 import { adapterFiles } from "./files.ts";

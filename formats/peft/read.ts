@@ -1,7 +1,4 @@
-/**
- * Adapters that PEFT saved: what reads them is loaded where there is one.
- * @module
- */
+/** Adapters that PEFT saved: what reads them is loaded where there is one. */
 import type { AdapterReader } from "../adapter_reader.ts";
 import type { PeftType } from "./peft_type.ts";
 

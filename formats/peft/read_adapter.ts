@@ -1,7 +1,4 @@
-/**
- * An adapter that PEFT saved, read.
- * @module
- */
+/** An adapter that PEFT saved, read. */
 import { badValue, missing, show } from "../../core/base/errors.ts";
 import { jsonObject } from "../../core/base/json.ts";
 import { missingIn } from "../../core/files/missing_folder.ts";

@@ -1,7 +1,4 @@
-/**
- * What is saved of an adapter in PEFT's format, and the names of a file's tensors in a model.
- * @module
- */
+/** What is saved of an adapter in PEFT's format, and the names of a file's tensors in a model. */
 import type { AdapterRecord, AttachContext, Tensor, Weights } from "../../core/types.ts";
 import { peftConfig } from "./config.ts";
 import { PREFIX } from "./wrapped_key.ts";

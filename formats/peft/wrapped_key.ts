@@ -1,7 +1,4 @@
-/**
- * Keys of the parameters of modules that PEFT has wrapped.
- * @module
- */
+/** Keys of the parameters of modules that PEFT has wrapped. */
 
 /** What stands in front of a key for a model's name. */
 export const PREFIX = "base_model.model.";

@@ -1,7 +1,4 @@
-/**
- * An adapter's folder as PEFT saves it.
- * @module
- */
+/** An adapter's folder as PEFT saves it. */
 import { writeSafetensors } from "../../core/files/safetensors.ts";
 import type { AttachedAdapter, Json, TrainedModel } from "../../core/types.ts";
 import { VERSION } from "../../core/base/version.ts";

@@ -1,7 +1,4 @@
-/**
- * Blocks of GGUF files that ONNX Runtime's product over blocks can hold as they are: Q4_0, Q4_1 and Q8_0.
- * @module
- */
+/** Blocks of GGUF files that ONNX Runtime's product over blocks can hold as they are: Q4_0, Q4_1 and Q8_0. */
 import { halfToFloat } from "../../core/gguf/blocks.ts";
 import type { Named, Tensor, WeightFormat } from "../../core/types.ts";
 import { linearBlocks, packCodes } from "./linear_blocks.ts";

@@ -1,7 +1,4 @@
-/**
- * Codes of a linear layer that are steps of equal size: what GPTQ, AWQ, compressed-tensors and HQQ store.
- * @module
- */
+/** Codes of a linear layer that are steps of equal size: what GPTQ, AWQ, compressed-tensors and HQQ store. */
 import type { MatrixDims } from "../../core/types.ts";
 
 /** value[o, i] = scales[o, g] (codes[o, i] - zeros[o, g]), g = groups[i]. */

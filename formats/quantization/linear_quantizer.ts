@@ -1,7 +1,4 @@
-/**
- * Weights quantized to linear codes of 4 bits.
- * @module
- */
+/** Weights quantized to linear codes of 4 bits. */
 import type { MatrixDims, Named, Tensor } from "../../core/types.ts";
 import { dequantizeAbsmax, quantizeAbsmax } from "./bitsandbytes.ts";
 import { keepsNested, type LinearBlocks, zeroBytes } from "./linear_blocks.ts";

@@ -1,7 +1,4 @@
-/**
- * Scales that are quantized themselves, decoded in a session.
- * @module
- */
+/** Scales that are quantized themselves, decoded in a session. */
 import type { NodeWriter } from "../../core/types.ts";
 import { dynamicMap, NESTED_BLOCK } from "./bitsandbytes.ts";
 

@@ -1,7 +1,4 @@
-/**
- * QA-LoRA's factor A, which reads one number for each group of inputs, as one that reads each of them.
- * @module
- */
+/** QA-LoRA's factor A, which reads one number for each group of inputs, as one that reads each of them. */
 import type { Tensor } from "../../core/types.ts";
 
 /** The factor A [r, in] that does without pooling what one of [r, groups] does with it. */

@@ -1,7 +1,4 @@
-/**
- * Rounding as torch rounds.
- * @module
- */
+/** Rounding as torch rounds. */
 
 /** The nearest whole number; of two that are equally near the even one. */
 export function roundToEven(x: number): number {

@@ -1,6 +1,5 @@
 /**
  * Products whose operands and results are rounded to 16 bits, as bitsandbytes computes in another dtype than float32.
- * @module
  */
 import type { MatrixDims, NodeWriter, WeightFormat } from "../../core/types.ts";
 

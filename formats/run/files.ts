@@ -1,7 +1,4 @@
-/**
- * The files by which a folder is a model's, an adapter's, or that of a run that has made one.
- * @module
- */
+/** The files by which a folder is a model's, an adapter's, or that of a run that has made one. */
 import { MODEL_CONFIG } from "../hf/model_config.ts";
 import { adapterFiles } from "../peft/files.ts";
 

@@ -1,6 +1,5 @@
 /**
  * What a folder holds that somebody names as a model or an adapter: a model, a run's result, adapters as PEFT saves them.
- * @module
  */
 import { ggufIn } from "../../core/files/gguf_folder.ts";
 import { badFile, badValue } from "../../core/base/errors.ts";

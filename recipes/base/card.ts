@@ -1,7 +1,4 @@
-/**
- * The model card of `attune:base`.
- * @module
- */
+/** The model card of `attune:base`. */
 import type { Named } from "../../core/types.ts";
 import { packages } from "./texts.ts";
 

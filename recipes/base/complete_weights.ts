@@ -1,7 +1,4 @@
-/**
- * Weights of small models that begin with some of another's.
- * @module
- */
+/** Weights of small models that begin with some of another's. */
 import { inspect, inspectBackbone } from "../../core/engine/inspect.ts";
 import { initialWeights } from "../../core/engine/weights.ts";
 import { createRandom } from "../../core/math/random.ts";

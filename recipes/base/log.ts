@@ -1,7 +1,4 @@
-/**
- * The log of a training, short enough to keep beside its script.
- * @module
- */
+/** The log of a training, short enough to keep beside its script. */
 
 /** Every `every`-th step of a log.jsonl, and all that is no step; `folder` is left out of what it says. */
 export function shortLog(log: string, { every, folder }: Readonly<{ every: number; folder: string }>): string {

@@ -1,7 +1,4 @@
-/**
- * How like the teacher's a student's sentence embeddings are.
- * @module
- */
+/** How like the teacher's a student's sentence embeddings are. */
 import { compose } from "../../core/spec/compose.ts";
 import { predictRows } from "../../core/run/evaluate/infer.ts";
 import { openRun } from "../../core/run/open/open.ts";

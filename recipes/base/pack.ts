@@ -1,7 +1,4 @@
-/**
- * A distilled student as the files of `attune:base`: matrices as 8-bit integers, everything else as it is.
- * @module
- */
+/** A distilled student as the files of `attune:base`: matrices as 8-bit integers, everything else as it is. */
 import { writeDigested } from "../../core/files/finite_weights.ts";
 import { quantizeInt8, scaleName } from "../../core/files/int8.ts";
 import { openWeights } from "../../core/files/safetensors.ts";

@@ -1,7 +1,4 @@
-/**
- * The student before training: config, vocabulary, and word vectors made of the teacher's.
- * @module
- */
+/** The student before training: config, vocabulary, and word vectors made of the teacher's. */
 import { createRandom, fillNormal } from "../../core/math/random.ts";
 import { openWeights, writeSafetensors } from "../../core/files/safetensors.ts";
 import { f32 } from "../../core/base/tensor.ts";

@@ -1,7 +1,6 @@
 /**
  * English sentences that installable packages carry: WordNet's glosses and examples, and review, news and tweet
  * snippets. Nothing of them is kept in the repository.
- * @module
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";

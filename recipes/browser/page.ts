@@ -1,6 +1,5 @@
 /**
  * The page of this recipe: attune:base in the browser, with the plugins that training uses. Nothing leaves the machine.
- * @module
  */
 import * as ort from "onnxruntime-web/wasm";
 import { compose } from "../../core/spec/compose.ts";

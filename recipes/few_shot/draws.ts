@@ -1,7 +1,4 @@
-/**
- * What single draws came to, kept as they come: a comparison that was interrupted goes on behind the last.
- * @module
- */
+/** What single draws came to, kept as they come: a comparison that was interrupted goes on behind the last. */
 import { AttuneError, refused, show } from "../../core/base/errors.ts";
 import type { Named, Store } from "../../core/types.ts";
 

@@ -1,7 +1,4 @@
-/**
- * Means of several draws, with intervals.
- * @module
- */
+/** Means of several draws, with intervals. */
 import { correctedInterval } from "../../core/statistics/corrected_interval.ts";
 
 /** What one method came to with rows of one number. */

@@ -1,6 +1,5 @@
 /**
  * The ways to learn from a few rows that are compared: each takes rows and a seed and gives its accuracy on the held rows.
- * @module
  */
 import { compose } from "../../core/spec/compose.ts";
 import { trainRun } from "../../core/run/train/train.ts";

@@ -1,7 +1,4 @@
-/**
- * The report of a comparison: one file with a chart and its table, in light and dark, with nothing to fetch.
- * @module
- */
+/** The report of a comparison: one file with a chart and its table, in light and dark, with nothing to fetch. */
 import { type Html, html, markupOf } from "../../blocks/page/mod.ts";
 import type { Figure } from "./figures.ts";
 

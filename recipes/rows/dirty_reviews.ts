@@ -1,7 +1,4 @@
-/**
- * Review sentences made dirty, as rows are that people typed, pasted and joined.
- * @module
- */
+/** Review sentences made dirty, as rows are that people typed, pasted and joined. */
 import { createRandom, permutation, type Random } from "../../core/math/random.ts";
 import type { Row } from "../../core/types.ts";
 

@@ -1,7 +1,4 @@
-/**
- * What tags of words are to be compared with.
- * @module
- */
+/** What tags of words are to be compared with. */
 import type { Row } from "../../core/types.ts";
 
 /** How often a word's most frequent tag in the training rows is right; words that are not there get the most frequent of all. */

@@ -1,7 +1,4 @@
-/**
- * Choices between sentences, made of paragraphs.
- * @module
- */
+/** Choices between sentences, made of paragraphs. */
 import { createRandom } from "../../core/math/random.ts";
 import type { Row } from "../../core/types.ts";
 

@@ -1,7 +1,4 @@
-/**
- * Texts beside shorter ones, made of tagged sentences by a rule.
- * @module
- */
+/** Texts beside shorter ones, made of tagged sentences by a rule. */
 import type { Row } from "../../core/types.ts";
 
 /** Words of the shortest and of the longest sentence. */

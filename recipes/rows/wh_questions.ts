@@ -1,7 +1,4 @@
-/**
- * Questions with answers in a text, made of tagged sentences by a rule.
- * @module
- */
+/** Questions with answers in a text, made of tagged sentences by a rule. */
 import type { Row } from "../../core/types.ts";
 
 /** Words of the shortest and of the longest context. */

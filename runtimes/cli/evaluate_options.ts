@@ -1,7 +1,4 @@
-/**
- * The options of `attune evaluate`.
- * @module
- */
+/** The options of `attune evaluate`. */
 import { type Command, Option } from "commander";
 import { RESAMPLES } from "../../core/statistics/resamples.ts";
 import { withExamples } from "./help.ts";

@@ -1,7 +1,4 @@
-/**
- * Exit codes of commands.
- * @module
- */
+/** Exit codes of commands. */
 import process from "node:process";
 import { AttuneError } from "../../core/base/errors.ts";
 

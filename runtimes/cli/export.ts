@@ -1,7 +1,4 @@
-/**
- * `attune export`: a trained run in the files of another ecosystem.
- * @module
- */
+/** `attune export`: a trained run in the files of another ecosystem. */
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { openSaved } from "../serve/saved.ts";

@@ -1,7 +1,4 @@
-/**
- * What `--help` shows besides the options.
- * @module
- */
+/** What `--help` shows besides the options. */
 import type { Command } from "commander";
 
 /** Adds examples to the help of a command, and gives the command. */

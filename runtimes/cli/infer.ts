@@ -1,7 +1,4 @@
-/**
- * `attune predict`.
- * @module
- */
+/** `attune predict`. */
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { badFile } from "../../core/base/errors.ts";

@@ -1,7 +1,4 @@
-/**
- * Commands, their options, and exit codes: 0 done, 1 failed, 2 wrong usage or spec, 3 refused, 130 interrupted.
- * @module
- */
+/** Commands, their options, and exit codes: 0 done, 1 failed, 2 wrong usage or spec, 3 refused, 130 interrupted. */
 import { Command, CommanderError, Option } from "commander";
 import process from "node:process";
 import { VERSION } from "../../core/base/version.ts";

@@ -1,7 +1,4 @@
-/**
- * The options of `attune merge`.
- * @module
- */
+/** The options of `attune merge`. */
 import type { Command } from "commander";
 import { withExamples } from "./help.ts";
 import { positiveNumber } from "./values.ts";

@@ -1,7 +1,4 @@
-/**
- * `attune merge --requantize`: a base opened as its library has packed it, and what packing it again loses.
- * @module
- */
+/** `attune merge --requantize`: a base opened as its library has packed it, and what packing it again loses. */
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { badValue } from "../../core/base/errors.ts";

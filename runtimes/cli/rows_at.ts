@@ -1,7 +1,4 @@
-/**
- * Rows that a command line names.
- * @module
- */
+/** Rows that a command line names. */
 import { resolve } from "node:path";
 import { spellOut } from "../../core/spec/plain_names.ts";
 import type { Use } from "../../core/types.ts";

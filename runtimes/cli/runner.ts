@@ -1,7 +1,4 @@
-/**
- * `attune runner`: takes jobs from a server.
- * @module
- */
+/** `attune runner`: takes jobs from a server. */
 import { resolve } from "node:path";
 import process from "node:process";
 import { AttuneError, badValue } from "../../core/base/errors.ts";

@@ -1,7 +1,4 @@
-/**
- * What `attune search` says: lines for people, or for programs one JSON object a line.
- * @module
- */
+/** What `attune search` says: lines for people, or for programs one JSON object a line. */
 import { join } from "node:path";
 import process from "node:process";
 import type { Json, Named } from "../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * `attune serve`: every endpoint over HTTP.
- * @module
- */
+/** `attune serve`: every endpoint over HTTP. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import process from "node:process";

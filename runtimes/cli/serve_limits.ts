@@ -1,7 +1,4 @@
-/**
- * The limits of `attune serve` as the parts of a server take them.
- * @module
- */
+/** The limits of `attune serve` as the parts of a server take them. */
 import { badValue } from "../../core/base/errors.ts";
 import { defaultLimits, type EdgeLimits } from "../serve/options.ts";
 import type { WorkLimits } from "../work/pool.ts";

@@ -1,7 +1,4 @@
-/**
- * The commands that make several runs of one spec, with their options.
- * @module
- */
+/** The commands that make several runs of one spec, with their options. */
 import type { Command } from "commander";
 import { withExamples } from "./help.ts";
 import { collect, wholeNumber } from "./values.ts";

@@ -1,7 +1,4 @@
-/**
- * The folder of a command that makes several runs: claimed, empty or gone on with.
- * @module
- */
+/** The folder of a command that makes several runs: claimed, empty or gone on with. */
 import { existsSync, readdirSync } from "node:fs";
 import process from "node:process";
 import { AttuneError, missing } from "../../core/base/errors.ts";

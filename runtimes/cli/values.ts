@@ -1,7 +1,4 @@
-/**
- * Values of the command line's options.
- * @module
- */
+/** Values of the command line's options. */
 import { InvalidArgumentError, Option } from "commander";
 import { BYTE_COUNT, byteCount } from "../../core/base/byte_count.ts";
 import { refused } from "../../core/base/errors.ts";

@@ -1,7 +1,4 @@
-/**
- * The answers of another run to the rows that are evaluated, from its file of predictions, line beside row.
- * @module
- */
+/** The answers of another run to the rows that are evaluated, from its file of predictions, line beside row. */
 import { createReadStream, existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { type AnswerKind, parsePrediction, readPrediction } from "../../core/evaluation/predictions.ts";

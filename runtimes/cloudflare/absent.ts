@@ -1,5 +1,2 @@
-/**
- * In place of what a Worker has no use for.
- * @module
- */
+/** In place of what a Worker has no use for. */
 export {};

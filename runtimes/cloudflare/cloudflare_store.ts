@@ -1,6 +1,5 @@
 /**
  * A store on Cloudflare: rows of D1 that compare and set, large values as objects of R2, one of which is in memory at a time.
- * @module
  */
 import { type Blob, deleteBlob, getBlob, type Objects, putBlob } from "../../core/files/blobs.ts";
 import { copyBytes } from "../../core/base/bytes.ts";

@@ -2,7 +2,6 @@
  * Files, jobs and runners as a Cloudflare Worker. Bindings: `DB` (D1), `BUCKET` (R2), the texts `ATTUNE_API_KEY` and
  * `ATTUNE_RUNNER_TOKEN`; models lie in the bucket's table below `models/<name>/`. A cron trigger of one minute keeps jobs going.
  * It wants the flag `nodejs_compat`: the catalog has stores that speak TCP elsewhere.
- * @module
  */
 import { storeQueue } from "../../core/jobs/store_queue.ts";
 import type { Store } from "../../core/types.ts";

@@ -1,7 +1,6 @@
 /**
  * The endpoints that compute with no model, as a Cloudflare Worker without ONNX Runtime: tokens and back, metrics, merged
  * adapters. `npx wrangler deploy -c runtimes/cloudflare/wrangler.light.jsonc`; its bindings are those of `worker.ts`.
- * @module
  */
 import { lightCatalog } from "../../plugins/light_catalog.ts";
 import { isolateLimits, type ServingWorker, servingWorker } from "./serving.ts";

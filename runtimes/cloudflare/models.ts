@@ -1,7 +1,4 @@
-/**
- * The models and adapters that a Worker is bound to.
- * @module
- */
+/** The models and adapters that a Worker is bound to. */
 import { AttuneError } from "../../core/base/errors.ts";
 import type { Store } from "../../core/types.ts";
 import type { ModelRegistry } from "../http/model_registry.ts";

@@ -1,7 +1,4 @@
-/**
- * onnxruntime-web in workerd, where bytes may not be compiled: its WebAssembly comes as a compiled module.
- * @module
- */
+/** onnxruntime-web in workerd, where bytes may not be compiled: its WebAssembly comes as a compiled module. */
 import * as lib from "onnxruntime-web/wasm";
 import type { Ort } from "../../core/types.ts";
 

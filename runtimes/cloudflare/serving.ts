@@ -1,7 +1,4 @@
-/**
- * A Worker over one app: its bindings, and what lasts behind an answer.
- * @module
- */
+/** A Worker over one app: its bindings, and what lasts behind an answer. */
 import { createApp, type EdgeOptions, keysOf } from "../serve/app.ts";
 import { bound, bucketModels, type ModelBindings } from "./models.ts";
 

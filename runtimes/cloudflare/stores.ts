@@ -1,7 +1,4 @@
-/**
- * Read-only stores over what a Worker is bound to: R2, KV, static assets.
- * @module
- */
+/** Read-only stores over what a Worker is bound to: R2, KV, static assets. */
 import type { Store } from "../../core/types.ts";
 
 /** The part of an R2 bucket binding that is used. */

@@ -1,7 +1,6 @@
 /**
  * The endpoints as a Cloudflare Worker: `npx wrangler deploy -c runtimes/cloudflare/wrangler.jsonc`. Bindings: the secret
  * `ATTUNE_API_KEY`; models among static assets (`ASSETS`), in R2 (`MODELS`) or KV (`MODELS_KV`).
- * @module
  */
 import ort from "onnxruntime-web/ort-wasm-simd-threaded.wasm";
 import { catalog } from "../../plugins/catalog.ts";

@@ -1,7 +1,4 @@
-/**
- * What columns hold: types, what is missing or empty, how long texts are, which values come how often.
- * @module
- */
+/** What columns hold: types, what is missing or empty, how long texts are, which values come how often. */
 import type { Named, Row } from "../../core/types.ts";
 
 /** What a column holds. */

@@ -1,7 +1,4 @@
-/**
- * Doubted labels of a spec's training rows: each is judged by a model that was trained on the other folds.
- * @module
- */
+/** Doubted labels of a spec's training rows: each is judged by a model that was trained on the other folds. */
 import { unsupported } from "../../core/base/errors.ts";
 import { setAt } from "../../core/spec/spec_paths.ts";
 import { type OpenRun, openTasks } from "../../core/run/open/open.ts";

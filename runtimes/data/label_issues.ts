@@ -1,7 +1,4 @@
-/**
- * Labels that are likely wrong, by confident learning (Northcutt et al. 2021) as cleanlab finds and ranks them.
- * @module
- */
+/** Labels that are likely wrong, by confident learning (Northcutt et al. 2021) as cleanlab finds and ranks them. */
 import type { SplitName } from "../../core/types.ts";
 import { halfToEven } from "../../blocks/data/mod.ts";
 

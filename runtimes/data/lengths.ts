@@ -1,7 +1,4 @@
-/**
- * How long samples are in tokens, and what is cut of them.
- * @module
- */
+/** How long samples are in tokens, and what is cut of them. */
 import { contextOf, tokensIn } from "../../core/run/rows/encoding.ts";
 import type { OpenRun } from "../../core/run/open/open.ts";
 import type { Row } from "../../core/types.ts";

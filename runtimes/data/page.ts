@@ -1,7 +1,4 @@
-/**
- * What `attune data` finds as a page.
- * @module
- */
+/** What `attune data` finds as a page. */
 import { splitNames } from "../../core/spec/run_data.ts";
 import { type Html, html, renderShell } from "../../blocks/page/mod.ts";
 import type { ColumnReport } from "./columns.ts";

@@ -1,7 +1,4 @@
-/**
- * The rows of a data set that are looked at.
- * @module
- */
+/** The rows of a data set that are looked at. */
 import type { Row, Rows } from "../../core/types.ts";
 
 /** What `attune data` looks at. `rows`: the first so many of each split; absent: all. */

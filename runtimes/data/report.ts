@@ -1,6 +1,5 @@
 /**
  * What a spec's data is like, split by split: rows pass by one at a time, so that there may be more than there is memory.
- * @module
  */
 import { exactClusters, nearClusters, type NearPairs, nearPairs, textIn } from "../../blocks/transform/mod.ts";
 import { comparedColumns, rowText } from "../../core/data/compared_rows.ts";

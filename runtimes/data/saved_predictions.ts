@@ -1,7 +1,4 @@
-/**
- * Predictions that a run or a cross-validation has saved, of rows that its models have not seen.
- * @module
- */
+/** Predictions that a run or a cross-validation has saved, of rows that its models have not seen. */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { badFile, unsupported } from "../../core/base/errors.ts";

@@ -1,7 +1,4 @@
-/**
- * What transforms did, in a line each.
- * @module
- */
+/** What transforms did, in a line each. */
 import { placedTransform } from "../../core/data/rows_through.ts";
 import type { TransformReport } from "../../core/types.ts";
 

@@ -1,7 +1,4 @@
-/**
- * What `attune data` finds, as lines for a terminal.
- * @module
- */
+/** What `attune data` finds, as lines for a terminal. */
 import { splitNames } from "../../core/spec/run_data.ts";
 import { shownTransform } from "./shown.ts";
 import type { ShownTokens } from "./tokens.ts";

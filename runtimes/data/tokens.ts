@@ -1,7 +1,4 @@
-/**
- * Which tokens of rows are learned: those whose labels count, with the text of each.
- * @module
- */
+/** Which tokens of rows are learned: those whose labels count, with the text of each. */
 import { createRowEncoder } from "../../core/run/rows/encoding.ts";
 import type { OpenRun } from "../../core/run/open/open.ts";
 import type { Sample } from "../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * Memory that nobody uses any more, given back to the system at once.
- * @module
- */
+/** Memory that nobody uses any more, given back to the system at once. */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 

@@ -1,7 +1,4 @@
-/**
- * Node's compile cache: the second start need not compile every module again.
- * @module
- */
+/** Node's compile cache: the second start need not compile every module again. */
 import module from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";

@@ -1,7 +1,4 @@
-/**
- * A directory whose files are a store's: where keys lie in it, and nothing outside of it.
- * @module
- */
+/** A directory whose files are a store's: where keys lie in it, and nothing outside of it. */
 import { dirname, isAbsolute, join, relative, sep } from "node:path";
 import { badKey } from "../../core/base/errors.ts";
 import { keyParts } from "../../core/files/store_key.ts";

@@ -1,7 +1,4 @@
-/**
- * Reads a directory as keys: the newest version of each.
- * @module
- */
+/** Reads a directory as keys: the newest version of each. */
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { AttuneError, storeFailed } from "../../core/base/errors.ts";

@@ -1,7 +1,4 @@
-/**
- * A directory as a store: keys are relative paths, writes are atomic, nothing outside the directory is reached.
- * @module
- */
+/** A directory as a store: keys are relative paths, writes are atomic, nothing outside the directory is reached. */
 import * as nodeFiles from "node:fs/promises";
 import type { Store } from "../../core/types.ts";
 import { claimFolder } from "./claim.ts";

@@ -1,6 +1,5 @@
 /**
  * How a directory's keys are written: whole files that take the place of others at once, and versions over a revision.
- * @module
  */
 import { constants } from "node:fs";
 import { hostname } from "node:os";

@@ -1,7 +1,4 @@
-/**
- * The worker that rows are encoded in.
- * @module
- */
+/** The worker that rows are encoded in. */
 import { parentPort } from "node:worker_threads";
 import { cacheCompiled } from "./compile_cache.ts";
 

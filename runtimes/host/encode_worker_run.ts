@@ -1,7 +1,4 @@
-/**
- * The side of the thread that encodes rows.
- * @module
- */
+/** The side of the thread that encodes rows. */
 import process from "node:process";
 import { parentPort } from "node:worker_threads";
 import { openThreadEncoder } from "../../core/run/rows/thread_encoder.ts";

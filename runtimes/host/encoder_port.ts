@@ -1,7 +1,4 @@
-/**
- * What a run and a thread that encodes its rows say to each other, whatever kind of thread that is.
- * @module
- */
+/** What a run and a thread that encodes its rows say to each other, whatever kind of thread that is. */
 import type { ThreadEncoder } from "../../core/run/rows/thread_encoder.ts";
 import type { EncoderJob, EncoderThread, PackedSamples, Row } from "../../core/types.ts";
 

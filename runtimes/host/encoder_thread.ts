@@ -1,7 +1,4 @@
-/**
- * A thread of this process that encodes rows.
- * @module
- */
+/** A thread of this process that encodes rows. */
 import process from "node:process";
 import type { EncoderJob, EncoderThread } from "../../core/types.ts";
 import { askEncoder, type EncoderPort } from "./encoder_port.ts";

@@ -1,7 +1,4 @@
-/**
- * Files below a URL, read-only: how a page has a model.
- * @module
- */
+/** Files below a URL, read-only: how a page has a model. */
 import { likelyOthers } from "../../core/files/other_weights.ts";
 import type { Host, Store } from "../../core/types.ts";
 

@@ -1,7 +1,4 @@
-/**
- * The names in a folder.
- * @module
- */
+/** The names in a folder. */
 import { readdirSync } from "node:fs";
 
 /** What lies in a folder, by name; undefined if there is no such folder. */

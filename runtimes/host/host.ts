@@ -1,7 +1,4 @@
-/**
- * The host of Node, Bun and Deno, over node:fs, worker threads and onnxruntime-node.
- * @module
- */
+/** The host of Node, Bun and Deno, over node:fs, worker threads and onnxruntime-node. */
 import { realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, totalmem } from "node:os";

@@ -1,7 +1,4 @@
-/**
- * The hub's cache on disk, laid out as Python's huggingface_hub does: either reads what the other downloaded.
- * @module
- */
+/** The hub's cache on disk, laid out as Python's huggingface_hub does: either reads what the other downloaded. */
 import { createHash } from "node:crypto";
 import { constants, createReadStream } from "node:fs";
 import { copyFile, link, open, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";

@@ -1,7 +1,4 @@
-/**
- * Files and folders that outlive a loss of power, where the file system can do that.
- * @module
- */
+/** Files and folders that outlive a loss of power, where the file system can do that. */
 import { dirname } from "node:path";
 import type { Files } from "./files.ts";
 import { makeFolder as made } from "./make_folder.ts";

@@ -1,7 +1,4 @@
-/**
- * A fetch handler as an HTTP server: each runtime's own.
- * @module
- */
+/** A fetch handler as an HTTP server: each runtime's own. */
 import { AttuneError } from "../../core/base/errors.ts";
 import { thisRuntime } from "./host.ts";
 import type { Handler, Listening, ListenOptions } from "./servers/options.ts";

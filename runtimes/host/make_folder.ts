@@ -1,7 +1,6 @@
 /**
  * Folders that are made with those above them. Node's own recursive mkdir goes round in circles for ever where a file system
  * says that a folder's parent is missing though it is there, as /proc does.
- * @module
  */
 import { existsSync, mkdirSync } from "node:fs";
 import * as nodeFiles from "node:fs/promises";

@@ -1,7 +1,4 @@
-/**
- * Folders of models on this machine.
- * @module
- */
+/** Folders of models on this machine. */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { MODEL_CONFIG } from "../../formats/hf/model_config.ts";

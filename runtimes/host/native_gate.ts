@@ -1,7 +1,6 @@
 /**
  * Threads that compute in native code. One that is ended in the middle of it takes the whole process along: what the native
  * code gives back has nowhere to go. A gate counts the calls that a thread is in, and lets no more in once it is to end.
- * @module
  */
 import type { Worker } from "node:worker_threads";
 import type { Host, Ort, OrtSession } from "../../core/types.ts";

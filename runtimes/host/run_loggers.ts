@@ -1,7 +1,4 @@
-/**
- * The loggers of runs that commands make.
- * @module
- */
+/** The loggers of runs that commands make. */
 import type { Json, Named, Use } from "../../core/types.ts";
 
 const nameOf = (use: Use<"logger">): string => (typeof use === "string" ? use : "use" in use ? use.use : use.name);

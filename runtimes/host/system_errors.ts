@@ -1,7 +1,4 @@
-/**
- * Errors of this machine's file system.
- * @module
- */
+/** Errors of this machine's file system. */
 import { AttuneError, storeFailed } from "../../core/base/errors.ts";
 
 /** Whether an error is the system's. */

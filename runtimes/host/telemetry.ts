@@ -1,7 +1,6 @@
 /**
  * ONNX Runtime's telemetry, which is off: from 1.30 on its library otherwise leaves files in the temporary folder and a
  * device's number in the user's cache, and has what it takes to send them.
- * @module
  */
 import process from "node:process";
 

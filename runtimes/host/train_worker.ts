@@ -1,7 +1,4 @@
-/**
- * The worker that a run is trained in.
- * @module
- */
+/** The worker that a run is trained in. */
 import { parentPort } from "node:worker_threads";
 import { cacheCompiled } from "./compile_cache.ts";
 

@@ -1,7 +1,4 @@
-/**
- * The training worker's side: runs a spec and posts its events.
- * @module
- */
+/** The training worker's side: runs a spec and posts its events. */
 import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { AttuneError } from "../../core/base/errors.ts";

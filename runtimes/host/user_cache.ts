@@ -1,7 +1,4 @@
-/**
- * The user's cache on disk: what can be made again. The least recently used goes where it grows too large.
- * @module
- */
+/** The user's cache on disk: what can be made again. The least recently used goes where it grows too large. */
 import { readdir, rm, stat, utimes } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, join } from "node:path";

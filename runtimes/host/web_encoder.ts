@@ -1,7 +1,4 @@
-/**
- * Encoding beside a run's steps in browsers: in a worker of the page's.
- * @module
- */
+/** Encoding beside a run's steps in browsers: in a worker of the page's. */
 import { openThreadEncoder } from "../../core/run/rows/thread_encoder.ts";
 import { loaderOf, type PluginLoader } from "../../core/spec/loader.ts";
 import type { Catalog, Host } from "../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * Files that a command writes: all of them, or none.
- * @module
- */
+/** Files that a command writes: all of them, or none. */
 import type { Store } from "../../core/types.ts";
 import { checkWritable } from "./claim.ts";
 

@@ -1,7 +1,4 @@
-/**
- * Who may pass: keys with scopes and tenants, and how often.
- * @module
- */
+/** Who may pass: keys with scopes and tenants, and how often. */
 import { sha256 } from "../../core/base/sha256.ts";
 import { httpError } from "./responses.ts";
 import { type Caller, type RateClass, type Scope, scopes } from "./route.ts";

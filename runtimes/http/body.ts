@@ -1,7 +1,4 @@
-/**
- * A request's body, read within a limit of bytes and of time, whatever its headers say.
- * @module
- */
+/** A request's body, read within a limit of bytes and of time, whatever its headers say. */
 import { joinBytes } from "../../core/base/bytes.ts";
 import { strictJson } from "../../core/base/json.ts";
 import type * as v from "valibot";

@@ -1,7 +1,4 @@
-/**
- * Which pages of other origins may ask: by default none.
- * @module
- */
+/** Which pages of other origins may ask: by default none. */
 import type { MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
 import { badValue } from "../../core/base/errors.ts";

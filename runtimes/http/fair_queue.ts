@@ -1,7 +1,4 @@
-/**
- * Work that takes turns.
- * @module
- */
+/** Work that takes turns. */
 
 /** Does what it is given, so many at once, in the order in which it comes. */
 export function limitConcurrency(most: number): <T>(act: () => Promise<T>) => Promise<T> {

@@ -1,7 +1,4 @@
-/**
- * Files that are made as they are sent, of which nothing is sent that nobody can compute with.
- * @module
- */
+/** Files that are made as they are sent, of which nothing is sent that nobody can compute with. */
 import { copyBytes } from "../../core/base/bytes.ts";
 import { badFile, show } from "../../core/base/errors.ts";
 import { allFinite } from "../../core/files/finite_weights.ts";

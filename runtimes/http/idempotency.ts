@@ -1,7 +1,4 @@
-/**
- * Idempotency keys: under one, the same request makes one thing, however often it is sent.
- * @module
- */
+/** Idempotency keys: under one, the same request makes one thing, however often it is sent. */
 import { sha256 } from "../../core/base/sha256.ts";
 import type { Sealed } from "../../core/jobs/sealed.ts";
 import { httpError } from "./responses.ts";

@@ -1,7 +1,4 @@
-/**
- * Counters and times in Prometheus' text format.
- * @module
- */
+/** Counters and times in Prometheus' text format. */
 
 /** Counters of requests, for /metrics. */
 export interface Meter {

@@ -1,7 +1,4 @@
-/**
- * Named models, as routes ask for them.
- * @module
- */
+/** Named models, as routes ask for them. */
 import type { Store } from "../../core/types.ts";
 
 /** A model's or adapter's files. `id` is no one else's: caches know it by that. `base`: the name of an adapter's model. */

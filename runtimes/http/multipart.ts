@@ -1,6 +1,5 @@
 /**
  * Forms with files (multipart/form-data, RFC 7578), read as they come: a part is handed on piece by piece and never held.
- * @module
  */
 import { copyBytes, joinBytes } from "../../core/base/bytes.ts";
 import { httpError } from "./responses.ts";

@@ -1,7 +1,4 @@
-/**
- * Requests that other threads answer, so that the one that listens computes nothing that takes long.
- * @module
- */
+/** Requests that other threads answer, so that the one that listens computes nothing that takes long. */
 import { AttuneError } from "../../core/base/errors.ts";
 import { parseJson } from "./body.ts";
 import { checked } from "./responses.ts";

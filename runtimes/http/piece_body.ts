@@ -1,7 +1,4 @@
-/**
- * Bodies of answers that are made piece by piece.
- * @module
- */
+/** Bodies of answers that are made piece by piece. */
 import { releaseBuffer } from "../../core/base/bytes.ts";
 
 /** workerd's own stream of a known length: what is written to it is gone when the client has it. */

@@ -1,7 +1,4 @@
-/**
- * Files that are only read: held in memory or under other names elsewhere, behind a URL, or read ahead of need.
- * @module
- */
+/** Files that are only read: held in memory or under other names elsewhere, behind a URL, or read ahead of need. */
 import { releaseBuffer } from "../../core/base/bytes.ts";
 import { AttuneError } from "../../core/base/errors.ts";
 import type { Named, Store } from "../../core/types.ts";

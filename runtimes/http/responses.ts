@@ -1,7 +1,4 @@
-/**
- * Answers common to all routes: OpenAI's error shape, checked bodies, bearer tokens, lists.
- * @module
- */
+/** Answers common to all routes: OpenAI's error shape, checked bodies, bearer tokens, lists. */
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import * as v from "valibot";

@@ -1,7 +1,4 @@
-/**
- * Routes, each declared in one place: its path, who may use it, its limits, and what it does.
- * @module
- */
+/** Routes, each declared in one place: its path, who may use it, its limits, and what it does. */
 import type { Context } from "hono";
 import type * as v from "valibot";
 import type { Json } from "../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * Messages of runners, and their checks: numbers are finite, steps lie within the job, files are plain paths.
- * @module
- */
+/** Messages of runners, and their checks: numbers are finite, steps lie within the job, files are plain paths. */
 import * as v from "valibot";
 import { pathParts } from "../../core/jobs/names.ts";
 import type { JobRecord } from "../../core/jobs/record.ts";

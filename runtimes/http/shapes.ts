@@ -1,7 +1,4 @@
-/**
- * Jobs, events, checkpoints and files as OpenAI's clients know them.
- * @module
- */
+/** Jobs, events, checkpoints and files as OpenAI's clients know them. */
 import type { JobEvent, NewEvent } from "../../core/jobs/events.ts";
 import type { FileInfo } from "../../core/jobs/files.ts";
 import type { JobCheckpoint, JobRecord } from "../../core/jobs/record.ts";

@@ -1,7 +1,4 @@
-/**
- * Who waits for a job's events: one look at the store for all of them.
- * @module
- */
+/** Who waits for a job's events: one look at the store for all of them. */
 import type { Jobs } from "../../core/jobs/jobs.ts";
 
 /** Wakes those who wait for events. */

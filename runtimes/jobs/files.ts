@@ -1,7 +1,4 @@
-/**
- * `/v1/files`: uploads, and the results of jobs.
- * @module
- */
+/** `/v1/files`: uploads, and the results of jobs. */
 import * as v from "valibot";
 import { badFile } from "../../core/base/errors.ts";
 import { contentIn, type FileInfo } from "../../core/jobs/files.ts";

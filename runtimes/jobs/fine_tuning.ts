@@ -1,7 +1,4 @@
-/**
- * `/v1/fine_tuning/jobs` in OpenAI's shapes; events also as a stream.
- * @module
- */
+/** `/v1/fine_tuning/jobs` in OpenAI's shapes; events also as a stream. */
 import { streamSSE } from "hono/streaming";
 import type { JobEvent } from "../../core/jobs/events.ts";
 import { type Change, isTerminal, type JobRecord, requestStop, unpauseJob } from "../../core/jobs/record.ts";

@@ -1,7 +1,4 @@
-/**
- * What a job will take, found before it is queued.
- * @module
- */
+/** What a job will take, found before it is queued. */
 import { compose } from "../../core/spec/compose.ts";
 import { toSpec } from "../../core/spec/to_spec.ts";
 import { nameOf } from "../../core/spec/define.ts";

@@ -1,7 +1,4 @@
-/**
- * What a job's spec refers to: models, files, and what other jobs have made.
- * @module
- */
+/** What a job's spec refers to: models, files, and what other jobs have made. */
 import { AttuneError } from "../../core/base/errors.ts";
 import { contentIn, type JobFilesStore } from "../../core/jobs/files.ts";
 import type { Jobs } from "../../core/jobs/jobs.ts";

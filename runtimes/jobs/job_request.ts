@@ -1,7 +1,4 @@
-/**
- * A fine-tuning request as a run spec.
- * @module
- */
+/** A fine-tuning request as a run spec. */
 import * as v from "valibot";
 import type { Json, Named } from "../../core/types.ts";
 import { httpError } from "../http/responses.ts";

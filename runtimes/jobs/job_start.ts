@@ -1,7 +1,4 @@
-/**
- * What a job starts from: the first row of its file, and the adapter that it goes on with.
- * @module
- */
+/** What a job starts from: the first row of its file, and the adapter that it goes on with. */
 import { contentIn } from "../../core/jobs/files.ts";
 import { isMadeName } from "../../core/jobs/names.ts";
 import type { Json, Named, Store } from "../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * Where jobs are kept, by address: a directory, or nats://host:port.
- * @module
- */
+/** Where jobs are kept, by address: a directory, or nats://host:port. */
 import { resolve } from "node:path";
 import type { Host, OpenQueue, Store } from "../../core/types.ts";
 

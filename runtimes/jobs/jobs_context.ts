@@ -1,7 +1,4 @@
-/**
- * What the routes of files, jobs and runners are made of, and what they share.
- * @module
- */
+/** What the routes of files, jobs and runners are made of, and what they share. */
 import type { Context } from "hono";
 import type { JobFilesStore } from "../../core/jobs/files.ts";
 import type { Jobs } from "../../core/jobs/jobs.ts";

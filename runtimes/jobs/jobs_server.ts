@@ -1,7 +1,4 @@
-/**
- * Jobs on this machine: records and files in a directory or NATS, plans made here.
- * @module
- */
+/** Jobs on this machine: records and files in a directory or NATS, plans made here. */
 import type { Catalog, Host, OpenQueue, Store } from "../../core/types.ts";
 import { catalog as builtIn } from "../../plugins/catalog.ts";
 import { jobPlanner } from "./job_planner.ts";

@@ -1,7 +1,4 @@
-/**
- * Jobs as runners may know of them: of their tenants, and held by the newest lease.
- * @module
- */
+/** Jobs as runners may know of them: of their tenants, and held by the newest lease. */
 import { sha256 } from "../../core/base/sha256.ts";
 import { pathParts } from "../../core/jobs/names.ts";
 import type { Change, JobRecord } from "../../core/jobs/record.ts";

@@ -1,7 +1,4 @@
-/**
- * New jobs are planned and queued, a few at once, or told what is wrong with them.
- * @module
- */
+/** New jobs are planned and queued, a few at once, or told what is wrong with them. */
 import { AttuneError } from "../../core/base/errors.ts";
 import type { Jobs } from "../../core/jobs/jobs.ts";
 import { type JobRecord, planning, queueJob, rejectJob } from "../../core/jobs/record.ts";

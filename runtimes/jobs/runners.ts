@@ -1,6 +1,5 @@
 /**
  * `/v1/runners`: what a runner pulls and pushes. Every word of a runner names its lease's token; an old one gets 409.
- * @module
  */
 import * as v from "valibot";
 import { faultOfWeights } from "../../core/files/finite_weights.ts";

@@ -1,7 +1,4 @@
-/**
- * Files of a store as bodies of answers: read piece by piece as the network takes them.
- * @module
- */
+/** Files of a store as bodies of answers: read piece by piece as the network takes them. */
 import { httpError } from "../http/responses.ts";
 import type { Store } from "../../core/types.ts";
 

@@ -1,7 +1,4 @@
-/**
- * A runner's requests to its server. Failures on the way are retried; refusals are not.
- * @module
- */
+/** A runner's requests to its server. Failures on the way are retried; refusals are not. */
 import { createReadStream } from "node:fs";
 import { open, rename, rm, stat } from "node:fs/promises";
 import process from "node:process";

@@ -1,7 +1,4 @@
-/**
- * Prepares a job's inputs on this machine: references become paths, missing files and models are fetched.
- * @module
- */
+/** Prepares a job's inputs on this machine: references become paths, missing files and models are fetched. */
 import { existsSync } from "node:fs";
 import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,7 +1,4 @@
-/**
- * One job on a runner: fetch, train in another thread, tell, send checkpoints, commit once.
- * @module
- */
+/** One job on a runner: fetch, train in another thread, tell, send checkpoints, commit once. */
 import { readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AttuneError } from "../../core/base/errors.ts";

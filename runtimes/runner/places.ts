@@ -1,7 +1,6 @@
 /**
  * Where a runner puts things: below its work folder, by names that {@link plainPath} and its like have let in, and looked at
  * once more on the disk, where a link may lead elsewhere.
- * @module
  */
 import { realpath } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";

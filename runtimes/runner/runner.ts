@@ -1,7 +1,4 @@
-/**
- * A runner: takes jobs from a server, one at a time, for as long as it lives.
- * @module
- */
+/** A runner: takes jobs from a server, one at a time, for as long as it lives. */
 import { availableParallelism, hostname, totalmem } from "node:os";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";

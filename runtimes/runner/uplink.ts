@@ -1,7 +1,6 @@
 /**
  * The uplink to the server while a job runs: heartbeats, events, checkpoints. All of it from this thread, which only waits
  * for the network; the one that trains may block as long as it likes.
- * @module
  */
 import { access } from "node:fs/promises";
 import { join } from "node:path";

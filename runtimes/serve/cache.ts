@@ -1,7 +1,4 @@
-/**
- * Things that take long to open, kept within a bound of bytes: the one that was not used the longest goes first.
- * @module
- */
+/** Things that take long to open, kept within a bound of bytes: the one that was not used the longest goes first. */
 
 /** How one thing is opened. */
 export type Opening<T> = Readonly<{

@@ -1,7 +1,4 @@
-/**
- * `/v1/classify`: classes of texts, by a model or an adapter over one.
- * @module
- */
+/** `/v1/classify`: classes of texts, by a model or an adapter over one. */
 import * as v from "valibot";
 import { httpError } from "../http/responses.ts";
 import { checkValues, predicted, tokensOf } from "./inference.ts";

@@ -1,7 +1,4 @@
-/**
- * `/v1/embeddings` in OpenAI's shape.
- * @module
- */
+/** `/v1/embeddings` in OpenAI's shape. */
 import * as v from "valibot";
 import { badFile } from "../../core/base/errors.ts";
 import type { AdapterPool } from "../../core/inference/adapter_pool.ts";

@@ -1,6 +1,5 @@
 /**
  * `/v1/evaluate`: metrics of predictions and references, in one body or as a stream of lines, or of rows and a model.
- * @module
  */
 import * as v from "valibot";
 import { type AttuneError, badValue } from "../../core/base/errors.ts";

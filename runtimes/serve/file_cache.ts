@@ -1,7 +1,4 @@
-/**
- * Files that are read in many parts, each asked for once.
- * @module
- */
+/** Files that are read in many parts, each asked for once. */
 import type { Store } from "../../core/types.ts";
 
 /** Larger files are asked for part by part. */

@@ -1,6 +1,5 @@
 /**
  * Models in a folder of this machine, `name` or `org/name`, `attune:base`, and those of the hub where that is allowed.
- * @module
  */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";

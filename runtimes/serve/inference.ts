@@ -1,7 +1,4 @@
-/**
- * Models that answer requests: one session of a model serves many adapters, which are inputs of its graph.
- * @module
- */
+/** Models that answer requests: one session of a model serves many adapters, which are inputs of its graph. */
 import { compose } from "../../core/spec/compose.ts";
 import { tooMuch } from "../../core/base/errors.ts";
 import { type AdapterPool, openAdapterPool } from "../../core/inference/adapter_pool.ts";

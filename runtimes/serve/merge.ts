@@ -1,7 +1,4 @@
-/**
- * `/v1/adapters/merge`: adapters as one, or folded into their base, streamed tensor by tensor.
- * @module
- */
+/** `/v1/adapters/merge`: adapters as one, or folded into their base, streamed tensor by tensor. */
 import * as v from "valibot";
 import { contentIn } from "../../core/jobs/files.ts";
 import { safetensorsSize } from "../../core/files/safetensors.ts";

@@ -1,7 +1,4 @@
-/**
- * The base of a merge: a folder as Hugging Face saves it, read as it goes on, or one with a GGUF file, decoded.
- * @module
- */
+/** The base of a merge: a folder as Hugging Face saves it, read as it goes on, or one with a GGUF file, decoded. */
 import { unsupported } from "../../core/base/errors.ts";
 import { checkFiniteModel } from "../../core/files/finite_weights.ts";
 import { ggufIn } from "../../core/files/gguf_folder.ts";

@@ -1,7 +1,4 @@
-/**
- * A merged model beside its base with the adapter, computed.
- * @module
- */
+/** A merged model beside its base with the adapter, computed. */
 import { compose } from "../../core/spec/compose.ts";
 import { verifyExport } from "../../core/run/write/export.ts";
 import { openRun } from "../../core/run/open/open.ts";

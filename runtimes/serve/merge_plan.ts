@@ -1,7 +1,4 @@
-/**
- * A merge before its first byte: all that can be refused has been.
- * @module
- */
+/** A merge before its first byte: all that can be refused has been. */
 import { badValue, tooMuch } from "../../core/base/errors.ts";
 import { combineAdapters } from "../../formats/peft/merge/adapters.ts";
 import { checkLone, CONFIG_IN_METADATA, openAdapter } from "../../formats/peft/merge/config.ts";

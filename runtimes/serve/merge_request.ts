@@ -1,7 +1,4 @@
-/**
- * The request of a merge, and the files that it names.
- * @module
- */
+/** The request of a merge, and the files that it names. */
 import * as v from "valibot";
 import { checkFinite } from "../../core/files/finite_weights.ts";
 import { contentIn } from "../../core/jobs/files.ts";

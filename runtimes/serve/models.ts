@@ -1,7 +1,4 @@
-/**
- * `/v1/models`: what a tenant may name.
- * @module
- */
+/** `/v1/models`: what a tenant may name. */
 import { isTerminal, unmakeJob } from "../../core/jobs/record.ts";
 import { httpError } from "../http/responses.ts";
 import { fineTunedModel } from "../http/shapes.ts";

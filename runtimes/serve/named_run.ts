@@ -1,7 +1,4 @@
-/**
- * Runs over models and adapters that requests name: specs hold no paths, the files are those the caller may use.
- * @module
- */
+/** Runs over models and adapters that requests name: specs hold no paths, the files are those the caller may use. */
 import { compose } from "../../core/spec/compose.ts";
 import { missing } from "../../core/base/errors.ts";
 import { ggufIn } from "../../core/files/gguf_folder.ts";

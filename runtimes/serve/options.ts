@@ -1,7 +1,4 @@
-/**
- * Options of an app, and its limits.
- * @module
- */
+/** Options of an app, and its limits. */
 import type { Catalog, Host } from "../../core/types.ts";
 import type { ModelRegistry } from "../http/model_registry.ts";
 import type { Authenticate, Key, Limiter, Rates } from "../http/auth.ts";

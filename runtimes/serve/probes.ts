@@ -1,7 +1,4 @@
-/**
- * Inputs on which merged models are compared where there is no data, and the task that they are compared for.
- * @module
- */
+/** Inputs on which merged models are compared where there is no data, and the task that they are compared for. */
 import type { Json, Named, Store } from "../../core/types.ts";
 import type { SavedAdapter } from "../../formats/run/saved.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";

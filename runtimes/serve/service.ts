@@ -1,7 +1,4 @@
-/**
- * The service behind the routes: models and tokenizers of a tenant, caches, limits, counters.
- * @module
- */
+/** The service behind the routes: models and tokenizers of a tenant, caches, limits, counters. */
 import type { Store, Tokenizer } from "../../core/types.ts";
 import { vocabularyFiles } from "../../formats/hf/carried_files.ts";
 import { httpError } from "../http/responses.ts";

@@ -1,7 +1,4 @@
-/**
- * Pages and routes about the server: its software, its health, its documentation.
- * @module
- */
+/** Pages and routes about the server: its software, its health, its documentation. */
 import { VERSION } from "../../core/base/version.ts";
 import { docsPage, type Document } from "../http/pages/docs.ts";
 import { homePage } from "../http/pages/home.ts";

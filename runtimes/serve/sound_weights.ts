@@ -1,7 +1,4 @@
-/**
- * Weights that were looked at, so that requests which name them again cost no second look.
- * @module
- */
+/** Weights that were looked at, so that requests which name them again cost no second look. */
 import { checkFinite } from "../../core/files/finite_weights.ts";
 import { weightKeys } from "../../core/files/gguf_folder.ts";
 import type { Store } from "../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * `/v1/tokenize` and `/v1/detokenize`.
- * @module
- */
+/** `/v1/tokenize` and `/v1/detokenize`. */
 import * as v from "valibot";
 import { tooMuch } from "../../core/base/errors.ts";
 import { httpError } from "../http/responses.ts";

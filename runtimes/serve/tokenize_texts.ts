@@ -1,7 +1,4 @@
-/**
- * Hugging Face's tokenizer call: texts, pairs, words or conversations to padded encodings, options in camelCase.
- * @module
- */
+/** Hugging Face's tokenizer call: texts, pairs, words or conversations to padded encodings, options in camelCase. */
 import * as v from "valibot";
 import { badValue, missing, tooMuch } from "../../core/base/errors.ts";
 import type { EncodeOptions, Encoding, Json, Named, Tokenizer } from "../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * What a search or folds take before they begin: so many runs, of what one takes.
- * @module
- */
+/** What a search or folds take before they begin: so many runs, of what one takes. */
 import { createRandom } from "../../core/math/random.ts";
 import type { Named, Plan, Search, Trial } from "../../core/types.ts";
 

@@ -1,7 +1,4 @@
-/**
- * Two runs on the same rows by what they have answered: their weights may be elsewhere.
- * @module
- */
+/** Two runs on the same rows by what they have answered: their weights may be elsewhere. */
 import { resamplingOf } from "../../core/evaluation/evaluate_rows.ts";
 import {
   type AnswerKind,

@@ -1,7 +1,4 @@
-/**
- * Two runs on the same rows: the figures of each with intervals, and how they differ.
- * @module
- */
+/** Two runs on the same rows: the figures of each with intervals, and how they differ. */
 import { compareStatistics, comparisonFile } from "../../core/evaluation/compare.ts";
 import { evaluateRows, type Evaluation, resamplingOf } from "../../core/evaluation/evaluate_rows.ts";
 import { openRun } from "../../core/run/open/open.ts";

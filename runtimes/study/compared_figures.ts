@@ -1,7 +1,4 @@
-/**
- * What a comparison of two runs says, figure by figure.
- * @module
- */
+/** What a comparison of two runs says, figure by figure. */
 import type { Json, Named } from "../../core/types.ts";
 
 /**

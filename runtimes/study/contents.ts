@@ -1,7 +1,4 @@
-/**
- * What rows several runs are of, so that they go on over the same ones alone.
- * @module
- */
+/** What rows several runs are of, so that they go on over the same ones alone. */
 import { splitNames, taskData } from "../../core/spec/run_data.ts";
 import type { Host, Json, Named, Run } from "../../core/types.ts";
 

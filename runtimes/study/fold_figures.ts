@@ -1,7 +1,4 @@
-/**
- * Figures over folds: means, intervals, and each fold's.
- * @module
- */
+/** Figures over folds: means, intervals, and each fold's. */
 import { correctedInterval } from "../../core/statistics/corrected_interval.ts";
 import type { Json, Named } from "../../core/types.ts";
 import type { FoldPlaces } from "./fold_predictions.ts";

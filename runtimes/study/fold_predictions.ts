@@ -1,7 +1,4 @@
-/**
- * What each row was answered by a model that never saw it: the predictions of all folds in one file.
- * @module
- */
+/** What each row was answered by a model that never saw it: the predictions of all folds in one file. */
 import { divideRows } from "../../core/data/folds.ts";
 import { missing, show } from "../../core/base/errors.ts";
 import { createRandom } from "../../core/math/random.ts";

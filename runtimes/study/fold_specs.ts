@@ -1,7 +1,6 @@
 /**
  * The specs of folds: each trains on all rows but a fold's, which are its test rows. Of several tasks each task's rows are
  * divided.
- * @module
  */
 import { badValue, missing, unsupported } from "../../core/base/errors.ts";
 import { dataPath } from "../../core/spec/run_data.ts";

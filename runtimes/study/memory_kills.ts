@@ -1,7 +1,4 @@
-/**
- * What the machine has killed for want of memory: a trial that takes too much leaves no word of its own.
- * @module
- */
+/** What the machine has killed for want of memory: a trial that takes too much leaves no word of its own. */
 import { existsSync, readFileSync } from "node:fs";
 import type { TrialNote } from "./study_files.ts";
 

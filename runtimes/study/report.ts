@@ -1,6 +1,5 @@
 /**
  * The report of a search: how it went, which options mattered, every trial. One file with nothing to fetch or to execute.
- * @module
  */
 import { importanceShares, importancesOf } from "../../core/statistics/importances.ts";
 import type { Json, Named, Study } from "../../core/types.ts";

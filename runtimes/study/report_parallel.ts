@@ -1,7 +1,4 @@
-/**
- * Parallel coordinates: an axis for each option and one for the figure, a line for each trial.
- * @module
- */
+/** Parallel coordinates: an axis for each option and one for the figure, a line for each trial. */
 import type { Json, Space, Study } from "../../core/types.ts";
 import { type Html, html, showNumber } from "../../blocks/page/mod.ts";
 import { bestTrial } from "./run_study.ts";

@@ -1,6 +1,5 @@
 /**
  * Cross-validation: a run for each fold, their figures together, and what each row was answered by a model that never saw it.
- * @module
  */
 import { AttuneError, badFile, refused } from "../../core/base/errors.ts";
 import { directionOf } from "../../core/run/evaluate/judged.ts";

@@ -1,7 +1,4 @@
-/**
- * Where the runs of a search or of folds happen: here, in worker threads that keep what runs share.
- * @module
- */
+/** Where the runs of a search or of folds happen: here, in worker threads that keep what runs share. */
 import { cpus } from "node:os";
 import { join } from "node:path";
 import type { Json, Named, TrainingEvent } from "../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * Runs as jobs of a server: rows are uploaded once, events come as a stream, results are fetched.
- * @module
- */
+/** Runs as jobs of a server: rows are uploaded once, events come as a stream, results are fetched. */
 import { AttuneError, badValue, missing } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import { dataPath, taskData } from "../../core/spec/run_data.ts";

@@ -1,7 +1,4 @@
-/**
- * A whole search in a folder: its trials, the best of them once more, its report.
- * @module
- */
+/** A whole search in a folder: its trials, the best of them once more, its report. */
 import { planRun } from "../../core/run/plan/plan.ts";
 import { hasSplit } from "../../core/spec/run_data.ts";
 import { partNamer } from "../../core/spec/brought_parts.ts";

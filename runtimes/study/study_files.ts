@@ -1,7 +1,6 @@
 /**
  * The files of a search: study.json says what it is, trials.jsonl how each trial went, and each trial has a folder, whose
  * trial.json says what it tries before it begins.
- * @module
  */
 import { badFile, refused, show } from "../../core/base/errors.ts";
 import { differences } from "../../core/run/checkpoints/resume.ts";

@@ -1,7 +1,4 @@
-/**
- * What the pool and its workers say to one another. Bodies flow in pieces that the other side asks for.
- * @module
- */
+/** What the pool and its workers say to one another. Bodies flow in pieces that the other side asks for. */
 import type { NativeGate } from "../host/native_gate.ts";
 import type { Caller } from "../http/route.ts";
 import type { EdgeLimits } from "../serve/options.ts";

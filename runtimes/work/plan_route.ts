@@ -1,7 +1,4 @@
-/**
- * Plans of jobs in a worker: a route that only its pool can ask for.
- * @module
- */
+/** Plans of jobs in a worker: a route that only its pool can ask for. */
 import type { JobRecord } from "../../core/jobs/record.ts";
 import { AttuneError } from "../../core/base/errors.ts";
 import { httpError } from "../http/responses.ts";

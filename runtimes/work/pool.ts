@@ -1,7 +1,6 @@
 /**
  * Threads that answer heavy requests within limits of time and memory: one that passes them is ended, and the next
  * request gets a new one.
- * @module
  */
 import process from "node:process";
 import { Worker } from "node:worker_threads";

@@ -1,7 +1,4 @@
-/**
- * A thread that answers heavy requests.
- * @module
- */
+/** A thread that answers heavy requests. */
 import { parentPort } from "node:worker_threads";
 import { cacheCompiled } from "../host/compile_cache.ts";
 

@@ -1,7 +1,4 @@
-/**
- * What a thread that answers heavy requests does: an app like the one that listens, over messages.
- * @module
- */
+/** What a thread that answers heavy requests does: an app like the one that listens, over messages. */
 import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { createApp } from "../serve/app.ts";

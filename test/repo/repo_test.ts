@@ -237,9 +237,12 @@ describe("imports", () => {
 describe("documentation", () => {
   it("every file says what it is, every export too", () => {
     const missing: string[] = [];
+    const doors = new Set(Object.values(exportMap()).map((path) => path.replace("./", "")));
     for (const file of files) {
       const text = readFileSync(join(root, file), "utf8");
-      if (!/^\/\*\*[\s\S]*?@module/.test(text)) missing.push(`${file}: @module`);
+      // The tag is for tools that make documentation, which begin at the doors.
+      const begins = doors.has(file) ? /^\/\*\*[\s\S]*?@module/ : /^\/\*\*/;
+      if (!begins.test(text)) missing.push(`${file}: ${doors.has(file) ? "@module" : "what it is"}`);
       for (
         const match of text.matchAll(
           /^export (?:declare )?(?:async )?(?:function\*?|const|interface|type|class) (\w+)/gm,

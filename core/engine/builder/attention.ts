@@ -1,7 +1,4 @@
-/**
- * Scaled dot-product attention.
- * @module
- */
+/** Scaled dot-product attention. */
 import { badValue, missing } from "../../base/errors.ts";
 import * as f from "../../graph/ops/functions.ts";
 import { addDims, type Dim, mulDims, splitDim } from "../../graph/ops/dims.ts";

@@ -1,7 +1,4 @@
-/**
- * What the parts of a graph builder share, and what a build remembers.
- * @module
- */
+/** What the parts of a graph builder share, and what a build remembers. */
 import type { Value } from "../../graph/graph.ts";
 import type { EmbeddingOptions, GraphBuilder, LinearOptions } from "../../types.ts";
 import { type AttentionBias, createAttentionBias } from "./attention_bias.ts";

@@ -1,6 +1,5 @@
 /**
  * Attention's two orders of axes: places before heads, as layers have them, and heads before places, as products do.
- * @module
  */
 import * as f from "../../graph/ops/functions.ts";
 import type { Node, Value } from "../../graph/graph.ts";

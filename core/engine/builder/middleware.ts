@@ -1,7 +1,4 @@
-/**
- * Middleware at the hook points: adapters around the model, regularizers around both.
- * @module
- */
+/** Middleware at the hook points: adapters around the model, regularizers around both. */
 import type { Value } from "../../graph/graph.ts";
 import type { GraphBuilder, HookPoints, Middleware } from "../../types.ts";
 import type { BuildOptions } from "./options.ts";

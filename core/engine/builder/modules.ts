@@ -1,7 +1,4 @@
-/**
- * Linear layers and embeddings: parameters by their modules' paths, and what is computed with them.
- * @module
- */
+/** Linear layers and embeddings: parameters by their modules' paths, and what is computed with them. */
 import { missing } from "../../base/errors.ts";
 import * as f from "../../graph/ops/functions.ts";
 import { sizeOfShape } from "../../graph/ops/dims.ts";

@@ -1,7 +1,4 @@
-/**
- * How a graph is built.
- * @module
- */
+/** How a graph is built. */
 import type { Graph } from "../../graph/graph.ts";
 import type { AttachedAdapter, GraphBuilder, Middleware, Named, Side, Tensor } from "../../types.ts";
 

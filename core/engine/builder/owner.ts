@@ -1,7 +1,4 @@
-/**
- * Whose part of the graph is being built: it decides what parameters are called and whose they are.
- * @module
- */
+/** Whose part of the graph is being built: it decides what parameters are called and whose they are. */
 import type { AttachedAdapter } from "../../types.ts";
 
 /** Who is building: an adapter, a regularizer of a name, or else the model, whose head may be a task's alone. */

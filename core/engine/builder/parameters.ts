@@ -1,7 +1,4 @@
-/**
- * The parameters that a build asks for, by name.
- * @module
- */
+/** The parameters that a build asks for, by name. */
 import type { Value } from "../../graph/graph.ts";
 import type { AttachedAdapter, Initializer, Named } from "../../types.ts";
 import type { BuildOptions } from "./options.ts";

@@ -1,7 +1,4 @@
-/**
- * Layers, and those that gradient checkpointing computes a second time instead of keeping their values.
- * @module
- */
+/** Layers, and those that gradient checkpointing computes a second time instead of keeping their values. */
 import * as f from "../../graph/ops/functions.ts";
 import { reachable, type Value } from "../../graph/graph.ts";
 import { backward } from "../../graph/autodiff.ts";

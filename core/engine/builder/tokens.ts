@@ -1,7 +1,4 @@
-/**
- * The graph inputs that say which tokens there are and where they stand.
- * @module
- */
+/** The graph inputs that say which tokens there are and where they stand. */
 import { addDims, seqDim } from "../../graph/ops/dims.ts";
 import type { Graph, Value } from "../../graph/graph.ts";
 import type { Side, TokenStream } from "../../types.ts";

@@ -1,7 +1,4 @@
-/**
- * A graph while it is lowered: the names of its values, and the tensors and feeds that its nodes have asked for.
- * @module
- */
+/** A graph while it is lowered: the names of its values, and the tensors and feeds that its nodes have asked for. */
 import type { Shape } from "../../graph/ops/dims.ts";
 import type { Graph, Node, Value } from "../../graph/graph.ts";
 import type { OnnxNode, OnnxTensor } from "../../onnx/model.ts";

@@ -1,7 +1,4 @@
-/**
- * What ONNX wants of each op as attributes and as further inputs.
- * @module
- */
+/** What ONNX wants of each op as attributes and as further inputs. */
 import type { Node } from "../../graph/graph.ts";
 import { opTable } from "../../graph/ops/table.ts";
 import type { OnnxNode } from "../../onnx/model.ts";

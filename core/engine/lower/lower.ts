@@ -1,7 +1,4 @@
-/**
- * A graph to an ONNX model for one execution provider: picks op forms, orders nodes, says what the host must feed.
- * @module
- */
+/** A graph to an ONNX model for one execution provider: picks op forms, orders nodes, says what the host must feed. */
 import { type DimValues, evaluateShape, type Shape } from "../../graph/ops/dims.ts";
 import { forwardNodes, type Graph, lossFactorInput, type Node, reachable, type Value } from "../../graph/graph.ts";
 import type { OnnxModel } from "../../onnx/model.ts";

@@ -1,7 +1,4 @@
-/**
- * A lowered graph as an ONNX model.
- * @module
- */
+/** A lowered graph as an ONNX model. */
 import type { OnnxModel, OnnxNode, OnnxValueInfo } from "../../onnx/model.ts";
 import { type Lowering, nameOf } from "./context.ts";
 import { productsInPlace } from "./products_in_place.ts";

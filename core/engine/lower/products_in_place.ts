@@ -1,7 +1,4 @@
-/**
- * Products of ONNX Runtime over matrices that are stored row by row of all of them, read where they are.
- * @module
- */
+/** Products of ONNX Runtime over matrices that are stored row by row of all of them, read where they are. */
 import type { OnnxAttribute, OnnxNode } from "../../onnx/model.ts";
 
 const int = (value: number): OnnxAttribute => ({ type: "int", value });

@@ -1,7 +1,4 @@
-/**
- * What execution providers want otherwise than ONNX says.
- * @module
- */
+/** What execution providers want otherwise than ONNX says. */
 import type { Node } from "../../graph/graph.ts";
 import type { OnnxNode } from "../../onnx/model.ts";
 import type { Provider } from "../../types.ts";

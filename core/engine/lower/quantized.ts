@@ -1,7 +1,4 @@
-/**
- * Weights that are stored in fewer bits than they are read in: when and where they become float32.
- * @module
- */
+/** Weights that are stored in fewer bits than they are read in: when and where they become float32. */
 import type { Node, Value } from "../../graph/graph.ts";
 import { elementTypes, type OnnxNode } from "../../onnx/model.ts";
 import { float32, int64s, type Lowering, nameOf, simpleNode } from "./context.ts";

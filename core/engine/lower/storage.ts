@@ -1,7 +1,4 @@
-/**
- * How parameters are stored in or beside an ONNX model.
- * @module
- */
+/** How parameters are stored in or beside an ONNX model. */
 import { badValue } from "../../base/errors.ts";
 import type { Shape } from "../../graph/ops/dims.ts";
 import type { OnnxTensor } from "../../onnx/model.ts";

@@ -1,7 +1,4 @@
-/**
- * The weights that train and those to evaluate, in one place by turns, where an optimizer tells them apart.
- * @module
- */
+/** The weights that train and those to evaluate, in one place by turns, where an optimizer tells them apart. */
 import type { Optimizer } from "../../types.ts";
 import type { UpdateGroup } from "./memory.ts";
 import { reachKey } from "./plan.ts";

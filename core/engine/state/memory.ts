@@ -1,7 +1,4 @@
-/**
- * Parameters, gradients and optimizer state as views of one WebAssembly memory, sized once.
- * @module
- */
+/** Parameters, gradients and optimizer state as views of one WebAssembly memory, sized once. */
 import { createMemory, type KernelMemory } from "../../kernels/kernels.ts";
 import type { FlatParameter, Optimizer } from "../../types.ts";
 import { alignedSize, groupKey, type GroupSettings, type PlannedParameter, plannedSize } from "./plan.ts";

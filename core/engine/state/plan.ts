@@ -1,7 +1,4 @@
-/**
- * Which parameters train, how much of each, and in which order they lie in memory.
- * @module
- */
+/** Which parameters train, how much of each, and in which order they lie in memory. */
 import { sizeOf } from "../../base/tensor.ts";
 import type { FamilyFacts, InspectedBackbone, Optimizer, ParameterGroup } from "../../types.ts";
 import type { Parameter } from "../builder/parameters.ts";

@@ -1,7 +1,4 @@
-/**
- * A state as the tensors of a checkpoint, and back.
- * @module
- */
+/** A state as the tensors of a checkpoint, and back. */
 import type { Tensor } from "../../base/tensor.ts";
 import type { TrainableParameter } from "./memory.ts";
 

@@ -1,7 +1,4 @@
-/**
- * Parameters between the checkpoint and memory, where tables have active rows only.
- * @module
- */
+/** Parameters between the checkpoint and memory, where tables have active rows only. */
 import { sizeOf, type Tensor } from "../../base/tensor.ts";
 import type { Parameter } from "../builder/parameters.ts";
 import type { TrainableParameter } from "./memory.ts";

@@ -1,7 +1,4 @@
-/**
- * One optimizer step over what some programs reach.
- * @module
- */
+/** One optimizer step over what some programs reach. */
 import type { Optimizer, StepContext } from "../../types.ts";
 import type { KernelMemory } from "../../kernels/kernels.ts";
 import type { UpdateGroup } from "./memory.ts";

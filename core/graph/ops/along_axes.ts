@@ -1,7 +1,4 @@
-/**
- * Ops along axes: softmax, reductions, norms.
- * @module
- */
+/** Ops along axes: softmax, reductions, norms. */
 import { sizeOfShape } from "./dims.ts";
 import {
   apply,

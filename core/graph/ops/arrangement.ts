@@ -1,7 +1,4 @@
-/**
- * Ops that rearrange elements.
- * @module
- */
+/** Ops that rearrange elements. */
 import { addDims, type Dim, mulDims, renameDim, type Shape, sizeOfShape } from "./dims.ts";
 import { concat, reshape, slice, transpose, zeros } from "./functions.ts";
 import { unbroadcast } from "./gradient_rules.ts";

@@ -1,7 +1,4 @@
-/**
- * Ops that treat every element alone.
- * @module
- */
+/** Ops that treat every element alone. */
 import { elementTypes } from "../../onnx/model.ts";
 import type { DType } from "../../base/tensor.ts";
 import * as f from "./functions.ts";

@@ -1,7 +1,4 @@
-/**
- * Functions from values to values, with which graphs are written. Numbers broadcast, axes may be negative.
- * @module
- */
+/** Functions from values to values, with which graphs are written. Numbers broadcast, axes may be negative. */
 import { type DType, f32, type Tensor } from "../../base/tensor.ts";
 import { type Dim, mulDims, type Shape } from "./dims.ts";
 import type { Op, Ops } from "./ops.ts";

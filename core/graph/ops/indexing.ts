@@ -1,7 +1,4 @@
-/**
- * Ops that look up or add to elements by index.
- * @module
- */
+/** Ops that look up or add to elements by index. */
 import type { OnnxAttribute } from "../../onnx/model.ts";
 import { sizeOfShape } from "./dims.ts";
 import { apply, cast, gather, reshape, zeros } from "./functions.ts";

@@ -1,7 +1,4 @@
-/**
- * Matrix products.
- * @module
- */
+/** Matrix products. */
 import { axisOf } from "./arrangement.ts";
 import { type Dim, mulDims, type Shape, sizeOfShape } from "./dims.ts";
 import { gemm, product } from "./functions.ts";

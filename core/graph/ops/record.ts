@@ -1,7 +1,6 @@
 /**
  * What there is to know of an op, in one record: shapes and dtypes, gradient, rows, cost, kernels, and its form in ONNX.
  * (What it computes stands apart, in `conformance/oracle/interpreter.ts`: no run needs that.)
- * @module
  */
 import type { OnnxAttribute } from "../../onnx/model.ts";
 import type { DType } from "../../base/tensor.ts";

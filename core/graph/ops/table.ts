@@ -1,7 +1,4 @@
-/**
- * All ops: a record of each. The rest of the engine asks here, and knows no op by name where it need not.
- * @module
- */
+/** All ops: a record of each. The rest of the engine asks here, and knows no op by name where it need not. */
 import { arrangement } from "./arrangement.ts";
 import { alongAxes } from "./along_axes.ts";
 import { elementwise } from "./elementwise.ts";

@@ -1,7 +1,4 @@
-/**
- * Using a trained run: outputs of rows, without training state.
- * @module
- */
+/** Using a trained run: outputs of rows, without training state. */
 import { createEvaluator, type Evaluator } from "../../engine/evaluator.ts";
 import { createFeeder } from "../../engine/feeds.ts";
 import { initialWeights } from "../../engine/weights.ts";

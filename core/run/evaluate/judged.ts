@@ -1,7 +1,4 @@
-/**
- * The figure that trials are judged by.
- * @module
- */
+/** The figure that trials are judged by. */
 import { missing, unknownName } from "../../base/errors.ts";
 import { hasSplit } from "../../spec/run_data.ts";
 import type { Metric, Run, Study, Subtask } from "../../types.ts";

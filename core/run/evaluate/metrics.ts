@@ -1,7 +1,4 @@
-/**
- * Metrics of several tasks as one.
- * @module
- */
+/** Metrics of several tasks as one. */
 import type { Json, Metric, Named } from "../../types.ts";
 import type { OpenRun } from "../open/open.ts";
 

@@ -1,7 +1,4 @@
-/**
- * What `--probe` writes of an evaluation: its loss and the logits of the first batch.
- * @module
- */
+/** What `--probe` writes of an evaluation: its loss and the logits of the first batch. */
 import type { Engine } from "../../engine/engine.ts";
 import type { Evaluator } from "../../engine/evaluator.ts";
 import type { Json, Named, Sample } from "../../types.ts";

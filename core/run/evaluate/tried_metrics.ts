@@ -1,7 +1,4 @@
-/**
- * Metrics tried before there are rows.
- * @module
- */
+/** Metrics tried before there are rows. */
 import { measureRows } from "../../loop/measure.ts";
 import type { OpenRun } from "../open/open.ts";
 

@@ -1,7 +1,4 @@
-/**
- * Opened tasks whose weights are stored, or multiplied, as the run's accelerators, or the checkpoint, have them.
- * @module
- */
+/** Opened tasks whose weights are stored, or multiplied, as the run's accelerators, or the checkpoint, have them. */
 import { accelerateWeights } from "../../engine/frozen_weights.ts";
 import { withHeads } from "../../engine/inspect.ts";
 import { storedNames } from "../../engine/weights.ts";

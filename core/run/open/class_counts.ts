@@ -1,7 +1,4 @@
-/**
- * Losses that weigh classes by how often the training rows have them.
- * @module
- */
+/** Losses that weigh classes by how often the training rows have them. */
 import { badValue, missing, unsupported } from "../../base/errors.ts";
 import type { Dataset, Host, Loss, Subtask } from "../../types.ts";
 

@@ -1,7 +1,4 @@
-/**
- * A model's parameters with what is attached folded in.
- * @module
- */
+/** A model's parameters with what is attached folded in. */
 import { unsupported } from "../../base/errors.ts";
 import { qualifyName } from "../../engine/builder/parameters.ts";
 import { storedNames } from "../../engine/weights.ts";

@@ -1,7 +1,4 @@
-/**
- * How much memory a run may take, and what of it is there for a step's values.
- * @module
- */
+/** How much memory a run may take, and what of it is there for a step's values. */
 import { byteCount } from "../../base/byte_count.ts";
 import type { ActivationBudget } from "../../engine/recompute.ts";
 import type { Host, TrainingArguments } from "../../types.ts";

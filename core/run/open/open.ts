@@ -1,7 +1,4 @@
-/**
- * Opens what a run names: checkpoint, model, tokenizer, and the parts of its task.
- * @module
- */
+/** Opens what a run names: checkpoint, model, tokenizer, and the parts of its task. */
 import { badValue, missing, show, unsupported } from "../../base/errors.ts";
 import type { OpenRun } from "./open_run.ts";
 import { checkComplete } from "./complete.ts";

@@ -1,7 +1,4 @@
-/**
- * A run with its parts opened.
- * @module
- */
+/** A run with its parts opened. */
 import type { TaskLoss } from "../../engine/program.ts";
 import type {
   AttachedAdapter,

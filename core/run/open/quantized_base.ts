@@ -1,7 +1,6 @@
 /**
  * Bases that were quantized before they were saved: what of a run would change their codes, and weights that models store
  * the other way round.
- * @module
  */
 import { inspect } from "../../engine/inspect.ts";
 import { aliasesOf, initialWeights } from "../../engine/weights.ts";

@@ -1,7 +1,4 @@
-/**
- * Which accelerators store weights as codes, and in blocks of how many inputs.
- * @module
- */
+/** Which accelerators store weights as codes, and in blocks of how many inputs. */
 import { storedNames } from "../../engine/weights.ts";
 import type { Accelerator } from "../../types.ts";
 import type { OpenRun } from "./open_run.ts";

@@ -1,7 +1,4 @@
-/**
- * Which tensors a model's modules share, by its config: for what works on files without building a run.
- * @module
- */
+/** Which tensors a model's modules share, by its config: for what works on files without building a run. */
 import { inspectBackbone } from "../../engine/inspect.ts";
 import { AttuneError } from "../../base/errors.ts";
 import { jsonObject } from "../../base/json.ts";

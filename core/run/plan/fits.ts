@@ -1,7 +1,4 @@
-/**
- * Whether a run fits into its memory, before step one.
- * @module
- */
+/** Whether a run fits into its memory, before step one. */
 import { refused } from "../../base/errors.ts";
 import { sizeOf } from "../../base/tensor.ts";
 import type { Host, Run } from "../../types.ts";

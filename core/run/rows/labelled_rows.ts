@@ -1,7 +1,4 @@
-/**
- * Rows to learn from: with labels, and with a teacher's outputs where the task has a teacher.
- * @module
- */
+/** Rows to learn from: with labels, and with a teacher's outputs where the task has a teacher. */
 import type { Dataset } from "../../types.ts";
 import type { EncodedRows } from "./encoded_rows.ts";
 import type { OpenRun } from "../open/open.ts";

@@ -1,7 +1,4 @@
-/**
- * Batches of samples in their order: what is measured, rather than trained on, is laid out so.
- * @module
- */
+/** Batches of samples in their order: what is measured, rather than trained on, is laid out so. */
 import { layOut } from "../../loop/layout.ts";
 import type { Batch, BatchLayout, Sample } from "../../types.ts";
 

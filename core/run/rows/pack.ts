@@ -1,7 +1,4 @@
-/**
- * Packing: several samples in one, whose sequences stand in one row that sees no other.
- * @module
- */
+/** Packing: several samples in one, whose sequences stand in one row that sees no other. */
 import { badValue, missing, unsupported } from "../../base/errors.ts";
 import { shareRows, weighed } from "../../loop/layout.ts";
 import type { Sample } from "../../types.ts";

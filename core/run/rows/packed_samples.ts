@@ -1,7 +1,4 @@
-/**
- * Samples on their way between threads: numbers as buffers that change hands, all else beside them.
- * @module
- */
+/** Samples on their way between threads: numbers as buffers that change hands, all else beside them. */
 import type { Field, Named, PackedSamples, Sample } from "../../types.ts";
 
 /** Where a field's numbers stand in the buffer, in words, and whether they are of float32. */

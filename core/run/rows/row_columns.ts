@@ -1,7 +1,4 @@
-/**
- * Columns of evaluated rows that go along with what is read of them: those of groups, of clusters, of slices.
- * @module
- */
+/** Columns of evaluated rows that go along with what is read of them: those of groups, of clusters, of slices. */
 import { unknownName } from "../../base/errors.ts";
 import type { Json, Named, Row } from "../../types.ts";
 import { type EncodedRows, mapSamples } from "./encoded_rows.ts";

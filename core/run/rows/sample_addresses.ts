@@ -1,7 +1,4 @@
-/**
- * Where encoded samples are kept, by their place: four bytes for each place up to the last.
- * @module
- */
+/** Where encoded samples are kept, by their place: four bytes for each place up to the last. */
 
 /** Numbers of places. */
 export type Addresses = Readonly<{

@@ -1,6 +1,5 @@
 /**
  * A block of encoded samples as it is written: records, then a table of where they are, its digest, and how many there are.
- * @module
  */
 import { copyBytes, joinBytes } from "../../base/bytes.ts";
 import { sha256 } from "../../base/sha256.ts";

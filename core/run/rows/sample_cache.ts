@@ -1,7 +1,4 @@
-/**
- * Encoded samples in memory, up to so many bytes.
- * @module
- */
+/** Encoded samples in memory, up to so many bytes. */
 import type { Sample } from "../../types.ts";
 
 /** Samples by their index. */

@@ -1,7 +1,4 @@
-/**
- * Samples that were encoded: in memory up to so many bytes, and on disk behind that where they are dear to encode.
- * @module
- */
+/** Samples that were encoded: in memory up to so many bytes, and on disk behind that where they are dear to encode. */
 import type { Sample } from "../../types.ts";
 import type { KeptSamples } from "./kept_samples.ts";
 import { createSampleCache } from "./sample_cache.ts";

@@ -1,7 +1,4 @@
-/**
- * One encoded sample as bytes: its size, a checksum, its place, then all but the numbers as JSON, then these.
- * @module
- */
+/** One encoded sample as bytes: its size, a checksum, its place, then all but the numbers as JSON, then these. */
 import { isJson } from "../../data/cached.ts";
 import { checksum } from "../../base/checksum.ts";
 import type { Field, Named, Sample } from "../../types.ts";

@@ -1,7 +1,4 @@
-/**
- * Opened rows that several runs of a process have in common: what is made of them is made once.
- * @module
- */
+/** Opened rows that several runs of a process have in common: what is made of them is made once. */
 import type { Rows } from "../../types.ts";
 
 /** Makes something, or gives what was made under this key before. */

@@ -1,7 +1,4 @@
-/**
- * Encoding beside a run's training steps, with the run's own parts in a thread of its host.
- * @module
- */
+/** Encoding beside a run's training steps, with the run's own parts in a thread of its host. */
 import { isJson } from "../../data/cached.ts";
 import { reference } from "../../spec/to_spec.ts";
 import { besideThread, type EncodingBeside, LIMITS } from "./beside.ts";

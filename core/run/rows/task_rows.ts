@@ -1,7 +1,4 @@
-/**
- * The rows that a run's tasks have.
- * @module
- */
+/** The rows that a run's tasks have. */
 import type { SplitName } from "../../types.ts";
 import type { OpenRun } from "../open/open_run.ts";
 import type { EncodedRows } from "./encoded_rows.ts";

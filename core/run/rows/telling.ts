@@ -1,7 +1,4 @@
-/**
- * What a run tells while it is still busy with something.
- * @module
- */
+/** What a run tells while it is still busy with something. */
 import type { Host, TrainingEvent } from "../../types.ts";
 
 /** Is told of how far something is: so many of `total`. To wait for it lets others have a turn. */

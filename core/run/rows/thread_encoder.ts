@@ -1,7 +1,4 @@
-/**
- * What a thread that encodes rows does: the parts that it was told, and rows to samples with them.
- * @module
- */
+/** What a thread that encodes rows does: the parts that it was told, and rows to samples with them. */
 import type { AttuneError } from "../../base/errors.ts";
 import { loadCatalog, type PluginLoader } from "../../spec/loader.ts";
 import type { PluginPackage } from "../../spec/packages.ts";

@@ -1,7 +1,4 @@
-/**
- * Several runs of one process over one base and the same rows: what they read alike is read once.
- * @module
- */
+/** Several runs of one process over one base and the same rows: what they read alike is read once. */
 import { toSpec } from "../../spec/to_spec.ts";
 import type { Checkpoint, Dataset, Host, Json, Named, Run } from "../../types.ts";
 import { type Once, shareRows } from "./shared_rows.ts";

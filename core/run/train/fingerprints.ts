@@ -1,7 +1,4 @@
-/**
- * What a run is of, as hashes.
- * @module
- */
+/** What a run is of, as hashes. */
 import type { Named } from "../../types.ts";
 import { splitsOf, type TaskRows } from "../rows/task_rows.ts";
 

@@ -1,6 +1,5 @@
 /**
  * What quantizing costs, measured before step one: a run says it, and does not begin where it is more than it may be.
- * @module
  */
 import { measureDrift } from "../../engine/drift.ts";
 import { initialWeights } from "../../engine/weights.ts";

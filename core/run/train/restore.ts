@@ -1,7 +1,4 @@
-/**
- * Where a run begins: at a checkpoint, or with the weights of its model.
- * @module
- */
+/** Where a run begins: at a checkpoint, or with the weights of its model. */
 import type { Engine } from "../../engine/engine.ts";
 import type { Drift, Json, Named, Run, TrainingEvent } from "../../types.ts";
 import type { TaskRows } from "../rows/task_rows.ts";

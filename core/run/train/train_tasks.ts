@@ -1,7 +1,6 @@
 /**
  * Trains a run's tasks once they are open: the engine, the loop, and what comes of them. Loaded while a run reads its model
  * and its rows.
- * @module
  */
 import type { Engine } from "../../engine/engine.ts";
 import { countSteps } from "../../loop/steps.ts";

@@ -1,7 +1,4 @@
-/**
- * A whole run in one call.
- * @module
- */
+/** A whole run in one call. */
 import { AttuneError, missing } from "../../base/errors.ts";
 import type { Host, Named, Run, Store, TrainingEvent, TrainOptions } from "../../types.ts";
 import { trainRun } from "./train.ts";

@@ -1,7 +1,4 @@
-/**
- * What quantizing a base changed, in words.
- * @module
- */
+/** What quantizing a base changed, in words. */
 import type { Drift } from "../../types.ts";
 
 /** A drift as one line. */

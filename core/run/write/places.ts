@@ -1,6 +1,5 @@
 /**
  * What in a run spec says where something lies: paths, made absolute so that the spec means the same from everywhere.
- * @module
  */
 import { changeTexts, mapRoles } from "../../spec/roles.ts";
 import type { Catalog, Json, Named } from "../../types.ts";

@@ -1,7 +1,4 @@
-/**
- * What adapters have beside what is merged: modules that were trained whole, and which modules they adapt.
- * @module
- */
+/** What adapters have beside what is merged: modules that were trained whole, and which modules they adapt. */
 import { badValue, refused } from "../../../core/base/errors.ts";
 import type { Json } from "../../../core/types.ts";
 import type { OpenedAdapter } from "./config.ts";

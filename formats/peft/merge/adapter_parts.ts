@@ -1,7 +1,4 @@
-/**
- * What an adapter's file has, told by the names of its tensors.
- * @module
- */
+/** What an adapter's file has, told by the names of its tensors. */
 import { badValue, unsupported } from "../../../core/base/errors.ts";
 import type { OpenedAdapter } from "./config.ts";
 import { PREFIX, wrappedLayer } from "../wrapped_key.ts";

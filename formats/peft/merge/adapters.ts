@@ -1,7 +1,4 @@
-/**
- * Several saved adapters as one, tensor by tensor: LoRA by every method, IA3 by sums.
- * @module
- */
+/** Several saved adapters as one, tensor by tensor: LoRA by every method, IA3 by sums. */
 import { badValue, missing } from "../../../core/base/errors.ts";
 import { createRandom } from "../../../core/math/random.ts";
 import type { TensorForm } from "../../../core/files/safetensors.ts";

@@ -1,7 +1,4 @@
-/**
- * Task arithmetic on flat arrays: pruning, electing a sign, and sums, as PEFT's merge_utils define them.
- * @module
- */
+/** Task arithmetic on flat arrays: pruning, electing a sign, and sums, as PEFT's merge_utils define them. */
 
 /** Whose sign wins where tasks disagree: that of the sum, or the more frequent. */
 export type MajoritySignMethod = "total" | "frequency";

@@ -1,7 +1,4 @@
-/**
- * How modules of an adapter are named in a base, and which of its tensors several modules share.
- * @module
- */
+/** How modules of an adapter are named in a base, and which of its tensors several modules share. */
 import { missing, refused, show } from "../../../core/base/errors.ts";
 import type { SharedTensors } from "../../../core/run/open/shared_tensors.ts";
 import type { Weights } from "../../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * A saved adapter, opened: its config within what merging reads of it, its tensors sound.
- * @module
- */
+/** A saved adapter, opened: its config within what merging reads of it, its tensors sound. */
 import { adapterKeys } from "../keys.ts";
 import { badFile, badValue, missing, show, unsupported } from "../../../core/base/errors.ts";
 import { jsonObject } from "../../../core/base/json.ts";

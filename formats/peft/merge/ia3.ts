@@ -1,7 +1,4 @@
-/**
- * Vectors of IA3 as one: their weighted sums, as PEFT has it.
- * @module
- */
+/** Vectors of IA3 as one: their weighted sums, as PEFT has it. */
 import { badValue } from "../../../core/base/errors.ts";
 import type { TensorForm } from "../../../core/files/safetensors.ts";
 import type { Json } from "../../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * A vector of IA3 folded into a weight: y = (W x) l, or W (x l) in feed-forward layers, whose vector is [1, in].
- * @module
- */
+/** A vector of IA3 folded into a weight: y = (W x) l, or W (x l) in feed-forward layers, whose vector is [1, in]. */
 import { badValue, missing, show } from "../../../core/base/errors.ts";
 import { sizeOf } from "../../../core/base/tensor.ts";
 import { biasChange, type Changes, type Module } from "./module_change.ts";

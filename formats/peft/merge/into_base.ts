@@ -1,7 +1,6 @@
 /**
  * An adapter folded into a checkpoint, tensor by tensor: large ones in blocks of rows, so that neither model nor matrix
  * is in memory at once. Names and sizes alone say what is what; no model is built.
- * @module
  */
 import type { SharedTensors } from "../../../core/run/open/shared_tensors.ts";
 import { releaseBuffer } from "../../../core/base/bytes.ts";

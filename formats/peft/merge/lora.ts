@@ -1,7 +1,4 @@
-/**
- * LoRA of several adapters as one: which modules, of which ranks and sizes, and what their tensors are read from.
- * @module
- */
+/** LoRA of several adapters as one: which modules, of which ranks and sizes, and what their tensors are read from. */
 import { badValue, missing, tooMuch } from "../../../core/base/errors.ts";
 import type { TensorForm } from "../../../core/files/safetensors.ts";
 import type { Named, Tensor } from "../../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * An update of LoRA or DoRA folded into a weight.
- * @module
- */
+/** An update of LoRA or DoRA folded into a weight. */
 import { badValue, missing, show } from "../../../core/base/errors.ts";
 import { transposed } from "../../../core/math/transposed.ts";
 import { alphaOf, loraScale, rankOf } from "../lora_scale.ts";

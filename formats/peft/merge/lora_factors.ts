@@ -1,7 +1,4 @@
-/**
- * The factors A and B of a merged module: beside each other, combined value by value, or decomposed again.
- * @module
- */
+/** The factors A and B of a merged module: beside each other, combined value by value, or decomposed again. */
 import { qr, topSingular } from "../../../core/math/linear_algebra.ts";
 import { transposed } from "../../../core/math/transposed.ts";
 import { alphaOf, loraScale, rankOf } from "../lora_scale.ts";

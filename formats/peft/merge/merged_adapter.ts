@@ -1,7 +1,4 @@
-/**
- * What adapters are merged by, and what they merge to.
- * @module
- */
+/** What adapters are merged by, and what they merge to. */
 import type { TensorForm } from "../../../core/files/safetensors.ts";
 import type { Json, Named, Tensor } from "../../../core/types.ts";
 import type { MajoritySignMethod } from "./arithmetic.ts";

@@ -1,7 +1,4 @@
-/**
- * The ways of merging adapters, by the names of PEFT's add_weighted_adapter.
- * @module
- */
+/** The ways of merging adapters, by the names of PEFT's add_weighted_adapter. */
 import type { Random } from "../../../core/types.ts";
 import { disjointMean, type MajoritySignMethod, pruneByMagnitude, pruneByMask, weightedSum } from "./arithmetic.ts";
 

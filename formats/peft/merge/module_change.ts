@@ -1,7 +1,4 @@
-/**
- * What an adapter makes of one module of a base.
- * @module
- */
+/** What an adapter makes of one module of a base. */
 import type { OpenedAdapter } from "./config.ts";
 import type { Rows } from "./stored_rows.ts";
 

@@ -1,7 +1,4 @@
-/**
- * A merged model whose weights are packed again in the layout in which the base has them, one at a time.
- * @module
- */
+/** A merged model whose weights are packed again in the layout in which the base has them, one at a time. */
 import { badFile, missing, show, unsupported } from "../../../core/base/errors.ts";
 import { type TensorForm, viewOf } from "../../../core/files/safetensors.ts";
 import { transposed } from "../../../core/math/transposed.ts";

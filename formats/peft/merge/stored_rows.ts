@@ -1,7 +1,4 @@
-/**
- * Tensors of a base as rows, read in blocks.
- * @module
- */
+/** Tensors of a base as rows, read in blocks. */
 import { releaseBuffer } from "../../../core/base/bytes.ts";
 import { missing, show } from "../../../core/base/errors.ts";
 import { fromFloat32, type TensorForm, toFloat32, viewOf } from "../../../core/files/safetensors.ts";

@@ -1,7 +1,4 @@
-/**
- * A merged adapter as files.
- * @module
- */
+/** A merged adapter as files. */
 import { streamSafetensors } from "../../../core/files/safetensors.ts";
 import type { Json, Named, Store } from "../../../core/types.ts";
 import type { MergedAdapter } from "./merged_adapter.ts";

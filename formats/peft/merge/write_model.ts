@@ -1,7 +1,4 @@
-/**
- * A merged model as files.
- * @module
- */
+/** A merged model as files. */
 import { carriedFiles } from "../../hf/carried_files.ts";
 import { configText } from "../../hf/config_text.ts";
 import { jsonObject } from "../../../core/base/json.ts";

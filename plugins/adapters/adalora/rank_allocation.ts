@@ -1,7 +1,4 @@
-/**
- * AdaLoRA's allocation of ranks between steps (Zhang et al. 2023).
- * @module
- */
+/** AdaLoRA's allocation of ranks between steps (Zhang et al. 2023). */
 import { badValue } from "../../../core/base/errors.ts";
 import type { Named, StepHook, Tensor } from "../../../core/types.ts";
 

@@ -1,6 +1,5 @@
 /**
  * LoRA and DoRA on an opened model: which modules are adapted, and how; see `lora_forward.ts` for the update itself.
- * @module
  */
 import { badValue } from "../../../core/base/errors.ts";
 import { matches, matchModules, patternValue } from "../../../core/patterns/module_patterns.ts";

@@ -1,7 +1,4 @@
-/**
- * First values of LoRA's factors that are computed together, from a module's weight or from orthogonal matrices.
- * @module
- */
+/** First values of LoRA's factors that are computed together, from a module's weight or from orthogonal matrices. */
 import { badValue } from "../../../core/base/errors.ts";
 import { qr, topSingular } from "../../../core/math/linear_algebra.ts";
 import type { InitialValues, Random, Tensor } from "../../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * The update of an attached LoRA or DoRA as a graph computes it.
- * @module
- */
+/** The update of an attached LoRA or DoRA as a graph computes it. */
 import { badValue, missing } from "../../../core/base/errors.ts";
 import {
   add,

@@ -1,7 +1,4 @@
-/**
- * First values of LoRA's factors.
- * @module
- */
+/** First values of LoRA's factors. */
 import type { Initializer } from "../../../core/types.ts";
 import type { Factors } from "./factors.ts";
 import type { LoraOptions } from "./options.ts";

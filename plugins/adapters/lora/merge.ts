@@ -1,7 +1,4 @@
-/**
- * What an attached LoRA or DoRA has learned, folded into the weights.
- * @module
- */
+/** What an attached LoRA or DoRA has learned, folded into the weights. */
 import { badValue } from "../../../core/base/errors.ts";
 import { withoutPooling } from "../../../formats/quantization/pooled_inputs.ts";
 import { deltaOf, factor, first, type LoraPlan, magnitudeOf, type Matrix, tableFactor } from "./plan.ts";

@@ -1,7 +1,4 @@
-/**
- * PEFT's LoraConfig in camelCase, as `lora` and `dora` take it.
- * @module
- */
+/** PEFT's LoraConfig in camelCase, as `lora` and `dora` take it. */
 import { most } from "../../../core/base/most.ts";
 import * as v from "valibot";
 import { moduleNames, savedEntries, type SavedOptions, type TargetOptions } from "../../../blocks/adapter/mod.ts";

@@ -1,7 +1,4 @@
-/**
- * LoRA and DoRA in PEFT's files, and what of a saved config is no option here.
- * @module
- */
+/** LoRA and DoRA in PEFT's files, and what of a saved config is no option here. */
 import type * as v from "valibot";
 import type { Adapter, Plugin } from "../../../core/types.ts";
 import type { PeftType } from "../../../formats/peft/peft_type.ts";

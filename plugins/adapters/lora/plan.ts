@@ -1,7 +1,4 @@
-/**
- * What the parts of an attached LoRA share, and the names of its parameters.
- * @module
- */
+/** What the parts of an attached LoRA share, and the names of its parameters. */
 import type { InspectedBackbone, Tensor } from "../../../core/types.ts";
 import type { firstFactors } from "./init.ts";
 import type { LoraOptions } from "./options.ts";

@@ -1,7 +1,4 @@
-/**
- * QA-LoRA's inputs: A reads one number for each group of them (Xu et al. 2023, scaled as PEFT scales it).
- * @module
- */
+/** QA-LoRA's inputs: A reads one number for each group of them (Xu et al. 2023, scaled as PEFT scales it). */
 import { badValue } from "../../../core/base/errors.ts";
 import { mul, reshape, sum } from "../../../core/graph/ops/functions.ts";
 import type { Value } from "../../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * What a LoRA saves in other words than it trains in: first products as further ranks, and what modules share.
- * @module
- */
+/** What a LoRA saves in other words than it trains in: first products as further ranks, and what modules share. */
 import { transposed } from "../../../core/math/transposed.ts";
 import type { InspectedBackbone, Named, Tensor } from "../../../core/types.ts";
 import { factor, first, type Matrix, tableFactor } from "./plan.ts";

@@ -1,6 +1,5 @@
 /**
  * Modules that share the table of word embeddings, and PEFT's `ensure_weight_tying`: they go on sharing what trains.
- * @module
  */
 import type { InspectedBackbone } from "../../../core/types.ts";
 import type { LoraOptions } from "./options.ts";

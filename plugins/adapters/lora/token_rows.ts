@@ -1,7 +1,4 @@
-/**
- * Rows of tables that train by themselves.
- * @module
- */
+/** Rows of tables that train by themselves. */
 import { badValue } from "../../../core/base/errors.ts";
 import { apply, cast, equal, gather, maximum, mul, reshape, sub, where } from "../../../core/graph/ops/functions.ts";
 import { matches } from "../../../core/patterns/module_patterns.ts";

@@ -1,7 +1,4 @@
-/**
- * What Gemma 2 and Gemma 3 share.
- * @module
- */
+/** What Gemma 2 and Gemma 3 share. */
 import type { AdapterTargets, Json, Named } from "../../../core/types.ts";
 import { type ConfigReader, type DecoderDifferences, rmsNorm } from "../../../blocks/architecture/mod.ts";
 

@@ -1,7 +1,4 @@
-/**
- * Arrow files as rows, read a group of rows at a time.
- * @module
- */
+/** Arrow files as rows, read a group of rows at a time. */
 import { classesIn, digestsOf, type FilePlace, plain, refuseTwice } from "../../../blocks/data/mod.ts";
 import { joinBytes } from "../../../core/base/bytes.ts";
 import { AttuneError, badFile, badValue, refusePointer } from "../../../core/base/errors.ts";

@@ -1,7 +1,4 @@
-/**
- * The messages of an Arrow file: where its schema, dictionaries and groups of rows lie, without reading the rows.
- * @module
- */
+/** The messages of an Arrow file: where its schema, dictionaries and groups of rows lie, without reading the rows. */
 import { countWithin } from "../../../blocks/data/mod.ts";
 
 /** A message with its body: where it begins, how long it is, and of which kind. */

@@ -1,6 +1,5 @@
 /**
  * The Brown corpus's tags folded into twelve parts of speech, as the universal tag set does (Petrov, Das & McDonald 2012).
- * @module
  */
 
 /** Names of the twelve, in order of their ids. */

@@ -1,7 +1,6 @@
 /**
  * CSV files that are too large for memory, read as they are needed: by an index of their records, or packed ones and those in
  * encodings of several bytes a sign from their start to their end.
- * @module
  */
 import {
   encodingOf,

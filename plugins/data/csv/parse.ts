@@ -1,7 +1,4 @@
-/**
- * The text of a CSV file as records: its delimiter, its header, its values, over Papa Parse.
- * @module
- */
+/** The text of a CSV file as records: its delimiter, its header, its values, over Papa Parse. */
 import Papa from "papaparse";
 import { badFile, show } from "../../../core/base/errors.ts";
 import type { Row } from "../../../core/types.ts";

@@ -1,6 +1,5 @@
 /**
  * Where records of CSV begin and end, in bytes that come in pieces: nothing but line ends, quotes and delimiters is looked at.
- * @module
  */
 import type { Cutter } from "../../../blocks/data/mod.ts";
 import { badFile } from "../../../core/base/errors.ts";

@@ -1,7 +1,4 @@
-/**
- * CSV files as rows.
- * @module
- */
+/** CSV files as rows. */
 import { type FilePlace, HELD_BYTES, openTextFile, readingOf, rowsInMemory } from "../../../blocks/data/mod.ts";
 import { badFile, show } from "../../../core/base/errors.ts";
 import { sha256 } from "../../../core/base/sha256.ts";

@@ -1,7 +1,4 @@
-/**
- * Files of the hub as rows, whatever their format.
- * @module
- */
+/** Files of the hub as rows, whatever their format. */
 import { concatenatedRows, type FilePlace, openText } from "../../../blocks/data/mod.ts";
 import { unknownName } from "../../../core/base/errors.ts";
 import type { Rows } from "../../../core/types.ts";

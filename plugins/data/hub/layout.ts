@@ -1,7 +1,6 @@
 /**
  * Which files of a repository of the hub hold the rows of a data set: by the `configs` of its README, else by names, as
  * Hugging Face's `datasets` tells them.
- * @module
  */
 import { isObject } from "../../../core/base/json.ts";
 import { matchesPattern, splitsOf } from "../../../blocks/data/mod.ts";

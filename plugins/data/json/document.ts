@@ -1,7 +1,4 @@
-/**
- * JSON files as rows: one document, or JSON lines where the file's content says so.
- * @module
- */
+/** JSON files as rows: one document, or JSON lines where the file's content says so. */
 import { type FilePlace, openTextFile, readingOf, refuseUtf16, rowsInMemory } from "../../../blocks/data/mod.ts";
 import { badFile, badValue, missing } from "../../../core/base/errors.ts";
 import type { Row, Rows } from "../../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * The way to a list within a JSON document, byte by byte: by the keys of the objects that it stands in.
- * @module
- */
+/** The way to a list within a JSON document, byte by byte: by the keys of the objects that it stands in. */
 import { type AttuneError, badValue, missing } from "../../../core/base/errors.ts";
 
 /** Looks for a list, and behind it for the document's end. */

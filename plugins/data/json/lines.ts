@@ -1,7 +1,4 @@
-/**
- * Files of JSON lines as rows, parsed as they are read.
- * @module
- */
+/** Files of JSON lines as rows, parsed as they are read. */
 import {
   type FilePlace,
   openLineRows,

@@ -1,7 +1,6 @@
 /**
  * Files of one JSON list of objects, or with one inside, that are too large for memory, read as they are needed: by an index of
  * the list's entries, or packed ones from their start to their end.
- * @module
  */
 import {
   type Cutter,

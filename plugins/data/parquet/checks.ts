@@ -1,7 +1,6 @@
 /**
  * Checks of a Parquet file's metadata against its bytes, before a reader follows it: sizes that lead backwards or out of
  * the file, and counts that do not agree, would keep it busy for ever.
- * @module
  */
 import type { AsyncBuffer, FileMetaData, RowGroup } from "hyparquet/src/index.js";
 import { parquetHeader } from "hyparquet/src/column.js";

@@ -1,7 +1,4 @@
-/**
- * The codecs of Parquet that its reader lacks, loaded where a file needs one.
- * @module
- */
+/** The codecs of Parquet that its reader lacks, loaded where a file needs one. */
 import type { Compressors, FileMetaData } from "hyparquet/src/index.js";
 
 /** What unpacks the pages of a file; undefined if its reader does. */

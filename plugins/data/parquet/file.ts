@@ -1,7 +1,4 @@
-/**
- * Parquet files of a store as rows, read a group of rows at a time.
- * @module
- */
+/** Parquet files of a store as rows, read a group of rows at a time. */
 import {
   type AsyncBuffer,
   type FileMetaData,

@@ -1,7 +1,4 @@
-/**
- * Numbers, times and bars as the console shows them.
- * @module
- */
+/** Numbers, times and bars as the console shows them. */
 
 /** A whole number with its thousands apart. */
 export function wholeText(n: number): string {

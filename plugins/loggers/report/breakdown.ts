@@ -1,6 +1,5 @@
 /**
  * Where answers are right and wrong beyond classes: by entity, by kind and length of an answer, by length of the text.
- * @module
  */
 import type { Example, Json } from "../../../core/types.ts";
 

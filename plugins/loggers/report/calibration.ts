@@ -1,7 +1,4 @@
-/**
- * Calibration: how often what is said with a given probability holds.
- * @module
- */
+/** Calibration: how often what is said with a given probability holds. */
 
 /** Ten bins of equal width, and the mean gap between probability and truth, weighted by rows (ECE, Guo et al. 2017). */
 export type Calibration = Readonly<{ bins: readonly Bin[]; ece: number; rows: number }>;

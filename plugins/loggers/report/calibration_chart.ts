@@ -1,7 +1,4 @@
-/**
- * The reliability diagram.
- * @module
- */
+/** The reliability diagram. */
 import type { Calibration } from "./calibration.ts";
 import { type Html, html, showNumber, showPercent } from "../../../blocks/page/mod.ts";
 

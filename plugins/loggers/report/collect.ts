@@ -1,7 +1,4 @@
-/**
- * Collects a run's events for its report, in bounded memory.
- * @module
- */
+/** Collects a run's events for its report, in bounded memory. */
 import type { Named, TrainingEvent } from "../../../core/types.ts";
 import { type Analysis, analyze } from "./analysis.ts";
 import { type DataEvent, isLeak, withoutTexts } from "./data.ts";

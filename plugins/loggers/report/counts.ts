@@ -1,7 +1,4 @@
-/**
- * Counts by class: the confusion matrix, and precision and recall of each class.
- * @module
- */
+/** Counts by class: the confusion matrix, and precision and recall of each class. */
 
 /** Rows by what they are and what was predicted; sparse, for there may be thousands of classes. */
 export type Confusion = Readonly<{

@@ -1,7 +1,4 @@
-/**
- * What transforms did to the rows of a run, and which rows are measured on that were trained on.
- * @module
- */
+/** What transforms did to the rows of a run, and which rows are measured on that were trained on. */
 import type { Named, TrainingEvent } from "../../../core/types.ts";
 import { type Html, html, showNumber } from "../../../blocks/page/mod.ts";
 

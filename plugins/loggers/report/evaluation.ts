@@ -1,6 +1,5 @@
 /**
  * What `attune evaluate` was asked for besides figures: a comparison, the worst slices, thresholds before and after.
- * @module
  */
 import { isObject } from "../../../core/base/json.ts";
 import type { Json, Named } from "../../../core/types.ts";

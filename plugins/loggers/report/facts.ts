@@ -1,7 +1,4 @@
-/**
- * The facts of a run: its size, its parts, its warnings, its spec.
- * @module
- */
+/** The facts of a run: its size, its parts, its warnings, its spec. */
 import type { Json, Plugin, Run } from "../../../core/types.ts";
 import { driftText } from "../../../core/run/write/drift_text.ts";
 import type { ReportData } from "./collect.ts";

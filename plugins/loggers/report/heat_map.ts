@@ -1,7 +1,4 @@
-/**
- * The confusion matrix as a heat map: a table, so that it can be read aloud, copied and searched.
- * @module
- */
+/** The confusion matrix as a heat map: a table, so that it can be read aloud, copied and searched. */
 import { type Confusion, largestClasses } from "./counts.ts";
 import { type Html, html, showNumber, showPercent } from "../../../blocks/page/mod.ts";
 

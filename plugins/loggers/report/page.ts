@@ -1,7 +1,4 @@
-/**
- * The page of a run.
- * @module
- */
+/** The page of a run. */
 import type { Json, Run } from "../../../core/types.ts";
 import type { ReportData } from "./collect.ts";
 import { dataSection } from "./data.ts";

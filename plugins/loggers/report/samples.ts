@@ -1,7 +1,4 @@
-/**
- * What a language model said in evaluations, before against now.
- * @module
- */
+/** What a language model said in evaluations, before against now. */
 import type { TrainingEvent } from "../../../core/types.ts";
 import { type Html, html } from "../../../blocks/page/mod.ts";
 

@@ -1,7 +1,4 @@
-/**
- * Predicted against true numbers.
- * @module
- */
+/** Predicted against true numbers. */
 import { type Html, html, linearScale, percentAt, showNumber, showTicks } from "../../../blocks/page/mod.ts";
 
 /** Draws pairs of numbers on one scale for both axes, with the line on which predictions are right. */

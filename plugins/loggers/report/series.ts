@@ -1,7 +1,4 @@
-/**
- * Step figures in bounded memory: points are merged in pairs as they come.
- * @module
- */
+/** Step figures in bounded memory: points are merged in pairs as they come. */
 
 /** One place of a curve: the means over `steps` optimizer steps that end at `step`, the greatest of gradient norms. */
 export type Point = Readonly<{

@@ -1,7 +1,4 @@
-/**
- * Tables of a report: parts of the rows, and figures by group.
- * @module
- */
+/** Tables of a report: parts of the rows, and figures by group. */
 import { isObject } from "../../../core/base/json.ts";
 import type { Json, Named } from "../../../core/types.ts";
 import type { Breakdown } from "./breakdown.ts";

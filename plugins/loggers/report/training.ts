@@ -1,7 +1,4 @@
-/**
- * The curves of a run: loss, learning rate, gradient norm, and evaluations over time.
- * @module
- */
+/** The curves of a run: loss, learning rate, gradient norm, and evaluations over time. */
 import type { Named } from "../../../core/types.ts";
 import { type Evaluation, metricsOf, type ReportData } from "./collect.ts";
 import { type Curve, extent, type Html, html, lineChart } from "../../../blocks/page/mod.ts";

@@ -1,7 +1,4 @@
-/**
- * Values with their intervals on one axis, a line each: the model beside its baselines.
- * @module
- */
+/** Values with their intervals on one axis, a line each: the model beside its baselines. */
 import type { MeanInterval } from "../../../core/statistics/resampled.ts";
 import { type Html, html, percentAt, type Scale } from "../../../blocks/page/mod.ts";
 

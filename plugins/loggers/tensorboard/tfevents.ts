@@ -1,7 +1,4 @@
-/**
- * TensorBoard's event files: framed records, each a protobuf message `Event`.
- * @module
- */
+/** TensorBoard's event files: framed records, each a protobuf message `Event`. */
 import { writeProto } from "../../../core/onnx/proto_writer.ts";
 
 const POLYNOMIAL = 0x82f63b78; // Castagnoli's, reflected

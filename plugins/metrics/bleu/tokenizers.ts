@@ -1,7 +1,6 @@
 /**
  * How BLEU cuts text into tokens: the published rules of mteval-v13a, of mteval-v14's international variant, of Chinese
  * characters apart, characters, or blanks alone.
- * @module
  */
 import { trim, trimEnd, words } from "../../../blocks/metric/mod.ts";
 

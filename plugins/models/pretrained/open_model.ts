@@ -1,7 +1,4 @@
-/**
- * A folder's model, opened: config and safetensors as Hugging Face saves them, or one GGUF file.
- * @module
- */
+/** A folder's model, opened: config and safetensors as Hugging Face saves them, or one GGUF file. */
 import { ggufIn } from "../../../core/files/gguf_folder.ts";
 import { type OpenOptions, openWeights } from "../../../core/files/safetensors.ts";
 import type { Checkpoint, Json, Named, Store } from "../../../core/types.ts";

@@ -1,6 +1,5 @@
 /**
  * Mixtures of kernels, one for each trial and one prior, over several options at once: what TPE draws from and compares.
- * @module
  */
 import { nearestIn, type NumericSpace, stepOf } from "../../../blocks/search/mod.ts";
 import { exp, log } from "../../../core/math/math.ts";

@@ -1,7 +1,4 @@
-/**
- * The good trials and the others, as TPE takes them apart.
- * @module
- */
+/** The good trials and the others, as TPE takes them apart. */
 import type { Study, Trial } from "../../../core/types.ts";
 
 /** The most trials that are good. */

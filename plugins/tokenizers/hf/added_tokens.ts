@@ -1,7 +1,4 @@
-/**
- * Tokens that stand in a text as they are, whatever the model makes of the rest.
- * @module
- */
+/** Tokens that stand in a text as they are, whatever the model makes of the rest. */
 import { type Aligned, alignedOf, sliceAligned } from "./text/aligned.ts";
 import type { Normalizer } from "./normalizers.ts";
 import { prefixesOf } from "./prefixes.ts";

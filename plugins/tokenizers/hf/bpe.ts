@@ -1,7 +1,4 @@
-/**
- * Byte-pair encoding: characters, joined pair by pair in the order of the merges.
- * @module
- */
+/** Byte-pair encoding: characters, joined pair by pair in the order of the merges. */
 import { badFile, show, unsupported } from "../../../core/base/errors.ts";
 import { noUnknown, type Piece, type Vocabulary } from "./piece.ts";
 import type { Definition } from "./normalizers.ts";

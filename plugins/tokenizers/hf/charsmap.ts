@@ -1,7 +1,4 @@
-/**
- * SentencePiece's compiled normalization rules: a double-array trie from byte strings to their replacements.
- * @module
- */
+/** SentencePiece's compiled normalization rules: a double-array trie from byte strings to their replacements. */
 import { badFile } from "../../../core/base/errors.ts";
 import { type Aligned, type Change, transformText } from "./text/aligned.ts";
 import { isLatestMark } from "./text/unicode.ts";

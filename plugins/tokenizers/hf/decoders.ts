@@ -1,7 +1,4 @@
-/**
- * The decoders of tokenizer.json: from tokens to a text.
- * @module
- */
+/** The decoders of tokenizer.json: from tokens to a text. */
 import { unsupported } from "../../../core/base/errors.ts";
 import { checkGrowth, mostOf } from "./text/aligned.ts";
 import { byteChars, type Definition } from "./normalizers.ts";

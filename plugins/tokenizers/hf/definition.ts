@@ -1,7 +1,4 @@
-/**
- * What a tokenizer.json must be before anything is made of it.
- * @module
- */
+/** What a tokenizer.json must be before anything is made of it. */
 import { isObject } from "../../../core/base/json.ts";
 import { badFile, show } from "../../../core/base/errors.ts";
 import type { Vocabulary } from "./piece.ts";

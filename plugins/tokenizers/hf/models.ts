@@ -1,7 +1,4 @@
-/**
- * The models of tokenizer.json: pieces of text to tokens.
- * @module
- */
+/** The models of tokenizer.json: pieces of text to tokens. */
 import type { Definition } from "./normalizers.ts";
 import type { Piece, Vocabulary } from "./piece.ts";
 import { wordLevel, wordPiece } from "./word_piece.ts";

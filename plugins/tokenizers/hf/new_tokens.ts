@@ -1,7 +1,4 @@
-/**
- * Tokens that a spec adds to a tokenizer, as `add_tokens` of transformers does.
- * @module
- */
+/** Tokens that a spec adds to a tokenizer, as `add_tokens` of transformers does. */
 import { badValue } from "../../../core/base/errors.ts";
 import type { Named } from "../../../core/types.ts";
 import type { AddedToken } from "./added_tokens.ts";

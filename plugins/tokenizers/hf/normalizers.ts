@@ -1,7 +1,4 @@
-/**
- * The normalizers of tokenizer.json, over texts that keep their places.
- * @module
- */
+/** The normalizers of tokenizer.json, over texts that keep their places. */
 import { unsupported } from "../../../core/base/errors.ts";
 import {
   type Aligned,

@@ -1,7 +1,4 @@
-/**
- * Notations within tokenizer.json that only some have: what reads them is large, and loaded where there are such.
- * @module
- */
+/** Notations within tokenizer.json that only some have: what reads them is large, and loaded where there are such. */
 import type { Aligned } from "./text/aligned.ts";
 import type { RegexReader } from "./text/patterns.ts";
 

@@ -1,7 +1,4 @@
-/**
- * A checkpoint's tokenizer, opened: from its files to what encodes and decodes.
- * @module
- */
+/** A checkpoint's tokenizer, opened: from its files to what encodes and decodes. */
 import { AttuneError, badFile, badValue, missing, unsupported } from "../../../core/base/errors.ts";
 import { joinBytes, jsonBytes } from "../../../core/base/bytes.ts";
 import { sha256 } from "../../../core/base/sha256.ts";

@@ -1,7 +1,4 @@
-/**
- * Options of Hugging Face tokenizers.
- * @module
- */
+/** Options of Hugging Face tokenizers. */
 import * as v from "valibot";
 import type { NewToken } from "./new_tokens.ts";
 

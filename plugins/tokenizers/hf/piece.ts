@@ -1,7 +1,4 @@
-/**
- * The tokens that models know, and what they make of a piece of text.
- * @module
- */
+/** The tokens that models know, and what they make of a piece of text. */
 import { badFile } from "../../../core/base/errors.ts";
 
 /** Tokens of a piece: their ids, and where they stand in it, in UTF-16 units. */

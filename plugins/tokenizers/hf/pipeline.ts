@@ -1,7 +1,4 @@
-/**
- * A tokenizer.json at work: from a text to tokens with their places, and from ids to a text.
- * @module
- */
+/** A tokenizer.json at work: from a text to tokens with their places, and from ids to a text. */
 import { type AddedToken, type AddedTokens, addedTokensOf, type Section } from "./added_tokens.ts";
 import { type Aligned, alignedOf, endOf, startOf } from "./text/aligned.ts";
 import { decoderOf } from "./decoders.ts";

@@ -1,7 +1,4 @@
-/**
- * The post-processors of tokenizer.json: special tokens around texts, types of segments, places without blanks.
- * @module
- */
+/** The post-processors of tokenizer.json: special tokens around texts, types of segments, places without blanks. */
 import { unsupported } from "../../../core/base/errors.ts";
 import { widthAt } from "./text/aligned.ts";
 import type { Definition } from "./normalizers.ts";

@@ -1,7 +1,4 @@
-/**
- * The pre-tokenizers of tokenizer.json: texts to pieces, each with its places.
- * @module
- */
+/** The pre-tokenizers of tokenizer.json: texts to pieces, each with its places. */
 import { unsupported } from "../../../core/base/errors.ts";
 import type { CharSet } from "../../../core/patterns/node.ts";
 import { type Aligned, prependText, replaced, sliceAligned, widthAt } from "./text/aligned.ts";

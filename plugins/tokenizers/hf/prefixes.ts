@@ -1,7 +1,4 @@
-/**
- * Strings by their beginnings: which of many are found at a place of a text.
- * @module
- */
+/** Strings by their beginnings: which of many are found at a place of a text. */
 
 /** Many strings, each with a number. */
 export type Prefixes = Readonly<{

@@ -1,7 +1,4 @@
-/**
- * Tokens of a text.
- * @module
- */
+/** Tokens of a text. */
 
 /** Ids, places in UTF-16 units, the number of the word each is of, and the blanks it begins and ends with. */
 export type Tokens = Readonly<{

@@ -1,7 +1,4 @@
-/**
- * Unigram: of all ways to cut a text into tokens, the likeliest.
- * @module
- */
+/** Unigram: of all ways to cut a text into tokens, the likeliest. */
 import { noUnknown, type Piece } from "./piece.ts";
 import type { Definition } from "./normalizers.ts";
 import { type Prefixes, prefixesOf } from "./prefixes.ts";

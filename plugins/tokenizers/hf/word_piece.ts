@@ -1,7 +1,4 @@
-/**
- * WordPiece and WordLevel: the longest known beginning of what is left, and whole words.
- * @module
- */
+/** WordPiece and WordLevel: the longest known beginning of what is left, and whole words. */
 import { widthAt } from "./text/aligned.ts";
 import { noUnknown, type Piece } from "./piece.ts";
 import type { Definition } from "./normalizers.ts";

@@ -1,7 +1,4 @@
-/**
- * A fetch handler as a server on Bun.
- * @module
- */
+/** A fetch handler as a server on Bun. */
 import type { Handler, Listening, ListenOptions } from "./options.ts";
 
 /** The part of Bun that is used. */

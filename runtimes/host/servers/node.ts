@@ -1,7 +1,4 @@
-/**
- * A fetch handler as a server on Node, and on Deno, whose own server waits for headers without end.
- * @module
- */
+/** A fetch handler as a server on Node, and on Deno, whose own server waits for headers without end. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { serve } from "@hono/node-server";
 import { withExactLength } from "../../http/body.ts";

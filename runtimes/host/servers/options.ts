@@ -1,7 +1,4 @@
-/**
- * What every server of a fetch handler is given, and gives.
- * @module
- */
+/** What every server of a fetch handler is given, and gives. */
 
 /** A server that listens. */
 export type Listening = Readonly<{ port: number; close(): Promise<void> }>;

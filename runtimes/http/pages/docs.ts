@@ -1,7 +1,4 @@
-/**
- * The OpenAPI document as a page to read: made on the server, so that it has nothing to fetch or to execute.
- * @module
- */
+/** The OpenAPI document as a page to read: made on the server, so that it has nothing to fetch or to execute. */
 import { html, raw } from "hono/html";
 import type { Json, Named } from "../../../core/types.ts";
 import { style } from "./style.ts";

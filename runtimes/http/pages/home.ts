@@ -1,7 +1,4 @@
-/**
- * The first page: what runs here.
- * @module
- */
+/** The first page: what runs here. */
 import { html, raw } from "hono/html";
 import { style } from "./style.ts";
 

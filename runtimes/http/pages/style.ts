@@ -1,7 +1,4 @@
-/**
- * How the pages look: one set of names for colours, light and dark as the reader has it.
- * @module
- */
+/** How the pages look: one set of names for colours, light and dark as the reader has it. */
 
 /** The style sheet of both pages. */
 export const style: string = `

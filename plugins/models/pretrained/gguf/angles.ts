@@ -1,7 +1,4 @@
-/**
- * How a GGUF file stretches its rotary positions, as a Hugging Face config says it.
- * @module
- */
+/** How a GGUF file stretches its rotary positions, as a Hugging Face config says it. */
 import { badFile, unsupported } from "../../../../core/base/errors.ts";
 import type { Json, Named } from "../../../../core/types.ts";
 import type { GgufFields } from "./metadata.ts";

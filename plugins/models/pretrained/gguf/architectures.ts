@@ -1,7 +1,4 @@
-/**
- * Architectures of GGUF files: their tensors' names, what is done to them, and their config.
- * @module
- */
+/** Architectures of GGUF files: their tensors' names, what is done to them, and their config. */
 import { unsupported } from "../../../../core/base/errors.ts";
 import type { Json, Named } from "../../../../core/types.ts";
 import { anglesOf, decimal } from "./angles.ts";

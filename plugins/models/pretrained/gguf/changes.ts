@@ -1,6 +1,5 @@
 /**
  * How tensors of GGUF files differ from Hugging Face's: rows in another order, norms stored with one added, transposed.
- * @module
  */
 import { badFile } from "../../../../core/base/errors.ts";
 import { sizeOf, type Tensor } from "../../../../core/base/tensor.ts";

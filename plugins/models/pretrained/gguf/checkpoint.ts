@@ -1,7 +1,4 @@
-/**
- * A GGUF file as a checkpoint: its config, its weights under Hugging Face's names, its tokenizer and chat template.
- * @module
- */
+/** A GGUF file as a checkpoint: its config, its weights under Hugging Face's names, its tokenizer and chat template. */
 import { missing, unsupported } from "../../../../core/base/errors.ts";
 import { sha256 } from "../../../../core/base/sha256.ts";
 import { type GgufFile, openGguf } from "../../../../core/gguf/file.ts";

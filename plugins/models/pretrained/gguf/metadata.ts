@@ -1,7 +1,4 @@
-/**
- * What a GGUF file says of its architecture, read by name and checked.
- * @module
- */
+/** What a GGUF file says of its architecture, read by name and checked. */
 import { badValue, missing, show } from "../../../../core/base/errors.ts";
 import type { GgufFile } from "../../../../core/gguf/file.ts";
 import type { Json } from "../../../../core/types.ts";

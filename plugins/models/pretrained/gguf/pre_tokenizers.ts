@@ -1,7 +1,6 @@
 /**
  * llama.cpp's pre-tokenizers by the names that GGUF files give them, as steps of tokenizer.json: expressions one after
  * another, each cutting what the one before has left.
- * @module
  */
 import { unsupported } from "../../../../core/base/errors.ts";
 import type { Json, Named } from "../../../../core/types.ts";

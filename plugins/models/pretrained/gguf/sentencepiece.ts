@@ -1,7 +1,4 @@
-/**
- * SentencePiece vocabularies of GGUF files as parts of tokenizer.json: pieces with scores, bytes for what is none.
- * @module
- */
+/** SentencePiece vocabularies of GGUF files as parts of tokenizer.json: pieces with scores, bytes for what is none. */
 import { badFile } from "../../../../core/base/errors.ts";
 import type { Json, Named } from "../../../../core/types.ts";
 

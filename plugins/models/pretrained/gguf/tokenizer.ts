@@ -1,7 +1,4 @@
-/**
- * The tokenizer of a GGUF file as Hugging Face's files.
- * @module
- */
+/** The tokenizer of a GGUF file as Hugging Face's files. */
 import { badFile, missing, show, unsupported } from "../../../../core/base/errors.ts";
 import type { Json, Named } from "../../../../core/types.ts";
 import { byteDecoder, preTokenizerNamed } from "./pre_tokenizers.ts";

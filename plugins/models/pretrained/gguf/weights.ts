@@ -1,7 +1,4 @@
-/**
- * The tensors of a GGUF file under Hugging Face's names and in its order.
- * @module
- */
+/** The tensors of a GGUF file under Hugging Face's names and in its order. */
 import { missing, unsupported } from "../../../../core/base/errors.ts";
 import type { GgufFile, GgufRows } from "../../../../core/gguf/file.ts";
 import type { Weights } from "../../../../core/types.ts";

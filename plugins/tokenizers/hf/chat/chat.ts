@@ -1,7 +1,4 @@
-/**
- * Chat templates: conversations as text, and which parts of it the assistant says.
- * @module
- */
+/** Chat templates: conversations as text, and which parts of it the assistant says. */
 import { AttuneError, badFile, unsupported } from "../../../../core/base/errors.ts";
 import type { Json, Named } from "../../../../core/types.ts";
 import { boundedTemplate, type Render } from "./template.ts";

@@ -1,7 +1,6 @@
 /**
  * Templates as Jinja2 renders them in Python, where `@huggingface/jinja` does otherwise: methods and filters with
  * arguments, values as text, comparisons, texts counted by characters.
- * @module
  */
 import { capitalized, floatText, quotePython, stringMethods, stripEnds, titledWords } from "./python_text.ts";
 

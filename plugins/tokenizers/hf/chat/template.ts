@@ -1,7 +1,4 @@
-/**
- * Jinja templates by others, rendered within a budget: so many steps, such depth, and values of such size.
- * @module
- */
+/** Jinja templates by others, rendered within a budget: so many steps, such depth, and values of such size. */
 import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
 import type { Json, Named } from "../../../../core/types.ts";
 import { type Machine, type Makers, type Node as Read, pythonOf, type Value, withOutputs } from "./python_templates.ts";

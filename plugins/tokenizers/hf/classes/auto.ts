@@ -1,7 +1,6 @@
 /**
  * What AutoTokenizer makes of a checkpoint's files: tokenizer.json with its class's steps, all added tokens, the special
  * tokens that any file or the class names, and the class's settings.
- * @module
  */
 import { isObject } from "../../../../core/base/json.ts";
 import { badValue, unsupported } from "../../../../core/base/errors.ts";

@@ -1,7 +1,4 @@
-/**
- * Which tokenizer class AutoTokenizer takes for a checkpoint's files.
- * @module
- */
+/** Which tokenizer class AutoTokenizer takes for a checkpoint's files. */
 
 /** Classes that build their steps themselves. Every other name stands for tokenizer.json as it is: "backend". */
 export type ClassName =

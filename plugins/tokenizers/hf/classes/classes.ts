@@ -1,7 +1,6 @@
 /**
  * What each of transformers' tokenizer classes makes of a vocabulary and of tokenizer_config.json: its steps, its special
  * tokens where no file names any, and its sides.
- * @module
  */
 import type { Json, Named } from "../../../../core/types.ts";
 import type { ClassName } from "./class_names.ts";

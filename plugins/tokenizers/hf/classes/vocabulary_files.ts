@@ -1,7 +1,6 @@
 /**
  * What stands for tokenizer.json where a checkpoint has only the vocabulary files that older versions of libraries wrote: the
  * model's tokens and merges, to which the tokenizer's class gives its steps.
- * @module
  */
 import { badFile, refusePointer } from "../../../../core/base/errors.ts";
 import { jsonObject } from "../../../../core/base/json.ts";

@@ -1,7 +1,6 @@
 /**
  * Patterns in the notation of Oniguruma, in which those of tokenizer.json are written: its classes are Unicode's, ^ and $ stand
  * at lines, \h is a hexadecimal digit.
- * @module
  */
 import { type CharSet, fixedWidth, type PatternNode, remembered } from "../../../../core/patterns/node.ts";
 import { classNamed, isOnigurumaWord } from "./unicode.ts";

@@ -1,7 +1,4 @@
-/**
- * Patterns of tokenizer.json: plain strings, or regular expressions.
- * @module
- */
+/** Patterns of tokenizer.json: plain strings, or regular expressions. */
 import { badFile } from "../../../../core/base/errors.ts";
 import type { CharSet } from "../../../../core/patterns/node.ts";
 

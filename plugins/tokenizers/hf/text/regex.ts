@@ -1,7 +1,4 @@
-/**
- * Regular expressions of tokenizer.json, in Oniguruma's notation.
- * @module
- */
+/** Regular expressions of tokenizer.json, in Oniguruma's notation. */
 import { badFile } from "../../../../core/base/errors.ts";
 import { searchFor } from "../../../../core/patterns/search.ts";
 import { parseOniguruma } from "./oniguruma.ts";

@@ -1,7 +1,6 @@
 /**
  * What characters are taken for, as Hugging Face's tokenizers takes them: its parts know different versions of Unicode, and
  * engines know others.
- * @module
  */
 import { type CharSet, remembered } from "../../../../core/patterns/node.ts";
 import * as tables from "./unicode_tables.ts";

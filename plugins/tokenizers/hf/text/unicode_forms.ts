@@ -1,7 +1,4 @@
-/**
- * Unicode's normal forms (UAX #15) of Unicode 9, which Hugging Face's tokenizers knows, so that places are kept.
- * @module
- */
+/** Unicode's normal forms (UAX #15) of Unicode 9, which Hugging Face's tokenizers knows, so that places are kept. */
 import { type Aligned, type Change, transformText } from "./aligned.ts";
 import { isMark, isWhole } from "./unicode.ts";
 

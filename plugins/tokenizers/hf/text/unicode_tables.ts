@@ -1,7 +1,6 @@
 /**
  * Written by test/plugins/tokenizers/unicode_tables.py from what Python's tokenizers 0.23.3 takes each character for.
  * Each range is its distance from the end of the one before and its length less one, in base 36.
- * @module
  */
 
 /** What BERT's normalizer removes as control characters. */
