@@ -185,8 +185,8 @@ export function nearest(word: string, allowed: readonly string[]): string | unde
 
 function list(names: readonly string[]): string {
   if (names.length === 0) return "none";
-  const shown = names.slice(0, 40).map((n) => `"${n}"`).join(", ");
-  return names.length > 40 ? `${shown}, ... (${names.length})` : shown;
+  const list = names.slice(0, 40).map((n) => `"${n}"`).join(", ");
+  return names.length > 40 ? `${list}, ... (${names.length})` : list;
 }
 
 function editDistance(a: string, b: string, limit: number): number {

@@ -12,8 +12,8 @@ export function classNames({ id2label }: Named<Json>): readonly string[] | undef
   if (typeof id2label !== "object" || id2label === null || Array.isArray(id2label)) return undefined;
   const entries = Object.entries(id2label as Named<Json>).sort(([a], [b]) => Number(a) - Number(b));
   const names = entries.map(([, name]) => String(name));
-  const whole = entries.length > 0 && entries.every(([id], i) => id === String(i));
-  return whole && new Set(names).size === names.length ? names : undefined;
+  const isComplete = entries.length > 0 && entries.every(([id], i) => id === String(i));
+  return isComplete && new Set(names).size === names.length ? names : undefined;
 }
 
 /** Names of classes that say nothing: those that transformers gives where nobody named them. */
@@ -48,8 +48,8 @@ export function headClasses(labels: readonly string[], head: string, { config, t
 }
 
 function listed(names: readonly string[]): string {
-  const shown = names.slice(0, 10).map((name) => JSON.stringify(name)).join(", ");
-  return names.length > 10 ? `${shown} and ${names.length - 10} more` : shown;
+  const list = names.slice(0, 10).map((name) => JSON.stringify(name)).join(", ");
+  return names.length > 10 ? `${list} and ${names.length - 10} more` : list;
 }
 
 /** The classes for config.json, in the order of the head's outputs. */

@@ -7,8 +7,8 @@
 /** A number, or a text that is one; undefined for anything else. */
 export function asNumber(value: unknown): number | undefined {
   if (typeof value === "number") return value;
-  const written = typeof value === "string" && /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(value);
-  return written ? Number(value) : undefined;
+  const isNumber = typeof value === "string" && /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(value);
+  return isNumber ? Number(value) : undefined;
 }
 
 /**
@@ -29,13 +29,13 @@ export function classReader(labels: readonly string[]): (value: unknown) => numb
     // "1" and "01" are two names: the number 1 is neither.
     if (number !== undefined) byNumber.set(number, byNumber.has(number) ? undefined : id);
   });
-  const named = [...byNumber].some(([number, id]) => number !== id);
+  const hasOtherNumbers = [...byNumber].some(([number, id]) => number !== id);
   return (value) => {
     const id = typeof value === "string" || typeof value === "boolean" ? byName.get(String(value)) : undefined;
     if (id !== undefined) return id;
     const number = asNumber(value);
     if (number === undefined) return undefined;
-    if (named) return byNumber.get(number);
+    if (hasOtherNumbers) return byNumber.get(number);
     return Number.isInteger(number) && number >= 0 && number < labels.length ? number : undefined;
   };
 }

@@ -52,16 +52,16 @@ function linesForm({ plugin, name }: RecordsPlace, check: CheckLine): RecordForm
         begun += to - from + 1;
         number++;
       };
-      const addWhole = (whole: Uint8Array): void => add(whole, 0, whole.length);
+      const addWhole = (piece: Uint8Array): void => add(piece, 0, piece.length);
       return {
         push: (bytes, offset) => {
           let start = 0;
           for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
             if (parts.length === 0) add(bytes, start, end);
             else {
-              const whole = joinBytes([...parts, bytes.subarray(start, end)]);
+              const joined = joinBytes([...parts, bytes.subarray(start, end)]);
               parts = [];
-              addWhole(whole);
+              addWhole(joined);
             }
             start = end + 1;
           }

@@ -17,7 +17,7 @@ export async function withNamedClasses(rows: Rows, classes: RowColumns["classes"
     return table ? [[column, table] as const] : [];
   });
   if (tables.length === 0) return rows;
-  const named = (row: Row): Row => {
+  const withNames = (row: Row): Row => {
     const changed: Record<string, unknown> = { ...row };
     for (const [column, table] of tables) if (Object.hasOwn(row, column)) changed[column] = nameOf(row[column], table);
     return changed;
@@ -37,9 +37,9 @@ export async function withNamedClasses(rows: Rows, classes: RowColumns["classes"
       ),
     ],
     read: async function* (from) {
-      for await (const item of rows.read(from)) yield { ...item, row: named(item.row) };
+      for await (const item of rows.read(from)) yield { ...item, row: withNames(item.row) };
     },
-    ...(at ? { at: async (indices: readonly number[]) => (await at(indices)).map(named) } : {}),
+    ...(at ? { at: async (indices: readonly number[]) => (await at(indices)).map(withNames) } : {}),
   };
 }
 

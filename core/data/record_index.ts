@@ -104,9 +104,9 @@ function recordsOf<R, T>(
     count,
     fingerprint,
     longest,
-    at: async (wanted) => {
+    at: async (numbers) => {
       const byBlock = new Map<number, number[]>();
-      wanted.forEach((record, place) => {
+      numbers.forEach((record, place) => {
         if (!Number.isInteger(record) || record < 0 || record >= count) {
           throw badValue(plugin, "row", record, `a row from 0 to ${count - 1}`);
         }
@@ -115,14 +115,14 @@ function recordsOf<R, T>(
         if (part) part.push(place);
         else byBlock.set(block, [place]);
       });
-      const records: T[] = new Array(wanted.length);
+      const records: T[] = new Array(numbers.length);
       const blocks = [...byBlock];
       for (let start = 0; start < blocks.length; start += TOGETHER) {
         const some = blocks.slice(start, start + TOGETHER);
         const read = await readEach(some.map(([block]) => block));
         some.forEach(([block, places], i) => {
           for (const place of places) {
-            const record = read[i]?.[(wanted[place] ?? 0) - (firsts[block] ?? 0)];
+            const record = read[i]?.[(numbers[place] ?? 0) - (firsts[block] ?? 0)];
             if (!record) throw changed(plugin, name);
             records[place] = form.read(record);
           }

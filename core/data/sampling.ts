@@ -68,20 +68,20 @@ export function orderOfEpoch(options: OrderOptions, large: number = LARGE): Epoc
     const order = epochOrder(options);
     return (from, to) => order.subarray(from, to);
   }
-  const drawn = seekablePermutation(random, count);
-  return some(strategy === "random" ? drawn : groupedByLength(options, drawn));
+  const permutation = seekablePermutation(random, count);
+  return some(strategy === "random" ? permutation : groupedByLength(options, permutation));
 }
 
 /** As `epochOrder` groups rows, one megabatch at a time. */
-function groupedByLength(options: OrderOptions, drawn: (place: number) => number): (place: number) => number {
+function groupedByLength(options: OrderOptions, permutation: (place: number) => number): (place: number) => number {
   const { count, lengths = none } = options;
   const size = megabatchSize(options);
   const sorted = (start: number): Int32Array =>
-    Int32Array.from({ length: Math.min(size, count - start) }, (_, i) => drawn(start + i))
+    Int32Array.from({ length: Math.min(size, count - start) }, (_, i) => permutation(start + i))
       .sort((a, b) => lengths(b) - lengths(a));
   let [most, longest] = [0, 0];
   for (let row = 0; row < count; row++) most = Math.max(most, lengths(row));
-  while (lengths(drawn(longest)) < most) longest++;
+  while (lengths(permutation(longest)) < most) longest++;
   // The longest row of all, and the row whose place it takes.
   const other = longest - longest % size;
   const [last, first] = [sorted(other)[0] ?? 0, sorted(0)[0] ?? 0];

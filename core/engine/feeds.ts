@@ -158,10 +158,10 @@ function drawMasks(
     }
     return indices;
   };
-  const at = (index: string, chosen: ArrayLike<number>): Int32Array => {
+  const at = (index: string, rows: ArrayLike<number>): Int32Array => {
     const { tokenOrigins: places } = sideOf(batch, index);
     return shifted(
-      Int32Array.from({ length: 2 * chosen.length }, (_, i) => places[2 * Number(chosen[i >> 1]) + (i & 1)] ?? -1),
+      Int32Array.from({ length: 2 * rows.length }, (_, i) => places[2 * Number(rows[i >> 1]) + (i & 1)] ?? -1),
     );
   };
   const known = new Map<Dim, Int32Array>();

@@ -166,10 +166,10 @@ async function problemWith(
   }
 }
 
-function differs(what: string, actual: unknown, wanted: Float64Array, bound: number): string | undefined {
+function differs(what: string, actual: unknown, expected: Float64Array, bound: number): string | undefined {
   const data = actual as Float32Array;
-  const most = wanted.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
-  const error = wanted.reduce((a, b, i) => Math.max(a, Math.abs(b - Number(data[i]))), 0);
+  const most = expected.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+  const error = expected.reduce((a, b, i) => Math.max(a, Math.abs(b - Number(data[i]))), 0);
   return error <= bound * most ? undefined : `${what} is wrong by ${(error / most).toExponential(1)} of the largest`;
 }
 
@@ -177,7 +177,7 @@ function differs(what: string, actual: unknown, wanted: Float64Array, bound: num
 async function products(
   host: Host,
   weight: LinearWeight,
-  { storage, feeds: own, products: trained }: Tested,
+  { storage, feeds: formatFeeds, products: trained }: Tested,
   operands: Readonly<Record<"x" | "dy" | "bias", Float32Array>>,
 ): Promise<Readonly<Record<"y" | "dx", unknown>>> {
   const lib = host.lib as Ort;
@@ -189,7 +189,7 @@ async function products(
   graph.output("y", f.gemm(x, w, graph.input("bias", "float32", [outputs]), { transB: true }));
   graph.output("dx", f.gemm(dy, w));
   const feeds: Record<string, OrtTensor> = {
-    ...own,
+    ...formatFeeds,
     x: new lib.Tensor("float32", operands.x, [ROWS, inputs]),
     dy: new lib.Tensor("float32", operands.dy, [ROWS, outputs]),
     bias: new lib.Tensor("float32", operands.bias, [outputs]),

@@ -52,11 +52,11 @@ export function accelerateWeights(options: FrozenOptions): AcceleratedWeights {
   const { accelerators, checkpoint, backbone } = options;
   refuseQuantizedTwice(accelerators, checkpoint);
   checkModules(accelerators, backbone.linears);
-  const taken = new Set<Accelerator>();
-  const weights = givenWeights(options, taken);
-  const products = options.isAdapted ? new Map<string, TrainedProduct>() : trainedProducts(options, taken);
+  const used = new Set<Accelerator>();
+  const weights = chooseFormats(options, used);
+  const products = options.isAdapted ? new Map<string, TrainedProduct>() : trainedProducts(options, used);
   accelerators.forEach((accelerator, i) => {
-    if (accelerator.needsFrozenWeights && !taken.has(accelerator)) throw nothingLeft(accelerator, i);
+    if (accelerator.needsFrozenWeights && !used.has(accelerator)) throw nothingLeft(accelerator, i);
   });
   return {
     frozen: weights.size === 0 ? undefined : frozenWeights(weights, checkpoint),
@@ -65,7 +65,7 @@ export function accelerateWeights(options: FrozenOptions): AcceleratedWeights {
 }
 
 /** How weights that do not train are stored, by name. */
-function givenWeights(options: FrozenOptions, taken: Set<Accelerator>): ReadonlyMap<string, Given> {
+function chooseFormats(options: FrozenOptions, used: Set<Accelerator>): ReadonlyMap<string, Given> {
   const { accelerators, checkpoint: { weights: { formatOf } }, nameInCheckpoint } = options;
   const weights = new Map<string, Given>();
   for (const weight of linearWeights(options, false)) {
@@ -80,7 +80,7 @@ function givenWeights(options: FrozenOptions, taken: Set<Accelerator>): Readonly
       const storage = isWanted(accelerator, weight.module) ? accelerator.store?.(weight) : undefined;
       if (!storage) continue;
       weights.set(weight.name, { weight, storage, accelerator });
-      taken.add(accelerator);
+      used.add(accelerator);
       break;
     }
   }
@@ -88,14 +88,14 @@ function givenWeights(options: FrozenOptions, taken: Set<Accelerator>): Readonly
 }
 
 /** How products over weights that train are computed, by name. */
-function trainedProducts(options: FrozenOptions, taken: Set<Accelerator>): ReadonlyMap<string, TrainedProduct> {
+function trainedProducts(options: FrozenOptions, used: Set<Accelerator>): ReadonlyMap<string, TrainedProduct> {
   const products = new Map<string, TrainedProduct>();
   for (const weight of linearWeights(options, true)) {
     for (const accelerator of options.accelerators) {
       const format = isWanted(accelerator, weight.module) ? accelerator.multiply?.(weight) : undefined;
       if (!format) continue;
       products.set(weight.name, { weight, format });
-      taken.add(accelerator);
+      used.add(accelerator);
       break;
     }
   }
@@ -152,12 +152,12 @@ function linearWeights(options: FrozenOptions, train: boolean): readonly LinearW
   const { backbone, heads, modulesToSave, trains } = options;
   const { linears, conv1ds, shapes, ties, family } = backbone;
   const shared = new Set([...Object.keys(ties), ...Object.values(ties)]);
-  const kept = [...modulesToSave, ...family.keepInFp32Modules ?? []];
+  const modules = [...modulesToSave, ...family.keepInFp32Modules ?? []];
   return linears.flatMap((module): LinearWeight[] => {
     const name = `${module}.weight`;
     const [rows = 0, columns = 0] = shapes[name] ?? [];
     if (heads.has(module) || shared.has(name) || trains(name) !== train || shapes[name]?.length !== 2) return [];
-    if (kept.some((entry) => names(entry, module))) return [];
+    if (modules.some((entry) => names(entry, module))) return [];
     const conv1d = conv1ds.includes(module);
     return [{ name, module, dims: conv1d ? [columns, rows] : [rows, columns], conv1d }];
   });

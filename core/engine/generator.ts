@@ -96,11 +96,11 @@ async function prefill(context: Context, batch: Batch, weights: Step["weights"])
   const { lib, decoderAlone, prefix } = context;
   const side = batch.decoder ?? batch;
   const last = batch.inputs[`${prefix}last`] as Tensor;
-  const asked = withPlaces(batch, last);
+  const inputs = withPlaces(batch, last);
   // A decoder alone has one graph: a prompt is what comes behind nothing.
   const { added, ...result } = decoderAlone
-    ? await compute(context, "decode", behindNothing(asked), new Map(), weights)
-    : await compute(context, "prefill", asked, new Map(), weights);
+    ? await compute(context, "decode", behindNothing(inputs), new Map(), weights)
+    : await compute(context, "prefill", inputs, new Map(), weights);
   const keyValueCache = createKeyValueCache(lib);
   const isCross = ([name]: readonly [string, unknown]): boolean => name.startsWith(CROSS_ATTENTION);
   keyValueCache.append(new Map([...added].filter((entry) => !isCross(entry))));

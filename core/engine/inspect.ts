@@ -87,9 +87,9 @@ function look({ backbone, heads, attached }: Required<InspectedParts>): Inspecti
  * two sides the encoder alone, where that is all that its heads read.
  */
 export function inspectBackbone(architecture: Backbone, heads: readonly Head[] = []): InspectedBackbone {
-  const whole = { ...architecture, ...inspect({ backbone: architecture }).modules };
-  const { decoderStartTokenId: decoderStart, ...config } = whole;
-  if (decoderStart === undefined || heads.length === 0 || heads.some((head) => !head.readsEncoder)) return whole;
+  const model = { ...architecture, ...inspect({ backbone: architecture }).modules };
+  const { decoderStartTokenId: decoderStart, ...config } = model;
+  if (decoderStart === undefined || heads.length === 0 || heads.some((head) => !head.readsEncoder)) return model;
   const forward = (b: GraphBuilder): BackboneOutput => architecture.forward(b, { decoder: false });
   const there = inspect({ backbone: { ...architecture, forward } }).modules;
   const isThere = (path: string): boolean => there.parameters.some((name) => name.startsWith(`${path}.`));

@@ -33,11 +33,11 @@ export function peakBytes({ model, values }: Pick<Lowered, "model" | "values">, 
     const [first = ""] = node.inputs;
     for (const name of node.outputs) {
       const value = values.get(name);
-      const seen = views.has(node.op) ? bufferOf.get(first) : undefined;
-      const buffer = seen ?? name;
+      const viewed = views.has(node.op) ? bufferOf.get(first) : undefined;
+      const buffer = viewed ?? name;
       bufferOf.set(name, buffer);
       users.set(buffer, (users.get(buffer) ?? 0) + (readers.get(name) ?? 0));
-      if (seen !== undefined || !value) continue;
+      if (viewed !== undefined || !value) continue;
       const bytes = bytesOf(value, dims);
       size.set(buffer, bytes);
       alive += bytes;

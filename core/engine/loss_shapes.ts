@@ -10,15 +10,15 @@ import type { Loss } from "../types.ts";
 
 /**
  * A target as its loss takes it. An axis of length 1 at the end that only the output has (one label, one value) is put on
- * the target. `wanted`: how many classes the task has.
+ * the target. `classCount`: how many classes the task has.
  *
  * @throws AttuneError if the shapes do not belong together, or an option for each class has another number of values.
  */
-export function targetFor(loss: Loss, output: Value, target: Value, wanted?: number): Value {
+export function targetFor(loss: Loss, output: Value, target: Value, classCount?: number): Value {
   const { shape } = output;
   const classes = shape.at(-1);
-  if (wanted !== undefined && classes !== wanted) {
-    throw badValue("spec", "head", `${classes} outputs`, `${wanted} (one for each of the task's classes)`);
+  if (classCount !== undefined && classes !== classCount) {
+    throw badValue("spec", "head", `${classes} outputs`, `${classCount} (one for each of the task's classes)`);
   }
   for (const [option, values] of Object.entries(loss.perClass ?? {})) {
     if (values === undefined || typeof classes !== "number" || values.length === classes) continue;
@@ -67,13 +67,15 @@ function withoutOnes(shape: Shape): Shape {
   return shape.slice(0, shape.findLastIndex((dim) => dim !== 1) + 1);
 }
 
-function unlike(loss: Loss, output: Value, target: Value, wanted: Shape): AttuneError {
+function unlike(loss: Loss, output: Value, target: Value, targetShape: Shape): AttuneError {
   const listed = (shape: Shape): string => `[${shape.join(", ")}]`;
-  const shown = `${target.dtype} ${listed(target.shape)}`;
-  const expected = `${loss.compares === "classes" ? "numbers of classes " : ""}${listed(wanted)}`;
+  const actual = `${target.dtype} ${listed(target.shape)}`;
+  const expected = `${loss.compares === "classes" ? "numbers of classes " : ""}${listed(targetShape)}`;
   return new AttuneError(
-    `The loss "${loss.name}" compares an output ${listed(output.shape)} with a target of ${shown}, where ${expected} ` +
+    `The loss "${loss.name}" compares an output ${
+      listed(output.shape)
+    } with a target of ${actual}, where ${expected} ` +
       "is expected: loss, head and task do not match",
-    { code: "BAD_VALUE", plugin: loss.name, path: "loss", found: shown, allowed: [expected] },
+    { code: "BAD_VALUE", plugin: loss.name, path: "loss", found: actual, allowed: [expected] },
   );
 }

@@ -113,13 +113,13 @@ function scalarInput(graph: Graph, name: string): Value {
  *
  * @throws AttuneError if a head lacks an output that a loss reads.
  */
-export function buildProgram(asked: ProgramOptions): Program {
-  const { attached, targets } = asked;
+export function buildProgram(request: ProgramOptions): Program {
+  const { attached, targets } = request;
   const options: CompleteOptions = {
     checkpointing: false,
     isTrainable: trainsRule(attached),
     fields: Object.keys(targets),
-    ...asked,
+    ...request,
   };
   const building = openProgram(options);
   const { graph, recorded } = building;
@@ -134,9 +134,9 @@ export function buildProgram(asked: ProgramOptions): Program {
   const objective: Objective = { losses, total: added(pass.sums) };
   addPenalties(building, options.attached, objective);
   addRegularizers(building, pass, objective);
-  const found = addGradients(graph, recorded, objective.total, options);
+  const gradients = addGradients(graph, recorded, objective.total, options);
   if (options.withOutputs) { for (const [name, value] of Object.entries(pass.outputs)) graph.output(name, value); }
-  return { graph, recorded, losses, gradients: found, outputs: options.withOutputs ? Object.keys(pass.outputs) : [] };
+  return { graph, recorded, losses, gradients, outputs: options.withOutputs ? Object.keys(pass.outputs) : [] };
 }
 
 type CompleteOptions = ProgramOptions & Required<Pick<ProgramOptions, "checkpointing" | "isTrainable" | "fields">>;
@@ -204,8 +204,8 @@ function addOutputs(
   { states, outputs, sums }: Forward,
   options: ProgramOptions,
 ): string[] {
-  const wanted = sums.length > 0 ? options.reads : undefined;
-  for (const [name, value] of Object.entries(outputs)) if (wanted?.includes(name) ?? true) graph.output(name, value);
+  const reads = sums.length > 0 ? options.reads : undefined;
+  for (const [name, value] of Object.entries(outputs)) if (reads?.includes(name) ?? true) graph.output(name, value);
   for (const [name, value] of recorded.keyValueCache) graph.output(`kept.${name}`, value);
   if (options.outputHiddenStates) {
     const side = states.encoder ? "decoder" : "input";
@@ -311,10 +311,10 @@ function addGradients(graph: Graph, recorded: BuildInfo, total: Value, options: 
   const trained = [...recorded.parameters.values()].filter((p) => trainsIn(p, options.isTrainable));
   const tables = new Set(trained.filter((p) => p.ids.length > 0).map((p) => p.value));
   const seed = options.accelerators?.some((a) => a.lossScale) ? scalarInput(graph, LOSS_SCALE) : undefined;
-  const found = gradients(total, trained.map((p) => p.value), tables, seed);
+  const results = gradients(total, trained.map((p) => p.value), tables, seed);
   const rowNames = new Map<number, string>();
   return trained.flatMap((p, i): GradientOutput[] => {
-    const { dense, sparse } = found[i] ?? { dense: undefined, sparse: [] };
+    const { dense, sparse } = results[i] ?? { dense: undefined, sparse: [] };
     // A parameter that no path leads to does not train (and does not decay).
     if (!dense && sparse.length === 0) return [];
     const name = `d.${p.name}`;

@@ -124,21 +124,21 @@ export function selectRecomputed(program: Recomputed, dims: DimValues, how: Reco
   const some = typeof how === "number" ? productsWithin(program, dims).slice(0, how) : [];
   const products = new Set(some.map(({ node }) => node));
   // What layers give to each other: made again, it would need all that came before.
-  const given = new Set(products.size > 0 ? layers.map(({ output }) => output.id) : []);
-  const saved = new Set<number>(), wanted: Value[] = [];
+  const outputs = new Set(products.size > 0 ? layers.map(({ output }) => output.id) : []);
+  const saved = new Set<number>(), targets: Value[] = [];
   for (const node of reachable([...graph.outputs.values()])) {
     if (forward.has(node)) continue;
     for (const input of node.inputs) {
       const producer = input && graph.producer(input);
       if (!input || !producer || !forward.has(producer) || saved.has(input.id)) continue;
       saved.add(input.id);
-      wanted.push(input);
+      targets.push(input);
     }
   }
   const isMade = (node: Node): boolean =>
     (products.has(node) || isCheap(graph, node, how)) &&
-    !node.outputs.some(({ id }) => given.has(id) || weights.has(id));
-  return new Set([...again, ...leastKept(graph, wanted, (value) => bytesOf(value, dims), isMade)]);
+    !node.outputs.some(({ id }) => outputs.has(id) || weights.has(id));
+  return new Set([...again, ...leastKept(graph, targets, (value) => bytesOf(value, dims), isMade)]);
 }
 
 /** Products with weights within layers: those with the least work for what they give first, of these the first. */
@@ -191,7 +191,7 @@ const NEAR = 16;
 /** Values between whose last reader in the forward pass and first one in the backward pass few nodes lie. */
 function readAgainSoon(graph: Graph, forward: ReadonlySet<Node>): ReadonlySet<number> {
   const nodes = reachable([...graph.outputs.values()]);
-  const last = new Map<number, number>(), soon = new Set<number>(), seen = new Set<number>();
+  const last = new Map<number, number>(), soon = new Set<number>(), visited = new Set<number>();
   nodes.forEach((node, i) => {
     for (const input of node.inputs) if (input && forward.has(node)) last.set(input.id, i);
   });
@@ -199,8 +199,8 @@ function readAgainSoon(graph: Graph, forward: ReadonlySet<Node>): ReadonlySet<nu
     if (forward.has(node)) return;
     for (const input of node.inputs) {
       const before = input && last.get(input.id);
-      if (!input || before === undefined || seen.has(input.id)) continue;
-      seen.add(input.id);
+      if (!input || before === undefined || visited.has(input.id)) continue;
+      visited.add(input.id);
       if (i - before < nodes.length / NEAR) soon.add(input.id);
     }
   });
@@ -217,10 +217,10 @@ function hasWeight(graph: Graph, { inputs }: Node): boolean {
   return inputs.some((input) => input && graph.origin(input)?.kind === "parameter");
 }
 
-/** The values to make anew so that as few bytes as possible are kept for `wanted`. */
+/** The values to make anew so that as few bytes as possible are kept for `targets`. */
 function leastKept(
   graph: Graph,
-  wanted: readonly Value[],
+  targets: readonly Value[],
   bytes: (value: Value) => number,
   cheap: (node: Node) => boolean,
 ): ReadonlySet<number> {
@@ -242,7 +242,7 @@ function leastKept(
       }}
     return ends;
   };
-  for (const value of wanted) flow.edge(enter(value)[1], sink, Infinity);
+  for (const value of targets) flow.edge(enter(value)[1], sink, Infinity);
   const needs = flow.cut(source, sink);
   return new Set([...known].filter(([, [entrance]]) => needs(entrance)).map(([id]) => id));
 }

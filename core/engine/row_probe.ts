@@ -174,10 +174,10 @@ function wholeGradients(
   return Object.fromEntries(gradients.map(({ parameter, dense, sparse }) => {
     const p = recorded.parameters.get(parameter);
     const shape = p?.shape ?? [];
-    const whole = dense === undefined ? new Float32Array(sizeOf(shape)) : results[dense]?.data as Float32Array;
+    const gradient = dense === undefined ? new Float32Array(sizeOf(shape)) : results[dense]?.data as Float32Array;
     for (const { ids, rows } of sparse) {
       addTableRows(
-        whole,
+        gradient,
         batch.inputs[ids]?.data as Int32Array,
         undefined,
         results[rows]?.data as Float32Array,
@@ -185,6 +185,6 @@ function wholeGradients(
         p?.paddingIdx,
       );
     }
-    return [parameter, whole];
+    return [parameter, gradient];
   }));
 }

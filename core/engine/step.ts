@@ -90,7 +90,7 @@ export async function trainStep(
   const { options: { tasks }, state, work } = trainer;
   state.present("trained");
   const active = new Set(numbers);
-  const written = clearRowGradients(trainer, active);
+  const cleared = clearRowGradients(trainer, active);
   const factors = lossFactors(numbers.map((i) => tasks[i] as EngineTask), batches);
   const losses: Record<string, number> = {};
   for (const task of tasks) for (const loss of task.losses) losses[lossName(task, loss)] = 0;
@@ -99,7 +99,7 @@ export async function trainStep(
     const number = numbers[i] ?? 0;
     const scales = { ofLosses: factors[i] ?? {}, ofTerms: 1 / batches.length };
     const micro = { number, batch, scales, step: at.step, sequence, lossScale: at.lossScale };
-    const results = await runMicroBatch(trainer, micro, written);
+    const results = await runMicroBatch(trainer, micro, cleared);
     addLosses(trainer.programs[number] as TaskProgram, results, losses);
     sequence += batch.sequences;
     multiplyAdds += work[number]?.(batch) ?? 0;
@@ -114,15 +114,15 @@ export async function trainStep(
 
 /** Sets gradients that come as rows alone to zero, which they are added up from; names those that have something of this step. */
 function clearRowGradients({ programs, trained }: Trainer, active: ReadonlySet<number>): Set<string> {
-  const written = new Set<string>();
+  const names = new Set<string>();
   for (const i of active) {
     for (const { parameter, dense } of programs[i]?.program.gradients ?? []) {
-      if (dense !== undefined || written.has(parameter)) continue;
+      if (dense !== undefined || names.has(parameter)) continue;
       trained.get(parameter)?.span.gradient.fill(0);
-      written.add(parameter);
+      names.add(parameter);
     }
   }
-  return written;
+  return names;
 }
 
 type MicroBatch = Readonly<{
@@ -137,19 +137,19 @@ type MicroBatch = Readonly<{
 }>;
 
 /** Computes the losses and gradients of a micro-batch, and adds the gradients to those of the step. */
-async function runMicroBatch(trainer: Trainer, micro: MicroBatch, written: Set<string>): Promise<Results> {
+async function runMicroBatch(trainer: Trainer, micro: MicroBatch, names: Set<string>): Promise<Results> {
   const { options: { host }, random, buffers, state, trained } = trainer;
   const { number, batch, step, sequence } = micro;
   const { program, session, run } = trainer.compiled[number] as CompiledProgram;
   const gradients: Record<string, OrtTensor> = {};
   const added: string[] = [];
   for (const { parameter, dense } of program.gradients) {
-    const again = written.has(parameter);
+    const again = names.has(parameter);
     const buffer = (again ? buffers.further : buffers.first).get(parameter);
     if (dense === undefined || !buffer) continue;
     gradients[dense] = buffer;
     if (again) added.push(parameter);
-    written.add(parameter);
+    names.add(parameter);
   }
   // The native runtime writes results into the buffers it is given; the WebAssembly build does not.
   const inPlace = host.provider === "cpu";

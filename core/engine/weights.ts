@@ -66,17 +66,17 @@ export function initialWeights(
     const drawnFor = (name: string): Parameter | undefined => {
       const other = build.get(name) ?? build.get(backbone.ties[name] ?? "") ??
         [...build.values()].find((p) => p.unqualifiedName === name);
-      return other && whole.isNew(other) ? other : undefined;
+      return other && loaded.isNew(other) ? other : undefined;
     };
     const readWhole = async (name: string): Promise<Tensor<Float32Array>> => {
       const other = drawnFor(name);
-      return other ? await whole.read(other) : await checkpoint.weights.read(inCheckpoint(name) ?? name);
+      return other ? await loaded.read(other) : await checkpoint.weights.read(inCheckpoint(name) ?? name);
     };
     return {
       readWhole,
       read: async (name) => {
         const other = drawnFor(name);
-        if (other) return await whole.readStored(other);
+        if (other) return await loaded.readStored(other);
         const storage = inCheckpoint(name) === undefined ? undefined : frozen?.storageOf(name);
         if (!frozen || !storage) return await readWhole(name);
         const data = decodeWeight(await frozen.encode(name, () => readWhole(name)), storage.weight);
@@ -87,18 +87,18 @@ export function initialWeights(
   };
   const storageOf: InitialWeights["storageOf"] = (p) =>
     savedIn(p.unqualifiedName) ? undefined : frozen?.storageOf(p.name);
-  const whole: InitialWeights = {
+  const loaded: InitialWeights = {
     nameInCheckpoint: (p) => (savedIn(p.unqualifiedName) ? undefined : stored(p)),
     isNew: (p) => !savedIn(p.unqualifiedName) && stored(p) === undefined,
     storageOf,
     encode: async (p) => {
       if (!frozen) throw missing("engine", p.name, "what is stored as codes");
-      return await frozen.encode(p.name, () => whole.read(p));
+      return await frozen.encode(p.name, () => loaded.read(p));
     },
     readStored: async (p) => {
       const storage = storageOf(p);
-      if (!storage) return await whole.read(p);
-      return { dtype: "float32", dims: p.shape, data: decodeWeight(await whole.encode(p), storage.weight) };
+      if (!storage) return await loaded.read(p);
+      return { dtype: "float32", dims: p.shape, data: decodeWeight(await loaded.encode(p), storage.weight) };
     },
     read: async (p) => {
       const saved = savedIn(p.unqualifiedName);
@@ -112,7 +112,7 @@ export function initialWeights(
       return { dtype: "float32", dims: p.shape, data: await drawValues(p, valuesFor(p), random.fork("init", p.name)) };
     },
   };
-  return whole;
+  return loaded;
 }
 
 /** The values of a weight as sessions compute with it, in the form that the model has it in. */

@@ -59,7 +59,9 @@ export function compareStatistics(
 
 /** A comparison as JSON: `<key>: { value, other, difference, difference_interval }`. */
 export function comparisonFile({ differences, mcnemar: test, changed }: Comparison): Named<Json> {
-  const shown = Object.entries(differences).map(([key, { first, second, difference, interval, p }]): [string, Json] => [
+  const entries = Object.entries(differences).map((
+    [key, { first, second, difference, interval, p }],
+  ): [string, Json] => [
     key.replaceAll("\u0000", "."),
     {
       value: second,
@@ -70,7 +72,7 @@ export function comparisonFile({ differences, mcnemar: test, changed }: Comparis
     },
   ]);
   return {
-    ...Object.fromEntries(shown),
+    ...Object.fromEntries(entries),
     ...(test ? { mcnemar: test as unknown as Json } : {}),
     ...(changed ? { changed: changed as unknown as Json } : {}),
   };

@@ -130,15 +130,15 @@ function keepRows(
   options: EvaluationOptions,
 ): Readonly<{ rowsSeen: RowsSeen; end(): Pick<Evaluation, "statistics" | "otherStatistics" | "kind" | "slices"> }> {
   const { cluster, otherAnswer, slices } = options;
-  const collect = (wanted: unknown, metrics: readonly Metric[]): StatisticsCollector =>
-    collectStatistics(wanted ? metrics : [], open.task.labels);
+  const collect = (isWanted: unknown, metrics: readonly Metric[]): StatisticsCollector =>
+    collectStatistics(isWanted ? metrics : [], open.task.labels);
   const all = [...open.metrics, rowLoss];
   const collector = collect(options.intervals !== undefined || options.statistics, all);
   const others = collect(otherAnswer, all);
   // Slices are of rows, whatever belongs together.
   const sliced = collect(slices, open.metrics.filter(({ columns }) => !columns));
   const table = createRowTable();
-  const told = [...new Set([...columnsRead(open), ...options.columns ?? []])];
+  const columnNames = [...new Set([...columnsRead(open), ...options.columns ?? []])];
   const readsRows = slices || otherAnswer || cluster !== undefined || options.answered;
   let kind: AnswerKind | undefined;
   let [paired, ended] = [0, false];
@@ -158,7 +158,7 @@ function keepRows(
       await collectExamples(examples, open, rows, read);
       if (slices) numbers.forEach((row, i) => table.add(row, encodedRows[i] ?? {}, examples[i]));
       for (const [i, example] of examples.entries()) {
-        const columns = pickColumns(encodedRows[i] ?? {}, told);
+        const columns = pickColumns(encodedRows[i] ?? {}, columnNames);
         options.answered?.(example, columns);
         const other = inputKind && !ended && await otherAnswer?.(example, inputKind);
         if (!other) continue;
@@ -180,21 +180,21 @@ function keepRows(
 }
 
 /** The name of the rows that belong together with one. */
-function clusterOf(own: Row, cluster: string, row: number): string {
-  if (!Object.hasOwn(own, cluster)) {
-    throw unknownName("evaluate", `column (row ${row})`, "column", cluster, Object.keys(own));
+function clusterOf(values: Row, cluster: string, row: number): string {
+  if (!Object.hasOwn(values, cluster)) {
+    throw unknownName("evaluate", `column (row ${row})`, "column", cluster, Object.keys(values));
   }
-  const value = own[cluster];
+  const value = values[cluster];
   if (value !== undefined && value !== null) return String(value);
   throw missing("evaluate", `a value of the column "${cluster}"`, `row ${row}`);
 }
 
 /** Tells what is generated for every row. */
-async function answerAll(open: OpenRun, evaluator: Evaluator, rows: EncodedRows, seen: RowsSeen): Promise<void> {
+async function answerAll(open: OpenRun, evaluator: Evaluator, rows: EncodedRows, rowsSeen: RowsSeen): Promise<void> {
   const generator = await evaluator.generator();
   try {
     const { textMetrics } = await import("../run/evaluate/generate.ts");
-    await textMetrics(open, generator, rows, [], seen);
+    await textMetrics(open, generator, rows, [], rowsSeen);
   } finally {
     await generator.close();
   }
@@ -210,7 +210,10 @@ function allIntervals(
   statistics: readonly MetricStatistics[],
   options: ResamplingOptions,
 ): Readonly<{ intervals: Named<ValueInterval>; rough: readonly string[] }> {
-  const intervals: Named<ValueInterval> = Object.assign({}, ...statistics.map((own) => intervalsOf(own, options)));
+  const intervals: Named<ValueInterval> = Object.assign(
+    {},
+    ...statistics.map((metric) => intervalsOf(metric, options)),
+  );
   return { intervals, rough: Object.keys(intervals).filter((key) => intervals[key]?.rough) };
 }
 

@@ -73,8 +73,8 @@ export function measurer(
   const classes = options.labels && classReader(options.labels);
   const plain = metrics.map((metric) => metric.init());
   const kinds: (Kind | undefined)[] = metrics.map(() => undefined);
-  const kept = keep ? metrics.map((metric) => collectMetric(flatMetric(metric))) : [];
-  const stateOf = (i: number): unknown => (keep ? kept[i]?.state() : plain[i]);
+  const collectors = keep ? metrics.map((metric) => collectMetric(flatMetric(metric))) : [];
+  const stateOf = (i: number): unknown => (keep ? collectors[i]?.state() : plain[i]);
   /** Steps of drawing all rows once, by metric. */
   const draws = metrics.map(() => 0);
   let rows = 0;
@@ -92,12 +92,12 @@ export function measurer(
   const readingOf = (i: number, metric: Metric, row: PlainRow): Example => {
     const known = kinds[i];
     for (const kind of known ? [known] : metric.reads) {
-      const found = readers[kind](row, classes);
-      if (found === undefined) continue;
+      const readings = readers[kind](row, classes);
+      if (readings === undefined) continue;
       kinds[i] = kind;
       return metric.columns
-        ? { ...found, columns: groupsIn(row), ...(options.labels ? { classes: options.labels } : {}) }
-        : found;
+        ? { ...readings, columns: groupsIn(row), ...(options.labels ? { classes: options.labels } : {}) }
+        : readings;
     }
     const allowed = (known ? [known] : metric.reads).map((kind) => forms[kind]).join(", or ");
     throw badValue(metric.name, `row ${rows}`, row, `${allowed}${classes ? "" : hint(row)}`);
@@ -108,7 +108,7 @@ export function measurer(
         const example = readingOf(i, metric, row);
         count(metric.steps?.(example) ?? lengthOf(example), `row ${rows}`);
         try {
-          if (keep) kept[i]?.add(rows, rows, [example]);
+          if (keep) collectors[i]?.add(rows, rows, [example]);
           else plain[i] = metric.update(plain[i], example);
         } catch (error) {
           throw inRow(error, rows, metric.name);
@@ -137,7 +137,10 @@ export function measurer(
         const numbers = numbersOf(i);
         count(samples * (share * one + (numbers > FEW ? DRAW * numbers : 0)), "intervals.samples");
       });
-      return Object.assign({}, ...kept.map((own) => intervalsOrNone(own.end(), { samples, confidence, random })));
+      return Object.assign(
+        {},
+        ...collectors.map((collector) => intervalsOrNone(collector.end(), { samples, confidence, random })),
+      );
     },
   };
 }
@@ -165,11 +168,11 @@ export function labelNames(rows: Iterable<PlainRow>): readonly string[] | undefi
   const alike = (value: number | boolean): boolean =>
     names.has(String(value)) || (numbers && read(value) !== undefined);
   if (others.size > 0 && !numbers && ![...others].some(alike)) {
-    const found = [[...names].slice(0, 3), [...others].slice(0, 3)];
+    const examples = [[...names].slice(0, 3), [...others].slice(0, 3)];
     throw badValue(
       "measure",
       "predictions, references",
-      found,
+      examples,
       "names or numbers of classes on both sides, or `labels`",
     );
   }
@@ -202,20 +205,20 @@ function hint({ prediction, reference }: PlainRow): string {
 /** A row as a kind of reading, or undefined if it is not of that kind. */
 const readers: { readonly [K in Kind]: (row: PlainRow, classes: Classes) => MetricInputs[K] | undefined } = {
   label: ({ prediction, reference, scores }, classes) => {
-    const own = scoresOf(scores ?? (Array.isArray(prediction) ? prediction : undefined));
+    const numbers = scoresOf(scores ?? (Array.isArray(prediction) ? prediction : undefined));
     const actual = classOf(reference, classes);
     const predicted = Array.isArray(prediction) || prediction === undefined || prediction === null
-      ? own && highest(own)
+      ? numbers && highest(numbers)
       : classOf(prediction, classes);
     if (actual === undefined || predicted === undefined || predicted < 0) return undefined;
-    return { prediction: predicted, reference: actual, ...(own ? { scores: own } : {}) };
+    return { prediction: predicted, reference: actual, ...(numbers ? { scores: numbers } : {}) };
   },
   number: ({ prediction, reference }) =>
     isNumber(prediction) && isNumber(reference) ? { prediction, reference } : undefined,
   labels: ({ prediction, reference, scores }, classes) => {
-    const own = scoresOf(scores);
+    const numbers = scoresOf(scores);
     const [predicted, actual] = [classesOf(prediction, classes), classesOf(reference, classes)];
-    return predicted && actual && { prediction: predicted, reference: actual, ...(own ? { scores: own } : {}) };
+    return predicted && actual && { prediction: predicted, reference: actual, ...(numbers ? { scores: numbers } : {}) };
   },
   loss: ({ prediction }) => {
     if (isNumber(prediction)) return { sum: prediction, count: 1 };
@@ -279,8 +282,8 @@ function classOf(value: unknown, classes: Classes): number | undefined {
 
 function classesOf(value: unknown, classes: Classes): readonly number[] | undefined {
   if (!Array.isArray(value)) return undefined;
-  const found = value.map((item) => classOf(item, classes));
-  return found.every(isNumber) ? found : undefined;
+  const ids = value.map((item) => classOf(item, classes));
+  return ids.every(isNumber) ? ids : undefined;
 }
 
 /** Scores of all classes; a score alone is that of the second of two. */

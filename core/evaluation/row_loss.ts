@@ -14,8 +14,8 @@ export const rowLoss: Metric = {
   reads: ["label", "number"],
   greaterIsBetter: false,
   init: (): State => ({ sum: 0, count: 0 }),
-  update: (given: unknown, example: MetricInputs[keyof MetricInputs]): State => {
-    const { sum, count } = given as State;
+  update: (state: unknown, example: MetricInputs[keyof MetricInputs]): State => {
+    const { sum, count } = state as State;
     return { sum: sum + lossOf(example as MetricInputs["label" | "number"]), count: count + 1 };
   },
   merge: (a: unknown, b: unknown): State => {

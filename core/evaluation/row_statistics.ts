@@ -52,5 +52,5 @@ function byRow(
     if (sum) sum.push(example);
     else together.set(at, [example]);
   });
-  return [...together].map(([at, own]) => [rowAt(at), at, own] as const);
+  return [...together].map(([at, values]) => [rowAt(at), at, values] as const);
 }

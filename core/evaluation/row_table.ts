@@ -11,7 +11,7 @@ export type SliceColumn = Readonly<{ name: string; values: readonly string[]; of
 
 /** What is kept of rows. */
 export type RowTable = Readonly<{
-  add(row: number, own: Row, example: Example | undefined): void;
+  add(row: number, values: Row, example: Example | undefined): void;
   columns(): readonly SliceColumn[];
 }>;
 
@@ -36,17 +36,17 @@ export function createRowTable(): RowTable {
     columns.set(name, text.length > CHARACTERS || known.size > VALUES ? undefined : known);
   };
   const column = (name: string, values: readonly string[]): SliceColumn => {
-    const of = [...sample.units].flatMap(([row, own]): [number, number][] => {
-      const id = own.values.get(name);
+    const of = [...sample.units].flatMap(([row, unit]): [number, number][] => {
+      const id = unit.values.get(name);
       return id === undefined ? [] : [[Number(row), id]];
     });
     return { name, values, of: new Map(of) };
   };
   return {
-    add: (row, own, example) => {
+    add: (row, values, example) => {
       const facts = sample.of(row, () => ({ values: new Map(), length: undefined }));
       // Every row counts where a column has too many values.
-      for (const [name, value] of Object.entries(own)) put(name, value, facts?.values ?? new Map());
+      for (const [name, value] of Object.entries(values)) put(name, value, facts?.values ?? new Map());
       if (facts && example) facts.length = example.text.length;
     },
     columns: () => [

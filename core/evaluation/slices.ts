@@ -44,7 +44,7 @@ export function worstSlices(statistics: readonly MetricStatistics[], table: RowT
   const { names, share } = ranked.units();
   const coin = createRandom(42).fork("halves");
   const ranks = names.map((row) => coin.uniform(Number(row)) < 0.5);
-  const found = table.columns().flatMap(({ name, values, of }) =>
+  const candidates = table.columns().flatMap(({ name, values, of }) =>
     values.flatMap((value, id) => {
       const [inside, outside] = [moments(), moments()];
       const [ranking, slice] = [moments(), moments()];
@@ -71,15 +71,15 @@ export function worstSlices(statistics: readonly MetricStatistics[], table: RowT
       }];
     })
   );
-  const ps = found.map(({ p }) => p);
+  const ps = candidates.map(({ p }) => p);
   const [h, bh] = [holm(ps), benjaminiHochberg(ps)];
   const sign = ranked.metric.greaterIsBetter ? 1 : -1;
-  const slices = found
+  const slices = candidates
     .map(({ rank, ...slice }, i) => ({ rank, slice: { ...slice, holm: h[i] ?? 1, benjaminiHochberg: bh[i] ?? 1 } }))
     .sort((a, b) => sign * (a.rank - b.rank))
     .map(({ slice }) => slice);
-  const drawn = share < 1 ? { drawn: names.length } : {};
-  return { metric: key, searched: found.length, ...drawn, slices: slices.slice(0, TOLD) };
+  const sample = share < 1 ? { drawn: names.length } : {};
+  return { metric: key, searched: candidates.length, ...sample, slices: slices.slice(0, TOLD) };
 }
 
 type Moments = Readonly<{ add(x: number): void; count(): number; mean(): number; variance(): number }>;

@@ -26,7 +26,7 @@ const CONSTRAINTS: readonly Constraint[] = ["demographic_parity", "equalized_odd
 export async function thresholdEffect(
   open: OpenRun,
   column: string,
-  shown: Dataset,
+  evaluated: Dataset,
   what: Readonly<{ shownOn: string }>,
 ): Promise<Named<Json>> {
   const { labels = [] } = open.task;
@@ -40,7 +40,7 @@ export async function thresholdEffect(
   }
   if (!open.data.eval) throw missing("evaluate", "rows to tune thresholds on", "data.eval of the spec");
   const tuned = await scoredRows(open, column, open.data.eval);
-  const rows = open.data.eval === shown ? tuned : await scoredRows(open, column, shown);
+  const rows = open.data.eval === evaluated ? tuned : await scoredRows(open, column, evaluated);
   const effects = CONSTRAINTS.map((constraint): [string, Json] => {
     const { rules, x, y } = tuneThresholds(tuned, constraint);
     const share = (row: ScoredRow, of: (rule: ThresholdRule) => ThresholdRule): number => {
@@ -135,7 +135,7 @@ function effectOf(rows: readonly ScoredRow[], share: (row: ScoredRow) => number)
   const all = [...groups.values()];
   const gap = (rate: (group: typeof all[number]) => readonly [part: number, whole: number]): number => {
     // 0/0 is 0, as in the metrics of fairness.
-    const values = all.map((group) => rate(group)).map(([part, whole]) => (whole === 0 ? 0 : part / whole));
+    const values = all.map((group) => rate(group)).map(([part, count]) => (count === 0 ? 0 : part / count));
     return Math.max(...values) - Math.min(...values);
   };
   return {

@@ -53,8 +53,8 @@ export async function faultOfWeights(store: Store, key: string): Promise<WeightF
   }
   const actual = await digest?.();
   if (actual === due) return undefined;
-  const said = `its metadata has ${DIGEST_IN_METADATA} ${show(due)}, but its tensors have ${show(actual)}`;
-  return { code: "damaged", problem: `is damaged, or was changed without updating its metadata: ${said}` };
+  const message = `its metadata has ${DIGEST_IN_METADATA} ${show(due)}, but its tensors have ${show(actual)}`;
+  return { code: "damaged", problem: `is damaged, or was changed without updating its metadata: ${message}` };
 }
 
 /**
@@ -116,8 +116,8 @@ export function allFinite(dtype: DType, piece: Uint8Array): boolean {
   }
   const how = exponents[dtype];
   if (!how) return true;
-  const own = piece.byteOffset % how.bytes === 0 ? piece : copyBytes(piece);
-  const { buffer, byteOffset, length } = own;
+  const aligned = piece.byteOffset % how.bytes === 0 ? piece : copyBytes(piece);
+  const { buffer, byteOffset, length } = aligned;
   const { bytes, mask } = how;
   const words = bytes === 2
     ? new Uint16Array(buffer, byteOffset, length / 2)

@@ -88,13 +88,13 @@ export function scanNumbers(scanner: HeaderScanner): number[] {
 
 /** An object whose names differ; `member` scans the value of each. */
 export function scanObject(scanner: HeaderScanner, what: string, member: (name: string) => void): void {
-  const seen = new Set<string>();
+  const names = new Set<string>();
   need(scanner, "{");
   if (take(scanner, "}")) return;
   do {
     const name = scanString(scanner);
-    if (seen.has(name)) throw brokenHeader(scanner, `names ${show(name)} twice in ${what}`);
-    seen.add(name);
+    if (names.has(name)) throw brokenHeader(scanner, `names ${show(name)} twice in ${what}`);
+    names.add(name);
     need(scanner, ":");
     member(name);
   } while (take(scanner, ","));

@@ -74,12 +74,12 @@ export async function readSentenceModules(files: Store): Promise<SentenceModules
 }
 
 function poolingOf(config: Named<Json>, file: string): readonly Pooling[] {
-  const named = config.pooling_mode;
-  if (named === undefined) {
-    const asked = modes.flatMap(([pooling, , flag]) => (config[flag] === true ? [pooling] : []));
-    return asked.length === 0 ? ["mean"] : asked;
+  const modesNamed = config.pooling_mode;
+  if (modesNamed === undefined) {
+    const poolings = modes.flatMap(([pooling, , flag]) => (config[flag] === true ? [pooling] : []));
+    return poolings.length === 0 ? ["mean"] : poolings;
   }
-  return [named].flat().map((mode) => {
+  return [modesNamed].flat().map((mode) => {
     const pooling = modes.find(([, name]) => name === mode)?.[0];
     if (pooling === undefined) {
       throw unsupported("sentence", `${file}: pooling_mode`, mode, "such pooling is not implemented");
@@ -89,11 +89,11 @@ function poolingOf(config: Named<Json>, file: string): readonly Pooling[] {
 }
 
 function denseOf(config: Named<Json>, folder: string): SentenceDense {
-  const { out_features: outFeatures, bias = true, activation_function: named = "Tanh" } = config;
+  const { out_features: outFeatures, bias = true, activation_function: activationClass = "Tanh" } = config;
   const file = `${folder}config.json`;
-  const activation = activations[String(named).split(".").at(-1) ?? ""];
+  const activation = activations[String(activationClass).split(".").at(-1) ?? ""];
   if (activation === undefined) {
-    throw unsupported("sentence", `${file}: activation_function`, named, "it is not implemented");
+    throw unsupported("sentence", `${file}: activation_function`, activationClass, "it is not implemented");
   }
   for (const key of ["module_input_name", "module_output_name"]) {
     const value = config[key] ?? "sentence_embedding";

@@ -92,7 +92,7 @@ const nullable = ["force_words_ids", "constraints", "stop_strings", "watermarkin
  * @throws AttuneError if a file asks for what is not implemented, or a value makes no sense.
  */
 export function generationOptions(
-  asked: Partial<GenerationConfig>,
+  changes: Partial<GenerationConfig>,
   config: Named<Json>,
   saved: Named<Json> | undefined,
 ): GenerationOptions {
@@ -100,9 +100,9 @@ export function generationOptions(
   const from: Named<Json> = saved ?? config;
   const where = saved ? "generation_config.json" : "config.json";
   const options: Record<string, unknown> = { ...defaults };
-  for (const [length, own] of [["max_length", "maxLength"], ["min_length", "minLength"]] as const) {
+  for (const [length, name] of [["max_length", "maxLength"], ["min_length", "minLength"]] as const) {
     const value = from[length];
-    if (saved && typeof value === "number") options[own] = value;
+    if (saved && typeof value === "number") options[name] = value;
   }
   for (const [field, [name, holds]] of Object.entries(fields)) {
     const value = from[field];
@@ -120,12 +120,12 @@ export function generationOptions(
       throw notBuilt(where, field, value);
     }
   }
-  const { eosTokenId, ...others } = asked;
+  const { eosTokenId, ...others } = changes;
   const eos = eosTokenId ?? from.eos_token_id ?? config.eos_token_id ?? null;
   options.eosTokenIds = eos === null ? [] : [eos].flat();
   for (const [name, value] of Object.entries(others)) if (value !== undefined) options[name] = value;
   // New tokens count before whole lengths, and what is asked for before what files say.
-  if (asked.maxNewTokens !== undefined || (asked.maxLength === undefined && isCount(from.max_new_tokens))) {
+  if (changes.maxNewTokens !== undefined || (changes.maxLength === undefined && isCount(from.max_new_tokens))) {
     delete options.maxLength;
   }
   const complete = options as unknown as GenerationOptions;

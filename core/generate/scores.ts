@@ -8,8 +8,8 @@ import type { GenerationOptions } from "./options.ts";
 export type GeneratedSoFar = Readonly<{ tokens: readonly number[]; generated: number; source: readonly number[] }>;
 
 /** Changes scores in place, in transformers' order. */
-export function processScores(scores: Float64Array, written: GeneratedSoFar, o: GenerationOptions): void {
-  const { tokens, generated, source } = written;
+export function processScores(scores: Float64Array, text: GeneratedSoFar, o: GenerationOptions): void {
+  const { tokens, generated, source } = text;
   for (const [ids, bias] of o.sequenceBias ?? []) biased(scores, tokens, ids, bias);
   if (o.encoderRepetitionPenalty) penalize(scores, source, 1 / o.encoderRepetitionPenalty);
   penalize(scores, tokens, o.repetitionPenalty);
@@ -52,12 +52,12 @@ function penalize(scores: Float64Array, tokens: readonly number[], penalty: numb
   }
 }
 
-/** Rules out what would make `n` tokens on end that stand in `seen`. */
-function noRepeat(scores: Float64Array, seen: readonly number[], tokens: readonly number[], n: number): void {
+/** Rules out what would make `n` tokens on end that stand in `source`. */
+function noRepeat(scores: Float64Array, source: readonly number[], tokens: readonly number[], n: number): void {
   if (n <= 0 || tokens.length + 1 < n) return;
   const start = tokens.slice(tokens.length + 1 - n);
-  for (let i = 0; i + n <= seen.length; i++) {
-    if (start.every((id, k) => seen[i + k] === id)) scores[seen[i + n - 1] ?? 0] = -Infinity;
+  for (let i = 0; i + n <= source.length; i++) {
+    if (start.every((id, k) => source[i + k] === id)) scores[source[i + n - 1] ?? 0] = -Infinity;
   }
 }
 

@@ -27,7 +27,7 @@ interface Search {
 export type SearchContext = Readonly<{ random: Random; room: number; source: readonly number[] }>;
 
 /**
- * Continues each prompt. `prompts`: their tokens, of a decoder its start token. `own`: what each has for itself.
+ * Continues each prompt. `prompts`: their tokens, of a decoder its start token. `contextOf`: what each has for itself.
  * What comes back has what was generated, with the token that ended it.
  */
 export async function search(
@@ -48,9 +48,9 @@ export async function search(
     const tokens: number[] = [];
     const still: typeof running = [];
     for (const { own: context, first } of running) {
-      const chosen = context.advance(scores, first);
-      if (chosen.length > 0) still.push({ own: context, first: from.length });
-      for (const { row, token } of chosen) {
+      const next = context.advance(scores, first);
+      if (next.length > 0) still.push({ own: context, first: from.length });
+      for (const { row, token } of next) {
         from.push(row);
         tokens.push(token);
       }

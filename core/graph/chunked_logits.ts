@@ -42,7 +42,7 @@ const cachedScores = new WeakMap<Graph, Map<string, ClassScores>>();
 export function chunkedLogits(
   logits: Value,
   ownScore: Value,
-  asked: RequestedScores,
+  requested: RequestedScores,
   { limit = CLASSES_LIMIT, blocks = BLOCKS, leastRows = LEAST_ROWS }: Readonly<
     { limit?: number; blocks?: number; leastRows?: number }
   > = {},
@@ -51,46 +51,51 @@ export function chunkedLogits(
   if (logits.shape.length !== 2 || typeof classes !== "number" || classes <= limit) return undefined;
   const cached = cachedScores.get(logits.graph) ?? new Map<string, ClassScores>();
   cachedScores.set(logits.graph, cached);
-  const key = `${logits.id} ${ownScore.id} ${blocks} ${leastRows} ${asked.mean} ${asked.best}`;
+  const key = `${logits.id} ${ownScore.id} ${blocks} ${leastRows} ${requested.mean} ${requested.best}`;
   const before = cached.get(key);
   if (before) return before;
   const cuts = splitDim(rows ?? 1, blocks, leastRows);
   const recipe = cuts && recipeOf(logits);
   const wider = (x: Value): boolean => !(Number(x.shape[1]) < classes);
   if (!cuts || !recipe || recipe.rows.some(wider)) return undefined;
-  const scores = blockScores(recipe, ownScore, cuts, asked);
+  const scores = blockScores(recipe, ownScore, cuts, requested);
   cached.set(key, scores);
   return scores;
 }
 
-function blockScores(recipe: Recipe, chosenScore: Value, cuts: readonly Dim[], asked: RequestedScores): ClassScores {
+function blockScores(
+  recipe: Recipe,
+  chosenScore: Value,
+  cuts: readonly Dim[],
+  requested: RequestedScores,
+): ClassScores {
   const n = chosenScore.shape[0] ?? 1;
   const part = (x: Value, i: number): Value => f.slice(x, 0, cuts[i] ?? 0, cuts[i + 1] ?? null);
   const column = (x: Value): Value => f.reshape(x, [x.shape[0] ?? 1, 1]);
   const blocks = cuts.map((_, i) => {
     const rows = recipe.rows.map((x) => part(x, i));
     const logits = recipe.build(new Map(recipe.rows.map((x, k) => [x, rows[k] as Value])));
-    const [logp, chosen] = [f.logSoftmax(logits), part(chosenScore, i)];
+    const [logp, labels] = [f.logSoftmax(logits), part(chosenScore, i)];
     const scores = f.concat(
       [
-        column(f.pick(logp, chosen)),
-        ...(asked.mean ? [f.mean(logp, 1, true)] : []),
-        ...(asked.best ? [column(f.cast(f.argmax(logp), "float32"))] : []),
+        column(f.pick(logp, labels)),
+        ...(requested.mean ? [f.mean(logp, 1, true)] : []),
+        ...(requested.best ? [column(f.cast(f.argmax(logp), "float32"))] : []),
       ],
       1,
     );
-    return { rows, logits, logp, own: chosen, scores };
+    return { rows, logits, logp, own: labels, scores };
   });
   // The scores of a block stand side by side, so that whoever reads one of them does not keep the block for another.
   const table = f.concat(blocks.map(({ scores }) => scores), 0);
   const score = (at: number): Value => f.reshape(f.slice(table, 1, at, at + 1), [n]);
   const inputs = [...recipe.rows, ...recipe.shared];
-  const outputs = [score(0), ...(asked.mean ? [score(1)] : [])];
+  const outputs = [score(0), ...(requested.mean ? [score(1)] : [])];
   const [ownScore, mean] = chosenScore.graph.withVjp(inputs, outputs, ([dOwn, dMean], needs) => {
     const zeros = (): Value => f.zeros(outputs[0] as Value, [n]);
     const total = blocks.reduce<BlockGradients>(
-      (before, { rows, logits, logp, own, scores }, i) => {
-        const dl = logitGradient(logp, own, part(dOwn ?? zeros(), i), dMean && part(dMean, i), [
+      (before, { rows, logits, logp, own: labels, scores }, i) => {
+        const dl = logitGradient(logp, labels, part(dOwn ?? zeros(), i), dMean && part(dMean, i), [
           ...before.gate,
           scores,
         ]);
@@ -113,8 +118,8 @@ function blockScores(recipe: Recipe, chosenScore: Value, cuts: readonly Dim[], a
   });
   return {
     label: ownScore as Value,
-    mean: asked.mean ? mean : undefined,
-    best: asked.best ? score(asked.mean ? 2 : 1) : undefined,
+    mean: requested.mean ? mean : undefined,
+    best: requested.best ? score(requested.mean ? 2 : 1) : undefined,
   };
 }
 
@@ -138,7 +143,13 @@ type BlockGradients = Readonly<{
  * (It takes the operand that was made last first, and of a gate its second value: the gradients, so that no scores are made
  * before it is their turn.)
  */
-function logitGradient(logp: Value, own: Value, dOwn: Value, dMean: Value | undefined, gate: readonly Value[]): Value {
+function logitGradient(
+  logp: Value,
+  labels: Value,
+  dOwn: Value,
+  dMean: Value | undefined,
+  gate: readonly Value[],
+): Value {
   const m = logp.shape[0] ?? 1;
   const classes = logp.shape[1] as number;
   const p = f.exp(logp);
@@ -148,7 +159,7 @@ function logitGradient(logp: Value, own: Value, dOwn: Value, dMean: Value | unde
   const [one, mean] = [after(dOwn), dMean && after(dMean)];
   const spread = f.mul(p, f.neg(mean ? f.add(one, mean) : one));
   const even = mean ? f.add(spread, f.mul(mean, 1 / classes)) : spread;
-  return f.apply("ScatterElements", [even, f.reshape(own, [m, 1]), one], { axis: 1 });
+  return f.apply("ScatterElements", [even, f.reshape(labels, [m, 1]), one], { axis: 1 });
 }
 
 /** The part of a value's computation that works row by row, down to the products; undefined if there is none. */

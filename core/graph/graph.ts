@@ -171,19 +171,19 @@ function purposeOf(scope: string): Purpose {
 
 /** The nodes that the given values need, producers first, in the order they were appended. */
 export function reachable(values: readonly Value[]): Node[] {
-  const seen = new Set<Node>();
+  const visited = new Set<Node>();
   const stack = values.flatMap((v) => v.graph.producer(v) ?? []);
   while (stack.length > 0) {
     const node = stack.pop();
-    if (!node || seen.has(node)) continue;
-    seen.add(node);
+    if (!node || visited.has(node)) continue;
+    visited.add(node);
     for (const input of node.inputs) {
       const producer = input && input.graph.producer(input);
-      if (producer && !seen.has(producer)) stack.push(producer);
+      if (producer && !visited.has(producer)) stack.push(producer);
     }
   }
   const first = values[0];
-  return first ? first.graph.nodes.filter((node) => seen.has(node)) : [];
+  return first ? first.graph.nodes.filter((node) => visited.has(node)) : [];
 }
 
 /** The graph input that a loss's factor is fed under. */

@@ -48,7 +48,7 @@ export function selectRows(x: Value, index: Value, selectedInput: SelectedInput)
   const perRow = picksDim(origin.name);
   const picks = x.graph.input(`${origin.name}.picks`, "int32", [mulDims("batch", perRow)]);
   const unpick = x.graph.input(`${origin.name}.unpick`, "int32", index.shape);
-  const whole = neededWhole(x, seq);
+  const unselected = neededWhole(x, seq);
   const known = new Map<string, Value>();
 
   // Depth first over a list of its own: models are as deep as they like, the stack of calls is not.
@@ -58,7 +58,7 @@ export function selectRows(x: Value, index: Value, selectedInput: SelectedInput)
       const key = `${value.id} ${form}`;
       const selected = known.get(key);
       if (selected) return selected;
-      const push = whole.has(value.id) ? undefined : pushOf(value, form, seq);
+      const push = unselected.has(value.id) ? undefined : pushOf(value, form, seq);
       if (push) {
         open.push({ key, push, scope: value.graph.producer(value)?.scope ?? "", operands: [] });
         return undefined;
@@ -133,29 +133,29 @@ export function choosePlaces(
  * whatever the question cannot be pushed through. To choose places of those would compute them a second time.
  */
 function neededWhole(x: Value, seq: string): ReadonlySet<number> {
-  const whole = new Set<number>();
-  const seen = new Set<string>();
+  const unselected = new Set<number>();
+  const visited = new Set<string>();
   const waiting: { value: Value; form: RowForm }[] = [{ value: x, form: "flat" }];
   for (let next = waiting.pop(); next; next = waiting.pop()) {
     const { value, form } = next;
     const key = `${value.id} ${form}`;
-    if (seen.has(key)) continue;
-    seen.add(key);
+    if (visited.has(key)) continue;
+    visited.add(key);
     const push = pushOf(value, form, seq);
-    if (!push) markWhole(value, whole);
+    if (!push) markWhole(value, unselected);
     for (const operand of push?.operands ?? []) {
       if (operand.form !== undefined) waiting.push({ value: operand.value, form: operand.form });
-      else markWhole(operand.value, whole);
+      else markWhole(operand.value, unselected);
     }
   }
-  return whole;
+  return unselected;
 }
 
-function markWhole(value: Value, whole: Set<number>): void {
+function markWhole(value: Value, unselected: Set<number>): void {
   const waiting = [value];
   for (let next = waiting.pop(); next; next = waiting.pop()) {
-    if (whole.has(next.id)) continue;
-    whole.add(next.id);
+    if (unselected.has(next.id)) continue;
+    unselected.add(next.id);
     for (const input of next.graph.producer(next)?.inputs ?? []) if (input) waiting.push(input);
   }
 }

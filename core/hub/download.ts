@@ -80,11 +80,11 @@ async function fetchBlob(download: Download, etag: string, size: number): Promis
       progress?.(file, done, size);
     }
   };
-  const written = await cache.write(repo, etag, start, countBytes());
-  if (written !== size) {
+  const result = await cache.write(repo, etag, start, countBytes());
+  if (result !== size) {
     throw hubError(
       "HUB_TRUNCATED",
-      `${what}: ${written} of ${size} bytes arrived; run again to resume from there`,
+      `${what}: ${result} of ${size} bytes arrived; run again to resume from there`,
       what,
     );
   }

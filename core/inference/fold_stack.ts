@@ -31,12 +31,12 @@ export async function foldStack(open: OpenRun, members: readonly LoadedAdapter[]
   const wholeOf = (name: string): Tensor<Float32Array> | undefined =>
     members.findLast((m) => m.tensors.has(name))?.tensors.get(name);
   for (const p of parameters.values()) {
-    const whole = wholeOf(p.name);
-    if (p.adapter || (!whole && initial.isNew(p))) continue;
-    const value = whole ?? await initial.readStored(p);
+    const tensor = wholeOf(p.name);
+    if (p.adapter || (!tensor && initial.isNew(p))) continue;
+    const value = tensor ?? await initial.readStored(p);
     const folded = foldAdapters(p.name, value, options);
     // A copy of what is shared is another tensor once the adapter is gone.
-    if (whole || folded !== value || p.name in open.backbone.ties) changed.set(p.name, folded);
+    if (tensor || folded !== value || p.name in open.backbone.ties) changed.set(p.name, folded);
   }
   // What modules share is told apart where folding gives them other values.
   const read = async (name: string): Promise<Tensor<Float32Array>> => {

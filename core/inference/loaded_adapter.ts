@@ -82,8 +82,8 @@ async function kindOf(base: OpenRun, attached: AttachedAdapter, tensors: Tensors
     })
   );
   // What is not fed is drawn, as the adapter's config says.
-  const drawn = [...parameters.values()].some((p) => p.adapter && !fed.has(p.name));
-  const config = drawn ? JSON.stringify(attached.record?.config ?? name) : "";
+  const hasNew = [...parameters.values()].some((p) => p.adapter && !fed.has(p.name));
+  const config = hasNew ? JSON.stringify(attached.record?.config ?? name) : "";
   return await sha256([print(graph), ...constants, ...[...fed].sort(), config].join("\n"));
 }
 

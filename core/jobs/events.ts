@@ -38,7 +38,7 @@ type Piece = Readonly<{ first: number; events: readonly JobEvent[]; heard?: Prod
 /** How often a piece is tried for that another has made and nobody can read. */
 const TRIES = 20;
 
-/** The events below a prefix. Several writers may append at once. `kept`: the store's values. */
+/** The events below a prefix. Several writers may append at once. `sealed`: the store's values. */
 export function eventsIn(store: Store, prefix: string, sealed: Sealed = sealStore(store)): JobEvents {
   const keyOf = (first: number): string => `${prefix}${String(first).padStart(10, "0")}.json`;
   const read = async (first: number): Promise<Piece | undefined> => (await sealed.tryRead<Piece>(keyOf(first)))?.value;
@@ -64,9 +64,9 @@ export function eventsIn(store: Store, prefix: string, sealed: Sealed = sealStor
     return tail;
   };
   return {
-    append: async (given, speaker) => {
+    append: async (events, speaker) => {
       for (let [first, tries] = [0, 0];; tries++) {
-        const piece = pieceOf(await newest(), given, speaker);
+        const piece = pieceOf(await newest(), events, speaker);
         if (!piece) return;
         // The next look finds it, or the one that was there first.
         if (await sealed.write(keyOf(piece.first), piece, { if: null }) !== "conflict") return;

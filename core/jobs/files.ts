@@ -70,7 +70,7 @@ export function contentIn(store: Store): Store {
   };
 }
 
-/** The files of a store; `time`: seconds since 1970, `kept`: the store's values. */
+/** The files of a store; `time`: seconds since 1970, `sealed`: the store's values. */
 export function filesIn(store: Store, time: () => number, sealed: Sealed = sealStore(store)): JobFilesStore {
   const info = (id: string): string => `files/${id}/info.json`;
   const content = (id: string): string => `files/${id}/content`;

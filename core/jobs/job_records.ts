@@ -82,9 +82,9 @@ export async function readRecord(
 
 /** Writes a record over a revision; `null`: where there is none. False: another was faster. */
 export async function writeRecord(jobs: JobRecords, record: JobRecord, revision: string | null): Promise<boolean> {
-  const written = await jobs.sealed.write(keyOf(record.id), record, { if: revision }) !== "conflict";
-  if (written) remember(jobs, record);
-  return written;
+  const isWritten = await jobs.sealed.write(keyOf(record.id), record, { if: revision }) !== "conflict";
+  if (isWritten) remember(jobs, record);
+  return isWritten;
 }
 
 function remember({ open, over }: JobRecords, record: JobRecord): void {

@@ -53,22 +53,22 @@ type Claims = Readonly<{
 }>;
 
 function createClaims(store: Store, now: () => number): Claims {
-  const seen = new Map<string, { revision: string; since: number; seconds: number }>();
+  const claimsSeen = new Map<string, { revision: string; since: number; seconds: number }>();
   const note: Claims["note"] = (id, number, revision, seconds) =>
-    void seen.set(id, { revision: `${number} ${revision}`, since: now(), seconds });
+    void claimsSeen.set(id, { revision: `${number} ${revision}`, since: now(), seconds });
   return {
     note,
     isCurrent: async (id, number) => {
       const claim = await store.get(takenOf(id, number));
       if (!claim) return false;
-      const before = seen.get(id);
+      const before = claimsSeen.get(id);
       if (before?.revision === `${number} ${claim.revision}`) return now() - before.since <= 1000 * before.seconds;
       const { seconds = 0 } = unseal<{ seconds: number }>(claim.bytes)?.value ?? {};
       note(id, number, claim.revision, Math.min(seconds, MOST_SECONDS));
       return true;
     },
     keepOnly: (ids) => {
-      for (const id of seen.keys()) if (!ids.has(id)) seen.delete(id);
+      for (const id of claimsSeen.keys()) if (!ids.has(id)) claimsSeen.delete(id);
     },
   };
 }
@@ -102,19 +102,19 @@ async function openDelivery(store: Store, id: string, number: number): Promise<D
 /** A queue whose entries are objects below `queue/`. `now`: milliseconds of a clock that only goes forward, this process's. */
 export function storeQueue(store: Store, now: () => number): OpenQueue {
   const claims = createClaims(store, now);
-  const whole = new Set<string>();
+  const names = new Set<string>();
   let last = "";
   const take = async (id: string, before: number, seconds: number): Promise<Delivery | undefined> => {
     const number = before + 1;
-    const taken = await store.put(takenOf(id, number), seal({ seconds }), { if: null });
-    if (taken === "conflict") return undefined;
-    claims.note(id, number, taken.revision, seconds);
+    const result = await store.put(takenOf(id, number), seal({ seconds }), { if: null });
+    if (result === "conflict") return undefined;
+    claims.note(id, number, result.revision, seconds);
     return await openDelivery(store, id, number);
   };
   return {
     push: async (id) => {
-      const made = await store.put(hintOf(id), seal({ id }), { if: null });
-      if (made === "conflict" && !await isIntact(store, id)) await store.put(hintOf(id), seal({ id }), { if: null });
+      const result = await store.put(hintOf(id), seal({ id }), { if: null });
+      if (result === "conflict" && !await isIntact(store, id)) await store.put(hintOf(id), seal({ id }), { if: null });
     },
     ids: async () => {
       const all = await readEntries(store);
@@ -124,14 +124,14 @@ export function storeQueue(store: Store, now: () => number): OpenQueue {
         if (!hint) await store.delete(takenOf(id, takes));
         if (!hint) continue;
         // Each is looked at once: one that is damaged is as if it were not there.
-        if (!whole.has(id) && !await isIntact(store, id)) continue;
-        whole.add(id);
+        if (!names.has(id) && !await isIntact(store, id)) continue;
+        names.add(id);
         ids.add(id);
       }
-      for (const id of whole) if (!ids.has(id)) whole.delete(id);
+      for (const id of names) if (!ids.has(id)) names.delete(id);
       return ids;
     },
-    pull: async (seconds, wanted = () => true) => {
+    pull: async (seconds, accepts = () => true) => {
       const all = await readEntries(store);
       claims.keepOnly(all);
       const ids = [...all.keys()].filter((id) => all.get(id)?.hint);
@@ -139,7 +139,7 @@ export function storeQueue(store: Store, now: () => number): OpenQueue {
       const from = ids.findIndex((id) => id > last);
       for (const id of from < 0 ? ids : [...ids.slice(from), ...ids.slice(0, from)]) {
         const { takes = 0 } = all.get(id) ?? {};
-        if (!wanted(id)) continue;
+        if (!accepts(id)) continue;
         try {
           if (takes > 0 && await claims.isCurrent(id, takes)) continue;
           last = id;

@@ -21,12 +21,12 @@ export async function evaluate(
   task: Subtask,
   metrics: readonly Metric[],
   tokenizer: Tokenizer,
-  seen?: RowsSeen,
+  rowsSeen?: RowsSeen,
 ): Promise<Measured> {
   const measurement = measureRows(metrics, task.labels);
   const reader = readingsReader(task, tokenizer);
   const update = async (read: RowReadings): Promise<void> => {
-    await seen?.(read);
+    await rowsSeen?.(read);
     measurement.add(read);
   };
   let lossSum = 0;

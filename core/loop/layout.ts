@@ -68,8 +68,8 @@ export function layOut(samples: readonly Sample[], layout: BatchLayout): Batch {
   const lengths = sequences.map((s) => s.length);
   const decoderLengths = sequences.map((s) => s.decoderLength ?? 0);
   const hasDecoder = sequences.some((s) => s.decoderLength !== undefined);
-  const taken = lengths.map((length) => length + layout.reserve.tokens);
-  const sides = hasDecoder ? [taken, decoderLengths] : [taken];
+  const sizes = lengths.map((length) => length + layout.reserve.tokens);
+  const sides = hasDecoder ? [sizes, decoderLengths] : [sizes];
   const rows = samples.some((sample) => sample.packed)
     ? rowsOf(samples)
     : layout.rowSharing

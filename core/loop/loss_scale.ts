@@ -30,6 +30,6 @@ export function updateLossScale(
 ): LossScale {
   if (overflowed) return { scale: Math.fround(scale * backoffFactor), growthTracker: 0, goodSteps };
   if (growthTracker + 1 < growthInterval) return { scale, growthTracker: growthTracker + 1, goodSteps: goodSteps + 1 };
-  const grown = Math.fround(scale * growthFactor);
-  return { scale: Number.isFinite(grown) ? grown : scale, growthTracker: 0, goodSteps: goodSteps + 1 };
+  const next = Math.fround(scale * growthFactor);
+  return { scale: Number.isFinite(next) ? next : scale, growthTracker: 0, goodSteps: goodSteps + 1 };
 }

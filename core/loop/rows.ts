@@ -57,13 +57,13 @@ export function predictionsReader(task: Subtask, tokenizer: Tokenizer): RowReade
 function rowReader<T>(
   task: Subtask,
   tokenizer: Tokenizer,
-  whole: (parts: readonly unknown[], row: number, columns: Named<Json> | undefined) => T,
+  join: (parts: readonly unknown[], row: number, columns: Named<Json> | undefined) => T,
 ): RowReader<T> {
   let row: number | undefined;
   let columns: Named<Json> | undefined;
   let parts: unknown[] = [];
   const end = (): T[] => {
-    const done = row === undefined ? [] : [whole(parts, row, columns)];
+    const done = row === undefined ? [] : [join(parts, row, columns)];
     [row, parts] = [undefined, []];
     return done;
   };

@@ -24,7 +24,7 @@ const typeOfField: Readonly<Record<number, OnnxAttribute["type"]>> = {
 export function readAttribute(r: ProtoReader): readonly [name: string, attribute: OnnxAttribute] {
   let name = "";
   let type: OnnxAttribute["type"] | undefined;
-  let seen: OnnxAttribute["type"] | undefined;
+  let inferred: OnnxAttribute["type"] | undefined;
   let number = 0;
   let text = "";
   let tensor: OnnxTensor | undefined;
@@ -38,8 +38,10 @@ export function readAttribute(r: ProtoReader): readonly [name: string, attribute
     }
     const filled = typeOfField[field];
     if (!filled) continue;
-    if (seen && seen !== filled) throw r.broken(`attribute "${name}" has a value of ${seen} and one of ${filled}`);
-    seen = filled;
+    if (inferred && inferred !== filled) {
+      throw r.broken(`attribute "${name}" has a value of ${inferred} and one of ${filled}`);
+    }
+    inferred = filled;
     if (filled === "float") number = r.float();
     else if (filled === "int") number = r.int();
     else if (filled === "string") text = r.string();
@@ -47,9 +49,11 @@ export function readAttribute(r: ProtoReader): readonly [name: string, attribute
     else if (filled === "floats") r.floats(floats);
     else r.ints(ints);
   }
-  const of = type ?? seen;
+  const of = type ?? inferred;
   if (!of) throw r.broken(`attribute "${name}" has no type and no value`);
-  if (seen && seen !== of) throw r.broken(`attribute "${name}" has a value of ${seen} where ${of} is declared`);
+  if (inferred && inferred !== of) {
+    throw r.broken(`attribute "${name}" has a value of ${inferred} where ${of} is declared`);
+  }
   if (of === "float" || of === "int") return [name, { type: of, value: number }];
   if (of === "string") return [name, { type: of, value: text }];
   if (of === "floats") return [name, { type: of, value: floats }];

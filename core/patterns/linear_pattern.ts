@@ -49,8 +49,8 @@ export function linearPattern(source: string): Pattern {
       }
     } as unknown as Pattern[typeof Symbol.matchAll],
     [Symbol.match]: (text: string) => {
-      const whole = all(text);
-      return whole.length > 0 ? whole as unknown as RegExpMatchArray : null;
+      const match = all(text);
+      return match.length > 0 ? match as unknown as RegExpMatchArray : null;
     },
     [Symbol.replace]: (text: string, content: unknown) => {
       const [between, rest] = cut(text);

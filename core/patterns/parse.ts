@@ -76,8 +76,8 @@ function readGroup(cursor: Cursor, depth: number): Node {
     if (behind === undefined) throw cursor.broken("a lookbehind has no fixed length");
     return { type: "look", of, negated, behind };
   }
-  const named = /^\?<[\p{L}_$][\p{L}\p{N}_$]*>/u.exec(cursor.next(64))?.[0];
-  if (named) cursor.skip(named.length);
+  const groupName = /^\?<[\p{L}_$][\p{L}\p{N}_$]*>/u.exec(cursor.next(64))?.[0];
+  if (groupName) cursor.skip(groupName.length);
   else if (cursor.next(1) === "?") throw cursor.broken("a group of unknown kind begins");
   return inner();
 }

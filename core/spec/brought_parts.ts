@@ -39,12 +39,12 @@ function withBroughtPart(spec: Named<Json>, path: string, catalog: Catalog): Nam
   const task = resolvePart("task", spec.task, "task", { catalog, issues: [] });
   const [only, ...others] = task?.subtasks ?? [];
   const parts = only && others.length === 0 && only.name === "" ? brought[key]?.(only)?.map(referenceOf) : undefined;
-  const named = specParts[key]?.several ? parts : parts?.[0];
-  return named === undefined ? spec : { ...spec, [key]: named };
+  const value = specParts[key]?.several ? parts : parts?.[0];
+  return value === undefined ? spec : { ...spec, [key]: value };
 }
 
 /** What stands for a plugin is its name and options, as for one that is named. */
 function referenceOf(part: unknown): Json {
-  const made = part as Partial<Plugin>;
-  return made.kind === undefined ? part as Json : { use: nameOf(part), with: made.options as Json };
+  const plugin = part as Partial<Plugin>;
+  return plugin.kind === undefined ? part as Json : { use: nameOf(part), with: plugin.options as Json };
 }

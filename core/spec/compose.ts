@@ -108,9 +108,9 @@ type GivenInputs = Readonly<Record<string, unknown>>;
 /** Plugins by the spec's key. */
 type Made = Readonly<Record<string, readonly Plugin[]>>;
 
-function wrongKeys(given: GivenInputs): AttuneError[] {
+function wrongKeys(inputs: GivenInputs): AttuneError[] {
   const allowed = [...otherKeys, ...Object.keys(parts)];
-  return Object.entries(given).flatMap(([key, value]) => {
+  return Object.entries(inputs).flatMap(([key, value]) => {
     if (unread.includes(key)) {
       const empty = value === undefined || value === null || (Array.isArray(value) && value.length === 0);
       return empty ? [] : [unsupported("spec", key, value, "nothing reads it yet")];
@@ -129,10 +129,10 @@ function wrongHead({ version, name }: GivenInputs): AttuneError[] {
 }
 
 /** The plugins of a spec, with the defaults. */
-function resolveParts(given: GivenInputs, resolver: Resolver): Made {
+function resolveParts(inputs: GivenInputs, resolver: Resolver): Made {
   const plugins: Record<string, Plugin[]> = {};
   for (const [key, { kind, several, fallback }] of Object.entries(parts)) {
-    const value = given[key] ?? fallback;
+    const value = inputs[key] ?? fallback;
     if (value === undefined) continue;
     const list = Array.isArray(value) ? value : [value];
     if (Array.isArray(value) && !several) resolver.issues.push(badValue("spec", key, value, "one plugin"));
@@ -170,10 +170,10 @@ function isSeveral(objective: Kinds["task"] | undefined): boolean {
 }
 
 /** Whether the run, or one of its tasks, has an adapter; where one is wrong, that is error enough. */
-function isAdapted({ adapter, task }: Made, given: unknown): boolean {
+function isAdapted({ adapter, task }: Made, value: unknown): boolean {
   const objective = task?.[0] as Kinds["task"] | undefined;
   const none = adapter === undefined || adapter.length === 0;
-  return !none || [given ?? []].flat().length > 0 ||
+  return !none || [value ?? []].flat().length > 0 ||
     (objective?.subtasks.some((one) => (one.adapters ?? []).length > 0) ?? false);
 }
 
@@ -253,13 +253,13 @@ function collatorOf({ spec, task, use }: Run): Kinds["collator"] | undefined {
 }
 
 /** Packages that a spec names and its catalog was not extended with: composing imports nothing. */
-function packagesMissing(named: unknown, catalog: Catalog): AttuneError[] {
-  if (named === undefined) return [];
-  if (!Array.isArray(named) || named.some((name) => typeof name !== "string" || name === "")) {
-    return [badValue("spec", "plugins", named, "a list of package names")];
+function packagesMissing(packages: unknown, catalog: Catalog): AttuneError[] {
+  if (packages === undefined) return [];
+  if (!Array.isArray(packages) || packages.some((name) => typeof name !== "string" || name === "")) {
+    return [badValue("spec", "plugins", packages, "a list of package names")];
   }
   const there = packagesOf(catalog);
-  return named.flatMap((name, i) => {
+  return packages.flatMap((name, i) => {
     if (there.includes(name)) return [];
     const how =
       "the command line loads it; in TypeScript, `compose(spec, await catalogFor(spec, folder))` of attune/plugins";

@@ -16,11 +16,11 @@ export function withHalfPrecision(
 ): readonly Plugin[] {
   const { issues } = resolver;
   const there = names.filter((name) => accelerators.some((a) => a.name === name));
-  const asked = names.filter((name) => training[name]);
+  const flags = names.filter((name) => training[name]);
   if (there.length > 1) issues.push(badValue("spec", "accelerators", there, 'one of "fp16" and "bf16"'));
-  if (asked.length > 1) issues.push(badValue("spec", "training.bf16", true, "false, where training.fp16 is true"));
-  const [name] = asked;
-  if (!name || asked.length > 1) return accelerators;
+  if (flags.length > 1) issues.push(badValue("spec", "training.bf16", true, "false, where training.fp16 is true"));
+  const [name] = flags;
+  if (!name || flags.length > 1) return accelerators;
   if (there.length > 0) {
     const message =
       `training.${name}: true means the accelerator "${name}", but accelerators already has "${there[0]}": ` +
@@ -34,8 +34,8 @@ export function withHalfPrecision(
 
 /** The accelerators that a spec's training arguments ask for, as a spec of these alone. */
 export function halfPrecisionOf({ training }: Readonly<{ training?: unknown }>): Named<Json> {
-  const given = (typeof training === "object" && training !== null ? training : {}) as Named<Json>;
-  return { accelerators: names.filter((name) => given[name] === true) };
+  const values = (typeof training === "object" && training !== null ? training : {}) as Named<Json>;
+  return { accelerators: names.filter((name) => values[name] === true) };
 }
 
 /** Training arguments as a spec keeps them beside accelerators, which have what these two ask for. */

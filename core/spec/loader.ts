@@ -119,26 +119,26 @@ export async function loadCatalog(
   };
   const loadParts = async (parts: Named<Json>): Promise<void> => {
     for (;;) {
-      const named = partsIn(parts, catalog).filter(({ kind, use }) => {
+      const unloaded = partsIn(parts, catalog).filter(({ kind, use }) => {
         const entry = entryIn(catalog, kind, use);
         return entry !== undefined && waiting.has(entry);
       });
-      if (named.length === 0) return;
-      await Promise.all(named.map(({ kind, use }) => load(kind, use)));
+      if (unloaded.length === 0) return;
+      await Promise.all(unloaded.map(({ kind, use }) => load(kind, use)));
     }
   };
-  const whole = typeof spec === "object" && spec !== null && !Array.isArray(spec) ? spec as Named<Json> : {};
+  const object = typeof spec === "object" && spec !== null && !Array.isArray(spec) ? spec as Named<Json> : {};
   const defaults = Object.entries(specParts).flatMap(([key, { fallback }]) =>
     fallback === undefined ? [] : [[key, fallback]]
   );
   await Promise.all(WHOLE.flatMap((kind) => loader.names(kind).map((name) => load(kind, name))));
   await loadParts(Object.fromEntries(defaults));
-  const searched = whole.search === undefined ? [] : (await import("./search_space.ts")).cornerSpecs(whole);
-  for (const one of [whole, ...searched]) {
+  const searched = object.search === undefined ? [] : (await import("./search_space.ts")).cornerSpecs(object);
+  for (const one of [object, ...searched]) {
     await loadParts(one);
     await loadParts(halfPrecisionOf(one));
   }
-  await loadParts(broughtByTask(whole.task, catalog));
+  await loadParts(broughtByTask(object.task, catalog));
   return catalog;
 }
 

@@ -79,8 +79,8 @@ export function resolvePart<K extends Kind>(
       issues.push(unknownName("spec", where, "option", keys.at(-1) ?? "", allowed));
     } else {
       const details = { code: "BAD_OPTION", plugin: "spec", path: where, found: value };
-      const wanted = /Expected (.*) but received/.exec(issue.message)?.[1];
-      const problem = wanted ? `expected ${wanted} but` : `${issue.message},`;
+      const expected = /Expected (.*) but received/.exec(issue.message)?.[1];
+      const problem = expected ? `expected ${expected} but` : `${issue.message},`;
       issues.push(new AttuneError(`${where}: ${problem} found ${show(value)}`, details));
     }
   }

@@ -10,16 +10,16 @@ import { setAt, valueAt } from "./spec_paths.ts";
 import type { Json, Named, Space } from "../types.ts";
 
 /** Whether an option is there beside what was chosen before it. */
-export function isThere({ when = {} }: Space, chosen: (path: string) => Json | undefined): boolean {
-  return Object.entries(when).every(([path, wanted]) => {
-    const value = JSON.stringify(chosen(path));
-    return alternativesOf(wanted).some((one) => JSON.stringify(one) === value);
+export function isThere({ when = {} }: Space, valueOf: (path: string) => Json | undefined): boolean {
+  return Object.entries(when).every(([path, condition]) => {
+    const value = JSON.stringify(valueOf(path));
+    return alternativesOf(condition).some((one) => JSON.stringify(one) === value);
   });
 }
 
 /** The values that a condition names: one or a list of them, and the list itself where that is a choice. */
-function alternativesOf(wanted: Json): readonly Json[] {
-  return Array.isArray(wanted) ? [wanted, ...wanted] : [wanted];
+function alternativesOf(condition: Json): readonly Json[] {
+  return Array.isArray(condition) ? [condition, ...condition] : [condition];
 }
 
 /** The paths of a space, each after those that it depends on. Throws AttuneError if the dependencies have a cycle. */
@@ -40,14 +40,14 @@ export function pathsInOrder(space: Named<Space>): readonly string[] {
 /** Draws the options of a trial one after the other, those that are not there left out. */
 export function chosenIn(
   space: Named<Space>,
-  choose: (path: string, own: Space, chosen: Named<Json>) => Json,
+  choose: (path: string, range: Space, values: Named<Json>) => Json,
 ): Named<Json> {
-  const chosen: Record<string, Json> = {};
+  const values: Record<string, Json> = {};
   for (const path of pathsInOrder(space)) {
-    const own = space[path];
-    if (own && isThere(own, (other) => chosen[other])) chosen[path] = choose(path, own, chosen);
+    const range = space[path];
+    if (range && isThere(range, (other) => values[other])) values[path] = choose(path, range, values);
   }
-  return chosen;
+  return values;
 }
 
 /** What keeps values from being a trial's of a space: an option that is not there or missing, a value outside. */
@@ -59,10 +59,12 @@ export function wrongParams(space: Named<Space>, params: Named<Json>): string | 
   return path && `${path}: ${show(params[path])} is not in the space`;
 }
 
-function isWithin(own: Space, value: Json | undefined): boolean {
-  if (own.type === "categorical") return own.choices.some((choice) => JSON.stringify(choice) === JSON.stringify(value));
-  if (typeof value !== "number" || (own.type === "int" && !Number.isInteger(value))) return false;
-  return value >= own.low && value <= own.high;
+function isWithin(range: Space, value: Json | undefined): boolean {
+  if (range.type === "categorical") {
+    return range.choices.some((choice) => JSON.stringify(choice) === JSON.stringify(value));
+  }
+  if (typeof value !== "number" || (range.type === "int" && !Number.isInteger(value))) return false;
+  return value >= range.low && value <= range.high;
 }
 
 /**
@@ -74,9 +76,9 @@ export function trialSpec(spec: Named<Json>, params: Named<Json>, name?: PartNam
   // What holds others is set before them, and the task before what it brings.
   const order = (path: string): number => path.split(".").length - (path.split(".")[0] === "task" ? 100 : 0);
   const paths = Object.keys(params).sort((a, b) => order(a) - order(b) || (a < b ? -1 : 1));
-  return paths.reduce<Named<Json>>((made, path) => {
-    const whole = name ? name(made, path) : made;
-    return setAt(whole, path, params[path] ?? null);
+  return paths.reduce<Named<Json>>((before, path) => {
+    const spec = name ? name(before, path) : before;
+    return setAt(spec, path, params[path] ?? null);
   }, rest);
 }
 
@@ -86,19 +88,24 @@ export type SpaceCorner = Readonly<{ path: string; value: Json; params: Named<Js
 /** Corners of a space that between them have every choice, both ends of every range, and of numbers one between. */
 export function cornersOf(space: Named<Space>): readonly SpaceCorner[] {
   const withParents = (path: string, value: Json): Named<Json> => {
-    const parents = Object.entries(space[path]?.when ?? {}).map(([other, wanted]) => {
-      const own = space[other];
-      return own ? withParents(other, alternativesOf(wanted).find((one) => isWithin(own, one)) ?? null) : {};
+    const parents = Object.entries(space[path]?.when ?? {}).map(([other, condition]) => {
+      const range = space[other];
+      return range ? withParents(other, alternativesOf(condition).find((one) => isWithin(range, one)) ?? null) : {};
     });
     return Object.assign({}, ...parents, { [path]: value });
   };
   pathsInOrder(space);
-  return Object.entries(space).flatMap(([path, own]) => {
-    const values = own.type === "categorical" ? own.choices : [...new Set([own.low, own.high, ...betweenOf(own)])];
+  return Object.entries(space).flatMap(([path, range]) => {
+    const values = range.type === "categorical"
+      ? range.choices
+      : [...new Set([range.low, range.high, ...betweenOf(range)])];
     return values.map((value) => {
       const fixed = withParents(path, value);
-      const first = (own: Space): Json => (own.type === "categorical" ? own.choices[0] ?? null : own.low);
-      const others = chosenIn(space, (other, own) => (Object.hasOwn(fixed, other) ? fixed[other] ?? null : first(own)));
+      const first = (range: Space): Json => (range.type === "categorical" ? range.choices[0] ?? null : range.low);
+      const others = chosenIn(
+        space,
+        (other, range) => (Object.hasOwn(fixed, other) ? fixed[other] ?? null : first(range)),
+      );
       return { path, value, params: { ...others, ...fixed } };
     });
   });
@@ -110,8 +117,8 @@ export function cornerSpecs(spec: Named<Json>): readonly Named<Json>[] {
 }
 
 /** Of a range of numbers one that is no whole number, where it has such: an option may take none. */
-function betweenOf(own: Exclude<Space, { type: "categorical" }>): readonly number[] {
-  const { type, low, high, step } = own;
+function betweenOf(range: Exclude<Space, { type: "categorical" }>): readonly number[] {
+  const { type, low, high, step } = range;
   if (type === "int" || low === high) return [];
   return [low + (step ?? (high - low) * 0.381966)];
 }
@@ -131,15 +138,15 @@ export function wrongSpace(
 ): AttuneError[] {
   const at = (path: string): string => `search.with.space.${path}`;
   const issues: AttuneError[] = [];
-  const told = new Set(issuesOf(trialSpec(spec, {})).map(({ sentence }) => sentence));
+  const sentences = new Set(issuesOf(trialSpec(spec, {})).map(({ sentence }) => sentence));
   for (const [path, { when = {} }] of Object.entries(space)) {
-    for (const [other, wanted] of Object.entries(when)) {
-      const own = space[other];
+    for (const [other, condition] of Object.entries(when)) {
+      const range = space[other];
       const where = `${at(path)}.when.${other}`;
-      if (!own) issues.push(unknownName("spec", where, "searched option", other, Object.keys(space)));
+      if (!range) issues.push(unknownName("spec", where, "searched option", other, Object.keys(space)));
       // A list that is a choice itself is no list of them.
-      else if (isWithin(own, wanted)) continue;
-      const never = own && (Array.isArray(wanted) ? wanted : [wanted]).find((one) => !isWithin(own, one));
+      else if (isWithin(range, condition)) continue;
+      const never = range && (Array.isArray(condition) ? condition : [condition]).find((one) => !isWithin(range, one));
       if (never !== undefined) issues.push(badValue("spec", where, never, `a value of ${other}`));
     }
     if (unsearched.includes(path.split(".")[0] ?? "")) {
@@ -157,13 +164,13 @@ export function wrongSpace(
     const nowhere = wrongPlace(spec, path, value, params, name);
     if (nowhere) {
       const issue = badValue("spec", at(path), path, nowhere);
-      if (!told.has(issue.sentence)) issues.push(issue);
-      told.add(issue.sentence);
+      if (!sentences.has(issue.sentence)) issues.push(issue);
+      sentences.add(issue.sentence);
       continue;
     }
     for (const issue of issuesOf(trialSpec(spec, params, name))) {
-      if (told.has(issue.sentence)) continue;
-      told.add(issue.sentence);
+      if (sentences.has(issue.sentence)) continue;
+      sentences.add(issue.sentence);
       const { code, plugin, found, allowed } = issue;
       const message = `${at(path)}: ${issue.sentence}`;
       issues.push(new AttuneError(message, { code, plugin, path: at(path), found, allowed }));
@@ -205,9 +212,11 @@ export function spaceIn({ search }: Named<Json>): Named<Space> {
   const space = (search as { with?: { space?: unknown } } | undefined)?.with?.space;
   if (typeof space !== "object" || space === null) return {};
   return Object.fromEntries(
-    Object.entries(space as Named<Space>).filter(([, own]) => {
-      if (typeof own !== "object" || own === null) return false;
-      return own.type === "categorical" ? Array.isArray(own.choices) : own.type === "float" || own.type === "int";
+    Object.entries(space as Named<Space>).filter(([, range]) => {
+      if (typeof range !== "object" || range === null) return false;
+      return range.type === "categorical"
+        ? Array.isArray(range.choices)
+        : range.type === "float" || range.type === "int";
     }),
   );
 }

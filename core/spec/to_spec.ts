@@ -43,10 +43,10 @@ export function toSpec(run: Run): Json {
 
 /** The data sets that a spec names, not those that a transform makes of them. */
 function dataAsGiven({ spec, data }: Run): Json {
-  const named = splitNames.filter((name) => spec.data?.[name] !== undefined);
+  const splits = splitNames.filter((name) => spec.data?.[name] !== undefined);
   const { leakThreshold } = spec.data ?? {};
   return {
-    ...Object.fromEntries(named.flatMap((name) => (data[name] ? [[name, reference(data[name])]] : []))),
+    ...Object.fromEntries(splits.flatMap((name) => (data[name] ? [[name, reference(data[name])]] : []))),
     ...(leakThreshold === undefined ? {} : { leakThreshold }),
   };
 }

@@ -241,16 +241,16 @@ function notHere(name: string, value: unknown): readonly AttuneError[] {
 
 /** The arguments with every default filled in, and everything that is wrong with those given. */
 export function readTrainingArguments(
-  asked: unknown,
+  input: unknown,
 ): Readonly<{ training: TrainingArguments; issues: readonly AttuneError[] }> {
   const issues: AttuneError[] = [];
   const values: Record<string, unknown> = Object.fromEntries(
     Object.entries(fields).map(([name, f]) => [name, f.default]),
   );
-  if (asked !== undefined && (typeof asked !== "object" || asked === null || Array.isArray(asked))) {
-    issues.push(badValue("spec", "training", asked, "an object"));
+  if (input !== undefined && (typeof input !== "object" || input === null || Array.isArray(input))) {
+    issues.push(badValue("spec", "training", input, "an object"));
   } else {
-    for (const [name, value] of Object.entries(asked ?? {})) {
+    for (const [name, value] of Object.entries(input ?? {})) {
       const field = Object.hasOwn(fields, name) ? fields[name as keyof TrainingArguments] : undefined;
       if (!field) issues.push(...notHere(name, value));
       else if (field.accepts(value)) values[name] = value;

@@ -42,13 +42,13 @@ export function transformed(source: Dataset, transforms: readonly Transform[], c
 
 /** A transform's error with its name, as those of all plugins have. */
 export function namedTransform(transform: Transform): Transform {
-  const named = withNamedErrors(transform);
+  const renamed = withNamedErrors(transform);
   return {
-    ...named,
-    apply: (rows, context, seen) => ({
+    ...renamed,
+    apply: (rows, context, state) => ({
       [Symbol.asyncIterator]: async function* () {
         try {
-          yield* transform.apply(rows, context, seen);
+          yield* transform.apply(rows, context, state);
         } catch (error) {
           if (!(error instanceof Error) || error instanceof AttuneError || error.name === "AbortError") throw error;
           const message = `The transform "${transform.name}" failed: ${error.name}: ${error.message}`;

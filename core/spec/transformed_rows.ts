@@ -34,13 +34,13 @@ export async function openTransformed(
 ): Promise<Rows> {
   const stages: Stage[] = [];
   let counting = true;
-  const rowsThrough = (own: readonly Stage[]): AsyncIterable<TransformRow> =>
-    own.reduce((rows, stage) => throughStage(rows, stage), sourceRows(source));
+  const rowsThrough = (chain: readonly Stage[]): AsyncIterable<TransformRow> =>
+    chain.reduce((rows, stage) => throughStage(rows, stage), sourceRows(source));
   for (const [i, transform] of transforms.entries()) {
     const tally = createTally(transform.name);
     const { classes } = carried(source, transforms.slice(0, i));
-    const own = { ...outer, columns: withClasses(outer.columns, classes) };
-    const context = contextOf(own, host, { name: transform.name, i }, (row, action, reason) => {
+    const dataContext = { ...outer, columns: withClasses(outer.columns, classes) };
+    const context = contextOf(dataContext, host, { name: transform.name, i }, (row, action, reason) => {
       if (counting) tally.note(row, action, reason);
     });
     const state = await transform.survey?.(rowsThrough(stages), context);
@@ -50,9 +50,9 @@ export async function openTransformed(
   const metadata = carried(source, transforms);
   if (source.at === undefined || transforms.some(({ scope }) => scope === "whole")) {
     const known = await keyOf(fingerprint, outer.columns);
-    const written = await writtenRows({ fingerprint: known, stages, rows: () => rowsThrough(stages) }, host);
+    const stored = await writtenRows({ fingerprint: known, stages, rows: () => rowsThrough(stages) }, host);
     counting = false;
-    return { ...written, fingerprint, ...metadata, transforms: [...source.transforms ?? [], ...written.transforms] };
+    return { ...stored, fingerprint, ...metadata, transforms: [...source.transforms ?? [], ...stored.transforms] };
   }
   const numbers: number[] = [];
   for await (const { index } of rowsThrough(stages)) numbers.push(index);
@@ -63,7 +63,7 @@ export async function openTransformed(
     const places = indices.map((index) => numbers[index] ?? refuseIndex(index, numbers.length));
     const rows = await source.at?.(places) ?? [];
     const items = rowWise.reduce(
-      (own, stage) => throughStage(own, stage, false),
+      (stageRows, stage) => throughStage(stageRows, stage, false),
       iterable(places.map((index, i): TransformRow => ({ row: rows[i] ?? {}, index }))),
     );
     const out: Row[] = [];
@@ -115,21 +115,21 @@ async function writtenRows(
   host: Host,
 ): Promise<Rows & Readonly<{ transforms: readonly TransformReport[] }>> {
   // Of several readings at once only the newest counts.
-  let [begun, counted] = [0, 0];
+  let [begun, passed] = [0, 0];
   const read = async function* (): AsyncGenerator<ReadRow> {
     const reading = ++begun;
     yield* numbered(rows());
-    if (reading === begun) counted = reading;
+    if (reading === begun) passed = reading;
   };
-  const { at, length, ...written } = await seekable({ fingerprint, read }, host);
+  const { at, length, ...others } = await seekable({ fingerprint, read }, host);
   const find = async (): Promise<readonly TransformReport[]> => {
-    if (counted !== begun) { for await (const _ of read()); }
+    if (passed !== begun) { for await (const _ of read()); }
     return stages.map(({ tally }) => tally.report());
   };
   // One whole reading: they are in memory.
-  const cache = begun === 1 && counted === 1 ? undefined : host.cache;
+  const cache = begun === 1 && passed === 1 ? undefined : host.cache;
   return {
-    ...written,
+    ...others,
     length,
     transforms: await cachedJson(cache, "transforms", [fingerprint], find),
     at: async (indices) => {

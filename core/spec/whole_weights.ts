@@ -9,11 +9,11 @@ import { resolvePart } from "./resolve_part.ts";
 export function overWholeWeights(spec: Named<Json>, catalog: Catalog): Named<Json> {
   const { adapter, accelerators } = spec;
   if (listed(adapter).length === 0 || accelerators === undefined) return { ...spec, adapter: [] };
-  const kept = listed(accelerators).filter((one, i) => {
-    const made = resolvePart("accelerator", one, `accelerators.${i}`, { catalog, issues: [] });
-    return made?.needsFrozenWeights !== true;
+  const exact = listed(accelerators).filter((one, i) => {
+    const part = resolvePart("accelerator", one, `accelerators.${i}`, { catalog, issues: [] });
+    return part?.needsFrozenWeights !== true;
   });
-  return { ...spec, adapter: [], accelerators: kept };
+  return { ...spec, adapter: [], accelerators: exact };
 }
 
 function listed(value: Json | undefined): readonly Json[] {

@@ -50,9 +50,11 @@ export function bootstrap(
 }
 
 /** An interval of every value, null if there is none. */
-export function intervalsOrNone(own: MetricStatistics, options: ResamplingOptions): Named<Interval> {
-  const found = intervalsOf(own, options);
+export function intervalsOrNone(statistics: MetricStatistics, options: ResamplingOptions): Named<Interval> {
+  const intervals = intervalsOf(statistics, options);
   return Object.fromEntries(
-    Object.keys(own.values).map((key) => [key, { low: found[key]?.low ?? null, high: found[key]?.high ?? null }]),
+    Object.keys(statistics.values).map((
+      key,
+    ) => [key, { low: intervals[key]?.low ?? null, high: intervals[key]?.high ?? null }]),
   );
 }

@@ -17,14 +17,14 @@ export function figuresOf(metric: Metric, state: unknown): Named<Json> {
   const figures = metric.figures?.(state) ?? {};
   if (!metric.regrouped) return figures;
   const random = createRandom(42).fork("by-chance");
-  const drawn = new Map<string, Map<string, number[]>>();
+  const samples = new Map<string, Map<string, number[]>>();
   for (let draw = 0; draw < DRAWS; draw++) {
     const regrouped = metric.regrouped(state, random.fork(draw));
     if (regrouped === undefined) return figures;
-    for (const [name, own] of Object.entries(metric.figures?.(regrouped) ?? {})) {
-      const numbers = drawn.get(name) ?? new Map<string, number[]>();
-      drawn.set(name, numbers);
-      for (const [key, value] of Object.entries(own as Named<Json>)) {
+    for (const [name, figure] of Object.entries(metric.figures?.(regrouped) ?? {})) {
+      const numbers = samples.get(name) ?? new Map<string, number[]>();
+      samples.set(name, numbers);
+      for (const [key, value] of Object.entries(figure as Named<Json>)) {
         if (typeof value !== "number") continue;
         const all = numbers.get(key) ?? [];
         numbers.set(key, all);
@@ -33,14 +33,14 @@ export function figuresOf(metric: Metric, state: unknown): Named<Json> {
     }
   }
   return Object.fromEntries(
-    Object.entries(figures).map(([name, own]) => [name, withChance(own as Named<Json>, drawn.get(name))]),
+    Object.entries(figures).map(([name, figure]) => [name, withChance(figure as Named<Json>, samples.get(name))]),
   );
 }
 
-function withChance(own: Named<Json>, drawn: ReadonlyMap<string, readonly number[]> | undefined): Named<Json> {
+function withChance(figure: Named<Json>, samples: ReadonlyMap<string, readonly number[]> | undefined): Named<Json> {
   return Object.fromEntries(
-    Object.entries(own).flatMap(([key, value]): [string, Json][] => {
-      const all = drawn?.get(key) ?? [];
+    Object.entries(figure).flatMap(([key, value]): [string, Json][] => {
+      const all = samples?.get(key) ?? [];
       // As in intervals, most draws must have it.
       if (typeof value !== "number" || all.length * 2 <= DRAWS) return [[key, value]];
       const sorted = Float64Array.from(all).sort();

@@ -49,11 +49,13 @@ export function importanceShares(importances: Named<number>): Named<number> {
 }
 
 /** The share of each point of an option's grid, by kernels around what was seen. */
-function densityOf(seen: readonly Json[], range: Space): readonly number[] {
-  const counts = range.type === "categorical" ? choiceCounts(seen, range.choices) : gridCounts(seen.map(Number), range);
+function densityOf(values: readonly Json[], range: Space): readonly number[] {
+  const counts = range.type === "categorical"
+    ? choiceCounts(values, range.choices)
+    : gridCounts(values.map(Number), range);
   const at = counts.flatMap((count, i) => (count > 0 ? [i] : []));
   const weights = at.map((i) => counts[i] ?? 0);
-  const total = seen.length + 1;
+  const total = values.length + 1;
   const kernel = range.type === "categorical"
     ? choiceKernel(at, counts.length)
     : normalKernel(at, weights, counts.length);
@@ -63,8 +65,8 @@ function densityOf(seen: readonly Json[], range: Space): readonly number[] {
   });
 }
 
-function choiceCounts(seen: readonly Json[], choices: readonly Json[]): number[] {
-  const keys = seen.map((value) => JSON.stringify(value));
+function choiceCounts(values: readonly Json[], choices: readonly Json[]): number[] {
+  const keys = values.map((value) => JSON.stringify(value));
   return choices.map((choice) => keys.filter((key) => key === JSON.stringify(choice)).length);
 }
 
@@ -74,7 +76,7 @@ function choiceKernel(at: readonly number[], choices: number): (kernel: number, 
   return (kernel, i) => (kernel === at.length ? 1 / choices : (prior + (at[kernel] === i ? 1 : 0)) / total);
 }
 
-function gridCounts(seen: readonly number[], range: Exclude<Space, { type: "categorical" }>): number[] {
+function gridCounts(numbers: readonly number[], range: Exclude<Space, { type: "categorical" }>): number[] {
   const { type, log: byLog = false } = range;
   const step = range.step ?? (type === "int" ? 1 : undefined);
   const values = byLog && type === "int"
@@ -87,7 +89,7 @@ function gridCounts(seen: readonly number[], range: Exclude<Space, { type: "cate
   const [low, high] = [scaled(range.low), scaled(range.high)];
   const width = (high - low) / (points - 1);
   const counts = new Array<number>(points).fill(0);
-  for (const x of seen) {
+  for (const x of numbers) {
     const at = Math.min(points - 1, Math.max(0, Math.ceil((scaled(x) - low) / width - 0.5)));
     counts[at] = (counts[at] ?? 0) + 1;
   }

@@ -70,7 +70,7 @@ export function collectMetric(metric: Metric, most: number = UNITS): MetricColle
   const { alone = metric, greaterIsBetter } = metric;
   const one = metric.percent ? 100 : 1;
   const fold = (state: unknown, examples: readonly Example[]): unknown =>
-    examples.reduce((own: unknown, example) => metric.update(own, example), state);
+    examples.reduce((unitState: unknown, example) => metric.update(unitState, example), state);
   const charactersKept = (): number => [...sample.units.values()].reduce((sum, unit) => sum + unit.characters, 0);
   const addState = (unit: Unit, state: unknown, examples: readonly Example[]): void => {
     // A state may be changed in place by what it is updated with: none is in two places.
@@ -98,10 +98,10 @@ export function collectMetric(metric: Metric, most: number = UNITS): MetricColle
       if (sample.share() < share) characters = charactersKept();
       for (const [key, value] of values) {
         if (value === null || Number.isNaN(value)) continue;
-        const own = keys.get(key) ??
+        const entry = keys.get(key) ??
           { at: keys.size, sum: 0, count: 0, binary: greaterIsBetter, right: createRowFlags() };
-        keys.set(key, own);
-        addValue(own, value, { row, rows, one, unit });
+        keys.set(key, entry);
+        addValue(entry, value, { row, rows, one, unit });
       }
       if (unit) addState(unit, state, examples);
     },
@@ -131,7 +131,7 @@ export function collectMetric(metric: Metric, most: number = UNITS): MetricColle
         shares: { ...Object.fromEntries(shares), ...sharesOf(metric, total) },
         right: Object.fromEntries(flags),
         share,
-        units: (wanted = share) => units(Math.min(wanted, share)),
+        units: (most = share) => units(Math.min(most, share)),
       };
     },
   };
@@ -159,8 +159,8 @@ function isMean({ sum, count }: Key, value: number | null): boolean {
 }
 
 /** Tells what is a mean by chance alone: over other rows it is none. */
-function meanless(metric: Metric, kept: ReadonlyMap<UnitName, Unit>): (name: string, key: Key) => boolean {
-  const units = [...kept.values()];
+function meanless(metric: Metric, byName: ReadonlyMap<UnitName, Unit>): (name: string, key: Key) => boolean {
+  const units = [...byName.values()];
   const counts = units.map((_, i) => i % 3);
   const values = (metric.alone ?? metric).compute(
     countedUnits(metric, distinctStates(units.map(({ state }) => state)))(counts),
@@ -168,42 +168,42 @@ function meanless(metric: Metric, kept: ReadonlyMap<UnitName, Unit>): (name: str
   return (name, key) => {
     const total = (of: (unit: Unit) => number | undefined): number =>
       units.reduce((sum, unit, i) => sum + (counts[i] ?? 0) * (of(unit) ?? 0), 0);
-    const whole = { ...key, sum: total(({ sums }) => sums[key.at]), count: total(({ counts }) => counts[key.at]) };
-    return whole.count > 0 && !isMean(whole, values[name] ?? null);
+    const totals = { ...key, sum: total(({ sums }) => sums[key.at]), count: total(({ counts }) => counts[key.at]) };
+    return totals.count > 0 && !isMean(totals, values[name] ?? null);
   };
 }
 
 /** Samples of units to draw from; `states`: how many distinct ones these have. */
 function drawable(
   metric: Metric,
-  kept: ReadonlyMap<UnitName, Unit>,
-  whole: Named<number | null>,
+  byName: ReadonlyMap<UnitName, Unit>,
+  figures: Named<number | null>,
   means: readonly (readonly [string, Key])[],
 ): (share: number) => KeptUnits & Readonly<{ states: number }> {
-  const onlyMeans = means.length === Object.keys(whole).length;
+  const onlyMeans = means.length === Object.keys(figures).length;
   return (share) => {
-    const units = [...kept].filter(([name]) => isSampled(name, share));
+    const units = [...byName].filter(([name]) => isSampled(name, share));
     const sumsOf = ({ at }: Key): UnitSums => ({
       sums: Float64Array.from(units, ([, { sums }]) => sums[at] ?? 0),
       counts: Float64Array.from(units, ([, { counts }]) => counts[at] ?? 0),
     });
-    const own = means.map(([name, key]): [string, UnitSums] => [name, sumsOf(key)]);
+    const unitSums = means.map(([name, key]): [string, UnitSums] => [name, sumsOf(key)]);
     const states = distinctStates(onlyMeans ? [] : units.map(([, { state }]) => state));
     const merged = onlyMeans ? undefined : countedUnits(metric, states);
     const computed = (counts: ArrayLike<number>): Named<number | null> => ({
       ...(merged ? metric.compute(merged(counts)) : {}),
-      ...Object.fromEntries(own.map(([name, sums]) => [name, meanOf(sums, counts)])),
+      ...Object.fromEntries(unitSums.map(([name, sums]) => [name, meanOf(sums, counts)])),
     });
     let middle: Named<number | null> | undefined;
     const scale = Math.sqrt(share);
     const scaled = (key: string, value: number | null): number | null => {
-      const [center, all] = [middle?.[key] ?? null, whole[key] ?? null];
+      const [center, all] = [middle?.[key] ?? null, figures[key] ?? null];
       return value === null || center === null || all === null ? null : all + scale * (value - center);
     };
     return {
       share,
       names: units.map(([name]) => name),
-      means: Object.fromEntries(own),
+      means: Object.fromEntries(unitSums),
       states: states.states.length,
       compute: (counts) => {
         const values = computed(counts);

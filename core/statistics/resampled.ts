@@ -157,7 +157,7 @@ function replicatesOf(
   const replicates: Record<string, number[]> = Object.fromEntries(keys.map((key) => [key, []]));
   for (let sample = 0; sample < samples; sample++) {
     const times = counts(sample);
-    const values = units.map((own) => own.compute(times));
+    const values = units.map((unit) => unit.compute(times));
     for (const key of keys) {
       const value = of(values, key);
       if (value !== null) replicates[key]?.push(value);
@@ -174,8 +174,8 @@ function isCount(path: string): boolean {
 function checkPaired(first: MetricStatistics, a: KeptUnits, second: MetricStatistics, b: KeptUnits): void {
   const isSame = first.rows === second.rows && a.names.length === b.names.length;
   if (isSame && a.names.every((name, i) => name === b.names[i])) return;
-  const found = `${second.rows} rows, the first ${b.names.slice(0, 3)}`;
-  throw badValue("evaluate", "--compare", found, `the same rows in both, ${first.rows} of them`);
+  const actual = `${second.rows} rows, the first ${b.names.slice(0, 3)}`;
+  throw badValue("evaluate", "--compare", actual, `the same rows in both, ${first.rows} of them`);
 }
 
 function shareInterval(
@@ -192,7 +192,7 @@ function withoutEach(units: UnitSums | undefined): Float64Array | undefined {
   if (!units) return undefined;
   const sum = units.sums.reduce((a, b) => a + b, 0);
   const count = units.counts.reduce((a, b) => a + b, 0);
-  return units.sums.map((own, i) => (sum - own) / (count - (units.counts[i] ?? 0)));
+  return units.sums.map((value, i) => (sum - value) / (count - (units.counts[i] ?? 0)));
 }
 
 /** The differences of units of which as many rows have a number in both; how many rows these are. */

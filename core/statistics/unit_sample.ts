@@ -41,8 +41,8 @@ export function createUnitSample<T extends object>(most: number): UnitSample<T> 
     of: (name, make) => {
       const known = units.get(name);
       if (known || !isSampled(name, share)) return known;
-      const made = make();
-      units.set(name, made);
+      const unit = make();
+      units.set(name, unit);
       while (units.size > most) thin();
       return units.get(name);
     },

@@ -81,7 +81,11 @@ export interface AttachedAdapter extends Middleware {
   /** True where several sequences may not share a row. */
   readonly unshareable?: boolean;
   /** A parameter of the model with the adapter folded in, weights as [out, in]; absent: cannot be merged. */
-  merge?(name: string, value: Tensor<Float32Array>, own: (name: string) => Tensor<Float32Array>): Tensor<Float32Array>;
+  merge?(
+    name: string,
+    value: Tensor<Float32Array>,
+    parameterOf: (name: string) => Tensor<Float32Array>,
+  ): Tensor<Float32Array>;
   /** What is saved of it; absent: only a whole model can be saved, with what it trained. */
   readonly record?: AdapterRecord;
   /** What a parameter of its own is to a module; absent: of nothing that can be told. */

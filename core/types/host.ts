@@ -70,10 +70,10 @@ export interface OpenQueue {
   /** Adds a job's id; the same one may be there several times. */
   push(id: string): Promise<void>;
   /**
-   * Takes an id, which others do not see for some seconds; it comes back then unless it was done. `wanted` says which
+   * Takes an id, which others do not see for some seconds; it comes back then unless it was done. `accepts` says which
    * ids are worth taking; a queue that cannot look at them before gives any.
    */
-  pull(seconds: number, wanted?: (id: string) => boolean): Promise<Delivery | undefined>;
+  pull(seconds: number, accepts?: (id: string) => boolean): Promise<Delivery | undefined>;
   /** The ids that it has, whoever has taken them; absent where it cannot tell. */
   ids?(): Promise<ReadonlySet<string>>;
   close(): Promise<void>;

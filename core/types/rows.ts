@@ -80,8 +80,8 @@ export interface Transform extends Plugin<"transform"> {
   fingerprint?(context: TransformContext): Promise<string>;
   /** A look at all rows before any is given; there may be more of them than there is memory. */
   survey?(rows: AsyncIterable<TransformRow>, context: TransformContext): Promise<unknown>;
-  /** The rows that come out. `seen`: the survey's result. May be called again, over some of the rows. */
-  apply(rows: AsyncIterable<TransformRow>, context: TransformContext, seen?: unknown): AsyncIterable<TransformRow>;
+  /** The rows that come out. `surveyed`: the survey's result. May be called again, over some of the rows. */
+  apply(rows: AsyncIterable<TransformRow>, context: TransformContext, surveyed?: unknown): AsyncIterable<TransformRow>;
 }
 
 /** A dataset, or a reference to one with the transforms that its rows go through, in order. */

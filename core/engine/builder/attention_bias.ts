@@ -35,16 +35,16 @@ function attentionBias(build: BuildOptions, options: AttentionOptions, prefix: n
   const asQuery = (v: Value): Value => f.reshape(v, ["batch", 1, v.shape[1] ?? 1, 1]);
   const asKey = (v: Value): Value => f.reshape(v, ["batch", 1, 1, v.shape[1] ?? 1]);
   const [qs, ks] = [asQuery(q.segments), asKey(k.segments)];
-  let seen = f.and(f.or(f.equal(qs, ks), f.equal(qs, 0)), f.greater(ks, 0));
+  let visible = f.and(f.or(f.equal(qs, ks), f.equal(qs, 0)), f.greater(ks, 0));
   if (options.causal || options.window) {
     const [qp, kp] = [asQuery(q.positions), asKey(k.positions)];
-    if (options.causal) seen = f.and(seen, f.not(f.greater(kp, qp)));
+    if (options.causal) visible = f.and(visible, f.not(f.greater(kp, qp)));
     if (options.window) {
-      seen = f.and(seen, f.greater(kp, f.sub(qp, options.window)));
-      if (!options.causal) seen = f.and(seen, f.greater(f.add(qp, options.window), kp));
+      visible = f.and(visible, f.greater(kp, f.sub(qp, options.window)));
+      if (!options.causal) visible = f.and(visible, f.greater(f.add(qp, options.window), kp));
     }
   }
-  const bias = f.where(seen, 0, MASKED_SCORE);
+  const bias = f.where(visible, 0, MASKED_SCORE);
   return prefix === 0 ? bias : f.concat([biasInFront(bias, asQuery(q.positions), prefix, options.window), bias], 3);
 }
 

@@ -87,10 +87,10 @@ function rowsOf({ options: { graph }, dropout }: BuildContext, x: Value, index: 
   return selectRows(x, index, (input, shape) => {
     const origin = graph.origin(input);
     const known = origin?.kind === "input" ? dropout.masks.get(origin.name) : undefined;
-    const chosen = graph.origin(index);
+    const indexOrigin = graph.origin(index);
     return known && dropout.mask({
       ...known,
-      name: `${known.name}@${chosen?.kind === "input" ? chosen.name : index.id}`,
+      name: `${known.name}@${indexOrigin?.kind === "input" ? indexOrigin.name : index.id}`,
       shape,
     });
   });

@@ -60,9 +60,9 @@ export function createDropout(options: BuildOptions): Dropout {
     again: (site, make) => {
       const end = next;
       next = site;
-      const made = make();
+      const mask = make();
       next = end;
-      return made;
+      return mask;
     },
   };
 }

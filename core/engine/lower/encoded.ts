@@ -31,12 +31,12 @@ function addEncoded(
 ): void {
   encoded.set(value.id, storage);
   for (const [part, { dtype, dims, data, location }] of Object.entries(storage.tensors)) {
-    const own = encodedName(name, part);
+    const initializer = encodedName(name, part);
     const length = dims.reduce((a, b) => a * b, bytesPerElement[dtype]);
     if (location !== undefined) {
-      initializers.set(own, { name: own, dtype, dims, external: { location, offset: 0, length } });
-    } else if (data) initializers.set(own, { name: own, dtype, dims, data: bytesOf(data) });
-    else codes.set(own, { dtype, dims });
+      initializers.set(initializer, { name: initializer, dtype, dims, external: { location, offset: 0, length } });
+    } else if (data) initializers.set(initializer, { name: initializer, dtype, dims, data: bytesOf(data) });
+    else codes.set(initializer, { dtype, dims });
   }
 }
 
@@ -60,15 +60,15 @@ function encodedProduct(
   const { format, weight: { dims, conv1d } } = encoded;
   // Codes are of [out, in]; what the model calls the weight may be turned.
   const turns = (transB === 1) !== conv1d;
-  const written = writerFor(lowering, name, output);
-  const { writer, decoding, nodes } = written;
+  const lowered = writerFor(lowering, name, output);
+  const { writer, decoding, nodes } = lowered;
   const x = nameInput(left);
   const c = bias && nameInput(bias);
   const plain = alpha === 1 && transA === 0;
-  const made = plain ? productOf(format, writer, { isForward: turns, x, bias: c }, dims) : undefined;
-  if (made !== undefined) {
+  const product = plain ? productOf(format, writer, { isForward: turns, x, bias: c }, dims) : undefined;
+  if (product !== undefined) {
     keepDecoding(lowering, output, decoding);
-    return renameOutput(nodes, made, output);
+    return renameOutput(nodes, product, output);
   }
   const decoded = format.writeDecoded(writer, dims);
   keepDecoding(lowering, output, decoding);
@@ -107,9 +107,9 @@ function trainedProduct(
 ): readonly OnnxNode[] | undefined {
   const [left, right, bias] = node.inputs;
   const { alpha, transA, transB } = attributesOf(node as Node<"Gemm">, "Gemm");
-  const own = right && products.get(nameOf(lowering, right));
-  if (!left || !own || alpha !== 1 || transA !== 0) return undefined;
-  const { format, weight } = own;
+  const entry = right && products.get(nameOf(lowering, right));
+  if (!left || !entry || alpha !== 1 || transA !== 0) return undefined;
+  const { format, weight } = entry;
   const { dims, conv1d } = weight;
   const isForward = (transB === 1) !== conv1d;
   if (isForward ? !format.writeProduct : !format.writeTransposedProduct || bias) return undefined;
@@ -117,8 +117,8 @@ function trainedProduct(
   const tensors = writer.once(`codes of ${weight.name}`, () => format.writeTensors(writer, nameInput(right), weight));
   const reading = { ...writer, tensor: (name: string) => tensors[name] ?? "" };
   const operands = { isForward, x: nameInput(left), bias: bias && nameInput(bias) };
-  const made = productOf(format, reading, operands, dims);
-  return made === undefined ? undefined : renameOutput(nodes, made, output);
+  const product = productOf(format, reading, operands, dims);
+  return product === undefined ? undefined : renameOutput(nodes, product, output);
 }
 
 /** What a weight of codes is called as its reader reads it: decoded for that one, as the model has it. */
@@ -177,19 +177,21 @@ function writerFor(lowering: Lowering, name: string, reader: string): Written {
     add,
     tensor: (part) => markFixed(encodedName(name, part)),
     constant: (key, { dtype, dims, data }: Tensor) => {
-      const own = `constant ${key}`;
-      if (!initializers.has(own)) initializers.set(own, { name: own, dtype, dims, data: bytesOf(data) });
-      return markFixed(own);
+      const constantKey = `constant ${key}`;
+      if (!initializers.has(constantKey)) {
+        initializers.set(constantKey, { name: constantKey, dtype, dims, data: bytesOf(data) });
+      }
+      return markFixed(constantKey);
     },
     once: (key, make) => {
       // What is kept of the forward pass for the backward one is no more than without.
-      const own = `${key}${reader.endsWith(AGAIN) ? AGAIN : ""}`;
-      const before = lowering.alike.get(own);
+      const readerKey = `${key}${reader.endsWith(AGAIN) ? AGAIN : ""}`;
+      const before = lowering.alike.get(readerKey);
       if (before) return before;
       const start = nodes.length;
       const names = make();
-      lowering.alike.set(own, names);
-      casts.set(own, nodes.splice(start));
+      lowering.alike.set(readerKey, names);
+      casts.set(readerKey, nodes.splice(start));
       return names;
     },
     cast: (x, dtype) => add("Cast", [x], { to: { type: "int", value: elementTypes[dtype] } }),

@@ -50,12 +50,12 @@ function nodesFor(
   if (replaced) return [replaced];
   const form = formOf(lowering, node, inputs);
   const empty = emptyInner(node);
-  const whole = `${output}.product`;
-  if (empty !== undefined) values.set(whole, node.outputs[0] as Value);
+  const inner = `${output}.product`;
+  if (empty !== undefined) values.set(inner, node.outputs[0] as Value);
   return [
     ...decodeQuantized(lowering, node),
-    { ...form, name: `${outputs[0]} ${node.scope}`, outputs: empty === undefined ? outputs : [whole] },
-    ...(empty === undefined ? [] : zeroWhereEmpty(lowering, empty, whole, output)),
+    { ...form, name: `${outputs[0]} ${node.scope}`, outputs: empty === undefined ? outputs : [inner] },
+    ...(empty === undefined ? [] : zeroWhereEmpty(lowering, empty, inner, output)),
   ];
 }
 

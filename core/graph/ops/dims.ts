@@ -62,8 +62,8 @@ function blockStart(rows: number, block: number, blocks: number, least: number):
 
 /** The value of a name, or of a place within one ("rows@3/16/128": where the third block of its rows begins). */
 function valueOf(name: string, values: DimValues): number {
-  const [whole = "", place] = name.split("@");
-  const value = values[whole];
+  const [symbol = "", place] = name.split("@");
+  const value = values[symbol];
   if (value === undefined) throw new RangeError(`Dim "${name}" has no value; known: ${Object.keys(values)}`);
   if (place === undefined) return value;
   const [block = 0, blocks = 1, least = 1] = place.split("/").map(Number);

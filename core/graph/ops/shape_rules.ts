@@ -36,9 +36,9 @@ export function broadcastShapes(call: AnyCall, a: Shape, b: Shape): Shape {
 }
 
 /** The error for inputs that do not fit. */
-export function misfit(call: AnyCall, wanted: string): AttuneError {
+export function misfit(call: AnyCall, expected: string): AttuneError {
   const signatures = call.inputs.map((v) => (v ? `${v.dtype}${show(v.shape)}` : "-")).join(", ");
-  return new AttuneError(`${call.op}: expected ${wanted} but found ${signatures}`, {
+  return new AttuneError(`${call.op}: expected ${expected} but found ${signatures}`, {
     code: "BAD_SHAPE",
     plugin: "graph",
     found: signatures,

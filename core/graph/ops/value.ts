@@ -51,7 +51,7 @@ export type Purpose = "outputs" | "loss" | "gradients";
  * Makes other nodes in place of those that are asked for, as a graph is built: of the model, its losses and its gradients
  * alike. `next` appends a node as the rewrites behind this one have it.
  */
-export type Rewrite = (asked: Asked, next: Append, purpose: Purpose) => readonly Value[];
+export type Rewrite = (node: Asked, next: Append, purpose: Purpose) => readonly Value[];
 
 /** Appends an operation and gives its outputs. */
 export type Append = <O extends Op>(op: O, inputs: Values, attrs: Ops[O]) => readonly Value[];

@@ -62,8 +62,8 @@ export async function writeCheckpoint(output: Store, name: string, saved: Checkp
   }
   const manifest: Manifest = { version: 1, state, fingerprints, spec, logs, files };
   const text = JSON.stringify(manifest);
-  const whole = `{"manifest":${text},"sha256":"${await sha256(text)}"}`;
-  await output.put(checkpointKey(name, MANIFEST), new TextEncoder().encode(whole));
+  const content = `{"manifest":${text},"sha256":"${await sha256(text)}"}`;
+  await output.put(checkpointKey(name, MANIFEST), new TextEncoder().encode(content));
   await verifyFiles(output, name, await readManifest(output, name), () => {});
 }
 
@@ -79,8 +79,8 @@ export async function readCheckpoint(output: Store, name: string): Promise<Check
     }
   });
   const { state, fingerprints, spec, logs } = manifest;
-  const kept = Object.keys(best).length > 0 ? { best } : {};
-  return { state, tensors, ...kept, fingerprints, spec, logs };
+  const bestWeights = Object.keys(best).length > 0 ? { best } : {};
+  return { state, tensors, ...bestWeights, fingerprints, spec, logs };
 }
 
 async function readManifest(output: Store, name: string): Promise<Manifest> {

@@ -47,20 +47,20 @@ function ofTasks(task: Json): Json {
   const { with: options, ...rest } = task as Named<Json>;
   const { tasks, ...others } = (options ?? {}) as Named<Json>;
   if (typeof tasks !== "object" || tasks === null) return task;
-  const own = Object.entries(tasks as Named<Named<Json>>).map(([name, one]) => [
+  const subtasks = Object.entries(tasks as Named<Named<Json>>).map(([name, one]) => [
     name,
     Object.fromEntries(Object.entries(one).filter(([key]) => !watching.has(key))),
   ]);
-  return { ...rest, with: { ...others, tasks: Object.fromEntries(own) } };
+  return { ...rest, with: { ...others, tasks: Object.fromEntries(subtasks) } };
 }
 
 /** What of that must stay the same. */
-function resumableSpec(kept: Named<Json>, catalog: Catalog): Named<Json> {
-  const { training, ...parts } = specToKeep(kept, catalog);
+function resumableSpec(spec: Named<Json>, catalog: Catalog): Named<Json> {
+  const { training, ...parts } = specToKeep(spec, catalog);
   const judged = Array.isArray(parts.callbacks) && parts.callbacks.length > 0;
-  const named = Object.entries((training ?? {}) as Named<Json>)
+  const trainingArguments = Object.entries((training ?? {}) as Named<Json>)
     .filter(([key]) => !free.has(key) && (judged || !rhythm.has(key)));
-  return { ...parts, training: Object.fromEntries(named) };
+  return { ...parts, training: Object.fromEntries(trainingArguments) };
 }
 
 /** Throws AttuneError (REFUSED) that lists every difference between a checkpoint's run and this one. */

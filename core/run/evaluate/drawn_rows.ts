@@ -5,10 +5,10 @@
 import { createRandom, seekablePermutation } from "../../math/random.ts";
 
 /** Whether a row is among as many as are wanted, which are drawn of all of them by the seed; all, where there are no more. */
-export function drawnRows(count: number, wanted: number, seed: number): (row: number) => boolean {
-  if (count <= wanted) return () => true;
-  const drawn = seekablePermutation(createRandom(seed).fork("examples"), count);
-  const rows = new Set(Array.from({ length: wanted }, (_, place) => drawn(place)));
+export function drawnRows(count: number, least: number, seed: number): (row: number) => boolean {
+  if (count <= least) return () => true;
+  const permutation = seekablePermutation(createRandom(seed).fork("examples"), count);
+  const rows = new Set(Array.from({ length: least }, (_, place) => permutation(place)));
   return (row) => rows.has(row);
 }
 
@@ -22,14 +22,14 @@ export type Reservoir<T> = Readonly<{
 /** An empty reservoir. */
 export function createReservoir<T>(most: number, seed: number): Reservoir<T> {
   const random = createRandom(seed).fork("examples");
-  const drawn: Readonly<{ item: T; at: number }>[] = [];
+  const items: Readonly<{ item: T; at: number }>[] = [];
   let count = 0;
   return {
     add: (item) => {
       const at = count++;
       const place = at < most ? at : Math.floor(random.uniform(at) * (at + 1));
-      if (place < most) drawn[place] = { item, at };
+      if (place < most) items[place] = { item, at };
     },
-    items: () => [...drawn].sort((a, b) => a.at - b.at).map(({ item }) => item),
+    items: () => [...items].sort((a, b) => a.at - b.at).map(({ item }) => item),
   };
 }

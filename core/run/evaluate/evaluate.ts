@@ -55,18 +55,18 @@ export async function measured(
   open: OpenRun,
   evaluator: Pick<Evaluator, "run" | "generator">,
   rows: EncodedRows,
-  seen?: RowsSeen,
+  rowsSeen?: RowsSeen,
 ): Promise<Measured> {
   const { task, tokenizer, run, layout } = open;
   const samples = inOrder(withColumns(rows, columnsRead(open)));
   const batches = batchesInOrder(samples, run.training.perDeviceEvalBatchSize, layout);
   const [text, others] = [true, false].map((reads) => open.metrics.filter((m) => readsText(open, m) === reads));
-  const metrics = await evaluate(evaluator, batches, task, others ?? [], tokenizer, seen);
+  const metrics = await evaluate(evaluator, batches, task, others ?? [], tokenizer, rowsSeen);
   if (!text || text.length === 0) return metrics;
   const generator = await evaluator.generator();
   try {
     const { textMetrics } = await import("./generate.ts");
-    const textual = await textMetrics(open, generator, rows, text, seen);
+    const textual = await textMetrics(open, generator, rows, text, rowsSeen);
     return { metrics: { ...metrics.metrics, ...textual.metrics }, figures: { ...metrics.figures, ...textual.figures } };
   } finally {
     await generator.close();

@@ -19,7 +19,7 @@ export async function collectExamples(
   const labels = open.task.labels ?? [];
   const columns = columnsOf(open);
   const grouped = columnsRead(open);
-  const shown = await evalRows.rows(Array.from(rows));
+  const encoded = await evalRows.rows(Array.from(rows));
   const each = <R>(
     kind: keyof MetricInputs,
     of: readonly R[] | undefined,
@@ -29,7 +29,7 @@ export async function collectExamples(
     if (!of || !areOfRows(read, kind)) return;
     of.forEach((reading, i) => {
       const row = rows[i] ?? 0;
-      const example = shown[i] ?? {};
+      const example = encoded[i] ?? {};
       const facts = grouped.length > 0 ? { groups: pickColumns(example, grouped) } : {};
       examples.push({ row, text: textOf(example, columns), ...show(reading, example), ...facts });
     });
@@ -73,7 +73,7 @@ function columnsOf({ collator }: OpenRun): Named<string> {
 const TEXTS = ["text", "textPair", "question", "context", "choices", "source", "prompt", "messages", "tokens"];
 
 function textOf(row: Row, columns: Named<string>): string {
-  const shown = TEXTS.flatMap((name): string[] => {
+  const texts = TEXTS.flatMap((name): string[] => {
     const value = row[columns[name] ?? name];
     if (typeof value === "string") return [value];
     if (!Array.isArray(value)) return [];
@@ -81,7 +81,7 @@ function textOf(row: Row, columns: Named<string>): string {
     if (name === "messages") return value.slice(0, -1).map((message) => String(message?.content ?? ""));
     return name === "tokens" ? ("text" in row ? [] : [value.join(" ")]) : value.map(String);
   });
-  return shown.join(" | ");
+  return texts.join(" | ");
 }
 
 /** The words of tags, where the row's first tags are those: words without a token have none. */
@@ -89,10 +89,10 @@ function wordsOf(
   row: Row,
   reference: readonly string[],
   columns: Named<string>,
-  named: (id: number) => Json,
+  nameOf: (id: number) => Json,
 ): Readonly<{ words?: readonly string[] }> {
   const [tokens, tags] = [row[columns.tokens ?? "tokens"], row[columns.tags ?? "tags"]];
   if (!Array.isArray(tokens) || !Array.isArray(tags)) return {};
-  const same = reference.every((tag, i) => (typeof tags[i] === "number" ? named(tags[i]) : tags[i]) === tag);
+  const same = reference.every((tag, i) => (typeof tags[i] === "number" ? nameOf(tags[i]) : tags[i]) === tag);
   return same ? { words: tokens.slice(0, reference.length).map(String) } : {};
 }

@@ -31,11 +31,11 @@ import { columnsRead, pickColumns } from "../rows/row_columns.ts";
 export type Generated = Readonly<{ sample: Sample; tokens: readonly number[] }>;
 
 /** The options of generation of an opened run. Throws AttuneError if its files ask for what is not implemented. */
-export async function generationOf(open: OpenRun, asked?: Partial<GenerationConfig>): Promise<GenerationOptions> {
+export async function generationOf(open: OpenRun, changes?: Partial<GenerationConfig>): Promise<GenerationOptions> {
   const { checkpoint, task } = open;
   const file = await checkpoint.files.get("generation_config.json");
   const saved = file && parsed(file.bytes);
-  return generationOptions({ ...task.generate, ...asked }, checkpoint.config, saved);
+  return generationOptions({ ...task.generate, ...changes }, checkpoint.config, saved);
 }
 
 /** Predictions of a task that generates. */
@@ -65,7 +65,7 @@ export async function* generateSamples(
   for await (const chunk of chunks(samples, size)) {
     const prompts = chunk.map((sample) => promptOf(sample, open.backbone.decoderStartTokenId !== undefined));
     const tokens = prompts.map((prompt) => promptTokens(prompt));
-    const found = await search(
+    const texts = await search(
       stepsOf(open, generator, prompts),
       tokens,
       options,
@@ -75,7 +75,7 @@ export async function* generateSamples(
         source: sourceTokens(prompts[i]),
       }),
     );
-    for (const [i, tokens] of found.entries()) yield { sample: chunk[i] as Sample, tokens };
+    for (const [i, tokens] of texts.entries()) yield { sample: chunk[i] as Sample, tokens };
     start += chunk.length;
   }
 }
@@ -112,10 +112,10 @@ function sampleOf(ids: readonly number[], row: number): Sample {
 
 /** How many tokens may come behind a prompt. Throws AttuneError if there is room for none. */
 function roomBehind({ backbone, layout }: OpenRun, prompt: readonly number[], row: number): number {
-  const taken = layout.reserve.positions + (backbone.decoderStartTokenId === undefined ? layout.reserve.tokens : 0);
-  const room = backbone.maxPositions - taken - prompt.length;
+  const reserved = layout.reserve.positions + (backbone.decoderStartTokenId === undefined ? layout.reserve.tokens : 0);
+  const room = backbone.maxPositions - reserved - prompt.length;
   if (room >= 1) return room;
-  const most = backbone.maxPositions - taken - 1;
+  const most = backbone.maxPositions - reserved - 1;
   throw badValue("generate", `row ${row}`, `${prompt.length} tokens`, `at most ${most} (room for one more)`);
 }
 
@@ -146,9 +146,9 @@ export async function* generateAnswers(
   open: OpenRun,
   generator: Pick<Generator, "prefill" | "decode">,
   questions: AsyncIterable<Question>,
-  given?: GenerationOptions,
+  preset?: GenerationOptions,
 ): AsyncIterable<MetricInputs["text"] & Readonly<{ row: number }>> {
-  const options = given ?? await generationOf(open);
+  const options = preset ?? await generationOf(open);
   const ended = (tokens: readonly number[]): readonly number[] =>
     options.eosTokenIds.includes(tokens.at(-1) ?? -1) ? tokens.slice(0, -1) : tokens;
   let from = 0;
@@ -158,8 +158,8 @@ export async function* generateAnswers(
     for await (const { sample, tokens } of generateSamples(open, generator, samples, options, from)) {
       const { prompt = "", reference = "" } = chunk[i++] ?? {};
       const prediction = open.tokenizer.decode(ended(tokens), { skipSpecialTokens: true });
-      const asked = prompt === "" ? {} : { prompt };
-      yield { row: sample.row, prediction: prediction.trim(), references: [reference.trim()], ...asked };
+      const promptField = prompt === "" ? {} : { prompt };
+      yield { row: sample.row, prediction: prediction.trim(), references: [reference.trim()], ...promptField };
     }
     from += chunk.length;
   }
@@ -179,11 +179,11 @@ async function* chunks<T>(values: Iterable<T> | AsyncIterable<T>, size: number):
 
 /** The first so many; no more are asked for. */
 export async function* first<T>(values: AsyncIterable<T>, count: number): AsyncGenerator<T> {
-  let taken = 0;
+  let used = 0;
   if (count === 0) return;
   for await (const value of values) {
     yield value;
-    if (++taken >= count) return;
+    if (++used >= count) return;
   }
 }
 
@@ -193,15 +193,15 @@ export async function textMetrics(
   generator: Pick<Generator, "prefill" | "decode">,
   rows: EncodedRows,
   metrics: readonly Metric[],
-  seen?: RowsSeen,
+  rowsSeen?: RowsSeen,
 ): Promise<Measured> {
   const measurement = measureRows(metrics, undefined);
-  const wanted = columnsRead(open);
+  const metricColumns = columnsRead(open);
   for await (const { row, ...text } of generateAnswers(open, generator, questionsOf(open, rows))) {
-    const asked = wanted.length > 0 ? await rows.rows([row]) : [];
-    const columns = wanted.length > 0 ? asked.map((row) => pickColumns(row, wanted)) : undefined;
+    const dataRows = metricColumns.length > 0 ? await rows.rows([row]) : [];
+    const columns = metricColumns.length > 0 ? dataRows.map((row) => pickColumns(row, metricColumns)) : undefined;
     const read = { rows: [row], readings: { text: [text] }, columns };
-    await seen?.(read);
+    await rowsSeen?.(read);
     measurement.add(read);
   }
   return measurement.measured();
@@ -221,14 +221,14 @@ function promptOf(sample: Sample, decoder: boolean): Sample {
   if (!sequence) return sample;
   const { labels, ...fields } = sequence.fields;
   const side = decoder ? "decoderToken" : "token";
-  const whole = decoder ? sequence.decoderLength ?? 0 : sequence.length;
+  const fullLength = decoder ? sequence.decoderLength ?? 0 : sequence.length;
   const learned = labels ? labels.data.findIndex((label) => label !== labels.ignoreIndex) : -1;
-  const length = decoder ? 1 : learned > 0 ? learned : whole;
+  const length = decoder ? 1 : learned > 0 ? learned : fullLength;
   const cut = (field: Field): Field =>
     field.axis === side ? { ...field, data: field.data.slice(0, length * (field.size ?? 1)) } : field;
-  const own = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, cut(field)]));
+  const cutFields = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, cut(field)]));
   const lengths = decoder ? { length: sequence.length, decoderLength: length } : { length };
-  return { ...sample, sequences: [{ ...lengths, fields: own }] };
+  return { ...sample, sequences: [{ ...lengths, fields: cutFields }] };
 }
 
 function promptTokens({ sequences: [sequence] }: Sample): number[] {

@@ -20,16 +20,16 @@ export function answersPrompts({ open: { task, collator } }: MeasuredTask): bool
 }
 
 /**
- * Checks before the first step what generation after the last step needs. `wanted`: whether texts are shown even if no
+ * Checks before the first step what generation after the last step needs. `isRequested`: whether texts are shown even if no
  * metric reads them.
  *
  * @throws AttuneError if the checkpoint asks for what is not implemented, or text is measured of rows that have no
  * answer.
  */
-export async function checkGeneration(tasks: readonly MeasuredTask[], wanted: boolean): Promise<void> {
+export async function checkGeneration(tasks: readonly MeasuredTask[], isRequested: boolean): Promise<void> {
   for (const { open, evalRows } of tasks) {
     const measures = open.metrics.filter((metric) => readsText(open, metric));
-    if (open.task.generate === undefined || (!wanted && measures.length === 0)) continue;
+    if (open.task.generate === undefined || (!isRequested && measures.length === 0)) continue;
     const { generationOf, questionsOf } = await import("./generate.ts");
     await generationOf(open);
     const { value: first } = await questionsOf(open, evalRows).next();
@@ -87,9 +87,9 @@ export function samplesFile(output: Store | undefined, resumedAt: number): (even
     if (event.type !== "samples" || !output || event.samples.length === 0) return;
     lines ??= await before();
     const { step, task } = event;
-    const named = task === "" ? {} : { task };
+    const taskField = task === "" ? {} : { task };
     // The untouched model's come last, and stand first.
-    const appended = event.samples.map((sample) => JSON.stringify({ step, ...named, ...sample }));
+    const appended = event.samples.map((sample) => JSON.stringify({ step, ...taskField, ...sample }));
     lines = step === 0 ? [...appended, ...lines] : [...lines, ...appended];
     await output.put(FILE, new TextEncoder().encode(`${lines.join("\n")}\n`));
   };

@@ -40,8 +40,8 @@ export async function addTeacherTargets(
       "a teacher's outputs are computed once, but these samples change",
     );
   }
-  const own = await openTeacher(open, teacher);
-  const rows = await encodeRows(own, rowsAgain(encoded), false);
+  const teacherRun = await openTeacher(open, teacher);
+  const rows = await encodeRows(teacherRun, rowsAgain(encoded), false);
   if (rows.count !== encoded.count) {
     throw badValue("teacher", "its task", `${rows.count} samples`, `${encoded.count} samples, as the student's`);
   }
@@ -54,8 +54,8 @@ export async function addTeacherTargets(
   });
   const withTeacher: EncodedRows = {
     ...mapSamples(encoded, async (samples, places) => {
-      const told = await outputs.at(places);
-      return samples.map((sample, i) => withTargets(sample, told[i] as Sample));
+      const targets = await outputs.at(places);
+      return samples.map((sample, i) => withTargets(sample, targets[i] as Sample));
     }),
     fingerprint: await sha256(JSON.stringify(parts)),
     close: async () => {
@@ -131,26 +131,30 @@ function rowsAgain(encoded: EncodedRows): Dataset {
 }
 
 /** All that outputs depend on. */
-async function partsOf(own: OpenRun, { outputs }: Teacher, { fingerprint }: EncodedRows): Promise<readonly unknown[]> {
+async function partsOf(
+  teacherRun: OpenRun,
+  { outputs }: Teacher,
+  { fingerprint }: EncodedRows,
+): Promise<readonly unknown[]> {
   return [
-    await own.checkpoint.fingerprint(),
-    own.tokenizer.fingerprint,
+    await teacherRun.checkpoint.fingerprint(),
+    teacherRun.tokenizer.fingerprint,
     fingerprint,
-    own.run.training.maxLength,
+    teacherRun.run.training.maxLength,
     outputs,
-    own.heads.map((head) => [head.name, head.options]),
+    teacherRun.heads.map((head) => [head.name, head.options]),
   ];
 }
 
 /** A sample with what the teacher says of it: outputs of places among its sequence's fields, those of the row among its targets. */
-function withTargets(sample: Sample, { sequences: [told], targets }: Sample): Sample {
+function withTargets(sample: Sample, { sequences: [teacherSequence], targets }: Sample): Sample {
   const [sequence] = sample.sequences;
-  if (!sequence || !told) return sample;
+  if (!sequence || !teacherSequence) return sample;
   const fields: Record<string, Field> = { ...sequence.fields };
-  for (const [name, field] of Object.entries(told.fields)) {
-    if (told.length !== sequence.length) {
+  for (const [name, field] of Object.entries(teacherSequence.fields)) {
+    if (teacherSequence.length !== sequence.length) {
       const what = `row ${sample.row}: the student's ${sequence.length} tokens`;
-      throw badValue("teacher", what, told.length, "the teacher's tokenizer, to compare hidden states");
+      throw badValue("teacher", what, teacherSequence.length, "the teacher's tokenizer, to compare hidden states");
     }
     // No value is Infinity: every place of a sequence has a target, and padding has none.
     fields[name] = { ...field, ignoreIndex: Infinity };

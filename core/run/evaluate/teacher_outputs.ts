@@ -51,8 +51,8 @@ export async function openTeacherOutputs(
   const disk: KeptSamples | undefined = cache && await openKeptSamples({ cache, parts: ["teacher 1", ...parts] });
   const memory = createSampleCache(memoryBytes);
   let inMemory = 0;
-  const keep = (place: number, own: Sample): void => {
-    if (!memory.get(place) && memory.put(place, own)) inMemory++;
+  const keep = (place: number, sample: Sample): void => {
+    if (!memory.get(place) && memory.put(place, sample)) inMemory++;
   };
   const evaluator = openEvaluator(open, { outputHiddenStates: names.some(isOfPlaces) });
   // One at a time.
@@ -72,8 +72,8 @@ export async function openTeacherOutputs(
       const samples = await rows.samples(all);
       for (const group of together(samples)) {
         if (!group.some((i) => places.includes(start + i))) continue;
-        const own = await computed(group.map((i) => samples[i] as Sample));
-        group.forEach((i, k) => ready.set(start + i, own[k] as Sample));
+        const outputs = await computed(group.map((i) => samples[i] as Sample));
+        group.forEach((i, k) => ready.set(start + i, outputs[k] as Sample));
       }
     }
     return ready;

@@ -9,7 +9,7 @@ import { aliasesOf, initialWeights } from "../../engine/weights.ts";
 import { AttuneError } from "../../base/errors.ts";
 import { createRandom } from "../../math/random.ts";
 import type { OpenRun } from "./open_run.ts";
-import { listed, moduleOf } from "./tensor_names.ts";
+import { listNames, moduleOf } from "./tensor_names.ts";
 
 /**
  * Checks an opened run's files.
@@ -52,7 +52,7 @@ function checkModel(
   const names = [...lost, ...halves].map((p) => p.unqualifiedName);
   if (names.length === 0) return;
   throw new AttuneError(
-    `${checkpoint.label}: ${listed(names)} ${names.length === 1 ? "is" : "are"} missing from the weights; ` +
+    `${checkpoint.label}: ${listNames(names)} ${names.length === 1 ? "is" : "are"} missing from the weights; ` +
       "only a completely new head may start at random",
     { code: "MISSING", plugin: "checkpoint", path: checkpoint.label, found: names },
   );

@@ -6,7 +6,7 @@ import { type Parameter, qualifyName } from "../../engine/builder/parameters.ts"
 import { aliasesOf } from "../../engine/weights.ts";
 import { badFile, show } from "../../base/errors.ts";
 import type { AttachedAdapter, HeadSpec } from "../../types.ts";
-import { listed, moduleOf } from "./tensor_names.ts";
+import { listNames, moduleOf } from "./tensor_names.ts";
 import type { OpenRun } from "./open_run.ts";
 
 /** Checks one saved adapter of a run; `parameters`: those of the run with it. */
@@ -17,10 +17,10 @@ export function checkSaved(open: OpenRun, attached: AttachedAdapter, parameters:
   const where = weights.label ?? "the saved adapter";
   const names = weights.names;
   const inModel = (key: string): readonly string[] => aliasesOf(key, backbone);
-  const asked = new Map(parameters.map((p) => [p.unqualifiedName, p]));
+  const byName = new Map(parameters.map((p) => [p.unqualifiedName, p]));
   const askedFor = (key: string): Parameter | undefined => {
     for (const path of inModel(key)) {
-      const saved = asked.get(qualifyName(attached, path)) ?? asked.get(path);
+      const saved = byName.get(qualifyName(attached, path)) ?? byName.get(path);
       if (saved) return saved;
     }
     return undefined;
@@ -52,7 +52,7 @@ export function checkSaved(open: OpenRun, attached: AttachedAdapter, parameters:
   throw badFile(
     "adapter",
     where,
-    `lacks ${listed(lost.map((p) => p.unqualifiedName.slice(ownPrefix.length)))}, which its config asks for`,
+    `lacks ${listNames(lost.map((p) => p.unqualifiedName.slice(ownPrefix.length)))}, which its config asks for`,
   );
 }
 

@@ -42,14 +42,14 @@ export function withGrownTables(
   const { vocabSizeBefore: before, weights } = checkpoint;
   if (before === undefined) return checkpoint;
   const find = storedNames(weights.names, backbone);
-  const grown = new Map<string, readonly number[]>();
+  const newShapes = new Map<string, readonly number[]>();
   const parameters: string[] = [];
   for (const [name, shape] of shapes) {
     const tensor = find(name);
     const dims = tensor === undefined ? undefined : weights.locate(tensor)?.dims;
     const at = shape.indexOf(backbone.vocabSize);
     if (tensor === undefined || dims?.length !== shape.length || dims[at] !== before) continue;
-    grown.set(tensor, shape);
+    newShapes.set(tensor, shape);
     parameters.push(name);
   }
   return {
@@ -58,16 +58,16 @@ export function withGrownTables(
     weights: {
       ...weights,
       read: async (name) => {
-        const shape = grown.get(name);
+        const shape = newShapes.get(name);
         const tensor = await weights.read(name);
         return shape ? withMeans(tensor, shape) : tensor;
       },
-      quantized: async (name) => (grown.has(name) ? undefined : await weights.quantized?.(name)),
-      formatOf: (name) => (grown.has(name) ? undefined : weights.formatOf?.(name)),
-      part: (name) => (grown.has(name) ? undefined : weights.part?.(name)),
+      quantized: async (name) => (newShapes.has(name) ? undefined : await weights.quantized?.(name)),
+      formatOf: (name) => (newShapes.has(name) ? undefined : weights.formatOf?.(name)),
+      part: (name) => (newShapes.has(name) ? undefined : weights.part?.(name)),
       locate: (name) => {
         const at = weights.locate(name);
-        const dims = grown.get(name);
+        const dims = newShapes.get(name);
         return at && dims ? { ...at, file: undefined, dtype: "float32", dims, bytes: 4 * sizeOf(dims) } : at;
       },
     },
@@ -76,13 +76,13 @@ export function withGrownTables(
 
 /** A table [rows, ...] with further rows that are means of its own; a row [1, n] with zeros. */
 function withMeans({ dims, data }: Tensor<Float32Array>, shape: readonly number[]): Tensor<Float32Array> {
-  const grown = new Float32Array(sizeOf(shape));
-  grown.set(data);
+  const values = new Float32Array(sizeOf(shape));
+  values.set(data);
   const [rows = 1] = dims;
-  if (rows === shape[0]) return { dtype: "float32", dims: shape, data: grown };
+  if (rows === shape[0]) return { dtype: "float32", dims: shape, data: values };
   const width = sizeOf(shape.slice(1));
   const mean = new Float64Array(width);
   for (let i = 0; i < data.length; i++) mean[i % width] = (mean[i % width] ?? 0) + (data[i] ?? 0);
-  for (let i = data.length; i < grown.length; i++) grown[i] = (mean[i % width] ?? 0) / rows;
-  return { dtype: "float32", dims: shape, data: grown };
+  for (let i = data.length; i < values.length; i++) values[i] = (mean[i % width] ?? 0) / rows;
+  return { dtype: "float32", dims: shape, data: values };
 }

@@ -42,9 +42,9 @@ async function withClassNames(
   if (labels.every((label, i) => label === `LABEL_${i}`)) {
     return remade({ ...objective.options, numLabels: labels.length });
   }
-  const shown = labels.slice(0, 20).map((label) => JSON.stringify(label)).join(", ");
+  const list = labels.slice(0, 20).map((label) => JSON.stringify(label)).join(", ");
   reading.warnings.push(
-    `${path}.with.labels: read from the training rows, ${labels.length} classes: ${shown}${
+    `${path}.with.labels: read from the training rows, ${labels.length} classes: ${list}${
       labels.length > 20 ? ", ..." : ""
     }`,
   );

@@ -6,7 +6,7 @@ import { inspect } from "../../engine/inspect.ts";
 import { initialWeights } from "../../engine/weights.ts";
 import { AttuneError } from "../../base/errors.ts";
 import { createRandom } from "../../math/random.ts";
-import { listed } from "./tensor_names.ts";
+import { listNames } from "./tensor_names.ts";
 import type { OpenRun } from "./open_run.ts";
 
 /** The names of a head's parameters that no file has: it starts anew, and nothing can be asked of it before it is trained. */
@@ -23,7 +23,7 @@ export function refuseNewParts(open: OpenRun): void {
   const fresh = listNewParts(open);
   if (fresh.length === 0) return;
   throw new AttuneError(
-    `${open.checkpoint.label}: ${listed(fresh)} ${fresh.length === 1 ? "is" : "are"} missing and would be random: ` +
+    `${open.checkpoint.label}: ${listNames(fresh)} ${fresh.length === 1 ? "is" : "are"} missing and would be random: ` +
       "the head is new, train it first",
     { code: "NEW_HEAD", plugin: "checkpoint", path: open.checkpoint.label, found: fresh },
   );

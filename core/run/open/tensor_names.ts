@@ -10,7 +10,7 @@ export function moduleOf(name: string): string {
 }
 
 /** The first names of a list, and how many more there are. */
-export function listed(names: readonly string[]): string {
-  const shown = names.slice(0, 4).map((name) => show(name)).join(", ");
-  return names.length > 4 ? `${shown} and ${names.length - 4} more` : shown;
+export function listNames(names: readonly string[]): string {
+  const list = names.slice(0, 4).map((name) => show(name)).join(", ");
+  return names.length > 4 ? `${list} and ${names.length - 4} more` : list;
 }

@@ -23,8 +23,8 @@ export async function untiedIn({ weights }: Checkpoint, backbone: InspectedBackb
 }
 
 /** What a config says of a model whose tensors are apart that its class would share. */
-export function untiedConfig({ untiedConfig: own }: Pick<InspectedBackbone, "untiedConfig">): Named<Json> {
-  return own ?? { tie_word_embeddings: false };
+export function untiedConfig({ untiedConfig: change }: Pick<InspectedBackbone, "untiedConfig">): Named<Json> {
+  return change ?? { tie_word_embeddings: false };
 }
 
 async function equal(weights: Weights, a: string, b: string): Promise<boolean> {

@@ -109,7 +109,7 @@ async function* samplesOf(tasks: readonly TaskRows[]): AsyncIterable<Sample> {
 /** The distinct ids that samples name on either side, sorted, with those of padding; one list for both sides. */
 async function activeIds(samples: AsyncIterable<Sample>): Promise<Map<string, Int32Array>> {
   const sides = ["input_ids", "decoder_input_ids"];
-  const seen = new Set<number>();
+  const visited = new Set<number>();
   const columns = new Set<string>();
   for await (const sample of samples) {
     for (const { fields } of sample.sequences) {
@@ -117,11 +117,11 @@ async function activeIds(samples: AsyncIterable<Sample>): Promise<Map<string, In
         const field = fields[side];
         if (!field) continue;
         columns.add(side);
-        seen.add(field.padValue);
-        for (const id of field.data) seen.add(id);
+        visited.add(field.padValue);
+        for (const id of field.data) visited.add(id);
       }
     }
   }
-  const ids = Int32Array.from([...seen].sort((a, b) => a - b));
+  const ids = Int32Array.from([...visited].sort((a, b) => a - b));
   return new Map([...columns].map((side) => [side, ids]));
 }

@@ -96,8 +96,8 @@ function storagesOf(run: Run): readonly (readonly Json[] | undefined)[] {
   const there = storages.filter(({ use }) => run.catalog.accelerator?.[use] !== undefined);
   return [
     undefined,
-    ...there.map(({ use, with: own }): readonly Json[] => {
-      const options = { ...own, ...keptOptions(use) };
+    ...there.map(({ use, with: specOptions }): readonly Json[] => {
+      const options = { ...specOptions, ...keptOptions(use) };
       return [Object.keys(options).length === 0 ? use : { use, with: options }, ...others];
     }),
   ];
@@ -155,11 +155,11 @@ async function planChange(
       train: { ...task.train, longest: task.train.longest.slice(0, size) },
     }));
     const { fits, bytes: { total = 0 } } = await planMeasured(other, host, tasks);
-    const said = {
+    const texts = {
       ...accelerators && { accelerators },
       ...Object.keys(training).length > 0 && { training },
     };
-    return { fits, bytes: total, spec: said as Named<Json> };
+    return { fits, bytes: total, spec: texts as Named<Json> };
   } catch (error) {
     if (error instanceof AttuneError && Object.keys(change).length > 0) return undefined;
     throw error;

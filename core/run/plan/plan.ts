@@ -165,8 +165,8 @@ function workload(
     run,
     tasks.map(({ open, train }) => ({ name: open.task.name, samples: train.samples })),
   );
-  const counted = countSteps(perEpoch, run.training);
-  const batches = perEpoch * counted.total / counted.perEpoch;
+  const counts = countSteps(perEpoch, run.training);
+  const batches = perEpoch * counts.total / counts.perEpoch;
   const flopsOf: Record<string, number> = {};
   const add = (part: string, flops: number): number => (flopsOf[part] = (flopsOf[part] ?? 0) + flops);
   let tokens = 0;
@@ -175,10 +175,10 @@ function workload(
     tokens += ofBatch * turns;
     for (const [part, n] of Object.entries(flops)) add(part, n * turns);
     const { evalTokens = 0, testTokens = 0 } = tasks[i] ?? {};
-    const evaluated = evalTokens * evaluations(run.training, counted, testTokens > 0) + testTokens * REPORTED;
+    const evaluated = evalTokens * evaluations(run.training, counts, testTokens > 0) + testTokens * REPORTED;
     if (evaluation * evaluated > 0) add("evaluation", evaluation * evaluated);
   }
-  return { steps: counted.total, tokens, flopsOf };
+  return { steps: counts.total, tokens, flopsOf };
 }
 
 /** Copies that a run holds besides, as parts of a plan: those that take nothing are left out. */
@@ -192,13 +192,13 @@ function frozenParts(
   trained: ReadonlySet<string>,
 ): Readonly<{ frozen: readonly FrozenPart[]; fixed: Named<number> }> {
   const parts = new Map<string, FrozenPart>();
-  const seen = new Set<string>(trained);
+  const names = new Set<string>(trained);
   let dequantizationBuffer = 0;
   for (const { program, initial, storedAs } of works) {
-    const parameters = [...program.recorded.parameters.values()].filter((p) => !seen.has(p.name));
+    const parameters = [...program.recorded.parameters.values()].filter((p) => !names.has(p.name));
     dequantizationBuffer = Math.max(dequantizationBuffer, decodingBytes(parameters, initial));
     for (const p of parameters) {
-      seen.add(p.name);
+      names.add(p.name);
       const { storage, bytes, encoded } = storedAs(p);
       const before = parts.get(storage);
       parts.set(storage, {

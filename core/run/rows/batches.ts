@@ -67,9 +67,9 @@ export function epochOf(
 function countOf({ training }: Run, { name, samples }: Readonly<{ name: string; samples: number }>): number {
   const { perDeviceTrainBatchSize: size, dataloaderDropLast } = training;
   if (dataloaderDropLast && samples < size) {
-    const found = `true, with ${samples} rows ${name === "" ? "" : `of task "${name}" `}and batches of ${size}`;
+    const actual = `true, with ${samples} rows ${name === "" ? "" : `of task "${name}" `}and batches of ${size}`;
     const allowed = "false, or as many rows as a batch: nothing is left to train on";
-    throw badValue("spec", "training.dataloaderDropLast", found, allowed);
+    throw badValue("spec", "training.dataloaderDropLast", actual, allowed);
   }
   return batchesPerEpoch(samples, size, dataloaderDropLast);
 }
@@ -95,8 +95,8 @@ function turnsOf(shares: readonly number[], run: Run): (n: number) => Readonly<{
       return lag.indexOf(Math.max(...lag));
     }
     let left = random.uniform(n);
-    const drawn = shares.findIndex((share) => (left -= share) < 0);
-    return drawn >= 0 ? drawn : shares.findLastIndex((share) => share > 0);
+    const place = shares.findIndex((share) => (left -= share) < 0);
+    return place >= 0 ? place : shares.findLastIndex((share) => share > 0);
   };
   return (n) => {
     while (turns.length <= n) {
@@ -131,8 +131,8 @@ function batchesOfTask(
     at: async (epoch, index) => {
       if (known?.epoch !== epoch) known = { epoch, order: orderOf(epoch) };
       const order = await known.order;
-      const chosen = [...order(index * size, (index + 1) * size)];
-      return layOut(await rows.samples(chosen, epoch), open.layout);
+      const places = [...order(index * size, (index + 1) * size)];
+      return layOut(await rows.samples(places, epoch), open.layout);
     },
   };
 }

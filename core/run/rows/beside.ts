@@ -75,9 +75,9 @@ export function besideThread(
       if (isGivenUp) return undefined;
       if (!starting && isWorthIt(here)) starting = begin();
       if (!thread || !rows.every(isPlain)) return undefined;
-      const asked = performance.now();
+      const from = performance.now();
       const answer = thread.encode(rows, numbers);
-      cost += performance.now() - asked;
+      cost += performance.now() - from;
       const packed = await answer.catch(() => undefined);
       const answered = performance.now();
       const samples = packed?.map(unpackSamples);

@@ -56,8 +56,8 @@ export async function encodeRows(
   const opened = await dataset.open(open.host);
   const key = samplesKey(open, labelled, options.reading);
   const make = async (): Promise<EncodedRows> => {
-    const named = await withNamedClasses(opened, open.collator.columns?.classes);
-    return await encodeOpened(open, dataset, named, labelled, options);
+    const withNames = await withNamedClasses(opened, open.collator.columns?.classes);
+    return await encodeOpened(open, dataset, withNames, labelled, options);
   };
   return await madeOf(opened, key, make);
 }
@@ -121,8 +121,8 @@ function samplesDependOn(
 ): readonly unknown[] {
   const rows = [source.fingerprint, source.length, labelled, reading ?? null];
   const model = [tokenizer.fingerprint, checkpoint.config, backbone.maxPositions, backbone.vocabSize, layout.reserve];
-  const said = [collator.name, collator.options, task.labels ?? null, training.maxLength, training.seed];
-  return [VERSION, rows, model, said];
+  const options = [collator.name, collator.options, task.labels ?? null, training.maxLength, training.seed];
+  return [VERSION, rows, model, options];
 }
 
 /** Where sizes of samples are kept, of data sets that are worth it. */

@@ -102,9 +102,9 @@ export async function lookAtRows(
   let looked = pass;
   if (encoder.redraws && isAll) {
     // What is drawn for a sample may need all rows to have been seen.
-    const drawn = createSampleSizes(labelled);
-    for await (const sample of inOrder({ count, samples })) drawn.add(sample);
-    looked = drawn;
+    const sizes = createSampleSizes(labelled);
+    for await (const sample of inOrder({ count, samples })) sizes.add(sample);
+    looked = sizes;
   }
   before = levels.timing().encoded;
   let all: Promise<SampleSizes> | undefined = isAll ? Promise.resolve(looked) : undefined;
@@ -117,12 +117,12 @@ export async function lookAtRows(
       await levels.flush();
       await options.beside?.close();
     },
-    largest: async (wanted) => {
+    largest: async (most) => {
       const known = all ? await all : looked;
-      if (known.count === count) return known.largest(wanted);
-      const places = [...new Set([...known.largest(wanted), ...source.longest ?? spread(count)])];
+      if (known.count === count) return known.largest(most);
+      const places = [...new Set([...known.largest(most), ...source.longest ?? spread(count)])];
       const candidates = (await samples(places)).map((sample, i) => ({ place: places[i] ?? 0, size: sizeOf(sample) }));
-      return candidates.sort((a, b) => b.size - a.size || a.place - b.place).slice(0, wanted).map(({ place }) => place);
+      return candidates.sort((a, b) => b.size - a.size || a.place - b.place).slice(0, most).map(({ place }) => place);
     },
   };
 }

@@ -69,8 +69,8 @@ export function rowEncoderOf(
       }
     },
     finish: (sample, place, epoch) => {
-      const drawn = collator.resample?.(sample, context.random.fork(epoch, place), context) ?? sample;
-      const weighed = drawn.weight === sample.weight ? drawn : { ...drawn, weight: sample.weight };
+      const resampled = collator.resample?.(sample, context.random.fork(epoch, place), context) ?? sample;
+      const weighed = resampled.weight === sample.weight ? resampled : { ...resampled, weight: sample.weight };
       return checked(withDecoder(weighed as Sample, facts), facts);
     },
     redraws: collator.resample !== undefined,

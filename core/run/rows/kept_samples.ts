@@ -55,7 +55,7 @@ export async function openKeptSamples(options: KeptOptions): Promise<KeptSamples
   const blocks = await openBlocks(options, blockBytes);
   let block: Block = createBlock(blockBytes);
   /** What is being written. */
-  let written: Block | undefined;
+  let lastBlock: Block | undefined;
   let writing: Promise<void> = Promise.resolve();
   let isFull = false;
   /** Begins a block, behind the one before: there are two in memory at most. */
@@ -65,19 +65,19 @@ export async function openKeptSamples(options: KeptOptions): Promise<KeptSamples
     await writing;
     // Of several that wait the first has begun it.
     if (block !== full) return;
-    [block, written] = [createBlock(blockBytes), full];
+    [block, lastBlock] = [createBlock(blockBytes), full];
     // A disk that is full: what is there serves, and no more is tried.
     writing = blocks.write(full).catch(() => {
       isFull = true;
     }).then(() => {
-      written = undefined;
+      lastBlock = undefined;
     });
   };
   const recordAt = async (place: number): Promise<Uint8Array | undefined> =>
-    block.get(place) ?? written?.get(place) ?? await blocks.record(place);
+    block.get(place) ?? lastBlock?.get(place) ?? await blocks.record(place);
   return {
     get count() {
-      return blocks.addresses.count() + block.table.size + (written?.table.size ?? 0);
+      return blocks.addresses.count() + block.table.size + (lastBlock?.table.size ?? 0);
     },
     some: blocks.some,
     get: async (places) => {
@@ -91,7 +91,7 @@ export async function openKeptSamples(options: KeptOptions): Promise<KeptSamples
       return ready;
     },
     put: async (place, sample) => {
-      if (isFull || blocks.addresses.has(place) || block.get(place) || written?.get(place)) return;
+      if (isFull || blocks.addresses.has(place) || block.get(place) || lastBlock?.get(place)) return;
       const record = recordOf(place, sample);
       // A collator whose samples hold what JSON cannot: the others of its samples will, too.
       if (!record) isFull = true;

@@ -89,7 +89,7 @@ async function leaksIn(
   part: HashPart,
 ): Promise<Leaks> {
   const valuesOf = rowText(columns);
-  const named: { train: number; other: number; text: string }[] = [];
+  const listed: { train: number; other: number; text: string }[] = [];
   let [rows, leaked, at] = [0, 0, 0];
   for await (const { row } of first.length > 0 ? train : []) {
     const number = at++;
@@ -100,11 +100,11 @@ async function leaksIn(
     leaked++;
     rows += counts[place] ?? 0;
     counts[place] = 0;
-    if (named.length < NAMED) {
-      named.push({ train: number, other: first[place] ?? 0, text: shortened(textOf(row, columns) ?? values) });
+    if (listed.length < NAMED) {
+      listed.push({ train: number, other: first[place] ?? 0, text: shortened(textOf(row, columns) ?? values) });
     }
   }
-  return { rows, of, train: leaked, first: named };
+  return { rows, of, train: leaked, first: listed };
 }
 
 function textOf(row: Row, columns: RowColumns | undefined): string | undefined {
@@ -130,7 +130,7 @@ export function judgeLeaks(
   const { rows, of, train, first } = leaks;
   if (rows === 0) return undefined;
   const share = rows / of;
-  const named = first.map((one) => `train row ${one.train} = ${name} row ${one.other}: ${JSON.stringify(one.text)}`);
+  const pairs = first.map((one) => `train row ${one.train} = ${name} row ${one.other}: ${JSON.stringify(one.text)}`);
   const message = `${path}: ${rows} of ${of} rows of ${name} (${(100 * share).toFixed(1)} %) are also in train`;
   if (share > threshold && of >= FEW && !isSameSource()) {
     const more = train > first.length ? [`and ${train - first.length} more`] : [];
@@ -138,7 +138,7 @@ export function judgeLeaks(
       "data",
       [
         `${message}, more than ${path}.leakThreshold (${threshold}) allows: its figures would measure memorization.`,
-        ...named.map((line) => `  ${line}`),
+        ...pairs.map((line) => `  ${line}`),
         ...more.map((line) => `  ${line}`),
         `Leave them out with the transform "decontaminate", or set ${path}.leakThreshold to 1 to get a warning only.`,
       ].join("\n"),
@@ -149,7 +149,7 @@ export function judgeLeaks(
     step: 0,
     epoch: 0,
     code: "LEAKS",
-    message: `${message}: ${named.slice(0, 3).join("; ")}${train > 3 ? "; ..." : ""}`,
+    message: `${message}: ${pairs.slice(0, 3).join("; ")}${train > 3 ? "; ..." : ""}`,
   };
 }
 

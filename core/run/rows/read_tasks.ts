@@ -64,16 +64,16 @@ async function* leaksOf(
   host: Host,
 ): AsyncGenerator<TrainingEvent, Readonly<Record<string, Leaks>>> {
   const { task, data, run, collator } = open;
-  const found: Record<string, Leaks> = {};
+  const leaksBySplit: Record<string, Leaks> = {};
   for (const [name, other] of [["eval", evalRows], ["test", test]] as const) {
     const [trained, measured] = [data.train, data[name]];
     if (!other || !trained || !measured) continue;
     const { isSameSource, judgeLeaks, leaksBetween } = await import("./leaks.ts");
     const { columns } = collator;
-    const whole = { length: rows.rowCount + other.rowCount };
+    const both = { length: rows.rowCount + other.rowCount };
     const known = [VERSION, rows.fingerprint, rows.rowCount, other.fingerprint, other.rowCount, columns ?? null];
     const leaks = await cachedJson(
-      worthKeeping(whole, host),
+      worthKeeping(both, host),
       "leaks",
       known,
       () => leaksBetween(passing(rows), passing(other), { columns }),
@@ -85,9 +85,9 @@ async function* leaksOf(
       isSameSource: () => isSameSource(trained, measured),
     });
     if (event) yield event;
-    found[name] = leaks;
+    leaksBySplit[name] = leaks;
   }
-  return found;
+  return leaksBySplit;
 }
 
 /** The share of measured rows that may be trained on, where a run's spec says it. */
@@ -122,7 +122,7 @@ function* transformsOf(rows: RowsAsRead): Generator<TrainingEvent> {
   for (const [name, { transforms, rowCount }] of readSplits(rows)) {
     if (!transforms) continue;
     const what = `${dataPath(rows.open.task)}.${name}`;
-    const counts = transforms.map((own) => ({ ...own, rows: [] }));
+    const counts = transforms.map((report) => ({ ...report, rows: [] }));
     yield { type: "data", step: 0, epoch: 0, what, ...rowsThrough(transforms, rowCount), transforms: counts };
   }
 }

@@ -88,7 +88,7 @@ export function createSampleSizes(labelled: boolean, known?: Uint8Array): Growin
       }
       return from;
     },
-    largest: (wanted) => largestOf(sizes.at, count, wanted),
+    largest: (most) => largestOf(sizes.at, count, most),
     add: (sample) => {
       const { sequences, row } = sample;
       put({ tokens: tokensIn(sample), size: sizeOf(sample), row });
@@ -142,16 +142,16 @@ function createColumn(known?: Uint32Array<ArrayBuffer>): Column {
 }
 
 /** Places of the largest values, the largest first; of equal ones the first. */
-function largestOf(at: (place: number) => number, count: number, wanted: number): number[] {
+function largestOf(at: (place: number) => number, count: number, most: number): number[] {
   let sizes: number[] = [];
   const cut = (): void => {
-    sizes = sizes.sort((a, b) => at(b) - at(a) || a - b).slice(0, wanted);
+    sizes = sizes.sort((a, b) => at(b) - at(a) || a - b).slice(0, most);
   };
   let least = -1;
   for (let place = 0; place < count; place++) {
     if (at(place) <= least) continue;
     sizes.push(place);
-    if (sizes.length < 2 * wanted + SLACK) continue;
+    if (sizes.length < 2 * most + SLACK) continue;
     cut();
     least = at(sizes.at(-1) ?? 0);
   }

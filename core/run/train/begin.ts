@@ -4,7 +4,7 @@
  */
 import type { Engine } from "../../engine/engine.ts";
 import type { Drift, TrainingEvent } from "../../types.ts";
-import { listed, moduleOf } from "../open/tensor_names.ts";
+import { listNames, moduleOf } from "../open/tensor_names.ts";
 import type { TaskRows } from "../rows/task_rows.ts";
 import type { OpenRun } from "../open/open.ts";
 import { isQuantizer } from "../open/quantizer.ts";
@@ -20,7 +20,7 @@ export async function* beginFresh(
     const trained = new Set(engine.state.trained.map(({ name }) => name));
     const frozen = new Set(engine.fresh.filter((name) => !trained.has(name)).map(moduleOf));
     const advice = frozen.size > 0
-      ? `; the adapter leaves ${listed([...frozen])} as drawn: modulesToSave would train ${
+      ? `; the adapter leaves ${listNames([...frozen])} as drawn: modulesToSave would train ${
         frozen.size > 1 ? "them" : "it"
       }`
       : "";

@@ -16,23 +16,23 @@ export type BestMetric = Readonly<{ task: string; name: string; greaterIsBetter:
  * Throws AttuneError if no task has it.
  */
 export function selectBestMetrics({ training, callbacks }: Run, tasks: readonly OpenRun[]): BestMetric[] {
-  const asked = training.metricForBestModel?.replace(/^eval_/, "") ?? "loss";
+  const requested = training.metricForBestModel?.replace(/^eval_/, "") ?? "loss";
   const all = metricNames(tasks);
   const selected = tasks.map(({ task, metrics }): BestMetric & { isKnown: boolean } => {
-    const wanted = asked.startsWith(taskPrefix(task)) ? asked.slice(taskPrefix(task).length) : asked;
+    const metric = requested.startsWith(taskPrefix(task)) ? requested.slice(taskPrefix(task).length) : requested;
     const known = metrics.find((m) => {
       const keys = keysOf(m);
       // Of one that has its keys from what it sees, no more can be said yet.
-      return keys.includes(wanted) || (keys.length === 0 && wanted.startsWith(m.name));
+      return keys.includes(metric) || (keys.length === 0 && metric.startsWith(m.name));
     });
     const greater = training.greaterIsBetter ?? known?.greaterIsBetter ?? false;
-    return known || wanted === "loss"
-      ? { task: task.name, name: taskPrefix(task) + wanted, greaterIsBetter: greater, isKnown: true }
+    return known || metric === "loss"
+      ? { task: task.name, name: taskPrefix(task) + metric, greaterIsBetter: greater, isKnown: true }
       : { task: task.name, name: `${taskPrefix(task)}loss`, greaterIsBetter: false, isKnown: false };
   });
   if (tasks.length === 0) return selected;
   if (!selected.some((judge) => judge.isKnown)) {
-    throw unknownName("spec", "training.metricForBestModel", "metric", asked, all);
+    throw unknownName("spec", "training.metricForBestModel", "metric", requested, all);
   }
   callbacks.forEach((callback, i) => {
     const name = callback.needsEvaluation?.(training);

@@ -126,8 +126,8 @@ function outcomeOf(opened: Opened, judges: LoopOptions["judges"]): Outcome {
     behind: async function* ({ type, step, epoch }) {
       // The weights are hashed for it, so it is begun behind the first step, and goes on beside the next.
       if (type === "step") void description.write();
-      for (const shown of evaluator.takeEvents()) {
-        const at = { ...shown, step, epoch };
+      for (const event of evaluator.takeEvents()) {
+        const at = { ...event, step, epoch };
         await keepSamples(at);
         yield at;
       }
@@ -150,9 +150,13 @@ function saverOf(opened: Opened, output: Store): (state: LoopState) => Promise<s
   return async (state) => {
     checkFinite(engine, state.step);
     await description.write();
-    const kept = { state: drift ? { ...state, drift } : state, tensors: engine.tensors(), best: evaluator.best() };
+    const checkpoint = {
+      state: drift ? { ...state, drift } : state,
+      tensors: engine.tensors(),
+      best: evaluator.best(),
+    };
     const fingerprints = await fingerprintsOf(tasks);
-    return await checkpoints.save({ ...kept, fingerprints, spec, logs: await logs.mark() });
+    return await checkpoints.save({ ...checkpoint, fingerprints, spec, logs: await logs.mark() });
   };
 }
 
@@ -167,13 +171,13 @@ function describeRun(
 ): Description {
   const writeTo = async (store: Store): Promise<void> =>
     await writeJson(store, "spec.json", await resolvedSpec(run, host, await fingerprints()));
-  let written: Promise<void> | undefined;
+  let writing: Promise<void> | undefined;
   return {
     write: () => {
-      written ??= output ? writeTo(output) : Promise.resolve();
-      written.catch(() => {});
-      return written;
+      writing ??= output ? writeTo(output) : Promise.resolve();
+      writing.catch(() => {});
+      return writing;
     },
-    settled: async () => await written?.catch(() => {}),
+    settled: async () => await writing?.catch(() => {}),
   };
 }

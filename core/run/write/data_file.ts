@@ -19,7 +19,7 @@ const COUNTED_ROWS = 10_000;
  * the samples that were looked at, and rows that are measured and trained on.
  */
 export async function dataFile(tasks: readonly TaskRows[]): Promise<Json> {
-  const named: [string, Json][] = [];
+  const entries: [string, Json][] = [];
   for (const task of tasks) {
     const { collator: { columns }, run: { training } } = task.open;
     const facts: Record<string, unknown> = {};
@@ -32,10 +32,10 @@ export async function dataFile(tasks: readonly TaskRows[]): Promise<Json> {
         lengths: { ...lengthsOf(looked), maxLength: training.maxLength ?? null },
       };
     }
-    named.push([task.open.task.name, { ...facts, leaks: task.leaks ?? {} } as unknown as Json]);
+    entries.push([task.open.task.name, { ...facts, leaks: task.leaks ?? {} } as unknown as Json]);
   }
-  const [[name, only] = ["", {}]] = named;
-  return name === "" ? only : { tasks: Object.fromEntries(named) };
+  const [[name, only] = ["", {}]] = entries;
+  return name === "" ? only : { tasks: Object.fromEntries(entries) };
 }
 
 /** How many rows say the same as one before, in what the task reads. */

@@ -27,7 +27,7 @@ export async function describeTrainedModel(
   const { checkpoint, backbone, task, attached, run } = open;
   const trains = trainsRule(attached);
   const { parameters } = inspect(open);
-  const grown = new Set(checkpoint.grownParameters ?? []);
+  const grownParameters = new Set(checkpoint.grownParameters ?? []);
   const saved = new Set(attached.flatMap((a) => a.weights?.names ?? []));
   const initial = initialWeights(checkpoint, attached, backbone, createRandom(run.training.seed));
   const read = async (name: string): Promise<Tensor<Float32Array>> => {
@@ -42,9 +42,9 @@ export async function describeTrainedModel(
     attached,
     // What an adapter's file has is in the next one too, whether anything here would train it or not.
     trained: [...parameters.values()]
-      .filter((p) => !p.frozen && (trains(p.name, p.adapter) || saved.has(p.name) || grown.has(p.name))).map((p) =>
-        p.name
-      ),
+      .filter((p) => !p.frozen && (trains(p.name, p.adapter) || saved.has(p.name) || grownParameters.has(p.name))).map((
+        p,
+      ) => p.name),
     all: Object.fromEntries([...parameters.values()].map((p) => [p.name, { shape: p.shape, adapter: p.adapter }])),
     read,
     metrics: figures.metrics,
@@ -74,7 +74,7 @@ export async function compareRuns(
   if (!data) return unknown;
   const samples = await encodeRows(a, data, labelled);
   const [left, right] = [openEvaluator(a), openEvaluator(b)];
-  let [difference, changed, whole, rows, total] = [0, 0, 0, 0, 0];
+  let [difference, changed, same, rows, total] = [0, 0, 0, 0, 0];
   const sums: [number, number] = [0, 0];
   try {
     for await (const batch of batchesInOrder(inOrder(samples, VERIFIED), 8, a.layout)) {
@@ -85,7 +85,7 @@ export async function compareRuns(
           const change = Math.abs(value - (other?.[i] ?? NaN));
           difference = Math.max(difference, change);
           changed += change ** 2;
-          whole += value ** 2;
+          same += value ** 2;
         });
         if (!other || other.length !== data.length) return unknown;
       }
@@ -97,7 +97,7 @@ export async function compareRuns(
     await left.close();
     await right.close();
   }
-  const relative = whole === 0 ? 0 : Math.sqrt(changed / whole);
+  const relative = same === 0 ? 0 : Math.sqrt(changed / same);
   return { difference, relative, losses: losses ? [sums[0] / total, sums[1] / total] : [NaN, NaN], rows };
 }
 

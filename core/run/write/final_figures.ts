@@ -60,8 +60,8 @@ export function finalFigures(
   const measured = [...figures].filter(([, { split }]) => split !== undefined);
   const metrics = new Map(measured.map(([name, evaluation]) => [name, evaluation.metrics]));
   // Rows of the split that the whole is called by; a task without test rows says itself what it is of.
-  const named = tested.size === 0 ? measured : measured.filter(([name]) => tested.has(name));
-  const rows = named.reduce((n, [, own]) => n + (own.rows ?? 0), 0);
+  const splitRows = tested.size === 0 ? measured : measured.filter(([name]) => tested.has(name));
+  const rows = splitRows.reduce((n, [, figures]) => n + (figures.rows ?? 0), 0);
   const whole: FinalFigures = measured.length === 0
     ? { metrics: {} }
     : tested.size === 0
@@ -76,7 +76,7 @@ export function finalFigures(
   const withFigures = (
     all: ReadonlyMap<string, Named<number>>,
     figuresOf: (task: string) => Named<Json>,
-  ): Map<string, Named<Json>> => new Map([...all].map(([name, own]) => [name, { ...own, ...figuresOf(name) }]));
+  ): Map<string, Named<Json>> => new Map([...all].map(([name, figures]) => [name, { ...figures, ...figuresOf(name) }]));
   const file = fileOf(tasks, {
     metrics: withFigures(metrics, (name) => (tested.has(name) ? testedFigures(name) : judgedFigures(name))),
     judged: withFigures(judged, judgedFigures),
@@ -104,14 +104,14 @@ function fileOf(
     splits: ReadonlyMap<string, "eval" | "test" | undefined>;
   }>,
 ): Json {
-  const whole = metricsFile(tasks, metrics) as Named<Json>;
-  if (tested.size === 0) return whole;
+  const file = metricsFile(tasks, metrics) as Named<Json>;
+  if (tested.size === 0) return file;
   const mixed = tested.size < metrics.size;
-  const named = Object.entries((whole.tasks ?? {}) as Named<Named<Json>>)
-    .map(([name, own]) => [name, { ...own, split: splits.get(name) ?? null }]);
+  const splitTasks = Object.entries((file.tasks ?? {}) as Named<Named<Json>>)
+    .map(([name, figures]) => [name, { ...figures, split: splits.get(name) ?? null }]);
   return {
-    ...whole,
-    ...(mixed && whole.tasks ? { tasks: Object.fromEntries(named) } : {}),
+    ...file,
+    ...(mixed && file.tasks ? { tasks: Object.fromEntries(splitTasks) } : {}),
     split: "test",
     ...(judged.size > 0 ? { eval: metricsFile(tasks, judged) } : {}),
   };

@@ -26,9 +26,9 @@ export function pythonOf({ run, backbone, heads, checkpoint }: OpenRun): string 
 }
 
 /** Entries that skip these modules and none of the others, by Hugging Face's rule; each as short as can be. */
-function skipList(kept: readonly string[], stored: readonly string[]): readonly string[] {
+function skipList(modules: readonly string[], stored: readonly string[]): readonly string[] {
   const entries: string[] = [];
-  for (const name of kept) {
+  for (const name of modules) {
     if (entries.some((entry) => skips(entry, name))) continue;
     const parts = name.split(".");
     const ends = parts.map((_, i) => parts.slice(parts.length - 1 - i).join("."));

@@ -71,11 +71,11 @@ async function trainedOf(open: OpenRun, engine: Engine, figures: FinalFigures): 
   const saved = new Set(open.attached.flatMap((a) => a.weights?.names ?? []));
   // Nor is what the checkpoint lacks (BERT's pooler, often) left to be drawn anew, and otherwise, wherever it is
   // loaded.
-  const drawn = new Set(open.checkpoint.weights.names.length > 0 ? engine.fresh : []);
+  const fresh = new Set(open.checkpoint.weights.names.length > 0 ? engine.fresh : []);
   // Tables that grew are wanted where an adapter is loaded, too.
-  const grown = new Set(open.checkpoint.grownParameters ?? []);
+  const grownParameters = new Set(open.checkpoint.grownParameters ?? []);
   const isWritten = (p: Parameter): boolean =>
-    !p.frozen && (saved.has(p.unqualifiedName) || drawn.has(p.name) || grown.has(p.unqualifiedName));
+    !p.frozen && (saved.has(p.unqualifiedName) || fresh.has(p.name) || grownParameters.has(p.unqualifiedName));
   return {
     base: open.checkpoint,
     backbone: open.backbone,
