@@ -45,9 +45,9 @@ export async function addTeacherTargets(
   if (rows.count !== encoded.count) {
     throw badValue("teacher", "its task", `${rows.count} samples`, `${encoded.count} samples, as the student's`);
   }
-  const parts = await partsOf(own, teacher, encoded);
+  const parts = await partsOf(teacherRun, teacher, encoded);
   const cache = cacheOf(open, teacher);
-  const outputs = await openTeacherOutputs(own, teacher.outputs, rows, {
+  const outputs = await openTeacherOutputs(teacherRun, teacher.outputs, rows, {
     cache,
     parts: [VERSION, ...parts],
     memoryBytes,
