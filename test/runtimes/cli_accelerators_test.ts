@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { it } from "node:test";
 import { main } from "../../runtimes/cli/main.ts";
 import { commands, here, started } from "../faults/killed_runs.ts";
+import { itInPart } from "../sampled.ts";
+
+const some = itInPart(3);
 
 const folder = mkdtempSync(join(tmpdir(), "attune-cli-accelerators-"));
 const rows = Array.from(
@@ -33,7 +35,7 @@ async function said(...args: readonly string[]): Promise<Readonly<{ code: number
   return await started([...commands[here] ?? [], ...args]);
 }
 
-it("a run over nf4 is planned, trained, and predicts from its folder", async () => {
+some("a run over nf4 is planned, trained, and predicts from its folder", async () => {
   const spec = written("nf4.json", { accelerators: [{ use: "nf4", with: { useDoubleQuant: true } }] });
   const plan = await said("plan", spec);
   assert.equal(plan.code, 0);
@@ -55,7 +57,7 @@ it("a run over nf4 is planned, trained, and predicts from its folder", async () 
   assert.equal(config.quantization_config, undefined);
 });
 
-it("a run whose weights train is planned, trained and saved with products in int8", async () => {
+some("a run whose weights train is planned, trained and saved with products in int8", async () => {
   const spec = written("int8.json", { adapter: [], accelerators: ["int8"], training: { maxSteps: 1, maxLength: 16 } });
   const plan = await said("plan", spec);
   assert.equal(plan.code, 0, plan.output);
@@ -69,7 +71,7 @@ it("a run whose weights train is planned, trained and saved with products in int
   assert.equal(predicted.output.split("\n").filter((line) => line.startsWith("{")).length, rows.length);
 });
 
-it("what may not be is exit code 2, a drift that may not be 3, and nothing is trained", async () => {
+some("what may not be is exit code 2, a drift that may not be 3, and nothing is trained", async () => {
   const wrong = async (accelerators: unknown, code: number): Promise<void> => {
     const output = join(folder, "wrong");
     assert.equal(await main(["run", written("wrong.json", { accelerators }), "--output", output]), code);

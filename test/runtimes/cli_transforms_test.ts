@@ -3,8 +3,10 @@ import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { it } from "node:test";
 import { main } from "../../runtimes/cli/main.ts";
+import { itInPart } from "../sampled.ts";
+
+const some = itInPart(2);
 
 const folder = mkdtempSync(join(tmpdir(), "attune-cli-transforms-"));
 const lines = Array.from(
@@ -27,7 +29,7 @@ const written = (name: string, data: object): string => {
   return join(folder, name);
 };
 
-it("one file becomes three splits, clean and balanced, and data.json says what was done to which row", async () => {
+some("one file becomes three splits, clean and balanced, and data.json says what was done to which row", async () => {
   const transforms = [
     names,
     { use: "clean", with: { missing: "drop" } },
@@ -60,7 +62,7 @@ it("one file becomes three splits, clean and balanced, and data.json says what w
   assert.equal(await main(["plan", join(output, "spec.json")]), 0);
 });
 
-it("what transforms did to the parts of a mixture is told wherever it is told of the mixture's own", async () => {
+some("what transforms did to the parts of a mixture is told wherever it is told of the mixture's own", async () => {
   const part = (text: string) => ({
     ...rows,
     transforms: [names, { use: "filter", with: { column: "label", equals: text } }],
@@ -92,7 +94,7 @@ it("what transforms did to the parts of a mixture is told wherever it is told of
   assert.match(readFileSync(page, "utf8"), /with\.sources\.0: filter: 31 rows -&gt; 20; dropped: 11/);
 });
 
-it("what may not be is exit code 2, and nothing is written", async () => {
+some("what may not be is exit code 2, and nothing is written", async () => {
   const wrong: readonly object[] = [
     { train: rows, eval: { ...rows, transforms: ["balance"] } },
     { train: rows, test: { ...rows, transforms: [{ use: "augment", with: { methods: ["swap"] } }] } },
@@ -108,7 +110,7 @@ it("what may not be is exit code 2, and nothing is written", async () => {
   }
 });
 
-it("a run whose tags were read from its rows goes on from the spec that it wrote", async () => {
+some("a run whose tags were read from its rows goes on from the spec that it wrote", async () => {
   const tagged = ["O", "B-PER"].map((tag) => JSON.stringify({ tokens: ["a", "Tom"], tags: ["O", tag] }));
   writeFileSync(join(folder, "tags.jsonl"), tagged.join("\n"));
   const train = {

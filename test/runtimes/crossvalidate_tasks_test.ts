@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { describe } from "node:test";
 import { correctedInterval } from "../../core/statistics/corrected_interval.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { main } from "../../runtimes/cli/main.ts";
 import { commands, here, killableRun, started } from "../faults/killed_runs.ts";
+import { itInPart } from "../sampled.ts";
+
+const some = itInPart(3);
 
 const plain = { callbacks: [], loggers: [] };
 const training = { maxSteps: 4, saveSteps: 4, gradientAccumulationSteps: 1, evalSteps: 2, loadBestModelAtEnd: false };
@@ -41,7 +44,7 @@ describe("folds of several tasks", () => {
     films_words: { task: { use: "token-classification" }, data: data(words) },
   };
   const several = written("several", { task: { use: "multi-task", with: { tasks } } });
-  it("each task's rows are divided, answered by models that never saw them, and measured", async () => {
+  some("each task's rows are divided, answered by models that never saw them, and measured", async () => {
     const output = at("several");
     assert.equal(await main(["crossvalidate", several, "--folds", "3", "--stratify", "label", "--output", output]), 0);
     const answers = {
@@ -74,12 +77,12 @@ describe("folds of several tasks", () => {
     const { low, high } = correctedInterval({ values: folds, trainRows: 8, testRows: 4 });
     assert.ok(Math.abs(interval[0] - low) < 1e-12 && Math.abs(interval[1] - high) < 1e-12);
   });
-  it("says what is wrong before anything is written", async () => {
+  some("says what is wrong before anything is written", async () => {
     assert.equal(await main(["crossvalidate", several, "--stratify", "lable", "--output", at("none")]), 2);
     assert.equal(await main(["crossvalidate", several, "--folds", "13", "--output", at("none")]), 2);
     assert.equal(await main(["crossvalidate", several, "--dry-run", "--output", at("none")]), 0);
   });
-  it("a search within folds judges tasks without eval rows by a fold of their training rows", async () => {
+  some("a search within folds judges tasks without eval rows by a fold of their training rows", async () => {
     const without = { films: { ...tasks.films, data: { train: memory(films) } }, words: tasks.films_words };
     const search = {
       use: "grid",
@@ -106,28 +109,31 @@ describe("folds of a spec without eval rows", () => {
     with: { metric: "loss", space, pruner: { use: "median", with: { startupTrials: 2 } } },
   };
   const trialsOf = (output: string, fold: number) => linesOf(output, `folds/fold-${fold}/search/trials.jsonl`);
-  it("trials are judged, and pruned, by a fold of the training rows; the fold's own run sees all of these", async () => {
-    const nested = written("pruned", { task, data: { train: memory(films) }, search });
-    const output = at("pruned");
-    assert.equal(await main(["crossvalidate", nested, "--folds", "2", "--stratify", "label", "--output", output]), 0);
-    for (const fold of [0, 1]) {
-      assert.deepEqual(trialsOf(output, fold).map(({ state }) => state), ["complete", "complete", "pruned"]);
-      const { data, training } = json(output, `folds/fold-${fold}/spec.json`);
-      assert.deepEqual([data.eval, training.evalStrategy], [undefined, "no"]);
-      const { trainRows, testRows } = json(output, `folds/fold-${fold}.json`);
-      assert.deepEqual([trainRows, testRows], [9, 9]);
-    }
-    assert.deepEqual(linesOf(output, "folds/predictions.jsonl").map(({ row }) => row), films.map((_, i) => i));
-    // What it takes is planned without training anything; of another search nothing goes on.
-    const planned = await started([...commands[here] ?? [], "plan", nested, "--folds", "2", "--json"]);
-    assert.equal(planned.code, 0, planned.output);
-    const { steps, crossvalidate } = JSON.parse(planned.output);
-    assert.deepEqual([steps, crossvalidate.runs, crossvalidate.steps], [4, 8, 32]);
-    const again = ["crossvalidate", nested, "--folds", "2", "--stratify", "label", "--output", output, "--resume"];
-    assert.equal(await main([...again, "--set", "search.with.metric=accuracy"]), 3);
-    assert.equal(await main(again), 0);
-  });
-  it("what waits for evaluations is judged by a fold of the training rows, too", async () => {
+  some(
+    "trials are judged, and pruned, by a fold of the training rows; the fold's own run sees all of these",
+    async () => {
+      const nested = written("pruned", { task, data: { train: memory(films) }, search });
+      const output = at("pruned");
+      assert.equal(await main(["crossvalidate", nested, "--folds", "2", "--stratify", "label", "--output", output]), 0);
+      for (const fold of [0, 1]) {
+        assert.deepEqual(trialsOf(output, fold).map(({ state }) => state), ["complete", "complete", "pruned"]);
+        const { data, training } = json(output, `folds/fold-${fold}/spec.json`);
+        assert.deepEqual([data.eval, training.evalStrategy], [undefined, "no"]);
+        const { trainRows, testRows } = json(output, `folds/fold-${fold}.json`);
+        assert.deepEqual([trainRows, testRows], [9, 9]);
+      }
+      assert.deepEqual(linesOf(output, "folds/predictions.jsonl").map(({ row }) => row), films.map((_, i) => i));
+      // What it takes is planned without training anything; of another search nothing goes on.
+      const planned = await started([...commands[here] ?? [], "plan", nested, "--folds", "2", "--json"]);
+      assert.equal(planned.code, 0, planned.output);
+      const { steps, crossvalidate } = JSON.parse(planned.output);
+      assert.deepEqual([steps, crossvalidate.runs, crossvalidate.steps], [4, 8, 32]);
+      const again = ["crossvalidate", nested, "--folds", "2", "--stratify", "label", "--output", output, "--resume"];
+      assert.equal(await main([...again, "--set", "search.with.metric=accuracy"]), 3);
+      assert.equal(await main(again), 0);
+    },
+  );
+  some("what waits for evaluations is judged by a fold of the training rows, too", async () => {
     const best = { ...shared.training, loadBestModelAtEnd: true, saveSteps: 2 };
     const output = at("apart");
     const grouped = films.map((row, i) => ({ ...row, by: `person ${i % 3}` }));
@@ -138,7 +144,7 @@ describe("folds of a spec without eval rows", () => {
     // As many groups as folds leave one fewer within each.
     assert.equal(data.eval.with.folds, 2);
   });
-  it("a figure that the search does not have, or no search, is said before anything is written", async () => {
+  some("a figure that the search does not have, or no search, is said before anything is written", async () => {
     const other = { ...search, with: { ...search.with, metric: "acuracy" } };
     const wrong = written("wrong", { task, data: { train: memory(films) }, search: other });
     assert.equal(await main(["crossvalidate", wrong, "--folds", "2", "--output", at("none")]), 2);
@@ -148,7 +154,7 @@ describe("folds of a spec without eval rows", () => {
 });
 
 describe("what folds keep of a spec", () => {
-  it("the threshold of leaks, and numbers of classes that one of the folds lacks", async () => {
+  some("the threshold of leaks, and numbers of classes that one of the folds lacks", async () => {
     const numbered = films.map(({ text }, i) => ({ text, label: i === 17 ? 2 : i % 2 }));
     const plain = { ...shared.training, evalStrategy: "no" };
     const own = written("numbered", {
@@ -163,7 +169,7 @@ describe("what folds keep of a spec", () => {
 });
 
 describe("attune run --predictions", () => {
-  it("writes each row of the reported split as the trained model answers it", async () => {
+  some("writes each row of the reported split as the trained model answers it", async () => {
     const by = { use: "by-group", with: { metric: "accuracy", column: "region" } };
     const rows = films.map((row, i) => ({ ...row, region: ["n", "s"][i % 2] ?? "" }));
     const data = {

@@ -6,6 +6,9 @@ import { correctedInterval } from "../../core/statistics/corrected_interval.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { main } from "../../runtimes/cli/main.ts";
 import { commands, here, killableRun, started } from "../faults/killed_runs.ts";
+import { itInPart } from "../sampled.ts";
+
+const some = itInPart(3);
 
 const { folder, spec } = killableRun({
   callbacks: [],
@@ -67,7 +70,7 @@ describe("attune crossvalidate", () => {
     assert.equal(await main(["crossvalidate", spec, "--folds", "4", "--output", parts, "--resume"]), 3);
     assert.equal(await main(["crossvalidate", spec, ...args, "--output", parts]), 2);
   });
-  it("searches within each fold's training rows where the spec has a search", async () => {
+  some("searches within each fold's training rows where the spec has a search", async () => {
     const space = { "adapter.with.r": { type: "categorical", choices: [1, 2] } };
     const { train } = whole.data;
     const nested = changed("nested", {
@@ -93,7 +96,7 @@ describe("attune crossvalidate", () => {
       assert.equal(data.eval.with.source.with.fold, fold);
     }
   });
-  it("does transforms to every row that is measured, those for training alone to rows that train alone", async () => {
+  some("does transforms to every row that is measured, those for training alone to rows that train alone", async () => {
     const renamed = rows.map(({ text, ...row }) => ({ ...row, body: text ?? null }));
     const body = { use: "map-columns", with: { columns: { text: "body", label: "label" } } };
     const typos = { use: "augment", with: { methods: ["typo"] } };
@@ -127,7 +130,7 @@ describe("attune crossvalidate", () => {
     assert.equal(trainRows, 2 * Math.round(rows.length / 2 * 2 / 3));
     assert.deepEqual(rowsOf(at("split")).map(({ row }) => row), rows.map((_, i) => i));
   });
-  it("repeats divide anew, and groups stay together", async () => {
+  some("repeats divide anew, and groups stay together", async () => {
     const grouped = changed("grouped", {
       data: { ...whole.data, train: { use: "memory", with: { rows: rows.map((row, i) => ({ ...row, of: i % 5 })) } } },
       training: { ...whole.training, maxSteps: 1 },
@@ -147,7 +150,7 @@ describe("attune crossvalidate", () => {
     }
     assert.equal(json(join(found, "folds/metrics.json")).loss.folds.length, 4);
   });
-  it("rows that a transform drops are answered by none; the others keep their places", async () => {
+  some("rows that a transform drops are answered by none; the others keep their places", async () => {
     const numbered: readonly Named<Json>[] = rows.map((row, n) => ({ ...row, n }));
     const transforms = [{ use: "filter", with: { column: "n", not: true, in: [1, 4, 5] } }];
     const found = at("dropped");
@@ -162,7 +165,7 @@ describe("attune crossvalidate", () => {
     rmSync(join(found, "folds/fold-1/predictions.jsonl"));
     assert.equal(await main(["crossvalidate", own, "--folds", "3", "--output", found, "--resume"]), 2);
   });
-  it("names classes with fewer rows than folds, and answers their rows, too", async () => {
+  some("names classes with fewer rows than folds, and answers their rows, too", async () => {
     const rare = rows.map((row, i) => (i === 3 ? { ...row, label: "rare" } : row));
     const own = changed("rare", {
       data: { train: { use: "memory", with: { rows: rare } } },
@@ -180,7 +183,7 @@ describe("attune crossvalidate", () => {
     assert.match(ended.output, /Values of "label" with fewer rows than 3 folds, .*: "rare" \(1 row\)$/m);
     assert.deepEqual(rowsOf(found).map(({ label }) => label), rare.map(({ label }) => label));
   });
-  it("says what is wrong before anything is written", async () => {
+  some("says what is wrong before anything is written", async () => {
     const none = ["--output", at("none")];
     assert.equal(await main(["crossvalidate", spec, "--folds", "1", ...none]), 2);
     assert.equal(await main(["crossvalidate", spec, "--folds", "1000", ...none]), 2);

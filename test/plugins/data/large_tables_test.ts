@@ -15,6 +15,7 @@ import { csv } from "../../../plugins/data/csv.ts";
 import { json } from "../../../plugins/data/json.ts";
 import { directoryStore } from "../../../runtimes/host/directory_store.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
+import { sampled } from "../../sampled.ts";
 import { heldStore } from "../../tiny.ts";
 import { collect } from "../../../core/base/collect.ts";
 
@@ -88,11 +89,13 @@ const written = (name: string, content: string | Uint8Array): string => {
 
 describe("a large CSV file", () => {
   it("has its rows at once from any place, by line ends and delimiters of all kinds, once indexed", async () => {
-    const forms = [
-      ["lf.csv", "\n", ",", {}],
-      ["crlf.csv", "\r\n\r\n \t\r\n", ";", {}],
-      ["cr.csv", "\r", "||", { delimiter: "||", columns: ["text", "label"] }],
-    ] as const;
+    const forms = sampled(
+      [
+        ["lf.csv", "\n", ",", {}],
+        ["crlf.csv", "\r\n\r\n \t\r\n", ";", {}],
+        ["cr.csv", "\r", "||", { delimiter: "||", columns: ["text", "label"] }],
+      ] as const,
+    );
     for (const [name, end, delimiter, options] of forms) {
       const path = written(name, `\uFEFF${textOf(end, delimiter, !("columns" in options))}`);
       assert.ok(statSync(path).size > 16 * 2 ** 20);
@@ -115,7 +118,7 @@ describe("a large CSV file", () => {
       ['"a" b,c\n', /Trailing quote/, line],
       ['a,"b\n', /unterminated/, line],
     ] as const;
-    for (const [record, message, at] of wrong) {
+    for (const [record, message, at] of sampled(wrong)) {
       const path = written("wrong.csv", good + record);
       await assert.rejects(csv({ path }).open(await host()), (error) => {
         assert.match(String(error), message);
@@ -130,8 +133,9 @@ describe("a large CSV file", () => {
     assert.equal((await csv({ path, encoding: "latin1" }).open(await host())).length, COUNT + 1);
   });
   it("is written down where it is packed, or in an encoding of several bytes a sign", async () => {
-    for (const content of [gzipSync(textOf("\n")), Buffer.from(`\uFEFF${textOf("\r\n")}`, "utf16le")]) {
-      const path = written("packed.csv", content);
+    const contents = [() => gzipSync(textOf("\n")), () => Buffer.from(`\uFEFF${textOf("\r\n")}`, "utf16le")];
+    for (const content of sampled(contents, 2)) {
+      const path = written("packed.csv", content());
       const opened = await csv({ path }).open(await host());
       assert.ok(opened.at === undefined);
       await isSame(opened);
@@ -153,7 +157,7 @@ describe("a large CSV file", () => {
 describe("a large JSON list", () => {
   const nested: Row[] = rows.map((row, i) => ({ ...row, deep: [{ "]}": `\\"[{${i}` }, [], -1.5e3, null, true] }));
   it("has its rows at once from any place", async () => {
-    for (const space of [undefined, 1]) {
+    for (const space of sampled([undefined, 1], 2)) {
       const path = written("list.json", `\uFEFF \n${JSON.stringify(nested, undefined, space)} \n`);
       const opened = await json({ path }).open(await host());
       assert.ok(opened.at && opened.length === COUNT);
@@ -200,7 +204,7 @@ describe("a large JSON list", () => {
         [`{"x": ${filled}, "data": {"rows": [{}]}`, /is not JSON/],
         [`{"x": ${filled}, "data": {"rows": [{}]}} x`, /is not JSON/],
       ] as const;
-      for (const [text, message] of wrong) {
+      for (const [text, message] of filled === "[]" ? wrong : sampled(wrong, 8)) {
         const path = written("wrong.json", text);
         await assert.rejects(
           async () => await json({ path, field: "data.rows" }).open(await host()),
@@ -221,7 +225,7 @@ describe("a large JSON list", () => {
       [", {", /it ends too early/],
       [" {}]", /unexpected "\{"/],
     ] as const;
-    for (const [tail, message] of wrong) {
+    for (const [tail, message] of sampled(wrong, 4)) {
       await assert.rejects(json({ path: written("wrong.json", good + tail) }).open(await host()), message, tail);
     }
     const opened = await json({ path: written("wrong.json", `${good}, {"a": 1,}]`) }).open(await host());
@@ -243,7 +247,8 @@ it("CSV that is read in pieces is what it is in one piece, whatever stands in it
     }
   };
   let refused = 0;
-  for (let i = 0; i < 3000; i++) {
+  const cases = sampled(Array.from({ length: 3000 }, (_, i) => i));
+  for (const i of cases) {
     const stream = random.fork(i);
     const length = 1 + stream.bits(0) % 14;
     const text = `a,b\n${Array.from({ length }, (_, k) => signs[stream.bits(k + 1) % signs.length]).join("")}`;
@@ -257,5 +262,5 @@ it("CSV that is read in pieces is what it is in one piece, whatever stands in it
       assert.match(pieces, /^AttuneError/, `${JSON.stringify(text)}: ${whole}`);
     }
   }
-  assert.ok(refused > 300 && refused < 2500, `${refused}`);
+  assert.ok(refused > 0.1 * cases.length && refused < 0.83 * cases.length, `${refused} of ${cases.length}`);
 });
