@@ -43,7 +43,7 @@ const runtimes: Readonly<Record<string, Runtime>> = {
     }),
   },
   bun: {
-    command: [bin("bun"), "test", "--timeout", values.slow ? "600000" : "60000", ...files.map((f) => `./${f}`)],
+    command: [bin("bun"), "test", "--timeout", values.slow ? "1800000" : "300000", ...files.map((f) => `./${f}`)],
     count: (text) => ({
       passed: sum(text, /^ (\d+) pass/gm),
       failed: sum(text, /^ (\d+) fail/gm),

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -113,7 +113,7 @@ export async function killed(
     const runtime = runtimes[attempt % runtimes.length] ?? here;
     const args = ["run", spec, "--output", output, "--threads", "1", "--resume", "--json"];
     // Counted in events, so that a slow machine is killed at the same places, then a moment more.
-    const after = attempt < kills ? Math.floor(random(2 * attempt) * 14) : Infinity;
+    const after = hit < kills ? Math.floor(random(2 * attempt) * 14) : Infinity;
     let events = 0;
     const ended = await started([...commands[runtime] ?? [], ...args], (_line, child) => {
       if (events++ === after) setTimeout(() => child.kill("SIGKILL"), 20 * random(2 * attempt + 1));
@@ -121,7 +121,10 @@ export async function killed(
     if (ended.signal === "SIGKILL" || ended.code === 137) hit++;
     else {
       assert.equal(ended.code, 0, ended.output);
-      return hit;
+      if (hit >= kills || attempt > 4 * kills) return hit;
+      // It had come to its end before this process got its turn to kill it: all over again.
+      rmSync(output, { recursive: true });
+      hit = 0;
     }
   }
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { createRandom } from "../../core/math/random.ts";
@@ -43,7 +43,7 @@ export async function killedSearch(kills: number, seed = 20): Promise<KilledSear
   const [random, values] = [createRandom(seed), new Map<number, Json>()];
   let hits = 0;
   for (let attempt = 0;; attempt++) {
-    const after = attempt < kills ? Math.floor(2 * random.uniform(2 * attempt)) : Infinity;
+    const after = hits < kills && attempt < 4 * kills ? Math.floor(2 * random.uniform(2 * attempt)) : Infinity;
     let count = 0;
     const ended = await started(args(parts), (line, child) => {
       const event = JSON.parse(line);
@@ -55,7 +55,10 @@ export async function killedSearch(kills: number, seed = 20): Promise<KilledSear
       continue;
     }
     assert.equal(ended.code, 0, ended.output);
-    break;
+    if (after === Infinity) break;
+    // It had come to its end before this process got its turn to kill it: all over again.
+    rmSync(parts, { recursive: true });
+    values.clear();
   }
   const [due, lines] = [linesOf(whole), linesOf(parts)];
   const lost = [...values].filter(([number, value]) => lines.find((one) => one.number === number)?.value !== value);

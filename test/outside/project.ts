@@ -61,7 +61,7 @@ export const programs: Readonly<
   { run: readonly string[]; test: readonly string[]; testTogether: readonly string[] }
 > = ({
   node: { run: ["node"], test: ["node", "--test"], testTogether: ["node", "--test", "--test-isolation=none"] },
-  bun: { run: ["bun"], ...testedBy("bun", "test", "--timeout", "60000") },
+  bun: { run: ["bun"], ...testedBy("bun", "test", "--timeout", "300000") },
   deno: { run: ["deno", "run", "-A", "--no-check"], ...testedBy("deno", "test", "-A", "--no-check") },
 } as const)[here as "node"];
 

@@ -35,7 +35,6 @@ async function recipe(
   const child = spawn(process.execPath, all, {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: 120_000,
   });
   let text = "";
   child.stdout.on("data", (chunk) => text += chunk);

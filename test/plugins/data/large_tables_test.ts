@@ -247,7 +247,8 @@ it("CSV that is read in pieces is what it is in one piece, whatever stands in it
     }
   };
   let refused = 0;
-  const cases = sampled(Array.from({ length: 3000 }, (_, i) => i));
+  // Not each third: options come by threes.
+  const cases = sampled(Array.from({ length: 3000 }, (_, i) => i), 4);
   for (const i of cases) {
     const stream = random.fork(i);
     const length = 1 + stream.bits(0) % 14;
