@@ -29,22 +29,41 @@ type InputOf<F> = F extends (...options: infer In) => unknown ? In[0] : unknown;
 
 type KeysOf<T> = T extends unknown ? keyof T : never;
 
+/** What no value is, named as an error about it should read. */
+interface NoSuchOption<Options> {
+  readonly "no such option": Options;
+}
+
+/** The same of a plugin's name. */
+interface NoSuchPlugin<Names> {
+  readonly "no such plugin": Names;
+}
+
 /** Options with those that there are not refused. */
-type OptionsOf<In, Given> = In & { readonly [Key in keyof Given]: Key extends KeysOf<In> ? unknown : never };
+type OptionsOf<In, Given> =
+  & In
+  & { readonly [Key in keyof Given]: Key extends KeysOf<In> ? unknown : NoSuchOption<KeysOf<In>> };
 
 type WithOf<In, Given> = undefined extends In ? { readonly with?: OptionsOf<NonNullable<In>, Given> }
   : { readonly with: OptionsOf<In, Given> };
 
+/** The names of a kind's plugins; `string` where a catalog does not tell them. */
+type NamesOf<K extends Kind, C extends Catalog> = Extract<keyof NonNullable<C[K]>, string>;
+
+/** A plugin's name, where it is one of those. */
+type NameOf<Name, Names> = string extends Name ? Name : Name extends Names ? Name : NoSuchPlugin<Names>;
+
 /** A reference to a plugin of a kind; anything else as it is. */
-type PartOf<Given, K extends Kind, C extends Catalog> = Given extends { readonly use: infer Name }
-  ? Name extends keyof NonNullable<C[K]> ? unknown extends InputOf<NonNullable<C[K]>[Name]> ? Given
-    :
-      & { readonly use: Name }
-      & WithOf<
-        InputOf<NonNullable<C[K]>[Name]>,
-        Given extends { readonly with: infer Options } ? Options : unknown
-      >
-  : Given
+type PartOf<Given, K extends Kind, C extends Catalog> = Given extends string ? NameOf<Given, NamesOf<K, C>>
+  : Given extends { readonly use: infer Name }
+    ? Name extends NamesOf<K, C> ? unknown extends InputOf<NonNullable<C[K]>[Name]> ? Given
+      :
+        & { readonly use: Name }
+        & WithOf<
+          InputOf<NonNullable<C[K]>[Name]>,
+          Given extends { readonly with: infer Options } ? Options : unknown
+        >
+    : { readonly use: NameOf<Name, NamesOf<K, C>> }
   : Given extends readonly unknown[] ? { readonly [I in keyof Given]: PartOf<Given[I], K, C> }
   : Given;
 

@@ -65,4 +65,12 @@ it("refuses other options, values and missing ones, before it runs", () => {
   refused(() => compose({ ...spec, data: { train: value } }, catalog), /method/);
   // @ts-expect-error: one of several
   refused(() => compose({ ...spec, adapter: ["bitfit", { use: "lora", with: { rank: 8 } }] }, catalog), /rank/);
+  // @ts-expect-error: no such plugin
+  refused(() => compose({ ...spec, optimizer: { use: "adamv" } }, catalog), /adamv/);
+  // @ts-expect-error: no such plugin
+  refused(() => compose({ ...spec, schedule: "cosin" }, catalog), /cosin/);
+  // @ts-expect-error: no such plugin among several
+  refused(() => compose({ ...spec, metrics: ["accuracy", "f2"] }, catalog), /f2/);
+  // @ts-expect-error: no such data
+  refused(() => compose({ ...spec, data: { train: { use: "jsonlines", with: { path: "x" } } } }, catalog), /jsonlines/);
 });
