@@ -4,6 +4,9 @@ import { AttuneError, badValue, show } from "../base/errors.ts";
 import { listForNames } from "./lists.ts";
 import { rolesOf } from "./roles.ts";
 
+type InputOf<S> = S extends Schema<infer In, unknown> ? In : never;
+type OutputOf<S> = S extends Schema<unknown, infer Out> ? Out : never;
+
 /**
  * Makes a factory whose plugins carry `kind`, `name` and their parsed `options`.
  *
@@ -16,12 +19,18 @@ import { rolesOf } from "./roles.ts";
  * console.assert(half().factor(0, 10, 1) === 0.5);
  * ```
  */
-export function define<K extends Kind, In, Out extends object, const Made extends Omit<Kinds[K], keyof Plugin>>(
+export function define<
+  K extends Kind,
+  S extends Schema<unknown, object>,
+  const Made extends Omit<Kinds[K], keyof Plugin>,
+  In = InputOf<S>,
+>(
   plugin: Readonly<{
     kind: K;
     name: string;
-    schema: Schema<In, Out>;
-    create: (options: Out) => Made;
+    // What a factory says it takes, the schema must take; where it says nothing, it takes what the schema does.
+    schema: S & Schema<NoInfer<In>, object>;
+    create: (options: OutputOf<S>) => Made;
   }>,
 ): Factory<K, In> {
   const { kind, name, schema, create } = plugin;
@@ -33,7 +42,7 @@ export function define<K extends Kind, In, Out extends object, const Made extend
     if (parsed instanceof Promise) {
       throw new AttuneError("Schemas must be synchronous", { code: "BAD_SCHEMA", plugin: name });
     }
-    const result = parsed as Result<Out>;
+    const result = parsed as Result<OutputOf<S>>;
     if (result.issues) return result;
     // The one cast of the plugin system: create's methods plus the head are the kind's interface.
     return { value: { kind, name, options: result.value, roles, ...create(result.value) } as unknown as Kinds[K] };

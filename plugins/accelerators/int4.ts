@@ -29,22 +29,6 @@ export interface Int4Options extends QuantizerOptions {
   readonly computeDtype: ComputeDtype;
 }
 
-/** Schema of {@link Int4Options}. */
-export const int4Schema: v.GenericSchema<Partial<Int4Options>, Int4Options> = v.pipe(
-  v.strictObject({
-    blockSize: v.optional(v.picklist([16, 32, 64, 128, 256]), 32),
-    symmetric: v.optional(v.boolean(), true),
-    accuracyLevel: v.optional(v.picklist([0, 4]), 0),
-    useDoubleQuant: v.optional(v.boolean(), false),
-    computeDtype: computeDtypeSchema,
-    ...quantizerEntries,
-  }),
-  v.check(
-    ({ accuracyLevel, computeDtype }) => accuracyLevel === 0 || computeDtype === "float32",
-    'accuracyLevel 4 rounds activations to int8, so computeDtype must be "float32"',
-  ),
-);
-
 /**
  * 4-bit integers with a scale per block of inputs, in the layout of ONNX Runtime's MatMulNBits. For frozen linear
  * layers under an adapter.
@@ -58,8 +42,21 @@ export const int4Schema: v.GenericSchema<Partial<Int4Options>, Int4Options> = v.
 export const int4: Factory<"accelerator", Partial<Int4Options>> = define({
   kind: "accelerator",
   name: "int4",
-  schema: int4Schema,
-  create: (options) => {
+  schema: v.pipe(
+    v.strictObject({
+      blockSize: v.optional(v.picklist([16, 32, 64, 128, 256]), 32),
+      symmetric: v.optional(v.boolean(), true),
+      accuracyLevel: v.optional(v.picklist([0, 4]), 0),
+      useDoubleQuant: v.optional(v.boolean(), false),
+      computeDtype: computeDtypeSchema,
+      ...quantizerEntries,
+    }),
+    v.check(
+      ({ accuracyLevel, computeDtype }) => accuracyLevel === 0 || computeDtype === "float32",
+      'accuracyLevel 4 rounds activations to int8, so computeDtype must be "float32"',
+    ),
+  ),
+  create: (options: Int4Options) => {
     const { blockSize, useDoubleQuant, computeDtype, accuracyLevel, symmetric } = options;
     const blocks: LinearBlocks = {
       blockSize,

@@ -18,14 +18,6 @@ export interface Int8Options extends QuantizerOptions {
   readonly activationScale: "row" | "tensor";
 }
 
-/** Schema of {@link Int8Options}. */
-export const int8Schema: v.GenericSchema<Partial<Int8Options>, Int8Options> = v.strictObject({
-  forward: v.optional(v.picklist(["int8", "float32"]), "int8"),
-  backward: v.optional(v.picklist(["float32", "int8"]), "float32"),
-  activationScale: v.optional(v.picklist(["row", "tensor"]), "row"),
-  ...quantizerEntries,
-});
-
 /**
  * 8-bit integers with a scale per output, and products in int8. Under an adapter frozen linear layers are stored so, in
  * a quarter of the bytes. Without one, linear layers that train stay float32, and so do their gradients: each pass
@@ -40,8 +32,13 @@ export const int8Schema: v.GenericSchema<Partial<Int8Options>, Int8Options> = v.
 export const int8: Factory<"accelerator", Partial<Int8Options>> = define({
   kind: "accelerator",
   name: "int8",
-  schema: int8Schema,
-  create: (options) => {
+  schema: v.strictObject({
+    forward: v.optional(v.picklist(["int8", "float32"]), "int8"),
+    backward: v.optional(v.picklist(["float32", "int8"]), "float32"),
+    activationScale: v.optional(v.picklist(["row", "tensor"]), "row"),
+    ...quantizerEntries,
+  }),
+  create: (options: Int8Options) => {
     const products = trainedInt8(options);
     return {
       ...quantizer("int8", options, {

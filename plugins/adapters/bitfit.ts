@@ -14,11 +14,6 @@ export interface BitfitOptions {
   readonly modulesToSave: readonly string[] | null;
 }
 
-/** Schema of {@link BitfitOptions}. */
-export const bitfitSchema: v.GenericSchema<Partial<BitfitOptions>, BitfitOptions> = v.strictObject({
-  modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
-});
-
 /**
  * Trains every bias of the model, and its head (Ben Zaken et al. 2022). The result is a whole model.
  *
@@ -32,8 +27,10 @@ export const bitfitSchema: v.GenericSchema<Partial<BitfitOptions>, BitfitOptions
 export const bitfit: Factory<"adapter", Partial<BitfitOptions>> = define({
   kind: "adapter",
   name: "bitfit",
-  schema: bitfitSchema,
-  create: ({ modulesToSave }) => ({
+  schema: v.strictObject({
+    modulesToSave: v.optional(v.nullable(v.array(v.string())), null),
+  }),
+  create: ({ modulesToSave }: BitfitOptions) => ({
     attach: (backbone, context) => {
       if (!backbone.parameters.some((name) => name.endsWith(".bias"))) {
         throw missing("bitfit", "a bias", backbone.family.modelType);

@@ -21,15 +21,6 @@ export interface CtcOptions {
   readonly columns: Readonly<Record<string, string>>;
 }
 
-/** Schema of {@link CtcOptions}. */
-export const ctcSchema: v.GenericSchema<Partial<CtcOptions> & { labels: readonly string[] }, CtcOptions> = v
-  .strictObject({
-    labels: v.pipe(v.array(v.string()), v.minLength(1)),
-    maxTargetLength: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)), 32),
-    zeroInfinity: v.optional(v.boolean(), false),
-    columns: v.optional(v.record(v.string(), v.string()), {}),
-  });
-
 const NAME = "ctc";
 
 /**
@@ -46,8 +37,13 @@ const NAME = "ctc";
 export const ctc: Factory<"collator", Partial<CtcOptions> & { labels: readonly string[] }> = define({
   kind: "collator",
   name: NAME,
-  schema: ctcSchema,
-  create: (options) => ({
+  schema: v.strictObject({
+    labels: v.pipe(v.array(v.string()), v.minLength(1)),
+    maxTargetLength: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)), 32),
+    zeroInfinity: v.optional(v.boolean(), false),
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  }),
+  create: (options: CtcOptions) => ({
     oneEach: true,
     columns: readColumns(options.columns, { texts: ["text"], learned: ["text"], others: ["target"] }),
     encode: (row, index, context) => {

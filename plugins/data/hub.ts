@@ -33,18 +33,6 @@ export interface HubOptions {
 
 type Input = Partial<HubOptions> & { path: string };
 
-/** Schema of {@link HubOptions}. */
-export const hubSchema: v.GenericSchema<Input, HubOptions> = v.strictObject({
-  path: role(
-    v.pipe(v.string(), v.check((path) => hubName(path) !== undefined && !path.includes("@"), "org/name")),
-    { role: "address" },
-  ),
-  name: v.optional(v.nullable(v.string()), null),
-  split: v.optional(v.string(), "train"),
-  revision: v.optional(v.nullable(v.pipe(v.string(), v.regex(/^\w[\w./-]*$/, "a revision"))), null),
-  columns: v.optional(v.nullable(v.pipe(v.array(v.string()), v.minLength(1))), null),
-});
-
 /**
  * A split of a data set of the hub, downloaded into the cache that Python uses too: Parquet, CSV, JSON, text or Arrow
  * files, packed or not, by the `configs` of its README or by their names as `datasets` has it. Honours HF_ENDPOINT,
@@ -60,8 +48,17 @@ export const hubSchema: v.GenericSchema<Input, HubOptions> = v.strictObject({
 export const hub: Factory<"data", Input> = define({
   kind: "data",
   name: "hub",
-  schema: hubSchema,
-  create: (options) => ({
+  schema: v.strictObject({
+    path: role(
+      v.pipe(v.string(), v.check((path) => hubName(path) !== undefined && !path.includes("@"), "org/name")),
+      { role: "address" },
+    ),
+    name: v.optional(v.nullable(v.string()), null),
+    split: v.optional(v.string(), "train"),
+    revision: v.optional(v.nullable(v.pipe(v.string(), v.regex(/^\w[\w./-]*$/, "a revision"))), null),
+    columns: v.optional(v.nullable(v.pipe(v.array(v.string()), v.minLength(1))), null),
+  }),
+  create: (options: HubOptions) => ({
     open: async (host) => {
       const cache = host.hubCache;
       if (!cache) throw missing("hub", "a cache of the hub", host.runtime);

@@ -19,12 +19,6 @@ export interface MemoryOptions {
 
 type Input = Partial<MemoryOptions> & Pick<MemoryOptions, "rows">;
 
-/** Schema of {@link MemoryOptions}. */
-export const memorySchema: v.GenericSchema<Input, MemoryOptions> = v.strictObject({
-  rows: v.array(v.record(v.string(), v.unknown())),
-  split: splitOption,
-});
-
 /**
  * Rows from the program or the run spec itself.
  *
@@ -38,8 +32,11 @@ export const memorySchema: v.GenericSchema<Input, MemoryOptions> = v.strictObjec
 export const memory: Factory<"data", Input> = define({
   kind: "data",
   name: "memory",
-  schema: memorySchema,
-  create: ({ rows, split }) => ({
+  schema: v.strictObject({
+    rows: v.array(v.record(v.string(), v.unknown())),
+    split: splitOption,
+  }),
+  create: ({ rows, split }: MemoryOptions) => ({
     open: async () =>
       await slicedRows("memory", split ?? "train", {
         names: ["train"],

@@ -16,12 +16,6 @@ export interface ParquetOptions extends FilesOptions {
 
 type Input = Partial<ParquetOptions> & Pick<ParquetOptions, "path">;
 
-/** Schema of {@link ParquetOptions}. */
-export const parquetSchema: v.GenericSchema<Input, ParquetOptions> = v.strictObject({
-  ...filesOptions,
-  columns: v.optional(v.nullable(v.pipe(v.array(v.string()), v.minLength(1))), null),
-});
-
 /**
  * Rows of Parquet files in any of its usual codecs (none, Snappy, gzip, Zstandard, Brotli, LZ4), read a group of rows
  * at a time. 64-bit integers are numbers if they are exact and otherwise strings, dates are ISO 8601 strings, and
@@ -37,8 +31,11 @@ export const parquetSchema: v.GenericSchema<Input, ParquetOptions> = v.strictObj
 export const parquet: Factory<"data", Input> = define({
   kind: "data",
   name: "parquet",
-  schema: parquetSchema,
-  create: ({ path, split, columns }) => ({
+  schema: v.strictObject({
+    ...filesOptions,
+    columns: v.optional(v.nullable(v.pipe(v.array(v.string()), v.minLength(1))), null),
+  }),
+  create: ({ path, split, columns }: ParquetOptions) => ({
     open: async (host) =>
       await openFiles(
         { plugin: "parquet", path, split, endings: [".parquet"] },

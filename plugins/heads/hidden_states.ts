@@ -18,12 +18,6 @@ export interface HiddenStatesOptions {
 
 const layer = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most.layers));
 
-/** Schema of {@link HiddenStatesOptions}. */
-export const hiddenStatesSchema: v.GenericSchema<HiddenStatesOptions, HiddenStatesOptions> = v.strictObject({
-  layers: v.pipe(v.array(v.tuple([layer, layer])), v.minLength(1)),
-  projection: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.width))),
-});
-
 /**
  * `hiddenStates.n` [tokens, hidden] for each pair [m, n]: layer m at the positions that have a target from layer n.
  *
@@ -36,8 +30,11 @@ export const hiddenStatesSchema: v.GenericSchema<HiddenStatesOptions, HiddenStat
 export const hiddenStates: Factory<"head", HiddenStatesOptions> = define({
   kind: "head",
   name: "hidden-states",
-  schema: hiddenStatesSchema,
-  create: ({ layers, projection }) => ({
+  schema: v.strictObject({
+    layers: v.pipe(v.array(v.tuple([layer, layer])), v.minLength(1)),
+    projection: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.width))),
+  }),
+  create: ({ layers, projection }: HiddenStatesOptions) => ({
     modulesToSave: [],
     forward: (b, states) =>
       Object.fromEntries(layers.flatMap(([layer, target]): [string, Value][] => {

@@ -42,14 +42,6 @@ type Input = Readonly<
   { words: readonly number[]; lm?: "masked" | "causal"; scoring?: "token" | "likelihood"; transform?: boolean }
 >;
 
-/** Schema of {@link VerbalizerOptions}. */
-export const verbalizerSchema: v.GenericSchema<Input, VerbalizerOptions> = v.strictObject({
-  words: v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens))), v.minLength(2)),
-  lm: v.optional(v.picklist(["masked", "causal"]), "masked"),
-  scoring: v.optional(v.picklist(["token", "likelihood"]), "token"),
-  transform: v.optional(v.boolean(), true),
-});
-
 /**
  * Logits [samples, classes]: the mean of the scores of each class's words (Schick & Schütze 2021; OpenPrompt's
  * ManualVerbalizer). By token, all words are read off one place; by likelihood, each word has a sequence of its own.
@@ -64,8 +56,13 @@ export const verbalizerSchema: v.GenericSchema<Input, VerbalizerOptions> = v.str
 export const verbalizer: Factory<"head", Input> = define({
   kind: "head",
   name: "verbalizer",
-  schema: verbalizerSchema,
-  create: (options) => ({
+  schema: v.strictObject({
+    words: v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens))), v.minLength(2)),
+    lm: v.optional(v.picklist(["masked", "causal"]), "masked"),
+    scoring: v.optional(v.picklist(["token", "likelihood"]), "token"),
+    transform: v.optional(v.boolean(), true),
+  }),
+  create: (options: VerbalizerOptions) => ({
     modulesToSave: [],
     forward: (b, states, backbone) => {
       if (states.encoder) {

@@ -15,11 +15,6 @@ export interface BceWithLogitsOptions extends ReductionOptions {
   readonly posWeight?: readonly number[] | undefined;
 }
 
-/** Schema of {@link BceWithLogitsOptions}. */
-export const bceWithLogitsSchema: v.GenericSchema<Partial<BceWithLogitsOptions>, BceWithLogitsOptions> = v.strictObject(
-  { posWeight: v.optional(v.array(v.pipe(v.number(), v.minValue(0)))), reduction: reductionSchema },
-);
-
 /**
  * ln(1 + eˣ) - x·t, the mean over all rows and labels, as torch's BCEWithLogitsLoss; with weights w of positives
  * (1 + (w - 1)t) ln(1 + e⁻ˣ) + (1 - t)x.
@@ -33,8 +28,10 @@ export const bceWithLogitsSchema: v.GenericSchema<Partial<BceWithLogitsOptions>,
 export const bceWithLogits: Factory<"loss", Partial<BceWithLogitsOptions>> = define({
   kind: "loss",
   name: "bce-with-logits",
-  schema: bceWithLogitsSchema,
-  create: ({ posWeight, reduction }) => ({
+  schema: v.strictObject(
+    { posWeight: v.optional(v.array(v.pipe(v.number(), v.minValue(0)))), reduction: reductionSchema },
+  ),
+  create: ({ posWeight, reduction }: BceWithLogitsOptions) => ({
     ...elementLoss(reduction, (logits, target) => {
       if (!posWeight) return sub(softplus(logits), mul(logits, target));
       const extra = constant(logits, f32([posWeight.length], posWeight.map((w) => w - 1)));

@@ -52,23 +52,6 @@ export interface CrossEntropyOptions {
   readonly reduction: Reduction;
 }
 
-/** Schema of {@link CrossEntropyOptions}. */
-export const crossEntropySchema: v.GenericSchema<Partial<CrossEntropyOptions>, CrossEntropyOptions> = v.pipe(
-  v.strictObject({
-    ignoreIndex: v.optional(v.pipe(v.number(), v.integer()), -100),
-    over: v.optional(v.picklist(["step", "tokens", "batch"]), "batch"),
-    weight: v.optional(v.array(v.pipe(v.number(), v.minValue(0)))),
-    classWeights: v.optional(v.union([v.literal("balanced"), v.array(v.pipe(v.number(), v.minValue(0)))])),
-    labelSmoothing: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
-    target: v.optional(v.picklist(["indices", "probabilities"]), "indices"),
-    reduction: reductionSchema,
-  }),
-  v.check(
-    ({ weight, classWeights }) => weight === undefined || classWeights === undefined,
-    "weight or classWeights, not both",
-  ),
-);
-
 /**
  * -ln softmax(logits)[target]; with label smoothing ε: (1-ε)·nll + ε·mean over classes of -ln p (Szegedy et al. 2016).
  *
@@ -81,8 +64,22 @@ export const crossEntropySchema: v.GenericSchema<Partial<CrossEntropyOptions>, C
 export const crossEntropy: Factory<"loss", Partial<CrossEntropyOptions>> = define({
   kind: "loss",
   name: "cross-entropy",
-  schema: crossEntropySchema,
-  create: (options) => entropyOf(options),
+  schema: v.pipe(
+    v.strictObject({
+      ignoreIndex: v.optional(v.pipe(v.number(), v.integer()), -100),
+      over: v.optional(v.picklist(["step", "tokens", "batch"]), "batch"),
+      weight: v.optional(v.array(v.pipe(v.number(), v.minValue(0)))),
+      classWeights: v.optional(v.union([v.literal("balanced"), v.array(v.pipe(v.number(), v.minValue(0)))])),
+      labelSmoothing: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
+      target: v.optional(v.picklist(["indices", "probabilities"]), "indices"),
+      reduction: reductionSchema,
+    }),
+    v.check(
+      ({ weight, classWeights }) => weight === undefined || classWeights === undefined,
+      "weight or classWeights, not both",
+    ),
+  ),
+  create: (options: CrossEntropyOptions) => entropyOf(options),
 });
 
 function entropyOf(options: CrossEntropyOptions): Omit<Loss, keyof Plugin> {

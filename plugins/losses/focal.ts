@@ -33,13 +33,6 @@ export interface FocalOptions {
   readonly ignoreIndex: number;
 }
 
-/** Schema of {@link FocalOptions}. */
-export const focalSchema: v.GenericSchema<Partial<FocalOptions>, FocalOptions> = v.strictObject({
-  gamma: v.optional(v.pipe(v.number(), v.minValue(0)), 2),
-  alpha: v.optional(v.array(v.pipe(v.number(), v.minValue(0)))),
-  ignoreIndex: v.optional(v.pipe(v.number(), v.integer()), -100),
-});
-
 /**
  * -α(1 - p)^γ ln p of the target's probability p, the mean over targets (Lin et al. 2017).
  *
@@ -52,8 +45,12 @@ export const focalSchema: v.GenericSchema<Partial<FocalOptions>, FocalOptions> =
 export const focal: Factory<"loss", Partial<FocalOptions>> = define({
   kind: "loss",
   name: "focal",
-  schema: focalSchema,
-  create: ({ gamma, alpha, ignoreIndex }) => ({
+  schema: v.strictObject({
+    gamma: v.optional(v.pipe(v.number(), v.minValue(0)), 2),
+    alpha: v.optional(v.array(v.pipe(v.number(), v.minValue(0)))),
+    ignoreIndex: v.optional(v.pipe(v.number(), v.integer()), -100),
+  }),
+  create: ({ gamma, alpha, ignoreIndex }: FocalOptions) => ({
     over: "batch",
     weighted: true,
     compares: "classes",

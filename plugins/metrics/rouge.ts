@@ -33,17 +33,6 @@ const kinds: v.GenericSchema<RougeKind> = v.picklist([
   "rougeLsum",
 ]);
 
-/** Schema of {@link RougeOptions}. */
-export const rougeSchema: v.GenericSchema<Partial<RougeOptions>, RougeOptions> = v.strictObject({
-  kind: v.optional(v.union([kinds, v.pipe(v.array(kinds), v.minLength(1), v.readonly())]), [
-    "rouge1",
-    "rouge2",
-    "rougeL",
-    "rougeLsum",
-  ]),
-  useStemmer: v.optional(v.boolean(), false),
-});
-
 type Scores = readonly [precision: number, recall: number, f1: number];
 type State = Readonly<{ rows: number; sums: { readonly [kind: string]: Scores } }>;
 
@@ -63,8 +52,16 @@ type State = Readonly<{ rows: number; sums: { readonly [kind: string]: Scores } 
 export const rouge: Factory<"metric", Partial<RougeOptions>> = define({
   kind: "metric",
   name: "rouge",
-  schema: rougeSchema,
-  create: ({ kind, useStemmer }) => {
+  schema: v.strictObject({
+    kind: v.optional(v.union([kinds, v.pipe(v.array(kinds), v.minLength(1), v.readonly())]), [
+      "rouge1",
+      "rouge2",
+      "rougeL",
+      "rougeLsum",
+    ]),
+    useStemmer: v.optional(v.boolean(), false),
+  }),
+  create: ({ kind, useStemmer }: RougeOptions) => {
     const wanted = typeof kind === "string" ? [kind] : kind;
     return {
       reads: ["text"],

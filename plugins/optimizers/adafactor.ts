@@ -34,25 +34,6 @@ export interface AdafactorOptions extends CommonOptions {
   readonly warmupInit: boolean;
 }
 
-/** Schema of {@link AdafactorOptions}. */
-export const adafactorSchema: v.GenericSchema<Partial<AdafactorOptions>, AdafactorOptions> = v.pipe(
-  v.strictObject({
-    eps: v.optional(v.tuple([nonNegative, nonNegative]), [1e-30, 1e-3]),
-    clipThreshold: v.optional(v.pipe(v.number(), v.gtValue(0)), 1),
-    decayRate: v.optional(v.pipe(v.number(), v.maxValue(0)), -0.8),
-    beta1: v.optional(v.nullable(fraction), null),
-    relativeStep: v.optional(v.boolean(), true),
-    scaleParameter: v.optional(v.boolean(), true),
-    warmupInit: v.optional(v.boolean(), false),
-    ...commonEntries(),
-  }),
-  v.check((o) => !o.warmupInit || o.relativeStep, "warmupInit only with relativeStep"),
-  v.check(
-    (o) => !o.relativeStep || o.groups.every((g) => g.learningRate === undefined),
-    "groups with lrScale, because relativeStep sets the rate",
-  ),
-);
-
 /**
  * Adafactor (Shazeer & Stern 2018) as transformers.optimization.Adafactor. Of a matrix's squared gradients only the
  * means of rows r and columns c are kept: u = g / √(r cᵀ / mean r), cut to a root mean square of `clipThreshold`, w ← w
@@ -67,8 +48,24 @@ export const adafactorSchema: v.GenericSchema<Partial<AdafactorOptions>, Adafact
 export const adafactor: Factory<"optimizer", Partial<AdafactorOptions>> = define({
   kind: "optimizer",
   name: "adafactor",
-  schema: adafactorSchema,
-  create: (options) => {
+  schema: v.pipe(
+    v.strictObject({
+      eps: v.optional(v.tuple([nonNegative, nonNegative]), [1e-30, 1e-3]),
+      clipThreshold: v.optional(v.pipe(v.number(), v.gtValue(0)), 1),
+      decayRate: v.optional(v.pipe(v.number(), v.maxValue(0)), -0.8),
+      beta1: v.optional(v.nullable(fraction), null),
+      relativeStep: v.optional(v.boolean(), true),
+      scaleParameter: v.optional(v.boolean(), true),
+      warmupInit: v.optional(v.boolean(), false),
+      ...commonEntries(),
+    }),
+    v.check((o) => !o.warmupInit || o.relativeStep, "warmupInit only with relativeStep"),
+    v.check(
+      (o) => !o.relativeStep || o.groups.every((g) => g.learningRate === undefined),
+      "groups with lrScale, because relativeStep sets the rate",
+    ),
+  ),
+  create: (options: AdafactorOptions) => {
     const { eps, clipThreshold, decayRate, beta1, relativeStep, scaleParameter, warmupInit } = options;
     return withCommon(options, {
       elementwise: false,

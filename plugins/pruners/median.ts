@@ -7,9 +7,6 @@ import { isBelowPercentile, percentileOptions, type PrunerOptions } from "../../
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
 
-/** Schema of {@link PrunerOptions}. */
-export const medianSchema: v.GenericSchema<Partial<PrunerOptions>, PrunerOptions> = v.strictObject(percentileOptions);
-
 /**
  * Ends a trial whose best value so far is worse than the median of complete trials at the same step.
  *
@@ -22,6 +19,6 @@ export const medianSchema: v.GenericSchema<Partial<PrunerOptions>, PrunerOptions
 export const median: Factory<"pruner", Partial<PrunerOptions>> = define({
   kind: "pruner",
   name: "median",
-  schema: medianSchema,
-  create: (options) => ({ prune: (trial, study) => isBelowPercentile(trial, study, 50, options) }),
+  schema: v.strictObject(percentileOptions),
+  create: (options: PrunerOptions) => ({ prune: (trial, study) => isBelowPercentile(trial, study, 50, options) }),
 });

@@ -13,12 +13,6 @@ export interface PercentileOptions extends PrunerOptions {
   readonly percentile: number;
 }
 
-/** Schema of {@link PercentileOptions}. */
-export const percentileSchema: v.GenericSchema<Partial<PercentileOptions>, PercentileOptions> = v.strictObject({
-  ...percentileOptions,
-  percentile: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(100)), 25),
-});
-
 /**
  * Ends a trial whose best value so far is not among the best `percentile` percent of complete trials at the same step.
  *
@@ -31,6 +25,11 @@ export const percentileSchema: v.GenericSchema<Partial<PercentileOptions>, Perce
 export const percentile: Factory<"pruner", Partial<PercentileOptions>> = define({
   kind: "pruner",
   name: "percentile",
-  schema: percentileSchema,
-  create: (options) => ({ prune: (trial, study) => isBelowPercentile(trial, study, options.percentile, options) }),
+  schema: v.strictObject({
+    ...percentileOptions,
+    percentile: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(100)), 25),
+  }),
+  create: (options: PercentileOptions) => ({
+    prune: (trial, study) => isBelowPercentile(trial, study, options.percentile, options),
+  }),
 });

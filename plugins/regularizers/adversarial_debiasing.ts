@@ -22,14 +22,6 @@ export interface AdversarialDebiasingOptions {
 
 type Input = Readonly<{ column: string; labels: readonly string[]; lambda?: number; pooling?: "first" | "last" }>;
 
-/** Schema of {@link AdversarialDebiasingOptions}. */
-export const adversarialDebiasingSchema: v.GenericSchema<Input, AdversarialDebiasingOptions> = v.strictObject({
-  column: v.pipe(v.string(), v.nonEmpty()),
-  labels: v.pipe(v.array(v.string()), v.minLength(2)),
-  lambda: v.optional(v.pipe(v.number(), v.minValue(0)), 1),
-  pooling: v.optional(v.picklist(["first", "last"]), "first"),
-});
-
 const IGNORED = -100;
 
 /**
@@ -47,8 +39,13 @@ const IGNORED = -100;
 export const adversarialDebiasing: Factory<"regularizer", Input> = define({
   kind: "regularizer",
   name: "adversarial-debiasing",
-  schema: adversarialDebiasingSchema,
-  create: ({ column, labels, lambda, pooling }) => {
+  schema: v.strictObject({
+    column: v.pipe(v.string(), v.nonEmpty()),
+    labels: v.pipe(v.array(v.string()), v.minLength(2)),
+    lambda: v.optional(v.pipe(v.number(), v.minValue(0)), 1),
+    pooling: v.optional(v.picklist(["first", "last"]), "first"),
+  }),
+  create: ({ column, labels, lambda, pooling }: AdversarialDebiasingOptions) => {
     const field = `adversary.${column}`;
     return {
       fields: (row, index) => {

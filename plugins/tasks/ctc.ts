@@ -29,17 +29,6 @@ export interface CtcOptions {
 
 type Input = Partial<CtcOptions> & { labels: readonly string[] };
 
-/** Schema of {@link CtcOptions}. */
-export const ctcSchema: v.GenericSchema<Input, CtcOptions> = v.strictObject({
-  labels: v.pipe(v.array(v.string()), v.minLength(1), v.check((l) => new Set(l).size === l.length, "distinct labels")),
-  maxTargetLength: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)), 32),
-  separator: v.optional(v.string(), ""),
-  reduction: v.optional(v.picklist(["mean", "sum"]), "mean"),
-  zeroInfinity: v.optional(v.boolean(), false),
-  finalDropout: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0),
-  columns: v.optional(v.record(v.string(), v.string()), {}),
-});
-
 /**
  * Connectionist temporal classification (Graves et al. 2006) over the positions of an encoder: `text`, `target` (a list
  * of symbols, or a text whose characters they are). What is predicted is each place's likeliest class, repetitions and
@@ -54,8 +43,20 @@ export const ctcSchema: v.GenericSchema<Input, CtcOptions> = v.strictObject({
 export const ctc: Factory<"task", Input> = define({
   kind: "task",
   name: "ctc",
-  schema: ctcSchema,
-  create: ({ labels, maxTargetLength, separator, reduction, zeroInfinity, finalDropout, columns }) => ({
+  schema: v.strictObject({
+    labels: v.pipe(
+      v.array(v.string()),
+      v.minLength(1),
+      v.check((l) => new Set(l).size === l.length, "distinct labels"),
+    ),
+    maxTargetLength: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)), 32),
+    separator: v.optional(v.string(), ""),
+    reduction: v.optional(v.picklist(["mean", "sum"]), "mean"),
+    zeroInfinity: v.optional(v.boolean(), false),
+    finalDropout: v.optional(v.pipe(v.number(), v.minValue(0), v.ltValue(1)), 0),
+    columns: v.optional(v.record(v.string(), v.string()), {}),
+  }),
+  create: ({ labels, maxTargetLength, separator, reduction, zeroInfinity, finalDropout, columns }: CtcOptions) => ({
     subtasks: [{
       name: "",
       collator: { use: "ctc", with: { labels, maxTargetLength, zeroInfinity, columns } },

@@ -41,18 +41,6 @@ type Input = Partial<DedupeOptions>;
 const positiveInteger = v.pipe(v.number(), v.integer(), v.minValue(1));
 const NAME = "dedupe";
 
-/** Schema of {@link DedupeOptions}. */
-export const dedupeSchema: v.GenericSchema<Input, DedupeOptions> = v.strictObject({
-  columns: v.optional(v.nullable(v.pipe(v.array(v.string()), v.minLength(1))), null),
-  near: v.optional(v.boolean(), false),
-  threshold: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), 0.8),
-  ngram: v.optional(v.pipe(positiveInteger, v.maxValue(100)), 3),
-  permutations: v.optional(v.pipe(positiveInteger, v.maxValue(4096)), 256),
-  bands: v.optional(v.nullable(positiveInteger), null),
-  rows: v.optional(v.nullable(positiveInteger), null),
-  keep: v.optional(v.picklist(["first", "longest"]), "first"),
-});
-
 /**
  * Rows without duplicates of earlier rows, or with `near`, without near-duplicates: MinHash finds candidates, each of
  * which is compared exactly. Memory is some thirty bytes per row, and at most 256 MiB each of keys and of rows that others
@@ -68,8 +56,17 @@ export const dedupeSchema: v.GenericSchema<Input, DedupeOptions> = v.strictObjec
 export const dedupe: Factory<"transform", Input> = define({
   kind: "transform",
   name: NAME,
-  schema: dedupeSchema,
-  create: (options) => {
+  schema: v.strictObject({
+    columns: v.optional(v.nullable(v.pipe(v.array(v.string()), v.minLength(1))), null),
+    near: v.optional(v.boolean(), false),
+    threshold: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(1)), 0.8),
+    ngram: v.optional(v.pipe(positiveInteger, v.maxValue(100)), 3),
+    permutations: v.optional(v.pipe(positiveInteger, v.maxValue(4096)), 256),
+    bands: v.optional(v.nullable(positiveInteger), null),
+    rows: v.optional(v.nullable(positiveInteger), null),
+    keep: v.optional(v.picklist(["first", "longest"]), "first"),
+  }),
+  create: (options: DedupeOptions) => {
     if (options.near) bandsFor(NAME, options);
     return {
       scope: "choice",
