@@ -7,6 +7,7 @@ import type { Engine } from "../../engine/engine.ts";
 import { placedTransform } from "../../data/rows_through.ts";
 import { toSpec } from "../../spec/to_spec.ts";
 import type { Catalog, Exporter, Host, Json, Named, Run, Store, TrainedModel } from "../../types.ts";
+import { baseName } from "./base_name.ts";
 import { type FinalFigures, whatOf } from "./final_figures.ts";
 import type { OpenRun } from "../open/open.ts";
 import { driftText } from "./drift_text.ts";
@@ -93,7 +94,8 @@ async function trainedOf(open: OpenRun, engine: Engine, figures: FinalFigures): 
 
 /** The model card in Markdown, with front matter for the hub. `merged`: for a model with its adapters folded in. */
 export function modelCard(open: OpenRun, figures: FinalFigures, merged = false): string {
-  const { run, checkpoint, task, attached } = open;
+  const { run, task, attached } = open;
+  const base = baseName(open);
   const adapter = !merged && attached.some((a) => a.record);
   const folded = merged && run.adapters.length > 0
     ? `, ${run.adapters.map((a) => a.name).join(" and ")} folded in`
@@ -101,7 +103,7 @@ export function modelCard(open: OpenRun, figures: FinalFigures, merged = false):
   const { training } = run;
   return [
     "---",
-    `base_model: ${JSON.stringify(checkpoint.label)}`,
+    ...(base.hub === undefined ? [] : [`base_model: ${JSON.stringify(base.hub)}`]),
     `library_name: ${adapter ? "peft" : "transformers"}`,
     "tags:",
     "- attune",
@@ -111,7 +113,7 @@ export function modelCard(open: OpenRun, figures: FinalFigures, merged = false):
     "",
     `# ${run.name}`,
     "",
-    `${adapter ? "An adapter for" : "A model fine-tuned from"} \`${checkpoint.label}\`, task ${
+    `${adapter ? "An adapter for" : "A model fine-tuned from"} \`${base.shown}\`, task ${
       task.taskType ?? run.task.name
     }${folded}, made with Attune ${VERSION}.`,
     "",
