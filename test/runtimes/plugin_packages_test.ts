@@ -49,6 +49,7 @@ export default [halves, logits];`,
 }, { exports: { ".": { require: "./no.cjs", import: "./lib/index.js" } } });
 writePackage("@someone/attune-plugin-rows", {
   "index.mjs": `
+import { define } from "attune";
 import * as v from "valibot";
 export default define({
   kind: "metric", name: "rows-seen", schema: v.strictObject({}),
@@ -61,6 +62,7 @@ export default define({
 writePackage("attune-plugin-text", { "index.js": "export default 'lora';" });
 writePackage("attune-plugin-lora", {
   "index.js": `
+import { define } from "attune";
 import * as v from "valibot";
 export default define({ kind: "schedule", name: "linear", schema: v.strictObject({}), create: () => ({ factor: () => 1 }) });`,
 });
@@ -149,6 +151,7 @@ describe("attune plugins --check", () => {
   it("names what does not, and ends with 1", () => {
     writePackage("attune-plugin-wild", {
       "index.js": `
+import { define } from "attune";
 import * as v from "valibot";
 let n = 0;
 export const conformance = { "schedule steep": { by: 2 } };
