@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { exportMap } from "../../build/exports.ts";
 import { limitsOf, serveLimits, serveRates, shownLimit } from "../../runtimes/cli/limits.ts";
 import { edgeLimitsOf, ratesOf, workLimitsOf } from "../../runtimes/cli/serve_limits.ts";
 import { UPLOAD_BYTES, UPLOAD_SECONDS } from "../../runtimes/jobs/files.ts";
@@ -19,6 +20,13 @@ const documents = tracked.filter((file) => file.endsWith(".md"));
 describe("the documents", () => {
   it("docs/adapters.md is what the plugins and the recorded runs make of it", async () => {
     assert.equal(readFileSync(`${root}docs/adapters.md`, "utf8"), await adaptersText());
+  });
+  it("docs/imports.md says of each path of the package what it has, but for those of plugins", () => {
+    const listed = [...readFileSync(`${root}docs/imports.md`, "utf8").matchAll(/^\| `attune([^`]*)` +\| [^|]+ \|$/gm)];
+    const paths = Object.entries(exportMap()).filter(([, file]) =>
+      !/^export const \w+: Factory</m.test(readFileSync(`${root}${file}`, "utf8"))
+    ).map(([path]) => path.slice(1));
+    assert.deepEqual(listed.map(([, path]) => path ?? "").sort(), paths.sort());
   });
   for (const file of ["docs/run_a_server.md", "SECURITY.md"]) {
     it(`${file} has every limit with its default, and no other`, () => {
