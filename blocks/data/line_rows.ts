@@ -16,7 +16,7 @@ export type FileReading = "whole" | "indexed" | "streamed";
  * where its first bytes are those of a file that is no text.
  */
 export async function readingOf({ name, store, key }: FilePlace): Promise<FileReading> {
-  const beginning = await store.get(key, { offset: 0, length: 8 });
+  const beginning = await store.get(key, { offset: 0, length: 262 });
   if (!beginning) return "whole";
   refuseBinary(name, beginning.bytes);
   return packingOf(beginning.bytes) !== undefined ? "streamed" : beginning.size > HELD_BYTES ? "indexed" : "whole";

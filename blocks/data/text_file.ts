@@ -113,7 +113,7 @@ export async function openTextFile(plugin: string, { name: path, store, key }: F
         if (whole) parts.push(whole.decode());
       } catch (error) {
         if (!(error instanceof TypeError)) throw error;
-        throw badFile(plugin, path, `is not ${whole?.encoding.toUpperCase() ?? encoding}`);
+        throw badFile(plugin, path, notIn(whole?.encoding ?? encoding));
       }
       return parts.join("");
     },
@@ -124,7 +124,7 @@ export async function openTextFile(plugin: string, { name: path, store, key }: F
         try {
           return encoder.encode(piece ? whole?.decode(piece, { stream: true }) : whole?.decode());
         } catch {
-          throw badFile(plugin, path, `is not ${whole?.encoding.toUpperCase()}`);
+          throw badFile(plugin, path, notIn(whole?.encoding ?? encoding));
         }
       };
       for await (const piece of pieces()) {
@@ -135,6 +135,14 @@ export async function openTextFile(plugin: string, { name: path, store, key }: F
     },
     fingerprint: () => sha256(digests.join()),
   };
+}
+
+/** What is said of a file in another encoding. */
+export function notIn(encoding: string): string {
+  const others = encoding === "utf-8"
+    ? ': "csv" reads other encodings with its option "encoding" ("cp1252", "latin-1", ...)'
+    : "";
+  return `is not ${encoding.toUpperCase()}${others}`;
 }
 
 /** Bytes of a file from its start, in pieces. */

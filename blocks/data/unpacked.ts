@@ -50,6 +50,8 @@ const binary: readonly (readonly [string, string])[] = [
 /** Refuses a file by its first bytes where it is of a known kind that is no text. Throws AttuneError that says what it is. */
 export function refuseBinary(name: string, bytes: Uint8Array): void {
   const begin = String.fromCharCode(...bytes.subarray(0, 8));
+  const isTar = String.fromCharCode(...bytes.subarray(257, 262)) === "ustar";
+  if (isTar) throw badFile("data", name, "is a tar archive, as those of WebDataset are: take the files out of it");
   const [, problem] = binary.find(([magic]) => begin.startsWith(magic)) ?? [];
   if (problem !== undefined) throw badFile("data", name, problem);
 }

@@ -101,9 +101,10 @@ function labelNames({ problemType, columns }: SequenceClassificationOptions): La
       const all = values.map(([, value]) => value);
       if (named && areNumbersOf(named, all.flat())) return named;
       // What the collator says of rows without the column is better.
-      if (all.some((value) => value === undefined)) return unnamedClasses(2);
-      if (!several) return classesIn(values);
-      const lists = values.map(([row, value]) => [row, Array.isArray(value) ? value : []] as const);
+      const there = values.filter(([, value]) => value !== undefined);
+      if (there.length === 0) return unnamedClasses(2);
+      if (!several) return classesIn(there);
+      const lists = there.map(([row, value]) => [row, Array.isArray(value) ? value : []] as const);
       const size = lists[0]?.[1].length ?? 0;
       const hot = lists.every(([, list]) =>
         list.length === size && list.every((x) => x === 0 || x === 1 || typeof x === "boolean")

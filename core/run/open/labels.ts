@@ -48,7 +48,20 @@ async function withClassNames(
       labels.length > 20 ? ", ..." : ""
     }`,
   );
+  const alike = labels.filter((label) => labels.some((other) => other !== label && bare(other) === bare(label)));
+  if (alike.length > 0) {
+    const names = alike.slice(0, 10).map((label) => JSON.stringify(label)).join(", ");
+    reading.warnings.push(
+      `${path}.with.labels: ${names} differ in case or white space alone: the transform "clean", with the column and ` +
+        `"lowercase" among its options, makes one class of them`,
+    );
+  }
   return remade({ ...objective.options, labels });
+}
+
+/** A name without what people often write in several ways. */
+function bare(label: string): string {
+  return label.trim().replace(/\s+/g, " ").toLowerCase();
 }
 
 /** Options with the objectives among them named, of the training rows that stand beside them; the same where there are none. */

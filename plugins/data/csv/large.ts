@@ -5,6 +5,7 @@
 import {
   encodingOf,
   type FilePlace,
+  notIn,
   openTextFile,
   recordsIn,
   recordsOf,
@@ -131,7 +132,7 @@ function recordForm(
       try {
         text = decoder.decode(bytes);
       } catch {
-        throw badFile("csv", whereIs(line), `is not ${decoder.encoding.toUpperCase()}`);
+        throw badFile("csv", whereIs(line), notIn(decoder.encoding));
       }
       return { values: valuesOf(text, whereIs(line)), line };
     },

@@ -4,6 +4,7 @@ import { badFile, badValue, missing } from "../../../core/base/errors.ts";
 import type { Row, Rows } from "../../../core/types.ts";
 import { listDigest, openJsonList } from "./list.ts";
 import { openJsonLines } from "./lines.ts";
+import { parseValue } from "./value.ts";
 
 /** Larger documents that are taken for lines, and are none, are not looked through for a list inside. */
 const MAX_BYTES = 256 * 2 ** 20;
@@ -21,12 +22,7 @@ export async function openJson(plugin: string, place: FilePlace, field: string |
   const reading = await readingOf(place);
   if (reading !== "whole") return await openJsonList(plugin, place, reading, field);
   const text = await file.text(MAX_BYTES);
-  let list: unknown;
-  try {
-    list = JSON.parse(text);
-  } catch (cause) {
-    throw badFile(plugin, name, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
-  }
+  let list = parseValue(plugin, text, name);
   for (const key of field?.split(".") ?? []) {
     if (typeof list !== "object" || list === null || !Object.hasOwn(list, key)) {
       throw missing(plugin, `field "${field}"`, name);

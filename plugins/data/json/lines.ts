@@ -8,6 +8,7 @@ import {
 } from "../../../blocks/data/mod.ts";
 import { badFile, badValue } from "../../../core/base/errors.ts";
 import type { Row, Rows } from "../../../core/types.ts";
+import { parseValue } from "./value.ts";
 
 /**
  * Rows of a file with one JSON object a line. Throws AttuneError with the line's number where one is something else; of a
@@ -41,12 +42,7 @@ async function* rowsIn(
 }
 
 function rowOf(plugin: string, line: string, where: string): Row {
-  let row: unknown;
-  try {
-    row = JSON.parse(line);
-  } catch (cause) {
-    throw badFile(plugin, where, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
-  }
+  const row = parseValue(plugin, line, where);
   if (typeof row !== "object" || row === null || Array.isArray(row)) throw badValue(plugin, where, row, "an object");
   return row as Row;
 }

@@ -16,6 +16,7 @@ import { type AttuneError, badFile, badValue } from "../../../core/base/errors.t
 import { sha256 } from "../../../core/base/sha256.ts";
 import type { Row, Rows } from "../../../core/types.ts";
 import { isBlank, seekField } from "./field.ts";
+import { parseValue } from "./value.ts";
 
 /** An entry of a list: where it begins and ends, and its number from 0. */
 type Entry = Readonly<{ begin: number; end: number; number: number }>;
@@ -98,11 +99,7 @@ function rowOf({ plugin, name }: List, bytes: Uint8Array, number: number): Row {
   } catch {
     throw badFile(plugin, where, "is not UTF-8");
   }
-  try {
-    return JSON.parse(text) as Row;
-  } catch (cause) {
-    throw badFile(plugin, where, `is not JSON (${cause instanceof Error ? cause.message : cause})`);
-  }
+  return parseValue(plugin, text, where) as Row;
 }
 
 /** Bytes that mean something between the entries of a list, and in them. */

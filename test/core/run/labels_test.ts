@@ -174,6 +174,15 @@ describe("labels that nobody gave", () => {
     assert.deepEqual(await read(tags, [{ tokens: ["a", "film"], tags: ["O", "B-X"] }]), ["B-X", "O"]);
     await assert.rejects(read(single, labelled([0.5, 1])), /regression/);
     await assert.rejects(read(single, labelled([null])), /name or number of a class/);
+    assert.deepEqual(await read(single, [...labelled(["good", "bad"]), { text: "of no class" }]), ["bad", "good"]);
+  });
+
+  it("that are written in two ways are classes of their own, and told", async () => {
+    const spec = { ...tinySpec({ rows: labelled(["Good", "good ", "bad"]) }), model: fresh, task: single };
+    const [open] = await openTasks(composed(spec), host);
+    assert.deepEqual(open?.task.labels, ["Good", "bad", "good "]);
+    const notes = open?.task.notes?.join() ?? "";
+    assert.match(notes, /"Good", "good " differ in case or white space alone: the transform "clean"/);
   });
 
   it("are told, and written into the run's spec", async () => {

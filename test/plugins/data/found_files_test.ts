@@ -15,6 +15,7 @@ import { spellOut } from "../../../core/spec/plain_names.ts";
 import type { Dataset, Row } from "../../../core/types.ts";
 import { arrow } from "../../../plugins/data/arrow.ts";
 import { csv } from "../../../plugins/data/csv.ts";
+import { json } from "../../../plugins/data/json.ts";
 import { jsonl } from "../../../plugins/data/jsonl.ts";
 import { parquet } from "../../../plugins/data/parquet.ts";
 import { text } from "../../../plugins/data/text.ts";
@@ -79,6 +80,8 @@ it("a file that is no text is called by its name", async () => {
     ["rows.jsonl", "\xFD7zXZ\0\0", /is packed with xz/],
     ["rows.xlsx", "PK\x03\x04\x14\0", /is a ZIP archive, as \.zip and \.xlsx files are/],
     ["rows.txt", "%PDF-1.7", /is a PDF document/],
+    ["shard.txt", `0000.txt${"\0".repeat(249)}ustar\0`, /is a tar archive.*WebDataset/],
+    ["excel.csv", "text,label\ncaf\xE9,good\n", /is not UTF-8: "csv" reads other encodings.*"cp1252"/],
     ["table.csv", "PAR1\x15\x04", /is a Parquet file: `"use": "parquet"` reads it/],
   ];
   for (const [name, begin, message] of cases) {
@@ -93,6 +96,15 @@ it("a file that is no text is called by its name", async () => {
     read(csv({ path: written("excel.csv", "sep=;\r\ntext;label\r\na;1\r\n") })),
     /Excel's line "sep="/,
   );
+});
+
+it("numbers that Python writes where JSON has none are nothing, texts of their names stay", async () => {
+  const rows = [{ text: 'NaN, \\ "Infinity', score: null, list: [1, null] }, { text: "b", score: null }];
+  const [first = "", second = ""] = rows.map((row) => JSON.stringify(row));
+  const lines = [first.replace(":null", ": NaN").replace(",null", ",-Infinity"), second.replace("null", "Infinity")];
+  assert.deepEqual(await read(jsonl({ path: written("python.jsonl", lines.join("\n")) })), rows);
+  assert.deepEqual(await read(json({ path: written("python.json", `[${lines.join(",")}]`) })), rows);
+  await assert.rejects(read(jsonl({ path: written("wrong.jsonl", '{"text": NaNs}') })), /line 1: is not JSON/);
 });
 
 describe("tables of other programs", () => {
