@@ -1,6 +1,6 @@
 /** JSON files as rows: one document, or JSON lines where the file's content says so. */
 import { type FilePlace, openTextFile, readingOf, refuseUtf16, rowsInMemory } from "../../../blocks/data/mod.ts";
-import { badFile, badValue, missing } from "../../../core/base/errors.ts";
+import { badValue, missing } from "../../../core/base/errors.ts";
 import type { Row, Rows } from "../../../core/types.ts";
 import { listDigest, openJsonList } from "./list.ts";
 import { openJsonLines } from "./lines.ts";
