@@ -4,6 +4,7 @@
  */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
+import { allBytes } from "../kit.ts";
 import type { Host, Logger, Run, Store, StoredObject, TrainingEvent } from "../kit.ts";
 
 /** What a run tells: three epochs of two steps, one of them skipped, and everything else that happens. */
@@ -102,9 +103,9 @@ export function watchedStore(
       return bytes && { key, size: bytes.length, revision: "", bytes };
     },
     put: async (key, bytes) => {
-      if (!(bytes instanceof Uint8Array)) throw new Error("Loggers write bytes");
+      const whole = await allBytes(bytes);
       await Promise.resolve();
-      return set(key, bytes);
+      return set(key, whole);
     },
     ...(appends
       ? {
@@ -166,6 +167,14 @@ export function loggerChecks(logger: Logger, host: Host, run: Run): readonly Che
       await logAll(a);
       await logAll(b);
       assert.deepEqual([...b.files.values()].map((f) => f.length), [...a.files.values()].map((f) => f.length));
+    }),
+    check("takes every row where it asks for that, with and without an output", async () => {
+      for (const output of [undefined, watchedStore()]) {
+        const sink = await logger.open(host, run, output);
+        assert.ok(!logger.everyRow || sink.rows !== undefined, "a logger with everyRow has rows");
+        await sink.rows?.("", (async function* () {})());
+        await sink.close();
+      }
     }),
     check("a failing store does not stop the run, and is not passed over in silence", async () => {
       const works = watchedStore();

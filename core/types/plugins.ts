@@ -3,7 +3,7 @@
  * @module
  */
 import type { Json, Named } from "../base/types.ts";
-import type { Callback, Metric, TrainingEvent } from "./events.ts";
+import type { Callback, Example, Metric, TrainingEvent } from "./events.ts";
 import type { Exporter } from "./exporter.ts";
 import type { Host, Plan, Queue, Store, StoreOpener, TrainOptions } from "./host.ts";
 import type { Task } from "./task.ts";
@@ -150,7 +150,7 @@ export interface Run {
 
 /** Receives events. */
 export interface Logger extends Plugin<"logger"> {
-  /** It is told every row of the reported split, however many there are; absent: the first 20,000 do. */
+  /** Its `rows` is told every row of the reported split, of a task that generates with a text; absent: 20,000 do. */
   readonly everyRow?: boolean;
   open(host: Host, run: Run, output: Store | undefined): Promise<LogWriter>;
 }
@@ -158,6 +158,11 @@ export interface Logger extends Plugin<"logger"> {
 /** An opened logger. */
 export interface LogWriter {
   log(event: TrainingEvent): void;
+  /**
+   * Of a logger with `everyRow`: a task's rows as the trained model answers them, some of which may be none. What was told of
+   * the task before is no more then; `rows` throws where the evaluation breaks off.
+   */
+  rows?(task: string, rows: AsyncIterable<Example>): Promise<void>;
   /** Called before a checkpoint: writes out what was logged and says where the log stands. */
   mark?(): Promise<Json>;
   /** Called before "start" where a run goes on from a checkpoint: what was logged behind the mark never was. */

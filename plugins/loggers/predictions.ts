@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import { predictionLine } from "../../core/evaluation/predictions.ts";
-import type { Factory } from "../../core/types.ts";
+import type { Example, Factory } from "../../core/types.ts";
 
 /** Options of {@link predictions}. */
 export interface PredictionsOptions {
@@ -19,7 +19,7 @@ export interface PredictionsOptions {
 
 /**
  * Writes `predictions.jsonl` at the end of a run: for every row of `data.test` (or else `data.eval`), its label, the
- * trained model's answer, and class scores. Rows wait in memory for that. A run whose task answers places rather than
+ * trained model's answer, and class scores. A run whose task answers places rather than
  * rows leaves no file, and one without an output does nothing.
  *
  * @example
@@ -36,18 +36,35 @@ export const predictions: Factory<"logger", Partial<PredictionsOptions>> = defin
   }),
   create: ({ path }: PredictionsOptions) => ({
     everyRow: true,
-    open: async (_host, _run, output) => {
-      const files = new Map<string, string>();
-      return {
-        log: (event) => {
-          if (event.type !== "examples" || event.phase !== "after" || event.examples.length === 0) return;
-          const lines = event.examples.map((example) => `${predictionLine(example, example.groups ?? {})}\n`);
-          files.set(event.task === "" ? path : `${event.task}-${path}`, lines.join(""));
-        },
-        close: async () => {
-          for (const [name, text] of files) await output?.put(name, new TextEncoder().encode(text));
-        },
-      };
-    },
+    open: async (_host, _run, output) => ({
+      log: () => {},
+      rows: async (task, rows) => {
+        const lines = linesOf(rows);
+        // Of a task that answers places no row comes.
+        const first = await lines.next();
+        if (first.done || !output) return;
+        await output.put(task === "" ? path : `${task}-${path}`, startingWith(first.value, lines));
+      },
+      close: async () => {},
+    }),
   }),
 });
+
+/** Bytes that are written at once, or a few more. */
+const AT_ONCE = 2 ** 16;
+
+async function* linesOf(rows: AsyncIterable<Example>): AsyncGenerator<Uint8Array> {
+  let text = "";
+  for await (const row of rows) {
+    text += `${predictionLine(row, row.groups ?? {})}\n`;
+    if (text.length < AT_ONCE) continue;
+    yield new TextEncoder().encode(text);
+    text = "";
+  }
+  if (text !== "") yield new TextEncoder().encode(text);
+}
+
+async function* startingWith(first: Uint8Array, others: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield first;
+  yield* others;
+}

@@ -10,19 +10,19 @@ import { first, generateAnswers, questionsOf } from "./generate.ts";
 import type { OpenRun } from "../open/open.ts";
 
 /** Rows with what is generated for them, at most so many, of a task that generates but measures no text. */
-export async function generatedExamples(
+export async function* generatedExamples(
   open: OpenRun,
   evaluator: Pick<Evaluator, "generator">,
   evalRows: EncodedRows,
   most: number,
-): Promise<Example[]> {
-  const examples: Example[] = [];
+): AsyncGenerator<Example> {
   const generator = await evaluator.generator();
   try {
     for await (const { row, ...text } of generateAnswers(open, generator, first(questionsOf(open, evalRows), most))) {
+      const examples: Example[] = [];
       await collectExamples(examples, open, evalRows, { rows: [row], readings: { text: [text] } });
+      yield* examples;
     }
-    return examples;
   } finally {
     await generator.close();
   }

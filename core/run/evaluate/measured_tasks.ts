@@ -9,6 +9,7 @@ import { measured } from "./evaluate.ts";
 import { generatesUnmeasured } from "./metrics.ts";
 import { collectExamples } from "./examples.ts";
 import { drawnRows } from "./drawn_rows.ts";
+import { type RowTaker, tellRows, type ToldRows } from "./told_rows.ts";
 
 /** Rows whose evaluation is kept for reports, and those that are generated for them. */
 const [EXAMPLES, GENERATED] = [20_000, 20];
@@ -21,10 +22,12 @@ export type MeasuredTask = TaskRows & Readonly<{ evalRows: NonNullable<TaskRows[
 /** What measures them. */
 export type MeasuredTasks = Readonly<{
   tasks: readonly MeasuredTask[];
-  /** One task's metrics; its rows are kept until it is measured again. */
-  measure(task: MeasuredTask, evaluator: Measuring): Promise<Named<number>>;
+  /** One task's metrics; some of its rows are kept until it is measured again. `final`: with the weights that a run leaves. */
+  measure(task: MeasuredTask, evaluator: Measuring, final?: boolean): Promise<Named<number>>;
   /** Metrics by task; `evaluatorOf` may put a task's own weights in place first. */
-  measureAll(evaluatorOf: (task: string) => Measuring): Promise<Map<string, Named<number>>>;
+  measureAll(evaluatorOf: (task: string) => Measuring, final?: boolean): Promise<Map<string, Named<number>>>;
+  /** Whether somebody is told every row of a task. */
+  tellsAll(task: TaskRows): boolean;
   /** What of a task's metrics was more than a number, as it was measured last. */
   figuresOf(task: string): Named<Json>;
   /** Rows of a task as they were measured last. */
@@ -43,39 +46,61 @@ export type TaskEvaluation = Readonly<{
 
 /**
  * Finds them among a run's tasks: those with rows to be judged by while it trains, or to be reported on behind its end.
- * Every row that is reported on is kept where a logger asks for that.
+ * `takers` are told every row that is reported on.
  */
-export function measuredTasks(all: readonly TaskRows[], split: "eval" | "test" = "eval"): MeasuredTasks {
-  const keepsAll = ({ open, test }: TaskRows): boolean =>
-    (split === "test" || !test) && open.run.loggers.some(({ everyRow }) => everyRow === true);
+export function measuredTasks(
+  all: readonly TaskRows[],
+  takers: readonly RowTaker[],
+  split: "eval" | "test" = "eval",
+): MeasuredTasks {
+  const tellsAll = ({ test }: TaskRows): boolean => (split === "test" || !test) && takers.length > 0;
   const tasks = all.flatMap((task): MeasuredTask[] => {
     const evalRows = split === "test" ? task.test : task.evalRows;
     return evalRows ? [{ ...task, evalRows }] : [];
   });
   const examples = new Map<string, readonly Example[]>();
   const figures = new Map<string, Named<Json>>();
-  const measure = async (task: MeasuredTask, evaluator: Measuring): Promise<Named<number>> => {
+  const telling = async <T>(task: MeasuredTask, tells: boolean, work: (told?: ToldRows) => Promise<T>): Promise<T> => {
+    if (!tells || !tellsAll(task)) return await work();
+    const told = tellRows(takers, task.open.task.name);
+    try {
+      const result = await work(told);
+      await told.end();
+      return result;
+    } catch (error) {
+      await told.fail(error);
+      throw error;
+    }
+  };
+  const measure = async (task: MeasuredTask, evaluator: Measuring, final = false): Promise<Named<number>> => {
     const { open, evalRows } = task;
-    const isShown = keepsAll(task) ? () => true : drawnRows(evalRows.rowCount, EXAMPLES, open.run.training.seed);
+    const isShown = drawnRows(evalRows.rowCount, EXAMPLES, open.run.training.seed);
     const picked: Example[] = [];
     examples.set(open.task.name, picked);
-    const metrics = await measured(open, evaluator, evalRows, async (read) => {
-      if (!Array.from(read.rows).some(isShown)) return;
-      const some: Example[] = [];
-      await collectExamples(some, open, evalRows, read);
-      for (const example of some) if (isShown(example.row)) picked.push(example);
-    });
+    const metrics = await telling(
+      task,
+      final && !generatesUnmeasured(open),
+      async (told) =>
+        await measured(open, evaluator, evalRows, async (read) => {
+          if (!told && !Array.from(read.rows).some(isShown)) return;
+          const some: Example[] = [];
+          await collectExamples(some, open, evalRows, read);
+          await told?.tell(some);
+          for (const example of some) if (isShown(example.row)) picked.push(example);
+        }),
+    );
     figures.set(open.task.name, metrics.figures);
     return metrics.metrics;
   };
   return {
     tasks,
     measure,
-    measureAll: async (evaluatorOf) => {
+    tellsAll,
+    measureAll: async (evaluatorOf, final) => {
       const metrics = new Map<string, Named<number>>();
       for (const task of tasks) {
         const { name } = task.open.task;
-        metrics.set(name, await measure(task, evaluatorOf(name)));
+        metrics.set(name, await measure(task, evaluatorOf(name), final));
       }
       return metrics;
     },
@@ -86,15 +111,16 @@ export function measuredTasks(all: readonly TaskRows[], split: "eval" | "test" =
       const { name, labels = [] } = open.task;
       if (generates && generatesUnmeasured(open)) {
         const { generatedExamples } = await import("./generated_examples.ts");
-        examples.set(
-          name,
-          await generatedExamples(
-            open,
-            evaluator,
-            evalRows,
-            keepsAll(task) && phase === "after" ? Infinity : GENERATED,
-          ),
-        );
+        const generated = await telling(task, phase === "after", async (told) => {
+          const texts: Example[] = [];
+          const most = told ? Infinity : GENERATED;
+          for await (const example of generatedExamples(open, evaluator, evalRows, most)) {
+            await told?.tell([example]);
+            if (texts.length < EXAMPLES) texts.push(example);
+          }
+          return texts;
+        });
+        examples.set(name, generated);
       }
       return {
         type: "examples",

@@ -16,6 +16,7 @@ import { dataFile } from "../write/data_file.ts";
 import { type FinalFigures, finalFigures } from "../write/final_figures.ts";
 import { fingerprintsOf } from "./fingerprints.ts";
 import { type MeasuredTasks, measuredTasks } from "../evaluate/measured_tasks.ts";
+import type { RowTaker } from "../evaluate/told_rows.ts";
 import type { Prober } from "../evaluate/probe.ts";
 import { restoreCheckpoint, type Restored } from "./restore.ts";
 import { checkFinite, writeResults } from "./results.ts";
@@ -25,8 +26,10 @@ import { createTaskEvaluator, type TaskEvaluator } from "./task_evaluator.ts";
 import { resolvedSpec } from "../write/write.ts";
 import { writeJson } from "../../files/json_files.ts";
 
-/** Where all logs stand, each under its logger. */
-export type LogMarks = Readonly<{ mark(): Promise<Named<Json>>; resume(marks: Named<Json>): void }>;
+/** Where all logs stand, each under its logger; `takers`: those that are told every row. */
+export type LogMarks = Readonly<
+  { mark(): Promise<Named<Json>>; resume(marks: Named<Json>): void; takers(): readonly RowTaker[] }
+>;
 
 /** What the outcome of a run is made from. */
 export type OutcomeOptions = Readonly<{
@@ -75,8 +78,9 @@ type Opened =
  * Checks what will be measured, and how its best is told. Throws AttuneError if a metric is missing or its rows are.
  */
 export async function prepareOutcome(prepared: OutcomeOptions): Promise<PreparedOutcome> {
-  const { run, host, tasks, options: { output, resume, probe } } = prepared;
-  const [measured, tested] = [measuredTasks(tasks), measuredTasks(tasks, "test")];
+  const { run, host, tasks, logs, options: { output, resume, probe } } = prepared;
+  const takers = output ? logs.takers() : [];
+  const [measured, tested] = [measuredTasks(tasks, takers), measuredTasks(tasks, takers, "test")];
   const { tryMetrics } = await import("../evaluate/tried_metrics.ts");
   for (const { open } of [...measured.tasks, ...tested.tasks]) tryMetrics(open);
   await checkGeneration([...measured.tasks, ...tested.tasks], output !== undefined);

@@ -82,8 +82,7 @@ async function* shownRows(
       yield notShown(at.step, error);
     }
   };
-  const wantsRows = wantsReport ||
-    reported.some(([, tasks]) => tasks.some(({ open }) => open.run.loggers.some(({ everyRow }) => everyRow === true)));
+  const wantsRows = wantsReport || reported.some(([measured, tasks]) => tasks.some((task) => measured.tellsAll(task)));
   const all = reported.flatMap(([measured, tasks]) => tasks.map((task) => ({ measured, task })));
   for (const { measured, task } of all) {
     const { name } = task.open.task;

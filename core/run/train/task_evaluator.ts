@@ -61,7 +61,7 @@ export function createTaskEvaluator(
       if (which !== "now") await engine.endTraining();
       restored = which === "best";
       try {
-        metrics = await measured.measureAll(of);
+        metrics = await measured.measureAll(of, which !== "now");
       } catch (error) {
         // What is trained is written first, whatever an evaluation does.
         if (!writes) throw error;
@@ -77,7 +77,7 @@ export function createTaskEvaluator(
       if (tested.tasks.length === 0 || failure) return new Map();
       await engine.endTraining();
       try {
-        return await tested.measureAll(of);
+        return await tested.measureAll(of, true);
       } catch (error) {
         if (!writes) throw error;
         failure = error;

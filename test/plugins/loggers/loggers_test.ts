@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Host, Logger, Run, Store, TrainingArguments, TrainingEvent } from "../../../core/types.ts";
+import type { Example, Host, Logger, Run, Store, TrainingArguments, TrainingEvent } from "../../../core/types.ts";
 import { AttuneError } from "../../../core/base/errors.ts";
 import { consoleLogger } from "../../../plugins/loggers/console.ts";
 import { csv } from "../../../plugins/loggers/csv.ts";
@@ -333,30 +333,27 @@ test("console: no text moves the cursor", async () => {
   assert.deepEqual(host.written, ["warning: a?[2Jb c??1m\n", "step 0  evaluation  ?[31mred 1.0000\n"]);
 });
 
-test("predictions: every row as the trained model answers it, a file for each task", async () => {
+test("predictions: every row as the trained model answers it, a file for each task, of the last evaluation", async () => {
   const store = watchedStore();
-  const shown = (task: string, phase: "before" | "after", prediction: string): TrainingEvent => ({
-    type: "examples",
-    step: 6,
-    epoch: 3,
-    phase,
-    task,
-    labels: ["a", "b"],
-    metrics: {},
-    examples: [
-      { row: 0, text: "x", reference: "a", prediction, scores: [0.25, 0.75], groups: { region: "north" } },
-      { row: 1, text: "y", reference: "b", prediction: "b" },
-    ],
-  });
-  await logged(predictions({ path: "answers.jsonl" }), store, [
-    ...loggedEvents,
-    shown("films", "after", "b"),
-    shown("", "after", "b"),
-    shown("", "before", "a"),
-  ]);
+  const host = hostOf(false);
+  const sink = await predictions({ path: "answers.jsonl" }).open(host, runOf(), store);
+  const rowsOf = async function* (prediction: string, failure?: Error): AsyncGenerator<Example> {
+    yield { row: 0, text: "x", reference: "a", prediction, scores: [0.25, 0.75], groups: { region: "north" } };
+    if (failure) throw failure;
+    yield { row: 1, text: "y", reference: "b", prediction: "b" };
+  };
+  await sink.rows?.("films", rowsOf("b"));
+  await sink.rows?.("", rowsOf("a"));
+  await sink.rows?.("", rowsOf("b"));
+  await sink.rows?.("places", (async function* () {})());
+  await assert.rejects(async () => await sink.rows?.("broken", rowsOf("b", new Error("no more"))), /no more/);
+  await sink.close();
   assert.deepEqual([...store.files.keys()].sort(), ["answers.jsonl", "films-answers.jsonl"]);
   assert.deepEqual(linesOf(store, "answers.jsonl"), [
     '{"row":0,"label":"a","prediction":"b","scores":[0.25,0.75],"groups":{"region":"north"}}',
     '{"row":1,"label":"b","prediction":"b"}',
   ]);
+  const without = await predictions({}).open(host, runOf(), undefined);
+  await without.rows?.("", rowsOf("b"));
+  await without.close();
 });
