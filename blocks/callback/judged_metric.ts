@@ -45,8 +45,8 @@ export function isBetter({ greaterIsBetter }: Judge, value: number, best: number
   return greaterIsBetter ? value > best : value < best;
 }
 
-/** The metric's value; undefined if the evaluation has no such number. */
+/** The metric's value; undefined if the evaluation has no such number, or an infinite one. */
 export function metricValue({ metric }: Judge, metrics: Named<number>): number | undefined {
   const value = Object.hasOwn(metrics, metric) ? metrics[metric] : undefined;
-  return value === undefined || Number.isNaN(value) ? undefined : value;
+  return value === undefined || !Number.isFinite(value) ? undefined : value;
 }

@@ -2,7 +2,7 @@
  * Thresholds per group: tuned on some rows, shown on others, before and after.
  * @module
  */
-import { missing, unsupported } from "../base/errors.ts";
+import { badValue, missing, unsupported } from "../base/errors.ts";
 import type { OpenRun } from "../run/open/open.ts";
 import { createReservoir } from "../run/evaluate/drawn_rows.ts";
 import type { Dataset, Json, Named } from "../types.ts";
@@ -111,6 +111,14 @@ async function scoredRows(open: OpenRun, column: string, data: Dataset): Promise
       const score = scores?.at(-1);
       if (score === undefined) {
         throw unsupported("evaluate", "--thresholds", column, "the task computes no class scores");
+      }
+      if (!Number.isFinite(score)) {
+        throw badValue(
+          "evaluate",
+          `the score of row ${row}`,
+          score,
+          "a number, on which side of a threshold it may be",
+        );
       }
       rows.add({ group: String(group), score, label: reference === open.task.labels?.[1] ? 1 : 0 });
     },

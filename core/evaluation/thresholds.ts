@@ -44,6 +44,8 @@ export function tuneThresholds(
   constraint: Constraint,
   objective: Objective = "accuracy_score",
 ): TunedThresholds {
+  const wrong = rows.find(({ score }) => !Number.isFinite(score));
+  if (wrong) throw badValue("evaluate", "--thresholds", wrong.score, "scores that are numbers");
   const groups = new Map<string, ScoredRow[]>();
   for (const row of rows) groups.set(row.group, groups.get(row.group) ?? []).get(row.group)?.push(row);
   const names = [...groups.keys()].sort();

@@ -134,7 +134,7 @@ export function stepsOfSchedule({ step, lossScale }: RunningState): number {
 export function judge(state: RunningState, judges: readonly Judge[], metrics: Named<number>): readonly string[] {
   const better = judges.filter(({ task, name, greaterIsBetter }) => {
     const [value, before] = [metrics[name], state.best[task]?.value];
-    if (value === undefined || Number.isNaN(value)) return false;
+    if (value === undefined || !Number.isFinite(value)) return false;
     return before === undefined || (greaterIsBetter ? value > before : value < before);
   });
   for (const { task, name } of better) {

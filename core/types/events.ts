@@ -57,6 +57,8 @@ export type TrainingEvent =
         /** What of these is more than a number. */
         figures?: Named<Json>;
         examples: readonly Example[];
+        /** How many rows were measured, of which these may be a sample; absent: these. */
+        rows?: number;
       }
     >
     | Readonly<{ type: "samples"; task: string; samples: readonly GeneratedSample[] }>

@@ -67,8 +67,15 @@ export const earlyStopping: Factory<"callback", Partial<EarlyStoppingOptions>> =
   }),
 });
 
-function reason({ metric }: Judge, value: number | undefined, { best, bad }: State, names: readonly string[]): string {
-  const what = value === undefined
+function reason(
+  { metric }: Judge,
+  value: number | undefined,
+  { best, bad }: State,
+  names: readonly string[],
+): string {
+  const what = value === undefined && names.includes(metric)
+    ? `${metric} is not a number`
+    : value === undefined
     ? `${metric} was not among the metrics (${names.join(", ")})`
     : `${metric} is ${value}, the best was ${best}`;
   return `Early stopping: no improvement in ${bad} ${bad === 1 ? "evaluation" : "evaluations"}; ${what}`;

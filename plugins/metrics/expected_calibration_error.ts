@@ -41,8 +41,9 @@ export const expectedCalibrationError: Factory<"metric", Partial<ExpectedCalibra
       const scores = scoresOf("expected-calibration-error", example);
       const best = scores.length === 1 && (scores[0] ?? 0) < 0.5 ? 0 : scores.length === 1 ? 1 : argmax(scores);
       const confidence = scores.length === 1 ? Math.max(scores[0] ?? 0, 1 - (scores[0] ?? 0)) : scores[best] ?? 0;
-      const bin = state.bins[binOf(confidence, n)];
       state.rows++;
+      // A confidence that is no number is in no bin, and leaves the whole without a figure.
+      const bin = Number.isFinite(confidence) ? state.bins[binOf(confidence, n)] : undefined;
       if (bin) {
         bin[0]++;
         bin[1] += best === example.reference ? 1 : 0;
@@ -57,11 +58,11 @@ export const expectedCalibrationError: Factory<"metric", Partial<ExpectedCalibra
         return [count + c, right + r, confidence + s];
       }),
     }),
-    compute: ({ rows, bins }: State) => ({
-      "expected-calibration-error": finite(
-        bins.reduce((sum, [, right, confidence]) => sum + Math.abs(right - confidence), 0) / rows,
-      ),
-    }),
+    compute: ({ rows, bins }: State) => {
+      const binned = bins.reduce((sum, [count]) => sum + count, 0);
+      const gap = bins.reduce((sum, [, right, confidence]) => sum + Math.abs(right - confidence), 0);
+      return { "expected-calibration-error": finite(binned === rows ? gap / rows : NaN) };
+    },
   }),
 });
 

@@ -37,7 +37,8 @@ export const topKAccuracy: Factory<"metric", Partial<TopKAccuracyOptions>> = def
       let before = 0;
       for (let c = 0; c < scores.length; c++) {
         const score = scores[c] ?? 0;
-        if (score > target || (score === target && c > example.reference)) before++;
+        // Beside what is no number nothing comes first.
+        if (c !== example.reference && (!(score <= target) || (score === target && c > example.reference))) before++;
       }
       return before < k ? 1 : 0;
     }, { greaterIsBetter: true }),

@@ -11,7 +11,7 @@ import { evaluateRows, type Evaluation, resamplingOf } from "../../core/evaluati
 import { predictionLine } from "../../core/evaluation/predictions.ts";
 import type { MetricStatistics } from "../../core/statistics/metric_statistics.ts";
 import { badFile, badValue, missing, unknownName } from "../../core/base/errors.ts";
-import { whatOf } from "../../core/run/write/final_figures.ts";
+import { notNumbers, whatOf } from "../../core/run/write/final_figures.ts";
 import { createReservoir } from "../../core/run/evaluate/drawn_rows.ts";
 import { combineTaskMetrics, metricsFile } from "../../core/run/evaluate/metrics.ts";
 import { type OpenRun, openRun, openTasks } from "../../core/run/open/open.ts";
@@ -164,6 +164,8 @@ async function evaluateOne(
   };
   process.stderr.write(`${name === "" ? "" : `${name}: `}${what}\n`);
   tellRough(evaluation, compared);
+  const { loss } = evaluation.metrics;
+  if (loss !== undefined && !Number.isFinite(loss)) process.stderr.write(`${notNumbers}\n`);
   if (options.slices && !slices) process.stderr.write("no slices, because no metric is a mean over rows\n");
   const folder = name === "" ? "" : `${name}-`;
   if (written !== undefined) process.stderr.write(written);

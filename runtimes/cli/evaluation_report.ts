@@ -30,7 +30,7 @@ export async function evaluationReport(
   const of = split === "train" ? undefined : split;
   const at = { step: 0, epoch: 0, ...(of ? { split: of } : {}) } as const;
   const events: readonly TrainingEvent[] = [
-    { type: "examples", phase: "after", task: "", labels: task.labels ?? [], metrics, figures, examples, ...at },
+    { type: "examples", phase: "after", task: "", labels: task.labels ?? [], metrics, figures, examples, rows, ...at },
     { type: "end", reason: "done", metrics, rows, ...at },
   ];
   for (const event of events) logger.log(event);

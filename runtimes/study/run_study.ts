@@ -165,8 +165,11 @@ async function runTrial(
     if (pruned) return line("pruned", values.at(-1)?.[1] ?? null);
     if (end.reason === "interrupted") return undefined;
     if (end.reason === "diverged") return line("failed", null, end.message);
+    // Where the loss is no number, neither is what rows are answered: a share of right ones is chance.
+    const lost = [metric, "loss"].find((key) => key in end.metrics && finite(end.metrics[key]) === null);
     const value = finite(end.metrics[metric]);
-    return value === null ? line("failed", null, `its ${metric} is not a number`) : line("complete", value);
+    if (lost !== undefined) return line("failed", null, `its ${lost} is not a number`);
+    return value === null ? line("failed", null, `it has no ${metric}`) : line("complete", value);
   } catch (error) {
     if (signal.aborted) return undefined;
     if (pruned) return line("pruned", values.at(-1)?.[1] ?? null);

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { before, describe, it } from "node:test";
-import { writeSafetensors } from "../../core/files/safetensors.ts";
+import { readSafetensors, writeSafetensors } from "../../core/files/safetensors.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { main } from "../../runtimes/cli/main.ts";
 import { tinyConfig, tinyRows, tinySpec, tinyTokenizer, tinyWeights } from "../tiny.ts";
@@ -211,6 +211,30 @@ describe("attune evaluate", () => {
     const [worst] = slices.slices;
     assert.ok(Number(worst?.holm) >= Number(worst?.benjaminiHochberg) && Number(worst?.holm) >= Number(worst?.p));
     assert.ok(slices.slices.some(({ column, value }) => column === "label" && value === "bad"));
+  });
+
+  it("says where a model's answers are no numbers, and ends", async () => {
+    const full = tinySpec({ adapter: null, training: { maxSteps: 1, perDeviceTrainBatchSize: 4 } }) as Named<Json>;
+    const data = Object.fromEntries(["train", "eval", "test"].map((name) => [name, `./${name}.jsonl`]));
+    const model = { use: "pretrained", with: { path: "./model" } };
+    writeFileSync(at("whole.json"), JSON.stringify({ ...full, data, model }));
+    assert.equal((await attune("run", at("whole.json"), "--output", at("whole"), "--json")).code, 0);
+    const file = join(at("whole"), "model/model.safetensors");
+    const tensors = readSafetensors(readFileSync(file), file);
+    for (const [name, { data }] of Object.entries(tensors)) {
+      if (name.startsWith("classifier")) (data as Float32Array).fill(NaN);
+    }
+    writeFileSync(file, writeSafetensors(tensors));
+    const page = at("whole.html");
+    const evaluation = await evaluated(at("whole"), "--intervals", "50", "--slices", "--report", page, "--predictions");
+    assert.equal(evaluation.loss, null);
+    assert.match(evaluation.err, /^The loss is not a finite number, and so some of the model's answers are none/m);
+    assert.ok(!readFileSync(page, "utf8").includes("NaN"));
+    const [first = ""] = readFileSync(join(at("whole"), "predictions.jsonl"), "utf8").split("\n");
+    assert.deepEqual(JSON.parse(first).scores, [null, null]);
+    const { code, err } = await attune("evaluate", at("whole"), "--thresholds", "region");
+    assert.equal(code, 2);
+    assert.match(err, /the score of row 0: expected a number, on which side of a threshold it may be/);
   });
 
   it("chooses thresholds for each group on eval, and shows them on test, before and after", async () => {

@@ -108,6 +108,21 @@ it("a trial whose process was killed for want of memory is tried alone, and has 
   assert.deepEqual([memoryKills([file, `${file}.none`]), memoryKills([`${file}.none`])], [7, undefined]);
 });
 
+it("a trial whose loss is no number has failed, whatever share of its answers seems right", async () => {
+  const { run, close } = runsThat(() => "done");
+  const judged: Runs = {
+    run: async (spec, folder, options) => {
+      const end = await run(spec, folder, options);
+      const { learningRate } = spec.training as Named<number>;
+      return learningRate === 1e-3 ? { ...end, metrics: { loss: NaN, accuracy: 0.9 } } : end;
+    },
+    close,
+  };
+  const trials = await searched(judged);
+  assert.deepEqual(trials.map(({ state }) => state), ["complete", "failed", "complete"]);
+  assert.equal(trials[1]?.message, "its loss is not a number");
+});
+
 it("what is wrong with trials whatever their options is said, not tried again and again", async () => {
   const leaks = new AttuneError("4 of 240 rows of eval are also in train", { code: "REFUSED", plugin: "data" });
   const written: TrialLine[] = [];

@@ -9,7 +9,7 @@ import { measured } from "./evaluate.ts";
 import { generatesUnmeasured } from "./metrics.ts";
 import { collectExamples } from "./examples.ts";
 import { drawnRows } from "./drawn_rows.ts";
-import { type RowTaker, tellRows, type ToldRows } from "./told_rows.ts";
+import { type RowTaker, tellingRows } from "./told_rows.ts";
 
 /** Rows whose evaluation is kept for reports, and those that are generated for them. */
 const [EXAMPLES, GENERATED] = [20_000, 20];
@@ -53,33 +53,22 @@ export function measuredTasks(
   takers: readonly RowTaker[],
   split: "eval" | "test" = "eval",
 ): MeasuredTasks {
-  const tellsAll = ({ test }: TaskRows): boolean => (split === "test" || !test) && takers.length > 0;
+  const takersOf = ({ test }: TaskRows): readonly RowTaker[] => (split === "test" || !test ? takers : []);
   const tasks = all.flatMap((task): MeasuredTask[] => {
     const evalRows = split === "test" ? task.test : task.evalRows;
     return evalRows ? [{ ...task, evalRows }] : [];
   });
   const examples = new Map<string, readonly Example[]>();
   const figures = new Map<string, Named<Json>>();
-  const telling = async <T>(task: MeasuredTask, tells: boolean, work: (told?: ToldRows) => Promise<T>): Promise<T> => {
-    if (!tells || !tellsAll(task)) return await work();
-    const told = tellRows(takers, task.open.task.name);
-    try {
-      const result = await work(told);
-      await told.end();
-      return result;
-    } catch (error) {
-      await told.fail(error);
-      throw error;
-    }
-  };
   const measure = async (task: MeasuredTask, evaluator: Measuring, final = false): Promise<Named<number>> => {
     const { open, evalRows } = task;
     const isShown = drawnRows(evalRows.rowCount, EXAMPLES, open.run.training.seed);
     const picked: Example[] = [];
     examples.set(open.task.name, picked);
-    const metrics = await telling(
-      task,
-      final && !generatesUnmeasured(open),
+    const rowTakers = final && !generatesUnmeasured(open) ? takersOf(task) : [];
+    const metrics = await tellingRows(
+      rowTakers,
+      open.task.name,
       async (told) =>
         await measured(open, evaluator, evalRows, async (read) => {
           if (!told && !Array.from(read.rows).some(isShown)) return;
@@ -95,7 +84,7 @@ export function measuredTasks(
   return {
     tasks,
     measure,
-    tellsAll,
+    tellsAll: (task) => takersOf(task).length > 0,
     measureAll: async (evaluatorOf, final) => {
       const metrics = new Map<string, Named<number>>();
       for (const task of tasks) {
@@ -111,7 +100,7 @@ export function measuredTasks(
       const { name, labels = [] } = open.task;
       if (generates && generatesUnmeasured(open)) {
         const { generatedExamples } = await import("./generated_examples.ts");
-        const generated = await telling(task, phase === "after", async (told) => {
+        const generated = await tellingRows(phase === "after" ? takersOf(task) : [], name, async (told) => {
           const texts: Example[] = [];
           const most = told ? Infinity : GENERATED;
           for await (const example of generatedExamples(open, evaluator, evalRows, most)) {
@@ -133,6 +122,7 @@ export function measuredTasks(
         metrics,
         figures: figures.get(name) ?? {},
         examples: examples.get(name) ?? [],
+        rows: evalRows.rowCount,
       };
     },
   };

@@ -40,3 +40,21 @@ export function tellRows(takers: readonly RowTaker[], task: string): ToldRows {
     },
   };
 }
+
+/** Does some work that tells a task's rows; without takers it has nobody to tell. */
+export async function tellingRows<T>(
+  takers: readonly RowTaker[],
+  task: string,
+  work: (told?: ToldRows) => Promise<T>,
+): Promise<T> {
+  if (takers.length === 0) return await work();
+  const told = tellRows(takers, task);
+  try {
+    const result = await work(told);
+    await told.end();
+    return result;
+  } catch (error) {
+    await told.fail(error);
+    throw error;
+  }
+}

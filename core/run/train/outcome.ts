@@ -13,7 +13,7 @@ import { beginFresh } from "./begin.ts";
 import { selectBestMetrics } from "./best.ts";
 import { checkpointsIn } from "../checkpoints/checkpoints.ts";
 import { dataFile } from "../write/data_file.ts";
-import { type FinalFigures, finalFigures } from "../write/final_figures.ts";
+import { type FinalFigures, finalFigures, notNumbers } from "../write/final_figures.ts";
 import { fingerprintsOf } from "./fingerprints.ts";
 import { type MeasuredTasks, measuredTasks } from "../evaluate/measured_tasks.ts";
 import type { RowTaker } from "../evaluate/told_rows.ts";
@@ -139,6 +139,10 @@ function outcomeOf(opened: Opened, judges: LoopOptions["judges"]): Outcome {
     describe: description.write,
     end: async function* (step) {
       const final = finalFigures(tasks, [evaluator.metrics(), measured], [await evaluator.test(tested), tested], drift);
+      const { metrics } = final.all;
+      if (metrics.loss !== undefined && !Number.isFinite(metrics.loss)) {
+        yield { type: "warning", step, epoch: 0, code: "NON_FINITE", message: notNumbers };
+      }
       for await (const event of output ? writeResults({ ...opened, final, output, step }) : []) {
         await keepSamples(event);
         yield event;

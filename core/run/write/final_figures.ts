@@ -31,6 +31,10 @@ export type RunFigures = Readonly<{
   file: Json;
 }>;
 
+/** What is to be said where a loss is no finite number. */
+export const notNumbers: string = "The loss is not a finite number, and so some of the model's answers are none: " +
+  "other figures count them as if they were";
+
 /** Says what figures are of: "test, 600 rows"; undefined if that is not known. */
 export function whatOf({ split, rows }: Pick<FinalFigures, "split" | "rows">): string | undefined {
   if (split === undefined) return undefined;

@@ -35,6 +35,8 @@ type Common = Readonly<{
   /** Parts of the rows. */
   tables: readonly Breakdown[];
   rows: readonly number[];
+  /** How many rows were measured, of which these are a sample where they are fewer. */
+  measured: number;
   scores: readonly number[];
   baseline?: Readonly<{ name: string; scores: readonly number[] }>;
   worst: readonly WorstRow[];
@@ -62,9 +64,12 @@ export function analyze(event: ExamplesEvent, worstRows: number): Analysis {
   return { ...analysis, tables: breakdowns(analysis.kind, event.examples, analysis.scores) };
 }
 
-function analyzed({ examples, labels, metrics, figures = {}, split }: ExamplesEvent, worstRows: number): Analysis {
+function analyzed(
+  { examples, labels, metrics, figures = {}, split, rows: measured = examples.length }: ExamplesEvent,
+  worstRows: number,
+): Analysis {
   const rows = examples.map((example) => example.row);
-  const common = { metrics, figures, tables: [], rows, ...(split ? { split } : {}) };
+  const common = { metrics, figures, tables: [], rows, measured, ...(split ? { split } : {}) };
   const kind = kindOf(examples, labels);
   if (kind === "numbers") return { ...common, kind, ...numbers(examples, worstRows) };
   if (kind === "labels") return { ...common, kind, ...labelSets(examples, labels, worstRows) };
@@ -132,7 +137,7 @@ function classes(examples: readonly Example[], labels: readonly string[], worstR
   return {
     confusion,
     classes: classCounts(confusion),
-    ...(pairs.length > 0 ? { calibration: calibrate(pairs) } : {}),
+    ...(pairs.some(([p]) => Number.isFinite(p)) ? { calibration: calibrate(pairs) } : {}),
     scores,
     baseline: {
       name: `always “${cut(common, 40)}”`,
@@ -162,7 +167,7 @@ function labelSets(examples: readonly Example[], labels: readonly string[], wors
   const measured = pairs.length > 0 || examples.some((e) => e.loss !== undefined);
   return {
     classes: labelCounts(labels, sets),
-    ...(pairs.length > 0 ? { calibration: calibrate(pairs) } : {}),
+    ...(pairs.some(([p]) => Number.isFinite(p)) ? { calibration: calibrate(pairs) } : {}),
     scores,
     baseline: {
       name: common === "" ? "always no label" : `always “${cut(common, 40)}”`,

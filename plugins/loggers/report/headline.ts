@@ -49,7 +49,10 @@ function scoreHeadline(task: string, after: Analysis, before: Analysis | undefin
       <div class="lead">
         <p class="label">${titleOf(task, NAMES[after.kind])}</p>
         <p class="big">${show(main.value)}</p>
-        <p class="sub">95 % interval ${show(main.low)} to ${show(main.high)}<br>${rowsOf(after)}</p>
+        <p class="sub">95 % interval ${show(main.low)} to ${show(main.high)}<br>${rowsOf(
+          after,
+          after.scores.length,
+        )}</p>
       </div>
       <div class="beside">${whiskers(
         lines,
@@ -88,10 +91,9 @@ function gainText(name: string, gain: { value: number; low: number; high: number
 }
 
 /** What the figures are of. */
-function rowsOf({ split, scores }: Analysis): string {
-  const rows = `${showNumber(scores.length)} ${split === undefined ? "held-out " : ""}${
-    scores.length === 1 ? "row" : "rows"
-  }`;
+function rowsOf({ split, measured }: Analysis, seen: number): string {
+  const sample = seen < measured ? ` of ${showNumber(measured)}` : "";
+  const rows = `${showNumber(seen)}${sample} ${split === undefined ? "held-out " : ""}${seen === 1 ? "row" : "rows"}`;
   const what = whatOf(split === undefined ? {} : { split });
   return what === undefined ? `on ${rows}` : `${what}, ${rows}`;
 }
@@ -107,6 +109,7 @@ function metricHeadline(task: string, after: Analysis, before: Analysis | undefi
         <p class="big">${showNumber(after.metrics[name] ?? NaN)}</p>
         <p class="sub">${interval !== "" && html`95 % interval ${interval}<br>`}${rowsOf(
           after,
+          after.measured,
         )}${untouched !== undefined &&
           html`<br>untouched model ${showNumber(untouched)}`}</p>
       </div>

@@ -41,6 +41,7 @@ export function metricsSection(
     <section>
       <h2>Metrics</h2>
       ${split && html`<p class="muted">Measured on ${whatOf({ split, ...(rows === undefined ? {} : { rows }) })}.</p>`}
+      ${[...tasks].map(([task, { after }]) => after && sampleNote(task, after))}
       <dl class="tiles">${metrics.map(([name, value]) => {
         const [untouched, eval_] = [before[name], judged[name]];
         const interval = intervalText(figures.get(`${name}_interval`));
@@ -57,6 +58,18 @@ export function metricsSection(
         `;
       })}</dl>
     </section>
+  `;
+}
+
+/** Says that what is drawn of rows is of some of them. */
+function sampleNote(task: string, { rows, measured }: Analysis): Html | undefined {
+  if (rows.length >= measured || rows.length === 0) return undefined;
+  const whose = task === "" ? "the rows" : `the rows of ${task}`;
+  return html`
+    <p
+      class="muted">These figures are of all rows; the headline, tables and charts are of a sample of ${showNumber(
+        rows.length,
+      )} of ${whose}.</p>
   `;
 }
 

@@ -78,6 +78,8 @@ test("a metric that is not there, or not a number, is no improvement, and the re
   const { ask } = callback.on(callback.init(), evaluated({ loss: 1, f1_micro: 1 }));
   assert.match(ask?.stop ?? "", /f1_macro was not among the metrics \(loss, f1_micro\)/);
   assert.deepEqual(asked(earlyStopping(), [{ loss: 1 }, { loss: NaN }]), [1]);
+  const diverged = earlyStopping().on(earlyStopping().init(), evaluated({ loss: Infinity }));
+  assert.match(diverged.ask?.stop ?? "", /loss is not a number/);
   assert.deepEqual(asked(earlyStopping({ metric: "constructor" }), [{ loss: 1 }]), [0]);
 });
 

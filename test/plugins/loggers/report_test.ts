@@ -175,6 +175,25 @@ test("a whole run: headline, baselines, curves, matrix, calibration, classes, wo
   assert.ok(text.length < 300_000, String(text.length));
 });
 
+test("a page of a sample of the rows says so, where its figures are of all", async () => {
+  const some = { ...seen("after", labels, classified(10)), rows: 250_000, split: "test" } as TrainingEvent;
+  const page = (await pageOf([start, some, { ...end, split: "test", rows: 250_000 } as TrainingEvent]))
+    .replace(/\s+/g, " ");
+  assert.match(page, /test, 100 of 250.000 rows/);
+  assert.match(
+    page,
+    /These figures are of all rows; the headline, tables and charts are of a sample of 100 of the rows/,
+  );
+  assert.doesNotMatch(await pageOf([start, seen("after", labels, classified(10)), end]), /a sample of/);
+});
+
+test("answers that are no numbers have no calibration", async () => {
+  const lost = classified(10).map((example) => ({ ...example, scores: [NaN, NaN] }));
+  const page = await pageOf([start, seen("after", labels, lost, { loss: NaN }), end]);
+  assert.doesNotMatch(page, /Expected calibration error|NaN/);
+  assert.match(page, /not a number/);
+});
+
 test("several tasks: each has its headline, its metrics by its name, its rows", async () => {
   const tasks = [["mood", 10], ["<topic>", 4]] as const;
   const text = await pageOf([

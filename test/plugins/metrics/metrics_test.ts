@@ -15,6 +15,8 @@ import { meteor } from "../../../plugins/metrics/meteor.ts";
 import { pearson } from "../../../plugins/metrics/pearson.ts";
 import { precisionRecallF1 } from "../../../plugins/metrics/precision_recall_f1.ts";
 import { recall } from "../../../plugins/metrics/recall.ts";
+import { expectedCalibrationError } from "../../../plugins/metrics/expected_calibration_error.ts";
+import { topKAccuracy } from "../../../plugins/metrics/top_k_accuracy.ts";
 import { rocAuc } from "../../../plugins/metrics/roc_auc.ts";
 import { rouge } from "../../../plugins/metrics/rouge.ts";
 import { seqeval } from "../../../plugins/metrics/seqeval.ts";
@@ -151,6 +153,12 @@ test("what is undefined is null, and what is not a number is too", () => {
   assert.equal(compute(rocAuc(), [label(1, 1, 0, 1)])["roc-auc"], null);
   assert.equal(compute(pearson(), [{ prediction: NaN, reference: 1 }, { prediction: 1, reference: 2 }]).pearson, null);
   assert.equal(compute(f1({ zeroDivision: null }), [label(0, 0)]).f1_binary, null);
+  // Neither is calibrated, nor among the first, what has no number.
+  assert.equal(
+    compute(expectedCalibrationError(), [label(0, 0, NaN, NaN), label(1, 1, 0, 1)])["expected-calibration-error"],
+    null,
+  );
+  assert.equal(compute(topKAccuracy({ k: 1 }), [label(0, 0, NaN, NaN), label(1, 1, 0, 1)])["top-k-accuracy"], 0.5);
   const custom = { ...meanMetric("x", ["number"], () => Infinity) };
   assert.equal(custom.compute(custom.update(custom.init(), { prediction: 1, reference: 1 })).x, null);
 });
