@@ -18,7 +18,7 @@ export type ToldRows = Readonly<{
 }>;
 
 /** Opens a task's way to each taker. */
-export function tellRows(takers: readonly RowTaker[], task: string): ToldRows {
+function tellRows(takers: readonly RowTaker[], task: string): ToldRows {
   const ways = takers.map((take) => {
     const relay = createRelay<Example>();
     const taken = take(task, relay.items).finally(relay.close);

@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { type RowTaker, tellRows } from "../../../core/run/evaluate/told_rows.ts";
+import { type RowTaker, tellingRows } from "../../../core/run/evaluate/told_rows.ts";
 import type { Example } from "../../../core/types.ts";
 
 const example = (row: number): Example => ({ row, text: "", reference: "a", prediction: "a" });
@@ -19,10 +19,10 @@ it("every taker has every row, and none is made before those before it are taken
       if (rows === slow) await Promise.resolve();
     }
   };
-  const told = tellRows([into(slow), into(quick)], "films");
-  for (; made < 100; made++) await told.tell([example(made)]);
-  await told.tell([]);
-  await told.end();
+  await tellingRows([into(slow), into(quick)], "films", async (told) => {
+    for (; made < 100; made++) await told?.tell([example(made)]);
+    await told?.tell([]);
+  });
   assert.deepEqual(slow, Array.from({ length: 100 }, (_, i) => i));
   assert.deepEqual(quick, slow);
 });
@@ -40,25 +40,28 @@ it("a taker that fails lets the others go on, and is told of in the end", async 
   };
   for (const [taker, message] of [[fails, /the disk is full/], [atOnce, /no place/]] as const) {
     rows.length = 0;
-    const told = tellRows([taker, takes], "");
-    await told.tell([0, 1, 2, 3].map(example));
-    await assert.rejects(told.end(), message);
+    const told = tellingRows([taker, takes], "", async (told) => await told?.tell([0, 1, 2, 3].map(example)));
+    await assert.rejects(told, message);
     assert.deepEqual(rows, [0, 1, 2, 3]);
   }
 });
 
 it("an evaluation that breaks off is no end of the rows", async () => {
   let seen: unknown;
-  const told = tellRows([async (_, all) => {
+  const taker: RowTaker = async (_, all) => {
     try {
       for await (const _row of all);
     } catch (error) {
       seen = error;
       throw error;
     }
-  }], "");
-  await told.tell([example(0)]);
+  };
   const error = new Error("out of memory");
-  await told.fail(error);
+  const told = tellingRows([taker], "", async (told) => {
+    await told?.tell([example(0)]);
+    throw error;
+  });
+  await assert.rejects(told, error);
   assert.equal(seen, error);
+  assert.equal(await tellingRows([], "", async (told) => told), undefined);
 });
