@@ -10,7 +10,7 @@ import { areOfRows, type RowReadings } from "../loop/rows.ts";
 import { refuseNewParts } from "../run/open/new_parts.ts";
 import { labelledRows } from "../run/rows/labelled_rows.ts";
 import { measured } from "../run/evaluate/evaluate.ts";
-import { collectExamples } from "../run/evaluate/examples.ts";
+import { collectExamples, textLengths } from "../run/evaluate/examples.ts";
 import { openEvaluator } from "../run/evaluate/infer.ts";
 import type { EncodedRows } from "../run/rows/encoded_rows.ts";
 import { generatesUnmeasured } from "../run/evaluate/metrics.ts";
@@ -23,6 +23,7 @@ import type { Dataset, Example, Json, Metric, Named, Row } from "../types.ts";
 import type { AnswerKind } from "./predictions.ts";
 import { isLoss, rowLoss } from "./row_loss.ts";
 import { collectStatistics, type StatisticsCollector } from "./row_statistics.ts";
+import { collectRowScores, scoresFor } from "./row_scores.ts";
 import { createRowTable } from "./row_table.ts";
 import { type WorstSlices, worstSlices } from "./slices.ts";
 
@@ -137,6 +138,7 @@ function keepRows(
   const others = collect(otherAnswer, all);
   // Slices are of rows, whatever belongs together.
   const sliced = collect(slices, open.metrics.filter(({ columns }) => !columns));
+  const scored = collectRowScores();
   const table = createRowTable();
   const columnNames = [...new Set([...columnsRead(open), ...options.columns ?? []])];
   const readsRows = slices || otherAnswer || cluster !== undefined || options.answered;
@@ -147,6 +149,7 @@ function keepRows(
       const inputKind = kindOf(read);
       kind = inputKind ?? kind;
       sliced.add(read);
+      if (slices) scored.add(read);
       if (!readsRows) return collector.add(read);
       const numbers = Array.from(read.rows);
       const encodedRows = await rows.rows(numbers);
@@ -156,7 +159,12 @@ function keepRows(
       collector.add(read, clusters);
       const examples: Example[] = [];
       await collectExamples(examples, open, rows, read);
-      if (slices) numbers.forEach((row, i) => table.add(row, encodedRows[i] ?? {}, examples[i]));
+      if (slices) {
+        numbers.forEach((row, i) => {
+          const own = encodedRows[i] ?? {};
+          table.add(row, own, { ...textLengths(open, own), ...lengthOf(examples[i]) });
+        });
+      }
       for (const [i, example] of examples.entries()) {
         const columns = pickColumns(encodedRows[i] ?? {}, columnNames);
         options.answered?.(example, columns);
@@ -173,10 +181,15 @@ function keepRows(
         statistics: collector.end(),
         otherStatistics: paired > 0 && paired === rows.rowCount ? others.end() : undefined,
         kind,
-        slices: slices ? worstSlices(sliced.end(), table) : undefined,
+        slices: slices ? worstSlices(scoresFor(sliced.end(), scored), table) : undefined,
       };
     },
   };
+}
+
+/** What a row was asked may be more than stands in it. */
+function lengthOf(example: Example | undefined): Named<number> {
+  return example && example.text !== "" ? { length: example.text.length } : {};
 }
 
 /** The name of the rows that belong together with one. */

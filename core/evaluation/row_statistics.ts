@@ -26,7 +26,7 @@ export function collectStatistics(
       for (const { metric, units } of all) {
         const kind = metric.reads.find((one) => read.readings[one] !== undefined);
         if (!kind) continue;
-        for (const [row, at, examples] of byRow(read, kind, examplesFor(metric, read, classes))) {
+        for (const [row, at, examples] of examplesByRow(read, kind, examplesFor(metric, read, classes))) {
           units.add(clusters?.[at] ?? row, row, examples);
         }
       }
@@ -38,7 +38,7 @@ export function collectStatistics(
 type Examples = readonly MetricInputs[keyof MetricInputs][];
 
 /** The examples of each row, of which kind they may be several: its places stay together. */
-function byRow(
+export function examplesByRow(
   read: RowReadings,
   kind: keyof MetricInputs,
   examples: Examples,

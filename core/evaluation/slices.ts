@@ -5,7 +5,7 @@
 import { createRandom } from "../math/random.ts";
 import { normalShare } from "../statistics/normal.ts";
 import { benjaminiHochberg, holm } from "../statistics/significance.ts";
-import type { MetricStatistics } from "../statistics/metric_statistics.ts";
+import type { RowScores } from "./row_scores.ts";
 import type { RowTable } from "./row_table.ts";
 
 /** Rows with one value of a column. */
@@ -30,50 +30,42 @@ export type WorstSlices = Readonly<{ metric: string; searched: number; drawn?: n
 /** Rows that a slice has at least, and slices that are told. */
 const [LEAST, TOLD] = [10, 20];
 
-/**
- * Searches columns and lengths for the slices with the worst mean of the first metric that is a mean; undefined without one.
- * `statistics`: their units are rows.
- */
-export function worstSlices(statistics: readonly MetricStatistics[], table: RowTable): WorstSlices | undefined {
-  const [first] = statistics.flatMap((statistic) => {
-    const [mean] = statistic.metric.columns ? [] : Object.entries(statistic.units().means);
-    return mean ? [{ own: statistic, key: mean[0], scores: mean[1] }] : [];
-  });
-  if (!first) return undefined;
-  const { own: ranked, key, scores } = first;
-  const { names, share } = ranked.units();
+/** Searches columns and lengths for the slices with the worst scores; undefined where rows have none. */
+export function worstSlices(scores: RowScores | undefined, table: RowTable): WorstSlices | undefined {
+  if (!scores) return undefined;
+  const { key, greaterIsBetter, names, share, sums, counts } = scores;
   const coin = createRandom(42).fork("halves");
   const ranks = names.map((row) => coin.uniform(Number(row)) < 0.5);
   const candidates = table.columns().flatMap(({ name, values, of }) =>
     values.flatMap((value, id) => {
-      const [inside, outside] = [moments(), moments()];
-      const [ranking, slice] = [moments(), moments()];
+      const [inside, outside] = [ratio(), ratio()];
+      const [ranking, slice] = [ratio(), ratio()];
       names.forEach((row, i) => {
-        if (!scores.counts[i]) return;
-        const score = (scores.sums[i] ?? 0) / scores.counts[i];
+        const [sum, count] = [sums[i] ?? 0, counts[i] ?? 0];
+        if (count === 0 || !Number.isFinite(sum)) return;
         const isInside = of.get(Number(row)) === id;
-        (isInside ? inside : outside).add(score);
-        if (isInside) (ranks[i] ? ranking : slice).add(score);
+        (isInside ? inside : outside).add(sum, count);
+        if (isInside) (ranks[i] ? ranking : slice).add(sum, count);
       });
-      if (inside.count() < LEAST || outside.count() < LEAST) return [];
-      const spread = Math.sqrt(inside.variance() / inside.count() + outside.variance() / outside.count());
+      if (inside.rows() < LEAST || outside.rows() < LEAST) return [];
+      const spread = Math.sqrt(inside.variance() + outside.variance());
       const gap = inside.mean() - outside.mean();
       const p = spread > 0 ? 2 * normalShare(-Math.abs(gap) / spread) : gap === 0 ? 1 : 0;
       return [{
         column: name,
         value,
-        count: inside.count(),
+        count: inside.rows(),
         score: inside.mean(),
         others: outside.mean(),
         p,
-        rank: ranking.count() > 0 ? ranking.mean() : inside.mean(),
-        ...(slice.count() > 0 ? { heldOut: { count: slice.count(), score: slice.mean() } } : {}),
+        rank: ranking.rows() > 0 ? ranking.mean() : inside.mean(),
+        ...(slice.rows() > 0 ? { heldOut: { count: slice.rows(), score: slice.mean() } } : {}),
       }];
     })
   );
   const ps = candidates.map(({ p }) => p);
   const [h, bh] = [holm(ps), benjaminiHochberg(ps)];
-  const sign = ranked.metric.greaterIsBetter ? 1 : -1;
+  const sign = greaterIsBetter ? 1 : -1;
   const slices = candidates
     .map(({ rank, ...slice }, i) => ({ rank, slice: { ...slice, holm: h[i] ?? 1, benjaminiHochberg: bh[i] ?? 1 } }))
     .sort((a, b) => sign * (a.rank - b.rank))
@@ -82,20 +74,27 @@ export function worstSlices(statistics: readonly MetricStatistics[], table: RowT
   return { metric: key, searched: candidates.length, ...sample, slices: slices.slice(0, TOLD) };
 }
 
-type Moments = Readonly<{ add(x: number): void; count(): number; mean(): number; variance(): number }>;
+type Ratio = Readonly<{ add(sum: number, count: number): void; rows(): number; mean(): number; variance(): number }>;
 
-/** A running mean and variance (Welford 1962). */
-function moments(): Moments {
-  let [n, mean, squares] = [0, 0, 0];
+/** Sums over counts of rows, and its variance by how far each row's sum is from what its count makes of it (Cochran 1977). */
+function ratio(): Ratio {
+  let [n, sums, counts] = [0, 0, 0];
+  let [squares, products, countSquares] = [0, 0, 0];
+  const mean = (): number => sums / counts;
   return {
-    add: (x) => {
+    add: (sum, count) => {
       n++;
-      const gap = x - mean;
-      mean += gap / n;
-      squares += gap * (x - mean);
+      sums += sum;
+      counts += count;
+      squares += sum * sum;
+      products += sum * count;
+      countSquares += count * count;
     },
-    count: () => n,
-    mean: () => mean,
-    variance: () => (n > 1 ? squares / (n - 1) : 0),
+    rows: () => n,
+    mean,
+    variance: () => {
+      const left = squares - 2 * mean() * products + mean() ** 2 * countSquares;
+      return n > 1 ? Math.max(0, left) / (n - 1) * n / counts ** 2 : 0;
+    },
   };
 }

@@ -191,6 +191,8 @@ describe("attune evaluate", () => {
     assert.equal((await attune("run", at("masked.json"), "--output", at("masked"), "--json")).code, 0);
     const { err } = await evaluated(at("masked"), "--predictions", file);
     assert.match(err, /no predictions, because the task answers parts of rows/);
+    const { slices } = await evaluated(at("masked"), "--slices") as unknown as { slices: Named<Json> };
+    assert.equal(slices.metric, "loss per token");
     // What is said of a row's places is said of its group.
     const metrics = 'metrics=["accuracy","perplexity"]';
     const grouped = await evaluated(at("masked"), "--by", "region", "--set", metrics);

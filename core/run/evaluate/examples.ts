@@ -84,6 +84,24 @@ function textOf(row: Row, columns: Named<string>): string {
   return texts.join(" | ");
 }
 
+/** Columns that hold what is to be answered with a text. */
+const ANSWERS = ["completion", "target", "answers", "messages"];
+
+/** How many characters there are of what a row is about, and of the text that it is to be answered with, where it has them. */
+export function textLengths(open: OpenRun, row: Row): Named<number> {
+  const columns = columnsOf(open);
+  const texts = ANSWERS.flatMap((name): string[] => {
+    const value = row[columns[name] ?? name] as Json | undefined;
+    if (typeof value === "string") return [value];
+    const last = Array.isArray(value) ? value.at(-1) : value;
+    const { content, text } = Object(last) as Named<Json>;
+    const [first] = Array.isArray(text) ? text : [content];
+    return typeof first === "string" ? [first] : [];
+  });
+  const length = textOf(row, columns).length;
+  return { ...(length > 0 ? { length } : {}), ...(texts[0] === undefined ? {} : { answer: texts[0].length }) };
+}
+
 /** The words of tags, where the row's first tags are those: words without a token have none. */
 function wordsOf(
   row: Row,
