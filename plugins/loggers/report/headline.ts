@@ -13,12 +13,14 @@ import { type Whisker, whiskers } from "./whiskers.ts";
 /** Draws the headline of each task of a finished, evaluated run; of other runs, what is known of the loss. */
 export function headlines(run: ReportData): Html {
   const seen = [...run.tasks].flatMap(([task, { before, after }]) =>
-    after && after.scores.length > 0 ? [headline(task, after, before)] : []
+    // An evaluation has its figures alone to begin with, also where the task answers parts of rows.
+    after && (after.scores.length > 0 || run.points.length === 0) ? [headline(task, after, before)] : []
   );
   return seen.length === 0 ? lossHeadline(run) : html`${seen}`;
 }
 
 function headline(task: string, after: Analysis, before: Analysis | undefined): Html {
+  if (after.scores.length === 0) return metricHeadline(task, after, before);
   return after.kind === "other" && Object.keys(after.metrics).some((name) => name !== "loss")
     ? metricHeadline(task, after, before)
     : scoreHeadline(task, after, before);

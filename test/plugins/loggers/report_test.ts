@@ -187,6 +187,17 @@ test("a page of a sample of the rows says so, where its figures are of all", asy
   assert.doesNotMatch(await pageOf([start, seen("after", labels, classified(10)), end]), /a sample of/);
 });
 
+test("the page of an evaluation without answers to whole rows begins with its first metric", async () => {
+  const metrics = { loss: 6, perplexity: 403.4 };
+  const page = await pageOf([
+    { ...seen("after", [], [], metrics), split: "test", rows: 60 } as TrainingEvent,
+    { ...end, step: 0, metrics, split: "test", rows: 60 } as TrainingEvent,
+  ]);
+  const [hero = ""] = /<section class="hero">[^]*?<\/section>/.exec(page) ?? [];
+  assert.match(hero.replace(/\s+/g, " "), /erplexity<\/p>.*403\.4.*test, 60 rows/);
+  assert.doesNotMatch(page, /no step|no evaluation data/);
+});
+
 test("answers that are no numbers have no calibration", async () => {
   const lost = classified(10).map((example) => ({ ...example, scores: [NaN, NaN] }));
   const page = await pageOf([start, seen("after", labels, lost, { loss: NaN }), end]);
