@@ -1,7 +1,4 @@
-/**
- * What checks are written with: as `node:assert/strict`, on every runtime.
- * @module
- */
+/** What checks are written with: as `node:assert/strict`, on every runtime. */
 import { show } from "../kit.ts";
 
 /** What an error has to be: a pattern of its message, or values of its fields. */

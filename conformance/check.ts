@@ -1,7 +1,4 @@
-/**
- * A check of a plugin: a name, and what is run.
- * @module
- */
+/** A check of a plugin: a name, and what is run. */
 
 /** One thing that has to hold. Its name says so where it cannot be looked at, and why. */
 export interface Check {

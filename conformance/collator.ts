@@ -1,7 +1,4 @@
-/**
- * What every collator must do.
- * @module
- */
+/** What every collator must do. */
 import {
   AttuneError,
   type Collator,

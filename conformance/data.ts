@@ -1,7 +1,4 @@
-/**
- * What every data set must do.
- * @module
- */
+/** What every data set must do. */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 import type { Dataset, Host, Row, Rows } from "../kit.ts";

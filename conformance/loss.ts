@@ -1,7 +1,4 @@
-/**
- * What every loss must do. Exported for plugin authors.
- * @module
- */
+/** What every loss must do. Exported for plugin authors. */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 import { createGraphBuilder } from "../core/engine/builder/builder.ts";
@@ -111,9 +108,7 @@ function edgeChecks(loss: Loss, { output, target }: LossExample): readonly Check
       output: { dims: output, data: Float64Array.from(data) },
       target: { dims: target.dims, data: Float64Array.from(wanted) },
     };
-    return interpret(graph, values, [value, ...slope?.dense ? [slope.dense] : []], {}).flatMap((
-      { data },
-    ) => [...data]);
+    return interpret(graph, values, [value, ...slope?.dense ? [slope.dense] : []], {}).flatMap(({ data }) => [...data]);
   };
   const labels = Array.from(target.data, Number);
   return [

@@ -1,7 +1,4 @@
-/**
- * What every metric must do.
- * @module
- */
+/** What every metric must do. */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 import type { Metric, MetricInputs, Named } from "../kit.ts";

@@ -1,7 +1,4 @@
-/**
- * What every schedule must do.
- * @module
- */
+/** What every schedule must do. */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 import { AttuneError, type Schedule } from "../kit.ts";

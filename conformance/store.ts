@@ -1,7 +1,4 @@
-/**
- * What every store must do.
- * @module
- */
+/** What every store must do. */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 import type { Store } from "../kit.ts";

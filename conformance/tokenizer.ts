@@ -1,7 +1,4 @@
-/**
- * What every tokenizer must do.
- * @module
- */
+/** What every tokenizer must do. */
 import type { EncodeOptions, Encoding, Host, Store, Tokenizer, TokenizerLoader } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";

@@ -68,12 +68,7 @@ export function rangeOf(plugin: string, { split, from, to, unit, rounding }: Sli
   const placed = (value: number): number => Math.min(length, value < 0 ? Math.max(0, length + value) : value);
   const [first, last] = [placed(from === null ? 0 : rows(from)), placed(to === null ? length : rows(to))];
   if (first > last) {
-    throw badValue(
-      plugin,
-      "split",
-      `${split} from row ${first} to row ${last}`,
-      "a part that ends after its start",
-    );
+    throw badValue(plugin, "split", `${split} from row ${first} to row ${last}`, "a part that ends after its start");
   }
   return [first, last];
 }

@@ -1,7 +1,4 @@
-/**
- * The parts of a run of the tiny model that are none of its own: rows, a task of two classes, an update, exporters.
- * @module
- */
+/** The parts of a run of the tiny model that are none of its own: rows, a task of two classes, an update, exporters. */
 import { mergedTensors } from "../../core/run/open/fold.ts";
 import {
   badValue,

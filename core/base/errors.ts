@@ -1,6 +1,5 @@
 /**
  * Errors: one class, one function per error. Each says which part speaks, what was found, where, and what is allowed.
- * @module
  */
 
 /** The details of an error besides its message. */

@@ -1,7 +1,4 @@
-/**
- * Names of classes in a model's config.
- * @module
- */
+/** Names of classes in a model's config. */
 import type { Json, Named, TaskContext } from "../types.ts";
 
 /**

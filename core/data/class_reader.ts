@@ -1,7 +1,6 @@
 /**
  * How a value says its class: by name or by number. It depends on the classes alone, so that a column is read one way for
  * all its rows, and the same from every file: 1, "1" and 1.0 are one value.
- * @module
  */
 
 /** A number, or a text that is one; undefined for anything else. */

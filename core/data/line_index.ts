@@ -1,7 +1,4 @@
-/**
- * Lines of a file by their number, whatever its size.
- * @module
- */
+/** Lines of a file by their number, whatever its size. */
 import { joinBytes } from "../base/bytes.ts";
 import { badFile } from "../base/errors.ts";
 import { type IndexedRecords, openRecords, type RecordForm, type RecordsPlace } from "./record_index.ts";

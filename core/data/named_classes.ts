@@ -1,7 +1,4 @@
-/**
- * Numbers of classes whose source names them in another order than the task.
- * @module
- */
+/** Numbers of classes whose source names them in another order than the task. */
 import { sha256 } from "../base/sha256.ts";
 import { classReader } from "./class_reader.ts";
 import type { Dataset, Row, RowColumns, Rows } from "../types.ts";

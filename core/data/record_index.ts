@@ -1,7 +1,6 @@
 /**
  * Records of a file by their number, whatever its size: one pass notes where every some thousand bytes of them begin,
  * and how many there are; what was noted is kept in the user's cache.
- * @module
  */
 import { type AttuneError, badFile, badValue, refusePointer } from "../base/errors.ts";
 import { sha256 } from "../base/sha256.ts";

@@ -1,6 +1,5 @@
 /**
  * In which order the rows of an epoch are taken: a function of the random stream alone, so that resuming needs no state.
- * @module
  */
 import { permutation, type Random, seekablePermutation } from "../math/random.ts";
 import type { TrainingArguments } from "../types.ts";

@@ -1,7 +1,4 @@
-/**
- * A batch as what a session is fed: inputs, dropout masks, chosen places, vectors of sizes.
- * @module
- */
+/** A batch as what a session is fed: inputs, dropout masks, chosen places, vectors of sizes. */
 import { AttuneError, badValue } from "../base/errors.ts";
 import { type Dim, type DimValues, evaluateShape, mulDims, seqDim } from "../graph/ops/dims.ts";
 import { choosePlaces, picksDim } from "../graph/row_selection.ts";

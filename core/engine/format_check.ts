@@ -1,7 +1,6 @@
 /**
  * The test of a format's kernels before anything is computed with them: a product over one weight, forward and backward,
  * against plain arithmetic. A provider may lack a kernel, or have one that is silently wrong.
- * @module
  */
 import { type AttuneError, refused } from "../base/errors.ts";
 import * as f from "../graph/ops/functions.ts";

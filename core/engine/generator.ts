@@ -1,7 +1,6 @@
 /**
  * What comes next: logits behind prompts (prefill), then behind one more token of each at a time (decode). The encoder runs
  * once, and keys and values of what was computed are kept.
- * @module
  */
 import { sizeOf, type Tensor } from "../base/tensor.ts";
 import type { Batch, Ort, OrtTensor } from "../types.ts";

@@ -1,7 +1,4 @@
-/**
- * What a model consists of, with its heads and adapters, found by building it once.
- * @module
- */
+/** What a model consists of, with its heads and adapters, found by building it once. */
 import { Graph } from "../graph/graph.ts";
 import type { AttachedAdapter, Backbone, BackboneOutput, GraphBuilder, Head, InspectedBackbone } from "../types.ts";
 import { createGraphBuilder } from "./builder/builder.ts";

@@ -1,7 +1,4 @@
-/**
- * How much memory a session's values take at the peak of a run, by the order in which ONNX Runtime executes nodes.
- * @module
- */
+/** How much memory a session's values take at the peak of a run, by the order in which ONNX Runtime executes nodes. */
 import { type DimValues, evaluateShape } from "../graph/ops/dims.ts";
 import type { Value } from "../graph/graph.ts";
 import type { OnnxNode } from "../onnx/model.ts";

@@ -1,6 +1,5 @@
 /**
  * What a loss is given and gives: shapes are compared before anything is built of them, so that nothing is broadcast.
- * @module
  */
 import { AttuneError, badValue, show } from "../base/errors.ts";
 import { sameShape } from "../graph/ops/dims.ts";

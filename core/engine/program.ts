@@ -1,7 +1,4 @@
-/**
- * A program: the graph of one task in one mode, from the model's inputs to losses and gradients.
- * @module
- */
+/** A program: the graph of one task in one mode, from the model's inputs to losses and gradients. */
 import { missing, unsupported } from "../base/errors.ts";
 import * as f from "../graph/ops/functions.ts";
 import { type Dim, seqDim } from "../graph/ops/dims.ts";

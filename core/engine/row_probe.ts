@@ -1,7 +1,6 @@
 /**
  * Losses, gradients and outputs of single batches before the first step, without dropout: from first values, in a session
  * that is closed again.
- * @module
  */
 import { sizeOf, type Tensor } from "../base/tensor.ts";
 import type { Accelerator, Batch, Checkpoint, Host, InspectedBackbone, Named, Ort, OrtTensor } from "../types.ts";

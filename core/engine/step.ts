@@ -1,7 +1,4 @@
-/**
- * A training step: gradients of micro-batches added up in the state's memory, clipped and given to the optimizer.
- * @module
- */
+/** A training step: gradients of micro-batches added up in the state's memory, clipped and given to the optimizer. */
 import { releaseBuffer } from "../base/bytes.ts";
 import type { Random } from "../math/random.ts";
 import type { Batch, Named, Ort, OrtTensor } from "../types.ts";

@@ -1,7 +1,4 @@
-/**
- * Two models over the same rows: differences with intervals, McNemar's test, and which rows changed.
- * @module
- */
+/** Two models over the same rows: differences with intervals, McNemar's test, and which rows changed. */
 import type { MetricStatistics } from "../statistics/metric_statistics.ts";
 import { type Difference, differencesOf, type ResamplingOptions } from "../statistics/resampled.ts";
 import { changedRows } from "../statistics/row_flags.ts";

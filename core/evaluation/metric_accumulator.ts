@@ -1,7 +1,6 @@
 /**
  * Metrics over plain predictions and references, a row at a time: what a trainer's evaluation adds up, without its
  * model.
- * @module
  */
 import { type BootstrapOptions, intervalsOrNone } from "../statistics/bootstrap.ts";
 import { figuresOf } from "../statistics/by_chance.ts";

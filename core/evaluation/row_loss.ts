@@ -1,7 +1,4 @@
-/**
- * The loss of single rows, where an answer tells it: what an interval of the mean loss is made from.
- * @module
- */
+/** The loss of single rows, where an answer tells it: what an interval of the mean loss is made from. */
 import type { Metric, MetricInputs } from "../types.ts";
 
 type State = Readonly<{ sum: number; count: number }>;

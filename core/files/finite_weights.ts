@@ -1,7 +1,6 @@
 /**
  * Looking at weights once, before they are computed with: that there are some, that all of them are numbers, and that
  * they are what was written, where their file says what that was.
- * @module
  */
 import { copyBytes } from "../base/bytes.ts";
 import { badFile, show } from "../base/errors.ts";

@@ -1,7 +1,6 @@
 /**
  * The JSON of a safetensors header, scanned strictly: JSON.parse keeps the last of equal names where another reader may
  * keep the first, rounds large numbers, and builds whatever it is told.
- * @module
  */
 import { badFile, show } from "../base/errors.ts";
 

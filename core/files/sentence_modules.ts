@@ -1,7 +1,6 @@
 /**
  * What a sentence-transformers folder says besides its transformer: how states become a sentence's embedding, and which
  * prompt stands in front of a text.
- * @module
  */
 import { badFile, unsupported } from "../base/errors.ts";
 import { strictJson } from "../base/json.ts";

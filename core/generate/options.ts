@@ -1,7 +1,4 @@
-/**
- * How text is generated: Hugging Face's GenerationConfig in camelCase, and where its values come from.
- * @module
- */
+/** How text is generated: Hugging Face's GenerationConfig in camelCase, and where its values come from. */
 import { badValue, unsupported } from "../base/errors.ts";
 import type { GenerationConfig, Json, Named } from "../types.ts";
 

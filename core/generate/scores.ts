@@ -1,7 +1,4 @@
-/**
- * What is done to the scores of next tokens before one is taken.
- * @module
- */
+/** What is done to the scores of next tokens before one is taken. */
 import type { GenerationOptions } from "./options.ts";
 
 /** `tokens`: the prompt (of a decoder its start token) and what was `generateRows` behind it; `source`: what it is made from. */

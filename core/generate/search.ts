@@ -1,7 +1,4 @@
-/**
- * Which tokens come next: the likeliest, drawn ones, or those of the likeliest whole text that beams find.
- * @module
- */
+/** Which tokens come next: the likeliest, drawn ones, or those of the likeliest whole text that beams find. */
 import type { Random } from "../types.ts";
 import { type GenerationOptions, lengthsBehind } from "./options.ts";
 import { sample } from "./sample.ts";

@@ -1,7 +1,4 @@
-/**
- * One file of the hub into the cache: asked for by name, kept by its etag, gone on with where it broke off.
- * @module
- */
+/** One file of the hub into the cache: asked for by name, kept by its etag, gone on with where it broke off. */
 import { AttuneError } from "../base/errors.ts";
 import type { Host, HubCache } from "../types.ts";
 import { hubError, mayPass } from "./errors.ts";

@@ -1,7 +1,4 @@
-/**
- * What a stack of adapters makes of the model's weights.
- * @module
- */
+/** What a stack of adapters makes of the model's weights. */
 import { inspect } from "../engine/inspect.ts";
 import { initialWeights } from "../engine/weights.ts";
 import { badValue } from "../base/errors.ts";

@@ -1,7 +1,4 @@
-/**
- * Adapters whose files were read, and stacks of them over one opened model.
- * @module
- */
+/** Adapters whose files were read, and stacks of them over one opened model. */
 import { inspect } from "../engine/inspect.ts";
 import { checkDims } from "../engine/weights.ts";
 import { badFile, badValue, missing } from "../base/errors.ts";

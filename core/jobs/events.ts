@@ -1,7 +1,4 @@
-/**
- * Events of jobs, numbered without gaps, in pieces that are each written once.
- * @module
- */
+/** Events of jobs, numbered without gaps, in pieces that are each written once. */
 import { storeFailed } from "../base/errors.ts";
 import { keysBelow } from "../files/store_key.ts";
 import type { Json, Named, Store } from "../types.ts";

@@ -1,7 +1,4 @@
-/**
- * Uploaded files and results, as OpenAI's files endpoint knows them.
- * @module
- */
+/** Uploaded files and results, as OpenAI's files endpoint knows them. */
 import { storeFailed } from "../base/errors.ts";
 import { keysBelow } from "../files/store_key.ts";
 import type { Store } from "../types.ts";

@@ -1,7 +1,4 @@
-/**
- * Records of jobs in a store, and what a process remembers of those that it has seen.
- * @module
- */
+/** Records of jobs in a store, and what a process remembers of those that it has seen. */
 import { keysBelow } from "../files/store_key.ts";
 import type { OpenQueue, Store } from "../types.ts";
 import { eventsIn, type JobEvents } from "./events.ts";

@@ -1,7 +1,4 @@
-/**
- * Evaluation: metrics over batches, streaming.
- * @module
- */
+/** Evaluation: metrics over batches, streaming. */
 import type { Batch, Metric, Subtask, Tokenizer } from "../types.ts";
 import { type Measured, measureRows } from "./measure.ts";
 import { readingsReader, type RowReadings } from "./rows.ts";

@@ -1,7 +1,6 @@
 /**
  * The scale of losses whose gradients have 16 bits, by torch's GradScaler, to the number: a small state machine that
  * the loop carries from step to step.
- * @module
  */
 import type { LossScaleOptions } from "../types.ts";
 

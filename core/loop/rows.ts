@@ -1,7 +1,4 @@
-/**
- * Rows that are several samples, whatever batches these came in.
- * @module
- */
+/** Rows that are several samples, whatever batches these came in. */
 import type { Batch, Json, MetricInputs, Named, Subtask, Tensor, Tokenizer } from "../types.ts";
 
 /** Reads whole rows: samples of one row must come one after the other. */

@@ -1,7 +1,4 @@
-/**
- * Attributes of ONNX nodes, read.
- * @module
- */
+/** Attributes of ONNX nodes, read. */
 import { unsupported } from "../base/errors.ts";
 import { attributeTypes, type OnnxAttribute, type OnnxTensor } from "./model.ts";
 import type { ProtoReader } from "./proto_reader.ts";

@@ -1,7 +1,6 @@
 /**
  * Regular expressions that come in a file, as String's own methods take them, matched in time that grows with the text
  * alone.
- * @module
  */
 import { parsePattern } from "./parse.ts";
 import { searchFor } from "./search.ts";

@@ -1,7 +1,4 @@
-/**
- * Parts that a spec leaves to its task: named as the task brings them, so that single options of them can be set.
- * @module
- */
+/** Parts that a spec leaves to its task: named as the task brings them, so that single options of them can be set. */
 import { nameOf } from "./define.ts";
 import { resolvePart } from "./resolve_part.ts";
 import { specParts } from "./spec_parts.ts";

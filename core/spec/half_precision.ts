@@ -1,7 +1,4 @@
-/**
- * `training.fp16` and `training.bf16`: Hugging Face's names of the accelerators "fp16" and "bf16".
- * @module
- */
+/** `training.fp16` and `training.bf16`: Hugging Face's names of the accelerators "fp16" and "bf16". */
 import { AttuneError, badValue } from "../base/errors.ts";
 import { resolvePart, type Resolver } from "./resolve_part.ts";
 import type { Json, Named, Plugin, TrainingArguments } from "../types.ts";

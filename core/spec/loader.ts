@@ -1,7 +1,4 @@
-/**
- * Plugins by kind and name, loaded where they are asked for: one way for catalogs, lists of imports and packages.
- * @module
- */
+/** Plugins by kind and name, loaded where they are asked for: one way for catalogs, lists of imports and packages. */
 import { AttuneError, unknownName } from "../base/errors.ts";
 import { withNamedErrors } from "./named_errors.ts";
 import { allKinds, type PluginPackage, withPackages } from "./packages.ts";

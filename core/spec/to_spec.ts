@@ -1,7 +1,4 @@
-/**
- * A run written down: the spec that it was composed of, whole.
- * @module
- */
+/** A run written down: the spec that it was composed of, whole. */
 import { nameOf } from "./define.ts";
 import { badValue } from "../base/errors.ts";
 import { replaceAt } from "./roles.ts";

@@ -1,6 +1,5 @@
 /**
  * `training`: Hugging Face's TrainingArguments in camelCase, as far as they belong to the loop; where the others live.
- * @module
  */
 import { AttuneError, badValue, unknownName, unsupported } from "../base/errors.ts";
 import { BYTE_COUNT, byteCount, byteCountSchema } from "../base/byte_count.ts";

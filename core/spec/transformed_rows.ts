@@ -1,7 +1,4 @@
-/**
- * Rows that go through transforms, one after the other; what each did to them is counted.
- * @module
- */
+/** Rows that go through transforms, one after the other; what each did to them is counted. */
 import { cachedJson } from "../data/cached.ts";
 import { seekable } from "../data/seekable.ts";
 import { badValue, missing } from "../base/errors.ts";

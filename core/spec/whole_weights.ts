@@ -1,7 +1,4 @@
-/**
- * A run's spec where its adapters are folded into its model.
- * @module
- */
+/** A run's spec where its adapters are folded into its model. */
 import type { Catalog, Json, Named } from "../types.ts";
 import { resolvePart } from "./resolve_part.ts";
 

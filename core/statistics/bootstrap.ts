@@ -1,7 +1,4 @@
-/**
- * Intervals of the metrics of some examples.
- * @module
- */
+/** Intervals of the metrics of some examples. */
 import { badValue } from "../base/errors.ts";
 import type { Interval } from "./intervals.ts";
 import { collectMetric, type MetricStatistics } from "./metric_statistics.ts";

@@ -1,7 +1,4 @@
-/**
- * What gaps between groups would be by chance: those of the same rows in groups that were drawn.
- * @module
- */
+/** What gaps between groups would be by chance: those of the same rows in groups that were drawn. */
 import { quantileOf } from "./intervals.ts";
 import { createRandom } from "../math/random.ts";
 import type { Json, Metric, Named } from "../types.ts";

@@ -2,7 +2,6 @@
  * How much each searched option mattered: PED-ANOVA (Watanabe et al. 2023, "PED-ANOVA: Efficiently quantifying
  * hyperparameter importance in arbitrary subspaces"), and for options that not all trials have its conditional form. It
  * compares where the best trials lie with where all do.
- * @module
  */
 import { exp, log, pow } from "../math/math.ts";
 import { logNormalMass } from "./truncated_normal.ts";

@@ -1,7 +1,6 @@
 /**
  * What intervals and comparisons need of a metric over any number of rows: its values, exactly, and of a sample of the units
  * that are drawn, rows or rows that belong together, sums of what are means and states of the rest.
- * @module
  */
 import { sharesOf } from "./figures.ts";
 import { createRowFlags, type RowFlags } from "./row_flags.ts";

@@ -1,7 +1,4 @@
-/**
- * Intervals of what was measured, and of the difference between two models over the same rows.
- * @module
- */
+/** Intervals of what was measured, and of the difference between two models over the same rows. */
 import { badValue } from "../base/errors.ts";
 import { createRandom } from "../math/random.ts";
 import { bcaInterval, percentileInterval, wilson } from "./intervals.ts";

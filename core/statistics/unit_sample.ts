@@ -1,6 +1,5 @@
 /**
  * A random sample of units, of which there may be any number: rows by their number, or rows that belong together by a name.
- * @module
  */
 import { hashOf } from "../data/text_hash.ts";
 import { createRandom } from "../math/random.ts";

@@ -1,7 +1,4 @@
-/**
- * Adapters: middleware at a model's hook points, and what is saved of it.
- * @module
- */
+/** Adapters: middleware at a model's hook points, and what is saved of it. */
 import type { Value } from "../graph/graph.ts";
 import type { Json, Named, Tensor } from "../base/types.ts";
 import type { GraphBuilder, HookPoints } from "./build.ts";

@@ -1,7 +1,4 @@
-/**
- * Where a run happens: stores, queues, and the runtime it asks for files, time and sessions.
- * @module
- */
+/** Where a run happens: stores, queues, and the runtime it asks for files, time and sessions. */
 import type { Json, Named } from "../base/types.ts";
 import type { Plugin } from "./plugin.ts";
 

@@ -1,7 +1,4 @@
-/**
- * Losses: outputs and targets to a scalar.
- * @module
- */
+/** Losses: outputs and targets to a scalar. */
 import type { Value } from "../graph/graph.ts";
 import type { Named, Tensor } from "../base/types.ts";
 import type { GraphBuilder } from "./build.ts";

@@ -1,7 +1,4 @@
-/**
- * From rows to batches: data sets, tokenizers, collators, and how a batch is laid out.
- * @module
- */
+/** From rows to batches: data sets, tokenizers, collators, and how a batch is laid out. */
 import type { Json, Named, Random, Tensor } from "../base/types.ts";
 import type { Host, Store } from "./host.ts";
 import type { Plugin, PluginUse } from "./plugin.ts";

@@ -1,7 +1,4 @@
-/**
- * The classifier that a model's or an adapter's files have trained, as a task.
- * @module
- */
+/** The classifier that a model's or an adapter's files have trained, as a task. */
 import { classNames } from "../../core/data/class_names.ts";
 import { openSafetensors } from "../../core/files/safetensors.ts";
 import type { Json, Named, Store } from "../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * `attune crossvalidate`: trains a spec once for each fold of its training rows, and measures it on that fold.
- * @module
- */
+/** `attune crossvalidate`: trains a spec once for each fold of its training rows, and measures it on that fold. */
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { isPlugin } from "../../core/spec/define.ts";

@@ -1,7 +1,4 @@
-/**
- * `attune data`: what a spec's data is like, and the rows as they will be trained.
- * @module
- */
+/** `attune data`: what a spec's data is like, and the rows as they will be trained. */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { open as openFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

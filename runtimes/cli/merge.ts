@@ -1,7 +1,4 @@
-/**
- * `attune merge`: several adapters as one, or folded into their base.
- * @module
- */
+/** `attune merge`: several adapters as one, or folded into their base. */
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";

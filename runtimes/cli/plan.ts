@@ -1,7 +1,4 @@
-/**
- * `attune plan`: what a run will take.
- * @module
- */
+/** `attune plan`: what a run will take. */
 import process from "node:process";
 import { fitText, proposeFit } from "../../core/run/plan/fit.ts";
 import { memoryLimit } from "../../core/run/open/memory.ts";

@@ -1,7 +1,4 @@
-/**
- * `attune plugins`: what there is.
- * @module
- */
+/** `attune plugins`: what there is. */
 import { toJsonSchema } from "@valibot/to-json-schema";
 import process from "node:process";
 import type * as v from "valibot";

@@ -1,7 +1,4 @@
-/**
- * `attune run`: trains a spec in a worker and shows how it goes.
- * @module
- */
+/** `attune run`: trains a spec in a worker and shows how it goes. */
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import process from "node:process";

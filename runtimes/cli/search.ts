@@ -1,7 +1,4 @@
-/**
- * `attune search`: tries values of a spec's options and trains the best once more.
- * @module
- */
+/** `attune search`: tries values of a spec's options and trains the best once more. */
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { badSpec, missing } from "../../core/base/errors.ts";

@@ -1,6 +1,5 @@
 /**
  * Folders that no run has written: a model's or an adapter's as a spec of its own, and what else is there, in words.
- * @module
  */
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";

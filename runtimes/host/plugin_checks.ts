@@ -1,7 +1,4 @@
-/**
- * The checks of what a package brings: those of its plugins' kinds, and a short run with each.
- * @module
- */
+/** The checks of what a package brings: those of its plugins' kinds, and a short run with each. */
 import { type Check, checksOf } from "../../conformance/mod.ts";
 import { runChecks } from "../../conformance/run.ts";
 import { type PluginPackage, withPackages } from "../../core/spec/packages.ts";

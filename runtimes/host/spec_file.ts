@@ -1,7 +1,4 @@
-/**
- * Run specs from files: relative paths made absolute, values changed by --set.
- * @module
- */
+/** Run specs from files: relative paths made absolute, values changed by --set. */
 import { overWholeWeights } from "../../core/spec/whole_weights.ts";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";

@@ -1,7 +1,4 @@
-/**
- * The task that a model's files call for: classes, or how sentences become vectors.
- * @module
- */
+/** The task that a model's files call for: classes, or how sentences become vectors. */
 import { classifierTask } from "../../formats/run/classifier_task.ts";
 import type { ModelArtifact, ServingTask } from "./inference.ts";
 

@@ -1,7 +1,6 @@
 /**
  * What is added to attention's scores: nothing if a key may be seen, else a number so low that it counts for
  * nothing.
- * @module
  */
 import { missing, unsupported } from "../../base/errors.ts";
 import * as f from "../../graph/ops/functions.ts";

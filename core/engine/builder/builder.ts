@@ -1,7 +1,4 @@
-/**
- * The graph builder: what models, adapters, heads and losses write their part of the graph with.
- * @module
- */
+/** The graph builder: what models, adapters, heads and losses write their part of the graph with. */
 import type { Value } from "../../graph/graph.ts";
 import { selectRows } from "../../graph/row_selection.ts";
 import type { AttachedAdapter, GraphBuilder } from "../../types.ts";

@@ -1,7 +1,4 @@
-/**
- * Dropout and noise: graph inputs that the host fills with random numbers, addressed by the site that reads them.
- * @module
- */
+/** Dropout and noise: graph inputs that the host fills with random numbers, addressed by the site that reads them. */
 import * as f from "../../graph/ops/functions.ts";
 import { addDims, mulDims } from "../../graph/ops/dims.ts";
 import type { Shape, Value } from "../../graph/graph.ts";

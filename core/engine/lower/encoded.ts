@@ -1,7 +1,6 @@
 /**
  * Weights that are stored as codes: products over them, and where they become float32. And products over weights that train,
  * from codes that are made of their values.
- * @module
  */
 import type { Node, Value } from "../../graph/graph.ts";
 import { bytesPerElement } from "../../base/tensor.ts";

@@ -1,7 +1,4 @@
-/**
- * Nodes of a graph as nodes of ONNX.
- * @module
- */
+/** Nodes of a graph as nodes of ONNX. */
 import type { Dim } from "../../graph/ops/dims.ts";
 import type { Node, Value } from "../../graph/graph.ts";
 import type { OnnxNode } from "../../onnx/model.ts";

@@ -1,7 +1,4 @@
-/**
- * Symbolic dims: sums of products of names, as "batch*seq" or "seq+8", kept in one canonical spelling.
- * @module
- */
+/** Symbolic dims: sums of products of names, as "batch*seq" or "seq+8", kept in one canonical spelling. */
 
 /** A size: known, or an expression over names that each run supplies. */
 export type Dim = number | string;

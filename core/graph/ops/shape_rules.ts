@@ -1,7 +1,4 @@
-/**
- * What shape rules are made of.
- * @module
- */
+/** What shape rules are made of. */
 import { AttuneError, show } from "../../base/errors.ts";
 import type { Shape } from "./dims.ts";
 import type { Call, Inferred } from "./record.ts";

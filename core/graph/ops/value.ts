@@ -1,7 +1,4 @@
-/**
- * What graphs are made of: values, nodes, and the graph as those who write with it see it. Types only.
- * @module
- */
+/** What graphs are made of: values, nodes, and the graph as those who write with it see it. Types only. */
 import type { DType, Tensor } from "../../base/tensor.ts";
 import type { Shape } from "./dims.ts";
 import type { Op, Ops } from "./ops.ts";

@@ -1,7 +1,6 @@
 /**
  * A checkpoint's files: tensors in parts, and a manifest that holds their hashes and its own. The manifest is written
  * last, so that a save that was cut off is none, and nothing is read that was not written.
- * @module
  */
 import { badFile } from "../../base/errors.ts";
 import { sha256 } from "../../base/sha256.ts";

@@ -1,7 +1,6 @@
 /**
  * Whether a run may go on from a checkpoint: only as the same run on the same data. What touches no step may change, and how
  * long it is.
- * @module
  */
 import { refused, show } from "../../base/errors.ts";
 import { countSteps } from "../../loop/steps.ts";

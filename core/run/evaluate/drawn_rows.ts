@@ -1,7 +1,4 @@
-/**
- * Which rows stand for all, where there are too many to keep what is found of each.
- * @module
- */
+/** Which rows stand for all, where there are too many to keep what is found of each. */
 import { createRandom, seekablePermutation } from "../../math/random.ts";
 
 /** Whether a row is among as many as are wanted, which are drawn of all of them by the seed; all, where there are no more. */

@@ -1,7 +1,4 @@
-/**
- * What a run's model goes on with, row by row.
- * @module
- */
+/** What a run's model goes on with, row by row. */
 import type { Generator, Step } from "../../engine/generator.ts";
 import { badFile, badValue } from "../../base/errors.ts";
 import { type GenerationOptions, generationOptions } from "../../generate/options.ts";

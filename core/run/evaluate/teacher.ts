@@ -1,7 +1,6 @@
 /**
  * A teacher's outputs as targets of the student's samples: computed before training as far as there is room to keep them, and
  * where one is not kept, when it is asked for.
- * @module
  */
 import { badValue, unsupported } from "../../base/errors.ts";
 import { sha256 } from "../../base/sha256.ts";

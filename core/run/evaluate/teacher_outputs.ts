@@ -1,7 +1,6 @@
 /**
  * What a teacher gives for samples, by their place: kept in memory up to so many bytes and in a cache on disk, and computed
  * where it is not. A value is the same to the bit whenever it is computed.
- * @module
  */
 import { missing, unsupported } from "../../base/errors.ts";
 import { sizeOf, type Tensor } from "../../base/tensor.ts";

@@ -1,7 +1,6 @@
 /**
  * Whether files have all that a run computes with, and nothing that would be passed over: random numbers in place of a
  * lost tensor, and a saved tensor that nobody reads, look like any others.
- * @module
  */
 import { inspect } from "../../engine/inspect.ts";
 import type { Parameter } from "../../engine/builder/parameters.ts";

@@ -1,7 +1,4 @@
-/**
- * Whether a saved adapter has all that its config asks for, and nothing that would be passed over.
- * @module
- */
+/** Whether a saved adapter has all that its config asks for, and nothing that would be passed over. */
 import { type Parameter, qualifyName } from "../../engine/builder/parameters.ts";
 import { aliasesOf } from "../../engine/weights.ts";
 import { badFile, show } from "../../base/errors.ts";

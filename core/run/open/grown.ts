@@ -1,6 +1,5 @@
 /**
  * A checkpoint with room for tokens that its tokenizer was given: tables grow by rows that begin as the mean of the others.
- * @module
  */
 import { storedNames } from "../../engine/weights.ts";
 import { sizeOf, type Tensor } from "../../base/tensor.ts";

@@ -1,7 +1,4 @@
-/**
- * Parts of a run that nothing was learned for yet: nothing can be asked of them.
- * @module
- */
+/** Parts of a run that nothing was learned for yet: nothing can be asked of them. */
 import { inspect } from "../../engine/inspect.ts";
 import { initialWeights } from "../../engine/weights.ts";
 import { AttuneError } from "../../base/errors.ts";

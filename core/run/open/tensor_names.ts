@@ -1,7 +1,4 @@
-/**
- * Names of tensors: the module of one, and a list of them as errors show it.
- * @module
- */
+/** Names of tensors: the module of one, and a list of them as errors show it. */
 import { show } from "../../base/errors.ts";
 
 /** The module that a parameter is of. */

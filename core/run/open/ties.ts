@@ -1,7 +1,4 @@
-/**
- * Tensors that modules share, as a checkpoint has them.
- * @module
- */
+/** Tensors that modules share, as a checkpoint has them. */
 import { storedNames } from "../../engine/weights.ts";
 import type { Checkpoint, InspectedBackbone, Json, Named, Weights } from "../../types.ts";
 

@@ -1,7 +1,4 @@
-/**
- * The engine of a run's tasks.
- * @module
- */
+/** The engine of a run's tasks. */
 import { createEngine, type Engine } from "../../engine/engine.ts";
 import type { BuiltProgram } from "../../engine/engine_options.ts";
 import { missing, nothingTrains } from "../../base/errors.ts";

@@ -1,7 +1,4 @@
-/**
- * What of a run could be otherwise so that it fits into memory.
- * @module
- */
+/** What of a run could be otherwise so that it fits into memory. */
 import { AttuneError } from "../../base/errors.ts";
 import type { Fit, Host, Json, Named, Run, RunSpec } from "../../types.ts";
 import { openTasks } from "../open/open.ts";

@@ -1,7 +1,6 @@
 /**
  * Which micro-batches each step has, of which tasks: functions of the seed and the step alone, so that resuming needs no
  * state.
- * @module
  */
 import { badValue } from "../../base/errors.ts";
 import { layOut } from "../../loop/layout.ts";

@@ -1,7 +1,6 @@
 /**
  * Encoding beside the training step: a run's own thread computes, and while it does nothing else happens on it. Where
  * encoding takes a share of the steps that is worth a thread, a thread does it.
- * @module
  */
 import type { EncoderThread, Row, Sample } from "../../types.ts";
 import { unpackSamples } from "./packed_samples.ts";

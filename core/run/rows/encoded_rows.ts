@@ -1,7 +1,4 @@
-/**
- * A data set's rows as samples, encoded as they are needed: there may be more of them than there is memory.
- * @module
- */
+/** A data set's rows as samples, encoded as they are needed: there may be more of them than there is memory. */
 import { AttuneError, badValue } from "../../base/errors.ts";
 import type { Regularizer, Row, Sample, TransformReport } from "../../types.ts";
 import type { EncodingBeside } from "./beside.ts";

@@ -1,7 +1,4 @@
-/**
- * One row to samples, as a run's collator and model want them.
- * @module
- */
+/** One row to samples, as a run's collator and model want them. */
 import { AttuneError, badValue } from "../../base/errors.ts";
 import { createRandom } from "../../math/random.ts";
 import { rowWeigher } from "../../data/row_weight.ts";

@@ -1,7 +1,6 @@
 /**
  * Encoded samples on disk, for the passes and runs that come to the same rows again: read back faster than they are encoded,
  * where encoding is dear. What is torn, cut or gone is as if it had never been kept.
- * @module
  */
 import { sha256 } from "../../base/sha256.ts";
 import type { Sample, Store } from "../../types.ts";

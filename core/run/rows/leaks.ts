@@ -1,7 +1,4 @@
-/**
- * Rows that are trained on and measured on as well.
- * @module
- */
+/** Rows that are trained on and measured on as well. */
 import { rowText } from "../../data/compared_rows.ts";
 import { refused } from "../../base/errors.ts";
 import { type HashPart, inParts, isInPart } from "../../data/hash_parts.ts";
@@ -36,11 +33,7 @@ export type LeakOptions = Readonly<{ columns: RowColumns | undefined; atOnce?: n
  * Rows of `other` that stand in `train`: told by hashes of the columns that the task reads. Memory is that of one table,
  * however many rows there are: where it is full, each half of the hashes is looked at alone.
  */
-export async function leaksBetween(
-  train: PassingRows,
-  other: PassingRows,
-  options: LeakOptions,
-): Promise<Leaks> {
+export async function leaksBetween(train: PassingRows, other: PassingRows, options: LeakOptions): Promise<Leaks> {
   const parts: Leaks[] = [];
   await inParts(async (part) => {
     const table = await tableOf(other, options, part);

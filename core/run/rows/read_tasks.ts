@@ -1,7 +1,4 @@
-/**
- * The tasks of a run with their rows, before anything is trained.
- * @module
- */
+/** The tasks of a run with their rows, before anything is trained. */
 import { cachedJson } from "../../data/cached.ts";
 import type { Dataset, Host, Run, RunData, Subtask, TrainingEvent } from "../../types.ts";
 import { splitsOf, type TaskRows } from "./task_rows.ts";

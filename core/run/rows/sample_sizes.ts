@@ -1,7 +1,4 @@
-/**
- * How large samples are and whose rows they are of: a few bytes for each.
- * @module
- */
+/** How large samples are and whose rows they are of: a few bytes for each. */
 import { joinBytes, jsonBytes } from "../../base/bytes.ts";
 import type { Sample } from "../../types.ts";
 import { nothingCounts, tokensIn } from "./encoding.ts";

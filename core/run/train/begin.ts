@@ -1,6 +1,5 @@
 /**
  * A run that begins with the weights of its model: what there is to say of them, and what quantizing them has changed.
- * @module
  */
 import type { Engine } from "../../engine/engine.ts";
 import type { Drift, TrainingEvent } from "../../types.ts";

@@ -1,7 +1,4 @@
-/**
- * The best weights of each task: how they are told, and their names in a checkpoint.
- * @module
- */
+/** The best weights of each task: how they are told, and their names in a checkpoint. */
 import type { SavedTensors } from "../../engine/state/saved.ts";
 import { unknownName } from "../../base/errors.ts";
 import type { Metric, Run, Subtask } from "../../types.ts";

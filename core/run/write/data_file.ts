@@ -1,7 +1,4 @@
-/**
- * The file data.json of a run's folder.
- * @module
- */
+/** The file data.json of a run's folder. */
 import { rowText } from "../../data/compared_rows.ts";
 import { createHashTable } from "../../data/hash_table.ts";
 import { rowsThrough } from "../../data/rows_through.ts";

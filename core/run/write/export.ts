@@ -1,7 +1,4 @@
-/**
- * A trained run, opened from its files, as exporters want it; and the proof that what they wrote is the same.
- * @module
- */
+/** A trained run, opened from its files, as exporters want it; and the proof that what they wrote is the same. */
 import { inspect } from "../../engine/inspect.ts";
 import type { BatchResult } from "../../engine/evaluator.ts";
 import { trainsRule } from "../../engine/builder/parameters.ts";

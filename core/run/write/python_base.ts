@@ -1,7 +1,4 @@
-/**
- * What loads a run's quantized base in Python as the run had it.
- * @module
- */
+/** What loads a run's quantized base in Python as the run had it. */
 import { withHeads } from "../../engine/inspect.ts";
 import type { OpenRun } from "../open/open_run.ts";
 

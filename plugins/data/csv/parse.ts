@@ -104,11 +104,7 @@ export function headerOf(record: readonly string[], where: string): readonly str
     throw badFile("csv", where, `is Excel's line ${show(record[0])} and no names of columns: take it out of the file`);
   }
   if (record.some((name) => name.includes("\0"))) {
-    throw badFile(
-      "csv",
-      where,
-      'has zero bytes in its column names, which suggests `"encoding": "utf-16le"`',
-    );
+    throw badFile("csv", where, 'has zero bytes in its column names, which suggests `"encoding": "utf-16le"`');
   }
   return record;
 }
