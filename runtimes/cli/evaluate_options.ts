@@ -7,7 +7,10 @@ import { collect, deviceOption, wholeNumber } from "./values.ts";
 /** Adds the command. `set` is told its exit code. */
 export function addEvaluateCommand(program: Command, set: (code: number) => void): void {
   withExamples(
-    program.command("evaluate").argument("<spec|dir>", "a run spec (JSON), or the output folder of a run")
+    program.command("evaluate").argument(
+      "<spec|dir>",
+      "a run spec (JSON), the output folder of a run, or a folder with a model or an adapter",
+    )
       .description("Evaluate a trained run, or the model of a spec; print its metrics as JSON."),
     "attune evaluate runs/first --intervals",
     "attune evaluate runs/new --compare runs/old",

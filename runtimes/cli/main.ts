@@ -76,7 +76,7 @@ function addRunCommands(program: Command, set: SetCode): void {
 
 function addArtifactCommands(program: Command, set: SetCode): void {
   withExamples(
-    program.command("predict").argument("<dir>", "the output folder of a run")
+    program.command("predict").argument("<dir>", "the output folder of a run, or a folder with a model or an adapter")
       .description("Answer rows with a trained model; print one JSON line per row."),
     `echo '{"text": "A fine film."}' | attune predict runs/first`,
     "attune predict runs/first --input rows.csv > answers.jsonl",
@@ -88,7 +88,7 @@ function addArtifactCommands(program: Command, set: SetCode): void {
     .addOption(deviceOption())
     .action(async (path, options) => set(await (await import("./infer.ts")).predictCommand(path, options)));
   withExamples(
-    program.command("export").argument("<dir>", "the output folder of a run")
+    program.command("export").argument("<dir>", "the output folder of a run, or a folder with a model or an adapter")
       .description("Write a trained adapter for PEFT, or a whole model for transformers."),
     "attune export runs/first --format peft",
     "attune export runs/first --format hf --merge --verify",

@@ -6,7 +6,7 @@ import { positiveNumber } from "./values.ts";
 /** Adds the command. `set` is told its exit code. */
 export function addMergeCommand(program: Command, set: (code: number) => void): void {
   withExamples(
-    program.command("merge").argument("<adapter...>", "folders of saved adapters")
+    program.command("merge").argument("<adapter...>", "folders of saved adapters, or of runs that made one")
       .description("Merge adapters into one, or into their base model."),
     "attune merge runs/a/adapter runs/b/adapter --output merged --method ties --density 0.5",
     "attune merge runs/a/adapter --base models/base --output whole",

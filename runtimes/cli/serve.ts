@@ -50,13 +50,14 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
     process.stderr.write(`${name}=${key}\n`);
     return key;
   };
+  if (models !== undefined) checkFolder("serve", models);
+  if (!isAddress(store)) await checkWritable(resolve(store));
+  // Keys of a server that does not start are not printed.
   const keys = keysOf({
     api: key("ATTUNE_API_KEY"),
     runner: key("ATTUNE_RUNNER_TOKEN"),
     admin: key("ATTUNE_ADMIN_KEY"),
   });
-  if (models !== undefined) checkFolder("serve", models);
-  if (!isAddress(store)) await checkWritable(resolve(store));
   const machine = await hostHere();
   const catalog = await catalogFor({ plugins: plugins?.split(",") });
   const opened = await openJobStore(store, machine);
