@@ -7,6 +7,10 @@ import { createRandom } from "../../core/math/random.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { main } from "../../runtimes/cli/main.ts";
 import { commands, type Ended, here, killableRun, started } from "../faults/killed_runs.ts";
+import { itInPart } from "../sampled.ts";
+
+/** What the search itself makes of options is the same everywhere; that it outlives kills is the runtime's matter, too. */
+const some = itInPart();
 
 const space = {
   "training.learningRate": { type: "float", low: 1e-4, high: 1e-1, log: true },
@@ -132,7 +136,7 @@ describe("attune search", () => {
     });
   }
 
-  it("makes more trials where it goes on with more, and refuses to go on as another search", async () => {
+  some("makes more trials where it goes on with more, and refuses to go on as another search", async () => {
     const output = at("more");
     const some = changed("some", { search: { use: "random", with: { trials: 2, space } } as unknown as Json });
     assert.equal(await main(["search", some, "--output", output]), 0);
@@ -145,7 +149,7 @@ describe("attune search", () => {
     assert.equal(await main(["search", some, "--output", output, "--resume", "--set", "training.maxSteps=9"]), 3);
   });
 
-  it("comes to another winner where it goes on with more trials", async () => {
+  some("comes to another winner where it goes on with more trials", async () => {
     const output = at("other");
     const choices = [1e-5, 5e-2];
     const space = { "training.learningRate": { type: "categorical", choices } };
@@ -157,7 +161,7 @@ describe("attune search", () => {
     }
   });
 
-  it("goes on over the same rows, and over files that are what it has written, alone", async () => {
+  some("goes on over the same rows, and over files that are what it has written, alone", async () => {
     const output = at("files");
     const rows = at("rows.jsonl");
     const { data } = JSON.parse(readFileSync(spec, "utf8"));
@@ -207,7 +211,7 @@ describe("attune search", () => {
     assert.equal((await on()).code, 0);
   });
 
-  it("says what is wrong before anything is written", async () => {
+  some("says what is wrong before anything is written", async () => {
     const output = at("none");
     const wrong = async (name: string, change: Named<Json>): Promise<number> =>
       await main(["search", changed(name, change), "--output", output]);
@@ -226,7 +230,7 @@ describe("attune search", () => {
   });
 });
 
-it("no trial begins behind --timeout, and a pruner that nobody reports to is told of", async () => {
+some("no trial begins behind --timeout, and a pruner that nobody reports to is told of", async () => {
   const slow = changed("slow", { training: { maxSteps: 60 } });
   const args = ["search", slow, "--output", at("slow"), "--timeout", "1", "--trials", "1000"];
   const { code, output } = await started([...commands[here] ?? [], ...args]);
@@ -235,7 +239,7 @@ it("no trial begins behind --timeout, and a pruner that nobody reports to is tol
   assert.ok(linesOf(at("slow")).length < 100, `${linesOf(at("slow")).length} trials`);
 });
 
-it("attune plan counts the whole of a search, and of folds where it is asked to", async () => {
+some("attune plan counts the whole of a search, and of folds where it is asked to", async () => {
   const plan = async (...args: string[]) => {
     const { code, output } = await started([...commands[here] ?? [], "plan", spec, "--json", ...args]);
     assert.equal(code, 0, output);
@@ -247,7 +251,7 @@ it("attune plan counts the whole of a search, and of folds where it is asked to"
   assert.deepEqual([folded.crossvalidate.runs, folded.crossvalidate.steps], [54, 648]);
 });
 
-it("the winner is reported on test rows, which no trial has measured, beside the spec as it was", async () => {
+some("the winner is reported on test rows, which no trial has measured, beside the spec as it was", async () => {
   const { data } = JSON.parse(readFileSync(spec, "utf8"));
   const tested = changed("tested", {
     data: { ...data, test: { use: "take", with: { source: data.train, limit: 20 } } },
