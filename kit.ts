@@ -29,7 +29,7 @@ export {
   unsupported,
 } from "./core/base/errors.ts";
 export type { DataContext } from "./core/spec/data_context.ts";
-export { transformed } from "./core/spec/transformed.ts";
+export { transformRows } from "./core/spec/transformed.ts";
 export { notInstalled } from "./core/base/not_installed.ts";
 
 // Graphs: values, what is computed from them, and gradients.
@@ -86,7 +86,7 @@ export { columnsIn, valuesIn, valuesOf } from "./core/data/compared_rows.ts";
 export { type HashPart, inParts, isInPart } from "./core/data/hash_parts.ts";
 export { createHashTable, type HashTable } from "./core/data/hash_table.ts";
 export { createMarks, type Marks } from "./core/data/marks.ts";
-export { type Hash, hashOf, mixed } from "./core/data/text_hash.ts";
+export { type Hash, hashOf, mixBits } from "./core/data/text_hash.ts";
 export { sha256 } from "./core/base/sha256.ts";
 export { cachedJson } from "./core/data/cached.ts";
 export { seekable } from "./core/data/seekable.ts";
@@ -96,7 +96,7 @@ export { type IndexedRecords, openRecords, type RecordForm, type RecordsPlace } 
 export { most } from "./core/base/most.ts";
 
 // Searches: what of a space a trial has, and what is wrong with a space.
-export { chosenIn, isThere, pathsInOrder, wrongSpace } from "./core/spec/search_space.ts";
+export { chooseIn, isThere, pathsInOrder, wrongSpace } from "./core/spec/search_space.ts";
 export { predictionLine } from "./core/evaluation/predictions.ts";
 export { quantileOf } from "./core/statistics/intervals.ts";
 export { type MeanInterval, meanInterval, rowsInterval } from "./core/statistics/resampled.ts";
@@ -104,7 +104,7 @@ export { logNormalDensity, logNormalMass, truncatedQuantile } from "./core/stati
 
 // Texts, patterns and the names of modules.
 export { linearPattern, type Pattern } from "./core/patterns/linear_pattern.ts";
-export { type CharSet, fixedWidth, type PatternNode, remembered } from "./core/patterns/node.ts";
+export { cacheCharSet, type CharSet, fixedWidth, type PatternNode } from "./core/patterns/node.ts";
 export { searchFor } from "./core/patterns/search.ts";
 export { layerIndex, matches, matchModules, patternValue } from "./core/patterns/module_patterns.ts";
 

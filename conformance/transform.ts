@@ -1,6 +1,6 @@
 /** What every transform must do. */
 import type { DataContext } from "../core/spec/data_context.ts";
-import { transformed } from "../core/spec/transformed.ts";
+import { transformRows } from "../core/spec/transformed.ts";
 import type { Dataset, Host, Json, Row, Rows, Transform } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
@@ -35,7 +35,7 @@ export function transformChecks(transform: Transform, figures: TransformFigures,
   ): Promise<Rows> => {
     const split = transform.makes ? "train" as const : undefined;
     const full = { columns, ...(split ? { split } : {}), ...context, seed };
-    return await transformed(sourceOf(from, hasIndex), transforms, full).open(host);
+    return await transformRows(sourceOf(from, hasIndex), transforms, full).open(host);
   };
   const out = async (opened: Rows): Promise<Row[]> => {
     const all: Row[] = [];

@@ -17,7 +17,7 @@ import type {
 import { hubRecord } from "../../formats/adapterhub/config.ts";
 import { readHub, renameToDefault } from "../../formats/adapterhub/read.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
-import { type Attach, loadable, savedEntries } from "./loadable.ts";
+import { type Attach, openAndAttach, savedEntries } from "./loadable.ts";
 
 /** Options of bottleneck adapters, AdapterHub's BnConfig in camelCase. */
 export interface BottleneckOptions {
@@ -78,7 +78,7 @@ export function defineBottleneck(
   });
   const attach: Attach<BottleneckOptions> = (o, backbone, context, saved) =>
     attachBottleneck(name, placement, o, backbone, context, saved);
-  return define({ kind: "adapter", name, schema, create: (options) => loadable(reader, options, attach) });
+  return define({ kind: "adapter", name, schema, create: (options) => openAndAttach(reader, options, attach) });
 }
 
 function attachBottleneck(

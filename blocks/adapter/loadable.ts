@@ -49,11 +49,11 @@ export function definePeft<O extends SavedOptions>(
 ): Factory<"adapter", Partial<O>> {
   const { name, schema, attach } = plugin;
   const reader = readPeft({ ...plugin, names: Object.keys(schema.entries) });
-  return define({ kind: "adapter", name, schema, create: (options) => loadable(reader, options, attach) });
+  return define({ kind: "adapter", name, schema, create: (options) => openAndAttach(reader, options, attach) });
 }
 
 /** `open` and `attach` of such an adapter. */
-export function loadable<O extends { readonly from: string | null }>(
+export function openAndAttach<O extends { readonly from: string | null }>(
   { name, read }: AdapterReader<O>,
   options: O,
   attach: Attach<O>,

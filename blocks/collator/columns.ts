@@ -33,7 +33,7 @@ export function textOf(plugin: string, row: Row, index: number, column: string):
 }
 
 /** A text as a sentence-transformers folder has it read. */
-export function prompted(
+export function applyPrompt(
   text: string,
   { prompt, lowercase }: Readonly<{ prompt: string; lowercase: boolean }>,
 ): string {

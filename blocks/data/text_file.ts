@@ -3,7 +3,7 @@ import { joinBytes } from "../../core/base/bytes.ts";
 import { type AttuneError, badFile, missing, refusePointer } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import type { Host, Store } from "../../core/types.ts";
-import { unpacked } from "./unpacked.ts";
+import { unpackBytes } from "./unpacked.ts";
 
 /** Bytes read at once, and those that tell what a file is. */
 const [PIECE, BEGINNING] = [4 * 2 ** 20, 64 * 2 ** 10];
@@ -59,7 +59,7 @@ export async function openTextFile(plugin: string, { name: path, store, key }: F
       yield piece.bytes;
     }
   };
-  const pieces = (): AsyncIterable<Uint8Array> => unpacked(plugin, path, stored());
+  const pieces = (): AsyncIterable<Uint8Array> => unpackBytes(plugin, path, stored());
   const lineOf = (parts: readonly Uint8Array[], number: number): string => {
     checkLength(parts.reduce((n, part) => n + part.length, 0), number);
     try {
@@ -92,7 +92,7 @@ export async function openTextFile(plugin: string, { name: path, store, key }: F
       if (begunBytes > 0) yield { number, text: lineOf(begun, number) };
     },
     beginning: async () => {
-      for await (const piece of unpacked(plugin, path, storedPieces(store, key, size))) return piece;
+      for await (const piece of unpackBytes(plugin, path, storedPieces(store, key, size))) return piece;
       return new Uint8Array(0);
     },
     text: async (limit, encoding = "utf-8") => {

@@ -3,7 +3,7 @@ import { AttuneError, badFile } from "../../core/base/errors.ts";
 import { zstdBlocks } from "./zstd_frames.ts";
 
 /** Bytes as they are, or unpacked where they begin as a packed file does. Throws AttuneError if they are damaged. */
-export async function* unpacked(
+export async function* unpackBytes(
   plugin: string,
   name: string,
   pieces: AsyncIterable<Uint8Array>,

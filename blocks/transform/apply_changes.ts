@@ -1,6 +1,6 @@
 /** Changes of words carried out: in a text, in a list of words with tags. */
 import type { Row, RowColumns } from "../../core/types.ts";
-import { type ChangedText, type Edit, edited } from "./changed_text.ts";
+import { applyEdits, type ChangedText, type Edit } from "./changed_text.ts";
 import type { Word, WordChange } from "./word_changes.ts";
 
 /** A stretch of a text that must stay. */
@@ -44,7 +44,7 @@ export function changeText(text: string, words: readonly PlacedWord[], changes: 
   edits.sort((a, b) => a.from - b.from || a.to - b.to);
   // The blank between two words that go is one.
   let at = 0;
-  return edited(
+  return applyEdits(
     text,
     edits.map(({ from, to, text: by }) => {
       const begin = Math.max(from, at);

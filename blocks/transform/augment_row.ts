@@ -2,7 +2,7 @@
 import { missing, unsupported } from "../../core/base/errors.ts";
 import type { Host, Row, RowColumns, SavedModel, TransformRow } from "../../core/types.ts";
 import { changeText, changeWords, type FixedStretch, namedTags, taggedWords, wordsIn } from "./apply_changes.ts";
-import { type ChangedText, unchanged } from "./changed_text.ts";
+import { asChangedText, type ChangedText } from "./changed_text.ts";
 import { likeCase } from "./inflection.ts";
 import { changeRow, standingAnswers } from "./row_texts.ts";
 import {
@@ -85,7 +85,7 @@ async function changedText(
     return { text: next, start: () => 0, end: () => next.length };
   }
   const words = wordsIn(text, fixed);
-  if (words.length === 0) return unchanged(text);
+  if (words.length === 0) return asChangedText(text);
   const between = (i: number, k: number): string => text.slice(words[i]?.to ?? 0, words[k]?.from ?? text.length);
   return changeText(text, words, await changesOf(words, between, options));
 }

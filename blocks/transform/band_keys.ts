@@ -1,6 +1,6 @@
 /** Keys of MinHash's bands: those that texts have in common, in as many passes as memory asks for. */
 import { createHashTable } from "../../core/data/hash_table.ts";
-import { mixed } from "../../core/data/text_hash.ts";
+import { mixBits } from "../../core/data/text_hash.ts";
 import type { HashSet } from "./words.ts";
 
 /** Bytes of keys that are in memory at one time: those of all 32 bands of two million rows. */
@@ -79,14 +79,14 @@ export function createSigner(bands: readonly number[], size: number): (set: Hash
   const numbers = bands.flatMap((band) => Array.from({ length: size }, (_, k) => band * size + k));
   const count = numbers.length;
   // Odd factors make permutations of the numbers of 32 bits.
-  const factors = Int32Array.from(numbers, (i) => mixed(2 * i + 1) | 1);
-  const offsets = Int32Array.from(numbers, (i) => mixed(2 * i + 2));
+  const factors = Int32Array.from(numbers, (i) => mixBits(2 * i + 1) | 1);
+  const offsets = Int32Array.from(numbers, (i) => mixBits(2 * i + 2));
   const least = new Uint32Array(count);
   const keys = new Uint32Array(bands.length);
   return (set) => {
     least.fill(0xffffffff);
     for (let i = 0; i < set.length; i += 2) {
-      const value = mixed((set[i] ?? 0) ^ Math.imul(set[i + 1] ?? 0, 0x9e3779b1));
+      const value = mixBits((set[i] ?? 0) ^ Math.imul(set[i + 1] ?? 0, 0x9e3779b1));
       for (let k = 0; k < count; k++) {
         const permuted = (Math.imul(value, factors[k] ?? 1) + (offsets[k] ?? 0)) >>> 0;
         if (permuted < (least[k] ?? 0)) least[k] = permuted;
@@ -94,7 +94,7 @@ export function createSigner(bands: readonly number[], size: number): (set: Hash
     }
     for (let band = 0; band < bands.length; band++) {
       let key = 0;
-      for (let k = band * size; k < (band + 1) * size; k++) key = mixed(key ^ (least[k] ?? 0));
+      for (let k = band * size; k < (band + 1) * size; k++) key = mixBits(key ^ (least[k] ?? 0));
       keys[band] = key;
     }
     return keys;

@@ -7,13 +7,13 @@ export type Edit = Readonly<{ from: number; to: number; text: string }>;
 export type ChangedText = Readonly<{ text: string; start(at: number): number; end(at: number): number }>;
 
 /** A text as it is. */
-export function unchanged(text: string): ChangedText {
+export function asChangedText(text: string): ChangedText {
   return { text, start: (at) => at, end: (at) => at };
 }
 
 /** A text with edits that follow each other and share no place. */
-export function edited(text: string, edits: readonly Edit[]): ChangedText {
-  if (edits.length === 0) return unchanged(text);
+export function applyEdits(text: string, edits: readonly Edit[]): ChangedText {
+  if (edits.length === 0) return asChangedText(text);
   let at = 0;
   const parts: string[] = [];
   for (const edit of edits) {
@@ -52,5 +52,5 @@ export function replaceMatches(text: string, pattern: RegExp, by: (match: RegExp
     const replaced = by(match);
     if (replaced !== match[0]) edits.push({ from: match.index, to: match.index + match[0].length, text: replaced });
   }
-  return edited(text, edits);
+  return applyEdits(text, edits);
 }

@@ -1,28 +1,28 @@
 /** Steps that clean a text, each with where its places go. */
 import { decodeHTML } from "entities";
-import { type ChangedText, type Edit, edited, replaceMatches, unchanged } from "./changed_text.ts";
+import { applyEdits, asChangedText, type ChangedText, type Edit, replaceMatches } from "./changed_text.ts";
 
 /** A form of Unicode's normalization. */
 export type UnicodeForm = "NFC" | "NFD" | "NFKC" | "NFKD";
 
 /** A text in a Unicode normalization form, one grapheme at a time. */
-export function normalized(text: string, form: UnicodeForm): ChangedText {
+export function normalizeForm(text: string, form: UnicodeForm): ChangedText {
   const whole = text.normalize(form);
-  if (whole === text) return unchanged(text);
+  if (whole === text) return asChangedText(text);
   const edits = [...new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(text)].flatMap(
     ({ segment, index }) => {
       const next = segment.normalize(form);
       return next === segment ? [] : [{ from: index, to: index + segment.length, text: next }];
     },
   );
-  const parts = edited(text, edits);
+  const parts = applyEdits(text, edits);
   if (parts.text === whole) return parts;
   // Characters that change across what is seen as one: between what is the same before and behind.
   let from = 0;
   while (from < text.length && text[from] === whole[from]) from++;
   let same = 0;
   while (same < Math.min(text.length, whole.length) - from && text.at(-1 - same) === whole.at(-1 - same)) same++;
-  return edited(text, [{ from, to: text.length - same, text: whole.slice(from, whole.length - same) }]);
+  return applyEdits(text, [{ from, to: text.length - same, text: whole.slice(from, whole.length - same) }]);
 }
 
 const elements =
@@ -50,13 +50,13 @@ const markup = new RegExp(
  * block or line ended, a line does.
  */
 export function withoutHtml(text: string): ChangedText {
-  if (!text.includes("<") && !text.includes("&")) return unchanged(text);
+  if (!text.includes("<") && !text.includes("&")) return asChangedText(text);
   const edits = [...text.matchAll(markup)].map((match) => ({
     from: match.index,
     to: match.index + match[0].length,
     text: blocks.has((match[2] ?? "").toLowerCase()) ? "\n" : "",
   }));
-  const gone = edited(text, edits);
+  const gone = applyEdits(text, edits);
   const spelled = replaceMatches(
     gone.text,
     /&(?:#\d{1,7}|#x[\da-f]{1,6}|[a-z][a-z\d]{1,31});/gi,
@@ -78,7 +78,7 @@ export function withoutControl(text: string): ChangedText {
 /**
  * A text whose blanks are one, whose lines end at their last word, and with one empty line between paragraphs at most.
  */
-export function tidied(text: string): ChangedText {
+export function tidySpaces(text: string): ChangedText {
   return replaceMatches(text, /\s+/gu, (match) => {
     const [blank] = match;
     const at = match.index ?? 0;
@@ -101,5 +101,5 @@ export function lowered(text: string): ChangedText {
       at += letter.length;
     }
   }
-  return edited(text, edits);
+  return applyEdits(text, edits);
 }

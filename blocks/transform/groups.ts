@@ -42,7 +42,7 @@ export function groupKey(plugin: string, item: TransformRow, column: string): st
 }
 
 /** The row with its weight, which is 1 if it has none, multiplied. Throws AttuneError if it has another value there. */
-export function weighed(plugin: string, item: TransformRow, factor: number): Row {
+export function multiplyWeight(plugin: string, item: TransformRow, factor: number): Row {
   const { weight: before = 1 } = item.row;
   const weight = asNumber(before);
   if (weight === undefined) throw badColumn(plugin, item, "weight", before, "a number");

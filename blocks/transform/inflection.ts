@@ -44,7 +44,7 @@ export function baseForms(word: string): readonly BaseForm[] {
 }
 
 /** A base in the form that an ending stands for. Undefined where that may be one of several. */
-export function inflected(base: string, kind: WordKind, ending: string, forms: WordForms): string | undefined {
+export function inflect(base: string, kind: WordKind, ending: string, forms: WordForms): string | undefined {
   if (ending === "") return base;
   const [listed, ...others] = forms.formsOf(base, kind, ending);
   if (listed !== undefined) return others.length === 0 ? listed : undefined;

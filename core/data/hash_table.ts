@@ -1,5 +1,5 @@
 /** A table of hashes in typed arrays: some 16 bytes for each, where a map of texts has hundreds. */
-import { type Hash, mixed } from "./text_hash.ts";
+import { type Hash, mixBits } from "./text_hash.ts";
 
 /** A table from hashes to numbers. */
 export type HashTable = Readonly<{
@@ -17,7 +17,7 @@ export function createHashTable(): HashTable {
   let values = new Uint32Array(capacity);
   let size = 0;
   const placeOf = ([a, b]: Hash): number => {
-    let place = mixed(a ^ b) & (capacity - 1);
+    let place = mixBits(a ^ b) & (capacity - 1);
     while (values[place] !== 0 && (first[place] !== a >>> 0 || second[place] !== b >>> 0)) {
       place = (place + 1) & (capacity - 1);
     }

@@ -17,11 +17,11 @@ export function hashOf(text: string): Hash {
     b = Math.imul(b ^ unit, 0x297a2d39);
     b ^= b >>> 13;
   }
-  return [mixed(a ^ text.length), mixed(b + text.length)];
+  return [mixBits(a ^ text.length), mixBits(b + text.length)];
 }
 
 /** Bits of a number, each of which depends on all of its own (MurmurHash3). */
-export function mixed(value: number): number {
+export function mixBits(value: number): number {
   let h = value;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);

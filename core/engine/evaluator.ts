@@ -23,7 +23,7 @@ export interface Evaluator {
 }
 
 /** The same evaluator for several users, each of which closes it: the sessions stay open. */
-export function shared(evaluator: Evaluator): Evaluator {
+export function shareEvaluator(evaluator: Evaluator): Evaluator {
   const close = (): Promise<void> => Promise.resolve();
   return { ...evaluator, close, generator: async () => ({ ...await evaluator.generator(), close }) };
 }

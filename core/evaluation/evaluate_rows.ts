@@ -9,7 +9,7 @@ import type { RowsSeen } from "../loop/evaluate.ts";
 import { areOfRows, type RowReadings } from "../loop/rows.ts";
 import { refuseNewParts } from "../run/open/new_parts.ts";
 import { labelledRows } from "../run/rows/labelled_rows.ts";
-import { measured } from "../run/evaluate/evaluate.ts";
+import { measureOpened } from "../run/evaluate/evaluate.ts";
 import { collectExamples, textLengths } from "../run/evaluate/examples.ts";
 import { openEvaluator } from "../run/evaluate/infer.ts";
 import type { EncodedRows } from "../run/rows/encoded_rows.ts";
@@ -100,7 +100,7 @@ export async function evaluateRows(
     const rows = opened = await labelledRows(open, dataset);
     await checkColumns(open, rows, "the evaluated rows");
     const keeper = keepRows(open, rows, options);
-    const { metrics, figures } = await measured(open, evaluator, rows, keeper.rowsSeen);
+    const { metrics, figures } = await measureOpened(open, evaluator, rows, keeper.rowsSeen);
     const keptStatistics = keeper.end();
     if (options.generates && generatesUnmeasured(open)) await answerAll(open, evaluator, rows, keeper.rowsSeen);
     const statistics = keptStatistics.statistics.filter(({ metric, values }) =>

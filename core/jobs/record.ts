@@ -86,7 +86,7 @@ export function isWaiting({ status, lease }: JobRecord): boolean {
 }
 
 /** The checks before queueing begin, once more; `by` -1: they could not be made, which was not the job's fault. */
-export function planning(record: JobRecord, by: 1 | -1 = 1): Change {
+export function countPlan(record: JobRecord, by: 1 | -1 = 1): Change {
   if (record.status !== "validating_files") return refused("status");
   return changed(record, { plans: Math.max(0, (record.plans ?? 0) + by) });
 }
@@ -119,7 +119,7 @@ export function renewLease(record: JobRecord, token: number, step: number, train
 }
 
 /** Records a checkpoint from which other runners can continue. */
-export function saved(record: JobRecord, token: number, checkpoint: JobCheckpoint): Change {
+export function addCheckpoint(record: JobRecord, token: number, checkpoint: JobCheckpoint): Change {
   return owned(record, token, (lease) => {
     const known = record.checkpoints.some((c) => c.step >= checkpoint.step);
     return {

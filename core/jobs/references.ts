@@ -30,7 +30,11 @@ export function referenceKind(name: string): "file" | "made" | "model" | undefin
  * @throws AttuneError (`BAD_VALUE`) if a path is no reference, or if something is written elsewhere, reached over
  * the network or secret.
  */
-export function placed(spec: Named<Json>, catalog: Catalog, place: (name: string, at: string) => string): Named<Json> {
+export function placeReferences(
+  spec: Named<Json>,
+  catalog: Catalog,
+  place: (name: string, at: string) => string,
+): Named<Json> {
   const resolveName = (name: string, at: string): string => {
     if (referenceKind(name)) return place(name, at);
     throw badValue("jobs", at, name, "a file id, or the name of a model or of a job's result");
@@ -43,10 +47,10 @@ export function placed(spec: Named<Json>, catalog: Catalog, place: (name: string
   });
 }
 
-/** Every reference of a spec, each once. Throws as {@link placed} does. */
+/** Every reference of a spec, each once. Throws as {@link placeReferences} does. */
 export function referencesOf(spec: Named<Json>, catalog: Catalog): readonly JobReference[] {
   const places = new Map<string, string>();
-  placed(spec, catalog, (name, at) => {
+  placeReferences(spec, catalog, (name, at) => {
     if (!places.has(name)) places.set(name, at);
     return name;
   });

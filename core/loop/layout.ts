@@ -64,7 +64,7 @@ function longestFirst(samples: readonly Sample[]): Sample[] {
  * @throws AttuneError if samples disagree about their fields.
  */
 export function layOut(samples: readonly Sample[], layout: BatchLayout): Batch {
-  const sequences = samples.flatMap((sample) => weighed(sample));
+  const sequences = samples.flatMap((sample) => weighSequences(sample));
   const lengths = sequences.map((s) => s.length);
   const decoderLengths = sequences.map((s) => s.decoderLength ?? 0);
   const hasDecoder = sequences.some((s) => s.decoderLength !== undefined);
@@ -116,7 +116,7 @@ export function layOut(samples: readonly Sample[], layout: BatchLayout): Batch {
 }
 
 /** The sequences of a sample, each with its row's weight where it has one. */
-export function weighed({ sequences, weight }: Sample): Sample["sequences"] {
+export function weighSequences({ sequences, weight }: Sample): Sample["sequences"] {
   if (weight === undefined) return sequences;
   return sequences.map((sequence) => (sequence.weight === undefined ? { ...sequence, weight } : sequence));
 }

@@ -17,7 +17,7 @@ export type PatternNode =
   | Readonly<{ type: "atomic"; of: PatternNode }>;
 
 /** A set that remembers what was asked of it, by stretches of 256 characters. */
-export function remembered(has: CharSet): CharSet {
+export function cacheCharSet(has: CharSet): CharSet {
   const pages: (Uint8Array | undefined)[] = [];
   return (code) => {
     const page = pages[code >> 8] ??= Uint8Array.from({ length: 256 }, (_, i) => (has((code & ~255) + i) ? 1 : 0));

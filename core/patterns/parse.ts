@@ -2,7 +2,7 @@
  * A regular expression's notation, read into a tree.
  * @module
  */
-import { type CharSet, fixedWidth, type PatternNode as Node, remembered } from "./node.ts";
+import { cacheCharSet, type CharSet, fixedWidth, type PatternNode as Node } from "./node.ts";
 
 const MAX_DEPTH = 50;
 
@@ -128,7 +128,7 @@ function setOf(source: string): CharSet {
   if (known) return known;
   // Before what needs no backslash it says nothing.
   const one = new RegExp(`^${/^\\[^\p{L}\p{N}$()*+./?[\\\]^{|}]$/u.test(source) ? source.slice(1) : source}$`, "u");
-  const set = remembered((code) => one.test(String.fromCodePoint(code)));
+  const set = cacheCharSet((code) => one.test(String.fromCodePoint(code)));
   if (sets.size >= 512) sets.clear();
   sets.set(source, set);
   return set;

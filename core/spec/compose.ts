@@ -9,7 +9,7 @@ import { withHalfPrecision } from "./half_precision.ts";
 import { findArchitecture, loaderOf } from "./loader.ts";
 import { packagesOf } from "./packages.ts";
 import { resolvePart, type Resolver } from "./resolve_part.ts";
-import { placed, wrongAccelerators } from "./wrong_accelerators.ts";
+import { placeIssue, wrongAccelerators } from "./wrong_accelerators.ts";
 import { partNamer } from "./brought_parts.ts";
 import { specParts } from "./spec_parts.ts";
 import { readTrainingArguments } from "./training_arguments.ts";
@@ -87,7 +87,7 @@ export function compose<const S extends RunSpec, C extends Catalog>(typed: S & T
     const { wrongSpace, space } = search.settings;
     issues.push(...wrongSpace(inputs as Named<Json>, space, (one) => wrongIn(one, catalog), partNamer(catalog)));
   }
-  if (issues.length > 0) throw badSpec(issues.map(placed));
+  if (issues.length > 0) throw badSpec(issues.map(placeIssue));
   return assemble({ spec, catalog, training, data, plugins: { ...parts, accelerators } });
 }
 

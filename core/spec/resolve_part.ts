@@ -8,7 +8,7 @@ import { withNamedErrors } from "./named_errors.ts";
 import { spellOut } from "./plain_names.ts";
 import { entryIn, replaceAt } from "./roles.ts";
 import { refuseTrainOnly } from "./run_data.ts";
-import { namedTransform, transformed } from "./transformed.ts";
+import { namedTransform, transformRows } from "./transformed.ts";
 import type { Catalog, Dataset, Kind, Kinds, Transform } from "../types.ts";
 
 /** Where names are looked up, and where what is wrong is noted. */
@@ -63,7 +63,7 @@ export function resolvePart<K extends Kind>(
   if (!result.issues) {
     const plugin = withNamedErrors(result.value);
     if (kind !== "data") return kind === "transform" ? namedTransform(plugin as Transform) as Kinds[K] : plugin;
-    return checkedPart(transformed(plugin as Dataset, transforms) as Kinds[K], path, resolver);
+    return checkedPart(transformRows(plugin as Dataset, transforms) as Kinds[K], path, resolver);
   }
   for (const issue of result.issues.flatMap(withinUnion)) {
     const at = issuePath(issue.path);

@@ -2,7 +2,7 @@
 import { AttuneError, badValue } from "../base/errors.ts";
 import type { Collator, Dataset, Host, Run, RunData, SplitName, Subtask, Tokenizer, Transform } from "../types.ts";
 import { inContext } from "./data_context.ts";
-import { transformed } from "./transformed.ts";
+import { transformRows } from "./transformed.ts";
 
 /** The splits of a run's data, in order. */
 export const splitNames: readonly SplitName[] = ["train", "eval", "test"];
@@ -33,7 +33,7 @@ export function splitData(data: Readonly<DataSplits>, path: string, issues: Attu
     );
   }
   const others = transforms.filter((transform) => transform !== splitter);
-  const splits: DataSplits = { ...data, train: transformed(source, [splitter, ...others]) };
+  const splits: DataSplits = { ...data, train: transformRows(source, [splitter, ...others]) };
   for (const name of splitter.makes ?? []) {
     if (name === "train") continue;
     if (data[name]) {
@@ -46,7 +46,7 @@ export function splitData(data: Readonly<DataSplits>, path: string, issues: Attu
         ),
       );
     }
-    splits[name] = transformed(source, [splitter, ...others.filter(({ trainOnly }) => !trainOnly)]);
+    splits[name] = transformRows(source, [splitter, ...others.filter(({ trainOnly }) => !trainOnly)]);
   }
   return splits;
 }

@@ -38,7 +38,7 @@ export function pathsInOrder(space: Named<Space>): readonly string[] {
 }
 
 /** Draws the options of a trial one after the other, those that are not there left out. */
-export function chosenIn(
+export function chooseIn(
   space: Named<Space>,
   choose: (path: string, range: Space, values: Named<Json>) => Json,
 ): Named<Json> {
@@ -102,7 +102,7 @@ export function cornersOf(space: Named<Space>): readonly SpaceCorner[] {
     return values.map((value) => {
       const fixed = withParents(path, value);
       const first = (range: Space): Json => (range.type === "categorical" ? range.choices[0] ?? null : range.low);
-      const others = chosenIn(
+      const others = chooseIn(
         space,
         (other, range) => (Object.hasOwn(fixed, other) ? fixed[other] ?? null : first(range)),
       );

@@ -19,7 +19,7 @@ import { contextIn, type DataContext, inContext } from "./data_context.ts";
  * console.assert(transformed(memory({ rows: [{ text: "a" }] }), []).name === "memory");
  * ```
  */
-export function transformed(source: Dataset, transforms: readonly Transform[], context?: DataContext): Dataset {
+export function transformRows(source: Dataset, transforms: readonly Transform[], context?: DataContext): Dataset {
   if (transforms.length === 0) return source;
   const last = new WeakMap<Host, Readonly<{ fingerprint: string; rows: Promise<Rows> }>>();
   const dataset: Dataset = {

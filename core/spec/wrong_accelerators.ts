@@ -46,7 +46,7 @@ const places: Named<string> = {
 };
 
 /** The same error, or where Hugging Face's name of an option of accelerators belongs, where it is of that. */
-export function placed(issue: AttuneError): AttuneError {
+export function placeIssue(issue: AttuneError): AttuneError {
   if (issue.code !== "UNKNOWN_NAME") return issue;
   const name = issue.path.split(".").at(-1) ?? "";
   const plain = name.replaceAll("_", "").toLowerCase();

@@ -41,7 +41,7 @@ import type {
 import { hubRecord } from "../../formats/adapterhub/config.ts";
 import { readHub, renameToDefault } from "../../formats/adapterhub/read.ts";
 import { savedModules } from "../../formats/peft/modules_to_save.ts";
-import { loadable, savedEntries } from "../../blocks/adapter/mod.ts";
+import { openAndAttach, savedEntries } from "../../blocks/adapter/mod.ts";
 
 /** Options of {@link reft}, AdapterHub's ReftConfig in camelCase. */
 export interface ReftOptions {
@@ -105,7 +105,7 @@ export const reft: Factory<"adapter", Partial<ReftOptions>> = define({
   kind: "adapter",
   name: "reft",
   schema,
-  create: (options) => loadable(reader, options, attach),
+  create: (options) => openAndAttach(reader, options, attach),
 });
 
 function attach(o: ReftOptions, backbone: InspectedBackbone, context: AttachContext, saved?: Weights): AttachedAdapter {

@@ -7,10 +7,10 @@ import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import type { CollatorContext, Factory, Field, Row, RowSurvey, Sample } from "../../core/types.ts";
 import {
+  applyPrompt,
   classesOf,
   missingColumn,
   optionalText,
-  prompted,
   readColumns,
   readyMade,
   textOf,
@@ -119,7 +119,7 @@ function tokenized(
   { tokenizer, maxLength }: CollatorContext,
 ): Record<string, Field> {
   const { columns } = options;
-  const text = prompted(textOf("padding", row, index, columns.text ?? "text"), options);
+  const text = applyPrompt(textOf("padding", row, index, columns.text ?? "text"), options);
   const textPair = optionalText("padding", row, index, columns.textPair ?? "textPair");
   const [encoding] = tokenizer.encode(text, {
     textPair,

@@ -7,9 +7,9 @@ import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
 import type { CollatorContext, Factory, Field, Sample } from "../../core/types.ts";
 import {
+  applyPrompt,
   missingColumn,
   optionalText,
-  prompted,
   readColumns,
   textOf,
   tokenFields,
@@ -57,7 +57,7 @@ export const sentencePairs: Factory<"collator", Partial<SentencePairsOptions>> =
       const first = textOf(NAME, row, index, columns.text ?? "text");
       const column = columns.textPair ?? "textPair";
       const second = context.requiresLabels ? textOf(NAME, row, index, column) : optionalText(NAME, row, index, column);
-      const sequences = [first, second ?? first].map((text) => sequenceOf(prompted(text, options), context));
+      const sequences = [first, second ?? first].map((text) => sequenceOf(applyPrompt(text, options), context));
       if (!context.requiresLabels) {
         return [{ sequences, targets: {}, row: index, metadata: { alone: second === undefined } }];
       }

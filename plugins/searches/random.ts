@@ -12,7 +12,7 @@ import {
   trialsOption,
 } from "../../blocks/search/mod.ts";
 import { define } from "../../core/spec/define.ts";
-import { chosenIn } from "../../core/spec/search_space.ts";
+import { chooseIn } from "../../core/spec/search_space.ts";
 import type { Factory } from "../../core/types.ts";
 
 /**
@@ -34,6 +34,6 @@ export const random: Factory<"search", SearchInput> = define({
   }) as unknown as v.GenericSchema<SearchInput, SearchOptions>,
   create: (options: SearchOptions) => ({
     settings: settingsOf(options),
-    next: ({ space }, stream) => chosenIn(space, (path, own) => drawFrom(own, stream.fork(path))),
+    next: ({ space }, stream) => chooseIn(space, (path, own) => drawFrom(own, stream.fork(path))),
   }),
 });

@@ -12,7 +12,7 @@ import {
   trialsOption,
 } from "../../blocks/search/mod.ts";
 import { define } from "../../core/spec/define.ts";
-import { chosenIn } from "../../core/spec/search_space.ts";
+import { chooseIn } from "../../core/spec/search_space.ts";
 import type { Factory, Json, Named, Random, Space, Study } from "../../core/types.ts";
 import { drawCandidates, isFixed, logDensityAt, type Mixture, mixtureOf } from "./tpe/mixture.ts";
 import { isFinished, splitTrials } from "./tpe/split.ts";
@@ -62,7 +62,7 @@ export const tpe: Factory<"search", Input> = define({
 function proposed(study: Study, random: Random, options: TpeOptions): Named<Json> {
   const { space, trials } = study;
   const finished = trials.filter(isFinished);
-  if (finished.length < options.startupTrials) return chosenIn(space, (path, own) => drawFrom(own, random.fork(path)));
+  if (finished.length < options.startupTrials) return chooseIn(space, (path, own) => drawFrom(own, random.fork(path)));
   const { below, above } = splitTrials(study, options.constantLiar);
   const drawCandidate = (space: Named<Space>, stream: Random): Named<Json> => {
     const good = mixtureOf(below, space);
@@ -76,7 +76,7 @@ function proposed(study: Study, random: Random, options: TpeOptions): Named<Json
     isFixed(range)
       ? drawFrom(range, random)
       : drawCandidate({ [path]: range }, random.fork("alone", path))[path] ?? null;
-  return chosenIn(space, (path, own) => (Object.hasOwn(together, path) ? together[path] ?? null : alone(path, own)));
+  return chooseIn(space, (path, own) => (Object.hasOwn(together, path) ? together[path] ?? null : alone(path, own)));
 }
 
 /** The candidate that is likeliest among good trials beside all others; of equals the first. */

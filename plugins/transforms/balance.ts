@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { eachRow, groupKey, groupRows, type RowGroups, weighed } from "../../blocks/transform/mod.ts";
+import { eachRow, groupKey, groupRows, multiplyWeight, type RowGroups } from "../../blocks/transform/mod.ts";
 import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import { permutation } from "../../core/math/random.ts";
@@ -81,7 +81,7 @@ function weighted(
   const byKey = new Map(keys.map((key, i) => [key, weights[i] ?? 1]));
   return eachRow(rows, context, (item) => {
     const weight = byKey.get(groupKey(NAME, item, column)) ?? 1;
-    return { row: weighed(NAME, item, weight), reasons: ["weight"] };
+    return { row: multiplyWeight(NAME, item, weight), reasons: ["weight"] };
   });
 }
 

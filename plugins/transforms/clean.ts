@@ -4,15 +4,16 @@
  */
 import * as v from "valibot";
 import {
+  applyEdits,
+  asChangedText,
   type ChangedText,
   changeRow,
   checkColumns,
   eachRow,
-  edited,
   failedRule,
   gopher,
   lowered,
-  normalized,
+  normalizeForm,
   openExpression,
   placeOf,
   type QualityLimits,
@@ -20,8 +21,7 @@ import {
   textColumns,
   textIn,
   thenChanged,
-  tidied,
-  unchanged,
+  tidySpaces,
   type UnicodeForm,
   withoutControl,
   withoutHtml,
@@ -143,13 +143,13 @@ async function openSteps(options: CleanOptions): Promise<readonly Step[]> {
   const steps: Step[] = [];
   if (html) steps.push({ name: "html", change: withoutHtml });
   if (control) steps.push({ name: "control", change: withoutControl });
-  if (unicode) steps.push({ name: "unicode", change: (text) => normalized(text, unicode) });
+  if (unicode) steps.push({ name: "unicode", change: (text) => normalizeForm(text, unicode) });
   if (lowercase) steps.push({ name: "lowercase", change: lowered });
   for (const [i, [source, by]] of replace.entries()) {
     const expression = await openExpression(NAME, `replace.${i}.0`, source);
-    steps.push({ name: "replace", change: (text) => edited(text, expression.edits(text, by)) });
+    steps.push({ name: "replace", change: (text) => applyEdits(text, expression.edits(text, by)) });
   }
-  if (whitespace) steps.push({ name: "whitespace", change: tidied });
+  if (whitespace) steps.push({ name: "whitespace", change: tidySpaces });
   return steps;
 }
 
@@ -158,7 +158,7 @@ function cleanedText(text: string, steps: readonly Step[], reasons: Set<string>)
     const next = thenChanged(sofar, change);
     if (next !== sofar) reasons.add(name);
     return next;
-  }, unchanged(text));
+  }, asChangedText(text));
 }
 
 const isMissing = (value: unknown): boolean =>

@@ -4,12 +4,12 @@
  */
 import * as v from "valibot";
 import {
+  applyEdits,
   changeRow,
   changeWordsTogether,
   checkColumns,
   eachRow,
   type Edit,
-  edited,
   type Expression,
   openExpression,
   type PersonalKind,
@@ -91,7 +91,7 @@ export const redact: Factory<"transform", Input> = define({
           };
           const [words, others] = wordColumns(item.row, texts, context.columns);
           const places = { ...context.columns, texts: others };
-          let row = changeRow(NAME, item, places, (text) => edited(text, editsOf(text)));
+          let row = changeRow(NAME, item, places, (text) => applyEdits(text, editsOf(text)));
           for (const column of words) {
             const tags = Object.entries(context.columns?.parallel ?? {}).filter(([, of]) => of === column);
             const own = row[column] as readonly string[];

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { eachRow, groupKey, weighed } from "../../blocks/transform/mod.ts";
+import { eachRow, groupKey, multiplyWeight } from "../../blocks/transform/mod.ts";
 import { role } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
@@ -64,7 +64,7 @@ export const reweigh: Factory<"transform", Input> = define({
       return eachRow(rows, context, (item) => {
         const [g, l] = [groupKey(NAME, item, column), groupKey(NAME, item, label)];
         const weight = (group.get(g) ?? 0) * (labels.get(l) ?? 0) / (total * (both.get(`${g} ${l}`) ?? 1));
-        return { row: weighed(NAME, item, weight), reasons: ["weight"] };
+        return { row: multiplyWeight(NAME, item, weight), reasons: ["weight"] };
       });
     },
   }),

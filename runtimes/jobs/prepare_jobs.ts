@@ -1,7 +1,7 @@
 /** New jobs are planned and queued, a few at once, or told what is wrong with them. */
 import { AttuneError } from "../../core/base/errors.ts";
 import type { Jobs } from "../../core/jobs/jobs.ts";
-import { type JobRecord, planning, queueJob, rejectJob } from "../../core/jobs/record.ts";
+import { countPlan, type JobRecord, queueJob, rejectJob } from "../../core/jobs/record.ts";
 import { limitConcurrency } from "../http/fair_queue.ts";
 import { answerError } from "../http/responses.ts";
 import type { Prepared } from "./job_planner.ts";
@@ -42,14 +42,14 @@ export function createJobPreparer(
         return;
       }
       // Counted before it begins: it may end this process.
-      await jobs.change(id, planning);
+      await jobs.change(id, countPlan);
       const prepared = await plan(record);
       await jobs.change(id, (r) => queueJob(r, prepared));
     } catch (error) {
       // What is wrong with the store, or that there is no room now, is not the job's fault: it is looked at again at the
       // next watch.
       if (isStoreError(error) || error instanceof AttuneError && error.code === "BUSY") {
-        await jobs.change(id, (r) => planning(r, -1)).catch(() => {});
+        await jobs.change(id, (r) => countPlan(r, -1)).catch(() => {});
         return report(error);
       }
       const { error: { code, message, param } } = await answerError(error instanceof Error ? error : new Error())

@@ -6,7 +6,7 @@ import { faultOfWeights } from "../../core/files/finite_weights.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import { contentIn } from "../../core/jobs/files.ts";
 import type { JobOffer } from "../../core/jobs/job_records.ts";
-import { commitLease, type JobRecord, releaseLease, renewLease, saved } from "../../core/jobs/record.ts";
+import { addCheckpoint, commitLease, type JobRecord, releaseLease, renewLease } from "../../core/jobs/record.ts";
 import { storeWithin } from "../../core/files/within.ts";
 import type { Named, Store } from "../../core/types.ts";
 import { checked, httpError } from "../http/responses.ts";
@@ -182,7 +182,7 @@ function checkpointRoute(context: JobsContext): Route {
       at: time(),
       metrics: finiteMetrics(body.metrics),
     };
-    await changeHeld(context, id, (r) => saved(r, token, checkpoint));
+    await changeHeld(context, id, (r) => addCheckpoint(r, token, checkpoint));
     return c.json({ step });
   });
 }

@@ -6,7 +6,7 @@ import { compose } from "../../core/spec/compose.ts";
 import { refused } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import { plainPath } from "../../core/jobs/names.ts";
-import { placed, referenceKind, referencesOf } from "../../core/jobs/references.ts";
+import { placeReferences, referenceKind, referencesOf } from "../../core/jobs/references.ts";
 import type { Catalog, Json, Named, RunSpec } from "../../core/types.ts";
 import type { Lease, RunnerClient } from "./client.ts";
 import { isModelFolder } from "../host/model_folder.ts";
@@ -34,7 +34,7 @@ export async function localSpec(lease: Lease, options: InputOptions): Promise<Lo
   const local = { ...lease.spec, loggers: loggersOf(lease.spec) };
   const catalog = await options.catalogFor(local);
   for (const { name } of referencesOf(local, catalog)) paths.set(name, await pathOf(name, lease, options));
-  const spec = placed(local, catalog, (name) => paths.get(name) ?? name);
+  const spec = placeReferences(local, catalog, (name) => paths.get(name) ?? name);
   checkAllowed(spec, catalog);
   return { spec, displayNames: Object.fromEntries([...paths].map(([name, path]) => [path, name])) };
 }

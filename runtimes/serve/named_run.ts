@@ -2,7 +2,7 @@
 import { compose } from "../../core/spec/compose.ts";
 import { missing } from "../../core/base/errors.ts";
 import { ggufIn } from "../../core/files/gguf_folder.ts";
-import { placed } from "../../core/jobs/references.ts";
+import { placeReferences } from "../../core/jobs/references.ts";
 import type { Host, Json, Named, Row, Run, RunSpec, Store } from "../../core/types.ts";
 import { httpError } from "../http/responses.ts";
 import { float32Bytes, namedFiles } from "./inference.ts";
@@ -26,7 +26,7 @@ export async function namedRun(
 ): Promise<Readonly<{ run: Run; host: Host }>> {
   const { host, catalog } = service.options;
   if (!host) throw httpError(503, "not_configured", "This server runs no models");
-  placed({ task, ...(metrics === undefined ? {} : { metrics }) }, catalog, (_name, at) => {
+  placeReferences({ task, ...(metrics === undefined ? {} : { metrics }) }, catalog, (_name, at) => {
     throw httpError(400, "invalid_value", `${at}: a request may not set it`, at);
   });
   const { model: files, id, adapters: attached, ids } = await namedFiles(service, { model, adapter, caller });

@@ -5,7 +5,7 @@
 import { overWholeWeights } from "../../core/spec/whole_weights.ts";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Evaluator, shared } from "../../core/engine/evaluator.ts";
+import { type Evaluator, shareEvaluator } from "../../core/engine/evaluator.ts";
 import { AttuneError, missing, unknownName, unsupported } from "../../core/base/errors.ts";
 import { evaluateRun } from "../../core/run/evaluate/evaluate.ts";
 import { describeTrainedModel, verifyExport } from "../../core/run/write/export.ts";
@@ -72,7 +72,7 @@ export async function openSaved(
   const datasetOf = (rows: Rows): Dataset =>
     open.run.use("data", Array.isArray(rows) ? { use: "memory", with: { rows } } : rows as Use<"data">);
   let known: Evaluator | undefined;
-  const evaluator = (): Evaluator => shared(known ??= openEvaluator(open));
+  const evaluator = (): Evaluator => shareEvaluator(known ??= openEvaluator(open));
   return {
     run: open.run,
     open,

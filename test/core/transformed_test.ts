@@ -7,7 +7,7 @@ import { define } from "../../core/spec/define.ts";
 import { trainRun } from "../../core/run/train/train.ts";
 import { changeTexts, mapRoles, partsIn } from "../../core/spec/roles.ts";
 import { taskData } from "../../core/spec/run_data.ts";
-import { transformed } from "../../core/spec/transformed.ts";
+import { transformRows } from "../../core/spec/transformed.ts";
 import type { Catalog, Json, Named, Row, Rows, SplitName, TrainingEvent, TransformContext } from "../../core/types.ts";
 import { memory } from "../../plugins/data/memory.ts";
 import { memory as memoryStore } from "../../plugins/stores/memory.ts";
@@ -174,7 +174,7 @@ it("what may not stand where it does is an error of the spec, all at once", () =
   wrong({ train: source, eval: mixed }, /data\.eval\.with\.sources\.0\.transforms\.0/);
   assert.doesNotThrow(() => composed({ train: mixed }));
   assert.throws(
-    () => compose(spec({ train: source, eval: transformed(memory({ rows }), [twice()]) }) as never, extended),
+    () => compose(spec({ train: source, eval: transformRows(memory({ rows }), [twice()]) }) as never, extended),
     /"twice"/,
   );
 });

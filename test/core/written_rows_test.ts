@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
-import { transformed } from "../../core/spec/transformed.ts";
+import { transformRows } from "../../core/spec/transformed.ts";
 import type { Host, Row, Rows, Store } from "../../core/types.ts";
 import { memory } from "../../plugins/data/memory.ts";
 import { memory as memoryStore } from "../../plugins/stores/memory.ts";
@@ -51,7 +51,7 @@ async function isRight(rows: Rows, number: (row: Row) => unknown = ({ i }) => i)
 
 const opened = async (host: Host, as: "number" | "date" = "number"): Promise<[Rows, number]> => {
   const before = passed;
-  const rows = await transformed(source, [thinned({ as })]).open(host);
+  const rows = await transformRows(source, [thinned({ as })]).open(host);
   return [rows, passed - before];
 };
 

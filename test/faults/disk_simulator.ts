@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import type { JobEvent } from "../../core/jobs/events.ts";
 import { type Jobs, jobsIn } from "../../core/jobs/jobs.ts";
 import {
+  addCheckpoint,
   commitLease,
   isTerminal,
   type JobRecord,
@@ -15,7 +16,6 @@ import {
   releaseLease,
   renewLease,
   requestStop,
-  saved,
   unpauseJob,
 } from "../../core/jobs/record.ts";
 import { sealStore, unseal } from "../../core/jobs/sealed.ts";
@@ -190,7 +190,7 @@ async function runner(world: World, actor: Actor, name: string): Promise<void> {
           at: 0,
           metrics: {},
         };
-        if (!await change((r) => saved(r, token, checkpoint))) return;
+        if (!await change((r) => addCheckpoint(r, token, checkpoint))) return;
       }
     }
     const done = await change((r) => world.commit(r, token, { folder, files: [], metrics: {} }, 0));

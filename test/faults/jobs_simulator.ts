@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { type Jobs, jobsIn } from "../../core/jobs/jobs.ts";
 import {
+  addCheckpoint,
   commitLease,
   isTerminal,
   type JobRecord,
@@ -13,7 +14,6 @@ import {
   releaseLease,
   renewLease,
   requestStop,
-  saved,
   unpauseJob,
 } from "../../core/jobs/record.ts";
 import type { JobEvent } from "../../core/jobs/events.ts";
@@ -223,7 +223,7 @@ export async function simulate(seed: number, commit: typeof commitLease = commit
         } else if (step % 2 === 0) {
           const folder = `jobs/${id}/leases/${token}/step-${step}/`;
           const checkpoint = { id: `c${token}-${step}`, folder, files: ["state"], step, at: 0, metrics: {} };
-          going = await change((r) => saved(r, token, checkpoint)) !== "gone";
+          going = await change((r) => addCheckpoint(r, token, checkpoint)) !== "gone";
         }
       }
       if (going) {

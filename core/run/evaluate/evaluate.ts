@@ -43,7 +43,7 @@ export async function measureRun(
   let rows: EncodedRows | undefined;
   try {
     rows = await labelledRows(open, dataset);
-    return await measured(open, evaluator, rows, rowsSeen);
+    return await measureOpened(open, evaluator, rows, rowsSeen);
   } finally {
     await rows?.close?.();
     await evaluator.close();
@@ -51,7 +51,7 @@ export async function measureRun(
 }
 
 /** Metrics over rows, those of generated text too, and their figures. */
-export async function measured(
+export async function measureOpened(
   open: OpenRun,
   evaluator: Pick<Evaluator, "run" | "generator">,
   rows: EncodedRows,

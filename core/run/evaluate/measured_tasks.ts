@@ -5,7 +5,7 @@
 import type { Evaluator } from "../../engine/evaluator.ts";
 import type { Example, Json, Named, TrainingEvent } from "../../types.ts";
 import type { TaskRows } from "../rows/task_rows.ts";
-import { measured } from "./evaluate.ts";
+import { measureOpened } from "./evaluate.ts";
 import { generatesUnmeasured } from "./metrics.ts";
 import { collectExamples } from "./examples.ts";
 import { drawnRows } from "./drawn_rows.ts";
@@ -70,7 +70,7 @@ export function measuredTasks(
       rowTakers,
       open.task.name,
       async (told) =>
-        await measured(open, evaluator, evalRows, async (read) => {
+        await measureOpened(open, evaluator, evalRows, async (read) => {
           if (!told && !Array.from(read.rows).some(isShown)) return;
           const some: Example[] = [];
           await collectExamples(some, open, evalRows, read);

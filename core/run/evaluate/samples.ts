@@ -41,7 +41,7 @@ export async function checkGeneration(tasks: readonly MeasuredTask[], isRequeste
 }
 
 /** Some answers of the weights as they are. */
-export async function sampled(
+export async function generateSamples(
   { open, evalRows }: MeasuredTask,
   evaluator: Pick<Evaluator, "generator">,
 ): Promise<GeneratedSample[]> {

@@ -30,7 +30,7 @@ import type {
 } from "../../types.ts";
 import { epochOf } from "../rows/batches.ts";
 import type { TaskRows } from "../rows/task_rows.ts";
-import { encodeRows, estimated, measured, type MeasuredRows, trainData } from "../rows/data.ts";
+import { encodeRows, estimateSamples, type MeasuredRows, measureSamples, trainData } from "../rows/data.ts";
 import { labelledRows } from "../rows/labelled_rows.ts";
 import { type EncodedRows, withFields } from "../rows/encoded_rows.ts";
 import { PREPACK_LIMIT } from "./engine.ts";
@@ -59,7 +59,7 @@ export async function measureTasks(run: Run, host: Host): Promise<readonly Plann
   for (const open of await openTasks(run, host)) {
     if (open.checkpoint.quantization) (await import("../open/quantized_base.ts")).refuseTrainedCodes(open);
     const rows = withFields(await labelledRows(open, trainData(open), { isSketch: true }), run.regularizers);
-    const train = await measured(rows, run.training.perDeviceTrainBatchSize);
+    const train = await measureSamples(rows, run.training.perDeviceTrainBatchSize);
     await rows.close?.();
     const tokensOf = async (dataset: Dataset | undefined): Promise<number> =>
       dataset ? (await (await encodeRows(open, dataset, true, { reading: rows.reading })).sizes()).total : 0;
@@ -80,9 +80,9 @@ export type BuiltPlan = Readonly<{ plan: Plan; built: readonly (BuiltProgram | u
 export async function planOf(run: Run, host: Host, tasks: readonly TaskRows[]): Promise<BuiltPlan> {
   const known: PlannedTask[] = [];
   const tokensOf = async (rows: EncodedRows | undefined): Promise<number> =>
-    rows ? (await estimated(rows, 0)).tokens : 0;
+    rows ? (await estimateSamples(rows, 0)).tokens : 0;
   for (const { open, train, evalRows, test } of tasks) {
-    const sizes = await estimated(train, run.training.perDeviceTrainBatchSize);
+    const sizes = await estimateSamples(train, run.training.perDeviceTrainBatchSize);
     known.push({ open, train: sizes, evalTokens: await tokensOf(evalRows), testTokens: await tokensOf(test) });
   }
   return await planOfMeasured(run, host, known);

@@ -203,13 +203,13 @@ export async function largestSamples(rows: EncodedRows, count: number): Promise<
 }
 
 /** The same of rows, every one of which is encoded for it. */
-export async function measured(rows: EncodedRows, keep: number): Promise<MeasuredRows> {
+export async function measureSamples(rows: EncodedRows, keep: number): Promise<MeasuredRows> {
   const { total } = await rows.sizes();
   return { samples: rows.count, tokens: total, longest: await largestSamples(rows, keep) };
 }
 
 /** The same as it is known before that: all samples are taken to be like those that were looked at. */
-export async function estimated(rows: EncodedRows, keep: number): Promise<MeasuredRows> {
+export async function estimateSamples(rows: EncodedRows, keep: number): Promise<MeasuredRows> {
   const { looked, count } = rows;
   const tokens = looked.count === 0 ? 0 : Math.round(looked.total * count / looked.count);
   return { samples: count, tokens, longest: await largestSamples(rows, keep) };

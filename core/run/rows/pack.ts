@@ -1,6 +1,6 @@
 /** Packing: several samples in one, whose sequences stand in one row that sees no other. */
 import { badValue, missing, unsupported } from "../../base/errors.ts";
-import { shareRows, weighed } from "../../loop/layout.ts";
+import { shareRows, weighSequences } from "../../loop/layout.ts";
 import type { Sample } from "../../types.ts";
 import type { EncodedRows } from "./encoded_rows.ts";
 import { createSampleSizes } from "./sample_sizes.ts";
@@ -29,7 +29,7 @@ export async function packRows(open: OpenRun, encoded: EncodedRows): Promise<Enc
   bins.sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
   const joined = (members: readonly Sample[]): Sample => {
     const [first] = members as [Sample];
-    return { ...first, sequences: members.flatMap((member) => weighed(member)), packed: true };
+    return { ...first, sequences: members.flatMap((member) => weighSequences(member)), packed: true };
   };
   const sizes = createSampleSizes(false);
   // What is packed is as long as its members are.

@@ -11,7 +11,7 @@ import { openEvaluator } from "../evaluate/infer.ts";
 import type { RunFigures } from "../write/final_figures.ts";
 import type { MeasuredTask, MeasuredTasks } from "../evaluate/measured_tasks.ts";
 import type { Prober } from "../evaluate/probe.ts";
-import { answersPrompts, sampled, samplesFrom } from "../evaluate/samples.ts";
+import { answersPrompts, generateSamples, samplesFrom } from "../evaluate/samples.ts";
 import { notShown, type TaskEvaluator } from "./task_evaluator.ts";
 import { writeModel } from "../write/write.ts";
 import { writeJson } from "../../files/json_files.ts";
@@ -76,7 +76,7 @@ async function* shownRows(
       });
       if (!answersPrompts(task)) return;
       const answered = samplesFrom(measured.examplesOf(task));
-      const samples = answered.length > 0 ? answered : await sampled(task, evaluator);
+      const samples = answered.length > 0 ? answered : await generateSamples(task, evaluator);
       yield { type: "samples", step: at.step, epoch: 0, task: task.open.task.name, samples };
     } catch (error) {
       yield notShown(at.step, error);

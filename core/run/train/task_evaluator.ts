@@ -9,7 +9,7 @@ import type { TaskRows } from "../rows/task_rows.ts";
 import { joinedBest, splitBest } from "./best.ts";
 import type { MeasuredTasks } from "../evaluate/measured_tasks.ts";
 import { combineTaskMetrics } from "../evaluate/metrics.ts";
-import { answersPrompts, sampled, samplesFrom } from "../evaluate/samples.ts";
+import { answersPrompts, generateSamples, samplesFrom } from "../evaluate/samples.ts";
 
 /** Evaluates a run's tasks. */
 export type TaskEvaluator = Readonly<{
@@ -100,7 +100,7 @@ async function samplesNow(measured: MeasuredTasks, evaluatorOf: Engine["of"]): P
     const { name } = task.open.task;
     const answered = samplesFrom(measured.examplesOf(task));
     try {
-      const samples = answered.length > 0 ? answered : await sampled(task, evaluatorOf(name));
+      const samples = answered.length > 0 ? answered : await generateSamples(task, evaluatorOf(name));
       events.push({ type: "samples", step: 0, epoch: 0, task: name, samples });
     } catch (error) {
       events.push(notShown(0, error));

@@ -3,7 +3,7 @@ import type * as v from "valibot";
 import type { Adapter, Plugin } from "../../../core/types.ts";
 import type { PeftType } from "../../../formats/peft/peft_type.ts";
 import { readPeft } from "../../../formats/peft/read.ts";
-import { loadable } from "../../../blocks/adapter/mod.ts";
+import { openAndAttach } from "../../../blocks/adapter/mod.ts";
 import { attachLora } from "./attach.ts";
 import { loraNames, type LoraOptions } from "./options.ts";
 
@@ -45,7 +45,7 @@ export function loraAdapter(
   schema: v.GenericSchema<Partial<LoraOptions>, LoraOptions>,
   options: LoraOptions,
 ): Omit<Adapter, keyof Plugin> {
-  return loadable(
+  return openAndAttach(
     readPeft({ name, type: "LORA", prefix: "base_model.model.", schema, names: loraNames, ...loraFields }),
     options,
     (o, backbone, context, saved) => attachLora(name, o, backbone, context, saved),

@@ -4,13 +4,13 @@ import { createRandom } from "../../../core/math/random.ts";
 import { lineCheck } from "../../../core/jobs/json_lines.ts";
 import { type Jobs, jobsIn } from "../../../core/jobs/jobs.ts";
 import {
+  addCheckpoint,
   commitLease,
   type JobRecord,
   queueJob,
   releaseLease,
   renewLease,
   requestStop,
-  saved,
 } from "../../../core/jobs/record.ts";
 import { storeQueue } from "../../../core/jobs/store_queue.ts";
 import type { Store } from "../../../core/types.ts";
@@ -57,7 +57,7 @@ describe("jobs", () => {
     for (let t = 0; t <= 60; t += 10) {
       clock.now = 1000 * t;
       if (t <= 20) await jobs.change(id, (r) => renewLease(r, 1, t, 100 * t));
-      if (t === 20) await jobs.change(id, (r) => saved(r, 1, checkpoint(20)));
+      if (t === 20) await jobs.change(id, (r) => addCheckpoint(r, 1, checkpoint(20)));
       await jobs.watch();
     }
     const job = await jobs.lease("b", () => true);
@@ -120,7 +120,7 @@ describe("jobs", () => {
     for (let attempt = 1; attempt <= 10; attempt++) {
       const job = await jobs.lease("a", () => true);
       const token = job?.token ?? 0;
-      await jobs.change(id, (r) => saved(r, token, checkpoint(attempt)));
+      await jobs.change(id, (r) => addCheckpoint(r, token, checkpoint(attempt)));
       const error = { code: "crashed", message: "spot machine", param: null };
       await jobs.change(id, (r) => releaseLease(r, token, { reason: "failed", error, retry: true }, 7));
     }

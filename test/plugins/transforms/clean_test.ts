@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { cleaned } from "./clean_cases.ts";
-import { normalized } from "../../../blocks/transform/mod.ts";
+import { normalizeForm } from "../../../blocks/transform/mod.ts";
 import { checksOf } from "../../../conformance/mod.ts";
 import { clean } from "../../../plugins/transforms/clean.ts";
 import { itPasses } from "../../checks.ts";
@@ -85,7 +85,7 @@ it("says of each row why it was changed, and of which rule dropped it", async ()
 it("a normal form holds whole, where characters change across what is seen as one", () => {
   for (const text of ["e\u0301 ﬁ", "\u1100\u1161\u11a8", "a\u0328\u0301", "\u0f40\u0fb5", "한글 x"]) {
     for (const form of ["NFC", "NFD", "NFKC", "NFKD"] as const) {
-      const { text: cleanedText, start, end } = normalized(text, form);
+      const { text: cleanedText, start, end } = normalizeForm(text, form);
       assert.equal(cleanedText, text.normalize(form));
       assert.deepEqual([start(0), end(text.length)], [0, cleanedText.length]);
     }

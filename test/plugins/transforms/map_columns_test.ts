@@ -3,7 +3,7 @@ import { it } from "node:test";
 import { checksOf } from "../../../conformance/mod.ts";
 import { memory } from "../../../plugins/data/memory.ts";
 import { mapColumns } from "../../../plugins/transforms/map_columns.ts";
-import { transformed } from "../../../core/spec/transformed.ts";
+import { transformRows } from "../../../core/spec/transformed.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { itPasses } from "../../checks.ts";
 
@@ -30,7 +30,7 @@ itPasses(
 it("swaps two columns, and names a column that a row lacks", async () => {
   const host = await hostHere(1);
   const open = (given: Record<string, string>) =>
-    transformed(memory({ rows }), [mapColumns({ columns: given, keep: true })]).open(host);
+    transformRows(memory({ rows }), [mapColumns({ columns: given, keep: true })]).open(host);
   const opened = await open({ review: "stars", stars: "review" });
   assert.deepEqual(await opened.at?.([1]), [{ review: 1, stars: "bad", id: 2 }]);
   await assert.rejects(open({ text: "reviews" }), /row 0 has no column "reviews", did you mean "review"\?/);

@@ -3,7 +3,7 @@
  * @module
  */
 import type { DataContext } from "../../../core/spec/data_context.ts";
-import { transformed } from "../../../core/spec/transformed.ts";
+import { transformRows } from "../../../core/spec/transformed.ts";
 import type { Row, RowColumns, Rows, Transform } from "../../../core/types.ts";
 import { memory } from "../../../plugins/data/memory.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
@@ -24,7 +24,7 @@ export async function openThrough(
   transforms: readonly Transform[],
   context: Partial<DataContext> = {},
 ): Promise<Rows> {
-  return await transformed(memory({ rows }), transforms, { seed: 42, columns: columns.classification, ...context })
+  return await transformRows(memory({ rows }), transforms, { seed: 42, columns: columns.classification, ...context })
     .open(host);
 }
 

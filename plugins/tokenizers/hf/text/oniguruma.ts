@@ -2,7 +2,7 @@
  * Patterns in the notation of Oniguruma, in which those of tokenizer.json are written: its classes are Unicode's, ^ and $ stand
  * at lines, \h is a hexadecimal digit.
  */
-import { type CharSet, fixedWidth, type PatternNode, remembered } from "../../../../core/patterns/node.ts";
+import { cacheCharSet, type CharSet, fixedWidth, type PatternNode } from "../../../../core/patterns/node.ts";
 import { classNamed, isOnigurumaWord } from "./unicode.ts";
 
 const MAX_DEPTH = 50;
@@ -36,7 +36,7 @@ function classOf(name: string): CharSet {
 
 /** The same characters in either case. */
 function inAnyCase(has: CharSet): CharSet {
-  return remembered((code) => {
+  return cacheCharSet((code) => {
     if (has(code)) return true;
     const char = String.fromCodePoint(code);
     const upper = char.toUpperCase();
@@ -157,7 +157,7 @@ function atom(r: Reader, depth: number, options: Options): PatternNode {
   if (r.take("^")) return any([START, all([look(lineFeed, false, 1), look(set(anything))])]);
   if (r.take("$")) return any([END, look(lineFeed)]);
   if (r.take(".")) return set(options.m ? anything : (code) => code !== 10);
-  if (r.take("[")) return set(remembered(bracket(r, depth, options)));
+  if (r.take("[")) return set(cacheCharSet(bracket(r, depth, options)));
   if (r.take("\\")) return escaped(r, options);
   if (/^[*+?)]$/.test(r.ahead())) throw r.broken(`${JSON.stringify(r.ahead())} is out of place`);
   const code = r.next();

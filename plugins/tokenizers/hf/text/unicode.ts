@@ -2,7 +2,7 @@
  * What characters are taken for, as Hugging Face's tokenizers takes them: its parts know different versions of Unicode, and
  * engines know others.
  */
-import { type CharSet, remembered } from "../../../../core/patterns/node.ts";
+import { cacheCharSet, type CharSet } from "../../../../core/patterns/node.ts";
 import * as tables from "./unicode_tables.ts";
 
 /** A table's ranges as one list: start, end (excluded), start, end ... */
@@ -18,7 +18,7 @@ function rangesOf(table: string): number[] {
 
 function inTable(table: string): CharSet {
   let ranges: number[] | undefined;
-  return remembered((code) => {
+  return cacheCharSet((code) => {
     ranges ??= rangesOf(table);
     let [low, high] = [0, ranges.length];
     while (low < high) {
@@ -32,7 +32,7 @@ function inTable(table: string): CharSet {
 }
 
 function matching(regex: RegExp): CharSet {
-  return remembered((code) => regex.test(String.fromCodePoint(code)));
+  return cacheCharSet((code) => regex.test(String.fromCodePoint(code)));
 }
 
 /** Unicode's blanks. */
@@ -56,7 +56,7 @@ export const isNumeric: CharSet = matching(/^[\p{N}\u{11DE0}-\u{11DE9}\u{16FF4}-
 
 /** A class of Unicode 16 by JavaScript's name for it. */
 function ofSixteen(regex: RegExp): CharSet {
-  return remembered((code) => regex.test(String.fromCodePoint(code)) && !isLatest(code));
+  return cacheCharSet((code) => regex.test(String.fromCodePoint(code)) && !isLatest(code));
 }
 
 /** Letters, marks, digits and connectors: \w of Rust's patterns. */
@@ -100,13 +100,13 @@ export function classNamed(name: string): CharSet | undefined {
 }
 
 function namedClass(key: string, name: string): CharSet | undefined {
-  if (key === "word") return remembered((code) => word(code) && !isLatest(code));
+  if (key === "word") return cacheCharSet((code) => word(code) && !isLatest(code));
   const known = posix[key];
   if (known !== undefined) return ofSixteen(new RegExp(`^[${known}]$`, "u"));
   // Classes that what is not assigned belongs to.
   if (key === "c" || key === "other" || key === "cn" || key === "unassigned") {
     const regex = /^c|^o/.test(key) && key !== "cn" ? /^\p{C}$/u : /^\p{Cn}$/u;
-    return remembered((code) => isLatest(code) || regex.test(String.fromCodePoint(code)));
+    return cacheCharSet((code) => isLatest(code) || regex.test(String.fromCodePoint(code)));
   }
   const words = name.trim().split(/[\s_-]+/).map((part) => part[0]?.toUpperCase() + part.slice(1).toLowerCase());
   for (const alias of [name, words.join("_"), key]) {
@@ -125,6 +125,6 @@ function namedClass(key: string, name: string): CharSet | undefined {
 }
 
 /** \w of Oniguruma, to which some superscripts and fractions of Latin-1 belong as well. */
-export const isOnigurumaWord: CharSet = remembered((code) =>
+export const isOnigurumaWord: CharSet = cacheCharSet((code) =>
   word(code) && !isLatest(code) || code === 0xb2 || code === 0xb3 || code === 0xb9 || code >= 0xbc && code <= 0xbe
 );
