@@ -14,9 +14,9 @@ import { contextIn, type DataContext, inContext } from "./data_context.ts";
  *
  * @example
  * ```ts
- * import { transformed } from "attune/kit";
+ * import { transformRows } from "attune/kit";
  * import { memory } from "attune/data/memory";
- * console.assert(transformed(memory({ rows: [{ text: "a" }] }), []).name === "memory");
+ * console.assert(transformRows(memory({ rows: [{ text: "a" }] }), []).name === "memory");
  * ```
  */
 export function transformRows(source: Dataset, transforms: readonly Transform[], context?: DataContext): Dataset {
