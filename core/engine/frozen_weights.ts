@@ -4,7 +4,7 @@
  * @module
  */
 import { AttuneError, badValue, nearest, show } from "../base/errors.ts";
-import { transpose } from "../math/transposed.ts";
+import { transposeMatrix } from "../math/transposed.ts";
 import type {
   Accelerator,
   Checkpoint,
@@ -111,7 +111,7 @@ function frozenWeights(storages: ReadonlyMap<string, Given>, { weights }: Frozen
     const reencoded = source === undefined ? undefined : await encoded?.(source);
     if (reencoded) return reencoded;
     const { data } = await read();
-    const values = weight.conv1d ? transpose(data, weight.dims[1], weight.dims[0]) : data;
+    const values = weight.conv1d ? transposeMatrix(data, weight.dims[1], weight.dims[0]) : data;
     return { format: storage.format, tensors: storage.encode(values, weight) };
   };
   return {

@@ -4,7 +4,7 @@
  */
 import { AttuneError, badFile, missing, show } from "../base/errors.ts";
 import { sizeOf, type Tensor } from "../base/tensor.ts";
-import { transpose } from "../math/transposed.ts";
+import { transposeMatrix } from "../math/transposed.ts";
 import { fillNormal, fillUniform, type Random } from "../math/random.ts";
 import type {
   AttachedAdapter,
@@ -118,7 +118,7 @@ export function initialWeights(
 /** The values of a weight as sessions compute with it, in the form that the model has it in. */
 function decodeWeight({ format, tensors }: EncodedWeight, { dims, conv1d }: LinearWeight): Float32Array {
   const values = format.decode(tensors, dims);
-  return conv1d ? transpose(values, dims[0], dims[1]) : values;
+  return conv1d ? transposeMatrix(values, dims[0], dims[1]) : values;
 }
 
 /** Bytes of a parameter that does not train: as it is stored where that is codes or 16 bits, as float32 else. */

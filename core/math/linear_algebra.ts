@@ -1,6 +1,6 @@
 /** Matrix decompositions in float64 on row-major arrays: what initialisations and merging need on the host. */
 import { createRandom } from "./random.ts";
-import { transpose } from "./transposed.ts";
+import { transposeMatrix } from "./transposed.ts";
 
 /** Up to this size a matrix is decomposed whole. */
 const WHOLE = 96;
@@ -57,7 +57,7 @@ export type Singular = Readonly<{ u: Float64Array; s: Float64Array; v: Float64Ar
  */
 export function topSingular(w: Float64Array, rows: number, columns: number, count: number): Singular {
   if (rows < columns) {
-    const { u, s, v } = topSingular(transpose(w, rows, columns), columns, rows, count);
+    const { u, s, v } = topSingular(transposeMatrix(w, rows, columns), columns, rows, count);
     return { u: v, s, v: u };
   }
   return columns <= WHOLE || count > columns / 3 ? jacobi(w, rows, columns, count) : lanczos(w, rows, columns, count);
@@ -65,7 +65,7 @@ export function topSingular(w: Float64Array, rows: number, columns: number, coun
 
 // One-sided: columns of W are rotated until all are orthogonal; their lengths are the singular values.
 function jacobi(w: Float64Array, rows: number, columns: number, count: number): Singular {
-  const a = transpose(w, rows, columns); // its rows are W's columns
+  const a = transposeMatrix(w, rows, columns); // its rows are W's columns
   const v = new Float64Array(columns * columns);
   for (let i = 0; i < columns; i++) v[i * columns + i] = 1;
   const rotate = (m: Float64Array, width: number, p: number, q: number, c: number, s: number): void => {

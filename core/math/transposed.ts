@@ -1,7 +1,7 @@
 /** Matrices transposed. */
 
 /** A matrix transposed. */
-export function transpose<T extends Float32Array | Float64Array>(w: T, rows: number, columns: number): T {
+export function transposeMatrix<T extends Float32Array | Float64Array>(w: T, rows: number, columns: number): T {
   const out = w.slice() as T;
   for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = w[i * columns + j] ?? 0;
   return out;

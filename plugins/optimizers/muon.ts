@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
-import { transpose } from "../../core/math/transposed.ts";
+import { transposeMatrix } from "../../core/math/transposed.ts";
 import type { Factory, FlatParameter } from "../../core/types.ts";
 import {
   adamEntries,
@@ -102,7 +102,9 @@ export const muon: Factory<"optimizer", Partial<MuonOptions>> = define({
 
 /** The iterations on a matrix with no more rows than columns; a taller one is transposed before and after. */
 function orthogonal(x: Float64Array, rows: number, columns: number, steps: number): Float64Array {
-  if (rows > columns) return transpose(orthogonal(transpose(x, rows, columns), columns, rows, steps), columns, rows);
+  if (rows > columns) {
+    return transposeMatrix(orthogonal(transposeMatrix(x, rows, columns), columns, rows, steps), columns, rows);
+  }
   const length = Math.sqrt(x.reduce((sum, value) => sum + value * value, 0));
   let u = x.map((value) => value / Math.max(length, 1e-7));
   for (let k = 0; k < steps; k++) {

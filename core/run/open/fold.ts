@@ -2,7 +2,7 @@
 import { unsupported } from "../../base/errors.ts";
 import { qualifyName } from "../../engine/builder/parameters.ts";
 import { storedNames } from "../../engine/weights.ts";
-import { transpose } from "../../math/transposed.ts";
+import { transposeMatrix } from "../../math/transposed.ts";
 import type { TensorForm } from "../../files/safetensors.ts";
 import type { AttachedAdapter, InspectedBackbone, Middleware, Named, Tensor, TrainedModel } from "../../types.ts";
 
@@ -115,5 +115,5 @@ function requireTensor(tensors: Named<Tensor<Float32Array>>, name: string): Tens
 }
 
 function turned({ dtype, dims: [rows = 1, columns = 1], data }: Tensor<Float32Array>): Tensor<Float32Array> {
-  return { dtype, dims: [columns, rows], data: transpose(data, rows, columns) };
+  return { dtype, dims: [columns, rows], data: transposeMatrix(data, rows, columns) };
 }

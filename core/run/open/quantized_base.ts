@@ -7,7 +7,7 @@ import { aliasesOf, initialWeights } from "../../engine/weights.ts";
 import { trainsIn, trainsRule } from "../../engine/builder/parameters.ts";
 import { show, unsupported } from "../../base/errors.ts";
 import { createRandom } from "../../math/random.ts";
-import { transpose } from "../../math/transposed.ts";
+import { transposeMatrix } from "../../math/transposed.ts";
 import type { Checkpoint, InspectedBackbone } from "../../types.ts";
 import type { OpenRun } from "./open_run.ts";
 
@@ -49,7 +49,7 @@ export function turnConv1ds(
         const tensor = await weights.read(name);
         if (!turns(name)) return tensor;
         const [outputs = 1, inputs = 1] = tensor.dims;
-        return { dtype: "float32", dims: [inputs, outputs], data: transpose(tensor.data, outputs, inputs) };
+        return { dtype: "float32", dims: [inputs, outputs], data: transposeMatrix(tensor.data, outputs, inputs) };
       },
       locate: (name) => {
         const at = weights.locate(name);

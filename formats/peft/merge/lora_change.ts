@@ -1,6 +1,6 @@
 /** An update of LoRA or DoRA folded into a weight. */
 import { badValue, missing, show } from "../../../core/base/errors.ts";
-import { transpose } from "../../../core/math/transposed.ts";
+import { transposeMatrix } from "../../../core/math/transposed.ts";
 import { alphaOf, loraScale, rankOf } from "../lora_scale.ts";
 import { fromFloat32, toFloat32, viewOf } from "../../../core/files/safetensors.ts";
 import { type DType, sizeOf } from "../../../core/base/tensor.ts";
@@ -105,7 +105,7 @@ async function adderOf(
 ): Promise<AddUpdate> {
   const [a, b] = [(await adapter.read(keyA)).data, (await adapter.read(keyB)).data];
   const left = isTransposed ? a : b;
-  const right = isTransposed ? transpose(b, outFeatures, r) : a;
+  const right = isTransposed ? transposeMatrix(b, outFeatures, r) : a;
   const sum = new Float64Array(columns);
   return (values, firstRow) => {
     for (let at = 0, i = firstRow; at < values.length; at += columns, i++) {

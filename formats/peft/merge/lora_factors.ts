@@ -1,6 +1,6 @@
 /** The factors A and B of a merged module: beside each other, combined value by value, or decomposed again. */
 import { qr, topSingular } from "../../../core/math/linear_algebra.ts";
-import { transpose } from "../../../core/math/transposed.ts";
+import { transposeMatrix } from "../../../core/math/transposed.ts";
 import { alphaOf, loraScale, rankOf } from "../lora_scale.ts";
 import type { OpenedAdapter } from "./config.ts";
 import { type Combination, combine, type MergeMethod } from "./methods.ts";
@@ -91,7 +91,7 @@ function decomposeFactors(
 ): Factors {
   const beside = concatenateRanks(parts, inFeatures, outFeatures, all);
   const left = qr(beside.b, outFeatures, all);
-  const right = qr(transpose(beside.a, all, inFeatures), inFeatures, all);
+  const right = qr(transposeMatrix(beside.a, all, inFeatures), inFeatures, all);
   const core = new Float64Array(all * all);
   for (let i = 0; i < all; i++) {
     for (let j = 0; j < all; j++) {

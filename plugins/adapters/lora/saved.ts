@@ -1,5 +1,5 @@
 /** What a LoRA saves in other words than it trains in: first products as further ranks, and what modules share. */
-import { transpose } from "../../../core/math/transposed.ts";
+import { transposeMatrix } from "../../../core/math/transposed.ts";
 import type { InspectedBackbone, Named, Tensor } from "../../../core/types.ts";
 import { factor, first, type Matrix, tableFactor } from "./plan.ts";
 import type { Tied } from "./tied.ts";
@@ -38,7 +38,7 @@ export async function underAllNames(
 }
 
 function turned({ dtype, dims: [rows = 1, columns = 1], data }: Matrix): Matrix {
-  return { dtype, dims: [columns, rows], data: transpose(data, rows, columns) };
+  return { dtype, dims: [columns, rows], data: transposeMatrix(data, rows, columns) };
 }
 
 function stackedRows(a: Matrix, b: Matrix): Matrix {

@@ -7,7 +7,7 @@ import { compose } from "../../../core/spec/compose.ts";
 import { usableFormat } from "../../../core/engine/format_check.ts";
 import { blockTypes, dequantize } from "../../../core/gguf/blocks.ts";
 import { planRun } from "../../../core/run/plan/plan.ts";
-import { transpose } from "../../../core/math/transposed.ts";
+import { transposeMatrix } from "../../../core/math/transposed.ts";
 import type { Named, RunSpec, Tensor } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { blocksAsKept, formatOfBlocks } from "../../../formats/quantization/gguf_blocks.ts";
@@ -76,7 +76,7 @@ describe("sessions keep blocks of GGUF files as they are", () => {
         const isTurned = outputs !== rows;
         const dims = isTurned ? [columns, rows] as const : [rows, columns] as const;
         const values = encoded.format.decode(encoded.tensors, dims);
-        near(values, isTurned ? transpose(data, rows, columns) : data, `${name}: ${own}`);
+        near(values, isTurned ? transposeMatrix(data, rows, columns) : data, `${name}: ${own}`);
       }
     }
     assert.ok(stored > 0);
