@@ -6,7 +6,6 @@
  *     node bench/adapters.ts --models smollm2-chats --adapters lora-all [--dtype bfloat16]
  *     node bench/adapters.ts --models smollm2 --adapters lora --accelerators nf4 [--bitsandbytes nf4]
  *     node bench/adapters.ts --models smollm2 --adapters lora --accelerators '{"use":"int8","with":{"backward":"int8"}}'
- * @module
  */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";

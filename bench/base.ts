@@ -2,7 +2,6 @@
  * attune:base in Node and in workerd: time until the first embedding, tokens a second, memory. `node bench/base.ts [--rounds 5]`
  *
  * Both do the same texts in turn, so that what else the machine does falls on both alike.
- * @module
  */
 import process from "node:process";
 import { parseArgs } from "node:util";

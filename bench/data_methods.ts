@@ -3,7 +3,6 @@
  *
  * Both train all of `attune:base` on review sentences, several seeds, each of which draws other rows, and tell the figure of
  * 600 test rows with and without, and the mean difference with its 95 % interval (Student's t over seeds, paired).
- * @module
  */
 import { parseArgs } from "node:util";
 import process from "node:process";

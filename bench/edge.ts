@@ -3,7 +3,6 @@
  * Python server, in turn, in the same minutes. See README.md.
  *
  *     node bench/edge.ts --rounds 3 --seconds 3
- * @module
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

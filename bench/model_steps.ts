@@ -2,7 +2,6 @@
  * Does training steps on rows of random token ids, with Attune: JSON lines in, JSON lines out (see README).
  *
  *     node bench/model_steps.ts --model DIR --adapter lora --length 512 [--checkpointing] [--chats]
- * @module
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";

@@ -7,7 +7,6 @@
  * LoRA over the base as each accelerator stores it, or all weights as far as an accelerator does without an adapter; the same
  * seeds for all. Beside each accuracy stand the mean difference from
  * float32 with its 95 % interval (Student's t over seeds, paired), and what the quality gate says before step one.
- * @module
  */
 import process from "node:process";
 import { parseArgs } from "node:util";

@@ -3,7 +3,6 @@
  * what tells a protected attribute. Prints the tables of docs/regularizers.md.
  *
  *     node bench/regularizers.ts [--seeds 3] [--rows 320] [--only ewc|debiasing]
- * @module
  */
 import { parseArgs } from "node:util";
 import { compose } from "../core/spec/compose.ts";

@@ -7,7 +7,6 @@
  * LoRA on the embedded base, 16 rows a step. "first" has an empty cache, "again" the one that the first has left. With
  * HF_PYTHON the same files go through `datasets.map` and Trainer. With `--resume` nothing else is measured than the first step
  * of a run that goes on from a checkpoint near the first row, and of one that goes on near row 0.9 of all, in turn.
- * @module
  */
 import { spawn } from "node:child_process";
 import {

@@ -7,7 +7,6 @@
  *     HF_PYTHON=... node bench/search_beside_optuna.ts [--trials 20] [--rows 320] [--rounds 2] [--threads 2]
  *
  * `pip install optuna` beside bench/requirements.txt.
- * @module
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -2,7 +2,6 @@
  * Accuracy of the sentiment recipe's task over seeds: `attune:base`, the same architecture from random weights, MiniLM.
  *
  *     node bench/sentiment.ts --seeds 1,2,3 [--only base]
- * @module
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -2,7 +2,6 @@
  * Compares whole commands: `attune run` and Hugging Face's Trainer on the same rows, one after the other, per seed.
  *
  *     node bench/whole.ts --mode lora --seeds 1,2,3
- * @module
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -3,7 +3,6 @@
  * `--pack` makes an archive of it in this folder.
  *
  * Node strips no types under node_modules, so that sources cannot be published as they are.
- * @module
  */
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,7 +1,4 @@
-/**
- * What every logger must do.
- * @module
- */
+/** What every logger must do. */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 import { allBytes } from "../kit.ts";

@@ -8,7 +8,6 @@
  * with their labels. Without `--model` a Llama of two layers, whose word vectors are those of `attune:base` and whose layers
  * begin at random (recipes/starter.ts), first learns to go on with the review sentences themselves: that is the base that
  * LoRA adapts. Beside the score: the same base without LoRA, and the most frequent answer.
- * @module
  */
 import type { Json, Named, Row } from "../core/types.ts";
 import { columnsOf, common, type Data, type Settings } from "./options.ts";

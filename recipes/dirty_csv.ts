@@ -5,7 +5,6 @@
  *     node recipes/dirty_csv.ts --model ./all-MiniLM-L6-v2 --adapter lora
  *
  * The file is made of labelled review sentences, whose dirt is known that way: it is in the output, as `data/train.csv`.
- * @module
  */
 import type { Json, Named } from "../core/types.ts";
 import { common } from "./options.ts";

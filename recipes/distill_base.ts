@@ -5,7 +5,6 @@
  *
  * Texts come from packages (recipes/base/texts.ts); sentences of the sentiment rows are left out of them. The log of the
  * training that made the base here is recipes/base/log.jsonl, every 25th step of it.
- * @module
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";

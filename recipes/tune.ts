@@ -6,7 +6,6 @@
  *     node recipes/tune.ts --model ./all-MiniLM-L6-v2 --data rows.csv --trials 30
  *
  * Without `--data`: review sentences, a few hundred of them, so that it takes a minute or two.
- * @module
  */
 import { AttuneError } from "../core/base/errors.ts";
 import { trialSpec } from "../core/spec/search_space.ts";

@@ -1,7 +1,4 @@
-/**
- * The checks of an adapter on the tiny BERT of tests.
- * @module
- */
+/** The checks of an adapter on the tiny BERT of tests. */
 import { type AdapterClaims, checksOf } from "../conformance/mod.ts";
 import type { Catalog, Json } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";

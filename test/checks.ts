@@ -1,7 +1,4 @@
-/**
- * The checks of plugins as tests.
- * @module
- */
+/** The checks of plugins as tests. */
 import { describe, it } from "node:test";
 import type { Check } from "../conformance/mod.ts";
 import { sampled } from "./sampled.ts";

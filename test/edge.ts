@@ -1,7 +1,4 @@
-/**
- * An app of all endpoints over models in memory, and what tests ask it with.
- * @module
- */
+/** An app of all endpoints over models in memory, and what tests ask it with. */
 import { catalog } from "../plugins/catalog.ts";
 import { createApp, type EdgeOptions, type Key } from "../runtimes/serve/app.ts";
 import { type Scope, scopes } from "../runtimes/http/route.ts";

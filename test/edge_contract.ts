@@ -1,7 +1,4 @@
-/**
- * What every server answers over HTTP, whichever runtime it is: it knows the model "tiny" and the key "key".
- * @module
- */
+/** What every server answers over HTTP, whichever runtime it is: it knows the model "tiny" and the key "key". */
 import assert from "node:assert/strict";
 import { request } from "node:http";
 import { describe, it } from "node:test";

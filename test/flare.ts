@@ -1,7 +1,4 @@
-/**
- * A Worker with its bindings in workerd, for tests.
- * @module
- */
+/** A Worker with its bindings in workerd, for tests. */
 import { build } from "esbuild";
 import { Miniflare } from "miniflare";
 import { fileURLToPath } from "node:url";

@@ -1,7 +1,4 @@
-/**
- * Small models whose weights a formula makes: `formula` of the scripts beside the figures makes the same ones.
- * @module
- */
+/** Small models whose weights a formula makes: `formula` of the scripts beside the figures makes the same ones. */
 import type { Engine } from "../core/engine/engine.ts";
 import { inspectBackbone } from "../core/engine/inspect.ts";
 import { buildProgram } from "../core/engine/program.ts";

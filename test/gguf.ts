@@ -1,7 +1,4 @@
-/**
- * What tests of GGUF files share.
- * @module
- */
+/** What tests of GGUF files share. */
 import type { Host, Store } from "../core/types.ts";
 import { hostHere } from "../runtimes/host/train.ts";
 import { heldStore, tinyHost } from "./tiny.ts";

@@ -1,7 +1,4 @@
-/**
- * Pinned texts: compares with a file of test/golden, or writes it where UPDATE_GOLDEN is set.
- * @module
- */
+/** Pinned texts: compares with a file of test/golden, or writes it where UPDATE_GOLDEN is set. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -1,7 +1,4 @@
-/**
- * A graph's builder as tests of losses and regularizers take it: nothing is attached, smoothed or computed again.
- * @module
- */
+/** A graph's builder as tests of losses and regularizers take it: nothing is attached, smoothed or computed again. */
 import { createGraphBuilder } from "../core/engine/builder/builder.ts";
 import type { Graph } from "../core/graph/graph.ts";
 

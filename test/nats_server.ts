@@ -1,7 +1,4 @@
-/**
- * A real NATS server for tests, where nats-server is installed.
- * @module
- */
+/** A real NATS server for tests, where nats-server is installed. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { createServer } from "node:net";

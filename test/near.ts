@@ -1,7 +1,4 @@
-/**
- * Numbers beside those that are wanted.
- * @module
- */
+/** Numbers beside those that are wanted. */
 import assert from "node:assert/strict";
 
 /** Holds where a number is as far from another as a tolerance at the most. */

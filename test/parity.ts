@@ -1,7 +1,6 @@
 /**
  * `npm run parity -- --reference DIR [--match REGEX] [--parts cases,losses,...]`: runs every case of a folder of reference figures and says where
  * ours differ.
- * @module
  */
 import process from "node:process";
 import { parseArgs } from "node:util";

@@ -3,7 +3,6 @@
  * differs from core/graph/capabilities.ts.
  *
  * 16-bit floats are not asked about: the provider takes them by casting to float32 and back, which is no kernel.
- * @module
  */
 import process from "node:process";
 import { type Capabilities, capabilities } from "../core/graph/capabilities.ts";

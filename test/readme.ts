@@ -6,7 +6,6 @@
  * A block of JavaScript is saved under the name in its first line. A block of shell is handed to sh; one that ends in a
  * server or a runner stays until its section ends, and the next waits until it is ready. `# or:` behind a command names
  * others for Bun and Deno, which are run, too.
- * @module
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";

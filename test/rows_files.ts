@@ -1,7 +1,4 @@
-/**
- * The same rows as files of every kind.
- * @module
- */
+/** The same rows as files of every kind. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parquetWriteBuffer } from "hyparquet-writer";

@@ -1,7 +1,6 @@
 /**
  * Runs the tests on Node, two files at once, then on Bun and Deno side by side, which take one file after the other:
  * `npm test`, `npm test -- --runtime node core/graph`.
- * @module
  */
 import { spawn } from "node:child_process";
 import { globSync, mkdtempSync, rmSync } from "node:fs";

@@ -1,7 +1,6 @@
 /**
  * Samples of cases for Bun and Deno: of figures that TypeScript's arithmetic and ONNX Runtime's library give alike wherever they
  * run, Node runs all. What a runtime does itself (files, processes, threads, streams, HTTP, WebAssembly) runs whole everywhere.
- * @module
  */
 import { it } from "node:test";
 import { thisRuntime } from "../runtimes/host/host.ts";

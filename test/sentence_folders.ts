@@ -1,7 +1,6 @@
 /**
  * Folders of sentence-transformers over the tiny model, one for each kind of module; test/fixtures/sentence_modules.py has
  * what Python makes of them.
- * @module
  */
 import { createRandom, fillNormal } from "../core/math/random.ts";
 import { writeSafetensors } from "../core/files/safetensors.ts";

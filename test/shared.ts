@@ -1,7 +1,4 @@
-/**
- * Where the reference files lie that a user's clone lacks: beside the repository.
- * @module
- */
+/** Where the reference files lie that a user's clone lacks: beside the repository. */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 

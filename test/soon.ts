@@ -1,7 +1,4 @@
-/**
- * What somebody who means harm sends is answered soon.
- * @module
- */
+/** What somebody who means harm sends is answered soon. */
 import assert from "node:assert/strict";
 
 /**

@@ -1,7 +1,4 @@
-/**
- * A tiny model, its tokenizer and rows, made here: what tests train without any file beside the repository.
- * @module
- */
+/** A tiny model, its tokenizer and rows, made here: what tests train without any file beside the repository. */
 import { createGraphBuilder } from "../core/engine/builder/builder.ts";
 import { Graph } from "../core/graph/graph.ts";
 import { createRandom, fillNormal } from "../core/math/random.ts";

@@ -1,7 +1,4 @@
-/**
- * Whole runs of the tiny model, and numbers beside numbers.
- * @module
- */
+/** Whole runs of the tiny model, and numbers beside numbers. */
 import assert from "node:assert/strict";
 import { compose } from "../core/spec/compose.ts";
 import { trainRun } from "../core/run/train/train.ts";

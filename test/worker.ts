@@ -1,7 +1,4 @@
-/**
- * The Worker of the endpoints in workerd, with models in R2, for tests and benches.
- * @module
- */
+/** The Worker of the endpoints in workerd, with models in R2, for tests and benches. */
 import { build } from "esbuild";
 import { Miniflare } from "miniflare";
 import { readdirSync, readFileSync } from "node:fs";

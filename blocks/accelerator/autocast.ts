@@ -5,7 +5,6 @@
  * Graphs stay float32: what is a 16-bit tensor in torch is a value cast there and back, so that every kernel computes
  * in float32 and rounds once, as torch's do. The gradient of a cast is a cast back, so that the gradient of every
  * 16-bit tensor has 16 bits too; sums of gradients of float32 tensors stay float32, as do master weights.
- * @module
  */
 import type { Append, Asked, Graph, Node, Rewrite, Value } from "../../core/graph/graph.ts";
 import type { Op } from "../../core/graph/ops/ops.ts";

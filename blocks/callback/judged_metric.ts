@@ -1,7 +1,4 @@
-/**
- * The metric by which a callback judges evaluations.
- * @module
- */
+/** The metric by which a callback judges evaluations. */
 import * as v from "valibot";
 import type { Named, TrainingArguments } from "../../core/types.ts";
 

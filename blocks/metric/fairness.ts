@@ -53,9 +53,6 @@ export type Rates = Readonly<{
   falsePositiveRate: number;
 }>;
 
-/** A group with its shares. */
-export type GroupRates = Rates & Readonly<{ count: number }>;
-
 /** What a metric of fairness says: null if it is 0/0. */
 export type Gap = Readonly<{ difference: number | null; ratio: number | null }>;
 

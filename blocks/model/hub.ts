@@ -2,7 +2,6 @@
  * The Hugging Face hub: a repository's files, downloaded into the cache that Python uses too.
  *
  * Honours HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and HF_HUB_DOWNLOAD_TIMEOUT; where the cache lies is the host's matter.
- * @module
  */
 import { AttuneError, missing, show } from "../../core/base/errors.ts";
 import { ggufIn } from "../../core/files/gguf_folder.ts";

@@ -1,10 +1,9 @@
 /**
  * Weights of linear layers as the run's accelerators take them. Those that do not train are stored as they, or the checkpoint,
  * have them: encoded once, one at a time, and shared by all sessions. Of those that train products are computed otherwise.
- * @module
  */
 import { AttuneError, badValue, nearest, show } from "../base/errors.ts";
-import { transposeMatrix } from "../math/transposed.ts";
+import { transposeMatrix } from "../math/transpose.ts";
 import type {
   Accelerator,
   Checkpoint,

@@ -6,7 +6,6 @@
  * attention's scores, then products with weights within layers, as few as fit: what a layer gives to the next is always
  * kept. Weights that are rounded to be multiplied always are made again: kept, they would be one more copy of the
  * model.
- * @module
  */
 import { type DimValues, evaluateDim, sizeOfShape } from "../graph/ops/dims.ts";
 import { forwardNodes, type Graph, type Node, reachable, type Value } from "../graph/graph.ts";

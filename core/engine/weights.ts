@@ -1,10 +1,7 @@
-/**
- * Where parameters' first values come from: a saved adapter, the checkpoint, or their own initialisation.
- * @module
- */
+/** Where parameters' first values come from: a saved adapter, the checkpoint, or their own initialisation. */
 import { AttuneError, badFile, missing, show } from "../base/errors.ts";
 import { sizeOf, type Tensor } from "../base/tensor.ts";
-import { transposeMatrix } from "../math/transposed.ts";
+import { transposeMatrix } from "../math/transpose.ts";
 import { fillNormal, fillUniform, type Random } from "../math/random.ts";
 import type {
   AttachedAdapter,

@@ -1,7 +1,4 @@
-/**
- * An evaluation that can be believed: figures with intervals, by group, with every row's answer for those who ask.
- * @module
- */
+/** An evaluation that can be believed: figures with intervals, by group, with every row's answer for those who ask. */
 import type { Evaluator } from "../engine/evaluator.ts";
 import { badValue, missing, unknownName } from "../base/errors.ts";
 import { withIntervals } from "../statistics/figures.ts";

@@ -1,6 +1,5 @@
 /**
  * How well each row is answered, of a sample of rows: what slices are ranked by where no metric is a mean over rows.
- * @module
  */
 import { areOfRows, type RowReadings } from "../loop/rows.ts";
 import type { MetricStatistics } from "../statistics/metric_statistics.ts";

@@ -1,7 +1,4 @@
-/**
- * Statistics of metrics over evaluated rows.
- * @module
- */
+/** Statistics of metrics over evaluated rows. */
 import { flatMetric } from "../statistics/figures.ts";
 import { collectMetric, type MetricStatistics } from "../statistics/metric_statistics.ts";
 import { examplesFor } from "../loop/measure.ts";

@@ -1,7 +1,4 @@
-/**
- * Columns and lengths of a sample of evaluated rows: what slices are made of.
- * @module
- */
+/** Columns and lengths of a sample of evaluated rows: what slices are made of. */
 import { UNITS } from "../statistics/metric_statistics.ts";
 import { createUnitSample } from "../statistics/unit_sample.ts";
 import type { Named, Row } from "../types.ts";

@@ -1,7 +1,4 @@
-/**
- * The slices of the rows where a model is worst, with what having searched for them costs.
- * @module
- */
+/** The slices of the rows where a model is worst, with what having searched for them costs. */
 import { createRandom } from "../math/random.ts";
 import { normalShare } from "../statistics/normal.ts";
 import { benjaminiHochberg, holm } from "../statistics/significance.ts";

@@ -1,7 +1,4 @@
-/**
- * Thresholds per group: tuned on some rows, shown on others, before and after.
- * @module
- */
+/** Thresholds per group: tuned on some rows, shown on others, before and after. */
 import { badValue, missing, unsupported } from "../base/errors.ts";
 import type { OpenRun } from "../run/open/open.ts";
 import { createReservoir } from "../run/evaluate/drawn_rows.ts";

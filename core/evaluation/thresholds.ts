@@ -1,7 +1,6 @@
 /**
  * A threshold for each group that makes a rate alike in all of them at the best accuracy (Hardt et al. 2016), chosen as
  * Fairlearn's ThresholdOptimizer does.
- * @module
  */
 import { badValue } from "../base/errors.ts";
 import type { Named } from "../types.ts";

@@ -2,7 +2,6 @@
  * Weights as 8-bit integers: a quarter of the bytes on disk, decoded into float32 before anything is computed.
  *
  * A tensor `x` [rows, ...] is stored as `x` int8 and `x.scale` float32 [rows]; x[r] = scale[r] · q[r], exactly.
- * @module
  */
 import { badFile, show } from "../base/errors.ts";
 import { sizeOf, type Tensor } from "../base/tensor.ts";

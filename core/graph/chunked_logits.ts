@@ -4,7 +4,6 @@
  * A loss needs only a few numbers per row of logits [n, classes]. Each block of rows is scored, and where gradients
  * are wanted goes back through the head before the next one is made, so that nothing is computed twice (as Liger Kernel
  * does, Hsu et al. 2024).
- * @module
  */
 import { type Dim, splitDim } from "./ops/dims.ts";
 import * as f from "./ops/functions.ts";

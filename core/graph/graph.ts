@@ -3,7 +3,6 @@
  *
  * Equal nodes are the same node (hash-consing), so that a forward value that a gradient rule asks for again costs nothing.
  * Nodes that lead to no output cost nothing either: only what outputs need is lowered.
- * @module
  */
 import type { DType, Tensor } from "../base/tensor.ts";
 import type { Shape } from "./ops/dims.ts";

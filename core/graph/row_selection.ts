@@ -6,7 +6,6 @@
  *
  * A row of the batch has up to `<index>.picks` chosen places, so that batched ops keep their form: `<index>.picks` holds
  * them [batch * picks] (rows with fewer repeat a place), `<index>.unpick` [chosen] finds the chosen ones among those.
- * @module
  */
 import { type Dim, mulDims, type Shape } from "./ops/dims.ts";
 import * as f from "./ops/functions.ts";

@@ -3,7 +3,6 @@
  *
  * Adapters are inputs of the graph, not part of it. Those of one kind and the same sizes therefore share a session, and
  * the base's weights are there once for each kind.
- * @module
  */
 import { inspect } from "../engine/inspect.ts";
 import type { BatchResult } from "../engine/evaluator.ts";

@@ -5,7 +5,6 @@
  * A lease gives a token that is one above every earlier one. What a runner does names its token, and only the newest
  * counts: a runner that was stopped past its lease and wakes up finds a higher one and can change nothing. No clock
  * decides here; who finds a lease dead says so.
- * @module
  */
 import type { Json, Named } from "../types.ts";
 

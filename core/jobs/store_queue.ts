@@ -4,7 +4,6 @@
  *
  * Whoever takes an id makes the next number of it. How long others leave it alone, each of them measures for itself, from
  * when it has first seen that number: no time of the day is kept, and no clock that is set back hides an id.
- * @module
  */
 import { keysBelow } from "../files/store_key.ts";
 import type { Delivery, OpenQueue, Store } from "../types.ts";

@@ -1,7 +1,4 @@
-/**
- * Samples to one batch: each sequence in a row of its own (padding), or short ones sharing rows.
- * @module
- */
+/** Samples to one batch: each sequence in a row of its own (padding), or short ones sharing rows. */
 import { badValue, tooMuch } from "../base/errors.ts";
 import { most } from "../base/most.ts";
 import type { Tensor, TensorData } from "../base/tensor.ts";

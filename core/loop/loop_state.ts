@@ -1,7 +1,4 @@
-/**
- * Where a run's loop stands: what a checkpoint holds of it, and what changes it.
- * @module
- */
+/** Where a run's loop stands: what a checkpoint holds of it, and what changes it. */
 import type {
   Callback,
   Drift,

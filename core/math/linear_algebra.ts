@@ -1,6 +1,6 @@
 /** Matrix decompositions in float64 on row-major arrays: what initialisations and merging need on the host. */
 import { createRandom } from "./random.ts";
-import { transposeMatrix } from "./transposed.ts";
+import { transposeMatrix } from "./transpose.ts";
 
 /** Up to this size a matrix is decomposed whole. */
 const WHOLE = 96;

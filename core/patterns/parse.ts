@@ -1,7 +1,4 @@
-/**
- * A regular expression's notation, read into a tree.
- * @module
- */
+/** A regular expression's notation, read into a tree. */
 import { cacheCharSet, type CharSet, fixedWidth, type PatternNode as Node } from "./node.ts";
 
 const MAX_DEPTH = 50;

@@ -1,7 +1,6 @@
 /**
  * A run spec (JSON or objects) to a run: references become plugins, defaults are filled in, and everything that is
  * wrong is reported at once.
- * @module
  */
 import { isObject } from "../base/json.ts";
 import { AttuneError, badSpec, badValue, show, unknownName, unsupported } from "../base/errors.ts";

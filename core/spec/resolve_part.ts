@@ -1,7 +1,4 @@
-/**
- * A part of a run spec made a plugin by the catalog's entry of its name.
- * @module
- */
+/** A part of a run spec made a plugin by the catalog's entry of its name. */
 import { isPlugin, issuePath } from "./define.ts";
 import { AttuneError, badValue, show, unknownName } from "../base/errors.ts";
 import { withNamedErrors } from "./named_errors.ts";

@@ -1,7 +1,6 @@
 /**
  * A search's space: which of its options a trial has, the specs that trials become, and spaces that no trial could
  * have.
- * @module
  */
 import { AttuneError, badValue, show, unknownName } from "../base/errors.ts";
 import type { PartNamer } from "./brought_parts.ts";

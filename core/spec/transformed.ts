@@ -1,7 +1,4 @@
-/**
- * Data sets with transforms: rows pass one transform after the other, and what each did is counted.
- * @module
- */
+/** Data sets with transforms: rows pass one transform after the other, and what each did is counted. */
 import { AttuneError } from "../base/errors.ts";
 import { withNamedErrors } from "./named_errors.ts";
 import type { Dataset, Host, Rows, Transform } from "../types.ts";

@@ -1,7 +1,4 @@
-/**
- * The events of a run, and who reads them: callbacks, metrics.
- * @module
- */
+/** The events of a run, and who reads them: callbacks, metrics. */
 import type { Json, Named, Random } from "../base/types.ts";
 import type { Plugin } from "./plugin.ts";
 import type { TrainingArguments } from "./training_arguments.ts";

@@ -1,6 +1,5 @@
 /**
  * All kinds of plugins, how they are made and named, the run spec that composes them, and the kinds that are told a whole run.
- * @module
  */
 import type { Json, Named } from "../base/types.ts";
 import type { Callback, Example, Metric, TrainingEvent } from "./events.ts";

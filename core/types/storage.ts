@@ -2,7 +2,6 @@
  * How frozen weights of linear layers are stored in fewer bits, and what is computed with them so.
  *
  * Whoever has codes gives them in this form: an accelerator that quantizes, and a checkpoint that is quantized already.
- * @module
  */
 import type { DType, Named, Tensor } from "../base/types.ts";
 

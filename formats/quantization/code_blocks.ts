@@ -3,7 +3,6 @@
  *
  * Tensors: `codes` uint8 [⌈n / 2⌉], and of the block maxima either `absmax` float32, or `absmaxCodes` uint8,
  * `nestedAbsmax` and `offset` float32: the bytes that its files have.
- * @module
  */
 import type { MatrixDims, Named, NodeWriter, Tensor, WeightFormat } from "../../core/types.ts";
 import { dequantizeAbsmax, dequantizeFourBit, fourBitTables, type FourBitType, NESTED_BLOCK } from "./bitsandbytes.ts";

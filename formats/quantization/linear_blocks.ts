@@ -8,7 +8,6 @@
  * `scaleCodes` uint8, `nestedScales` and `offset` float32 where they are codes themselves; `zeros` where they are not the
  * middle: float32 [out, blocks], or whole ones uint8 [out, ⌈blocks · bits / 8⌉], packed alike; `order` int32 [in], where inputs stand in another order than the
  * model's: which input each is.
- * @module
  */
 import type { MatrixDims, Named, NodeWriter, StepBlocks, Tensor, WeightFormat } from "../../core/types.ts";
 import { dequantizeAbsmax, NESTED_BLOCK } from "./bitsandbytes.ts";

@@ -4,7 +4,6 @@
  *     w[o, i] = scale[o] · code[o, i]        codes stand turned, [in, out]: so products read them
  *
  * Tensors: `codes` int8 [in, out], `scales` float32 [out]; where gradients are multiplied in int8 too, `rows` int8 [out, in].
- * @module
  */
 import { quantizeInt8 } from "../../core/files/int8.ts";
 import type {

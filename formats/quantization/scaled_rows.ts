@@ -4,7 +4,6 @@
  *     w[o, i] = (codes[o, i] · scales[o]) / 127        each operation rounded to float32, the second as a product
  *
  * Tensors: `codes` int8 [out, in]; `scales` float32 [out].
- * @module
  */
 import type { WeightFormat } from "../../core/types.ts";
 

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
-import { transposeMatrix } from "../../core/math/transposed.ts";
+import { transposeMatrix } from "../../core/math/transpose.ts";
 import type { Factory, FlatParameter } from "../../core/types.ts";
 import {
   adamEntries,

@@ -4,7 +4,6 @@
  *     node recipes/browser/build.ts --output dist/browser [--port 8080]
  *
  * With `--port` it serves it, too.
- * @module
  */
 import { build } from "esbuild";
 import { cpSync, mkdirSync, readFileSync } from "node:fs";

@@ -1,7 +1,4 @@
-/**
- * `attune evaluate`: figures that can be believed, and what they are of.
- * @module
- */
+/** `attune evaluate`: figures that can be believed, and what they are of. */
 import { createWriteStream, existsSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";

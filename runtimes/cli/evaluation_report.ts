@@ -1,7 +1,4 @@
-/**
- * The report of an evaluation: the page that a run writes, without its training.
- * @module
- */
+/** The report of an evaluation: the page that a run writes, without its training. */
 import type { OpenRun } from "../../core/run/open/open.ts";
 import type { Example, Host, Json, Named, Store, TrainingEvent } from "../../core/types.ts";
 

@@ -4,7 +4,6 @@
  *
  * Each process puts a file of its own into the folder and then looks at all of them, so that of two that start together at
  * least one sees the other. Of those that are still looking the first by name may go on.
- * @module
  */
 import { readdir, readFile, readlink, rename, rm, rmdir, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";

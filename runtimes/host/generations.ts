@@ -6,7 +6,6 @@
  * A version is written under another name and linked to its number: of all that try, the file system lets one through. A
  * number is never given twice, since whoever is late finds it taken, or that its unlinked file has been removed: a
  * version is removed only after every unlinked file that wants its number or a lower one. No clock decides anything.
- * @module
  */
 import { basename, dirname, join } from "node:path";
 import type { Files } from "./files.ts";

@@ -4,7 +4,6 @@
  * Names are compared, not addresses: what an allowed name resolves to is its owner's word. Where the runtime resolves
  * names for us (`resolve`), private addresses are refused too; between that look and the connection a name can change
  * (rebinding), which only the allow-list holds against.
- * @module
  */
 import { AttuneError } from "../../core/base/errors.ts";
 

@@ -3,7 +3,6 @@
  *
  * With several at a time trial n begins when trial n - parallel has ended, and knows of no later one how it went: so what is
  * proposed and pruned depends on no clock.
- * @module
  */
 import { AttuneError } from "../../core/base/errors.ts";
 import { createRandom } from "../../core/math/random.ts";

@@ -1,7 +1,4 @@
-/**
- * An adapter on tiny models of every family: that it trains there, comes back from its files and merges.
- * @module
- */
+/** An adapter on tiny models of every family: that it trains there, comes back from its files and merges. */
 import assert from "node:assert/strict";
 import { compose } from "../../core/spec/compose.ts";
 import { AttuneError } from "../../core/base/errors.ts";

@@ -1,7 +1,4 @@
-/**
- * What fails of some checks.
- * @module
- */
+/** What fails of some checks. */
 import type { Check } from "../../conformance/mod.ts";
 
 /** Names of the checks that fail. */

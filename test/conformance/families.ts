@@ -1,7 +1,4 @@
-/**
- * Tiny models of every family, with random weights.
- * @module
- */
+/** Tiny models of every family, with random weights. */
 import { compose } from "../../core/spec/compose.ts";
 import { trainRun } from "../../core/run/train/train.ts";
 import type { Host, Json, Named, RunSpec, Store } from "../../core/types.ts";

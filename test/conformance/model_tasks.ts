@@ -1,7 +1,4 @@
-/**
- * Every task on tiny models of every family: whether it trains there, or is refused by name.
- * @module
- */
+/** Every task on tiny models of every family: whether it trains there, or is refused by name. */
 import { compose } from "../../core/spec/compose.ts";
 import { AttuneError } from "../../core/base/errors.ts";
 import { trainRun } from "../../core/run/train/train.ts";

@@ -1,7 +1,4 @@
-/**
- * Amounts of memory as people write them.
- * @module
- */
+/** Amounts of memory as people write them. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { byteCount } from "../../core/base/byte_count.ts";

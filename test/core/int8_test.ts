@@ -1,7 +1,4 @@
-/**
- * Weights as 8-bit integers.
- * @module
- */
+/** Weights as 8-bit integers. */
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { it } from "node:test";

@@ -1,7 +1,4 @@
-/**
- * Laying samples out as batches: labels of places.
- * @module
- */
+/** Laying samples out as batches: labels of places. */
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

@@ -1,7 +1,4 @@
-/**
- * ONNX files: against the format's own definition (onnx-buf), round trips, and input that is broken on purpose.
- * @module
- */
+/** ONNX files: against the format's own definition (onnx-buf), round trips, and input that is broken on purpose. */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import assert from "node:assert/strict";

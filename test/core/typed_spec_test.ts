@@ -1,7 +1,6 @@
 /**
  * Options of a spec's parts are checked where they are written: `npm run check` fails where an `@ts-expect-error` below
  * is no error any more.
- * @module
  */
 import assert from "node:assert/strict";
 import { it } from "node:test";

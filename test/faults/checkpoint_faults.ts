@@ -1,7 +1,4 @@
-/**
- * Checkpoints on a disk that fails: shared by the short and the long form of the tests.
- * @module
- */
+/** Checkpoints on a disk that fails: shared by the short and the long form of the tests. */
 import assert from "node:assert/strict";
 import type { CheckpointFiles } from "../../core/run/checkpoints/files.ts";
 import { type Checkpoints, checkpointsIn } from "../../core/run/checkpoints/checkpoints.ts";

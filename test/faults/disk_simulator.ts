@@ -2,7 +2,6 @@
  * Jobs down to the disk: two servers over one directory, its store and queue as they are, on a disk that a seed orders. Servers
  * are killed and stopped between any two calls of the file system, the power goes, the disk is full, handles run out, the
  * machine's clock jumps. Nothing may be committed twice, lost, or unreadable, and all jobs come to an end.
- * @module
  */
 import assert from "node:assert/strict";
 import type { JobEvent } from "../../core/jobs/events.ts";

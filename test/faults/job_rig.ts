@@ -1,7 +1,4 @@
-/**
- * A server with a tiny model, and runners as processes that can be stopped and killed.
- * @module
- */
+/** A server with a tiny model, and runners as processes that can be stopped and killed. */
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { spawn } from "node:child_process";
 import { tmpdir } from "node:os";

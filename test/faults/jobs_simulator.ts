@@ -1,7 +1,6 @@
 /**
  * Jobs under a seeded schedule of crashes, delays, duplicates and late words: two servers over one store, runners that die
  * or are stopped past their lease, a queue that loses everything. Every wait is one that the seed orders.
- * @module
  */
 import assert from "node:assert/strict";
 import { type Jobs, jobsIn } from "../../core/jobs/jobs.ts";

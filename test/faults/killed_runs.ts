@@ -1,7 +1,4 @@
-/**
- * Real runs of the command line that are killed, for the short and the long form of the test.
- * @module
- */
+/** Real runs of the command line that are killed, for the short and the long form of the test. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,7 +1,4 @@
-/**
- * A search that is killed again and again, beside one that is not: `node test/faults/killed_search.ts KILLS`.
- * @module
- */
+/** A search that is killed again and again, beside one that is not: `node test/faults/killed_search.ts KILLS`. */
 import assert from "node:assert/strict";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,6 @@
 /**
  * A disk in memory that remembers every operation, so that what a crash or a loss of power leaves at any moment can be
  * built: what node:fs/promises does, as far as the directory store uses it.
- * @module
  */
 import { dirname } from "node:path";
 import type { Files } from "../../runtimes/host/files.ts";

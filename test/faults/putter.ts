@@ -1,7 +1,4 @@
-/**
- * A process that puts over a revision when it is told to, several times at once, and says which of them have won.
- * @module
- */
+/** A process that puts over a revision when it is told to, several times at once, and says which of them have won. */
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { directoryStore } from "../../runtimes/host/directory_store.ts";

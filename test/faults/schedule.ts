@@ -1,6 +1,5 @@
 /**
  * A schedule that a seed orders: actors wait for their turns, die and are stopped, and a clock goes on between them.
- * @module
  */
 import { createRandom } from "../../core/math/random.ts";
 

@@ -2,7 +2,6 @@
  * A disk that several processes use at once, as a schedule orders: each call comes in its turn, writes in pieces. It can be
  * full at any byte, have no more handles, and lose power: names then are as they were when their folder was synced or as
  * they are, each for itself, and of what was not synced of a file some blocks are there, some are zero.
- * @module
  */
 import { dirname } from "node:path";
 import type { Files } from "../../runtimes/host/files.ts";

@@ -2,7 +2,6 @@
  * Runs schedules of jobs on a simulated disk and prints what they did: `node test/faults/simulated_disks.ts FIRST COUNT`. With
  * the name of something that is broken on purpose, prints the first seed that notices it. In a process of its own, since
  * Node's test runner follows every promise, which takes longer than the schedules.
- * @module
  */
 import process from "node:process";
 import type { commitLease } from "../../core/jobs/record.ts";

@@ -1,7 +1,6 @@
 /**
  * Runs schedules of jobs and prints what they did: `node test/faults/simulated_jobs.ts FIRST COUNT`. In a process of its
  * own, since Node's test runner follows every promise, which takes longer than the schedules.
- * @module
  */
 import process from "node:process";
 import { simulateMany } from "./jobs_simulator.ts";

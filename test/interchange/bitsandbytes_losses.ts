@@ -4,7 +4,6 @@
  * by more than 1e-5.
  *
  *     node test/interchange/bitsandbytes_losses.ts --model DIR [--python python3] [--rows 2] [--length 64] [--steps 20]
- * @module
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";

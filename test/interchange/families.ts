@@ -1,7 +1,6 @@
 /**
  * Writes docs/adapters_by_family.md from runs of every adapter on a tiny model of every family:
  * `node test/interchange/families.ts`.
- * @module
  */
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -6,7 +6,6 @@
  *
  *     node test/interchange/peft_losses.ts --model DIR [--python python3] [--rows 2] [--length 128] [--steps 20]
  *       [--kind "completion packed"]
- * @module
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";

@@ -2,7 +2,6 @@
  * The text of docs/adapters.md: the options from the plugins as they are, the figures from test/interchange/results/, where
  * runs are recorded. `node test/interchange/table.ts` writes it; after new runs of the interchange scripts
  * (`--out test/interchange/results/NAME.json`) and of `npm run parity` (its lines in results/parity.txt).
- * @module
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -1,7 +1,4 @@
-/**
- * A graph run by onnxruntime-node, through the engine's own lowering and writing.
- * @module
- */
+/** A graph run by onnxruntime-node, through the engine's own lowering and writing. */
 import { lower, shapeFeeds } from "../../core/engine/lower/lower.ts";
 import type { DimValues } from "../../core/graph/ops/dims.ts";
 import type { Graph } from "../../core/graph/graph.ts";

@@ -1,7 +1,4 @@
-/**
- * A folder as a user's project: Attune and what plugins need are installed, by links to this checkout.
- * @module
- */
+/** A folder as a user's project: Attune and what plugins need are installed, by links to this checkout. */
 import { spawnSync, type SpawnSyncReturns } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,7 +1,4 @@
-/**
- * One reference case: a run, held against torch's figures.
- * @module
- */
+/** One reference case: a run, held against torch's figures. */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,7 +1,4 @@
-/**
- * losses.json: values and gradients of loss functions, computed by the runtime.
- * @module
- */
+/** losses.json: values and gradients of loss functions, computed by the runtime. */
 import { readFileSync } from "node:fs";
 import { buildOn } from "../graph_builder.ts";
 import { lower, shapeFeeds } from "../../core/engine/lower/lower.ts";

@@ -1,7 +1,4 @@
-/**
- * All reference items, one line each.
- * @module
- */
+/** All reference items, one line each. */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";

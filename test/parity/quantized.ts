@@ -1,7 +1,4 @@
-/**
- * Tensors in bitsandbytes' codes, held against the library's own bytes.
- * @module
- */
+/** Tensors in bitsandbytes' codes, held against the library's own bytes. */
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,4 @@
-/**
- * Recipes called as functions, by a program that brings a workbench: here a host without files, and rows in memory.
- * @module
- */
+/** Recipes called as functions, by a program that brings a workbench: here a host without files, and rows in memory. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Host, Json, Named } from "../../core/types.ts";

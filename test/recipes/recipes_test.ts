@@ -1,7 +1,4 @@
-/**
- * Each recipe in its shortest form: the command that is documented, with two steps on a few rows.
- * @module
- */
+/** Each recipe in its shortest form: the command that is documented, with two steps on a few rows. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,7 +1,6 @@
 /**
  * Holds metrics against a file laid out like `reference/metrics.json`: name, options, inputs and the value that a known
  * library gives.
- * @module
  */
 import { readFile } from "node:fs/promises";
 import type { Entry, Metric, MetricInputs, Named } from "../../core/types.ts";

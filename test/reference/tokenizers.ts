@@ -1,7 +1,4 @@
-/**
- * tokenizers/*.json of the reference: ids, offsets, words, decoded texts, windows.
- * @module
- */
+/** tokenizers/*.json of the reference: ids, offsets, words, decoded texts, windows. */
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { EncodeOptions, Encoding, Tokenizer } from "../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * Options have Hugging Face's defaults, save those that docs/defaults.md lists.
- * @module
- */
+/** Options have Hugging Face's defaults, save those that docs/defaults.md lists. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { it } from "node:test";

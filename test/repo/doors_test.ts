@@ -24,7 +24,7 @@ const withoutDoor: readonly string[] = [
   "core/run/open/ties.ts untiedConfig",
   "core/files/safetensors.ts OpenOptions",
   "core/files/sentence_modules.ts sentenceFiles",
-  "core/math/transposed.ts transposeMatrix",
+  "core/math/transpose.ts transposeMatrix",
   "formats/adapter_reader.ts AdapterReader",
   "formats/adapterhub/config.ts hubRecord",
   "formats/adapterhub/read.ts readHub",

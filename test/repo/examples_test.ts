@@ -1,7 +1,4 @@
-/**
- * Every example of the documentation runs, and what it asserts holds.
- * @module
- */
+/** Every example of the documentation runs, and what it asserts holds. */
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,4 @@
-/**
- * Fields of the types that users fill in say what they are.
- * @module
- */
+/** Fields of the types that users fill in say what they are. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { it } from "node:test";

@@ -1,7 +1,4 @@
-/**
- * What all recipes keep: importing one does nothing, and those that programs call reach no machine.
- * @module
- */
+/** What all recipes keep: importing one does nothing, and those that programs call reach no machine. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,7 +1,4 @@
-/**
- * The JSON Schema of run specs is what the catalog and the sources say, and a server serves it.
- * @module
- */
+/** The JSON Schema of run specs is what the catalog and the sources say, and a server serves it. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { it } from "node:test";

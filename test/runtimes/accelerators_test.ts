@@ -1,7 +1,4 @@
-/**
- * Accelerators as a user types them.
- * @module
- */
+/** Accelerators as a user types them. */
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,7 +1,4 @@
-/**
- * `attune data` as people type it, and confident learning against cleanlab's figures.
- * @module
- */
+/** `attune data` as people type it, and confident learning against cleanlab's figures. */
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

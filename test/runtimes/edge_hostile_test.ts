@@ -1,7 +1,4 @@
-/**
- * Models and adapters by somebody who means harm, named in requests: a typed error, soon, and nothing else.
- * @module
- */
+/** Models and adapters by somebody who means harm, named in requests: a typed error, soon, and nothing else. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { writeSafetensors } from "../../core/files/safetensors.ts";

@@ -1,7 +1,6 @@
 /**
  * Augmenting with models that were trained here: two runs of seq2seq-lm translate there and back, and a training run takes what
  * comes of it.
- * @module
  */
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";

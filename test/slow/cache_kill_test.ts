@@ -1,7 +1,4 @@
-/**
- * Processes that are killed while they index files and write caches: nothing wrong is ever read back.
- * @module
- */
+/** Processes that are killed while they index files and write caches: nothing wrong is ever read back. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

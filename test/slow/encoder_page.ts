@@ -1,7 +1,4 @@
-/**
- * A page whose rows a worker encodes, and the script of that worker: what both make of the same rows is compared.
- * @module
- */
+/** A page whose rows a worker encodes, and the script of that worker: what both make of the same rows is compared. */
 import { compose } from "../../core/spec/compose.ts";
 import { encoderFacts, rowEncoderOf } from "../../core/run/rows/encoding.ts";
 import { unpackSamples } from "../../core/run/rows/packed_samples.ts";

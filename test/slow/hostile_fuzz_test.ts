@@ -1,7 +1,6 @@
 /**
  * What others write, broken at random: readers and endpoints answer with what was asked for or a typed error, soon, and
  * nothing else happens.
- * @module
  */
 import fc from "fast-check";
 import assert from "node:assert/strict";

@@ -1,7 +1,4 @@
-/**
- * How often intervals of 95 % have the true value in them: simulated rows whose mean is known.
- * @module
- */
+/** How often intervals of 95 % have the true value in them: simulated rows whose mean is known. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { collectStatistics } from "../../core/evaluation/row_statistics.ts";

@@ -1,7 +1,4 @@
-/**
- * 200,000 pairs of a random tokenizer and a random text, by the hash of each thousand.
- * @module
- */
+/** 200,000 pairs of a random tokenizer and a random text, by the hash of each thousand. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { batchOf, expected, hashOf } from "../plugins/tokenizers/fuzz.ts";

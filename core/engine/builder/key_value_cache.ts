@@ -3,7 +3,6 @@
  *
  * They lie place by place, so that those of one more place are written behind the others; of the other side by head, as
  * they are computed with, for they never change.
- * @module
  */
 import * as f from "../../graph/ops/functions.ts";
 import type { Node, Value } from "../../graph/graph.ts";

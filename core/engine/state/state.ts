@@ -3,7 +3,6 @@
  *
  * Embedding tables are kept to the rows that the data can name ("active"), renumbered: gradients, state and updates
  * cover only those, and the rest of the table decays in closed form when it is written out.
- * @module
  */
 import type { KernelMemory } from "../../kernels/kernels.ts";
 import type { Tensor } from "../../base/tensor.ts";

@@ -2,7 +2,6 @@
  * What gradient rules are made of.
  *
  * The formulas take few passes over memory rather than few operations: that decides their speed on a CPU.
- * @module
  */
 import { AttuneError } from "../../base/errors.ts";
 import { apply, asMatrix, columnSums, reshape } from "./functions.ts";

@@ -3,7 +3,6 @@
  *
  * A new line here compiles only with a record of its family (`record.ts` says what that holds) and a line of the
  * reference interpreter.
- * @module
  */
 import type { DType } from "../../base/tensor.ts";
 import type { Dim, Shape } from "./dims.ts";

@@ -2,7 +2,6 @@
  * Checkpoints in a run's directory: everything that an exact resume needs, hashed, the newest good one found again.
  *
  * A save is written and read back; then `latest` moves; only then do older ones go.
- * @module
  */
 import type { Store } from "../../types.ts";
 import { type CheckpointFiles, checkpointKey, MANIFEST, readCheckpoint, writeCheckpoint } from "./files.ts";

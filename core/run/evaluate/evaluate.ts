@@ -1,7 +1,4 @@
-/**
- * Evaluating an opened run.
- * @module
- */
+/** Evaluating an opened run. */
 import type { Evaluator } from "../../engine/evaluator.ts";
 import { evaluate, type RowsSeen } from "../../loop/evaluate.ts";
 import type { Dataset, Named } from "../../types.ts";

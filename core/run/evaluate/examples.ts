@@ -1,7 +1,4 @@
-/**
- * Evaluated rows as reports show them.
- * @module
- */
+/** Evaluated rows as reports show them. */
 import { areOfRows, type RowReadings } from "../../loop/rows.ts";
 import type { Example, Json, MetricInputs, Named, Row } from "../../types.ts";
 import type { EncodedRows } from "../rows/encoded_rows.ts";

@@ -1,7 +1,4 @@
-/**
- * Generated texts as reports show them.
- * @module
- */
+/** Generated texts as reports show them. */
 import type { Evaluator } from "../../engine/evaluator.ts";
 import type { Example } from "../../types.ts";
 import type { EncodedRows } from "../rows/encoded_rows.ts";

@@ -1,7 +1,4 @@
-/**
- * The tasks of a run that have rows to be measured on, and the rows that its report shows.
- * @module
- */
+/** The tasks of a run that have rows to be measured on, and the rows that its report shows. */
 import type { Evaluator } from "../../engine/evaluator.ts";
 import type { Example, Json, Named, TrainingEvent } from "../../types.ts";
 import type { TaskRows } from "../rows/task_rows.ts";

@@ -1,7 +1,6 @@
 /**
  * What a language model says in evaluations: some answers for people to read, told to loggers and kept in
  * samples.jsonl.
- * @module
  */
 import type { Evaluator } from "../../engine/evaluator.ts";
 import { badValue } from "../../base/errors.ts";

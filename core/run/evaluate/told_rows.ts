@@ -1,7 +1,4 @@
-/**
- * Rows of a reported split on their way to the loggers that want every one, while they are answered.
- * @module
- */
+/** Rows of a reported split on their way to the loggers that want every one, while they are answered. */
 import { createRelay } from "../../base/relay.ts";
 import type { Example } from "../../types.ts";
 

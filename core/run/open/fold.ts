@@ -2,7 +2,7 @@
 import { unsupported } from "../../base/errors.ts";
 import { qualifyName } from "../../engine/builder/parameters.ts";
 import { storedNames } from "../../engine/weights.ts";
-import { transposeMatrix } from "../../math/transposed.ts";
+import { transposeMatrix } from "../../math/transpose.ts";
 import type { TensorForm } from "../../files/safetensors.ts";
 import type { AttachedAdapter, InspectedBackbone, Middleware, Named, Tensor, TrainedModel } from "../../types.ts";
 

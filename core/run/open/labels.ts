@@ -1,6 +1,5 @@
 /**
  * Names of classes that nobody gave: they are read from the training rows, and stand in the run's spec from then on.
- * @module
  */
 import { cachedJson } from "../../data/cached.ts";
 import { isPlugin } from "../../spec/define.ts";

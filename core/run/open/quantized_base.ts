@@ -7,7 +7,7 @@ import { aliasesOf, initialWeights } from "../../engine/weights.ts";
 import { trainsIn, trainsRule } from "../../engine/builder/parameters.ts";
 import { show, unsupported } from "../../base/errors.ts";
 import { createRandom } from "../../math/random.ts";
-import { transposeMatrix } from "../../math/transposed.ts";
+import { transposeMatrix } from "../../math/transpose.ts";
 import type { Checkpoint, InspectedBackbone } from "../../types.ts";
 import type { OpenRun } from "./open_run.ts";
 

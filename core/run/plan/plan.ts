@@ -1,7 +1,4 @@
-/**
- * What a run will take, part by part, before step one.
- * @module
- */
+/** What a run will take, part by part, before step one. */
 import type { Parameter } from "../../engine/builder/parameters.ts";
 import type { BuiltProgram } from "../../engine/engine_options.ts";
 import { nothingTrains } from "../../base/errors.ts";

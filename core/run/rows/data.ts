@@ -1,7 +1,4 @@
-/**
- * A run's rows as samples and batches.
- * @module
- */
+/** A run's rows as samples and batches. */
 import { cachedJson, isJson, keepBytes, keptBytes } from "../../data/cached.ts";
 import { AttuneError, badValue, missing } from "../../base/errors.ts";
 import type { Dataset, Rows, Sample, Survey } from "../../types.ts";

@@ -1,7 +1,6 @@
 /**
  * What comes of a run besides trained weights: what it measures, the checkpoints it saves, the folder it leaves. Loaded
  * where a run has rows to measure or a folder to write.
- * @module
  */
 import { toSpec } from "../../spec/to_spec.ts";
 import type { Engine } from "../../engine/engine.ts";

@@ -1,7 +1,4 @@
-/**
- * What a run leaves: metrics, the trained model, and rows as it answers them.
- * @module
- */
+/** What a run leaves: metrics, the trained model, and rows as it answers them. */
 import type { Engine } from "../../engine/engine.ts";
 import type { Evaluator } from "../../engine/evaluator.ts";
 import { AttuneError } from "../../base/errors.ts";

@@ -1,7 +1,4 @@
-/**
- * Evaluations of a run's tasks while it trains, and the best weights of each.
- * @module
- */
+/** Evaluations of a run's tasks while it trains, and the best weights of each. */
 import type { Engine } from "../../engine/engine.ts";
 import type { SavedTensors } from "../../engine/state/saved.ts";
 import type { Named, TrainingEvent } from "../../types.ts";

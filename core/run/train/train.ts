@@ -1,7 +1,4 @@
-/**
- * A whole run: open, encode, train, evaluate, write. What happens comes out as events.
- * @module
- */
+/** A whole run: open, encode, train, evaluate, write. What happens comes out as events. */
 import type { Host, Json, LogWriter, Run, TrainingEvent, TrainOptions } from "../../types.ts";
 import type { LogMarks } from "./outcome.ts";
 import { readTasks } from "../rows/read_tasks.ts";

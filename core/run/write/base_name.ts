@@ -1,6 +1,5 @@
 /**
  * What a model card calls the base: a name of the hub, or the last part of a path; never where it lies on this machine.
- * @module
  */
 import type { OpenRun } from "../open/open.ts";
 

@@ -1,7 +1,6 @@
 /**
  * The figures that a run ends with, and what they are of: test rows where it has some, which nothing saw before, else the
  * rows that judged it while it trained.
- * @module
  */
 import type { Drift, Json, Named, TransformReport } from "../../types.ts";
 import type { TaskRows } from "../rows/task_rows.ts";

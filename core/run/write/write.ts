@@ -1,7 +1,4 @@
-/**
- * What a finished run leaves: its spec, its metrics, the adapter or model.
- * @module
- */
+/** What a finished run leaves: its spec, its metrics, the adapter or model. */
 import type { Parameter } from "../../engine/builder/parameters.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { placedTransform } from "../../data/rows_through.ts";

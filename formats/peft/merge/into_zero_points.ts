@@ -3,7 +3,6 @@
  *
  * A reads one number for each group of inputs, so that the update is one value D for all weights of a group of an output:
  * s (q - z) + D = s (q - (z - D / s)).
- * @module
  */
 import { badValue, missing, refused, show, unsupported } from "../../../core/base/errors.ts";
 import type { TensorForm } from "../../../core/files/safetensors.ts";

@@ -1,6 +1,6 @@
 /** An update of LoRA or DoRA folded into a weight. */
 import { badValue, missing, show } from "../../../core/base/errors.ts";
-import { transposeMatrix } from "../../../core/math/transposed.ts";
+import { transposeMatrix } from "../../../core/math/transpose.ts";
 import { alphaOf, loraScale, rankOf } from "../lora_scale.ts";
 import { fromFloat32, toFloat32, viewOf } from "../../../core/files/safetensors.ts";
 import { type DType, sizeOf } from "../../../core/base/tensor.ts";

@@ -1,6 +1,6 @@
 /** The factors A and B of a merged module: beside each other, combined value by value, or decomposed again. */
 import { qr, topSingular } from "../../../core/math/linear_algebra.ts";
-import { transposeMatrix } from "../../../core/math/transposed.ts";
+import { transposeMatrix } from "../../../core/math/transpose.ts";
 import { alphaOf, loraScale, rankOf } from "../lora_scale.ts";
 import type { OpenedAdapter } from "./config.ts";
 import { type Combination, combine, type MergeMethod } from "./methods.ts";

@@ -1,7 +1,7 @@
 /** A merged model whose weights are packed again in the layout in which the base has them, one at a time. */
 import { badFile, missing, show, unsupported } from "../../../core/base/errors.ts";
 import { type TensorForm, viewOf } from "../../../core/files/safetensors.ts";
-import { transposeMatrix } from "../../../core/math/transposed.ts";
+import { transposeMatrix } from "../../../core/math/transpose.ts";
 import type { Named, Weights } from "../../../core/types.ts";
 import type { PackedWeights } from "../../packed/open.ts";
 import type { PackedWeight } from "../../packed/packed_weight.ts";

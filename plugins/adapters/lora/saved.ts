@@ -1,5 +1,5 @@
 /** What a LoRA saves in other words than it trains in: first products as further ranks, and what modules share. */
-import { transposeMatrix } from "../../../core/math/transposed.ts";
+import { transposeMatrix } from "../../../core/math/transpose.ts";
 import type { InspectedBackbone, Named, Tensor } from "../../../core/types.ts";
 import { factor, first, type Matrix, tableFactor } from "./plan.ts";
 import type { Tied } from "./tied.ts";

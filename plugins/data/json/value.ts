@@ -1,7 +1,4 @@
-/**
- * Values of JSON files, as people have them.
- * @module
- */
+/** Values of JSON files, as people have them. */
 import { badFile } from "../../../core/base/errors.ts";
 
 /** Texts, which stay, and what Python writes where JSON has no number. */

@@ -1,7 +1,4 @@
-/**
- * A report's analysis of evaluated rows: each row's score, the baseline beside it, counts by class, the worst rows.
- * @module
- */
+/** A report's analysis of evaluated rows: each row's score, the baseline beside it, counts by class, the worst rows. */
 import type { Example, Json, Named, TrainingEvent } from "../../../core/types.ts";
 import { type Breakdown, breakdowns } from "./breakdown.ts";
 import { calibrate, type Calibration } from "./calibration.ts";

@@ -1,7 +1,4 @@
-/**
- * The top of a report: the figure that counts, with its interval, beside the baselines.
- * @module
- */
+/** The top of a report: the figure that counts, with its interval, beside the baselines. */
 import { meanInterval, rowsInterval } from "../../../core/statistics/resampled.ts";
 import { whatOf } from "../../../core/run/write/final_figures.ts";
 import type { Analysis } from "./analysis.ts";

@@ -1,7 +1,4 @@
-/**
- * Where a model is right and wrong: confusion matrix, calibration, classes, scatter plot, worst rows.
- * @module
- */
+/** Where a model is right and wrong: confusion matrix, calibration, classes, scatter plot, worst rows. */
 import { type FinalFigures, whatOf } from "../../../core/run/write/final_figures.ts";
 import type { Named } from "../../../core/types.ts";
 import type { Analysis, WorstRow } from "./analysis.ts";

@@ -1,6 +1,5 @@
 /**
  * Lines by their number, beside the same file split in memory; and what a cache does to them, whatever becomes of it.
- * @module
  */
 import assert from "node:assert/strict";
 import {

@@ -1,7 +1,4 @@
-/**
- * Numbers of classes mean what their source says.
- * @module
- */
+/** Numbers of classes mean what their source says. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { rowsInMemory } from "../../../blocks/data/mod.ts";

@@ -1,7 +1,4 @@
-/**
- * Programs are opened in one place and models inspected in one: what both give is the same, however they are asked.
- * @module
- */
+/** Programs are opened in one place and models inspected in one: what both give is the same, however they are asked. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compile, type CompiledProgram, type How, lossIn, outputsIn } from "../../../core/engine/compile.ts";

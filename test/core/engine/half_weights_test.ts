@@ -1,7 +1,4 @@
-/**
- * Weights of 16 bits are mapped as they are stored and read as the numbers they stand for.
- * @module
- */
+/** Weights of 16 bits are mapped as they are stored and read as the numbers they stand for. */
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

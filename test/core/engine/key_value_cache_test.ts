@@ -1,7 +1,4 @@
-/**
- * What generation keeps of a text is written in place and read where it is: nothing is copied that grows with it.
- * @module
- */
+/** What generation keeps of a text is written in place and read where it is: nothing is copied that grows with it. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createKeyValueCache } from "../../../core/engine/key_value_cache.ts";

@@ -1,7 +1,4 @@
-/**
- * Long rows of causal attention, cut into blocks of queries, give the numbers of rows that are not.
- * @module
- */
+/** Long rows of causal attention, cut into blocks of queries, give the numbers of rows that are not. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";

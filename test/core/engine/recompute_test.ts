@@ -1,7 +1,4 @@
-/**
- * What is computed again changes no number and keeps less; the cut that decides it is the least.
- * @module
- */
+/** What is computed again changes no number and keeps less; the cut that decides it is the least. */
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

@@ -1,7 +1,4 @@
-/**
- * Sessions as ONNX Runtime is asked to open them.
- * @module
- */
+/** Sessions as ONNX Runtime is asked to open them. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";

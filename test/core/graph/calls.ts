@@ -1,7 +1,6 @@
 /**
  * Calls of every op with symbolic dims and every dtype, with data: what inference, the runtime, the interpreter and the
  * gradient rules are compared on.
- * @module
  */
 import { type DimValues, evaluateShape, type Shape } from "../../../core/graph/ops/dims.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";

@@ -1,7 +1,4 @@
-/**
- * The capability table is what the runtime has.
- * @module
- */
+/** The capability table is what the runtime has. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { capabilities } from "../../../core/graph/capabilities.ts";

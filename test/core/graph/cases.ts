@@ -1,7 +1,4 @@
-/**
- * One small graph per op, or several: what the runtime and the gradient rules are checked on.
- * @module
- */
+/** One small graph per op, or several: what the runtime and the gradient rules are checked on. */
 import * as f from "../../../core/graph/ops/functions.ts";
 import { Graph, type Value } from "../../../core/graph/graph.ts";
 import type { Op } from "../../../core/graph/ops/ops.ts";

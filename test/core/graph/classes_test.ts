@@ -1,7 +1,4 @@
-/**
- * Scores over many classes, made in blocks of rows, against the same made whole.
- * @module
- */
+/** Scores over many classes, made in blocks of rows, against the same made whole. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { chunkedLogits } from "../../../core/graph/chunked_logits.ts";

@@ -1,7 +1,4 @@
-/**
- * Symbolic dims against the arithmetic of the numbers they stand for.
- * @module
- */
+/** Symbolic dims against the arithmetic of the numbers they stand for. */
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

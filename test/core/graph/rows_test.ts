@@ -1,7 +1,4 @@
-/**
- * Selected rows are the rows of the whole computation, gradients too, with less work.
- * @module
- */
+/** Selected rows are the rows of the whole computation, gradients too, with less work. */
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

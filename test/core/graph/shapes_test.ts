@@ -1,6 +1,5 @@
 /**
  * Inferred dtypes and shapes are those the runtime gives, with symbolic dims too; calls that do not fit are refused.
- * @module
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

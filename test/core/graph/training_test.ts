@@ -1,7 +1,6 @@
 /**
  * Whole training graphs of a small BERT: their gradients are the slope of their loss, the runtime agrees, and
  * checkpointing changes nothing but the memory.
- * @module
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

@@ -1,6 +1,5 @@
 /**
  * Gradient rules against central differences in float64: every op with symbolic dims, and what holds of whole graphs.
- * @module
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

@@ -1,7 +1,4 @@
-/**
- * What is told before the first step, or at the step where it happens, and not trained past.
- * @module
- */
+/** What is told before the first step, or at the step where it happens, and not trained past. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";

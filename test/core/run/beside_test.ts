@@ -1,7 +1,6 @@
 /**
  * Rows that are encoded in a thread beside the training step: the same samples, the same errors, and nothing on the run's own
  * thread.
- * @module
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

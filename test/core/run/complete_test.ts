@@ -1,7 +1,6 @@
 /**
  * Files that lack what is wanted, have what nobody reads, or are not what they seem: errors that name it, before anything is
  * computed with random numbers.
- * @module
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

@@ -1,6 +1,5 @@
 /**
  * Distillation: a student with the teacher's weights has nothing to learn, another one learns, and outputs are cached.
- * @module
  */
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";

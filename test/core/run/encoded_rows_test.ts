@@ -1,7 +1,4 @@
-/**
- * Rows that are encoded as they are needed, beside the same rows encoded all at once.
- * @module
- */
+/** Rows that are encoded as they are needed, beside the same rows encoded all at once. */
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,7 +1,4 @@
-/**
- * What the first step waits for, and what is told meanwhile.
- * @module
- */
+/** What the first step waits for, and what is told meanwhile. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";

@@ -1,7 +1,4 @@
-/**
- * Adapters over a model that no file has: what they begin with is made of weights that are drawn.
- * @module
- */
+/** Adapters over a model that no file has: what they begin with is made of weights that are drawn. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";

@@ -1,7 +1,4 @@
-/**
- * Generated sequences against transformers', and what must hold of any.
- * @module
- */
+/** Generated sequences against transformers', and what must hold of any. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";

@@ -1,7 +1,4 @@
-/**
- * Encoded samples on disk: later passes and runs read them back, whatever has happened to the files meanwhile.
- * @module
- */
+/** Encoded samples on disk: later passes and runs read them back, whatever has happened to the files meanwhile. */
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,7 +1,6 @@
 /**
  * What the classes are: the names that a trained head has, in whatever order a spec lists them, and those of the rows where
  * nobody names any.
- * @module
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

@@ -1,7 +1,4 @@
-/**
- * Rows that are trained on and measured on: counted, told, and refused where they are too many.
- * @module
- */
+/** Rows that are trained on and measured on: counted, told, and refused where they are too many. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { composed } from "../../../runtimes/host/plugin_packages.ts";

@@ -1,7 +1,4 @@
-/**
- * Plans: what a run will take, before it starts.
- * @module
- */
+/** Plans: what a run will take, before it starts. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";

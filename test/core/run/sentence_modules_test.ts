@@ -1,7 +1,6 @@
 /**
  * Folders of sentence-transformers: pooling, layers, prompts and lengths as Python has them, from every door, and kept by
  * what a run writes.
- * @module
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

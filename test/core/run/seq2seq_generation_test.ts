@@ -1,7 +1,4 @@
-/**
- * What encoder-decoder models go on with, against transformers' generate; texts in predictions and metrics.
- * @module
- */
+/** What encoder-decoder models go on with, against transformers' generate; texts in predictions and metrics. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";

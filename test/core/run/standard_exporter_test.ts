@@ -1,7 +1,4 @@
-/**
- * What writes a run's result is found by what exporters say they can leave, whatever they are called.
- * @module
- */
+/** What writes a run's result is found by what exporters say they can leave, whatever they are called. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import * as v from "valibot";

@@ -1,7 +1,4 @@
-/**
- * Names of classes in what is exported: those of transformers' own auto classes, for every family and task.
- * @module
- */
+/** Names of classes in what is exported: those of transformers' own auto classes, for every family and task. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";

@@ -1,7 +1,4 @@
-/**
- * A llama whose linear layers are as libraries pack them, and the same with their decoded values.
- * @module
- */
+/** A llama whose linear layers are as libraries pack them, and the same with their decoded values. */
 import { Buffer } from "node:buffer";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,4 @@
-/**
- * The tiny model with some of its linear layers as libraries pack them (test/fixtures/quantized.json).
- * @module
- */
+/** The tiny model with some of its linear layers as libraries pack them (test/fixtures/quantized.json). */
 import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

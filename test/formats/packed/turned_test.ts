@@ -7,7 +7,7 @@ import { compose } from "../../../core/spec/compose.ts";
 import { evaluateRun } from "../../../core/run/evaluate/evaluate.ts";
 import { openRun } from "../../../core/run/open/open.ts";
 import { writeSafetensors } from "../../../core/files/safetensors.ts";
-import { transposeMatrix } from "../../../core/math/transposed.ts";
+import { transposeMatrix } from "../../../core/math/transpose.ts";
 import type { Json, Named, RunSpec, Tensor } from "../../../core/types.ts";
 import { dequantizeFourBit, fourBitTables, quantizeFourBit } from "../../../formats/quantization/bitsandbytes.ts";
 import { catalog } from "../../../plugins/catalog.ts";

@@ -1,7 +1,4 @@
-/**
- * Pieces of models in 16 bits, forward and backward, beside torch.autocast("cpu"): see test/fixtures/autocast.py.
- * @module
- */
+/** Pieces of models in 16 bits, forward and backward, beside torch.autocast("cpu"): see test/fixtures/autocast.py. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";

@@ -1,7 +1,4 @@
-/**
- * Runs over quantized bases, and the same over bases whose weights were quantized and decoded before.
- * @module
- */
+/** Runs over quantized bases, and the same over bases whose weights were quantized and decoded before. */
 import { compose } from "../../../core/spec/compose.ts";
 import { openRun } from "../../../core/run/open/open.ts";
 import { trainRun } from "../../../core/run/train/train.ts";

@@ -1,7 +1,4 @@
-/**
- * 20 steps of small models in 16 bits beside torch.autocast("cpu") and GradScaler: see test/fixtures/half_runs.py.
- * @module
- */
+/** 20 steps of small models in 16 bits beside torch.autocast("cpu") and GradScaler: see test/fixtures/half_runs.py. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";

@@ -1,7 +1,4 @@
-/**
- * The accelerators of 16 bits: their kind's battery, and runs with them.
- * @module
- */
+/** The accelerators of 16 bits: their kind's battery, and runs with them. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { checksOf } from "../../../conformance/mod.ts";

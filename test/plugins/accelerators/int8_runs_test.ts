@@ -1,6 +1,5 @@
 /**
  * 20 steps of small models whose weights train while their products are in int8, beside torch: see test/fixtures/int8_runs.py.
- * @module
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

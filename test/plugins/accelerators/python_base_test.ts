@@ -1,7 +1,4 @@
-/**
- * What model cards say loads a quantized base in Python: transformers, asked so, quantizes what a run does.
- * @module
- */
+/** What model cards say loads a quantized base in Python: transformers, asked so, quantizes what a run does. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";

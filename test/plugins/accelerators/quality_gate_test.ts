@@ -1,7 +1,4 @@
-/**
- * What quantizing costs, measured before step one.
- * @module
- */
+/** What quantizing costs, measured before step one. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";

@@ -1,7 +1,4 @@
-/**
- * Default modules of adapters: PEFT's, in every family that it has any for.
- * @module
- */
+/** Default modules of adapters: PEFT's, in every family that it has any for. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { AdapterTargets, Named } from "../../../core/types.ts";

@@ -1,7 +1,6 @@
 /**
  * Modules that share a tensor, and adapters that PEFT saved for one of them: losses of the saved adapter and of training it
  * on, and of what merging and exporting write, are PEFT's.
- * @module
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

@@ -1,6 +1,5 @@
 /**
  * Decoder-only models against torch's figures, in the arrangements that their configs allow, and against themselves.
- * @module
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

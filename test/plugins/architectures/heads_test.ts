@@ -1,7 +1,4 @@
-/**
- * Taggers, readers and choosers against torch's figures.
- * @module
- */
+/** Taggers, readers and choosers against torch's figures. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Json, Named, Row } from "../../../core/types.ts";

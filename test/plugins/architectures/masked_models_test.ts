@@ -1,7 +1,6 @@
 /**
  * Models that tell masked tokens, ModernBERT, XLNet and DeBERTa: against torch's figures, against themselves, and their gradients
  * against their losses.
- * @module
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

@@ -1,6 +1,5 @@
 /**
  * Encoder-decoder models against torch's figures, and against themselves: shared rows, checkpointing, merged adapters.
- * @module
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

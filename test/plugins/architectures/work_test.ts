@@ -1,7 +1,6 @@
 /**
  * No work twice: choosing places never makes a model do more products than its plain forward pass does, whatever the
  * family, and a checkpointed step computes each layer once more at most.
- * @module
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

@@ -1,7 +1,4 @@
-/**
- * Rows of next-token prediction: which tokens are learned, and where their labels stand.
- * @module
- */
+/** Rows of next-token prediction: which tokens are learned, and where their labels stand. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { layOut, plainLayout } from "../../../core/loop/layout.ts";

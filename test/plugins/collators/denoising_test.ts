@@ -1,6 +1,5 @@
 /**
  * Spans taken out of texts: nothing gets lost, shares and lengths are those asked for, draws follow seed, epoch and row.
- * @module
  */
 import fc from "fast-check";
 import assert from "node:assert/strict";

@@ -1,7 +1,4 @@
-/**
- * Masking: shares, whole words, what is never masked, pairs of sentences.
- * @module
- */
+/** Masking: shares, whole words, what is never masked, pairs of sentences. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";

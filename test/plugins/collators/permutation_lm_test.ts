@@ -1,7 +1,4 @@
-/**
- * Orders of prediction: what is hidden from what.
- * @module
- */
+/** Orders of prediction: what is hidden from what. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { createRandom } from "../../../core/math/random.ts";

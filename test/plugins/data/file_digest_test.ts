@@ -1,7 +1,4 @@
-/**
- * Large files are hashed once, not at each open, and again where they are others.
- * @module
- */
+/** Large files are hashed once, not at each open, and again where they are others. */
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

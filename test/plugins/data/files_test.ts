@@ -1,7 +1,4 @@
-/**
- * Files, folders, patterns, packed files and slices, against files that Hugging Face's `datasets` has written.
- * @module
- */
+/** Files, folders, patterns, packed files and slices, against files that Hugging Face's `datasets` has written. */
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

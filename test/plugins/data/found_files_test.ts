@@ -1,6 +1,5 @@
 /**
  * Files as they lie on people's disks: behind links, under patterns, of other programs, in other formats than their names say.
- * @module
  */
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";

@@ -1,7 +1,4 @@
-/**
- * Data sets of the hub in the layouts that people give them, over a server laid out as the hub.
- * @module
- */
+/** Data sets of the hub in the layouts that people give them, over a server laid out as the hub. */
 import assert from "node:assert/strict";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,7 +1,4 @@
-/**
- * CSV files and JSON lists that are too large for memory: the same rows as small ones, from any place of the file.
- * @module
- */
+/** CSV files and JSON lists that are too large for memory: the same rows as small ones, from any place of the file. */
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,7 +1,4 @@
-/**
- * Sources of rows on the host of this machine.
- * @module
- */
+/** Sources of rows on the host of this machine. */
 import { type Check, checksOf } from "../../../conformance/mod.ts";
 import type { Dataset, Host, Row } from "../../../core/types.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";

@@ -1,7 +1,4 @@
-/**
- * JSON documents, Parquet files, data sets of the hub, mixtures.
- * @module
- */
+/** JSON documents, Parquet files, data sets of the hub, mixtures. */
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,7 +1,4 @@
-/**
- * Models as Hugging Face wants them: numbers of config.json keep their kind.
- * @module
- */
+/** Models as Hugging Face wants them: numbers of config.json keep their kind. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { compose } from "../../../core/spec/compose.ts";

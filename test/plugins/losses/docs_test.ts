@@ -1,7 +1,4 @@
-/**
- * What docs/losses.md says: every loss is there, and the one of one's own is the loss that it says it is.
- * @module
- */
+/** What docs/losses.md says: every loss is there, and the one of one's own is the loss that it says it is. */
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

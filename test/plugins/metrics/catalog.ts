@@ -1,7 +1,4 @@
-/**
- * Every metric of this repository by its name.
- * @module
- */
+/** Every metric of this repository by its name. */
 import type { Entry, Named } from "../../../core/types.ts";
 import { accuracy } from "../../../plugins/metrics/accuracy.ts";
 import { averagePrecision } from "../../../plugins/metrics/average_precision.ts";

@@ -7,7 +7,7 @@ import { compose } from "../../../core/spec/compose.ts";
 import { usableFormat } from "../../../core/engine/format_check.ts";
 import { blockTypes, dequantize } from "../../../core/gguf/blocks.ts";
 import { planRun } from "../../../core/run/plan/plan.ts";
-import { transposeMatrix } from "../../../core/math/transposed.ts";
+import { transposeMatrix } from "../../../core/math/transpose.ts";
 import type { Named, RunSpec, Tensor } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { blocksAsKept, formatOfBlocks } from "../../../formats/quantization/gguf_blocks.ts";

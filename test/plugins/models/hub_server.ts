@@ -1,7 +1,4 @@
-/**
- * A server laid out as the hub: api, resolve with redirects of large files to another origin, ranges, refusals.
- * @module
- */
+/** A server laid out as the hub: api, resolve with redirects of large files to another origin, ranges, refusals. */
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";

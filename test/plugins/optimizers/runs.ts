@@ -1,7 +1,4 @@
-/**
- * Runs of the tiny model with optimizers.
- * @module
- */
+/** Runs of the tiny model with optimizers. */
 import type { Json, Named, Store } from "../../../core/types.ts";
 import { run as runTiny } from "../../tiny_run.ts";
 

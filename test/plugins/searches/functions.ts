@@ -1,7 +1,6 @@
 /**
  * Functions that searches are compared by, each with its space: Branin, Hartmann's of six variables, and one with options
  * like a run's.
- * @module
  */
 import { createRandom } from "../../../core/math/random.ts";
 import type { Json, Named, Search, SearchSettings, Space, Trial } from "../../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * Short runs over the tiny model, for tests of objectives.
- * @module
- */
+/** Short runs over the tiny model, for tests of objectives. */
 import { compose } from "../../../core/spec/compose.ts";
 import { predictRows } from "../../../core/run/evaluate/infer.ts";
 import { openRun } from "../../../core/run/open/open.ts";

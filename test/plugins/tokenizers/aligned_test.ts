@@ -1,7 +1,4 @@
-/**
- * Places survive normalization and cutting: figures as Hugging Face's tokenizers 0.23 gives them.
- * @module
- */
+/** Places survive normalization and cutting: figures as Hugging Face's tokenizers 0.23 gives them. */
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

@@ -1,7 +1,4 @@
-/**
- * What the assistant says, found in chat templates of every make.
- * @module
- */
+/** What the assistant says, found in chat templates of every make. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { chatRenderer } from "../../../plugins/tokenizers/hf/chat/chat.ts";

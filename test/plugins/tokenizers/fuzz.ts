@@ -1,7 +1,4 @@
-/**
- * Random texts with random tokenizers, the same that test/fixtures/tokenizer_fuzz.py makes from the same seeds.
- * @module
- */
+/** Random texts with random tokenizers, the same that test/fixtures/tokenizer_fuzz.py makes from the same seeds. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { AttuneError } from "../../../core/base/errors.ts";

@@ -1,7 +1,6 @@
 /**
  * Random texts with random tokenizers: ids, places, types, words and decoded texts are those of Python's library. All batches
  * are in test/slow/tokenizer_fuzz_test.ts.
- * @module
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

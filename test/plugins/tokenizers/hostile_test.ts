@@ -1,7 +1,6 @@
 /**
  * Tokenizers and templates by somebody who means harm: a typed error, soon, or what was asked for in time that grows with the
  * text alone.
- * @module
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

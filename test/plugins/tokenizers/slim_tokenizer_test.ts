@@ -1,7 +1,4 @@
-/**
- * Pruned vocabularies: texts made of kept tokens read as before, others in smaller pieces.
- * @module
- */
+/** Pruned vocabularies: texts made of kept tokens read as before, others in smaller pieces. */
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import type { Json, Named, Tokenizer } from "../../../core/types.ts";

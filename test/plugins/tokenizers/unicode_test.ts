@@ -1,6 +1,5 @@
 /**
  * Every class of characters over all of Unicode, as Python's tokenizers 0.23 has it, whatever the engine's own version is.
- * @module
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

@@ -1,7 +1,4 @@
-/**
- * Checkpoints without tokenizer.json, beside what transformers makes of their vocabulary files.
- * @module
- */
+/** Checkpoints without tokenizer.json, beside what transformers makes of their vocabulary files. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";

@@ -1,7 +1,4 @@
-/**
- * Texts and what cleaning makes of them.
- * @module
- */
+/** Texts and what cleaning makes of them. */
 import type { clean } from "../../../plugins/transforms/clean.ts";
 
 type Options = Parameters<typeof clean>[0];

@@ -1,7 +1,4 @@
-/**
- * Near duplicates among real texts with planted copies, beside the exact similarity of every pair.
- * @module
- */
+/** Near duplicates among real texts with planted copies, beside the exact similarity of every pair. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createRandom } from "../../../core/math/random.ts";

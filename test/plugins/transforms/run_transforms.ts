@@ -1,7 +1,4 @@
-/**
- * Rows through transforms, as a run of a task has them.
- * @module
- */
+/** Rows through transforms, as a run of a task has them. */
 import type { DataContext } from "../../../core/spec/data_context.ts";
 import { transformRows } from "../../../core/spec/transformed.ts";
 import type { Row, RowColumns, Rows, Transform } from "../../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * How good the best trials of searches are, beside Optuna's.
- * @module
- */
+/** How good the best trials of searches are, beside Optuna's. */
 import assert from "node:assert/strict";
 import { type Check, check } from "../../../conformance/check.ts";
 import type { Named } from "../../../core/types.ts";

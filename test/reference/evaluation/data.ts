@@ -1,7 +1,4 @@
-/**
- * What transforms are made of, beside scikit-learn's, datatrove's and planted figures.
- * @module
- */
+/** What transforms are made of, beside scikit-learn's, datatrove's and planted figures. */
 import assert from "node:assert/strict";
 import {
   failedQuality,

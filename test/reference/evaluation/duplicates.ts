@@ -1,7 +1,4 @@
-/**
- * Duplicates and contamination beside exact comparison.
- * @module
- */
+/** Duplicates and contamination beside exact comparison. */
 import assert from "node:assert/strict";
 import { contaminatedRows, hashSet, jaccard, nearClusters, shinglesOf } from "../../../blocks/transform/mod.ts";
 import { type Check, check } from "../../../conformance/check.ts";

@@ -1,7 +1,4 @@
-/**
- * Figures by group beside Fairlearn's and AIF360's.
- * @module
- */
+/** Figures by group beside Fairlearn's and AIF360's. */
 import assert from "node:assert/strict";
 import { type Check, check } from "../../../conformance/check.ts";
 import type { Metric, MetricInputs, Named } from "../../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * Folds beside scikit-learn's, where nothing is shuffled, and the corrected interval of what they give.
- * @module
- */
+/** Folds beside scikit-learn's, where nothing is shuffled, and the corrected interval of what they give. */
 import assert from "node:assert/strict";
 import { type Check, check } from "../../../conformance/check.ts";
 import { correctedInterval } from "../../../core/statistics/corrected_interval.ts";

@@ -1,7 +1,4 @@
-/**
- * Files as `datasets` writes them, and its slices.
- * @module
- */
+/** Files as `datasets` writes them, and its slices. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

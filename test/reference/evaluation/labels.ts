@@ -1,7 +1,4 @@
-/**
- * Confident learning beside cleanlab.
- * @module
- */
+/** Confident learning beside cleanlab. */
 import assert from "node:assert/strict";
 import { type Check, check } from "../../../conformance/check.ts";
 import type { Named } from "../../../core/types.ts";

@@ -1,7 +1,4 @@
-/**
- * Files of `reference/evaluation`, each with what checks it: tests and `npm run parity` take the same.
- * @module
- */
+/** Files of `reference/evaluation`, each with what checks it: tests and `npm run parity` take the same. */
 import { readFileSync } from "node:fs";
 import { describe } from "node:test";
 import type { Check } from "../../../conformance/check.ts";

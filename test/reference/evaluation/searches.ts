@@ -1,7 +1,4 @@
-/**
- * TPE, pruners and importances beside Optuna's figures, on given trials.
- * @module
- */
+/** TPE, pruners and importances beside Optuna's figures, on given trials. */
 import assert from "node:assert/strict";
 import { type Check, check } from "../../../conformance/check.ts";
 import { importanceShares, importancesOf } from "../../../core/statistics/importances.ts";

@@ -1,7 +1,4 @@
-/**
- * Intervals and tests of differences beside scipy's and statsmodels'.
- * @module
- */
+/** Intervals and tests of differences beside scipy's and statsmodels'. */
 import assert from "node:assert/strict";
 import { type Check, check } from "../../../conformance/check.ts";
 import { bcaInterval, percentileInterval, wilson } from "../../../core/statistics/intervals.ts";

@@ -1,7 +1,4 @@
-/**
- * Thresholds per group beside Fairlearn's ThresholdOptimizer.
- * @module
- */
+/** Thresholds per group beside Fairlearn's ThresholdOptimizer. */
 import assert from "node:assert/strict";
 import { type Check, check } from "../../../conformance/check.ts";
 import {
