@@ -1,5 +1,6 @@
 /**
  * The plugins of a server that computes with no model: the tokenizers of models, and metrics. Written by build/catalog.ts; hosts may hand in another catalog.
+ * @module
  */
 import { accuracy as metricAccuracy } from "./metrics/accuracy.ts";
 import { averagePrecision as metricAveragePrecision } from "./metrics/average_precision.ts";

@@ -44,7 +44,7 @@ const IGNORE = -100;
 
 /**
  * `text`, `messages`, or `prompt` and `completion` → input_ids, and `labels`, each predicted at the position before its
- * token. Rows that have `input_ids` (and `labels` beside their own tokens) are taken as they are. Without labels a row
+ * token. Messages have `role` and `content`, or ShareGPT's `from` and `value`. Rows that have `input_ids` (and `labels` beside their own tokens) are taken as they are. Without labels a row
  * is what a completion is wanted of: `completion` is not read, and a conversation ends where the assistant would begin,
  * or begins to speak last.
  *
@@ -294,15 +294,32 @@ function spoken(
   });
 }
 
+/** Who speaks in ShareGPT's rows, by the names that are in use for them. */
+const SPEAKERS: Readonly<Record<string, string>> = {
+  human: "user",
+  user: "user",
+  gpt: "assistant",
+  assistant: "assistant",
+  system: "system",
+  tool: "tool",
+};
+
+/** A message as it is, or what ShareGPT's `from` and `value` say; undefined where it is neither. */
+function messageOf(row: unknown): Named<Json> | undefined {
+  const { from, value, ...others } = (row ?? {}) as Named<Json>;
+  const message = typeof from === "string" ? { ...others, role: SPEAKERS[from], content: value } : row;
+  const { role, content } = (message ?? {}) as { role?: unknown; content?: unknown };
+  const fits = content === undefined || content === null || typeof content === "string" || Array.isArray(content);
+  return typeof role === "string" && fits ? message as Named<Json> : undefined;
+}
+
 function conversation(row: Row, index: number, column: string): readonly Named<Json>[] {
   const value = row[column];
-  const isMessage = (x: unknown): boolean => {
-    const { role, content } = (x ?? {}) as { role?: unknown; content?: unknown };
-    const fits = content === undefined || content === null || typeof content === "string" || Array.isArray(content);
-    return typeof role === "string" && fits;
-  };
-  if (Array.isArray(value) && value.length > 0 && value.every(isMessage)) return value as Named<Json>[];
-  throw badValue(NAME, `row ${index}, column "${column}"`, value, "messages of texts: role, content");
+  const messages = Array.isArray(value) ? value.map(messageOf) : [];
+  if (messages.length > 0 && messages.every((message) => message !== undefined)) return messages;
+  const speakers = Object.keys(SPEAKERS).join(", ");
+  const wanted = `messages of texts: role, content, or as ShareGPT has them: from (${speakers}), value`;
+  throw badValue(NAME, `row ${index}, column "${column}"`, value, wanted);
 }
 
 /** Variables of a chat template besides the messages: the callable functions, and those that the row brings. */

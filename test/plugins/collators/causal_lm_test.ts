@@ -87,6 +87,15 @@ describe("rows", () => {
   it("a conversation", () => assert.deepEqual(learned({ messages }), ["uhi;ayo;uk;", "uhi;ayo;uk;"]));
   it("what the assistant says", () =>
     assert.deepEqual(learned({ messages }, { lossOn: "assistant" }), ["uhi;ayo;uk;", ".....yo;..."]));
+  it("a conversation as ShareGPT's sets have it", () => {
+    const turns = [{ from: "human", value: "hi" }, { from: "gpt", value: "yo" }, { from: "human", value: "k" }];
+    assert.deepEqual(learned({ messages: turns }), learned({ messages }));
+    const columns = { messages: "conversations" };
+    assert.deepEqual(
+      learned({ conversations: turns }, { lossOn: "assistant", columns }),
+      learned({ messages }, { lossOn: "assistant" }),
+    );
+  });
   describe("the end token", () => {
     const end = { tokenizer: withEnd(false) };
     const row = { prompt: "ab", completion: "cd" };
@@ -163,6 +172,7 @@ describe("errors", () => {
     [{ messages }, { lossOn: "completion" }, /task\.with\.lossOn.*"assistant".*"messages"/],
     [{ messages: [] }, {}, /messages of texts/],
     [{ messages: [{ role: "user", content: 1 }] }, {}, /messages of texts/],
+    [{ messages: [{ from: "narrator", value: "a" }] }, {}, /messages of texts.*from \(human, user, gpt/],
     [{ input_ids: [1, 2], labels: [1] }, {}, /of one length/],
     [{ input_ids: [] }, {}, /at least one token/],
   ];
