@@ -1,7 +1,7 @@
-/** What reads an adapter of one type from a folder. */
+/** Readers of saved adapters, one for each type. */
 import type { AttachContext, Host, Weights } from "../core/types.ts";
 
-/** A reader for a plugin of this name. */
+/** Reads saved adapters for the plugin called `name`, whose options are `O`. */
 export type AdapterReader<O> = Readonly<{
   name: string;
   read(path: string, host: Host): Promise<StoredAdapter<O>>;
@@ -11,6 +11,6 @@ export type AdapterReader<O> = Readonly<{
 export type StoredAdapter<O> = Readonly<{
   options: O;
   weights(context: AttachContext): Weights;
-  /** Whether a module of the head trained beside it; absent: each did. */
+  /** Whether this module of the head was trained along with the adapter. Absent: every module was. */
   isTrained?(module: string, context: AttachContext): boolean;
 }>;

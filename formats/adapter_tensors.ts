@@ -1,7 +1,10 @@
-/** What an adapter's file holds. */
+/** The tensors of an adapter's file. */
 import type { AttachedAdapter, Tensor, TrainedModel } from "../core/types.ts";
 
-/** Its own parameters, and those of the model that it trains; the first has those that none asks for. */
+/**
+ * Returns the tensors of an adapter's file by key: the adapter's parameters, and the model's parameters that it trains.
+ * Trained parameters of the model that no saved adapter claims go to the `first` adapter.
+ */
 export async function adapterTensors(
   trained: TrainedModel,
   attached: AttachedAdapter,

@@ -1,26 +1,26 @@
-/** AdapterHub's adapter_config.json: from options and to options. */
+/** Conversion between AdapterHub's adapter_config.json and the options of a plugin. */
 import { badValue } from "../../core/base/errors.ts";
 import type { AdapterRecord, AttachContext, InspectedBackbone, Json, Named, Schema } from "../../core/types.ts";
 import { parseOptions, snakeCase } from "../config_options.ts";
 import { classNameOf } from "../hf/class_names.ts";
 import { hubFiles } from "./files.ts";
 
-/** A kind of adapter in AdapterHub's files. */
+/** A type of adapter in AdapterHub's files; `O` are the options of the plugin called `name`. */
 export type HubType<O> = Readonly<{
   name: string;
   schema: Schema<unknown, O>;
-  /** Names of the options that the config holds. */
+  /** Names of the options that are stored in the config. */
   names: readonly string[];
   /** Fields that must have these values. */
   fixed: Named<Json>;
-  /** Fields of no consequence beside these. */
+  /** Other fields, which have no effect and are ignored. */
   harmless?: readonly string[];
 }>;
 
-/** Fields that only matter where another one is on. */
+/** Fields that only have an effect if another field is on. */
 const dormant = /^(phm_|shared_|factorized_|learn_phm|hypercomplex|inv_adapter_reduction|init_weights_seed)/;
 
-/** The options that a config stands for. Throws AttuneError if a field asks for what is not implemented. */
+/** Converts a config to the plugin's options. Throws AttuneError if a field asks for what is not implemented. */
 export function readConfig<O>(
   { name: plugin, schema, names, fixed, harmless = [] }: HubType<O>,
   config: Named<Json>,
@@ -42,7 +42,7 @@ export function readConfig<O>(
   return parseOptions(plugin, hubFiles.config, schema, options);
 }
 
-/** How an adapter is saved: its config in AdapterHub's names, the head in a file of its own. */
+/** Returns the record of an adapter that is saved in AdapterHub's format. `config`: its options, in camelCase. */
 export function hubRecord(backbone: InspectedBackbone, { task }: AttachContext, config: object): AdapterRecord {
   const fields = Object.entries(config).map(([name, value]): [string, Json] => [snakeCase(name), value]);
   return {

@@ -1,6 +1,6 @@
-/** The files of an adapter as AdapterHub saves it: the head's stand apart. */
+/** The files that AdapterHub saves an adapter to; a head has files of its own. */
 
-/** Their names. */
+/** Names of these files. */
 export const hubFiles = {
   config: "adapter_config.json",
   weights: "adapter.safetensors",

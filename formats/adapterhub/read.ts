@@ -1,4 +1,4 @@
-/** An adapter that AdapterHub saved, read. */
+/** Reading of adapters that AdapterHub saved. */
 import { badFile, missing } from "../../core/base/errors.ts";
 import { missingIn } from "../../core/files/missing_folder.ts";
 import { openSafetensors, toFloat32 } from "../../core/files/safetensors.ts";
@@ -8,8 +8,8 @@ import { type HubType, readConfig } from "./config.ts";
 import { hubFiles } from "./files.ts";
 
 /**
- * A reader of one kind of AdapterHub's adapters. It throws AttuneError where a file is missing, broken, or of another
- * kind.
+ * Returns a reader for one type of AdapterHub's adapters. It throws AttuneError if a file is missing, broken, or of
+ * another type.
  */
 export function readHub<O>(type: HubType<O>): AdapterReader<O> {
   return {
@@ -53,7 +53,7 @@ async function openHub(plugin: string, path: string, host: Host): Promise<{ conf
   };
 }
 
-/** The tensors of a file under Attune's names, in which every adapter is called "default". */
+/** Renames a file's tensors to Attune's names, in which every adapter is called "default". */
 export function renameToDefault(saved: Weights): Weights {
   const names = new Map(saved.names.map((name) => [name.replace(/\.(adapters|refts)\.[^.]+\./, ".$1.default."), name]));
   return { names: [...names.keys()], read: (name) => saved.read(names.get(name) ?? name), locate: () => undefined };

@@ -1,10 +1,10 @@
-/** An adapter's folder as AdapterHub saves it. */
+/** Writing of an adapter's folder in AdapterHub's format. */
 import { writeSafetensors } from "../../core/files/safetensors.ts";
 import type { AttachedAdapter, Json, Tensor, TrainedModel } from "../../core/types.ts";
 import { adapterTensors, type PutFile } from "../adapter_tensors.ts";
 import { hubFiles } from "./files.ts";
 
-/** Writes an adapter, and its head's files where it has one. */
+/** Writes an adapter's files, and those of its head if it has one. `first`: as in `adapterTensors`. */
 export async function writeHub(
   trained: TrainedModel,
   attached: AttachedAdapter,
@@ -16,7 +16,7 @@ export async function writeHub(
     Object.fromEntries(Object.entries(tensors).filter(([name]) => /\.(adapters|refts)\./.test(name) !== head));
   const head = pick(true);
   const config = { ...attached.record?.config, model_name: trained.base.label };
-  // A scaling must be a float to AdapterHub, also where it is whole.
+  // AdapterHub requires `scaling` to be a float, even if it is a whole number.
   const json = (value: Json): string =>
     JSON.stringify(value, null, 2).replace(/("scaling": -?\d+)(?=[,\n])/, "$1.0") + "\n";
   await put(hubFiles.weights, writeSafetensors(pick(false)));

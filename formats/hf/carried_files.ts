@@ -1,6 +1,6 @@
-/** Files of a model that go along unchanged if its weights are written anew. */
+/** Files of a checkpoint that are copied unchanged when its weights are rewritten. */
 
-/** Vocabularies that stand for tokenizer.json in checkpoints that have none. */
+/** Vocabulary files, which checkpoints without a tokenizer.json have instead. */
 export const vocabularyFiles: readonly string[] = [
   "vocab.json",
   "merges.txt",
@@ -11,7 +11,7 @@ export const vocabularyFiles: readonly string[] = [
   "spm.model",
 ];
 
-/** Their names in a checkpoint's directory. */
+/** Names of the copied files in a checkpoint's directory. */
 export const carriedFiles: readonly string[] = [
   "tokenizer.json",
   "tokenizer_config.json",

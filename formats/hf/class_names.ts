@@ -1,7 +1,7 @@
-/** What transformers calls the class of a model with a task's head. */
+/** Names of transformers' classes for a model with a task's head. */
 import type { InspectedBackbone, Subtask } from "../../core/types.ts";
 
-/** What stands behind, by PEFT's task_type, where a task does not say it. */
+/** Suffixes of class names by PEFT's task_type, for tasks that do not name one. */
 const suffixes: Readonly<Record<string, string>> = {
   SEQ_CLS: "ForSequenceClassification",
   TOKEN_CLS: "ForTokenClassification",
@@ -11,7 +11,7 @@ const suffixes: Readonly<Record<string, string>> = {
   FEATURE_EXTRACTION: "Model",
 };
 
-/** The class of a model with a task's head; undefined if the task has none. */
+/** Returns transformers' class name for a model with a task's head; undefined if the task has none. */
 export function classNameOf(
   { family: { classPrefix, classes = {} }, decoderStartTokenId: decoderStart }: Pick<
     InspectedBackbone,
@@ -21,7 +21,7 @@ export function classNameOf(
 ): string | undefined {
   const suffix = modelClass ?? suffixes[taskType];
   if (suffix === undefined) return undefined;
-  // The encoder of a model with two sides may have a class of its own.
+  // The encoder of an encoder-decoder model may have its own class.
   if (suffix === "Model" && decoderStart === undefined && classes.EncoderModel) return classes.EncoderModel;
   return classes[suffix] ?? `${classPrefix}${suffix}`;
 }

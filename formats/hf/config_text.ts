@@ -1,7 +1,7 @@
-/** A model's config.json, written. */
+/** Serialization of a model's config.json. */
 import type { Json } from "../../core/types.ts";
 
-/** A config as JSON. transformers refuses 1 where it wants 1.0: numbers with a point in the file it was read from keep one. */
+/** Serializes a config. transformers rejects 1 where it expects 1.0, so floats in the `source` file stay floats. */
 export function configText(config: Json, source?: Uint8Array): string {
   const before = source === undefined ? "" : new TextDecoder().decode(source);
   const floats = new Set([...before.matchAll(/"([^"\\]+)"\s*:\s*-?\d+(?:\.\d|[eE])/g)].map(([, key]) => key));

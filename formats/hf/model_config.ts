@@ -1,4 +1,4 @@
-/** The file that says what a model is. */
+/** The config file of a model. */
 
-/** Its name in a checkpoint's directory. */
+/** Name of the config file in a checkpoint's directory. */
 export const MODEL_CONFIG = "config.json";

@@ -1,4 +1,4 @@
-/** Weights that AWQ packed in its layout "gemm": eight outputs a word, in an order of its own. */
+/** Weights packed by AWQ in its "gemm" layout: each word has the codes of eight outputs, in AWQ's order. */
 import { badFile, badValue, show, unsupported } from "../../core/base/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { decodeLinear, evenGroups, type LinearCodes } from "../quantization/linear_codes.ts";
@@ -9,10 +9,10 @@ import { byOutputs } from "./gptq.ts";
 
 const CODES = /^(.+)\.qweight$/;
 
-/** Which of eight columns each nibble of a word is, from the lowest. */
+/** Column, among a word's eight, of each nibble from the lowest. */
 const ORDER = [0, 2, 4, 6, 1, 3, 5, 7] as const;
 
-/** AWQ of 4 bits. */
+/** AWQ with 4 bits. */
 export const awq: PackingMethod = {
   name: "awq",
   suffixes: [CODES, /\.(qzeros|scales)$/],
@@ -64,7 +64,7 @@ function packed(tensors: StoredTensors, module: string, groupSize: number): Pack
   };
 }
 
-/** Codes [8 · width, rows] of words [rows, width]. */
+/** Unpacks words [rows, width] to codes [8 · width, rows], one a byte. */
 function outputsFirst(words: Int32Array, rows: number, width: number): Uint8Array {
   const codes = new Uint8Array(rows * width * 8);
   for (let r = 0; r < rows; r++) {

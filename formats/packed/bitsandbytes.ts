@@ -1,5 +1,5 @@
 /**
- * Weights that bitsandbytes packed: nf4 and fp4 with any block size and a second level, and int8 with a scale per output.
+ * Weights packed by bitsandbytes: nf4 and fp4 with any block size, with or without a second level, and int8 by output.
  */
 import { badFile, show, unsupported } from "../../core/base/errors.ts";
 import { strictJson } from "../../core/base/json.ts";
@@ -15,19 +15,19 @@ import { checkForm, readFloats, type StoredTensors } from "./stored_tensors.ts";
 const STATE = /^(.+\.weight)\.quant_state\.bitsandbytes__(\w+)$/;
 const SCB = /^(.+)\.SCB$/;
 
-/** Larger descriptions of a weight are refused, in bytes. */
+/** Largest description of a weight that is read, in bytes. */
 const MAX_STATE = 2 ** 16;
 
-/** A weight of 4 bits as its description says. */
+/** The description of a 4-bit weight. */
 type FourBitState = Readonly<{
   blockSize: number;
   shape: readonly [number, number];
   nested?: Readonly<{ blockSize: number; offset: number }>;
-  /** All that it says. */
+  /** All fields of the description. */
   fields: Named<unknown>;
 }>;
 
-/** bitsandbytes: a description stands beside each weight, so that config.json is not asked. */
+/** bitsandbytes. Each weight has a description of its own, so config.json is not needed. */
 export const bitsandbytes: PackingMethod = {
   name: "bitsandbytes",
   suffixes: [STATE, SCB, /\.weight\.(absmax|quant_map|nested_absmax|nested_quant_map)$/, /\.weight_format$/],
@@ -53,7 +53,7 @@ async function fourBit(tensors: StoredTensors, name: string, stateName: string, 
   const blocks = Math.ceil(size / blockSize);
   const form = tensors.form(name);
   const bytes = Math.ceil(size / 2);
-  // The bytes may be viewed as another type's, whose last value may be filled up.
+  // The bytes may be stored as another dtype, whose last value may be padded.
   const stored = tensors.names.includes(name) && form ? (await tensors.bytes(name)).length : 0;
   if (stored < bytes || stored >= bytes + 4) {
     throw badFile("pretrained", label, `has ${stored} bytes in tensor ${show(name)}; ${show(shape)} takes ${bytes}`);
@@ -92,7 +92,7 @@ async function fourBit(tensors: StoredTensors, name: string, stateName: string, 
   };
 }
 
-/** Whether a second level is the library's own, as sessions decode it. */
+/** Whether a second level has the library's usual block size and table, which sessions decode. */
 function isNestedAsUsual({ blockSize }: Readonly<{ blockSize: number }>, map: Float32Array | undefined): boolean {
   return blockSize === NESTED_BLOCK && map !== undefined && isEqual(map, dynamicMap);
 }
@@ -101,7 +101,7 @@ function isEqual(a: Float32Array, b: Float32Array): boolean {
   return a.length === b.length && a.every((value, i) => value === b[i]);
 }
 
-/** The block maxima as sessions have them. `offset`: of a second level. */
+/** Returns the tensors of the block maxima as sessions keep them. `offset`: the second level's, if there is one. */
 async function absmaxTensors(tensors: StoredTensors, name: string, offset: number | undefined): Promise<Named<Tensor>> {
   if (offset === undefined) return { absmax: floatsOf(await readFloats(tensors, `${name}.absmax`)) };
   return {
@@ -119,7 +119,7 @@ function floatsOf(data: Float32Array): Tensor {
   return { dtype: "float32", dims: [data.length], data };
 }
 
-/** The block maxima of a second level, by the file's own table. */
+/** Decodes block maxima that are quantized themselves, with the file's table. */
 async function nestedAbsmax(
   tensors: StoredTensors,
   name: string,

@@ -1,5 +1,5 @@
 /**
- * Weights that compressed-tensors packed (llm-compressor, vLLM): format "pack-quantized", codes of any number of bits.
+ * Weights packed by compressed-tensors (llm-compressor, vLLM) in the format "pack-quantized", with any number of bits.
  */
 import { badFile, badValue, show, unsupported } from "../../core/base/errors.ts";
 import { linearPattern } from "../../core/patterns/linear_pattern.ts";
@@ -14,7 +14,7 @@ import { groupsIn } from "./gptq.ts";
 const CODES = /^(.+)\.weight_packed$/;
 const FORMAT = "pack-quantized";
 
-/** compressed-tensors' weights of 1 to 8 bits. */
+/** compressed-tensors with 1 to 8 bits. */
 export const compressedTensors: PackingMethod = {
   name: "compressed-tensors",
   suffixes: [CODES, /\.weight_(scale|zero_point|shape|g_idx)$/],
@@ -29,7 +29,7 @@ export const compressedTensors: PackingMethod = {
   },
 };
 
-/** How some modules are packed. `groupSize` undefined: one group for each output, or for all. */
+/** How the modules in `targets` are packed. `groupSize` undefined: a group is an output, or the whole weight. */
 type Scheme = Readonly<{ targets: readonly string[]; bits: number; groupSize: number | undefined; symmetric: boolean }>;
 
 function schemesOf(label: string, config: Named<Json>): readonly Scheme[] {
@@ -82,13 +82,13 @@ function schemeOf(
   };
 }
 
-/** The scheme of a module: by its path or a pattern of it before its class. */
+/** Returns the scheme of a module: a target that matches its path precedes one that names its class. */
 function schemeFor(schemes: readonly Scheme[], module: string, label: string): Scheme {
   const [first] = schemes;
   if (first && schemes.length === 1) return first;
   const names = (target: string): boolean =>
     target.startsWith("re:")
-      // As Python's re.match: from the start, to wherever.
+      // As Python's re.match: anchored at the start only.
       ? module.match(linearPattern(`^(?:${target.slice(3)})`)) !== null
       : target === module || module.endsWith(`.${target}`);
   const fitting = schemes.find((scheme) => scheme.targets.some(names)) ??
@@ -109,7 +109,7 @@ async function packed(tensors: StoredTensors, module: string, scheme: Scheme): P
   checkForm(tensors, name("packed"), "int32", [outputs, wordsFor(inputs, bits)]);
   const size = scheme.groupSize ?? inputs;
   const groups = Math.ceil(inputs / size);
-  // One scale for all of a tensor stands for every output.
+  // A single scale for the whole tensor applies to every output.
   const scaleDims = checkForm(tensors, name("scale"), "floats");
   const isOne = scaleDims.every((dim) => dim === 1) && scheme.groupSize === undefined;
   if (!isOne) checkForm(tensors, name("scale"), "floats", [outputs, groups]);
@@ -151,7 +151,7 @@ async function packed(tensors: StoredTensors, module: string, scheme: Scheme): P
   };
 }
 
-/** Codes [out, in] of words [out, in / codes a word]. */
+/** Unpacks words [out, ⌈in · bits / 32⌉] to codes [out, in], one a byte. */
 function rowsOf(words: Int32Array, bits: number, outputs: number, inputs: number): Uint8Array {
   const codes = new Uint8Array(outputs * inputs);
   const width = wordsFor(inputs, bits);
@@ -161,7 +161,7 @@ function rowsOf(words: Int32Array, bits: number, outputs: number, inputs: number
   return codes;
 }
 
-/** Zero points [out, groups] of words [out / codes a word, groups]. */
+/** Unpacks words [⌈out · bits / 32⌉, groups] to zero points [out, groups]. */
 function zeroPoints(words: Int32Array, bits: number, outputs: number, groups: number): Float32Array {
   const zeros = new Float32Array(outputs * groups);
   for (let o = 0; o < outputs; o++) {

@@ -1,5 +1,5 @@
 /**
- * Weights that GPTQ's libraries packed (auto_gptq, gptqmodel): codes along the inputs, zero points along the outputs.
+ * Weights packed by GPTQ's libraries (auto_gptq, gptqmodel): codes along the inputs, zero points along the outputs.
  */
 import { badFile, badValue, show, unsupported } from "../../core/base/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
@@ -11,7 +11,7 @@ import { codeIn, wordsFor } from "./words.ts";
 
 const CODES = /^(.+)\.qweight$/;
 
-/** GPTQ, of 2, 3, 4 and 8 bits. */
+/** GPTQ with 2, 3, 4 or 8 bits. */
 export const gptq: PackingMethod = {
   name: "gptq",
   suffixes: [CODES, /\.(qzeros|scales|g_idx)$/],
@@ -26,7 +26,7 @@ export const gptq: PackingMethod = {
   },
 };
 
-/** How a file is packed. `zeroBias`: what stored zero points are short of. */
+/** How a file is packed. `zeroBias`: what has to be added to stored zero points. */
 type Layout = Readonly<{ bits: number; groupSize: number; zeroBias: number }>;
 
 function layoutOf(label: string, config: Named<Json>): Layout {
@@ -91,7 +91,7 @@ async function packed(tensors: StoredTensors, module: string, layout: Layout): P
   };
 }
 
-/** Codes [out, in] of words [in / codes a word, out]. */
+/** Unpacks words [⌈in · bits / 32⌉, out] to codes [out, in], one a byte. */
 function inputsFirst(words: Int32Array, bits: number, outputs: number, inputs: number): Uint8Array {
   const codes = new Uint8Array(outputs * inputs);
   for (let i = 0; i < inputs; i++) {
@@ -100,7 +100,7 @@ function inputsFirst(words: Int32Array, bits: number, outputs: number, inputs: n
   return codes;
 }
 
-/** Zero points [out, groups] of words [groups, out / codes a word]. */
+/** Unpacks words [groups, ⌈out · bits / 32⌉] to zero points [out, groups]. */
 function zeroPoints(words: Int32Array, { bits, zeroBias }: Layout, groups: number, outputs: number): Float32Array {
   const zeros = new Float32Array(outputs * groups);
   const width = wordsFor(outputs, bits);
@@ -110,7 +110,7 @@ function zeroPoints(words: Int32Array, { bits, zeroBias }: Layout, groups: numbe
   return zeros;
 }
 
-/** [out, groups] of what is stored as [groups, out]. */
+/** Transposes values from [groups, out], as they are stored, to [out, groups]. */
 export function byOutputs(stored: Float32Array, groups: number, outputs: number): Float32Array {
   const out = new Float32Array(stored.length);
   for (let g = 0; g < groups; g++) {
@@ -119,7 +119,7 @@ export function byOutputs(stored: Float32Array, groups: number, outputs: number)
   return out;
 }
 
-/** The group of each input, as a file says it. Throws AttuneError if there is no such group. */
+/** Returns the group of each input, as the file has it. Throws AttuneError if a group is out of range. */
 export function groupsIn(index: Int32Array, groups: number, label: string, name: string): Int32Array {
   const wrong = index.find((g) => g < 0 || g >= groups);
   if (wrong === undefined) return index;

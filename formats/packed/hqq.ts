@@ -1,4 +1,4 @@
-/** Weights that HQQ packed: groups along either axis of the flattened weight, zero points that need not be whole. */
+/** Weights packed by HQQ: groups along either axis of the reshaped weight, with zero points that need not be whole. */
 import { badFile, show, unsupported } from "../../core/base/errors.ts";
 import { viewOf } from "../../core/files/safetensors.ts";
 import { sizeOf, type TensorData } from "../../core/base/tensor.ts";
@@ -11,7 +11,7 @@ import { checkForm, readFloats, readNumber, type StoredTensors } from "./stored_
 
 const CODES = /^(.+)\.W_q$/;
 
-/** What stands beside each weight, of its values and of how it was made. */
+/** Entries stored with each weight: its scales and zero points, and how it was quantized. */
 const fields = [
   "scale",
   "zero",
@@ -33,7 +33,7 @@ const fields = [
   "view_as_float",
 ] as const;
 
-/** HQQ of 1, 2, 3, 4 and 8 bits. */
+/** HQQ with 1, 2, 3, 4 or 8 bits. */
 export const hqq: PackingMethod = {
   name: "hqq",
   suffixes: [CODES, /\.(W_q|scale_q|zero_q|meta_scale|meta_zero|zero_scale)(\..+)?$/],
@@ -47,7 +47,7 @@ export const hqq: PackingMethod = {
   },
 };
 
-/** Codes a stored number holds, and its bytes, by bits. */
+/** Codes per stored number, and bytes of that number, by bits per code. */
 const packings: Readonly<Record<number, Readonly<{ codes: number; bytes: 1 | 4 }>>> = {
   8: { codes: 1, bytes: 1 },
   4: { codes: 2, bytes: 1 },
@@ -60,7 +60,7 @@ async function packed(tensors: StoredTensors, module: string, config: Named<Json
   const { label } = tensors;
   const name = (part: string): string => `${module}.${part}`;
   const said = ((config.quant_config as Named<Json> | undefined)?.weight_quant_params ?? {}) as Named<Json>;
-  // What stands beside the weight is of this weight; older files have it in the config alone.
+  // Entries stored with the weight take precedence; older files have them only in the config.
   const number = async (part: string): Promise<number | undefined> => {
     const stored = await readNumber(tensors, name(part));
     return stored ?? (typeof said[part] === "number" ? Number(said[part]) : undefined);
@@ -127,7 +127,7 @@ async function packed(tensors: StoredTensors, module: string, config: Named<Json
     dims,
     parts: ["W_q", ...fields].map(name).filter((part) => tensors.form(part)),
     values: async () => decodeGroups(await codes(), axis === 1 ? "rows" : "columns", columns),
-    // Groups within the rows are groups of inputs.
+    // Groups that do not cross rows are groups of inputs.
     stored: axis === 1 && inputs % group === 0
       ? keptBlocks({ bits, groups, count: inputs / group, hasZeros: true }, dims, async () => ({
         ...await codes(),
@@ -135,7 +135,7 @@ async function packed(tensors: StoredTensors, module: string, config: Named<Json
         groups,
       }))
       : undefined,
-    // One scale for all groups is not the quantizer's, which gives each its range.
+    // The quantizer gives each group its own scale, so a weight with a single one was not made by it.
     repack: hasGroups ? repackHqq(tensors, module, solver) : undefined,
   };
 }
@@ -143,7 +143,7 @@ async function packed(tensors: StoredTensors, module: string, config: Named<Json
 /** Codes of groups [rows, columns], one a byte, with the scale and zero point of each group. */
 type GroupedCodes = Readonly<{ codes: Uint8Array; scales: Float32Array; zeros: Float32Array }>;
 
-/** The first rows stand in the highest bits. */
+/** Unpacks codes to [rows, columns], one a byte; the first rows are in the highest bits. */
 function unpacked(words: TensorData, bits: number, each: number, rows: number, columns: number): Uint8Array {
   const codes = new Uint8Array(rows * columns);
   const step = Math.ceil(rows / each);
@@ -164,7 +164,7 @@ function decodeGroups({ codes, scales, zeros }: GroupedCodes, by: "rows" | "colu
   });
 }
 
-/** One value for all groups as one for each. */
+/** Expands a single value to one for each group. */
 function everyGroup(values: Float32Array, count: number): Float32Array {
   return values.length === count ? values : new Float32Array(count).fill(values[0] ?? 0);
 }

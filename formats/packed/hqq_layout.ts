@@ -1,27 +1,27 @@
-/** Weights in HQQ's layout, as `HQQLinear.state_dict` names and types what it writes. */
+/** Weights in HQQ's layout, with the names and dtypes of `HQQLinear.state_dict`. */
 import type { TensorForm } from "../../core/files/safetensors.ts";
 import type { Json, MatrixDims, Named, Tensor } from "../../core/types.ts";
 import type { BlockBits } from "../quantization/linear_blocks.ts";
 
-/** Codes of a weight by groups along its inputs, one a byte [groups, group size], a scale and a zero point for each. */
+/** A weight in groups of inputs: codes [groups, group size], one a byte, and the scale and zero point of each group. */
 export type GroupedWeight = Readonly<{ codes: Uint8Array; scales: Float32Array; zeros: Float32Array }>;
 
-/** What tells weights of one layout apart. */
+/** Parameters of the layout. */
 export type HqqLayout = Readonly<{ bits: BlockBits; groupSize: number }>;
 
-/** Codes that a byte holds. HQQ puts halves and quarters of the groups beside each other, which an odd number lacks. */
+/** Returns the bits of a stored code: 8 if the groups cannot be divided into equal parts to be packed together. */
 function packingOf({ bits, groupSize }: HqqLayout, [outputs, inputs]: MatrixDims): BlockBits {
   const groups = outputs * inputs / groupSize;
   return groups % (8 / bits) === 0 ? bits : 8;
 }
 
-/** The forms of a weight's tensors, by the ends of their names. */
+/** Returns the dtype and dims of each tensor of a weight, by the last part of its name. */
 export function hqqForms(layout: HqqLayout, dims: MatrixDims): Named<TensorForm> {
   const tensors = hqqTensors(layout, dims, undefined);
   return Object.fromEntries(Object.entries(tensors).map(([name, { dtype, dims }]) => [name, { dtype, dims }]));
 }
 
-/** A weight's tensors, by the ends of their names; undefined: of zeros. */
+/** Returns the tensors of a weight, by the last part of their names; zeros if `weight` is undefined. */
 export function hqqTensors(layout: HqqLayout, dims: MatrixDims, weight: GroupedWeight | undefined): Named<Tensor> {
   const [outputs, inputs] = dims;
   const { groupSize } = layout;
@@ -32,7 +32,7 @@ export function hqqTensors(layout: HqqLayout, dims: MatrixDims, weight: GroupedW
   const packed = new Uint8Array(step * groupSize);
   weight?.codes.forEach((code, i) => {
     const at = i % packed.length;
-    // The first part of the groups stands in the highest bits.
+    // The first part of the groups is in the highest bits.
     packed[at] = (packed[at] as number) | (code << (bits * (each - 1 - Math.floor(i / packed.length))));
   });
   const none = (): Float32Array => new Float32Array(groups);
@@ -59,7 +59,7 @@ export function hqqTensors(layout: HqqLayout, dims: MatrixDims, weight: GroupedW
   };
 }
 
-/** What config.json says of weights in this layout. `skipped`: modules that are not packed. */
+/** Returns the fields of config.json for weights in this layout. `skipped`: modules that are not packed. */
 export function hqqConfig({ bits, groupSize }: HqqLayout, skipped: readonly string[]): Named<Json> {
   return {
     quantization_config: {

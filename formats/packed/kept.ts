@@ -1,15 +1,18 @@
-/** Packed weights as sessions keep them, where ONNX Runtime's product over blocks can hold them as they are. */
+/** Packed weights as sessions keep them, if ONNX Runtime's product over blocks (MatMulNBits) can use their codes. */
 import type { MatrixDims, Named, Tensor, WeightFormat } from "../../core/types.ts";
 import { type BlockBits, linearBlocks, packCodes, productBlocks } from "../quantization/linear_blocks.ts";
 import type { LinearCodes } from "../quantization/linear_codes.ts";
 
-/** A weight that sessions keep as it is. */
+/** A weight that sessions keep in its codes. */
 export type KeptWeight = Readonly<{ format: WeightFormat; tensors(): Promise<Named<Tensor>> }>;
 
-/** What is known of codes before they are read. `hasZeros`: whether zero points may be other than the middle. */
+/**
+ * What is known of codes before they are read: the group of each input, and the `count` of groups. `hasZeros`: whether
+ * zero points may differ from the middle code.
+ */
 export type CodesLayout = Readonly<{ bits: number; groups: Int32Array; count: number; hasZeros: boolean }>;
 
-/** The weight as blocks along its inputs; undefined if its groups do not consist of whole blocks. */
+/** Returns the weight as blocks along its inputs; undefined if its groups do not consist of whole blocks. */
 export function keptBlocks(
   { bits, groups, count, hasZeros }: CodesLayout,
   dims: MatrixDims,
@@ -20,7 +23,7 @@ export function keptBlocks(
   const blockSize = blockSizeOf(order ? order.map((i) => groups[i] as number) : groups, count);
   if (blockSize === undefined) return undefined;
   const wide: BlockBits = bits <= 2 ? 2 : bits <= 4 ? 4 : 8;
-  // The middle of wider codes is another one.
+  // Wider codes have another middle, so zero points have to be stored.
   const stored = { bits: wide, blockSize, hasZeros: hasZeros || wide !== bits, hasOrder: order !== undefined };
   return {
     format: linearBlocks(stored),
@@ -36,13 +39,13 @@ export function keptBlocks(
   };
 }
 
-/** The inputs by their groups; undefined if they stand so already. */
+/** Returns the inputs sorted by group; undefined if they are already in that order. */
 function orderOf(groups: Int32Array): Int32Array | undefined {
   if (groups.every((g, i) => i === 0 || g >= (groups[i - 1] as number))) return undefined;
   return groups.map((_, i) => i).sort((a, b) => (groups[a] as number) - (groups[b] as number) || a - b);
 }
 
-/** The largest block within which no group ends. */
+/** Returns the largest block size for which no block spans two groups. */
 function blockSizeOf(sorted: Int32Array, count: number): number | undefined {
   const inputs = sorted.length;
   if (count === 1) return productBlocks.find((size) => size <= inputs) ?? productBlocks.at(-1);

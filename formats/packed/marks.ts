@@ -1,10 +1,10 @@
-/** By what a checkpoint whose weights a library has quantized is known. */
+/** Marks by which checkpoints with weights quantized by a library are recognized. */
 import type { Json, Named } from "../../core/types.ts";
 
 /** Fields of config.json that say how weights are quantized. */
 export const configFields: readonly string[] = ["quantization_config", "compression_config", "quantization"];
 
-/** What tensors of each library are called: a file may have them without a config that says so. */
+/** Patterns for each library's tensor names: a file may have such tensors without a config that names the method. */
 export const marks: readonly (readonly [method: string, names: RegExp])[] = [
   ["bitsandbytes", /\.SCB$|\.absmax$|\.quant_state\.bitsandbytes__\w+$/],
   ["gptq", /\.g_idx$/],
@@ -14,7 +14,7 @@ export const marks: readonly (readonly [method: string, names: RegExp])[] = [
   ["fp8", /\.weight_scale(_inv)?$/],
 ];
 
-/** Whether a checkpoint may be one: `methodOf` says of which library. */
+/** Whether a checkpoint may have quantized weights; `methodOf` returns the library's method. */
 export function looksPacked(config: Named<Json>, names: readonly string[]): boolean {
   const isMarked = (tensor: string): boolean => marks.some(([, pattern]) => pattern.test(tensor));
   return configFields.some((name) => (config[name] ?? null) !== null) || names.some(isMarked);

@@ -1,15 +1,15 @@
-/** By which library a checkpoint's weights are quantized: what its config says, or else what its tensors are called. */
+/** Detection of the library that quantized a checkpoint's weights: by its config, or else by its tensors' names. */
 import { badFile, show } from "../../core/base/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { configFields, marks } from "./marks.ts";
 
-/** A library's method. `config`: what config.json says of it; `label`: its name, with the bits where those are said. */
+/** A library's method. `config`: its settings in config.json; `label`: its name, with the number of bits if known. */
 export type QuantizationMethod = Readonly<{ name: string; label: string; config: Named<Json> }>;
 
-/** Methods whose tensors say all of their layout. */
+/** Methods whose tensors describe their layout completely. */
 const selfDescribing: ReadonlySet<string> = new Set(["bitsandbytes", "hqq"]);
 
-/** The method of a checkpoint; undefined: its weights are plain. Throws AttuneError if only a config could say the layout. */
+/** Returns a checkpoint's method; undefined: its weights are plain. Throws AttuneError if the layout needs a config. */
 export function methodOf(
   plugin: string,
   label: string,
@@ -46,7 +46,7 @@ export function refuseQuantized(
   if (method) throw unreadMethod(plugin, label, method.label);
 }
 
-/** The error of a method that is not read. */
+/** Returns the error for a method that is not supported. */
 export function unreadMethod(plugin: string, label: string, method: string): Error {
   const advice = "which is not supported: use the original checkpoint, or save it dequantized";
   return badFile(plugin, `${label}/config.json`, `says that the weights are quantized by ${method}, ${advice}`);
@@ -65,10 +65,10 @@ function saidIn(config: Named<Json> | undefined): QuantizationMethod | undefined
   if (typeof method === "string") {
     return methodNamed(method, method === "bitsandbytes" ? bitsOf(settings) : settings.bits);
   }
-  // None of the others writes this field.
+  // Only mlx writes this field.
   if (field === "quantization") return methodNamed("mlx");
   if (field === "compression_config") return methodNamed("compressed-tensors");
-  // Older configs of bitsandbytes do not name it.
+  // Older configs of bitsandbytes do not name the method.
   if ("load_in_8bit" in settings || "load_in_4bit" in settings) {
     return methodNamed("bitsandbytes", bitsOf(settings) ?? 8);
   }

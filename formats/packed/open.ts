@@ -1,4 +1,4 @@
-/** The weights of a checkpoint whose linear layers a library has packed, under plain names and as floats. */
+/** Opening of checkpoints whose linear layers a library has packed: the weights get plain names and read as floats. */
 import { badFile, show } from "../../core/base/errors.ts";
 import { jsonObject } from "../../core/base/json.ts";
 import type { Checkpoint, Json, Named, Store, Weights } from "../../core/types.ts";
@@ -12,14 +12,14 @@ import { hqq } from "./hqq.ts";
 import type { PackedWeight, PackingMethod } from "./packed_weight.ts";
 import { storedTensors } from "./stored_tensors.ts";
 
-/** Every method that is read. */
+/** All supported methods. */
 export const packingMethods: readonly PackingMethod[] = [bitsandbytes, gptq, awq, compressedTensors, hqq];
 
 /**
- * A checkpoint whose weights a library has packed, as one with plain ones: a packed weight has the name that it would have
- * unpacked, reads as float32 [out, in], its tensors have no names any more, and the config says nothing of it.
+ * Presents a checkpoint whose weights a library has packed as a plain one: packed weights have their unpacked names and
+ * read as float32 [out, in]; the tensors that they are packed in and the config's quantization fields are hidden.
  *
- * @throws AttuneError if the method, or a layout of it, is not read, or if tensors are lost or contradict themselves.
+ * @throws AttuneError if the method or its layout is not supported, or if tensors are missing or contradict each other.
  */
 export async function openPacked(plugin: string, checkpoint: Checkpoint): Promise<Checkpoint> {
   const { config, weights, files } = checkpoint;
@@ -39,7 +39,7 @@ export async function openPacked(plugin: string, checkpoint: Checkpoint): Promis
 /** The packed weights of a checkpoint by their plain names, and the method as messages name it. */
 export type PackedWeights = Readonly<{ method: string; packed: ReadonlyMap<string, PackedWeight> }>;
 
-/** What of a checkpoint, read as it is stored, a library has packed; undefined: nothing. Throws as `openPacked` does. */
+/** Returns the packed weights of a checkpoint as it is stored; undefined if none are. Throws as `openPacked` does. */
 export async function packedIn(
   plugin: string,
   { label, config, weights }: Pick<Checkpoint, "label" | "config" | "weights">,
@@ -62,7 +62,7 @@ function withoutFields(config: Named<Json>): Named<Json> {
   return Object.fromEntries(Object.entries(config).filter(([name]) => !configFields.includes(name)));
 }
 
-/** The same files, with a config.json that says nothing of codes. */
+/** The same files, with a config.json that does not mention quantization. */
 function withoutConfigFields(files: Store): Store {
   return {
     ...files,
@@ -78,7 +78,7 @@ function withoutConfigFields(files: Store): Store {
   };
 }
 
-/** Throws where a config speaks of codes that are not there, codes lack what they belong to, or a weight is there twice. */
+/** Throws AttuneError if a config names a method but nothing is packed, codes are missing, or a weight occurs twice. */
 function checkAll(
   label: string,
   quantized: QuantizationMethod,
@@ -112,7 +112,7 @@ function unpackedWeights(
   packed: ReadonlyMap<string, PackedWeight>,
   parts: ReadonlySet<string>,
 ): Weights {
-  // Each stands where the first of its tensors stood.
+  // A packed weight takes the position of its first tensor.
   const firsts = new Map([...packed.values()].map((weight) => [weight.parts[0], weight.name]));
   const names = weights.names.flatMap((name) => firsts.get(name) ?? (parts.has(name) ? [] : [name]));
   return {

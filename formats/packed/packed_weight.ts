@@ -1,4 +1,4 @@
-/** Weights of linear layers that a library has packed, and what reads them. */
+/** Packed weights of linear layers, and the methods that read them. */
 import type { TensorForm } from "../../core/files/safetensors.ts";
 import type { Json, MatrixDims, Named } from "../../core/types.ts";
 import type { KeptWeight } from "./kept.ts";
@@ -6,38 +6,38 @@ import type { StoredTensors } from "./stored_tensors.ts";
 
 /** A packed weight of a linear layer. */
 export type PackedWeight = Readonly<{
-  /** What it would be called unpacked: the module's path and ".weight". */
+  /** The unpacked weight's name: the module's path and ".weight". */
   name: string;
-  /** [out, in], whatever the model's module has. */
+  /** [out, in], whatever the order in the model's module. */
   dims: MatrixDims;
-  /** The tensors that it is packed in. */
+  /** Names of the tensors that it is packed in. */
   parts: readonly string[];
-  /** Its values [out, in]. Throws AttuneError if the codes contradict themselves. */
+  /** Decodes the values [out, in]. Throws AttuneError if the codes contradict each other. */
   values(): Promise<Float32Array>;
-  /** As sessions keep it; absent: it is decoded at once. */
+  /** The weight as sessions keep it; absent: it is decoded when it is read. */
   stored?: KeptWeight | undefined;
-  /** Packs other values in the same layout, as the library's quantizer does; absent: that is not done of this layout. */
+  /** Packs other values in the same layout, as the library's quantizer does; absent: not supported for the layout. */
   repack?: Repack | undefined;
 }>;
 
-/** How a weight gets other values in the layout that it has. */
+/** Packs other values in a weight's existing layout. */
 export type Repack = Readonly<{
-  /** The forms of tensors that are not of the form which the old ones have, by their whole names. */
+  /** Dtype and dims of the tensors that get another form than they had, by full name. */
   forms?: Named<TensorForm>;
-  /** The bytes of the tensors that values [out, in] change, by their whole names; the others stay as they are. */
+  /** Returns the bytes of the tensors that the values [out, in] change, by full name; the others stay as they are. */
   pack(values: Float32Array): Promise<Named<Uint8Array>>;
 }>;
 
-/** What reads the weights that a library packs. */
+/** A reader of the weights that one library packs. */
 export type PackingMethod = Readonly<{
-  /** As `quant_method` of config.json calls it. */
+  /** Its name in `quant_method` of config.json. */
   name: string;
-  /** The ends of names of the tensors in which it packs weights, first the one that has the codes. */
+  /** Patterns for the names of the tensors in which it packs weights; the first matches those with codes. */
   suffixes: readonly [codes: RegExp, ...others: RegExp[]];
   /**
-   * The packed weights among a model's tensors; `config`: what its config.json says of the method.
+   * Returns the packed weights among a model's tensors. `config`: the method's settings in config.json.
    *
-   * @throws AttuneError if a layout is not read, or tensors do not fit each other.
+   * @throws AttuneError if a layout is not supported, or tensors do not fit each other.
    */
   open(tensors: StoredTensors, config: Named<Json>): Promise<readonly PackedWeight[]>;
 }>;

@@ -1,11 +1,11 @@
-/** Weights packed again in bitsandbytes' layouts, as its quantizers do. */
+/** Repacking of weights in bitsandbytes' layouts, as its quantizers do it. */
 import { fromFloat32, toFloat32, viewOf } from "../../core/files/safetensors.ts";
 import type { MatrixDims, Named } from "../../core/types.ts";
 import { type FourBitType, quantizeAbsmax, quantizeFourBit } from "../quantization/bitsandbytes.ts";
 import { roundToEven } from "../quantization/round_to_even.ts";
 import type { Repack } from "./packed_weight.ts";
 
-/** How a weight of 4 bits is stored. `bytes`: those of its codes, filled up; `state`: its description, where that has an offset. */
+/** How a 4-bit weight is stored. `bytes`: size of its padded codes; `state`: its description, if that has an offset. */
 export type FourBitLayout = Readonly<{
   type: FourBitType;
   blockSize: number;
@@ -13,10 +13,10 @@ export type FourBitLayout = Readonly<{
   state?: Readonly<{ name: string; fields: Named<unknown> }> | undefined;
 }>;
 
-/** Room for a number's digits: a description's length has to be known before its offset is. */
+/** Room for the digits of the offset, because a description's length must be known before its offset. */
 const DIGITS = 25;
 
-/** nf4 or fp4, with a second level where there is a state. */
+/** Repacks nf4 or fp4 weights, with a second level of quantization if there is a `state`. */
 export function repackFourBit(name: string, { type, blockSize, bytes, state }: FourBitLayout): Repack {
   const textOf = (offset: number): string => JSON.stringify({ ...state?.fields, nested_offset: offset });
   const length = textOf(0).length + DIGITS;
@@ -32,14 +32,14 @@ export function repackFourBit(name: string, { type, blockSize, bytes, state }: F
         [name]: filled,
         [`${name}.absmax`]: nested.codes,
         [`${name}.nested_absmax`]: bytesOf(nested.nestedAbsmax),
-        // Spaces behind JSON say nothing.
+        // Spaces after JSON have no meaning.
         [state.name]: new TextEncoder().encode(textOf(nested.offset).padEnd(length)),
       });
     },
   };
 }
 
-/** int8 with a scale per output: of the values in half precision, which the library takes. */
+/** Repacks int8 weights with a scale per output. Like the library, it rounds values to half precision first. */
 export function repackEightBit(module: string, [outputs, inputs]: MatrixDims): Repack {
   return {
     pack: (values) => {
@@ -50,7 +50,7 @@ export function repackEightBit(module: string, [outputs, inputs]: MatrixDims): R
         const row = halves.subarray(o * inputs, (o + 1) * inputs);
         const most = row.reduce((sofar, x) => Math.max(sofar, Math.abs(x)), 0);
         scales[o] = most;
-        // A number by a tensor is torch's reciprocal times it.
+        // torch divides a number by a tensor as the number times the tensor's reciprocal.
         const factor = most === 0 ? 0 : Math.fround(127 * Math.fround(1 / most));
         row.forEach((x, i) => (codes[o * inputs + i] = roundToEven(Math.fround(x * factor))));
       }

@@ -1,6 +1,6 @@
 /**
- * Weights packed again in HQQ's layout, as its quantizer does: the range of each group, and where a weight was made so its
- * half-quadratic solver of zero points.
+ * Repacking of weights in HQQ's layout, as its quantizer does it: by the range of each group, and by the half-quadratic
+ * solver of zero points if a weight was made with it.
  */
 import { fromFloat32 } from "../../core/files/safetensors.ts";
 import type { Named } from "../../core/types.ts";
@@ -8,7 +8,7 @@ import { roundToEven } from "../quantization/round_to_even.ts";
 import type { Repack } from "./packed_weight.ts";
 import type { StoredTensors } from "./stored_tensors.ts";
 
-/** How a weight is divided and packed: groups are rows or columns of [rows, columns], a stored number holds `each` codes. */
+/** How a weight is grouped and packed: groups are rows or columns of [rows, columns]; a number stores `each` codes. */
 export type HqqGroups = Readonly<{
   bits: number;
   by: "rows" | "columns";
@@ -20,14 +20,14 @@ export type HqqGroups = Readonly<{
   roundZero: boolean;
 }>;
 
-/** Values by group, with what they are quantized by: code = scale · value + zero. */
+/** Values with the scale and zero point of each group: code = scale · value + zero. */
 type Grouped = Readonly<
   { values: Float32Array; scales: Float32Array; zeros: Float32Array; groupOf(i: number): number }
 >;
 
 const { fround } = Math;
 
-/** HQQ of any bits, scales and zero points as wide as they are stored. */
+/** Repacks HQQ weights of any number of bits; scales and zero points keep the dtype in which they are stored. */
 export function repackHqq(tensors: StoredTensors, module: string, groups: HqqGroups): Repack {
   return {
     pack: (values) => {
@@ -60,7 +60,8 @@ function rangesOf(values: Float32Array, { by, rows, columns, roundZero }: HqqGro
   });
   const scales = most.map((high, g) => {
     const range = fround(high - (least[g] as number));
-    // A number by a tensor is torch's reciprocal times it. The library's bounds: of ranges that are nearly nothing, and of what half precision holds.
+    // torch divides a number by a tensor as the number times the tensor's reciprocal. The library's bounds: ranges that
+    // are almost zero get scale 1, and scales stay within half precision.
     return range <= fround(1e-4) ? 1 : Math.min(2e4, fround(fround(1 / range) * top));
   });
   const zeros = least.map((low, g) => {
@@ -78,7 +79,7 @@ const ROUNDS = 20;
 const SHARE = fround(1 / 10);
 const POWER = 0.7 - 1;
 
-/** Zero points that make what is lost sparse: steps until the mean error grows. */
+/** Optimizes zero points for sparse errors; stops when the mean error no longer falls. */
 function solved(start: Grouped, top: number): Grouped {
   const { values, scales, groupOf } = start;
   const sizes = new Float64Array(scales.length);
@@ -104,14 +105,14 @@ function solved(start: Grouped, top: number): Grouped {
   return { ...start, zeros };
 }
 
-/** A generalized soft threshold. */
+/** Applies a generalized soft threshold. */
 function shrunk(x: number): number {
   const size = Math.abs(x);
   if (size === 0) return 0;
   return Math.sign(x) * Math.max(0, fround(size - fround(SHARE * fround(size ** POWER))));
 }
 
-/** The first rows stand in the highest bits. */
+/** Packs codes [rows, columns]; the first rows are in the highest bits. */
 function packed(codes: Uint8Array, { bits, rows, columns, each, bytes }: HqqGroups): Uint8Array {
   const step = Math.ceil(rows / each);
   const words = bytes === 1 ? new Uint8Array(step * columns) : new Int32Array(step * columns);

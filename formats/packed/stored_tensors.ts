@@ -1,21 +1,21 @@
-/** The tensors of a checkpoint's files as they are stored, which libraries have packed their codes in. */
+/** The tensors of a checkpoint's files as they are stored, with weights still packed. */
 import { badFile, show } from "../../core/base/errors.ts";
 import { type TensorForm, toFloat32, viewOf } from "../../core/files/safetensors.ts";
 import { type DType, sizeOf } from "../../core/base/tensor.ts";
 import type { Tensor, Weights } from "../../core/types.ts";
 
-/** Tensors as they are stored, with the name that messages use for the model. */
+/** Tensors as they are stored. `label`: the model's name in messages. */
 export type StoredTensors = Readonly<{
   label: string;
   names: readonly string[];
-  /** The dtype and dims of a tensor; undefined: there is none. */
+  /** Returns the dtype and dims of a tensor; undefined: there is none. */
   form(name: string): TensorForm | undefined;
-  /** A tensor's bytes. Throws AttuneError if there is none. */
+  /** Reads a tensor's bytes. Throws AttuneError if there is none. */
   bytes(name: string): Promise<Uint8Array>;
   read(name: string): Promise<Tensor>;
 }>;
 
-/** The tensors that weights are read from. */
+/** Returns the stored tensors that `weights` are read from. */
 export function storedTensors(weights: Weights, label: string): StoredTensors {
   const form = (name: string): TensorForm | undefined => {
     const at = weights.locate(name);
@@ -41,7 +41,7 @@ export function storedTensors(weights: Weights, label: string): StoredTensors {
 
 const floats: ReadonlySet<DType> = new Set<DType>(["float32", "float16", "bfloat16"]);
 
-/** Throws AttuneError if a tensor is missing, of another dtype or of other dims than a method's layout has; null: any. */
+/** Returns a tensor's dims. Throws AttuneError if it is missing or its dtype or dims are others; null: any size. */
 export function checkForm(
   { label, form }: StoredTensors,
   name: string,
@@ -64,21 +64,21 @@ export function checkForm(
   );
 }
 
-/** A tensor of whole numbers of 32 bits. */
+/** Reads an int32 tensor. Throws AttuneError if it has another dtype. */
 export async function readWords(tensors: StoredTensors, name: string): Promise<Int32Array> {
   const { data } = await tensors.read(name);
   if (data instanceof Int32Array) return data;
   throw badFile("pretrained", tensors.label, `has no int32 in tensor ${show(name)}`);
 }
 
-/** A tensor of floats of any width. Throws AttuneError if one is not finite. */
+/** Reads a tensor of floats of any width as float32. Throws AttuneError if a value is not finite. */
 export async function readFloats(tensors: StoredTensors, name: string): Promise<Float32Array> {
   const { data } = toFloat32(await tensors.read(name));
   if (data.every(Number.isFinite)) return data;
   throw badFile("pretrained", tensors.label, `has a value in tensor ${show(name)} that is not finite`);
 }
 
-/** The one whole number of a tensor; undefined: there is no such tensor. */
+/** Reads the only number of a tensor; undefined: there is no such tensor. Throws AttuneError if its size is not 1. */
 export async function readNumber(tensors: StoredTensors, name: string): Promise<number | undefined> {
   const form = tensors.form(name);
   if (!form) return undefined;

@@ -1,11 +1,11 @@
-/** PEFT's adapter_config.json: from options and to options. */
+/** Conversion between PEFT's adapter_config.json and the options of a plugin. */
 import { badValue } from "../../core/base/errors.ts";
 import type { Json, Named, Weights } from "../../core/types.ts";
 import { parseOptions, snakeCase } from "../config_options.ts";
 import { adapterFiles } from "./files.ts";
 import type { PeftType } from "./peft_type.ts";
 
-/** Fields of every config that name what it belongs to. */
+/** Fields that every config has, and that are no options of the adapter. */
 const common: readonly string[] = [
   "auto_mapping",
   "base_model_name_or_path",
@@ -17,8 +17,8 @@ const common: readonly string[] = [
 ];
 
 /**
- * The options that a config stands for. A field that is not known must hold nothing, or is passed over where the file
- * shows that it is plain.
+ * Converts a config to options. Unknown fields must be empty. If the file only has `plain` keys, they may have any
+ * value, and are returned in `passed`. Throws AttuneError for other fields that are not implemented.
  */
 export function readConfig<O>(
   { name: plugin, schema, names, harmless = [], begun = {}, plain }: PeftType<O>,
@@ -42,7 +42,7 @@ export function readConfig<O>(
   return { options: parseOptions(plugin, adapterFiles.config, schema, options), passed };
 }
 
-/** A config from options in camelCase; `from` stays out. */
+/** Converts options in camelCase to a config, without the option `from`. */
 export function peftConfig(type: string, options: object, taskType: string): Named<Json> {
   const fields = Object.entries(options as Named<Json>).filter(([name, value]) =>
     name !== "from" && value !== undefined

@@ -1,6 +1,6 @@
 /** The files of a saved adapter. */
 
-/** Their names: those of PEFT, and beside them the classes of its classifier and the folders of a run's other adapters. */
+/** Names of these files: PEFT's, and the classes of a classifier and the folders of a run's other adapters. */
 export const adapterFiles = {
   config: "adapter_config.json",
   weights: "adapter_model.safetensors",

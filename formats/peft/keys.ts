@@ -1,7 +1,7 @@
-/** Keys of adapters' files, without what compilers, parallel training and PEFT's own state dict put between. */
+/** Keys of adapters' files, without the parts that compilers, parallel training and PEFT's own state dict insert. */
 import { badFile, show } from "../../core/base/errors.ts";
 
-/** Parts of a key that say how a module was wrapped, or which adapter of a PEFT model it is. */
+/** Parts of a key that name a wrapper of the module, or an adapter of a PEFT model. */
 const between: ReadonlySet<string> = new Set([
   "_orig_mod",
   "_fsdp_wrapped_module",
@@ -10,7 +10,7 @@ const between: ReadonlySet<string> = new Set([
   "default",
 ]);
 
-/** A key as PEFT's `save_pretrained` writes it: `...lora_A.default.weight` and `..._orig_mod...lora_A.weight` are one. */
+/** Converts a key to its form in PEFT's files: `..._orig_mod...lora_A.default.weight` becomes `...lora_A.weight`. */
 export function plainKey(key: string): string {
   const parts = key.split(".").filter((part) => !between.has(part));
   return parts.join(".").replace(/\.lora_magnitude_vector\.weight$/, ".lora_magnitude_vector")
@@ -18,10 +18,10 @@ export function plainKey(key: string): string {
 }
 
 /**
- * The keys of a file by what they mean. Behind a resize PEFT writes a module that trains whole three times: as itself, as
- * the copy that it is (`modules_to_save`), and as what it was (`original_module`), which nothing computes with.
+ * Returns the keys of a file by their plain form. After a resize, PEFT writes a fully trained module three times: as
+ * itself, as the trained copy (`modules_to_save`), and as it was before (`original_module`), which is ignored.
  *
- * @throws AttuneError if two keys mean one tensor otherwise.
+ * @throws AttuneError if two other keys mean the same tensor.
  */
 export function adapterKeys(plugin: string, file: string, names: readonly string[]): ReadonlyMap<string, string> {
   const keys = new Map<string, string>();

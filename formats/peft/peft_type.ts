@@ -1,4 +1,4 @@
-/** A type of PEFT's adapters, and the plugin of each. */
+/** Types of PEFT's adapters, and the plugin for each. */
 import { badValue } from "../../core/base/errors.ts";
 import type { Json, Named, Schema } from "../../core/types.ts";
 import { adapterFiles } from "./files.ts";
@@ -7,22 +7,25 @@ import { adapterFiles } from "./files.ts";
 export type PeftType<O> = Readonly<{
   /** The plugin's name. */
   name: string;
-  /** peft_type of the config. */
+  /** Value of `peft_type` in the config. */
   type: string;
-  /** What stands in front of the model's names in the file. */
+  /** Prefix of the model's names in the file. */
   prefix: "base_model.model." | "base_model.";
   schema: Schema<unknown, O>;
   /** Names of the options. */
   names: readonly string[];
-  /** Fields of the config that say nothing of the mathematics, whatever their value. */
+  /** Fields of the config that do not affect the computation, whatever their value. */
   harmless?: readonly string[];
-  /** Values of fields that say only how training began, and what stands for them. */
+  /** Replacements for values that only describe how training began, by field and value. */
   begun?: Named<Named<Json>>;
-  /** Of a type whose plain file needs no more than what is known here: keys of one, and fields that are known and not built. */
+  /**
+   * For types whose plain files can be read despite unknown fields: a pattern of such files' keys, and fields that are
+   * known but not implemented.
+   */
   plain?: Readonly<{ keys: RegExp; unbuilt: readonly string[] }>;
 }>;
 
-/** The plugin of each of PEFT's types. */
+/** The plugin for each of PEFT's types. */
 const plugins: Readonly<Record<string, string>> = {
   LORA: "lora",
   ADALORA: "adalora",
@@ -34,10 +37,10 @@ const plugins: Readonly<Record<string, string>> = {
   VERA: "vera",
 };
 
-/** The plugin that a saved config is of. Throws AttuneError if there is none. */
+/** Returns the name of the plugin for a saved config. Throws AttuneError if there is none. */
 export function pluginOf({ peft_type: type, use_dora: dora }: Named<Json>): string {
   const use = typeof type === "string" && Object.hasOwn(plugins, type) ? plugins[type] : undefined;
-  // PEFT has DoRA as a flag of LoRA.
+  // In PEFT, DoRA is a flag of LoRA.
   if (use === "lora" && dora === true) return "dora";
   if (use !== undefined) return use;
   throw badValue("saved", `${adapterFiles.config}: peft_type`, type, `one of ${Object.keys(plugins).join(", ")}`);

@@ -1,8 +1,11 @@
-/** Adapters that PEFT saved: what reads them is loaded where there is one. */
+/** Readers of adapters that PEFT saved. Their code is only loaded when there is an adapter to read. */
 import type { AdapterReader } from "../adapter_reader.ts";
 import type { PeftType } from "./peft_type.ts";
 
-/** A reader of one type of PEFT's adapters. It throws AttuneError where a file is missing, broken, or of another type. */
+/**
+ * Returns a reader of one type of PEFT's adapters. It throws AttuneError if a file is missing, broken, or of another
+ * type.
+ */
 export function readPeft<O>(type: PeftType<O>): AdapterReader<O> {
   return {
     name: type.name,

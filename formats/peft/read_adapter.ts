@@ -1,4 +1,4 @@
-/** An adapter that PEFT saved, read. */
+/** Reading of an adapter that PEFT saved. */
 import { badValue, missing, show } from "../../core/base/errors.ts";
 import { jsonObject } from "../../core/base/json.ts";
 import { missingIn } from "../../core/files/missing_folder.ts";

@@ -1,11 +1,11 @@
-/** What is saved of an adapter in PEFT's format, and the names of a file's tensors in a model. */
+/** Records of adapters saved in PEFT's format, and the names in a model of a file's tensors. */
 import type { AdapterRecord, AttachContext, Tensor, Weights } from "../../core/types.ts";
 import { peftConfig } from "./config.ts";
 import { PREFIX } from "./wrapped_key.ts";
 
 /**
- * The record of an adapter of a type of PEFT's. `options`: as they will be saved. If a classifier contains the model
- * under a name, that name is a prefix in the file.
+ * Returns the record of an adapter of one of PEFT's types. `options`: returns them as they are saved. If a classifier
+ * contains the model under a name, that name is a prefix in the file.
  */
 export function peftRecord(
   type: string,
@@ -31,7 +31,7 @@ export function peftRecord(
   };
 }
 
-/** A file's tensors under the names of a model that its classifier holds under a name. */
+/** Renames a file's tensors to the model's names, if a classifier contains the model under a name. */
 export function withoutParent(weights: Weights, { parent }: AttachContext): Weights {
   if (!parent) return weights;
   const before = `${parent.module}.`;

@@ -1,12 +1,15 @@
 /** Keys of the parameters of modules that PEFT has wrapped. */
 
-/** What stands in front of a key for a model's name. */
+/** Prefix of the model's names in a file's keys. */
 export const PREFIX = "base_model.model.";
 
-/** What stands in a key between a module and its parameter where PEFT has wrapped the module. */
+/** Inserted between a module and its parameter in a key if PEFT has wrapped the module. */
 export const wrappedLayer = ".base_layer.";
 
-/** Keys of a file for parameters of a model some of whose modules are wrapped; what is the wrapper's own stands beside. */
+/**
+ * Returns a function from a model's parameter names to a file's keys. Weight and bias of a wrapped module are inside
+ * its wrapper; other parameters belong to the wrapper itself.
+ */
 export function wrappedKey(isWrapped: (path: string) => boolean): (name: string) => string {
   return (name) => {
     const dot = name.lastIndexOf(".");

@@ -1,11 +1,11 @@
-/** An adapter's folder as PEFT saves it. */
+/** Writing of an adapter's folder in PEFT's format. */
 import { writeSafetensors } from "../../core/files/safetensors.ts";
 import type { AttachedAdapter, Json, TrainedModel } from "../../core/types.ts";
 import { VERSION } from "../../core/base/version.ts";
 import { adapterTensors, type PutFile } from "../adapter_tensors.ts";
 import { adapterFiles } from "./files.ts";
 
-/** Writes an adapter; the first of a run has the names of the classes beside it, which PEFT does not save. */
+/** Writes an adapter's files; beside a run's first adapter also the names of classes, which PEFT does not save. */
 export async function writePeft(
   trained: TrainedModel,
   attached: AttachedAdapter,

@@ -1,15 +1,15 @@
 /**
- * The codes of bitsandbytes, bit for bit: nf4, fp4, and the second level over their block maxima.
+ * Quantization as in bitsandbytes, bit for bit: nf4, fp4, and the second level, which quantizes their block maxima.
  *
  *     w[i] = table[code[i]] * absmax[⌊i / blockSize⌋]        over the flattened [out, in] weight, high nibble first
  *     absmax[b] = map[code[b]] * nestedAbsmax[⌊b / 256⌋] + offset
  * @module
  */
 
-/** The types of 4 bits. */
+/** The 4-bit types. */
 export type FourBitType = "nf4" | "fp4";
 
-/** The values of the codes, by type. */
+/** The value of each code, by type. */
 export const fourBitTables: Readonly<Record<FourBitType, Float32Array>> = {
   nf4: Float32Array.of(
     -1,
@@ -35,16 +35,16 @@ export const fourBitTables: Readonly<Record<FourBitType, Float32Array>> = {
 /** The block size of the second level of quantization. */
 export const NESTED_BLOCK = 256;
 
-/** A weight in codes of 4 bits, two a byte. */
+/** A weight in 4-bit codes, two a byte, with the largest magnitude of each block. */
 export type FourBitCodes = Readonly<{ codes: Uint8Array; absmax: Float32Array }>;
 
-/** Block maxima in codes of 8 bits. */
+/** Block maxima in 8-bit codes. */
 export type NestedCodes = Readonly<{ codes: Uint8Array; nestedAbsmax: Float32Array; offset: number }>;
 
 const { fround } = Math;
 const SMALLEST = fround(1e-38);
 
-/** The nearest codes of a weight; its values have to be finite. */
+/** Quantizes a weight to the nearest codes; its values must be finite. */
 export function quantizeFourBit(values: Float32Array, type: FourBitType, blockSize: number): FourBitCodes {
   const { order, borders } = rankings[type];
   const codeAt = nearestCodes[type];
@@ -55,7 +55,7 @@ export function quantizeFourBit(values: Float32Array, type: FourBitType, blockSi
     const isFull = end - start === blockSize;
     const most = largest(values, start, end);
     const divisor = Math.max(most, SMALLEST);
-    // The library's loop over whole blocks multiplies, the one over the rest divides.
+    // The library multiplies by the reciprocal in whole blocks, but divides in the last, partial one.
     const factor = fround(1 / divisor);
     absmax[b] = isFull ? most : divisor;
     for (let i = start; i < end; i++) {
@@ -64,7 +64,7 @@ export function quantizeFourBit(values: Float32Array, type: FourBitType, blockSi
       codes[i >> 1] = (codes[i >> 1] as number) | (i % 2 === 0 ? code << 4 : code);
     }
   }
-  // The last nibble of an odd number of values: the code of a zero.
+  // With an odd number of values, the last nibble is the code of zero.
   if (values.length % 2 === 1) codes[codes.length - 1] = (codes.at(-1) as number) | (order[rank(borders, 0)] as number);
   return { codes, absmax };
 }
@@ -78,7 +78,7 @@ function largest(values: Float32Array, start: number, end: number): number {
   return most;
 }
 
-/** The values of codes. */
+/** Decodes `length` values. */
 export function dequantizeFourBit(
   { codes, absmax }: FourBitCodes,
   table: Float32Array,
@@ -94,7 +94,7 @@ export function dequantizeFourBit(
   return values;
 }
 
-/** Block maxima in 8 bits, as the library's kernel for the CPU rounds them: to one of 65,536 steps first. */
+/** Quantizes block maxima to 8 bits, as the library's CPU kernel does: rounded to one of 65,536 steps first. */
 export function quantizeAbsmax(absmax: Float32Array): NestedCodes {
   const offset = fround(sumAsTorch(absmax) / absmax.length);
   const codes = new Uint8Array(absmax.length);
@@ -111,7 +111,7 @@ export function quantizeAbsmax(absmax: Float32Array): NestedCodes {
   return { codes, nestedAbsmax, offset };
 }
 
-/** The block maxima of codes. */
+/** Decodes block maxima. */
 export function dequantizeAbsmax({ codes, nestedAbsmax, offset }: NestedCodes): Float32Array {
   return Float32Array.from(
     codes,
@@ -119,7 +119,7 @@ export function dequantizeAbsmax({ codes, nestedAbsmax, offset }: NestedCodes): 
   );
 }
 
-/** The 256 values of the second level, sorted: seven decades, each cut twice as finely as the one below. */
+/** The 256 values of the second level, sorted: seven decades, each divided twice as finely as the one below. */
 export const dynamicMap: Float32Array = makeDynamicMap();
 
 function makeDynamicMap(): Float32Array {
@@ -127,7 +127,7 @@ function makeDynamicMap(): Float32Array {
   for (let i = 0; i < 7; i++) {
     const parts = 2 ** i;
     const step = fround(fround(1 - fround(0.1)) / parts);
-    // As torch.linspace has it: from both ends to the middle, each rounded once.
+    // As torch.linspace computes them: from both ends towards the middle, each rounded once.
     const at = (k: number): number =>
       fround(k < Math.floor((parts + 1) / 2) ? fround(0.1) + step * k : 1 - step * (parts - k));
     for (let k = 0; k < parts; k++) {
@@ -146,9 +146,9 @@ function codeOfStep(x: number): number {
   return rank(nestedBorders, fround(-1 + fround(2 * step) / 65535));
 }
 
-/** The codes of a table by their values' order, and the borders between neighbours. */
+/** Returns the codes of a table in the order of their values, and the borders between neighbours. */
 function ranking(table: Float32Array): Readonly<{ order: readonly number[]; borders: Float32Array }> {
-  // Of two zeros the first code comes first.
+  // The lower of two codes for zero comes first.
   const order = [...table.keys()].sort((a, b) => (table[a] as number) - (table[b] as number) || a - b);
   return { order, borders: bordersOf(Float32Array.from(order, (code) => table[code] as number)) };
 }
@@ -158,7 +158,7 @@ const rankings: Readonly<Record<FourBitType, ReturnType<typeof ranking>>> = {
   fp4: ranking(fourBitTables.fp4),
 };
 
-/** So finely [-1, 1] is cut that no part has two borders. */
+/** The number of parts of [-1, 1]: enough that no part contains two borders. */
 const PARTS = 1024;
 
 const nearestCodes: Readonly<Record<FourBitType, (x: number) => number>> = {
@@ -167,8 +167,8 @@ const nearestCodes: Readonly<Record<FourBitType, (x: number) => number>> = {
 };
 
 /**
- * The code of a value, which is cut at 1 and -1: it is looked up by the part of [-1, 1] that it lies in, which says all
- * but on which side of a border in that part it is. A hundred million weights want it.
+ * Returns a function from a value, clamped to [-1, 1], to its nearest code. It looks up the part of [-1, 1] containing
+ * the value and compares with the border in that part, if any: a hundred million weights need the speed.
  */
 function nearestCode({ order, borders }: ReturnType<typeof ranking>): (x: number) => number {
   const part = (x: number): number => Math.floor((x + 1) * (PARTS / 2));
@@ -192,7 +192,7 @@ function bordersOf(sorted: Float32Array): Float32Array {
   });
 }
 
-/** How many borders are below a value: on a border the lower neighbour wins. */
+/** Returns the number of borders below a value. A value on a border belongs to the lower neighbour. */
 function rank(borders: Float32Array, x: number): number {
   let [low, high] = [0, borders.length];
   while (low < high) {
@@ -207,9 +207,9 @@ const ACCUMULATORS = 4;
 const LEVELS = 4;
 
 /**
- * A sum of float32 in the order in which torch adds on a CPU, so that its last bit is the same: lanes of eight (one
- * alone below eight values), four of them in turn, cascaded through levels; the rest first. (Above 32,767 values
- * torch's own bits depend on its threads.)
+ * Sums float32 values in the order in which torch adds on a CPU, so that even the last bit is equal: vectors of eight
+ * lanes (one lane below eight values), four accumulators in turn, cascaded through levels; the leftover values first.
+ * (Above 32,767 values torch's own bits depend on its threads.)
  */
 function sumAsTorch(x: Float32Array): number {
   const lanes = x.length < 8 ? 1 : 8;
@@ -224,7 +224,7 @@ function sumAsTorch(x: Float32Array): number {
   return total;
 }
 
-/** Rows of `width` added up: after so many rows of one level its sum goes to the next. */
+/** Adds up rows of `width` values: after every `step` rows of a level, its sum moves to the next level. */
 function cascade(x: Float32Array, rows: number, width: number): Float32Array {
   const power = Math.max(4, Math.floor(Math.ceil(Math.log2(Math.max(1, rows))) / LEVELS));
   const step = 2 ** power;

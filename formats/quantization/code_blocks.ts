@@ -1,8 +1,8 @@
 /**
- * Weights in bitsandbytes' codes of 4 bits as sessions keep them.
+ * Weights in bitsandbytes' 4-bit codes, as sessions keep them.
  *
- * Tensors: `codes` uint8 [⌈n / 2⌉], and of the block maxima either `absmax` float32, or `absmaxCodes` uint8,
- * `nestedAbsmax` and `offset` float32: the bytes that its files have.
+ * Tensors: `codes` uint8 [⌈n / 2⌉], and the block maxima: `absmax` float32, or else `absmaxCodes` uint8, `nestedAbsmax`
+ * and `offset` float32. Their bytes are those of bitsandbytes' files.
  */
 import type { MatrixDims, Named, NodeWriter, Tensor, WeightFormat } from "../../core/types.ts";
 import { dequantizeAbsmax, dequantizeFourBit, fourBitTables, type FourBitType, NESTED_BLOCK } from "./bitsandbytes.ts";
@@ -17,10 +17,10 @@ export type CodeBlocks = Readonly<{
   computeDtype?: "float32" | "float16" | "bfloat16";
 }>;
 
-/** Block sizes that ONNX Runtime's own product has. */
+/** Block sizes that ONNX Runtime's MatMulBnb4 supports. */
 const fused: readonly number[] = [16, 32, 64, 128, 256];
 
-/** How such weights are stored and computed with. */
+/** Returns the format in which sessions store such weights and compute with them. */
 export function codeBlocks(options: CodeBlocks): WeightFormat {
   const { type, blockSize, useDoubleQuant, computeDtype = "float32" } = options;
   const blocksOf = ([outputs, inputs]: MatrixDims): number => Math.ceil(outputs * inputs / blockSize);
@@ -74,7 +74,7 @@ function absmaxOf(tensors: Named<Tensor>): Float32Array {
   });
 }
 
-// Both values of a byte are looked up at once; what the last block lacks is filled and cut off again.
+// Looks up both values of a byte at once. The last block is padded, and the padding is cut off again.
 function writeDecoded(
   writer: NodeWriter,
   [outputs, inputs]: MatrixDims,

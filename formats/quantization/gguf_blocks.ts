@@ -1,9 +1,9 @@
-/** Blocks of GGUF files that ONNX Runtime's product over blocks can hold as they are: Q4_0, Q4_1 and Q8_0. */
+/** GGUF block types that ONNX Runtime's product over blocks can use without decoding: Q4_0, Q4_1 and Q8_0. */
 import { halfToFloat } from "../../core/gguf/blocks.ts";
 import type { Named, Tensor, WeightFormat } from "../../core/types.ts";
 import { linearBlocks, packCodes } from "./linear_blocks.ts";
 
-/** A block's weights. */
+/** Number of weights in a block. */
 const SIZE = 32;
 
 type Kept = Readonly<{ format: WeightFormat; bits: 4 | 8; least: boolean }>;
@@ -14,12 +14,12 @@ const formats: Readonly<Record<string, Kept>> = {
   Q8_0: { format: linearBlocks({ bits: 8, blockSize: SIZE, hasZeros: false }), bits: 8, least: false },
 };
 
-/** How sessions keep blocks of a type; undefined: they are decoded. */
+/** Returns the format in which sessions keep blocks of a type; undefined: they are decoded. */
 export function formatOfBlocks(type: string): WeightFormat | undefined {
   return Object.hasOwn(formats, type) ? formats[type]?.format : undefined;
 }
 
-/** Rows of blocks as sessions keep them. `place`: where each row of the file belongs. */
+/** Converts rows of blocks to the tensors that sessions keep. `place`: the weight's row for each row of the file. */
 export function blocksAsKept(
   type: string,
   bytes: Uint8Array,
@@ -36,7 +36,7 @@ export function blocksAsKept(
     for (let b = 0; b < blocks; b++) {
       const [at, to] = [(row * blocks + b) * width, place(row) * blocks + b];
       const [d, m] = [halfToFloat(data.getUint16(at, true)), least ? halfToFloat(data.getUint16(at + 2, true)) : 0];
-      // Where all values are the least, that is their scale: (0 - -1) m.
+      // If all values equal the least, m, then m is the scale, the code 0 and the zero point -1: (0 - -1) m.
       const isFlat = least && d === 0;
       scales[to] = isFlat ? m : d;
       zeros[to] = isFlat ? -1 : -m / d;

@@ -1,44 +1,44 @@
 /**
- * Weights in codes of equal steps, in blocks along the inputs of each output, as sessions keep them: ONNX Runtime's
+ * Linearly quantized weights in blocks along the inputs of each output, as sessions keep them: ONNX Runtime's
  * MatMulNBits reads the same bytes.
  *
  *     w[o, i] = scales[o, b] (codes[o, i] - zeros[o, b])        b = ⌊i / blockSize⌋
  *
  * Tensors: `codes` uint8 [out, blocks, blockSize · bits / 8], the lowest bits first; `scales` float32 [out, blocks], or
- * `scaleCodes` uint8, `nestedScales` and `offset` float32 where they are codes themselves; `zeros` where they are not the
- * middle: float32 [out, blocks], or whole ones uint8 [out, ⌈blocks · bits / 8⌉], packed alike; `order` int32 [in], where inputs stand in another order than the
- * model's: which input each is.
+ * `scaleCodes` uint8, `nestedScales` and `offset` float32 if they are quantized too; `zeros`, unless each is the middle
+ * code: float32 [out, blocks], or whole numbers packed in uint8 [out, ⌈blocks · bits / 8⌉]; `order` int32 [in], where
+ * inputs are not stored in the model's order: the model's input at each position.
  */
 import type { MatrixDims, Named, NodeWriter, StepBlocks, Tensor, WeightFormat } from "../../core/types.ts";
 import { dequantizeAbsmax, NESTED_BLOCK } from "./bitsandbytes.ts";
 import { writeNested } from "./nested_scales.ts";
 import { roundedProducts } from "./rounded_products.ts";
 
-/** Bits of a code in memory. */
+/** Bits of a stored code. */
 export type BlockBits = 2 | 4 | 8;
 
-/** What tells such weights apart. */
+/** Parameters of the format. */
 export type LinearBlocks = Readonly<{
   bits: BlockBits;
   blockSize: number;
   /** Whether zero points are stored; else each is 2^(bits - 1). */
   hasZeros: boolean;
-  /** Whether these are whole, and packed as codes are. Default: float32. */
+  /** Whether zero points are whole numbers, packed like codes. Default: float32. */
   wholeZeros?: boolean;
   /** Whether scales are quantized too, to 8 bits in blocks of 256. */
   useDoubleQuant?: boolean;
-  /** What operands of products are rounded to first. */
+  /** The dtype that operands of products are rounded to. Default: "float32". */
   computeDtype?: "float32" | "float16" | "bfloat16";
-  /** Whether inputs stand in an order of their own. */
+  /** Whether inputs are stored in another order than the model's. */
   hasOrder?: boolean;
-  /** 4: activations are rounded to 8 bits, too, by block. Default: 0, as they are. */
+  /** 4: activations are rounded to 8 bits, too, by block. Default: 0, they are not rounded. */
   accuracyLevel?: 0 | 4;
 }>;
 
-/** Sizes of blocks that the product has, largest first. */
+/** Block sizes that MatMulNBits supports, largest first. */
 export const productBlocks: readonly number[] = [256, 128, 64, 32, 16];
 
-/** How such weights are stored and computed with. */
+/** Returns the format in which sessions store such weights and compute with them. */
 export function linearBlocks(options: LinearBlocks): WeightFormat {
   const { bits, blockSize, hasZeros, hasOrder = false, accuracyLevel = 0, computeDtype = "float32" } = options;
   const blocksOf = ([outputs, inputs]: MatrixDims): number => outputs * Math.ceil(inputs / blockSize);
@@ -53,7 +53,7 @@ export function linearBlocks(options: LinearBlocks): WeightFormat {
       ...(computeDtype === "float32" ? [] : [`computed in ${computeDtype}`]),
     ].join(", "),
     blocks: { bits, size: blockSize, hasOrder, read: (tensors, dims) => readBlocks(tensors, dims, options) },
-    // The kernel over activations in int8 packs what it multiplies by.
+    // The kernel for int8 activations repacks these tensors, so they must be constants.
     ...(accuracyLevel === 0 ? {} : { constants: ["codes", "scales", "zeros"] }),
     bytes: (dims) => {
       const blocks = blocksOf(dims);
@@ -65,11 +65,11 @@ export function linearBlocks(options: LinearBlocks): WeightFormat {
     decode: (tensors, dims) => decodeBlocks(tensors, dims, options),
     writeDecoded: (writer, dims) => writeDecoded(writer, dims, options),
     writeProduct: (writer, { x, bias }, [N, K]) => {
-      // In ONNX Runtime 1.30 that of 8 bits is wrong with zero points that are not whole, and else slower than to decode.
+      // In ONNX Runtime 1.30 the 8-bit product is wrong if zero points are not whole, else it is slower than decoding.
       if (bits === 8 && (hasZeros || accuracyLevel === 0)) return undefined;
       const int = (value: number) => ({ type: "int" as const, value });
       const ordered = hasOrder ? writer.add("Gather", [x, writer.tensor("order")], { axis: int(1) }) : x;
-      // That of 4 bits is up to twice as fast with zero points as floats, even where each is the same.
+      // The 4-bit product is up to twice as fast with zero points as floats, even if all of them are equal.
       const asFloats = bits === 4 && accuracyLevel === 0;
       const zeros = asFloats ? writeZeros(writer, [N, K], options) : hasZeros ? writer.tensor("zeros") : "";
       const scales = writeScales(writer, options, blocksOf([N, K]));
@@ -85,18 +85,18 @@ export function linearBlocks(options: LinearBlocks): WeightFormat {
       const y = writer.add("MatMulNBits", inputs, attributes, "com.microsoft");
       return bias === undefined ? y : writer.add("Add", [y, bias]);
     },
-    // Activations of 8 bits are off by so much.
+    // The error of products with 8-bit activations.
     ...(accuracyLevel === 0 ? {} : { tolerance: { product: 0.03 } }),
   };
   return computeDtype === "float32" ? format : { ...format, ...roundedProducts(format, computeDtype) };
 }
 
-/** Whether scales stay codes: the kernel that packs them takes constants alone, and is silently wrong over others. */
+/** Whether scales stay codes. The kernel for int8 activations needs constant scales, else it is silently wrong. */
 export function keepsNested({ useDoubleQuant, accuracyLevel }: LinearBlocks): boolean {
   return useDoubleQuant === true && accuracyLevel !== 4;
 }
 
-/** Bytes of an output's zero points where they are packed. */
+/** Returns the bytes of an output's packed zero points. */
 export function zeroBytes(inputs: number, { blockSize, bits }: LinearBlocks): number {
   return Math.ceil(Math.ceil(inputs / blockSize) * bits / 8);
 }
@@ -116,13 +116,13 @@ function writeScales(writer: NodeWriter, options: LinearBlocks, count: number): 
   return writeNested(writer, { codes: "scaleCodes", nested: "nestedScales", offset: "offset" }, count);
 }
 
-/** A code of some that are packed. */
+/** Returns the code at position `at` of packed codes. */
 function codeAt(packed: Uint8Array, at: number, bits: BlockBits): number {
   const each = 8 / bits;
   return ((packed[Math.floor(at / each)] as number) >> (bits * (at % each))) & (2 ** bits - 1);
 }
 
-/** Codes of one a byte [out, blocks · blockSize], as they are stored. */
+/** Packs codes [out, blocks · blockSize], one a byte, as they are stored. */
 export function packCodes(codes: Uint8Array, bits: BlockBits): Uint8Array {
   const each = 8 / bits;
   const packed = new Uint8Array(codes.length / each);
@@ -172,7 +172,7 @@ function decodeBlocks(tensors: Named<Tensor>, dims: MatrixDims, options: LinearB
   return values;
 }
 
-/** The codes of each byte are looked up at once; what the last block of a row lacks is cut off again. */
+/** Writes the decoded weight. Looks up all codes of a byte at once; cuts off the padding of each row's last block. */
 function writeDecoded(writer: NodeWriter, [outputs, inputs]: MatrixDims, options: LinearBlocks): string {
   const { bits, blockSize, hasZeros, hasOrder } = options;
   const blocks = Math.ceil(inputs / blockSize);
@@ -184,7 +184,7 @@ function writeDecoded(writer: NodeWriter, [outputs, inputs]: MatrixDims, options
   const padded = writer.reshape(scaled, [outputs, blocks * blockSize]);
   const whole = blocks * blockSize === inputs ? padded : writer.slice(padded, 1, 0, inputs);
   if (!hasOrder) return whole;
-  // Where each of the model's inputs stands: its place in the order's order.
+  // The inverse of `order`: the position of each of the model's inputs.
   const axis = { axis: { type: "int" as const, value: 0 } };
   const places = writer.constant(
     `places of ${inputs}`,
@@ -194,7 +194,7 @@ function writeDecoded(writer: NodeWriter, [outputs, inputs]: MatrixDims, options
   return writer.add("Gather", [whole, inverse], { axis: { type: "int", value: 1 } });
 }
 
-/** The zero points as float32, one for each block. */
+/** Writes the zero points as float32, one for each block. */
 function writeZeros(writer: NodeWriter, [outputs, inputs]: MatrixDims, options: LinearBlocks): string {
   const { bits, blockSize, hasZeros, wholeZeros } = options;
   const blocks = Math.ceil(inputs / blockSize);
@@ -205,20 +205,20 @@ function writeZeros(writer: NodeWriter, [outputs, inputs]: MatrixDims, options: 
   return writer.reshape(width === blocks ? zeros : writer.slice(zeros, 1, 0, blocks), [outputs * blocks]);
 }
 
-/** The zero point where none is stored. */
+/** Writes the zero point of weights that store none. */
 function writeMiddle(writer: NodeWriter, bits: BlockBits): string {
   const middle = 2 ** (bits - 1);
   return writer.constant(`${middle}`, { dtype: "float32", dims: [], data: Float32Array.of(middle) });
 }
 
-/** The codes of a tensor, each as float32. */
+/** Writes the codes of a tensor, each as float32. */
 function unpacked(writer: NodeWriter, name: string, bits: BlockBits): string {
   return bits === 8
     ? writer.cast(writer.tensor(name), "float32")
     : writer.add("Gather", [codesOfBytes(writer, bits), writer.cast(writer.tensor(name), "int32")]);
 }
 
-/** The codes that each byte holds, the lowest bits first. */
+/** Writes the table of the codes in each byte, the lowest bits first. */
 function codesOfBytes(writer: NodeWriter, bits: 2 | 4): string {
   const each = 8 / bits;
   const data = Float32Array.from(

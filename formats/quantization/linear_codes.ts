@@ -1,7 +1,7 @@
-/** Codes of a linear layer that are steps of equal size: what GPTQ, AWQ, compressed-tensors and HQQ store. */
+/** Linearly quantized weights of linear layers, as GPTQ, AWQ, compressed-tensors and HQQ store them. */
 import type { MatrixDims } from "../../core/types.ts";
 
-/** value[o, i] = scales[o, g] (codes[o, i] - zeros[o, g]), g = groups[i]. */
+/** A quantized weight: value[o, i] = scales[o, g] (codes[o, i] - zeros[o, g]), g = groups[i]. */
 export type LinearCodes = Readonly<{
   bits: number;
   /** [out, in], one a byte. */
@@ -13,7 +13,7 @@ export type LinearCodes = Readonly<{
   groups: Int32Array;
 }>;
 
-/** The values of codes [out, in]. */
+/** Decodes the values [out, in]. */
 export function decodeLinear(
   { codes, scales, zeros, groups }: LinearCodes,
   [outputs, inputs]: MatrixDims,
@@ -29,7 +29,7 @@ export function decodeLinear(
   return values;
 }
 
-/** The group of each input where groups are runs of one size. */
+/** Returns the group of each input, for groups of `groupSize` consecutive inputs. */
 export function evenGroups(inputs: number, groupSize: number): Int32Array {
   return Int32Array.from({ length: inputs }, (_, i) => Math.floor(i / groupSize));
 }

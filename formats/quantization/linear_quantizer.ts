@@ -1,4 +1,4 @@
-/** Weights quantized to linear codes of 4 bits. */
+/** Linear quantization of weights to 4 bits. */
 import type { MatrixDims, Named, Tensor } from "../../core/types.ts";
 import { dequantizeAbsmax, quantizeAbsmax } from "./bitsandbytes.ts";
 import { keepsNested, type LinearBlocks, zeroBytes } from "./linear_blocks.ts";
@@ -9,7 +9,7 @@ const tensor = (dtype: Tensor["dtype"], dims: readonly number[], data: Tensor["d
   data,
 });
 
-/** The codes of a weight [out, in]; its values have to be finite. */
+/** Quantizes a weight [out, in] to the tensors of `linearBlocks`; its values must be finite. */
 export function encodeLinear(
   values: Float32Array,
   [outputs, inputs]: MatrixDims,
@@ -61,7 +61,7 @@ export function encodeLinear(
 
 type Range = Readonly<{ least: number; most: number }>;
 
-/** The least and the largest of some values, and of 0. */
+/** Returns the least and the largest of 0 and the values from `start` to `end`. */
 function rangeOf(values: Float32Array, start: number, end: number): Range {
   let [least, most] = [0, 0];
   for (let i = start; i < end; i++) {
@@ -72,10 +72,10 @@ function rangeOf(values: Float32Array, start: number, end: number): Range {
   return { least, most };
 }
 
-/** The step between the values of a block. */
+/** Returns the step between the quantized values of a block. */
 function scaleOf({ least, most }: Range, symmetric: boolean, positive: boolean): number {
   if (!symmetric) return Math.fround((most - least) / 15);
-  // There is one more code below zero than above: the largest value has it, unless steps have to be positive.
+  // There is one more code below zero than above: the largest magnitude gets it, unless steps have to be positive.
   if (positive) return Math.fround(Math.max(-least, most) / 7.5);
   return Math.fround((-least > most ? least : most) / -8) || 0;
 }

@@ -1,5 +1,5 @@
 /**
- * Weights in few bits: the codes of other libraries, and how sessions keep them.
+ * Quantized weights: the codes of other libraries, and the formats in which sessions keep them.
  * @module
  */
 export * from "./bitsandbytes.ts";

@@ -1,8 +1,8 @@
-/** Scales that are quantized themselves, decoded in a session. */
+/** Decoding, in a session, of scales that are quantized themselves. */
 import type { NodeWriter } from "../../core/types.ts";
 import { dynamicMap, NESTED_BLOCK } from "./bitsandbytes.ts";
 
-/** Writes the float32 scales of a second level, [count]: `names` are the weight's tensors that have them. */
+/** Writes the decoding of quantized scales to float32 [count]. `names`: the weight's tensors that contain them. */
 export function writeNested(
   writer: NodeWriter,
   names: Readonly<Record<"codes" | "nested" | "offset", string>>,

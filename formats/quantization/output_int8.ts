@@ -1,7 +1,7 @@
 /**
  * Weights as int8 with a scale per output, multiplied in int8 or as float32.
  *
- *     w[o, i] = scale[o] · code[o, i]        codes stand turned, [in, out]: so products read them
+ *     w[o, i] = scale[o] · code[o, i]        codes are stored transposed, [in, out], as products read them
  *
  * Tensors: `codes` int8 [in, out], `scales` float32 [out]; where gradients are multiplied in int8 too, `rows` int8 [out, in].
  */
@@ -17,8 +17,8 @@ import type {
 } from "../../core/types.ts";
 
 /**
- * How products are computed. In int8, activations (and gradients) are rounded to it with one scale per row, or activations
- * with one for all of them.
+ * How products are computed. For int8, activations and gradients are rounded with one scale per row; activations may
+ * also have a single scale ("tensor").
  */
 export type OutputInt8 = Readonly<{
   forward: "int8" | "float32";
@@ -26,18 +26,18 @@ export type OutputInt8 = Readonly<{
   activationScale: "row" | "tensor";
 }>;
 
-/** How far a product in int8 may be from the exact one, of the largest. */
+/** Tolerance of int8 products, relative to the largest exact value. */
 const ROUNDED = 3e-2;
 
-/** ONNX's number of int8. */
+/** ONNX's number for the data type int8. */
 const INT8 = 3;
 
 const int = (value: number): NodeAttribute => ({ type: "int", value });
 
 /**
- * How such weights are stored and computed with. Products read activations as bytes without a sign, of which zero is 128:
- * that is what processors multiply with signed codes. Where ONNX Runtime adds such products up in 16 bits (x86 without
- * VNNI), codes become bytes without a sign, too, right before: its other kernel is exact.
+ * Returns the format in which sessions store such weights and compute with them. Products read activations as unsigned
+ * bytes with zero point 128, because processors multiply those with signed codes. Where ONNX Runtime adds such products
+ * up in 16 bits (x86 without VNNI), codes are made unsigned too before the product: that kernel is exact.
  */
 export function outputInt8(options: OutputInt8): WeightFormat {
   return { ...formatOver(options, signed), otherwise: formatOver(options, unsigned) };
@@ -70,8 +70,8 @@ function formatOver(options: OutputInt8, integersOf: ReadIntegers): WeightFormat
 }
 
 /**
- * The same products over a weight that trains, of which each pass makes codes anew. What is not computed in int8 is computed
- * over the values themselves. Undefined where nothing is.
+ * Returns the same products for a weight that is being trained, whose codes are made anew in each pass. Products not in
+ * int8 use the values themselves. Undefined if none is in int8.
  */
 export function trainedInt8(options: OutputInt8): ProductFormat | undefined {
   const { forward, backward } = options;
@@ -95,7 +95,7 @@ export function trainedInt8(options: OutputInt8): ProductFormat | undefined {
   return { ...over(signed), otherwise: over(unsigned) };
 }
 
-/** The products that are computed in int8, and how far they may be from others. */
+/** Returns the products that are computed in int8, and their tolerances. */
 function roundedProducts(
   { forward, backward, activationScale }: OutputInt8,
   integersOf: ReadIntegers,
@@ -132,7 +132,7 @@ function withBias(writer: NodeWriter, y: string, bias: string | undefined): stri
   return bias === undefined ? y : writer.add("Add", [y, bias]);
 }
 
-/** The codes of a weight [out, in]; its values have to be finite. */
+/** Quantizes a weight [out, in]; its values must be finite. */
 export function encodeInt8(
   values: Float32Array,
   [outputs, inputs]: MatrixDims,
@@ -154,30 +154,30 @@ function at(tensor: Tensor | undefined, i: number): number {
   return Number(tensor?.data[i]);
 }
 
-/** x times the codes as float32, or times them turned. */
+/** Writes x times the codes as float32; `transB` 1: times the transposed codes. */
 function product(writer: NodeWriter, x: string, transB: 0 | 1): string {
   return writer.add("Gemm", [x, writer.cast(writer.tensor("codes"), "float32")], { transB: int(transB) });
 }
 
-/** The integers of a weight as products take them. `zero`: what stands for zero, where that is not 0. */
+/** The integers of a weight as products read them. `zero`: their zero point, if it is not 0. */
 type Integers = Readonly<{ values: string; zero: string | undefined }>;
 type ReadIntegers = (writer: NodeWriter, tensor: string) => Integers;
 
 const signed: ReadIntegers = (writer, tensor) => ({ values: writer.tensor(tensor), zero: undefined });
 
-// The bits of x + 128 are those of x with the first one turned.
+// The bits of x + 128 are those of x with the highest one flipped.
 const unsigned: ReadIntegers = (writer, tensor) => {
   const middle = zeroByte(writer);
   const values = writer.add("BitwiseXor", [writer.cast(writer.tensor(tensor), "uint8"), middle]);
   return { values, zero: middle };
 };
 
-/** What stands for zero among bytes without a sign. */
+/** Writes the zero point of unsigned bytes. */
 function zeroByte(writer: NodeWriter): string {
   return writer.constant("byte of zero", { dtype: "uint8", dims: [], data: Uint8Array.of(128) });
 }
 
-/** x in 8 bits, with one scale per row, times integers with a scale per column. */
+/** Writes x, rounded to 8 bits with one scale per row, times integers with a scale per column. */
 function rowProduct(writer: NodeWriter, x: string, integers: Integers, columns?: string): string {
   const one = scalar(writer, "one", 1);
   const { rounded = "", scale = "" } = writer.once(`rows of ${x}`, () => roundedRows(writer, x));
@@ -186,7 +186,7 @@ function rowProduct(writer: NodeWriter, x: string, integers: Integers, columns?:
   return writer.add("Mul", [writer.add("MatMulIntegerToFloat", inputs, {}, "com.microsoft"), scale]);
 }
 
-/** The rows of x as bytes whose zero is 128, and what each of them counts by, as a column. */
+/** Writes the rows of x as bytes with zero point 128, and their scales as a column. */
 function roundedRows(writer: NodeWriter, x: string): Named<string> {
   const scale = stepOf(writer, x, 1);
   const zeros = writer.add("Expand", [zeroByte(writer), writer.add("Shape", [scale])]);
@@ -194,17 +194,17 @@ function roundedRows(writer: NodeWriter, x: string): Named<string> {
   return { rounded, scale: writer.reshape(scale, [-1, 1]) };
 }
 
-/** What 127 steps of make the largest magnitude along an axis of a matrix. */
+/** Writes the step along an axis of a matrix, of which 127 make the largest magnitude. */
 function stepOf(writer: NodeWriter, x: string, along: 0 | 1): string {
   const axes = writer.constant(`axis ${along}`, { dtype: "int64", dims: [1], data: BigInt64Array.of(BigInt(along)) });
   const keepdims = int(0);
   const [most = "", least = ""] = ["ReduceMax", "ReduceMin"].map((op) => writer.add(op, [x, axes], { keepdims }));
   const largest = writer.add("Max", [most, writer.add("Neg", [least])]);
-  // What is all zeros has steps, too.
+  // Values that are all zero need a positive step, too.
   return writer.add("Max", [writer.add("Div", [largest, scalar(writer, "127", 127)]), scalar(writer, "tiny", 1e-30)]);
 }
 
-/** x in 8 bits with one scale, times integers with a scale per column. */
+/** Writes x, rounded to 8 bits with one scale, times integers with a scale per column. */
 function tensorProduct(writer: NodeWriter, x: string, { values, zero }: Integers, columns: string): string {
   const inputs = [x, values, columns, ...(zero === undefined ? [] : [zero])];
   return writer.add("DynamicQuantizeMatMul", inputs, {}, "com.microsoft");

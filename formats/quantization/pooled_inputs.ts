@@ -1,7 +1,7 @@
-/** QA-LoRA's factor A, which reads one number for each group of inputs, as one that reads each of them. */
+/** Conversion of QA-LoRA's factor A, which reads one number per group of inputs, to one that reads each input. */
 import type { Tensor } from "../../core/types.ts";
 
-/** The factor A [r, in] that does without pooling what one of [r, groups] does with it. */
+/** Returns the factor A [r, in] that gives without pooling what a factor [r, groups] gives with it. */
 export function withoutPooling(a: Tensor<Float32Array>, groupSize: number): Tensor<Float32Array> {
   const [r = 0, groups = 0] = a.dims;
   const data = new Float32Array(a.data.length * groupSize);

@@ -1,6 +1,6 @@
-/** Rounding as torch rounds. */
+/** Rounding as in torch. */
 
-/** The nearest whole number; of two that are equally near the even one. */
+/** Returns the nearest whole number; ties go to the even one. */
 export function roundToEven(x: number): number {
   const low = Math.floor(x);
   const rest = x - low;

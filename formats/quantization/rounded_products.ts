@@ -1,12 +1,12 @@
 /**
- * Products whose operands and results are rounded to 16 bits, as bitsandbytes computes in another dtype than float32.
+ * Products whose operands and results are rounded to 16 bits, as bitsandbytes computes if its dtype is not float32.
  */
 import type { MatrixDims, NodeWriter, WeightFormat } from "../../core/types.ts";
 
-/** How far such products may be from those in float32, of the largest. */
+/** Tolerances of such products by dtype, relative to the largest value in float32. */
 const tolerances = { float16: 2e-3, bfloat16: 2e-2 };
 
-/** The products of a format, computed in a type of 16 bits. */
+/** Returns the products of a format, computed in a 16-bit dtype. */
 export function roundedProducts(
   format: Pick<WeightFormat, "writeDecoded">,
   dtype: "float16" | "bfloat16",

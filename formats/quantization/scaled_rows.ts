@@ -1,16 +1,16 @@
 /**
- * Weights in 8 bits with the largest value of each output, as bitsandbytes has them and sessions keep them.
+ * Weights in 8 bits with the largest magnitude of each output, as bitsandbytes stores them and sessions keep them.
  *
- *     w[o, i] = (codes[o, i] · scales[o]) / 127        each operation rounded to float32, the second as a product
+ *     w[o, i] = (codes[o, i] · scales[o]) / 127        each operation rounded to float32, the division as a product
  *
  * Tensors: `codes` int8 [out, in]; `scales` float32 [out].
  */
 import type { WeightFormat } from "../../core/types.ts";
 
-/** 1/127 as the library multiplies by it. */
+/** 1/127, by which the library multiplies. */
 const SHARE = Math.fround(7.874015718698502e-3);
 
-/** How such weights are stored and computed with: decoded right before each product. */
+/** The format in which sessions store such weights: they are decoded right before each product. */
 export const scaledRows: WeightFormat = {
   label: "int8, one scale per output",
   bytes: ([outputs, inputs]) => outputs * inputs + 4 * outputs,

@@ -1,4 +1,4 @@
-/** The classifier that a model's or an adapter's files have trained, as a task. */
+/** The task of a classifier that is saved in a model's or an adapter's files. */
 import { classNames } from "../../core/data/class_names.ts";
 import { openSafetensors } from "../../core/files/safetensors.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
@@ -13,7 +13,7 @@ const problems: Readonly<Record<string, string>> = {
   regression: "regression",
 };
 
-/** A classifier: its classes as the file beside the adapter has them, else the model's config. */
+/** Returns a classifier's task, with the classes of the head's file beside an adapter, else of the model's config. */
 export async function classifierTask(
   model: Store,
   adapters: readonly SavedAdapter[],
@@ -27,7 +27,7 @@ export async function classifierTask(
   }
   const labels = classNames(config);
   const count = labels?.length ?? (typeof config.num_labels === "number" ? config.num_labels : 2);
-  // As transformers takes it: one class is a number.
+  // As in transformers, a single class means regression.
   const problemType = problems[String(config.problem_type)] ?? (count === 1 ? "regression" : "single-label");
   const named: Named<Json> = problemType === "regression" || !labels ? { numLabels: count } : { labels };
   return { use: "sequence-classification", with: { ...named, problemType } };
@@ -36,7 +36,7 @@ export async function classifierTask(
 /** Names of a classifier's weights. */
 const isClassifier = new RegExp(`(^|[._])(${classifierOutputs.join("|")})\\.weight$`);
 
-/** How many classes an adapter's own classifier has, if it has one. */
+/** Returns the number of classes of an adapter's classifier, if it has one. */
 async function classesIn(files: Store): Promise<number | undefined> {
   const file = await openSafetensors(files, adapterFiles.weights);
   const head = file.names.find((name) => isClassifier.test(name));

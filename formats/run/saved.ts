@@ -1,5 +1,5 @@
 /**
- * What a folder holds that somebody names as a model or an adapter: a model, a run's result, adapters as PEFT saves them.
+ * Detection of what a folder contains that a user names: a model, a run's result, or adapters as PEFT saves them.
  */
 import { ggufIn } from "../../core/files/gguf_folder.ts";
 import { badFile, badValue } from "../../core/base/errors.ts";
@@ -11,18 +11,18 @@ import { adapterFiles } from "../peft/files.ts";
 import { pluginOf } from "../peft/peft_type.ts";
 import { runFolders } from "./files.ts";
 
-/** A model's folder, or that of adapters over one: `base` as their config names it. */
+/** A model's folder, or those of adapters with the `base` model that their config names. */
 export type Saved =
   | Readonly<{ model: Store; adapters?: undefined }>
   | Readonly<{ model?: undefined; adapters: readonly SavedAdapter[]; base: string | undefined }>;
 
-/** One adapter: the plugin it is of, and its folder. */
+/** One adapter: the name of its plugin, and its folder. */
 export type SavedAdapter = Readonly<{ use: string; files: Store }>;
 
-/** Larger files of JSON are refused, in bytes. */
+/** Largest JSON file that is read, in bytes. */
 const MAX_JSON = 2 ** 20;
 
-/** What a folder holds; undefined if it is neither. Throws AttuneError if a file of it is not sound. */
+/** Returns what a folder contains; undefined: neither. Throws AttuneError if one of its files is invalid. */
 export async function detectArtifact(files: Store): Promise<Saved | undefined> {
   for (const model of [files, storeWithin(files, `${runFolders.model}/`)]) {
     if (await model.get(MODEL_CONFIG, { offset: 0, length: 0 })) return { model };
@@ -39,7 +39,7 @@ export async function detectArtifact(files: Store): Promise<Saved | undefined> {
   return undefined;
 }
 
-/** A small file of JSON, an object. Throws AttuneError if it is something else. */
+/** Reads an object from a small JSON file, if it exists. Throws AttuneError if it contains something else. */
 export async function jsonIn(files: Store, key: string): Promise<Named<Json> | undefined> {
   const parsed = await parsedIn(files, key);
   if (parsed === undefined) return undefined;
@@ -47,7 +47,7 @@ export async function jsonIn(files: Store, key: string): Promise<Named<Json> | u
   throw badValue("saved", key, parsed, "an object");
 }
 
-/** Any small file of JSON. */
+/** Reads any small JSON file, if it exists. */
 async function parsedIn(files: Store, key: string): Promise<Json | undefined> {
   const file = await files.get(key, { offset: 0, length: MAX_JSON });
   if (!file) return undefined;
@@ -59,7 +59,7 @@ async function parsedIn(files: Store, key: string): Promise<Json | undefined> {
   }
 }
 
-/** Where a run had several adapters, the others' folders, in the run's order. */
+/** Returns the further adapters of a run that had several, in the run's order. */
 async function othersIn(folder: Store): Promise<SavedAdapter[]> {
   const places = await parsedIn(folder, adapterFiles.places);
   if (!Array.isArray(places)) return [];

@@ -1,11 +1,14 @@
-/** What adapters have beside what is merged: modules that were trained whole, and which modules they adapt. */
+/** Parts of adapters other than updates: modules that were fully trained, and the lists of adapted modules. */
 import { badValue, refused } from "../../../core/base/errors.ts";
 import type { Json } from "../../../core/types.ts";
 import type { OpenedAdapter } from "./config.ts";
 import type { MergeOptions } from "./merged_adapter.ts";
 import { wrappedLayer } from "../wrapped_key.ts";
 
-/** Wholly trained modules are no sums of anything: at most one adapter may have them, or one is named. */
+/**
+ * Returns the adapter of each fully trained tensor. As these cannot be summed, only one adapter may have them, unless
+ * `modulesFrom` chooses one. Throws AttuneError otherwise.
+ */
 export function savedModules(
   opened: readonly OpenedAdapter[],
   isMerged: (name: string) => boolean,
@@ -19,7 +22,7 @@ export function savedModules(
     for (const name of adapter.names) {
       if (isMerged(name) || (modulesFrom !== undefined && modulesFrom !== i)) continue;
       const other = modules.get(name);
-      // The table that an update is of is the base's, whoever has it.
+      // The table under an update is the base's in each of them.
       if (other && name.includes(wrappedLayer)) continue;
       if (other) {
         throw refused(
@@ -34,7 +37,7 @@ export function savedModules(
   return modules;
 }
 
-/** The modules that any of several adapters adapts. */
+/** Returns the `target_modules` of all adapters together. Throws AttuneError if some are lists and others patterns. */
 export function mergedTargets(opened: readonly OpenedAdapter[]): Json {
   const targets = opened.map(({ config }) => config.target_modules ?? null);
   if (targets.every((t) => typeof t === "string")) {

@@ -1,9 +1,9 @@
-/** What an adapter's file has, told by the names of its tensors. */
+/** The parts of an adapter's file, by the names of its tensors. */
 import { badValue, unsupported } from "../../../core/base/errors.ts";
 import type { OpenedAdapter } from "./config.ts";
 import { PREFIX, wrappedLayer } from "../wrapped_key.ts";
 
-/** What PEFT has of an adapted module. */
+/** Suffixes of PEFT's tensors of an adapted module. */
 const parts: readonly string[] = [
   ".lora_A.weight",
   ".lora_B.weight",
@@ -13,13 +13,13 @@ const parts: readonly string[] = [
   ".lora_magnitude_vector",
   ".ia3_l",
 ];
-/** What an adapter's file has: by module the parts of its update, and tensors that are whole. */
+/** An adapter's tensors: the keys of each adapted module's update, by suffix, and the keys of fully trained tensors. */
 export type AdapterParts = Readonly<{
   modules: ReadonlyMap<string, ReadonlyMap<string, string>>;
   tensors: ReadonlyMap<string, string>;
 }>;
 
-/** The parts of an adapter. Throws AttuneError on a name that is none of them. */
+/** Sorts an adapter's tensors into parts. Throws AttuneError on a name that is none of them. */
 export function partsOf(adapter: OpenedAdapter): AdapterParts {
   const modules = new Map<string, Map<string, string>>();
   const whole = new Map<string, string>();

@@ -1,4 +1,4 @@
-/** Several saved adapters as one, tensor by tensor: LoRA by every method, IA3 by sums. */
+/** Merging of several saved adapters into one, tensor by tensor: LoRA by every method, IA3 by sums. */
 import { badValue, missing } from "../../../core/base/errors.ts";
 import { createRandom } from "../../../core/math/random.ts";
 import type { TensorForm } from "../../../core/files/safetensors.ts";
@@ -10,7 +10,7 @@ import type { MergedAdapter, MergeOptions } from "./merged_adapter.ts";
 import { type Combination, drawnMask, mergeMethods } from "./methods.ts";
 
 /**
- * Opens adapters (stores of their directories) and says what they merge to.
+ * Opens adapters (stores of their directories) and merges them.
  *
  * @throws as `combineAdapters`.
  */
@@ -24,9 +24,9 @@ export async function mergeAdapters(
 }
 
 /**
- * What opened adapters merge to.
+ * Merges opened adapters.
  *
- * @throws AttuneError if they are of different kinds or shapes, or the options do not fit.
+ * @throws AttuneError if their types or shapes differ, or the options do not fit.
  */
 export function combineAdapters(opened: readonly OpenedAdapter[], options: MergeOptions): MergedAdapter {
   const [first] = opened;
@@ -47,7 +47,7 @@ export function combineAdapters(opened: readonly OpenedAdapter[], options: Merge
   return { ...mergeLora(opened, weights, combination, options), head };
 }
 
-/** A merged adapter in the form of an opened one. */
+/** Presents a merged adapter as an opened one. */
 export function mergedAsOpened(
   { config, head, forms, read }: MergedAdapter,
   label = "the merged adapter",

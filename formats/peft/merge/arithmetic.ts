@@ -1,9 +1,9 @@
 /** Task arithmetic on flat arrays: pruning, electing a sign, and sums, as PEFT's merge_utils define them. */
 
-/** Whose sign wins where tasks disagree: that of the sum, or the more frequent. */
+/** Which sign is elected if tasks disagree: that of the sum, or the more frequent. */
 export type MajoritySignMethod = "total" | "frequency";
 
-/** The `density` share of values that are largest in magnitude; the rest is zero. */
+/** Keeps the `density` share of values that are largest in magnitude, and sets the others to zero. */
 export function pruneByMagnitude(values: Float64Array, density: number): Float64Array {
   if (density >= 1) return values;
   const kept = Math.floor(density * values.length);
@@ -13,13 +13,13 @@ export function pruneByMagnitude(values: Float64Array, density: number): Float64
   return out;
 }
 
-/** Values where the mask is 1, over the density so that their expectation stays (Yu et al. 2024). */
+/** Keeps the values where the mask is 1, divided by the density so that their expectation stays (Yu et al. 2024). */
 export function pruneByMask(values: Float64Array, mask: ArrayLike<number>, density: number): Float64Array {
   if (density >= 1) return values;
   return values.map((value, i) => (mask[i] ? value / density : 0));
 }
 
-/** Σ wᵢ xᵢ */
+/** Returns Σ wᵢ xᵢ. */
 export function weightedSum(tasks: readonly Float64Array[], weights: readonly number[]): Float64Array {
   const out = new Float64Array(tasks[0]?.length ?? 0);
   tasks.forEach((task, t) => {
@@ -29,7 +29,7 @@ export function weightedSum(tasks: readonly Float64Array[], weights: readonly nu
   return out;
 }
 
-/** Σ wᵢ xᵢ over the tasks whose sign is the elected one, over their number (Yadav et al. 2023). */
+/** Returns Σ wᵢ xᵢ over the tasks whose sign is the elected one, divided by their number (Yadav et al. 2023). */
 export function disjointMean(
   tasks: readonly Float64Array[],
   weights: readonly number[],

@@ -1,4 +1,4 @@
-/** How modules of an adapter are named in a base, and which of its tensors several modules share. */
+/** Names of an adapter's modules in a base, and the base's tensors that several modules share. */
 import { missing, refused, show } from "../../../core/base/errors.ts";
 import type { SharedTensors } from "../../../core/run/open/shared_tensors.ts";
 import type { Weights } from "../../../core/types.ts";
@@ -6,12 +6,15 @@ import type { AdapterParts } from "./adapter_parts.ts";
 import type { OpenedAdapter } from "./config.ts";
 import { wrappedLayer } from "../wrapped_key.ts";
 
-/** What becomes of shared tensors. `apart`: those that get a tensor of their own, by whose they were; `sameAs`: those that do not. */
+/**
+ * How shared tensors are treated. `apart`: the source of each tensor that becomes separate; `sameAs`: whether a tensor
+ * keeps being shared.
+ */
 export type Shared = Readonly<
   { apart: ReadonlyMap<string, string>; storedAs(name: string): string; sameAs(name: string): boolean }
 >;
 
-/** Tensors are told apart where an adapter changes what one module has of them and not, or not alike, the others. */
+/** Decides which shared tensors become separate: those that an adapter does not change alike for all their modules. */
 export function sharedIn(
   base: Weights,
   adapter: OpenedAdapter,
@@ -31,16 +34,16 @@ export function sharedIn(
   return { apart: new Map(apart), storedAs: (name) => of.get(name) ?? name, sameAs };
 }
 
-/** Whether a key is of a module's own weight, beside what adapts it. */
+/** Whether a key is that of a wrapped module's own weight, not of its adapter. */
 const isBaseLayer = (key: string): boolean => key.includes(wrappedLayer);
 
-/** Names of the adapted model in a base that may be the model without its head, or with one. */
+/** Conversion of names between the adapted model and a base, which may be that model with or without its head. */
 export type BaseNames = Readonly<{ inBase(name: string): string; out(stored: string): string }>;
 
-/** Finds how an adapter's modules are named in a base. Throws AttuneError if one is not there. */
+/** Finds the names of an adapter's modules in a base. Throws AttuneError if one is missing there. */
 export function namesIn(base: Weights, adapted: readonly string[], whole: readonly string[], label: string): BaseNames {
   const there = new Set(base.names);
-  // What an adapter brings whole need not be there: a head that it adapts, too.
+  // The base may lack tensors that the adapter has in full, even of a head that it adapts.
   const brought = new Set(whole);
   const others = adapted.filter((name) => !brought.has(name));
   const asked = others.length > 0 ? others : adapted;
@@ -56,7 +59,7 @@ export function namesIn(base: Weights, adapted: readonly string[], whole: readon
     const lost = asked.find((name) => !there.has(name)) ?? "";
     throw missing("merge", `tensor ${show(lost)}, which ${label} adapts,`, "the base");
   }
-  // A head beside a model without one: its tensors get the names of the model with the head.
+  // If a head is added to a model without one, the model's tensors get their names in the model with the head.
   const named = way === bare && whole.some((name) => !there.has(bare(name)) && !name.startsWith(prefix));
   return { inBase: way, out: (stored) => (named && there.has(stored) ? prefix + stored : stored) };
 }

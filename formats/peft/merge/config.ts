@@ -1,4 +1,4 @@
-/** A saved adapter, opened: its config within what merging reads of it, its tensors sound. */
+/** Opening of a saved adapter to be merged: checks the fields of its config that merging reads, and its tensors. */
 import { adapterKeys } from "../keys.ts";
 import { badFile, badValue, missing, show, unsupported } from "../../../core/base/errors.ts";
 import { jsonObject } from "../../../core/base/json.ts";
@@ -7,32 +7,32 @@ import type { Json, Named, Store, Tensor } from "../../../core/types.ts";
 import { adapterFiles } from "../files.ts";
 import { withoutPooling } from "../../quantization/pooled_inputs.ts";
 
-/** An adapter to merge: PEFT's config and tensors. `read` throws where there is no such name. */
+/** An adapter to merge: PEFT's config and tensors. `read` throws AttuneError if there is no tensor of the name. */
 export type OpenedAdapter = Readonly<{
   label: string;
   config: Named<Json>;
-  /** Its head_config.json: the names of a classifier's classes. */
+  /** Its head_config.json, with the names of a classifier's classes. */
   head?: Named<Json> | undefined;
   names: readonly string[];
   form(name: string): TensorForm;
   read(name: string): Promise<Tensor<Float32Array>>;
-  /** The inputs that A of its file reads as one (QA-LoRA); what is read of A here is as wide as all inputs. */
+  /** The inputs per group that A reads in the file (QA-LoRA); `form` and `read` return A as wide as all inputs. */
   pooledBy?: number | undefined;
 }>;
 
 const MAX_CONFIG = 2 ** 20;
-/** Headers of adapters are some kilobytes. */
+/** Headers of adapters have a few kilobytes. */
 const MAX_HEADER = 8 * 2 ** 20;
 const MAX_PATTERNS = 1024;
 const MAX_POOL = 2 ** 16;
 
-/** Where a safetensors file may carry its own adapter_config.json. */
+/** The metadata field in which a safetensors file may have its adapter_config.json. */
 export const CONFIG_IN_METADATA = "adapter_config";
 
 /**
- * Opens an adapter's directory, or a lone adapter_model.safetensors that has its config among its metadata.
+ * Opens an adapter's directory, or a lone adapter_model.safetensors with its config in its metadata.
  *
- * @throws AttuneError that names what is missing or not sound: files, fields of the config, values that are not finite.
+ * @throws AttuneError that names what is missing or invalid: files, fields of the config, values that are not finite.
  */
 export async function openAdapter(label: string, store: Store): Promise<OpenedAdapter> {
   const file = await openSafetensors(store, adapterFiles.weights, { maxHeader: MAX_HEADER });
@@ -64,9 +64,9 @@ export async function openAdapter(label: string, store: Store): Promise<OpenedAd
 }
 
 /**
- * That a folder's adapter is all that its run had: the first of several, folded in alone, makes another model.
+ * Checks that a folder's adapter is its run's only one: merging just the first of several would make another model.
  *
- * @throws AttuneError that names the others.
+ * @throws AttuneError that names the other adapters.
  */
 export async function checkLone(label: string, store: Store): Promise<void> {
   const stored = await store.get(adapterFiles.places, { offset: 0, length: MAX_CONFIG });
@@ -78,10 +78,10 @@ export async function checkLone(label: string, store: Store): Promise<void> {
   throw unsupported("merge", label, "one of several adapters", why);
 }
 
-/** PEFT's own group of inputs in QA-LoRA. */
+/** PEFT's default number of inputs per group in QA-LoRA. */
 const POOL = 16;
 
-/** An adapter whose A reads groups of inputs as one that reads each of them. */
+/** Converts an adapter whose A reads groups of inputs to one whose A reads each input. */
 function withoutPools(adapter: OpenedAdapter): OpenedAdapter {
   const { config: { use_qalora, qalora_group_size: size = POOL, ...config }, label, form, read } = adapter;
   if (adapter.config.peft_type !== "LORA" || use_qalora !== true) return adapter;
@@ -124,7 +124,7 @@ function checkedConfig(config: Named<Json>, where: string): Named<Json> {
 const isRank = (x: unknown): boolean => Number.isInteger(x) && Number(x) >= 1 && Number(x) <= 2 ** 20;
 const isFinite_ = (x: unknown): boolean => typeof x === "number" && Number.isFinite(x);
 
-/** Patterns are regular expressions by others, and matched as such: there are only so many, and so long. */
+/** Checks patterns. They are regular expressions from untrusted files, so their number and length are limited. */
 function checkPatterns(value: Json | undefined, isValue: (x: unknown) => boolean, wrong: () => Error): void {
   if (value === undefined || value === null) return;
   if (typeof value !== "object" || Array.isArray(value)) throw wrong();

@@ -1,4 +1,4 @@
-/** Vectors of IA3 as one: their weighted sums, as PEFT has it. */
+/** Merging of IA3 adapters: weighted sums of their vectors, as in PEFT. */
 import { badValue } from "../../../core/base/errors.ts";
 import type { TensorForm } from "../../../core/files/safetensors.ts";
 import type { Json } from "../../../core/types.ts";
@@ -7,7 +7,7 @@ import type { OpenedAdapter } from "./config.ts";
 import type { MergedAdapter, MergeOptions } from "./merged_adapter.ts";
 import type { Combination } from "./methods.ts";
 
-/** What adapters of IA3 merge to. Throws AttuneError if the method is no sum. */
+/** Merges IA3 adapters. Throws AttuneError if the method is not "linear". */
 export function mergeIa3(
   opened: readonly OpenedAdapter[],
   weights: readonly number[],

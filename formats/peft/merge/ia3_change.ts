@@ -1,9 +1,9 @@
-/** A vector of IA3 folded into a weight: y = (W x) l, or W (x l) in feed-forward layers, whose vector is [1, in]. */
+/** An IA3 vector folded into a weight: y = (W x) l, or W (x l) in feed-forward layers, whose vector is [1, in]. */
 import { badValue, missing, show } from "../../../core/base/errors.ts";
 import { sizeOf } from "../../../core/base/tensor.ts";
 import { biasChange, type Changes, type Module } from "./module_change.ts";
 
-/** What a vector of IA3 does. Throws AttuneError if it does not fit the weight. */
+/** Returns the changes that an IA3 vector makes to a module. Throws AttuneError if it does not fit the weight. */
 export function ia3Changes({ path, keys, rows, columns, adapter, weight }: Module): Changes {
   const key = keys.get(".ia3_l") ?? "";
   if (keys.size !== 1 || key === "") throw missing("merge", "ia3_l", `${adapter.label}: ${path}`);
@@ -11,7 +11,7 @@ export function ia3Changes({ path, keys, rows, columns, adapter, weight }: Modul
   const size = sizeOf(dims);
   const feedForward = dims.length === 2 && dims[0] === 1 && !(size === 1 && dims[1] === 1 && rows === 1);
   const square = rows === columns && adapter.config.fan_in_fan_out === true;
-  // Over rows where the vector is of outputs and W is [out, in], or of inputs and W is [in, out].
+  // The vector scales rows if it is over outputs and W is [out, in], or over inputs and W is [in, out].
   const overRows = rows === columns ? feedForward === square : size === rows;
   if (dims.length !== 2 || (dims[0] !== 1 && dims[1] !== 1) || size !== (overRows ? rows : columns)) {
     throw badValue(

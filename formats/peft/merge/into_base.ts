@@ -1,6 +1,6 @@
 /**
- * An adapter folded into a checkpoint, tensor by tensor: large ones in blocks of rows, so that neither model nor matrix
- * is in memory at once. Names and sizes alone say what is what; no model is built.
+ * Merging of an adapter into a checkpoint, tensor by tensor, large ones in blocks of rows: memory never holds the whole
+ * model or a whole large matrix. Tensors are matched by name and size; no model is built.
  */
 import type { SharedTensors } from "../../../core/run/open/shared_tensors.ts";
 import { releaseBuffer } from "../../../core/base/bytes.ts";
@@ -17,40 +17,40 @@ import { loraChanges } from "./lora_change.ts";
 import type { Change, Module } from "./module_change.ts";
 import { bytesOf, formOf, rowsInMemory, rowsOf } from "./stored_rows.ts";
 
-/** A merged model: its tensors' forms, in the base's order and dtypes, and their bytes, computed when they are read. */
+/** A merged model: its tensors' dtypes and dims, in the base's order, and their bytes, computed when they are read. */
 export type MergedModel = Readonly<{
   forms: Named<TensorForm>;
-  /** The names of a classifier's classes, where the adapter has them. */
+  /** The names of a classifier's classes, if the adapter has them. */
   head?: Named<Json> | undefined;
-  /** What its config says where tensors are apart that the base shared. */
+  /** Changes of the config if tensors that the base shared are separate now. */
   untiedConfig?: Named<Json> | undefined;
-  /** What a tensor is called in the base, where it is there, and whether it is another one than that; absent: not known. */
+  /** The tensor's name in the base, if it has one, and whether its values differ from the base's; absent: not known. */
   origin?(name: string): Readonly<{ stored?: string | undefined; changed: boolean }>;
   pieces(name: string): AsyncIterable<Uint8Array>;
 }>;
 
-/** How an adapter goes into a base. `weight` scales the update; `owned`: what parts of the base are read as is nobody else's. */
+/** Options of merging into a base. `weight` scales the update; `owned`: nobody else uses the bytes the base returns. */
 export type IntoBaseOptions = Readonly<
   { weight?: number; owned?: boolean; shared?: Pick<SharedTensors, "ties" | "untiedConfig"> | undefined }
 >;
 
-/** What the merged file will have, by the names there. */
+/** The merged file, by the names of its tensors. */
 type Plan = Readonly<{
   forms: Record<string, TensorForm>;
-  /** Where values come from: a tensor of the base, or one of the adapter. */
+  /** The source of each tensor's values: a tensor of the base, or one of the adapter. */
   sources: Map<string, Readonly<{ stored?: string; key?: string }>>;
   changes: Map<string, Change>;
-  /** What a tensor of the adapted model is called. */
+  /** Returns the name in the merged file of a tensor of the adapted model. */
   outName(name: string): string;
 }>;
 
 const floats: ReadonlySet<DType> = new Set<DType>(["float64", "float32", "float16", "bfloat16"]);
 
 /**
- * What a base becomes with an adapter of LoRA, rsLoRA, DoRA or IA3 folded in: base and update of each module, also of
- * those that share a tensor, which are told apart where they get different values.
+ * Merges a LoRA, rsLoRA, DoRA or IA3 adapter into a base: each module's weight plus its update. Modules that share a
+ * tensor get separate ones if their values differ.
  *
- * @throws AttuneError that names the tensor, where adapter and base do not fit. No tensor of the base has been read then.
+ * @throws AttuneError that names the tensor if adapter and base do not fit, before any tensor of the base is read.
  */
 export function mergeIntoBase(base: Weights, adapter: OpenedAdapter, options: IntoBaseOptions = {}): MergedModel {
   const { weight = 1, owned = false } = options;
@@ -60,7 +60,7 @@ export function mergeIntoBase(base: Weights, adapter: OpenedAdapter, options: In
   refuseQuantized("merge", "the base", undefined, base.names);
   const all = partsOf(adapter);
   const shared = sharedIn(base, adapter, all.modules, all.tensors, options.shared);
-  // What modules go on sharing stands in the file under the name of each.
+  // Tensors that remain shared are in the adapter's file under the name of each module.
   const modules = new Map([...all.modules].filter(([path]) => !shared.sameAs(`${path}.weight`)));
   const tensors = new Map([...all.tensors].filter(([name]) => !shared.sameAs(name)));
   const plan = planBase(base, { modules, tensors }, shared, adapter.label);
@@ -78,7 +78,7 @@ export function mergeIntoBase(base: Weights, adapter: OpenedAdapter, options: In
   };
 }
 
-/** The base's own tensors, and those that get apart. */
+/** Plans the base's own tensors, and those that become separate. */
 function planBase(base: Weights, { modules, tensors }: AdapterParts, shared: Shared, label: string): Plan {
   const adapted = [...modules.keys()].map((path) => shared.storedAs(`${path}.weight`));
   const names = namesIn(base, adapted, [...tensors.keys()], label);
@@ -94,7 +94,7 @@ function planBase(base: Weights, { modules, tensors }: AdapterParts, shared: Sha
   return { forms, sources, changes: new Map(), outName };
 }
 
-/** What becomes of an adapted module. */
+/** Plans the changes of an adapted module. */
 function planModule(
   { forms, changes, outName }: Plan,
   path: string,
@@ -125,7 +125,7 @@ function planModule(
   } else if (isLora) throw missing("merge", `tensor "${bias}", which ${adapter.label} adapts,`, "the base");
 }
 
-/** A tensor that the adapter has whole takes the place of the base's. */
+/** Plans to replace a tensor of the base with one that the adapter has in full. */
 function planWhole({ forms, sources, outName }: Plan, name: string, key: string, adapter: OpenedAdapter): void {
   const out = outName(name);
   const form = adapter.form(key);
@@ -137,7 +137,7 @@ function planWhole({ forms, sources, outName }: Plan, name: string, key: string,
   sources.set(out, { ...sources.get(out), key });
 }
 
-/** The bytes of a tensor of the merged file. */
+/** Computes the bytes of a tensor of the merged file. */
 async function* piecesOf(
   { forms, sources, changes }: Plan,
   name: string,

@@ -1,7 +1,7 @@
 /**
- * A QA-LoRA adapter folded into the zero points of its quantized base: no code changes, nothing is rounded to fewer bits.
+ * Merging of a QA-LoRA adapter into the zero points of its quantized base: no code changes, and no precision is lost.
  *
- * A reads one number for each group of inputs, so that the update is one value D for all weights of a group of an output:
+ * A reads one number per group of inputs, so that all weights in a group of an output get the same update D:
  * s (q - z) + D = s (q - (z - D / s)).
  */
 import { badValue, missing, refused, show, unsupported } from "../../../core/base/errors.ts";
@@ -15,14 +15,14 @@ import type { OpenedAdapter } from "./config.ts";
 import type { MergedModel } from "./into_base.ts";
 import { bytesOf, formOf } from "./stored_rows.ts";
 
-/** The factors of a module's update, their A as wide as the inputs. */
+/** The factors of a module's update; A is as wide as the inputs. */
 type Factors = Readonly<{ path: string; keyA: string; keyB: string }>;
 
 /**
- * What a base becomes, in HQQ's layout, whose zero points are floats.
+ * Merges an adapter into a base, and returns it in HQQ's layout, whose zero points are floats.
  *
- * @throws AttuneError if the base's codes have no zero points of their own, or the adapter's groups are not whole ones of
- * the base's.
+ * @throws AttuneError if the base's codes lack zero points, or the adapter's groups are not made of whole groups of
+ * the base.
  */
 export function mergeIntoZeroPoints(base: Checkpoint, adapter: OpenedAdapter): MergedModel {
   const { weights } = base;
@@ -81,8 +81,8 @@ export function mergeIntoZeroPoints(base: Checkpoint, adapter: OpenedAdapter): M
 }
 
 /**
- * How each packed weight is written; all of them have to have zero points. HQQ's groups go on over the ends of rows: where a
- * row's last block is a shorter one, groups are the largest that lie in one block each.
+ * Returns the layout of each packed weight; all of them need zero points. HQQ's groups run across the ends of rows: if
+ * a row's last block is shorter, the group size is the largest for which every group lies within one block.
  */
 function packedLayouts(
   { weights, quantization, label }: Checkpoint,
@@ -121,7 +121,7 @@ function packedLayouts(
   return layouts;
 }
 
-/** A packed weight to be written, and the update that goes into its zero points. */
+/** A packed weight to be written, and the update to merge into its zero points. */
 type PackedSource = Readonly<{
   base: Checkpoint;
   stored: string;
@@ -147,7 +147,7 @@ function addPacked(
     forms[`${module}.${part}`] = form;
     pieces.set(`${module}.${part}`, async function* () {
       const data = (await tensors())[part]?.data;
-      // They are read one after another, and not needed again.
+      // The parts are read one after another, so the tensors can be freed after the last one.
       if (i === parts.length - 1) known = undefined;
       if (data) yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     });
@@ -196,7 +196,7 @@ async function packedTensors(
       const step = scales[at] as number;
       if (step !== 0) zeros[at] = (zeros[at] as number) - change / step;
       else {
-        // A group of zeros has no step: (0 - -1) D.
+        // A group of zeros has no step, so D becomes its scale: (0 - -1) D.
         codes.fill(0, at * groupSize, (at + 1) * groupSize);
         [scales[at], zeros[at]] = [change, -1];
       }
@@ -205,7 +205,7 @@ async function packedTensors(
   return hqqTensors(layout, dims, { codes, scales, zeros });
 }
 
-/** Scales and zero points of blocks as those of smaller groups that lie in them. */
+/** Spreads the scales and zero points of blocks to the smaller groups that they contain. */
 function regrouped(weight: GroupedWeight, block: number, group: number, [outputs, inputs]: MatrixDims): GroupedWeight {
   if (block === group) return weight;
   const [blocks, groups] = [Math.ceil(inputs / block), inputs / group];

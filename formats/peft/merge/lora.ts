@@ -1,4 +1,4 @@
-/** LoRA of several adapters as one: which modules, of which ranks and sizes, and what their tensors are read from. */
+/** Merging of LoRA adapters: their modules, with ranks and sizes, and the source of each merged tensor. */
 import { badValue, missing, tooMuch } from "../../../core/base/errors.ts";
 import type { TensorForm } from "../../../core/files/safetensors.ts";
 import type { Named, Tensor } from "../../../core/types.ts";
@@ -19,7 +19,7 @@ type Pair = readonly [a: string, b: string];
 /** The sizes of a merged module. */
 type Sizes = Readonly<{ inFeatures: number; outFeatures: number; rank: number }>;
 
-/** What adapters of LoRA merge to. Throws AttuneError if ranks or sizes do not fit. */
+/** Merges LoRA adapters. Throws AttuneError if ranks or sizes do not fit. */
 export function mergeLora(
   opened: readonly OpenedAdapter[],
   weights: readonly number[],
@@ -44,7 +44,7 @@ export function mergeLora(
     config: {
       ...config,
       r: rank,
-      // The update is whole in A and B: its scale is 1.
+      // A and B contain the scale of the update.
       lora_alpha: rank,
       use_rslora: false,
       rank_pattern: rankPattern,
@@ -59,7 +59,7 @@ export function mergeLora(
   };
 }
 
-/** The rank that modules have which are not told apart. */
+/** Returns the rank of modules that are not in the merged rank_pattern. */
 function mergedRank(opened: readonly OpenedAdapter[], method: MergeMethod, { svdRank }: MergeOptions): number {
   const ranks = opened.map(({ config }) =>
     Math.max(Number(config.r), ...Object.values((config.rank_pattern ?? {}) as Named<number>))
@@ -76,7 +76,7 @@ function pairOf(name: string): Pair | undefined {
   return pairs.find((pair) => pair.some((suffix) => name.endsWith(suffix)));
 }
 
-/** The paths of all modules that an adapter has an update of. */
+/** Returns the paths of all modules that any adapter updates, with the suffixes of their factors. */
 function adaptedModules(opened: readonly OpenedAdapter[]): ReadonlyMap<string, Pair> {
   const modules = new Map<string, Pair>();
   for (const { names } of opened) {
@@ -88,7 +88,7 @@ function adaptedModules(opened: readonly OpenedAdapter[]): ReadonlyMap<string, P
   return modules;
 }
 
-/** The sizes that a module's factors are merged to. Throws AttuneError if adapters differ, or it would take too much. */
+/** Returns the sizes of a module's merged factors. Throws AttuneError if adapters differ, or it would take too much. */
 function mergedSizes(
   path: string,
   [a, b]: Pair,
@@ -114,7 +114,7 @@ function mergedSizes(
   return { inFeatures, outFeatures, rank: most };
 }
 
-/** Looks what a module will take, before it is begun. Throws AttuneError if that is more than the options allow. */
+/** Estimates a module's memory and computation beforehand. Throws AttuneError if they exceed what the options allow. */
 function checkRoom(
   path: string,
   ranks: readonly number[],
@@ -124,7 +124,7 @@ function checkRoom(
 ): void {
   const [sides, rank] = [inFeatures + outFeatures, ranks.reduce((sum, r) => sum + r, 0)];
   const dense = method.endsWith("svd") && !isFactored(method, rank, inFeatures, outFeatures);
-  // Factors, their result, and where values are combined one by one, every update and what they combine to.
+  // Factors and their result; for methods over whole updates also each update and their combination.
   const values = sides * (2 * rank + most) + (dense ? (ranks.length + 2) * inFeatures * outFeatures : 0);
   const steps = dense
     ? inFeatures * outFeatures * (rank + 4 * most + 16)
@@ -135,7 +135,7 @@ function checkRoom(
   if (steps > maxSteps) throw tooMuch("merge", path, "steps of computation for one module", steps, maxSteps);
 }
 
-/** Reads merged tensors: A and B of a module come of one computation, and are asked for one after the other. */
+/** Returns a reader of merged tensors. A module's A and B are computed together, and read one after the other. */
 function readerOf(
   forms: Named<TensorForm>,
   whole: ReadonlyMap<string, OpenedAdapter>,

@@ -1,4 +1,4 @@
-/** An update of LoRA or DoRA folded into a weight. */
+/** Merging of a LoRA or DoRA update into a weight. */
 import { badValue, missing, show } from "../../../core/base/errors.ts";
 import { transposeMatrix } from "../../../core/math/transpose.ts";
 import { alphaOf, loraScale, rankOf } from "../lora_scale.ts";
@@ -10,20 +10,20 @@ import type { Rows } from "./stored_rows.ts";
 /** Adds an update to rows of a weight. */
 type AddUpdate = (values: Float32Array, firstRow: number) => void;
 
-/** The factors of an update and how they lie to the weight. */
+/** The factors of an update, and how they relate to the weight. */
 type Update = Readonly<{
   keyA: string;
   keyB: string;
-  /** Of a table of embeddings. */
+  /** Whether the weight is an embedding table. */
   table: boolean;
-  /** The weight is [in, out]. */
+  /** Whether the weight is [in, out]. */
   isTransposed: boolean;
   r: number;
   outFeatures: number;
   scale: number;
 }>;
 
-/** What an update of LoRA or DoRA does. Throws AttuneError if it does not fit the weight or its config. */
+/** Returns the changes of a LoRA or DoRA update. Throws AttuneError if it does not fit the weight or its config. */
 export function loraChanges(module: Module): Changes {
   const { adapter } = module;
   const update = updateOf(module);
@@ -63,13 +63,13 @@ function updateOf({ path, keys, rows, columns, adapter, weight }: Module): Updat
   }
   const rank = rankOf(config, path);
   if (rank !== r) throw badValue("merge", `${where}: rank`, r, `${rank}, which adapter_config.json says`);
-  // Conv1D stores [in, out]; where the matrix is square, the config tells.
+  // Conv1D stores [in, out]; for a square matrix the config decides.
   const isTransposed = table || !plain || (turned && config.fan_in_fan_out === true);
   const scale = loraScale(weight * alphaOf(config, path), r, config.use_rslora === true);
   return { keyA, keyB, table, isTransposed, r, outFeatures, scale };
 }
 
-/** The key of DoRA's magnitudes, where the adapter has them. */
+/** Returns the key of DoRA's magnitudes, if the adapter has them. */
 function magnitudeOf({ path, keys, adapter, weight }: Module, outFeatures: number): string | undefined {
   const { label, config } = adapter;
   const where = `${label}: ${path}`;
@@ -96,7 +96,7 @@ function biasOf({ path, keys, adapter }: Module, outFeatures: number): string | 
   return key;
 }
 
-/** W + s B A by rows: that of row i is the sum of left(i, k) right[k] over k. */
+/** Returns a function that adds s B A by rows: row i of the update is the sum of left(i, k) right[k] over k. */
 async function adderOf(
   { adapter, rows, columns }: Module,
   { keyA, keyB, table, isTransposed, r, outFeatures, scale }: Update,
@@ -114,14 +114,14 @@ async function adderOf(
         const factor = scale * (left[isTransposed ? k * rows + i : i * r + k] ?? 0);
         for (let j = 0; j < columns; j++) sum[j] = (sum[j] ?? 0) + factor * (right[k * columns + j] ?? 0);
       }
-      // The update of a table is rounded to the table's dtype by itself, as in PEFT.
+      // As in PEFT, the update of an embedding table is itself rounded to the table's dtype.
       const update = table && !dora ? roundTo(Float32Array.from(sum), dtype) : sum;
       for (let j = 0; j < columns; j++) values[at + j] = (values[at + j] ?? 0) + (update[j] ?? 0);
     }
   };
 }
 
-/** DoRA of a weight [out, in]: each row gets its magnitude. */
+/** Applies DoRA to a weight [out, in]: each row gets its magnitude. */
 function withRowNorms(add: AddUpdate, sizes: Float32Array, columns: number): AddUpdate {
   return (values, firstRow) => {
     add(values, firstRow);
@@ -133,7 +133,7 @@ function withRowNorms(add: AddUpdate, sizes: Float32Array, columns: number): Add
   };
 }
 
-/** DoRA of a weight [in, out]: each column gets its magnitude, so all rows are read once for the norms. */
+/** Applies DoRA to a weight [in, out]: each column gets its magnitude, so the norms take a first pass over all rows. */
 async function withColumnNorms(add: AddUpdate, sizes: Float32Array, stored: Rows): Promise<AddUpdate> {
   const { columns } = stored;
   const squares = new Float64Array(columns);

@@ -1,11 +1,11 @@
-/** The factors A and B of a merged module: beside each other, combined value by value, or decomposed again. */
+/** The factors A and B of a merged module: concatenated, combined value by value, or decomposed from the update. */
 import { qr, topSingular } from "../../../core/math/linear_algebra.ts";
 import { transposeMatrix } from "../../../core/math/transpose.ts";
 import { alphaOf, loraScale, rankOf } from "../lora_scale.ts";
 import type { OpenedAdapter } from "./config.ts";
 import { type Combination, combine, type MergeMethod } from "./methods.ts";
 
-/** Whether the sum of updates is decomposed from its factors, as the product of all of them side by side. */
+/** Whether the sum of updates can be decomposed from the concatenated factors, without computing the sum. */
 export function isFactored(method: MergeMethod, rank: number, inFeatures: number, outFeatures: number): boolean {
   return method === "svd" && rank <= Math.min(inFeatures, outFeatures);
 }
@@ -15,10 +15,10 @@ export type Factors = Readonly<{ a: Float64Array; b: Float64Array }>;
 
 type Part = Readonly<{ a: Float64Array; b: Float64Array; r: number; weight: number; scale: number; adapter: number }>;
 
-/** A module's factors in those adapters that have it. */
+/** A module's factors in the adapters that have it. */
 type Parts = Readonly<{ parts: readonly Part[]; inFeatures: number; outFeatures: number }>;
 
-/** The merged factors of a module. `suffixes`: the names of A and B after the module's path. */
+/** Merges the factors of a module. `suffixes`: the names of A and B after the module's path. */
 export async function mergedFactors(
   path: string,
   suffixes: readonly [a: string, b: string],
@@ -79,8 +79,8 @@ async function readParts(
 }
 
 /**
- * The singular values of a sum of products, without the sum: of its factors side by side, B A = Qb (Rb Ra') Qa', the
- * small matrix in the middle has them.
+ * Decomposes a sum of products without computing it: with factors concatenated, B A = Qb (Rb Ra') Qa', and the small
+ * matrix in the middle has the same singular values.
  */
 function decomposeFactors(
   parts: readonly Part[],

@@ -1,24 +1,24 @@
-/** What adapters are merged by, and what they merge to. */
+/** Options of merging adapters, and its result. */
 import type { TensorForm } from "../../../core/files/safetensors.ts";
 import type { Json, Named, Tensor } from "../../../core/types.ts";
 import type { MajoritySignMethod } from "./arithmetic.ts";
 import type { DareMask, MergeMethod } from "./methods.ts";
 
-/** How adapters are merged. */
+/** Options of merging adapters. */
 export type MergeOptions = Readonly<{
   method: MergeMethod;
   /** One per adapter; absent: equal, adding up to 1. */
   weights?: readonly number[];
-  /** Share of the values that pruning keeps: needed by ties, dare_* and magnitude_prune. */
+  /** Share of the values that pruning keeps. Required for ties, dare_* and magnitude_prune. */
   density?: number;
   majoritySignMethod?: MajoritySignMethod;
-  /** Rank of what is decomposed again; absent: the largest of the adapters'. */
+  /** Rank of the result of decomposing methods; absent: the largest of the adapters' ranks. */
   svdRank?: number;
-  /** The number of the adapter whose wholly trained modules (a classifier) are taken, where several have them. */
+  /** Index of the adapter whose fully trained modules (a classifier) are used, if several have them. */
   modulesFrom?: number;
   /** Seed of dare's masks. */
   seed?: number;
-  /** Masks given rather than drawn. */
+  /** Masks to use instead of random ones. */
   masks?: DareMask;
   /** Bytes and elementary steps that one module may take while it is merged; absent: any number. */
   maxBytes?: number;
@@ -28,7 +28,7 @@ export type MergeOptions = Readonly<{
 /** A merged adapter, its tensors computed when they are read. */
 export type MergedAdapter = Readonly<{
   config: Named<Json>;
-  /** The names of a classifier's classes, of the adapter whose classifier is taken. */
+  /** The names of the classes, from the adapter whose classifier is used. */
   head?: Named<Json> | undefined;
   forms: Named<TensorForm>;
   read(name: string): Promise<Tensor<Float32Array>>;

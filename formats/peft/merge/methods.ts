@@ -1,8 +1,8 @@
-/** The ways of merging adapters, by the names of PEFT's add_weighted_adapter. */
+/** Methods of merging adapters, named as in PEFT's add_weighted_adapter. */
 import type { Random } from "../../../core/types.ts";
 import { disjointMean, type MajoritySignMethod, pruneByMagnitude, pruneByMask, weightedSum } from "./arithmetic.ts";
 
-/** All methods. `_svd`: on whole updates B A, decomposed again; else on A and B by themselves. */
+/** All methods. `_svd`: whole updates B A are combined and decomposed; without it, A and B are combined separately. */
 export const mergeMethods = [
   "linear",
   "cat",
@@ -20,7 +20,7 @@ export const mergeMethods = [
 /** The name of a method. */
 export type MergeMethod = (typeof mergeMethods)[number];
 
-/** Which values of a tensor are kept, 1 or 0: what `dare` draws. */
+/** Returns the mask of values of a tensor to keep (1) or drop (0) in `dare` methods. */
 export type DareMask = (tensor: string, adapter: number, length: number) => ArrayLike<number>;
 
 /** How tensors are combined. */
@@ -32,7 +32,7 @@ export type Combination = Readonly<{
   mask: DareMask;
 }>;
 
-/** Masks drawn from a random stream, each at an address of its own. */
+/** Returns masks drawn from a random stream, each at its own address. */
 export function drawnMask(random: Random, density: number): DareMask {
   return (tensor, adapter, length) => {
     const stream = random.fork("dare", tensor, adapter);
@@ -40,7 +40,7 @@ export function drawnMask(random: Random, density: number): DareMask {
   };
 }
 
-/** Combines one tensor of several adapters; `adapters`: their numbers, which masks are drawn by. */
+/** Combines one tensor of several adapters. `adapters`: their indices, which address the random masks. */
 export function combine(
   name: string,
   tasks: readonly Float64Array[],

@@ -1,14 +1,14 @@
-/** What an adapter makes of one module of a base. */
+/** The changes that an adapter makes to one module of a base. */
 import type { OpenedAdapter } from "./config.ts";
 import type { Rows } from "./stored_rows.ts";
 
-/** What is done to one matrix or bias, some rows of it at a time. */
+/** The change of one matrix or bias, a block of rows at a time. */
 export type Change = Readonly<{
-  /** Called once, when the tensor's turn has come. */
+  /** Called once, when the tensor is about to be written; returns a function that changes values in place. */
   start(rows: Rows): Promise<(values: Float32Array, firstRow: number) => void>;
 }>;
 
-/** What is done to a module's weight and bias. */
+/** The changes of a module's weight and bias. */
 export type Changes = Readonly<{ weight: Change; bias?: Change; outFeatures: number }>;
 
 /** A module of a base, and the parts of its update. */
@@ -21,7 +21,7 @@ export type Module = Readonly<{
   weight: number;
 }>;
 
-/** A change of a bias, value by value. */
+/** Returns a change that updates a bias value by value. */
 export function biasChange(adapter: OpenedAdapter, key: string, of: (x: number, update: number) => number): Change {
   return {
     start: async () => {

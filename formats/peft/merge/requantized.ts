@@ -1,4 +1,4 @@
-/** A merged model whose weights are packed again in the layout in which the base has them, one at a time. */
+/** Repacking of a merged model's weights in the base's layout, one at a time. */
 import { badFile, missing, show, unsupported } from "../../../core/base/errors.ts";
 import { type TensorForm, viewOf } from "../../../core/files/safetensors.ts";
 import { transposeMatrix } from "../../../core/math/transpose.ts";
@@ -8,19 +8,19 @@ import type { PackedWeight } from "../../packed/packed_weight.ts";
 import type { MergedModel } from "./into_base.ts";
 import { bytesOf, formOf } from "./stored_rows.ts";
 
-/** A base as its files have it. `turned`: whether the model has a packed weight as [in, out]. */
+/** A base as it is stored. `turned`: whether the model has a packed weight as [in, out]. */
 export type PackedBase =
   & PackedWeights
   & Readonly<{ label: string; weights: Weights; turned(stored: string): boolean }>;
 
-/** A weight of the merged model that the base has packed. */
+/** A weight of the merged model that is packed in the base. */
 type Repacked = Readonly<{ name: string; stored: string; weight: PackedWeight; changed: boolean }>;
 
 /**
- * The merged model with every weight packed that the base has packed: what the adapter changes by the library's quantizer,
- * the others as they are stored.
+ * Packs every weight of a merged model that is packed in the base: those that the adapter changes by the library's
+ * quantizer, the others as they are stored.
  *
- * @throws AttuneError with the method's name, where a changed weight's layout is not one that is packed again.
+ * @throws AttuneError with the method's name if repacking is not supported for a changed weight's layout.
  */
 export function requantized(merged: MergedModel, base: PackedBase): MergedModel {
   const forms: Record<string, TensorForm> = Object.create(null);
@@ -45,7 +45,7 @@ export function requantized(merged: MergedModel, base: PackedBase): MergedModel 
   };
 }
 
-/** The names of the weights that are packed again with other values. */
+/** Returns the names of the weights that are repacked with changed values. */
 export function repackedNames(merged: MergedModel, { packed }: Pick<PackedBase, "packed">): readonly string[] {
   return Object.keys(merged.forms).filter((name) => {
     const { stored = "", changed = false } = merged.origin?.(name) ?? {};
@@ -53,7 +53,7 @@ export function repackedNames(merged: MergedModel, { packed }: Pick<PackedBase, 
   });
 }
 
-/** The values [out, in] that a packed weight has in the merged model. */
+/** Reads the values [out, in] of a packed weight in the merged model. */
 export async function mergedValues(
   merged: MergedModel,
   base: Pick<PackedBase, "turned">,
@@ -95,7 +95,7 @@ function addParts(
     forms[out] = (changed ? repack?.forms?.[part] : undefined) ?? old;
     pieces.set(out, async function* () {
       const tensor = changed ? (await (known ??= packed()))[part] : undefined;
-      // They are read one after another, and not needed again.
+      // The parts are read one after another, so the tensors can be freed after the last one.
       if (i === weight.parts.length - 1) known = undefined;
       if (tensor) yield tensor;
       else yield* bytesOf(base.weights, part, old);

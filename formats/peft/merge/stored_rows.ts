@@ -1,11 +1,11 @@
-/** Tensors of a base as rows, read in blocks. */
+/** Rows of a base's tensors, read in blocks. */
 import { releaseBuffer } from "../../../core/base/bytes.ts";
 import { missing, show } from "../../../core/base/errors.ts";
 import { fromFloat32, type TensorForm, toFloat32, viewOf } from "../../../core/files/safetensors.ts";
 import { bytesPerElement, type DType, sizeOf, type Tensor } from "../../../core/base/tensor.ts";
 import type { Weights } from "../../../core/types.ts";
 
-/** About so many bytes are read and computed at once. */
+/** The approximate number of bytes that are read and computed at once. */
 const BLOCK = 2 ** 18;
 
 /** A stored tensor as rows. */
@@ -13,7 +13,7 @@ export type Rows = Readonly<
   { dtype: DType; columns: number; blocks(): AsyncIterable<Readonly<{ values: Float32Array; firstRow: number }>> }
 >;
 
-/** A tensor in memory as rows. */
+/** Presents a tensor in memory as rows. */
 export function rowsInMemory({ data }: Tensor<Float32Array>, { dtype, dims }: TensorForm): Rows {
   const columns = dims.at(-1) ?? 1;
   return {
@@ -25,14 +25,14 @@ export function rowsInMemory({ data }: Tensor<Float32Array>, { dtype, dims }: Te
   };
 }
 
-/** What a tensor of the base is in the merged file: integers with scales become floats. */
+/** Returns the dtype and dims of a base's tensor in the merged file: integers with scales become floats. */
 export function formOf(base: Weights, name: string): TensorForm {
   const stored = base.locate(name);
   if (!stored) throw missing("merge", `tensor ${show(name)}`, "the base");
   return { dtype: base.part?.(name) ? stored.dtype : "float32", dims: stored.dims };
 }
 
-/** The bytes of a tensor as they are stored. */
+/** Reads the bytes of a tensor as they are stored, in blocks. */
 export async function* bytesOf(base: Weights, name: string, { dtype, dims }: TensorForm): AsyncIterable<Uint8Array> {
   const part = base.part?.(name);
   if (!part) return yield fromFloat32((await base.read(name)).data, dtype);
@@ -40,7 +40,7 @@ export async function* bytesOf(base: Weights, name: string, { dtype, dims }: Ten
   for (let at = 0; at < total; at += BLOCK) yield await part(at, Math.min(BLOCK, total - at));
 }
 
-/** A tensor's rows in blocks of their own memory; a bias is one row. */
+/** Reads a tensor's rows in blocks that the caller may change; a bias is one row. */
 export function rowsOf(base: Weights, name: string, { dtype, dims }: TensorForm, owned: boolean): Rows {
   const columns = dims.at(-1) ?? 1;
   const rows = sizeOf(dims) / columns;
@@ -59,7 +59,7 @@ export function rowsOf(base: Weights, name: string, { dtype, dims }: TensorForm,
           ? toFloat32({ dtype, dims: [count, columns], data: viewOf(dtype, bytes) }).data
           : all?.subarray(firstRow * columns, (firstRow + count) * columns) ?? new Float32Array();
         if (bytes && owned && dtype !== "float32") releaseBuffer(bytes);
-        // What a store has given may be its own.
+        // The store may still use the bytes that it returned.
         yield { values: dtype === "float32" && !(bytes && owned) ? values.slice() : values, firstRow };
       }
     },

@@ -1,4 +1,4 @@
-/** A merged model as files. */
+/** Writing of a merged model. */
 import { carriedFiles } from "../../hf/carried_files.ts";
 import { configText } from "../../hf/config_text.ts";
 import { jsonObject } from "../../../core/base/json.ts";
@@ -8,7 +8,7 @@ import type { MergedModel } from "./into_base.ts";
 import { writeHead } from "./write_adapter.ts";
 import { MODEL_CONFIG } from "../../hf/model_config.ts";
 
-/** Writes a merged model's directory: model.safetensors, and what else there is of `base`. */
+/** Writes a merged model's directory: model.safetensors, and the other files of `base`. Returns the files' names. */
 export async function writeModel(model: MergedModel, base: Store, to: Store): Promise<readonly string[]> {
   await to.put("model.safetensors", streamSafetensors(model.forms, model.pieces));
   const written = ["model.safetensors"];
@@ -21,7 +21,7 @@ export async function writeModel(model: MergedModel, base: Store, to: Store): Pr
   return [...written, ...await writeHead(model, to)];
 }
 
-/** A config with further fields; numbers stay as they are written. */
+/** Adds fields to a config; existing numbers keep their notation. */
 function withFields(bytes: Uint8Array, fields: Named<Json> = {}): Uint8Array {
   if (Object.keys(fields).length === 0) return bytes;
   return new TextEncoder().encode(configText({ ...jsonObject("merge", MODEL_CONFIG, bytes), ...fields }, bytes));
