@@ -47,7 +47,7 @@ export async function crossvalidateCommand(path: string, options: CrossvalidateO
   return await crossvalidateSpec(await readSpec(await specPath(path), options.set), options);
 }
 
-/** Cross-validates a spec, and gives the exit code. */
+/** Cross-validates a spec, and returns the exit code. */
 export async function crossvalidateSpec(
   stated: Named<Json>,
   options: Omit<CrossvalidateOptions, "set">,
@@ -56,7 +56,7 @@ export async function crossvalidateSpec(
   const { folds, repeats, stratify = null, group = null, seed, parallel, json } = options;
   const division: Division = { folds, repeats, stratify, group, seed };
   const whole = await composedWithFolds(stated);
-  // A model that is the server's alone says there what classes it has.
+  // A model that only the server has is opened there, and gives its classes there.
   const isHere = options.server === undefined || (whole.model.options as Named<Json>).path === "attune:base";
   const { spec, run } = isHere ? await withNamedLabels(stated, whole, host) : { spec: stated, run: whole };
   const specs = await foldSpecs(spec, run, division, host);
@@ -95,7 +95,7 @@ export async function crossvalidateSpec(
   });
 }
 
-/** What the folds take, each with its search where the spec has one. `host`: absent if they do not run here. */
+/** Returns the budget of the folds, and of their searches if the spec has one. `host`: absent if they run elsewhere. */
 export async function foldsBudget(
   spec: Named<Json>,
   run: Run,
@@ -118,8 +118,8 @@ export async function foldsBudget(
 }
 
 /**
- * The run of a spec whose folds have rows to judge trials by where it has none itself: as long as it is composed, the rows
- * that are divided stand for these.
+ * Composes a spec. If it has a search but no evaluation rows, training rows take their place here: the folds will have
+ * rows to judge trials by.
  */
 export async function composedWithFolds(spec: Named<Json>): Promise<Run> {
   try {
@@ -136,7 +136,7 @@ export async function composedWithFolds(spec: Named<Json>): Promise<Run> {
   }
 }
 
-/** How a spec's rows are divided, task by task. */
+/** Returns how a spec's rows are divided into folds, task by task. */
 async function foldSpecs(spec: Named<Json>, run: Run, division: Division, host: Host): Promise<FoldSpecs> {
   const divided = dividedRows(spec, run);
   return { spec, name: run.name, divided, divisions: await divisionsOf(divided, run, division, host) };
@@ -149,7 +149,7 @@ async function checkSearch(specs: FoldSpecs, division: Division): Promise<void> 
   directionOf(await composed({ ...judgedSpec(foldSpec(specs, first), specs), search: specs.spec.search }));
 }
 
-/** A spec with the classes that its rows have, so that a fold without one of them knows of it. */
+/** Adds the classes of the spec's rows to it, so that a fold that lacks a class still knows of it. */
 async function withNamedLabels(spec: Named<Json>, run: Run, host: Host): Promise<{ spec: Named<Json>; run: Run }> {
   if (!run.task.subtasks.some(({ labelsIn }) => labelsIn)) return { spec, run };
   const [open] = await openTasks(run, host);
@@ -157,7 +157,7 @@ async function withNamedLabels(spec: Named<Json>, run: Run, host: Host): Promise
   return named === spec ? { spec, run } : { spec: named, run: await composedWithFolds(named) };
 }
 
-/** A spec with the classes that were read for a task at a path, and for those within it. */
+/** Adds to a spec the classes that were read for the task at `path`, and for the tasks within that. */
 function labelled(spec: Named<Json>, path: string, { options }: Task): Named<Json> {
   const isSet = (key: string): boolean => valueAt(spec, `${path}.with.${key}`) !== undefined;
   const isSaid = isSet("labels") || isSet("numLabels");
@@ -173,7 +173,7 @@ function labelled(spec: Named<Json>, path: string, { options }: Task): Named<Jso
   }, spec);
 }
 
-/** Says which tasks are divided without a column, because their rows have none. */
+/** Reports which tasks are divided without a column because their rows lack it. */
 function tellUndivided({ divided, divisions }: FoldSpecs, division: Division): void {
   for (const option of ["stratify", "group"] as const) {
     const without = divided.filter(({ task }) => divisions[task]?.[option] !== division[option]);

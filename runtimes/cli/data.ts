@@ -1,4 +1,4 @@
-/** `attune data`: what a spec's data is like, and the rows as they will be trained. */
+/** `attune data`: reports on a spec's data, and writes the rows as they will be trained. */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { open as openFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -30,7 +30,7 @@ export type DataCommandOptions = Readonly<{
   set?: readonly string[];
 }>;
 
-/** Looks at the data of a spec. */
+/** Reports on the data of a spec, and returns the exit code. */
 export async function dataCommand(path: string, options: DataCommandOptions): Promise<number> {
   if (options.write !== undefined) refuseFull(resolve(options.write), options.overwrite === true);
   if (options.html !== undefined && isDirectory(options.html)) {
@@ -86,7 +86,7 @@ export async function dataCommand(path: string, options: DataCommandOptions): Pr
   return exitCodes.done;
 }
 
-/** Throws AttuneError if rows would be written over what is there. */
+/** Throws AttuneError if rows would overwrite existing files. */
 function refuseFull(folder: string, isAllowed: boolean): void {
   if (!existsSync(folder)) return;
   const details = { code: "USAGE", plugin: "data", path: folder };
@@ -111,10 +111,10 @@ async function writeRows(
   writeFileSync(join(folder, "data.json"), JSON.stringify(report, null, 2) + "\n");
 }
 
-/** Characters that are written at once. */
+/** Number of characters that are written at once. */
 const PIECE = 2 ** 20;
 
-/** Writes rows as JSON lines; until all are there, under another name: the rows may be those of the file that is replaced. */
+/** Writes rows as JSON lines, under another name until all are there: they may come from the file that is replaced. */
 async function writeLines(rows: Rows, path: string, options: DataOptions): Promise<void> {
   const file = await openFile(`${path}.part`, "w");
   try {
@@ -138,7 +138,7 @@ async function writeLines(rows: Rows, path: string, options: DataOptions): Promi
 
 type LabelOptions = DataOptions & Readonly<{ predictions: string | undefined }>;
 
-/** Which labels of rows are doubted: by predictions that were saved, else by folds that are trained in a folder that goes away. */
+/** Finds doubtful labels: by saved predictions, or else by folds that are trained in a temporary folder. */
 async function labelsOf(
   spec: Named<Json>,
   open: OpenRun,
@@ -170,7 +170,7 @@ async function labelsOf(
   }
 }
 
-/** Doubted labels by predictions that are named, or that the spec's cross-validation has left; undefined if there are none. */
+/** Finds doubtful labels by named predictions, or those that a cross-validation has left; undefined: there are none. */
 async function savedLabels(
   open: OpenRun,
   host: Host,
@@ -210,7 +210,7 @@ async function savedLabels(
     };
     return await issuesIn(judged, classes, { host, columns: columns?.texts, split, tell });
   } catch (error) {
-    // What was found by itself may be of other rows.
+    // A file that was not named, but found, may be of other rows.
     if (predictions !== undefined || !(error instanceof AttuneError)) throw error;
     tell(`${error.sentence}; training five folds instead`);
     return undefined;

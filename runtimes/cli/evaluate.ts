@@ -1,4 +1,4 @@
-/** `attune evaluate`: figures that can be believed, and what they are of. */
+/** `attune evaluate`: figures with their confidence intervals, and the rows that they describe. */
 import { createWriteStream, existsSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
@@ -38,12 +38,15 @@ export type EvaluateCommandOptions = Readonly<{
   json?: boolean;
 }>;
 
-/** A task to evaluate, its rows, and what these are. */
+/** A task to evaluate, its rows, and their description. */
 type Evaluated = Readonly<
   { name: string; open: OpenRun; data: Dataset; what: string; split?: "train" | "eval" | "test" }
 >;
 
-/** Prints the figures of a trained run, or of a spec's untrained model, as JSON; of several tasks those of each. Exit 0 whatever they are. */
+/**
+ * Prints the figures of a trained run, or of a spec's untrained model, as JSON, by task if there are several. Returns 0
+ * whatever the figures are.
+ */
 export async function evaluateCommand(path: string, options: EvaluateCommandOptions): Promise<number> {
   const { compare } = options;
   if (compare !== undefined && !isDirectory(compare)) throw missing("evaluate", "a run's output directory", compare);
@@ -92,7 +95,7 @@ async function openAll(
   return wanted.map((open) => ({ name: taskNameOf(open.task.name), open }));
 }
 
-/** The rows to evaluate on: those that were named, else test rows, else those that judged the run. */
+/** Returns the rows to evaluate on: the named ones, else test rows, else the run's evaluation rows. */
 function dataOf(name: string, open: OpenRun, options: EvaluateCommandOptions): Evaluated | undefined {
   if (options.data !== undefined) {
     if (options.split !== undefined) {
@@ -152,7 +155,7 @@ async function evaluateOne(
       .thresholdEffect(open, options.thresholds, data, { shownOn: what });
   const file: Named<Json> = {
     ...evaluation.figures,
-    // A file's name is no figure: the same rows give the same answer, whatever holds them.
+    // A file's name is left out: the same rows give the same output, whichever file they are in.
     ...(split ? { split, of: what } : {}),
     rows: evaluation.rows,
     ...(compared ? { compare: { with: options.compare ?? "", ...comparisonFile(compared) } } : {}),
@@ -178,10 +181,10 @@ async function evaluateOne(
   return { file, metrics: evaluation.metrics };
 }
 
-/** Rows that a report is made of at most; of more they are drawn. */
+/** The most rows that a report shows; of more, a random sample is drawn. */
 const REPORTED = 20_000;
 
-/** Says which intervals are rough, of figures and of differences. */
+/** Reports which intervals of figures and differences are rough. */
 function tellRough({ rough }: Evaluation, compared: Comparison | undefined): void {
   const alike = Object.entries(compared?.differences ?? {}).flatMap(([key, { interval }]) =>
     interval?.rough ? [`compare.${key}`] : []
@@ -203,7 +206,7 @@ async function writeWithFolder(path: string, text: string): Promise<void> {
   await writeFile(path, text);
 }
 
-/** Lines as they come, in a file that is there when all are, and what is to be said of it; undefined where none is asked for. */
+/** Opens a file for predictions, which appears once complete; `end` returns a message. Undefined: none is asked for. */
 async function predictionsFile(
   name: string,
   path: string,
@@ -246,7 +249,10 @@ function answersOf(folder: string, task: string): string {
   return join(folder, `${task === "" ? "" : `${task}-`}predictions.jsonl`);
 }
 
-/** What another run gives on the same rows: its written answers where they fit, else those of its model; `misfit`: why not. */
+/**
+ * Returns another run's statistics on the same rows, from its saved answers if they fit, else from its model. `misfit`:
+ * why they do not fit.
+ */
 async function statisticsOf(
   folder: string,
   { open, data, name }: Evaluated,
@@ -266,7 +272,7 @@ async function statisticsOf(
   if (names.join("\n") !== classes.join("\n")) {
     throw badValue("evaluate", "--compare", names, `a run of the same classes, ${classes.join(", ")}`);
   }
-  // The same metrics over the same rows.
+  // The other run is measured by the same metrics.
   const same: OpenRun = { ...other, metrics: open.metrics };
   const { statistics } = await evaluateRows(same, data, { by: options.by, cluster: options.cluster, statistics: true });
   return statistics;

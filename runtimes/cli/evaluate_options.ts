@@ -4,7 +4,7 @@ import { RESAMPLES } from "../../core/statistics/resamples.ts";
 import { withExamples } from "./help.ts";
 import { collect, deviceOption, wholeNumber } from "./values.ts";
 
-/** Adds the command. `set` is told its exit code. */
+/** Adds the command to a program. `set` receives its exit code. */
 export function addEvaluateCommand(program: Command, set: (code: number) => void): void {
   withExamples(
     program.command("evaluate").argument(

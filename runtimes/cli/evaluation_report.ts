@@ -1,19 +1,19 @@
-/** The report of an evaluation: the page that a run writes, without its training. */
+/** The report of an evaluation: the page that a run writes, without the part about training. */
 import type { OpenRun } from "../../core/run/open/open.ts";
 import type { Example, Host, Json, Named, Store, TrainingEvent } from "../../core/types.ts";
 
-/** What it shows. */
+/** Content of the report. */
 export type EvaluationShown = Readonly<{
   split?: "train" | "eval" | "test" | undefined;
   metrics: Named<number>;
   examples: readonly Example[];
-  /** What is printed. */
+  /** The figures as they are printed. */
   figures: Named<Json>;
-  /** Rows that were evaluated. */
+  /** Number of rows that were evaluated. */
   rows: number;
 }>;
 
-/** The page as text, as the report logger writes it. */
+/** Returns the page's HTML, as the report logger writes it. */
 export async function evaluationReport(
   { run, task }: OpenRun,
   host: Host,

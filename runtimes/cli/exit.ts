@@ -2,7 +2,7 @@
 import process from "node:process";
 import { AttuneError } from "../../core/base/errors.ts";
 
-/** The exit code of each kind of ending. */
+/** The exit code of each outcome. */
 export const exitCodes: Readonly<{ done: 0; failed: 1; usage: 2; refused: 3; interrupted: 130 }> = {
   done: 0,
   failed: 1,
@@ -11,7 +11,7 @@ export const exitCodes: Readonly<{ done: 0; failed: 1; usage: 2; refused: 3; int
   interrupted: 130,
 };
 
-/** Codes of errors that are the user's input, not the run's failure. */
+/** Codes of errors that the user's input causes, as opposed to failures of the run. */
 const usageCodes: ReadonlySet<string> = new Set([
   "BAD_SPEC",
   "BAD_VALUE",
@@ -35,7 +35,7 @@ const usageCodes: ReadonlySet<string> = new Set([
   "BAD_TOKEN",
 ]);
 
-/** Runs a command; what it throws is said on standard error, an AttuneError in its own words, and becomes its exit code. */
+/** Runs a command. Prints its error, of an AttuneError just the message, and converts it to an exit code. */
 export async function exitCode(command: () => Promise<number>): Promise<number> {
   try {
     return await command();

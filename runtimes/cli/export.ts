@@ -1,14 +1,14 @@
-/** `attune export`: a trained run in the files of another ecosystem. */
+/** `attune export`: converts a trained run to the files of another ecosystem. */
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { openSaved } from "../serve/saved.ts";
 import { hostHere } from "../host/train.ts";
 import { exitCodes } from "./exit.ts";
 
-/** Largest difference of a logit that --verify accepts. */
+/** Largest difference between logits that --verify accepts. */
 const TOLERANCE = 1e-4;
 
-/** Writes a trained run in a format; with --verify, loads it again and compares. */
+/** Writes a trained run in a format; with --verify, loads the result and compares. */
 export async function exportCommand(
   path: string,
   options: Readonly<{ format: string; task?: string; merge?: boolean; verify?: boolean; output?: string }>,

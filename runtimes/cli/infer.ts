@@ -1,4 +1,4 @@
-/** `attune predict`. */
+/** `attune predict`: a model's predictions for rows of input. */
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { badFile } from "../../core/base/errors.ts";

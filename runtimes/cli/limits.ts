@@ -1,14 +1,14 @@
 /**
- * The limits of `attune serve`: one table, of which its options, their help and docs/run_a_server.md are made. It imports
- * nothing, so that the command line starts at once.
+ * The limits of `attune serve` in one table, from which its options, their help and docs/run_a_server.md are made. It
+ * imports nothing, so that the command line starts at once.
  * @module
  */
-/** One limit: its option, what it counts, its default on a machine of one's own, and what it is for. */
+/** One limit: its option, its unit, its default on a machine of one's own, and its purpose. */
 export type Limit = Readonly<{ option: string; counts: "bytes" | "seconds" | "number"; default: number; help: string }>;
 
 const MiB = 2 ** 20;
 
-/** Every limit by name. `modelMemory` is half of the machine's memory where 0. */
+/** Every limit by name. `modelMemory` 0: half of the machine's memory. */
 export const serveLimits = {
   bodyBytes: { option: "--body-bytes", counts: "bytes", default: 4 * MiB, help: "the size of a JSON body" },
   linesBytes: { option: "--lines-bytes", counts: "bytes", default: 1024 * MiB, help: "the size of a JSON Lines body" },
@@ -80,7 +80,7 @@ export const serveLimits = {
   },
 } as const satisfies Readonly<Record<string, Limit>>;
 
-/** How often a key may ask, by the class of what it asks for. */
+/** How often an API key may make requests, by the class of request. */
 export const serveRates = {
   light: {
     perSecond: 10_000,
@@ -96,19 +96,19 @@ export const serveRates = {
 /** A value for each limit. */
 export type ServeLimits = Readonly<Record<keyof typeof serveLimits, number>>;
 
-/** The limits, with defaults where none are set. */
+/** Returns the limits, with defaults for those that are not set. */
 export function limitsOf(settings: Partial<ServeLimits>): ServeLimits {
   return Object.fromEntries(
     Object.entries(serveLimits).map(([name, limit]) => [name, settings[name as keyof ServeLimits] ?? limit.default]),
   ) as ServeLimits;
 }
 
-/** The rates as people write them. */
+/** Formats the default rates as the option takes them. */
 export function shownRates(): string {
   return Object.entries(serveRates).map(([name, { perSecond, burst }]) => `${name}=${perSecond}/${burst}`).join(", ");
 }
 
-/** A limit as people write it. */
+/** Formats a limit's default for people to read. */
 export function shownLimit({ counts, default: value }: Limit): string {
   if (counts === "seconds") return `${value} s`;
   if (counts !== "bytes" || value === 0) return value.toLocaleString("en-US");

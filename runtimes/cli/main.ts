@@ -1,4 +1,4 @@
-/** Commands, their options, and exit codes: 0 done, 1 failed, 2 wrong usage or spec, 3 refused, 130 interrupted. */
+/** The commands, their options, and exit codes: 0 done, 1 failed, 2 wrong usage or spec, 3 refused, 130 interrupted. */
 import { Command, CommanderError, Option } from "commander";
 import process from "node:process";
 import { VERSION } from "../../core/base/version.ts";
@@ -10,7 +10,7 @@ import { withExamples } from "./help.ts";
 import { addMergeCommand } from "./merge_options.ts";
 import { serveLimits, shownLimit, shownRates } from "./limits.ts";
 
-/** Runs one command line and gives its exit code. */
+/** Runs one command line and returns its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   let code: number = exitCodes.done;
   const set = (result: number): void => {
@@ -32,7 +32,7 @@ export async function main(args: readonly string[]): Promise<number> {
       await program.parseAsync(["node", "attune", ...args]);
       return code;
     } catch (error) {
-      // Commander has said it already.
+      // Commander has already printed the error.
       if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
       throw error;
     }

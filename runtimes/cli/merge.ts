@@ -1,4 +1,4 @@
-/** `attune merge`: several adapters as one, or folded into their base. */
+/** `attune merge`: merges several adapters into one, or adapters into their base. */
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
@@ -49,8 +49,8 @@ export type MergeCommandOptions = Readonly<{
 }>;
 
 /**
- * The base with a QA-LoRA adapter in its zero points. Where the base is not quantized, it is what the accelerators of the run
- * make of it whose folder the adapter's is in.
+ * Merges a QA-LoRA adapter into the zero points of its base. A base that is not quantized is first quantized by the
+ * accelerators of the run that the adapter's folder belongs to.
  */
 async function mergeExactly(base: Checkpoint, path: string, adapter: OpenedAdapter, host: Host): Promise<MergedModel> {
   const { mergeIntoZeroPoints } = await import("../../formats/peft/merge/into_zero_points.ts");
@@ -63,13 +63,13 @@ async function mergeExactly(base: Checkpoint, path: string, adapter: OpenedAdapt
   return mergeIntoZeroPoints(encodedCheckpoint(open), adapter);
 }
 
-/** The spec of the run that an adapter's folder lies in; undefined: there is none. */
+/** Reads the spec of the run that an adapter's folder belongs to; undefined: there is none. */
 function specBeside(path: string): RunSpec | undefined {
   const file = join(resolve(path), "..", "spec.json");
   return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) as RunSpec : undefined;
 }
 
-/** Throws AttuneError if options do not go together. */
+/** Throws AttuneError if options cannot be combined. */
 function checkRequantize({ requantize, verify, maxLossDrift, exact, base }: MergeCommandOptions): void {
   if (maxLossDrift !== undefined && !verify) {
     throw badValue("merge", "--max-loss-drift", "no --verify", "it together with --requantize and --verify");
@@ -81,7 +81,7 @@ function checkRequantize({ requantize, verify, maxLossDrift, exact, base }: Merg
   }
 }
 
-/** An adapter's folder: itself, or where the run that it names has written one. */
+/** Returns an adapter's folder: `path` itself, or the adapter's folder of the run at `path`. */
 function adapterFolder(path: string, host: Host): string {
   const inner = join(path, runFolders.adapter);
   for (const folder of [path, inner]) if (existsSync(join(folder, adapterFiles.config))) return folder;
@@ -111,7 +111,7 @@ export async function mergeCommand(named: readonly string[], options: MergeComma
   const factors = options.weights?.split(",").map((w) => number("weights", w) ?? NaN);
   const paths = named.map((path) => adapterFolder(path, host));
   const { base: below } = options;
-  // A folder, or a GGUF file.
+  // `below` is a folder, or a GGUF file.
   if (below !== undefined && !existsSync(below)) throw missingIn("merge", MODEL_CONFIG, below, host);
   const from = below === undefined ? undefined : await modelFiles("merge", resolve(below), host, true);
   const adapters = paths.map((path) => ({ label: path, store: directory(resolve(path)) }));
@@ -138,7 +138,7 @@ export async function mergeCommand(named: readonly string[], options: MergeComma
   checkRequantize(options);
   await checkWritable(output);
   const [only] = adapters;
-  // One adapter goes in as it is, DoRA's magnitudes and all; without weights it counts once.
+  // A single adapter with weight 1 (the default) is merged unchanged, including DoRA's magnitudes.
   const alone = options.base !== undefined && adapters.length === 1 && only && (factors?.[0] ?? 1) === 1;
   if (below === undefined || from === undefined) {
     const merged = await mergeAdapters(adapters, merging);
@@ -150,7 +150,7 @@ export async function mergeCommand(named: readonly string[], options: MergeComma
     ? await openAdapter(only.label, only.store)
     : mergedAsOpened(await mergeAdapters(adapters, merging));
   const shared = sharedTensors(catalog, opened.config, opened.weights.names);
-  // Weights of codes are [out, in], also where the model has them turned.
+  // Packed weights are [out, in], even if the model's are transposed.
   const { weights } = shared ? turnConv1ds(opened, shared) : opened;
   const packed = options.requantize
     ? await openPackedBase(from.files, opened, from.gguf ?? await ggufIn(from.files))
@@ -160,7 +160,7 @@ export async function mergeCommand(named: readonly string[], options: MergeComma
     : mergeIntoBase(weights, adapter, { shared });
   if (!packed) return await writeFiles((to) => writeModel(model, opened.files, to));
   const again = requantized(model, packed);
-  // The base's own config says how weights are packed.
+  // The base's config describes how weights are packed, so it is copied.
   await writeFiles((to) => writeModel(again, from.files, to));
   if (!options.verify) return exitCodes.done;
   const merge = { adapter: paths[0] ?? "", merged: model, base: packed, files: opened.files, output };

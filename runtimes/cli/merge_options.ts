@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { withExamples } from "./help.ts";
 import { positiveNumber } from "./values.ts";
 
-/** Adds the command. `set` is told its exit code. */
+/** Adds the command to a program. `set` receives its exit code. */
 export function addMergeCommand(program: Command, set: (code: number) => void): void {
   withExamples(
     program.command("merge").argument("<adapter...>", "folders of saved adapters, or of runs that made one")

@@ -1,4 +1,4 @@
-/** `attune plan`: what a run will take. */
+/** `attune plan`: estimates the memory, computation and time of a run. */
 import process from "node:process";
 import { fitText, proposeFit } from "../../core/run/plan/fit.ts";
 import { memoryLimit } from "../../core/run/open/memory.ts";
@@ -13,12 +13,12 @@ import { composedWithFolds, foldsBudget } from "./crossvalidate.ts";
 import { exitCodes } from "./exit.ts";
 import { readSpec, specPath } from "../host/spec_file.ts";
 
-/** What a part of the memory is called. */
+/** Returns the displayed name of a part of the memory. */
 function inWords(name: string): string {
   return name === "trainedWeights" ? "trainable" : name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
-/** `14 weights, nf4, block 64, double: 76,168 B; float32 590 kB` */
+/** Formats frozen weights: `14 weights, nf4, block 64, double: 76,168 B; float32 590 kB`. */
 function frozenText(frozen: Plan["frozen"]): string {
   const size = (bytes: number): string =>
     bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
@@ -29,13 +29,13 @@ function frozenText(frozen: Plan["frozen"]): string {
   ).join("; ");
 }
 
-/** `12 weights, int8 of weights that train, products in int8` */
+/** Formats products: `12 weights, int8 of weights that train, products in int8`. */
 function productsText(products: NonNullable<Plan["products"]>): string {
   return products.map(({ format, weights }) => `${weights} ${weights === 1 ? "weight" : "weights"}, ${format}`)
     .join("; ");
 }
 
-/** Prints the plan of a spec; exit code 3 where it cannot fit. */
+/** Prints the plan of a spec; returns exit code 3 if it cannot fit. */
 export async function planCommand(
   path: string,
   options: Readonly<{ set?: readonly string[]; memory?: number; json?: boolean; folds?: number; repeats?: number }>,
@@ -49,7 +49,7 @@ export async function planCommand(
     : { folds: folds ?? 5, repeats: repeats ?? 1, stratify: null, group: null, seed: 42 };
   const run = division ? await composedWithFolds(spec) : await composed(spec);
   const whole = await wholeBudget(spec, run, host, division);
-  // Of several runs what is shown part by part is one of them: a trial, a fold.
+  // Of several runs (trials, folds), the details shown are those of one.
   const plan = whole?.budget.plan ?? await planRun(run, host);
   const proposal = plan.fits ? undefined : await proposeFit(run, host);
   if (options.json) {
@@ -90,7 +90,7 @@ export async function planCommand(
   return plan.fits ? exitCodes.done : exitCodes.refused;
 }
 
-/** What the runs of a search or of folds take together; undefined if the spec is one run. */
+/** Returns the total budget of a search or of folds; undefined if the spec is one run. */
 async function wholeBudget(
   spec: Named<Json>,
   run: Run,

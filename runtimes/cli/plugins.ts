@@ -1,4 +1,4 @@
-/** `attune plugins`: what there is. */
+/** `attune plugins`: lists the plugins, or checks those of a package. */
 import { toJsonSchema } from "@valibot/to-json-schema";
 import process from "node:process";
 import type * as v from "valibot";
@@ -9,7 +9,7 @@ import { loadPackages } from "../host/plugin_packages.ts";
 import { hostHere } from "../host/train.ts";
 import { exitCodes } from "./exit.ts";
 
-/** Prints every plugin; with --json, with the JSON Schema of its options; with --check, how a package's plugins do. */
+/** Prints every plugin; with --json, also the JSON Schema of its options; with --check, the results of its checks. */
 export async function pluginsCommand(options: Readonly<{ json?: boolean; check?: string }>): Promise<number> {
   if (options.check !== undefined) return await checkPackage(options.check);
   const entries = Object.values(catalog).flatMap((kind) => Object.values(kind) as Entry[]);
@@ -24,7 +24,7 @@ export async function pluginsCommand(options: Readonly<{ json?: boolean; check?:
   return exitCodes.done;
 }
 
-/** Runs the batteries over a package's plugins. */
+/** Runs the conformance checks of a package's plugins. */
 async function checkPackage(name: string): Promise<number> {
   const [added] = await loadPackages([name], process.cwd());
   if (!added) throw badPackage(name, "is no package");
@@ -35,7 +35,7 @@ async function checkPackage(name: string): Promise<number> {
     counts[what]++;
     process.stdout.write(`${what.padEnd(4)}  ${name}\n${why.replace(/^(?=.)/gm, "      ")}`);
   };
-  // What a plugin starts and nobody waits for would end this process.
+  // An unhandled rejection in a plugin would end this process.
   const stray: unknown[] = [];
   const note = (error: unknown): void => void stray.push(error);
   process.on("unhandledRejection", note);

@@ -1,4 +1,4 @@
-/** `attune merge --requantize`: a base opened as its library has packed it, and what packing it again loses. */
+/** `attune merge --requantize`: opens a base as its library packed it, and measures what repacking loses. */
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { badValue } from "../../core/base/errors.ts";
@@ -20,7 +20,7 @@ import { catalogFor, composed } from "../host/plugin_packages.ts";
 import { readSpec } from "../host/spec_file.ts";
 import { probes, taskOf } from "../serve/probes.ts";
 
-/** The base as its files have it. Throws AttuneError if none of its weights are packed, or it is a GGUF file. */
+/** Opens the base as its files store it. Throws AttuneError if none of its weights are packed, or it is a GGUF file. */
 export async function openPackedBase(files: Store, opened: Checkpoint, gguf: string | undefined): Promise<PackedBase> {
   const { label, config } = opened;
   const allowed = "a base whose weights bitsandbytes or hqq has quantized";
@@ -32,10 +32,10 @@ export async function openPackedBase(files: Store, opened: Checkpoint, gguf: str
   return { ...packed, label, weights: stored.weights, turned: shared ? turnedIn(opened, shared) : () => false };
 }
 
-/** What a requantized merge loses: of outputs, of the mean loss, and the most of any weight, ‖Q - W‖ / ‖W‖. */
+/** Losses of a requantized merge: in outputs, in the mean loss, and the largest of any weight, ‖Q - W‖ / ‖W‖. */
 export type Lost = RunDifference & Readonly<{ weights: number; weight: Readonly<{ name: string; error: number }> }>;
 
-/** A merge that was written: from which adapter's folder, unquantized, and over which base. `files`: the base's, unquantized. */
+/** A merge that was written: the adapter's folder, the unquantized merge, and the base. `files`: those of the base. */
 export type Requantized = Readonly<{
   adapter: string;
   merged: MergedModel;
@@ -44,7 +44,7 @@ export type Requantized = Readonly<{
   output: string;
 }>;
 
-/** Opens what was written, and the unquantized merge beside it, which is written for as long as that takes. */
+/** Compares what was written with the unquantized merge, which is written to a temporary folder beside it. */
 export async function lostBy(requantizing: Requantized, host: Host, directory: (path: string) => Store): Promise<Lost> {
   const { adapter, merged, base, files, output } = requantizing;
   const weight = await worstWeight(merged, base, await openModel("merge", directory(output), output));
@@ -61,7 +61,7 @@ export async function lostBy(requantizing: Requantized, host: Host, directory: (
   }
 }
 
-/** The weight that has lost most, as the folder gives it. */
+/** Returns the weight with the largest error in the written folder. */
 async function worstWeight(merged: MergedModel, base: PackedBase, { weights }: Checkpoint): Promise<Lost["weight"]> {
   let worst: Lost["weight"] = { name: "", error: 0 };
   for (const name of repackedNames(merged, base)) {
@@ -77,7 +77,7 @@ async function worstWeight(merged: MergedModel, base: PackedBase, { weights }: C
   return worst;
 }
 
-/** What is computed: the run that the adapter is of, with its rows, or else the adapter's task over a few texts. */
+/** Returns the spec to compare by: the adapter's run with its rows, or else the adapter's task over a few texts. */
 async function specFor(
   adapter: string,
   model: Store,
@@ -88,7 +88,7 @@ async function specFor(
   const rows = (whole as unknown as RunSpec | undefined)?.data;
   const isOneTask = (whole?.task as Named<Named<Json>> | undefined)?.with?.tasks === undefined;
   if (whole && isOneTask && (rows?.eval ?? rows?.train)) {
-    // Its model is another one now.
+    // The spec gets another model, so its versions and fingerprints no longer apply.
     const { versions: _versions, fingerprints: _fingerprints, accelerators: _accelerators, ...spec } = overWholeWeights(
       whole,
       await catalogFor(whole),
@@ -97,17 +97,17 @@ async function specFor(
   }
   const task = await taskOf(model, files, []);
   const spec = { version: 1, task, data: { eval: { use: "memory", with: { rows: probes } } } };
-  // Texts alone are what a language model predicts; of classes they say nothing.
+  // Texts alone are enough for a language model's loss, but a classifier needs labels.
   return { spec: spec as unknown as Named<Json>, losses: task.use === "causal-lm" };
 }
 
-/** The most that quantizing again may change the mean loss by, in nats, where nobody says it. */
+/** The default limit on how much requantizing may change the mean loss, in nats. */
 const LOSS_DRIFT = 0.1;
 
-/** Where inputs have no labels: the most that it may change outputs by, as a share of their size. */
+/** The limit for inputs without labels: the change of outputs, as a share of their size. */
 const OUTPUT_DRIFT = 0.25;
 
-/** What was lost, in a line each, and whether it is more than may be lost. */
+/** Describes the losses, one per line, and decides whether they are too large. */
 export function judge(lost: Lost, lossDrift = LOSS_DRIFT): Readonly<{ text: string; isTooMuch: boolean }> {
   const { difference, relative, losses: [before, after], rows, weights, weight } = lost;
   const knows = !Number.isNaN(before);

@@ -1,4 +1,4 @@
-/** `attune run`: trains a spec in a worker and shows how it goes. */
+/** `attune run`: trains a spec in a worker and shows its progress. */
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import process from "node:process";
@@ -22,21 +22,21 @@ export type RunCommandOptions = Readonly<
     probe?: boolean;
     predictions?: boolean;
     threads?: number;
-    /** False: nothing in the user's cache is read or written. */
+    /** False: the user's cache is neither read nor written. */
     cache?: boolean;
   }
 >;
 
-/** Trains the spec in a file, or goes on with the run in a folder. */
+/** Trains the spec in a file, or resumes the run in a folder. */
 export async function runCommand(path: string, options: RunCommandOptions): Promise<number> {
   const file = await specPath(path);
   const spec = await readSpec(file, options.set);
-  // What a run has written goes on where it is.
+  // A run that is resumed continues in its own folder.
   const folder = isDirectory(path) || (options.resume && spec.fingerprints !== undefined) ? dirname(file) : undefined;
   return await trainSpec(spec, folder === undefined ? options : { output: folder, ...options });
 }
 
-/** Trains a spec and gives the exit code. What a command shows beside the run's own loggers: a progress bar, or JSON lines. */
+/** Trains a spec and returns the exit code. Besides the run's own loggers, it shows a progress bar or JSON lines. */
 export async function trainSpec(spec: Named<Json>, options: RunCommandOptions): Promise<number> {
   const output = resolve(options.output ?? join("runs", typeof spec.name === "string" ? spec.name : "run"));
   if (existsSync(output)) {
@@ -58,12 +58,12 @@ export async function trainSpec(spec: Named<Json>, options: RunCommandOptions): 
   let code: number = exitCodes.failed;
   let display: LogWriter | undefined;
   const { resume, probe, threads } = options;
-  // The worker's environment is this one's.
+  // The worker inherits this environment.
   if (options.cache === false) process.env.ATTUNE_CACHE = "off";
   const full = options.predictions ? withPredictions(withLoggers(spec)) : withLoggers(spec);
   const events = trainInWorker(full, { output, resume, probe, threads, signal: abort.signal })[Symbol.asyncIterator]();
   try {
-    // The worker starts meanwhile; it is the one that checks the spec.
+    // The worker starts meanwhile, and checks the spec.
     let next = events.next();
     next.catch(() => {});
     display = options.json ? undefined : await openConsole(full);
@@ -93,7 +93,7 @@ export async function trainSpec(spec: Named<Json>, options: RunCommandOptions): 
   return code;
 }
 
-/** The console; plugins and runtime are loaded by the worker alone. */
+/** Opens the console logger without loading plugins or the runtime, which only the worker needs. */
 async function openConsole({ name, training }: Named<Json>): Promise<LogWriter> {
   const { consoleSink } = await import("../../plugins/loggers/console.ts");
   const run = { name: typeof name === "string" ? name : "run", training: readTrainingArguments(training).training };

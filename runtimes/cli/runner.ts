@@ -20,7 +20,7 @@ export type RunnerCommandOptions = Readonly<{
   jobs?: number;
 }>;
 
-/** Runs until it is told to end; a job in hand is saved and given back then. */
+/** Runs until it is told to end; then saves the current job and returns it to the server. */
 export async function runnerCommand(options: RunnerCommandOptions): Promise<number> {
   const token = process.env.ATTUNE_RUNNER_TOKEN;
   if (!token) {

@@ -1,4 +1,4 @@
-/** `attune search`: tries values of a spec's options and trains the best once more. */
+/** `attune search`: tries values of a spec's options and trains the best ones once more. */
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { badSpec, missing } from "../../core/base/errors.ts";
@@ -27,19 +27,19 @@ export type SearchCommandOptions = Readonly<{
   json?: boolean;
 }>;
 
-/** Searches as the spec says. */
+/** Runs the search of the spec in a file. */
 export async function searchCommand(path: string, options: SearchCommandOptions): Promise<number> {
   const { trials, parallel } = options;
   const more = Object.entries({ trials, parallel }).flatMap(([key, value]) =>
     value === undefined ? [] : [`search.with.${key}=${value}`]
   );
   const spec = await readSpec(await specPath(path), options.set);
-  // Without one, these options alone would look like one.
+  // Without a search in the spec, these options alone would look like one.
   if ((spec.search ?? null) === null) throw badSpec([missing("spec", "what is searched, and how", "search")]);
   return await searchSpec(await readSpec(await specPath(path), [...options.set ?? [], ...more]), options);
 }
 
-/** Searches as a spec says, and gives the exit code. */
+/** Searches as the spec says, and returns the exit code. */
 export async function searchSpec(
   spec: Named<Json>,
   options: Omit<SearchCommandOptions, "trials" | "parallel" | "set">,

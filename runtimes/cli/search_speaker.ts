@@ -1,4 +1,4 @@
-/** What `attune search` says: lines for people, or for programs one JSON object a line. */
+/** Output of `attune search`: text for people, or one JSON object a line for programs. */
 import { join } from "node:path";
 import process from "node:process";
 import type { Json, Named } from "../../core/types.ts";
@@ -7,7 +7,7 @@ import { comparedFigures, type FigureWithin, type RunsCompared } from "../study/
 import type { RunEnd } from "../study/runs.ts";
 import type { TrialLine } from "../study/study_files.ts";
 
-/** The end of a search. `split`: the rows that its figures are of; `usual`: how the spec did as it was. */
+/** The result of a search. `split`: the rows that its figures describe; `usual`: the result of the unchanged spec. */
 export type Winner = Readonly<{
   best: TrialLine;
   split: string;
@@ -16,18 +16,18 @@ export type Winner = Readonly<{
   compared?: RunsCompared | undefined;
   metric: string;
   folder: string;
-  /** What the search takes on the disk. */
+  /** Bytes that the search takes on the disk. */
   bytes: number;
 }>;
 
-/** Says what happens in a search. */
+/** Reports the progress of a search. */
 export interface SearchSpeaker {
   budget(budget: Budget): void;
   trial(trial: TrialLine, best: TrialLine | undefined, metric: string): void;
   winner(winner: Winner): void;
 }
 
-/** For programs. */
+/** Returns a speaker for programs. */
 export function jsonSpeaker(): SearchSpeaker {
   const say = (event: object): void => void process.stdout.write(`${JSON.stringify(event)}\n`);
   return {
@@ -43,7 +43,7 @@ export function jsonSpeaker(): SearchSpeaker {
   };
 }
 
-/** For people. */
+/** Returns a speaker for people. */
 export function textSpeaker(): SearchSpeaker {
   const say = (text: string): void => void process.stdout.write(`${text}\n`);
   return {
@@ -73,7 +73,7 @@ export function textSpeaker(): SearchSpeaker {
 const metricsText = (metrics: Named<number>): string =>
   Object.entries(metrics).map(([name, value]) => `${name} ${showValue(value)}`).join(", ");
 
-/** The winner and the original spec, on the same rows. */
+/** Compares the winner and the original spec on the same rows, in lines of text. */
 function comparedLines(compared: RunsCompared, metric: string): string[] {
   const figures = comparedFigures(compared, metric);
   const width = Math.max(8, ...figures.map(({ name }) => name.length)) + 2;
@@ -95,7 +95,7 @@ function withinText({ value, interval }: FigureWithin): string {
   return interval ? `${showValue(value)} [${showValue(interval[0])}, ${showValue(interval[1])}]` : showValue(value);
 }
 
-/** What a trial tries, in one line. */
+/** Formats a trial's values in one line. */
 function paramsText(params: Named<Json>): string {
   return Object.entries(params).map(([path, value]) => `${path}=${showValue(value)}`).join(" ");
 }

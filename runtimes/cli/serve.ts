@@ -1,4 +1,4 @@
-/** `attune serve`: every endpoint over HTTP. */
+/** `attune serve`: serves every endpoint over HTTP. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import process from "node:process";
@@ -52,7 +52,7 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
   };
   if (models !== undefined) checkFolder("serve", models);
   if (!isAddress(store)) await checkWritable(resolve(store));
-  // Keys of a server that does not start are not printed.
+  // Generated keys are only printed once the server has started.
   const keys = keysOf({
     api: key("ATTUNE_API_KEY"),
     runner: key("ATTUNE_RUNNER_TOKEN"),
@@ -68,7 +68,7 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
   const workers = workPool(settings, workLimitsOf(asked));
   const planElsewhere = (record: JobRecord, bytes: number) => planned(workers, record, bytes);
   const tell = (text: string): void => void process.stderr.write(`${text}\n`);
-  // What to install says all there is to say.
+  // For a package that must be installed, the message is enough.
   const onError = (error: Error): void =>
     void tell(
       String(error instanceof AttuneError && error.code === "NOT_INSTALLED" ? error.message : error.stack ?? error),

@@ -1,10 +1,10 @@
-/** The limits of `attune serve` as the parts of a server take them. */
+/** Conversion of the limits of `attune serve` to the options of a server's parts. */
 import { badValue } from "../../core/base/errors.ts";
 import { defaultLimits, type EdgeLimits } from "../serve/options.ts";
 import type { WorkLimits } from "../work/pool.ts";
 import type { ServeLimits } from "./limits.ts";
 
-/** The limits of the app, on a machine of so much memory. */
+/** Returns the limits of the app, on a machine with `machineBytes` of memory. */
 export function edgeLimitsOf(limits: ServeLimits, machineBytes: number, rates: EdgeLimits["rates"]): EdgeLimits {
   const { bodyBytes, linesBytes, bodySeconds, inputs, sessions, batchTokens, places, values, steps, resultBytes } =
     limits;
@@ -28,7 +28,7 @@ export function edgeLimitsOf(limits: ServeLimits, machineBytes: number, rates: E
   };
 }
 
-/** The limits of the threads that compute. */
+/** Returns the limits of the threads that compute. */
 export function workLimitsOf(limits: ServeLimits): WorkLimits {
   const { workThreads, workSeconds, planSeconds, workMemory, waiting, waitingBytes } = limits;
   return {
@@ -41,7 +41,7 @@ export function workLimitsOf(limits: ServeLimits): WorkLimits {
   };
 }
 
-/** Rates as `class=perSecond/burst`, with those of the classes that are not named. Throws AttuneError. */
+/** Parses rates, `class=perSecond/burst`; classes not named keep their defaults. Throws AttuneError if one is wrong. */
 export function ratesOf(settings: readonly string[]): EdgeLimits["rates"] {
   const rates = { ...defaultLimits.rates };
   for (const text of settings) {

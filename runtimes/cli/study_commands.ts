@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { withExamples } from "./help.ts";
 import { collect, wholeNumber } from "./values.ts";
 
-/** Adds them to the program; `set` is told the exit code. */
+/** Adds the commands to the program; `set` receives the exit code. */
 export function addStudyCommands(program: Command, set: (code: number) => void): void {
   withExamples(
     program.command("search").argument("<spec>", "a run spec (JSON) with `search`")

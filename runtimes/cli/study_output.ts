@@ -1,4 +1,4 @@
-/** The folder of a command that makes several runs: claimed, empty or gone on with. */
+/** The output folder of a command that makes several runs: claimed, and either empty or resumed. */
 import { existsSync, readdirSync } from "node:fs";
 import process from "node:process";
 import { AttuneError, missing } from "../../core/base/errors.ts";
@@ -10,9 +10,9 @@ import { runsAtServer } from "../study/runs_at_server.ts";
 import { exitCodes } from "./exit.ts";
 
 /**
- * Does some work in a folder that nobody else writes to; `signal` is aborted where the command is interrupted.
+ * Runs `work` in a folder that no other process writes to; `signal` is aborted if the command is interrupted.
  *
- * @throws AttuneError (`USAGE`) if the folder is not empty and nothing goes on there.
+ * @throws AttuneError (`USAGE`) if the folder is not empty and is not to be resumed.
  */
 export async function inFolder<T>(
   plugin: string,
@@ -46,7 +46,7 @@ export async function inFolder<T>(
   }
 }
 
-/** Where the runs of a command happen: here, or at a server. Throws AttuneError if its key is not set. */
+/** Returns where a command's runs happen: here, or at a server. Throws AttuneError if the server's key is not set. */
 export function runsFor(server: string | undefined, folder: string, slots: number, host: Host, store: Store): Runs {
   if (server === undefined) return runsHere(folder, slots);
   const key = process.env.ATTUNE_API_KEY;

@@ -1,19 +1,19 @@
-/** The answers of another run to the rows that are evaluated, from its file of predictions, line beside row. */
+/** Another run's answers to the rows that are evaluated, read from its predictions file line by line. */
 import { createReadStream, existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { type AnswerKind, parsePrediction, readPrediction } from "../../core/evaluation/predictions.ts";
 import type { RowReadings } from "../../core/loop/rows.ts";
 import type { Example, Json } from "../../core/types.ts";
 
-/** Answers that were written. */
+/** A reader of saved answers. */
 export type WrittenAnswers = Readonly<{
-  /** The answer to the next row; undefined behind the first that is none to it. */
+  /** Reads the answer to the next row; undefined from the first line on that does not belong to its row. */
   next(example: Example, kind: AnswerKind): Promise<RowReadings | undefined>;
-  /** Why they are not those of so many rows; undefined if they are. Closes the file. */
+  /** Closes the file, and returns why its answers are not those of `rows` rows; undefined if they are. */
   end(rows: number): Promise<string | undefined>;
 }>;
 
-/** Opens a file of predictions; undefined if there is none. `classes`: the task's. */
+/** Opens a file of predictions; undefined if there is none. `classes`: names of the task's classes. */
 export function openAnswers(file: string, classes: readonly string[]): WrittenAnswers | undefined {
   if (!existsSync(file)) return undefined;
   const lines = createInterface({ input: createReadStream(file), crlfDelay: Infinity });

@@ -1,2 +1,2 @@
-/** In place of what a Worker has no use for. */
+/** An empty module, in place of modules that a Worker does not need. */
 export {};

@@ -1,5 +1,5 @@
 /**
- * A store on Cloudflare: rows of D1 that compare and set, large values as objects of R2, one of which is in memory at a time.
+ * A store on Cloudflare: rows of D1 for compare-and-set, large values as R2 objects, only one of which is in memory.
  */
 import { type Blob, deleteBlob, getBlob, type Objects, putBlob } from "../../core/files/blobs.ts";
 import { copyBytes } from "../../core/base/bytes.ts";
@@ -12,7 +12,7 @@ export interface Database {
   prepare(query: string): Statement;
 }
 
-/** The part of its statements that is used. */
+/** The part of a D1 statement that is used. */
 export interface Statement {
   bind(...values: unknown[]): Statement;
   first<T>(): Promise<T | null>;
@@ -30,13 +30,13 @@ export interface Bucket {
   delete(key: string): Promise<void>;
 }
 
-/** A row of D1 has at most 2 MB; a value this large goes to R2. */
+/** Bytes from which a value goes to R2; a row of D1 has at most 2 MB. */
 const INLINE = 128 * 1024;
 
 type Row = { key: string; revision: string; size: number; value: ArrayBuffer | number[] | null; blob: string | null };
 
 /**
- * The store. Its table is made where it is missing.
+ * Returns a store over the bindings. It creates its table if that is missing.
  *
  * @throws AttuneError from the store's methods: `BAD_KEY`, `STORE`.
  */
@@ -90,7 +90,7 @@ export function cloudflareStore({ database, bucket }: Readonly<{ database: Datab
         const revision = crypto.randomUUID();
         const before = await rowOf(key);
         const wanted = options?.if;
-        // One statement decides; what was read before it only names the object that goes.
+        // A single statement decides atomically; the row read before only names the object to delete.
         const statement = wanted === undefined
           ? database.prepare(
             "INSERT INTO attune VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (key) DO UPDATE SET revision = ?2, size = ?3, value = ?4, blob = ?5",
@@ -119,7 +119,7 @@ export function cloudflareStore({ database, bucket }: Readonly<{ database: Datab
       }),
     list: async function* (prefix) {
       await ready();
-      // Everything from the prefix to the first text that is greater than all that begin with it.
+      // All keys from the prefix up to the first text after those that begin with it.
       const { results } = await database.prepare(
         "SELECT key, revision, size FROM attune WHERE key >= ?1 AND key < ?2 ORDER BY key",
       ).bind(prefix, `${prefix}\u{10ffff}`).all<StoredObject>();
@@ -128,7 +128,7 @@ export function cloudflareStore({ database, bucket }: Readonly<{ database: Datab
   };
 }
 
-/** A large value as a row names it: the beginning of its objects' names, and how many bytes each has. */
+/** Parses a row's reference to a large value: the common prefix of its objects' names, and the bytes of each. */
 function blobOf(named: string, size: number): Blob {
   const at = named.lastIndexOf(":");
   return { blob: named.slice(0, at), size, piece: Number(named.slice(at + 1)) };

@@ -1,7 +1,7 @@
 /**
  * Files, jobs and runners as a Cloudflare Worker. Bindings: `DB` (D1), `BUCKET` (R2), the texts `ATTUNE_API_KEY` and
- * `ATTUNE_RUNNER_TOKEN`; models lie in the bucket's table below `models/<name>/`. A cron trigger of one minute keeps jobs going.
- * It wants the flag `nodejs_compat`: the catalog has stores that speak TCP elsewhere.
+ * `ATTUNE_RUNNER_TOKEN`; models are in the store below `models/<name>/`. A cron trigger every minute keeps jobs going.
+ * It requires the flag `nodejs_compat`, because the catalog has stores that use TCP elsewhere.
  */
 import { storeQueue } from "../../core/jobs/store_queue.ts";
 import type { Store } from "../../core/types.ts";
@@ -23,7 +23,7 @@ export type Bindings = Readonly<{
   ATTUNE_LEASE_SECONDS?: string;
 }>;
 
-/** Lets work go on behind an answer. */
+/** Lets work continue after a response. */
 export type Lasting = Readonly<
   { waitUntil(work: Promise<unknown>): void; passThroughOnException(): void; props: unknown }
 >;
@@ -39,7 +39,7 @@ function jobsOf(env: Bindings): Readonly<{ jobs: JobsApp; models: ModelRegistry 
     open: async (name) =>
       (await modelNames(store)).includes(name) ? { id: name, files: storeWithin(store, `models/${name}/`) } : undefined,
   };
-  // One for each request: what one request waits for another cannot.
+  // One app for each request, because requests cannot wait for each other's work.
   const jobs = jobsApp({
     store,
     queue: storeQueue(store, now),
@@ -50,7 +50,7 @@ function jobsOf(env: Bindings): Readonly<{ jobs: JobsApp; models: ModelRegistry 
       clock: { now, sleep: (ms) => new Promise((done) => setTimeout(done, ms)) },
       memoryBytes: MEMORY,
     }),
-    // Isolates come and go: what was seen of leases is kept in the store.
+    // Isolates come and go, so what is known of leases is kept in the store.
     now,
     forgetful: true,
     leaseSeconds: Number(env.ATTUNE_LEASE_SECONDS ?? 90),
@@ -59,7 +59,7 @@ function jobsOf(env: Bindings): Readonly<{ jobs: JobsApp; models: ModelRegistry 
   return { jobs, models };
 }
 
-/** Of the isolate: an app is made for each request. */
+/** Shared by the isolate, because each request has its own app. */
 const limiter = tokenBuckets(() => Date.now());
 
 function appOf(env: Bindings): ReturnType<typeof createApp> {

@@ -1,4 +1,4 @@
-/** The models and adapters that a Worker is bound to. */
+/** The models and adapters in a Worker's bindings. */
 import { AttuneError } from "../../core/base/errors.ts";
 import type { Store } from "../../core/types.ts";
 import type { ModelRegistry } from "../http/model_registry.ts";
@@ -8,10 +8,10 @@ import { artifactFiles } from "../../formats/run/files.ts";
 /** The encoder that comes with Attune. */
 const BASE = "attune:base";
 
-/** Where models lie: those of a bucket or namespace below `<name>/`, attune:base among the assets. */
+/** Bindings that contain models: below `<name>/` in a bucket or namespace; attune:base is among the assets. */
 export type ModelBindings = Readonly<{ ASSETS?: Assets; MODELS?: ModelBucket; MODELS_KV?: KeyValues }>;
 
-/** The models of everybody. */
+/** Returns the models, which are the same for every caller. */
 export function bucketModels({ ASSETS, MODELS, MODELS_KV }: ModelBindings): ModelRegistry {
   const below = (name: string): Store[] => [
     ...MODELS ? [bucketStore(MODELS, `${name}/`)] : [],
@@ -42,7 +42,7 @@ export function bucketModels({ ASSETS, MODELS, MODELS_KV }: ModelBindings): Mode
   };
 }
 
-/** A binding that must be there. Throws AttuneError if it is not. */
+/** Returns a required binding. Throws AttuneError if it is not set. */
 export function bound<T>(value: T | undefined, name: string): T {
   if (value) return value;
   throw new AttuneError(`${name} is not set: \`wrangler secret put ${name}\``, { code: "USAGE", plugin: "workers" });

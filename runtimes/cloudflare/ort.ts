@@ -2,9 +2,9 @@
 import * as lib from "onnxruntime-web/wasm";
 import type { Ort } from "../../core/types.ts";
 
-/** onnxruntime-web over a compiled module of its `ort-wasm-simd-threaded.wasm`; one thread, the only one there is. */
+/** Returns onnxruntime-web over a compiled `ort-wasm-simd-threaded.wasm`, with one thread, all that a Worker has. */
 export function workersOrt(module: WebAssembly.Module): Ort {
-  // The library wants bytes and compiles them. These stand for the module, and are answered with it.
+  // The library expects bytes to compile. These are a placeholder, for which it gets the compiled module.
   const bytes = new ArrayBuffer(8);
   const instantiate = WebAssembly.instantiate.bind(WebAssembly) as (...given: unknown[]) => Promise<unknown>;
   const answered = async (source: unknown, imports: WebAssembly.Imports): Promise<unknown> =>

@@ -1,11 +1,11 @@
-/** A Worker over one app: its bindings, and what lasts behind an answer. */
+/** A Worker over one app: its bindings, and work that continues after a response. */
 import { createApp, type EdgeOptions, keysOf } from "../serve/app.ts";
 import { bound, bucketModels, type ModelBindings } from "./models.ts";
 
 /** The bindings. */
 export type Bindings = ModelBindings & Readonly<{ ATTUNE_API_KEY?: string; ATTUNE_ADMIN_KEY?: string }>;
 
-/** An isolate has 128 MB for everything. */
+/** Limits of an isolate, which has 128 MB for everything. */
 export const isolateLimits: NonNullable<EdgeOptions["limits"]> = {
   tokenizerBytes: 24 * 2 ** 20,
   modelBytes: 64 * 2 ** 20,
@@ -14,16 +14,16 @@ export const isolateLimits: NonNullable<EdgeOptions["limits"]> = {
   batchTokens: 256,
 };
 
-/** Lets work go on behind an answer. */
+/** Lets work continue after a response. */
 type Lasting = Readonly<{ waitUntil(work: Promise<unknown>): void; passThroughOnException(): void; props: unknown }>;
 
 /** The default export of a Worker's module. */
 export type ServingWorker = Readonly<{ fetch(request: Request, env: Bindings, context: Lasting): Promise<Response> }>;
 
-/** A Worker of the endpoints, with what the options say beside its bindings. */
+/** Returns a Worker that serves the endpoints, with options beside its bindings. */
 export function servingWorker(options: Pick<EdgeOptions, "catalog" | "limits"> & Partial<EdgeOptions>): ServingWorker {
   let app: ReturnType<typeof createApp> | undefined;
-  // One app for each isolate: its models and tokenizers are there for all requests.
+  // One app for each isolate, so that all requests share its models and tokenizers.
   const appOf = (env: Bindings): ReturnType<typeof createApp> =>
     app ??= createApp({
       keys: keysOf({ api: bound(env.ATTUNE_API_KEY, "ATTUNE_API_KEY"), admin: env.ATTUNE_ADMIN_KEY }),
@@ -34,7 +34,7 @@ export function servingWorker(options: Pick<EdgeOptions, "catalog" | "limits"> &
   return {
     fetch: (request, env, context) => {
       const answer = Promise.resolve(appOf(env).fetch(request, env, context));
-      // Others may wait for what this request has begun to open: it goes on where its caller has gone away.
+      // Other requests may wait for what this one is opening, so it continues if its caller has gone away.
       context.waitUntil(answer.catch(() => {}));
       return answer;
     },

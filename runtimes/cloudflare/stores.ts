@@ -1,4 +1,4 @@
-/** Read-only stores over what a Worker is bound to: R2, KV, static assets. */
+/** Read-only stores over a Worker's bindings: R2, KV, static assets. */
 import type { Store } from "../../core/types.ts";
 
 /** The part of an R2 bucket binding that is used. */
@@ -27,7 +27,7 @@ export interface Assets {
 
 type Read = Readonly<{ size: number; revision: string; bytes: Uint8Array }>;
 
-/** How files are read: `part` where ranges can be asked for. */
+/** How files are read. `part`: present if ranges can be read. */
 type Reader = Readonly<{
   read(key: string): Promise<Read | undefined>;
   head?(key: string): Promise<Omit<Read, "bytes"> | undefined>;
@@ -35,7 +35,7 @@ type Reader = Readonly<{
   list(prefix: string): AsyncIterable<string>;
 }>;
 
-/** Objects of an R2 bucket whose keys begin with a prefix. */
+/** Returns a store of the objects in an R2 bucket whose keys begin with a prefix. */
 export function bucketStore(bucket: ModelBucket, prefix: string): Store {
   return readOnly({
     read: async (key) => {
@@ -61,7 +61,7 @@ export function bucketStore(bucket: ModelBucket, prefix: string): Store {
   });
 }
 
-/** Values of a KV namespace whose keys begin with a prefix; each has 25 MiB at most. */
+/** Returns a store of the values in a KV namespace whose keys begin with a prefix; each has 25 MiB at most. */
 export function keyValueStore(values: KeyValues, prefix: string): Store {
   return readOnly({
     read: async (key) => {
@@ -79,7 +79,7 @@ export function keyValueStore(values: KeyValues, prefix: string): Store {
   });
 }
 
-/** Static assets below a folder. They cannot be listed. */
+/** Returns a store of the static assets below a folder. They cannot be listed. */
 export function assetStore(assets: Assets, folder: string): Store {
   return readOnly({
     read: async (key) => {
