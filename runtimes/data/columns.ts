@@ -1,24 +1,24 @@
-/** What columns hold: types, what is missing or empty, how long texts are, which values come how often. */
+/** Statistics of columns: types, missing and empty values, lengths of texts, most frequent values. */
 import type { Named, Row } from "../../core/types.ts";
 
-/** What a column holds. */
+/** Statistics of a column. */
 export type ColumnReport = Readonly<{
-  /** Rows by the type of their value. */
+  /** Number of rows by the type of their value. */
   types: Named<number>;
   missing: number;
   empty: number;
-  /** Characters of texts. */
+  /** Lengths of texts in characters. */
   characters?: Readonly<{ least: number; mean: number; most: number }>;
-  /** Rows by value, most frequent first, where there are few values; of lists, their entries by value. */
+  /** Number of rows by value, most frequent first, if there are few values; of lists, number of entries by value. */
   values?: Named<number>;
-  /** How many entries lists have together, where `values` counts these. */
+  /** Total number of entries of lists, if `values` counts entries. */
   entries?: number;
 }>;
 
-/** Columns with more values are not taken for classes, and longer texts are no values of one. */
+/** A column with more values is not taken for classes, nor is a text that is longer. */
 const [MOST_VALUES, MOST_CHARACTERS] = [100, 64];
 
-/** Looks at rows one after the other. */
+/** Returns an accumulator of column statistics, to which rows are added one at a time. */
 export function createColumnStatistics(): Readonly<{ add(row: Row): void; report(): Named<ColumnReport> }> {
   const columns = new Map<string, Column>();
   let rows = 0;
@@ -72,7 +72,7 @@ function addValue(column: Column, value: unknown): void {
   if (Array.isArray(value)) column.entries += value.length;
 }
 
-/** Counts a value that may be a class; where one is none, or there are too many, none of the column's are counted. */
+/** Counts a value that may be a class; stops counting for the column if one cannot be, or there are too many. */
 function countValue(column: Column, value: unknown): void {
   if (!column.values) return;
   const shown = ["string", "number", "boolean"].includes(typeof value) ? String(value) : undefined;

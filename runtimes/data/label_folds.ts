@@ -1,4 +1,4 @@
-/** Doubted labels of a spec's training rows: each is judged by a model that was trained on the other folds. */
+/** Doubtful labels of a spec's training rows: each label is judged by a model that was trained on the other folds. */
 import { unsupported } from "../../core/base/errors.ts";
 import { setAt } from "../../core/spec/spec_paths.ts";
 import { type OpenRun, openTasks } from "../../core/run/open/open.ts";
@@ -16,7 +16,7 @@ import {
 } from "./label_issues.ts";
 import { shortened } from "./passing.ts";
 
-/** What is judged: rows as they are trained on, in a file of JSON lines, and where the folds' runs go. */
+/** What is judged: rows as they are trained on, in a file of JSON lines; and where the folds' runs are written. */
 export type LabelFoldsOptions = Readonly<{
   spec: Named<Json>;
   rows: string;
@@ -29,7 +29,7 @@ export type LabelFoldsOptions = Readonly<{
 
 const FOLDS = 5;
 
-/** Rows whose labels are likely wrong, the least trusted first. Throws AttuneError if the task has no classes of rows. */
+/** Finds rows whose labels are likely wrong, least trusted first. Throws AttuneError if rows have no classes. */
 export async function doubtedLabels(options: LabelFoldsOptions): Promise<readonly LabelIssue[]> {
   const { rows, host, store, runs, signal, tell } = options;
   const train: Json = { use: "jsonl", with: { path: rows } };
@@ -57,7 +57,7 @@ export async function doubtedLabels(options: LabelFoldsOptions): Promise<readonl
   return await issuesIn(judged, labels, { host, columns: open?.collator.columns?.texts, split: "train", tell });
 }
 
-/** The classes of a task whose labels can be judged. Throws AttuneError if it has no labels of whole rows. */
+/** Returns the classes of a task whose labels can be judged. Throws AttuneError if it has no labels of whole rows. */
 export function classesOf(open: OpenRun | undefined): readonly string[] {
   const { labels } = open?.task ?? {};
   if (labels && open?.run.task.name === "sequence-classification" && open.run.task.options) {
@@ -67,7 +67,7 @@ export function classesOf(open: OpenRun | undefined): readonly string[] {
   throw unsupported("data", "--labels", open?.run.task.name, "only labels of sequence-classification can be judged");
 }
 
-/** What a row says: the columns of its task, or all. */
+/** Returns the text of a row: the columns of its task, or all. */
 function textIn(row: Named<Json>, columns: readonly string[] = Object.keys(row)): string {
   return columns.flatMap((name) => (row[name] === undefined ? [] : [String(row[name])])).join(" ");
 }
@@ -80,10 +80,10 @@ async function linesOf(store: Store, key: string): Promise<readonly Prediction[]
   return text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line) as Prediction);
 }
 
-/** Rows that are judged: their numbers, labels and probabilities, and the file of lines that has them all. */
+/** Rows to be judged: their numbers, labels and probabilities, and the file of JSON lines that contains them. */
 export type JudgedRows = LabelledProbabilities & Readonly<{ numbers: readonly number[]; path: string }>;
 
-/** The rows whose labels are doubted. `classes`: names of labels; `columns`: what of a row is shown. */
+/** Returns the rows with doubtful labels. `classes`: names of the labels; `columns`: columns of a row to show. */
 export async function issuesIn(
   rows: JudgedRows,
   classes: readonly string[],

@@ -1,8 +1,8 @@
-/** Labels that are likely wrong, by confident learning (Northcutt et al. 2021) as cleanlab finds and ranks them. */
+/** Labels that are likely wrong, found and ranked by confident learning (Northcutt et al. 2021) as in cleanlab. */
 import type { SplitName } from "../../core/types.ts";
 import { halfToEven } from "../../blocks/data/mod.ts";
 
-/** A row whose label is doubted. */
+/** A row with a doubtful label. */
 export type LabelIssue = Readonly<{
   split: SplitName;
   row: number;
@@ -12,7 +12,7 @@ export type LabelIssue = Readonly<{
   text: string;
 }>;
 
-/** Rows as many as the lists are long; `probabilities[i][k]`: of class k, from a model that has not seen row i. */
+/** Labels and probabilities by row; `probabilities[i][k]`: of class k, from a model that was not trained on row i. */
 export type LabelledProbabilities = Readonly<{
   labels: readonly number[];
   probabilities: readonly (readonly number[])[];
@@ -33,7 +33,7 @@ export type LabelScore = "self_confidence" | "normalized_margin" | "confidence_w
 
 const [TINY, LEAST_THRESHOLD, NEVER] = [1e-6, 2e-6, 2];
 
-/** The mean probability of each class over the rows that have its label. */
+/** Returns the mean probability of each class over the rows labelled with it. */
 function classThresholds({ labels, probabilities }: LabelledProbabilities): readonly number[] {
   const classes = probabilities[0]?.length ?? 0;
   return Array.from({ length: classes }, (_, k) => {
@@ -44,13 +44,13 @@ function classThresholds({ labels, probabilities }: LabelledProbabilities): read
   });
 }
 
-/** The class that a row's probabilities are confident of; undefined: none. */
+/** Returns the class of which a row's probabilities are confident; undefined: none. */
 function confidentClass(p: readonly number[], thresholds: readonly number[]): number | undefined {
   const over = p.flatMap((value, k) => (value >= (thresholds[k] ?? NEVER) - TINY ? [k] : []));
   return over.length <= 1 ? over[0] : argmax(p);
 }
 
-/** Rows by given label and by the class that is confidently another; the diagonal is at least 1. */
+/** Counts rows by given label and by confident class; the diagonal is at least 1. */
 function confidentJoint(rows: LabelledProbabilities): number[][] {
   const thresholds = classThresholds(rows);
   const joint = thresholds.map(() => thresholds.map(() => 0));
@@ -62,7 +62,7 @@ function confidentJoint(rows: LabelledProbabilities): number[][] {
   return joint;
 }
 
-/** The joint scaled to the counts of labels, in whole rows. */
+/** Scales the joint to the counts of labels, in whole rows. */
 function calibratedJoint(rows: LabelledProbabilities, joint = confidentJoint(rows)): number[][] {
   const counts = joint.map((_, k) => rows.labels.filter((label) => label === k).length);
   const scaled = joint.map((row, k) => {
@@ -78,7 +78,7 @@ function add(matrix: number[][], i: number, j: number, value: number): void {
   if (row) row[j] = (row[j] ?? 0) + value;
 }
 
-/** Numbers rounded so that their sum stays: what is over or under goes to those that were rounded furthest. */
+/** Rounds numbers so that their sum stays: the excess is corrected in those that were rounded furthest. */
 function roundedKeepingSum(values: readonly number[]): number[] {
   const rounded = values.map(halfToEven);
   const goal = halfToEven(values.reduce((a, b) => a + b, 0));
@@ -91,7 +91,7 @@ function roundedKeepingSum(values: readonly number[]): number[] {
   return rounded;
 }
 
-/** The rows that are confidently of another class than their label says, in order. */
+/** Returns, in order, the rows that are confidently of another class than their label. */
 function confidentOthers(rows: LabelledProbabilities): number[] {
   const thresholds = classThresholds(rows);
   return rows.labels.flatMap((label, i) => {
@@ -101,8 +101,8 @@ function confidentOthers(rows: LabelledProbabilities): number[] {
 }
 
 /**
- * What confident learning counts: thresholds of classes, rows by given and by confident class, the same in whole rows, and
- * which rows are confidently of another class.
+ * Returns the statistics of confident learning: thresholds of classes, rows by given and confident class, the same in
+ * whole rows, and the rows that are confidently of another class.
  */
 export function confidentCounts(rows: LabelledProbabilities): Readonly<{
   thresholds: readonly number[];
@@ -118,7 +118,7 @@ export function confidentCounts(rows: LabelledProbabilities): Readonly<{
   };
 }
 
-/** The numbers of the rows whose labels are doubted, in order. */
+/** Returns the numbers of the rows with doubtful labels, in order. */
 export function labelIssues(rows: LabelledProbabilities, filter: LabelFilter = "prune_by_noise_rate"): number[] {
   const { labels, probabilities } = rows;
   if (filter === "predicted_neq_given") {
@@ -135,7 +135,7 @@ export function labelIssues(rows: LabelledProbabilities, filter: LabelFilter = "
     return order.slice(0, off.length).sort((a, b) => a - b);
   }
   const chosen = filter === "confident_learning" ? new Set(off) : pruned(rows, filter);
-  // A label that the model agrees with is no issue.
+  // A label that the model predicts is no issue.
   return labels.flatMap((_, i) => (chosen.has(i) && !agreed(i) ? [i] : []));
 }
 
@@ -163,7 +163,7 @@ function pruned(rows: LabelledProbabilities, filter: "prune_by_noise_rate" | "pr
   return filter === "prune_by_noise_rate" ? byRate : new Set([...byClass].filter((i) => byRate.has(i)));
 }
 
-/** The joint with a diagonal of at least 1, which the other counts of a given class pay for evenly. */
+/** Raises the joint's diagonal to at least 1, and lowers the other counts of each given class evenly in return. */
 function withLeastDiagonal(joint: readonly (readonly number[])[]): number[][] {
   const next = joint.map((row, k) => {
     const lacking = Math.max(0, 1 - (row[k] ?? 0));
@@ -174,7 +174,7 @@ function withLeastDiagonal(joint: readonly (readonly number[])[]): number[][] {
   return next.map((_, k) => columns.map((column) => column[k] ?? 0));
 }
 
-/** How far each row's label may be trusted: 0 not at all. */
+/** Returns how far each row's label can be trusted; 0: not at all. */
 export function labelScores(
   { labels, probabilities }: LabelledProbabilities,
   by: LabelScore = "self_confidence",
@@ -197,7 +197,7 @@ export function labelScores(
   });
 }
 
-/** The rows of issues, the least trusted label first. */
+/** Sorts the rows of issues, the least trusted label first. */
 export function rankedIssues(rows: LabelledProbabilities, issues: readonly number[], by?: LabelScore): number[] {
   const scores = labelScores(rows, by);
   return [...issues].sort((a, b) => (scores[a] ?? 0) - (scores[b] ?? 0) || a - b);

@@ -1,31 +1,34 @@
-/** How long samples are in tokens, and what is cut of them. */
+/** Lengths of samples in tokens, and how much of them is cut. */
 import { contextOf, tokensIn } from "../../core/run/rows/encoding.ts";
 import type { OpenRun } from "../../core/run/open/open.ts";
 import type { Row } from "../../core/types.ts";
 
-/** Lengths of rows in tokens before anything is cut. */
+/** Lengths of rows in tokens, before anything is cut. */
 export type LengthReport = Readonly<{
   least: number;
   mean: number;
   median: number;
-  /** Nine of ten, ninety-five and ninety-nine of a hundred rows have no more. */
+  /** The lengths that 90, 95 and 99 percent of rows do not exceed. */
   p90: number;
   p95: number;
   p99: number;
   most: number;
   total: number;
-  /** Where rows are cut, how many are, and how many tokens that costs. */
+  /** The length at which rows are cut, how many rows are, and how many tokens that costs. */
   maxLength: number | null;
   cutRows: number;
   cutTokens: number;
-  /** Rows by length: each the number of rows of up to so many tokens. */
+  /** Rows by length: each entry is the number of rows with up to `upTo` tokens. */
   histogram: readonly Readonly<{ upTo: number; rows: number }>[];
 }>;
 
-/** Longer rows are counted as ones of this length in shares and medians. */
+/** Longer rows count as rows of this length in shares and medians. */
 const MOST_COUNTED = 2 ** 20;
 
-/** Encodes rows one after the other, whole and as they are trained on. `add` throws AttuneError where a row is not as the task wants it. */
+/**
+ * Returns an accumulator that encodes rows, whole and as they are trained on. `add` throws AttuneError if a row does
+ * not fit the task.
+ */
 export function createLengths(
   open: OpenRun,
   reading: unknown,

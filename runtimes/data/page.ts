@@ -1,4 +1,4 @@
-/** What `attune data` finds as a page. */
+/** The report of `attune data` as an HTML page. */
 import { splitNames } from "../../core/spec/run_data.ts";
 import { type Html, html, renderShell } from "../../blocks/page/mod.ts";
 import type { ColumnReport } from "./columns.ts";
@@ -7,7 +7,7 @@ import type { DataReport, DuplicateReport, SplitLeaks, SplitReport } from "./rep
 import { shownTransform } from "./shown.ts";
 import { percent } from "./text.ts";
 
-/** The whole page as text, of each task's data by its name. */
+/** Renders the whole page, with the report of each task by the task's name. */
 export function renderData(name: string, reports: readonly (readonly [string, DataReport])[]): string {
   return renderShell({
     name,
@@ -35,7 +35,7 @@ main ul { padding-left: 20px; margin: 6px 0 12px; }
 section > p { margin: 6px 0 10px; }
 `;
 
-/** Rows of a split that are nearly the same as rows of train. */
+/** Renders the rows of a split that are nearly the same as training rows. */
 function nearLeaks(name: string, of: number, { other, first, uncompared }: NonNullable<SplitLeaks["near"]>): Html {
   return html`
     <h3>Nearly the same</h3>
@@ -184,7 +184,7 @@ function duplicatesPart(title: string, { rows, first, uncompared = 0 }: Duplicat
   `;
 }
 
-/** A table; the columns of numbers stand right. */
+/** Renders a table; columns of numbers are right-aligned. */
 function table(
   heads: readonly string[],
   lines: readonly (readonly (string | number)[])[],

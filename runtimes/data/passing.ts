@@ -1,10 +1,10 @@
-/** The rows of a data set that are looked at. */
+/** The rows of a data set that are examined. */
 import type { Row, Rows } from "../../core/types.ts";
 
-/** What `attune data` looks at. `rows`: the first so many of each split; absent: all. */
+/** What `attune data` examines. `rows`: the number of rows from each split's beginning; absent: all. */
 export type DataOptions = Readonly<{ rows?: number; near?: boolean; tokens?: boolean }>;
 
-/** A text on one line, cut. */
+/** Puts a text on one line and shortens it to `most` characters. */
 export function shortened(text: string, most: number): string {
   const line = text.replace(/\s+/g, " ").trim();
   return line.length > most ? `${line.slice(0, most - 3)}...` : line;
@@ -12,7 +12,7 @@ export function shortened(text: string, most: number): string {
 
 type ReadRow = Readonly<{ row: Row; where?: string }>;
 
-/** The rows that are looked at, as often as they are gone through. */
+/** Returns the rows to examine; they can be iterated several times. */
 export function passing(rows: Rows, { rows: most = Infinity }: DataOptions): AsyncIterable<ReadRow> {
   return {
     [Symbol.asyncIterator]: async function* () {

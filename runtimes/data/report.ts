@@ -1,5 +1,5 @@
 /**
- * What a spec's data is like, split by split: rows pass by one at a time, so that there may be more than there is memory.
+ * Reports on a spec's data, split by split. Rows are read one at a time, so that there may be more than fit in memory.
  */
 import { exactClusters, nearClusters, type NearPairs, nearPairs, textIn } from "../../blocks/transform/mod.ts";
 import { comparedColumns, rowText } from "../../core/data/compared_rows.ts";
@@ -18,18 +18,18 @@ import { type DataOptions, passing, shortened } from "./passing.ts";
 import type { LabelIssue } from "./label_issues.ts";
 import type { ShownTokens } from "./tokens.ts";
 
-/** Rows that say the same as one before: how many, and the first of them with the row that they repeat. */
+/** Rows that repeat an earlier row: how many, and the first of them with the row that they repeat. */
 export type DuplicateReport = Readonly<{
   rows: number;
   first: readonly Readonly<{ row: number; of: number; text: string }>[];
-  /** Near candidates that were passed over, where very many rows are alike: there may be more duplicates than these. */
+  /** Candidates for near duplicates that were not compared because very many rows are alike; there may be more. */
   uncompared?: number;
 }>;
 
-/** Rows of a split that stand in `train`, and with `near` those that are nearly the same as a training row. */
+/** Rows of a split that also occur in `train`, and with `near` those that are nearly the same as a training row. */
 export type SplitLeaks = Leaks & Readonly<{ near?: NearPairs }>;
 
-/** What one split is like. */
+/** The report of one split. */
 export type SplitReport = Readonly<{
   in: number;
   out: number;
@@ -38,22 +38,22 @@ export type SplitReport = Readonly<{
   lengths?: LengthReport;
   duplicates: DuplicateReport;
   nearDuplicates?: DuplicateReport;
-  /** Rows that the task cannot read, and why the first of them cannot be. */
+  /** Rows that the task cannot read, with the reasons for the first ones. */
   unreadable?: Readonly<{ rows: number; first: readonly string[] }>;
   transforms?: readonly TransformReport[];
   notes: readonly string[];
   first: readonly Row[];
 }>;
 
-/** What the data of one task is like. */
+/** The report of one task's data. */
 export type DataReport =
   & { readonly [S in SplitName]?: SplitReport }
   & Readonly<{ leaks: Named<SplitLeaks>; labels?: readonly LabelIssue[]; tokens?: readonly ShownTokens[] }>;
 
-/** Duplicates and errors that are named, and rows that are shown. */
+/** Number of duplicates and errors that are listed, and of rows that are shown. */
 const [NAMED, SHOWN] = [20, 3];
 
-/** Looks at the data of a task. Throws AttuneError if no row of a split can be read as the task wants it. */
+/** Reports on the data of a task. Throws AttuneError if the task can read no row of a split. */
 export async function reportData(open: OpenRun, options: DataOptions): Promise<DataReport> {
   const { data, host, collator } = open;
   const report: { -readonly [S in SplitName]?: SplitReport } = {};
@@ -77,7 +77,7 @@ export async function reportData(open: OpenRun, options: DataOptions): Promise<D
   return { ...report, leaks, ...(tokens ? { tokens } : {}) };
 }
 
-/** How texts that are nearly the same are told, as the transform `dedupe` does. */
+/** How near duplicates are found: as the transform `dedupe` does. */
 const NEAR = { threshold: 0.8, ngram: 3, permutations: 256, bands: null, rows: null };
 
 async function leaksOf(
@@ -95,7 +95,7 @@ async function leaksOf(
   return { ...leaks, near: { ...near, first: near.first.map((one) => ({ ...one, text: shortened(one.text, 80) })) } };
 }
 
-/** The texts of a row that are compared. */
+/** Returns the text of a row that is compared. */
 function textOf(columns: RowColumns | undefined, row: Row): string {
   return comparedColumns(row, columns?.texts ?? null).map((name) => textIn(row[name])).join("\n");
 }
@@ -159,7 +159,7 @@ function located(error: AttuneError, where: string): AttuneError {
   return new AttuneError(`${where}: ${error.sentence}`, { code, plugin, path, found, allowed, cause: error });
 }
 
-/** Rows that are the same in what the task reads, and with `near` texts that are alike. */
+/** Returns the rows that are the same in the columns that the task reads, and with `near` those with similar texts. */
 async function duplicatesIn(
   columns: RowColumns | undefined,
   rows: Rows,
@@ -175,7 +175,7 @@ async function duplicatesIn(
   return { duplicates, nearDuplicates: uncompared > 0 ? { ...near, uncompared } : near };
 }
 
-/** The rows that repeat another, of those that are wanted. */
+/** Lists the rows that repeat another, of those that are wanted. */
 async function listDuplicates(
   first: Uint32Array,
   texts: AsyncIterable<string>,

@@ -1,13 +1,13 @@
-/** Predictions that a run or a cross-validation has saved, of rows that its models have not seen. */
+/** Saved predictions of a run or a cross-validation, for rows that its models were not trained on. */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { badFile, unsupported } from "../../core/base/errors.ts";
 import type { Json, Row, SplitName } from "../../core/types.ts";
 
-/** What models said of rows that they had not seen: the mean of their scores, for each row. */
+/** Scores of models for rows that they were not trained on: for each row the mean over its predictions. */
 export type UnseenScores = Readonly<{ labels: readonly string[]; scores: readonly (readonly number[])[] }>;
 
-/** The file of predictions that a path names: itself, that of a run's folder, or that of a cross-validation's. */
+/** Returns the file of predictions at a path: the file itself, or that of a run's or a cross-validation's folder. */
 export function predictionsFile(path: string): string | undefined {
   if (!existsSync(path)) return undefined;
   if (!statSync(path).isDirectory()) return path;
@@ -18,7 +18,7 @@ export function predictionsFile(path: string): string | undefined {
 
 type Line = Readonly<{ row?: unknown; label?: unknown; scores?: unknown }>;
 
-/** Reads a file of predictions of a task with these classes. Throws AttuneError if a line is none, or has no scores of the classes. */
+/** Reads predictions of a task with these classes. Throws AttuneError if a line is invalid or lacks their scores. */
 export function readScores(file: string, classes: readonly string[]): UnseenScores {
   const labels: string[] = [];
   const sums: { scores: number[]; times: number }[] = [];
@@ -54,13 +54,13 @@ function parsed(text: string, where: string): Line {
   }
 }
 
-/** A label as the task calls it, which rows may have as its number. */
+/** Returns a label's name in the task; rows may have its number instead. */
 function nameOf(label: unknown, classes: readonly string[]): string {
   const text = String(label as Json);
   return classes.includes(text) ? text : classes[Number(text)] ?? text;
 }
 
-/** Splits whose rows may be those of the predictions, with why the last of them are not. */
+/** Returns the split whose rows the predictions describe. Throws AttuneError that says why each split does not fit. */
 export async function splitOfScores(
   file: string,
   { labels }: UnseenScores,

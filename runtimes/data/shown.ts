@@ -1,8 +1,8 @@
-/** What transforms did, in a line each. */
+/** The effects of transforms, in one line each. */
 import { placedTransform } from "../../core/data/rows_through.ts";
 import type { TransformReport } from "../../core/types.ts";
 
-/** A transform's counts as a line. */
+/** Formats a transform's counts as a line. */
 export function shownTransform(report: TransformReport): string {
   const { in: before, out } = report;
   const parts = (["dropped", "changed", "added"] as const).flatMap((action) => {

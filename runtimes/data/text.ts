@@ -1,11 +1,11 @@
-/** What `attune data` finds, as lines for a terminal. */
+/** The report of `attune data` as lines for a terminal. */
 import { splitNames } from "../../core/spec/run_data.ts";
 import { shownTransform } from "./shown.ts";
 import type { ShownTokens } from "./tokens.ts";
 import { shortened } from "./passing.ts";
 import type { DataReport, DuplicateReport, SplitReport } from "./report.ts";
 
-/** A report as lines of at most so many characters. */
+/** Formats a report as lines of at most `width` characters. */
 export function reportLines(report: DataReport, width: number): string[] {
   const lines: string[] = [];
   const say = (...texts: readonly string[]): void => {
@@ -45,7 +45,7 @@ export function reportLines(report: DataReport, width: number): string[] {
   return lines;
 }
 
-/** Tokens one after the other, those that are learned in brackets. */
+/** Joins tokens, with those that are learned in brackets. */
 function marked(tokens: ShownTokens["tokens"]): string {
   let [text, inside] = ["", false];
   for (const { text: token, learned, label } of tokens) {
@@ -53,14 +53,14 @@ function marked(tokens: ShownTokens["tokens"]): string {
     inside = learned;
     text += token.replace(/\n/g, "\u23ce");
     if (label === undefined) continue;
-    // Each class stands behind its token.
+    // Each token's class comes after it.
     text += `/${label}]`;
     inside = false;
   }
   return inside ? `${text}]` : text;
 }
 
-/** A text in lines of so many characters, at most ten of them. */
+/** Wraps a text in lines of `width` characters, at most ten. */
 function wrapped(text: string, width: number): string[] {
   const lines: string[] = [];
   for (let at = 0; at < text.length && lines.length < 10; at += width) lines.push(text.slice(at, at + width));
@@ -118,7 +118,7 @@ function duplicateLines(name: string, { rows, first, uncompared = 0 }: Duplicate
   ];
 }
 
-/** Shares of values, as many as there is room for. */
+/** Formats the shares of values, as many as there is room for. */
 function shares(
   values: Readonly<Record<string, number>>,
   rows: number,
@@ -144,7 +144,7 @@ function bars(histogram: readonly Readonly<{ upTo: number; rows: number }>[], wi
   );
 }
 
-/** A line that does not break: indented lines are cut, their blanks stay. */
+/** Shortens an indented line instead of wrapping it; its spaces are kept. */
 function shortenedLine(text: string, width: number): string {
   if (text.length <= width) return text;
   const indent = /^\s*/.exec(text)?.[0] ?? "";
@@ -155,7 +155,7 @@ function number(value: number): string {
   return value.toLocaleString("en-US");
 }
 
-/** A share of a whole, with one place. */
+/** Formats a share of a whole as a percentage with one decimal. */
 export function percent(part: number, whole: number): string {
   return `${whole === 0 ? "0.0" : (100 * part / whole).toFixed(1)} %`;
 }

@@ -1,16 +1,16 @@
-/** Which tokens of rows are learned: those whose labels count, with the text of each. */
+/** The tokens that are learned: those whose labels count, with the text of each. */
 import { createRowEncoder } from "../../core/run/rows/encoding.ts";
 import type { OpenRun } from "../../core/run/open/open.ts";
 import type { Sample } from "../../core/types.ts";
 import { type DataOptions, passing } from "./passing.ts";
 
-/** A token: what it says, whether it is learned, and where that is a class of the token, which. */
+/** A token: its text, whether it is learned, and its class if the task labels tokens. */
 export type ShownToken = Readonly<{ text: string; learned: boolean; label?: string }>;
 
 /** A sample's tokens. */
 export type ShownTokens = Readonly<{ row: number; tokens: readonly ShownToken[] }>;
 
-/** The tokens of the first samples of the training rows; nothing where labels stand at no tokens. */
+/** Returns the tokens of the first samples of the training rows; none if labels are not at tokens. */
 export async function learnedTokens(
   open: OpenRun,
   reading: unknown,
@@ -18,7 +18,7 @@ export async function learnedTokens(
   count = 3,
 ): Promise<readonly ShownTokens[]> {
   const { data, host, tokenizer, collator, task } = open;
-  // Labels of tokens are classes here, and tokens wherever else they stand at tokens.
+  // With this collator the labels at tokens are classes; with others they are tokens.
   const classes = collator.name === "token-labels" ? task.labels : undefined;
   const shown: ShownTokens[] = [];
   if (!data.train) return shown;
@@ -35,7 +35,7 @@ export async function learnedTokens(
   return shown;
 }
 
-/** Tokens before one that its text may depend on. */
+/** Number of preceding tokens that a token's text may depend on. */
 const BEFORE = 8;
 
 function tokensOf(
@@ -48,7 +48,7 @@ function tokensOf(
     if (!labels) return [];
     const { data, ignoreIndex, shift = 0 } = labels;
     const read = (fields[labels.axis === "decoderToken" ? "decoder_input_ids" : "input_ids"] ?? labels).data;
-    // What is learned at a place is its label: the token itself, or what stands there in place of a mask.
+    // What is learned at a position is its label: the token itself, or the one that a mask replaces.
     const ids = Array.from(data, (label, i) => Number(classes || label === ignoreIndex ? read[i] ?? 0 : label));
     return ids.map((id, i) => {
       const before = decode(ids.slice(Math.max(0, i - BEFORE), i));

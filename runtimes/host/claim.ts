@@ -1,9 +1,9 @@
 /**
- * A folder that one process writes to: who holds it is said to everybody else. Crashes leave claims behind, which bind nobody:
- * whoever finds one looks whether its process lives.
+ * Claims of folders, so that only one process writes to each. A claim names its process, for others' messages. Claims
+ * that crashes leave behind have no effect: whoever finds one checks whether its process is alive.
  *
- * Each process puts a file of its own into the folder and then looks at all of them, so that of two that start together at
- * least one sees the other. Of those that are still looking the first by name may go on.
+ * Each process puts a file of its own into the folder and then reads all of them, so that of two that start together at
+ * least one sees the other. Of those that have not settled yet, the first by name may proceed.
  */
 import { readdir, readFile, readlink, rename, rm, rmdir, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
@@ -13,13 +13,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { AttuneError, refused } from "../../core/base/errors.ts";
 import { makeFolder, notWritable } from "./make_folder.ts";
 
-/** How the names of claims begin: they are no files of a run. */
+/** Prefix of the names of claims, which are not files of a run. */
 const CLAIM = ".~attune-claim-";
 
-/** How often a claim is renewed, and how old one of another machine may get, whose processes cannot be seen from here. */
+/** How often a claim is renewed, and when one from another machine, whose processes cannot be seen, has expired. */
 const [RENEWED_MS, LOST_MS] = [30_000, 600_000];
 
-/** Who has a folder. `settled`: it is sure that nobody else has. */
+/** The holder of a folder. `settled`: it is certain that no other process has it. */
 type Holder = Readonly<
   { name: string; pid: number; host: string; place: string; started: string | null; since: string; settled: boolean }
 >;
@@ -30,10 +30,10 @@ export function isClaim(name: string): boolean {
 }
 
 /**
- * Claims a folder, which is made where there is none, and gives what lets it go again; a folder that was made for it and is
- * still empty goes then, too.
+ * Claims a folder, which is created if there is none. Returns a function that releases it and removes folders that were
+ * created here and are still empty.
  *
- * @throws AttuneError: `NOT_WRITABLE` where nothing can be written there, `REFUSED` where another process has it.
+ * @throws AttuneError: `NOT_WRITABLE` if the folder is not writable, `REFUSED` if another process has it.
  */
 export async function claimFolder(folder: string): Promise<() => Promise<void>> {
   const holder: Holder = {
@@ -73,9 +73,9 @@ export async function claimFolder(folder: string): Promise<() => Promise<void>> 
 }
 
 /**
- * Sees to it that something can be written to a folder, and leaves everything as it was.
+ * Checks that a folder is writable, and leaves everything as it was.
  *
- * @throws AttuneError (`NOT_WRITABLE`) if it cannot.
+ * @throws AttuneError (`NOT_WRITABLE`) if it is not.
  */
 export async function checkWritable(folder: string): Promise<void> {
   let made: string | undefined;
@@ -93,7 +93,7 @@ export async function checkWritable(folder: string): Promise<void> {
   }
 }
 
-/** Waits until nobody else is looking. Throws AttuneError if another has the folder. */
+/** Waits until no other process is claiming the folder. Throws AttuneError if another has it. */
 async function settle(folder: string, holder: Holder): Promise<void> {
   for (;;) {
     const others = await holdersBeside(folder, holder);
@@ -109,7 +109,7 @@ async function settle(folder: string, holder: Holder): Promise<void> {
   }
 }
 
-/** The claims of processes that live; those of others are removed. */
+/** Returns the claims of other living processes, and removes those of dead ones. */
 async function holdersBeside(folder: string, holder: Holder): Promise<Holder[]> {
   const holders: Holder[] = [];
   const now = (await stat(join(folder, holder.name))).mtimeMs;
@@ -141,23 +141,23 @@ async function lives({ pid, place, started }: Holder, me: Holder, age: number): 
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
   }
-  // Numbers of processes are used again.
+  // Process ids are reused.
   return started === null || await startOf(pid) === started;
 }
 
-/** Where numbers of processes mean the same: a machine, and in it a container. */
+/** Returns the scope in which process ids are unique: a machine, and in it a container. */
 async function placeHere(): Promise<string> {
   return `${hostname()} ${await readlink("/proc/self/ns/pid").catch(() => "")}`;
 }
 
-/** When a process began, where the system tells. */
+/** Returns when a process started, if the system tells. */
 async function startOf(pid: number): Promise<string | null> {
   const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  // The name in parentheses may hold anything; the 22nd field is the start, in ticks since the machine's.
+  // The name in parentheses may contain anything. Field 22 is the start time, in clock ticks since the machine started.
   return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? null;
 }
 
-/** Nobody reads half of a claim. */
+/** Writes a claim atomically, so that nobody reads half of it. */
 async function writeWhole(path: string, value: Holder): Promise<void> {
   await writeFile(`${path}.part`, JSON.stringify(value));
   await rename(`${path}.part`, path);

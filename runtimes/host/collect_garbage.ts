@@ -1,4 +1,4 @@
-/** Memory that nobody uses any more, given back to the system at once. */
+/** Prompt return of unused memory to the system. */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
@@ -7,8 +7,8 @@ type Collect = (options?: Readonly<{ type: "major"; flavor: "last-resort" }>) =>
 let collect: Collect | undefined;
 
 /**
- * Collects the garbage of the calling thread, and gives back the pages that it lay in, which V8 otherwise keeps for minutes:
- * after a run's parts are open they are more than what is still used.
+ * Collects the garbage of the calling thread and returns its pages to the system, which V8 otherwise keeps for minutes:
+ * after a run is opened, they exceed what is still in use.
  */
 export function collectGarbage(): void {
   collect ??= "Bun" in globalThis ? collectInBun : collectInV8();
@@ -19,7 +19,7 @@ function collectInBun(): void {
   (globalThis as unknown as { Bun: { gc(wait: boolean): void } }).Bun.gc(true);
 }
 
-/** V8's own function, which only new contexts have once the flag is set. */
+/** Returns V8's function, which only new contexts have after the flag is set. */
 function collectInV8(): Collect {
   setFlagsFromString("--expose-gc");
   return (runInNewContext("globalThis.gc") as Collect | undefined) ?? (() => {});

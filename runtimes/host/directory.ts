@@ -1,4 +1,4 @@
-/** A directory whose files are a store's: where keys lie in it, and nothing outside of it. */
+/** A directory of a store's files: the paths of keys, none of which is outside the directory. */
 import { dirname, isAbsolute, join, relative, sep } from "node:path";
 import { badKey } from "../../core/base/errors.ts";
 import { keyParts } from "../../core/files/store_key.ts";
@@ -7,30 +7,30 @@ import { type Generations, generationsIn, isReserved } from "./generations.ts";
 import { type LastingFiles, lastingFiles } from "./lasting_files.ts";
 import { absent, isSystemError } from "./system_errors.ts";
 
-/** A directory, and what was done in it. */
+/** A directory, and the state of this process's work in it. */
 export type Directory = Readonly<{
   root: string;
   files: Files;
   lasting: LastingFiles;
   generations: Generations;
-  /** Folders in which nothing half-written is left. */
+  /** Folders that were cleared of half-written files. */
   swept: Set<string>;
 }>;
 
-/** A directory as this process has it. */
+/** Opens a directory. */
 export function directoryAt(root: string, files: Files): Directory {
   const lasting = lastingFiles(files, root);
   return { root, files, lasting, generations: generationsIn(files, lasting), swept: new Set() };
 }
 
-/** Where a key's file is. Throws AttuneError if the key leaves the directory. */
+/** Returns the path of a key's file. Throws AttuneError if the key leaves the directory. */
 export function pathOf({ root }: Directory, key: string): string {
   const parts = keyParts("directory", key);
   if (parts.some(isReserved)) throw badKey("directory", key);
   return join(root, ...parts);
 }
 
-/** The real path of what is there; undefined if nothing is. Throws AttuneError if links lead outside. */
+/** Returns the real path of a key's file; undefined if there is none. Throws AttuneError if links lead outside. */
 export async function realPath(
   directory: Directory,
   key: string,
@@ -48,7 +48,7 @@ export async function realPath(
   throw badKey("directory", key, `leads outside ${root}`);
 }
 
-/** Where a key is written, its folder made. The folders there are may be links, too. */
+/** Returns the path to write a key to, and creates its folder. Existing folders may be links, too. */
 export async function writablePath(directory: Directory, key: string): Promise<string> {
   const { root, files: { realpath }, lasting: { makeFolder } } = directory;
   const target = pathOf(directory, key);

@@ -1,4 +1,4 @@
-/** Reads a directory as keys: the newest version of each. */
+/** Reading of a directory's keys: the newest version of each. */
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { AttuneError, storeFailed } from "../../core/base/errors.ts";
@@ -11,17 +11,17 @@ import { equalBytes } from "../../core/base/bytes.ts";
 /** One read call moves at most 2 GiB. */
 const MAX_READ = 2 ** 30;
 
-/** The newest version of a key: its real path, and its number where the key was put over a revision. */
+/** The newest version of a key: its real path, and its number if the key was ever put conditionally. */
 type Version = Readonly<{ path: string; number: number; stored: StoredObject }>;
 
-/** The newest version of a key; undefined if there is none, or it says that the key was deleted. */
+/** Returns the newest version of a key; undefined if there is none, or it marks the key as deleted. */
 async function newestOf(directory: Directory, key: string): Promise<Version | undefined> {
   const { files: { open, stat }, generations } = directory;
   for (;;) {
     const number = await generations.newest(pathOf(directory, key));
     const path = await realPath(directory, key, generations.at(pathOf(directory, key), number));
     const info = path === undefined ? undefined : await stat(path).catch(absent);
-    // Two newer ones were made meanwhile.
+    // Two newer versions were made meanwhile.
     if (!info && number > 0) continue;
     if (!info?.isFile() || path === undefined) return undefined;
     if (number === 0 || info.size !== GONE.length) return { path, number, stored: storedOf(key, info, number) };
@@ -37,14 +37,14 @@ async function newestOf(directory: Directory, key: string): Promise<Version | un
   }
 }
 
-/** A key's size and revision, without reading its bytes; undefined if there is no such key. */
+/** Returns a key's size and revision without reading its bytes; undefined if there is no such key. */
 export async function statKey(directory: Directory, key: string): Promise<StoredObject | undefined> {
   return (await newestOf(directory, key))?.stored;
 }
 
 type Range = Readonly<{ offset: number; length: number }>;
 
-/** The bytes of a key, or some of them. */
+/** Reads the bytes of a key, or a range of them. */
 export async function readKey(
   directory: Directory,
   key: string,
@@ -56,7 +56,7 @@ export async function readKey(
   return { ...stored, bytes };
 }
 
-/** Several ranges of one version of a key. */
+/** Reads several ranges of the same version of a key. */
 export async function readRanges(
   directory: Directory,
   key: string,
@@ -66,7 +66,7 @@ export async function readRanges(
     const version = await newestOf(directory, key);
     if (!version) return undefined;
     const file = await directory.files.open(version.path, "r").catch(absent);
-    // It has gone, or newer ones were made, since it was looked at.
+    // The version was removed, or newer ones were made, in the meantime.
     if (!file) continue;
     try {
       const stored = storedOf(key, await file.stat(), version.number);
@@ -74,7 +74,7 @@ export async function readRanges(
         const from = Math.min(offset, stored.size);
         return readAt(file, from, Math.min(length, stored.size - from));
       });
-      // All of them end before the file is closed.
+      // All reads must end before the file is closed.
       await Promise.allSettled(pieces);
       return { ...stored, pieces: await Promise.all(pieces) };
     } finally {
@@ -83,14 +83,14 @@ export async function readRanges(
   }
 }
 
-/** The path of a key's file. Throws AttuneError if there is none. */
+/** Returns the path of a key's file. Throws AttuneError if there is none. */
 export async function locateKey(directory: Directory, key: string): Promise<string> {
   const version = await newestOf(directory, key);
   if (!version) throw storeFailed("directory", key, "does not exist");
   return version.path;
 }
 
-/** Keys in order: depth first with folders sorted as "name/", without reading what is not asked for. */
+/** Lists keys in order, depth first with folders sorted as "name/", without reading folders outside the prefix. */
 export async function* keysBelow(directory: Directory, prefix: string, folder = ""): AsyncIterable<string> {
   const read = () => directory.files.readdir(join(directory.root, folder), { withFileTypes: true }).catch(absent);
   const entries = await withStoreErrors(folder, read) ?? [];
@@ -106,22 +106,22 @@ export async function* keysBelow(directory: Directory, prefix: string, folder = 
   }
 }
 
-/** Sizes and revisions of all keys below a prefix. */
+/** Lists sizes and revisions of all keys below a prefix. */
 export async function* listKeys(directory: Directory, prefix: string): AsyncIterable<StoredObject> {
   for await (const key of keysBelow(directory, prefix)) {
-    // Links that lead outside, files that have just gone.
+    // Links that lead outside and files that have just been removed are skipped.
     const info = await withStoreErrors(key, () => statKey(directory, key).catch(notAKey));
     if (info) yield info;
   }
 }
 
-/** A file's name, taken apart; `number`: of a version that was put over a revision. */
+/** Returns a file's size and revision. `number`: of a version that was put conditionally. */
 export function storedOf(key: string, info: { size: number; mtimeMs: number; ino: number }, number = 0): StoredObject {
   const { size, mtimeMs, ino } = info;
   return { key, size, revision: number > 0 ? revisionOf(number) : `${size}-${Math.round(mtimeMs * 1000)}-${ino}` };
 }
 
-/** The revision of a version. */
+/** Returns the revision of a version. */
 export function revisionOf(number: number): string {
   return `version-${number}`;
 }

@@ -9,12 +9,12 @@ import type { Files } from "./files.ts";
 import { withStoreErrors } from "./system_errors.ts";
 
 /**
- * A store over a directory, which is made when something is first put into it. What is put without a condition is a file
- * under its key, and its revision is size, time and inode; what is put over a revision is a version beside it, and its
- * revision is that version's number. Links are followed only inside the directory, and from a hub snapshot into its own
+ * A store over a directory, which is created by the first put. An unconditional put writes a file under its key, whose
+ * revision is its size, time and inode. A put over a revision writes a version beside that file, whose revision is the
+ * version's number. Links are followed only inside the directory, and from a hub snapshot into its own
  * repository's blobs.
  *
- * @throws AttuneError from its methods: `BAD_KEY` on keys that leave the directory, `STORE` where the disk fails.
+ * @throws AttuneError from its methods: `BAD_KEY` if keys leave the directory, `STORE` if the disk fails.
  */
 export function directoryStore(root: string, files: Files = nodeFiles): Store {
   const directory = directoryAt(root, files);

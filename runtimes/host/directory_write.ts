@@ -1,5 +1,5 @@
 /**
- * How a directory's keys are written: whole files that take the place of others at once, and versions over a revision.
+ * Writing of a directory's keys: whole files that replace others atomically, and versions over a revision.
  */
 import { constants } from "node:fs";
 import { hostname } from "node:os";
@@ -12,13 +12,13 @@ import { revisionOf, statKey, storedOf } from "./directory_read.ts";
 import { GONE, OWN } from "./generations.ts";
 import { absent, falseIfExists, isSystemError } from "./system_errors.ts";
 
-/** The pieces that a file is written from. */
+/** The content of a file, also in pieces. */
 type Content = Uint8Array | AsyncIterable<Uint8Array>;
 
-/** Whose files in the making these are: a process of this machine. */
+/** Marks this machine's temporary files. */
 const MACHINE = [...hostname()].reduce((hash, c) => (31 * hash + (c.codePointAt(0) ?? 0)) >>> 0, 7).toString(36);
 
-/** Puts a key, whatever is there; over a revision, where one is given, `null`: where there is nothing. */
+/** Puts a key: unconditionally, or over the revision `wanted`, where `null` means that there is no such key. */
 export async function putKey(
   directory: Directory,
   key: string,
@@ -27,7 +27,7 @@ export async function putKey(
 ): Promise<StoredObject | "conflict"> {
   if (wanted !== undefined) return await supersede(directory, key, bytes, wanted);
   if (await directory.generations.newest(pathOf(directory, key)) === 0) return await replace(directory, key, bytes);
-  // A key that was once put over a revision has versions for good.
+  // A key that was once put over a revision keeps having versions.
   const all = await allBytes(bytes);
   for (;;) {
     const done = await supersede(directory, key, all, (await statKey(directory, key))?.revision ?? null);
@@ -35,7 +35,7 @@ export async function putKey(
   }
 }
 
-/** Makes a file under its key, whatever is there. */
+/** Writes a file under its key, replacing any. */
 async function replace(directory: Directory, key: string, bytes: Content): Promise<StoredObject> {
   const { files: { rename, rm, stat }, lasting: { syncFolder, writeFile } } = directory;
   const target = await writablePath(directory, key);
@@ -53,7 +53,7 @@ async function replace(directory: Directory, key: string, bytes: Content): Promi
   }
 }
 
-/** Makes a file under its key, where there is none. */
+/** Writes a file under its key if there is none. */
 async function create(directory: Directory, key: string, bytes: Content): Promise<StoredObject | "conflict"> {
   const { files: { link, rm, stat }, lasting: { syncFolder, writeFile } } = directory;
   const target = await writablePath(directory, key);
@@ -70,7 +70,7 @@ async function create(directory: Directory, key: string, bytes: Content): Promis
   }
 }
 
-/** Puts a version over a revision. */
+/** Adds a version over a revision. */
 async function supersede(
   directory: Directory,
   key: string,
@@ -89,7 +89,7 @@ async function supersede(
   return done ? { key, size, revision: revisionOf(number + 1) } : "conflict";
 }
 
-/** Appends to a key's file. `sync`: once it lasts. */
+/** Appends to a key's file. `sync`: returns only once the bytes survive a loss of power. */
 export async function appendKey(
   directory: Directory,
   key: string,
@@ -97,7 +97,7 @@ export async function appendKey(
   sync: boolean | undefined,
 ): Promise<StoredObject> {
   const { files: { open }, generations, lasting: { syncFolder } } = directory;
-  // A real path has no link left to follow; a new file's may be one that leads to nothing yet.
+  // A real path contains no links; the path of a new file may be a link to nothing, which is not followed.
   const flags = constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0);
   const newer = generations.at(pathOf(directory, key), await generations.newest(pathOf(directory, key)));
   const target = await realPath(directory, key, newer) ?? await writablePath(directory, key);
@@ -114,7 +114,7 @@ export async function appendKey(
   }
 }
 
-/** Deletes a key; over a revision, where one is given. */
+/** Deletes a key, or only the given revision of it. */
 export async function deleteKey(
   directory: Directory,
   key: string,
@@ -132,20 +132,20 @@ export async function deleteKey(
     if (revision === undefined || await supersede(directory, key, GONE, revision) !== "conflict") return "done";
   }
   await rm(target, { force: true });
-  // Folders are not keys: one that holds nothing more goes.
+  // Folders are not keys, so empty ones are removed.
   for (let folder = dirname(target); isInside(root, folder); folder = dirname(folder)) {
     if (await rmdir(folder).then(() => false, () => true)) break;
   }
   return "done";
 }
 
-/** Makes what was written to a key's folder last. */
+/** Makes the writes to a key's folder durable. */
 export async function syncKey(directory: Directory, key: string): Promise<void> {
   const { files: { stat }, generations, lasting: { makeFolder, syncFolder } } = directory;
   const target = pathOf(directory, key);
   const folder = dirname(generations.at(target, await generations.newest(target)));
   await syncFolder(folder);
-  // The folders above may be another's, who is not done with them.
+  // Another process may be creating the folders above.
   if (await stat(folder).catch(absent)) await makeFolder(folder);
 }
 
@@ -153,7 +153,7 @@ function temporaryOf(target: string): string {
   return join(dirname(target), `${OWN}put-${MACHINE}-${process.pid}-${crypto.randomUUID()}`);
 }
 
-/** Removes what processes of this machine that are gone have left half-written. */
+/** Removes half-written files of dead processes of this machine. */
 async function sweep({ files: { readdir, rm }, swept }: Directory, folder: string): Promise<void> {
   if (swept.has(folder)) return;
   swept.add(folder);
@@ -163,7 +163,7 @@ async function sweep({ files: { readdir, rm }, swept }: Directory, folder: strin
   }
 }
 
-/** Two writes within one tick of the file system's clock must not look the same: inodes are used again. */
+/** Gives a write a later time than the previous one: inodes are reused, and the file system's clock may be coarse. */
 async function setLater({ files: { stat, utimes } }: Directory, target: string, temporary: string): Promise<void> {
   const [before, after] = [await stat(target).catch(absent), await stat(temporary)];
   if (before && after.mtimeMs <= before.mtimeMs) await utimes(temporary, after.atime, new Date(before.mtimeMs + 2));

@@ -1,4 +1,4 @@
-/** The side of the thread that encodes rows. */
+/** The encoding thread's side of the messages. */
 import process from "node:process";
 import { parentPort } from "node:worker_threads";
 import { openThreadEncoder } from "../../core/run/rows/thread_encoder.ts";
@@ -8,7 +8,7 @@ import { answerEncoder, type ToEncoder } from "./encoder_port.ts";
 import { createFilesHost } from "./host.ts";
 import { loadPackages } from "./plugin_packages.ts";
 
-/** Takes what the other side says. */
+/** Handles a message from the other side. */
 export const receive: (message: ToEncoder) => Promise<void> = answerEncoder(async (job) => {
   const packages = await loadPackages([...new Set(job.plugins)], process.cwd());
   return await openThreadEncoder(job, createFilesHost(), loaderOf(imports), packages);

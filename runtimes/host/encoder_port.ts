@@ -1,28 +1,28 @@
-/** What a run and a thread that encodes its rows say to each other, whatever kind of thread that is. */
+/** Messages between a run and a thread that encodes its rows, for threads of any kind. */
 import type { ThreadEncoder } from "../../core/run/rows/thread_encoder.ts";
 import type { EncoderJob, EncoderThread, PackedSamples, Row } from "../../core/types.ts";
 
-/** To the thread: what it encodes with, then rows with their numbers. */
+/** A message to the thread: the job that it encodes for, or rows and their numbers. */
 export type ToEncoder =
   | Readonly<{ type: "open"; job: EncoderJob }>
   | Readonly<{ type: "encode"; id: number; rows: readonly Row[]; numbers: readonly number[] }>;
 
-/** From the thread. `samples` absent: it failed, at whatever. */
+/** A message from the thread. `samples` absent: encoding failed, for whatever reason. */
 export type FromEncoder =
   | Readonly<{ type: "opened"; tokenizer: string }>
   | Readonly<{ type: "failed" }>
   | Readonly<{ type: "encoded"; id: number; samples?: readonly PackedSamples[] }>;
 
-/** A thread, from the side that asks it. */
+/** A thread, as the side that uses it sees it. */
 export type EncoderPort = Readonly<{
   post(message: ToEncoder): void;
   listen(heard: (message: FromEncoder) => void, ended: () => void): void;
   terminate(): unknown;
-  /** Whether somebody waits for it: a process that has nothing else to do does not wait for a thread that nobody asks. */
+  /** Sets whether an answer is awaited. A thread without requests does not keep the process alive. */
   hold?(isAsked: boolean): void;
 }>;
 
-/** Has a thread open the parts of a job. Throws where it cannot have them. */
+/** Opens the parts of a job in a thread. Throws Error if the thread cannot open them. */
 export async function askEncoder(port: EncoderPort, job: EncoderJob): Promise<EncoderThread> {
   const waiting = new Map<number, (samples: readonly PackedSamples[] | undefined) => void>();
   let asked = 0;
@@ -71,7 +71,7 @@ export async function askEncoder(port: EncoderPort, job: EncoderJob): Promise<En
   };
 }
 
-/** The thread's side: takes what is asked of it, and says the answers. */
+/** Returns the thread's handler of messages, which answers through `say`. */
 export function answerEncoder(
   open: (job: EncoderJob) => Promise<ThreadEncoder>,
   say: (message: FromEncoder, transfer: ArrayBuffer[]) => void,
@@ -87,7 +87,7 @@ export function answerEncoder(
       const samples = (await encoder)?.encode(rows, numbers);
       say({ type: "encoded", id, ...(samples ? { samples } : {}) }, (samples ?? []).map(({ buffer }) => buffer));
     } catch {
-      // What is wrong is said where it is done again.
+      // The caller repeats the work, and reports the error from there.
       say(message.type === "open" ? { type: "failed" } : { type: "encoded", id: message.id }, []);
     }
   };

@@ -3,7 +3,7 @@ import process from "node:process";
 import type { EncoderJob, EncoderThread } from "../../core/types.ts";
 import { askEncoder, type EncoderPort } from "./encoder_port.ts";
 
-/** Starts a thread with the parts of a job. Throws where it cannot have them. */
+/** Starts a thread with the parts of a job. Throws Error if the thread cannot open them. */
 export async function startEncoderThread(job: EncoderJob): Promise<EncoderThread> {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const { Worker } = await import("node:worker_threads");

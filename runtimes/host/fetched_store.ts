@@ -1,8 +1,11 @@
-/** Files below a URL, read-only: how a page has a model. */
+/** A read-only store of files below a URL, for models in web pages. */
 import { likelyOthers } from "../../core/files/other_weights.ts";
 import type { Host, Store } from "../../core/types.ts";
 
-/** A store of the files below a URL that ends with a slash; each is fetched once, as a whole. Only weights of formats that are not read are listed. */
+/**
+ * Returns a store of the files below a URL that ends with a slash; each is fetched once, as a whole. It lists only
+ * weights of formats that are not supported.
+ */
 export function fetchedStore(url: string, fetcher: Host["fetch"] = (input, init) => fetch(input, init)): Store {
   const files = new Map<string, Promise<Readonly<{ revision: string; bytes: Uint8Array }> | undefined>>();
   const fetched = async (key: string) => {
@@ -22,7 +25,7 @@ export function fetchedStore(url: string, fetcher: Host["fetch"] = (input, init)
     },
     put: async () => "conflict",
     delete: async () => "conflict",
-    // A server of files tells of none by itself: only of weights of another format is it asked.
+    // A file server does not list its files, so only known names of unsupported weights are tried.
     list: async function* (prefix) {
       for (const key of likelyOthers) {
         const answer = key.startsWith(prefix) ? await fetcher(new URL(key, url).href, { method: "HEAD" }) : undefined;

@@ -1,4 +1,4 @@
-/** The file system of this machine, as far as stores use it. */
+/** The functions of this machine's file system that stores use. */
 import type * as nodeFiles from "node:fs/promises";
 
 /** The part of node:fs/promises that is used; tests pass in a disk that loses power. */

@@ -1,7 +1,7 @@
 /** The names in a folder. */
 import { readdirSync } from "node:fs";
 
-/** What lies in a folder, by name; undefined if there is no such folder. */
+/** Returns the names in a folder; undefined if there is no such folder. */
 export function namesIn(folder: string): readonly string[] | undefined {
   try {
     return readdirSync(folder);

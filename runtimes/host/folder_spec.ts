@@ -1,5 +1,5 @@
 /**
- * Folders that no run has written: a model's or an adapter's as a spec of its own, and what else is there, in words.
+ * Folders that no run has written: specs made from a model's or an adapter's folder, and errors that describe others.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -14,7 +14,7 @@ import { detectArtifact, jsonIn } from "../../formats/run/saved.ts";
 import { classifierTask } from "../../formats/run/classifier_task.ts";
 import { directoryStore } from "./directory_store.ts";
 
-/** The tasks of classes of transformers by their ends, and of PEFT's task types. */
+/** The task for each suffix of transformers' class names, and for each of PEFT's task types. */
 const tasks: readonly (readonly [RegExp, string])[] = [
   [/ForSequenceClassification$|^SEQ_CLS$/, "sequence-classification"],
   [/ForTokenClassification$|^TOKEN_CLS$/, "token-classification"],
@@ -26,14 +26,14 @@ const tasks: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * The spec by which a model's or an adapter's folder predicts and is evaluated.
+ * Returns the spec with which a model's or an adapter's folder is used for prediction and evaluation.
  *
- * @throws AttuneError that says what the folder holds, and which command takes it, if it is neither, or its task is not known.
+ * @throws AttuneError if it is neither or its task is unknown; it names the content, and the command that takes it.
  */
 export async function folderSpec(dir: string): Promise<Named<Json>> {
   const whole = resolve(dir);
   const files = directoryStore(whole);
-  // A part of a run is told by the run, which knows more of it.
+  // The folder of the run knows more than this part of it.
   const saved = isPartOfRun(dir) ? undefined : await detectArtifact(files);
   if (!saved) throw await notARun(dir);
   const [first] = saved.adapters ?? [];
@@ -69,7 +69,7 @@ export async function folderSpec(dir: string): Promise<Named<Json>> {
   };
 }
 
-/** The error for a folder that is named as a run's, with what it holds instead and what to do. */
+/** Returns the error for a folder that is no run's; the message says what it contains and what to do. */
 export async function notARun(dir: string): Promise<Error> {
   const says = (what: string): Error => badFile("spec", dir, what);
   const has = (name: string): boolean => existsSync(join(dir, name));
@@ -97,7 +97,7 @@ export async function notARun(dir: string): Promise<Error> {
   );
 }
 
-/** Whether a folder is where a run beside it has written its model or adapter. */
+/** Whether a folder is the model's or adapter's folder of a run. */
 function isPartOfRun(dir: string): boolean {
   const above = dirname(resolve(dir));
   const isNamed = Object.values(runFolders).some((name) => join(above, name) === resolve(dir));

@@ -1,35 +1,35 @@
 /**
- * Versions of a file that are written one over the other, for compare-and-set without a lock. Beside a file `name` the folder
- * `~attune-after-name` has its later versions as `1`, `2` and so on; the highest counts, and the file itself only if
+ * Successive versions of a file, for compare-and-set without a lock. Later versions of a file `name` are in the folder
+ * `~attune-after-name` beside it, as `1`, `2` and so on; the highest is current, and the file itself only if
  * there is none.
  *
- * A version is written under another name and linked to its number: of all that try, the file system lets one through. A
- * number is never given twice, since whoever is late finds it taken, or that its unlinked file has been removed: a
- * version is removed only after every unlinked file that wants its number or a lower one. No clock decides anything.
+ * A version is written under another name and then linked to its number: of all that try, the file system lets one
+ * succeed. A number is never used twice, since a late writer finds it taken, or finds its unlinked file removed: a
+ * version is removed only after every unlinked file that is meant for its number or a lower one. No clock is involved.
  */
 import { basename, dirname, join } from "node:path";
 import type { Files } from "./files.ts";
 import type { LastingFiles } from "./lasting_files.ts";
 import { absent } from "./system_errors.ts";
 
-/** How names of files in the making begin; they are no keys, and nothing is lost with them. */
+/** Prefix of the names of unfinished files, which are no keys and can be deleted without loss. */
 export const OWN = ".~attune-";
 
-/** How names of folders of versions begin. They are no keys, and not hidden: whoever copies what is seen copies them. */
+/** Prefix of the names of folders of versions. They are no keys, but not hidden, so that they are copied with the rest. */
 const AFTER = "~attune-after-";
 
-/** The content of a version that deletes the file. It is recognized by this content, not by its length. */
+/** The content of a version that marks the file as deleted. It is recognized by this content, not by its length. */
 export const GONE: Uint8Array = new TextEncoder().encode("attune: deleted 5d0c2f7b7c1e4a0f9a3be6a1c8d4f260\n");
 
-/** Versions of files. */
+/** Access to the versions of files. */
 export interface Generations {
-  /** The number of the newest version of a file; 0: the file itself. */
+  /** Returns the number of the newest version of a file; 0: the file itself. */
   newest(target: string): Promise<number>;
-  /** Where a version is. */
+  /** Returns the path of a version. */
   at(target: string, number: number): string;
   /**
-   * Makes the version behind `number`, if that is the newest. `write` writes it to a path, `still` says whether what was
-   * looked at before still holds.
+   * Adds the version after `number`, if that is the newest. `write` writes it to a path; `still` returns whether what
+   * the caller read before is still true.
    */
   add(
     target: string,
@@ -39,17 +39,17 @@ export interface Generations {
   ): Promise<boolean>;
 }
 
-/** Whether a name in a folder is one that no key has. */
+/** Whether a name in a folder is reserved, so that no key has it. */
 export function isReserved(name: string): boolean {
   return name.startsWith(OWN) || name.startsWith(AFTER);
 }
 
-/** The name of the file whose later versions a folder has; undefined for other folders. */
+/** Returns the name of the file whose later versions a folder contains; undefined for other folders. */
 export function fileOfGenerations(name: string): string | undefined {
   return name.startsWith(AFTER) ? name.slice(AFTER.length) : undefined;
 }
 
-/** Versions over a file system. */
+/** Returns the versions of files in a file system. */
 export function generationsIn(files: Files, { makeFolder, syncFolder }: LastingFiles): Generations {
   const folderOf = (target: string): string => join(dirname(target), AFTER + basename(target));
   const numbersIn = async (folder: string): Promise<number[]> => {
@@ -57,7 +57,7 @@ export function generationsIn(files: Files, { makeFolder, syncFolder }: LastingF
     return (names ?? []).flatMap((name) => (/^[1-9]\d{0,14}$/.test(name) ? [Number(name)] : []));
   };
   const newest = async (target: string): Promise<number> => Math.max(0, ...await numbersIn(folderOf(target)));
-  /** Removes what has lost against a version, and all before the one before it, which late readers may be opening. */
+  /** Removes unlinked files that lost against a version, and old versions but the previous one, which may be in use. */
   const tidy = async (folder: string, number: number): Promise<void> => {
     const lost = (name: string): boolean => Number(/^next-(\d+)-/.exec(name)?.[1] ?? Infinity) <= number;
     const names = await files.readdir(folder);
@@ -74,7 +74,7 @@ export function generationsIn(files: Files, { makeFolder, syncFolder }: LastingF
       const generation = join(folder, `next-${number + 1}-${crypto.randomUUID()}`);
       try {
         await write(generation);
-        // Looked at while the unlinked file is there: who removes versions from now on removes it first.
+        // Checked while the unlinked file exists: whoever removes versions from now on removes that file first.
         if (await newest(target) !== number || !await still()) return false;
         if (!await files.link(generation, join(folder, String(number + 1))).then(() => true, lost)) return false;
       } finally {
@@ -87,7 +87,7 @@ export function generationsIn(files: Files, { makeFolder, syncFolder }: LastingF
   };
 }
 
-/** Another has made it, or has removed what was to become it. */
+/** Returns false if another writer has added the version, or has removed the unlinked file. Throws any other error. */
 function lost(error: NodeJS.ErrnoException): false {
   if (error.code === "EEXIST" || error.code === "ENOENT") return false;
   throw error;

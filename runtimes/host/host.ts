@@ -26,7 +26,7 @@ export type HostOptions = Readonly<{
 }>;
 
 /**
- * A host for one of the three runtimes. Where onnxruntime-node is not installed and no `lib` is given, what computes with
+ * Creates a host for one of the three runtimes. If onnxruntime-node is not installed and no `lib` is given, what needs
  * a model throws AttuneError (`NOT_INSTALLED`); the rest works.
  */
 export async function createHost(runtime: "node" | "bun" | "deno", options: HostOptions = {}): Promise<Host> {
@@ -50,7 +50,7 @@ export async function createHost(runtime: "node" | "bun" | "deno", options: Host
   return host;
 }
 
-/** A host of this process's runtime that computes nothing: it reads and writes. */
+/** Creates a host of this process's runtime that only reads and writes files. */
 export function createFilesHost(): Host {
   return filesHost(thisRuntime());
 }
@@ -75,9 +75,9 @@ function filesHost(runtime: "node" | "bun" | "deno"): Host {
   };
 }
 
-/** A finished run as a model that answers rows. */
+/** Opens a finished run as a model that answers rows. */
 async function openSavedModel(folder: string, host: Host): Promise<SavedModel> {
-  // What serves is loaded only if something is served.
+  // The code for serving is only loaded if it is needed.
   const { openSaved } = await import("../serve/saved.ts");
   const saved = await openSaved(folder, host);
   const { collator, tokenizer, run } = saved.open;
@@ -93,10 +93,10 @@ async function openSavedModel(folder: string, host: Host): Promise<SavedModel> {
 
 const cacheOf = (cache: Host["cache"]): Pick<Host, "cache"> => (cache ? { cache } : {});
 
-/** The version of onnxruntime-node that Attune is checked with. */
+/** The version of onnxruntime-node that Attune is tested with. */
 export const RUNTIME_VERSION = "1.30.0";
 
-// Its install script fetches libraries of NVIDIA's GPUs from NuGet and fails where that is out of reach.
+// Its install script downloads NVIDIA GPU libraries from NuGet, and fails without access to that.
 const noRuntime = notInstalled({
   plugin: "host",
   name: "onnxruntime-node",
@@ -107,7 +107,7 @@ const noRuntime = notInstalled({
 /** The time of this process. */
 export const clock: Host["clock"] = { now: () => performance.now(), sleep };
 
-/** Where people read what a process tells them: its standard error. */
+/** Returns the terminal for messages to people: standard error. */
 export function terminal(): NonNullable<Host["terminal"]> {
   return {
     write: (text) => process.stderr.write(text),
@@ -116,7 +116,7 @@ export function terminal(): NonNullable<Host["terminal"]> {
   };
 }
 
-/** The runtime this process is. */
+/** Returns the runtime of this process. */
 export function thisRuntime(): "node" | "bun" | "deno" {
   return "Bun" in globalThis ? "bun" : "Deno" in globalThis ? "deno" : "node";
 }
@@ -129,7 +129,7 @@ function realPath(path: string): string | undefined {
   }
 }
 
-/** The folder of an installed package, or undefined. */
+/** Returns the folder of an installed package, or undefined. */
 export function packageDirectory(name: string): string | undefined {
   try {
     return dirname(createRequire(import.meta.url).resolve(join(name, "package.json")));
@@ -138,7 +138,7 @@ export function packageDirectory(name: string): string | undefined {
   }
 }
 
-/** A two-way line to a worker; `end` ends it. */
+/** Returns a two-way channel to a worker; `end` ends the worker. */
 export function workerChannel(worker: Worker, end: () => Promise<void>): Channel {
   const queue: unknown[] = [];
   let wake: (() => void) | undefined;

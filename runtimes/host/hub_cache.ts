@@ -1,4 +1,4 @@
-/** The hub's cache on disk, laid out as Python's huggingface_hub does: either reads what the other downloaded. */
+/** The hub's cache on disk, in the layout of Python's huggingface_hub: each reads what the other downloaded. */
 import { createHash } from "node:crypto";
 import { constants, createReadStream } from "node:fs";
 import { copyFile, link, open, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
@@ -13,15 +13,15 @@ import { makeFolder } from "./make_folder.ts";
 /**
  * The cache that the environment names: HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME, or ~/.cache.
  *
- * @throws AttuneError from its methods on names that lead out of it, and where the disk fails.
+ * @throws AttuneError from its methods if names lead outside of it, or the disk fails.
  */
 export function hubCache(env: Named<string | undefined>): HubCache {
   const { home, root } = placesOf(env);
-  /** A place in a repository's folder; nothing in the names leads out of it. */
+  /** Returns a path in a repository's folder; names cannot lead outside of it. */
   const of = (repo: string, folder: string, ...names: readonly string[]): string =>
     join(
       root,
-      // A data set's name begins with what the hub's own addresses have in front of it.
+      // A data set's name already begins with `datasets/`, as in the hub's addresses.
       `${repo.startsWith("datasets/") ? "" : "models--"}${keyParts("hub", repo).join("--")}`,
       folder,
       ...names.flatMap((name) => keyParts("hub", name)),
@@ -51,7 +51,7 @@ export function hubCache(env: Named<string | undefined>): HubCache {
         await makeFolder(dirname(path));
         const file = await open(path, constants.O_RDWR | constants.O_CREAT);
         try {
-          // At its place, not at the end: two processes that download the same file write the same bytes.
+          // At its position rather than appended: two processes that download the same file write the same bytes.
           let at = from;
           for await (const part of bytes) {
             for (let done = 0; done < part.length;) {
@@ -73,14 +73,14 @@ export function hubCache(env: Named<string | undefined>): HubCache {
         const path = of(repo, "snapshots", commit, file);
         await makeFolder(dirname(path));
         await rm(path, { force: true });
-        // Where symbolic links are not allowed a hard one holds the same bytes, and where neither is, a copy.
+        // If symbolic links are not allowed, a hard link has the same bytes; if neither is, a copy.
         await symlink(relative(dirname(path), blobPath), path).catch(unlessThere(() => link(blobPath, path)))
           .catch(unlessThere(() => copyFile(blobPath, path, constants.COPYFILE_EXCL))).catch(unlessThere());
       }),
   };
 }
 
-/** The etag of a large file is its SHA-256. Bytes that do not match are thrown away, so that the next run starts anew. */
+/** Checks a complete file: the etag of a large one is its SHA-256. A file that does not match is deleted, to start anew. */
 async function finish(blob: string, etag: string, what: string): Promise<void> {
   const path = `${blob}.incomplete`;
   if (/^[0-9a-f]{64}$/.test(etag)) {
@@ -99,7 +99,7 @@ async function finish(blob: string, etag: string, what: string): Promise<void> {
   await rename(path, blob);
 }
 
-/** Another process may have made the same link meanwhile. */
+/** Ignores that another process has made the same link meanwhile. */
 function unlessThere(act?: () => Promise<void>): (error: NodeJS.ErrnoException) => Promise<void> {
   return async (error) => {
     if (error.code === "EEXIST") return;
@@ -117,8 +117,8 @@ async function typed<T>(act: () => Promise<T>): Promise<T> {
 }
 
 /**
- * A host that asks the hub as nobody: without its owner's token, and without what was downloaded with it. For names that
- * come from others.
+ * Returns a host that uses the hub anonymously: without its owner's token, and without files downloaded with it. For
+ * names that come from other people.
  */
 export function withoutToken(host: Host): Host {
   const { HF_TOKEN: _, HUGGING_FACE_HUB_TOKEN: _former, ...env } = host.env;

@@ -1,28 +1,28 @@
-/** Files and folders that outlive a loss of power, where the file system can do that. */
+/** Files and folders that survive a loss of power, if the file system supports that. */
 import { dirname } from "node:path";
 import type { Files } from "./files.ts";
 import { makeFolder as made } from "./make_folder.ts";
 
 /** A writer of files and folders that survive a loss of power. */
 export interface LastingFiles {
-  /** Makes a folder where there is none; when it is done, the folder lasts, whoever has made it. */
+  /** Creates a folder if there is none. Afterwards the folder is durable, whichever process created it. */
   makeFolder(folder: string): Promise<void>;
-  /** Makes the names in a folder last. */
+  /** Makes the names in a folder durable. */
   syncFolder(folder: string): Promise<void>;
-  /** Writes a new file to its end, its folder made; gives its size. */
+  /** Writes a new file completely, and creates its folder; returns its size. */
   writeFile(path: string, bytes: Uint8Array | AsyncIterable<Uint8Array>): Promise<number>;
 }
 
-/** Bytes that are written at once: on Deno nothing else happens meanwhile. */
+/** Number of bytes that are written at once: on Deno a write blocks everything else. */
 const PIECE = 2 ** 17;
 
-/** Folders that are remembered to last. */
+/** Number of folders that are remembered as durable. */
 const MOST = 4096;
 
-/** A folder that others remove as often as it is made is given up after so many tries. */
+/** Number of tries to create a folder that other processes keep removing. */
 const TRIES = 20;
 
-/** Lasting files below a root. */
+/** Returns a writer of durable files below a root. */
 export function lastingFiles(files: Files, root: string): LastingFiles {
   const lasting = new Set<string>();
   const syncFolder = async (folder: string): Promise<void> => {
@@ -34,7 +34,7 @@ export function lastingFiles(files: Files, root: string): LastingFiles {
         await file.close();
       }
     } catch (error) {
-      // Some systems cannot sync a folder; one that could and did not has not kept what it was to keep.
+      // Some systems cannot sync folders, which is ignored; a sync that was possible but failed is an error.
       const { code = "" } = error as NodeJS.ErrnoException;
       if (["EIO", "EMFILE", "ENFILE", "ENOMEM", "ENOSPC", "EDQUOT"].includes(code)) throw error;
     }
@@ -44,7 +44,7 @@ export function lastingFiles(files: Files, root: string): LastingFiles {
     if (lasting.size > MOST) lasting.clear();
     for (let parent = folder;; parent = dirname(parent)) {
       if (first !== undefined && parent.length >= first.length) lasting.delete(parent);
-      // Another process may have made it, and not be done.
+      // Another process may have created it without having synced it yet.
       if (!lasting.has(parent)) await syncFolder(dirname(parent));
       lasting.add(parent);
       if (parent.length <= Math.min(root.length, first?.length ?? Infinity) || dirname(parent) === parent) return;
@@ -58,7 +58,7 @@ export function lastingFiles(files: Files, root: string): LastingFiles {
         try {
           return await files.open(path, "wx");
         } catch (error) {
-          // Whoever deletes the last file of a folder removes it.
+          // A process that deletes the last file of a folder also removes the folder.
           if ((error as NodeJS.ErrnoException).code !== "ENOENT" || tries >= TRIES) throw error;
           await makeFolder(dirname(path));
           return await opened(tries + 1);

@@ -1,9 +1,9 @@
-/** A fetch handler as an HTTP server: each runtime's own. */
+/** An HTTP server for a fetch handler, with each runtime's own server. */
 import { AttuneError } from "../../core/base/errors.ts";
 import { thisRuntime } from "./host.ts";
 import type { Handler, Listening, ListenOptions } from "./servers/options.ts";
 
-/** Serves until it is closed. Throws AttuneError (`LISTEN`) if the port is taken, or may not be used. */
+/** Starts a server, which runs until it is closed. Throws AttuneError (`LISTEN`) if the port is taken or forbidden. */
 export async function listen(handler: Handler, options: ListenOptions): Promise<Listening> {
   try {
     return await served(handler, options);

@@ -1,6 +1,6 @@
 /**
- * Folders that are made with those above them. Node's own recursive mkdir goes round in circles for ever where a file system
- * says that a folder's parent is missing though it is there, as /proc does.
+ * Creation of folders with their parents. Node's own recursive mkdir loops for ever if a file system
+ * reports that a folder's parent is missing although it exists, as /proc does.
  */
 import { existsSync, mkdirSync } from "node:fs";
 import * as nodeFiles from "node:fs/promises";
@@ -10,7 +10,7 @@ import { AttuneError } from "../../core/base/errors.ts";
 /** The part of node:fs/promises that is used. */
 type Files = Pick<typeof nodeFiles, "mkdir" | "stat">;
 
-/** Makes a folder where there is none, and gives the first of those that were made. Throws what the file system throws. */
+/** Creates a folder if there is none, and returns the topmost one that it created. Throws the file system's errors. */
 export async function makeFolder(folder: string, files: Files = nodeFiles): Promise<string | undefined> {
   const create = async (): Promise<"made" | "there" | Error> => {
     try {
@@ -32,7 +32,7 @@ export async function makeFolder(folder: string, files: Files = nodeFiles): Prom
   return top ?? (second === "made" ? folder : undefined);
 }
 
-/** Makes a folder where there is none, before anything else goes on. Throws AttuneError (`NOT_WRITABLE`) if it cannot. */
+/** Creates a folder synchronously if there is none. Throws AttuneError (`NOT_WRITABLE`) if that fails. */
 export function makeFolderSync(folder: string): void {
   const make = (path: string): void => {
     if (existsSync(path)) return;
@@ -46,7 +46,7 @@ export function makeFolderSync(folder: string): void {
   }
 }
 
-/** Says of a folder that nothing can be written to it. */
+/** Returns the error for a folder that is not writable. */
 export function notWritable(folder: string, cause: unknown): AttuneError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new AttuneError(`${folder} cannot be written to: ${why}`, {

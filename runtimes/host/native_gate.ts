@@ -1,24 +1,24 @@
 /**
- * Threads that compute in native code. One that is ended in the middle of it takes the whole process along: what the native
- * code gives back has nowhere to go. A gate counts the calls that a thread is in, and lets no more in once it is to end.
+ * Safe termination of threads that compute in native code. Ending a thread within a native call ends the whole process,
+ * because the call has nowhere to return to. A gate counts a thread's calls, and admits none once the thread is to end.
  */
 import type { Worker } from "node:worker_threads";
 import type { Host, Ort, OrtSession } from "../../core/types.ts";
 
-/** The number of calls that a thread is in, and whether it is to end; shared by it and who ends it. */
+/** The number of native calls of a thread, and whether it is to end; shared with the thread that ends it. */
 export type NativeGate = Int32Array<SharedArrayBuffer>;
 
 const [CALLS, ENDS] = [0, 1];
 
-/** How often one looks whether a thread has come out, in milliseconds. */
+/** How often to check whether a thread has left native code, in milliseconds. */
 const LOOK = 2;
 
-/** A gate for a thread. */
+/** Creates a gate for a thread. */
 export function nativeGate(): NativeGate {
   return new Int32Array(new SharedArrayBuffer(8));
 }
 
-/** Ends a thread once it is in no native call. */
+/** Terminates a thread once it is in no native call. */
 export async function endWorker(worker: Worker, gate: NativeGate): Promise<void> {
   let isGone = false;
   worker.once("exit", () => (isGone = true));
@@ -27,10 +27,10 @@ export async function endWorker(worker: Worker, gate: NativeGate): Promise<void>
   await worker.terminate();
 }
 
-/** The host of such a thread: what it computes goes through the gate. */
+/** Returns the host for such a thread: its native calls pass the gate. */
 export function behindGate(host: Host, gate: NativeGate): Host {
   let guarded: Ort | undefined;
-  // A host without onnxruntime says so where it is first asked for it.
+  // Read on demand, because a host without onnxruntime throws when `lib` is first read.
   const get = (): Ort | undefined => (guarded ??= host.lib && guardedLib(host.lib, gate));
   return Object.defineProperties({}, {
     ...Object.getOwnPropertyDescriptors(host),
@@ -49,9 +49,9 @@ function guardedLib({ Tensor, InferenceSession }: Ort, gate: NativeGate): Ort {
   return { Tensor, InferenceSession: { create } };
 }
 
-/** Does something native; where the thread is to end it waits for that. */
+/** Makes a native call. If the thread is to end, it waits for that instead. */
 async function passes<T>(gate: NativeGate, act: () => Promise<T>): Promise<T> {
-  // Counted first: whoever ends the thread looks at the count behind saying so.
+  // Counted first: whoever ends the thread sets the flag before it reads the count.
   Atomics.add(gate, CALLS, 1);
   try {
     if (Atomics.load(gate, ENDS) === 0) return await act();

@@ -1,4 +1,4 @@
-/** The checks of what a package brings: those of its plugins' kinds, and a short run with each. */
+/** The checks of a package's plugins: those of their kinds, and a short run with each plugin. */
 import { type Check, checksOf } from "../../conformance/mod.ts";
 import { runChecks } from "../../conformance/run.ts";
 import { type PluginPackage, withPackages } from "../../core/spec/packages.ts";
@@ -7,13 +7,13 @@ import type { Catalog, Entry, Host, Named, Plugin } from "../../core/types.ts";
 /** Options of the checks. */
 export type CheckContext = Readonly<{ catalog: Catalog; host: Host }>;
 
-/** Every check of a package's plugins, by plugin. */
+/** Returns every check of a package's plugins, by plugin. */
 export function checksOfPackage(added: PluginPackage, { catalog, host }: CheckContext): readonly Check[] {
   const all = withPackages(catalog, [added]);
   const figures = { host, catalog: all };
   return added.entries.flatMap((entry) => {
     const title = `${entry.kind} ${entry.use}`;
-    // What plugins cannot do without: "schedule halves" → its options.
+    // Options that a plugin requires, by title: "schedule halves" → its options.
     const options = added.conformance?.[title];
     const parsed = entry.parse(options ?? {});
     const withTitle = (checks: readonly Check[]): Check[] =>
@@ -31,7 +31,7 @@ export function checksOfPackage(added: PluginPackage, { catalog, host }: CheckCo
   });
 }
 
-/** A plugin with one of its options changed, for each number and flag that it takes another value of. */
+/** Returns variants of a plugin with one option changed, for each number and flag that may have another value. */
 function variantsOf({ parse }: Entry, { options }: Plugin): readonly Plugin[] {
   return Object.entries(options).flatMap(([name, value]) => {
     const other = typeof value === "number" ? value + 1 : typeof value === "boolean" ? !value : undefined;

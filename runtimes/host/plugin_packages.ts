@@ -1,5 +1,5 @@
 /**
- * Plugins of packages, which a run spec, a server or a runner names.
+ * Plugins from packages that a run spec, a server or a runner names.
  * @module
  */
 import { existsSync, readFileSync, statSync } from "node:fs";
@@ -11,9 +11,9 @@ import { badPackage, entriesOf, type PluginPackage, withPackages } from "../../c
 import type { Catalog, Json, Named, Run, RunSpec } from "../../core/types.ts";
 
 /**
- * The built-in catalog with the packages that a spec's `plugins` names, found from `folder`.
+ * Loads the built-in catalog with the packages in a spec's `plugins`, which are resolved from `folder`.
  *
- * @throws AttuneError (`BAD_PLUGIN`) if one is not installed or brings no plugins.
+ * @throws AttuneError (`BAD_PLUGIN`) if one is not installed or provides no plugins.
  * @example
  * ```ts
  * import { catalogFor } from "attune/plugins";
@@ -34,14 +34,14 @@ export async function composed(spec: Named<Json>): Promise<Run> {
   return compose(spec as unknown as RunSpec, await catalogFor(spec));
 }
 
-/** The packages' names in a spec; what is no list of names is for `compose` to say. */
+/** Returns the names of a spec's packages; if they are no list of names, `compose` reports that. */
 export function namesIn({ plugins }: Readonly<{ plugins?: unknown }>): string[] {
   return Array.isArray(plugins) ? plugins.filter((name) => typeof name === "string" && name !== "") : [];
 }
 
-/** Imports packages, found from `folder`. Throws AttuneError (`BAD_PLUGIN`) that says which of them is wrong, and how. */
+/** Imports packages, resolved from `folder`. Throws AttuneError (`BAD_PLUGIN`) that says which is wrong, and how. */
 export async function loadPackages(names: readonly string[], folder: string): Promise<PluginPackage[]> {
-  // What a package imports of a checkout, whose files are TypeScript, Deno has to have seen before.
+  // In a checkout, whose files are TypeScript, Deno must have loaded the modules that a package imports beforehand.
   if (names.length > 0 && process.versions.deno && import.meta.url.endsWith(".ts")) await import("../../mod.ts");
   const loaded: PluginPackage[] = [];
   for (const name of new Set(names)) {
@@ -62,7 +62,7 @@ export async function loadPackages(names: readonly string[], folder: string): Pr
   return loaded;
 }
 
-/** A spec whose packages are paths, so that it means the same from anywhere. */
+/** Replaces a spec's package names by paths, so that it means the same from any folder. */
 export function resolvePackages(spec: Named<Json>, folder: string): Named<Json> {
   const { plugins } = spec;
   if (!Array.isArray(plugins)) return spec;
@@ -72,7 +72,7 @@ export function resolvePackages(spec: Named<Json>, folder: string): Named<Json> 
   };
 }
 
-/** Where a package is: a path from `folder`, or a name in the node_modules of `folder` or a folder above it. */
+/** Returns the path of a package: relative to `folder`, or in the node_modules of `folder` or of a folder above it. */
 export function packagePath(name: string, folder: string): string {
   if (isAbsolute(name) || /^\.{1,2}([/\\]|$)/.test(name)) {
     const path = resolve(folder, name);
@@ -89,7 +89,7 @@ export function packagePath(name: string, folder: string): string {
   }
 }
 
-/** The module of a package's folder that \`import\` would take; a file is that module itself. */
+/** Returns the module that `import` would load from a package's folder; a path to a file is that module itself. */
 function entryOf(name: string, path: string): string {
   if (!statSync(path).isDirectory()) return path;
   const file = join(path, "package.json");
@@ -103,7 +103,7 @@ function entryOf(name: string, path: string): string {
   return module;
 }
 
-/** The target of "." in `exports`, under the conditions of an import here. */
+/** Returns the target of "." in `exports`, under the conditions of an import here. */
 function exported(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   if (Array.isArray(value)) return value.map(exported).find((one) => one !== undefined);

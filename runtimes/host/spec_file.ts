@@ -1,4 +1,4 @@
-/** Run specs from files: relative paths made absolute, values changed by --set. */
+/** Reading of run specs from files: relative paths become absolute, and --set changes values. */
 import { overWholeWeights } from "../../core/spec/whole_weights.ts";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -18,7 +18,7 @@ import { MODEL_CONFIG } from "../../formats/hf/model_config.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
 import { runFolders } from "../../formats/run/files.ts";
 
-/** Reads a spec with the packages that it names. Throws AttuneError if it is missing or not JSON. */
+/** Reads a spec with its packages, changed by `set`. Throws AttuneError if it is missing or not JSON. */
 export async function readSpec(path: string, set: readonly string[] = []): Promise<Named<Json>> {
   if (!existsSync(path)) throw missingIn("spec", "spec.json", path, { names: namesIn, resolve });
   let spec: Json;
@@ -45,12 +45,12 @@ export async function readSpec(path: string, set: readonly string[] = []): Promi
   return placedChoices(place(named), catalog, place);
 }
 
-/** The plugins that a spec names, its packages found from `folder`. */
+/** Loads the plugins that a spec names; packages are resolved from `folder`. */
 async function catalogOf(spec: Named<Json>, folder: string): Promise<Catalog> {
   return await loadCatalog(spec, loaderOf(imports), await loadPackages(packagesIn(spec), folder));
 }
 
-/** A spec whose search has the paths among its choices, and among its conditions on these, placed as those of the spec are. */
+/** Makes paths absolute among the choices of a spec's search, and among the conditions on these choices. */
 function placedChoices(spec: Named<Json>, catalog: Catalog, place: (spec: Named<Json>) => Named<Json>): Named<Json> {
   const known = spaceIn(spec);
   const placed = new Map<string, Json>();
@@ -73,7 +73,7 @@ function placedChoices(spec: Named<Json>, catalog: Catalog, place: (spec: Named<
   return { ...spec, search: { ...search, with: { ...search?.with, space: all } } } as unknown as Named<Json>;
 }
 
-/** Where a command's spec is, which may be named by the folder of a run that has written it. */
+/** Returns the path of a command's spec, which may also be named by the folder of the run that wrote it. */
 export async function specPath(path: string): Promise<string> {
   if (!isDirectory(path)) return path;
   const own = join(path, "spec.json");
@@ -81,15 +81,15 @@ export async function specPath(path: string): Promise<string> {
   throw await (await import("./folder_spec.ts")).notARun(path);
 }
 
-/** The names of a finished run's tasks, where it has several. */
+/** Returns the names of a finished run's tasks, if it has several. */
 export async function taskNames(dir: string): Promise<readonly string[]> {
   const path = join(dir, "spec.json");
   return existsSync(path) ? Object.keys(tasksOf(await readSpec(path)) ?? {}) : [];
 }
 
 /**
- * The spec of a finished run, its model or adapter in place of the base. Of several tasks the one that is named, as a run
- * of its own: what the run left of it is a folder of its name. `set`: values to change in it.
+ * Reads the spec of a finished run, with its model or adapter in place of the base. Of several tasks `task` selects one,
+ * as a run of its own, whose results are in folders of that name. `set`: values to change in the spec.
  */
 export async function readRun(dir: string, task?: string, set: readonly string[] = []): Promise<Named<Json>> {
   const path = join(dir, "spec.json");
@@ -106,7 +106,7 @@ export async function readRun(dir: string, task?: string, set: readonly string[]
     for (const change of set) spec = await changedBy(spec, change, process.cwd());
     return spec;
   }
-  // Its model is another one now.
+  // The spec gets another model, so its versions and fingerprints no longer apply.
   const { versions: _versions, fingerprints: _fingerprints, ...whole } = await readSpec(path, set) as Record<
     string,
     Json
@@ -152,7 +152,7 @@ export async function readRun(dir: string, task?: string, set: readonly string[]
   return { ...spec, adapter: savedAdapters(at(adapter), adapters.map(({ use }) => use)) };
 }
 
-/** The adapters of these names that a directory holds, as parts of a spec. */
+/** Returns the adapters of these names in a directory, as parts of a spec. */
 export function savedAdapters(dir: string, names: readonly string[]): { use: string; with: { from: string } }[] {
   const list = join(dir, adapterFiles.places);
   const places: readonly (string | null)[] = existsSync(list) ? JSON.parse(readFileSync(list, "utf8")) : ["."];

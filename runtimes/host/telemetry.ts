@@ -1,6 +1,6 @@
 /**
- * ONNX Runtime's telemetry, which is off: from 1.30 on its library otherwise leaves files in the temporary folder and a
- * device's number in the user's cache, and has what it takes to send them.
+ * Disables ONNX Runtime's telemetry. From 1.30 on, its library otherwise leaves files in the temporary folder and a
+ * device id in the user's cache, and is able to send them.
  */
 import process from "node:process";
 
@@ -15,16 +15,16 @@ type Ffi = Readonly<{
 }>;
 
 /**
- * Turns it off for this process; what a user has set stays. The library reads the process's environment as it is loaded, so
- * this comes before. On Node a worker has a copy of the environment: there it is the thread that starts workers whose call
- * counts.
+ * Disables telemetry for this process, unless the user has configured it. Must be called before the library is loaded,
+ * which reads the environment then. On Node, workers have a copy of the environment, so the thread that starts workers
+ * has to call this.
  */
 export async function disableTelemetry(): Promise<void> {
   process.env[NAME] ??= "1";
   if ("Bun" in globalThis && process.platform !== "win32") await setInBun(process.env[NAME]);
 }
 
-/** Bun keeps what a program sets to itself: the C library's environment is another one. */
+/** Sets the variable in the C library's environment, which Bun does not change when a program sets one. */
 async function setInBun(value: string): Promise<void> {
   const module = "bun:ffi";
   const { dlopen } = await import(module) as Ffi;

@@ -21,7 +21,7 @@ export type WorkerTask = Readonly<
     threads: number | undefined;
     displayNames: Named<string>;
     plugins: readonly string[];
-    /** Splits of the data that are left alone. */
+    /** Splits of the data that are not used. */
     without: readonly SplitName[];
   }
 >;
@@ -32,7 +32,7 @@ export type WorkerMessage =
   | Readonly<{ type: "done" }>
   | Readonly<{ type: "error"; message: string; stack: string | undefined; details?: ErrorDetails }>;
 
-/** How a run is trained in a worker. */
+/** Options of training in a worker. */
 export type TrainInWorkerOptions = Readonly<
   {
     output?: string;
@@ -49,15 +49,15 @@ export type TrainInWorkerOptions = Readonly<
   }
 >;
 
-/** A thread that trains one run after the other, and keeps what they share: their base, their rows. */
+/** A thread that trains one run after the other, and keeps what they share: the base model and the rows. */
 export interface TrainingWorker {
-  /** Events come as they happen. Throws AttuneError as `trainRun` does. */
+  /** Trains a spec, and yields events as they happen. Throws AttuneError as `trainRun` does. */
   train(spec: Json, options?: TrainInWorkerOptions): AsyncIterable<TrainingEvent>;
   close(): Promise<void>;
 }
 
 /**
- * Trains a run spec (JSON) in a worker; events come as they happen.
+ * Trains a run spec (JSON) in a worker, and yields events as they happen.
  *
  * @throws AttuneError as `trainRun` does.
  */
@@ -88,7 +88,7 @@ export async function openTrainingWorker(): Promise<TrainingWorker> {
 async function* claimedRun(channel: Channel, spec: Json, options: TrainInWorkerOptions): AsyncIterable<TrainingEvent> {
   const { output, resume = false, probe = false, signal, threads, displayNames = {}, plugins = [], without = [] } =
     options;
-  // By this thread, which nothing blocks: whatever happens to the worker, the claim is renewed and let go.
+  // Claimed by this thread, which nothing blocks, so the claim is renewed and released whatever happens to the worker.
   const release = output === undefined ? undefined : await claimFolder(output);
   try {
     const task = { spec, output, resume, probe, threads, displayNames, plugins, without };
@@ -99,14 +99,14 @@ async function* claimedRun(channel: Channel, spec: Json, options: TrainInWorkerO
 }
 
 async function startWorker(gate: NativeGate): Promise<Worker> {
-  // The worker's file has its own module's extension: .ts in a checkout, .js where it is published.
+  // The worker's file has the same extension as this module: .ts in a checkout, .js where it is published.
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const { Worker } = await import("node:worker_threads");
   await disableTelemetry();
   return new Worker(new URL(`./train_worker.${extension}`, import.meta.url), {
     env: process.env,
     workerData: gate,
-    // Rows and steps leave little behind: a small nursery is enough, and saves tens of megabytes.
+    // Rows and steps leave little garbage: a small young generation is enough, and saves tens of megabytes.
     resourceLimits: { maxYoungGenerationSizeMb: 8 },
   });
 }
@@ -138,7 +138,7 @@ function revived({ message, stack, details }: Extract<WorkerMessage, { type: "er
   return error;
 }
 
-/** A host of this process's runtime. */
+/** Creates a host of this process's runtime. */
 export function hostHere(threads?: number): ReturnType<typeof createHost> {
   return createHost(thisRuntime(), threads === undefined ? {} : { threads });
 }

@@ -1,4 +1,4 @@
-/** The training worker's side: runs a spec and posts its events. */
+/** The training worker's side of the messages: trains a spec and posts its events. */
 import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { AttuneError } from "../../core/base/errors.ts";
@@ -17,7 +17,7 @@ const gate = workerData as NativeGate;
 const answer = (message: WorkerMessage): void => port?.postMessage(message);
 
 let abort = new AbortController();
-// One run after the other: what they share stays open.
+// Runs come one after the other, so what they share stays open.
 const shared = createWarmParts();
 
 async function run(task: WorkerTask): Promise<void> {
@@ -38,7 +38,7 @@ async function run(task: WorkerTask): Promise<void> {
     const { resume, probe } = task;
     for await (const event of trainRun(run, host, { output, resume, probe, signal })) {
       answer({ type: "event", event });
-      // Lets an abort message in: the runtime computes on this thread.
+      // Lets an abort message arrive, because the runtime computes on this thread.
       await new Promise((resolve) => setImmediate(resolve));
     }
     answer({ type: "done" });
@@ -50,12 +50,12 @@ async function run(task: WorkerTask): Promise<void> {
   }
 }
 
-/** A folder that the thread which started this one has claimed. */
+/** Removes `claim` from the store of a folder that the parent thread has already claimed. */
 function claimed({ claim: _, ...store }: Store): Store {
   return store;
 }
 
-/** Takes what the caller says. */
+/** Handles a message of the caller. */
 export function receive(message: Readonly<{ type: "run"; task: WorkerTask } | { type: "abort" }>): void {
   if (message.type === "abort") abort.abort();
   else void run(message.task).catch((error) => answer({ type: "error", message: String(error), stack: undefined }));

@@ -1,4 +1,4 @@
-/** The user's cache on disk: what can be made again. The least recently used goes where it grows too large. */
+/** The user's cache on disk, for data that can be made again. If it grows too large, least recently used files go. */
 import { readdir, rm, stat, utimes } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, join } from "node:path";
@@ -6,21 +6,21 @@ import type { Named, Store } from "../../core/types.ts";
 import { directoryStore } from "./directory_store.ts";
 import { isReserved } from "./generations.ts";
 
-/** What the cache may hold, in bytes. */
+/** The largest size of the cache, in bytes. */
 const MAX_BYTES = 8 * 2 ** 30;
 
-/** What was used within this time stays whatever its size, in milliseconds: a run may be reading it. */
+/** Files used within this time are kept whatever their size, in milliseconds: a run may be reading them. */
 const RECENT = 60 * 60 * 1000;
 
-/** How often the whole folder is looked at while as much is written as it may hold: it may have a hundred thousand files. */
+/** The folder, of maybe a hundred thousand files, is scanned this often while its largest size is written to it. */
 const LOOKS = 64;
 
-/** What is read again and again is said to be in use as often, in milliseconds. */
+/** How often a file that is read repeatedly is marked as used, in milliseconds. */
 const RENEWED = 60 * 1000;
 
 /**
- * The cache that the environment names: ATTUNE_CACHE, a folder, or "off" for none; else `attune` within XDG_CACHE_HOME, or
- * the place that the system has for caches.
+ * Returns the cache that the environment names: ATTUNE_CACHE, a folder, or "off" for none; else `attune` within
+ * XDG_CACHE_HOME or the system's folder for caches.
  */
 export function userCache(
   env: Named<string | undefined>,
@@ -41,19 +41,19 @@ function folderOf(
   return platform === "darwin" ? join(homedir(), "Library", "Caches", "attune") : join(homedir(), ".cache", "attune");
 }
 
-/** A folder as a store that makes room for what is put into it. */
+/** Returns a store over a folder that removes old files to make room for new ones. */
 function boundedStore(folder: string, maxBytes: number): Store {
   const store = directoryStore(folder);
-  /** Bytes that were written since the whole folder was looked at; at first nobody knows what is there. */
+  /** Bytes written since the folder was last scanned; at first its content is unknown. */
   let unseen = Infinity;
-  /** When each key was last said to be in use. */
+  /** When each key was last marked as used. */
   const renewed = new Map<string, number>();
   const renew = async (key: string): Promise<void> => {
     const now = Date.now();
     if (now - (renewed.get(key) ?? -Infinity) < RENEWED) return;
     renewed.set(key, now);
     const path = join(folder, key);
-    // Whoever reads a file part by part sees by its time of writing that it is still the same.
+    // Keeps the modification time, by which readers of parts of a file see that it has not changed.
     const info = await stat(path).catch(() => undefined);
     if (info) await utimes(path, now / 1000, info.mtimeMs / 1000).catch(() => {});
   };
@@ -81,7 +81,7 @@ function boundedStore(folder: string, maxBytes: number): Store {
   };
 }
 
-/** Removes what was used least recently, until the rest has room. */
+/** Removes the least recently used files until the rest fits. */
 async function makeRoom(folder: string, maxBytes: number, now: number = Date.now()): Promise<void> {
   const names = await readdir(folder, { recursive: true });
   const infos = await Promise.all(names.map(async (name) => {
@@ -92,7 +92,7 @@ async function makeRoom(folder: string, maxBytes: number, now: number = Date.now
   const files = infos.flat().sort((a, b) => a.used - b.used);
   let bytes = files.reduce((n, { size }) => n + size, 0);
   for (const { path, size, used } of files) {
-    // What is half written its store removes, once nobody writes it any more.
+    // Half-written files are removed by their store once nobody writes them any more.
     if (bytes <= maxBytes || now - used < RECENT || isReserved(basename(path))) continue;
     await rm(path, { force: true });
     bytes -= size;

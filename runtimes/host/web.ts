@@ -1,5 +1,5 @@
 /**
- * A host for anything with web standards: browsers, workers, and every runtime through onnxruntime-web.
+ * A host for every runtime with web standards, over onnxruntime-web: browsers, workers and others.
  * @module
  */
 import type { Host, Ort, Store } from "../../core/types.ts";

@@ -1,10 +1,10 @@
-/** Encoding beside a run's steps in browsers: in a worker of the page's. */
+/** Encoding of rows in a browser's worker, in parallel with a run's steps. */
 import { openThreadEncoder } from "../../core/run/rows/thread_encoder.ts";
 import { loaderOf, type PluginLoader } from "../../core/spec/loader.ts";
 import type { Catalog, Host } from "../../core/types.ts";
 import { answerEncoder, askEncoder, type EncoderPort, type FromEncoder, type ToEncoder } from "./encoder_port.ts";
 
-/** What of a worker is used, which is the same in pages and in workers. */
+/** The part of a worker that is used, which is the same in pages and in workers. */
 export type EncoderWorker = Readonly<{
   postMessage(message: unknown): void;
   addEventListener(
@@ -14,13 +14,13 @@ export type EncoderWorker = Readonly<{
   terminate(): void;
 }>;
 
-/** What of itself a worker uses. */
+/** The part of its global scope that a worker uses. */
 type WorkerScope = Readonly<{
   postMessage(message: unknown, transfer: ArrayBuffer[]): void;
   addEventListener(type: "message", listener: (event: Readonly<{ data: ToEncoder }>) => void): void;
 }>;
 
-/** Starts a worker, whose script calls `encodeForPage`, for each run that has rows to encode beside its steps. */
+/** Returns a function that starts a worker for each run with rows to encode; its script calls `encodeForPage`. */
 export function encoderIn(start: () => EncoderWorker): NonNullable<Host["startEncoder"]> {
   return async (job) => {
     const worker = start();
@@ -38,7 +38,7 @@ export function encoderIn(start: () => EncoderWorker): NonNullable<Host["startEn
 }
 
 /**
- * The script of that worker: encodes with the plugins that it is given, which are those of the page, and with a host that has the
+ * Runs in that worker: encodes rows with the given plugins, which are those of the page, and with a host that has the
  * same files.
  *
  * @example

@@ -1,11 +1,11 @@
-/** Files that a command writes: all of them, or none. */
+/** Output files of a command: all of them are written, or none. */
 import type { Store } from "../../core/types.ts";
 import { checkWritable } from "./claim.ts";
 
 /**
- * Lets something write into a folder that can be written to; where it fails, the files that were new go again.
+ * Runs `write` over a folder that is checked to be writable; if it fails, newly written files are removed again.
  *
- * @throws AttuneError (`NOT_WRITABLE`) before anything is done, and what `write` throws.
+ * @throws AttuneError (`NOT_WRITABLE`) before anything is written, and the errors of `write`.
  */
 export async function writeWhole<T>(folder: string, store: Store, write: (to: Store) => Promise<T>): Promise<T> {
   await checkWritable(folder);

@@ -1,4 +1,4 @@
-/** A fetch handler as a server on Bun. */
+/** A server for a fetch handler on Bun. */
 import type { Handler, Listening, ListenOptions } from "./options.ts";
 
 /** The part of Bun that is used. */
@@ -14,10 +14,10 @@ type BunServe = Readonly<{
   ): Readonly<{ port: number; stop(now: boolean): Promise<void> }>;
 }>;
 
-/** Serves until it is closed. */
+/** Starts a server, which serves until it is closed. */
 export async function serveBun(handler: Handler, { port, hostname }: ListenOptions): Promise<Listening> {
   const { Bun } = globalThis as unknown as { Bun: BunServe };
-  // Streams of events may be silent for long; how much and how long bodies may be is the app's to say.
+  // Event streams may be silent for long, and the app itself limits the size and time of bodies.
   const server = Bun.serve({
     fetch: (request) => handler(request),
     port,

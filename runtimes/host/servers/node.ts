@@ -1,16 +1,16 @@
-/** A fetch handler as a server on Node, and on Deno, whose own server waits for headers without end. */
+/** A server for a fetch handler on Node, and on Deno, whose own server waits for headers indefinitely. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { serve } from "@hono/node-server";
 import { withExactLength } from "../../http/body.ts";
 import { type Handler, HEADERS_SECONDS, type Listening, type ListenOptions } from "./options.ts";
 
-/** A body of no more bytes is read to its end where nobody wanted it, and its line serves on. */
+/** Bytes up to which an unwanted body is read to its end, so that its connection can serve further requests. */
 const SHORT = 2 ** 20;
 
-/** How often it is looked at what still comes of such a body, in milliseconds; how many looks, and how many in vain. */
+/** Interval of checks for the rest of such a body, in milliseconds; the most checks, and the most without progress. */
 const [LOOK, LOOKS, VAIN] = [50, 600, 40];
 
-/** Serves until it is closed. */
+/** Starts a server, which serves until it is closed. */
 export async function serveNode(
   handler: Handler,
   { port, hostname, headersSeconds = HEADERS_SECONDS, alone = false }: ListenOptions,
@@ -19,10 +19,10 @@ export async function serveNode(
   const serverOptions = { requestTimeout: 0, headersTimeout, connectionsCheckingInterval: headersTimeout / 4 };
   return await new Promise((resolve, reject) => {
     const server = serve(
-      // Streams of events have no end; how long bodies may take is the app's to say.
+      // Event streams have no end, and the app itself limits the time of bodies.
       {
         fetch: (request, { incoming, outgoing }) => {
-          // The parser keeps a request to its Content-Length.
+          // The parser enforces a request's Content-Length.
           const answer = handler(withExactLength(request));
           const bodied = [incoming, outgoing] as [IncomingMessage, ServerResponse];
           return answer instanceof Promise
@@ -46,9 +46,9 @@ export async function serveNode(
 }
 
 /**
- * An answer that is about to be sent. Where the request's body is still coming, its sender must get to read the answer: who
- * closes a line with unread bytes resets it, and what was sent is lost. So the rest is read and thrown away, for some time;
- * behind a long one the line is closed as HTTP has it: told in the answer, first one way, and then the other.
+ * Prepares a response. If the request's body is still arriving, its sender must be able to read the response: closing a
+ * connection with unread bytes resets it, and the response is lost. So the rest is read and dropped for a time; if it
+ * is long, the connection is then closed as HTTP requires: announced in the response, one direction after the other.
  */
 function answered(answer: Response, incoming: IncomingMessage, outgoing: ServerResponse): Response {
   const { socket, headers } = incoming;
@@ -56,13 +56,13 @@ function answered(answer: Response, incoming: IncomingMessage, outgoing: ServerR
   if (incoming.complete || length === 0) return answer;
   const closes = length > SHORT || !outgoing.shouldKeepAlive;
   if (closes) outgoing.setHeader("connection", "close");
-  // Node would reset the line at once, and the adapter within half a second.
+  // Node would reset the connection at once, and the adapter within half a second.
   socket.destroySoon = () => void (closes && socket.end());
   outgoing.once("finish", () => {
     let [bytes, looks, vain] = [socket.bytesRead, 0, 0];
     incoming.resume();
     const timer = setInterval(() => {
-      // Looks are counted, not seconds: a thread that was busy has not read what came.
+      // Checks are counted rather than seconds, because a busy thread has not read what arrived.
       looks++;
       vain = socket.bytesRead > bytes ? 0 : vain + 1;
       bytes = socket.bytesRead;

@@ -1,16 +1,16 @@
-/** What every server of a fetch handler is given, and gives. */
+/** Options and result of every server of a fetch handler. */
 
-/** A server that listens. */
+/** A listening server. */
 export type Listening = Readonly<{ port: number; close(): Promise<void> }>;
 
 /** The function that answers requests. */
 export type Handler = (request: Request) => Response | Promise<Response>;
 
 /**
- * Where; port 0 takes a free one. `headersSeconds`: how long a request's headers may take (Bun has its own limit). `alone`:
- * nothing else runs in this process, so that on Node and Deno a faster `Response` may take the place of the global one.
+ * Where to listen; port 0 selects a free port. `headersSeconds`: how long a request's headers may take (Bun has its own
+ * limit). `alone`: nothing else runs in this process, so on Node and Deno a faster `Response` may replace the global.
  */
 export type ListenOptions = Readonly<{ port: number; hostname: string; headersSeconds?: number; alone?: boolean }>;
 
-/** How long headers may take where nothing is said. */
+/** Default time that headers may take, in seconds. */
 export const HEADERS_SECONDS = 30;
