@@ -15,7 +15,7 @@ import { absent } from "./system_errors.ts";
 /** Prefix of the names of unfinished files, which are no keys and can be deleted without loss. */
 export const OWN = ".~attune-";
 
-/** Prefix of the names of folders of versions. They are no keys, but not hidden, so that they are copied with the rest. */
+/** Prefix of the names of folders of versions. They are no keys, but not hidden, so that they are copied along. */
 const AFTER = "~attune-after-";
 
 /** The content of a version that marks the file as deleted. It is recognized by this content, not by its length. */

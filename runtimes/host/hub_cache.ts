@@ -80,7 +80,7 @@ export function hubCache(env: Named<string | undefined>): HubCache {
   };
 }
 
-/** Checks a complete file: the etag of a large one is its SHA-256. A file that does not match is deleted, to start anew. */
+/** Checks a complete file: the etag of a large one is its SHA-256. If it does not match, the file is deleted. */
 async function finish(blob: string, etag: string, what: string): Promise<void> {
   const path = `${blob}.incomplete`;
   if (/^[0-9a-f]{64}$/.test(etag)) {

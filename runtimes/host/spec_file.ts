@@ -88,8 +88,8 @@ export async function taskNames(dir: string): Promise<readonly string[]> {
 }
 
 /**
- * Reads the spec of a finished run, with its model or adapter in place of the base. Of several tasks `task` selects one,
- * as a run of its own, whose results are in folders of that name. `set`: values to change in the spec.
+ * Reads the spec of a finished run, with its model or adapter in place of the base. `task`: one of several tasks, as a
+ * run of its own, whose results are in folders of that name. `set`: values to change in the spec.
  */
 export async function readRun(dir: string, task?: string, set: readonly string[] = []): Promise<Named<Json>> {
   const path = join(dir, "spec.json");

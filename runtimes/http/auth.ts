@@ -1,11 +1,11 @@
-/** Who may pass: keys with scopes and tenants, and how often. */
+/** Authentication and rate limits: keys with scopes and tenants, and token buckets. */
 import { sha256 } from "../../core/base/sha256.ts";
 import { httpError } from "./responses.ts";
 import { type Caller, type RateClass, type Scope, scopes } from "./route.ts";
 
 /**
- * A key: what it opens, for whom, until when (seconds since 1970; absent: for good). `tenants: "all"`: the key of runners that
- * take the jobs of every tenant; without it they see those of their own alone.
+ * A key: its scopes, its tenant, its expiry (seconds since 1970; absent: never). `tenants: "all"`: for runners that
+ * take the jobs of every tenant; without it they see only those of their own.
  */
 export type Key = Readonly<{
   key: string;
@@ -16,8 +16,8 @@ export type Key = Readonly<{
 }>;
 
 /**
- * The keys of a deployment of one tenant: `api` for its people, `runner` for its runners, `admin` for whoever runs it,
- * which opens everything.
+ * Returns the keys of a deployment with one tenant: `api` for its users, `runner` for its runners, and `admin` for the
+ * operator, with every scope.
  */
 export function keysOf(tokens: Readonly<{ api?: string; runner?: string; admin?: string }>): Key[] {
   const people = scopes.filter((scope) => scope !== "runners");
@@ -28,19 +28,19 @@ export function keysOf(tokens: Readonly<{ api?: string; runner?: string; admin?:
   });
 }
 
-/** Tells who asks. Throws what a route throws if nobody is known by that key. */
+/** Identifies the caller of a request. Throws the error to respond with if the key is unknown. */
 export type Authenticate = (request: Request) => Promise<Caller>;
 
-/** Checks bearer tokens against keys, in a time that does not tell how much of a token is right. */
+/** Checks bearer tokens against keys, in a time that does not depend on how much of a token is right. */
 export function authenticator(keys: readonly Key[], time: () => number): Authenticate {
   const known = Promise.all(keys.map(async (key) => ({ ...key, digest: await sha256(key.key) })));
   type Known = Awaited<typeof known>[number];
-  // Of tokens that were right no digest is made again: that takes longer than many a request.
+  // Digests of accepted tokens are kept, because computing them takes longer than many requests.
   const passed = new Map<string, Known>();
   const matched = async (presented: string): Promise<Known> => {
     const digest = await sha256(presented);
     let caller: Known | undefined;
-    // Every key is looked at, every character of its digest.
+    // Compares all keys, and all characters of their digests, so that the time reveals nothing.
     for (const key of await known) if (equalDigests(key.digest, digest)) caller = key;
     if (!caller) throw httpError(401, "invalid_api_key", "The bearer token is invalid");
     passed.set(presented, caller);
@@ -58,26 +58,26 @@ export function authenticator(keys: readonly Key[], time: () => number): Authent
   };
 }
 
-/** Whether two digests are the same, in a time that does not tell where they differ. */
+/** Whether two digests are equal, in a time that does not depend on where they differ. */
 export function equalDigests(a: string, b: string): boolean {
   let difference = a.length ^ b.length;
   for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i);
   return difference === 0;
 }
 
-/** How often: `perSecond` requests, and `burst` of them at once. */
+/** A rate: `perSecond` requests, and up to `burst` of them at once. */
 export type Rate = Readonly<{ perSecond: number; burst: number }>;
 
-/** Rates of the classes. "failed": requests without a key that is known, of all together. */
+/** Rates of the classes. "failed": requests without a known key, all together. */
 export type Rates = Readonly<Record<RateClass | "failed", Rate>>;
 
-/** Takes one request from a bucket: 0, or in how many seconds there is room. Deployments of many processes bring theirs. */
+/** Takes one request from a bucket: returns 0, or the seconds until there is room. Several processes can share one. */
 export type Limiter = (bucket: string, rate: Rate) => number | Promise<number>;
 
-/** Buckets that are remembered. */
+/** Number of buckets that are remembered. */
 const MOST = 10_000;
 
-/** Token buckets in this process. `now`: milliseconds that only go forward. */
+/** Returns a limiter with token buckets in this process. `now`: a monotonic clock in milliseconds. */
 export function tokenBuckets(now: () => number): Limiter {
   const buckets = new Map<string, { tokens: number; at: number }>();
   return (name, { perSecond, burst }) => {
@@ -87,7 +87,7 @@ export function tokenBuckets(now: () => number): Limiter {
     const passes = tokens >= 1;
     buckets.delete(name);
     buckets.set(name, { tokens: passes ? tokens - 1 : tokens, at });
-    // The one that was not asked for the longest has filled up again.
+    // The least recently used bucket is full again, so it can be forgotten.
     if (buckets.size > MOST) { for (const oldest of buckets.keys()) return buckets.delete(oldest), passes ? 0 : 1; }
     return passes ? 0 : (1 - tokens) / perSecond;
   };

@@ -1,4 +1,4 @@
-/** A request's body, read within a limit of bytes and of time, whatever its headers say. */
+/** Request bodies, read within limits of bytes and time, whatever the headers say. */
 import { joinBytes } from "../../core/base/bytes.ts";
 import { strictJson } from "../../core/base/json.ts";
 import type * as v from "valibot";
@@ -6,48 +6,48 @@ import { checked, httpError } from "./responses.ts";
 import { type FormPart, formParts } from "./multipart.ts";
 import { collect } from "../../core/base/collect.ts";
 
-/** A request's body. Every way of reading it ends with 413 beyond the limit. */
+/** A request's body. Every way of reading it fails with 413 beyond the limit. */
 export type Incoming = Readonly<{
-  /** The media type, without parameters; "" where none is said. */
+  /** The media type without parameters; "" if there is none. */
   type: string;
-  /** Piece by piece, as they come. */
+  /** Reads the bytes piece by piece, as they arrive. */
   parts(): AsyncIterable<Uint8Array<ArrayBuffer>>;
   bytes(): Promise<Uint8Array<ArrayBuffer>>;
   json<T>(schema: v.GenericSchema<unknown, T>): Promise<T>;
-  /** The fields of a form, one at a time. */
+  /** Reads the fields of a form, one at a time. */
   form(): AsyncIterable<FormPart>;
-  /** JSON lines, one at a time. */
+  /** Reads JSON lines, one at a time. */
   lines<T>(schema: v.GenericSchema<unknown, T>): AsyncIterable<T>;
 }>;
 
-/** How a body is read. `maxBytes`: of all media types, or of each; `seconds`: for how long it may come. */
+/** Limits of a body. `maxBytes`: for all media types, or by type; `seconds`: the time in which the body must arrive. */
 export type BodyLimits = Readonly<{ maxBytes: number | Readonly<Record<string, number>>; seconds: number }>;
 
-/** Bodies that are here already, and requests of whose bodies no more comes than their headers say. */
+/** Bodies that have already been received, and requests whose bodies cannot be longer than their headers say. */
 const [received, measured] = [new WeakMap<Request, Uint8Array<ArrayBuffer>>(), new WeakSet<Request>()];
 
-/** The same request, whose body this is: streams take longer than many a request. */
+/** Attaches a received body to a request, because reading streams takes longer than many requests. */
 export function withBody(request: Request, bytes: Uint8Array<ArrayBuffer>): Request {
   received.set(request, bytes);
   return request;
 }
 
-/** The same request, of whose body its server hands out no more than Content-Length says. */
+/** Marks a request whose server enforces its Content-Length. */
 export function withExactLength(request: Request): Request {
   measured.add(request);
   return request;
 }
 
-/** Bodies of such requests that are no longer are read at once. */
+/** Bytes up to which the bodies of such requests are read at once. */
 const SHORT = 2 ** 16;
 
-/** A line of JSON lines that is longer is refused. */
+/** The longest line of JSON lines that is accepted, in bytes. */
 const MAX_LINE = 2 ** 20;
 
-/** The body of a request. Throws what a route throws if its length alone is too much. */
+/** Returns the body of a request. Throws the error to respond with if the stated length is too large. */
 export function incomingOf(request: Request, { maxBytes: most, seconds }: BodyLimits): Incoming {
   const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
-  // What is none of the types will be refused: it may be as large as the smallest.
+  // Other types will be refused; they may be as large as the smallest limit.
   const maxBytes = typeof most === "number"
     ? most
     : Object.hasOwn(most, type)
@@ -72,7 +72,7 @@ export function incomingOf(request: Request, { maxBytes: most, seconds }: BodyLi
     const reader = (request.body as ReadableStream<Uint8Array<ArrayBuffer>> | null)?.getReader();
     if (!reader) return;
     let late = false;
-    // Not a race against each piece: what waits for the end of the time would hold all of them until then.
+    // A timer rather than a race with each piece, which would keep all pieces in memory until the time is over.
     const timer = setTimeout(() => {
       late = true;
       void reader.cancel().catch(() => {});
@@ -127,7 +127,7 @@ export function incomingOf(request: Request, { maxBytes: most, seconds }: BodyLi
 const tooSlow = (seconds: number) => httpError(408, "body_too_slow", `The body took longer than ${seconds} s`);
 const lost = () => httpError(400, "body_lost", "The body ended too early");
 
-/** A body whose length is known to be small. */
+/** Reads a body whose length is known to be small. */
 async function atOnce(request: Request, seconds: number): Promise<Uint8Array<ArrayBuffer>> {
   return await new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(tooSlow(seconds)), 1000 * seconds);
@@ -136,7 +136,7 @@ async function atOnce(request: Request, seconds: number): Promise<Uint8Array<Arr
   });
 }
 
-/** JSON in UTF-8 without what parsers disagree about. Throws what a route throws. */
+/** Parses JSON in UTF-8, and refuses what parsers read differently. Throws the error to respond with. */
 export function parseJson(bytes: Uint8Array, where = "The body"): unknown {
   try {
     return strictJson(bytes);

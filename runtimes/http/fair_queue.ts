@@ -1,6 +1,6 @@
-/** Work that takes turns. */
+/** Limits on concurrent work. */
 
-/** Does what it is given, so many at once, in the order in which it comes. */
+/** Returns a function that runs tasks in the order of their arrival, at most `most` at once. */
 export function limitConcurrency(most: number): <T>(act: () => Promise<T>) => Promise<T> {
   let free = most;
   const waiting: (() => void)[] = [];

@@ -1,14 +1,14 @@
-/** Files that are made as they are sent, of which nothing is sent that nobody can compute with. */
+/** Files that are computed while they are sent, without values that are not finite. */
 import { copyBytes } from "../../core/base/bytes.ts";
 import { badFile, show } from "../../core/base/errors.ts";
 import { allFinite } from "../../core/files/finite_weights.ts";
 import type { TensorForm } from "../../core/files/safetensors.ts";
 import type { Tensor } from "../../core/types.ts";
 
-/** Bytes that are made before an answer begins: what fails until then is an error, what fails later is cut off. */
+/** Bytes that are computed before a response begins: earlier failures become error responses, later ones cut it off. */
 const AHEAD = 2 ** 20;
 
-/** A tensor's bytes. Throws AttuneError at the first piece with a value that is not finite: sums of finite ones may be. */
+/** Yields a tensor's bytes. Throws AttuneError at the first piece with a value that is not finite, as sums may be. */
 export async function* finiteTensor(
   name: string,
   form: TensorForm | undefined,
@@ -26,7 +26,7 @@ export async function* finiteTensor(
   yield check(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 
-/** The same pieces, the first of them made already. Throws what these throw. */
+/** Returns the same pieces after computing the first ones. Throws the errors of these. */
 export async function startPieces(pieces: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
   const iterator = pieces[Symbol.asyncIterator]();
   const first: Uint8Array[] = [];
@@ -35,7 +35,7 @@ export async function startPieces(pieces: AsyncIterable<Uint8Array>): Promise<As
     const { done = false, value } = await iterator.next();
     over = done;
     if (done) break;
-    // The next piece may be made in the memory of this one.
+    // Copied, because the next piece may reuse this one's memory.
     first.push(copyBytes(value));
     bytes += value.length;
   }

@@ -1,27 +1,27 @@
 /**
- * Fetching what callers name by URL: only from hosts that the operator allows, whatever the URL or a redirect says.
+ * Fetching of URLs that callers name: only from hosts that the operator allows, even after redirects.
  *
- * Names are compared, not addresses: what an allowed name resolves to is its owner's word. Where the runtime resolves
- * names for us (`resolve`), private addresses are refused too; between that look and the connection a name can change
- * (rebinding), which only the allow-list holds against.
+ * Names are compared, not addresses: the owner of an allowed name decides where it leads. If the runtime can resolve
+ * names (`resolve`), private addresses are refused too. Between that check and the connection a name can change
+ * (DNS rebinding); against that only the allow-list helps.
  */
 import { AttuneError } from "../../core/base/errors.ts";
 
 /** Options of a guarded fetch: the hosts allowed, and limits. */
 export type GuardedFetchOptions = Readonly<{
-  /** Hosts, as `models.example.org`, or `models.example.org:8443` where another port than 443 is meant. */
+  /** Hosts such as `models.example.org`, or `models.example.org:8443` for another port than 443. */
   allow: readonly string[];
   fetch?: typeof fetch;
-  /** The addresses of a host, where the runtime tells. */
+  /** Returns the addresses of a host, if the runtime can. */
   resolve?: ((host: string) => Promise<readonly string[]>) | undefined;
-  /** Until an answer, and until the next bytes of one. */
+  /** Timeout for the response, and for each further piece of it. */
   milliseconds?: number;
 }>;
 
-/** A fetched range. `size`: bytes of the whole, if the server says so; `tag`: changes with the content. */
+/** A fetched range. `size`: bytes of the whole file, if the server says so; `tag`: changes with the content. */
 export type Fetched = Readonly<{ bytes: Uint8Array; size: number; tag: string }>;
 
-/** Fetches some bytes of what a URL names; undefined if there is nothing (404). Throws AttuneError otherwise. */
+/** Fetches a range of the file at a URL; undefined if there is none (404). Throws AttuneError on any other failure. */
 export type GuardedFetch = (
   url: string,
   range: Readonly<{ offset: number; length: number }>,
@@ -34,9 +34,9 @@ const blocked = (why: string): AttuneError => new AttuneError(`url: ${why}`, { c
 const lost = (why: string): AttuneError => new AttuneError(`url: ${why}`, { code: "URL_FAILED", path: "url" });
 
 /**
- * A URL that may be fetched. The text must be what the parser makes of it: what two parsers read in two ways is refused.
+ * Parses a URL that may be fetched. The text must equal the parsed URL, since other parsers might read it differently.
  *
- * @throws AttuneError (`URL_REFUSED`) that says why not.
+ * @throws AttuneError (`URL_REFUSED`) with the reason.
  */
 export function allowedUrl(text: string, allow: readonly string[]): URL {
   if (text.length > MAX_URL) throw blocked(`it has more than ${MAX_URL} characters`);
@@ -52,7 +52,7 @@ export function allowedUrl(text: string, allow: readonly string[]): URL {
   if (url.username !== "" || url.password !== "" || authority.includes("@")) throw blocked("it carries credentials");
   if (url.hash !== "") throw blocked("it has a fragment");
   const host = url.hostname;
-  // Names with a letter in their last part: no spelling of an address has one.
+  // A name whose last part contains a letter is no spelling of an address.
   const isName = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/.test(host);
   const spelled = authority.toLowerCase().replace(/:443$/, "");
   if (!isName || spelled !== url.host) throw blocked("its host is not a plain name");
@@ -60,7 +60,7 @@ export function allowedUrl(text: string, allow: readonly string[]): URL {
   return url;
 }
 
-/** Whether an address belongs to no public machine: this one, private networks, link-local, metadata, multicast. */
+/** Whether an address belongs to no public machine: localhost, private networks, link-local, metadata, multicast. */
 export function isPrivateAddress(address: string): boolean {
   const mapped = /^(?:::ffff:|64:ff9b::)(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
   const parts = mapped.split(".").map(Number);
@@ -70,11 +70,11 @@ export function isPrivateAddress(address: string): boolean {
       (a === 169 && b === 254) || (a === 172 && b >= 16 && b < 32) || (a === 192 && (b === 168 || b === 0)) ||
       (a === 198 && (b === 18 || b === 19));
   }
-  // Of IPv6 only 2000::/3 is public, without 6to4 and Teredo, which lead to other addresses.
+  // In IPv6, only 2000::/3 is public, except 6to4 and Teredo, which lead to other addresses.
   return !/^[23][0-9a-f]{3}:/i.test(mapped) || /^(2002|2001:0?0?0?0?):/i.test(mapped);
 }
 
-/** A fetch with these rules. Every redirect is judged as the first URL was; no cookie, token or referrer is sent. */
+/** Returns a fetch with these rules. Redirects are checked like the first URL; no cookie, token or referrer is sent. */
 export function guardedFetch(options: GuardedFetchOptions): GuardedFetch {
   const { allow, resolve, milliseconds = 10_000 } = options;
   const own = options.fetch ?? fetch;
@@ -103,7 +103,7 @@ export function guardedFetch(options: GuardedFetchOptions): GuardedFetch {
         return undefined;
       }
       const range = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers.get("content-range") ?? "");
-      // A range behind the end of a file that is shorter.
+      // A range beyond the end of a shorter file.
       const empty = status === 416 ? /^bytes \*\/(\d+)$/.exec(headers.get("content-range") ?? "") : null;
       if (empty) {
         void response.body?.cancel().catch(() => {});
@@ -127,9 +127,9 @@ function joined(location: string, url: URL): string {
   return new URL(location, url).href;
 }
 
-/** A body of at most so many bytes, read into memory of our own: what a stream would allocate is not given back for long. */
+/** Reads a body of at most `most` bytes into memory of its own, because what streams allocate is freed late. */
 async function bodyOf({ body }: Response, most: number, ms: number, controller: AbortController): Promise<Uint8Array> {
-  // One byte more than may come tells that too much does.
+  // One more byte than allowed, to detect bodies that are too long.
   let buffer = new Uint8Array(most + 1);
   if (!body) return buffer.subarray(0, 0);
   const { into, cancel } = intoOf(body);
@@ -150,7 +150,7 @@ async function bodyOf({ body }: Response, most: number, ms: number, controller: 
 
 type Memory = Uint8Array<ArrayBuffer>;
 type Into = Readonly<{
-  /** Reads what comes next into memory from a place on, and gives the memory back, which may have moved. */
+  /** Reads the next bytes into memory at a position, and returns the memory, which may have moved. */
   into(memory: Memory, at: number): Promise<Readonly<{ done: boolean; more: number; memory: Memory }>>;
   cancel(): Promise<void>;
 }>;
@@ -166,7 +166,7 @@ function intoOf(body: ReadableStream<Memory>): Into {
       cancel: () => reader.cancel(),
     };
   } catch {
-    // Not every stream is one of bytes.
+    // Not every stream is a byte stream.
     const reader = body.getReader();
     return {
       into: async (memory, at) => {

@@ -1,22 +1,22 @@
-/** Counters and times in Prometheus' text format. */
+/** Request metrics in Prometheus' text format. */
 
 /** Counters of requests, for /metrics. */
 export interface Meter {
-  /** One answered request; `route` is the declared path, so that names in it are nobody's. */
+  /** Counts an answered request. `route` is the declared path, which contains no names of users. */
   answered(method: string, route: string, status: number, seconds: number): void;
-  /** A value that is read when it is asked for. */
+  /** Adds a value that is read when the metrics are. */
   gauge(name: string, help: string, read: () => number): void;
-  /** Everything as text. */
+  /** Returns all metrics as text. */
   text(): string;
 }
 
-/** Upper ends of the times that are counted, in seconds. */
+/** Upper bounds of the buckets of times, in seconds. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** An empty meter. */
+/** Creates an empty meter. */
 export function meter(): Meter {
   const requests = new Map<string, number>();
-  /** `counts`: of each bucket those that were in none before it. */
+  /** `counts`: not cumulative, each request is only in its smallest bucket. */
   const times = new Map<string, { counts: number[]; sum: number; count: number }>();
   const gauges: { name: string; help: string; read: () => number }[] = [];
   return {

@@ -1,13 +1,13 @@
 /**
- * Forms with files (multipart/form-data, RFC 7578), read as they come: a part is handed on piece by piece and never held.
+ * Forms with files (multipart/form-data, RFC 7578), read as a stream: no part is ever in memory as a whole.
  */
 import { copyBytes, joinBytes } from "../../core/base/bytes.ts";
 import { httpError } from "./responses.ts";
 
-/** One field of a form. Its bytes are read before the next field is asked for; what nobody reads is passed over. */
+/** One field of a form. Its bytes must be read before the next field is requested; unread ones are skipped. */
 export type FormPart = Readonly<{ name: string; filename: string | undefined; bytes: AsyncIterable<Uint8Array> }>;
 
-/** Headers of one part, the fields of one form, and a field that is asked for as text are no larger. */
+/** Limits: bytes of one part's headers, number of fields in a form, bytes of a field that is read as text. */
 const [MAX_HEADERS, MAX_PARTS, MAX_TEXT] = [2 ** 14, 64, 2 ** 16];
 
 const [CR, DASH] = [0x0d, 0x2d];
@@ -15,21 +15,21 @@ const bytesOf = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().enc
 const END_OF_HEADERS = bytesOf("\r\n\r\n");
 const invalid = () => httpError(400, "invalid_form", "The body is not multipart/form-data");
 
-/** The fields of a form, in order; `type` is its Content-Type. Throws what a route throws. */
+/** Yields the fields of a form, in order. `type`: its Content-Type. Throws the error to respond with. */
 export async function* formParts(stream: AsyncIterable<Uint8Array>, type: string): AsyncGenerator<FormPart> {
   const [, quoted, plain] = /;\s*boundary=(?:"([^"\r\n]{1,70})"|([^\s;"]{1,70}))/i.exec(type) ?? [];
   const boundary = quoted ?? plain;
   if (boundary === undefined) throw invalid();
   const delimiter = bytesOf(`\r\n--${boundary}`);
   const source = stream[Symbol.asyncIterator]();
-  // The first boundary is like the others then.
+  // With a line break before it, the first boundary is like the others.
   let buffered: Uint8Array = bytesOf("\r\n");
   const more = async (): Promise<void> => {
     const { done, value } = await source.next();
     if (done) throw invalid();
     buffered = buffered.length === 0 ? value : joinBytes([buffered, value]);
   };
-  /** The bytes before the next boundary, which is skipped. */
+  /** Yields the bytes before the next boundary, and skips that. */
   const before = async function* (): AsyncGenerator<Uint8Array> {
     for (;;) {
       const at = placeOf(buffered, delimiter);
@@ -38,7 +38,7 @@ export async function* formParts(stream: AsyncIterable<Uint8Array>, type: string
       buffered = buffered.subarray(at >= 0 ? at + delimiter.length : end);
       if (piece.length > 0) yield piece;
       if (at >= 0) return;
-      // What is left may be the beginning of a boundary. Where it is not, the next piece is read as it is, not copied.
+      // The rest may be the beginning of a boundary. If not, the next piece is used without copying.
       const { done, value } = await source.next();
       if (done) throw invalid();
       const seam = joinBytes([buffered, value.subarray(0, delimiter.length)]);
@@ -62,7 +62,7 @@ export async function* formParts(stream: AsyncIterable<Uint8Array>, type: string
       }
       const { name, filename } = dispositionOf(new TextDecoder().decode(buffered.subarray(0, end)));
       buffered = buffered.subarray(end + END_OF_HEADERS.length);
-      // An empty part ends where its headers do: their last line break is the boundary's.
+      // An empty part ends with its headers, whose last line break belongs to the boundary.
       const bytes = before();
       yield { name, filename, bytes };
       for await (const _ of bytes);
@@ -72,7 +72,7 @@ export async function* formParts(stream: AsyncIterable<Uint8Array>, type: string
   }
 }
 
-/** A field as text. Throws what a route throws if it is long. */
+/** Reads a field as text. Throws the error to respond with if it is too long. */
 export async function textOf({ name, bytes }: FormPart): Promise<string> {
   const all: Uint8Array[] = [];
   let size = 0;
@@ -84,7 +84,7 @@ export async function textOf({ name, bytes }: FormPart): Promise<string> {
   return new TextDecoder().decode(joinBytes(all));
 }
 
-/** Where the text stands first that begins with a carriage return; -1: nowhere. */
+/** Returns the position of a text that begins with a carriage return; -1: not found. */
 function placeOf(bytes: Uint8Array, text: Uint8Array): number {
   for (let at = bytes.indexOf(CR); at >= 0 && at + text.length <= bytes.length; at = bytes.indexOf(CR, at + 1)) {
     let same = 1;
@@ -98,7 +98,7 @@ function dispositionOf(headers: string): Readonly<{ name: string; filename: stri
   const line = headers.split("\r\n").find((header) => /^content-disposition\s*:\s*form-data\s*;/i.test(header));
   const field = (name: string): string | undefined => {
     const match = new RegExp(`;\\s*${name}=(?:"([^"]*)"|([^\\s;"]+))`, "i").exec(line ?? "");
-    // Browsers write what would end the text in this way.
+    // Browsers escape characters that would end the name in this way.
     return (match?.[1] ?? match?.[2])?.replace(/%(22|0D|0A)/gi, (_, code) => String.fromCharCode(parseInt(code, 16)));
   };
   const name = field("name");

@@ -1,4 +1,4 @@
-/** Requests that other threads answer, so that the one that listens computes nothing that takes long. */
+/** Requests that other threads answer, so that the listening thread does no long computation. */
 import { AttuneError } from "../../core/base/errors.ts";
 import { parseJson } from "./body.ts";
 import { checked } from "./responses.ts";
@@ -7,35 +7,35 @@ import type { Caller, Division, EdgeContext, Lane, Route } from "./route.ts";
 /** A request for a worker. */
 export type Work = Readonly<{
   lane: Lane;
-  /** May take longer than others, and leaves a worker to them. */
+  /** Whether it may take longer than others, so that a worker is kept free for those. */
   long?: boolean;
   method: string;
-  /** With its query. */
+  /** The path with the query. */
   path: string;
   headers: Readonly<Record<string, string>>;
   caller?: Caller;
   body: Uint8Array<ArrayBuffer> | AsyncIterable<Uint8Array>;
-  /** Ends the work when nobody waits for it any more. */
+  /** Aborted when nobody waits for the work any more. */
   signal?: AbortSignal | undefined;
 }>;
 
-/** Where requests are answered besides the thread that listens. */
+/** Threads that answer requests in place of the listening thread. */
 export type Workers = Readonly<{
-  /** Throws AttuneError: `WORK_LIMIT` where it passes a limit of time or memory, `BUSY` where there is no room for it. */
+  /** Throws AttuneError: `WORK_LIMIT` if work exceeds a limit of time or memory, `BUSY` if there is no room for it. */
   fetch(work: Work): Promise<Response>;
 }>;
 
-/** What a request is refused with that takes longer to compute than it may. */
+/** Returns the error for a request that takes too long to compute. */
 export function tooLong(seconds: number): AttuneError {
   return new AttuneError(`The request took longer than ${seconds} s to compute: ask for less at once`, {
     code: "WORK_LIMIT",
   });
 }
 
-/** Never here. */
+/** The division of routes that the listening thread never answers. */
 export const never: Pick<Division, "bytes" | "isLight"> = { bytes: 0, isLight: () => false };
 
-/** The answer of a worker; undefined if the route itself is to answer, whose body may have been read by then. */
+/** Returns a worker's response; undefined if the route itself is to respond, with a body that may already be read. */
 export async function runOffloaded(
   c: EdgeContext,
   route: Route,

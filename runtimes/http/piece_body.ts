@@ -1,13 +1,13 @@
-/** Bodies of answers that are made piece by piece. */
+/** Response bodies that are computed piece by piece. */
 import { releaseBuffer } from "../../core/base/bytes.ts";
 
-/** workerd's own stream of a known length: what is written to it is gone when the client has it. */
+/** workerd's own stream of a known length; written bytes are freed once the client has them. */
 type FixedLength = new (length: number) => Readonly<{
   readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   writable: WritableStream<Uint8Array>;
 }>;
 
-/** A body of a known length. */
+/** Returns a body of a known length. */
 export function bodyOf(pieces: AsyncIterable<Uint8Array>, length: number): ReadableStream<Uint8Array<ArrayBuffer>> {
   const { FixedLengthStream: Stream } = globalThis as { FixedLengthStream?: FixedLength };
   if (!Stream) return streamOf(pieces);
@@ -17,7 +17,7 @@ export function bodyOf(pieces: AsyncIterable<Uint8Array>, length: number): Reada
     for await (const piece of pieces) {
       if (piece.length === 0) continue;
       await writer.write(piece);
-      // Pieces are the merge's own copies, and this one has been sent.
+      // This piece has been sent, and is a copy that only the merge uses.
       releaseBuffer(piece);
     }
     await writer.close();
@@ -26,7 +26,7 @@ export function bodyOf(pieces: AsyncIterable<Uint8Array>, length: number): Reada
   return readable;
 }
 
-/** A body that asks for the next piece when there is room for it; what fails breaks it off. */
+/** Returns a body that requests the next piece when there is room for it; a failure cuts it off. */
 export function streamOf(pieces: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array<ArrayBuffer>> {
   const iterator = pieces[Symbol.asyncIterator]();
   return new ReadableStream({

@@ -1,17 +1,17 @@
-/** Files that are only read: held in memory or under other names elsewhere, behind a URL, or read ahead of need. */
+/** Read-only stores: files in memory or under other names in another store, behind a URL, or read ahead. */
 import { releaseBuffer } from "../../core/base/bytes.ts";
 import { AttuneError } from "../../core/base/errors.ts";
 import type { Named, Store } from "../../core/types.ts";
 import type { GuardedFetch } from "./guarded_fetch.ts";
 
-/** Where a file is: its bytes, or a key of another store. */
+/** The source of a file: its bytes, or a key of another store. */
 export type FileSource = Uint8Array | Readonly<{ store: Store; key: string }>;
 
 const refuse = (): never => {
   throw new AttuneError("These files are read-only", { code: "STORE" });
 };
 
-/** Files under names of one's own; what is not among them is looked for in `rest`. */
+/** Returns a store of files under chosen names; other keys are looked up in `rest`. */
 export function placedFiles(files: Named<FileSource>, rest?: Store): Store {
   return {
     get: async (key, range) => {
@@ -40,13 +40,13 @@ export function placedFiles(files: Named<FileSource>, rest?: Store): Store {
   };
 }
 
-/** No files. */
+/** A store without files. */
 export const noFiles: Store = placedFiles({});
 
-/** A file that is asked for whole is at most so long. */
+/** The largest file that is fetched as a whole, in bytes. */
 const MAX_WHOLE = 2 ** 20;
 
-/** The folder that a URL names, or one with the one file that it names, as `alone`. */
+/** Returns a store of the folder at a URL, or of the single file at it, under the key `alone`. */
 export function urlFiles(url: string, alone: string, fetch: GuardedFetch): Store {
   const isFile = /\.safetensors(\?|$)/.test(url);
   const [path = "", query] = url.split("?", 2);
@@ -66,7 +66,7 @@ export function urlFiles(url: string, alone: string, fetch: GuardedFetch): Store
   };
 }
 
-/** Reads in windows of so many bytes, as fits what goes through a file from its start: fewer, larger requests. */
+/** Reads a store in windows of `window` bytes, so that reading a file from start to end takes fewer requests. */
 export function readAhead(store: Store, window = 2 ** 19): Store {
   let held: { key: string; from: number; size: number; revision: string; bytes: Uint8Array } | undefined;
   return {
@@ -82,11 +82,11 @@ export function readAhead(store: Store, window = 2 ** 19): Store {
           const { size, revision, bytes } = object;
           if (held) releaseBuffer(held.bytes);
           held = { key, from: at, size, revision, bytes };
-          // Parts of two versions are no file.
+          // Parts of two versions do not make a file.
           if (out.length > 0 && before !== revision) return { key, size, revision: "changed", bytes: new Uint8Array() };
           if (bytes.length === 0) break;
         }
-        // A copy: the window goes when the next one comes.
+        // Copied, because the window is replaced when the next one is read.
         const part = held.bytes.slice(at - held.from, at - held.from + left);
         out.push(part);
         at += part.length;

@@ -1,11 +1,11 @@
-/** Answers common to all routes: OpenAI's error shape, checked bodies, bearer tokens, lists. */
+/** Responses common to all routes: errors in OpenAI's shape, checked bodies, lists. */
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import * as v from "valibot";
 import { issuePath } from "../../core/spec/define.ts";
 import { AttuneError } from "../../core/base/errors.ts";
 
-/** Statuses of errors. */
+/** HTTP statuses of errors. */
 export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 429 | 500 | 503;
 
 const types: Readonly<Partial<Record<ErrorStatus, string>>> = {
@@ -16,7 +16,7 @@ const types: Readonly<Partial<Record<ErrorStatus, string>>> = {
   503: "server_error",
 };
 
-/** An error to throw from a route: `{ "error": { "message", "type", "code", "param" } }`. */
+/** Returns an error to throw from a route: `{ "error": { "message", "type", "code", "param" } }`. */
 export function httpError(
   status: ErrorStatus,
   code: string,
@@ -29,12 +29,12 @@ export function httpError(
   return new HTTPException(status, { res });
 }
 
-/** Turns what routes throw into answers; of an unknown error nothing is told but that there was one. */
+/** Converts errors that routes throw to responses; unknown errors reveal nothing but that one occurred. */
 export function answerError(error: Error): Response {
   if (error instanceof HTTPException) return error.getResponse();
   if (error instanceof AttuneError) {
     const { code } = error;
-    // What a store says names its paths and hosts.
+    // A store's messages contain its paths and hosts.
     if (code === "STORE" || code === "DISK_FULL") {
       return httpError(503, "store_failed", "The store failed").getResponse();
     }
@@ -42,7 +42,7 @@ export function answerError(error: Error): Response {
     if (code === "WORK_LIMIT" || code === "WORK_LOST") {
       return httpError(503, code.toLowerCase(), error.sentence).getResponse();
     }
-    // What to install is for who runs the server, which is told of it.
+    // The operator is told what to install; callers need not know.
     if (code === "NOT_INSTALLED") return httpError(503, "not_configured", "This server runs no models").getResponse();
     if (code === "BAD_KEY") return httpError(400, "bad_key", "There is nothing with this name").getResponse();
     return httpError(400, code.toLowerCase(), error.sentence, error.path || null).getResponse();
@@ -50,9 +50,9 @@ export function answerError(error: Error): Response {
   return httpError(500, "internal_error", "The server had an internal error").getResponse();
 }
 
-/** A value, checked against a schema. Throws what a route throws. */
+/** Checks a value against a schema. Throws the error to respond with. */
 export function checked<T>(schema: v.GenericSchema<unknown, T>, value: unknown, where = "body"): T {
-  // One issue is told: a list of a million wrong values is not worth a million.
+  // One issue is enough: a list of a million wrong values need not produce a million.
   const { success, output, issues } = v.safeParse(schema, value, { abortEarly: true });
   if (success) return output;
   const [issue] = issues;
@@ -60,10 +60,10 @@ export function checked<T>(schema: v.GenericSchema<unknown, T>, value: unknown, 
   throw httpError(400, "invalid_value", `${param ?? where}: ${issue.message}`, param);
 }
 
-/** How a list is asked for. */
+/** The requested page of a list. */
 export type PageQuery = Readonly<{ after: string | undefined; limit: number }>;
 
-/** `after` and `limit` of a query. */
+/** Reads `after` and `limit` from the query. */
 export function pageOf(c: Context, most = 100): PageQuery {
   const limit = Number(c.req.query("limit") ?? 20);
   if (!Number.isInteger(limit) || limit < 1 || limit > most) {
@@ -72,13 +72,13 @@ export function pageOf(c: Context, most = 100): PageQuery {
   return { after: c.req.query("after"), limit };
 }
 
-/** Where `after` names nothing of the list that is asked for. */
+/** Returns the error for an `after` that is not in the requested list. */
 export function unknownAfter(after: string | undefined, what: string): HTTPException {
   const cursor = (after ?? "").slice(0, 200);
   return httpError(400, "invalid_value", `after: there is no ${what} ${JSON.stringify(cursor)} in this list`, "after");
 }
 
-/** The page of a list after the id `after`. Throws 400 if nothing has that id. */
+/** Returns the items after the id `after`. Throws 400 if no item has that id. */
 export function pageBehind<T extends { id: string }>(
   all: readonly T[],
   after: string | undefined,
@@ -90,7 +90,7 @@ export function pageBehind<T extends { id: string }>(
   return all.slice(at + 1);
 }
 
-/** A page as OpenAI's clients read it. */
+/** Returns a page in OpenAI's format. */
 export function listOf<T extends { id: string }>(all: readonly T[], limit: number): object {
   const data = all.slice(0, limit);
   return {

@@ -1,4 +1,4 @@
-/** Routes, each declared in one place: its path, who may use it, its limits, and what it does. */
+/** Routes, each declared in one place: its path, access, limits and handler. */
 import type { Context } from "hono";
 import type * as v from "valibot";
 import type { Json } from "../../core/types.ts";
@@ -10,69 +10,69 @@ export const scopes = ["tokenize", "evaluate", "infer", "merge", "models", "file
 /** One of {@link scopes}. */
 export type Scope = (typeof scopes)[number];
 
-/** Who may use a route: everybody, or who has a key of this scope. */
+/** Access to a route: everybody, or callers whose key has this scope. */
 export type Policy = "public" | Scope;
 
-/** How much a request costs: each class has a rate of its own. */
+/** The class of a request by its cost; each class has its own rate. */
 export type RateClass = "light" | "heavy" | "submit" | "runner";
 
 /**
- * Who asks. `tenant`: whose files, jobs and adapters are seen; `tenants`: a runner that may take the jobs of all; `key`: the
- * key's digest, which tells nothing of it.
+ * The caller of a request. `tenant`: whose files, jobs and adapters are visible; `tenants`: for runners of all tenants;
+ * `key`: the key's digest, which reveals nothing about it.
  */
 export type Caller = Readonly<{ tenant: string; tenants?: "all"; scopes: readonly Scope[]; key: string }>;
 
-/** The variables in a handler's context: `caller` (nobody on a public route), `incoming` (the body, within its limit). */
+/** Variables of a handler's context: `caller` (nobody on a public route), `incoming` (the body, within its limit). */
 export type EdgeEnv = { Variables: { caller: Caller; incoming: Incoming } };
 
-/** A request as handlers get it. */
+/** The request context of handlers. */
 export type EdgeContext = Context<EdgeEnv>;
 
-/** A schema of anything. */
+/** A schema of any type. */
 export type AnySchema = v.GenericSchema<unknown, unknown>;
 
 /**
- * Which workers answer: `compute`, one request at a time, ended where it takes too long; `model`, whose models stay in
- * memory; `stream`, whose bodies flow; `merge`, whose answers do.
+ * The workers that respond: `compute`, one request at a time, terminated if it takes too long; `model`, whose models
+ * stay in memory; `stream`, for streamed request bodies; `merge`, for streamed responses.
  */
 export type Lane = "compute" | "model" | "stream" | "merge";
 
-/** How a route is divided between this thread and others. */
+/** How a route's work is divided between this thread and others. */
 export type Division = Readonly<{
   lane: Lane;
-  /** Larger bodies are not even parsed here. */
+  /** Bytes above which a body is not even parsed in this thread. */
   bytes: number;
-  /** Whether a body of JSON, not checked yet, is answered here. */
+  /** Whether a JSON body, not yet checked, is handled in this thread. */
   isLight(body: unknown): boolean;
 }>;
 
 /** One route. */
 export type Route = Readonly<{
   method: "get" | "post" | "put" | "delete";
-  /** As Hono writes it. */
+  /** The path in Hono's syntax. */
   path: string;
   policy: Policy;
   rate: RateClass;
-  /** The most bytes of a body, or those of each media type; 0: it has none. */
+  /** Most bytes of a body, for all media types or by type; 0: no body. */
   maxBytes: number | Readonly<Record<string, number>>;
-  /** For how long a body may come, where not as long as others. */
+  /** The time that a body may take to arrive, if not the usual one. */
   seconds?: number;
   summary: string;
   description?: string;
-  /** Bodies that it takes, by media type. */
+  /** Schemas of the accepted bodies, by media type. */
   accepts?: Readonly<Record<string, AnySchema>>;
-  /** A body of the first of these types that works where the models that it names are there. */
+  /** An example of the first type's body, which works if the models in it exist. */
   example?: Json;
   /** Descriptions of the query's parameters. */
   query?: Readonly<Record<string, string>>;
-  /** Schemas of the answer by media type; absent: JSON. */
+  /** Schemas of the response by media type; absent: JSON. */
   answers?: Readonly<Record<string, AnySchema>>;
-  /** The part of its work that other threads do, if there are any. */
+  /** The division of its work with other threads, if there are any. */
   work?: Division;
   handle(c: EdgeContext): Response | Promise<Response>;
 }>;
 
-/** A route that takes JSON: its handler is given the checked body, and the schema is what /openapi.json says. */
+/** Returns a route with a JSON body: the handler receives the checked body, and /openapi.json contains the schema. */
 export function jsonRoute<T>(
   { body, handle, ...route }:
     & Omit<Route, "accepts" | "handle">

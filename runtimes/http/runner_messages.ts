@@ -1,14 +1,14 @@
-/** Messages of runners, and their checks: numbers are finite, steps lie within the job, files are plain paths. */
+/** Messages of runners and their checks: numbers are finite, steps are within the job, files are plain paths. */
 import * as v from "valibot";
 import { pathParts } from "../../core/jobs/names.ts";
 import type { JobRecord } from "../../core/jobs/record.ts";
 import { httpError } from "./responses.ts";
 
 const token = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/, "the token of the lease"));
-/** Whole numbers that a number can tell apart. */
+/** Whole numbers that are represented exactly. */
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const number = v.pipe(v.number(), v.finite());
-/** JSON has no word for what is not a number, so that `null` stands for it. */
+/** JSON cannot express NaN, so `null` represents it. */
 const measured = v.nullable(number);
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(200));
 const path = v.pipe(v.string(), v.check((text) => pathParts(text) !== undefined, "a plain relative path"));
@@ -17,22 +17,22 @@ const metrics = v.pipe(
   v.record(name, measured),
   v.check((all) => Object.keys(all).length <= 1000, "at most 1000 metrics"),
 );
-/** For how long an answer may be kept back. */
+/** How long a response may be delayed, in seconds. */
 const waitSeconds = v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(25)), 0);
 
-/** Asking for a job. */
+/** A request for a job. */
 export const leaseSchema = v.strictObject({
   runner: v.pipe(v.string(), v.regex(/^[\w.:-]{1,100}$/, "a name of letters, digits, dots and dashes")),
   capabilities: v.strictObject({
     providers: v.pipe(v.array(name), v.maxLength(100)),
     memoryBytes: count,
-    /** The plugins that it may load; absent: all. */
+    /** The plugins that the runner may load; absent: all. */
     plugins: v.optional(v.pipe(v.array(name), v.maxLength(1000))),
   }),
   waitSeconds,
 });
 
-/** A sign of life. */
+/** A heartbeat. */
 export const heartbeatSchema = v.strictObject({ token, step: count, trainedTokens: count, waitSeconds });
 
 /** The longest message of an event. */
@@ -62,10 +62,10 @@ const event = v.variant("type", [
   }),
 ]);
 
-/** An event that a runner tells. */
+/** An event that a runner reports. */
 export type ReportedEvent = v.InferOutput<typeof event>;
 
-/** Telling events. */
+/** A report of events. */
 export const eventsSchema = v.strictObject({
   token,
   from: v.pipe(count, v.minValue(1)),
@@ -73,7 +73,7 @@ export const eventsSchema = v.strictObject({
   events: v.pipe(v.array(event), v.maxLength(5000)),
 });
 
-/** Counting what was sent as a checkpoint. */
+/** A request to register uploaded files as a checkpoint. */
 export const checkpointSchema = v.strictObject({
   token,
   step: count,
@@ -88,14 +88,14 @@ export const checkpointSchema = v.strictObject({
   metrics: v.optional(metrics, {}),
 });
 
-/** Finishing a job. */
+/** A request to finish a job. */
 export const commitSchema = v.strictObject({
   token,
   files: v.pipe(v.array(v.strictObject({ path, bytes: count })), v.minLength(1), v.maxLength(MOST_FILES)),
   metrics: v.optional(metrics, {}),
 });
 
-/** Giving a job back. */
+/** A request to return a job. */
 export const releaseSchema = v.variant("reason", [
   v.strictObject({ token, reason: v.picklist(["cancelled", "paused", "shutdown"]) }),
   v.strictObject({
@@ -110,7 +110,7 @@ export const releaseSchema = v.variant("reason", [
   }),
 ]);
 
-/** Throws what a route throws if a step lies behind the last of a job. */
+/** Throws the error to respond with if a step is beyond the last one of a job. */
 export function checkStep({ totalSteps }: JobRecord, step: number, param: string): void {
   if (totalSteps === undefined || step <= totalSteps) return;
   throw httpError(400, "invalid_value", `${param}: the job has ${totalSteps} steps, not ${step}`, param);

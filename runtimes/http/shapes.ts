@@ -1,28 +1,28 @@
-/** Jobs, events, checkpoints and files as OpenAI's clients know them. */
+/** Jobs, events, checkpoints and files in the format of OpenAI's API. */
 import type { JobEvent, NewEvent } from "../../core/jobs/events.ts";
 import type { FileInfo } from "../../core/jobs/files.ts";
 import type { JobCheckpoint, JobRecord } from "../../core/jobs/record.ts";
 import type { ReportedEvent } from "./runner_messages.ts";
 import type { Json, Named } from "../../core/types.ts";
 
-/** The name of what a job has made. */
+/** Returns the name of a job's model, or of one of its checkpoints. */
 export function fineTunedModel({ id, request }: JobRecord, step?: number): string {
   const suffix = typeof request.suffix === "string" ? request.suffix : "";
   return `ft:${request.model}:attune:${suffix}:${id.slice(6)}${step === undefined ? "" : `:ckpt-step-${step}`}`;
 }
 
-/** Ids of a job's result files: they name the job and the place in its list. */
+/** Returns the id of a result file, from which its job and its index in the job's list can be read. */
 export function resultFileId({ id }: JobRecord, index: number): string {
   return `file-result-${id.slice(6)}-${index}`;
 }
 
-/** The job and the place that such an id names. */
+/** Parses such an id; undefined if it is none. */
 export function resultOf(fileId: string): Readonly<{ job: string; index: number }> | undefined {
   const match = /^file-result-([\w]+)-(\d{1,4})$/.exec(fileId);
   return match ? { job: `ftjob-${match[1]}`, index: Number(match[2]) } : undefined;
 }
 
-/** A job. */
+/** Converts a job. */
 export function jobShape(record: JobRecord): Named<Json> & { id: string } {
   const { request, status, result } = record;
   const hyperparameters = hyperparametersOf(request);
@@ -60,7 +60,7 @@ export function jobShape(record: JobRecord): Named<Json> & { id: string } {
   };
 }
 
-/** The hyperparameters of a request, from where OpenAI's clients put them. */
+/** Returns the hyperparameters of a request, from either place where OpenAI's clients put them. */
 export function hyperparametersOf(request: Named<Json>): Named<Json> {
   const method = request.method as { supervised?: { hyperparameters?: Named<Json> } } | null | undefined;
   return {
@@ -72,7 +72,7 @@ export function hyperparametersOf(request: Named<Json>): Named<Json> {
   };
 }
 
-/** An event; its id names its number. */
+/** Converts an event; its id contains its number. */
 export function eventShape(jobId: string, { number, at, level, message, type, data }: JobEvent): Named<Json> & {
   id: string;
 } {
@@ -87,14 +87,14 @@ export function eventShape(jobId: string, { number, at, level, message, type, da
   };
 }
 
-/** The number of a job's event that an id names; undefined if it is no such id. */
+/** Parses the number of a job's event from its id; undefined if the id is not one of the job's. */
 export function eventOf(jobId: string, id: string): number | undefined {
   const start = `ftevent-${jobId.slice(6)}-`;
   const number = id.startsWith(start) ? id.slice(start.length) : "";
   return /^[1-9]\d{0,14}$/.test(number) ? Number(number) : undefined;
 }
 
-/** A checkpoint. */
+/** Converts a checkpoint. */
 export function checkpointShape(record: JobRecord, { id, step, at, metrics }: JobCheckpoint): Named<Json> & {
   id: string;
 } {
@@ -109,7 +109,7 @@ export function checkpointShape(record: JobRecord, { id, step, at, metrics }: Jo
   };
 }
 
-/** A file. */
+/** Converts a file. */
 export function fileShape(file: FileInfo): Named<Json> & { id: string } {
   const { id, bytes, createdAt, filename, purpose, keptSeconds } = file;
   const created = Math.floor(createdAt);
@@ -125,7 +125,7 @@ export function fileShape(file: FileInfo): Named<Json> & { id: string } {
   };
 }
 
-/** The job event for a training event; undefined for those that users need not see. */
+/** Converts a training event to a job event; undefined for events that users need not see. */
 export function toJobEvent(event: ReportedEvent, totalSteps: number | undefined, at: number): NewEvent | undefined {
   const of = totalSteps === undefined ? `${event.step}` : `${event.step}/${totalSteps}`;
   const rounded = (x: number | null): string => (x === null ? "not finite" : String(Number(x.toPrecision(6))));

@@ -1,18 +1,18 @@
-/** Who waits for a job's events: one look at the store for all of them. */
+/** Waiting for jobs' events, with one check of the store for all requests that wait. */
 import type { Jobs } from "../../core/jobs/jobs.ts";
 
-/** Wakes those who wait for events. */
+/** Wakes requests that wait for events. */
 export interface EventHub {
-  /** Something was told of a job, by this process. */
+  /** Announces that this process has added an event to a job. */
   tell(id: string): void;
   /** Resolves when a job may have more than `known` events, or the signal is aborted. */
   more(id: string, known: number, signal: AbortSignal): Promise<void>;
 }
 
-/** How often the store is asked what other processes have told, in milliseconds. */
+/** How often the store is checked for events of other processes, in milliseconds. */
 const LOOK = 1000;
 
-/** A hub over jobs. `alone`: requests cannot wake each other here, so that each looks for itself. */
+/** Returns a hub over jobs. `alone`: requests cannot wake each other here, so each checks the store itself. */
 export function eventHub(jobs: Jobs, alone = false): EventHub {
   if (alone) {
     const more = (_id: string, _known: number, signal: AbortSignal): Promise<void> =>

@@ -16,24 +16,24 @@ import { placedFiles } from "../http/read_files.ts";
 import type { Caller, EdgeContext, Route } from "../http/route.ts";
 import { storedBody } from "./stored_body.ts";
 
-/** How large an upload may be, and how long it may take. */
+/** The largest size of an upload in bytes, and the longest time in seconds. */
 export const [UPLOAD_BYTES, UPLOAD_SECONDS]: readonly [number, number] = [256 * 2 ** 20, 600];
 
-/** What an upload says, for /openapi.json. */
+/** The schema of an upload, for /openapi.json. */
 const uploadSchema = v.object({
   file: v.any(),
   purpose: v.picklist(["fine-tune", "adapter"]),
   expires_after: v.optional(v.object({ anchor: v.literal("created_at"), seconds: v.number() })),
 });
 
-/** The fields of an upload. */
+/** Form fields that set an upload's expiry. */
 const [ANCHOR, SECONDS] = ["expires_after[anchor]", "expires_after[seconds]"];
 const uploadFields: ReadonlySet<string> = new Set(["file", "purpose", ANCHOR, SECONDS]);
 
-/** From an hour to thirty days, as OpenAI documents. */
+/** Limits of the expiry in seconds, from an hour to thirty days, as OpenAI documents. */
 const [LEAST_KEPT, MOST_KEPT] = [3600, 2_592_000];
 
-/** For how long a file shall be kept, if not until it is deleted. Throws 400 if that is not said as it should be. */
+/** Returns the seconds after which a file expires; undefined: never. Throws 400 if the fields are invalid. */
 function keptOf(form: ReadonlyMap<string, string>): number | undefined {
   const [anchor, seconds] = [form.get(ANCHOR), form.get(SECONDS)];
   if (anchor === undefined && seconds === undefined) return undefined;
@@ -46,13 +46,13 @@ function keptOf(form: ReadonlyMap<string, string>): number | undefined {
   throw httpError(400, "invalid_value", `${SECONDS}: ${allowed}`, SECONDS);
 }
 
-/** Bytes that are digested and written at once: on Deno nothing else happens meanwhile. */
+/** Bytes that are hashed and written at once: on Deno nothing else happens meanwhile. */
 const PIECE = 2 ** 17;
 
-/** The JSON of an adapter's config is no longer. */
+/** The largest size of an adapter's config, in bytes. */
 const MAX_CONFIG = 4 * 2 ** 20;
 
-/** Files of adapters are tensors, or the JSON of their config. Throws AttuneError if they are neither. */
+/** Checks that an adapter's file contains tensors, or the JSON of its config. Throws AttuneError if it does not. */
 async function checkAdapterFile(content: Store, id: string, filename: string): Promise<void> {
   if (!filename.endsWith(".json")) {
     return void await openSafetensors(placedFiles({ [filename]: { store: content, key: id } }), filename);
@@ -62,10 +62,10 @@ async function checkAdapterFile(content: Store, id: string, filename: string): P
   parseJson(config?.bytes ?? new Uint8Array(), "file");
 }
 
-/** What was taken in: `rows` counts its lines, and throws where they are not JSON. */
+/** A received file. `rows` counts its lines, and throws if they are not JSON. */
 type Received = Readonly<{ id: string; filename: string; digest: string; rows(): number }>;
 
-/** A file of a job's result: its key in the store. */
+/** Finds a file of a job's result, with its key in the store. */
 async function findResult(
   { options, jobs }: JobsContext,
   id: string,
@@ -83,7 +83,7 @@ async function findResult(
   return { id, key, tenant, bytes, createdAt, filename: name, purpose: "fine-tune-results" };
 }
 
-/** A file that a tenant has sent. */
+/** Finds a file that a tenant has uploaded. */
 async function findUpload({ files }: JobsContext, id: string, { tenant }: Caller): Promise<FileInfo | undefined> {
   const info = await files.get(id);
   return info?.tenant === tenant ? info : undefined;
@@ -92,7 +92,7 @@ async function findUpload({ files }: JobsContext, id: string, { tenant }: Caller
 const idOf = (c: EdgeContext): string => c.req.param("id") ?? "";
 const missing = (id: string): Error => httpError(404, "not_found", `No such File object: ${id}`, "file_id");
 
-/** Takes in a file as it comes: its lines are looked at on the way, but whether it has to have lines may be said behind it. */
+/** Receives a file as a stream and checks its lines, although the field that requires lines may only come later. */
 async function receiveFile(
   { files }: JobsContext,
   { bytes, filename: name = "" }: FormPart,
@@ -120,7 +120,7 @@ async function receiveFile(
   return { id, filename, digest: await digest(), rows };
 }
 
-/** Takes in a form: its file as it comes, and what is said of it. */
+/** Receives an upload's form: its file, as a stream, and its other fields. */
 async function uploadFile(context: JobsContext, c: EdgeContext): Promise<Response> {
   const { files } = context;
   const form = new Map<string, string>();
@@ -145,7 +145,7 @@ async function uploadFile(context: JobsContext, c: EdgeContext): Promise<Respons
   }
 }
 
-/** The file that a whole form makes. */
+/** Creates a file from a complete form. */
 async function createFile(
   { options, sealed: values, files }: JobsContext,
   c: EdgeContext,
@@ -164,14 +164,14 @@ async function createFile(
   const retention = keptSeconds === undefined ? {} : { keptSeconds };
   const request = JSON.stringify([filename, purpose, file.digest, ...Object.values(retention)]);
   const id = await idOnce(c, values, request, () => file.id);
-  // Under a key that was used before there is this file already.
+  // The idempotency key was used before, so this file already exists.
   if (id !== file.id) await files.discard(file.id);
   return c.json(
     fileShape(await files.create({ id, tenant, filename, purpose, ...(rows ? { rows } : {}), ...retention })),
   );
 }
 
-/** A tenant's files: what it sent, and what its jobs have made. */
+/** Lists a tenant's files: its uploads, and the results of its jobs. */
 async function listFiles(context: JobsContext, c: EdgeContext): Promise<Response> {
   const { files, jobs } = context;
   const { after, limit } = pageOf(c, 10_000);
@@ -194,7 +194,7 @@ async function listFiles(context: JobsContext, c: EdgeContext): Promise<Response
   return c.json(listOf(pageBehind(wanted, after, "file").map(fileShape), limit));
 }
 
-/** The routes. */
+/** Returns the routes of files. */
 export function fileRoutes(context: JobsContext): readonly Route[] {
   const { options, files } = context;
   const retrieve = async (c: EdgeContext): Promise<Response> => {

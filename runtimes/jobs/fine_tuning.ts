@@ -11,7 +11,7 @@ import type { JobsContext } from "./jobs_context.ts";
 import { type EdgeContext, jsonRoute, type Route } from "../http/route.ts";
 import { startOf } from "./job_start.ts";
 
-/** How often an idle stream says that it is alive, in milliseconds. */
+/** How often an idle stream sends a sign of life, in milliseconds. */
 const ALIVE = 15_000;
 
 const PATH = "/v1/fine_tuning/jobs";
@@ -19,7 +19,7 @@ const PERMISSIONS = "/v1/fine_tuning/checkpoints/:checkpoint/permissions";
 const shared = { policy: "jobs", rate: "light", maxBytes: 0 } as const;
 const page = { after: "the last id of the previous page", limit: "the most to list" };
 
-/** The routes. */
+/** Returns the routes of fine-tuning jobs. */
 export function fineTuningRoutes(context: JobsContext): readonly Route[] {
   const { time } = context;
   return [
@@ -42,7 +42,7 @@ export function fineTuningRoutes(context: JobsContext): readonly Route[] {
   ];
 }
 
-/** The job that a route names. Throws 404 if the caller has none of that id. */
+/** Returns the job in a route's path. Throws 404 if the caller has no such job. */
 async function jobOf({ jobs }: JobsContext, c: EdgeContext): Promise<JobRecord> {
   const id = c.req.param("id") ?? "";
   const record = await jobs.get(id);
@@ -148,14 +148,14 @@ function eventsRoute(context: JobsContext): Route {
   };
 }
 
-/** Events from the newest to older ones. */
+/** Lists events, the newest first. */
 async function listEvents({ jobs }: JobsContext, c: EdgeContext, id: string): Promise<Response> {
   const log = jobs.events(id);
   const { after, limit } = pageOf(c, 1000);
   const count = await log.count();
   const end = after === undefined ? count + 1 : eventOf(id, after);
   if (end === undefined || end > count + (after === undefined ? 1 : 0)) throw unknownAfter(after, "event");
-  // One more than asked for tells whether there are more.
+  // One more than requested, to know whether there are more.
   const events: JobEvent[] = [];
   for await (const event of log.after(Math.max(0, end - 2 - limit))) {
     if (event.number >= end) break;
@@ -164,14 +164,14 @@ async function listEvents({ jobs }: JobsContext, c: EdgeContext, id: string): Pr
   return c.json(listOf(events.reverse().map((event) => eventShape(id, event)), limit));
 }
 
-/** Events as they come, from the one behind the last that the caller has seen. */
+/** Streams events as they happen, starting after the last one that the caller has received. */
 function streamEvents({ jobs, hub }: JobsContext, c: EdgeContext, id: string): Response {
   let known = eventOf(id, c.req.header("last-event-id") ?? "") ?? 0;
   return streamSSE(c, async (stream) => {
     const gone = new AbortController();
     stream.onAbort(() => gone.abort());
     while (!gone.signal.aborted) {
-      // Read before the events, so that what the end was told with is not missed.
+      // Read before the events, so that no event before the job's end is missed.
       const record = await jobs.get(id);
       for await (const event of jobs.events(id).after(known)) {
         known = event.number;

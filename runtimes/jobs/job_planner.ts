@@ -1,4 +1,4 @@
-/** What a job will take, found before it is queued. */
+/** Planning of jobs before they are queued: their memory, steps and plugins. */
 import { compose } from "../../core/spec/compose.ts";
 import { toSpec } from "../../core/spec/to_spec.ts";
 import { nameOf } from "../../core/spec/define.ts";
@@ -9,23 +9,23 @@ import { planRun } from "../../core/run/plan/plan.ts";
 import { partsIn } from "../../core/spec/roles.ts";
 import type { Catalog, Host, Json, Named, Run, RunSpec, Store } from "../../core/types.ts";
 
-/** What was found. */
+/** The result of planning. */
 export type Prepared = Pick<JobRecord, "needs" | "estimate" | "totalSteps">;
 
-/** Looks at jobs before they are queued. Both throw AttuneError that says what is wrong. */
+/** Checks and plans jobs before they are queued. The methods throw AttuneError that says what is wrong. */
 export interface JobPlanner {
-  /** Whether the parts of a spec are there and go together. */
+  /** Checks that the parts of a spec exist and fit together. */
   check(spec: Named<Json>): void;
-  /** What a spec refers to. Throws AttuneError if it names what no job may. */
+  /** Returns the references in a spec. Throws AttuneError if it refers to something that jobs may not use. */
   references(spec: Named<Json>): readonly JobReference[];
-  /** Reads every row of a job and estimates what it takes. `places`: what its references stand for; uploads by id under "". */
+  /** Reads every row of a job and estimates its needs. `places`: the stores of its references; "" has uploads by id. */
   plan(spec: Named<Json>, places: ReadonlyMap<string, Store>): Promise<Prepared>;
 }
 
-/** What of a host planning needs. */
+/** The parts of a host that planning needs. */
 export type PlanningHost = Pick<Host, "runtime" | "provider" | "clock" | "memoryBytes" | "base" | "threads">;
 
-/** A planner. Jobs reach nothing of the host but its base model, and what they refer to. */
+/** Returns a planner. Jobs can access only the host's base model and what they refer to. */
 export function jobPlanner(
   catalog: Catalog,
   { runtime, provider, clock, memoryBytes, base, threads }: PlanningHost,
@@ -69,7 +69,7 @@ export function jobPlanner(
   };
 }
 
-/** Every plugin that a run loads: those of its spec, those that its task brings, those that a runner adds. */
+/** Returns every plugin that a run loads: those of its spec, of its task, and those that a runner adds. */
 function pluginsOf(run: Run): string[] {
   const named = partsIn(toSpec(run) as Named<Json>, run.catalog);
   const brought = run.task.subtasks.flatMap((task) => [

@@ -1,4 +1,4 @@
-/** What a job's spec refers to: models, files, and what other jobs have made. */
+/** References in a job's spec: models, files, and results of other jobs. */
 import { AttuneError } from "../../core/base/errors.ts";
 import { contentIn, type JobFilesStore } from "../../core/jobs/files.ts";
 import type { Jobs } from "../../core/jobs/jobs.ts";
@@ -11,21 +11,21 @@ import { httpError } from "../http/responses.ts";
 import { fineTunedModel } from "../http/shapes.ts";
 import type { JobPlanner } from "./job_planner.ts";
 
-/** Where references lead. */
+/** Resolves references. */
 export type JobReferences = Readonly<{
-  /** What a tenant's job has made, by the name that the job tells. */
+  /** Returns the result of a tenant's job, by the name that the job reports. */
   resultOf(name: string, tenant: string): Promise<ModelFiles | undefined>;
-  /** The files of a model, or of the adapter or model that a job has made. */
+  /** Returns the files of a model, or of the adapter or model that a job has made. */
   folder(name: string, tenant: string): Promise<Store | undefined>;
-  /** Throws what a route throws if a spec refers to what its tenant may not use. */
+  /** Throws the error to respond with if a spec refers to something that its tenant may not use. */
   check(spec: Named<Json>, tenant: string): Promise<void>;
-  /** The folders that a job names, by name; "" has the uploaded files. */
+  /** Returns the folders that a job refers to, by name; "" has the uploaded files. */
   placesOf(record: JobRecord): Promise<Map<string, Store>>;
-  /** Bytes of the uploaded files that a job names. */
+  /** Returns the total bytes of the uploaded files that a job refers to. */
   bytesOf(record: JobRecord): Promise<number>;
 }>;
 
-/** References over a store of jobs. */
+/** Returns a resolver of references over a store of jobs. */
 export function createJobReferences(
   { store, jobs, files, models, planner }: Readonly<
     {
@@ -90,7 +90,7 @@ export function createJobReferences(
   return { resultOf, folder, check, placesOf, bytesOf };
 }
 
-/** Every reference of a request's spec. Throws what a route throws if something is none. */
+/** Returns every reference in a request's spec. Throws the error to respond with if one is invalid. */
 function readReferences(planner: Pick<JobPlanner, "references">, spec: Named<Json>): readonly JobReference[] {
   try {
     return planner.references(spec);
@@ -101,7 +101,7 @@ function readReferences(planner: Pick<JobPlanner, "references">, spec: Named<Jso
   }
 }
 
-/** The request's own field for what stands at a place of its spec. */
+/** Returns the request's field that sets a path of the spec. */
 function paramOf(at: string): string {
   const fields: Named<string> = {
     "model.with.path": "model",

@@ -1,4 +1,4 @@
-/** A fine-tuning request as a run spec. */
+/** Conversion of a fine-tuning request to a run spec. */
 import * as v from "valibot";
 import type { Json, Named } from "../../core/types.ts";
 import { httpError } from "../http/responses.ts";
@@ -13,7 +13,7 @@ const hyperparameters = v.strictObject({
 });
 const file = v.pipe(v.string(), v.regex(/^file-[\w-]{1,64}$/, "a file's id is expected"));
 
-/** What `POST /v1/fine_tuning/jobs` takes. */
+/** The body of `POST /v1/fine_tuning/jobs`. */
 export const jobRequestSchema: v.GenericSchema<unknown, JobRequest> = v.strictObject({
   model: v.pipe(v.string(), v.minLength(1), v.maxLength(200)),
   training_file: file,
@@ -43,18 +43,20 @@ export type JobRequest =
   }>
   & Named<Json>;
 
-/** Parts of a run spec that are the server's. */
+/** Parts of a run spec that only the server may set. */
 const ours: ReadonlySet<string> = new Set(["store", "trainer", "search", "plugins"]);
 
-/** Rates that a multiplier multiplies, where the request names none. */
+/** Base learning rates for the multiplier, if the request sets no learning rate. */
 const RATES = { adapter: 2e-4, full: 2e-5 };
 
-/** What a job begins with: the first row of its file, and the adapter that its model is, over which model. */
+/** The start of a job: the first row of its file, and the adapter that it continues, with that adapter's base. */
 export type JobStart = Readonly<
   { row?: Named<Json> | undefined; adapter?: Readonly<{ use: string; base: string }> | undefined }
 >;
 
-/** The run spec; its files and models are names that whoever opens it resolves. Throws what a route throws. */
+/**
+ * Returns the run spec; its files and models are names to be resolved later. Throws the error to respond with.
+ */
 export function toJobSpec(request: JobRequest, start: JobStart = {}): Named<Json> {
   const own = request.attune ?? {};
   for (const key of Object.keys(own)) {
@@ -70,7 +72,7 @@ export function toJobSpec(request: JobRequest, start: JobStart = {}): Named<Json
   return {
     version: 1,
     name: "job",
-    // As OpenAI's supervised method, a job over conversations learns what the assistant says.
+    // As in OpenAI's supervised method, a job over conversations learns the assistant's messages.
     task: start.row && "messages" in start.row ? { use: "causal-lm", with: { lossOn: "assistant" } } : "causal-lm",
     adapter,
     ...(data ? { data } : {}),
@@ -92,8 +94,8 @@ const isObject = (value: Json): value is Named<Json> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /**
- * The request's files as data, with what its job says of them besides, as transforms, and further rows; undefined where the
- * job's tasks have placed the training file themselves.
+ * Returns the request's files as data, with the transforms and rows that its `attune.data` adds; undefined if the
+ * job's tasks refer to the training file themselves.
  */
 function dataOf(request: JobRequest): Json | undefined {
   const { attune, training_file, validation_file } = request;
@@ -115,7 +117,7 @@ function dataOf(request: JobRequest): Json | undefined {
   return { ...own, ...Object.fromEntries(parts) };
 }
 
-/** The adapter of a job whose model is what an earlier one has made: it goes on from there. */
+/** Returns the adapter of a job that continues training an earlier job's adapter. */
 function goingOn({ model, attune }: JobRequest, use: string): Json {
   const given = attune?.adapter;
   const part = (typeof given === "string" ? { use: given } : given ?? { use }) as Named<Json>;
@@ -126,7 +128,7 @@ function goingOn({ model, attune }: JobRequest, use: string): Json {
   return { use, with: { ...(part.with as Named<Json> | undefined), from: model } };
 }
 
-/** The model that OpenAI's field names, with what the request says of it besides. */
+/** Returns the model in OpenAI's field, with the options that the request adds. */
 function modelOf({ model, attune }: JobRequest, base = model): Json {
   const own = attune?.model ?? "pretrained";
   const part = (typeof own === "string" ? { use: own } : own) as Named<Json>;

@@ -1,4 +1,4 @@
-/** What a job starts from: the first row of its file, and the adapter that it goes on with. */
+/** The start of a job: the first row of its file, and the adapter that it continues. */
 import { contentIn } from "../../core/jobs/files.ts";
 import { isMadeName } from "../../core/jobs/names.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
@@ -7,10 +7,10 @@ import type { JobRequest, JobStart } from "./job_request.ts";
 import type { JobsContext } from "./jobs_context.ts";
 import { detectArtifact } from "../../formats/run/saved.ts";
 
-/** So much of a file is looked at for its first row, in bytes. */
+/** Bytes of a file that are searched for its first row. */
 const FIRST_ROW = 2 ** 20;
 
-/** The first row of an uploaded file, where that can be seen at its beginning. */
+/** Returns the first row of an uploaded file, if it ends within these bytes. */
 async function firstRow(store: Store, id: string): Promise<Named<Json> | undefined> {
   const head = await contentIn(store).get(id, { offset: 0, length: FIRST_ROW });
   const [line = ""] = new TextDecoder().decode(head?.bytes).trimStart().split("\n", 1);
@@ -22,7 +22,7 @@ async function firstRow(store: Store, id: string): Promise<Named<Json> | undefin
   }
 }
 
-/** What a requested job starts from. Throws 400 if that is several adapters. */
+/** Returns the start of a requested job. Throws 400 if it continues several adapters. */
 export async function startOf(
   context: JobsContext,
   { model, training_file: file }: JobRequest,

@@ -1,16 +1,16 @@
-/** Where jobs are kept, by address: a directory, or nats://host:port. */
+/** The store of jobs, by address: a directory, or nats://host:port. */
 import { resolve } from "node:path";
 import type { Host, OpenQueue, Store } from "../../core/types.ts";
 
-/** A store and its queue. */
+/** A store of jobs and its queue. */
 export type JobStore = Readonly<{ store: Store; queue: OpenQueue; close(): Promise<void> }>;
 
-/** Whether it is a NATS server's address, and no folder. */
+/** Whether an address is a NATS server's rather than a folder. */
 export function isAddress(address: string): boolean {
   return /^(nats|tls|wss?):\/\//.test(address);
 }
 
-/** Opens what an address names. */
+/** Opens the store at an address. */
 export async function openJobStore(address: string, host: Host): Promise<JobStore> {
   if (isAddress(address)) {
     const [{ nats: store }, { nats: queue }] = [

@@ -1,5 +1,5 @@
 /**
- * Files, fine-tuning jobs and runners: their routes, which `createApp` mounts, and what keeps jobs going.
+ * Files, fine-tuning jobs and runners: the routes, which `createApp` mounts, and the work that keeps jobs going.
  * @module
  */
 import type { Context } from "hono";
@@ -21,31 +21,31 @@ import type { JobsAppOptions, JobsContext } from "./jobs_context.ts";
 
 export type { JobsAppOptions } from "./jobs_context.ts";
 
-/** How often in the time of a lease all jobs are looked at: what is lost is found a tenth of it late. */
+/** Checks of all jobs per lease time, so that a lost job is noticed at most a tenth of it late. */
 const WATCHES = 10;
 
-/** How often files whose time is over are removed, in milliseconds. */
+/** How often expired files are removed, in milliseconds. */
 const SWEEP = 60_000;
 
-/** The routes, and what keeps jobs going: call `watch` every few seconds, or `start` it. */
+/** The routes, and the work that keeps jobs going: call `watch` every few seconds, or `start` once. */
 export type JobsApp = Readonly<{
   routes: readonly Route[];
   store: Store;
   jobs: Jobs;
   files: JobFilesStore;
-  /** What a tenant's job has made, by the name that the job tells. */
+  /** Returns the result of a tenant's job, by the name that the job reports. */
   resultOf(name: string, tenant: string): Promise<ModelFiles | undefined>;
-  /** What a job will take, found in this thread. Throws AttuneError that says what is wrong with it. */
+  /** Plans a job in this thread. Throws AttuneError that says what is wrong with it. */
   plan(record: JobRecord): Promise<Prepared>;
   watch(): Promise<void>;
-  /** What of the store is damaged, and was set aside. */
+  /** Returns the keys of damaged values in the store, which were set aside. */
   damaged(): readonly string[];
-  /** Watches until the result is called. */
+  /** Calls `watch` regularly until the returned function is called. */
   start(): () => void;
 }>;
 
 /**
- * Makes them.
+ * Creates the routes and the work behind them.
  *
  * @example
  * ```ts
@@ -76,10 +76,10 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
   const later = (c: Context, work: Promise<void>): void => {
     const settled = work.catch(report);
     try {
-      // Cloudflare wants to be told of it; elsewhere a process lives on.
+      // Cloudflare must be told of work after a response; elsewhere the process keeps running.
       c.executionCtx.waitUntil(settled);
     } catch {
-      // there is none
+      // there is no execution context
     }
   };
   const references = createJobReferences({
@@ -119,9 +119,9 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
   };
   let swept = now();
   const watch = async (): Promise<void> => {
-    // A server that died while it planned a job has left it so.
+    // Resumes plans of servers that died while planning.
     const begun = (await jobs.watch()).map(prepare);
-    // A plan that takes long holds up neither other plans nor the look at leases.
+    // A long plan must not delay other plans or the check of leases.
     if (options.forgetful) await Promise.all(begun);
     else for (const plan of begun) plan.catch(report);
     if (now() - swept < SWEEP) return;

@@ -1,4 +1,4 @@
-/** What the routes of files, jobs and runners are made of, and what they share. */
+/** Options of the routes of files, jobs and runners, and what the routes share. */
 import type { Context } from "hono";
 import type { JobFilesStore } from "../../core/jobs/files.ts";
 import type { Jobs } from "../../core/jobs/jobs.ts";
@@ -9,37 +9,37 @@ import type { ModelFiles, ModelRegistry } from "../http/model_registry.ts";
 import type { EventHub } from "./event_hub.ts";
 import type { JobPlanner, Prepared } from "./job_planner.ts";
 
-/** What the routes are made of. */
+/** Options of the routes. */
 export type JobsAppOptions = Readonly<{
-  /** Records, events, files, checkpoints and results. */
+  /** The store of records, events, files, checkpoints and results. */
   store: Store;
   queue: OpenQueue;
   /** Models that jobs may name, and their files for runners that lack them. */
   models: ModelRegistry;
   planner: JobPlanner;
-  /** Where jobs are planned besides this thread; `bytes`: the size of their files. */
+  /** Plans jobs in another thread. `bytes`: the size of their files. Absent: jobs are planned in this thread. */
   planElsewhere?: (record: JobRecord, bytes: number) => Promise<Prepared>;
   leaseSeconds?: number;
   heartbeatSeconds?: number;
   maxAttempts?: number;
   maxFileBytes?: number;
   maxFileSeconds?: number;
-  /** True on platforms whose processes come and go; `now` must be the time of day then. */
+  /** True on platforms whose processes come and go; `now` must then be the time of day. */
   forgetful?: boolean;
-  /** A clock that only goes forward, in milliseconds. */
+  /** A monotonic clock, in milliseconds. */
   now?: () => number;
-  /** Seconds since 1970. */
+  /** The time in seconds since 1970. */
   time?: () => number;
-  /** Is told what people have to know who run it. */
+  /** Receives messages for the operator. */
   tell?: (text: string) => void;
-  /** Is told of what fails where nobody waits for an answer. */
+  /** Receives errors of work that no response waits for. */
   onError?: (error: Error) => void;
 }>;
 
-/** What routes share. */
+/** Parts that the routes share. */
 export type JobsContext = Readonly<{
   options: JobsAppOptions;
-  /** The store's values. */
+  /** Access to the store's values. */
   sealed: Sealed;
   jobs: Jobs;
   files: JobFilesStore;
@@ -47,14 +47,14 @@ export type JobsContext = Readonly<{
   time: () => number;
   leaseSeconds: number;
   heartbeatSeconds: number;
-  /** Throws what a route throws if a spec refers to what its tenant may not use. */
+  /** Throws the error to respond with if a spec refers to something that its tenant may not use. */
   checkReferences(spec: Named<Json>, tenant: string): Promise<void>;
-  /** The files of a model, or of the adapter or model that a job has made. */
+  /** Returns the files of a model, or of the adapter or model that a job has made. */
   folder(name: string, tenant: string): Promise<Store | undefined>;
-  /** What a job of a tenant has made, by its name. */
+  /** Returns the result of a tenant's job, by its name. */
   resultOf(name: string, tenant: string): Promise<ModelFiles | undefined>;
-  /** Plans a new job and queues it, or says why not. */
+  /** Plans a new job and queues it, or rejects it with the reason. */
   prepare(id: string): Promise<void>;
-  /** Lets work go on behind an answer; what fails in it is told, and ends nothing. */
+  /** Lets work continue after a response; its failures are reported and have no other effect. */
   later(c: Context, work: Promise<void>): void;
 }>;

@@ -1,11 +1,11 @@
-/** Jobs on this machine: records and files in a directory or NATS, plans made here. */
+/** Jobs on this machine: records and files are in a directory or NATS, and plans are made here. */
 import type { Catalog, Host, OpenQueue, Store } from "../../core/types.ts";
 import { catalog as builtIn } from "../../plugins/catalog.ts";
 import { jobPlanner } from "./job_planner.ts";
 import { type JobsApp, jobsApp, type JobsAppOptions } from "./jobs_app.ts";
 import { openJobStore } from "./job_store.ts";
 
-/** Where jobs live. */
+/** Options of jobs on this machine. */
 export type JobsServerOptions =
   & Pick<
     JobsAppOptions,
@@ -24,13 +24,13 @@ export type JobsServerOptions =
     host: Host;
     /** The plugins that jobs may use; absent: the built-in ones. */
     catalog?: Catalog;
-    /** A directory, or nats://host:port. */
+    /** The store's address: a directory, or nats://host:port. */
     store: string;
     /** An opened store and queue in place of the address. */
     opened?: Readonly<{ store: Store; queue: OpenQueue }>;
   }>;
 
-/** The jobs of a directory or of NATS. */
+/** Opens the jobs in a directory or in NATS. */
 export async function openJobs(
   { host, catalog = builtIn, store: address, opened, ...rest }: JobsServerOptions,
 ): Promise<JobsApp> {

@@ -1,4 +1,4 @@
-/** Jobs as runners may know of them: of their tenants, and held by the newest lease. */
+/** Jobs that runners have access to: those of their tenants, held by the newest lease. */
 import { sha256 } from "../../core/base/sha256.ts";
 import { pathParts } from "../../core/jobs/names.ts";
 import type { Change, JobRecord } from "../../core/jobs/record.ts";
@@ -7,19 +7,19 @@ import { equalDigests } from "../http/auth.ts";
 import type { JobsContext } from "./jobs_context.ts";
 import type { EdgeContext } from "../http/route.ts";
 
-/** The path that a route names. Throws 400 if it is not plain. */
+/** Returns the file path in a route's path. Throws 400 if it is not a plain relative path. */
 export function pathOf(c: EdgeContext): string {
   const path = c.req.param("path") ?? "";
   if (!pathParts(path)) throw httpError(400, "invalid_value", "path: a plain relative path is expected", "path");
   return path;
 }
 
-/** Where a lease writes. */
+/** Returns the folder in the store that a lease writes to. */
 export function leaseFolder({ id, token }: Pick<JobRecord, "id" | "token">): string {
   return `jobs/${id}/leases/${token}/`;
 }
 
-/** Applies a change of a lease's holder. Throws 409 if the lease is over. */
+/** Applies a change by the holder of a lease. Throws 409 if the lease is over. */
 export async function changeHeld(
   { jobs, hub }: JobsContext,
   id: string,
@@ -35,7 +35,7 @@ export async function changeHeld(
   return done.record;
 }
 
-/** A job that a caller may know of. */
+/** Returns a job that the caller has access to. */
 async function knownJob({ jobs }: JobsContext, c: EdgeContext): Promise<JobRecord> {
   const id = c.req.param("id") ?? "";
   const record = await jobs.get(id);
@@ -44,7 +44,7 @@ async function knownJob({ jobs }: JobsContext, c: EdgeContext): Promise<JobRecor
   throw httpError(404, "not_found", `No job ${id.slice(0, 100)}`);
 }
 
-/** A job whose newest lease the caller has, as its token shows. `ended`: also where that lease has ended. */
+/** Returns a job whose newest lease the caller holds, as its token proves. `ended`: also if that lease has ended. */
 export async function heldJob(
   context: JobsContext,
   c: EdgeContext,
@@ -58,7 +58,7 @@ export async function heldJob(
   throw httpError(409, "lease_lost", `The lease of job ${record.id} has ended: ${why}`);
 }
 
-/** A job that the caller holds, if its spec refers to a name. */
+/** Returns a job that the caller holds, if its spec refers to a name. */
 export async function referringJob(context: JobsContext, c: EdgeContext, name: string): Promise<JobRecord> {
   const record = await heldJob(context, c, c.req.query("token"));
   const references = context.options.planner.references(record.spec);

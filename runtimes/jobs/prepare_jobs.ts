@@ -1,4 +1,4 @@
-/** New jobs are planned and queued, a few at once, or told what is wrong with them. */
+/** Planning and queueing of new jobs, a few at once; invalid ones are rejected with the reason. */
 import { AttuneError } from "../../core/base/errors.ts";
 import type { Jobs } from "../../core/jobs/jobs.ts";
 import { countPlan, type JobRecord, queueJob, rejectJob } from "../../core/jobs/record.ts";
@@ -6,13 +6,13 @@ import { limitConcurrency } from "../http/fair_queue.ts";
 import { answerError } from "../http/responses.ts";
 import type { Prepared } from "./job_planner.ts";
 
-/** How often a plan is begun. */
+/** Number of attempts at planning a job. */
 const PLANS = 5;
 
-/** How many are made at once: one that waits for its turn has not begun, and does not count where the process ends. */
+/** Number of plans at once. A job waiting for its turn has not begun, so a crash does not count as its attempt. */
 const PLANNERS = 2;
 
-/** Plans a new job and queues it, or says why not. `settled` is called behind each. */
+/** Returns a function that plans a new job and queues or rejects it. `settled` is called after each. */
 export function createJobPreparer(
   { jobs, plan, time, report, settled }: Readonly<{
     jobs: Jobs;
@@ -41,12 +41,12 @@ export function createJobPreparer(
         await jobs.change(id, (r) => rejectJob(r, { code: "not_planned", message, param: null }, time()));
         return;
       }
-      // Counted before it begins: it may end this process.
+      // Counted beforehand, because planning may crash this process.
       await jobs.change(id, countPlan);
       const prepared = await plan(record);
       await jobs.change(id, (r) => queueJob(r, prepared));
     } catch (error) {
-      // What is wrong with the store, or that there is no room now, is not the job's fault: it is looked at again at the
+      // A failing store or a lack of room is not the job's fault, so the job is planned again at the
       // next watch.
       if (isStoreError(error) || error instanceof AttuneError && error.code === "BUSY") {
         await jobs.change(id, (r) => countPlan(r, -1)).catch(() => {});
@@ -64,7 +64,7 @@ export function createJobPreparer(
           time(),
         );
       });
-      // A full disk keeps the refusal from being written: the job is looked at again, and refused then.
+      // If a full disk prevents saving the rejection, the job is planned and rejected again later.
       await refused.catch(report);
     }
   };

@@ -1,5 +1,5 @@
 /**
- * `/v1/runners`: what a runner pulls and pushes. Every word of a runner names its lease's token; an old one gets 409.
+ * `/v1/runners`: requests of runners. Each one contains its lease's token; an old token gets 409.
  */
 import * as v from "valibot";
 import { faultOfWeights } from "../../core/files/finite_weights.ts";
@@ -28,13 +28,13 @@ import { changeHeld, heldJob, leaseFolder, pathOf, referringJob } from "./leased
 const leaseQuery = { token: "the token of the lease" };
 const shared = { policy: "runners", rate: "runner" } as const;
 
-/** What a runner says, events above all, has at most so many bytes; its files have this many. */
+/** Most bytes of a runner's message (mainly events), and of a file. */
 const [MAX_WORDS, MAX_FILE] = [16 * 2 ** 20, 64 * 2 ** 30];
 
-/** How often a runner that waits for a job looks again, in milliseconds. */
+/** How often the queue is checked for a waiting runner, in milliseconds. */
 const LOOK = 250;
 
-/** The routes. */
+/** Returns the routes of runners. */
 export function runnerRoutes(context: JobsContext): readonly Route[] {
   return [
     leaseRoute(context),
@@ -80,7 +80,7 @@ function leaseRoute({ jobs, hub, leaseSeconds, heartbeatSeconds }: JobsContext):
       (needs.provider === null || capabilities.providers.includes(needs.provider)) &&
       (capabilities.plugins === undefined || needs.plugins.every((name) => capabilities.plugins?.includes(name)));
     const until = Date.now() + 1000 * waitSeconds;
-    // 128 bits that nobody guesses; what is kept of them lets nobody in.
+    // 128 bits that cannot be guessed; only a digest is stored, which grants no access.
     const token = hex(crypto.getRandomValues(new Uint8Array(16)));
     const secret = await sha256(token);
     for (;;) {
@@ -95,7 +95,7 @@ function leaseRoute({ jobs, hub, leaseSeconds, heartbeatSeconds }: JobsContext):
   });
 }
 
-/** A leased job as its runner is told of it. */
+/** Converts a leased job to the response for its runner. */
 function leaseShape({ id, spec, step, totalSteps, checkpoints }: JobRecord, token: string): object {
   const last = checkpoints.at(-1);
   const checkpoint = last ? { step: last.step, folder: last.folder, files: last.files } : null;
@@ -126,7 +126,7 @@ function eventsRoute(context: JobsContext): Route {
     const { id, wants, totalSteps } = record;
     events.forEach((event, i) => checkStep(record, event.step, `events.${i}.step`));
     const at = time();
-    // One answer each, so that the runner's count stays the events' count.
+    // One job event for each, so that the runner's count equals the log's.
     const told = events.map((event) =>
       toJobEvent(event, totalSteps, at) ??
         { at, level: "info" as const, type: "message" as const, message: "", step: 0 }
@@ -149,7 +149,7 @@ function sendFileRoute(context: JobsContext): Route {
     handle: async (c) => {
       const record = await heldJob(context, c, c.req.query("token"));
       const key = `${leaseFolder(record)}${pathOf(c)}`;
-      // Only this lease writes below this folder; nothing counts before the record names it.
+      // Only this lease writes to this folder, and its files do not count until the record names them.
       const done = await context.options.store.put(key, c.get("incoming").parts());
       if (done === "conflict") throw httpError(409, "conflict", `${key} is being written`);
       return c.json({ bytes: done.size });
@@ -226,7 +226,7 @@ function uploadRoute(context: JobsContext): Route {
   }, leaseQuery);
 }
 
-/** The files of the model that a request names. */
+/** Returns the files of the model that a request names. */
 async function modelOf(context: JobsContext, c: EdgeContext): Promise<Store> {
   const name = checked(v.string(), c.req.query("name"));
   const { tenant } = await referringJob(context, c, name);
@@ -252,7 +252,7 @@ function modelFileRoute(context: JobsContext): Route {
   }, { ...leaseQuery, name: "the model", path: "the file" });
 }
 
-/** What a runner says it has sent must be there. */
+/** Checks that the files that a runner has listed exist. */
 async function checkPresent(
   store: Store,
   folder: string,
@@ -267,7 +267,7 @@ async function checkPresent(
   }
 }
 
-/** What is wrong with tensors that a runner has sent, as with one that has a value that is not a finite number. */
+/** Returns the fault in tensors that a runner has sent, such as a value that is not finite; undefined: none. */
 async function weightsFault(
   store: Store,
   folder: string,

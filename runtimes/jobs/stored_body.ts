@@ -1,11 +1,11 @@
-/** Files of a store as bodies of answers: read piece by piece as the network takes them. */
+/** Files of a store as response bodies, read piece by piece as the network takes them. */
 import { httpError } from "../http/responses.ts";
 import type { Store } from "../../core/types.ts";
 
-/** The least bytes that are read at once, the most, and how many pieces a file is read in where that is between them. */
+/** The fewest and most bytes that are read at once, and the number of pieces of files in between. */
 const [LEAST, MOST, PIECES] = [2 ** 19, 2 ** 23, 32];
 
-/** A file, as it was when its answer began: one that changes breaks the answer off. 404 where there is none. */
+/** Responds with a file as it was at the start; if it changes, the response is cut off. Throws 404 if there is none. */
 export async function storedBody(store: Store, key: string): Promise<Response> {
   const object = await store.get(key, { offset: 0, length: 0 });
   if (!object) throw httpError(404, "not_found", "No such file");

@@ -1,4 +1,4 @@
-/** A runner's requests to its server. Failures on the way are retried; refusals are not. */
+/** A runner's requests to its server. Network failures are retried, refusals are not. */
 import { createReadStream } from "node:fs";
 import { open, rename, rm, stat } from "node:fs/promises";
 import process from "node:process";
@@ -9,7 +9,7 @@ import { AttuneError } from "../../core/base/errors.ts";
 import { isJobId, isToken, pathParts, plainPath } from "../../core/jobs/names.ts";
 import type { Json, Named, TrainingEvent } from "../../core/types.ts";
 
-/** A job as it is leased. */
+/** A leased job. */
 export type Lease = Readonly<{
   id: string;
   token: string;
@@ -20,23 +20,23 @@ export type Lease = Readonly<{
   heartbeatSeconds: number;
 }>;
 
-/** A file of a model; what has another revision has other bytes. */
+/** A file of a model. Its revision changes with its bytes. */
 export type ModelFile = Readonly<{ path: readonly string[]; bytes: number; revision: string }>;
 
-/** The user's pending request about a job. */
+/** The user's pending request to stop a job. */
 export type StopRequest = "cancel" | "pause" | null;
 
 /**
- * A runner's line to its server. Everything throws AttuneError: `LEASE_LOST` where another has the job, `BAD_TOKEN` where the
- * server does not know this runner, `REFUSED` else.
+ * A runner's connection to its server. All methods throw AttuneError: `LEASE_LOST` if another runner has the job,
+ * `BAD_TOKEN` if the server does not know this runner, `REFUSED` otherwise.
  */
 export interface RunnerClient {
-  /** Asks once for a job. Throws where the server cannot be reached. */
+  /** Asks once for a job. Throws if the server cannot be reached. */
   lease(waitSeconds: number, signal?: AbortSignal): Promise<Lease | undefined>;
-  /** With a signal, the server may keep the answer for as long as there is nothing to tell. */
+  /** Sends a heartbeat. With a signal, the server may delay the response while there is nothing to report. */
   heartbeat(lease: Lease, step: number, trainedTokens: number, held?: AbortSignal): Promise<StopRequest>;
   events(lease: Lease, from: number, events: readonly TrainingEvent[], totalSteps?: number): Promise<StopRequest>;
-  /** Sends a file of a job; gives its size. */
+  /** Sends a file of a job; returns its size. */
   send(lease: Lease, path: string, file: string): Promise<number>;
   checkpoint(
     lease: Lease,
@@ -51,12 +51,12 @@ export interface RunnerClient {
     metrics: Named<number>,
   ): Promise<void>;
   release(lease: Lease, why: Named<Json>): Promise<void>;
-  /** Gets what a job's path gives into a file: `bytes` of them, where that was told. */
+  /** Downloads a job's path to a file, which must have `bytes` bytes if that is given. */
   fetchTo(lease: Lease, path: string, file: string, bytes?: number): Promise<void>;
   modelFiles(lease: Lease, name: string): Promise<readonly ModelFile[]>;
 }
 
-/** How a client reaches its server. `patienceSeconds`: for how long a call is tried again. */
+/** Options of a client. `patienceSeconds`: how long a request is retried. */
 export type ClientOptions = Readonly<{
   server: string;
   token: string;
@@ -66,13 +66,13 @@ export type ClientOptions = Readonly<{
   patienceSeconds?: number;
 }>;
 
-/** A server that says nothing for so long has not heard. */
+/** Timeout for a response, in seconds. */
 const ANSWER_SECONDS = 10;
 
-/** A file of which no length was told has at most so many bytes: rows, and what an earlier lease has left. */
+/** Most bytes of a file without a known length: uploads, and files that an earlier lease has left. */
 const MOST_BYTES = { uploads: 4 * 2 ** 30, leases: 64 * 2 ** 30 } as const;
 
-/** A server may say that it is to be told of a job so often, or that it waits so long, in seconds. */
+/** An interval that a server sets, in seconds, within sensible limits. */
 const seconds = v.pipe(v.number(), v.finite(), v.transform((n) => Math.min(Math.max(n, 0.05), 3600)));
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const path = v.pipe(v.string(), v.check((text) => pathParts(text) !== undefined, "a plain relative path"));
@@ -93,7 +93,7 @@ const modelSchema = v.object({
   files: v.pipe(v.array(v.object({ path: v.string(), bytes: count, revision: v.string() })), v.maxLength(10_000)),
 });
 
-/** A lease as the server wrote it: nothing of it is a path, or a number, that it should not be. */
+/** Parses a server's lease. Throws AttuneError if one of its paths or numbers is invalid. */
 function leaseIn(text: string, server: string): Lease {
   const refused = (why: string): AttuneError =>
     new AttuneError(`${server} does not answer like a job server${why}`, { code: "REFUSED", plugin: "runner" });
@@ -109,7 +109,7 @@ function leaseIn(text: string, server: string): Lease {
   throw refused(`: ${v.getDotPath(issue) ?? "its lease"}: ${issue.message}`);
 }
 
-/** A client. */
+/** Returns a client. */
 export function runnerClient(options: ClientOptions): RunnerClient {
   const { server, token, name, capabilities, patienceSeconds = 60 } = options;
   const base = `${server.replace(/\/+$/, "")}/v1/runners`;
@@ -123,7 +123,7 @@ export function runnerClient(options: ClientOptions): RunnerClient {
     try {
       message = JSON.parse(text).error.message;
     } catch {
-      // not the server's own answer
+      // not the server's own response
     }
     if (answer.status === 409) throw new AttuneError(message, { code: "LEASE_LOST", plugin: "runner" });
     if (answer.status === 401 || answer.status === 403) {
@@ -145,7 +145,7 @@ export function runnerClient(options: ClientOptions): RunnerClient {
       }
     }
   };
-  /** `waits`: for how many seconds the server may keep the answer. */
+  /** `waits`: the seconds that the server may delay the response. */
   const post = (path: string, body: unknown, waits = 0, signal?: AbortSignal, send = call): Promise<Response> =>
     send(path, () => {
       const late = AbortSignal.timeout(1000 * (waits + ANSWER_SECONDS));
@@ -161,7 +161,7 @@ export function runnerClient(options: ClientOptions): RunnerClient {
 
   return {
     lease: async (waitSeconds, signal) => {
-      // Once: who asks for work has time, and wants to say where it finds nobody.
+      // Not retried: the caller asks again, and reports that it finds no server.
       const ask = (path: string, init: () => RequestInit): Promise<Response> => once(path, init());
       const answer = await post("/lease", { runner: name, capabilities, waitSeconds }, waitSeconds, signal, ask);
       return answer.status === 204 ? undefined : leaseIn(await answer.text(), server);
@@ -180,7 +180,7 @@ export function runnerClient(options: ClientOptions): RunnerClient {
       const { size } = await stat(file);
       await call(`${job(lease, "files")}/${encoded(path)}?token=${encodeURIComponent(lease.token)}`, () => ({
         method: "PUT",
-        // A log may grow while it is sent.
+        // A log may grow while it is being sent.
         body: size === 0
           ? new Uint8Array()
           : Readable.toWeb(createReadStream(file, { end: size - 1 })) as ReadableStream,
@@ -209,7 +209,7 @@ export function runnerClient(options: ClientOptions): RunnerClient {
           bytes ?? MOST_BYTES[path.startsWith("uploads/") ? "uploads" : "leases"],
         );
         if (bytes !== undefined && size !== bytes) {
-          // It has changed under way, perhaps: the next attempt asks anew.
+          // The file may have changed meanwhile: the next attempt requests it again.
           throw new Error(`${server} gave ${size} bytes of ${path}, not the ${bytes} that it announced`);
         }
         await rename(temporary, file);
@@ -221,14 +221,14 @@ export function runnerClient(options: ClientOptions): RunnerClient {
       const query = `name=${encodeURIComponent(name)}&token=${encodeURIComponent(lease.token)}`;
       const answer = await call(job(lease, `models?${query}`), () => ({}));
       const { files } = v.parse(modelSchema, await answer.json());
-      // What begins with a dot is no part of a model, and a plain path has none.
+      // Names that begin with a dot are no part of a model, and not plain paths.
       return files.filter(({ path }) => !/(^|\/)\.[^./\\]/.test(path))
         .map((file) => ({ ...file, path: plainPath("runner", `model ${name}`, file.path) }));
     },
   };
 }
 
-/** Writes an answer to a new file, not more than so many bytes; gives their number. */
+/** Writes a response to a new file, at most `most` bytes; returns their number. */
 async function writeAnswer(answer: Response, file: string, most: number): Promise<number> {
   const handle = await open(file, "wx");
   let size = 0;

@@ -1,4 +1,4 @@
-/** Prepares a job's inputs on this machine: references become paths, missing files and models are fetched. */
+/** Preparation of a job's inputs on this machine: references become paths, missing files and models are downloaded. */
 import { existsSync } from "node:fs";
 import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,23 +12,23 @@ import type { Lease, RunnerClient } from "./client.ts";
 import { isModelFolder } from "../host/model_folder.ts";
 import { placeBelow } from "./places.ts";
 
-/** Where inputs are. */
+/** Options of preparing inputs. */
 export type InputOptions = Readonly<{
   client: RunnerClient;
   /** The server's address. */
   server: string;
-  /** Where files and models are kept. */
+  /** The folder for files and models. */
   work: string;
-  /** Models that are here already. */
+  /** A folder of models that are already here. */
   models?: string;
-  /** The plugins that jobs may use, those loaded that a spec names. */
+  /** Loads the plugins in a spec that jobs may use. */
   catalogFor(spec: Named<Json>): Promise<Catalog>;
 }>;
 
-/** A job's spec as this machine runs it, and what its paths are called in what is written. */
+/** A job's spec as it runs on this machine, and the names that replace its paths in output files. */
 export type LocalSpec = Readonly<{ spec: Named<Json>; displayNames: Named<string> }>;
 
-/** Makes it. Throws AttuneError if the job names what this runner may not load. */
+/** Prepares a job's spec. Throws AttuneError if the job names a plugin that this runner may not load. */
 export async function localSpec(lease: Lease, options: InputOptions): Promise<LocalSpec> {
   const paths = new Map<string, string>();
   const local = { ...lease.spec, loggers: loggersOf(lease.spec) };
@@ -39,7 +39,7 @@ export async function localSpec(lease: Lease, options: InputOptions): Promise<Lo
   return { spec, displayNames: Object.fromEntries([...paths].map(([name, path]) => [path, name])) };
 }
 
-/** Fetches what an earlier lease has left: a checkpoint and the logs as they were then. */
+/** Downloads what an earlier lease has left: a checkpoint, and the logs as they were then. */
 export async function fetchCheckpoint(lease: Lease, client: RunnerClient, output: string): Promise<void> {
   if (!lease.checkpoint) return;
   const folder = lease.checkpoint.folder.replace(/^jobs\/[^/]+\//, "");
@@ -49,16 +49,16 @@ export async function fetchCheckpoint(lease: Lease, client: RunnerClient, output
   }
 }
 
-/** Files of a folder by relative path, in order. */
+/** Returns the files below a folder as relative paths, in order. */
 export async function filesBelow(folder: string): Promise<string[]> {
   const all = await readdir(folder, { recursive: true, withFileTypes: true });
   const files = all.filter((e) => e.isFile()).map((e) => join(e.parentPath, e.name).slice(folder.length + 1));
   return files.map((f) => f.replaceAll("\\", "/")).filter((f) => !f.split("/").some((p) => p.startsWith("."))).sort();
 }
 
-/** Whether a file is for others: checkpoints are for resuming alone, and the spec names paths of this machine. */
+/** Whether a file is part of a job's result: checkpoints are only for resuming, and the spec has local paths. */
 export function isResult(path: string): boolean {
-  // What begins like this is in the making, or says who writes here.
+  // Names with this prefix are unfinished files or claims.
   return !/^(checkpoints\/|spec\.json$)|(^|\/)\.~attune-/.test(path);
 }
 
@@ -67,7 +67,7 @@ async function pathOf(name: string, lease: Lease, options: InputOptions): Promis
   if (name === "attune:base") return name;
   const kind = referenceKind(name);
   if (kind === "file") {
-    // What one server calls so may be another's something else.
+    // The same name may mean another file on another server.
     const file = await placeBelow(work, ["files", `${name}-${await shortHash(server)}.jsonl`]);
     if (!existsSync(file)) await client.fetchTo(lease, `uploads/${name}`, file);
     return file;
@@ -76,9 +76,9 @@ async function pathOf(name: string, lease: Lease, options: InputOptions): Promis
   return here !== undefined && isModelFolder(here) ? here : await fetchedFolder(name, lease, options);
 }
 
-/** A model's files, each fetched where it is missing or has changed since: what they are is their revisions, not their sizes. */
+/** Downloads those files of a model that are missing or have another revision, whatever their size. */
 async function fetchedFolder(name: string, lease: Lease, { client, work, server }: InputOptions): Promise<string> {
-  // A hash cannot lead anywhere, whatever the name says.
+  // A hash cannot lead outside, whatever the name is.
   const local = ["models", await shortHash(`${server}\n${name}`)];
   const list = await placeBelow(work, [...local, "revisions.json"]);
   const folder = join(work, ...local, "files");
@@ -93,7 +93,7 @@ async function fetchedFolder(name: string, lease: Lease, { client, work, server 
     const query = `name=${encodeURIComponent(name)}&path=${encodeURIComponent(key)}`;
     await client.fetchTo(lease, `models/file?${query}`, file, bytes);
   }
-  // Files that the model has no longer would be read with those that it has.
+  // Files that the model no longer has would otherwise be read with the others.
   for (const key of Object.keys(known)) {
     if (wanted[key] === undefined) await rm(await placeBelow(folder, plainPath("runner", name, key)), { force: true });
   }
@@ -105,7 +105,7 @@ async function shortHash(text: string): Promise<string> {
   return (await sha256(text)).slice(0, 32);
 }
 
-/** Every job writes log.jsonl and report.html; the console is the runner's own. */
+/** Returns a job's loggers. Every job writes log.jsonl and report.html; the console is the runner's. */
 function loggersOf({ loggers }: Named<Json>): Json[] {
   const listed = Array.isArray(loggers) ? loggers as readonly Json[] : [];
   const nameOf = (one: Json): Json => (typeof one === "string" ? one : (one as Named<Json>).use ?? null);
@@ -113,7 +113,7 @@ function loggersOf({ loggers }: Named<Json>): Json[] {
   return [...listed.filter((one) => !ours.includes(nameOf(one))), "jsonl", "report"];
 }
 
-/** Throws where a job names a plugin that this runner may not load. */
+/** Throws AttuneError if a job names a plugin that this runner may not load. */
 function checkAllowed(spec: Named<Json>, catalog: Catalog): void {
   try {
     compose(spec as unknown as RunSpec, catalog);

@@ -1,4 +1,4 @@
-/** One job on a runner: fetch, train in another thread, tell, send checkpoints, commit once. */
+/** One job on a runner: download inputs, train in another thread, report, send checkpoints, commit once. */
 import { readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AttuneError } from "../../core/base/errors.ts";
@@ -11,22 +11,22 @@ import { fetchCheckpoint, filesBelow, type InputOptions, isResult, localSpec } f
 import { placeBelow } from "./places.ts";
 import { type Progress, uplink } from "./uplink.ts";
 
-/** How jobs are run: `work` also has each job's output. */
+/** Options of running jobs. `work` also contains each job's output. */
 export type JobOptions =
   & InputOptions
   & Readonly<{
     threads?: number;
-    /** Packages that the catalog's plugins are of, as paths. */
+    /** Paths of the packages in the catalog. */
     packages: readonly string[];
     /** Aborted when the runner shuts down. */
     signal: AbortSignal;
     tell: (text: string) => void;
   }>;
 
-/** Does a leased job to its end, whatever that is, and tells the server. */
+/** Runs a leased job until it ends in whatever way, and reports that to the server. */
 export async function runJob(lease: Lease, options: JobOptions): Promise<void> {
   const { client, tell } = options;
-  // Of the token no more than tells leases apart: whoever reads a folder's name is not the lease's holder by that.
+  // Part of the token is enough to tell leases apart, and does not let readers of the folder's name act as the holder.
   const output = await placeBelow(options.work, [
     "jobs",
     `${lease.id}-${(await sha256(lease.token)).slice(0, 16)}`,
@@ -41,7 +41,7 @@ export async function runJob(lease: Lease, options: JobOptions): Promise<void> {
       : ["crashed", error instanceof Error ? error.message : String(error)];
     tell(`${lease.id}: ${message}`);
     if (code === "LEASE_LOST") return;
-    // What is wrong with the job itself is wrong the next time, too.
+    // A fault in the job itself would occur again.
     const retry = !(error instanceof AttuneError) || code === "DISK_FULL" || code === "STORE";
     const failure = { code: code.toLowerCase(), message: message.slice(0, 4000), param: null };
     await client.release(lease, { reason: "failed", retry, error: failure }).catch((why) =>
@@ -99,7 +99,7 @@ async function train(lease: Lease, output: string, options: JobOptions): Promise
   }
 }
 
-/** Tokens of the steps before a run goes on, from its log. */
+/** Returns the number of tokens that a resumed run has already trained on, from its log. */
 async function tokensUntil(output: string, step: number): Promise<number> {
   const text = await readFile(join(output, "log.jsonl"), "utf8").catch(() => "");
   let tokens = 0;
@@ -108,7 +108,7 @@ async function tokensUntil(output: string, step: number): Promise<number> {
       const event = JSON.parse(line) as { type: string; step: number; tokens: number };
       if (event.type === "step" && event.step <= step) tokens += event.tokens;
     } catch {
-      // a torn last line
+      // an incomplete last line
     }
   }
   return tokens;

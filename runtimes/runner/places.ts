@@ -1,13 +1,13 @@
 /**
- * Where a runner puts things: below its work folder, by names that {@link plainPath} and its like have let in, and looked at
- * once more on the disk, where a link may lead elsewhere.
+ * Paths that a runner writes to: below its work folder, by names that {@link plainPath} and its like have accepted, and
+ * checked again on the disk, where a link may lead elsewhere.
  */
 import { realpath } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import { badValue } from "../../core/base/errors.ts";
 import { makeFolder } from "../host/make_folder.ts";
 
-/** The path of a file below a folder, which is made. Throws AttuneError if it would lie outside. */
+/** Returns the path of a file below a folder, which is created. Throws AttuneError if it would be outside. */
 export async function placeBelow(root: string, parts: readonly string[]): Promise<string> {
   await makeFolder(root);
   const resolved = await realpath(root);

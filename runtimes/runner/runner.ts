@@ -1,4 +1,4 @@
-/** A runner: takes jobs from a server, one at a time, for as long as it lives. */
+/** A runner: takes jobs from a server, one at a time, until it is stopped. */
 import { availableParallelism, hostname, totalmem } from "node:os";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,7 +10,7 @@ import { loadPackages, packagePath } from "../host/plugin_packages.ts";
 import { type Lease, runnerClient } from "./client.ts";
 import { runJob } from "./job.ts";
 
-/** How a runner runs. */
+/** Options of a runner. */
 export type RunnerOptions = Readonly<{
   server: string;
   token: string;
@@ -19,25 +19,25 @@ export type RunnerOptions = Readonly<{
   models?: string;
   /** Names of the built-in plugins that jobs may use; absent: all. */
   only?: readonly string[];
-  /** Packages whose plugins jobs may use besides. */
+  /** Packages whose plugins jobs may use in addition. */
   packages?: readonly string[];
   memoryBytes?: number;
   threads?: number;
   /** Ends after this many jobs. */
   jobs?: number;
-  /** For how many seconds a server is looked for that has never answered (30), and one that has (3600). */
+  /** Seconds to wait for a server that does not answer. Default: 30 if it never has, 3600 if it has. */
   patienceSeconds?: number;
   signal: AbortSignal;
   tell?: (text: string) => void;
 }>;
 
-/** For how long a server is looked for: one that has never answered, and one that has. */
+/** Seconds to wait for a server that has never answered, and for one that has. */
 const [FIRST_SECONDS, LOST_SECONDS] = [30, 3600];
 
 /**
  * Takes jobs until the signal is aborted or `jobs` are done.
  *
- * @throws AttuneError: `BAD_TOKEN` where the server does not know the token, `UNREACHABLE` where it is not found for too long.
+ * @throws AttuneError: `BAD_TOKEN` if the server does not know the token, `UNREACHABLE` if it stays out of reach.
  */
 export async function runRunner(options: RunnerOptions): Promise<void> {
   const { server, token, work, signal, models, jobs = Infinity } = options;
@@ -73,7 +73,7 @@ export async function runRunner(options: RunnerOptions): Promise<void> {
   }
 }
 
-/** Asks for jobs; of a server that does not answer it tells once, and asks on until its patience ends. */
+/** Returns a function that asks for jobs. It reports an unreachable server once, and retries until patience ends. */
 function finder(
   { server, signal, tell = () => {}, patienceSeconds }: RunnerOptions,
   ask: (signal: AbortSignal) => Promise<Lease | undefined>,
@@ -109,7 +109,7 @@ function finder(
   };
 }
 
-/** Why a request failed: fetch says it in its cause. */
+/** Returns why a request failed, which fetch puts in the error's cause. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code } = error as NodeJS.ErrnoException;

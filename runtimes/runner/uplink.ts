@@ -1,6 +1,6 @@
 /**
- * The uplink to the server while a job runs: heartbeats, events, checkpoints. All of it from this thread, which only waits
- * for the network; the one that trains may block as long as it likes.
+ * The connection to the server while a job runs: heartbeats, events, checkpoints. This thread sends them all, and only
+ * waits for the network; the training thread may block for any time.
  */
 import { access } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,18 +10,18 @@ import type { Named, TrainingEvent } from "../../core/types.ts";
 import type { Lease, RunnerClient } from "./client.ts";
 import { filesBelow, isResult } from "./inputs.ts";
 
-/** How far a job is. */
+/** The progress of a job. */
 export type Progress = { step: number; tokens: number; totalSteps: number | undefined; metrics: Named<number> };
 
-/** A job's line to the server. */
+/** A job's connection to the server. */
 export interface Uplink {
-  /** Tells an event; they arrive in order, as fast as the server takes them. */
+  /** Sends an event; events arrive in order, as fast as the server takes them. */
   tell(event: TrainingEvent): void;
-  /** Sends a checkpoint. Where they come faster than they can be sent, only the newest. */
+  /** Sends a checkpoint. If checkpoints are made faster than they can be sent, only the newest is. */
   checkpoint(step: number, name: string): void;
-  /** Resolves when all of it has arrived; throws where it cannot. */
+  /** Resolves when everything has arrived; throws if that is not possible. */
   flushed(): Promise<void>;
-  /** No more signs of life. */
+  /** Stops the heartbeats. */
   close(): void;
 }
 
@@ -31,16 +31,16 @@ export type UplinkOptions = Readonly<{
   client: RunnerClient;
   output: string;
   progress: Progress;
-  /** Aborted with what ends the run: what its user wants, or that the lease is lost. */
+  /** Aborted with the reason to end the run: the user's request, or the error that the lease is lost. */
   stop: AbortController;
-  /** Tells people of what failed on the way. */
+  /** Receives messages about failures, for people. */
   tell: (text: string) => void;
 }>;
 
 /** How often events are sent, in milliseconds. */
 const PAUSE = 100;
 
-/** Most events of one message. */
+/** Most events in one message. */
 const MOST = 1000;
 
 /** Most characters of a message. */
@@ -49,13 +49,13 @@ const MOST_MESSAGE = 4000;
 const exists = (path: string): Promise<boolean> => access(path).then(() => true, () => false);
 const isMissing = (error: unknown): boolean => error instanceof Error && "code" in error && error.code === "ENOENT";
 
-/** Opens the line; the first sign of life is given at once. */
+/** Opens the connection; the first heartbeat is sent at once. */
 export function uplink({ lease, client, output, progress, stop, tell }: UplinkOptions): Uplink {
   const heard = (wants: "cancel" | "pause" | null): void => {
     if (wants) stop.abort(wants);
   };
   const failed = (error: unknown): void => {
-    // Only the server's word ends a run: while it cannot be reached the work goes on.
+    // Only the server's answer ends a run: while the server is unreachable, training continues.
     if (error instanceof AttuneError && error.code === "LEASE_LOST") stop.abort(error);
     else tell(`${lease.id}: ${error}`);
   };
@@ -64,7 +64,7 @@ export function uplink({ lease, client, output, progress, stop, tell }: UplinkOp
   const beat = async (): Promise<void> => {
     while (!closed.signal.aborted) {
       const pause = sleep(1000 * lease.heartbeatSeconds, undefined, { signal: closed.signal }).catch(() => {});
-      // The server keeps the answer until it is wanted: what a user wants arrives at once.
+      // The server delays its response while it has nothing to report, so a user's request arrives at once.
       await client.heartbeat(lease, progress.step, progress.tokens, closed.signal).then(heard, (error) => {
         if (!closed.signal.aborted) failed(error);
       });
@@ -72,7 +72,7 @@ export function uplink({ lease, client, output, progress, stop, tell }: UplinkOp
     }
   };
 
-  // What did not arrive waits for the next try.
+  // Events that have not arrived wait for the next try.
   const waiting: TrainingEvent[] = [];
   let from = 1;
   let message: Promise<void> | undefined;
@@ -105,10 +105,10 @@ export function uplink({ lease, client, output, progress, stop, tell }: UplinkOp
   let sending: Promise<void> | undefined;
   const sendOne = async ({ step, name, events }: NonNullable<typeof next>): Promise<void> => {
     const folder = `checkpoints/${name}/`;
-    // Logs as they are now may be longer than the checkpoint needs: resuming cuts them back.
+    // The current logs may be longer than at the checkpoint: resuming truncates them.
     const files = (await filesBelow(output)).filter((f) => f.startsWith(folder) || isResult(f));
     for (const file of files) await client.send(lease, `${name}/${file}`, join(output, file));
-    // Whoever goes on from it tells nothing of the steps before.
+    // A runner that resumes from the checkpoint does not report earlier events.
     await toldUntil(events);
     await client.checkpoint(lease, step, `${name}/`, files, progress.metrics);
   };
@@ -119,12 +119,12 @@ export function uplink({ lease, client, output, progress, stop, tell }: UplinkOp
         next = undefined;
         await sendOne(file).catch(async (error) => {
           if (!isMissing(error)) return failed(error);
-          // A file went while others were looked at. Where it is another one's, this checkpoint is still there to be sent.
+          // A file was removed meanwhile. If it is not the checkpoint's, the checkpoint can still be sent.
           if (await exists(join(output, "checkpoints", file.name))) next ??= file;
         });
       }
     } finally {
-      // Here and not in a callback of its end: what arrives in between would find it still sending, and wait for ever.
+      // Must be set here rather than in a callback: a checkpoint in between would find it set, and wait for ever.
       sending = undefined;
     }
   };
@@ -132,7 +132,7 @@ export function uplink({ lease, client, output, progress, stop, tell }: UplinkOp
   void beat().catch(failed);
   return {
     tell: (event) => {
-      // Longer ones are not taken, and a whole log is not lost for one.
+      // The server refuses longer messages, which would lose the whole log.
       waiting.push(event.type === "warning" ? { ...event, message: event.message.slice(0, MOST_MESSAGE) } : event);
       telling ??= tellAll();
     },

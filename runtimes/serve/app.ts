@@ -1,5 +1,5 @@
 /**
- * One Hono app of all endpoints: a fetch handler for workerd, Deno, Bun and Node.
+ * The Hono app of all endpoints: a fetch handler for workerd, Deno, Bun and Node.
  * @module
  */
 import { Hono } from "hono";
@@ -26,7 +26,7 @@ export { type Key, keysOf } from "../http/auth.ts";
 export type { ModelFiles, ModelRegistry } from "../http/model_registry.ts";
 export type { EdgeLimits, EdgeOptions } from "./options.ts";
 
-/** Every route of an app. `specs`: the OpenAPI document of them all. */
+/** Returns every route of an app. `specs`: the OpenAPI document of all routes. */
 function edgeRoutes(service: EdgeService, specs: () => Promise<object>): readonly Route[] {
   const routes: Route[] = [
     ...tokenizeRoutes(service),
@@ -42,7 +42,7 @@ function edgeRoutes(service: EdgeService, specs: () => Promise<object>): readonl
 }
 
 /**
- * Makes the app: `createApp(options).fetch` is a fetch handler.
+ * Creates the app: `createApp(options).fetch` is a fetch handler.
  *
  * @example
  * ```ts
@@ -87,7 +87,7 @@ export function createApp(options: EdgeOptions): Hono<EdgeEnv> {
 
 type Guard = Readonly<{ authenticate: Authenticate; limiter: Limiter; now: () => number; service: EdgeService }>;
 
-/** One request: who asks, how often, how much, and then the route itself. Nothing of a body is read before. */
+/** Handles one request: checks the caller, rate and size before the route runs. The body is not read before that. */
 async function answered(c: EdgeContext, route: Route, guard: Guard): Promise<Response> {
   const { service, now } = guard;
   const start = now();
@@ -106,7 +106,7 @@ async function answered(c: EdgeContext, route: Route, guard: Guard): Promise<Res
   return withHeaders(response);
 }
 
-/** Who asks, where the route is for them. Throws what a route throws. */
+/** Returns the caller if the route is open to it. Throws the error to respond with. */
 async function admitted(request: Request, { policy, rate }: Route, guard: Guard): Promise<Caller> {
   const { authenticate, limiter, service: { limits: { rates } } } = guard;
   const take = async (bucket: string, name: keyof typeof rates): Promise<void> => {
@@ -136,7 +136,7 @@ function withHeaders(response: Response): Response {
   return response;
 }
 
-/** The route as OpenAPI tells it. */
+/** Describes a route in OpenAPI's format. */
 function described({ summary, description, policy, path, accepts, example, query, answers, maxBytes }: Route) {
   const content = (types: Route["accepts"] = {}, example: unknown = undefined) =>
     Object.fromEntries(

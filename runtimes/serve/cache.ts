@@ -1,26 +1,26 @@
-/** Things that take long to open, kept within a bound of bytes: the one that was not used the longest goes first. */
+/** A cache of things that take long to open, limited in bytes: the least recently used entry is dropped first. */
 
-/** How one thing is opened. */
+/** How to open one thing. */
 export type Opening<T> = Readonly<{
-  /** Bytes it will take, known before it is opened. */
+  /** Bytes that it will take, known before it is opened. */
   bytes: number;
   open(): Promise<T>;
 }>;
 
-/** A cache. */
+/** A cache by key. */
 export interface Cache<T> {
   /**
-   * Does something with what has this key, opened where it is not; it stays while it is used. Several who ask for the
-   * same at once wait for one opening. `find` is asked only if nothing is open, and throws where it may not be.
+   * Calls `act` with the entry of a key, which is opened if necessary and stays open meanwhile. Callers at once for the
+   * same key share one opening. `find` is only called if the entry is not open, and throws if it may not be opened.
    */
   use<R>(key: string, find: () => Promise<Opening<T>>, act: (value: T) => R | Promise<R>): Promise<R>;
-  /** The number of cached entries, and their bytes. */
+  /** Returns the number of cached entries and their bytes. */
   size(): Readonly<{ entries: number; bytes: number }>;
 }
 
 type Entry<T> = { bytes: number; users: number; value: Promise<T> };
 
-/** An empty cache. `close` is told of what is let go. */
+/** Creates an empty cache. `close` is called with dropped entries. */
 export function boundedCache<T>(maxBytes: number, close: (value: T) => void | Promise<void> = () => {}): Cache<T> {
   const entries = new Map<string, Entry<T>>();
   let bytes = 0;
@@ -53,7 +53,7 @@ export function boundedCache<T>(maxBytes: number, close: (value: T) => void | Pr
   return {
     use: async (key, find, act) => {
       const entry = entries.get(key) ?? opened(key, find);
-      // The last in the map is the one that was used last.
+      // The last entry of the map is the most recently used.
       entries.delete(key);
       entries.set(key, entry);
       entry.users++;

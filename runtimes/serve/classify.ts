@@ -1,4 +1,4 @@
-/** `/v1/classify`: classes of texts, by a model or an adapter over one. */
+/** `/v1/classify`: classifies texts with a model, or an adapter over one. */
 import * as v from "valibot";
 import { httpError } from "../http/responses.ts";
 import { checkValues, predicted, tokensOf } from "./inference.ts";
@@ -9,7 +9,7 @@ import type { EdgeService } from "./service.ts";
 
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(512));
 
-/** The routes. */
+/** Returns the route. */
 export function classifyRoutes({ inference, limits }: EdgeService): readonly Route[] {
   const body = v.strictObject({
     model: name,

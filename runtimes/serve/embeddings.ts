@@ -1,4 +1,4 @@
-/** `/v1/embeddings` in OpenAI's shape. */
+/** `/v1/embeddings` in OpenAI's format. */
 import * as v from "valibot";
 import { badFile } from "../../core/base/errors.ts";
 import type { AdapterPool } from "../../core/inference/adapter_pool.ts";
@@ -13,7 +13,7 @@ import type { EdgeService } from "./service.ts";
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(512));
 const tokens = v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1))), v.minLength(1));
 
-/** The routes. */
+/** Returns the route. */
 export function embeddingRoutes({ inference, limits }: EdgeService): readonly Route[] {
   const body = v.strictObject({
     model: name,
@@ -28,7 +28,7 @@ export function embeddingRoutes({ inference, limits }: EdgeService): readonly Ro
     dimensions: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
     user: v.optional(v.string()),
   });
-  /** Models of which all weights were there. */
+  /** Models whose files contained all weights. */
   const whole = new WeakSet<AdapterPool>();
   return [jsonRoute({
     method: "post",
@@ -84,7 +84,7 @@ function rowsOf(input: string | readonly (string | number | readonly number[])[]
   return input.map((one) => (typeof one === "string" ? { text: one } : { input_ids: one }));
 }
 
-/** Float32 values, little-endian. */
+/** Encodes a vector as base64 of float32 values, little-endian. */
 function base64(vector: readonly number[]): string {
   const view = new DataView(new ArrayBuffer(4 * vector.length));
   vector.forEach((x, i) => view.setFloat32(4 * i, x, true));

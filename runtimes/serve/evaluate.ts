@@ -1,5 +1,5 @@
 /**
- * `/v1/evaluate`: metrics of predictions and references, in one body or as a stream of lines, or of rows and a model.
+ * `/v1/evaluate`: metrics of predictions and references (in one body or as a stream of lines), or of a model over rows.
  */
 import * as v from "valibot";
 import { type AttuneError, badValue } from "../../core/base/errors.ts";
@@ -42,7 +42,7 @@ const intervals = v.optional(
 );
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(200));
 
-/** Predictions with references, as many. `scores`: of each row its classes' scores. */
+/** Predictions with the same number of references. `scores`: for each row the scores of its classes. */
 const pairsSchema = v.strictObject({
   metrics,
   labels,
@@ -51,10 +51,10 @@ const pairsSchema = v.strictObject({
   references: v.optional(v.array(v.unknown())),
   scores: v.optional(v.array(v.unknown())),
   noAnswerProbabilities: v.optional(v.array(v.number())),
-  /** By the name of each column the values of the rows, as many. */
+  /** The values of each column, one for each row, by the column's name. */
   groups: v.optional(v.record(v.pipe(v.string(), v.maxLength(200)), v.array(v.unknown()))),
 });
-/** Rows that a model answers; absent metrics are the task's own. */
+/** Rows to be predicted by a model; absent metrics are the task's own. */
 const rowsSchema = v.strictObject({
   metrics: v.optional(metrics),
   model: name,
@@ -64,7 +64,7 @@ const rowsSchema = v.strictObject({
   rows: v.pipe(v.array(v.record(v.string(), v.unknown())), v.minLength(1)),
 });
 const bodySchema = v.union([pairsSchema, rowsSchema]);
-/** The metrics of a stream: from the query, or from its first line. */
+/** The settings of a stream: from the query, or from its first line. */
 const streamSchema = v.strictObject({ metrics, labels, intervals });
 const lineSchema = v.looseObject({
   prediction: v.optional(v.unknown()),
@@ -75,20 +75,20 @@ const lineSchema = v.looseObject({
 });
 
 const number = v.nullable(v.number());
-/** The answer's schema, for /openapi.json. */
+/** The response's schema, for /openapi.json. */
 const answerSchema = v.object({
-  /** Numbers; of metrics by group their figures. */
+  /** Numbers; for metrics by group, objects of figures. */
   metrics: v.record(v.string(), v.unknown()),
   intervals: v.optional(v.record(v.string(), v.object({ low: number, high: number }))),
   labels,
-  /** Of a head that no file has anything of: it was random. */
+  /** New parts, such as a head, of which no file has weights: they are random. */
   newParameters: v.optional(v.array(v.string())),
 });
 
-/** Bodies of more bytes are not for the thread that listens; texts whose lengths multiply to more, or draws, neither. */
+/** Limits of what the listening thread computes: bytes of a body, products of texts' lengths, resampled values. */
 const [LIGHT, PRODUCT, DRAWS] = [2 ** 15, 2 ** 20, 2 ** 15];
 
-/** Whether what is asked for is computed at once, by whatever metric. */
+/** Whether a request is computed quickly, whatever its metrics. */
 function isLight(body: unknown): boolean {
   const { model, rows, predictions, references, intervals } = Object(body) as Record<string, unknown>;
   if (model !== undefined || rows !== undefined) return false;
@@ -100,13 +100,13 @@ function isLight(body: unknown): boolean {
   return product <= PRODUCT;
 }
 
-/** How long a value is to a metric that compares texts or lists. */
+/** Returns the length of a value for a metric that compares texts or lists. */
 function lengthOf(value: unknown): number {
   if (Array.isArray(value)) return value.reduce((n: number, item) => n + lengthOf(item), 0);
   return typeof value === "string" ? value.length : 1;
 }
 
-/** The routes. */
+/** Returns the route. */
 export function evaluateRoutes(service: EdgeService): readonly Route[] {
   const { limits } = service;
   return [{
@@ -196,7 +196,7 @@ async function ofModel(
   return c.json({ ...found?.answer, ...(newParameters.length > 0 ? { newParameters } : {}) });
 }
 
-/** What a model gives on rows, with the intervals that were asked for. */
+/** Evaluates a model on rows, with the requested intervals. */
 async function rowsMeasured(
   open: OpenRun,
   data: Dataset,
@@ -209,12 +209,12 @@ async function rowsMeasured(
   const found = await evaluateRows(open, data, { untrained: true, ...wantedBy(how) });
   const outside = Object.entries(intervalsOutside(found.intervals)).map(([key, { low, high }]) => [key, { low, high }]);
   const flat = new Set(outside.map(([key]) => `${key}_interval`));
-  // Those of plain numbers stand apart, as they do for pairs.
+  // Figures that are plain numbers are separate, as they are for pairs.
   const metrics = Object.fromEntries(Object.entries(found.figures).filter(([key]) => !flat.has(key)));
   return { metrics: found.metrics, answer: { metrics, intervals: Object.fromEntries(outside) } };
 }
 
-/** Intervals as an evaluation is asked for them. */
+/** Converts the requested intervals to options of an evaluation. */
 function wantedBy(
   how: v.InferOutput<typeof intervals>,
 ): Readonly<{ intervals: number; confidence?: number; seed?: number }> {
@@ -273,7 +273,7 @@ function rowsOf(body: v.InferOutput<typeof pairsSchema>): PlainRow[] {
   }
   const groups = Object.entries(body.groups ?? {});
   const keys = Object.entries(columns).filter(([, [, values]]) => values !== undefined);
-  // One object after the other, of one shape: there may be as many as a body has room for.
+  // All objects have the same shape, since there may be as many as fit in a body.
   return Array.from({ length }, (_, i) => {
     const row: Record<string, unknown> = {};
     for (const [key, [, values]] of keys) row[key] = values?.[i];
@@ -282,7 +282,7 @@ function rowsOf(body: v.InferOutput<typeof pairsSchema>): PlainRow[] {
   });
 }
 
-/** A value of the query: JSON, or for metrics names with commas between them. */
+/** Parses a value of the query: JSON, or for metrics also names separated by commas. */
 function queried([key, value]: readonly [string, string]): [string, unknown] {
   if (key === "metrics" && !value.startsWith("[")) return [key, value.split(",")];
   return [key, parseJson(new TextEncoder().encode(value), key)];

@@ -1,10 +1,10 @@
-/** Files that are read in many parts, each asked for once. */
+/** A cache of files that are read in many parts, so that each is requested once. */
 import type { Store } from "../../core/types.ts";
 
-/** Larger files are asked for part by part. */
+/** Bytes above which files are read part by part. */
 const WHOLE = 16 * 2 ** 20;
 
-/** A store whose files are held while a model is opened; `release` lets go of them. Files of this machine are not. */
+/** Returns a store that caches files while a model is opened; `release` drops them. Local files are not cached. */
 export function cacheFiles(files: Store): Readonly<{ store: Store; release(): void }> {
   const cached = new Map<string, ReturnType<Store["get"]>>();
   const wholeOf = async (key: string): ReturnType<Store["get"]> => {

@@ -1,5 +1,5 @@
 /**
- * Models in a folder of this machine, `name` or `org/name`, `attune:base`, and those of the hub where that is allowed.
+ * Models in a folder of this machine (`name` or `org/name`), `attune:base`, and models of the hub if that is allowed.
  */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -17,16 +17,16 @@ import { artifactFiles } from "../../formats/run/files.ts";
 /** The encoder that comes with Attune. */
 const BASE = "attune:base";
 
-/** Throws AttuneError (`BAD_FILE`) if a folder that was named is not there. */
+/** Throws AttuneError (`BAD_FILE`) if a configured folder does not exist. */
 export function checkFolder(plugin: string, folder: string): void {
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
   throw missingIn(plugin, "a folder", folder, { names: entriesOf, resolve });
 }
 
 /**
- * The models of a folder for everybody; adapters in it can be named, too. `allowHub`: others are looked for on the hub.
- * Those of a list of names (`org/name`) or owners (`org`) are fetched with the host's token, and no others at all; where
- * there is no list every name is fetched, as somebody without a token would.
+ * Returns the models of a folder, for all tenants; adapters in it can be named, too. `allowHub`: others come from the
+ * hub. Of a list of names (`org/name`) or owners (`org`) only those are downloaded, with the host's token; without one
+ * every name is, anonymously.
  */
 export function folderModels(
   folder: string | undefined,
@@ -55,7 +55,7 @@ export function folderModels(
   };
 }
 
-/** The folder of a model or adapter; undefined if there is none of that name. */
+/** Returns the folder of a model or adapter; undefined if there is none of that name. */
 function folderOf(folder: string | undefined, name: string): string | undefined {
   if (folder === undefined || !/^[\w][\w.-]{0,127}(\/[\w][\w.-]{0,127})?$/.test(name)) return undefined;
   const path = join(resolve(folder), name);

@@ -1,4 +1,4 @@
-/** Models that answer requests: one session of a model serves many adapters, which are inputs of its graph. */
+/** Models for requests: one session of a model serves many adapters, which are inputs of its graph. */
 import { compose } from "../../core/spec/compose.ts";
 import { tooMuch } from "../../core/base/errors.ts";
 import { type AdapterPool, openAdapterPool } from "../../core/inference/adapter_pool.ts";
@@ -24,7 +24,7 @@ import { adapterFiles } from "../../formats/peft/files.ts";
 /** The model and adapters that a request names. */
 export type Asked = Readonly<{ model: string; adapter?: string | undefined; caller: Caller }>;
 
-/** Those names resolved: a model's files, and adapters to stack on it. */
+/** The resolved names: a model's files, and adapters to stack on it. */
 export type ModelArtifact = Readonly<{ model: Store; adapters: readonly SavedAdapter[] }>;
 
 /** The use of a model: the task, and the longest text in tokens if not the model's maximum. */
@@ -35,25 +35,25 @@ export type ServingTask = Readonly<
 /** A model with the adapters of a request: `stack` are their names in the set. */
 export type OpenedModel = Readonly<{ set: AdapterPool; stack: readonly string[] }>;
 
-/** Models in memory. */
+/** Access to models in memory. */
 export type Inference = Readonly<{
-  /** Does something with what a request names, opened for a purpose that is found from its files. Throws what routes throw. */
+  /** Calls `act` with a request's model, opened for the task that its files imply. Throws the error to respond with. */
   use<R>(asked: Asked, purpose: PurposeOf, act: (ready: OpenedModel) => Promise<R>): Promise<R>;
 }>;
 
-/** Finds what a model is opened for. */
+/** Finds the task that a model is opened for. */
 export type PurposeOf = (found: ModelArtifact) => Promise<ServingTask>;
 
-/** The same with what tells them from others. */
+/** Resolved names with the ids of their files. */
 export type ModelFilesAt = ModelArtifact & Readonly<{ id: string; ids: readonly string[] }>;
 type Resolved = ModelFilesAt & Readonly<{ task: ServingTask }>;
 
 type Opened = Readonly<{ set: AdapterPool; adapters: Cache<string>; stores: Map<string, Store>; release(): void }>;
 
-/** How long what names stand for is believed, in milliseconds, and of how many names. */
+/** How long a resolved name is cached, in milliseconds, and how many names are. */
 const [BELIEVED, REMEMBERED] = [5000, 256];
 
-/** The files that a model's or adapter's name stands for. Throws 404 if the caller may use none of that name. */
+/** Finds the files of a model's or adapter's name. Throws 404 if there is none that the caller may use. */
 export type FindModel = (name: string, caller: Caller, param?: string) => Promise<ModelFiles>;
 
 /** The parts of the service that models in memory need. */
@@ -65,7 +65,7 @@ export type InferenceContext = Readonly<{
   weights: SoundWeights;
 }>;
 
-/** Models within the service's limits of memory. */
+/** Creates the models of a service, within its limits of memory. */
 export function inferenceOf(service: InferenceContext): Inference {
   const { options: { host, catalog, now = () => performance.now() }, limits, meter, weights: sound } = service;
   const turn = createMutex();
@@ -87,7 +87,7 @@ export function inferenceOf(service: InferenceContext): Inference {
       data: {},
       training: maxLength === undefined ? {} : { maxLength },
     } as unknown as RunSpec;
-    // Nothing but what the request names can be reached: no hub, no other folder.
+    // Only the files that the request names can be reached: no hub, no other folder.
     const { hubCache: _hub, base: _base, resolve: _resolve, names: _names, realPath: _realPath, ...rest } = own;
     const confined: Host = { ...rest, directory: (path) => stores.get(path) ?? noFiles };
     await sound.checkModel(id, files);
@@ -138,7 +138,7 @@ export function inferenceOf(service: InferenceContext): Inference {
       (name) => loaded({ set, adapters, stores }, wanted.slice(1), ids.slice(1), act, [...stack, name]),
     );
   };
-  // What names stand for takes several looks at their files, and is believed for a while.
+  // Resolving a name takes several reads of its files, so the result is cached for a while.
   const known = new Map<string, Readonly<{ until: number; value: Promise<Resolved> }>>();
   const remembered = (asked: Asked, purpose: PurposeOf): Promise<Resolved> => {
     const key = JSON.stringify([purpose.name, asked.caller.tenant, asked.model, asked.adapter]);
@@ -166,13 +166,13 @@ export function inferenceOf(service: InferenceContext): Inference {
         throw httpError(400, "model_too_large", `model: ${asked.model} ${why}`, "model");
       };
       const key = `${id} ${JSON.stringify(task)}`;
-      // Sessions are opened when they are first asked for; then nothing of the files is wanted any more.
+      // Sessions are opened on first use; after that, the files are not needed any more.
       return await models.use(key, find, (opened) => loaded(opened, adapters, ids, act).finally(opened.release));
     },
   };
 }
 
-/** The files that a request's names stand for; an adapter that is named as a model is its base with it. */
+/** Returns the files of a request's names. An adapter in place of the model stands for its base with the adapter. */
 export async function namedFiles(
   { find }: Pick<InferenceContext, "find">,
   { model, adapter, caller }: Asked,
@@ -204,7 +204,7 @@ export async function namedFiles(
   };
 }
 
-/** Bytes of a model's weights as they are computed with. Throws AttuneError if its files are not sound. */
+/** Returns the bytes of a model's weights in float32. Throws AttuneError if its files are invalid. */
 export async function float32Bytes(model: Store): Promise<number> {
   const gguf = await ggufIn(model);
   if (gguf !== undefined) {
@@ -215,10 +215,10 @@ export async function float32Bytes(model: Store): Promise<number> {
   return weights.names.reduce((bytes, name) => bytes + 4 * sizeOf(weights.locate(name)?.dims ?? []), 0);
 }
 
-/** Tokens of one text: what attention computes grows with their square, and some models have no longest text. */
+/** Most tokens of one text: the cost of attention is quadratic, and some models have no maximum. */
 const MAX_TEXT = 8192;
 
-/** The tokens of a request's texts. Throws AttuneError if they are more than one request may have computed. */
+/** Returns the number of tokens in a request's texts. Throws AttuneError if they are too many to compute. */
 export function tokensOf(samples: readonly Sample[], { places }: EdgeLimits): number {
   const longest = samples.reduce((most, s) => s.sequences.reduce((m, { length }) => Math.max(m, length), most), 0);
   if (longest > MAX_TEXT) throw tooMuch("infer", "input", "tokens of one text", longest, MAX_TEXT);
@@ -228,7 +228,7 @@ export function tokensOf(samples: readonly Sample[], { places }: EdgeLimits): nu
 }
 
 /**
- * The model's output for each sample. Throws 400 if it is not finite: finite weights may still be too large to compute with.
+ * Yields the model's output for each sample. Throws 400 if it is not finite, as finite weights may still overflow.
  * Throws AttuneError if all samples together take longer than one request may.
  */
 export async function* predicted(
@@ -255,7 +255,7 @@ const allFinite = (value: Json | undefined): boolean =>
     ? Number.isFinite(value)
     : typeof value !== "object" || value === null || Object.values(value).every(allFinite);
 
-/** Throws AttuneError if an answer would have more numbers than it may. */
+/** Throws AttuneError if a response would contain too many numbers. */
 export function checkValues(texts: number, each: number, { values }: EdgeLimits): void {
   if (texts * each <= values) return;
   throw tooMuch("infer", "input", "numbers of one answer", texts * each, values);

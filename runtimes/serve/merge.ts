@@ -1,4 +1,4 @@
-/** `/v1/adapters/merge`: adapters as one, or folded into their base, streamed tensor by tensor. */
+/** `/v1/adapters/merge`: merges adapters into one, or into their base, streamed tensor by tensor. */
 import * as v from "valibot";
 import { contentIn } from "../../core/jobs/files.ts";
 import { safetensorsSize } from "../../core/files/safetensors.ts";
@@ -15,7 +15,7 @@ import { probes } from "./probes.ts";
 import { bytesOf, type Merged, planMerge } from "./merge_plan.ts";
 import { mergeFiles, type MergeRequest, mergeSchema } from "./merge_request.ts";
 
-/** The routes. */
+/** Returns the route. */
 export function mergeRoutes(service: EdgeService): readonly Route[] {
   const { limits } = service;
   const files = mergeFiles(service);
@@ -38,19 +38,19 @@ export function mergeRoutes(service: EdgeService): readonly Route[] {
   })];
 }
 
-/** The file itself. */
+/** Responds with the merged file. */
 async function streamMerged(merged: Merged): Promise<Response> {
   const size = safetensorsSize(merged.forms, merged.metadata);
   return new Response(bodyOf(await startPieces(bytesOf(merged)), size), {
     headers: {
       "content-type": "application/octet-stream",
-      // A body that is cut off is seen to be.
+      // With a length, clients notice a body that is cut off.
       "content-length": String(size),
     },
   });
 }
 
-/** Keeps the file, and tells its id. */
+/** Stores the merged file, and responds with its id. */
 async function storeMerged(
   service: EdgeService,
   c: EdgeContext,
@@ -70,7 +70,7 @@ async function storeMerged(
     const difference = await largestDifference(service, merged, model, body.base ?? "", caller);
     return c.json({ file: fileShape(stored), verify: { maxLogitDifference: difference, probes: probes.length } });
   } catch (error) {
-    // All or nothing.
+    // A partial file is removed.
     await jobs.files.delete(stored.id);
     throw error;
   }

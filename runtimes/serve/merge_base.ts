@@ -1,4 +1,4 @@
-/** The base of a merge: a folder as Hugging Face saves it, read as it goes on, or one with a GGUF file, decoded. */
+/** The base of a merge: a folder in Hugging Face's format, read during the merge, or one with a GGUF file, decoded. */
 import { unsupported } from "../../core/base/errors.ts";
 import { checkFiniteModel } from "../../core/files/finite_weights.ts";
 import { ggufIn } from "../../core/files/gguf_folder.ts";
@@ -8,18 +8,18 @@ import { openWeights } from "../../core/files/safetensors.ts";
 import type { Catalog, Checkpoint, Host, Json, Named, Store, Weights } from "../../core/types.ts";
 import { noFiles, readAhead } from "../http/read_files.ts";
 
-/** A base, opened. `files`: its config and tokenizer. */
+/** An opened base. `files`: its config and tokenizer. */
 export type MergeBase = Readonly<{ weights: Weights; config: Named<Json> | undefined; files: Store }>;
 
 const MAX_HEADER = 8 * 2 ** 20;
 
-/** Opens it. Throws AttuneError if it is not sound, or this server cannot read it. */
+/** Opens a base. Throws AttuneError if it is invalid, or this server cannot read it. */
 export async function openBase(catalog: Catalog, name: string, files: Store): Promise<MergeBase> {
   const isElsewhere = name.includes("://");
   if (isElsewhere && /\.gguf(\?|$)/i.test(name)) {
     throw unsupported("merge", "base", name, "a GGUF base must be one of this server's models");
   }
-  // What comes from elsewhere is read once, as it goes on.
+  // Files from elsewhere are only read once, during the merge.
   if (!isElsewhere) await checkFiniteModel(files);
   if (!isElsewhere && await ggufIn(files) !== undefined) return await openDecoded(catalog, name, files);
   const config = await configIn("merge", files, "base");
@@ -29,7 +29,7 @@ export async function openBase(catalog: Catalog, name: string, files: Store): Pr
   throw unsupported("merge", "base", name, "a quantized base must be one of this server's models");
 }
 
-/** What is not stored as floats is opened as models are. */
+/** Opens weights that are not stored as floats in the way that models are opened. */
 async function openDecoded(catalog: Catalog, name: string, files: Store): Promise<MergeBase> {
   const source = catalog.model?.pretrained?.parse({ path: name });
   if (!source || source.issues) throw unsupported("merge", "base", name, "this server cannot read such models");

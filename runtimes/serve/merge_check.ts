@@ -1,4 +1,4 @@
-/** A merged model beside its base with the adapter, computed. */
+/** Comparison of a merged model with its base and separate adapter. */
 import { compose } from "../../core/spec/compose.ts";
 import { verifyExport } from "../../core/run/write/export.ts";
 import { openRun } from "../../core/run/open/open.ts";
@@ -13,7 +13,7 @@ import { detectArtifact } from "../../formats/run/saved.ts";
 import type { EdgeService } from "./service.ts";
 import type { Merged } from "./merge_plan.ts";
 
-/** The largest difference of an output between the merged model and its base with the adapter. `name`: the base's. */
+/** Computes the largest difference of outputs between a merged model and its base with the adapter. `name`: the base. */
 export async function largestDifference(
   service: EdgeService,
   { adapter, base }: Merged,

@@ -1,4 +1,4 @@
-/** A merge before its first byte: all that can be refused has been. */
+/** The plan of a merge, made before its first byte: whatever can be refused is refused then. */
 import { badValue, tooMuch } from "../../core/base/errors.ts";
 import { combineAdapters } from "../../formats/peft/merge/adapters.ts";
 import { checkLone, CONFIG_IN_METADATA, openAdapter } from "../../formats/peft/merge/config.ts";
@@ -16,19 +16,19 @@ import type { EdgeService } from "./service.ts";
 import { openBase } from "./merge_base.ts";
 import { type MergeFiles, type MergeRequest, openAdapterPool } from "./merge_request.ts";
 
-/** A file to be: all that can be refused has been. */
+/** A planned merge, which has passed all checks that need no computation. */
 export type Merged = Readonly<{
   forms: Named<TensorForm>;
   read(name: string): Promise<Tensor> | AsyncIterable<Uint8Array>;
   metadata: Named<string>;
-  /** The one adapter that it is, as files. */
+  /** The files of the adapter that is merged into the base. */
   adapter: Store;
   base?: Store | undefined;
   /** The base's config and tokenizer. */
   beside?: Store | undefined;
 }>;
 
-/** The plan of a merge. Throws AttuneError if the adapters or the base do not fit together, or a limit would be exceeded. */
+/** Plans a merge. Throws AttuneError if the adapters or the base do not fit together, or a limit would be exceeded. */
 export async function planMerge(
   service: EdgeService,
   files: MergeFiles,
@@ -47,7 +47,7 @@ export async function planMerge(
     throw tooMuch("merge", "adapters", "bytes of a merged adapter", size, limits.resultBytes);
   }
   if (body.base === undefined && one) {
-    // Masks that do not fit are found before the first byte.
+    // Masks that do not fit are detected before the first byte.
     if (body.options.masks) await adapterInMemory(one);
     const metadata = { format: "pt", [CONFIG_IN_METADATA]: JSON.stringify(one.config) };
     return { forms: one.forms, read: one.read, metadata, adapter: placedFiles({}) };
@@ -58,13 +58,13 @@ export async function planMerge(
   const { forms, pieces } = mergeIntoBase(
     weights,
     one ? await openAdapter("adapters", adapter) : first.opened,
-    // What is read ahead is a copy, and so is what is decoded.
+    // Bytes that are read ahead or decoded are copies.
     { owned: true, shared: sharedTensors(options.catalog, config, weights.names) },
   );
   return { forms, read: pieces, metadata: { format: "pt" }, adapter, base, beside };
 }
 
-/** The bytes of a merge, finite or an error. */
+/** Yields the bytes of a merge. Throws AttuneError if a value is not finite. */
 export function bytesOf({ forms, read, metadata }: Merged): AsyncIterable<Uint8Array> {
   return streamSafetensors(forms, (name) => finiteTensor(name, forms[name], read(name)), metadata);
 }
@@ -91,7 +91,7 @@ function maskOf(masks: Named<readonly (readonly number[])[]>): MergeOptions["mas
   };
 }
 
-/** A combined adapter as files in memory. */
+/** Writes a merged adapter to a store in memory. */
 async function adapterInMemory(merged: MergedAdapter): Promise<Store> {
   const files: Record<string, Uint8Array> = {};
   const put = async (key: string, bytes: Uint8Array | AsyncIterable<Uint8Array>) => {

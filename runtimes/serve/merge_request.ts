@@ -1,4 +1,4 @@
-/** The request of a merge, and the files that it names. */
+/** The request for a merge, and the files that it names. */
 import * as v from "valibot";
 import { checkFinite } from "../../core/files/finite_weights.ts";
 import { contentIn } from "../../core/jobs/files.ts";
@@ -19,9 +19,9 @@ const reference = v.pipe(v.string(), v.minLength(1), v.maxLength(2048));
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
 const wholeNumber = v.pipe(v.number(), v.integer(), v.minValue(0));
 
-/** The body. */
+/** The body of the request. */
 export const mergeSchema = v.strictObject({
-  /** `file`: an uploaded file, the name of a model or adapter here, or a URL; `config`: of a file or URL that has none beside it. */
+  /** `file`: an uploaded file, the name of a model or adapter, or a URL; `config`: for files and URLs without one. */
   adapters: v.pipe(
     v.array(v.strictObject({
       file: reference,
@@ -32,7 +32,7 @@ export const mergeSchema = v.strictObject({
     v.maxLength(16),
   ),
   method: v.optional(v.picklist(mergeMethods), "linear"),
-  /** A model's name or URL: the result is the whole model then. */
+  /** A model's name or URL; if given, the result is the whole model. */
   base: v.optional(reference),
   options: v.optional(
     v.strictObject({
@@ -46,26 +46,26 @@ export const mergeSchema = v.strictObject({
     }),
     {},
   ),
-  /** Keep the result as a file, and tell its id. */
+  /** Whether to store the result as a file and respond with its id. */
   store: v.optional(v.boolean(), false),
-  /** Also tell the largest difference of an output between merged and unmerged. */
+  /** Whether to respond with the largest difference of an output between merged and unmerged, too. */
   verify: v.optional(v.boolean(), false),
 });
 
-/** A merge as it is asked for. */
+/** A checked request for a merge. */
 export type MergeRequest = v.InferOutput<typeof mergeSchema>;
 
-/** Opens what a request names. */
+/** Opens the files that a request names. */
 export type MergeFiles = Readonly<{
-  /** The files of a model or adapter; `alone`: what an uploaded file or one behind a URL is called. */
+  /** Opens the files of a model or adapter. `alone`: the key of a single file that was uploaded or is at a URL. */
   open(name: string, caller: Caller, alone: string, param: string): Promise<Store>;
   upload(id: string, caller: Caller, param: string): Promise<Readonly<{ store: Store; key: string }>>;
 }>;
 
-/** An adapter of a request. */
+/** An opened adapter of a request. */
 export type NamedAdapter = Readonly<{ store: Store; opened: OpenedAdapter }>;
 
-/** Files of a service. */
+/** Returns the access to the files of a service. */
 export function mergeFiles(service: EdgeService): MergeFiles {
   const { options } = service;
   const fetchUrl = guardedFetch({ allow: options.allowUrls ?? [], fetch: options.fetch });
@@ -85,7 +85,7 @@ export function mergeFiles(service: EdgeService): MergeFiles {
   };
 }
 
-/** Opens a request's adapters, whose tensors are finite. */
+/** Opens a request's adapters, and checks that their tensors are finite. */
 export async function openAdapterPool(
   { adapters }: MergeRequest,
   caller: Caller,

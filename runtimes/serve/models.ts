@@ -1,4 +1,4 @@
-/** `/v1/models`: what a tenant may name. */
+/** `/v1/models`: the models and adapters that a tenant may use. */
 import { isTerminal, unmakeJob } from "../../core/jobs/record.ts";
 import { httpError } from "../http/responses.ts";
 import { fineTunedModel } from "../http/shapes.ts";
@@ -9,10 +9,10 @@ type Name = Readonly<{ id: string; created: number }>;
 
 const shape = ({ id, created }: Name) => ({ id, object: "model", created, owned_by: "attune" });
 
-/** Names of models may have a slash, written as one or as `%2F`. */
+/** Names of models may contain a slash, written as such or as `%2F`. */
 const ONE = "/v1/models/:id{.+}";
 
-/** The routes. */
+/** Returns the routes. */
 export function modelRoutes(service: EdgeService): readonly Route[] {
   const nameOf = async (c: EdgeContext): Promise<Name> => {
     const id = c.req.param("id") ?? "";

@@ -1,4 +1,4 @@
-/** Runs over models and adapters that requests name: specs hold no paths, the files are those the caller may use. */
+/** Runs over models and adapters that requests name. Specs contain no paths, and only the caller's files are used. */
 import { compose } from "../../core/spec/compose.ts";
 import { missing } from "../../core/base/errors.ts";
 import { ggufIn } from "../../core/files/gguf_folder.ts";
@@ -18,7 +18,7 @@ export type NamedRun = Readonly<
 /** The paths by which these specs name the request's model and adapters. */
 const [MODEL, ADAPTER] = ["edge:model", "edge:adapter:"];
 
-/** A run over named files, and the host that has them. Throws what a route throws. */
+/** Composes a run over named files, with a host that provides them. Throws the error to respond with. */
 export async function namedRun(
   service: EdgeService,
   caller: Caller,
@@ -46,14 +46,14 @@ export async function namedRun(
     [MODEL]: files,
     ...Object.fromEntries(attached.map((saved, i) => [`${ADAPTER}${i}`, saved.files])),
   };
-  // Nothing else can be reached: neither the machine's files nor the hub.
+  // Nothing else can be reached, neither the machine's files nor the hub.
   const { hubCache: _hub, names: _names, realPath: _realPath, ...plain } = host;
   const directory = (path: string): Store => stores[path] ?? noFiles;
   const noFetch = (): Promise<never> => Promise.reject(missing("named", "access to the network", "this request"));
   return { run, host: { ...plain, directory, resolve: (path) => path, fetch: noFetch } };
 }
 
-/** The files of a model that has room in memory. Throws what a route throws. */
+/** Returns the files of a model that fits into memory. Throws the error to respond with. */
 export async function modelWithin(service: EdgeService, caller: Caller, name: string): Promise<Store> {
   const { files } = await service.find(name, caller);
   await checkSize(service, name, files);

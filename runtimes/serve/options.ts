@@ -1,4 +1,4 @@
-/** Options of an app, and its limits. */
+/** Options and limits of an app. */
 import type { Catalog, Host } from "../../core/types.ts";
 import type { ModelRegistry } from "../http/model_registry.ts";
 import type { Authenticate, Key, Limiter, Rates } from "../http/auth.ts";
@@ -6,7 +6,7 @@ import type { JobsApp } from "../jobs/jobs_app.ts";
 import type { Workers } from "../http/offload.ts";
 import type { Route } from "../http/route.ts";
 
-/** How much of everything. */
+/** Limits of an app. */
 export type EdgeLimits = Readonly<{
   /** A body of JSON. */
   bodyBytes: number;
@@ -40,7 +40,7 @@ export type EdgeLimits = Readonly<{
   rates: Rates;
 }>;
 
-/** The limits where nothing is said. */
+/** The default limits. */
 export const defaultLimits: EdgeLimits = {
   bodyBytes: 4 * 2 ** 20,
   linesBytes: 2 ** 30,

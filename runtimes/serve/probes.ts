@@ -1,4 +1,4 @@
-/** Inputs on which merged models are compared where there is no data, and the task that they are compared for. */
+/** Inputs for comparing merged models without data, and the task to compare them for. */
 import type { Json, Named, Store } from "../../core/types.ts";
 import type { SavedAdapter } from "../../formats/run/saved.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
@@ -12,7 +12,7 @@ export const probes: readonly Named<Json>[] = [
   "Why would anyone pay for this twice?",
 ].map((text) => ({ text }));
 
-/** The task that an adapter was trained for. */
+/** Returns the task that an adapter was trained for. */
 export async function taskOf(
   model: Store,
   adapter: Store,

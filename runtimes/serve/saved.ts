@@ -1,5 +1,5 @@
 /**
- * Opens the output of a run, to predict, to evaluate, to export.
+ * Saved runs, opened to predict, evaluate or export.
  * @module
  */
 import { overWholeWeights } from "../../core/spec/whole_weights.ts";
@@ -18,38 +18,38 @@ import { readRun, savedAdapters } from "../host/spec_file.ts";
 import { writeWhole } from "../host/written.ts";
 import { composed } from "../host/plugin_packages.ts";
 
-/** Rows: a list, or a data set as a run spec has it. */
+/** Rows: a list, or a data set as in a run spec. */
 export type Rows = readonly Row[] | Use<"data">;
 
-/** How a run is exported. `merge`: the adapter is folded into the model; `verify`: what was written is loaded and compared. */
+/** Options of an export. `merge`: merges the adapter into the model; `verify`: loads the written files and compares. */
 export type SavedExportOptions = Readonly<{ merge?: boolean | undefined; verify?: boolean | undefined }>;
 
 /** The result of an export: the files, and with `verify` the largest difference of an output. */
 export type Exported = Readonly<{ files: readonly string[]; difference?: number }>;
 
-/** A run that has been opened again. */
+/** A saved run, opened again. */
 export interface SavedRun {
-  /** The run as it is now: with the model or adapter that it made in place of its base. */
+  /** The run, with the model or adapter that it made in place of its base. */
   readonly run: Run;
-  /** Everything of it, opened. */
+  /** The opened parts of the run. */
   readonly open: OpenRun;
-  /** One prediction for each row, in order: `{label, score, scores}`, `{text}`, `{spans}` or `{tags}`, as the task is. */
+  /** Predicts each row, in order: `{label, score, scores}`, `{text}`, `{spans}` or `{tags}`, depending on the task. */
   predict(rows: Rows, options?: InferOptions): Promise<readonly Named<Json>[]>;
-  /** Metrics over rows; without any those of the run's own `data.test`, or where it has none of its `data.eval`. */
+  /** Computes metrics over rows. Default: the run's `data.test`, or else its `data.eval`. */
   evaluate(rows?: Rows): Promise<Named<number>>;
-  /** Writes it into a folder in the files of another ecosystem: "peft", "hf". Where that fails the folder is as it was. */
+  /** Exports to a folder in the format "peft" or "hf". If that fails, the folder is left as it was. */
   export(format: string, folder: string, options?: SavedExportOptions): Promise<Exported>;
-  /** Gives the memory of what predicts and evaluates back; it is opened again where it is needed again. */
+  /** Releases the memory used to predict and evaluate; it is allocated again when needed. */
   close(): Promise<void>;
 }
 
-/** Formats that are planned: what they are is known, and that they are not there. */
+/** Known formats that are not implemented yet. */
 const notBuilt: readonly string[] = ["onnx", "onnx-train", "gguf", "mlx", "workers-ai", "ollama", "ort-genai"];
 
 /**
- * Opens the folder of a finished run. `task`: which of several tasks.
+ * Opens the folder of a finished run. `task`: which one of several tasks.
  *
- * @throws AttuneError if there is no such folder, or it holds no finished run.
+ * @throws AttuneError if there is no such folder, or it contains no finished run.
  * @example
  * ```ts
  * import { node } from "attune/node";
@@ -78,7 +78,7 @@ export async function openSaved(
     open,
     predict: async (rows, inference = {}) => {
       const adapters: Named<Json>[] = [];
-      // Further outputs are those of another graph.
+      // Additional outputs need another graph.
       const plain = !inference.outputHiddenStates && !inference.outputAttentions;
       const all = predictRows(open, datasetOf(rows), inference, plain ? evaluator() : openEvaluator(open, inference));
       for await (const prediction of all) adapters.push(prediction);
@@ -94,7 +94,7 @@ export async function openSaved(
   };
 }
 
-/** Throws AttuneError if a format is none that can be written. */
+/** Throws AttuneError if a format cannot be written. */
 function checkFormat(format: string, { catalog: { exporter = {} } }: Run): void {
   const built = Object.keys(exporter);
   if (built.includes(format)) return;
@@ -102,7 +102,7 @@ function checkFormat(format: string, { catalog: { exporter = {} } }: Run): void 
   throw unsupported("export", "--format", format, `it is not implemented yet; there are ${built.join(", ")}`);
 }
 
-/** The figures that a run ended with, as its metrics.json has them; none if it has no such file. */
+/** Reads a run's final figures from its metrics.json; none if there is no such file. */
 function measuredIn(path: string, task: string | undefined): FinalFigures {
   const file = join(path, "metrics.json");
   if (!existsSync(file)) return { metrics: {} };
@@ -122,7 +122,7 @@ function measuredIn(path: string, task: string | undefined): FinalFigures {
   };
 }
 
-/** What transforms did to the rows that a run was trained on, as its data.json has it. */
+/** Reads the effects of transforms on a run's training rows from its data.json. */
 function transformsIn(path: string, task: string | undefined): FinalFigures["transforms"] {
   const file = join(path, "data.json");
   if (!existsSync(file)) return undefined;
@@ -165,7 +165,7 @@ async function exported(
   const again = format === "hf"
     ? { ...whole, model: { use: "pretrained", with: { path: folder } } }
     : { ...spec, adapter: savedAdapters(folder, run.adapters.map((adapter) => adapter.name)) };
-  // Merged weights are those of the base as it is stored, not of its codes: so is what they are compared with.
+  // Merging uses the base's stored weights rather than its codes, so the comparison does, too.
   const asStored = format === "hf" && open.checkpoint.frozen && whole.accelerators !== undefined
     ? await openRun(await composed({ ...spec, accelerators: whole.accelerators }), host)
     : open;

@@ -1,4 +1,4 @@
-/** The service behind the routes: models and tokenizers of a tenant, caches, limits, counters. */
+/** The service behind the routes: a tenant's models and tokenizers, caches, limits, counters. */
 import type { Store, Tokenizer } from "../../core/types.ts";
 import { vocabularyFiles } from "../../formats/hf/carried_files.ts";
 import { httpError } from "../http/responses.ts";
@@ -11,26 +11,26 @@ import { type Meter, meter } from "../http/meter.ts";
 import type { Caller } from "../http/route.ts";
 import { type SoundWeights, soundWeights } from "./sound_weights.ts";
 
-/** The service that routes use. */
+/** The service that the routes use. */
 export type EdgeService = Readonly<{
   options: EdgeOptions;
   limits: EdgeLimits;
   meter: Meter;
   find: FindModel;
-  /** Every name that `find` knows and a caller may see. */
+  /** Returns every name that `find` knows and the caller may see. */
   names(caller: Caller): Promise<readonly Readonly<{ id: string; created: number }>[]>;
-  /** Does something with a model's tokenizer. */
+  /** Calls `act` with a model's tokenizer. */
   withTokenizer<R>(name: string, caller: Caller, act: (tokenizer: Tokenizer) => R | Promise<R>): Promise<R>;
-  /** Looks at weights before they are computed with. */
+  /** Checks weights before they are used. */
   weights: SoundWeights;
   /** Models in memory. */
   inference: Inference;
 }>;
 
-/** A vocabulary in memory takes about as many times the bytes of its file (measured on several: 4 to 5). */
+/** Bytes of a vocabulary in memory per byte of its file (several were measured: 4 to 5). */
 const VOCABULARY = 5;
 
-/** The service. */
+/** Creates the service. */
 export function edgeService(options: EdgeOptions): EdgeService {
   const limits: EdgeLimits = { ...defaultLimits, ...options.limits };
   const tokenizers = boundedCache<Tokenizer>(limits.tokenizerBytes);
@@ -82,7 +82,7 @@ export function edgeService(options: EdgeOptions): EdgeService {
   };
 }
 
-/** Bytes of tokenizer.json, or of the vocabularies that stand for it. */
+/** Returns the bytes of tokenizer.json, or of the vocabulary files in place of it. */
 async function vocabularyBytes(files: Store): Promise<number> {
   const sizeOf = async (name: string): Promise<number> => (await files.get(name, { offset: 0, length: 0 }))?.size ?? 0;
   const size = await sizeOf("tokenizer.json");

@@ -8,10 +8,10 @@ import type { EdgeService } from "./service.ts";
 
 const open = { method: "get", policy: "public", rate: "light", maxBytes: 0 } as const;
 
-/** Keys of damaged values that are told. */
+/** Number of keys of damaged values that are listed. */
 const MOST_DAMAGED = 20;
 
-/** The routes. `routes`: the others; `specs`: the OpenAPI document of all. */
+/** Returns the routes about the server. `routes`: the other ones; `specs`: the OpenAPI document of all. */
 export function siteRoutes(
   { meter, options: { host, jobs, specSchema } }: EdgeService,
   routes: readonly Route[],

@@ -1,21 +1,21 @@
-/** Weights that were looked at, so that requests which name them again cost no second look. */
+/** A cache of checked weights, so that requests which name them again need no second check. */
 import { checkFinite } from "../../core/files/finite_weights.ts";
 import { weightKeys } from "../../core/files/gguf_folder.ts";
 import type { Store } from "../../core/types.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
 
-/** Checks weights once for as long as the files do not change. `id` says whose they are, as in `ModelFiles`. */
+/** Checks weights once, until their files change. `id`: identifies the owner of the files, as in `ModelFiles`. */
 export type SoundWeights = Readonly<{
-  /** Looks at all files of a model. Throws AttuneError if one has what cannot be computed with. */
+  /** Checks all files of a model. Throws AttuneError if one has values that cannot be computed with. */
   checkModel(id: string, files: Store): Promise<void>;
-  /** The same of one adapter's file. */
+  /** Checks one adapter's file in the same way. */
   checkAdapter(id: string, files: Store): Promise<void>;
 }>;
 
-/** Files that are remembered. */
+/** Number of files that are remembered. */
 const MOST = 1024;
 
-/** Nothing is known yet. */
+/** Creates an empty cache of checks. */
 export function soundWeights(): SoundWeights {
   const known = new Map<string, Promise<void>>();
   const check = async (id: string, files: Store, key: string): Promise<void> => {
@@ -24,7 +24,7 @@ export function soundWeights(): SoundWeights {
     const look = known.get(name) ?? checkFinite(files, key);
     known.delete(name);
     known.set(name, look);
-    // What failed is looked at again: it may have been the disk.
+    // A failed check is repeated: the disk may have failed.
     look.catch(() => known.delete(name));
     for (const oldest of known.keys()) {
       if (known.size <= MOST) break;

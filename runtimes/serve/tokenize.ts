@@ -23,10 +23,10 @@ const encodingSchema = v.object({
   overflowing: v.optional(v.array(v.unknown())),
 });
 
-/** Bodies of more bytes are not for the thread that listens; places that are padded to, neither. */
+/** Limits of what the listening thread computes: bytes of a body, places of padded encodings. */
 const [LIGHT, PLACES] = [2 ** 14, 2 ** 15];
 
-/** A small body may ask for much: by padding, by windows that overlap, by conversations, whose templates are programs. */
+/** Whether a request is computed quickly. A small body may need much: padding, overlapping windows, chat templates. */
 function isLight(body: unknown, maxPlaces: number): boolean {
   const { input, pair, options } = Object(body) as { input?: unknown; pair?: unknown; options?: unknown };
   const { maxLength, padding, padToMultipleOf, stride } = Object(options) as Record<string, unknown>;
@@ -39,11 +39,11 @@ function isLight(body: unknown, maxPlaces: number): boolean {
   );
   const to = padding === "max_length" ? Number(maxLength ?? Infinity) : longest;
   const places = texts.length * Math.max(to, Number(padToMultipleOf ?? 1));
-  // What is refused before anything is made of it is refused here.
+  // Requests that will be refused at once are handled here.
   return places <= PLACES || padding === "max_length" && Number(maxLength) > 0 && places > maxPlaces;
 }
 
-/** The routes. */
+/** Returns the routes. */
 export function tokenizeRoutes({ limits, withTokenizer }: EdgeService): readonly Route[] {
   const work = { lane: "compute", bytes: LIGHT, isLight: (body: unknown) => isLight(body, limits.places) } as const;
   const shared = { method: "post", policy: "tokenize", rate: "light", maxBytes: limits.bodyBytes, work } as const;

@@ -1,4 +1,4 @@
-/** Hugging Face's tokenizer call: texts, pairs, words or conversations to padded encodings, options in camelCase. */
+/** Hugging Face's tokenizer call: texts, pairs, words or conversations to padded encodings; options in camelCase. */
 import * as v from "valibot";
 import { badValue, missing, tooMuch } from "../../core/base/errors.ts";
 import type { EncodeOptions, Encoding, Json, Named, Tokenizer } from "../../core/types.ts";
@@ -10,7 +10,7 @@ const flag = (value: boolean) => v.optional(v.boolean(), value);
 /** The unit of offsets: UTF-16 units, as in JavaScript's `slice`, or code points, as in Python. */
 const offsetUnit = v.picklist(["utf16", "codepoint"]);
 
-/** Options of a call. */
+/** Options of a tokenizer call. */
 const tokenizeOptionsSchema = v.strictObject({
   addSpecialTokens: v.optional(v.boolean()),
   padding: v.optional(v.union([v.boolean(), v.picklist(["longest", "max_length", "do_not_pad"])]), false),
@@ -22,7 +22,7 @@ const tokenizeOptionsSchema = v.strictObject({
   isSplitIntoWords: flag(false),
   padToMultipleOf: v.optional(v.pipe(count, v.minValue(1), v.maxValue(2 ** 16))),
   paddingSide: v.optional(v.picklist(["left", "right"])),
-  /** Where nothing is asked: where the tokenizer's models read them. */
+  /** Default: if the tokenizer's models read them. */
   returnTokenTypeIds: v.optional(v.boolean()),
   returnAttentionMask: flag(true),
   returnOverflowingTokens: flag(false),
@@ -30,11 +30,11 @@ const tokenizeOptionsSchema = v.strictObject({
   returnOffsetsMapping: flag(true),
   returnLength: flag(false),
   offsetUnit: v.optional(offsetUnit, "utf16"),
-  /** Of conversations: up to where the assistant would begin. */
+  /** For conversations: adds the beginning of the assistant's turn. */
   addGenerationPrompt: flag(false),
-  /** Of conversations: messages may spell special tokens, and those become them. Else that is an error. */
+  /** For conversations: special tokens in the text of messages are encoded as such. Otherwise they are an error. */
   allowSpecialTokens: flag(false),
-  /** Of conversations: which tokens the assistant says. */
+  /** For conversations: returns which tokens the assistant says. */
   returnAssistantTokensMask: flag(false),
 });
 
@@ -52,10 +52,10 @@ export const tokenizeSchema = v.strictObject({
     v.array(v.array(message)),
   ], "a text, several, words of a text (isSplitIntoWords), or messages of { role, content } are expected"),
   pair: v.optional(texts),
-  /** Of conversations: functions that the assistant may call, as the template takes them. */
+  /** For conversations: functions that the assistant may call, in the template's format. */
   tools: v.optional(v.array(v.unknown())),
   options: v.optional(tokenizeOptionsSchema, {}),
-  /** May stand here too: it is none of transformers' options. */
+  /** Also accepted here, since it is none of transformers' options. */
   offsetUnit: v.optional(offsetUnit),
 });
 
@@ -71,25 +71,25 @@ export type EncodingJson = {
   specialTokensMask?: number[];
   assistantMasks?: number[];
   offsets?: [number, number][];
-  /** Of each token the word it is of; null at special tokens. */
+  /** The word of each token; null for special tokens. */
   wordIds: (number | null)[];
-  /** Of each token the text it is of, 0 or the pair's 1; null at special tokens. */
+  /** The text of each token: 0, or 1 for the pair; null for special tokens. */
   sequenceIds: (number | null)[];
   length?: number;
-  /** The conversation as the template wrote it. */
+  /** The conversation's text as the template has written it. */
   text?: string;
-  /** The windows behind this one. */
+  /** The further windows of the text. */
   overflowing?: EncodingJson[];
 };
 
-/** One text of a call: itself or its words, its pair, and of a conversation what the assistant says. */
+/** One text of a call: the text or its words, its pair, and for a conversation what the assistant says. */
 type Text = Readonly<{
   text: string | readonly string[];
   pair?: string | readonly string[];
   chat?: Readonly<{ text: string; assistant: readonly (readonly [number, number])[] }>;
 }>;
 
-/** How many texts a call has. */
+/** Returns the number of texts in a call. */
 export function inputsOf({ input, options }: TokenizeCall): number {
   if (typeof input === "string") return 1;
   return isBatch(input, options) ? input.length : 1;
@@ -98,7 +98,7 @@ export function inputsOf({ input, options }: TokenizeCall): number {
 /**
  * Encodes a call's texts: one encoding for each, padded together.
  *
- * @throws AttuneError if options contradict each other or the tokenizer, which names the option.
+ * @throws AttuneError that names the option, if options contradict each other or the tokenizer.
  */
 export function tokenize(tokenizer: Tokenizer, call: TokenizeCall, maxPlaces = Infinity): EncodingJson[] {
   const options = { ...call.options, offsetUnit: call.offsetUnit ?? call.options.offsetUnit };
@@ -115,13 +115,13 @@ export function tokenize(tokenizer: Tokenizer, call: TokenizeCall, maxPlaces = I
     returnOverflowingTokens: options.returnOverflowingTokens,
     offsets: true,
     typeIds: true,
-    // Templates write special tokens themselves.
+    // Chat templates write special tokens themselves.
     addSpecialTokens: options.addSpecialTokens ?? !chats,
   };
   const within = (places: number): void => {
     if (places > maxPlaces) throw tooMuch("tokenize", "input", "places of all encodings together", places, maxPlaces);
   };
-  // What will be padded to a length, or cut into windows that overlap, is known before it is made.
+  // The size of padded encodings and overlapping windows is known before they are made.
   if (options.padding === "max_length") within(all.length * paddedLength(tokenizer, options, []));
   if (encode.returnOverflowingTokens) within(all.reduce((n, text) => n + windowPlaces(text, encode), 0) / WINDOW_SLACK);
   let places = 0;
@@ -147,17 +147,17 @@ export function tokenize(tokenizer: Tokenizer, call: TokenizeCall, maxPlaces = I
   });
 }
 
-/** A text has about so many characters for each token: windows are counted by characters, before there are tokens. */
+/** Characters per token, about: windows are estimated from characters before there are tokens. */
 const WINDOW_SLACK = 4;
 
-/** Places of a text's windows, were each character a token. */
+/** Returns the places of a text's windows if each character were a token. */
 function windowPlaces({ text, pair = "" }: Text, { truncation, maxLength, stride = 0 }: EncodeOptions): number {
   const length = [text, pair].flat().reduce((n, part) => n + part.length, 0);
   if (truncation === false || maxLength === undefined) return length;
   return Math.ceil(length / Math.max(1, maxLength - stride - SPECIALS)) * maxLength;
 }
 
-/** Special tokens in a window, about. */
+/** Number of special tokens in a window, about. */
 const SPECIALS = 4;
 
 function isBatch(input: readonly unknown[], { isSplitIntoWords }: Options): boolean {
@@ -175,7 +175,7 @@ function textsOf(tokenizer: Tokenizer, { input, pair, tools, options }: Tokenize
     words ? inner(value) && value.every((w) => typeof w === "string") : typeof value === "string";
   if (isText(input)) {
     if (pair !== undefined && !isText(pair)) throw wrong("pair", words ? "words" : "a text, as input is");
-    // As transformers has it, of one text alone an empty pair is none; in a list it is an empty one.
+    // As in transformers, an empty pair counts as none for a single text, but not in a list.
     return [pair === undefined || pair.length === 0 ? { text: input } : { text: input, pair }];
   }
   if (typeof input === "string") throw wrong("input", "words (isSplitIntoWords)");
@@ -200,7 +200,7 @@ function textsOf(tokenizer: Tokenizer, { input, pair, tools, options }: Tokenize
       refuseSpecialTokens: !options.allowSpecialTokens,
       ...(tools ? { tools: tools as readonly Json[] } : {}),
     });
-    // Templates are programs, which may write more than they were given.
+    // Templates are programs, whose output may be longer than their input.
     written += chat.text.length;
     if (written > CHARACTERS * maxPlaces) {
       throw tooMuch("tokenize", "input", "characters of all conversations", written, CHARACTERS * maxPlaces);
@@ -209,7 +209,7 @@ function textsOf(tokenizer: Tokenizer, { input, pair, tools, options }: Tokenize
   });
 }
 
-/** The truncation and its length, decided as transformers does: a length alone means truncation, unless texts are padded. */
+/** Decides the truncation and its length as transformers does: a length alone truncates, unless texts are padded. */
 function lengthsOf(tokenizer: Tokenizer, options: Options): Pick<EncodeOptions, "truncation" | "maxLength"> {
   const { truncation, maxLength, padding } = options;
   const strategy = truncation ?? (maxLength !== undefined && padding === false ? "longest_first" : false);
@@ -230,13 +230,13 @@ function paddedLength(tokenizer: Tokenizer, options: Options, encodings: readonl
   return to;
 }
 
-/** Characters of conversations for each place that encodings may have. */
+/** Characters of conversations per place that encodings may have. */
 const CHARACTERS = 16;
 
-/** Where the assistant speaks is found turn by turn, which takes the square of their number. */
+/** Most turns: finding what the assistant says takes time that is quadratic in their number. */
 const MOST_TURNS = 256;
 
-/** Padding is not worth more places than this: answers grow by it, whatever was asked. */
+/** Most places of padded encodings, whatever is requested, because padding makes responses grow. */
 const MOST = 2 ** 17;
 
 function jsonOf(tokenizer: Tokenizer, options: Options, encoding: Encoding, text: Text, to: number): EncodingJson {
@@ -271,7 +271,7 @@ function jsonOf(tokenizer: Tokenizer, options: Options, encoding: Encoding, text
   return json;
 }
 
-/** Offsets in the unit that is asked for, of each token in its own text or word. */
+/** Converts offsets of tokens within their text or word to the requested unit. */
 function offsetsOf(encoding: Encoding, text: Text, { offsetUnit }: Options): ArrayLike<number> {
   if (offsetUnit === "utf16") return encoding.offsets;
   const converted = new Int32Array(encoding.offsets.length);
@@ -293,7 +293,7 @@ function offsetsOf(encoding: Encoding, text: Text, { offsetUnit }: Options): Arr
   return converted;
 }
 
-/** A request to turn ids into text. */
+/** A request to decode ids. */
 export const detokenizeSchema = v.strictObject({
   tokenizer: v.pipe(v.string(), v.minLength(1), v.maxLength(200)),
   inputIds: v.union(
@@ -304,7 +304,7 @@ export const detokenizeSchema = v.strictObject({
 });
 
 /**
- * Ids to text, or several lists of them to texts.
+ * Decodes a list of ids to a text, or several lists to texts.
  *
  * @throws AttuneError if an id is not in the vocabulary.
  */

@@ -1,4 +1,4 @@
-/** The OpenAPI document as a page to read: made on the server, so that it has nothing to fetch or to execute. */
+/** The OpenAPI document as an HTML page, rendered on the server so that it needs no scripts or requests. */
 import { html, raw } from "hono/html";
 import type { Json, Named } from "../../../core/types.ts";
 import { style } from "./style.ts";
@@ -24,7 +24,7 @@ export type Document = Readonly<{
 
 type Route = Readonly<{ id: string; method: string; path: string; operation: Operation }>;
 
-/** The page; `origin`: where the examples are sent. */
+/** Renders the page. `origin`: the server in the examples' addresses. */
 export async function docsPage({ info, paths }: Document, origin: string): Promise<string> {
   const groups = new Map<string, Route[]>();
   for (const [path, methods] of Object.entries(paths)) {
@@ -109,7 +109,7 @@ function routeOf({ id, method, path, operation }: Route, origin: string): Html {
   `;
 }
 
-/** A path that breaks where its parts do. */
+/** Renders a path with line breaks allowed between its parts. */
 function breakable(path: string): Html {
   const parts = path.split("/");
   return html`${parts.map((part, i) => html`${part}${i + 1 < parts.length ? "/" : ""}${i > 0 ? html`<wbr>` : ""}`)}`;
@@ -134,7 +134,7 @@ function table(rows: readonly (readonly [Html, Html])[]): Html {
   }</table>`;
 }
 
-/** A schema: a table of what an object holds, one line of anything else. */
+/** Renders a schema: a table of an object's properties, one line for anything else. */
 function schemaOf(schema: Schema): Html {
   const { properties, required = [], anyOf, items } = schema as Readonly<{
     properties?: Named<Schema>;
@@ -166,12 +166,12 @@ function schemaOf(schema: Schema): Html {
   return items && holds(items) ? schemaOf(items) : html`<span class="soft">${typeOf(schema)}</span>`;
 }
 
-/** The items' schema of nested lists, so that a list and a list of lists are described once. */
+/** Returns the items' schema of nested lists, so that a list and a list of lists are described once. */
 function innermost({ items, ...schema }: Schema): string {
   return items === undefined ? JSON.stringify(schema) : innermost(items as Schema);
 }
 
-/** Whether there is more to tell than a type. */
+/** Whether a schema has more to show than a type. */
 function holds(schema: Schema): boolean {
   if (schema.properties) return Object.keys(schema.properties).length > 0;
   if (Array.isArray(schema.anyOf)) return (schema.anyOf as readonly Schema[]).some(holds);

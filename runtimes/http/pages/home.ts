@@ -1,11 +1,11 @@
-/** The first page: what runs here. */
+/** The home page: the software that runs here. */
 import { html, raw } from "hono/html";
 import { style } from "./style.ts";
 
 /** The software that runs here. */
 export type Running = Readonly<{ name: string; version: string; provider: string | null; features: readonly string[] }>;
 
-/** The page. */
+/** Renders the page. */
 export async function homePage({ version, provider, features }: Running): Promise<string> {
   const page = html`
     <!doctype html>

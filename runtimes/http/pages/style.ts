@@ -1,4 +1,4 @@
-/** How the pages look: one set of names for colours, light and dark as the reader has it. */
+/** The style of the pages: one set of colour variables, light or dark as the reader's system is. */
 
 /** The style sheet of both pages. */
 export const style: string = `
