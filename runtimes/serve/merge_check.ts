@@ -13,7 +13,7 @@ import { detectArtifact } from "../../formats/run/saved.ts";
 import type { EdgeService } from "./service.ts";
 import type { Merged } from "./merge_plan.ts";
 
-/** Computes the largest difference of outputs between a merged model and its base with the adapter. `name`: the base. */
+/** Computes the largest difference of outputs between a merged model and base plus adapter. `name`: the base's. */
 export async function largestDifference(
   service: EdgeService,
   { adapter, base }: Merged,

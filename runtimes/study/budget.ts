@@ -1,11 +1,11 @@
-/** What a search or folds take before they begin: so many runs, of what one takes. */
+/** Budgets of searches and folds: the number of runs, and what one run takes. */
 import { createRandom } from "../../core/math/random.ts";
 import type { Named, Plan, Search, Trial } from "../../core/types.ts";
 
-/** Trials beyond which nobody counts. */
+/** Number of trials at which counting stops. */
 const MOST_COUNTED = 10_000;
 
-/** How many trials a search makes; undefined if that cannot be said. */
+/** Returns the number of trials of a search; undefined if it cannot be known. */
 export function countTrials({ settings, next }: Search): number | undefined {
   if (settings.trials !== undefined) return settings.trials;
   const trials: Trial[] = [];
@@ -18,10 +18,10 @@ export function countTrials({ settings, next }: Search): number | undefined {
   return undefined;
 }
 
-/** Several runs, and what one takes; absent if that is for others to say: a server plans each job. */
+/** Several runs, and the plan of one; undefined if a server plans each job. */
 export type Budget = Readonly<{ runs: number | undefined; what: string; plan: Plan | undefined }>;
 
-/** What all of them take together at the most; null if nobody can count them. */
+/** Returns the most that all runs take together; null if that cannot be known. */
 export function totalsOf({ runs, plan }: Budget): Named<number | null> {
   const times = (n: number | undefined): number | null => (runs === undefined || n === undefined ? null : runs * n);
   return {
@@ -33,7 +33,7 @@ export function totalsOf({ runs, plan }: Budget): Named<number | null> {
   };
 }
 
-/** Lines that say what it takes. */
+/** Formats a budget as lines of text. */
 export function budgetLines({ runs, what, plan }: Budget): readonly string[] {
   const count = (n: number): string => Math.round(n).toLocaleString("en");
   if (!plan) return [`runs         ${runs === undefined ? `more than ${count(MOST_COUNTED)}` : count(runs)}: ${what}`];
@@ -51,7 +51,7 @@ export function budgetLines({ runs, what, plan }: Budget): readonly string[] {
   ];
 }
 
-/** A time as people say it. */
+/** Formats a time for people. */
 function span(seconds: number): string {
   if (seconds < 100) return `${seconds < 10 ? seconds.toFixed(1) : seconds.toFixed(0)} s`;
   const minutes = seconds / 60;

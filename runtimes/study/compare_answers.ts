@@ -1,4 +1,4 @@
-/** Two runs on the same rows by what they have answered: their weights may be elsewhere. */
+/** Comparison of two runs on the same rows by their saved answers, since their weights may be elsewhere. */
 import { resamplingOf } from "../../core/evaluation/evaluate_rows.ts";
 import {
   type AnswerKind,
@@ -19,7 +19,7 @@ import type { RunsCompared } from "./compared_figures.ts";
 /** A run's folder in the store, and its figures. */
 export type RunAnswered = Readonly<{ folder: string; metrics: Named<number> }>;
 
-/** Compares two runs by their predictions, task by task; a task that has left none is left out, and undefined where all are. */
+/** Compares two runs by their predictions, task by task. A task without predictions is left out; undefined: all are. */
 export async function compareAnswers(
   given: Run,
   store: Store,
@@ -51,7 +51,7 @@ async function answersOf(
     );
 }
 
-/** What evaluating the run would have given. */
+/** Computes what an evaluation of the run would have returned. */
 function measured(run: Run, task: Subtask, { metrics }: RunAnswered, answers: readonly Prediction[]): RunMeasured {
   const prefix = task.name === "" ? "" : `${task.name}_`;
   const own = Object.fromEntries(
@@ -70,7 +70,7 @@ function measured(run: Run, task: Subtask, { metrics }: RunAnswered, answers: re
   return { rows: answers.length, statistics, figures: withIntervals(own, intervals) };
 }
 
-/** As what an answer is read: a written one does not say. */
+/** Returns the kind of an answer, which saved ones do not contain. */
 function kindOf({ label, prediction }: Prediction, metrics: readonly Metric[], classes: readonly string[]): AnswerKind {
   if (Array.isArray(prediction)) return metrics.some(({ reads }) => reads.includes("tags")) ? "tags" : "labels";
   if (typeof prediction === "number") return "number";

@@ -1,4 +1,4 @@
-/** Two runs on the same rows: the figures of each with intervals, and how they differ. */
+/** Comparison of two runs on the same rows: the figures of each with intervals, and their differences. */
 import { compareStatistics, comparisonFile } from "../../core/evaluation/compare.ts";
 import { evaluateRows, type Evaluation, resamplingOf } from "../../core/evaluation/evaluate_rows.ts";
 import { openRun } from "../../core/run/open/open.ts";
@@ -8,7 +8,7 @@ import { composed } from "../host/plugin_packages.ts";
 import { readRun, taskNames } from "../host/spec_file.ts";
 import type { RunsCompared } from "./compared_figures.ts";
 
-/** What of an evaluation is compared. */
+/** The parts of an evaluation that are compared. */
 export type RunMeasured = Pick<Evaluation, "figures" | "rows" | "statistics">;
 
 /** Compares two folders' runs on the test rows of both, task by task; a task without test rows is left out. */
@@ -22,7 +22,7 @@ export async function compareRuns(best: string, usual: string, host: Host): Prom
   });
 }
 
-/** Compares what was measured of two runs, task by task; one that nothing was measured of is left out. */
+/** Compares the measurements of two runs, task by task; tasks without any are left out. */
 export async function compareEach<T extends Readonly<{ name: string }>>(
   tasks: readonly T[],
   measure: (task: T) => Promise<readonly [own: RunMeasured, other: RunMeasured] | undefined>,
@@ -55,7 +55,7 @@ async function evaluated(folder: string, task: string | undefined, host: Host): 
   return test && await evaluateRows(open, test, { intervals: RESAMPLES, statistics: true });
 }
 
-/** Differences with what McNemar's test says beside the figure that it is of. */
+/** Places the result of McNemar's test beside the figure that it belongs to. */
 function withMcnemar({ changed: _changed, mcnemar, ...differences }: Record<string, Json>): Named<Json> {
   const { metric, p, ...test } = (mcnemar ?? {}) as Named<Json>;
   const own = typeof metric === "string" ? differences[metric] as Named<Json> | undefined : undefined;

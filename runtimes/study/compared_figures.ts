@@ -1,9 +1,9 @@
-/** What a comparison of two runs says, figure by figure. */
+/** The result of comparing two runs, figure by figure. */
 import type { Json, Named } from "../../core/types.ts";
 
 /**
- * How a search's winner and the spec as it was do on the test rows. Figures have `<key>_interval` beside them; differences,
- * the winner's less the other's, theirs, with McNemar's test where rows are right or wrong.
+ * Results of a search's winner (`best`) and the original spec (`default`) on the test rows. Beside each figure is its
+ * `<key>_interval`; differences are winner minus default, with McNemar's test if rows are right or wrong.
  */
 export type RunsCompared = Readonly<{
   rows: number;
@@ -12,7 +12,7 @@ export type RunsCompared = Readonly<{
   difference: Named<Json>;
 }>;
 
-/** A line of a comparison: a figure of both with intervals, their difference with its own, and how likely that is chance. */
+/** A line of a comparison: a figure of both runs with intervals, their difference with interval, and its p-value. */
 export type ComparedFigure = Readonly<{
   name: string;
   best: FigureWithin;
@@ -21,10 +21,10 @@ export type ComparedFigure = Readonly<{
   p?: number | undefined;
 }>;
 
-/** A figure, and where it lies. */
+/** A figure and its interval. */
 export type FigureWithin = Readonly<{ value: number; interval?: readonly [number, number] | undefined }>;
 
-/** A comparison's figures, line by line, `first` before the others. */
+/** Returns a comparison's figures line by line, beginning with `first`. */
 export function comparedFigures({ best, default: usual, difference }: RunsCompared, first: string): ComparedFigure[] {
   const within = (figures: Named<Json>, key: string): FigureWithin => ({
     value: Number(figures[key]),

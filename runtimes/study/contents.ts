@@ -1,8 +1,8 @@
-/** What rows several runs are of, so that they go on over the same ones alone. */
+/** Fingerprints of the rows of several runs, so that these only resume over the same rows. */
 import { splitNames, taskData } from "../../core/spec/run_data.ts";
 import type { Host, Json, Named, Run } from "../../core/types.ts";
 
-/** The fingerprint of each data set of a run, as its source has it, by its split; of several tasks by the task's name too. */
+/** Returns the fingerprint of each data set's source by split, and if there are several tasks by task and split. */
 export async function contentOf(run: Run, host: Host): Promise<Named<Json>> {
   const contents: Record<string, Json> = {};
   for (const task of run.task.subtasks) {

@@ -4,20 +4,20 @@ import type { Json, Named } from "../../core/types.ts";
 import type { FoldPlaces } from "./fold_predictions.ts";
 import type { Fold } from "./fold_specs.ts";
 
-/** A fold that has ended. `metrics`: of several tasks those of each have its name in front; `params`: what a search within it chose. */
+/** A completed fold. `metrics`: prefixed with each task's name if there are several; `params`: chosen by its search. */
 export type FoldResult =
   & Fold
   & Readonly<{ metrics: Named<number>; trainRows: number; testRows: number; params?: Named<Json> | undefined }>;
 
-/** A figure over folds. One that is no number in a fold is null there, and the mean that of the others. */
+/** A figure over folds. It is null in folds where it is no number, and the mean is over the others. */
 export type FoldFigure = Readonly<
   { mean: number | null; interval: readonly [number, number] | null; folds: readonly (number | null)[] }
 >;
 
-/** Figures over folds, as metrics.json has them: of several tasks `loss`, and those of each under `tasks`. */
+/** Figures over folds as in metrics.json: if there are several tasks, `loss`, and the figures of each under `tasks`. */
 export type FoldMetrics = Named<FoldFigure> | Readonly<{ loss: FoldFigure; tasks: Named<Named<FoldFigure>> }>;
 
-/** Those of some tasks (one that is alone is called ""). */
+/** Computes the figures of these tasks (a single one is called ""). */
 export function foldMetrics(results: readonly FoldResult[], tasks: readonly string[], places: FoldPlaces): FoldMetrics {
   const names = [...new Set(results.flatMap(({ metrics }) => Object.keys(metrics)))];
   const figures = (
@@ -29,13 +29,13 @@ export function foldMetrics(results: readonly FoldResult[], tasks: readonly stri
       return [shown, figureOf(values.map((value) => (Number.isFinite(value) ? value : null)), sizes)];
     }));
   if (tasks.length === 1 && tasks[0] === "") return figures(names.map((name) => [name, name]), results);
-  // Rows as they were divided: what transforms make of each task's own is not told.
+  // Counts of rows before each task's transforms, whose results are not reported.
   const sizesOf = (task: string): readonly Sizes[] =>
     results.map((fold) => {
       const testRows = places(task, fold).length;
       return { testRows, trainRows: places(task).length - testRows };
     });
-  // A task's name may be how another's begins.
+  // A task's name may be the beginning of another's.
   const taskOf = (name: string): string | undefined =>
     tasks.filter((task) => name.startsWith(`${task}_`)).sort((a, b) => b.length - a.length)[0];
   const byTask = tasks.map((task) => {
@@ -45,7 +45,7 @@ export function foldMetrics(results: readonly FoldResult[], tasks: readonly stri
   return { ...figures([["loss", "loss"]], results), tasks: Object.fromEntries(byTask) } as FoldMetrics;
 }
 
-/** A run's figures by one name each: of several tasks each with its task's in front. */
+/** Flattens figures over folds to one name each; if there are several tasks, with the task's name as a prefix. */
 export function flatFoldMetrics(metrics: FoldMetrics): Named<FoldFigure> {
   const { tasks, ...others } = metrics as Readonly<{ tasks?: Named<Named<FoldFigure>> }>;
   const named = Object.entries(tasks ?? {}).flatMap(([task, figures]) =>

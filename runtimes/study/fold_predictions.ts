@@ -1,14 +1,14 @@
-/** What each row was answered by a model that never saw it: the predictions of all folds in one file. */
+/** Out-of-fold predictions: the answers to each row by a model that never saw it, in one file for all folds. */
 import { divideRows } from "../../core/data/folds.ts";
 import { missing, show } from "../../core/base/errors.ts";
 import { createRandom } from "../../core/math/random.ts";
 import type { Dataset, Host, Json, Named, Run, Store } from "../../core/types.ts";
 import type { DividedRows, Division, Fold, FoldSpecs } from "./fold_specs.ts";
 
-/** The rows of a task that are a fold's, by their place in its data; those of all folds. */
+/** Returns the positions of a fold's rows in a task's data; without a fold, those of all folds. */
 export type FoldPlaces = (task: string, fold?: Fold) => Int32Array;
 
-/** Divides the rows once more, as each fold's data set does. `tell` hears of classes with fewer rows than there are folds. */
+/** Divides the rows as each fold's data set does. `tell` receives classes with fewer rows than there are folds. */
 export async function placesOf(
   { divided, divisions }: FoldSpecs,
   run: Run,
@@ -57,7 +57,7 @@ async function placesIn(
   };
 }
 
-/** A line for classes that some folds cannot have. */
+/** Returns a warning about classes that some folds lack. */
 function rareClasses(classes: readonly unknown[], folds: number, column: string): readonly string[] {
   const counts = new Map<string, number>();
   for (const value of classes) counts.set(show(value), (counts.get(show(value)) ?? 0) + 1);
@@ -70,10 +70,10 @@ function rareClasses(classes: readonly unknown[], folds: number, column: string)
   ];
 }
 
-/** Values that are listed. */
+/** Number of values that are listed. */
 const MOST_SHOWN = 5;
 
-/** The rows that transforms have kept of a data set, by their places in it: each row says where it stands. Undefined without transforms. */
+/** Returns the positions in a data set of the rows that its transforms kept; undefined: it has no transforms. */
 export async function keptPlaces(dataset: Dataset, host: Host): Promise<readonly number[] | undefined> {
   const { transformed } = dataset;
   if (!transformed) return undefined;
@@ -85,9 +85,9 @@ export async function keptPlaces(dataset: Dataset, host: Host): Promise<readonly
 }
 
 /**
- * Writes a task's predictions, in the order of the rows within each division; nothing where its folds have left none, as of
- * a task that answers places rather than rows. Of a row that has several answers each has a line. `placesOf`: the rows that
- * transforms have left.
+ * Writes a task's predictions in the order of the rows within each division, with a line for each answer. Writes
+ * nothing if the folds have left none, since the task answers parts of rows. `placesOf`: the rows that transforms have
+ * kept.
  */
 export async function joinPredictions(
   store: Store,

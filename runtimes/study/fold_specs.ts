@@ -1,6 +1,6 @@
 /**
- * The specs of folds: each trains on all rows but a fold's, which are its test rows. Of several tasks each task's rows are
- * divided.
+ * The specs of folds: each trains on all rows except a fold's, which are its test rows. Each task's rows are divided
+ * separately.
  */
 import { badValue, missing, unsupported } from "../../core/base/errors.ts";
 import { dataPath } from "../../core/spec/run_data.ts";
@@ -8,7 +8,7 @@ import { spellOut } from "../../core/spec/plain_names.ts";
 import { setAt, valueAt } from "../../core/spec/spec_paths.ts";
 import type { Dataset, Host, Json, Named, Run, Transform } from "../../core/types.ts";
 
-/** How rows are divided. */
+/** How rows are divided into folds. */
 export type Division = Readonly<{
   folds: number;
   repeats: number;
@@ -20,19 +20,19 @@ export type Division = Readonly<{
 /** A reference to a data set, with its transforms. */
 type DataPart = Readonly<{ use: string; with?: Named<Json>; transforms?: readonly Json[] }>;
 
-/** Training rows that are divided: a run's, or one of its tasks'. */
+/** Training rows to be divided: a run's, or one of its tasks'. */
 export type DividedRows = Readonly<{
-  /** The task whose they are; "" where a run has one. */
+  /** The name of the task; "" if the run has just one. */
   task: string;
-  /** Where the spec has its data. */
+  /** The path of the task's data in the spec. */
   path: string;
   /** The data set, without its transforms. */
   source: DataPart;
-  /** The transforms as they were made. */
+  /** The transforms of the data set, created. */
   transforms: readonly Transform[];
 }>;
 
-/** The rows of a run that are divided, task by task. Throws AttuneError if a task has none of its own. */
+/** Returns the rows of a run to be divided, task by task. Throws AttuneError if a task has no rows of its own. */
 export function dividedRows(spec: Named<Json>, run: Run): readonly DividedRows[] {
   return run.task.subtasks.map(({ name, data }): DividedRows => {
     const path = dataPath({ name });
@@ -50,7 +50,7 @@ export function dividedRows(spec: Named<Json>, run: Run): readonly DividedRows[]
 }
 
 /**
- * How each task's rows are divided: a task whose rows lack a column is divided without it.
+ * Returns how each task's rows are divided; columns that a task's rows lack are ignored for it.
  *
  * @throws AttuneError if no task has the column.
  */
@@ -90,10 +90,10 @@ function partOf(value: Json): DataPart {
   return typeof value === "string" ? spellOut("data", value) : value as unknown as DataPart;
 }
 
-/** One of the divisions' folds. */
+/** A fold: its number among all, its index within its division, and the division's index. */
 export type Fold = Readonly<{ number: number; fold: number; repeat: number }>;
 
-/** All folds, division by division. */
+/** Returns all folds, division by division. */
 export function foldsOf({ folds, repeats }: Pick<Division, "folds" | "repeats">): readonly Fold[] {
   return Array.from({ length: folds * repeats }, (_, number) => ({
     number,
@@ -102,7 +102,7 @@ export function foldsOf({ folds, repeats }: Pick<Division, "folds" | "repeats">)
   }));
 }
 
-/** What the specs of folds are made of. */
+/** Everything that the specs of folds are made from. */
 export type FoldSpecs = Readonly<{
   spec: Named<Json>;
   name: string;
@@ -110,7 +110,7 @@ export type FoldSpecs = Readonly<{
   divisions: Named<Division>;
 }>;
 
-/** The spec of a fold. Of the transforms those for training alone are left out of its test rows. */
+/** Returns the spec of a fold. Transforms that are for training only are not applied to its test rows. */
 export function foldSpec({ spec, name, divided, divisions }: FoldSpecs, fold: Fold): Named<Json> {
   const { search: _search, ...rest } = spec as Record<string, Json>;
   const named: Named<Json> = { ...rest, name: `${name}-fold-${fold.number}` };
@@ -128,8 +128,8 @@ export function foldSpec({ spec, name, divided, divisions }: FoldSpecs, fold: Fo
 }
 
 /**
- * The transforms of rows that train in folds, and of rows that are measured there. Of a split of the rows its test rows are
- * what folds stand for; the rows that it holds out to judge a run by are held out of each fold's training rows.
+ * Returns the transforms of a fold's training rows, and of its test rows. Folds replace the test rows of a split; its
+ * evaluation rows are held out of each fold's training rows.
  */
 function foldTransforms(
   train: Json,
@@ -145,14 +145,14 @@ function foldTransforms(
   };
 }
 
-/** A split that makes the rows alone by which a run is judged, in the proportion to training rows that it had; nothing where it makes none. */
+/** Returns a split that only makes evaluation rows, in their proportion to training rows; none if it makes none. */
 function splitWithoutTest(spec: Json, { name, makes = [], options }: Transform): readonly Json[] {
   if (!makes.includes("eval")) return [];
   if (!makes.includes("test")) return [spec];
   const { sizes } = options as Named<Named<number>>;
   if (!sizes) return [];
   const { train = 0, eval: evalRows = 0, test = 0 } = sizes;
-  // Numbers of rows were of all rows, of which a fold has some.
+  // Absolute sizes refer to all rows, of which a fold has some, so they become shares.
   const whole = train + evalRows + test > 1 + 1e-9 ? train + evalRows : 1 - test;
   return [{ use: name, with: { ...options as Named<Json>, sizes: { train: train / whole, eval: evalRows / whole } } }];
 }
@@ -172,8 +172,8 @@ function foldPart(
 }
 
 /**
- * A fold's spec without its test rows, which is judged by rows of the fold's training rows alone: where the spec has none to
- * judge by, these are a fold of them, as measured rows are. `whole`: the fold's spec.
+ * Returns a fold's spec without its test rows, evaluated on rows of its training rows: if the spec has no evaluation
+ * rows, they are one fold of the training rows. `whole`: the fold's spec.
  */
 export function judgedSpec(whole: Named<Json>, { divided, divisions }: FoldSpecs): Named<Json> {
   const first = { number: 0, fold: 0, repeat: 0 };
@@ -192,12 +192,12 @@ export function judgedSpec(whole: Named<Json>, { divided, divisions }: FoldSpecs
   }, whole);
 }
 
-/** Of as many groups as folds one is another fold's: the rest is divided into one fewer. */
+/** Returns the division of a fold's training rows: they may lack a group, so grouped rows get one fold fewer. */
 function innerDivision(division: Division): Division {
   return division.group === null ? division : { ...division, folds: Math.max(2, division.folds - 1) };
 }
 
-/** Whether nothing judges a run of the spec while it trains, though its arguments ask for that. */
+/** Whether a spec asks for evaluations during training but has no evaluation rows. */
 export function lacksJudges(spec: Named<Json>, divided: readonly DividedRows[]): boolean {
   const { evalStrategy = "no", evalOnStart = false } = (spec.training ?? {}) as Named<Json>;
   if (evalStrategy === "no" && evalOnStart === false) return false;
@@ -206,7 +206,7 @@ export function lacksJudges(spec: Named<Json>, divided: readonly DividedRows[]):
   );
 }
 
-/** The spec without evaluations while it trains. */
+/** Returns the spec without evaluations during training. */
 export function unjudged(spec: Named<Json>): Named<Json> {
   return { ...spec, training: { ...spec.training as Named<Json>, evalStrategy: "no", evalOnStart: false } };
 }

@@ -1,5 +1,5 @@
 /**
- * The report of a search: how it went, which options mattered, every trial. One file with nothing to fetch or to execute.
+ * The report of a search: its course, the importance of options, every trial. One file without scripts or requests.
  */
 import { importanceShares, importancesOf } from "../../core/statistics/importances.ts";
 import type { Json, Named, Study } from "../../core/types.ts";
@@ -10,7 +10,7 @@ import type { RunEnd } from "./runs.ts";
 import { bestTrial } from "./run_study.ts";
 import type { TrialLine } from "./study_files.ts";
 
-/** What is shown. `winner`: its figures, and the rows that they are of, once it has been trained again. */
+/** Content of the report. `winner`: its figures and the rows that they describe, once it has been trained again. */
 export type SearchReport = Readonly<{
   study: Omit<Study, "trials"> & Readonly<{ trials: readonly TrialLine[] }>;
   metric: string;
@@ -26,10 +26,10 @@ export type SearchReport = Readonly<{
     | undefined;
 }>;
 
-/** Trials that are complete, below which importances say nothing. */
+/** Number of complete trials below which importances are meaningless. */
 const ENOUGH = 5;
 
-/** The whole page as text. */
+/** Renders the whole page. */
 export function renderSearch(report: SearchReport): string {
   const { study, metric, sampler, pruner, winner } = report;
   const { trials, direction, name } = study;
@@ -93,7 +93,7 @@ function winnerText({ split, metrics }: NonNullable<SearchReport["winner"]>, met
     : `On ${split}, rows that no trial saw: ${metric} ${showValue(metrics[metric] ?? null)} (${figures}).`;
 }
 
-/** The winner beside the spec as it was, on rows that no trial saw. */
+/** Renders the comparison of the winner and the original spec, on rows that no trial saw. */
 function comparisonSection({ usual, compared }: NonNullable<SearchReport["winner"]>, metric: string): Html | false {
   if (!usual) return false;
   if (!compared) {

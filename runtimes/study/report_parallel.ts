@@ -3,16 +3,16 @@ import type { Json, Space, Study } from "../../core/types.ts";
 import { type Html, html, showNumber } from "../../blocks/page/mod.ts";
 import { bestTrial } from "./run_study.ts";
 
-/** An axis: where a value is on it, from 0 below to 1 above, and what stands on it. */
+/** An axis: its name, the position of a value from 0 (bottom) to 1 (top), and its labels. */
 type Axis = Readonly<{ name: string; at(value: Json): number; text: string }>;
 
-/** Whether figures are so far apart that only their magnitudes can be shown, as where some runs came to nothing. */
+/** Whether figures differ so much that only their magnitudes can be shown, such as after some failed runs. */
 export function spansMagnitudes(figures: readonly number[]): boolean {
   const low = Math.min(...figures);
   return low > 0 && Math.max(...figures) > 1000 * low;
 }
 
-/** The chart; undefined if there is nothing to draw. */
+/** Renders the chart; false if there is nothing to draw. */
 export function parallelCoordinates(study: Study, metric: string): Html | false {
   const complete = study.trials.filter(({ state, value }) => state === "complete" && value !== null);
   if (complete.length < 2) return false;
@@ -24,7 +24,7 @@ export function parallelCoordinates(study: Study, metric: string): Html | false 
   const axes = [...Object.entries(study.space).map(([path, range]) => axisOf(path, range)), figure];
   const best = bestTrial(study.trials, study.direction);
   const x = (i: number): number => 1000 * (i + 0.5) / axes.length;
-  // The best last, above all others.
+  // The best one is drawn last, on top of the others.
   const lines = [...complete.filter((trial) => trial !== best), ...complete.filter((trial) => trial === best)];
   return html`
     <div class="scroll axes">
@@ -80,7 +80,7 @@ function rangeAxis(name: string, low: number, high: number, byLog: boolean, digi
   };
 }
 
-/** A line through points, broken where one is missing; one that stands alone is a dot. */
+/** Returns a path through points, interrupted where one is missing; an isolated point becomes a dot. */
 function path(points: readonly (string | undefined)[]): string {
   return points.map((point, i) => {
     if (point === undefined) return "";

@@ -1,5 +1,6 @@
 /**
- * Cross-validation: a run for each fold, their figures together, and what each row was answered by a model that never saw it.
+ * Cross-validation: a run for each fold, their combined figures, and the predictions for each row by a model that never
+ * saw it.
  */
 import { AttuneError, badFile, refused } from "../../core/base/errors.ts";
 import { directionOf } from "../../core/run/evaluate/judged.ts";
@@ -31,7 +32,7 @@ import { searchHere } from "./search_here.ts";
 import { jsonAt, keepDescription, removeCheckpoints } from "./study_files.ts";
 import { writeJson } from "../../core/files/json_files.ts";
 
-/** What cross-validation is made of. */
+/** Options of a cross-validation. */
 export type FoldsOptions = Readonly<{
   spec: Named<Json>;
   run: Run;
@@ -42,14 +43,14 @@ export type FoldsOptions = Readonly<{
   host: Host;
   signal: AbortSignal;
   tell: (fold: FoldResult) => void;
-  /** Hears of what is odd about the division. */
+  /** Receives warnings about the division. */
   warn?: (text: string) => void;
 }>;
 
-/** What all folds of a run share. */
+/** Everything that the folds of a run share. */
 type Setting = FoldsOptions & Readonly<{ specs: FoldSpecs }>;
 
-/** Runs all folds; undefined where it was interrupted. */
+/** Runs all folds; undefined if interrupted. */
 export async function runFolds(options: FoldsOptions): Promise<FoldMetrics | undefined> {
   const { spec, run, division, store, parallel, host, signal, tell, warn = () => {} } = options;
   const { search } = spec;
@@ -97,7 +98,7 @@ export async function runFolds(options: FoldsOptions): Promise<FoldMetrics | und
   return metrics;
 }
 
-/** Runs one fold where it has not ended yet; undefined where it was interrupted. */
+/** Runs one fold unless it is already complete; undefined if interrupted. */
 async function runFold(
   setting: Setting,
   fold: Fold,
@@ -141,7 +142,7 @@ async function runFold(
   return result;
 }
 
-/** A fold's spec as its run has it: with rows to judge it by where it needs some and the spec has none. */
+/** Returns the spec that a fold's run uses: with evaluation rows if the run needs some and the spec has none. */
 export async function judgedOrNot(whole: Named<Json>, specs: FoldSpecs): Promise<Named<Json>> {
   if (!lacksJudges(whole, specs.divided)) return whole;
   const plain = unjudged(whole);
@@ -151,7 +152,7 @@ export async function judgedOrNot(whole: Named<Json>, specs: FoldSpecs): Promise
   } catch (error) {
     if (!(error instanceof AttuneError)) throw error;
   }
-  // The best weights, or when to stop: something waits for evaluations.
+  // A part of the run, such as one that keeps the best weights or stops early, needs evaluations.
   const { divided } = specs;
   const judged = judgedSpec(whole, specs);
   return divided.reduce(
@@ -160,7 +161,7 @@ export async function judgedOrNot(whole: Named<Json>, specs: FoldSpecs): Promise
   );
 }
 
-/** What a search over a fold's training rows chooses; undefined where it was interrupted. */
+/** Returns the values that a search over a fold's training rows chooses; undefined if interrupted. */
 async function searchedParams(
   { spec, specs, store, runs }: Setting,
   fold: Fold,

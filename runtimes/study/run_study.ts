@@ -1,8 +1,8 @@
 /**
- * A search: trials are proposed, run, pruned and written down, the same ones however it is cut off and goes on.
+ * A search: trials are proposed, run, pruned and recorded, with the same results even if it is interrupted and resumed.
  *
- * With several at a time trial n begins when trial n - parallel has ended, and knows of no later one how it went: so what is
- * proposed and pruned depends on no clock.
+ * If several run at a time, trial n begins once trial n - parallel has ended, and no later result is used for it. So
+ * proposals and pruning do not depend on timing.
  */
 import { AttuneError } from "../../core/base/errors.ts";
 import { createRandom } from "../../core/math/random.ts";
@@ -13,33 +13,33 @@ import type { Runs } from "./runs.ts";
 import { killsBefore } from "./memory_kills.ts";
 import { type StudyFiles, trialFolder, type TrialLine } from "./study_files.ts";
 
-/** What a search is made of. */
+/** Options of a search. */
 export type StudyOptions = Readonly<{
   name: string;
   search: Search;
   direction: Study["direction"];
-  /** The spec that is searched; each trial's is made of it. */
+  /** The spec to be searched, from which each trial's spec is made. */
   spec: Named<Json>;
-  /** Names what its task brings, so that options of it can be searched. */
+  /** Names the parts that the task adds to the spec, so that their options can be searched. */
   partName?: PartNamer | undefined;
   files: StudyFiles;
   runs: Runs;
-  /** Aborted where the search is interrupted. */
+  /** Aborted when the search is interrupted. */
   signal: AbortSignal;
-  /** How often a trial's process may be killed so before the trial has failed; 3 unless given. */
+  /** Number of kills for lack of memory after which a trial has failed. Default: 3. */
   kills?: number | undefined;
-  /** Whether no further trial may begin. */
+  /** Returns whether no further trial may begin. */
   isOver: () => boolean;
-  /** Is told of each trial: when it begins, and when it has ended. */
+  /** Called when a trial begins, and when it has ended. */
   tell: (trial: TrialLine, study: Study) => void;
 }>;
 
-/** Runs a search to its end, or to where it is interrupted; gives the trials that have ended. */
+/** Runs a search until it ends or is interrupted; returns the trials that have ended. */
 export async function runStudy(options: StudyOptions): Promise<readonly TrialLine[]> {
   const { search, files, runs, signal, isOver, direction, name, tell } = options;
   const { trials: most = Infinity, parallel, seed, space } = search.settings;
   const ended = new Map((await files.trials()).map((trial) => [trial.number, trial]));
-  // Those of a trial whose end was the last that was written.
+  // Completes the cleaning up after the last recorded trial.
   for (const number of ended.keys()) await files.clear(number);
   const begun: Trial[] = [];
   let alone: Promise<void> | undefined;
@@ -51,7 +51,7 @@ export async function runStudy(options: StudyOptions): Promise<readonly TrialLin
     for (let number = 0; number < most; number++) {
       if (number >= parallel) await running[number - parallel];
       if (signal.aborted || (isOver() && !ended.has(number))) break;
-      // Those that may still be running are taken to be, whether they are or not.
+      // Trials that may still be running count as running, whether they are or not.
       const known = begun.map((
         trial,
       ) => (trial.number <= number - parallel ? ended.get(trial.number) ?? trial : trial));
@@ -67,7 +67,7 @@ export async function runStudy(options: StudyOptions): Promise<readonly TrialLin
         continue;
       }
       const kills = killsBefore(noted ?? {}, runs.memoryKills?.());
-      // Nobody knows which of several that ran at a time took too much.
+      // With several at a time, it is unknown which one took too much memory.
       if (kills > 0 || alone) await Promise.all(running);
       const own = beginTrial(options, trial, kills, study, stop.signal).then(async (line) => {
         if (!line) return;
@@ -88,7 +88,7 @@ export async function runStudy(options: StudyOptions): Promise<readonly TrialLin
   return [...ended.values()].sort((a, b) => a.number - b.number);
 }
 
-/** Notes a trial and runs it, unless it was killed too often; undefined where it was interrupted. */
+/** Records a trial and runs it, unless it was killed too often; undefined if interrupted. */
 async function beginTrial(
   options: StudyOptions,
   trial: Trial,
@@ -106,12 +106,12 @@ async function beginTrial(
   await files.note(run, { number, params, kills, killsHere: runs.memoryKills?.() });
   tell({ ...trial, run }, study);
   const line = await runTrial(options, trial, study, signal);
-  // What is killed from now on is none of it.
+  // Later kills do not concern this trial.
   if (!line) await files.note(run, { number, params, kills });
   return line;
 }
 
-/** Runs one trial; undefined where it was interrupted. */
+/** Runs one trial; undefined if interrupted. */
 async function runTrial(
   { search, spec, partName, files, runs, name }: StudyOptions,
   { number, params }: Trial,
@@ -137,7 +137,7 @@ async function runTrial(
     ...(message === undefined ? {} : { message }),
   });
   const report = (step: number, value: number | null): void => {
-    // What comes behind the decision is of a run that has not heard of it yet.
+    // Reports after the decision come from a run that does not know of it yet.
     if (pruned || values.some(([at]) => at === step)) return;
     values = [...values, [step, value]];
     if (step >= total) return;
@@ -154,17 +154,17 @@ async function runTrial(
       see: (event) => {
         if (event.type === "start") {
           total = event.totalSteps;
-          // A trial that was cut off where it was to end ends there again.
+          // Earlier reports are repeated, so a trial that was interrupted while being pruned is pruned again.
           for (const [step, value] of logged) if (step <= event.step) report(step, value);
         }
         if (event.type === "evaluate") report(event.step, finite(event.metrics[metric]));
       },
     });
-    // A run that came to its end before it heard of the decision is pruned all the same: no clock decides.
+    // A run that ended before it knew of the decision is pruned all the same, so timing does not matter.
     if (pruned) return line("pruned", values.at(-1)?.[1] ?? null);
     if (end.reason === "interrupted") return undefined;
     if (end.reason === "diverged") return line("failed", null, end.message);
-    // Where the loss is no number, neither is what rows are answered: a share of right ones is chance.
+    // If the loss is not a number, other metrics mean nothing: an accuracy would be chance.
     const lost = [metric, "loss"].find((key) => key in end.metrics && finite(end.metrics[key]) === null);
     const value = finite(end.metrics[metric]);
     if (lost !== undefined) return line("failed", null, `its ${lost} is not a number`);
@@ -185,8 +185,8 @@ async function runTrial(
 }
 
 /**
- * Whether all trials so far have failed alike, whatever their values of each option: so would the others. Those that came
- * to numbers that are not finite, or did not fit in memory, say nothing of others.
+ * Whether all trials so far have failed with the same error, whatever their values, so that others would, too. Failures
+ * by values that are not finite or by lack of memory do not count.
  */
 function isOfAll(error: unknown, params: Named<Json>, { trials, space }: Study): boolean {
   if (!(error instanceof AttuneError) || error.code === "NON_FINITE" || error.plugin === "plan") return false;
@@ -201,7 +201,7 @@ function isOfAll(error: unknown, params: Named<Json>, { trials, space }: Study):
   });
 }
 
-/** Whether what went wrong is none of a trial's options: the disk, the server, who else is there. The trial is made again then. */
+/** Whether an error has other causes than a trial's options, such as the disk. The trial is then repeated. */
 function isElsewhere(error: unknown): boolean {
   if (!(error instanceof AttuneError)) return false;
   const { code, plugin } = error;
@@ -217,7 +217,7 @@ function finite(value: number | undefined): number | null {
   return value !== undefined && Number.isFinite(value) ? value : null;
 }
 
-/** The best of the complete trials; of equals the first. */
+/** Returns the best of the complete trials; of equal ones, the first. */
 export function bestTrial<T extends Trial>(trials: readonly T[], direction: Study["direction"]): T | undefined {
   const sign = direction === "maximize" ? -1 : 1;
   return trials.filter(({ state, value }) => state === "complete" && value !== null)

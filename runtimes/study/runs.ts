@@ -1,4 +1,4 @@
-/** Where the runs of a search or of folds happen: here, in worker threads that keep what runs share. */
+/** The place where runs of a search or of folds happen; here, in worker threads that keep what the runs share. */
 import { cpus } from "node:os";
 import { join } from "node:path";
 import type { Json, Named, TrainingEvent } from "../../core/types.ts";
@@ -8,26 +8,26 @@ import { openTrainingWorker, type TrainingWorker } from "../host/train.ts";
 /** How a run ended. */
 export type RunEnd = Extract<TrainingEvent, { type: "end" }>;
 
-/** What a run is told and tells. */
+/** Options of a run. */
 export type RunOptions = Readonly<{
-  /** Of the runs that go on at one time, which this is. */
+  /** The index of the run among those that run at the same time. */
   slot: number;
   signal: AbortSignal;
   see: (event: TrainingEvent) => void;
-  /** Whether the test rows are measured too, where there are any. */
+  /** Whether to evaluate on test rows, too, if there are any. */
   test: boolean;
 }>;
 
-/** Something that trains specs into folders, and goes on where a folder has a checkpoint. */
+/** Trains specs into folders, and resumes in folders that have a checkpoint. */
 export interface Runs {
   run(spec: Named<Json>, folder: string, options: RunOptions): Promise<RunEnd>;
-  /** How many processes the machine that they run on has killed for want of memory, where that is known. */
+  /** Returns how many processes the machine of the runs has killed for lack of memory, if known. */
   memoryKills?: (() => number | undefined) | undefined;
-  /** Lets go of what is kept open; a further run opens it anew. */
+  /** Closes what the runs share; a further run opens it again. */
   close(): Promise<void>;
 }
 
-/** Runs of this machine below a folder, in as many workers as there are slots. */
+/** Returns runs on this machine below a folder, in as many workers as there are slots. */
 export function runsHere(below: string, slots: number): Runs {
   const threads = slots === 1 ? undefined : Math.max(1, Math.floor(cpus().length / slots));
   const workers = new Map<number, Promise<TrainingWorker>>();
@@ -49,7 +49,7 @@ export function runsHere(below: string, slots: number): Runs {
           if (event.type === "end") end = event;
         }
       } catch (error) {
-        // What else it may have left behind goes with it.
+        // A failed worker is closed, with whatever state it has left.
         workers.delete(slot);
         await (await worker).close();
         throw error;

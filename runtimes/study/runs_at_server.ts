@@ -1,4 +1,4 @@
-/** Runs as jobs of a server: rows are uploaded once, events come as a stream, results are fetched. */
+/** Runs as jobs of a server: rows are uploaded once, events are streamed, results are downloaded. */
 import { AttuneError, badValue, missing } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import { dataPath, taskData } from "../../core/spec/run_data.ts";
@@ -9,10 +9,10 @@ import type { RunEnd, RunOptions, Runs } from "./runs.ts";
 import { writeJson } from "../../core/files/json_files.ts";
 import { jsonAt } from "./study_files.ts";
 
-/** Where the server is, and who asks. */
+/** The server's address and the key for it. */
 export type ServerOptions = Readonly<{ url: string; key: string; host: Host; store: Store }>;
 
-/** What of a run's spec is the server's, or is said elsewhere. */
+/** Parts of a run's spec that the server sets, or that are sent separately. */
 const notOurs: ReadonlySet<string> = new Set([
   "$schema",
   "version",
@@ -24,16 +24,16 @@ const notOurs: ReadonlySet<string> = new Set([
   "plugins",
 ]);
 
-/** How long to wait before an answer is asked for again, in milliseconds, and how often. */
+/** The pause before a request is retried, in milliseconds, and the number of retries. */
 const [PAUSE, TRIES] = [1000, 30];
 
-/** Runs at a server, which its runners train; what they leave is fetched into the store. */
+/** Returns runs at a server, trained by its runners; results are downloaded into the store. */
 export function runsAtServer(options: ServerOptions): Runs {
   const ask = askServer(options);
   const uploads = new Map<string, Promise<string>>();
   const upload = (lines: string): Promise<string> => {
     const known = uploads.get(lines) ?? uploadRows(ask, lines);
-    // The same rows in the same words are one file.
+    // Identical lines are uploaded once.
     uploads.set(lines, known);
     return known;
   };
@@ -52,12 +52,15 @@ export function runsAtServer(options: ServerOptions): Runs {
   };
 }
 
-/** A job as it is noted beside its folder, so that it is found again. `rows`: those of each split. */
+/** A job as recorded beside its folder, to be found again. `rows`: number of rows in each split. */
 type NotedJob = Readonly<{ id: string; server: string; rows: Named<number> }>;
 
 type Ask = (path: string, init?: RequestInit) => Promise<Response>;
 
-/** Asks the server. Throws AttuneError with what it says; a server that does not answer is asked again. */
+/**
+ * Returns a function for requests to the server. It throws AttuneError with the server's message, and retries without a
+ * response.
+ */
 function askServer({ url, key, host }: ServerOptions): Ask {
   const base = `${url.replace(/\/+$/, "")}/v1`;
   return async (path, init = {}) => {
@@ -87,12 +90,12 @@ function refusedBy(url: string, status: number, text: string): AttuneError {
   try {
     message = (JSON.parse(text) as { error: { message: string } }).error.message;
   } catch {
-    // not in the shape of the interface: said as it came
+    // not in the API's format: shown as it is
   }
   return new AttuneError(`${url} answers ${status}: ${message}`, { code: "USAGE", plugin: "server", path: url });
 }
 
-/** A run's spec as a request for a job: models are names of the server, rows are uploads. */
+/** Converts a run's spec to a request for a job: models are names at the server, rows are uploads. */
 async function requestOf(
   spec: Named<Json>,
   { test }: RunOptions,
@@ -110,7 +113,7 @@ async function requestOf(
     Object.entries(uploadedSpec).filter(([key, value]) => !notOurs.has(key) && value !== null),
   );
   const training = { ...parts.training as Named<Json> | undefined, learningRate: run.training.learningRate };
-  // Of its logs the server's runners write those that jobs leave; what rows are answered is asked for.
+  // The server's runners write the usual logs; predictions must be requested.
   const loggers = run.loggers.filter(({ name }) => name === "predictions").map(({ name }) => name);
   const request = {
     model: path,
@@ -128,7 +131,7 @@ async function requestOf(
   return { request, rows };
 }
 
-/** A spec whose rows are at the server, of several tasks each task's; transforms stay in the spec. `rows`: those of each split. */
+/** Uploads each task's rows and refers to them in the spec, which keeps transforms. `rows`: number in each split. */
 async function uploadedData(
   spec: Named<Json>,
   run: Run,
@@ -178,13 +181,13 @@ async function submit(ask: Ask, request: Named<Json>, folder: string): Promise<s
   const answer = await ask("/fine_tuning/jobs", {
     method: "POST",
     body,
-    // A request whose answer was lost makes no second job.
+    // The key keeps a repeated request from creating a second job.
     headers: { "content-type": "application/json", "idempotency-key": await sha256(`${folder} ${body}`) },
   });
   return String((await answer.json() as Named<Json>).id);
 }
 
-/** Follows a job to its end; what it leaves is in the folder then. */
+/** Follows a job to its end, and downloads its results to the folder. */
 async function followed(
   ask: Ask,
   { id, rows }: NotedJob,
@@ -195,7 +198,7 @@ async function followed(
   const at = { step: 0, epoch: 0 };
   let total: number | undefined;
   const cancel = (): void => {
-    // A trial that was pruned ends; one whose search is interrupted goes on, and is found again.
+    // A pruned trial is cancelled; if the search is interrupted, its jobs continue and are found again.
     if (signal.reason === "pruned") ask(`/fine_tuning/jobs/${id}/cancel`, { method: "POST" }).catch(() => {});
   };
   signal.addEventListener("abort", cancel, { once: true });
@@ -238,7 +241,7 @@ async function followed(
   return end("done", metrics, split === "test" ? { split, eval: evalFigures as Named<number> } : { split: "eval" });
 }
 
-/** What a job's events say, as they come; a stream that breaks off is taken up again. */
+/** Yields a job's events as they arrive; a stream that breaks off is resumed. */
 async function* eventsOf(ask: Ask, id: string, signal: AbortSignal): AsyncIterable<Named<Json>> {
   let last = "";
   for (;;) {

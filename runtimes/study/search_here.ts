@@ -1,4 +1,4 @@
-/** A whole search in a folder: its trials, the best of them once more, its report. */
+/** A whole search in a folder: its trials, another training of the best one, and its report. */
 import { planRun } from "../../core/run/plan/plan.ts";
 import { hasSplit } from "../../core/spec/run_data.ts";
 import { partNamer } from "../../core/spec/brought_parts.ts";
@@ -17,29 +17,29 @@ import type { RunEnd, Runs } from "./runs.ts";
 import { openStudyFiles, type TrialLine } from "./study_files.ts";
 import { writeJson } from "../../core/files/json_files.ts";
 
-/** A search that is set up. */
+/** Options of a search in a folder. */
 export type SearchHere = Readonly<{
   run: Run;
   search: Search;
   direction: Study["direction"];
   spec: Named<Json>;
-  /** Where its files are. */
+  /** The store of its files. */
   store: Store;
   runs: Runs;
   signal: AbortSignal;
-  /** Where the best is trained once more, from the runs' folder; undefined: it is not. */
+  /** The folder, relative to that of the runs, in which the best is trained once more; undefined: it is not. */
   best: string | undefined;
-  /** The runs' folder on this machine, where they are here: the winner and the default are compared by their models then, else by their answers. */
+  /** The runs' folder, if here: the winner and the default are then compared by their models, else by their answers. */
   folder?: string | undefined;
   timeout?: number | undefined;
-  /** How often the system may kill a trial's process for want of memory; see `runStudy`. */
+  /** Number of kills for lack of memory after which a trial has failed; see `runStudy`. */
   kills?: number | undefined;
   tell?: (trial: TrialLine, best: TrialLine | undefined) => void;
 }>;
 
 /**
- * How a search ended. `best` is absent if no trial came to a figure, `end` where the best was not trained once more,
- * `usual` (how the spec did as it was) and `compared` where there are no test rows to see both on.
+ * The result of a search. Absent are `best` if no trial has a figure, `end` if the best was not trained once more, and
+ * `usual` (the result of the original spec) and `compared` if there are no test rows for both.
  */
 export type SearchEnd = Readonly<{
   trials: readonly TrialLine[];
@@ -49,7 +49,7 @@ export type SearchEnd = Readonly<{
   compared?: RunsCompared | undefined;
 }>;
 
-/** Searches to the end, or to where it is interrupted. */
+/** Searches until the search ends or is interrupted. */
 export async function searchHere(options: SearchHere): Promise<SearchEnd> {
   const { run, search, direction, spec, store, runs, signal, timeout, tell = () => {} } = options;
   const content = await contentOf(run, await hostHere());
@@ -84,12 +84,12 @@ export async function searchHere(options: SearchHere): Promise<SearchEnd> {
     const end = await runs.run(own, folder, { slot: 0, signal, see: () => {}, test: true });
     return end.reason === "interrupted" ? undefined : end;
   };
-  // A search that goes on may come to another winner.
+  // A resumed search may find another winner.
   await files.note(options.best, { number: best.number, params: best.params });
   const end = await runTrial(best.params, options.best);
   if (!end) return { trials, best };
   const split = end.split ?? "eval";
-  // Of rows that chose the winner no comparison would be fair.
+  // A comparison on the rows that chose the winner would be unfair.
   const usual = split === "test" ? await runTrial({}, DEFAULT) : undefined;
   if (split === "test" && !usual) return { trials, best };
   const compared = usual && usual.reason !== "diverged"
@@ -99,17 +99,17 @@ export async function searchHere(options: SearchHere): Promise<SearchEnd> {
   return { trials, best, end, usual, compared };
 }
 
-/** The folder of the spec as it was, beside the winner's. */
+/** The folder of the original spec's run, beside the winner's. */
 const DEFAULT = "default";
 
-/** The winner and the default on the test rows, in comparison.json too; undefined where they have left no answers to rows. */
+/** Compares the winner and the default on the test rows, also in comparison.json; undefined if there are no answers. */
 async function comparedWith(
   { run, folder, runs, store }: SearchHere,
   best: string,
   own: RunEnd,
   usual: RunEnd,
 ): Promise<RunsCompared | undefined> {
-  // What they keep open makes room.
+  // Frees the memory of what the runs keep open.
   await runs.close();
   const host = await hostHere();
   const pair = [{ folder: best, metrics: own.metrics }, { folder: DEFAULT, metrics: usual.metrics }] as const;
@@ -120,14 +120,14 @@ async function comparedWith(
   return compared;
 }
 
-/** A spec whose runs keep a log, and no report: that one would measure the untouched model each time. */
+/** Returns a spec whose runs write a log but no report, which would evaluate the untrained model each time. */
 function logged(spec: Named<Json>): Named<Json> {
   const { loggers } = withLoggers(spec) as { loggers: Json[] };
   const nameOf = (use: Json): Json | undefined => (typeof use === "string" ? use : (use as Named<Json>).use);
   return { ...spec, loggers: loggers.filter((use) => nameOf(use) !== "report") };
 }
 
-/** What the trials of a search take, the best once more, and the spec as it is. `here`: they run on this machine. */
+/** Returns the budget of a search: its trials, the best once more, and the original spec. `here`: on this machine. */
 export async function searchBudget(spec: Named<Json>, run: Run, search: Search, here = true): Promise<Budget> {
   const trials = countTrials(search);
   const tested = run.task.subtasks.some((task) => hasSplit(task.data ?? run.data, "test"));
@@ -140,7 +140,7 @@ export async function searchBudget(spec: Named<Json>, run: Run, search: Search, 
   };
 }
 
-/** What study.json says. */
+/** Returns the content of study.json. */
 function describeStudy(spec: Named<Json>, run: Run, search: Search, direction: Study["direction"]): Named<Json> {
   const { space, seed, metric, trials, parallel, pruner } = search.settings;
   const { space: _space, ...rest } = search.options as Named<Json>;

@@ -1,6 +1,6 @@
 /**
- * The files of a search: study.json says what it is, trials.jsonl how each trial went, and each trial has a folder, whose
- * trial.json says what it tries before it begins.
+ * The files of a search: study.json describes it, trials.jsonl has the result of each trial, and each trial's folder
+ * has a trial.json with its values, written before it begins.
  */
 import { badFile, refused, show } from "../../core/base/errors.ts";
 import { differences } from "../../core/run/checkpoints/resume.ts";
@@ -9,12 +9,12 @@ import type { Json, Named, Space, Store, Trial } from "../../core/types.ts";
 import { writeJson } from "../../core/files/json_files.ts";
 import { joinBytes } from "../../core/base/bytes.ts";
 
-/** A trial as trials.jsonl has it. */
+/** A trial as in trials.jsonl. */
 export type TrialLine = Trial & Readonly<{ run: string; message?: string | undefined }>;
 
 /**
- * What is noted of a trial before it begins. `kills`: how often its process was killed for want of memory before;
- * `killsHere`: how many processes the machine had killed for that when it began, absent where it was stopped in peace.
+ * The record of a trial before it begins. `kills`: how often its process was killed for lack of memory before;
+ * `killsHere`: the machine's count of such kills when it began, absent if it was stopped regularly.
  */
 export type TrialNote = Readonly<
   { number: number; params: Named<Json>; kills?: number | undefined; killsHere?: number | undefined }
@@ -23,31 +23,31 @@ export type TrialNote = Readonly<
 const STUDY = "study.json";
 const TRIALS = "trials.jsonl";
 
-/** The folder of a trial within a search's. */
+/** Returns the folder of a trial within the search's. */
 export const trialFolder = (number: number): string => `trials/${String(number).padStart(4, "0")}`;
 
 /** Files of a search in its folder. */
 export interface StudyFiles {
-  /** How the trials ended that did. */
+  /** Returns the trials that have ended. */
   trials(): Promise<readonly TrialLine[]>;
-  /** Adds one that has ended; it is on the disk then. */
+  /** Adds a trial that has ended; afterwards it is on the disk. */
   add(trial: TrialLine): Promise<void>;
-  /** What was noted of a trial before it began. */
+  /** Returns the record of a trial before it began. */
   noted(number: number): Promise<TrialNote | undefined>;
-  /** Notes which trial a folder is of, before it begins; what another trial has left there goes. */
+  /** Records whose folder this is before the trial begins; files of another trial there are removed. */
   note(folder: string, trial: TrialNote): Promise<void>;
-  /** Lets a trial's checkpoints go, which nothing goes on from any more. */
+  /** Removes a trial's checkpoints, which are not needed any more. */
   clear(number: number): Promise<void>;
   /** Writes the report. */
   report(page: string): Promise<void>;
-  /** The steps at which a trial's run was evaluated, with a figure of each, by its log. */
+  /** Returns the steps at which a trial's run was evaluated, with a figure for each, from its log. */
   logged(number: number, metric: string): Promise<Trial["values"]>;
 }
 
 /**
- * Opens the files of a search, or begins them.
+ * Opens the files of a search, or creates them.
  *
- * @throws AttuneError (`REFUSED`) if they are another search's, with every difference.
+ * @throws AttuneError (`REFUSED`) that lists every difference, if they are those of another search.
  */
 export async function openStudyFiles(store: Store, study: Named<Json>): Promise<StudyFiles> {
   await keepDescription(store, STUDY, study);
@@ -81,12 +81,12 @@ export async function openStudyFiles(store: Store, study: Named<Json>): Promise<
   };
 }
 
-/** Removes the checkpoints of a run that has ended, whose end is written down elsewhere. */
+/** Removes the checkpoints of a run that has ended, and whose result is recorded elsewhere. */
 export async function removeCheckpoints(store: Store, folder: string): Promise<void> {
   await remove(store, [`${folder}/checkpoints/`]);
 }
 
-/** Removes whatever begins like this. */
+/** Removes all keys with these prefixes. */
 async function remove(store: Store, prefixes: readonly string[]): Promise<void> {
   for (const prefix of prefixes) {
     const keys: string[] = [];
@@ -95,7 +95,7 @@ async function remove(store: Store, prefixes: readonly string[]): Promise<void> 
   }
 }
 
-/** Bytes of all that a store has. */
+/** Returns the total bytes of a store. */
 export async function bytesIn(store: Store): Promise<number> {
   let bytes = 0;
   for await (const { size } of store.list("")) bytes += size;
@@ -103,9 +103,9 @@ export async function bytesIn(store: Store): Promise<number> {
 }
 
 /**
- * Writes what several runs are, or compares it with what they were.
+ * Writes the description of several runs, or compares it with the existing one.
  *
- * @throws AttuneError (`REFUSED`) with every difference.
+ * @throws AttuneError (`REFUSED`) that lists the differences.
  */
 export async function keepDescription(store: Store, key: string, now: Named<Json>): Promise<void> {
   const before = await jsonAt(store, key) ?? now;
@@ -116,13 +116,13 @@ export async function keepDescription(store: Store, key: string, now: Named<Json
   await writeJson(store, key, now);
 }
 
-/** Differences that are listed. */
+/** Number of differences that are listed. */
 const MOST_SHOWN = 20;
 
-/** What a search may be told anew when it goes on. */
+/** Fields that may change when a search is resumed. */
 const mayChange: ReadonlySet<string> = new Set(["trials", "parallel", "versions"]);
 
-/** Lines of trials that ended. One that was cut off is taken away: its trial ends once more. */
+/** Reads the trials that have ended. An incomplete last line is removed, so that its trial ends once more. */
 async function readTrials(store: Store, space: Named<Space>): Promise<readonly TrialLine[]> {
   const file = await store.get(TRIALS);
   if (!file) return [];
@@ -140,10 +140,10 @@ async function readTrials(store: Store, space: Named<Space>): Promise<readonly T
   });
 }
 
-/** What of a line a note lacks. */
+/** The fields of a trial's line that its earlier record lacks. */
 const unended = { state: "failed", values: [], value: null, run: "" };
 
-/** What keeps a value from being a trial of a space that has ended. */
+/** Returns why a value is not an ended trial of a space; undefined if it is one. */
 function wrongTrial(given: unknown, space: Named<Space>): string | undefined {
   const { number, params, state, values, value, run } = Object(given) as Named<Json>;
   const isFigure = (x: Json | undefined): boolean => x === null || Number.isFinite(x);
@@ -177,13 +177,13 @@ async function loggedValues(store: Store, key: string, metric: string): Promise<
       continue; // the end of a line that was cut off
     }
     const { type, step = 0, metrics = {} } = event;
-    // Behind the last step there may be another, of the best weights.
+    // After the last step there may be another evaluation, of the best weights.
     if (type === "evaluate" && !values.has(step)) values.set(step, metrics[metric] ?? null);
   }
   return [...values];
 }
 
-/** What a JSON file of a store holds; undefined if there is none. */
+/** Reads a JSON file of a store; undefined if there is none. */
 export async function jsonAt(store: Store, key: string): Promise<Named<Json> | undefined> {
   const file = await store.get(key);
   return file && parsed("study", key, new TextDecoder().decode(file.bytes), "is not JSON") as Named<Json>;

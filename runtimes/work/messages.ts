@@ -1,9 +1,9 @@
-/** What the pool and its workers say to one another. Bodies flow in pieces that the other side asks for. */
+/** Messages between the pool and its workers. Bodies are sent in pieces that the receiver requests. */
 import type { NativeGate } from "../host/native_gate.ts";
 import type { Caller } from "../http/route.ts";
 import type { EdgeLimits } from "../serve/options.ts";
 
-/** What a worker is made of; everything else it opens itself. */
+/** Settings of a worker, from which it opens everything itself. */
 export type WorkerSettings = Readonly<{
   store: string;
   models: string | undefined;
@@ -13,10 +13,10 @@ export type WorkerSettings = Readonly<{
   threads?: number | undefined;
 }>;
 
-/** What a worker is started with. */
+/** The data that a worker is started with. */
 export type WorkerStart = Readonly<{ settings: WorkerSettings; gate: NativeGate }>;
 
-/** To a worker. `isWhole`: the answer comes in one piece; `body` absent: it comes in pieces. */
+/** A message to a worker. `isWhole`: the response is sent in one piece; `body` absent: the body follows in pieces. */
 export type ToWorker =
   | Readonly<{
     type: "request";
@@ -32,7 +32,7 @@ export type ToWorker =
   | Readonly<{ type: "end" | "cut" | "pull" | "abort"; id: number }>
   | Readonly<{ type: "ping" }>;
 
-/** From a worker. */
+/** A message from a worker. */
 export type FromWorker =
   | Readonly<{ type: "ready" }>
   | Readonly<{ type: "pong" }>

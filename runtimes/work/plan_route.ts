@@ -1,4 +1,4 @@
-/** Plans of jobs in a worker: a route that only its pool can ask for. */
+/** Planning of jobs in a worker: a route that only its pool can request. */
 import type { JobRecord } from "../../core/jobs/record.ts";
 import { AttuneError } from "../../core/base/errors.ts";
 import { httpError } from "../http/responses.ts";
@@ -10,10 +10,10 @@ import { jsonBytes } from "../../core/base/bytes.ts";
 
 const PATH = "/internal/plan";
 
-/** Jobs whose files are larger leave a thread to others while they are planned. */
+/** Bytes of files above which a job is long work, for which one thread is kept free. */
 const LARGE = 4 * 2 ** 20;
 
-/** The route, for an app that nobody else reaches. */
+/** Returns the route, for an app that is not reachable from outside. */
 export function planRoutes({ plan }: JobsApp): readonly Route[] {
   return [{
     method: "post",
@@ -26,7 +26,7 @@ export function planRoutes({ plan }: JobsApp): readonly Route[] {
   }];
 }
 
-/** Plans a job with a worker; `bytes`: the size of its files. Throws what a route throws if something is wrong with it. */
+/** Plans a job in a worker. `bytes`: the size of its files. Throws the error to respond with if the job is invalid. */
 export async function planned(workers: Workers, record: JobRecord, bytes: number): Promise<Prepared> {
   const response = await workers.fetch({
     lane: "compute",
@@ -39,7 +39,7 @@ export async function planned(workers: Workers, record: JobRecord, bytes: number
   const answer = await response.json();
   if (response.ok) return answer;
   const { code, message, param } = answer.error;
-  // What is wrong with the store is not the job's fault.
+  // A fault of the store is not the job's.
   if (code === "store_failed") throw new AttuneError(message, { code: "STORE" });
   throw httpError(400, code, message, param);
 }

@@ -1,5 +1,5 @@
 /**
- * Threads that answer heavy requests within limits of time and memory: one that passes them is ended, and the next
+ * Threads that answer heavy requests within limits of time and memory. A thread that exceeds one is ended, and the next
  * request gets a new one.
  */
 import process from "node:process";
@@ -11,23 +11,23 @@ import { tooLong, type Work, type Workers } from "../http/offload.ts";
 import type { Lane } from "../http/route.ts";
 import type { FromWorker, ToWorker, WorkerSettings, WorkerStart } from "./messages.ts";
 
-/** Limits of the work itself. */
+/** Limits of the work. */
 export type WorkLimits = Readonly<{
-  /** Threads that compute one request at a time each. */
+  /** Number of threads that compute one request at a time each. */
   computeThreads: number;
-  /** For how long one request may be computed. */
+  /** Seconds that one request may be computed. */
   seconds: number;
-  /** The same for work that takes long, as the plans of jobs. */
+  /** Seconds for long work, such as planning jobs. */
   longSeconds: number;
-  /** Memory of JavaScript's objects in one thread (Node alone can be told). */
+  /** Bytes of JavaScript objects in one thread (only Node can limit them). */
   memoryBytes: number;
-  /** Bodies and answers of all requests that wait. */
+  /** Bytes of the bodies and responses of all waiting requests. */
   waitingBytes: number;
-  /** Requests that wait. */
+  /** Number of waiting requests. */
   waiting: number;
 }>;
 
-/** The limits where nothing is said. */
+/** The default limits. */
 export const defaultWorkLimits: WorkLimits = {
   computeThreads: 2,
   seconds: 20,
@@ -37,13 +37,13 @@ export const defaultWorkLimits: WorkLimits = {
   waiting: 256,
 };
 
-/** A pool, and how it is ended: done once no thread is left. */
+/** A pool of threads. `close` resolves once all of them have ended. */
 export type WorkPool = Workers & Readonly<{ close(): Promise<void> }>;
 
-/** How long one that is told to stop may go on, and one that has nothing to do stays, in milliseconds. */
+/** How long a request that is aborted may continue, and how long an idle thread stays, in milliseconds. */
 const [GRACE, IDLE] = [250, 30_000];
 
-/** Pieces of an answer that are sent on at once. */
+/** Bytes of a response that are sent on at once. */
 const PIECE = 2 ** 16;
 
 type Call = {
@@ -52,11 +52,11 @@ type Call = {
   readonly source: AsyncIterator<Uint8Array> | undefined;
   readonly answered: (response: Response) => void;
   readonly failed: (error: Error) => void;
-  /** Bytes of its body that are counted as waiting. */
+  /** Bytes of its body that count as waiting. */
   waitingBytes: number;
   slot: Slot | undefined;
   timer: ReturnType<typeof setTimeout> | undefined;
-  /** Where the answer goes, once it has begun. */
+  /** The response's body, once it has begun. */
   out: ReadableStreamDefaultController<Uint8Array> | undefined;
 };
 
@@ -64,14 +64,14 @@ type Slot = {
   readonly lane: Lane;
   worker: Worker | undefined;
   gate: NativeGate;
-  /** The end of the thread before, which takes as long as it is in native code. */
+  /** Resolves when the previous thread has ended, which takes as long as its native call. */
   ending: Promise<void> | undefined;
   ready: boolean;
-  /** Seconds in which nothing came from it. */
+  /** Seconds without a message from the thread. */
   silent: number;
   readonly calls: Map<number, Call>;
   idle: ReturnType<typeof setTimeout> | undefined;
-  /** Looks whether a thread that answers many still does. */
+  /** Checks whether a thread with many requests still responds. */
   pulse: ReturnType<typeof setInterval> | undefined;
 };
 
@@ -82,11 +82,11 @@ type Pool = {
   readonly queue: Call[];
   /** The id of the last call. */
   ids: number;
-  /** Bytes of bodies and answers that wait. */
+  /** Bytes of waiting bodies and responses. */
   waitingBytes: number;
 };
 
-/** A pool of threads, which are started when they are first needed. */
+/** Creates a pool of threads, which are started when they are first needed. */
 export function workPool(settings: WorkerSettings, given: Partial<WorkLimits> = {}): WorkPool {
   const limits = { ...defaultWorkLimits, ...given };
   const lanes: readonly Lane[] = [
@@ -144,13 +144,13 @@ function send(slot: Slot, message: ToWorker, transfer: readonly ArrayBuffer[] = 
 
 const secondsOf = ({ limits }: Pool, { work }: Call): number => (work.long ? limits.longSeconds : limits.seconds);
 
-/** The bytes of a call wait no longer. */
+/** Stops counting a call's bytes as waiting. */
 function release(pool: Pool, call: Call): void {
   pool.waitingBytes -= call.waitingBytes;
   call.waitingBytes = 0;
 }
 
-/** A call is over: its slot is free for the next. */
+/** Ends a call, so that its slot is free for the next one. */
 function finish(pool: Pool, call: Call): void {
   clearTimeout(call.timer);
   call.slot?.calls.delete(call.id);
@@ -170,7 +170,7 @@ function fail(pool: Pool, call: Call, error: Error): void {
   finish(pool, call);
 }
 
-/** Ends a slot's thread and everything that it was doing. */
+/** Ends a slot's thread and all of its calls. */
 function endThread(pool: Pool, slot: Slot, error: AttuneError): void {
   const { worker } = slot;
   if (!worker) return;
@@ -186,14 +186,14 @@ function endThread(pool: Pool, slot: Slot, error: AttuneError): void {
   for (const call of [...slot.calls.values()]) fail(pool, call, error);
 }
 
-/** Lets a slot with nothing to do end its thread after a while. */
+/** Ends an idle slot's thread after a while. */
 function restIfIdle(pool: Pool, slot: Slot): void {
   clearTimeout(slot.idle);
   if (slot.calls.size > 0 || !slot.worker) return;
   slot.worker.unref();
   clearInterval(slot.pulse);
   slot.pulse = undefined;
-  // What the model lane has opened is worth keeping for longer.
+  // The model lane keeps its opened models for longer.
   slot.idle = setTimeout(() => endThread(pool, slot, workLost()), slot.lane === "model" ? 20 * IDLE : IDLE);
   slot.idle.unref?.();
 }
@@ -230,7 +230,7 @@ function receive(pool: Pool, slot: Slot, message: FromWorker): void {
   fail(pool, call, new AttuneError("The response was cut off", { code: "INTERNAL" }));
 }
 
-/** The next piece of a request's body, as the worker has asked for it. */
+/** Sends the next piece of a request's body, which the worker has requested. */
 function sendNextPart(pool: Pool, slot: Slot, { id, source }: Call): void {
   if (!source) return;
   source.next().then(
@@ -240,7 +240,7 @@ function sendNextPart(pool: Pool, slot: Slot, { id, source }: Call): void {
       send(slot, { type: "part", id, bytes }, [bytes.buffer]);
     },
     (error) => {
-      // What was wrong with the body is told to who sent it.
+      // A fault of the body is reported to its sender.
       const call = slot.calls.get(id);
       send(slot, { type: "abort", id });
       if (call) fail(pool, call, error);
@@ -248,7 +248,7 @@ function sendNextPart(pool: Pool, slot: Slot, { id, source }: Call): void {
   );
 }
 
-/** An answer that is asked for as its reader takes it. */
+/** Returns the stream of a response that is requested from the worker as the reader consumes it. */
 function streamAnswer(pool: Pool, slot: Slot, call: Call): ReadableStream<Uint8Array> {
   return new ReadableStream({
     start: (controller) => void (call.out = controller),
@@ -260,7 +260,7 @@ function streamAnswer(pool: Pool, slot: Slot, call: Call): ReadableStream<Uint8A
   }, { highWaterMark: 0 });
 }
 
-/** A whole answer that leaves as its reader takes it; `count` is told of the bytes that wait, and of those that left. */
+/** Returns the stream of a whole response. `count` receives the bytes that begin to wait, and those that have left. */
 function pacedStream(body: Uint8Array, count: (bytes: number) => void): ReadableStream<Uint8Array> {
   let at = 0;
   count(body.length);
@@ -284,7 +284,7 @@ function startThread(pool: Pool, slot: Slot): void {
     workerData,
     resourceLimits: {
       maxOldGenerationSizeMb: Math.round(pool.limits.memoryBytes / 2 ** 20),
-      // The default lets short-lived objects of several threads lie about by the hundred MiB.
+      // By default, short-lived objects of several threads pile up to hundreds of MiB.
       maxYoungGenerationSizeMb: 8,
     },
   });
@@ -302,7 +302,7 @@ function startThread(pool: Pool, slot: Slot): void {
   worker.on("exit", () => isCurrent() && endThread(pool, slot, workLost()));
 }
 
-/** The thread of a slot is ready. */
+/** Begins the calls of a slot whose thread has become ready. */
 function beginAll(pool: Pool, slot: Slot): void {
   slot.ready = true;
   for (const call of slot.calls.values()) beginCall(pool, slot, call);
@@ -319,7 +319,7 @@ function beginCall(pool: Pool, slot: Slot, call: Call): void {
   } else if (slot.pulse === undefined) watchThread(pool, slot);
 }
 
-/** A thread that answers many is ended where it answers nothing for as long as one request may take. */
+/** Ends a thread with many requests if it is silent for as long as one request may take. */
 function watchThread(pool: Pool, slot: Slot): void {
   slot.silent = 0;
   slot.pulse = setInterval(() => {
@@ -329,14 +329,14 @@ function watchThread(pool: Pool, slot: Slot): void {
   slot.pulse.unref?.();
 }
 
-/** A slot that can take a call now. */
+/** Returns a slot that can take a call now. */
 function findSlot(pool: Pool, { work }: Call): Slot | undefined {
   const lane = pool.slots.filter((slot) => slot.lane === work.lane);
   if (work.lane !== "compute") return lane.find(({ ending }) => !ending);
   const busy = lane.filter(({ calls }) => [...calls.values()].some((call) => call.work.long)).length;
   if (work.long && lane.length > 1 && busy >= lane.length - 1) return undefined;
   const idle = lane.filter(({ calls, ending }) => calls.size === 0 && !ending);
-  // One that runs already is as good as one that must start.
+  // A thread that already runs is preferred to one that must be started.
   return idle.find(({ ready }) => ready) ?? idle[0];
 }
 
@@ -354,14 +354,14 @@ function assignCalls(pool: Pool): void {
     slot.calls.set(call.id, call);
     clearTimeout(slot.idle);
     if (!slot.worker) startThread(pool, slot);
-    // A process waits for answers, but not for threads that have nothing to do.
+    // Requests keep the process alive, idle threads do not.
     slot.worker?.ref();
     if (!slot.ready) continue;
     beginCall(pool, slot, call);
   }
 }
 
-/** The caller has disconnected of a call any more. */
+/** Drops a call whose caller has disconnected. */
 function abandon(pool: Pool, call: Call): void {
   const { slot } = call;
   const error = new AttuneError("The caller has disconnected", { code: "GONE" });

@@ -2,8 +2,8 @@
 import { parentPort } from "node:worker_threads";
 import { cacheCompiled } from "../host/compile_cache.ts";
 
-// Before anything large is imported, which is why the rest is a module of its own.
+// Must happen before anything large is imported, so the rest is a module of its own.
 cacheCompiled();
-// From the first turn on: on Deno, what comes before somebody listens is lost.
+// Listens from the start, because Deno drops messages that arrive before there is a listener.
 const work = import("./worker_run.ts");
 parentPort?.on("message", async (message) => (await work).receive(message));

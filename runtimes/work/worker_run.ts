@@ -1,4 +1,4 @@
-/** What a thread that answers heavy requests does: an app like the one that listens, over messages. */
+/** The code of a thread that answers heavy requests: an app like that of the listening thread, driven by messages. */
 import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { createApp } from "../serve/app.ts";
@@ -13,23 +13,23 @@ import { hostHere } from "../host/train.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
 import { planRoutes } from "./plan_route.ts";
 
-/** Whom the pool says that a request is from. */
+/** The callers of requests, as the pool has identified them. */
 const callers = new WeakMap<Request, Caller>();
 
 const port = parentPort;
 const say = (message: FromWorker, transfer: readonly ArrayBuffer[] = []): void =>
   port?.postMessage(message, [...transfer]);
 
-/** What is on its way of one request. */
+/** The state of a request that is being handled. */
 type Open = {
   readonly abort: AbortController;
   body: ReadableStreamDefaultController<Uint8Array> | undefined;
   answer: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  /** What was read of it and not sent. */
+  /** Bytes that were read but not sent yet. */
   first?: Uint8Array<ArrayBuffer> | undefined;
 };
 
-/** Bytes of an answer that is sent as one message. */
+/** Bytes up to which a response is sent as one message. */
 const SMALL = 2 ** 16;
 
 const open = new Map<number, Open>();
@@ -42,7 +42,7 @@ async function opened({ settings: { store, models, plugins, allowHub, limits, th
   const host = behindGate(await hostHere(threads), gate);
   const catalog = await catalogFor({ plugins });
   const named = folderModels(models, host, allowHub);
-  // Records and files are read and written here as by any server; nothing is watched.
+  // Records and files are used as in any server, but jobs are not watched.
   const jobs = await openJobs({ host, catalog, store, models: named, opened: await openJobStore(store, host) });
   return createApp({
     catalog,
@@ -58,7 +58,7 @@ async function opened({ settings: { store, models, plugins, allowHub, limits, th
   });
 }
 
-/** Takes what the pool says. */
+/** Handles a message from the pool. */
 export async function receive(message: ToWorker): Promise<void> {
   if (message.type === "ping") return say({ type: "pong" });
   if (message.type === "request") return await answer(message);
@@ -98,7 +98,7 @@ async function answer({ id, method, path, headers, caller, body, isWhole }: Extr
   if (caller) callers.set(request, caller);
   const response = await (await app).fetch(request);
   const head = { type: "head", id, status: response.status, headers: [...response.headers] } as const;
-  // JSON is here as a whole, however long it is.
+  // A JSON response is already complete in memory, however long it is.
   const isHere = isWhole || /^application\/json/.test(response.headers.get("content-type") ?? "");
   const bytes = isHere ? new Uint8Array(await response.arrayBuffer()) : undefined;
   if (!bytes || !isWhole && bytes.length > SMALL) {
@@ -110,7 +110,7 @@ async function answer({ id, method, path, headers, caller, body, isWhole }: Extr
   say({ ...head, body: bytes }, [bytes.buffer]);
 }
 
-/** Sends the next piece of an answer. */
+/** Sends the next piece of a response. */
 async function send(id: number, request: Open): Promise<void> {
   try {
     const { first, answer } = request;
@@ -125,5 +125,5 @@ async function send(id: number, request: Open): Promise<void> {
   }
 }
 
-/** The server itself. */
+/** The caller for requests of the server itself. */
 const nobody: Caller = { tenant: "", scopes: [], key: "" };
