@@ -1,5 +1,5 @@
 /**
- * Time and memory of a training step of each adapter beside PEFT's: the same rows, steps in turn, a process each.
+ * Time and memory of each adapter's training steps compared with PEFT's: the same rows, in turn, in separate processes.
  *
  *     node bench/adapters.ts --models decoder,encoder,minilm --adapters lora,dora [--rounds 2] [--steps 2]
  *     node bench/adapters.ts --models smollm2,smollm2-long --adapters lora [--dtype bfloat16] [--low]
@@ -27,7 +27,7 @@ const { values: flags } = parseArgs({
     steps: { type: "string", default: "2" },
     low: { type: "boolean", default: false },
     dtype: { type: "string", default: "float32" },
-    // An accelerator here, and bitsandbytes' type there.
+    // Attune's accelerator, and bitsandbytes' type for PEFT.
     accelerators: { type: "string" },
     bitsandbytes: { type: "string" },
     smollm2: {
@@ -43,7 +43,7 @@ const { values: flags } = parseArgs({
   },
 });
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-/** Rows of a batch, and their length in tokens. */
+/** Number of rows in a batch, and their length in tokens. */
 const shapes: Readonly<Record<string, readonly [rows: number, length: number]>> = {
   decoder: [2, 512],
   encoder: [8, 128],
@@ -53,12 +53,12 @@ const shapes: Readonly<Record<string, readonly [rows: number, length: number]>> 
   "smollm2-chats": [16, 54],
 };
 
-/** What a step server answers. `work`: multiply-adds of each step; `machine`: those a second that the machine can do. */
+/** A step server's response. `work`: multiply-adds of each step; `machine`: those a second that the machine can do. */
 type Answer = Readonly<
   { event: string; ms: number[]; losses: number[]; peakRss: number; work?: number[]; machine?: number }
 >;
 
-/** A step server: what it answers, line by line. */
+/** Starts a step server, and reads its responses line by line. */
 function serve(command: readonly string[]) {
   const [program = "", ...args] = command;
   const env: NodeJS.ProcessEnv = { ...process.env, OMP_NUM_THREADS: "2" };
@@ -89,7 +89,7 @@ function serve(command: readonly string[]) {
 const median = (x: readonly number[]): number => [...x].sort((a, b) => a - b)[Math.floor(x.length / 2)] ?? NaN;
 const mib = (bytes: number): string => String(Math.round(bytes / 2 ** 20));
 
-/** One line of the table. */
+/** Measures one line of the table. */
 async function compared(model: string, path: string, adapter: string): Promise<string> {
   const [size = 1, length = 1] = shapes[model] ?? [];
   const own = ["--model", path, "--adapter", adapter, "--length", String(length)];

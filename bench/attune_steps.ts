@@ -1,4 +1,4 @@
-/** Does training steps on the rows it is told, with Attune: JSON lines in, JSON lines out (see README). */
+/** Runs training steps of Attune on requested rows: JSON lines in, JSON lines out (see README). */
 import { parseArgs } from "node:util";
 import { compose } from "../core/spec/compose.ts";
 import { openRun } from "../core/run/open/open.ts";
@@ -12,9 +12,9 @@ const { values } = parseArgs({
     mode: { type: "string", default: "lora" },
     model: { type: "string", default: "" },
     threads: { type: "string", default: "2" },
-    /** The same padding as the opponent, in place of shared rows. */
+    /** Pads rows as the opponent does, without `rowSharing`. */
     padded: { type: "boolean", default: false },
-    /** One accelerator, as a spec has it: its name, or the object. */
+    /** One accelerator as in a spec: its name, or an object. */
     accelerators: { type: "string" },
   },
 });

@@ -1,7 +1,7 @@
 /**
  * attune:base in Node and in workerd: time until the first embedding, tokens a second, memory. `node bench/base.ts [--rounds 5]`
  *
- * Both do the same texts in turn, so that what else the machine does falls on both alike.
+ * Both process the same texts in turn, so that other load on the machine affects both alike.
  */
 import process from "node:process";
 import { parseArgs } from "node:util";

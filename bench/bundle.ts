@@ -1,6 +1,6 @@
 /**
- * Bytes of core with one recipe's plugins, minified and gzipped, dependencies left out: `node bench/bundle.ts`. What is
- * loaded only if it is needed (generation, distillation, the hub, ...) is counted apart. `--modules` lists what is
+ * Bytes of core with one recipe's plugins, minified and gzipped, without dependencies: `node bench/bundle.ts`. Code
+ * loaded only if needed (generation, distillation, the hub, ...) is counted separately. `--modules` lists what is
  * loaded at once by folder and by file, in minified bytes.
  */
 import process from "node:process";

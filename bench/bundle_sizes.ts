@@ -1,4 +1,4 @@
-/** What a bundle of core and one recipe's plugins weighs, dependencies left out. */
+/** Sizes of a bundle of core and one recipe's plugins, without dependencies. */
 import { build, type BuildOptions, type Metafile, type Plugin } from "esbuild";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -23,7 +23,7 @@ export const plugins: readonly string[] = [
   "exporters/peft",
 ];
 
-/** What of the rest this recipe loads before its first step, in a page as on an ordinary machine. */
+/** Lazily loaded modules that this recipe loads before its first step, in a page as on an ordinary machine. */
 const beforeStepOne = [
   "core/run/train/train_tasks.ts",
   "core/run/plan/plan.ts",
@@ -32,26 +32,26 @@ const beforeStepOne = [
   "core/kernels/bytes.ts",
 ];
 
-/** Bytes, minified, and behind gzip. */
+/** Sizes in bytes, minified and gzipped. */
 export type Size = Readonly<{ minified: number; gzipped: number; files: number }>;
 
 /** The sizes of a recipe. */
 export type BundleSizes = Readonly<{
-  /** What import statements reach, as one file: where bundlers put it that know what a page has loaded (Rollup, Vite). */
+  /** Code reached by import statements, as one file, for bundlers that know what a page has loaded (Rollup, Vite). */
   atOnce: Size;
-  /** That, and what the first step loads besides. */
+  /** The same, and what the first step loads in addition. */
   untilStepOne: Size;
-  /** What import statements reach as esbuild splits it: a file for each set of later parts that share something. */
+  /** Code reached by import statements, as esbuild splits it: a file for each set of lazy parts with shared code. */
   split: Size;
-  /** What runs load where they need it, as esbuild splits it. */
+  /** Code that runs load when they need it, as esbuild splits it. */
   later: Size;
-  /** The files of what the first step loads. */
+  /** Files that the first step loads. */
   firstStep: readonly string[];
-  /** Minified bytes of what is reached at once, by file. */
+  /** Minified bytes of the code that is loaded at once, by file. */
   modules: ReadonlyMap<string, number>;
 }>;
 
-/** Bundles the recipe, and weighs it. */
+/** Bundles the recipe and measures its sizes. */
 export async function bundleSizes(): Promise<BundleSizes> {
   const one = await bundle([], { plugins: [leaveOut] });
   const first = await bundle(beforeStepOne, { plugins: [leaveOut] });
@@ -74,7 +74,7 @@ export async function bundleSizes(): Promise<BundleSizes> {
   };
 }
 
-/** Leaves out what is imported where it is needed. */
+/** Leaves out dynamic imports. */
 const leaveOut: Plugin = {
   name: "leave out",
   setup: ({ onResolve }) => {
@@ -109,7 +109,7 @@ async function bundle(
   }) as Readonly<{ outputFiles: readonly Output[]; metafile: Metafile }>;
 }
 
-/** The files that the recipe's own imports. */
+/** Returns the files that the recipe's own file imports. */
 function reached(outputs: Metafile["outputs"]): ReadonlySet<string> {
   const loaded = new Set<string>();
   const load = (file: string): void => {

@@ -1,5 +1,5 @@
 /**
- * What a save costs: `node bench/checkpoints.ts [model directory]`. Prints one JSON line for LoRA and one for full tuning.
+ * Cost of a save: `node bench/checkpoints.ts [model directory]`. Prints one JSON line for LoRA and one for full tuning.
  */
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,8 +1,8 @@
 /**
- * What balanced sampling and augmentation bring, told even where that is nothing: `node bench/data_methods.ts`.
+ * Effect of balanced sampling and augmentation, reported even if there is none: `node bench/data_methods.ts`.
  *
- * Both train all of `attune:base` on review sentences, several seeds, each of which draws other rows, and tell the figure of
- * 600 test rows with and without, and the mean difference with its 95 % interval (Student's t over seeds, paired).
+ * Both train all of `attune:base` on review sentences, over several seeds with different rows, and report the figure on
+ * 600 test rows with and without it, and the mean difference with its 95 % interval (Student's t over seeds, paired).
  */
 import { parseArgs } from "node:util";
 import process from "node:process";
@@ -58,7 +58,7 @@ const rowsOf = async (split: "train" | "test"): Promise<Row[]> => {
 };
 const [all, test] = [await rowsOf("train"), await rowsOf("test")];
 
-/** So many rows of each class, as a seed draws them. */
+/** Draws the given number of rows of each class by a seed. */
 function drawnRows({ positive, negative }: Comparison, seed: number): Row[] {
   const shuffled = Array.from(permutation(createRandom(seed).fork("rows"), all.length), (i) => all[i] as Row);
   const of = (label: string, n: number): Row[] => shuffled.filter((row) => row.label === label).slice(0, n);
@@ -100,7 +100,7 @@ for (const [name, comparison] of Object.entries(comparisons)) {
   }
   for (const [way, values] of Object.entries(figures)) {
     const differences = values.map((value, i) => value - (figures.without?.[i] ?? NaN));
-    // Every seed has rows of its own: nothing is to be corrected.
+    // Every seed has its own rows, so no correction is needed.
     const { mean: difference, low, high } = correctedInterval({ values: differences, trainRows: 1, testRows: 0 });
     const beside = way === "without"
       ? ""

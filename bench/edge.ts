@@ -84,7 +84,7 @@ const works: readonly Work[] = [
   },
 ];
 
-/** attune:base with a head of two classes, as any checkpoint that was trained to classify. */
+/** Writes attune:base with a head of two classes, like any checkpoint that was trained to classify. */
 async function classifier(to: string): Promise<string> {
   const from = join(root, "plugins/models/base");
   mkdirSync(to, { recursive: true });
@@ -158,12 +158,12 @@ function asked(port: number, method: string, path: string, body?: string, agent?
   });
 }
 
-/** So many clients, each with one request after the other, for so many seconds. Latencies in milliseconds. */
+/** Runs clients that each send one request after the other for some seconds. Returns latencies in milliseconds. */
 async function load({ name, port }: Server, work: Work, seconds: number): Promise<number[]> {
   const body = work.body(name);
   const until = performance.now() + 1000 * seconds;
   const latencies: number[] = [];
-  // Lines of its own: those of an earlier turn may have been closed since.
+  // New connections, because those of an earlier turn may have been closed.
   const agent = new http.Agent({ keepAlive: true, maxSockets: Number(values.clients) });
   await Promise.all(Array.from({ length: Number(values.clients) }, async () => {
     while (performance.now() < until) {
@@ -183,7 +183,7 @@ const servers: Server[] = [];
 try {
   for (const [i, name] of names.entries()) servers.push(await started(name, 18_700 + i));
   for (const work of works) {
-    // The same work gives the same answer, but for its last digits.
+    // The same work has the same result, except for the last digits.
     const answers = await Promise.all(
       servers.map(async (s) => JSON.parse(await asked(s.port, "POST", work.path, work.body(s.name)))),
     );

@@ -1,9 +1,9 @@
 /**
- * What encoding takes of a training step on the run's own thread, with rows encoded there and in a thread beside it.
+ * Share of a training step that encoding takes on the run's own thread, with rows encoded there or in another thread.
  *
  *     node bench/encoding.ts [--steps 120] [--words 200] [--batch 16] [--rounds 2]
  *
- * LoRA on the embedded base, in turns in one process. The first steps are left out: whether a thread pays is found out then.
+ * LoRA on the embedded base, in turns in one process. The first steps, in which a run decides on a thread, are left out.
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -35,7 +35,7 @@ const rows = Array.from({ length: steps * batch + Math.ceil(2 ** 17 / length) },
 
 type Figures = Readonly<{ share: number; tokens: number; late: number }>;
 
-/** Encoding's share of the later half of the steps, their tokens a second, and texts that were encoded here in it. */
+/** Measures the later half of the steps: the share of encoding, tokens a second, and texts encoded on this thread. */
 async function trained(host: Host): Promise<Figures> {
   let [spent, texts] = [0, 0];
   const timed = (tokenizer: Tokenizer): Tokenizer => ({

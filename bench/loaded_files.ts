@@ -1,6 +1,6 @@
 /**
- * Which files the recipe of `bundle_sizes.ts` loads up to its first step, as a page would:
- * `node bench/loaded_files.ts` prints them as JSON. What a host loads for itself, before the recipe is there, does not count.
+ * Files that the recipe of `bundle_sizes.ts` loads up to its first step, as a page would:
+ * `node bench/loaded_files.ts` prints them as JSON. Files that a host loads for itself before the recipe do not count.
  */
 import { registerHooks } from "node:module";
 import process from "node:process";

@@ -1,8 +1,8 @@
 /**
  * Memory of a merge into a large base: `node bench/merge_memory.ts [--python PATH]`.
  *
- * A base of 350 MB and a LoRA adapter of random weights are served by a process of their own in ranges; a Worker in workerd
- * merges them. VmHWM of workerd over that at rest is told, and, with Python, how far the result is from peft's.
+ * A separate process serves ranges of a 350 MB base and of a LoRA adapter of random weights, and a Worker in workerd
+ * merges them. Prints workerd's VmHWM beyond that at rest and, with Python, how far the result is from peft's.
  */
 import { build } from "esbuild";
 import { Miniflare } from "miniflare";
@@ -60,7 +60,7 @@ print(worst)
 if (values.serve) serve(values.serve);
 else await measure();
 
-/** Files in ranges. */
+/** Serves ranges of files. */
 function serve(folder: string): void {
   const server = createServer((request, response) => {
     const file = join(folder, request.url?.replaceAll(/[^\w.]/g, "") ?? "");
@@ -163,7 +163,7 @@ async function measure(): Promise<void> {
   }
 }
 
-/** A file of random weights, made a tensor's megabyte at a time. */
+/** Writes a file of random weights, a megabyte of a tensor at a time. */
 function written(file: string, shapes: Readonly<Record<string, number[]>>): void {
   let at = 0;
   const header: Record<string, object> = {};
@@ -188,7 +188,7 @@ function written(file: string, shapes: Readonly<Record<string, number[]>>): void
   }
 }
 
-/** The most memory of the workerd that this process has started. */
+/** Returns the peak memory of the workerd that this process has started. */
 function peak(): number {
   const own = readdirSync("/proc").filter((pid) => {
     try {

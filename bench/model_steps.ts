@@ -1,5 +1,5 @@
 /**
- * Does training steps on rows of random token ids, with Attune: JSON lines in, JSON lines out (see README).
+ * Runs training steps of Attune on rows of random token ids: JSON lines in, JSON lines out (see README).
  *
  *     node bench/model_steps.ts --model DIR --adapter lora --length 512 [--checkpointing] [--chats]
  */
@@ -21,9 +21,9 @@ const { values } = parseArgs({
     rows: { type: "string", default: "64" },
     threads: { type: "string", default: "2" },
     checkpointing: { type: "boolean", default: false },
-    // Rows of half to one and a half times the length, of which the last two fifths are learned.
+    // Rows have half to one and a half times the length, and their last two fifths are learned.
     chats: { type: "boolean", default: false },
-    // One accelerator, as a spec has it: its name, or the object.
+    // One accelerator as in a spec: its name, or an object.
     accelerators: { type: "string" },
   },
 });
@@ -32,7 +32,7 @@ const config: Named<Json> = JSON.parse(readFileSync(`${values.model}/config.json
 const causal = config.model_type === "llama";
 const [count, length] = [Number(values.rows), Number(values.length)];
 
-/** The same numbers as model_steps.py draws: a linear congruence. */
+/** Draws the same numbers as model_steps.py, by a linear congruential generator. */
 function drawn(): Row[] {
   let state = 12345;
   const next = (): number => {
@@ -80,6 +80,6 @@ const host = await hostHere(Number(values.threads));
 await serveSteps(
   await openRun(compose(spec, catalog), host),
   { name: `attune ${values.adapter}${values.checkpointing ? " low memory" : ""}`, learningRate: 1e-4 },
-  // The machine's float32 peak in the same minute.
+  // The machine's float32 peak in the same minute, for comparison.
   async () => ({ machine: await measurePeak(host) }),
 );

@@ -1,12 +1,12 @@
 /**
- * Accuracies behind three epochs of review sentences over a base in 16, 8 and 4 bits, beside float32:
+ * Accuracies after three epochs of review sentences over a base in 16, 8 and 4 bits, compared with float32:
  *
  *     node bench/quantized.ts [--model attune:base] [--rate 2e-3] [--seeds 3] [--only nf4]
  *     node bench/quantized.ts --full [--model DIR] [--rate 5e-5]
  *
- * LoRA over the base as each accelerator stores it, or all weights as far as an accelerator does without an adapter; the same
- * seeds for all. Beside each accuracy stand the mean difference from
- * float32 with its 95 % interval (Student's t over seeds, paired), and what the quality gate says before step one.
+ * LoRA over the base as each accelerator stores it, or all weights with accelerators that need no adapter; the same
+ * seeds for all. Beside each accuracy are the mean difference from
+ * float32 with its 95 % interval (Student's t over seeds, paired), and the quality gate's figures before step one.
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -17,7 +17,7 @@ import type { Drift, Json, RunSpec } from "../core/types.ts";
 import { catalog } from "../plugins/catalog.ts";
 import { hostHere } from "../runtimes/host/train.ts";
 
-/** How the base is stored; float32 comes first, for the others are compared with it. */
+/** Accelerators that store the base; float32 comes first, because the others are compared with it. */
 const ways: Readonly<Record<string, readonly Json[]>> = {
   float32: [],
   bf16: ["bf16"],
@@ -28,7 +28,7 @@ const ways: Readonly<Record<string, readonly Json[]>> = {
   "nf4, double": [{ use: "nf4", with: { useDoubleQuant: true } }],
 };
 
-/** What says something where all weights train. */
+/** The ways that make a difference if all weights train. */
 const ofAll = ["float32", "bf16", "int8", "int8, both ways"];
 
 const { values: { model, full, rate = full ? "2e-4" : "2e-3", seeds, only } } = parseArgs({
@@ -88,7 +88,7 @@ for (const [name, accelerators] of Object.entries(ways)) {
   known[name] = values;
   const mean = values.reduce((a, b) => a + b, 0) / values.length;
   const differences = values.map((value, i) => value - (known.float32?.[i] ?? NaN));
-  // All seeds have the same rows, and are no folds of each other: nothing is to be corrected.
+  // All seeds have the same rows and are not folds of each other, so no correction is needed.
   const { mean: difference, low, high } = correctedInterval({ values: differences, trainRows: 1, testRows: 0 });
   const beside = name === "float32" ? "" : `; ${difference.toFixed(4)}, ${low.toFixed(4)} to ${high.toFixed(4)}`;
   const gate = drift

@@ -1,6 +1,6 @@
 /**
- * What two regularizers do on `attune:base`: EWC against forgetting, over two tasks in sequence, and an adversary against
- * what tells a protected attribute. Prints the tables of docs/regularizers.md.
+ * Effects of two regularizers on `attune:base`: EWC against forgetting, over two tasks in sequence, and an adversary
+ * against features that reveal a protected attribute. Prints the tables of docs/regularizers.md.
  *
  *     node bench/regularizers.ts [--seeds 3] [--rows 320] [--only ewc|debiasing]
  */
@@ -37,7 +37,7 @@ const mixed = (rows: readonly Row[], seed: number): Row[] =>
   [...permutation(createRandom(seed).fork("rows"), rows.length)].map((i) => rows[i] as Row);
 const given = (rows: readonly Row[]): Json => ({ use: "memory", with: { rows: rows as unknown as Json } });
 
-/** Trains from a model (none: attune:base) and gives what it left. */
+/** Trains from a model (none: attune:base) and returns the result. */
 async function trained(
   rows: readonly Row[],
   seed: number,
@@ -92,7 +92,7 @@ function hostOf(from: Store | undefined): Host {
   };
 }
 
-/** Means of columns over seeds, as a line of a table. */
+/** Formats means of columns over seeds as a line of a table. */
 function line(name: string, columns: readonly (readonly number[])[]): string {
   const cell = (numbers: readonly number[]): string => {
     const mean = numbers.reduce((a, b) => a + b, 0) / numbers.length;
@@ -102,9 +102,9 @@ function line(name: string, columns: readonly (readonly number[])[]): string {
   return `| ${[name, ...columns.map(cell)].join(" | ")} |`;
 }
 
-/** What film reviews say of films first; then, under the same two labels, whether a review is of a product or a place. */
+/** Measures forgetting: first the sentiment of films; then, under the same two labels, products against places. */
 async function forgetting(): Promise<void> {
-  // The rows of three files in turn: products, films, places.
+  // The rows of each of three files: products, films, places.
   const third = async (split: string, i: number): Promise<Row[]> => {
     const rows = await readRows(bench, { use: "reviews", with: { split } });
     return rows.slice(i * rows.length / 3, (i + 1) * rows.length / 3);
@@ -138,7 +138,7 @@ async function forgetting(): Promise<void> {
   }
 }
 
-/** Reviews that begin with who wrote them; in training three of four negative ones are his, of positive ones hers. */
+/** Measures debiasing: reviews begin with their author; in training, three of four negative ones are his, positive hers. */
 async function debiasing(): Promise<void> {
   const written = (rows: readonly Row[], share: number, seed: number): Row[] => {
     const random = createRandom(seed).fork("written");
@@ -166,7 +166,7 @@ async function debiasing(): Promise<void> {
       const rows = mixed(train, seed);
       const own = written(rows.slice(0, count), 0.75, seed);
       const use = { use: "adversarial-debiasing", with: { column: "by", labels: ["her", "him"], lambda } };
-      // The adversary has to follow the model, and so learns a hundred times as fast.
+      // The adversary has to follow the model, so its learning rate is a hundred times as high.
       const groups = lambda === 0 ? [] : [{ pattern: "^adversarial-debiasing/", lrScale: 100 }];
       const model = await trained(own, seed, undefined, {
         regularizers: lambda === 0 ? [] : [use],
@@ -174,7 +174,7 @@ async function debiasing(): Promise<void> {
         training: { numTrainEpochs: Number(values.epochs) },
       });
       columns[0]?.push(await accuracyOf(noisy, model));
-      // Rows where the attribute says nothing of the label, which no model has seen.
+      // Unseen rows in which the attribute is independent of the label.
       const fresh = written(rows.slice(count, 2 * count), 0.5, seed);
       const watched = await trained(fresh, seed, model, probe);
       columns[1]?.push(await accuracyOf(noisy, watched, probe));

@@ -1,6 +1,6 @@
 /**
- * Data sets of ten thousand, a million and ten million short rows: until the first step, tokens a second, memory, and how soon
- * a step's rows are there wherever an epoch stands.
+ * Data sets of ten thousand, a million and ten million short rows: time until the first step, tokens a second, memory,
+ * and time until a step's rows are ready at any position of an epoch.
  *
  *     node bench/rows.ts [--rows 10000,1000000,10000000] [--steps 600] [--folder DIR] [--resume]
  *
@@ -53,7 +53,7 @@ const words = "the a film phone food service was is not very good bad nice awful
   " ",
 );
 
-/** A file of so many rows of 6 to 14 words, all of them different. */
+/** Writes a file of `count` different rows of 6 to 14 words. */
 async function written(count: number): Promise<string> {
   const path = join(folder, `${count}.jsonl`);
   if (existsSync(path)) return path;
@@ -89,7 +89,7 @@ const specOf = (path: string): RunSpec => ({
 
 type Figures = Readonly<{ firstStep: number; tokens: number; mebibytes: number }>;
 
-/** A run as a process of its own: until its first step, tokens a second behind it, and the most memory that it took. */
+/** Measures a run in a process of its own: time until its first step, tokens a second after it, and peak memory. */
 async function ran(command: string, args: readonly string[]): Promise<Figures> {
   const began = performance.now();
   const child = spawn(command, args, {
@@ -110,7 +110,7 @@ async function ran(command: string, args: readonly string[]): Promise<Figures> {
   return { firstStep, tokens: tokens / (last - firstStep), mebibytes: most / 1024 };
 }
 
-/** Seconds until the first step of a run that goes on behind each of some rows, in turn: medians of five. */
+/** Measures seconds until the first step of runs that resume after each of these rows, in turn: medians of five. */
 async function resumed(path: string, count: number, rows: readonly number[]): Promise<readonly number[]> {
   const [output, spec] = [join(folder, "out"), join(folder, "spec.json")];
   rmSync(output, { recursive: true, force: true });
@@ -147,7 +147,7 @@ async function resumed(path: string, count: number, rows: readonly number[]): Pr
   for (let round = 0; round < 5; round++) {
     for (const [i, row] of rows.entries()) {
       rmSync(join(output, "checkpoints"), { recursive: true, force: true });
-      // What a step reads follows from its number alone: the same state, said to be that of a later step.
+      // A step's rows depend on its number only, so the same state can be marked as that of a later step.
       const state = { ...saved.state, step: Math.max(1, Math.floor(row / 16)) };
       await checkpointsIn(directoryStore(output)).save({ ...saved, state });
       times[i]?.push(await until("step", ["--resume"]));
@@ -156,7 +156,7 @@ async function resumed(path: string, count: number, rows: readonly number[]): Pr
   return times.map((own) => own.sort((a, b) => a - b)[2] ?? NaN);
 }
 
-/** Milliseconds until the rows of a step are there, early and late in an epoch, from a run that has just been opened. */
+/** Measures milliseconds until the rows of a step are ready, early and late in an epoch of a newly opened run. */
 async function places(path: string, count: number): Promise<readonly number[]> {
   process.env.ATTUNE_CACHE = cache;
   const open = await openRun(compose(specOf(path), catalog), await hostHere());

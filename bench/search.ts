@@ -1,4 +1,4 @@
-/** How good the best of 50 trials is, over 20 seeds, beside Optuna 5's: `node bench/search.ts`. */
+/** The best of 50 trials over 20 seeds, compared with Optuna 5's: `node bench/search.ts`. */
 import { random } from "../plugins/searches/random.ts";
 import { tpe } from "../plugins/searches/tpe.ts";
 import { bestOf, functions, medianOf } from "../test/plugins/searches/functions.ts";

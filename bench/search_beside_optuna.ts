@@ -1,7 +1,7 @@
 /**
- * Trials of the reviews with `attune:base` beside Optuna and Hugging Face's Trainer: how long one run takes in each, and how
- * long 20 trials. The same space, rows, batches, epochs and threads; Trainer trains the embedded base, written as a folder
- * of transformers'. Each command is timed from its start to its end; of one run also without what it takes to load torch,
+ * Trials of the reviews with `attune:base`, compared with Optuna and Hugging Face's Trainer: time of one run, and of 20
+ * trials. The same space, rows, batches, epochs and threads; Trainer trains the embedded base, written as a folder
+ * for transformers. Each command is timed from start to end; a single run also without the time to load torch,
  * since many trials load it once.
  *
  *     HF_PYTHON=... node bench/search_beside_optuna.ts [--trials 20] [--rows 320] [--rounds 2] [--threads 2]
@@ -27,7 +27,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "2" },
     threads: { type: "string", default: "2" },
     python: { type: "string", default: process.env.HF_PYTHON ?? "python3" },
-    /** Trains one spec, as a process of its own does. */
+    /** Trains one spec, in a process of its own. */
     one: { type: "string" },
   },
 });
@@ -42,7 +42,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 if (values.one === undefined) await compare();
 else await trainOne(values.one);
 
-/** A run without a report, as each trial is. */
+/** Trains a run without a report, as each trial is. */
 async function trainOne(path: string): Promise<void> {
   const { spec, output } = JSON.parse(readFileSync(path, "utf8")) as { spec: Json; output: string };
   const start = performance.now();
@@ -91,7 +91,7 @@ async function compare(): Promise<void> {
           console.log(`${what.padEnd(12)} ${name.padEnd(7)} ${seconds.toFixed(1)} s  ${figuresIn(last)}`);
         }
       }
-      // The best of each: what else the machine does makes none faster.
+      // The best time of each, because other load on the machine makes no run faster.
       return [times, runs].map(([own, other]) => Math.min(...other as number[]) / Math.min(...own as number[]));
     };
     const [command = NaN, run = NaN] = await ratio("one run", one, python(0));
@@ -105,10 +105,10 @@ async function compare(): Promise<void> {
   }
 }
 
-/** Writes the rows, and the embedded base as a folder that transformers reads; gives the spec of a run. */
+/** Writes the rows, and the embedded base as a folder for transformers; returns the spec of a run. */
 async function prepared(folder: string): Promise<Named<Json>> {
   const rows = (await collect((await reviews({ split: "train" }).open(await hostHere())).read())).map(({ row }) => row);
-  // Every few rows one, so that all three files have some.
+  // One row in every few, so that all three files are represented.
   const every = Math.floor(rows.length / (count + count / 2));
   const some = rows.filter((_, i) => i % every === 0).slice(0, count + count / 2);
   const data: Record<string, Json> = {};
@@ -133,7 +133,7 @@ async function prepared(folder: string): Promise<Named<Json>> {
       saveStrategy: "no",
     },
   };
-  // A step that changes nothing: what it leaves is the base with a new head, in float32.
+  // A step that changes nothing leaves the base with a new head, in float32.
   const still = { ...spec, training: { ...spec.training, learningRate: 1e-12, maxSteps: 1 } };
   for await (const _ of trainInWorker(still, { output: join(folder, "base") }));
   const targetModules = ["query", "value"];
@@ -143,7 +143,7 @@ async function prepared(folder: string): Promise<Named<Json>> {
   return { ...spec, adapter };
 }
 
-/** How long a command takes, and its last line. */
+/** Returns how long a command takes, and its last line. */
 async function timed(command: readonly string[]): Promise<{ seconds: number; last: string }> {
   const [program = "", ...args] = command;
   const env: NodeJS.ProcessEnv = { ...process.env, OMP_NUM_THREADS: `${threads}` };

@@ -26,7 +26,7 @@ const base = { use: "pretrained", with: { path: "attune:base" } };
 const minilm = { use: "pretrained", with: { path: flags.minilm } };
 const random = { use: "random", with: { path: "attune:base" } };
 
-/** Name → model, adapter, rate, epochs. From random weights several are tried, so that the best can be compared. */
+/** Model, adapter, rate and epochs by name. For random weights several are tried, so that the best can be compared. */
 const contenders = {
   "base LoRA": { model: base, adapter: "lora", rate: 2e-3, epochs: 3 },
   "base full": { model: base, rate: 2e-4, epochs: 3 },

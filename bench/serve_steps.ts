@@ -1,4 +1,4 @@
-/** Training steps on the rows that stdin names: JSON lines in, JSON lines out (see README). */
+/** Training steps on the rows that stdin requests: JSON lines in, JSON lines out (see README). */
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -9,13 +9,13 @@ import { encodeRows } from "../core/run/rows/data.ts";
 import { allSamples } from "../core/run/rows/encoded_rows.ts";
 import type { Json, RunSpec } from "../core/types.ts";
 
-/** One accelerator, as a spec has it: its name, or the object. */
+/** Parses one accelerator as in a spec: its name, or an object. */
 export function acceleratorsIn(text: string | undefined): Pick<RunSpec, "accelerators"> {
   if (text === undefined) return {};
   return { accelerators: [text.startsWith("{") ? JSON.parse(text) as Json : text] as RunSpec["accelerators"] };
 }
 
-/** Says that a run's training rows are there, trains on those it is told, and ends the process; `more` is added to each answer. */
+/** Reports that a run is ready, trains on requested rows, and ends the process; `more` is added to each response. */
 export async function serveSteps(
   open: OpenRun,
   { name, learningRate }: Readonly<{ name: string; learningRate: number }>,

@@ -26,7 +26,7 @@ const { values: flags } = parseArgs({
   },
 });
 
-/** Runs a command, watching its peak memory; `line` sees its output. */
+/** Runs a command and measures its peak memory; `line` receives its output. */
 async function watched(
   command: readonly string[],
   line: (text: string) => void,

@@ -1,5 +1,5 @@
 /**
- * What the two Workers weigh, how long they take to start in workerd and how much processor time a request takes:
+ * Sizes of the two Workers, their start time in workerd, and the processor time of a request:
  * `node bench/workers.ts --rounds 5 --requests 200`.
  */
 import process from "node:process";
@@ -63,7 +63,7 @@ async function ask(worker: EdgeWorker, path: string, body: object): Promise<numb
   return (await answer.arrayBuffer()).byteLength;
 }
 
-/** Milliseconds until a Worker's first answer, from workerd's start; and its processor's. */
+/** Measures milliseconds from workerd's start to a Worker's first response, and processor milliseconds. */
 async function start(entry: WorkerEntry, script: Uint8Array<ArrayBuffer>): Promise<[ms: number, processorMs: number]> {
   const before = performance.now();
   const worker = await edgeWorker(entry, script);
@@ -87,7 +87,7 @@ for (let round = 0; round < Number(values.rounds); round++) {
 for (const name of ["light", "worker"] as const) {
   const over = (which: 0 | 1): number =>
     Math.round(median(times[name].map((t) => t[which])) - median(times.nothing.map((t) => t[which])));
-  // Over a Worker that does nothing: compiling the script, running it, making the app, the first answer.
+  // Beyond a Worker that does nothing: compiling and running the script, creating the app, the first response.
   say({ worker: name, startMs: over(0), startProcessorMs: over(1) });
 }
 

@@ -1,4 +1,4 @@
-/** Writes plugins/catalog.ts and plugins/imports.ts from the plugins there are: `node build/catalog.ts`. */
+/** Writes plugins/catalog.ts, light_catalog.ts and imports.ts from the existing plugins: `node build/catalog.ts`. */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Architecture } from "../core/types.ts";
@@ -38,7 +38,7 @@ const entriesOf = (all: readonly PluginFile[], kind: string, value: (f: PluginFi
 
 const isLight = ({ kind, use }: PluginFile): boolean => kind === "metric" || (kind === "tokenizer" && use === "hf");
 
-/** The text of plugins/catalog.ts for the present tree. */
+/** Returns the text of plugins/catalog.ts for the current tree. */
 export function catalogText(): string {
   return catalogOf(
     plugins(),
@@ -49,7 +49,7 @@ export function catalogText(): string {
   );
 }
 
-/** The text of plugins/light_catalog.ts: what serves where no model is computed. */
+/** Returns the text of plugins/light_catalog.ts: the plugins of servers that run no model. */
 export function lightCatalogText(): string {
   return catalogOf(
     plugins().filter(isLight),
@@ -61,7 +61,7 @@ export function lightCatalogText(): string {
 
 const local = ({ kind, factory }: PluginFile): string => `${kind}${factory[0]?.toUpperCase()}${factory.slice(1)}`;
 
-// An entry says its type, since declarations are made file by file. `shared`: the kind that is the light catalog's.
+// Entries have explicit types, because declarations are made file by file. `shared`: a kind of the light catalog.
 function catalogOf(plugins: readonly PluginFile[], about: string, name: string, doc: string, shared?: string): string {
   const entries = (kind: string): string[] => entriesOf(plugins, kind, (f) => `${local(f)} as typeof ${local(f)}`);
   const light = (kind: string): string => `  ${kind}: lightCatalog.${kind} as typeof lightCatalog.${kind},`;
@@ -82,7 +82,7 @@ function catalogOf(plugins: readonly PluginFile[], about: string, name: string, 
   ].join("\n");
 }
 
-/** The text of plugins/imports.ts. Architectures are imported, to say which models they read. */
+/** Returns the text of plugins/imports.ts. Architectures are imported to list the model types that they read. */
 export async function importsText(): Promise<string> {
   const all = plugins();
   const types = new Map<string, string>();

@@ -1,8 +1,8 @@
 /**
- * What is published to npm: `node build/dist.ts` writes JavaScript with declarations and a package.json to dist/;
- * `--pack` makes an archive of it in this folder.
+ * The npm package: `node build/dist.ts` writes JavaScript with declarations and a package.json to dist/;
+ * `--pack` also makes an archive of it in this folder.
  *
- * Node strips no types under node_modules, so that sources cannot be published as they are.
+ * Node does not strip types under node_modules, so the sources cannot be published as they are.
  */
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -16,7 +16,7 @@ const dist = join(root, "dist");
 rmSync(dist, { recursive: true, force: true });
 execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", join(root, "tsconfig.dist.json")], { stdio: "inherit" });
 
-// What is no module goes along as it is.
+// Files other than modules are copied unchanged.
 for (
   const top of ["core", "formats", "blocks", "plugins", "conformance", "runtimes"].filter((top) =>
     existsSync(join(root, top))
@@ -54,7 +54,7 @@ const published = {
   sideEffects,
   exports: { ...exported, "./package.json": "./package.json", "./spec.schema.json": "./spec.schema.json" },
   dependencies,
-  // Each is asked for where it is used, by a line with the command that gets it.
+  // A missing one is reported where it is needed, with the command that installs it.
   peerDependencies,
   peerDependenciesMeta,
 };

@@ -7,7 +7,7 @@ import process from "node:process";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** Subpath → source file: the core, the catalog, the hosts, and every plugin. */
+/** Returns the source file of each subpath: the core, the catalog, the hosts, and every plugin. */
 export function exportMap(): Record<string, string> {
   const map: Record<string, string> = {
     ".": "./mod.ts",
@@ -39,7 +39,7 @@ export function exportMap(): Record<string, string> {
   ) {
     for (const file of readdirSync(`${root}plugins/${folder}`).filter((f) => f.endsWith(".ts")).sort()) {
       const path = `./plugins/${folder}/${file}`;
-      // Helpers of plugins have no path of their own.
+      // Helpers of plugins have no subpath.
       if (!/^export const \w+: Factory</m.test(readFileSync(`${root}${path}`, "utf8"))) continue;
       map[`./${folder}/${file.slice(0, -3).replaceAll("_", "-")}`] = path;
     }
@@ -47,7 +47,7 @@ export function exportMap(): Record<string, string> {
   return map;
 }
 
-/** What jsr.json says. JSR's names have a scope, deno.json's is npm's: so it is a file of its own, for `npm run jsr`. */
+/** Returns jsr.json's content, for `npm run jsr`. It is a separate file because names at JSR have a scope. */
 export function jsrConfig(): Record<string, unknown> {
   const read = (name: string): Record<string, Record<string, string>> => JSON.parse(readFileSync(root + name, "utf8"));
   const manifest = read("package.json");

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import process from "node:process";
 
-/** The module's bytes, compiled from source. Throws Error with the compiler's messages. */
+/** Compiles the module from source and returns its bytes. Throws Error with the compiler's messages. */
 export async function compileKernels(): Promise<Uint8Array> {
   const folder = new URL("../core/kernels/source/", import.meta.url);
   const sources = new Map(
@@ -37,7 +37,7 @@ export async function compileKernels(): Promise<Uint8Array> {
   return binary;
 }
 
-/** The text of bytes.ts for a module. */
+/** Returns the text of bytes.ts for a module. */
 export function bytesModule(bytes: Uint8Array): string {
   return `/**\n * The kernels' module as base64, for hosts that compile bytes. Written by build/kernels.ts.\n * @module\n */\n\n` +
     `/** Base64 of kernels.wasm. */\nexport const base64: string =\n  "${btoa(String.fromCharCode(...bytes))}";\n`;

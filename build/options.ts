@@ -9,7 +9,7 @@ import { type Schema, specSchema } from "./schema.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** What may stand for an option, in few words; nothing if its description and default say enough. */
+/** Returns an option's allowed values if there are few; "" otherwise. */
 function allowed({ enum: names, anyOf }: Schema): string {
   const one = [{ enum: names }, ...(anyOf as readonly Schema[] | undefined ?? [])]
     .flatMap((each) => each.enum as readonly unknown[] | undefined ?? []);
@@ -28,7 +28,7 @@ function lines({ properties = {}, required = [] }: Schema): string[] {
   return Object.entries(properties).map((option) => line(option, (required as readonly string[]).includes(option[0])));
 }
 
-/** The page's text. */
+/** Returns the page's text. */
 export function optionsText(): string {
   const { properties = {}, definitions } = specSchema();
   const kinds = Object.entries(definitions as Record<string, Readonly<{ anyOf: readonly Schema[] }>>);

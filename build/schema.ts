@@ -1,5 +1,5 @@
 /**
- * Writes spec.schema.json, the JSON Schema of run specs, from the catalog and what the sources say of each option:
+ * Writes spec.schema.json, the JSON Schema of run specs, from the catalog and the sources' comments on options:
  * `node build/schema.ts`.
  */
 import { toJsonSchema } from "@valibot/to-json-schema";
@@ -16,11 +16,11 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** A JSON Schema. */
 export type Schema = { [key: string]: unknown; properties?: Record<string, Schema>; description?: string };
 
-/** The files below a folder, in the same order on every runtime. */
+/** Returns the files below a folder, in the same order on every runtime. */
 const filesBelow = (folder: string): string[] =>
   readdirSync(`${root}${folder}`, { recursive: true, encoding: "utf8" }).sort();
 
-/** The comment that ends right above a place, as one line of text. */
+/** Returns the comment that ends right above a position, as one line of text. */
 function commentAbove(text: string, at: number): string | undefined {
   const comment = /\/\*\*((?:(?!\*\/)[^])*)\*\/\s*$/.exec(text.slice(0, at))?.[1];
   const lines = comment?.split("\n").map((line) => line.replace(/^\s*\*\s?/, "").trim());
@@ -28,7 +28,7 @@ function commentAbove(text: string, at: number): string | undefined {
   return lines?.slice(0, tags < 0 ? undefined : tags).join(" ").replaceAll(/\{@link (\w+)\}/g, "$1").trim();
 }
 
-/** What the fields of a type say they are, which begins at a place of a text. */
+/** Returns the comments on the fields of a type that begins at a position in a text. */
 function fieldsOf(text: string, from: number): Record<string, string> {
   const body = text.slice(from, text.indexOf("\n}", from) + 1);
   return Object.fromEntries([...body.matchAll(/^ {2}(?:readonly )?([\w$]+)\??:/gm)].flatMap((field) => {
@@ -37,7 +37,7 @@ function fieldsOf(text: string, from: number): Record<string, string> {
   }));
 }
 
-/** Texts that declare options, by the name of these: plugins may share them. */
+/** Source texts by the names of the options that they declare, since plugins may share options. */
 const declarations: ReadonlyMap<string, string> = new Map(
   ["plugins", "core", "blocks"].flatMap((folder) => filesBelow(folder).map((file) => `${root}${folder}/${file}`))
     .filter((file) => file.endsWith(".ts")).flatMap((file) => {
@@ -48,7 +48,7 @@ const declarations: ReadonlyMap<string, string> = new Map(
     }),
 );
 
-/** What the fields of options say they are, with those that these extend or are another name of. `text`: where they may stand. */
+/** Returns the comments on the fields of options, also inherited ones. `text`: where the declaration may be. */
 function optionsOf(name: string, text: string): Record<string, string> {
   const declares = new RegExp(`^export (?:interface ${name}\\b([^{]*)|type ${name} = ([^{;]*))([{;])`, "m");
   const source = declares.test(text) ? text : declarations.get(name) ?? "";
@@ -61,7 +61,7 @@ function optionsOf(name: string, text: string): Record<string, string> {
   );
 }
 
-/** What each plugin says of itself and its options, by kind and name. */
+/** Returns the comments on each plugin and its options, by kind and name. */
 function descriptions(): ReadonlyMap<string, Readonly<{ about?: string; options: Record<string, string> }>> {
   const said = new Map<string, Readonly<{ about?: string; options: Record<string, string> }>>();
   for (const file of filesBelow("plugins")) {
@@ -80,7 +80,7 @@ function descriptions(): ReadonlyMap<string, Readonly<{ about?: string; options:
   return said;
 }
 
-/** Options that are plugins become references to their kind. */
+/** Converts options that are plugins to references to their kind. */
 function withParts(schema: Schema, roles: Named<Role>): Schema {
   for (const [pattern, role] of Object.entries(roles)) {
     const [name = "", ...rest] = pattern.split(".");
@@ -97,18 +97,18 @@ function withParts(schema: Schema, roles: Named<Role>): Schema {
 const reference = (kind: Kind): Schema => ({ $ref: `#/definitions/${kind}` });
 const several = (kind: Kind): Schema => ({ type: "array", items: reference(kind) });
 
-/** The schema of run specs. */
+/** Returns the schema of run specs. */
 export function specSchema(): Schema {
   const said = descriptions();
   const definitions: Record<string, Schema> = {};
   for (const [kind, entries] of Object.entries(catalog) as [Kind, Named<Entry>][]) {
     const names = Object.keys(entries);
     const each = Object.values(entries).map(({ use, schema, roles }): Schema => {
-      // What JSON cannot say is left out of it; the plugin still checks it.
+      // Checks that JSON Schema cannot express are left out; the plugin still makes them.
       const raw = toJsonSchema(schema as unknown as v.GenericSchema, {
         errorMode: "ignore",
         typeMode: "input",
-        // Roles are for those who carry specs; the schema is for editors.
+        // Roles are for moving specs between machines, the schema is for editors.
         overrideAction: ({ valibotAction, jsonSchema }) => valibotAction.type === "metadata" ? jsonSchema : undefined,
       }) as Schema;
       const { $schema: _, ...options } = raw;
@@ -126,7 +126,7 @@ export function specSchema(): Schema {
         additionalProperties: false,
       };
     });
-    // A plugin of a package has a name that is none of these.
+    // A plugin from a package has another name than these.
     const other = {
       type: "object",
       properties: { use: { type: "string", not: { enum: names } }, with: { type: "object" } },
@@ -200,7 +200,7 @@ export function specSchema(): Schema {
   };
 }
 
-/** The file's text. */
+/** Returns the file's text. */
 export const specSchemaText = (): string => JSON.stringify(specSchema(), null, 1) + "\n";
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(`${root}spec.schema.json`, specSchemaText());

@@ -8,12 +8,12 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** A kind's page: what it says first, its plugin, the plugin's name, and its test. */
+/** A kind's page: its first paragraph, its plugin, the plugin's name, and its test. */
 export type PluginPage = Readonly<
   { about: string; name: string; plugin: string; test: string }
 >;
 
-/** What is asked of a plugin whose page has no test of its own. */
+/** The test of a plugin whose page has none of its own. */
 const plainTest = `import { test } from "node:test";
 import { conform } from "attune/conformance";
 import * as lib from "onnxruntime-node";
@@ -22,7 +22,7 @@ import plugin from "./index.ts";
 test("conforms", async () => await conform(plugin(), { lib }));
 `;
 
-/** The pages of docs/plugins by kind. */
+/** Reads the pages of docs/plugins by kind. */
 export function pluginPages(): Readonly<Record<string, PluginPage>> {
   const files = readdirSync(`${root}docs/plugins`).filter((file) => file.endsWith(".md")).sort();
   return Object.fromEntries(files.map((file) => {
@@ -35,7 +35,7 @@ export function pluginPages(): Readonly<Record<string, PluginPage>> {
   }));
 }
 
-/** What create-plugin/templates.json says. `versions`: of what a package is made with. */
+/** Returns the text of create-plugin/templates.json, with the versions of the packages that a plugin needs. */
 export function templatesText(): string {
   const { version, dependencies, devDependencies } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
   const packages = { ...dependencies, ...devDependencies, attune: `^${version}` };

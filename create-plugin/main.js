@@ -13,7 +13,7 @@ NAME    what run specs call the plugin: lower-case words with dashes between
 FOLDER  where the package is written (default: attune-plugin-NAME)
 `;
 
-/** The files of a package, by name. */
+/** Returns the files of a package, by name. */
 function filesOf(kind, name) {
   const { about, name: example, plugin, test } = kinds[kind];
   const { attune, valibot, ...tools } = versions;
@@ -55,7 +55,7 @@ function filesOf(kind, name) {
   };
 }
 
-/** What the package's README says. */
+/** Returns the text of the package's README. */
 function readme(kind, name, about) {
   return `# attune-plugin-${name}
 
@@ -73,7 +73,7 @@ take \`--plugins attune-plugin-${name}\`. In TypeScript, import it and pass what
 `;
 }
 
-/** Writes the package; says what is wrong where it cannot. */
+/** Writes the package, or prints what is wrong. */
 function main([kind, name, folder = `attune-plugin-${name}`, ...rest]) {
   if (kind === undefined || ["-h", "--help"].includes(kind)) return done(usage, kind === undefined ? 2 : 0);
   if (!Object.hasOwn(kinds, kind)) {
