@@ -138,7 +138,10 @@ async function forgetting(): Promise<void> {
   }
 }
 
-/** Measures debiasing: reviews begin with their author; in training, three of four negative ones are his, positive hers. */
+/**
+ * Measures debiasing: reviews begin with their author; in training, "he" wrote three of four negative ones, "she" of
+ * positive ones.
+ */
 async function debiasing(): Promise<void> {
   const written = (rows: readonly Row[], share: number, seed: number): Row[] => {
     const random = createRandom(seed).fork("written");

@@ -1,4 +1,4 @@
-/** `attune search`: tries values of a spec's options and trains the best ones once more. */
+/** `attune search`: tries values of a spec's options, and trains once more with the best. */
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { badSpec, missing } from "../../core/base/errors.ts";

@@ -114,7 +114,7 @@ export async function appendKey(
   }
 }
 
-/** Deletes a key, or only the given revision of it. */
+/** Deletes a key: unconditionally, or only if its revision is `wanted`. */
 export async function deleteKey(
   directory: Directory,
   key: string,

@@ -80,7 +80,7 @@ export function hubCache(env: Named<string | undefined>): HubCache {
   };
 }
 
-/** Checks a complete file: the etag of a large one is its SHA-256. If it does not match, the file is deleted. */
+/** Completes a download. The etag of a large file is its SHA-256; if it does not match, deletes the file and throws. */
 async function finish(blob: string, etag: string, what: string): Promise<void> {
   const path = `${blob}.incomplete`;
   if (/^[0-9a-f]{64}$/.test(etag)) {

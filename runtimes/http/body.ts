@@ -26,7 +26,7 @@ export type BodyLimits = Readonly<{ maxBytes: number | Readonly<Record<string, n
 /** Bodies that have already been received, and requests whose bodies cannot be longer than their headers say. */
 const [received, measured] = [new WeakMap<Request, Uint8Array<ArrayBuffer>>(), new WeakSet<Request>()];
 
-/** Attaches a received body to a request, because reading streams takes longer than many requests. */
+/** Attaches a received body to a request, since reading a stream can take longer than handling the request. */
 export function withBody(request: Request, bytes: Uint8Array<ArrayBuffer>): Request {
   received.set(request, bytes);
   return request;

@@ -10,7 +10,7 @@ import { jsonBytes } from "../../core/base/bytes.ts";
 
 const PATH = "/internal/plan";
 
-/** Bytes of files above which a job is long work, for which one thread is kept free. */
+/** Bytes of files above which planning a job is long work, which leaves one thread to others. */
 const LARGE = 4 * 2 ** 20;
 
 /** Returns the route, for an app that is not reachable from outside. */
