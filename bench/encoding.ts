@@ -3,7 +3,7 @@
  *
  *     node bench/encoding.ts [--steps 120] [--words 200] [--batch 16] [--rounds 2]
  *
- * LoRA on the embedded base, in turns in one process. The first steps, in which a run decides on a thread, are left out.
+ * LoRA on the embedded base, in turns in one process, without the first steps, in which a run decides on a thread.
  */
 import process from "node:process";
 import { parseArgs } from "node:util";

@@ -137,7 +137,7 @@ async function prepared(folder: string): Promise<Named<Json>> {
   const still = { ...spec, training: { ...spec.training, learningRate: 1e-12, maxSteps: 1 } };
   for await (const _ of trainInWorker(still, { output: join(folder, "base") }));
   const targetModules = ["query", "value"];
-  // The base has no pooler; it trains on both sides.
+  // The base has no pooler, so that one is trained on both sides.
   const lora = { r: 8, loraAlpha: 16, loraDropout: 0.1, targetModules, modulesToSave: ["pooler"] };
   const adapter = { use: "lora", with: lora };
   return { ...spec, adapter };

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The command line of a checkout (`npx attune`), which is TypeScript: a Node that reads none hands it to the one that
- * `npm install` has brought. The package on npm has JavaScript, and starts `runtimes/cli.js` itself.
+ * The command line of a checkout (`npx attune`), which is TypeScript: a Node that cannot run it hands over to the
+ * one that `npm install` has installed. The package on npm has JavaScript, and starts `runtimes/cli.js` itself.
  * @module
  */
 import { spawn } from "node:child_process";
@@ -22,7 +22,7 @@ function handOver(node) {
   }
   const child = spawn(node, [fileURLToPath(cli), ...process.argv.slice(2)], { stdio: "inherit" });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-    // A terminal interrupts both of them by itself.
+    // A terminal interrupts both processes itself.
     process.on(signal, () => signal === "SIGINT" && process.stdin.isTTY || child.kill(signal));
   }
   child.on("exit", (code, signal) => {

@@ -4,7 +4,7 @@ import { cacheCompiled } from "./host/compile_cache.ts";
 
 cacheCompiled();
 
-// A reader that has seen enough (head) is no failure.
+// A reader that stops early, such as `head`, is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
   throw error;

@@ -5,7 +5,7 @@ import time
 
 START = time.perf_counter()
 
-# A kernel choice for one machine must not slow torch down on another.
+# A setting of kernels for this machine must not slow torch down on another.
 for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
     os.environ.pop(name, None)
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -23,7 +23,7 @@ args = parser.parse_args()
 torch.manual_seed(0)
 model, config, fields = SHAPES[args.shape]
 model(config(**fields)).save_pretrained(args.out)
-# Rows are token ids: the tokenizer is never asked, but a model without one is none.
+# Rows are token ids, so the tokenizer is not used, but loading a model requires one.
 vocab = {"[PAD]": 0, "[UNK]": 1}
 tokenizer = {"version": "1.0", "added_tokens": [], "normalizer": None, "pre_tokenizer": {"type": "WhitespaceSplit"},
              "post_processor": None, "decoder": None, "truncation": None, "padding": None,

@@ -31,7 +31,7 @@ def main() -> None:
             found = [json.loads(line) for line in file]
         return [{"text": row["text"], "label": int(row["label"] == "positive")} for row in found]
 
-    # As Attune does for all trials of a process: rows are encoded once, the base is read once.
+    # As in Attune, all trials of a process share the encoded rows and the base.
     tokenizer = common.load_tokenizer(args)
     train = common.tokenize(tokenizer, rows(args.train), args)
     held = common.tokenize(tokenizer, rows(args.eval), args)
@@ -47,7 +47,7 @@ def main() -> None:
             lora_alpha=16,
             lora_dropout=0.1,
             target_modules=["query", "value"],
-            # The base has no pooler; it trains on both sides.
+            # The base has no pooler, so that one is trained on both sides.
             modules_to_save=["pooler", "classifier"],
         )
         args.learning_rate = learning_rate

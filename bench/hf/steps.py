@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-# So long a schedule that the learning rate hardly moves.
+# A schedule so long that the learning rate hardly changes.
 MAX_STEPS = 100_000
 
 

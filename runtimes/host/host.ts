@@ -21,7 +21,7 @@ export type HostOptions = Readonly<{
   lib?: Ort;
   /** The execution provider. Default: "cpu". */
   provider?: Host["provider"];
-  /** Threads to compute with. Default: as many as the machine has. */
+  /** Number of threads to compute with. Default: as many as the machine has. */
   threads?: number;
 }>;
 

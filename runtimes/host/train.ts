@@ -40,11 +40,11 @@ export type TrainInWorkerOptions = Readonly<
     probe?: boolean;
     signal?: AbortSignal;
     threads?: number;
-    /** Names to write in place of paths. */
+    /** Names that replace paths in output files. */
     displayNames?: Named<string>;
-    /** Packages whose plugins the spec may use besides those that it names itself. */
+    /** Packages whose plugins the spec may use in addition to its own. */
     plugins?: readonly string[];
-    /** Splits of the data that the run leaves alone, whatever its spec says. */
+    /** Splits of the data that the run does not use, whatever its spec says. */
     without?: readonly SplitName[];
   }
 >;

@@ -9,7 +9,7 @@ export { encodeForPage } from "./web_encoder.ts";
 
 /** Options of a web host. */
 export type WebOptions = Readonly<{
-  /** An onnxruntime-web module, configured by the caller; absent: nothing is computed. */
+  /** An onnxruntime-web module, configured by the caller; absent: the host cannot compute. */
   lib?: Ort;
   provider?: "wasm" | "webgpu";
   runtime?: Host["runtime"];
@@ -17,11 +17,11 @@ export type WebOptions = Readonly<{
   directory?: Host["directory"];
   /** The files of `attune:base`. */
   base?: Store;
-  /** The kernels as a compiled module, where bytes may not be compiled. */
+  /** The kernels as a compiled module, for platforms that do not allow compiling bytes. */
   kernels?: WebAssembly.Module;
-  /** Bytes a run may take; a WebAssembly address space has 4 GiB. */
+  /** Bytes that a run may take; a WebAssembly address space has 4 GiB. */
   memoryBytes?: number;
-  /** Starts a worker that encodes rows beside the training step; its script calls `encodeForPage`. */
+  /** Starts a worker that encodes rows in parallel with training; its script calls `encodeForPage`. */
   encoder?: () => EncoderWorker;
 }>;
 

@@ -8,34 +8,34 @@ import type { Route } from "../http/route.ts";
 
 /** Limits of an app. */
 export type EdgeLimits = Readonly<{
-  /** A body of JSON. */
+  /** Bytes of a JSON body. */
   bodyBytes: number;
-  /** A streamed body of JSON lines. */
+  /** Bytes of a streamed body of JSON lines. */
   linesBytes: number;
-  /** For how long a body may come. */
+  /** Seconds in which a body must arrive. */
   bodySeconds: number;
-  /** Texts of one request. */
+  /** Number of texts in one request. */
   inputs: number;
-  /** Memory that cached tokenizers may take. */
+  /** Bytes of memory for cached tokenizers. */
   tokenizerBytes: number;
-  /** Memory that cached models may take. */
+  /** Bytes of memory for cached models. */
   modelBytes: number;
-  /** Memory that the cached adapters of one model may take. */
+  /** Bytes of memory for the cached adapters of one model. */
   adapterBytes: number;
   /** Sessions that one model may have open: one for each kind of adapter, each with the model's weights. */
   sessions: number;
-  /** Tokens that are computed at once. */
+  /** Number of tokens that are computed at once. */
   batchTokens: number;
-  /** Places of all encodings of one answer together, and tokens that one request may have a model compute. */
+  /** Total places of one response's encodings, and tokens that a model may compute for one request. */
   places: number;
-  /** For how long a model may compute for one request. */
+  /** Seconds that a model may compute for one request. */
   computeSeconds: number;
-  /** Numbers of one answer: of vectors, of scores. */
+  /** Numbers in one response, such as those of vectors or scores. */
   values: number;
-  /** Bytes of a merged adapter, and memory that one of its modules may take while it is merged. */
+  /** Bytes of a merged adapter, and of memory for one of its modules while it is merged. */
   resultBytes: number;
   mergeBytes: number;
-  /** Elementary steps that one request's metrics may take, about. */
+  /** Approximate number of elementary steps for one request's metrics. */
   steps: number;
   rates: Rates;
 }>;
@@ -71,31 +71,31 @@ export type EdgeOptions = Readonly<{
   catalog: Catalog;
   keys: readonly Key[];
   models: ModelRegistry;
-  /** The host that computes, for the routes that run a model; absent: they answer 503. */
+  /** The host for routes that run a model; absent: they answer 503. */
   host?: Host;
   /** The routes of files, fine-tuning jobs and runners. */
   jobs?: JobsApp;
   limits?: Partial<EdgeLimits>;
-  /** Threads that answer what is heavy; absent: everything is answered here, and its bounds are those of `limits` alone. */
+  /** Threads for heavy requests; absent: this thread answers them all, bounded only by `limits`. */
   workers?: Workers;
-  /** Tells who asks, in place of `keys`. */
+  /** Identifies callers, in place of `keys`. */
   authenticate?: Authenticate;
-  /** Further routes. */
+  /** Additional routes. */
   routes?: readonly Route[];
-  /** Rates over several processes; absent: token buckets in this one. */
+  /** A rate limiter for several processes; absent: token buckets in this one. */
   limiter?: Limiter;
-  /** The JSON Schema of run specs as text, for editors: the package's spec.schema.json. Absent: there is no such route. */
+  /** The JSON Schema of run specs as text, for editors: the package's spec.schema.json. Absent: no such route. */
   specSchema?: string;
-  /** Origins of pages that may ask from a browser, or "*"; absent: none but the server's own. */
+  /** Origins of pages that may send requests from a browser, or "*"; absent: only the server's own. */
   cors?: readonly string[];
   /** Hosts that URLs in requests may name; absent: none. */
   allowUrls?: readonly string[];
-  /** The function that fetches them; absent: the runtime's fetch. It must not follow redirects. */
+  /** Fetches these URLs; absent: the runtime's fetch. It must not follow redirects. */
   fetch?: typeof fetch;
-  /** Is told of errors that callers are told nothing of. */
+  /** Receives errors whose details callers do not see. */
   onError?: (error: Error) => void;
-  /** A clock that only goes forward, in milliseconds. */
+  /** A monotonic clock, in milliseconds. */
   now?: () => number;
-  /** Seconds since 1970. */
+  /** The time in seconds since 1970. */
   time?: () => number;
 }>;
