@@ -1,21 +1,21 @@
 /**
- * torch's autocast: products of 16-bit operands with 16-bit results, forward and backward; other ops as their operands
- * come, or in float32, by the device's list.
+ * torch's autocast: matrix products take 16-bit operands and give 16-bit results, forward and backward; other ops
+ * follow the dtypes of their operands, or run in float32 if the device's list says so.
  *
- * Graphs stay float32: what is a 16-bit tensor in torch is a value cast there and back, so that every kernel computes
- * in float32 and rounds once, as torch's do. The gradient of a cast is a cast back, so that the gradient of every
+ * Graphs stay float32: a value that is a 16-bit tensor in torch is cast to 16 bits and back here, so that every kernel
+ * computes in float32 and rounds once, as torch's do. The gradient of a cast is a cast back, so the gradient of a
  * 16-bit tensor has 16 bits too; sums of gradients of float32 tensors stay float32, as do master weights.
  */
 import type { Append, Asked, Graph, Node, Rewrite, Value } from "../../core/graph/graph.ts";
 import type { Op } from "../../core/graph/ops/ops.ts";
 import type { Provider } from "../../core/types.ts";
 
-/** The dtypes of 16 bits. */
+/** The 16-bit dtypes. */
 export type Half = "float16" | "bfloat16";
 
 const products: ReadonlySet<Op> = new Set<Op>(["MatMul", "FusedMatMul", "Gemm"]);
 
-/** Ops whose result has the values of their first operand, or of all. */
+/** Ops that only move values: the result has the values of the first operand, or of all operands. */
 const moves: ReadonlySet<Op> = new Set<Op>([
   "Identity",
   "Transpose",
@@ -27,7 +27,7 @@ const moves: ReadonlySet<Op> = new Set<Op>([
   "Concat",
 ]);
 
-/** What CUDA's list computes in float32; CPU's takes it as it comes. */
+/** Ops that autocast computes in float32 on CUDA; on the CPU they follow their operands. */
 const preciseOnCuda: ReadonlySet<Op> = new Set<Op>([
   "Softmax",
   "LogSoftmax",
@@ -40,7 +40,7 @@ const preciseOnCuda: ReadonlySet<Op> = new Set<Op>([
   "ReduceSum",
 ]);
 
-/** The rewrite of a graph that runs on a provider. */
+/** Returns the rewrite that autocasts a graph for a provider. */
 export function autocast(half: Half, provider: Provider): Rewrite {
   const precise = provider === "cpu" || provider === "wasm" ? new Set<Op>() : preciseOnCuda;
   const known = new Map<Value, boolean>();
@@ -60,7 +60,7 @@ export function autocast(half: Half, provider: Provider): Rewrite {
     const [a, b] = inputs;
     if (a && b && products.has(op) && a.dtype === "float32") {
       if (isUniform(a)) {
-        // Sums of columns, which are products with ones here.
+        // Column sums are written as products with ones.
         const sums = next(op, inputs, attrs);
         return isHalf(b) ? sums.map(rounded) : sums;
       }
@@ -78,7 +78,7 @@ export function autocast(half: Half, provider: Provider): Rewrite {
   };
 }
 
-/** The message for a provider without 16-bit arithmetic. */
+/** Returns a warning if the provider has no 16-bit arithmetic. */
 export function noFaster(name: string, provider: Provider): string | undefined {
   if (provider !== "cpu" && provider !== "wasm") return undefined;
   return `${name} on the CPU gives the numbers of a 16-bit run, but is not faster: products are rounded to 16 bits, ` +
@@ -88,8 +88,8 @@ export function noFaster(name: string, provider: Provider): string | undefined {
 type Product = "MatMul" | "FusedMatMul" | "Gemm";
 
 /**
- * A product of 16-bit operands. A factor comes behind it, as in models; the bias of a linear layer before it is
- * rounded.
+ * Rounds the operands and the result of a product. The factor is applied after rounding, as in models; a linear layer's
+ * bias is added before rounding.
  */
 function product(
   { op, inputs: [a, b, c], attrs }: Asked<Product>,
@@ -111,20 +111,20 @@ function product(
 }
 
 /**
- * Whether a product makes scores of attention, queries by keys, or their gradients: torch's fused attention keeps these
- * in float32, factor and mask included, and rounds shares where they meet the values.
+ * Whether a product computes attention scores (queries by keys) or their gradients: torch's fused attention keeps these
+ * in float32, with factor and mask, and rounds the attention weights before they meet the values.
  */
 function areScores({ transA, transB }: { transA?: 0 | 1; transB?: 0 | 1 }, [a]: readonly Value[]): boolean {
   return transB === 1 && transA === 0 && (a?.shape.length ?? 0) > 2;
 }
 
-/** There and back. */
+/** Casts a value to 16 bits and back to float32. */
 function roundTo(half: Half, x: Value, next: Append): Value {
   const narrow = castOnce({ op: "Cast", inputs: [x], attrs: { to: half } }, next);
   return next("Cast", narrow, { to: "float32" })[0] as Value;
 }
 
-/** What was cast there and back before is not cast there again. */
+/** Appends a cast, or reuses the 16-bit value if the operand was only just cast back from it. */
 function castOnce({ op, inputs, attrs }: Asked<"Cast">, next: Append): readonly Value[] {
   const [x] = inputs;
   const [before] = producerOf(x)?.op === "Cast" ? producerOf(x)?.inputs ?? [] : [];
@@ -132,29 +132,29 @@ function castOnce({ op, inputs, attrs }: Asked<"Cast">, next: Append): readonly 
 }
 
 /**
- * A float32 tensor is cast anew for each product that reads it: the gradients of its readers are rounded one by one.
+ * Casts a float32 tensor anew for each product that reads it, so that the gradient of each reader is rounded by itself.
  */
 function roundForOne(x: Value, rounded: (x: Value) => Value): Value {
   return x.graph.withVjp([x], [rounded(x)], ([dy]) => [dy], true)[0] as Value;
 }
 
-/** Whether a value is a parameter, perhaps moved: torch casts such a one once for all that read it. */
+/** Whether a value is a parameter, perhaps reshaped or transposed: torch casts each once for all of its readers. */
 function isOfModel(value: Value): boolean {
   const node = producerOf(value);
   if (node) return moves.has(node.op) && node.inputs[0] !== undefined && isOfModel(node.inputs[0]);
   return value.graph.origin(value)?.kind === "parameter";
 }
 
-/** Whether an op's operands are all 16-bit tensors, beside numbers. */
+/** Whether all operands of an op, apart from uniform constants, are 16-bit tensors. */
 function comesHalf({ op, inputs }: Asked, isHalf: (x: Value) => boolean): boolean {
-  // torch's root mean square norms end in a product with a float32 weight; its layer norms are as what they norm.
+  // torch's RMS norms end in a product with a float32 weight; its layer norms have the dtype of their input.
   if (op === "SimplifiedLayerNormalization") return false;
   const read = op === "LayerNormalization" ? inputs.slice(0, 1) : inputs;
   const floats = read.filter((x) => x !== undefined && x.dtype === "float32" && !isUniform(x));
   return floats.length > 0 && floats.every((x) => x && isHalf(x));
 }
 
-/** Whether a value is one number, perhaps repeated. */
+/** Whether a value is a single constant, perhaps broadcast. */
 function isUniform(value: Value): boolean {
   const node: Node | undefined = producerOf(value);
   if (node?.op === "Expand" || node?.op === "Reshape") return node.inputs[0] !== undefined && isUniform(node.inputs[0]);

@@ -1,4 +1,4 @@
-/** What nf4 and fp4 have in common: all but their tables. */
+/** What nf4 and fp4 share: everything but their code tables. */
 import * as v from "valibot";
 import {
   type ComputeDtype,
@@ -29,7 +29,7 @@ export const fourBitSchema: v.GenericSchema<Partial<FourBitOptions>, FourBitOpti
   ...quantizerEntries,
 });
 
-/** An accelerator that stores weights in a type of 4 bits. */
+/** Returns an accelerator that stores weights in a 4-bit type. */
 export function fourBit(type: FourBitType, options: FourBitOptions): Omit<Accelerator, keyof Plugin> {
   const { blockSize, useDoubleQuant, computeDtype } = options;
   const format = codeBlocks({ type, blockSize, useDoubleQuant, computeDtype });
@@ -48,7 +48,7 @@ export function fourBit(type: FourBitType, options: FourBitOptions): Omit<Accele
   return { ...quantizer(type, options, { format, encode }), python: (skipped) => pythonOf(type, options, skipped) };
 }
 
-/** Hugging Face's configuration of the same codes: its blocks are of 64. */
+/** Hugging Face's configuration of the same codes, which has blocks of 64 only. */
 function pythonOf(
   type: FourBitType,
   { blockSize, useDoubleQuant, computeDtype }: FourBitOptions,

@@ -1,11 +1,11 @@
-/** Weights that do not train in 16 bits: what products over them read anyway. */
+/** Storage of frozen weights in 16 bits; products that read them round to 16 bits anyway. */
 import { fromFloat32, toFloat32, viewOf } from "../../core/files/safetensors.ts";
 import type { WeightFormat, WeightStorage } from "../../core/types.ts";
 import type { Half } from "./autocast.ts";
 
 const formatOf = (dtype: Half): WeightFormat => ({
   label: dtype,
-  // Tensors of 16 bits cannot be fed on every runtime.
+  // Not every runtime can feed 16-bit tensors.
   constants: ["values"],
   bytes: ([outputs, inputs]) => 2 * outputs * inputs,
   decodingBytes: () => 0,
@@ -18,7 +18,7 @@ const formats: Readonly<Record<Half, WeightFormat>> = {
   bfloat16: formatOf("bfloat16"),
 };
 
-/** Weights rounded to 16 bits, to the nearest. */
+/** Stores weights rounded to the nearest 16-bit value. */
 export function halfStorage(dtype: Half): WeightStorage {
   return {
     format: formats[dtype],

@@ -1,5 +1,5 @@
 /**
- * Building blocks of accelerators: quantizers, weights in half the bits, products in half precision.
+ * Building blocks of accelerators: quantizers, 16-bit weight storage, matrix products in half precision.
  * @module
  */
 export * from "./autocast.ts";

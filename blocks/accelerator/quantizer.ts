@@ -1,4 +1,4 @@
-/** What quantizers share: their options, and what they refuse. */
+/** The options of quantizers, and the weights that they refuse. */
 import * as v from "valibot";
 import { badValue } from "../../core/base/errors.ts";
 import type { Accelerator, LinearWeight, Plugin, WeightStorage } from "../../core/types.ts";
@@ -17,7 +17,7 @@ export interface QuantizerOptions {
 
 const modules = v.array(v.pipe(v.string(), v.nonEmpty()));
 
-/** Their schemas, to be spread into the plugin's own. */
+/** Schema entries of {@link QuantizerOptions}, to be spread into the plugin's own schema. */
 export const quantizerEntries: Readonly<{
   skipModules: v.GenericSchema<readonly string[] | undefined, readonly string[]>;
   targetModules: v.GenericSchema<readonly string[] | undefined>;
@@ -28,19 +28,19 @@ export const quantizerEntries: Readonly<{
   maxLossDrift: v.optional(v.pipe(v.number(), v.minValue(0))),
 };
 
-/** The number types that products may be computed in. */
+/** The dtypes in which products may be computed. */
 export type ComputeDtype = "float32" | "float16" | "bfloat16";
 
-/** The schema of the number type that products are computed in. */
+/** Schema of {@link ComputeDtype}. */
 export const computeDtypeSchema: v.GenericSchema<ComputeDtype | undefined, ComputeDtype> = v.optional(
   v.picklist(["float32", "float16", "bfloat16"]),
   "float32",
 );
 
 /**
- * Refuses a weight that codes cannot hold.
+ * Refuses a weight with a value that is not finite, which no code represents.
  *
- * @throws AttuneError that says which of its values is not finite.
+ * @throws AttuneError that names the value.
  */
 function refuseNonFinite(plugin: string, values: Float32Array, { name, dims: [, inputs] }: LinearWeight): void {
   let at = 0;
@@ -51,8 +51,8 @@ function refuseNonFinite(plugin: string, values: Float32Array, { name, dims: [, 
 }
 
 /**
- * An accelerator that stores every weight it takes in one form; a value that is not finite is refused before it is
- * encoded.
+ * Returns an accelerator that stores every weight it quantizes in one format; values that are not finite are refused
+ * before they are encoded.
  *
  * @example
  * ```ts

@@ -42,7 +42,7 @@ export interface BottleneckOptions {
   readonly from: string | null;
 }
 
-/** Where the networks stand: behind which blocks, and what they read. */
+/** Where the networks are inserted: after which sublayers, and what they read. */
 type Placement = Readonly<{
   mhAdapter: boolean;
   outputAdapter: boolean;
@@ -50,10 +50,12 @@ type Placement = Readonly<{
   isParallel: boolean;
 }>;
 
-/** Names of the options that AdapterHub's config has too. */
+/** Names of the options that AdapterHub's config has, too. */
 const names = ["reductionFactor", "nonLinearity", "scaling", "dropout", "leaveOut", "initWeights"] as const;
 
-/** A variant: where its networks stand, and its defaults. Attaching throws AttuneError if an option does not fit the model. */
+/**
+ * Defines a variant by its placement and defaults. Attaching throws AttuneError if an option does not fit the model.
+ */
 export function defineBottleneck(
   { name, placement, defaults }: Readonly<{
     name: string;
@@ -151,7 +153,7 @@ function attachBottleneck(
   };
 }
 
-/** The module that AdapterHub hangs a layer's adapters on: one of the family's, else one of its own. */
+/** Returns the path of the module that holds a layer's adapters in AdapterHub: the family's, or the default. */
 function modulePath({ family }: InspectedBackbone, layer: string, attends: boolean): string {
   const { attention = "attention_adapters", feedForward = "output_adapters" } = family.targets.bottleneck ?? {};
   return `${layer}.${attends ? attention : feedForward}`;

@@ -1,4 +1,4 @@
-/** Adapters whose option `from` continues one that was saved. */
+/** Adapters that can continue a saved one through their option `from`. */
 import * as v from "valibot";
 import { role } from "../options/mod.ts";
 import { missing } from "../../core/base/errors.ts";
@@ -16,7 +16,7 @@ import type { AdapterReader } from "../../formats/adapter_reader.ts";
 import type { PeftType } from "../../formats/peft/peft_type.ts";
 import { readPeft } from "../../formats/peft/read.ts";
 
-/** Options that say what is saved, and what is continued. */
+/** Options for the modules to save and the adapter to continue. */
 export interface SavedOptions {
   /** Modules that are trained in full; null: the task's head. */
   readonly modulesToSave: readonly string[] | null;
@@ -33,7 +33,7 @@ export const savedEntries: Readonly<{
   from: role(v.optional(v.nullable(v.string()), null), { role: "path" }),
 };
 
-/** Attaches an adapter to an opened model. `saved`: the weights of the one that it continues. */
+/** Attaches an adapter to an opened model. `saved`: the weights of the adapter to continue. */
 export type Attach<O> = (
   options: O,
   backbone: InspectedBackbone,
@@ -41,7 +41,7 @@ export type Attach<O> = (
   saved?: Weights,
 ) => AttachedAdapter;
 
-/** An adapter that PEFT's files may continue. `schema`: with an entry for each option that a config records. */
+/** Defines an adapter that PEFT's files can continue. `schema` needs an entry for each option that a config records. */
 export function definePeft<O extends SavedOptions>(
   plugin:
     & Pick<PeftType<O>, "name" | "type" | "prefix" | "harmless">
@@ -52,7 +52,7 @@ export function definePeft<O extends SavedOptions>(
   return define({ kind: "adapter", name, schema, create: (options) => openAndAttach(reader, options, attach) });
 }
 
-/** `open` and `attach` of such an adapter. */
+/** Returns the `open` and `attach` of such an adapter. */
 export function openAndAttach<O extends { readonly from: string | null }>(
   { name, read }: AdapterReader<O>,
   options: O,

@@ -1,5 +1,5 @@
 /**
- * Building blocks of adapters: their target modules, saved ones, bottlenecks, and virtual tokens.
+ * Building blocks of adapters: target modules, saved adapters, bottlenecks, and virtual tokens.
  * @module
  */
 export * from "./bottleneck.ts";

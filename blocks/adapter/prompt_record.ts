@@ -1,4 +1,4 @@
-/** What adapters of learned vectors have in common: options, and how PEFT saves them. */
+/** What adapters of learned vectors share: their options, and how PEFT saves them. */
 import * as v from "valibot";
 import { most } from "../../core/base/most.ts";
 import type {
@@ -13,19 +13,19 @@ import { savedModules } from "../../formats/peft/modules_to_save.ts";
 import { peftRecord } from "../../formats/peft/record.ts";
 import { submodules } from "./prompts.ts";
 
-/** The schema of the number of virtual tokens. */
+/** Schema of the number of virtual tokens. */
 export const numVirtualTokens: v.OptionalSchema<v.GenericSchema<number>, 8> = v.optional(
   v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.tokens)),
   8,
 );
 
-/** A width of a network that makes the vectors; null: the model's. */
+/** Schema of the width of the network that generates the vectors; null: the model's hidden size. */
 export const hiddenSize: v.OptionalSchema<v.GenericSchema<number | null>, null> = v.optional(
   v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.width))),
   null,
 );
 
-/** The fields of PEFT's configs that say how large the model is, which is known already. */
+/** Fields of PEFT's configs that repeat the model's sizes, which are known already. */
 export const sizesOfModel: readonly string[] = [
   "num_attention_heads",
   "num_layers",
@@ -36,8 +36,8 @@ export const sizesOfModel: readonly string[] = [
 type Saved = Pick<AttachedAdapter, "copies" | "isTrainable" | "record"> & Readonly<{ weights: Weights | undefined }>;
 
 /**
- * What is saved: the table `prompt_embeddings`, or (`table`) what a network makes in its place, and the modules that
- * train whole. `options`: as they are once it is saved, less the model's sizes.
+ * Returns how an adapter is saved: the table `prompt_embeddings`, or what `table` computes with a network in its place,
+ * and the modules trained whole. `config`: the saved options, without the model's sizes.
  */
 export function savedVectors(
   type: string,

@@ -1,4 +1,4 @@
-/** Learned vectors in front of sequences: as embeddings of virtual tokens, or as keys and values of every layer. */
+/** Learned vectors prepended to sequences: embeddings of virtual tokens, or keys and values in every layer. */
 import { badValue, unsupported } from "../../core/base/errors.ts";
 import { tanh as hyperbolic } from "../../core/math/math.ts";
 import {
@@ -18,14 +18,14 @@ import {
 import type { AttachedAdapter, GraphBuilder, InspectedBackbone, Tensor, Value } from "../../core/types.ts";
 
 /**
- * How many parts of a model have their own prompts, by PEFT's rule: encoder and decoder each, although only one uses
- * them.
+ * Returns how many submodules have their own prompts by PEFT's rule: both encoder and decoder of a sequence-to-sequence
+ * model, although only one uses them.
  */
 export function submodules(task: string): number {
   return task === "SEQ_2_SEQ_LM" ? 2 : 1;
 }
 
-/** Virtual tokens whose embeddings are the first rows of `prompt` [at least count, dim]. */
+/** Adds virtual tokens whose embeddings are the first rows of `prompt` [at least count, dim]. */
 export function promptAdapter(
   backbone: InspectedBackbone,
   count: number,
@@ -53,8 +53,8 @@ export function promptAdapter(
 }
 
 /**
- * The layers that read a prefix: of encoder and decoder the decoder's. `count`: how many the table has, by PEFT's rule
- * as many as the encoder's.
+ * Returns the layers that read a prefix (in encoder-decoder models the decoder's) and `count`, the number of layers in
+ * the table: by PEFT's rule the encoder's.
  */
 export function prefixedLayers(
   plugin: string,

@@ -1,10 +1,10 @@
-/** Which modules an adapter adapts. */
+/** The modules that an adapter adapts. */
 import * as v from "valibot";
 import { missing } from "../../core/base/errors.ts";
 import { layerIndex } from "../../core/patterns/module_patterns.ts";
 import type { AdapterTargets, InspectedBackbone } from "../../core/types.ts";
 
-/** Options that say which modules are adapted. */
+/** Options that select the modules to adapt. */
 export interface TargetOptions {
   /**
    * Modules by the end of their path, or a regular expression for the whole path, or "all-linear"; null: the family's
@@ -19,15 +19,15 @@ export interface TargetOptions {
   readonly fanInFanOut: boolean;
 }
 
-/** A schema of modules to adapt: a pattern, or names. */
+/** Schema of the modules to adapt: a pattern, or names. */
 export const moduleNames: v.GenericSchema<string | readonly string[]> = v.union([
   v.string(),
   v.pipe(v.array(v.string()), v.minLength(1)),
 ]);
 
 /**
- * The linear layers that may be adapted: not those that train whole. "all-linear" leaves out what gives the logits of the
- * vocabulary, as PEFT does.
+ * Returns the linear layers that may be adapted: all but those trained whole. "all-linear" omits the layer that
+ * computes the logits of the vocabulary, as PEFT does.
  */
 export function selectAdaptable(
   { linears, conv1ds, shapes, vocabSize }: InspectedBackbone,
@@ -42,7 +42,7 @@ export function selectAdaptable(
   });
 }
 
-/** Those of the targets that are in layers of some numbers; a path that is named whole is meant whatever its layer. */
+/** Returns the targets in the given layers. A target given by its full path is kept whatever its layer. */
 export function inLayers(
   targets: Iterable<string>,
   { targetModules, layersToTransform, layersPattern }: Readonly<{
@@ -59,7 +59,7 @@ export function inLayers(
   );
 }
 
-/** The family's default, of the first of these kinds that it has. Throws AttuneError if it has none: then the option must say. */
+/** Returns the family's default targets, of the first of `kinds` that it has. Throws AttuneError if it has none. */
 export function defaultTargets(
   plugin: string,
   option: string,
@@ -75,7 +75,7 @@ export function defaultTargets(
   );
 }
 
-/** What trains beside an adapter's parameters: the modules that are saved whole, and all biases or (else) the targets'. */
+/** Returns a test for what trains besides the adapter: modules that are saved whole, and all or the targets' biases. */
 export function savedOrBias(
   saves: Readonly<{ isTrainable(name: string): true | undefined }>,
   bias: string,

@@ -1,9 +1,9 @@
-/** A weight with an adapter's product of two matrices added. */
+/** Adds an adapter's low-rank product to a weight. */
 import type { Tensor } from "../../core/types.ts";
 
 type Matrix = Tensor<Float32Array>;
 
-/** W + outer ⊙ (scale · B (middle ⊙ A)); A may have further columns. */
+/** Returns W + outer ⊙ (scale · B (middle ⊙ A)); further columns of A are ignored. */
 export function withProduct(
   weight: Matrix,
   a: Matrix,

@@ -1,7 +1,7 @@
 /** The `classification_head` of T5 and BART. */
 import type { HeadSpec } from "../../core/types.ts";
 
-/** The decoder's state at each sequence's last token, a dense layer with tanh, and the output. */
+/** Returns a head over the decoder's state at each last token: a dense layer with tanh, and the output layer. */
 export function classificationHead(hiddenSize: number, dropout: number): HeadSpec {
   return {
     pool: "last",

@@ -3,9 +3,9 @@ import { badValue, unsupported } from "../../core/base/errors.ts";
 import { most } from "../../core/base/most.ts";
 import type { Json, Named } from "../../core/types.ts";
 
-/** Reads fields of one config. A field that is absent or null has the family's default, else the caller's. */
+/** Reader of one config. A field that is absent or null has the family's default, or else the caller's fallback. */
 export interface ConfigReader {
-  /** A whole number from 1 (or `least`) to 10 million; of layers to {@link most}. */
+  /** A whole number from 1 (or `least`) to 10 million; numbers of layers are limited by {@link most}. */
   count(name: string, fallback?: number, least?: number): number;
   /** A finite number. */
   number(name: string, fallback?: number): number;
@@ -13,19 +13,19 @@ export interface ConfigReader {
   rate(name: string, fallback?: number): number;
   text(name: string, fallback?: string): string;
   flag(name: string, fallback: boolean): boolean;
-  /** An id that may be null, or negative, which stands for none (the first Llama's converted checkpoints say -1). */
+  /** A token id; undefined if it is null or negative (the first converted Llama checkpoints say -1). */
   id(name: string): number | undefined;
-  /** The row of a table of so many that an id names, as torch's `padding_idx`: a negative one counts from the end. */
+  /** An id as a row of a table of `rows` rows, like torch's `padding_idx`: negative ids count from the end. */
   row(name: string, rows: number): number | undefined;
-  /** A field as it stands, null included; the family's default where it is absent. */
+  /** The field's value, which may be null; the family's default if the field is absent. */
   value(name: string): Json | undefined;
-  /** Throws where a field has a value other than those that are supported. */
+  /** Throws if a field has a value that is not among `allowed`. */
   only(name: string, ...allowed: readonly (Json | undefined)[]): void;
 }
 
 /**
- * A reader of one config for a plugin's messages. Its methods throw AttuneError. `defaults`: the family's values of fields;
- * `fields`: what the family calls those that it calls otherwise.
+ * Returns a reader of a config whose errors name the plugin. Its methods throw AttuneError. `defaults`: the family's
+ * defaults; `fields`: the family's names of the fields that it names differently.
  */
 export function readConfig(
   plugin: string,

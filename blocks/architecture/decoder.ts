@@ -1,15 +1,15 @@
-/** The pre-norm transformer that decoder-only families share, over the norms, attention and feed-forward of each. */
+/** The pre-norm transformer that decoder-only families share; each brings its own norms, attention and feed-forward. */
 import { add, reshape } from "../../core/graph/ops/functions.ts";
 import type { AttentionOptions, BackboneOutput, GraphBuilder, HeadSpec, Json, Named, Value } from "../../core/types.ts";
 import type { ConfigReader } from "./config.ts";
 import { rotate, type Rotation } from "./rotary.ts";
 
-/** A part of a layer: hidden states to hidden states. */
+/** A part of a layer, from hidden states to hidden states. */
 export type Part = (b: GraphBuilder, x: Value) => Value;
 
 /**
  * One layer: x + attention(norm(x)), then x + feedForward(norm(x)). `parallel`: both read the layer's input and are
- * added to it together. `...After`: norms of what a part gives.
+ * added to it together. `...After`: norms of the outputs of a part.
  */
 export type DecoderLayer = Readonly<{
   path: string;
@@ -23,11 +23,11 @@ export type DecoderLayer = Readonly<{
   feedForward: Part;
   feedForwardAfter?: Part;
   parallel?: boolean;
-  /** Of the feed-forward's output, with the attention's where they are parallel. */
+  /** Dropout on the feed-forward's output, plus the attention's if they are parallel. */
   dropout?: number;
 }>;
 
-/** A decoder over embedded tokens [batch*seq, hidden]. */
+/** Applies a decoder to embedded tokens [batch*seq, hidden]. */
 export function decode(
   b: GraphBuilder,
   embedded: Value,
@@ -56,12 +56,12 @@ export function decode(
         : add(b.dropout(after, rate), middle);
     });
   }
-  // As in transformers, the last of all states is normed.
+  // As in transformers, the last of the returned states is normalized.
   hidden = finalNorm(b, hidden);
   return { hidden, hiddenStates: [...all, hidden] };
 }
 
-/** Sizes of a decoder's heads. */
+/** Numbers and size of a decoder's attention heads. */
 export type Heads = Readonly<{ numHeads: number; numKeyValueHeads: number; headDim: number }>;
 
 /** [batch*seq, heads*headDim] → [batch, seq, heads, headDim]. */
@@ -69,7 +69,7 @@ export function asHeads(x: Value, heads: number, headDim: number): Value {
   return reshape(x, ["batch", "seq", heads, headDim]);
 }
 
-/** Causal attention over heads, turned by their positions where there is a rotation: [batch*seq, numHeads*headDim]. */
+/** Causal attention over heads, with rotary positions if there is a rotation: [batch*seq, numHeads*headDim]. */
 export function causalAttention(
   b: GraphBuilder,
   path: string,
@@ -85,7 +85,9 @@ export function causalAttention(
   return reshape(context, ["batch*seq", numHeads * headDim]);
 }
 
-/** How decoder families build their heads. `token`: what the layer that classifies tokens is called; `scale`: of logits of words. */
+/**
+ * Returns a decoder family's heads. `token`: the name of the token classifier's layer; `scale`: of vocabulary logits.
+ */
 export function languageHeads(
   c: ConfigReader,
   config: Named<Json>,

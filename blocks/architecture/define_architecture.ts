@@ -1,4 +1,4 @@
-/** Families of models; they have no options. */
+/** Plugins of model families; they have no options. */
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Architecture, Factory } from "../../core/types.ts";
@@ -8,7 +8,9 @@ export type ModelOptions = Readonly<Record<never, never>>;
 
 const modelSchema: v.GenericSchema<ModelOptions, ModelOptions> = v.strictObject({});
 
-/** A family of models by how its configs are read. `modelTypes`: what they call it, where not by its name. */
+/**
+ * Defines a model family by a function that reads its configs. `modelTypes`: its `model_type`s; by default its name.
+ */
 export function defineArchitecture(
   { name, modelTypes = [name], read }: Readonly<
     { name: string; modelTypes?: readonly string[]; read: Architecture["read"] }

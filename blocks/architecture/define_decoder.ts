@@ -1,4 +1,4 @@
-/** Decoders in the manner of Llama (Touvron et al. 2023). A family's file says what differs; the rest stands here. */
+/** Decoders in the manner of Llama (Touvron et al. 2023). A family's file states its differences; the rest is here. */
 import { badValue } from "../../core/base/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
 import { mul, slice } from "../../core/graph/ops/functions.ts";
@@ -19,50 +19,51 @@ import { defineArchitecture, type ModelOptions } from "./define_architecture.ts"
 import { type Norm, rmsNorm } from "./norms.ts";
 import { readRotary, type Rotary, type RotaryOptions, type Rotation, rotationOf } from "./rotary.ts";
 
-/** A family of decoders: what is known of it, the values of config fields that are left out, and what differs from Llama. */
+/** A family of decoders: the facts about it, defaults of config fields, and its differences from Llama. */
 export type DecoderFamily =
   & Omit<FamilyFacts, "modelType">
   & Readonly<{
-    /** The plugin's name; also `model_type`, where that is not said. */
+    /** The plugin's name; also the `model_type` unless that is given. */
     name: string;
     modelType?: string;
     defaults: Named<Json>;
-    /** Heads besides the language model's that the library has classes for; absent: both. */
+    /** Heads besides the language model's for which transformers has classes; absent: both. */
     heads?: readonly ("sequence" | "token")[];
     differences?: (c: ConfigReader) => DecoderDifferences;
   }>;
 
-/** What a family does otherwise than Llama, by its config. */
+/** How a family differs from Llama, given its config. */
 export type DecoderDifferences = Readonly<{
   norm?: Norm;
-  /** Where a layer's norms stand: before its parts, behind them, both, or one before two parts that are added together. */
+  /** Where a layer's norms are: before its parts, after them, both, or one norm before two parallel parts. */
   norms?: "before" | "after" | "both" | "parallel";
-  /** Whether queries and keys are normed, by head or all together. */
+  /** Whether queries and keys are normalized, per head or all heads together. */
   queryKeyNorm?: "head" | "all" | undefined;
   bias?: Readonly<{ qkv: boolean; out: boolean; mlp: boolean }>;
-  /** Queries, keys and values are one matrix; so are gate and up. */
+  /** Whether queries, keys and values share one matrix, as do gate and up. */
   fused?: boolean;
-  /** The feed-forward part has no gate, and its layers are called fc1 and fc2. */
+  /** Whether the feed-forward part has no gate; its layers are then called fc1 and fc2. */
   plain?: boolean;
-  /** Names of modules that are called otherwise. */
+  /** Names of modules that differ from Llama's. */
   names?: Readonly<{ out: string; queryNorm: string; keyNorm: string; finalNorm: string }>;
-  /** How positions turn heads, for each name that a kind of layer may say; absent: one way. */
+  /** Rotary embeddings by name, for layer kinds to refer to; absent: one for all layers. */
   rotaries?: Named<Partial<RotaryOptions>>;
   layers?: (count: number) => readonly LayerKind[];
-  /** What scores are multiplied by; absent: 1 / √headDim. */
+  /** Factor of attention scores; absent: 1 / √headDim. */
   scale?: number;
-  /** c of c · tanh(x / c) of scores and of logits. */
+  /** The c of c · tanh(x / c), for attention scores and for logits. */
   softcaps?: Readonly<{ scores?: number | undefined; logits?: number | undefined }>;
   /**
-   * What rows of the table are multiplied by, what enters the first layer (virtual tokens too), each part's output, and logits.
+   * Factors of the embedding table's rows, of the first layer's input (virtual tokens included), of each part's output,
+   * and of the logits.
    */
   factors?: Readonly<{ embedding?: number; input?: number; residual?: number; logits?: number }>;
   dropout?: Readonly<{ embedding?: number; residual?: number }>;
-  /** Whether the layer that gives the logits of words has a bias. */
+  /** Whether the output layer of the language model has a bias. */
   outputBias?: boolean;
 }>;
 
-/** The plugin of a family of decoders. */
+/** Defines the plugin of a family of decoders. */
 export function defineDecoder(family: DecoderFamily): Factory<"architecture", ModelOptions> {
   const { name, modelType = name } = family;
   return defineArchitecture({
@@ -128,7 +129,7 @@ function read(family: DecoderFamily & FamilyFacts, config: Named<Json>): Backbon
     hiddenSize,
     ...heads,
     vocabSize,
-    // Angles that grow with a sequence have no end.
+    // Frequencies that depend on the sequence's length have no maximum length.
     maxPositions: Object.values(rotaries).some((rotary) => rotary.grows) ? Infinity : maxPositions,
     goesBeyond: true,
     baseModelPrefix: "model",
@@ -249,7 +250,7 @@ function attend(
   return b.dropout(y, d.dropout?.residual ?? 0);
 }
 
-/** Queries, keys and values stored one after the other in one layer. */
+/** Splits the output of one layer that stores queries, keys and values one after the other. */
 function fused(b: GraphBuilder, path: string, x: Value, { numHeads, numKeyValueHeads, headDim }: Heads): Value[] {
   const all = asHeads(
     b.linear(path, x, { outFeatures: (numHeads + 2 * numKeyValueHeads) * headDim, bias: false }),

@@ -1,4 +1,4 @@
-/** Encoders in the manner of BERT (Devlin et al. 2019). A family's file says what differs; the rest stands here. */
+/** Encoders in the manner of BERT (Devlin et al. 2019). A family's file states its differences; the rest is here. */
 import { badValue } from "../../core/base/errors.ts";
 import { activation } from "../../core/graph/activations.ts";
 import { add, cast, greater, mul, reshape } from "../../core/graph/ops/functions.ts";
@@ -24,52 +24,52 @@ import type { RelativeAttention } from "./relative.ts";
 export type EncoderFamily =
   & Omit<FamilyFacts, "modelType">
   & Readonly<{
-    /** The plugin's name, `model_type`, and what the names of its parameters begin with. */
+    /** The plugin's name, also its `model_type` and the prefix of its parameters' names. */
     name: string;
-    /** Further model types that are computed alike, under the same names of parameters: what is otherwise known of each. */
+    /** Further model types with the same computation and parameter names: the facts that differ for each. */
     relatives?: Named<Partial<Omit<FamilyFacts, "modelType">>>;
-    /** Values of fields that a config leaves out, where not BERT's. */
+    /** Defaults of config fields that differ from BERT's. */
     defaults?: Named<Json>;
-    /** What its configs call BERT's fields. */
+    /** The family's names of BERT's config fields. */
     fields?: Named<string>;
-    /** A layer's own norms have this ε, whatever the config says. */
+    /** The ε of the layers' norms, whatever the config says. */
     epsilon?: number;
-    /** What the names of its parameters begin with, where not with the plugin's. */
+    /** The prefix of parameter names, if it is not the plugin's name. */
     prefix?: string;
     /**
-     * The padding token where the config has none, or whatever it has; positions count from behind it where
-     * `positionsSkipPadding`.
+     * The default of the config's padding token (`padTokenId`), or the one that is used whatever the config says
+     * (`paddingIdx`); positions start after it if `positionsSkipPadding`.
      */
     padTokenId?: number;
     paddingIdx?: number;
     positionsSkipPadding?: boolean;
-    /** Whether there is a table of positions; rows may be longer than it where there is none. */
+    /** Whether there is a table of positions; without one, rows may have any length. */
     positions?(c: ConfigReader): boolean;
-    /** What attention's scores add for distances. */
+    /** Terms that depend on distance, added to the attention scores. */
     relative?(c: ConfigReader, sizes: Pick<EncoderOptions, "hiddenSize" | "numHeads" | "epsilon">): RelativeAttention;
-    /** Padding has no embeddings, and reads all places alike. */
+    /** Whether padding has no embeddings and attends equally to every position. */
     evenPadding?: boolean;
     /** Whether tokens have types (segments). */
     tokenTypes?: boolean;
-    /** What makes embeddings of `embedding_size` as wide as the layers: there `"always"`, or only if they differ. */
+    /** The layer from `embedding_size` to the hidden size: `"always"` there, or only if the sizes differ. */
     projection?: Readonly<{ path: string; always: boolean }>;
-    /** Where there is dropout besides the embeddings and the attention. */
+    /** Dropout besides that of the embeddings and the attention. */
     dropsProjection?: boolean;
     dropsFeedForward?: boolean;
-    /** Layers in the order in which they are computed; one may come several times. */
+    /** Layers in the order of computation; a layer may occur several times. */
     layers(count: number, c: ConfigReader): EncoderOptions["layers"];
     heads(c: ConfigReader, sizes: HeadSizes): Named<HeadSpec>;
   }>;
 
-/** What heads are made from. `classifierDropout`: the config's, else that of hidden states. */
+/** Sizes that heads are made from. `classifierDropout`: the config's, or else that of hidden states. */
 export type HeadSizes = Readonly<
   { hiddenSize: number; hiddenDropout: number; classifierDropout: number; epsilon: number; tied: boolean }
 >;
 
-/** BERT's files of its first years call a norm's weight gamma and its bias beta. */
+/** BERT's first checkpoints call a norm's weight gamma and its bias beta. */
 const oldNorms = [[/LayerNorm\.weight$/, "LayerNorm.gamma"], [/LayerNorm\.bias$/, "LayerNorm.beta"]] as const;
 
-/** The plugin of a family of encoders. */
+/** Defines the plugin of a family of encoders. */
 export function defineEncoder(family: EncoderFamily): Factory<"architecture", ModelOptions> {
   const { name, relatives = {} } = family;
   return defineArchitecture({
@@ -190,7 +190,7 @@ type Embeddings = Readonly<{
   dropout: number;
 }>;
 
-/** Words, types and positions, added, normed and dropped from. */
+/** Adds word, type and position embeddings, then applies norm and dropout. */
 function embed(b: GraphBuilder, root: string, o: Embeddings): Value {
   const stream = b.stream();
   const table = (name: string, ids: Value, numEmbeddings: number, paddingIdx?: number, init?: Initializer): Value =>
@@ -208,7 +208,7 @@ function embed(b: GraphBuilder, root: string, o: Embeddings): Value {
   return b.dropout(x, o.dropout);
 }
 
-/** Sines and cosines of the positions (Vaswani et al. 2017), which a table of positions may start from. */
+/** Sines and cosines of the positions (Vaswani et al. 2017), as initial values of a table of positions. */
 function sinusoids(positions: number, width: number): Initializer {
   const at = (position: number, i: number): number => position / pow(10000, (i - (i % 2)) / width);
   const data = Float32Array.from({ length: positions * width }, (_, k) => {
@@ -218,7 +218,7 @@ function sinusoids(positions: number, width: number): Initializer {
   return () => Promise.resolve(data);
 }
 
-/** Layers as BERT has them, under a model's name; `projections`: what those of attention are called. */
+/** Returns BERT's layers under a model's name; `projections`: the names of the attention's projections. */
 export function bertLayers(
   name: string,
   projections: Readonly<Record<"query" | "key" | "value", string>> = { query: "query", key: "key", value: "value" },

@@ -1,6 +1,4 @@
-/**
- * The post-norm transformer encoder that BERT and its relatives share, over the names that each family gives its parts.
- */
+/** The post-norm transformer encoder that BERT and its relatives share, with the module names of each family. */
 import { mulDims, seqDim } from "../../core/graph/ops/dims.ts";
 import { add, cast, div, equal, max, reshape, sum, where } from "../../core/graph/ops/functions.ts";
 import type { BackboneOutput, GraphBuilder, Side, Value } from "../../core/types.ts";
@@ -19,7 +17,7 @@ export type LayerPaths = Readonly<{
   outputNorm: string;
 }>;
 
-/** Sizes and rates of an encoder. `layer(i)`: a path for each layer and where its parameters are. */
+/** Sizes and rates of an encoder. `layers`: for each layer its path, and the paths of its modules. */
 export type EncoderOptions = Readonly<{
   hiddenSize: number;
   numHeads: number;
@@ -27,13 +25,13 @@ export type EncoderOptions = Readonly<{
   epsilon: number;
   activation: (x: Value) => Value;
   attentionDropout: number;
-  /** After the attention's output projection. */
+  /** Dropout after the attention's output projection. */
   projectionDropout: number;
-  /** After the feed-forward's second layer. */
+  /** Dropout after the feed-forward's second layer. */
   feedForwardDropout: number;
-  /** What attention's scores add for distances. */
+  /** Terms that depend on distance, added to the attention scores. */
   relative?: RelativeAttention | undefined;
-  /** Padding reads all places of its row alike, as where masks hide everything from it. */
+  /** Whether padding attends equally to every position of its row, as it does where a mask hides everything from it. */
   evenPadding?: boolean | undefined;
   layers: readonly Readonly<{ path: string; paths: LayerPaths }>[];
 }>;
@@ -43,13 +41,13 @@ export function splitHeads(x: Value, heads: number, headDim: number, side: Side 
   return reshape(x, ["batch", seqDim(side), heads, headDim]);
 }
 
-/** [batch, seq, heads, headDim] as [batch*seq, heads*headDim]. */
+/** Joins heads [batch, seq, heads, headDim] to [batch*seq, heads*headDim]. */
 export function joinHeads(x: Value): Value {
   const [batch = 1, seq = 1, heads = 1, headDim = 1] = x.shape;
   return reshape(x, [mulDims(batch, seq), mulDims(heads, headDim)]);
 }
 
-/** The encoder over embedded tokens [batch*seq, hidden]. */
+/** Applies the encoder to embedded tokens [batch*seq, hidden]. */
 export function encode(b: GraphBuilder, embedded: Value, o: EncoderOptions): BackboneOutput {
   const headDim = o.hiddenSize / o.numHeads;
   const all: Value[] = [embedded];
@@ -85,7 +83,7 @@ export function encode(b: GraphBuilder, embedded: Value, o: EncoderOptions): Bac
   return { hidden, hiddenStates: all };
 }
 
-/** What was read [batch, seq, heads, headDim], and at padding the mean of all values. */
+/** Returns the attention's output [batch, seq, heads, headDim] with the mean of all values at padding. */
 function withEvenPadding(b: GraphBuilder, read: Value, values: Value): Value {
   const { segments, columnIndex } = b.stream();
   const isPadding = equal(reshape(segments, [...segments.shape, 1, 1]), 0);

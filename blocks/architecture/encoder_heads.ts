@@ -1,4 +1,4 @@
-/** What heads of encoders are made of. */
+/** Parts of encoder heads. */
 import type { HeadSpec, Named } from "../../core/types.ts";
 import type { HeadSizes } from "./define_encoder.ts";
 
@@ -11,7 +11,7 @@ export function pooler(dense: string, outFeatures: number, dropout: number): Pic
   return { pool: "first", steps: [{ dense, outFeatures }, { activation: "tanh" }, { dropout }] };
 }
 
-/** A dense layer, an activation and a norm, in front of the logits of words. */
+/** A dense layer, an activation and a norm, before the logits of the vocabulary. */
 export function transform(
   dense: string,
   outFeatures: number,
@@ -22,12 +22,12 @@ export function transform(
   return [{ dense, outFeatures }, { activation }, { norm, epsilon }];
 }
 
-/** The bias of the words' logits: beside a decoder that shares its matrix the bias is shared, too, under another name. */
+/** The bias of the vocabulary's logits. If the decoder shares its matrix, so is the bias, under another name. */
 export function wordsBias(tied: boolean, outBias: string): Pick<HeadSpec, "outBias" | "bias"> {
   return tied ? { outBias } : { bias: true };
 }
 
-/** Classification by two layers over the first token's state, as RoBERTa's. */
+/** Classification by two layers over the first token's state, as in RoBERTa. */
 export function twoLayers(outFeatures: number, activation: string, dropout: number): HeadSpec {
   return {
     pool: "first",
@@ -36,12 +36,12 @@ export function twoLayers(outFeatures: number, activation: string, dropout: numb
   };
 }
 
-/** Heads of one layer: spans, and tags of tokens. */
+/** A head of one layer, for spans and token tags. */
 export function oneLayer(out: string, ...steps: Steps): HeadSpec {
   return { steps, out };
 }
 
-/** RoBERTa's heads over the model of a name. */
+/** RoBERTa's heads over the model with the given name. */
 export function robertaHeads(name: string, o: HeadSizes): Named<HeadSpec> {
   const { hiddenSize, hiddenDropout, classifierDropout, epsilon, tied } = o;
   return {

@@ -9,11 +9,11 @@ export type FeedForwardOptions = Readonly<{
   activation: (x: Value) => Value;
   bias: boolean;
   conv1d?: boolean;
-  /** Before the second layer. */
+  /** Dropout before the second layer. */
   dropout?: number;
 }>;
 
-/** W₂ act(W₁ x). */
+/** Computes W₂ act(W₁ x). */
 export function plainFeedForward(
   b: GraphBuilder,
   x: Value,
@@ -25,8 +25,8 @@ export function plainFeedForward(
 }
 
 /**
- * W₂ (act(W₁ x) ⊙ W₃ x) (Shazeer 2020). With one path for `gate` and `up`, both are stored as one layer, the gate
- * first.
+ * Computes W₂ (act(W₁ x) ⊙ W₃ x) (Shazeer 2020). If `gate` and `up` have the same path, both are stored as one layer,
+ * gate first.
  */
 export function gatedFeedForward(
   b: GraphBuilder,

@@ -1,22 +1,22 @@
-/** How the layers of a decoder differ: how far each sees, and how positions turn its heads. */
+/** How the layers of a decoder differ: in the range of their attention, and in their rotary embeddings. */
 import { badValue, unsupported } from "../../core/base/errors.ts";
 import type { ConfigReader } from "./config.ts";
 
-/** `window`: how many tokens it sees; absent: all before it. `rotary`: which of the family's; null: none. */
+/** `window`: how many tokens a layer sees; absent: all earlier ones. `rotary`: name of its embedding; null: none. */
 export type LayerKind = Readonly<{ window?: number; rotary?: string | null }>;
 
-/** Layers that are all alike. */
+/** Returns layers of the same kind. */
 export function everyLayer(count: number, kind: LayerKind): readonly LayerKind[] {
   return Array.from({ length: count }, () => kind);
 }
 
-/** The config's `sliding_window`; undefined if that is null, or absent without a default. */
+/** Returns the config's `sliding_window`; undefined if it is null, or absent without a fallback. */
 export function windowOf(c: ConfigReader, fallback?: number): number | undefined {
   const window = c.value("sliding_window") ?? (c.value("sliding_window") === null ? null : fallback);
   return window === null || window === undefined ? undefined : c.count("sliding_window", fallback);
 }
 
-/** What `layer_types` says of each layer, else the family's rule: whether it sees a window only. */
+/** Returns whether each layer has a sliding window, by the config's `layer_types` or else the family's rule. */
 export function slidingLayers(
   plugin: string,
   c: ConfigReader,
@@ -33,7 +33,7 @@ export function slidingLayers(
   return layerTypes.map((type) => type === "sliding_attention");
 }
 
-/** Qwen's layers: a window from `max_window_layers` on, or where `layer_types` says so, if `use_sliding_window` does. */
+/** Qwen's layers: a window from layer `max_window_layers` on, or by `layer_types`, if `use_sliding_window` is set. */
 export function qwenLayers(plugin: string, c: ConfigReader): (count: number) => readonly LayerKind[] {
   return (count) => {
     const window = c.flag("use_sliding_window", false) ? windowOf(c, 4096) : undefined;

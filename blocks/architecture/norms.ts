@@ -1,14 +1,14 @@
-/** Norms under a module's path. */
+/** Norms as parts of a model. */
 import { add, layerNorm as normalized, rmsNorm as scaled } from "../../core/graph/ops/functions.ts";
 import type { GraphBuilder, Value } from "../../core/types.ts";
 
-/** Patterns for norms that GPT-2 and Falcon call `ln_1`, `ln_f`, `ln_attn`, which have no weight decay. */
+/** Matches the norms that GPT-2 and Falcon call `ln_1`, `ln_f`, `ln_attn`, whose parameters have no weight decay. */
 export const layerNorms: RegExp = /(?:^|\.)ln_[^.]+(?:$|\.)/;
 
-/** A norm of some width, wherever it stands. */
+/** Applies a norm of width `size` whose parameters are under `path`. */
 export type Norm = (b: GraphBuilder, path: string, x: Value, size: number) => Value;
 
-/** (x - mean) / √(variance + ε) · weight + bias, if it has one (Ba et al. 2016). */
+/** Returns (x - mean) / √(variance + ε) · weight + bias (Ba et al. 2016), the bias being optional. */
 export function layerNorm(epsilon: number, hasBias = true): Norm {
   return (b, path, x, size) => {
     const weight = b.parameter(`${path}.weight`, [size], "ones");
@@ -20,7 +20,7 @@ export function layerNorm(epsilon: number, hasBias = true): Norm {
 }
 
 /**
- * x / √(mean x² + ε) · weight (Zhang & Sennrich 2019). `offset`: the weight is stored less this, as Gemma does with 1.
+ * Returns x / √(mean x² + ε) · weight (Zhang & Sennrich 2019). `offset` is subtracted from stored weights: 1 for Gemma.
  */
 export function rmsNorm(epsilon: number, offset = 0): Norm {
   return (b, path, x, size) => {

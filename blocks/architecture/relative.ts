@@ -1,6 +1,4 @@
-/**
- * What attention's scores add for how far apart two places are: numbers of a table, or products with vectors of distances.
- */
+/** Relative positions in attention: score terms by distance, from a table or from products with distance embeddings. */
 import {
   add,
   cast,
@@ -24,8 +22,8 @@ import type { AttentionOptions, GraphBuilder, Initializer, Side, Value } from ".
 export type QueriesAndKeys = Readonly<{ query: Value; key: Value }>;
 
 /**
- * What the attention of an encoder's layers is given besides. `shared`: what was computed before them and each of them reads;
- * `of`: the options of the layer at a path.
+ * Attention scores' terms that depend on distance. `shared`: values computed once, before the layers, and read by each;
+ * `of`: the attention options of the layer at `path`.
  */
 export type RelativeAttention = Readonly<{
   shared(b: GraphBuilder): readonly Value[];
@@ -37,21 +35,21 @@ export type RelativeAttention = Readonly<{
   ): Pick<AttentionOptions, "scale" | "bias">;
 }>;
 
-/** A table with a number for each bucket of distances and head (Raffel et al. 2020). */
+/** A table with a number for each bucket of distances and each head (Raffel et al. 2020). */
 export type BucketTable = Readonly<{
   path: string;
   numHeads: number;
   numBuckets: number;
   maxDistance: number;
-  /** Rows of the table, where there are more than buckets. */
+  /** Rows of the table, if it has more than `numBuckets`. */
   rows?: number;
   init?: Initializer;
   side?: Side;
 }>;
 
 /**
- * [heads, queries, keys]: a number for each head and bucket of distances. Sequences stand in one piece, so the distance
- * of two places of one is that of their columns.
+ * Returns the bias [heads, queries, keys] of each head for the bucket of each distance. The tokens of a sequence are
+ * adjacent, so the distance between two of them is that of their columns.
  */
 export function bucketBias(b: GraphBuilder, o: BucketTable): Value {
   const [queries, keys] = [b.stream(o.side).columnIndex, b.stream(o.side, "keys").columnIndex];
@@ -59,21 +57,21 @@ export function bucketBias(b: GraphBuilder, o: BucketTable): Value {
   return transpose(biasOf(b, o, distance), [2, 0, 1]);
 }
 
-/** [batch, heads, queries, keys] of keys at the first positions. */
+/** Returns the bias [batch, heads, queries, keys] for keys that are at the first positions. */
 export function bucketBiasInFront(b: GraphBuilder, o: BucketTable, positions: Value): Value {
   const offsets = b.stream(o.side).positions;
   const distance = sub(reshape(positions, [1, 1, positions.shape[0] ?? 1]), reshape(offsets, [...offsets.shape, 1]));
   return transpose(biasOf(b, o, distance), [0, 3, 1, 2]);
 }
 
-/** [..., heads]: what the table has for distances [...]. */
+/** Returns the table's entries [..., heads] for distances [...]. */
 function biasOf(b: GraphBuilder, o: BucketTable, distance: Value): Value {
   const { numBuckets, maxDistance, numHeads, side = "input" } = o;
   const buckets = rowsOfDistances(b, distance, relativeBuckets(numBuckets, maxDistance, side === "input"));
   return gather(b.parameter(`${o.path}.weight`, [o.rows ?? numBuckets, numHeads], o.init), buckets);
 }
 
-/** The row of each distance; `rows` has those of the distances up to as many to both sides, further ones count as the last. */
+/** Returns the table's row for each distance, given those of -n to n, n = (length - 1) / 2; others are clamped. */
 function rowsOfDistances(b: GraphBuilder, distance: Value, rows: Int32Array): Value {
   const furthest = (rows.length - 1) / 2;
   const index = add(minimum(maximum(distance, -furthest), furthest), furthest);
@@ -81,8 +79,8 @@ function rowsOfDistances(b: GraphBuilder, distance: Value, rows: Int32Array): Va
 }
 
 /**
- * The bucket of each distance from -maxDistance to maxDistance: one each for the nearest, then logarithmically wider
- * ones. Without `bidirectional` all keys that come later share bucket 0. In float32 steps, as torch takes them.
+ * Returns the bucket of each distance from -maxDistance to maxDistance: one bucket for each of the nearest, then
+ * logarithmically wider ones. Without `bidirectional` all later keys share bucket 0. Rounds to float32 like torch.
  */
 export function relativeBuckets(numBuckets: number, maxDistance: number, bidirectional: boolean): Int32Array {
   const count = bidirectional ? Math.floor(numBuckets / 2) : numBuckets;
@@ -100,15 +98,15 @@ export function relativeBuckets(numBuckets: number, maxDistance: number, bidirec
   });
 }
 
-/** The distances seq - 1, seq - 2, ..., -seq of a query from a key [2*seq] float32. */
+/** Returns all distances from key to query, seq - 1, seq - 2, ..., -seq: [2*seq] float32. */
 export function allDistances(b: GraphBuilder): Value {
   const columns = cast(b.input("columns", "int32", ["seq"]), "float32");
   return concat([sub(max(columns), columns), sub(neg(columns), 1)], 0);
 }
 
 /**
- * From scores by distance [batch, heads, seq, 2*seq], those of each pair of places [batch, heads, seq, seq]: row i begins i
- * places further left. Nothing is as large as all pairs times a vector.
+ * Returns the scores of each pair of positions [batch, heads, seq, seq], given those of each distance [batch, heads,
+ * seq, 2*seq]: row i is read i columns further left. This avoids a tensor with a vector for every pair.
  */
 export function relativeShift(scores: Value, heads: number): Value {
   const padded = concat([zeros(scores, ["batch", heads, "seq", 1]), scores], 3);
@@ -117,23 +115,25 @@ export function relativeShift(scores: Value, heads: number): Value {
   return reshape(slice(halves, 3, 0, 1), ["batch", heads, "seq", "seq"]);
 }
 
-/** Attention between contents and distances (He et al. 2021). */
+/** Options of attention between contents and distances (He et al. 2021). */
 export type Disentangled = Readonly<{
   hiddenSize: number;
   numHeads: number;
-  /** How many kinds of scores are scaled as one. */
+  /** Number of score terms, which divides their scale: 1 / √(headDim · kinds). */
   kinds: number;
-  /** The table's row of each distance of a query from a key, as {@link spanRows} gives them. */
+  /** The table's row for each distance from key to query, as {@link spanRows} returns them. */
   rows: Int32Array;
   /** [rows, hidden] */
   table: (b: GraphBuilder) => Value;
   dropout: number;
-  /** The layers that make keys of it, for queries of contents, and queries, for keys of contents; absent: no such scores. */
+  /**
+   * Paths of the layers that make keys (for content queries) and queries (for content keys) of the table; absent: none.
+   */
   key: ((path: string) => string) | undefined;
   query: ((path: string) => string) | undefined;
 }>;
 
-/** The scores of contents for distances and of distances for contents. */
+/** Returns the score terms content-to-distance and distance-to-content. */
 export function disentangled(o: Disentangled): RelativeAttention {
   const { hiddenSize, numHeads } = o;
   const headDim = hiddenSize / numHeads;
@@ -155,7 +155,7 @@ export function disentangled(o: Disentangled): RelativeAttention {
       const distances = allDistances(b);
       const parts = [
         ...(o.key ? [scores(query, o.key(path), distances)] : []),
-        // Here keys ask: a row is a key's.
+        // Here the rows of the scores are keys, hence the transpose.
         ...(o.query ? [transpose(scores(key, o.query(path), neg(distances)), [0, 1, 3, 2])] : []),
       ];
       return { scale, bias: parts.reduce((a, b) => add(a, b)) };
@@ -164,8 +164,8 @@ export function disentangled(o: Disentangled): RelativeAttention {
 }
 
 /**
- * The row of a table of 2 * span for each distance. Without `maxPosition` a distance has a row of its own up to the
- * span; else half of them have, and further ones share logarithmically wider ones. In float32 steps, as torch takes them.
+ * Returns the row of each distance in a table of 2 * span rows. Without `maxPosition` each distance up to the span has
+ * its own row; else half of them do, and longer ones share logarithmically wider ones. Rounds to float32 like torch.
  */
 export function spanRows(span: number, maxPosition?: number): Int32Array {
   const middle = Math.floor(span / 2);

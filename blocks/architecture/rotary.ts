@@ -1,6 +1,6 @@
 /**
- * Rotary position embeddings (Su et al. 2021) and the ways in which they are stretched, as Hugging Face defines them:
- * linear, dynamic, yarn, longrope, llama3.
+ * Rotary position embeddings (Su et al. 2021) and the scalings of longer contexts that Hugging Face defines: linear,
+ * dynamic, yarn, longrope, llama3.
  */
 import { isObject } from "../../core/base/json.ts";
 import { badValue, missing, unsupported } from "../../core/base/errors.ts";
@@ -25,8 +25,8 @@ import {
 import type { GraphBuilder, Json, Named, Value } from "../../core/types.ts";
 
 /**
- * Angles per position. `scale`: what cosine and sine are multiplied by. `long`: other angles for batches that have a
- * position from `beyond` on. `grows`: angles that become smaller with a batch's longest sequence from `beyond` on.
+ * Frequencies (angles per position). `scale`: factor of cosine and sine. `long`: frequencies for batches with a
+ * position from `beyond` on. `grows`: frequencies that shrink with a batch's longest sequence from `beyond` on.
  */
 export type Rotary = Readonly<{
   frequencies: Float32Array;
@@ -38,7 +38,7 @@ export type Rotary = Readonly<{
 /** Cosines and sines of a batch's positions, [batch, seq, 1, rotated]. */
 export type Rotation = Readonly<{ cos: Value; sin: Value; size: number }>;
 
-/** What else of a config rotary embeddings depend on. `layerType`: where each type of layer has its own parameters. */
+/** What rotary embeddings depend on besides the config. `layerType`: set if parameters are per type of layer. */
 export type RotaryOptions = Readonly<{
   plugin: string;
   headDim: number;
@@ -46,7 +46,7 @@ export type RotaryOptions = Readonly<{
   defaultTheta?: number;
   partial?: number;
   layerType?: string;
-  /** Names of older configs, where these are not `rope_theta` and `rope_scaling`. */
+  /** Names of the fields in older configs, if not `rope_theta` and `rope_scaling`. */
   theta?: string;
   scaling?: string | null;
 }>;
@@ -86,7 +86,7 @@ export function readRotary(config: Named<Json>, o: RotaryOptions): Rotary {
     );
   }
   const half = size / 2;
-  // Torch raises to powers and divides in float32.
+  // Torch computes powers and quotients in float32.
   const round = Math.fround;
   const powers = (theta: number): Float32Array =>
     Float32Array.from({ length: half }, (_, i) => theta ** round((2 * i) / size));
@@ -100,7 +100,7 @@ export function readRotary(config: Named<Json>, o: RotaryOptions): Rotary {
       const factor = number("factor");
       return { frequencies: inverse(base).map((f) => f / factor), scale: 1 };
     }
-    // Up to the model's own positions nothing is stretched.
+    // Up to the model's own maximum length nothing is scaled.
     case "dynamic":
       return { frequencies: inverse(base), scale: 1, grows: { factor: number("factor"), beyond: o.maxPositions } };
     case "llama3": {
@@ -202,7 +202,7 @@ function parametersOf(config: Named<Json>, o: RotaryOptions): Readonly<{ field: 
   return { field: "config.rope_scaling", parameters: { ...older, ...ropeParameters, ...scaling } };
 }
 
-/** Cosines and sines for the positions of a batch, computed once before the layers. */
+/** Computes the cosines and sines for the positions of a batch, once before the layers. */
 export function rotationOf(b: GraphBuilder, rotary: Rotary): Rotation {
   const { frequencies, scale, long, grows } = rotary;
   const { positions } = b.stream();
@@ -221,8 +221,8 @@ export function rotationOf(b: GraphBuilder, rotary: Rotary): Rotation {
 }
 
 /**
- * What the frequencies of a base θ become with the base θ · s^(size / (size - 2)), where s = factor · length / beyond -
- * (factor - 1) of the batch's longest sequence: each is multiplied by s^(-2i / (size - 2)).
+ * Returns the factor of each frequency, s^(-2i / (size - 2)), that changes the base θ to θ · s^(size / (size - 2)),
+ * where s = factor · length / beyond - (factor - 1) for the batch's longest sequence.
  */
 function shrunk(
   positions: Value,
@@ -236,7 +236,7 @@ function shrunk(
   return exp(mul(log(stretch), constant(powers)));
 }
 
-/** Heads [batch, seq, heads, headDim] turned by their positions: pairs are (i, i + size/2). Dims behind `size` stay. */
+/** Rotates heads [batch, seq, heads, headDim] by position; pairs are (i, i + size/2). Dims from `size` on stay. */
 export function rotate(x: Value, { cos, sin, size }: Rotation): Value {
   const headDim = x.shape[3];
   if (headDim !== size) {

@@ -1,10 +1,10 @@
-/** The `sequence_summary` in front of classifiers of ELECTRA and XLNet. */
+/** The `sequence_summary` before the classifiers of ELECTRA and XLNet. */
 import type { HeadSpec } from "../../core/types.ts";
 import type { ConfigReader } from "./config.ts";
 
 /**
- * One state of each sequence, a dense layer and an activation, as a config's `summary_*` fields say. "last" and "mean" are
- * of the sequence's own tokens; the library's are of its row, padding included.
+ * A head's pooling, dense layer and activation, as a config's `summary_*` fields say. "last" and "mean" are over the
+ * sequence's own tokens; in transformers they are over its row, padding included.
  */
 export function sequenceSummary(
   c: ConfigReader,

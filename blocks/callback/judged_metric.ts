@@ -1,8 +1,8 @@
-/** The metric by which a callback judges evaluations. */
+/** The metric by which a callback compares evaluations. */
 import * as v from "valibot";
 import type { Named, TrainingArguments } from "../../core/types.ts";
 
-/** Options of what is judged. */
+/** Options of the metric. */
 export interface JudgedMetricOptions {
   /**
    * The key of the metric in an evaluation, such as `f1_macro`; a prefix `eval_`, as in transformers, is dropped. Null:
@@ -19,7 +19,7 @@ export interface JudgedMetricOptions {
 /** The metric that a run is judged by, and whether larger values are better. */
 export type Judge = Readonly<{ metric: string; greaterIsBetter: boolean }>;
 
-/** Entries of the schemas of {@link JudgedMetricOptions}. */
+/** Schema entries of {@link JudgedMetricOptions}. */
 export const judgedMetricEntries: {
   readonly metric: v.OptionalSchema<v.GenericSchema<string | null>, null>;
   readonly greaterIsBetter: v.OptionalSchema<v.GenericSchema<boolean | null>, null>;
@@ -30,19 +30,19 @@ export const judgedMetricEntries: {
 
 const smallerIsBetter = /(^|[._-])(loss|perplexity|mse|rmse|mae|wer|cer|ter|brier|error)$/;
 
-/** By what a callback judges in a run. */
+/** Returns the metric that a callback uses in a run, and its direction. */
 export function judgeOf({ metric, greaterIsBetter }: JudgedMetricOptions, training?: TrainingArguments): Judge {
   const key = (metric ?? training?.metricForBestModel ?? "loss").replace(/^eval_/, "");
   const ofRun = metric === null ? training?.greaterIsBetter : null;
   return { metric: key, greaterIsBetter: greaterIsBetter ?? ofRun ?? !smallerIsBetter.test(key) };
 }
 
-/** Whether `value` is better than `bestClass`. */
+/** Whether `value` is better than `best`. */
 export function isBetter({ greaterIsBetter }: Judge, value: number, best: number): boolean {
   return greaterIsBetter ? value > best : value < best;
 }
 
-/** The metric's value; undefined if the evaluation has no such number, or an infinite one. */
+/** Returns the metric's value; undefined if the evaluation lacks it or it is not finite. */
 export function metricValue({ metric }: Judge, metrics: Named<number>): number | undefined {
   const value = Object.hasOwn(metrics, metric) ? metrics[metric] : undefined;
   return value === undefined || !Number.isFinite(value) ? undefined : value;

@@ -1,5 +1,5 @@
 /**
- * Building blocks of callbacks: the metric that they judge by.
+ * Building blocks of callbacks: the metric by which they compare evaluations.
  * @module
  */
 export * from "./judged_metric.ts";

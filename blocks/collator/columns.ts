@@ -1,9 +1,9 @@
-/** Reading columns of rows: typed, with errors that name row, column and value. */
+/** Typed readers of row columns; their errors name row, column and value. */
 import { AttuneError, badValue, nearest, show } from "../../core/base/errors.ts";
 import { asNumber, classReader } from "../../core/data/class_reader.ts";
 import type { Field, Named, Row, RowColumns, Tokenizer } from "../../core/types.ts";
 
-/** The columns that a collator reads, under the names that rows have for them. */
+/** Returns the columns that a collator reads, under the names that they have in the rows. */
 export function readColumns(
   renamed: Named<string>,
   { texts, optional, learned, spans, parallel, others, classes = {} }: RowColumns,
@@ -24,7 +24,7 @@ export function readColumns(
   };
 }
 
-/** A text column. Throws AttuneError if it is missing or something else. */
+/** Returns a text column. Throws AttuneError if it is missing or not a text. */
 export function textOf(plugin: string, row: Row, index: number, column: string): string {
   const value = row[column];
   if (typeof value === "string") return value;
@@ -32,7 +32,7 @@ export function textOf(plugin: string, row: Row, index: number, column: string):
   throw badValue(plugin, `row ${index}, column "${column}"`, value, "a string");
 }
 
-/** A text as a sentence-transformers folder has it read. */
+/** Applies the prompt and lower-casing of a sentence-transformers folder to a text. */
 export function applyPrompt(
   text: string,
   { prompt, lowercase }: Readonly<{ prompt: string; lowercase: boolean }>,
@@ -40,12 +40,12 @@ export function applyPrompt(
   return lowercase ? (prompt + text).toLowerCase() : prompt + text;
 }
 
-/** A text column that may be missing, or null. */
+/** Returns a text column that may be missing or null. */
 export function optionalText(plugin: string, row: Row, index: number, column: string): string | undefined {
   return row[column] === undefined || row[column] === null ? undefined : textOf(plugin, row, index, column);
 }
 
-/** A column of token ids; `also` may stand among them. Throws AttuneError if it is something else. */
+/** Returns a column of token ids, among which `also` is allowed. Throws AttuneError if it is something else. */
 export function idsOf(plugin: string, row: Row, index: number, column: string, also?: number): Int32Array {
   const value = row[column];
   const isId = (x: unknown): boolean => x === also || (Number.isInteger(x) && Number(x) >= 0 && Number(x) < 2 ** 31);
@@ -54,7 +54,7 @@ export function idsOf(plugin: string, row: Row, index: number, column: string, a
   throw badValue(plugin, `row ${index}, column "${column}"`, value, "a list of token ids");
 }
 
-/** The error of a row that lacks a column. */
+/** Returns the error of a row that lacks a column. */
 export function missingColumn(plugin: string, row: Row, index: number, column: string): AttuneError {
   const there = Object.keys(row);
   const near = nearest(column, there);
@@ -66,7 +66,7 @@ export function missingColumn(plugin: string, row: Row, index: number, column: s
   );
 }
 
-/** input_ids and token_type_ids of a row that has them. Throws AttuneError if they are of two lengths, or empty. */
+/** Returns a row's own input_ids and token_type_ids, if it has them. Throws AttuneError if lengths differ or are 0. */
 export function readyMade(
   plugin: string,
   row: Row,
@@ -86,7 +86,7 @@ export function readyMade(
   return tokenFields(tokenizer, ids, types);
 }
 
-/** Tokens, and where there are such the types of their segments, as fields of a sequence. */
+/** Returns tokens, and their segment types if they have any, as fields of a sequence. */
 export function tokenFields(
   { specialTokenIds }: Pick<Tokenizer, "specialTokenIds">,
   ids: Int32Array,
@@ -98,14 +98,14 @@ export function tokenFields(
   };
 }
 
-/** A value with numeric strings turned into numbers, as they occur in CSV files. */
+/** Turns a numeric string, as it occurs in CSV files, into a number; other values stay. */
 export function unquote(value: unknown): unknown {
   return asNumber(value) ?? value;
 }
 
 /**
- * Reads classes by name or number, as {@link classReader} does. Throws AttuneError that lists the classes where there
- * is none.
+ * Returns a reader of classes by name or number, as {@link classReader} does. It throws AttuneError, with the list of
+ * classes, if there is no such class.
  */
 export function classesOf(plugin: string, labels: readonly string[]): (value: unknown, at: string) => number {
   const read = classReader(labels);

@@ -1,22 +1,24 @@
-/** Which tokens are masked, and what stands in their place. */
+/** Masking: which tokens are chosen, and what replaces them. */
 import { missing } from "../../core/base/errors.ts";
 import type { CollatorContext, Encoding, Field, Random } from "../../core/types.ts";
 import type { MaskedTextOptions } from "../options/mod.ts";
 
-/** Labels of this value do not count. */
+/** The label value that losses ignore. */
 export const IGNORE = -100;
 
-/** A tokenized text that can be masked. `words`: -1 at special tokens, else the word's number. */
+/** A tokenized text that can be masked. `words`: the number of each token's word; -1 at special tokens. */
 export type Maskable = Readonly<{ ids: Int32Array; words: Int32Array }>;
 
-/** An encoded text, ready to be masked. Pieces that continue a word (##ing) belong to it, as do tokens without a blank before them. */
+/**
+ * Prepares an encoded text for masking. Continuations (##ing), and tokens without a blank before, belong to their word.
+ */
 export function maskableWords({ ids, wordIds, specialTokensMask }: Encoding): Maskable {
   return { ids, words: wordIds.map((word, i) => (specialTokensMask[i] === 1 ? -1 : word)) };
 }
 
 /**
- * Masks as BERT does (Devlin et al. 2019): each token, or word, is chosen by itself; what is drawn depends on its place
- * alone.
+ * Masks as BERT does (Devlin et al. 2019): each token, or word, is chosen independently, by random numbers that depend
+ * only on its position.
  *
  * @throws AttuneError if the tokenizer has no mask token.
  */
@@ -46,7 +48,7 @@ export function maskSample(
   return { inputIds, labels };
 }
 
-/** Labels of places as a field. */
+/** Returns the labels of tokens as a field. */
 export function labelField(data: Int32Array): Field {
   return { axis: "token", data, padValue: IGNORE, ignoreIndex: IGNORE };
 }

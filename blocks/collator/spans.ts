@@ -1,14 +1,14 @@
-/** Spans of tokens that are taken out of a text at random. */
+/** Random spans of tokens that are removed from a text. */
 import { exp } from "../../core/math/math.ts";
 import { permutation } from "../../core/math/random.ts";
 import type { Random } from "../../core/types.ts";
 
-/** How much is taken out, and in spans of what mean length. */
+/** The share of tokens to remove, and the mean length of the removed spans. */
 export type Noise = Readonly<{ noiseDensity: number; meanNoiseSpanLength: number }>;
 
 /**
- * The number of noise tokens of a text, and of spans (at most `most`): at least one of each, leaving at least one
- * token.
+ * Returns the number of noise tokens of a text, and of spans (at most `most`): at least one of each, leaving at least
+ * one token.
  */
 export function noiseOf(
   length: number,
@@ -20,7 +20,7 @@ export function noiseOf(
   return { tokens, spans: Math.min(spans, length - tokens, most) };
 }
 
-/** The longest text whose rest, with a sentinel for each span, fits into `allocateOutput` tokens. */
+/** Returns the longest text that fits into `room` tokens after span corruption, with a sentinel for each span. */
 export function longestNoiseSource(room: number, noiseDensity: number, meanNoiseSpanLength: number): number {
   let length = 1;
   for (;;) {
@@ -31,8 +31,8 @@ export function longestNoiseSource(room: number, noiseDensity: number, meanNoise
 }
 
 /**
- * Span corruption (Raffel et al. 2020): the text begins with what stays; kept and taken spans take turns, both cut at
- * random. A taken span is one sentinel in the input, and in the target that sentinel and the span.
+ * Span corruption (Raffel et al. 2020): kept and removed spans alternate, starting with a kept one, with random
+ * lengths. A removed span becomes one sentinel in the input; the target has that sentinel and the span.
  */
 export function corruptSpans(
   ids: ArrayLike<number>,
@@ -57,22 +57,22 @@ export function corruptSpans(
   return { input, target };
 }
 
-/** A number as a sum of so many numbers from 1 on; each way of doing so is as likely. */
+/** Splits a number into `count` random positive summands; all splits have the same probability. */
 function segments(random: Random, total: number, count: number): number[] {
   const cuts = [...permutation(random, total - 1).subarray(0, count - 1)].map((cut) => cut + 1).sort((a, b) => a - b);
   return [...cuts, total].map((cut, i) => cut - (cuts[i - 1] ?? 0));
 }
 
 /**
- * Text infilling (Lewis et al. 2020): spans, whose lengths are Poisson distributed, each become one mask; one of length
- * 0 is a mask put in between. Spans lie at random and do not overlap.
+ * Text infilling (Lewis et al. 2020): each span, of Poisson distributed length, becomes one mask; a span of length 0
+ * inserts a mask. Spans are at random places and do not overlap.
  */
 export function infillText(ids: ArrayLike<number>, mask: number, random: Random, noise: Noise): number[] {
   const wanted = Math.ceil(ids.length * noise.noiseDensity);
   const lengths: number[] = [];
   const draws = random.fork("lengths");
   for (let left = wanted; left > 0;) {
-    // Never more spans than tokens that they take, so that no text gets longer.
+    // Never more spans than removed tokens, so that no text grows.
     const least = lengths.length < wanted - left ? 0 : 1;
     const drawn = poisson(draws.uniform(lengths.length), noise.meanNoiseSpanLength);
     const length = Math.min(left, Math.max(least, drawn));
@@ -95,8 +95,8 @@ export function infillText(ids: ArrayLike<number>, mask: number, random: Random,
 }
 
 /**
- * Sentence permutation (Lewis et al. 2020), as fairseq does it: a share of the sentences, drawn at random, change
- * places among themselves. A sentence ends behind a full stop that none stands in front of, and where the text ends.
+ * Sentence permutation (Lewis et al. 2020) as in fairseq: a random share of the sentences is shuffled. A sentence ends
+ * after a full stop that follows another token, and at the end of the text.
  */
 export function permuteSentences(ids: ArrayLike<number>, fullStop: number, random: Random, ratio: number): number[] {
   const all = Array.from(ids);
@@ -105,11 +105,11 @@ export function permuteSentences(ids: ArrayLike<number>, fullStop: number, rando
   const chosen = permutation(random.fork("sentences"), ends.length).subarray(0, Math.ceil(ends.length * ratio));
   const order = ends.map((_, i) => i);
   permutation(random.fork("order"), chosen.length).forEach((from, i) => (order[chosen[i] ?? 0] = chosen[from] ?? 0));
-  // What stands behind the last end stays there.
+  // Tokens after the last sentence stay there.
   return [...order.flatMap((i) => all.slice(ends[i - 1] ?? 0, ends[i])), ...all.slice(ends.at(-1) ?? 0)];
 }
 
-/** The number at which the distribution function of a Poisson distribution passes a uniform number. */
+/** Returns the number at which the distribution function of a Poisson distribution exceeds `uniform`. */
 function poisson(uniform: number, mean: number): number {
   let probability = exp(-mean);
   let total = probability;

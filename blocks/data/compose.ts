@@ -1,10 +1,10 @@
-/** Rows of several sources one after the other, and a range of rows: what files, splits and slices are made of. */
+/** Concatenations and ranges of rows, from which files, splits and slices are composed. */
 import { badValue } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import type { Cursor, Row, Rows } from "../../core/types.ts";
 import { knownOf } from "./rows.ts";
 
-/** The rows of several sources, one after the other. */
+/** Concatenates the rows of several sources. */
 export async function concatenatedRows(parts: readonly Rows[]): Promise<Rows> {
   const [only] = parts;
   if (only && parts.length === 1) return only;
@@ -29,7 +29,7 @@ export async function concatenatedRows(parts: readonly Rows[]): Promise<Rows> {
   };
 }
 
-/** Rows by their number among all parts, where they stand, and the longest of them. */
+/** Random access to rows by their number among all parts, the place of a row, and the longest row. */
 function placesOfParts(parts: readonly Rows[], firsts: readonly number[]): Pick<Rows, "at" | "where" | "longest"> {
   return {
     at: async (indices) => await rowsOfParts(parts, firsts, indices),
@@ -43,14 +43,14 @@ function placesOfParts(parts: readonly Rows[], firsts: readonly number[]): Pick<
   };
 }
 
-/** The number of each part's first row among all, and behind them that of all rows. */
+/** Returns the number of each part's first row among all rows, followed by the number of all rows. */
 function firstsOf(lengths: readonly number[]): readonly number[] {
   const firsts = [0];
   for (const length of lengths) firsts.push((firsts.at(-1) ?? 0) + length);
   return firsts;
 }
 
-/** The part that has a row, of parts that may be many and some of them empty; -1 where none has. */
+/** Returns the part that has a row, by binary search (parts may be many, or empty); -1 if none has it. */
 function partOf(firsts: readonly number[], index: number): number {
   let [low, high] = [0, firsts.length - 1];
   if (!Number.isInteger(index) || index < 0 || index >= (firsts[high] ?? 0)) return -1;
@@ -62,7 +62,7 @@ function partOf(firsts: readonly number[], index: number): number {
   return low;
 }
 
-/** Which source is read on, and behind which of its rows: as its cursor says, or by the number of the row alone. */
+/** Returns the source to continue with and the cursor in it, from a cursor, which may have the row's number alone. */
 function placeOf(from: Cursor | undefined, lengths: readonly number[]): [number, Cursor | undefined] {
   const [part, behind] = from?.inner ?? [];
   if (part) return [part.at, behind];
@@ -71,7 +71,7 @@ function placeOf(from: Cursor | undefined, lengths: readonly number[]): [number,
   return [first, at > 0 ? { at } : undefined];
 }
 
-/** Rows by their numbers among all parts; each part is asked once. */
+/** Returns rows by their numbers among all parts; each part is asked once. */
 async function rowsOfParts(
   parts: readonly Rows[],
   firsts: readonly number[],
@@ -93,7 +93,7 @@ async function rowsOfParts(
   return rows;
 }
 
-/** The rows in a range of a source that has at least as many. */
+/** Returns a range of a source's rows; the source has at least `to` rows. */
 export async function rangeOfRows(source: Rows, from: number, to: number): Promise<Rows> {
   if (from === 0 && to === source.length) return source;
   const { at } = source;

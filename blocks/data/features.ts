@@ -1,10 +1,10 @@
-/** What `datasets` writes into tables about their columns. */
+/** The metadata about columns that `datasets` writes into tables. */
 import { badFile, show } from "../../core/base/errors.ts";
 import type { Named } from "../../core/types.ts";
 
 type Feature = Readonly<{ _type?: unknown; names?: unknown; feature?: unknown }>;
 
-/** Names of the classes of columns, of the description of a table that `datasets` has written; nothing if it has none. */
+/** Returns the class names of each column from the metadata that `datasets` has written; none without metadata. */
 export function classesIn(
   text: string | undefined,
   columns: readonly string[] | null = null,
@@ -25,7 +25,7 @@ export function classesIn(
   return classes.length > 0 ? { classes: Object.fromEntries(classes) } : {};
 }
 
-/** Names of a column of classes, or of lists of them: `List`, in older files `Sequence`. */
+/** Returns the class names of a column of classes, or of (nested) lists of them: `List`, in older files `Sequence`. */
 function namesOf(feature: Feature | null, depth = 0): readonly string[] | undefined {
   if (typeof feature !== "object" || feature === null || depth > 4) return undefined;
   const { _type: type, names, feature: inner } = feature;
@@ -37,7 +37,7 @@ function namesOf(feature: Feature | null, depth = 0): readonly string[] | undefi
   return namesOf((inner ?? null) as Feature | null, depth + 1);
 }
 
-/** Throws AttuneError if two columns of a table have one name: a row would have one of them. */
+/** Throws AttuneError if two columns of a table have the same name: a row could only keep one of them. */
 export function refuseTwice(plugin: string, name: string, columns: readonly string[]): void {
   const twice = columns.find((column, i) => columns.indexOf(column) < i);
   if (twice !== undefined) throw badFile(plugin, name, `has two columns ${show(twice)}`);

@@ -1,18 +1,18 @@
-/** What a large file's bytes are, hashed whole once for as long as it stays the file that it is. */
+/** Digests of large files, cached for as long as the file does not change. */
 import { cachedJson } from "../../core/data/cached.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import type { FilePlace } from "./text_file.ts";
 
-/** Bytes that are hashed at once. */
+/** Bytes per digest. */
 const PIECE = 4 * 2 ** 20;
 
-/** Smaller files are hashed faster than a cache is asked. */
+/** Smaller files are hashed faster than a cache is read. */
 const KEPT = 2 * PIECE;
 
-/** Bytes at the end of a file that are hashed each time: where formats have their tables of contents. */
+/** Bytes at the end of a file that are hashed each time: many formats have their index there. */
 const END = 64 * 2 ** 10;
 
-/** A file as it was opened: how large it is, which version of it, and its bytes. */
+/** An open file: its size, its revision, and a function that reads its bytes. */
 export type OpenedFile = Readonly<{
   size: number;
   revision: string;
@@ -20,8 +20,8 @@ export type OpenedFile = Readonly<{
 }>;
 
 /**
- * The SHA-256 of each 4 MiB of a file. Those of a large one are kept in the cache of its host, by its path, its size, its
- * store's revision (on a disk its time and inode), and its last bytes.
+ * Returns the SHA-256 of each 4 MiB of a file. The digests of a large file are kept in the host's cache, by path, size,
+ * revision in the store (on a disk: time and inode), and last bytes.
  */
 export async function digestsOf(place: FilePlace, { size, revision, read }: OpenedFile): Promise<readonly string[]> {
   const hashed = async (): Promise<string[]> => {
@@ -31,7 +31,7 @@ export async function digestsOf(place: FilePlace, { size, revision, read }: Open
     }
     return digests;
   };
-  // Without a path two stores may have files of one name.
+  // Without a path, files of two stores may have the same name.
   if (!place.cache || place.path === undefined || size < KEPT) return await hashed();
   const end = await sha256(await read(size - END, END));
   return await cachedJson(place.cache, "digests", ["digests 1", place.path, size, revision, end], hashed);

@@ -1,22 +1,22 @@
-/** The files that a path of a spec stands for: one, several, a pattern, or a folder with its splits. */
+/** The files that a path in a spec refers to: one, several, a pattern, or a folder with its splits. */
 import { badFile, badValue, missing, tooMuch } from "../../core/base/errors.ts";
 import type { Host, Rows } from "../../core/types.ts";
 import { concatenatedRows } from "./compose.ts";
 import { slicedRows } from "./splits.ts";
 
-/** What files of a format end in; `.gz` and `.zst` may follow. */
+/** Which files to open. `endings`: the format's file extensions; `.gz` and `.zst` may follow. */
 export type FileOptions = Readonly<{
   plugin: string;
   path: string | readonly string[];
-  /** A slice as `datasets` writes it; null: "train", or the only split that there is. */
+  /** A slice in the notation of `datasets`; null: "train", or the only split. */
   split: string | null;
   endings: readonly string[];
 }>;
 
-/** Files that one path may stand for, and how deep folders may lie. */
+/** Limits of the number of files for one path, and of the depth of folders. */
 const [MAX_FILES, MAX_DEPTH] = [100_000, 32];
 
-/** The rows of the files that a path stands for, in the order of their names. Throws AttuneError if there are none. */
+/** Opens the rows of the files of a path, in the order of their names. Throws AttuneError if there are none. */
 export async function openFiles(
   options: FileOptions,
   host: Host,
@@ -35,7 +35,7 @@ export async function openFiles(
   return await slicedRows(plugin, chosen, { names, open: (name) => rowsOf(splits[name]) });
 }
 
-/** The files of each split. Only a folder has splits: files given by name or by a pattern are all "train". */
+/** Returns the files of each split. Only folders have splits: files given by name or pattern are all "train". */
 function filesOf({ plugin, path, endings }: FileOptions, host: Host): Readonly<Record<string, readonly string[]>> {
   const list = typeof path === "string" ? [path] : path;
   const [only] = list;
@@ -45,7 +45,7 @@ function filesOf({ plugin, path, endings }: FileOptions, host: Host): Readonly<R
   return { train: list.flatMap((one) => filesAt(plugin, one, endings, host)) };
 }
 
-/** The files that one path of a list stands for, each by its path. */
+/** Returns the paths of the files that one path of a list refers to. */
 function filesAt(plugin: string, path: string, endings: readonly string[], host: Host): readonly string[] {
   if (isFolder(path, host)) return filesBelow(plugin, path, endings, host);
   if (!/[*?[{]/.test(path) || isThere(path, host)) return [path];
@@ -53,17 +53,17 @@ function filesAt(plugin: string, path: string, endings: readonly string[], host:
   const parts = path.split(/[\\/]/);
   const plain = parts.findIndex((part) => /[*?[{]/.test(part));
   const files: string[] = [];
-  // A pattern that begins with a wildcard is one of the folder where one is.
+  // A pattern that begins with a wildcard is relative to the working directory.
   const folder = plain === 0 ? "." : parts.slice(0, plain).join("/");
   matching(folder, parts.slice(plain), { plugin, host, files, walked: new Set() });
   if (files.length === 0) throw badFile(plugin, path, "no file has this name");
   return files;
 }
 
-/** `walked`: folders that were gone through for `**`, each once, though links lead to it again. */
+/** State of a search. `walked`: folders already visited for `**`, since links may lead to a folder again. */
 type Walk = Readonly<{ plugin: string; host: Host; files: string[]; walked: Set<string> }>;
 
-/** Adds the files below a folder whose names match the parts of a pattern. */
+/** Adds the files below a folder that match the parts of a pattern. */
 function matching(folder: string, [part = "", ...rest]: readonly string[], walk: Walk, depth = 0): void {
   const { plugin, host, files, walked } = walk;
   if (part === "**") {
@@ -88,14 +88,14 @@ function matching(folder: string, [part = "", ...rest]: readonly string[], walk:
   }
 }
 
-/** The files of a format in a folder and those within it. */
+/** Returns the files of a format in a folder and its subfolders. */
 function filesBelow(plugin: string, folder: string, endings: readonly string[], host: Host): readonly string[] {
   const files: string[] = [];
   matching(folder.replace(/[\\/]+$/, ""), ["**", "*"], { plugin, host, files, walked: new Set() });
   return files.filter((path) => hasEnding(path, endings));
 }
 
-/** Whether a file's name ends as those of a format do, packed or not. */
+/** Whether a file name has one of a format's extensions, compressed or not. */
 export function hasEnding(path: string, endings: readonly string[]): boolean {
   const plain = path.toLowerCase().replace(/\.(gz|zst)$/, "");
   return endings.some((ending) => plain.endsWith(ending));
@@ -124,20 +124,20 @@ function below(folder: string, name: string): string {
   return folder === "" ? `/${name}` : folder === "." ? name : `${folder}/${name}`;
 }
 
-/** Whether a path below a folder is one that a pattern means: `*` within a name, `**` for any folders. */
+/** Whether a pattern matches a path below a folder: `*` within a name, `**` for any number of folders. */
 export function matchesPattern(pattern: string, path: string): boolean {
   const matches = ([part, ...rest]: readonly string[], names: readonly string[]): boolean => {
     if (part === undefined) return names.length === 0;
     if (part !== "**") {
       return names[0] !== undefined && expressionOf(part).test(names[0]) && matches(rest, names.slice(1));
     }
-    // At the end it means the files of all folders.
+    // A final `**` matches the files of all folders.
     return rest.length === 0 ? names.length > 0 : names.some((_, from) => matches(rest, names.slice(from)));
   };
   return matches(pattern.split("/"), path.split("/"));
 }
 
-/** A part of a pattern as an expression of one name: `*`, `?`, `[a-c]`, `[!a]`, `{a,b}`. */
+/** Compiles a part of a pattern to an expression for one name: `*`, `?`, `[a-c]`, `[!a]`, `{a,b}`. */
 function expressionOf(part: string): RegExp {
   const text = part.replace(/\*+/g, "*").replace(/\[!?[^\]]+\]|\{[^{}]*\}|[*?]|[^*?[{]+|[[{]/g, (piece) => {
     if (piece === "*") return "[^]*";
@@ -151,7 +151,7 @@ function expressionOf(part: string): RegExp {
   try {
     return new RegExp(`^${text}$`);
   } catch {
-    // A range that ends before it begins.
+    // The range ends before it begins.
     throw badValue("data", "path", part, "a pattern of *, ?, [a-z] and {a,b}");
   }
 }
@@ -160,7 +160,7 @@ function quoted(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }
 
-/** How files and folders of a split are named, in `datasets`' order. */
+/** The words for each split in names of files and folders, in `datasets`' order. */
 const words: Readonly<Record<string, readonly string[]>> = {
   train: ["train", "training"],
   validation: ["validation", "valid", "dev", "val"],
@@ -168,8 +168,8 @@ const words: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * The files of each split, told by their names as `datasets` tells them: `data/<split>-00000-of-00001.*`, else the words
- * for train, validation and test in names of files or folders; all are "train" where no name says anything.
+ * Returns the files of each split, by `datasets`' rules: names like `data/<split>-00000-of-00001.*`, or else words for
+ * train, validation and test in names of files or folders; without any, all files are "train".
  */
 export function splitsOf(paths: readonly string[], root: string): Readonly<Record<string, readonly string[]>> {
   const inside = (path: string): string => path.slice(root.length).replaceAll("\\", "/").replace(/^\/*/, "/");

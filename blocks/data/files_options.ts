@@ -1,9 +1,9 @@
-/** Options of data sets that lie in files. */
+/** Options of file-based datasets. */
 import * as v from "valibot";
 import { slicesIn } from "./slices.ts";
 import { role } from "../options/mod.ts";
 
-/** Options of data sets that lie in files. */
+/** Options of file-based datasets. */
 export interface FilesOptions {
   /** A file, several files, a pattern (`rows/*.csv.gz`), or a folder; `.gz` and `.zst` are decompressed. */
   readonly path: string | readonly string[];
@@ -14,7 +14,7 @@ export interface FilesOptions {
   readonly split: string | null;
 }
 
-/** A path of the files that hold rows. */
+/** Schema of the path of data files. */
 type PathSchema = v.GenericSchema<string | readonly string[]>;
 
 /** Schema of one slice of rows. */
@@ -23,7 +23,7 @@ export const splitOption: v.OptionalSchema<v.NullableSchema<v.StringSchema<undef
   null,
 );
 
-/** A split of these, or parts of them as `datasets` writes them. */
+/** One of the named splits, or a slice or sum of splits in the notation of `datasets`. */
 export type SplitText<N extends string> = N | `${N}[${string}` | `${N}(${string}` | `${N}${" " | ""}+${string}`;
 
 /** Schema of {@link SplitText}. */

@@ -1,4 +1,4 @@
-/** Large files of lines as rows: read as they are needed, by an index of their lines. */
+/** Large line-based files as rows, read on demand by an index of their lines. */
 import type { Line } from "../../core/data/line_index.ts";
 import type { Row, Rows } from "../../core/types.ts";
 import { HELD_BYTES } from "./streamed_records.ts";
@@ -12,8 +12,8 @@ import { packingOf, refuseBinary } from "./unpacked.ts";
 export type FileReading = "whole" | "indexed" | "streamed";
 
 /**
- * How the rows of a file are read. One that is not there is none of the large ones: who opens it says so. Throws AttuneError
- * where its first bytes are those of a file that is no text.
+ * Returns how the rows of a file are read. A missing file counts as small: opening it reports the error. Throws
+ * AttuneError if the first bytes are those of a known binary format.
  */
 export async function readingOf({ name, store, key }: FilePlace): Promise<FileReading> {
   const beginning = await store.get(key, { offset: 0, length: 262 });
@@ -22,16 +22,14 @@ export async function readingOf({ name, store, key }: FilePlace): Promise<FileRe
   return packingOf(beginning.bytes) !== undefined ? "streamed" : beginning.size > HELD_BYTES ? "indexed" : "whole";
 }
 
-/**
- * What makes rows of lines. `check`: of the first and last byte of a line that are not blank, while lines are counted.
- */
+/** Makes rows of lines. `check`: tests the first and last byte of a line that are not blank while lines are indexed. */
 export type LineReader = Readonly<{
   rowOf(line: string, where: string): Row;
   check?(first: number, last: number, where: string): void;
 }>;
 
 /**
- * The rows of a file that is large and not packed, a line each; undefined if it is another one. Throws AttuneError
+ * Opens a large uncompressed file as rows, a line each; undefined if the file is not of this kind. Throws AttuneError
  * as `openLines` does.
  */
 export async function openLineRows(plugin: string, place: FilePlace, reader: LineReader): Promise<Rows | undefined> {

@@ -1,6 +1,9 @@
-/** Values of binary tables as JSON has them. */
+/** Values of binary tables as JSON values. */
 
-/** Values as JSON has them: 64-bit integers as numbers where they are exact, dates as text, lists of numbers as lists; bytes stay. */
+/**
+ * Converts a value to JSON: exact 64-bit integers to numbers, others and dates to text, number arrays to lists; bytes
+ * stay.
+ */
 export function plain(value: unknown): unknown {
   if (typeof value === "bigint") {
     const number = Number(value);

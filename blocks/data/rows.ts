@@ -1,10 +1,10 @@
-/** Rows in memory as an open dataset, shared by data plugins. */
+/** In-memory and picked rows as open datasets, shared by data plugins. */
 import { badValue } from "../../core/base/errors.ts";
 import { seekable } from "../../core/data/seekable.ts";
 import type { SeekableRows } from "../../core/data/seekable_rows.ts";
 import type { Dataset, Host, Row, Rows } from "../../core/types.ts";
 
-/** Rows that are all there, and where each stands. `at` throws AttuneError on rows that are not. */
+/** Opens rows in memory; `where` names the place of a row. `at` throws AttuneError for rows that do not exist. */
 export function rowsInMemory(rows: readonly Row[], fingerprint: string, where?: (index: number) => string): Rows {
   return {
     length: rows.length,
@@ -25,8 +25,8 @@ export function rowsInMemory(rows: readonly Row[], fingerprint: string, where?: 
 }
 
 /**
- * What is known of rows that come of other data sets: names of classes, notes, and what transforms did to them. `places`: where
- * each of these stands in the options of the data set that is made of them.
+ * Returns the metadata of rows that come from other datasets: class names, notes, and reports of transforms. `places`:
+ * the option of the combined dataset that holds each source.
  */
 export function knownOf(
   sources: readonly Rows[],
@@ -46,12 +46,12 @@ export function knownOf(
   };
 }
 
-/** Rows that are read at once where they do not follow each other. */
+/** Rows that are read at once if their numbers are not consecutive. */
 const AT_ONCE = 256;
 
 /**
- * Rows of a data set by the numbers that they have there, in this order, as those of a data set that has it as the option
- * `source`. Each says where it stands there.
+ * Opens the rows with the given numbers, in that order, as those of a dataset that has `source` as its option of that
+ * name. Each row names its place in the source.
  */
 export function pickedRows(source: SeekableRows, numbers: Uint32Array, fingerprint: string): Rows {
   const { length } = numbers;
@@ -80,7 +80,7 @@ export function pickedRows(source: SeekableRows, numbers: Uint32Array, fingerpri
   };
 }
 
-/** Rows whose numbers rise, from the first of those behind `from` on: what lies between them is passed over. */
+/** Yields rows of ascending numbers, from position `from` on, skipping the rows in between. */
 async function* pickedInOrder(source: SeekableRows, numbers: Uint32Array, from: number): ReturnType<Rows["read"]> {
   let next = from;
   if (next >= numbers.length) return;
@@ -92,7 +92,7 @@ async function* pickedInOrder(source: SeekableRows, numbers: Uint32Array, from: 
   }
 }
 
-/** The numbers of those of so many rows that are wanted. */
+/** Returns the numbers below `count` for which `isWanted` holds. */
 export function numbersOf(count: number, isWanted: (number: number) => boolean): Uint32Array {
   let size = 0;
   const numbers = new Uint32Array(count);
@@ -100,12 +100,12 @@ export function numbersOf(count: number, isWanted: (number: number) => boolean):
   return numbers.slice(0, size);
 }
 
-/** A data set's rows by their number: as they are where they can be had so, else in memory or, where there are many, in the cache. */
+/** Opens a dataset for access by row number: directly if it can, else in memory or, if it is large, by the cache. */
 export async function openNumbered(source: Dataset, host: Host): Promise<SeekableRows> {
   return await seekable(await source.open(host), host);
 }
 
-/** Every row of a data set, in order. */
+/** Reads all rows of a dataset, in order. */
 export async function allRows(source: Rows): Promise<Row[]> {
   const rows: Row[] = [];
   for await (const { row } of source.read()) rows.push(row);

@@ -1,10 +1,10 @@
-/** Rows of parts of splits. */
+/** Rows of slices of splits. */
 import type { Rows } from "../../core/types.ts";
 import { concatenatedRows, rangeOfRows } from "./compose.ts";
 import { checkSplit, rangeOf, slicesIn } from "./slices.ts";
 import type { Splits } from "./slices.ts";
 
-/** The rows of the parts that a text names, as `slicedRows` gives them. Throws as that does. */
+/** Opens the rows of the slices that a text names, like `slicedRows`, and throws like it. */
 export async function rowsOfSlices(plugin: string, text: string, { names, open }: Splits): Promise<Rows> {
   const opened = new Map<string, Rows>();
   const parts: Rows[] = [];
@@ -18,7 +18,7 @@ export async function rowsOfSlices(plugin: string, text: string, { names, open }
   return await concatenatedRows(parts);
 }
 
-/** The number of rows of a source that does not know it. */
+/** Counts the rows of a source that does not know their number. */
 async function countOf(rows: Rows): Promise<number> {
   let count = 0;
   for await (const _ of rows.read()) count++;

@@ -1,8 +1,8 @@
-/** Parts of data sets as Hugging Face's `datasets` writes them: `train[:10%]`, `train[100:200]+test`. */
+/** Slices of datasets in the notation of Hugging Face's `datasets`: `train[:10%]`, `train[100:200]+test`. */
 import { badValue, unknownName } from "../../core/base/errors.ts";
 import type { Rows } from "../../core/types.ts";
 
-/** One part of a split. `unit`: what `from` and `to` count; null: from the first row, to the last. */
+/** One slice of a split. `unit`: the unit of `from` and `to`; null: from the first row, or to the last. */
 export type Slice = Readonly<{
   split: string;
   from: number | null;
@@ -14,7 +14,7 @@ export type Slice = Readonly<{
 const SLICE = /^(\w+(?:[.-]\w+)*)(?:\[(?:(-?[\d_]+)(%)?)?:(?:(-?[\d_]+)(%)?)?\])?(?:\(([^)]*)\))?$/;
 const ALLOWED = 'a split as "train", "train[:10%]", "train[100:200]" or several of them joined with "+"';
 
-/** The parts that a text names. Throws AttuneError if it is not written as `datasets` has it. */
+/** Parses the slices in a text. Throws AttuneError if it is not in the notation of `datasets`. */
 export function slicesIn(plugin: string, text: string): readonly [Slice, ...Slice[]] {
   const [first = "", ...rest] = text.trim().split(/\s*\+\s*/);
   const slices: [Slice, ...Slice[]] = [
@@ -43,7 +43,7 @@ function sliceIn(plugin: string, part: string, text: string): Slice {
   return { split, from: first, to: last, unit, rounding: rounding ?? "closest" };
 }
 
-/** Python's whole numbers: an underscore stands between digits. */
+/** Parses an integer in Python's notation, with single underscores between digits. */
 function numberIn(plugin: string, digits: string | undefined, text: string): number | null {
   if (digits === undefined) return null;
   const value = /^-?\d+(_\d+)*$/.test(digits) ? Number(digits.replaceAll("_", "")) : NaN;
@@ -52,8 +52,8 @@ function numberIn(plugin: string, digits: string | undefined, text: string): num
 }
 
 /**
- * The range of rows of a part: from the first to the one after the last. Throws AttuneError if it ends before it
- * begins.
+ * Returns the range of rows of a slice: the first row, and the one after the last. Throws AttuneError if it ends before
+ * it begins.
  */
 export function rangeOf(plugin: string, { split, from, to, unit, rounding }: Slice, length: number): [number, number] {
   if (unit === "%" && rounding === "pct1_dropremainder" && length < 100) {
@@ -80,10 +80,10 @@ export function halfToEven(value: number): number {
   return rest > 0.5 || (rest === 0.5 && below % 2 !== 0) ? below + 1 : below;
 }
 
-/** Refuses a split that is not there. */
+/** Throws if there is no such split. */
 export function checkSplit(plugin: string, split: string, known: readonly string[]): void {
   if (!known.includes(split)) throw unknownName(plugin, "split", "split", split, known);
 }
 
-/** The splits that a source has, and how one is opened: once, however many parts of it are asked for. */
+/** The splits of a source, and a function that opens one; each is opened once, however many slices refer to it. */
 export type Splits = Readonly<{ names: readonly string[]; open: (split: string) => Promise<Rows> }>;

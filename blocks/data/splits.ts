@@ -1,10 +1,10 @@
-/** The splits of a source by their names, and parts of them as Hugging Face's `datasets` writes them. */
+/** The splits of a source by name, and slices of them in the notation of Hugging Face's `datasets`. */
 import type { Rows } from "../../core/types.ts";
 import type { Splits } from "./slices.ts";
 
 /**
- * The rows that `datasets` would give for a text as "train[:10%]+test". Throws AttuneError if there is no such
- * split, or if the text is not written as `datasets` has it.
+ * Returns the rows that `datasets` would return for a text like "train[:10%]+test". Throws AttuneError if there is no
+ * such split, or the text is not in that notation.
  */
 export async function slicedRows(plugin: string, split: string, splits: Splits): Promise<Rows> {
   if (splits.names.includes(split)) return await splits.open(split);

@@ -1,15 +1,15 @@
-/** Records of bytes that come in pieces, and rows of files that cannot be read from any place, as packed ones. */
+/** Records in streams of bytes, and rows of files without random access, such as compressed ones. */
 import { joinBytes } from "../../core/base/bytes.ts";
 import type { Cursor, Row, Rows } from "../../core/types.ts";
 import { rowsInMemory } from "./rows.ts";
 
-/** Looks for the ends of records: in pieces as they come; `begun` is where the record begins whose end has not come. */
+/** Finds the ends of records in pieces of bytes. `begun`: where the unfinished record begins. */
 export type Cutter = Readonly<{ push(bytes: Uint8Array): void; end(): number; begun(): number }>;
 
-/** Where a record stands among all bytes. */
+/** Where a record begins and ends, counted from the first byte of the stream. */
 type Place = Readonly<{ begin: number; end: number }>;
 
-/** The records of bytes that hold whole ones, each with its bytes. */
+/** Returns the records of complete bytes, each with its bytes. */
 export function recordsOf<R extends Place>(
   bytes: Uint8Array,
   cut: (onRecord: (record: R) => void) => Cutter,
@@ -21,7 +21,7 @@ export function recordsOf<R extends Place>(
   return records;
 }
 
-/** The records of pieces, each with its bytes, which are to be read before the next one is asked for. */
+/** Yields the records of a stream, each with its bytes, which are only valid until the next record. */
 export async function* recordsIn<R extends Place>(
   pieces: AsyncIterable<Uint8Array>,
   cut: (onRecord: (record: R) => void) => Cutter,
@@ -46,17 +46,17 @@ export async function* recordsIn<R extends Place>(
   yield* take();
 }
 
-/** Larger files, and rows with more characters, are not held in memory, where they take several times their size. */
+/** Larger files, or rows with more characters, are not kept in memory, where they take several times their size. */
 export const HELD_BYTES: number = 16 * 2 ** 20;
 
-/** A row as it is read, with the place where a person finds it, and its characters. */
+/** A row of a stream, with its place for messages, and its number of characters. */
 export type StreamedRow = Readonly<{ row: Row; where: string; size: number }>;
 
-/** A reading of a file from its start; its fingerprint is known at its end. */
+/** One pass over a file; its fingerprint is known at the end. */
 export type Reading = Readonly<{ rows: AsyncIterable<StreamedRow>; fingerprint(): Promise<string> }>;
 
 /**
- * Rows that are read from the start of a file to its end: kept in memory if they are few, or else read anew each time.
+ * Opens rows that can only be read from start to end: kept in memory if there are few, or else read again each time.
  */
 export async function streamedRows(open: () => Promise<Reading>): Promise<Rows> {
   const rows: Row[] = [];

@@ -1,17 +1,17 @@
-/** Text files, packed or not, in pieces: by lines or as one text, with a fingerprint of their bytes. */
+/** Text files, compressed or not, read in pieces: by lines or as one text, with a fingerprint of their bytes. */
 import { joinBytes } from "../../core/base/bytes.ts";
 import { type AttuneError, badFile, missing, refusePointer } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import type { Host, Store } from "../../core/types.ts";
 import { unpackBytes } from "./unpacked.ts";
 
-/** Bytes read at once, and those that tell what a file is. */
+/** Bytes read at once, and bytes from which the file's type is recognized. */
 const [PIECE, BEGINNING] = [4 * 2 ** 20, 64 * 2 ** 10];
 
-/** A file: its name in messages, where it is, its whole path where it has one, and where what is noted of it is kept. */
+/** A file: its name in messages, its store and key, its full path if it has one, and a cache for derived data. */
 export type FilePlace = Readonly<{ name: string; store: Store; key: string; path?: string; cache?: Store | undefined }>;
 
-/** The place of a file by its path, which may lead through links. Throws AttuneError if the host has no files. */
+/** Returns the place of a file by its path, following links. Throws AttuneError if the host has no files. */
 export function placeOf(plugin: string, path: string, host: Host): FilePlace {
   if (!host.directory) throw missing(plugin, "access to files", host.runtime);
   const address = host.resolve?.(path) ?? path;
@@ -20,29 +20,29 @@ export function placeOf(plugin: string, path: string, host: Host): FilePlace {
   return { name: path, store: host.directory(full.slice(0, cut)), key: full.slice(cut), path: full, cache: host.cache };
 }
 
-/** A file, unpacked where it is packed, that is read once, from its start to its end. */
+/** A text file that is read once, from start to end, and decompressed on the way. */
 export interface TextFile {
-  /** Bytes, as they lie there. */
+  /** The size in bytes, as stored. */
   readonly size: number;
-  /** The lines without their ends, from line 1. Throws AttuneError with the line's number where it is too long or not UTF-8. */
+  /** The lines without line ends. Throws AttuneError with the line's number if one is too long or not UTF-8. */
   lines(): AsyncIterable<Readonly<{ number: number; text: string }>>;
-  /** The first bytes, some thousands of them. */
+  /** The first few thousand bytes. */
   beginning(): Promise<Uint8Array>;
   /**
-   * The whole text, in an encoding as the web names it; a byte order mark says it too. Throws AttuneError if there are
-   * more bytes than `limit`, or others than the encoding has.
+   * The whole text, in an encoding by its name on the web; a byte order mark has precedence. Throws AttuneError if
+   * there are more than `limit` bytes, or bytes that are invalid in the encoding.
    */
   text(limit: number, encoding?: string): Promise<string>;
-  /** All of it in pieces, in UTF-8. Throws AttuneError if there are other bytes than the encoding has. */
+  /** The text in pieces of UTF-8. Throws AttuneError if bytes are invalid in the encoding. */
   utf8(encoding?: string): AsyncIterable<Uint8Array>;
-  /** SHA-256 over the SHA-256 of each 4 MiB, once everything was read: the web's digest takes no streams. */
+  /** SHA-256 of the SHA-256 of each 4 MiB, available after reading: the web's digest does not accept streams. */
   fingerprint(): Promise<string>;
 }
 
-/** Longer lines are refused: a file without line ends is not one of lines. */
+/** Longer lines are refused: a file without line ends is not line-based. */
 const MAX_LINE = 64 * 2 ** 20;
 
-/** Opens a file. Throws AttuneError if there is none of that name, or if it has changed while it is read. */
+/** Opens a file. Throws AttuneError if it does not exist, or changes while it is read. */
 export async function openTextFile(plugin: string, { name: path, store, key }: FilePlace): Promise<TextFile> {
   const first = await store.get(key, { offset: 0, length: 0 });
   if (!first) throw badFile(plugin, path, "does not exist");
@@ -106,7 +106,7 @@ export async function openTextFile(plugin: string, { name: path, store, key }: F
         for await (const piece of pieces()) {
           bytes += piece.length;
           if (bytes > limit) throw tooLong(bytes);
-          // A byte order mark is dropped by the decoder.
+          // The decoder drops a byte order mark.
           whole ??= new TextDecoder(encodingOf(piece) ?? encoding, { fatal: true });
           parts.push(whole.decode(piece, { stream: true }));
         }
@@ -137,7 +137,7 @@ export async function openTextFile(plugin: string, { name: path, store, key }: F
   };
 }
 
-/** What is said of a file in another encoding. */
+/** Returns the message for a file in another encoding. */
 export function notIn(encoding: string): string {
   const others = encoding === "utf-8"
     ? ': "csv" reads other encodings with its option "encoding" ("cp1252", "latin-1", ...)'
@@ -145,7 +145,7 @@ export function notIn(encoding: string): string {
   return `is not ${encoding.toUpperCase()}${others}`;
 }
 
-/** Bytes of a file from its start, in pieces. */
+/** Yields the bytes of a file in pieces. */
 async function* storedPieces(store: Store, key: string, size: number): AsyncIterable<Uint8Array> {
   for (let offset = 0; offset < size; offset += BEGINNING) {
     const piece = await store.get(key, { offset, length: BEGINNING });
@@ -153,13 +153,13 @@ async function* storedPieces(store: Store, key: string, size: number): AsyncIter
   }
 }
 
-/** The encoding that a byte order mark tells. */
+/** Returns the encoding that a byte order mark indicates. */
 export function encodingOf([a, b, c]: Uint8Array): string | undefined {
   if (a === 0xef && b === 0xbb && c === 0xbf) return "utf-8";
   return a === 0xff && b === 0xfe ? "utf-16le" : a === 0xfe && b === 0xff ? "utf-16be" : undefined;
 }
 
-/** Throws AttuneError if a file that has to be in UTF-8 says that it is in UTF-16. */
+/** Throws AttuneError if a file that must be UTF-8 has the byte order mark of UTF-16. */
 export function refuseUtf16(plugin: string, name: string, beginning: Uint8Array): void {
   if (!encodingOf(beginning)?.startsWith("utf-16")) return;
   throw badFile(plugin, name, "is UTF-16, as its first bytes say: save it as UTF-8");

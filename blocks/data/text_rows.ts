@@ -1,4 +1,4 @@
-/** The rows of a file of plain text. */
+/** The rows of a plain text file. */
 import type { Row, Rows } from "../../core/types.ts";
 import { openLineRows } from "./line_rows.ts";
 import { rowsInMemory } from "./rows.ts";
@@ -10,7 +10,7 @@ export type SampleBy = "line" | "paragraph" | "document";
 /** Larger documents are refused. */
 const MAX_BYTES = 256 * 2 ** 20;
 
-/** The rows of a text file. */
+/** Opens the rows of a text file. */
 export async function openText(place: FilePlace, sampleBy: SampleBy): Promise<Rows> {
   const file = await openTextFile("text", place);
   if (sampleBy !== "document") refuseUtf16("text", place.name, await file.beginning());

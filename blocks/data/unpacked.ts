@@ -1,8 +1,8 @@
-/** Packed files unpacked as they are read: gzip and Zstandard, told by their first bytes. */
+/** Decompression on the fly: gzip and Zstandard, recognized by their first bytes. */
 import { AttuneError, badFile } from "../../core/base/errors.ts";
 import { zstdBlocks } from "./zstd_frames.ts";
 
-/** Bytes as they are, or unpacked where they begin as a packed file does. Throws AttuneError if they are damaged. */
+/** Yields bytes, decompressed if they begin like a compressed file. Throws AttuneError if they are damaged. */
 export async function* unpackBytes(
   plugin: string,
   name: string,
@@ -29,13 +29,13 @@ export async function* unpackBytes(
   }
 }
 
-/** How a file is packed, by its first bytes. */
+/** Returns a file's compression, by its first bytes. */
 export function packingOf(bytes: Uint8Array): "gzip" | "zstd" | undefined {
   const begins = (...magic: number[]): boolean => magic.every((byte, i) => bytes[i] === byte);
   return begins(0x1f, 0x8b, 8) ? "gzip" : begins(0x28, 0xb5, 0x2f, 0xfd) ? "zstd" : undefined;
 }
 
-/** Files that are no text and how they begin, and what to do with them. */
+/** Binary formats by their first bytes, and what to do with such files. */
 const binary: readonly (readonly [string, string])[] = [
   ["BZh", 'is packed with bzip2: ".gz" and ".zst" are unpacked'],
   ["\xFD7zXZ", 'is packed with xz: ".gz" and ".zst" are unpacked'],
@@ -47,7 +47,7 @@ const binary: readonly (readonly [string, string])[] = [
   ["%PDF", "is a PDF document"],
 ];
 
-/** Refuses a file by its first bytes where it is of a known kind that is no text. Throws AttuneError that says what it is. */
+/** Throws AttuneError, naming the format, if a file's first bytes are those of a known binary format. */
 export function refuseBinary(name: string, bytes: Uint8Array): void {
   const begin = String.fromCharCode(...bytes.subarray(0, 8));
   const isTar = String.fromCharCode(...bytes.subarray(257, 262)) === "ustar";
@@ -56,7 +56,7 @@ export function refuseBinary(name: string, bytes: Uint8Array): void {
   if (problem !== undefined) throw badFile("data", name, problem);
 }
 
-/** So many bytes are unpacked at once, to a thousand times as many at most: not every runtime waits in between. */
+/** Bytes decompressed at once, to at most a thousand times as many: some runtimes do not pause in between. */
 const GZIP_PIECE = 64 * 2 ** 10;
 
 async function* gunzipped(pieces: AsyncGenerator<Uint8Array>): AsyncIterable<Uint8Array> {
@@ -86,7 +86,7 @@ async function* unzstd(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Ar
   const { Decompress } = await import("fzstd");
   const ready: Uint8Array[] = [];
   const stream = new Decompress((piece) => {
-    // The library writes over what it has given.
+    // The library reuses the buffer that it returned.
     if (piece.length > 0) ready.push(piece.slice());
   });
   for await (const block of zstdBlocks(pieces)) {

@@ -1,27 +1,27 @@
 /**
- * The frames of a Zstandard file (RFC 8878), in pieces that end where a block does: a block of four bytes may unpack to
- * 128 KiB, so that a piece of any other kind has no bound.
+ * The frames of a Zstandard file (RFC 8878), in pieces that end where a block ends: a block of four bytes may unpack to
+ * 128 KiB, so other pieces could unpack to any size.
  */
 import { joinBytes } from "../../core/base/bytes.ts";
 
-/** Larger windows are refused: a reader holds one in memory. It is what the program `zstd` takes without being asked. */
+/** Larger windows are refused, since a reader holds one in memory. The program `zstd` has the same default. */
 const MAX_WINDOW = 128 * 2 ** 20;
 
-/** Bytes that a block has at most, packed or unpacked, and those of a frame's header. */
+/** The largest size of a block, compressed or not, and of a frame's header, in bytes. */
 const [MAX_BLOCK, MAX_HEADER] = [2 ** 17, 18];
 
-/** How a frame begins, and one that readers pass over but for the last four bits. */
+/** Magic numbers of a frame, and of a skippable frame without its last four bits. */
 const [FRAME, PASSED_OVER] = [0xfd2fb528, 0x184d2a5];
 
 /**
- * Pieces of a file cut behind each frame's header and each of its blocks; what ends too early comes as it is.
+ * Splits a file after each frame's header and each block; an incomplete end is passed on as it is.
  *
- * @throws Error if a frame wants a larger window than readers have, or what follows is neither a frame nor a block.
+ * @throws Error if a frame needs a window larger than the limit, or if there is neither a frame nor a block.
  */
 export async function* zstdBlocks(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const source = pieces[Symbol.asyncIterator]();
   let rest: Uint8Array = new Uint8Array();
-  /** Whether so many bytes are there. */
+  /** Whether at least `count` bytes are left. */
   const has = async (count: number): Promise<boolean> => {
     const parts = [rest];
     let length = rest.length;
@@ -57,7 +57,7 @@ export async function* zstdBlocks(pieces: AsyncIterable<Uint8Array>): AsyncGener
       isLast = (header & 1) === 1;
       const size = header >> 3;
       if (size > MAX_BLOCK) throw new Error(`a block of ${size} bytes is larger than ${MAX_BLOCK}`);
-      // A block of one byte repeated has that byte alone.
+      // A block of one repeated byte (RLE) consists of that byte alone.
       const whole = 3 + ((header & 6) === 2 ? 1 : size) + (isLast && checked ? 4 : 0);
       await has(whole);
       yield take(whole);
@@ -66,7 +66,7 @@ export async function* zstdBlocks(pieces: AsyncIterable<Uint8Array>): AsyncGener
   if (rest.length > 0) yield rest;
 }
 
-/** A frame's header: its bytes, those that it refers back to, and whether a checksum follows its blocks. */
+/** Parses a frame's header: its length, its window size, and whether a checksum follows its blocks. */
 function headerOf(bytes: Uint8Array): Readonly<{ length: number; window: number; checked: boolean }> {
   const [flags = 0, descriptor = 0] = [bytes[4], bytes[5]];
   const isSingle = (flags & 32) !== 0;
@@ -82,7 +82,7 @@ function headerOf(bytes: Uint8Array): Readonly<{ length: number; window: number;
   };
 }
 
-/** A number of so many bytes, the lowest first. */
+/** Reads a little-endian number of `count` bytes. */
 function numberIn(bytes: Uint8Array, at: number, count: number): number {
   let value = 0;
   for (let i = count - 1; i >= 0; i--) value = value * 256 + (bytes[at + i] ?? 0);

@@ -1,21 +1,21 @@
-/** What makes a folder one of sentence-transformers: its modules behind the transformer, prompts and lengths. */
+/** The files of a sentence-transformers folder: its modules after the transformer, its prompts and lengths. */
 import { jsonObject } from "../../core/base/json.ts";
 import { writeSafetensors } from "../../core/files/safetensors.ts";
 import { type SentenceDense, sentenceFiles } from "../../core/files/sentence_modules.ts";
 import type { Json, Store, Tensor, TrainedModel } from "../../core/types.ts";
 import { jsonFileBytes } from "../../core/base/bytes.ts";
 
-/** The layers behind pooling of what is trained. */
+/** Returns the trained layers after pooling. */
 function denseOf({ task }: TrainedModel): readonly SentenceDense[] {
   return (task.modules?.steps ?? []).filter((step) => step !== "normalize");
 }
 
-/** Whether a parameter is of a layer behind pooling, which has a folder of its own. */
+/** Whether a parameter belongs to a layer after pooling, which has a folder of its own. */
 export function isDense(trained: TrainedModel, name: string): boolean {
   return denseOf(trained).some(({ path }) => name.startsWith(`${path}.`));
 }
 
-/** Writes the files of a task of sentence embeddings; none for others. Gives their names. */
+/** Writes the files of a sentence embedding task, none for other tasks. Returns their names. */
 export async function writeSentenceFiles(trained: TrainedModel, to: Store): Promise<readonly string[]> {
   const { base, task: { modules }, backbone } = trained;
   if (!modules) return [];
@@ -42,7 +42,7 @@ export async function writeSentenceFiles(trained: TrainedModel, to: Store): Prom
   const known = file ? jsonObject("hf", name, file.bytes) : {};
   const prompts = (known.prompts ?? {}) as Readonly<Record<string, Json>>;
   const before = typeof known.default_prompt_name === "string" ? prompts[known.default_prompt_name] : "";
-  // The prompt of the spec is what the model was trained with.
+  // The spec's prompt is the one that the model was trained with.
   if (before !== modules.prompt) {
     const changed = { prompts: { ...prompts, trained: modules.prompt }, default_prompt_name: "trained" };
     await put(name, { ...known, ...(modules.prompt === "" ? { default_prompt_name: null } : changed) });

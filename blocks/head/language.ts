@@ -4,7 +4,7 @@ import { add, argmax, cast, div, logSoftmax, maximum, mul, pick, tanh } from "..
 import type { BackboneOutput, GraphBuilder, HeadSpec, InspectedBackbone, Named, Value } from "../../core/types.ts";
 import { applyStyle } from "./style.ts";
 
-/** Logits over the vocabulary in a family's style for positions with labels, and outside of training, their scores. */
+/** Outputs a family's logits over the vocabulary at labelled positions and, outside of training, their scores. */
 export function languageOutputs(
   b: GraphBuilder,
   states: BackboneOutput,
@@ -15,7 +15,7 @@ export function languageOutputs(
   const logits = vocabularyLogits(b, at ? b.rows(states.hidden, at) : states.hidden, backbone, style);
   if (!at || b.mode !== "evaluate") return { logits };
   const labels: Value = maximum(b.input("labels", "int32", at.shape), 0);
-  // Part of the loss, whatever few bits the logits may have.
+  // These count as a part of the loss, even if the logits have few bits.
   return logits.graph.within("loss.labels", () => {
     const many = chunkedLogits(logits, labels, { mean: b.labelSmoothing !== 0, best: true });
     if (many?.best) return { logits, predictions: many.best, logProbabilities: many.label };
@@ -27,7 +27,7 @@ export function languageOutputs(
   });
 }
 
-/** States [n, hidden] to logits over the vocabulary [n, vocabSize] by a family's style. */
+/** Maps states [n, hidden] to logits over the vocabulary [n, vocabSize] in a family's style. */
 export function vocabularyLogits(b: GraphBuilder, hidden: Value, backbone: InspectedBackbone, style: HeadSpec): Value {
   const { out, bias = false, outBias, tied, softcap, buffer } = style;
   let logits = b.linear(out, applyStyle(b, style, hidden), {

@@ -1,4 +1,4 @@
-/** One state per sequence. */
+/** Pooling: one state per sequence. */
 import * as v from "valibot";
 import { role } from "../options/mod.ts";
 import { most } from "../../core/base/most.ts";
@@ -35,7 +35,7 @@ const poolingSchema: v.GenericSchema<Pooling> = v.picklist([
   "weighted-mean",
 ]);
 
-/** How a sentence's embedding is made: one pooling or several side by side, and what stands behind it. */
+/** How a sentence embedding is computed: one pooling, or several concatenated, and the layers after it. */
 export interface EmbeddingSteps {
   /** How token states become one vector; several poolings are concatenated. */
   readonly pooling: Pooling | readonly Pooling[];
@@ -43,7 +43,7 @@ export interface EmbeddingSteps {
   readonly steps: readonly (SentenceDense | "normalize")[];
 }
 
-/** Entries of the schemas of {@link EmbeddingSteps}. */
+/** Schema entries of {@link EmbeddingSteps}. */
 export const embeddingEntries: {
   readonly pooling: v.OptionalSchema<v.GenericSchema<Pooling | readonly Pooling[]>, "mean">;
   readonly steps: v.OptionalSchema<v.GenericSchema<EmbeddingSteps["steps"]>, readonly []>;
@@ -64,7 +64,8 @@ export const embeddingEntries: {
 };
 
 /**
- * `embedding` [sequences, size], as sentence-transformers' modules make it; of the encoder, where there are two sides.
+ * Returns `embedding` [sequences, size], as sentence-transformers' modules compute it; in encoder-decoder models, the
+ * encoder's.
  */
 export function sentenceEmbedding(b: GraphBuilder, states: BackboneOutput, { pooling, steps }: EmbeddingSteps): Value {
   const hidden = states.encoder ?? states.hidden;
@@ -80,7 +81,7 @@ export function sentenceEmbedding(b: GraphBuilder, states: BackboneOutput, { poo
   return x;
 }
 
-/** Whether several sequences may not share a row: the largest of each row's states is one sequence's. */
+/** Whether sequences may not be packed into one row: "max" takes the largest of a row's states for one sequence. */
 export function isUnshareable(pooling: EmbeddingSteps["pooling"]): boolean {
   return [pooling].flat().includes("max");
 }
@@ -92,7 +93,7 @@ function pooled(b: GraphBuilder, hidden: Value, mode: Pooling): Value {
       return div(matmul(belongs, hidden), sqrt(sum(belongs, 1, true)));
     }
     case "weighted-mean": {
-      // Tokens count by their place in their sequence, from 1.
+      // Tokens are weighted by their position in their sequence, from 1.
       const { columnIndex: columns, first, sequence } = b.stream();
       const places = reshape(expand(reshape(columns, [1, "seq"]), sequence.shape), [hidden.shape[0] ?? 1]);
       const starts = reshape(gather(places, first), ["sequences", 1]);
@@ -101,7 +102,7 @@ function pooled(b: GraphBuilder, hidden: Value, mode: Pooling): Value {
       return div(matmul(weights, hidden), sum(weights, 1, true));
     }
     case "max": {
-      // A sequence has a row of its own.
+      // Here each sequence has its own row.
       const { sequence, first } = b.stream();
       const size = hidden.shape[1] ?? 1;
       const real = reshape(greater(sequence, -1), ["batch", "seq", 1]);
@@ -116,14 +117,14 @@ function pooled(b: GraphBuilder, hidden: Value, mode: Pooling): Value {
   }
 }
 
-/** The state of each sequence's first or last token, or the mean of all [sequences, hidden]. */
+/** Returns the state of each sequence's first or last token, or their mean: [sequences, hidden]. */
 export function pooledStates(b: GraphBuilder, hidden: Value, pool: HeadSpec["pool"], side: Side = "input"): Value {
   const { first, last } = b.stream(side);
   if (pool === undefined) return hidden;
   return pool === "mean" ? means(b, hidden, side) : b.rows(hidden, pool === "first" ? first : last);
 }
 
-/** Rows with length 1. */
+/** Scales rows to length 1. */
 export function unitLength(x: Value): Value {
   return div(x, sqrt(sum(square(x), 1, true)));
 }
@@ -133,7 +134,7 @@ function means(b: GraphBuilder, hidden: Value, side: Side): Value {
   return div(matmul(belongs, hidden), sum(belongs, 1, true));
 }
 
-/** Which place belongs to which sequence: ones and zeros [sequences, batch*seq]. */
+/** Returns which position belongs to which sequence, as ones and zeros [sequences, batch*seq]. */
 function belonging(b: GraphBuilder, hidden: Value, side: Side): Value {
   const { sequence, first } = b.stream(side);
   const places = hidden.shape[0] ?? 1;

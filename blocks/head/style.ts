@@ -1,4 +1,4 @@
-/** The layers of a head as a family describes them. */
+/** The layers of a head, as described by a family. */
 import * as v from "valibot";
 import { unsupported } from "../../core/base/errors.ts";
 import { most } from "../../core/base/most.ts";
@@ -6,7 +6,7 @@ import { activation } from "../../core/graph/activations.ts";
 import { constant, layerNorm, matmul, mul } from "../../core/graph/ops/functions.ts";
 import type { GraphBuilder, HeadSpec, InspectedBackbone, Value } from "../../core/types.ts";
 
-/** Options of heads that tell classes. */
+/** Options of classifier heads. */
 export interface ClassifierOptions {
   /** Number of outputs. */
   readonly numLabels: number;
@@ -14,7 +14,7 @@ export interface ClassifierOptions {
   readonly order?: readonly number[] | undefined;
 }
 
-/** Entries of the schemas of {@link ClassifierOptions}. */
+/** Schema entries of {@link ClassifierOptions}. */
 export const classifierEntries: Readonly<{
   numLabels: v.GenericSchema<number>;
   order: v.OptionalSchema<v.GenericSchema<readonly number[]>, undefined>;
@@ -23,14 +23,17 @@ export const classifierEntries: Readonly<{
   order: v.optional(v.array(v.pipe(v.number(), v.integer(), v.minValue(0)))),
 };
 
-/** What a family says of a head. Throws AttuneError (unsupported) where it has none: `why` says what is not there. */
+/**
+ * Returns a family's description of a head. Throws AttuneError (unsupported) with the reason `why` if it has no such
+ * head.
+ */
 export function styleOf({ heads, family }: InspectedBackbone, name: string, plugin: string, why: string): HeadSpec {
   const style = heads[name];
   if (!style) throw unsupported(plugin, "task", family.modelType, why);
   return style;
 }
 
-/** A style's last layer, with its classes in the order that is asked for. */
+/** Returns the logits of a head's last layer, with the classes in the requested order. */
 export function classLogits(
   b: GraphBuilder,
   style: HeadSpec,
@@ -41,7 +44,7 @@ export function classLogits(
   return order ? reorderClasses(logits, order) : logits;
 }
 
-/** Columns in another order, by a product with a permutation matrix. */
+/** Reorders columns, by a product with a permutation matrix. */
 function reorderClasses(x: Value, order: readonly number[]): Value {
   const size = order.length;
   const places = new Float32Array(size * size);
@@ -49,7 +52,7 @@ function reorderClasses(x: Value, order: readonly number[]): Value {
   return matmul(x, constant(x, { dtype: "float32", dims: [size, size], data: places }));
 }
 
-/** The steps of a style up to, and without, its last layer. */
+/** Applies the steps of a head up to its last layer, which is not included. */
 export function applyStyle(b: GraphBuilder, style: HeadSpec, x: Value): Value {
   for (const step of style.steps) {
     if ("dense" in step) {

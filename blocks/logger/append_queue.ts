@@ -1,29 +1,29 @@
-/** Writing a growing object to a store from a place that cannot wait. */
+/** Writes to a growing object in a store, for callers that cannot wait. */
 import { joinBytes } from "../../core/base/bytes.ts";
 import type { Store } from "../../core/types.ts";
 
-/** Takes bytes at once and writes them in order. */
+/** Accepts bytes synchronously and writes them in order. */
 export interface AppendQueue {
   append(bytes: Uint8Array): void;
   /** Replaces the object's bytes. */
   replace(bytes: Uint8Array): void;
-  /** Waits for everything to be on disk; throws what the store threw. */
+  /** Waits until everything is on disk; rethrows errors of the store. */
   flush(): Promise<void>;
-  /** Waits for everything to be written; throws what the store threw. After a failure nothing more is written. */
+  /** Waits until everything is written; rethrows errors of the store. Nothing more is written after an error. */
   close(): Promise<void>;
 }
 
-/** Where a store only replaces, the object is written again after it has grown by this part, and at the end. */
+/** A store without appending gets the whole object again when it has grown by this share, and at the end. */
 const GROWTH = 1 / 8;
 
 /**
- * A queue onto one object. Where the store appends, each write goes out at once, and a crash loses nothing that was handed
- * over; where it does not, the object is kept in memory and written as a whole now and then.
+ * Returns a queue of writes to one object. If the store can append, each write goes out at once, and a crash loses
+ * nothing that was accepted; else the object is kept in memory and written as a whole now and then.
  */
 export function appendQueue(store: Store, key: string): AppendQueue {
   let chunks: Uint8Array[] = [];
   let replacing = false;
-  // Where the store only replaces: all of the object, and how much of it the store lacks.
+  // If the store can only replace: the whole object, and how much of it the store lacks.
   let contents: Uint8Array[] = [];
   let [size, unwritten] = [0, 0];
   let running: Promise<void> | undefined;

@@ -1,24 +1,24 @@
 /**
- * A text of one line per event that survives crashes and resuming: a checkpoint remembers how long it was, and what came
- * later is cut off when the run goes on from there.
+ * A log of one line per event that survives crashes and resuming: a checkpoint stores its length, and a run that
+ * resumes cuts off whatever came later.
  */
 import type { Store } from "../../core/types.ts";
 import { appendQueue } from "./append_queue.ts";
 
-/** Lines on their way to a store. */
+/** Lines waiting to be written to a store. */
 export interface LineLog {
   /**
-   * Lets lines out, behind the first `kept` bytes of an earlier attempt; undefined: behind all of its whole lines. Later
-   * calls do nothing.
+   * Starts writing, after the first `bytes` bytes of an earlier attempt; undefined: after all of its complete lines.
+   * Later calls do nothing.
    */
   begin(bytes: number | undefined): void;
   write(line: string): void;
-  /** Waits until everything is on disk, and says how many bytes that is. */
+  /** Waits until everything is on disk; returns the number of bytes. */
   mark(): Promise<number>;
   close(): Promise<void>;
 }
 
-/** Opens a log. `header` is the first line of a new one. */
+/** Opens a log. `header` is the first line of a new log. */
 export async function lineLog(store: Store, key: string, header?: string): Promise<LineLog> {
   const object = await store.get(key);
   let before = object?.bytes;
@@ -53,7 +53,7 @@ export async function lineLog(store: Store, key: string, header?: string): Promi
       return size;
     },
     close: async () => {
-      // A run that never began leaves the log of an earlier attempt as it was, and says why.
+      // A run that failed before it began leaves the log of an earlier attempt as it was, and adds why.
       if (waiting.length > 0) {
         const old = new TextDecoder().decode(before);
         const text = old + untold(old, waiting.splice(0)).map((line) => `${line}\n`).join("");
@@ -64,7 +64,7 @@ export async function lineLog(store: Store, key: string, header?: string): Promi
   };
 }
 
-/** The lines that a text does not have: what an earlier attempt has told is not told again. */
+/** Returns the lines that are not in a text, so that a resumed run does not repeat an earlier attempt's. */
 function untold(text: string, lines: readonly string[]): string[] {
   const told = new Set(text.split("\n"));
   return lines.filter((line) => !told.has(line));

@@ -1,9 +1,9 @@
-/** When steps are logged: `training.loggingSteps`, `loggingStrategy` and `loggingFirstStep`. */
+/** Decides which steps are logged, by `training.loggingSteps`, `loggingStrategy` and `loggingFirstStep`. */
 import type { TrainingArguments, TrainingEvent } from "../../core/types.ts";
 
 /**
- * Some steps as one row: `loss` is the mean over those since the last row that were not skipped, `tokens` and `samples`
- * are sums, the rest is that of the last step.
+ * Several steps as one row: `loss` is the mean over the steps since the last row that were not skipped, `tokens` and
+ * `samples` are sums, everything else is from the last step.
  */
 export type LoggedSteps = Readonly<{
   step: number;
@@ -15,16 +15,16 @@ export type LoggedSteps = Readonly<{
   samples: number;
 }>;
 
-/** Gathers steps. `see` gives a row whenever one is due, `flush` what has not been given yet. */
+/** Collects steps. `see` returns a row whenever one is due, `flush` the steps that have not been returned yet. */
 export interface LoggingInterval {
   see(event: TrainingEvent): LoggedSteps | undefined;
   flush(): LoggedSteps | undefined;
-  /** The values gathered since the last logged step: plain data, for a checkpoint. */
+  /** The values collected since the last logged step, as plain data for a checkpoint. */
   state(): Gathered;
   restore(state: Gathered): void;
 }
 
-/** Steps gathered since the last line of a log. */
+/** Steps collected since the last logged row. */
 export type Gathered = Readonly<{
   sums: Readonly<{ loss: number; steps: number; tokens: number; samples: number }>;
   last?: LoggedSteps;
@@ -32,9 +32,7 @@ export type Gathered = Readonly<{
 
 type Training = Pick<TrainingArguments, "loggingStrategy" | "loggingSteps" | "loggingFirstStep">;
 
-/**
- * Rows as transformers logs them. Steps below 1 are a ratio of all steps, rounded up.
- */
+/** Returns rows at transformers' intervals. A `loggingSteps` below 1 is a share of all steps, rounded up. */
 export function loggingInterval({ loggingStrategy, loggingSteps, loggingFirstStep }: Training): LoggingInterval {
   let every = loggingSteps < 1 ? Infinity : Math.floor(loggingSteps);
   let sums = { loss: 0, steps: 0, tokens: 0, samples: 0 };

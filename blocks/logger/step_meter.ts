@@ -1,8 +1,8 @@
-/** How fast steps are, and a smooth loss. */
+/** Training speed and smoothed loss. */
 
 /** A meter of training speed. `fraction`: tokens per second; `work`: multiply-adds; `left`: milliseconds that `steps` more will take. */
 export interface StepMeter {
-  /** Something other than a step ended, so the time since does not count. */
+  /** Marks the end of something other than a step, so that the time since the last step does not count. */
   mark(now: number): void;
   step(now: number, tokens: number, loss: number, multiplyAdds?: number): void;
   loss(): number | undefined;
@@ -11,10 +11,10 @@ export interface StepMeter {
   secondsLeft(steps: number): number | undefined;
 }
 
-/** How much each step keeps of the speeds before it: about the last 20 steps count. */
+/** Weight of the previous speeds at each step: about the last 20 steps matter. */
 const KEEP = 0.95;
 
-/** Measures exponentially weighted means, of the loss with `smoothing`, corrected for their start from nothing. */
+/** Returns a meter of exponential moving means (for the loss with `smoothing`), corrected for their start from zero. */
 export function stepMeter(smoothing: number): StepMeter {
   let last: number | undefined;
   let [time, tokensDone, workDone, weight] = [0, 0, 0, 0];

@@ -1,4 +1,4 @@
-/** The divisor of a loss, for each reduction. */
+/** The divisor of a loss for each reduction. */
 import * as v from "valibot";
 import { mul, reshape, sum } from "../../core/graph/ops/functions.ts";
 import type { Loss, Plugin, Tensor, Value } from "../../core/types.ts";
@@ -6,24 +6,24 @@ import type { Loss, Plugin, Tensor, Value } from "../../core/types.ts";
 /** The mean over what is counted, or the plain sum over each micro-batch. */
 export type Reduction = "mean" | "sum";
 
-/** Options of losses of each element by itself. */
+/** Options of elementwise losses. */
 export interface ReductionOptions {
   /** The mean over all elements, or their sum. */
   readonly reduction: Reduction;
 }
 
-/** The schema of the option. */
+/** Schema of {@link Reduction}. */
 export const reductionSchema: v.OptionalSchema<v.PicklistSchema<["mean", "sum"], undefined>, "mean"> = v.optional(
   v.picklist(["mean", "sum"]),
   "mean",
 );
 
-/** The divisor of the sum: the count for "mean", 1 for "sum". */
+/** Returns the function that computes the sum's divisor: the count for "mean", 1 for "sum". */
 export function countFor(reduction: string, count: Count): Count {
   return reduction === "sum" ? () => 1 : count;
 }
 
-/** A loss of each element by itself, of an output and a target of its shape. */
+/** An elementwise loss, of an output and a target of the same shape. */
 export function elementLoss(
   reduction: Reduction,
   each: (output: Value, target: Value) => Value,
@@ -37,18 +37,17 @@ export function elementLoss(
   };
 }
 
-/** What divides a sum, from the target and the weights of its rows. */
+/** Computes the divisor of a sum, from the target and the weights of its rows. */
 export type Count = (target: Tensor, weight?: Tensor) => number;
 
-/** The sum over rows, weighted if rows have weights. `each`: [rows, ...]. */
+/** Returns the sum over rows, weighted if rows have weights. `each`: [rows, ...]. */
 export function weightedSum(each: Value, weight: Value | undefined): Value {
   if (!weight) return sum(each);
   return sum(mul(each, reshape(weight, [weight.shape[0] ?? 1, ...each.shape.slice(1).map(() => 1)])));
 }
 
 /**
- * How many rows a target has, each counted by its weight: all its axes but the last, which falls away where a row has
- * one value.
+ * Counts the rows of a target, weighted. Rows are all axes but the last, which is absent if a row has a single value.
  */
 export const rowsOf: Count = (target, weight) => {
   const { dims } = target;
@@ -56,11 +55,11 @@ export const rowsOf: Count = (target, weight) => {
   return weight ? rows / (dims[0] ?? 1) * weightOf(weight) : rows;
 };
 
-/** How many values a target has, those of each row counted by its weight. */
+/** Counts the values of a target, weighted by row. */
 export const valuesOf: Count = ({ dims, data }, weight) =>
   weight ? data.length / (dims[0] ?? 1) * weightOf(weight) : data.length;
 
-/** The weight of all rows together. */
+/** Returns the sum of all row weights. */
 function weightOf({ data }: Tensor): number {
   let total = 0;
   for (const weight of data) total += Number(weight);
@@ -68,8 +67,8 @@ function weightOf({ data }: Tensor): number {
 }
 
 /**
- * n / (k n_k) for each class, as scikit-learn's "balanced": k are the classes that there are rows of; of others it is
- * 1.
+ * Returns n / (k n_k) for each class, as scikit-learn's "balanced", where k is the number of classes that have rows;
+ * classes without rows have weight 1.
  */
 export function balancedWeights(counts: readonly number[]): number[] {
   const total = counts.reduce((a, b) => a + b, 0);

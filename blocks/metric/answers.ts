@@ -1,26 +1,26 @@
-/** Comparing answers as SQuAD's official scripts do (Rajpurkar et al. 2016, 2018). */
+/** Compares answers as SQuAD's official scripts do (Rajpurkar et al. 2016, 2018). */
 import { common, countItems, punctuation, words } from "./words.ts";
 
 const articles = /(?<![\p{L}\p{N}_])(a|an|the)(?![\p{L}\p{N}_])/gu;
 
-/** The words that count: lower case, no ASCII punctuation, no articles. */
+/** Returns the words to compare: lower case, no ASCII punctuation, no articles. */
 export function answerWords(text: string): string[] {
   const plain = Array.from(text.toLowerCase()).filter((c) => !punctuation.has(c)).join("");
   return words(plain.replace(articles, " "));
 }
 
-/** 1 where both answers have the same words in the same order. */
+/** Returns 1 if both answers have the same words in the same order, else 0. */
 function exactAnswer(gold: readonly string[], guess: readonly string[]): number {
   return gold.length === guess.length && gold.every((word, i) => word === guess[i]) ? 1 : 0;
 }
 
-/** F1 of the words in common; of an empty answer 1 if the other is empty too. */
+/** Returns the F1 of the common words; 1 if both answers are empty, 0 if only one is. */
 function answerF1(gold: readonly string[], guess: readonly string[]): number {
   if (gold.length === 0 || guess.length === 0) return gold.length === guess.length ? 1 : 0;
   return 2 * common(countItems(gold), countItems(guess)) / (gold.length + guess.length);
 }
 
-/** The best of both scores over the golds; no golds ask for the empty answer. */
+/** Returns the best of both scores over the gold answers; without any, the empty answer is the right one. */
 export function bestAnswer(
   golds: readonly (readonly string[])[],
   guess: readonly string[],

@@ -1,14 +1,14 @@
-/** Precision, recall and F over classes, averaged as scikit-learn does; what the metrics of that family share. */
+/** Precision, recall and F over classes, averaged as in scikit-learn. */
 import * as v from "valibot";
 import { badValue } from "../../core/base/errors.ts";
 import type { MetricInputs, Named } from "../../core/types.ts";
 import { type ClassCount, type ClassCounts, classesOf, countRow, emptyCounts, mergeCounts } from "./counts.ts";
 import { addToMean, emptyMean, finite, type Mean, meanOf, mergeMeans, type MetricParts } from "./mean.ts";
 
-/** How classes become one number. */
+/** How the scores of classes are averaged. */
 export type Average = "binary" | "micro" | "macro" | "weighted" | "samples" | "none";
 
-/** Options of precision, recall, F1 and their like. */
+/** Options of precision, recall, F1 and similar metrics. */
 export interface AveragingOptions {
   /**
    * `binary`: for the class `posLabel` only; `micro`: over all decisions; `macro`: the mean over classes; `weighted`:
@@ -23,7 +23,7 @@ export interface AveragingOptions {
   readonly zeroDivision: 0 | 1 | null;
 }
 
-/** Entries of the schemas of {@link AveragingOptions}. */
+/** Schema entries of {@link AveragingOptions}. */
 export const averagingEntries: {
   readonly average: v.OptionalSchema<v.GenericSchema<Average>, "binary">;
   readonly labels: v.OptionalSchema<v.GenericSchema<readonly number[]>, undefined>;
@@ -41,14 +41,14 @@ export const averagingSchema: v.GenericSchema<Partial<AveragingOptions>, Averagi
   averagingEntries,
 );
 
-/** Three scores; null: undefined. */
+/** Three scores; null if undefined. */
 export type Scores = Readonly<{ precision: number | null; recall: number | null; f: number | null }>;
 
 type State = ClassCounts & { samples?: Readonly<{ precision: Mean; recall: Mean; f: Mean }> };
 
 /**
- * A metric over counts per class. `keys` names what comes out for the scores under one suffix: the average, or the
- * class.
+ * Returns a metric over counts per class. `keys` returns the names and values to report for some scores, given a
+ * suffix: the average, or the class.
  */
 export function averageOver(
   plugin: string,
@@ -127,7 +127,7 @@ function average(plugin: string, state: State, options: AveragingOptions, beta: 
   }
 }
 
-/** The scores of several classes as one. */
+/** Averages the scores of several classes. */
 export function averageClasses(
   counts: readonly ClassCount[],
   average: "micro" | "macro" | "weighted",
@@ -154,7 +154,7 @@ export function averageClasses(
   return { precision: over("precision"), recall: over("recall"), f: over("f") };
 }
 
-/** F_β = (1+β²)·tp / (β²·actual + predicted) (van Rijsbergen 1979), and precision and recall. */
+/** Returns F_β = (1+β²)·tp / (β²·actual + predicted) (van Rijsbergen 1979), precision and recall. */
 export function averagedScores(
   [truePositives, predicted, actual]: ClassCount,
   zeroDivision: 0 | 1 | null,

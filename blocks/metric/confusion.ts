@@ -1,10 +1,10 @@
-/** Confusions: which class was taken for which. */
+/** Confusion matrices. */
 import { classesOf } from "./counts.ts";
 
-/** Counts by reference, then prediction; only pairs that occurred. */
+/** Counts by reference, then prediction, of the pairs that occurred. */
 export type Confusion = { rows: number; cells: { [reference: string]: { [prediction: string]: number } } };
 
-/** No rows. */
+/** Returns a matrix without rows. */
 export function emptyConfusion(): Confusion {
   return { rows: 0, cells: {} };
 }
@@ -23,7 +23,7 @@ export function addToConfusion(plugin: string, state: Confusion, prediction: num
   return state;
 }
 
-/** The rows of both. */
+/** Adds two matrices. */
 export function mergeConfusions(a: Confusion, b: Confusion): Confusion {
   const cells: Confusion["cells"] = {};
   for (const state of [a, b]) {
@@ -35,7 +35,7 @@ export function mergeConfusions(a: Confusion, b: Confusion): Confusion {
   return { rows: a.rows + b.rows, cells };
 }
 
-/** Every pair that occurred. */
+/** Lists every pair that occurred, with its count. */
 export function cellsOf(
   { cells }: Confusion,
 ): readonly Readonly<{ reference: number; prediction: number; count: number }>[] {

@@ -1,22 +1,22 @@
 /**
- * Counts per class: what accuracy, precision, recall, F1, Matthews' coefficient and kappa are made of. A state is of
- * the size of the number of classes, however many rows there are.
+ * Counts per class, from which accuracy, precision, recall, F1, Matthews' coefficient and kappa are computed. A state
+ * grows with the number of classes, not with that of rows.
  */
 import { badValue } from "../../core/base/errors.ts";
 
-/** Of one class: how often it was predicted rightly, predicted, and there. */
+/** How often a class was predicted rightly, was predicted, and occurred. */
 export type ClassCount = [truePositives: number, predicted: number, actual: number];
 
-/** Counts per class; `correct`: rows where everything was right. */
+/** Counts per class; `correct`: rows in which everything was right. */
 export type ClassCounts = { rows: number; correct: number; classes: { [label: string]: ClassCount } };
 
-/** No rows. */
+/** Returns counts of no rows. */
 export function emptyCounts(): ClassCounts {
   return { rows: 0, correct: 0, classes: {} };
 }
 
 /**
- * Adds a row with one class, or with any number of them. Changes and gives back `state`.
+ * Adds a row with one class, or with any number of classes. Changes and returns `state`.
  *
  * @throws AttuneError if a class is not a whole number.
  */
@@ -48,7 +48,7 @@ export function addTo(
   predicted: number,
   actual: number,
 ): void {
-  // A key of this name would set the object's prototype.
+  // This key would set the object's prototype.
   if (label === "__proto__") throw badValue("metric", "label", label, "another name");
   const count = Object.hasOwn(classes, label) ? classes[label] : undefined;
   if (count === undefined) classes[label] = [truePositives, predicted, actual];
@@ -59,12 +59,12 @@ export function addTo(
   }
 }
 
-/** The sum of two counts. */
+/** Adds two counts. */
 export function mergeCounts(a: ClassCounts, b: ClassCounts): ClassCounts {
   return { rows: a.rows + b.rows, correct: a.correct + b.correct, classes: mergeClasses(a.classes, b.classes) };
 }
 
-/** The classes of both. */
+/** Adds the counts of each class. */
 function mergeClasses(a: ClassCounts["classes"], b: ClassCounts["classes"]): ClassCounts["classes"] {
   const classes: ClassCounts["classes"] = {};
   for (const [label, count] of Object.entries(a)) addTo(classes, label, ...count);
@@ -72,7 +72,7 @@ function mergeClasses(a: ClassCounts["classes"], b: ClassCounts["classes"]): Cla
   return classes;
 }
 
-/** Distinct class numbers, checked. */
+/** Returns the distinct class numbers, after checking them. */
 export function classesOf(plugin: string, path: string, value: number | readonly number[]): readonly number[] {
   const list = typeof value === "number" ? [value] : value;
   for (const label of list) if (!Number.isInteger(label)) throw badValue(plugin, path, label, "the number of a class");

@@ -1,4 +1,4 @@
-/** Curves over a threshold: what ROC AUC and average precision are areas of. */
+/** Curves over a threshold, whose areas are ROC AUC and average precision. */
 import * as v from "valibot";
 import { badValue } from "../../core/base/errors.ts";
 import type { MetricInputs } from "../../core/types.ts";
@@ -6,7 +6,7 @@ import { finite, type MetricParts } from "./mean.ts";
 import { scoresOf } from "./scores.ts";
 import { addToTally, emptyTally, gatherTallies, mergeTallies, type Tally, tallyEntries } from "./tally.ts";
 
-/** How areas of several classes become one. */
+/** Options for averaging the areas of several classes. */
 export interface CurveOptions {
   /** With more than two classes, or several labels per row: the plain mean, or one weighted by class frequency. */
   readonly average: "macro" | "weighted";
@@ -17,12 +17,13 @@ export const curveSchema: v.GenericSchema<Partial<CurveOptions>, CurveOptions> =
   average: v.optional(v.picklist(["macro", "weighted"]), "macro"),
 });
 
-/** All rows of one score: `positive` of the class, `negative` not. */
+/** All rows with the same score: `positive` of them have the class, `negative` do not. */
 export type Point = { readonly score: number; positive: number; negative: number };
 
 /**
- * A metric that is an area under a curve, of class 1 if there are two, else averaged over the classes, each against
- * the rest. Ties share a point. The state keeps at most 65,536 distinct scores exactly, see `tally.ts`.
+ * Returns a metric that is the area under a curve: of class 1 if there are two, else averaged over the classes, each
+ * against the rest. Equal scores share a point. The state keeps at most 65,536 distinct scores exactly (see
+ * `tally.ts`).
  */
 export function curveMetric(
   name: string,
@@ -43,7 +44,7 @@ export function curveMetric(
   };
 }
 
-/** Adds an example's scores under `class/1` where the class is there and `class/0` where not. */
+/** Adds an example's scores: to `class/1` if it has the class, else to `class/0`. */
 export function addOneVersusRest(plugin: string, state: Tally, example: MetricInputs["label" | "labels"]): void {
   const scores = scoresOf(plugin, example);
   const { reference } = example;
@@ -60,7 +61,7 @@ export function addOneVersusRest(plugin: string, state: Tally, example: MetricIn
   }
 }
 
-/** Points in ascending order of their score, by class. */
+/** Returns each class's points in ascending order of score. */
 export function pointsByClass(state: Tally): Map<number, Point[]> {
   const classes = new Map<number, Map<number, Point>>();
   for (const { group, values, count } of tallyEntries(state)) {
@@ -76,7 +77,7 @@ export function pointsByClass(state: Tally): Map<number, Point[]> {
   return new Map([...classes].map(([c, points]) => [c, [...points.values()].sort((a, b) => a.score - b.score)]));
 }
 
-/** The mean of areas; null if one is undefined. */
+/** Averages areas; null if one is undefined. */
 export function averageAreas(
   classes: readonly (readonly Point[])[],
   area: (ascending: readonly Point[]) => number,
@@ -93,7 +94,7 @@ export function averageAreas(
   return total > 0 ? finite(sum / total) : null;
 }
 
-/** The share of pairs of a positive and a negative that are in order, ties half: the area under the ROC curve. */
+/** Returns the area under the ROC curve: the share of positive-negative pairs in the right order, with ties as half. */
 export function rocArea(ascending: readonly Point[]): number {
   let [positives, negatives, ordered] = [0, 0, 0];
   for (const { positive, negative } of ascending) {
@@ -104,7 +105,7 @@ export function rocArea(ascending: readonly Point[]): number {
   return ordered / (positives * negatives);
 }
 
-/** Recall and precision at each threshold, from the highest down. */
+/** Yields recall and precision at each threshold, from the highest down. */
 export function* precisionRecall(ascending: readonly Point[]): Generator<readonly [recall: number, precision: number]> {
   const positives = ascending.reduce((n, p) => n + p.positive, 0);
   let [right, all] = [0, 0];

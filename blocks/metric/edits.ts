@@ -1,8 +1,8 @@
-/** Edit distance (Levenshtein 1966), and error rates made of it. */
+/** Edit distance (Levenshtein 1966), and the error rates based on it. */
 import type { MetricInputs } from "../../core/types.ts";
 import { finite, type MetricParts } from "./mean.ts";
 
-/** The fewest insertions, deletions and replacements that make `a` into `b`: two rows of memory. */
+/** Returns the fewest insertions, deletions and substitutions that turn `a` into `b`, keeping two rows in memory. */
 function editDistance(a: readonly string[], b: readonly string[]): number {
   let row = Uint32Array.from({ length: b.length + 1 }, (_, j) => j);
   let next = new Uint32Array(b.length + 1);
@@ -20,8 +20,8 @@ function editDistance(a: readonly string[], b: readonly string[]): number {
 type State = Readonly<{ edits: number; length: number }>;
 
 /**
- * Edits over the length of the references, summed over all rows; of several references the one with fewest edits counts.
- * A unit has at least `charactersPerUnit` characters, blanks counted.
+ * Returns a metric of edits divided by the length of the references, both summed over all rows; of several references,
+ * the one with the fewest edits counts. A unit has at least `charactersPerUnit` characters, blanks included.
  */
 export function errorRate(
   name: string,

@@ -1,10 +1,10 @@
 /** Entities in a row of tags such as "B-PER", "I-PER", "O". */
 import { badValue } from "../../core/base/errors.ts";
 
-/** How tags say where entities begin and end. */
+/** Tagging schemes, which differ in how tags mark the begin and end of entities. */
 export type Scheme = "IOB1" | "IOE1" | "IOB2" | "IOE2" | "IOBES" | "BILOU";
 
-/** An entity of some type, from the first to the last of its words. */
+/** An entity of a type, from its first to its last word. */
 export type Entity = Readonly<{ type: string; start: number; end: number }>;
 
 type Tag = Readonly<{ prefix: string; type: string }>;
@@ -46,7 +46,10 @@ function starts(before: Tag, tag: Tag): boolean {
   return isInside(tag) && before.type !== tag.type;
 }
 
-/** Prefixes of a scheme: where an entity may start, what follows within it, and what it must end with (any, if none). */
+/**
+ * The prefixes of each scheme: those that start an entity, those that may follow each, and those that end it (any, if
+ * none).
+ */
 const schemes: Readonly<
   Record<
     Exclude<Scheme, "IOB1" | "IOE1">,
@@ -60,7 +63,7 @@ const schemes: Readonly<
 };
 
 /**
- * Entities of which every tag keeps to the scheme.
+ * Returns the entities whose tags all follow the scheme.
  *
  * @throws AttuneError if a tag has a prefix that the scheme lacks.
  */
@@ -97,8 +100,8 @@ function parsedTags(plugin: string, tags: readonly string[], scheme: Scheme, all
 }
 
 /**
- * The older schemes, in which only entities side by side are marked: pairs of neighbouring prefixes, with "=" where both are
- * of one type, "!" where not, that begin an entity, go on with it, and end it, as seqeval reads them.
+ * The older schemes, which mark only adjacent entities: pairs of neighbouring prefixes ("=" if of the same type, "!" if
+ * not) that start an entity, continue it, and end it, as in seqeval.
  */
 const pairs: Readonly<Record<"IOB1" | "IOE1", Readonly<{ start: string; inside: string; end: string }>>> = {
   IOB1: { start: "OI II! BI IB= BB=", inside: "BI= II=", end: "II! IO IB BO BI! BB=" },

@@ -1,4 +1,4 @@
-/** Decisions by group, and what is said of them as Fairlearn and AIF360 count it: rates, differences, ratios. */
+/** Decisions by group, and their rates, differences and ratios as in Fairlearn and AIF360. */
 import * as v from "valibot";
 import { AttuneError, badValue } from "../../core/base/errors.ts";
 import { hypergeometric } from "./hypergeometric.ts";
@@ -7,7 +7,7 @@ import { role } from "../options/mod.ts";
 import { groupColumns, groupEntries, groupOf, type GroupOptions, inOrder } from "./groups.ts";
 import type { MetricParts } from "./mean.ts";
 
-/** Options of the metrics of fairness. */
+/** Options of fairness metrics. */
 export interface FairnessOptions extends GroupOptions {
   /** The class of the favourable decision: its number, or its name if classes have names. */
   readonly positive: number | string;
@@ -17,13 +17,13 @@ export interface FairnessOptions extends GroupOptions {
   readonly weight?: string | undefined;
 }
 
-/** Options of those that compare groups with each other or with all rows. */
+/** Options of fairness metrics that compare groups with each other, or with all rows. */
 export interface ParityOptions extends FairnessOptions {
   /** `between_groups`: the largest compared with the smallest; `to_overall`: each compared with all rows. */
   readonly method: "between_groups" | "to_overall";
 }
 
-/** Entries of the schemas of {@link FairnessOptions}. */
+/** Schema entries of {@link FairnessOptions}. */
 export const fairnessEntries: typeof groupEntries & {
   readonly positive: v.OptionalSchema<v.GenericSchema<number | string>, 1>;
   readonly weight: v.OptionalSchema<v.GenericSchema<string>, undefined>;
@@ -33,7 +33,7 @@ export const fairnessEntries: typeof groupEntries & {
   weight: v.optional(role(v.pipe(v.string(), v.nonEmpty()), { role: "column" }), undefined),
 };
 
-/** Entries of the schemas of {@link ParityOptions}. */
+/** Schema entries of {@link ParityOptions}. */
 export const parityEntries: typeof fairnessEntries & {
   readonly kind: v.OptionalSchema<v.GenericSchema<"difference" | "ratio">, "difference">;
   readonly method: v.OptionalSchema<v.GenericSchema<"between_groups" | "to_overall">, "between_groups">;
@@ -43,17 +43,17 @@ export const parityEntries: typeof fairnessEntries & {
   method: v.optional(v.picklist(["between_groups", "to_overall"]), "between_groups"),
 };
 
-/** A group's rows, and the weights of the four cells: selected and positive, selected, positive, neither. */
+/** A group's number of rows, and the sums of their weights as true and false positives and negatives. */
 export type Cells = { count: number; tp: number; fp: number; fn: number; tn: number };
 
-/** The shares of a group. */
+/** The rates of a group. */
 export type Rates = Readonly<{
   selectionRate: number;
   truePositiveRate: number;
   falsePositiveRate: number;
 }>;
 
-/** What a metric of fairness says: null if it is 0/0. */
+/** The value of a fairness metric; null if it is 0/0. */
 export type Gap = Readonly<{ difference: number | null; ratio: number | null }>;
 
 type State = { groups: { [name: string]: Cells } };
@@ -61,8 +61,8 @@ type State = { groups: { [name: string]: Cells } };
 const none = (): Cells => ({ count: 0, tp: 0, fp: 0, fn: 0, tn: 0 });
 
 /**
- * A metric over the decisions of each group. `gap` computes its figures from the groups without the small ones; `check`
- * throws if some group cannot be measured.
+ * Returns a metric over the decisions of each group. `gap` computes its values from the groups that are large enough;
+ * `check` throws if some group cannot be measured.
  */
 export function overGroups(
   plugin: string,
@@ -72,7 +72,7 @@ export function overGroups(
 ): MetricParts {
   const columns = groupColumns(plugin, options);
   const { positive, weight, minCount, kind } = options;
-  // Of a group whose rows weigh nothing nothing can be said.
+  // A group without weight has no rates.
   const isSaid = (cells: Cells): boolean => cells.count >= minCount && weightIn(cells) > 0;
   const reliableGroups = (state: State): Named<Cells> =>
     Object.fromEntries(inOrder(state.groups).filter(([, cells]) => isSaid(cells)));
@@ -120,7 +120,7 @@ export function overGroups(
       const { gap: found, groups } = figuresOf(state);
       return { [plugin]: { ...(found ?? { difference: null, ratio: null }), groups } };
     },
-    // Cells of weights do not say which rows are in them.
+    // The cells hold sums of weights, which do not determine the rows.
     ...(weight === undefined
       ? {
         regrouped: (state: State, random: Random): State | undefined => {
@@ -145,10 +145,10 @@ export function overGroups(
   };
 }
 
-/** Groups that are drawn at most: of more there is a gap anyway, and each draw takes its time. */
+/** The largest number of groups for the random draws: more groups have a gap anyway, and each draw takes time. */
 const DRAWN_GROUPS = 50;
 
-/** The rows of all groups in groups of the same sizes that are drawn. */
+/** Draws groups of the same sizes at random from the rows of all groups. */
 function redrawn(groups: Named<Cells>, random: Random): Record<string, Cells> {
   let rest = Object.values(groups).reduce(addCells, none());
   let at = 0;
@@ -174,7 +174,7 @@ function redrawn(groups: Named<Cells>, random: Random): Record<string, Cells> {
   );
 }
 
-/** The number of the positive class. */
+/** Returns the number of the positive class. */
 function idOf(plugin: string, positive: number | string, { classes }: MetricInputs["label"]): number {
   if (typeof positive === "number") return positive;
   const id = classes?.indexOf(positive) ?? -1;
@@ -203,7 +203,7 @@ function weightless(plugin: string, name: string): AttuneError {
 
 const weightIn = ({ tp, fp, fn, tn }: Cells): number => tp + fp + fn + tn;
 
-/** A group's shares; 0/0 is 0 if there is no positive or negative row, as scikit-learn and Fairlearn have it. */
+/** Returns a group's rates; a rate without positive or negative rows is 0, as in scikit-learn and Fairlearn. */
 export function ratesOf(cells: Cells): Rates {
   const { tp, fp, fn, tn } = cells;
   const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
@@ -214,7 +214,7 @@ export function ratesOf(cells: Cells): Rates {
   };
 }
 
-/** The gap of one share between groups, or between each group and all rows; null for 0/0. */
+/** Returns the gap of a rate between groups, or between each group and all rows; null for 0/0. */
 function gapOf(values: readonly number[], overall: number, method: ParityOptions["method"]): Gap {
   if (method === "between_groups") {
     const [low, high] = [Math.min(...values), Math.max(...values)];
@@ -231,7 +231,7 @@ function gapOf(values: readonly number[], overall: number, method: ParityOptions
   };
 }
 
-/** The gap of one share of all groups. */
+/** Returns the gap of one rate over all groups. */
 export function parityOf(
   rate: keyof Rates,
   groups: Named<Cells>,

@@ -1,10 +1,10 @@
-/** Groups of rows: the values of a row's columns, and what is counted in each group. */
+/** Groups of rows, given by the values in one or more columns. */
 import * as v from "valibot";
 import { badValue, missing } from "../../core/base/errors.ts";
 import type { MetricInputs, Named } from "../../core/types.ts";
 import { role } from "../options/mod.ts";
 
-/** Options of what is measured by group. */
+/** Options of metrics by group. */
 export interface GroupOptions {
   /** The column whose values are the groups. */
   readonly column?: string | undefined;
@@ -14,7 +14,7 @@ export interface GroupOptions {
   readonly minCount: number;
 }
 
-/** Entries of the schemas of {@link GroupOptions}. */
+/** Schema entries of {@link GroupOptions}. */
 export const groupEntries: {
   readonly column: v.OptionalSchema<v.GenericSchema<string>, undefined>;
   readonly columns: v.OptionalSchema<v.GenericSchema<readonly string[]>, undefined>;
@@ -28,20 +28,20 @@ export const groupEntries: {
   minCount: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 1),
 };
 
-/** Throws AttuneError unless exactly one of `column` and `columns` is there; gives them as a list. */
+/** Returns the columns as a list. Throws AttuneError unless exactly one of `column` and `columns` is given. */
 export function groupColumns(plugin: string, { column, columns }: Omit<GroupOptions, "minCount">): readonly string[] {
   if (columns !== undefined && column === undefined) return columns;
   if (column !== undefined && columns === undefined) return [column];
   throw badValue(plugin, "column", column === undefined ? undefined : { column, columns }, "either column or columns");
 }
 
-/** Between the values of several columns. */
+/** Separator between the values of several columns. */
 const CROSS = " & ";
 
 /**
- * The group of a row.
+ * Returns the group of a row.
  *
- * @throws AttuneError if one of the columns is missing or empty: who belongs to no group belongs to no comparison.
+ * @throws AttuneError if one of the columns is missing or empty: such a row cannot be compared with any group.
  */
 export function groupOf(
   plugin: string,
@@ -60,11 +60,11 @@ export function groupOf(
     }
     return String(value);
   });
-  // Values that have what stands between values are quoted: no two combinations are one group.
+  // A value that contains the separator is quoted, so that different combinations are different groups.
   const group = columns.length === 1
     ? values.join()
     : values.map((value) => (value.includes(CROSS) ? JSON.stringify(value) : value)).join(CROSS);
-  // A key of this name would set the object's prototype.
+  // This key would set the object's prototype.
   if (group === "__proto__") throw badValue(plugin, columns.join(", "), group, "another name");
   return group;
 }

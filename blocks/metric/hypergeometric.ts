@@ -1,7 +1,7 @@
-/** How many of some rows have a mark, where they were drawn by chance from rows of which so many have it. */
+/** The hypergeometric distribution: how many of the rows drawn at random are marked. */
 import { exp, log } from "../../core/math/math.ts";
 
-/** Factorials up to which they are multiplied out. */
+/** Factorials up to this one are computed exactly. */
 const EXACT = 16;
 
 function lnFactorial(n: number): number {
@@ -10,7 +10,7 @@ function lnFactorial(n: number): number {
     for (let i = 2; i <= n; i++) product *= i;
     return log(product);
   }
-  // Stirling's series; what follows is below 1e-12 from here on.
+  // Stirling's series; its further terms are below 1e-12 from here on.
   const x = n + 1;
   const tail = 1 / (12 * x) - 1 / (360 * x ** 3) + 1 / (1260 * x ** 5);
   return (x - 0.5) * log(x) - x + 0.5 * log(2 * Math.PI) + tail;
@@ -21,8 +21,8 @@ function lnChoose(n: number, k: number): number {
 }
 
 /**
- * The number at a place `u` of [0, 1) of the hypergeometric distribution: `drawn` of `all` rows are taken, `marked` of `all`
- * have the mark. From the likeliest number outwards, so it takes about as many steps as the numbers are spread.
+ * Returns the quantile `u`, in [0, 1), of the hypergeometric distribution: `drawn` of `all` rows are drawn, `marked` of
+ * `all` have the mark. Searches from the mode outwards, in about as many steps as the distribution is wide.
  */
 export function hypergeometric(u: number, all: number, marked: number, drawn: number): number {
   const [least, most] = [Math.max(0, drawn + marked - all), Math.min(drawn, marked)];

@@ -2,7 +2,7 @@
 import type { MetricInputs, Named } from "../../core/types.ts";
 import type { MetricParts } from "./mean.ts";
 
-/** Sums over rows: x is the prediction, y the reference; `xx`, `yy`, `xy`: of products of distances from the means. */
+/** Moments over rows, x the prediction and y the reference; `xx`, `yy`, `xy`: sums of products of deviations. */
 export type Moments = Readonly<
   { rows: number; x: number; y: number; xx: number; yy: number; xy: number; squaredError: number }
 >;
@@ -10,7 +10,7 @@ export type Moments = Readonly<
 /** No rows. */
 const emptyMoments: Moments = Object.freeze({ rows: 0, x: 0, y: 0, xx: 0, yy: 0, xy: 0, squaredError: 0 });
 
-/** With one more row. */
+/** Adds a row. */
 function addToMoments(m: Moments, { prediction, reference }: MetricInputs["number"]): Moments {
   const rows = m.rows + 1;
   const [dx, dy] = [prediction - m.x, reference - m.y];
@@ -26,7 +26,7 @@ function addToMoments(m: Moments, { prediction, reference }: MetricInputs["numbe
   };
 }
 
-/** The rows of both. */
+/** Merges two sums. */
 function mergeMoments(a: Moments, b: Moments): Moments {
   if (a.rows === 0) return b;
   if (b.rows === 0) return a;
@@ -44,13 +44,13 @@ function mergeMoments(a: Moments, b: Moments): Moments {
   };
 }
 
-/** Pearson's r from the sums; null if either side is constant. */
+/** Returns Pearson's r; null if either side is constant. */
 export function correlation({ rows, xx, yy, xy }: Pick<Moments, "rows" | "xx" | "yy" | "xy">): number | null {
   const r = xy / (Math.sqrt(xx) * Math.sqrt(yy));
   return rows > 1 && Number.isFinite(r) ? Math.min(1, Math.max(-1, r)) : null;
 }
 
-/** A metric of numbers that is computed from their moments: larger is better. */
+/** Returns a metric that `compute` derives from the moments of its pairs; larger is better. */
 export function overMoments(compute: (moments: Moments) => Named<number | null>): MetricParts {
   return {
     reads: ["number"],

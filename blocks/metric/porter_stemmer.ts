@@ -1,5 +1,5 @@
 /**
- * Porter's stemmer for English (Porter 1980), with the departures of NLTK's, on which ROUGE and METEOR rest.
+ * Porter's stemmer for English (Porter 1980) with NLTK's changes, which ROUGE and METEOR depend on.
  * @module
  */
 
@@ -59,14 +59,12 @@ const step3: readonly Rule[] = [
   ["ness", ""],
 ];
 
-// The first that fits is tried alone, so the longer ones of each ending come first.
+// Only the first suffix that matches is tried, so the longer ones of each ending come first.
 const step4: readonly string[] = (
   "al ance ence er ic able ible ant ement ment ent ion ou ism ate iti ous ive ize"
 ).split(" ");
 
-/**
- * The stem of a word.
- */
+/** Returns the stem of a word. */
 export function stem(word: string): string {
   const lower = word.toLowerCase();
   if (Object.hasOwn(irregular, lower)) return irregular[lower] ?? lower;
@@ -74,7 +72,7 @@ export function stem(word: string): string {
   return finalL(finalE(fourth(third(second(finalY(pastAndGerund(plural(lower))))))));
 }
 
-/** Which letters are consonants: y is one at the start and behind a vowel. */
+/** Returns which letters are consonants: y is one at the start and after a vowel. */
 function consonants(word: string): boolean[] {
   const flags: boolean[] = [];
   for (let i = 0; i < word.length; i++) {
@@ -84,7 +82,7 @@ function consonants(word: string): boolean[] {
   return flags;
 }
 
-/** How often a consonant follows a vowel: m in [C](VC)^m[V]. */
+/** Returns the number of vowel-consonant sequences: m in [C](VC)^m[V]. */
 function measure(word: string): number {
   const flags = consonants(word);
   let m = 0;
@@ -92,7 +90,7 @@ function measure(word: string): number {
   return m;
 }
 
-/** Whether it ends consonant, vowel, consonant other than w, x, y; or is a vowel and a consonant. */
+/** Whether a word ends in consonant, vowel, consonant other than w, x, y; or is a vowel and a consonant. */
 function endsShort(word: string): boolean {
   const flags = consonants(word);
   const n = flags.length;
@@ -134,7 +132,7 @@ function second(word: string): string {
   for (const [suffix, replacement] of step2) {
     if (!word.endsWith(suffix)) continue;
     const rest = cutOff(word, suffix);
-    // Of "logi" the l counts with what is before it.
+    // For "logi", the l counts as a part of the stem.
     return measure(suffix === "logi" ? `${rest}l` : rest) > 0 ? rest + replacement : word;
   }
   return word;

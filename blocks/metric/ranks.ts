@@ -1,4 +1,4 @@
-/** Pairs of numbers for metrics of order. */
+/** Pairs of numbers, for rank metrics. */
 import type { MetricInputs } from "../../core/types.ts";
 import type { MetricParts } from "./mean.ts";
 import { addToTally, emptyTally, gatherTallies, mergeTallies, type Tally, tallyEntries } from "./tally.ts";
@@ -7,7 +7,8 @@ import { addToTally, emptyTally, gatherTallies, mergeTallies, type Tally, tallyE
 export type Pair = Readonly<{ x: number; y: number; count: number }>;
 
 /**
- * A metric over the pairs of prediction and reference; up to 65,536 distinct pairs are kept exactly; see `tally.ts`.
+ * Returns a metric over the pairs of prediction and reference. Up to 65,536 distinct pairs are kept exactly (see
+ * `tally.ts`).
  */
 export function pairMetric(name: string, value: (pairs: readonly Pair[]) => number | null): MetricParts {
   return {
@@ -26,7 +27,7 @@ export function pairMetric(name: string, value: (pairs: readonly Pair[]) => numb
   };
 }
 
-/** Ranks from 1, of equals their mean, by value. */
+/** Returns the rank of each value, from 1; equal values have their mean rank. */
 export function ranks(values: Iterable<readonly [value: number, count: number]>): Map<number, number> {
   const counts = new Map<number, number>();
   for (const [value, count] of values) counts.set(value, (counts.get(value) ?? 0) + count);

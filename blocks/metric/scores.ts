@@ -1,9 +1,9 @@
-/** Reading the probabilities of an example. */
+/** The class scores of an example. */
 import { badValue, missing } from "../../core/base/errors.ts";
 import type { MetricInputs } from "../../core/types.ts";
 
 /**
- * The scores of an example: one per class, or one alone for the positive class.
+ * Returns the scores of an example: one per class, or only that of the positive class.
  *
  * @throws AttuneError if there are none.
  */
@@ -13,9 +13,9 @@ export function scoresOf(plugin: string, example: MetricInputs["label"] | Metric
 }
 
 /**
- * The score of class 1 of two.
+ * Returns the score of class 1 of two classes.
  *
- * @throws AttuneError if there are scores for more classes, or none.
+ * @throws AttuneError if there are scores of more classes, or none.
  */
 export function positiveScore(plugin: string, example: MetricInputs["label"]): number {
   const scores = scoresOf(plugin, example);
@@ -23,7 +23,7 @@ export function positiveScore(plugin: string, example: MetricInputs["label"]): n
   return scores[scores.length - 1] ?? 0;
 }
 
-/** The class with the highest score, the first of equals. */
+/** Returns the class with the highest score; of equal ones, the first. */
 export function argmax(scores: ArrayLike<number>): number {
   let best = 0;
   for (let i = 1; i < scores.length; i++) if ((scores[i] ?? 0) > (scores[best] ?? 0)) best = i;
@@ -31,7 +31,7 @@ export function argmax(scores: ArrayLike<number>): number {
 }
 
 /**
- * The score of the class that is there; a score alone is that of class 1.
+ * Returns the score of the reference class; a single score is that of class 1.
  *
  * @throws AttuneError if that class has no score.
  */

@@ -1,27 +1,27 @@
 /**
- * How often each value occurred: what metrics of rank and order need of all rows, in bounded memory. Values are exact
- * until there are more than {@link TALLY_LIMIT} distinct ones; then all are cut to fewer bits, as few as it takes.
- * Which bits remain depends on the rows alone and not on their order, so merging stays associative.
+ * Counts of values, for rank metrics over all rows in bounded memory. Values are exact until there are more than {@link
+ * TALLY_LIMIT} distinct ones; then all are cut to as many bits as fit. Which bits remain depends only on the rows, not
+ * on their order, so merging stays associative.
  */
 
-/** How many distinct entries a tally keeps. */
+/** The largest number of distinct entries in a tally. */
 export const TALLY_LIMIT = 65536;
 
-/** Counts by group and values; `level`: how far values are cut. */
+/** Counts by group and values; `level`: how far values are cut, an index into `bitsAt`. */
 export type Tally = { level: number; size: number; counts: { [key: string]: number } };
 
-/** One entry: rounded `values`, and how often they occurred. */
+/** One entry: its (cut) `values`, and how often they occurred. */
 export type TallyEntry = Readonly<{ group: string; values: readonly number[]; count: number }>;
 
-// Bits kept behind the first one; -1 keeps the sign. 16 bits are 1.5e-5 of the value.
+// Fraction bits kept; -1 keeps the sign only. 16 bits are 1.5e-5 of the value.
 const bitsAt = [52, 23, 20, 18, 16, 14, 12, 10, 8, 6, 5, 4, 3, 2, 1, 0, -1];
 
-/** Nothing counted. */
+/** Returns an empty tally. */
 export function emptyTally(): Tally {
   return { level: 0, size: 0, counts: {} };
 }
 
-/** Counts one occurrence. `group` holds no `|`. Changes and gives back `tally`. */
+/** Counts one occurrence. `group` must not contain `|`. Changes and returns `tally`. */
 export function addToTally(
   tally: Tally,
   group: string,
@@ -34,7 +34,7 @@ export function addToTally(
   return tally;
 }
 
-/** The sum of two counts. */
+/** Adds two tallies. */
 export function mergeTallies(a: Tally, b: Tally, limit: number = TALLY_LIMIT): Tally {
   const merged: Tally = { level: a.level, size: a.size, counts: { ...a.counts } };
   if (b.level > merged.level) coarsen(merged, b.level);
@@ -42,7 +42,7 @@ export function mergeTallies(a: Tally, b: Tally, limit: number = TALLY_LIMIT): T
   return merged;
 }
 
-/** So many of each tally as one: what merging gives, without a copy for each. */
+/** Adds several tallies, each a given number of times: equals merging them, without a copy for each. */
 export function gatherTallies(
   tallies: readonly Tally[],
   counts: ArrayLike<number>,
@@ -62,7 +62,7 @@ export function gatherTallies(
   return all;
 }
 
-/** Every entry, in no order that means anything. */
+/** Yields every entry, in arbitrary order. */
 export function* tallyEntries(tally: Tally): Generator<TallyEntry> {
   for (const [key, count] of Object.entries(tally.counts)) {
     const at = key.indexOf("|");
@@ -91,7 +91,7 @@ function keyOf(group: string, values: readonly number[], level: number): string 
 
 const view = new DataView(new ArrayBuffer(8));
 
-/** The number with only the first `bits` of its fraction, towards zero; grids are nested. */
+/** Keeps the first `bits` bits of a number's fraction, rounding towards zero; grids are nested. */
 function cut(x: number, bits: number): number {
   if (bits >= 52 || x === 0 || !Number.isFinite(x)) return x === 0 ? 0 : x;
   if (bits < 0) return Math.sign(x);

@@ -1,5 +1,5 @@
 /**
- * Cutting text as Python's str methods do, which the reference implementations rest on.
+ * Splitting text like Python's str methods, on which the reference implementations are based.
  * @module
  */
 
@@ -9,25 +9,25 @@ const manyBlanks = new RegExp(`[${blank}][${blank}]+`, "gu");
 const leading = new RegExp(`^[${blank}]+`, "u");
 const isBlank = new RegExp(`[${blank}]`, "u");
 
-/** The words between blanks: Python's `text.split()`. */
+/** Splits at white space, like Python's `text.split()`. */
 export function words(text: string): string[] {
   return text.split(blanks).filter((word) => word !== "");
 }
 
-/** The words between spaces, as jiwer has them: blanks side by side are one space, and a single tab is none. */
+/** Splits at spaces as jiwer does: several blanks in a row are one space, but a single tab is none. */
 export function spacedWords(text: string): string[] {
   return trim(text.replace(manyBlanks, " ")).split(" ").filter((word) => word !== "");
 }
 
-/** The text without blanks at its end: Python's `text.rstrip()`. */
+/** Removes white space at the end, like Python's `text.rstrip()`. */
 export function trimEnd(text: string): string {
-  // An expression would look for the end behind each blank.
+  // A regular expression would search for the end after each blank, in quadratic time.
   let end = text.length;
   while (end > 0 && isBlank.test(text.charAt(end - 1))) end--;
   return text.slice(0, end);
 }
 
-/** The text without blanks at either end: Python's `text.strip()`. */
+/** Removes white space at both ends, like Python's `text.strip()`. */
 export function trim(text: string): string {
   return trimEnd(text).replace(leading, "");
 }
@@ -35,21 +35,21 @@ export function trim(text: string): string {
 /** ASCII punctuation: Python's `string.punctuation`. */
 export const punctuation: ReadonlySet<string> = new Set("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~");
 
-/** How often each item occurs. */
+/** Counts how often each item occurs. */
 export function countItems<T>(items: Iterable<T>): Map<T, number> {
   const counts = new Map<T, number>();
   for (const item of items) counts.set(item, (counts.get(item) ?? 0) + 1);
   return counts;
 }
 
-/** How many items two counts have in common. */
+/** Counts the items that two counts have in common. */
 export function common<T>(a: ReadonlyMap<T, number>, b: ReadonlyMap<T, number>): number {
   let same = 0;
   for (const [item, count] of a) same += Math.min(count, b.get(item) ?? 0);
   return same;
 }
 
-/** Every run of `n` items, joined by a character that no item holds. */
+/** Returns every run of `n` items, joined by a character that no item contains. */
 export function ngrams(items: readonly string[], n: number): string[] {
   const out: string[] = [];
   for (let i = 0; i + n <= items.length; i++) out.push(items.slice(i, i + n).join("\0"));
