@@ -64,8 +64,8 @@ export const embeddingEntries: {
 };
 
 /**
- * Returns `embedding` [sequences, size], as sentence-transformers' modules compute it; in encoder-decoder models, the
- * encoder's.
+ * Returns `embedding` [sequences, size], computed like sentence-transformers' modules; in encoder-decoder models, from
+ * the encoder.
  */
 export function sentenceEmbedding(b: GraphBuilder, states: BackboneOutput, { pooling, steps }: EmbeddingSteps): Value {
   const hidden = states.encoder ?? states.hidden;

@@ -23,10 +23,7 @@ export const classifierEntries: Readonly<{
   order: v.optional(v.array(v.pipe(v.number(), v.integer(), v.minValue(0)))),
 };
 
-/**
- * Returns a family's description of a head. Throws AttuneError (unsupported) with the reason `why` if it has no such
- * head.
- */
+/** Returns a family's description of a head. Throws AttuneError (unsupported, with `why`) if there is no such head. */
 export function styleOf({ heads, family }: InspectedBackbone, name: string, plugin: string, why: string): HeadSpec {
   const style = heads[name];
   if (!style) throw unsupported(plugin, "task", family.modelType, why);

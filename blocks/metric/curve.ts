@@ -21,9 +21,8 @@ export const curveSchema: v.GenericSchema<Partial<CurveOptions>, CurveOptions> =
 export type Point = { readonly score: number; positive: number; negative: number };
 
 /**
- * Returns a metric that is the area under a curve: of class 1 if there are two, else averaged over the classes, each
- * against the rest. Equal scores share a point. The state keeps at most 65,536 distinct scores exactly (see
- * `tally.ts`).
+ * Returns a metric that is the area under a curve: of class 1 if there are two classes, else averaged over the classes,
+ * each against the rest. Equal scores share a point. At most 65,536 distinct scores are kept exactly (see `tally.ts`).
  */
 export function curveMetric(
   name: string,

@@ -46,10 +46,7 @@ function starts(before: Tag, tag: Tag): boolean {
   return isInside(tag) && before.type !== tag.type;
 }
 
-/**
- * The prefixes of each scheme: those that start an entity, those that may follow each, and those that end it (any, if
- * none).
- */
+/** Prefixes of each scheme: those that start an entity, may follow within it, and end it (any, if none). */
 const schemes: Readonly<
   Record<
     Exclude<Scheme, "IOB1" | "IOE1">,

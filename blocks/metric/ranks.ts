@@ -6,10 +6,7 @@ import { addToTally, emptyTally, gatherTallies, mergeTallies, type Tally, tallyE
 /** A pair and how often it occurred. */
 export type Pair = Readonly<{ x: number; y: number; count: number }>;
 
-/**
- * Returns a metric over the pairs of prediction and reference. Up to 65,536 distinct pairs are kept exactly (see
- * `tally.ts`).
- */
+/** Returns a metric over pairs of prediction and reference; up to 65,536 distinct pairs are exact (see `tally.ts`). */
 export function pairMetric(name: string, value: (pairs: readonly Pair[]) => number | null): MetricParts {
   return {
     reads: ["number"],

@@ -1,4 +1,4 @@
-/** What sources share: a model's files as a checkpoint. */
+/** A model's files as a checkpoint, for all sources of models. */
 import { badFile, missing } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import { jsonObject } from "../../core/base/json.ts";
@@ -17,10 +17,10 @@ export async function readConfig(plugin: string, files: Store, label: string): P
   return jsonObject(plugin, where, file.bytes);
 }
 
-/** Weights are hashed in pieces of so many bytes: the web's digest takes no streams. */
+/** Weights are hashed in pieces of this many bytes, since the web's digest does not accept streams. */
 const PIECE = 16 * 2 ** 20;
 
-/** Config, files and weights as a checkpoint. */
+/** Combines config, files and weights to a checkpoint. */
 export function checkpointOf(
   parts: Readonly<{ config: Named<Json>; files: Store; weights: Weights; label: string }>,
 ): Checkpoint {
@@ -41,14 +41,14 @@ export function checkpointOf(
   return { ...parts, fingerprint: () => known ??= fingerprint() };
 }
 
-/** Weights of a model that has none yet. */
+/** Weights of a model without any. */
 export const noWeights: Weights = {
   names: [],
   read: (name) => Promise.reject(missing("random", `tensor "${name}"`, "a model from scratch")),
   locate: () => undefined,
 };
 
-/** No files. */
+/** A store without files. */
 export const noFiles: Store = {
   get: () => Promise.resolve(undefined),
   put: () => Promise.resolve("conflict"),

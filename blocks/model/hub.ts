@@ -1,7 +1,7 @@
 /**
- * The Hugging Face hub: a repository's files, downloaded into the cache that Python uses too.
+ * The Hugging Face hub: a repository's files, downloaded into the cache that Python uses, too.
  *
- * Honours HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and HF_HUB_DOWNLOAD_TIMEOUT; where the cache lies is the host's matter.
+ * Honours HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and HF_HUB_DOWNLOAD_TIMEOUT; the host determines the cache's folder.
  */
 import { AttuneError, missing, show } from "../../core/base/errors.ts";
 import { ggufIn } from "../../core/files/gguf_folder.ts";
@@ -15,7 +15,7 @@ import { hubName } from "../../core/hub/name.ts";
 import { isCommit, isOffline, listFiles, type RepositoryListing } from "../../core/hub/repository.ts";
 import { hubClient } from "../../core/hub/request.ts";
 
-/** Files that a run may need besides weights. config.json comes last: where it is, all others are. */
+/** Files that a run may need besides weights. config.json is last: if it is present, so are all others. */
 const neededFiles: readonly string[] = [
   "generation_config.json",
   "tokenizer.json",
@@ -29,20 +29,20 @@ const neededFiles: readonly string[] = [
 
 const INDEX = "model.safetensors.index.json";
 
-/** What is wanted of a repository. */
+/** What to download from a repository. */
 export type HubOptions = Readonly<{
-  /** False: config and tokenizer are enough. */
+  /** Whether to download weights; otherwise only config and tokenizer. */
   weights: boolean;
-  /** The one file that is wanted: a GGUF file has all of a model. */
+  /** A single file to download: a GGUF file contains the whole model. */
   file?: string;
   progress?: HubProgress;
 }>;
 
 /**
- * The snapshot of a repository as a store: downloaded where it must be, from the cache where there is no network or
- * the revision is a commit.
+ * Opens the snapshot of a repository as a store: from the cache if there is no network or the revision is a commit,
+ * else downloaded where it changed.
  *
- * @throws AttuneError (`HUB_OFFLINE`, `HUB_UNREACHABLE`, `HUB_401`, `HUB_403`, `HUB_404`, ...) if it cannot be had.
+ * @throws AttuneError (`HUB_OFFLINE`, `HUB_UNREACHABLE`, `HUB_401`, `HUB_403`, `HUB_404`, ...) if that fails.
  */
 export async function openHub(path: string, host: Host, options: HubOptions): Promise<Store> {
   const cache = host.hubCache;
@@ -58,7 +58,7 @@ export async function openHub(path: string, host: Host, options: HubOptions): Pr
     const copy = await cached();
     if (copy) return copy;
     const names = known === undefined || !isCommit(known) ? [] : await fileNamesIn(cache.snapshot(repo, known));
-    // What Python has downloaded may be of another format.
+    // Python may have downloaded another format.
     if (options.weights && adviceOn(names) !== "") throw missingWeights("model.safetensors", path, names);
     throw hubError("HUB_OFFLINE", `${path} is not in the cache, and HF_HUB_OFFLINE is set`, path);
   }
@@ -72,7 +72,7 @@ export async function openHub(path: string, host: Host, options: HubOptions): Pr
   try {
     listed = await listFiles(client, "models", repo, revision);
   } catch (error) {
-    // Without a network, what was downloaded before serves; what the hub refuses stays refused.
+    // Without a network, earlier downloads are used; errors of the hub itself remain errors.
     const away = error instanceof AttuneError && /^HUB_(UNREACHABLE|5\d\d)$/.test(error.code);
     const copy = away ? await cached() : undefined;
     if (copy) return copy;
@@ -86,7 +86,7 @@ export async function openHub(path: string, host: Host, options: HubOptions): Pr
     }
   };
   const gguf = options.weights ? ggufOf(files, path, options.file) : undefined;
-  // Vocabularies are as large as tokenizer.json, and not needed beside it.
+  // Vocabulary files are as large as tokenizer.json, and redundant next to it.
   const all = files.has("tokenizer.json") ? neededFiles : [...vocabularyFiles, ...neededFiles];
   if (gguf === undefined) await fetchAll(all.filter((file) => files.has(file)));
   if (gguf !== undefined) await fetchAll([gguf]);
@@ -99,7 +99,7 @@ export async function openHub(path: string, host: Host, options: HubOptions): Pr
   return store;
 }
 
-/** The GGUF file of a repository that is wanted: the one that is named, or the only one where there are no other weights. */
+/** Returns the GGUF file to use: the named one, or the only one if there are no other weights. */
 function ggufOf(files: ReadonlySet<string>, path: string, file: string | undefined): string | undefined {
   const where = `${path}, which holds ${[...files].slice(0, 20).join(", ")},`;
   if (file !== undefined) {
@@ -113,7 +113,7 @@ function ggufOf(files: ReadonlySet<string>, path: string, file: string | undefin
   throw missing("hub", `which of ${ggufs.length} GGUF files is meant (${path}/${ggufs[0]})`, where);
 }
 
-/** A snapshot that has all that is wanted of it. */
+/** Returns a cached snapshot if it has everything that is needed. */
 async function complete(
   cache: HubCache,
   repo: string,

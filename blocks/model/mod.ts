@@ -1,5 +1,5 @@
 /**
- * Building blocks of models: their files, from a folder or the hub, and the checkpoint that they are.
+ * Building blocks of models: their files, from a folder or the hub, as a checkpoint.
  * @module
  */
 export * from "./checkpoint.ts";

@@ -1,4 +1,4 @@
-/** Where a model's files lie: a directory, a repository of the hub, or within Attune. */
+/** The location of a model's files: a directory, a repository of the hub, or the Attune package. */
 import { vocabularyFiles } from "../../formats/hf/carried_files.ts";
 import { ggufIn } from "../../core/files/gguf_folder.ts";
 import { missing, unknownName } from "../../core/base/errors.ts";
@@ -7,16 +7,16 @@ import type { Host, Store } from "../../core/types.ts";
 import { hubName } from "../../core/hub/name.ts";
 import type { HubProgress } from "../../core/hub/download.ts";
 
-/** The encoder that comes with Attune. */
+/** The encoder that is included in Attune. */
 const BASE = "attune:base";
 
-/** Downloads from this size on are told of, in bytes. */
+/** Downloads from this size on are announced, in bytes. */
 const LARGE = 2 ** 20;
 
-/** Where a model lies: its files, and which of them it is where the path names one. */
+/** A model's files, and the GGUF file among them if the path names one. */
 export type ModelFiles = Readonly<{ files: Store; gguf?: string }>;
 
-/** The files at a path; `weights` false: config and tokenizer are enough. Throws AttuneError if there are none. */
+/** Opens the files at a path; without `weights`, config and tokenizer suffice. Throws AttuneError if there are none. */
 export async function modelFiles(plugin: string, path: string, host: Host, weights: boolean): Promise<ModelFiles> {
   if (path.startsWith("attune:")) {
     if (path !== BASE) throw unknownName(plugin, "path", "embedded model", path, [BASE]);
@@ -29,7 +29,7 @@ export async function modelFiles(plugin: string, path: string, host: Host, weigh
     if (files && await files.get(file, { offset: 0, length: 0 })) return { files };
   }
   if (files && weights && await ggufIn(files) !== undefined) return { files };
-  // What speaks to the hub is loaded where it is needed, as other large parts are.
+  // The hub client is loaded on demand, like other large parts.
   if (hubName(path)) {
     const { openHub } = await import("./hub.ts");
     return { files: await openHub(path, host, { weights, progress: progressOf(path, host) }) };
@@ -38,7 +38,7 @@ export async function modelFiles(plugin: string, path: string, host: Host, weigh
   throw missingIn(plugin, "config.json", path, host, files ? adviceOn(await fileNamesIn(files)) : "");
 }
 
-/** A GGUF file, of a folder here or of a repository: `org/name[@revision]/file.gguf`. */
+/** Opens a GGUF file of a local folder or of a repository: `org/name[@revision]/file.gguf`. */
 async function namedFile(plugin: string, path: string, host: Host): Promise<ModelFiles> {
   const resolved = host.resolve?.(path) ?? path;
   const [folder, gguf] = parted(resolved);
@@ -55,13 +55,13 @@ async function namedFile(plugin: string, path: string, host: Host): Promise<Mode
   throw missingIn(plugin, gguf, folder, host);
 }
 
-/** What is in front of a path's last name, and that. */
+/** Splits a path into the folder and the last name. */
 function parted(path: string): readonly [string, string] {
   const cut = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"));
   return [path.slice(0, Math.max(cut, 0)), path.slice(cut + 1)];
 }
 
-/** Says once of each large file that it is being downloaded. */
+/** Announces the download of each large file once. */
 function progressOf(path: string, host: Host): HubProgress {
   const said = new Set<string>();
   return (file, _done, total) => {

@@ -1,5 +1,5 @@
 /**
- * Building blocks of the plugins that talk to a NATS server: its address as an option, and the connection.
+ * Building blocks of plugins that use a NATS server: its address as an option, and the connection.
  * @module
  */
 import type { NatsConnection } from "@nats-io/nats-core";
@@ -10,10 +10,10 @@ import { revealSecret } from "../../core/spec/secrets.ts";
 import type { Host, Secret } from "../../core/types.ts";
 import { secretOption } from "../options/mod.ts";
 
-/** The schema of a server's address. */
+/** Schema of a server's address. */
 export const natsUrl: v.GenericSchema<Secret> = secretOption(v.pipe(v.string(), v.regex(/^(nats|tls|wss?):\/\//)));
 
-/** Throws the error that says which packages to install, where an import of them failed for their absence. */
+/** Throws the error that names the packages to install, if their import failed because they are absent. */
 export const withoutNats: (error: unknown) => never = notInstalled({
   plugin: "nats",
   name: "@nats-io",
@@ -21,7 +21,7 @@ export const withoutNats: (error: unknown) => never = notInstalled({
   install: "npm install @nats-io/transport-node@3 @nats-io/jetstream@3 @nats-io/kv@3 @nats-io/obj@3",
 });
 
-/** Opens a connection that reconnects by itself, over sockets, or over WebSockets for ws:// and wss://. */
+/** Opens a connection that reconnects automatically: over TCP, or over WebSockets for ws:// and wss://. */
 export async function connectNats(address: Secret, at: Host): Promise<NatsConnection> {
   const { username, password, protocol, host } = new URL(revealSecret("nats", address, at));
   const options = {

@@ -12,7 +12,7 @@ import type {
   StepContext,
 } from "../../core/types.ts";
 
-/** Parameters whose name has a pattern in it, and what they have of their own. */
+/** Options of the parameters whose name matches a pattern. */
 export interface ParameterGroupOptions extends ParameterGroup {
   /** A regular expression; of several groups the first that fits counts. */
   readonly pattern: string;
@@ -39,7 +39,7 @@ export interface CommonOptions {
   readonly clipValue?: number | undefined;
 }
 
-/** Options of Adam and what is made of it. */
+/** Options of Adam and its variants. */
 export interface AdamOptions extends CommonOptions {
   /** Decay of the mean of gradients. */
   readonly beta1: number;
@@ -49,23 +49,23 @@ export interface AdamOptions extends CommonOptions {
   readonly epsilon: number;
 }
 
-/** Options of variants of Adam with either kind of weight decay. */
+/** Options of variants of Adam with a choice between the two kinds of weight decay. */
 export interface AdamVariantOptions extends AdamOptions {
   /** Whether weight decay is decoupled from the gradient, as in AdamW; otherwise λ is an L2 term. */
   readonly decoupledWeightDecay: boolean;
 }
 
-/** A number from 0 on. */
+/** Schema of numbers from 0 on. */
 export const nonNegative: v.SchemaWithPipe<
   readonly [v.NumberSchema<undefined>, v.MinValueAction<number, 0, undefined>]
 > = v.pipe(v.number(), v.minValue(0));
 
-/** A share: from 0 to below 1. */
+/** Schema of fractions from 0 to below 1. */
 export const fraction: v.SchemaWithPipe<
   readonly [v.NumberSchema<undefined>, v.MinValueAction<number, 0, undefined>, v.LtValueAction<number, 1, undefined>]
 > = v.pipe(v.number(), v.minValue(0), v.ltValue(1));
 
-/** A pattern of names; jobs bring their own, so that it is one for {@link has}. */
+/** Schema of patterns for names. Jobs bring their own, so {@link has} must accept it. */
 export const pattern: v.SchemaWithPipe<
   readonly [v.StringSchema<undefined>, v.CheckAction<string, "a regular expression">]
 > = v.pipe(v.string(), v.check(isPattern, "a regular expression"));
@@ -105,7 +105,7 @@ export function adamEntries(epsilon = 1e-8): AdamEntries {
   };
 }
 
-/** An optimizer's own rule with what all have in common around it. */
+/** Adds to an optimizer's own rule what all optimizers share. */
 export function withCommon<R extends Omit<Optimizer, keyof Plugin>>(options: CommonOptions, rule: R): R {
   const { groups, layerDecay, clipValue } = options;
   return {
@@ -120,7 +120,7 @@ export function withCommon<R extends Omit<Optimizer, keyof Plugin>>(options: Com
   };
 }
 
-/** The weight decay of an update. */
+/** Returns the weight decay of an update. */
 export function decayOf(
   { appliesWeightDecay: decays, weightDecay }: StepContext,
   { weightDecay: fallback }: CommonOptions,
@@ -128,17 +128,17 @@ export function decayOf(
   return decays ? weightDecay ?? fallback : 0;
 }
 
-/** The idle factor where weights decay apart from the gradient. */
+/** Returns an idle weight's factor with weight decay decoupled from the gradient. */
 export function idleDecoupled(options: CommonOptions): (update: StepContext) => number {
   return (update) => 1 - update.learningRate * decayOf(update, options);
 }
 
-/** The idle factor where weight decay is a part of the gradient: with it, no weight is idle. */
+/** Returns an idle weight's factor with weight decay as a part of the gradient: with it, no weight is idle. */
 export function idleCoupled(options: CommonOptions): (update: StepContext) => number | undefined {
   return (update) => (decayOf(update, options) > 0 ? undefined : 1);
 }
 
-/** The number of elements. */
+/** Returns the number of elements of a shape. */
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((a, b) => a * b, 1);
 }
@@ -171,7 +171,7 @@ function groupsOf(
   });
 }
 
-/** How many levels are above a parameter's: 0 above the layers, and so on down to the embeddings. */
+/** Returns how many levels are above a parameter's: 0 above the layers, and so on down to the embeddings. */
 function heightsAbove(name: string, { layers, embeddings }: InspectedBackbone): number {
   const layer = layers.findIndex((path) => name.includes(`${path}.`));
   if (layer >= 0) return layers.length - layer;
@@ -184,7 +184,7 @@ function clip(gradient: Float32Array, scale: number, limit: number): void {
   }
 }
 
-/** Whether names have a pattern in them; takes time in proportion to them, whatever the pattern. */
+/** Returns a test for names that match a pattern anywhere, in time linear in their length, whatever the pattern. */
 export function has(pattern: string): (name: string) => boolean {
   const regExp = linearPattern(pattern) as unknown as RegExp;
   return (name) => name.match(regExp) !== null;

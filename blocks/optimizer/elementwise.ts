@@ -1,12 +1,12 @@
-/** Optimizers in which every weight steps by itself: a rule, with weight decay and states around it. */
+/** Elementwise optimizers: an update rule for single weights, extended by weight decay and state. */
 import type { FlatParameter, Optimizer, Plugin, StepContext } from "../../core/types.ts";
 import { type CommonOptions, decayOf, idleCoupled, idleDecoupled, sizeOf, withCommon } from "./common.ts";
 
-/** What is subtracted from a weight, by its gradient and its place in the states. */
+/** Returns what is subtracted from a weight, given its gradient and its index in the states. */
 export type WeightChange = (gradient: number, i: number) => number;
 
 /**
- * An optimizer that steps weight by weight. `states`: which values each weight keeps; `decoupled`: whether weight decay
+ * Returns an elementwise optimizer. `states`: the values kept for each weight; `decoupled`: whether weight decay
  * shrinks the weights themselves, as in AdamW, or is an L2 term of the gradient; `changeOf`: the rule of one step.
  */
 export function elementwise<S extends string>(
@@ -34,12 +34,12 @@ export function elementwise<S extends string>(
   });
 }
 
-/** The moving mean x ← βx + (1-β)g at a place; returned before it is rounded. */
+/** Updates element i of the moving mean x ← βx + (1-β)g; returns it before it is rounded. */
 export function moveMean(x: Float32Array, i: number, beta: number, g: number): number {
   return x[i] = beta * (x[i] ?? 0) + (1 - beta) * g;
 }
 
-/** The moving mean of squares x ← βx + (1-β)g² at a place; returned before it is rounded. */
+/** Updates element i of the moving mean of squares x ← βx + (1-β)g²; returns it before it is rounded. */
 export function moveSquare(x: Float32Array, i: number, beta: number, g: number): number {
   return x[i] = beta * (x[i] ?? 0) + (1 - beta) * g * g;
 }

@@ -1,4 +1,4 @@
-/** What Adam and AdamW share: the fused kernels, and AMSGrad in their place. */
+/** Adam and AdamW: the fused kernels, or AMSGrad instead. */
 import * as v from "valibot";
 import type { FlatParameter, Optimizer, Plugin, StepContext } from "../../core/types.ts";
 import {
@@ -26,7 +26,7 @@ export const amsgradSchema: v.GenericSchema<Partial<AmsgradOptions>, AmsgradOpti
   ...commonEntries(),
 });
 
-/** Adam in one fused pass; `decoupled`: with AdamW's weight decay. */
+/** Returns Adam in one fused pass; `decoupled`: with AdamW's weight decay. */
 export function fusedAdam(options: AmsgradOptions, decoupled: boolean): Omit<Optimizer, keyof Plugin> {
   const { beta1, beta2, epsilon, amsgrad } = options;
   return withCommon(options, {
@@ -49,7 +49,7 @@ export function fusedAdam(options: AmsgradOptions, decoupled: boolean): Omit<Opt
   });
 }
 
-/** AMSGrad (Reddi et al. 2018) as torch has it; `decay` is an L2 term of the gradient. */
+/** Does a step of AMSGrad (Reddi et al. 2018) like torch; `decay` is an L2 term of the gradient. */
 function amsgradStep(
   { parameter, gradient, state: { m, v, largest } }: FlatParameter<"m" | "v" | "largest">,
   { step, learningRate, gradientScale }: StepContext,

@@ -1,5 +1,5 @@
 /**
- * Building blocks of optimizers: common options, weight decay, parameter groups, Adam's options, steps weight by weight.
+ * Building blocks of optimizers: common options, weight decay, parameter groups, Adam's options, elementwise updates.
  * @module
  */
 export * from "./common.ts";

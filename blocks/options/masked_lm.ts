@@ -1,7 +1,7 @@
-/** How tokens are masked: the options of the task and of its collator. */
+/** Options of masking, shared by the masked language modelling task and its collator. */
 import * as v from "valibot";
 
-/** How tokens are masked. The rest of the chosen ones stay as they are. */
+/** Options of masking. Chosen tokens that are neither masked nor replaced keep their value. */
 export interface MaskedTextOptions {
   /** Share of the tokens that are chosen. */
   readonly mlmProbability: number;

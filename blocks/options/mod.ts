@@ -1,5 +1,5 @@
 /**
- * Schemas of options whose role others have to know, and options that plugins of two kinds share.
+ * Schemas of options with a role that others must know, and options that plugins of two kinds share.
  * @module
  */
 import * as v from "valibot";
@@ -11,8 +11,8 @@ export * from "./permutation_lm.ts";
 export * from "./prompt.ts";
 
 /**
- * A schema that says what its option stands for: a path is resolved from the spec's file, fetched by a runner and no
- * part of a run's identity; a secret is never written down; a plugin is composed.
+ * Returns a schema that states the role of its option: a path is resolved from the spec's file, fetched by a runner and not
+ * part of a run's identity; a secret is never saved; a plugin is composed.
  *
  * @example
  * ```ts
@@ -27,14 +27,14 @@ export function role<S extends v.GenericSchema>(schema: S, role: Role): S {
 }
 
 /**
- * The schema of an option whose value is a plugin of some kind, given by name or as `{ use, with }`. `what`: its name
- * in errors.
+ * Returns the schema of an option whose value is a plugin of a kind, given by name or as `{ use, with }`. `what`: its
+ * name in errors.
  */
 export function pluginOption<K extends Kind>(kind: K, what: string): v.GenericSchema<Kinds[K]> {
   return role(v.custom<Kinds[K]>(isPlugin(kind), what), { role: "plugin", kind });
 }
 
-/** The schema of a secret: the text, or the environment's variable that has it, which `revealSecret` reads. */
+/** Returns the schema of a secret: a text, or the environment variable that has it, which `revealSecret` reads. */
 export function secretOption(text: v.GenericSchema<string>): v.GenericSchema<Secret> {
   return role(v.union([text, v.strictObject({ env: v.pipe(v.string(), v.nonEmpty()) })]), { role: "secret" });
 }

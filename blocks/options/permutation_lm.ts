@@ -1,8 +1,8 @@
-/** Which tokens are predicted in a random order: the options of the task and of its collator. */
+/** Options of permutation language modelling, shared by the task and its collator. */
 import * as v from "valibot";
 import { most } from "../../core/base/most.ts";
 
-/** Which tokens are predicted in a random order. */
+/** Options for the tokens that are predicted in a random order. */
 export interface PermutedTextOptions {
   /** Length of a span divided by the length of its context. */
   readonly plmProbability: number;

@@ -1,8 +1,8 @@
-/** The prompt that a language model completes with a class's word: the options of the task and of its collator. */
+/** Prompts that a language model completes with a word for a class: options shared by the task and its collator. */
 import * as v from "valibot";
 import type { Named, Row } from "../../core/types.ts";
 
-/** A prompt, and the words that say each class. */
+/** A prompt, and the words for each class. */
 export interface PromptedTextOptions {
   /** A text with columns in braces and one `{mask}`, at the end for a causal model: "{text} It was {mask}." */
   readonly template: string;
@@ -20,17 +20,17 @@ export interface PromptedTextOptions {
   readonly columns: Readonly<Record<string, string>>;
 }
 
-/** Options as a caller writes them: those with defaults may be left out. */
+/** The options as a caller writes them: those with defaults may be omitted. */
 export type PromptedTextInput =
   & Pick<PromptedTextOptions, "template" | "verbalizer">
   & Partial<Omit<PromptedTextOptions, "template" | "verbalizer">>;
 
-/** The place in a template that is filled. */
+/** The placeholder of the word that the model fills in. */
 export const PROMPT_GAP = "{mask}";
 
 const words = v.pipe(v.array(v.pipe(v.string(), v.minLength(1))), v.minLength(1));
 
-/** The fields of the schema of {@link PromptedTextOptions}. */
+/** Schema entries of {@link PromptedTextOptions}. */
 export const promptedTextEntries:
   & {
     readonly [K in "template" | "verbalizer"]: v.GenericSchema<PromptedTextOptions[K]>;

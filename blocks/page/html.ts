@@ -1,19 +1,17 @@
 /**
- * Markup that escapes by construction: whatever is put into an `html` template is text unless it is markup itself.
+ * Markup that escapes by construction: any value in an `html` template is escaped unless it is markup itself.
  * @module
  */
 
 const MARKUP: unique symbol = Symbol("markup");
 
-/** A piece of finished markup. Only {@link html} makes it, so no row can pass for one. */
+/** A piece of finished markup. Only {@link html} creates it, so data cannot pass for markup. */
 export type Html = Readonly<{ [MARKUP]: string }>;
 
-/** A value that a template may hold; false, null and undefined print nothing. */
+/** A value in a template; false, null and undefined print nothing. */
 export type Part = Html | string | number | false | null | undefined | readonly Part[];
 
-/**
- * A template whose values are escaped, for element content and quoted attributes alike.
- */
+/** Returns markup from a template, escaping its values for element content and quoted attributes alike. */
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
   const fixed = unindented(strings);
   let text = fixed[0] ?? "";
@@ -21,7 +19,7 @@ export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): 
   return { [MARKUP]: text };
 }
 
-/** A template without its indentation, which is layout of the source and not of the page. */
+/** Removes a template's indentation, which belongs to the source and not to the page. */
 function unindented(strings: TemplateStringsArray): readonly string[] {
   const known = UNINDENTED.get(strings);
   if (known) return known;
@@ -32,7 +30,7 @@ function unindented(strings: TemplateStringsArray): readonly string[] {
 
 const UNINDENTED: WeakMap<TemplateStringsArray, readonly string[]> = new WeakMap();
 
-/** The text of a part: markup as it is, all else escaped. */
+/** Returns the text of a part: markup unchanged, everything else escaped. */
 export function markupOf(part: Part): string {
   if (part === null || part === undefined || part === false) return "";
   if (typeof part === "string") return escapeText(part);
@@ -40,7 +38,7 @@ export function markupOf(part: Part): string {
   return MARKUP in part ? part[MARKUP] : part.map(markupOf).join("");
 }
 
-/** Text as HTML: the five characters that markup is made of as entities, control characters as U+FFFD. */
+/** Escapes text for HTML: markup characters as entities, control characters as U+FFFD. */
 function escapeText(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/[&<>"'\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g, (c) => ENTITIES[c] ?? "\ufffd");

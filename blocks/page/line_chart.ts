@@ -1,8 +1,8 @@
-/** Line charts as SVG that fills its width: places are in percent, type and strokes keep their size. */
+/** Line charts as SVG that fills the available width: positions are in percent; text and strokes keep their size. */
 import { type Html, html } from "./html.ts";
 import { extent, linearScale, logScale, percentAt, type Scale, showNumber, showTicks } from "./scale.ts";
 
-/** One curve; `color` 1..4 of the palette. `faint`: thin and pale, behind the others. `dots`: marks at every point. */
+/** One curve; `color`: 1..4 of the palette. `faint`: thin and pale, behind the others. `dots`: marks every point. */
 export type Curve = Readonly<{
   name: string;
   color: 1 | 2 | 3 | 4;
@@ -10,7 +10,7 @@ export type Curve = Readonly<{
   points: readonly (readonly [x: number, y: number | null])[];
 }>;
 
-/** A chart. `marks`: vertical rules with a word. `from`: a value that the axis must reach. */
+/** A chart. `marks`: vertical lines with a label. `from`: a value that the axis must include. */
 export type LineChart = Readonly<{
   title: string;
   curves: readonly Curve[];
@@ -21,12 +21,10 @@ export type LineChart = Readonly<{
   marks?: readonly Readonly<{ x: number; text: string }>[];
 }>;
 
-/** Places along x at which values can be read off. */
+/** Number of positions along x at which values can be read. */
 const STRIPS = 100;
 
-/**
- * Draws a line chart, with the values under the pointer in its upper right corner.
- */
+/** Draws a line chart, which shows the values under the pointer in its upper right corner. */
 export function lineChart({ title, curves, height, xLabel, log = false, from, marks = [] }: LineChart): Html {
   const values = curves.flatMap((curve) => curve.points.flatMap(([, value]) => (value === null ? [] : [value])));
   const x = linearScale(curves.flatMap((curve) => curve.points.map(([place]) => place)), 6, false);
@@ -35,7 +33,7 @@ export function lineChart({ title, curves, height, xLabel, log = false, from, ma
     : linearScale(from === undefined ? values : [...values, from], height > 200 ? 6 : 4, true);
   const labels = log && y.high < 1e6 ? y.ticks.map((tick) => showNumber(tick, 3)) : showTicks(y.ticks);
   const xTicks = x.ticks.filter(Number.isInteger);
-  // One size for all, so that none looks more important than others.
+  // The same size for all curves, so that none looks more important.
   const most = Math.max(...curves.map(({ points }) => points.length));
   const radius = most > 300 ? 2 : most > 60 ? 3 : 3.5;
   return html`
@@ -82,14 +80,14 @@ export function lineChart({ title, curves, height, xLabel, log = false, from, ma
   `;
 }
 
-/** The names of curves beside their colours. */
+/** Lists the names of curves next to their colours. */
 function legend(curves: readonly Curve[]): Html {
   return html`<span class="legend">${
     curves.map(({ name, color, style }) => html`<span><i class="key ${style} b${color}"></i>${name}</span>`)
   }</span>`;
 }
 
-/** Pens up at gaps. */
+/** Returns the SVG path of a curve, interrupted at gaps. */
 function path({ points }: Curve, x: Scale, y: Scale): string {
   let drawn = "";
   let pen = "M";
@@ -103,7 +101,7 @@ function path({ points }: Curve, x: Scale, y: Scale): string {
   return drawn;
 }
 
-/** Invisible columns that show a rule, dots and the values while the pointer is over them. */
+/** Returns invisible columns that show a line, dots and the values while the pointer is over them. */
 function strips(curves: readonly Curve[], x: Scale, y: Scale, xLabel: string): Html[] {
   const longest = curves.reduce(
     (most, curve) => (curve.points.length > most.length ? curve.points : most),

@@ -1,14 +1,12 @@
-/** Scales, ticks and numbers as charts print them. */
+/** Scales, ticks and number formats of charts. */
 
-/** Maps a domain onto 0..1; `ticks` are the round values within it. */
+/** Maps a domain to 0..1; `ticks` are round values within the domain. */
 export type Scale = Readonly<{ low: number; high: number; ticks: readonly number[]; at: (value: number) => number }>;
 
-/**
- * A linear scale over `values`; `nice`: the domain grows to round ends.
- */
+/** Returns a linear scale over `values`; `nice`: extends the domain to round ends. */
 export function linearScale(values: readonly number[], count: number, nice: boolean): Scale {
   let [low, high] = extent(values);
-  // Values that rounding alone tells apart are one value, and those next to zero are zero.
+  // Values that differ only by rounding are treated as equal, and those next to zero as zero.
   const size = Math.max(Math.abs(low), Math.abs(high));
   if (size < 1e-200) [low, high] = [0, 1];
   else if (high - low < size * 1e-9) [low, high] = [low - size / 2, high + size / 2];
@@ -19,7 +17,7 @@ export function linearScale(values: readonly number[], count: number, nice: bool
   return { low, high, ticks, at: (value) => (value - low) / (high - low) };
 }
 
-/** A logarithmic scale over positive values, with ticks at 1, 2 and 5 times the powers of ten as space allows. */
+/** Returns a logarithmic scale over positive values, with ticks at 1, 2 and 5 times powers of ten as space allows. */
 export function logScale(values: readonly number[]): Scale {
   const [least, most] = extent(values.filter((value) => value > 0));
   const low = Math.floor(Math.log10(least));
@@ -31,7 +29,7 @@ export function logScale(values: readonly number[]): Scale {
   return { low: 10 ** low, high: 10 ** high, ticks, at };
 }
 
-/** Least and greatest of the finite values; 0 and 1 if there are none. */
+/** Returns the minimum and maximum of the finite values; 0 and 1 if there are none. */
 export function extent(values: readonly number[]): [low: number, high: number] {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) {
@@ -42,7 +40,9 @@ export function extent(values: readonly number[]): [low: number, high: number] {
   return low <= high ? [low, high] : [0, 1];
 }
 
-/** A number with `digits` significant digits, thousands apart, very small and very large ones with an exponent. */
+/**
+ * Formats a number with `digits` significant digits, separated thousands, and an exponent if it is very small or large.
+ */
 export function showNumber(value: number, digits = 4): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "not a number" : value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);
@@ -52,7 +52,7 @@ export function showNumber(value: number, digits = 4): string {
   return sign(value, grouped(text));
 }
 
-/** The labels of ticks, all with the same number of decimals. */
+/** Returns the labels of ticks, all with the same number of decimals. */
 export function showTicks(ticks: readonly number[]): string[] {
   const gaps = ticks.slice(1).map((tick, i) => Math.abs(tick - (ticks[i] ?? 0)));
   const step = Math.min(...gaps, Infinity);
@@ -60,17 +60,17 @@ export function showTicks(ticks: readonly number[]): string[] {
   if (step < 1e-3 || largest >= 1e7) {
     return ticks.map((tick) => tick === 0 ? "0" : sign(tick, exponent(Math.abs(tick), 3)));
   }
-  // 0.25 needs two decimals though its magnitude is one.
+  // A step of 0.25 needs two decimals, although its magnitude suggests one.
   const decimals = Number.isFinite(step) ? (tidy(step).toString().split(".")[1] ?? "").length : 3;
   return ticks.map((tick) => sign(tick, grouped(Math.abs(tick).toFixed(Math.min(decimals, 6)))));
 }
 
-/** A share as a percentage: 0.9134 → "91.3 %". */
+/** Formats a fraction as a percentage: 0.9134 → "91.3 %". */
 export function showPercent(share: number, decimals = 1): string {
   return Number.isFinite(share) ? `${sign(share, Math.abs(share * 100).toFixed(decimals))}\u202f%` : "–";
 }
 
-/** Seconds as people say them: 75 → "1 min 15 s". */
+/** Formats a duration in seconds: 75 → "1 min 15 s". */
 export function showSeconds(seconds: number): string {
   if (!(seconds >= 0)) return "–";
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
@@ -80,7 +80,7 @@ export function showSeconds(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
-/** A place on a scale in percent of the chart, short. */
+/** Returns a position on a scale in percent of the chart, rounded to two decimals. */
 export function percentAt(scale: Scale, value: number): number {
   return Math.round(scale.at(value) * 10000) / 100;
 }

@@ -1,26 +1,24 @@
-/**
- * What every page stands in: one file with nothing to fetch and nothing to execute, which its own content policy enforces.
- */
+/** The frame of every page: one file that loads and executes nothing, enforced by its own content security policy. */
 import { VERSION } from "../../core/base/version.ts";
 import { html, markupOf, type Part } from "./html.ts";
 import { style } from "./style.ts";
 
-/** What a page has of its own. */
+/** The content of a page. */
 export type Page = Readonly<{
   /** The heading. */
   name: string;
-  /** What kind of page it is, in its title; absent: a run's report. */
+  /** The kind of page, for its title; absent: a run's report. */
   kind?: string;
   /** Facts below the heading. */
   about: Part;
   main: Part;
-  /** Stands behind the version. */
+  /** Text after the version. */
   footer?: string;
-  /** Rules beside those that all pages have. */
+  /** CSS rules in addition to those of all pages. */
   style?: string;
 }>;
 
-/** The whole page as text. */
+/** Renders the whole page. */
 export function renderShell({ name, kind, about, main, footer = "", style: own = "" }: Page): string {
   const body = html`
     <header>

@@ -1,6 +1,6 @@
-/** How the report looks: two themes from one set of names, a toggle without scripts, a sheet for printers. */
+/** The look of pages: two themes over one set of variables, a theme switch without scripts, and a print style. */
 
-/** Colours of a theme. Blue, orange, green and purple stay apart for colour-blind readers, and in grey. */
+/** Colours of a theme. Colour-blind readers can tell blue, orange, green and purple apart, also in greyscale. */
 const light = `color-scheme: light;
 --page: #f7f6f3; --card: #fffefc; --ink: #1d1c1a; --soft: #6a675f; --line: #e6e3dc; --rule: #efede7;
 --c1: #2563a8; --c2: #c4570f; --c3: #2f7d5b; --c4: #7a5299; --hit: 37 99 168; --miss: 204 98 24; --strong: #fff;

@@ -1,5 +1,5 @@
 /**
- * Building blocks of pruners: percentiles of what other trials reported, and rungs that only the best pass.
+ * Building blocks of pruners: percentiles of other trials' values, and rungs that only the best trials pass.
  * @module
  */
 export * from "./percentile.ts";

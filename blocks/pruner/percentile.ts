@@ -1,4 +1,4 @@
-/** Pruning by a percentile of what complete trials reported at the same step. */
+/** Pruning by a percentile of the values that complete trials reported at the same step. */
 import * as v from "valibot";
 import { quantileOf } from "../../core/statistics/intervals.ts";
 import type { Study, Trial } from "../../core/types.ts";
@@ -15,12 +15,12 @@ export interface PrunerOptions {
   readonly minTrials: number;
 }
 
-/** A schema of whole numbers from `least` on. */
+/** Returns a schema of integers from `least` on. */
 export function wholeFrom(least: number): v.GenericSchema<number> {
   return v.pipe(v.number(), v.integer(), v.minValue(least));
 }
 
-/** Entries of the schemas of {@link PrunerOptions}. */
+/** Schema entries of {@link PrunerOptions}. */
 export const percentileOptions: Readonly<{
   startupTrials: v.GenericSchema<number | undefined, number>;
   warmupSteps: v.GenericSchema<number | undefined, number>;
@@ -47,7 +47,7 @@ export function isBelowPercentile(
   }
   const before = Math.max(-1, ...trial.values.flatMap(([at]) => (at === step ? [] : [at])));
   const from = Math.floor((step - warmupSteps) / intervalSteps) * intervalSteps + warmupSteps;
-  // One look in each interval: at its first report.
+  // Only one check per interval: at the first report in it.
   if (before >= from) return false;
   const sign = direction === "maximize" ? -1 : 1;
   const reported = numbersOf(trial.values.map(([, value]) => value));

@@ -1,4 +1,4 @@
-/** Asynchronous successive halving (Li et al. 2018): rungs of ever more steps, each of which only the best pass. */
+/** Asynchronous successive halving (Li et al. 2018): rungs at growing numbers of steps, which only the best pass. */
 import type { Study, Trial } from "../../core/types.ts";
 
 /** A ladder of rungs: rung k ends at step `minResource · factor^(rate + k)`. */
@@ -6,13 +6,13 @@ export type Ladder = Readonly<{
   minResource: number;
   factor: number;
   rate: number;
-  /** So many trials at a rung, or fewer, pass never. */
+  /** A rung with this many trials or fewer lets none pass. */
   bootstrapCount: number;
 }>;
 
 /**
- * Whether a trial ends at its last report. `competing`: the trials that it is compared with, itself among them or not; those
- * of smaller numbers went up the ladder before it.
+ * Whether a trial ends at its last report. `competing`: the trials to compare with (it may include the trial itself);
+ * those with smaller numbers climbed the ladder earlier.
  */
 export function endsAtRung(trial: Trial, competing: readonly Trial[], study: Study, ladder: Ladder): boolean {
   const sign = study.direction === "maximize" ? -1 : 1;
@@ -24,7 +24,7 @@ export function endsAtRung(trial: Trial, competing: readonly Trial[], study: Stu
   return climb(trial, recorded, sign, ladder);
 }
 
-/** Takes a trial up the ladder by its reports, recording its value at each rung; whether it ends at the last. */
+/** Moves a trial up the ladder, recording its value at each rung; returns whether it ends at its last report. */
 function climb({ values }: Trial, recorded: number[][], sign: number, ladder: Ladder): boolean {
   let rung = 0;
   for (const [i, [step, value]] of values.entries()) {
@@ -36,7 +36,7 @@ function climb({ values }: Trial, recorded: number[][], sign: number, ladder: La
       }
       const there = recorded[rung] ??= [];
       there.push(sign * value);
-      // A trial that went on has passed, whoever else came since.
+      // A trial that went on has passed, whatever others reported since.
       if (isLast && !passes(sign * value, there, ladder)) return true;
       rung++;
     }
@@ -52,8 +52,8 @@ function passes(loss: number, there: readonly number[], { factor, bootstrapCount
 }
 
 /**
- * The steps of the first complete trial: what "auto" is reckoned by, so that it stays the same from then on. Undefined before
- * there is one.
+ * Returns the number of steps of the first complete trial, on which "auto" is based so that it stays constant
+ * afterwards; undefined before there is one.
  */
 export function firstLength({ trials }: Study): Readonly<{ number: number; steps: number }> | undefined {
   const first = [...trials].sort((a, b) => a.number - b.number)

@@ -3,7 +3,7 @@ import { constant, div, expand, maximum, sum } from "../../core/graph/ops/functi
 import { f32 } from "../../core/base/tensor.ts";
 import type { Value } from "../../core/types.ts";
 
-/** The mean of a vector whose length only a run knows. */
+/** Returns the mean of a vector whose length is only known at run time. */
 export function meanOf(x: Value): Value {
   const ones = expand(constant(x, f32([], [1])), x.shape);
   return div(sum(x), maximum(sum(ones), 1));

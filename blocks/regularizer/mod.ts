@@ -1,5 +1,5 @@
 /**
- * What regularizers are made of: the values that parameters start from, and means over rows.
+ * Building blocks of regularizers: the initial values of parameters, and means over rows.
  * @module
  */
 export * from "./mean_of.ts";

@@ -1,7 +1,7 @@
-/** What parameters start from. */
+/** Initial values of parameters. */
 import type { Named, RegularizerContext, Tensor } from "../../core/types.ts";
 
-/** The values that parameters start from, where they are saved ones. */
+/** Reads the initial values of the parameters that start from saved ones. */
 export async function savedValues(
   { parameters, read }: RegularizerContext,
   wanted: (name: string) => boolean,

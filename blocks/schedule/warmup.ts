@@ -1,4 +1,4 @@
-/** Warm-up: what every schedule does first. */
+/** Warm-up, the first phase of a schedule. */
 import * as v from "valibot";
 
 /** Options of warm-up. */
@@ -7,20 +7,20 @@ export interface WarmupOptions {
   readonly warmupSteps: number;
 }
 
-/** Entry of the schemas of {@link WarmupOptions}. */
+/** Schema of {@link WarmupOptions}' only field. */
 export const warmupSteps: v.OptionalSchema<v.GenericSchema<number>, 0> = v.optional(
   v.pipe(v.number(), v.finite(), v.minValue(0)),
   0,
 );
 
-/** How many steps warm up. */
+/** Returns the number of warm-up steps. */
 export function warmupLength(warmupSteps: number, totalSteps: number): number {
   return warmupSteps < 1 ? Math.ceil(warmupSteps * totalSteps) : Math.floor(warmupSteps);
 }
 
 /**
- * The rising line, and `after` behind it. `after` is given the number of steps since warm-up and how many there are in
- * all.
+ * Returns the factor of the rate: a line that rises from 0, then `after`, which receives the number of steps since
+ * warm-up and their total number.
  */
 export function warmUp(
   step: number,

@@ -1,5 +1,5 @@
 /**
- * Building blocks of searches: the options that every one has, and values drawn from a space.
+ * Building blocks of searches: common options, and values drawn from a search space.
  * @module
  */
 export * from "./options.ts";

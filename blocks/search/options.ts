@@ -4,7 +4,7 @@ import { wrongSpace } from "../../core/spec/search_space.ts";
 import type { Json, Named, Pruner, SearchSettings, Space } from "../../core/types.ts";
 import { pluginOption } from "../options/mod.ts";
 
-/** Options of every search, as a spec has them. */
+/** Options of every search, in the form that specs have. */
 export interface SearchOptions {
   /**
    * The search space, by path in the spec: `{ "type": "float" | "int", "low", "high", "log", "step" }` or `{ "type":
@@ -25,7 +25,7 @@ export interface SearchOptions {
   readonly pruner: Pruner;
 }
 
-/** What a spec may leave out of {@link SearchOptions}. */
+/** {@link SearchOptions} as given, with optional fields. */
 export type SearchInput = Readonly<
   Partial<Omit<SearchOptions, "space" | "pruner">> & { space: Named<Space>; pruner?: unknown }
 >;
@@ -61,7 +61,7 @@ const space = v.pipe(
   ),
 ) as unknown as v.GenericSchema<Space>;
 
-/** What keeps a range from being one. */
+/** Returns what is wrong with a range; undefined if nothing is. */
 function problemOf(space: Space): string | undefined {
   if (space.type === "categorical") return undefined;
   const { type, low, high, log, step } = space;
@@ -73,7 +73,7 @@ function problemOf(space: Space): string | undefined {
     : undefined;
 }
 
-/** Entries of the schemas of {@link SearchOptions}; plugins choose how many trials there are by default. */
+/** Schema entries of {@link SearchOptions}, without `trials`, whose default depends on the plugin. */
 export const searchOptions: Readonly<{
   space: v.GenericSchema<Named<Space>>;
   seed: v.OptionalSchema<v.GenericSchema<number>, 42>;
@@ -93,13 +93,13 @@ export const searchOptions: Readonly<{
   pruner: v.optional(pluginOption("pruner", "a pruner")),
 };
 
-/** Entry of the schemas of {@link SearchOptions}. */
+/** Schema of {@link SearchOptions}' field `trials`. */
 export const trialsOption: v.OptionalSchema<v.GenericSchema<number>, 20> = v.optional(count, 20);
 
-/** Ends no trial early. */
+/** A pruner that ends no trial early. */
 const never: Pruner = { kind: "pruner", name: "none", options: {}, prune: () => false };
 
-/** The settings that every search shares, from its options. */
+/** Returns the settings that every search shares, from its options. */
 export function settingsOf(
   { space, trials, seed, metric, direction, parallel, pruner = never }: Omit<SearchOptions, "trials" | "pruner"> & {
     readonly trials?: number | undefined;

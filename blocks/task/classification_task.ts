@@ -1,11 +1,11 @@
-/** The task of classifying (or scoring) whole texts, which several objectives come to in their ways. */
+/** The task of classifying (or scoring) whole texts, shared by several objectives. */
 import { classReader } from "../../core/data/class_reader.ts";
 import { classNames, type HeadClasses, headClasses, labelConfig, unnamedClasses } from "../../core/data/class_names.ts";
 import { sizeOf } from "../../core/base/tensor.ts";
 import type { Json, LabelNames, MetricInputs, Named, Subtask, Tensor } from "../../core/types.ts";
 import { areNumbersOf, classesIn } from "./labels_of_rows.ts";
 
-/** What is classified, and how. */
+/** The classes of a text classification. */
 export interface SequenceClassificationOptions {
   /**
    * Class names in the order of their ids. Without these and `numLabels`: the checkpoint's `id2label`, or else the
@@ -26,7 +26,7 @@ const problems: Readonly<Record<SequenceClassificationOptions["problemType"], st
   regression: "regression",
 };
 
-/** The task; a family of objectives that tell classes differ in how they come to logits. */
+/** Returns the task; the objectives that share it differ in how they compute logits. */
 export function classificationTask(options: SequenceClassificationOptions): Subtask {
   const { labels: named, numLabels: count, problemType } = options;
   const size = named?.length ?? count ?? (problemType === "regression" ? 1 : 2);
@@ -44,7 +44,7 @@ export function classificationTask(options: SequenceClassificationOptions): Subt
   };
 }
 
-/** The task of known classes, in the head as it has them. */
+/** Returns the task for known classes, in the order of the head. */
 function taskOf(
   { problemType, columns }: SequenceClassificationOptions,
   { names, order, note }: HeadClasses,
@@ -77,7 +77,7 @@ function taskOf(
   };
 }
 
-/** The class of a row, as the collator reads it. */
+/** Returns the class of a row, as the collator reads it. */
 function classIdOf(
   labels: readonly string[],
   columns: SequenceClassificationOptions["columns"],
@@ -85,12 +85,12 @@ function classIdOf(
   const read = classReader(labels);
   return (row) => {
     const id = read(row[columns.label ?? ("label" in row ? "label" : "labels")]);
-    // What is wrong with a label the collator says better.
+    // The collator has the better message for an invalid label.
     return id === undefined ? [] : [id];
   };
 }
 
-/** Names of the classes, as the rows have them. */
+/** Returns the names of the classes in the rows. */
 function labelNames({ problemType, columns }: SequenceClassificationOptions): LabelNames {
   const several = problemType === "multi-label";
   const column = columns.label ?? (several ? columns.labels ?? "labels" : undefined);
@@ -100,7 +100,7 @@ function labelNames({ problemType, columns }: SequenceClassificationOptions): La
       const named = column === undefined ? classes.label ?? classes.labels : classes[column];
       const all = values.map(([, value]) => value);
       if (named && areNumbersOf(named, all.flat())) return named;
-      // What the collator says of rows without the column is better.
+      // The collator has the better message for rows without the column.
       const there = values.filter(([, value]) => value !== undefined);
       if (there.length === 0) return unnamedClasses(2);
       if (!several) return classesIn(there);
@@ -146,7 +146,7 @@ function readings(
   };
 }
 
-/** Readings of some rows, each of another class and rightly answered. */
+/** Returns sample readings, each of another class and answered correctly. */
 function triedReadings(
   problemType: SequenceClassificationOptions["problemType"],
   size: number,

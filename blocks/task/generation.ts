@@ -1,4 +1,4 @@
-/** Options of tasks whose rows are answered with generated text, and the answers. */
+/** Options of tasks that answer rows with generated text, and the decoded answers. */
 import * as v from "valibot";
 import { most } from "../../core/base/most.ts";
 import type { GenerationConfig, Json, Named, Tensor, Tokenizer } from "../../core/types.ts";
@@ -8,7 +8,7 @@ const some = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(most.toke
 const part = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
 const positive = v.pipe(v.number(), v.finite(), v.gtValue(0));
 
-/** Schema of what may be said of generation; what is not said is as the checkpoint has it. */
+/** Schema of generation options; those that are absent are the checkpoint's. */
 export const generationSchema: v.GenericSchema<Partial<GenerationConfig>, Partial<GenerationConfig>> = v.pipe(
   v.partial(v.strictObject({
     maxNewTokens: some,
@@ -43,7 +43,7 @@ export const generationSchema: v.GenericSchema<Partial<GenerationConfig>, Partia
   v.check((o) => !(o.doSample && (o.numBeams ?? 1) > 1), "either doSample or numBeams above 1"),
 ) as v.GenericSchema<Partial<GenerationConfig>, Partial<GenerationConfig>>;
 
-/** One `{ text }` for each row of `sequences`. */
+/** Returns `{ text }` for each row of `sequences`. */
 export function decodeTexts({ sequences }: Named<Tensor>, tokenizer: Tokenizer): Named<Json>[] {
   const [rows = 0, longest = 0] = sequences?.dims ?? [];
   return Array.from({ length: rows }, (_, i) => {

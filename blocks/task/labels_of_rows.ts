@@ -1,25 +1,25 @@
-/** Names of classes as rows have them, where nobody gave them. */
+/** Class names derived from the rows, if none were given. */
 import * as v from "valibot";
 import { asNumber } from "../../core/data/class_reader.ts";
 import { badValue, missing } from "../../core/base/errors.ts";
 
-/** A name of a class, as people write it: 1 is "1". */
+/** A class name as users write it: 1 is "1". */
 export type Label = string | number | boolean;
 
-/** Names of classes, none of them twice. */
+/** Schema of distinct class names. */
 export const labelsSchema: v.GenericSchema<readonly Label[], readonly string[]> = v.pipe(
   v.array(v.pipe(v.union([v.string(), v.number(), v.boolean()], "the name of a class"), v.transform(String))),
   v.minLength(1),
   v.check((labels) => new Set(labels).size === labels.length, "distinct labels"),
 );
 
-/** More classes than this are taken for a column of something else. */
+/** A column with more distinct values is probably not one of classes. */
 const MOST = 1000;
 
 /**
- * The distinct values of a column of classes as names, sorted: as numbers where all are, else by code points.
+ * Returns the distinct values of a column of classes, sorted: as numbers if all are numbers, else by code points.
  *
- * @throws AttuneError if a value is no name of a class, or there are too many of them.
+ * @throws AttuneError if a value cannot be a class name, or there are too many of them.
  */
 export function classesIn(values: Iterable<readonly [row: number, value: unknown]>): readonly string[] {
   const names = new Map<string, number | undefined>();
@@ -36,7 +36,7 @@ export function classesIn(values: Iterable<readonly [row: number, value: unknown
     if (number === undefined && typeof value !== "string" && typeof value !== "boolean") {
       throw badValue("labels", `row ${at}`, value, "the name or number of a class");
     }
-    // 1, "1" and "1.0" are one class, "01" is another.
+    // 1, "1" and "1.0" are the same class; "01" is another.
     const text = String(value);
     names.set(number !== undefined && !/^0\d/.test(text.trim()) ? String(number) : text, number);
     if (names.size > MOST) {
@@ -54,7 +54,7 @@ export function classesIn(values: Iterable<readonly [row: number, value: unknown
   return all.sort(([a, m], [b, n]) => (numbers ? Number(m) - Number(n) : a < b ? -1 : 1)).map(([name]) => name);
 }
 
-/** Whether a column that may have names of classes has their numbers; -1 and nothing are rows without a class. */
+/** Whether a column that could have class names has class numbers; -1 and absent values are rows without a class. */
 export function areNumbersOf(names: readonly string[], values: readonly unknown[]): boolean {
   return values.every((value) =>
     value === null || (typeof value === "number" && Number.isInteger(value) && value >= -1 && value < names.length)

@@ -1,5 +1,5 @@
 /**
- * Building blocks of tasks: classes and tokens, what is read from both, generation, and vectors of sentences.
+ * Building blocks of tasks: classification, readings of classes and tokens, generation, and sentence embeddings.
  * @module
  */
 export * from "./classification_task.ts";

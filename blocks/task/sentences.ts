@@ -1,12 +1,12 @@
 /**
- * How a sentence embedding is made, by the spec or by the checkpoint's folder; shared by the tasks that train
- * embeddings.
+ * How sentence embeddings are computed, given by the spec or the checkpoint's folder; shared by the tasks that train
+ * them.
  */
 import * as v from "valibot";
 import type { Pooling, SentenceModules } from "../../core/files/sentence_modules.ts";
 import type { Subtask } from "../../core/types.ts";
 
-/** Options of how embeddings are made. */
+/** Options of sentence embeddings. */
 export interface SentenceOptions {
   /** How token states become one vector. Absent: as the checkpoint's modules.json says, or else the mean. */
   readonly pooling?: Pooling | undefined;
@@ -31,10 +31,10 @@ export const sentenceEntries: {
   columns: v.optional(v.record(v.string(), v.string()), {}),
 };
 
-/** The parts of a task that depend on how embeddings are made. */
+/** The parts of a task that depend on how embeddings are computed. */
 export type SentenceParts = Omit<Subtask, "name" | "asksModules" | "withConfig" | "modules" | "taskType">;
 
-/** A task whose embeddings are made as the spec and, behind it, the checkpoint's folder say. */
+/** Returns a task whose embeddings are computed as the spec says or, by default, the checkpoint's folder. */
 export function sentenceTask<O extends SentenceOptions>(
   options: O,
   partsOf: (options: O, modules: SentenceModules) => SentenceParts,
@@ -51,7 +51,7 @@ export function sentenceTask<O extends SentenceOptions>(
   };
 }
 
-/** How embeddings are made: what the spec says before what the checkpoint's folder says. */
+/** Returns how embeddings are computed; the spec has precedence over the checkpoint's folder. */
 function modulesOf(options: SentenceOptions, known: SentenceModules | undefined): SentenceModules {
   const { pooling, normalize, prompt } = options;
   const modules = known ?? { pooling: ["mean"], steps: ["normalize"], prompt: "", lowercase: false };

@@ -1,9 +1,9 @@
-/** The task of a decoder's tokens. */
+/** The task of predicting a decoder's tokens. */
 import type { Subtask } from "../../core/types.ts";
 import { decodeTexts } from "./generation.ts";
 import { tokenPlaces, tokenReadings } from "./token_readings.ts";
 
-/** The task of a decoder's tokens, over rows that `collator` makes samples of. */
+/** Returns the task of predicting a decoder's tokens, from samples made by `collator`. */
 export function seq2seqTask(collator: Subtask["collator"]): Subtask {
   return {
     name: "",

@@ -1,7 +1,7 @@
 /** Readings of predicted tokens. */
 import type { Batch, MetricInputs, Named, Tensor } from "../../core/types.ts";
 
-/** Readings of predicted tokens: each as a class, and of each row their log-likelihood. */
+/** Returns readings of predicted tokens: each token as a class, and each row's log-likelihood. */
 export function tokenReadings(
   { predictions, logProbabilities }: Named<Tensor>,
   batch: Batch,
@@ -20,13 +20,13 @@ export function tokenReadings(
   return { label, loss };
 }
 
-/** The sample of each reading of a token. */
+/** Returns the sample of each token reading. */
 export function tokenPlaces(batch: Batch): { readonly label?: Int32Array } {
   if (batch.sequences !== batch.samples) return { label: new Int32Array() };
   return { label: Int32Array.from(labelledSequences(batch), ([, sequence]) => sequence) };
 }
 
-/** The labels that are learned, by their number, and the sequence of each. */
+/** Yields each learned label's number, and its sequence. */
 function* labelledSequences(batch: Batch): Generator<readonly [label: number, sequence: number]> {
   const { labels, "labels.at": at } = batch.inputs;
   const { tokenOrigins } = batch.decoder?.inputs.includes("labels") ? batch.decoder : batch;

@@ -1,7 +1,7 @@
 /** Predictions of objectives whose output is one vector per row. */
 import type { Json, Named, Tensor } from "../../core/types.ts";
 
-/** `{ embedding }` of each row. */
+/** Returns `{ embedding }` of each row. */
 export function vectorRows(outputs: Named<Tensor>): readonly Named<Json>[] {
   const { embedding } = outputs;
   const [rows = 0, width = 0] = embedding?.dims ?? [];

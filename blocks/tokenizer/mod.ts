@@ -1,5 +1,5 @@
 /**
- * Building blocks of tokenizers: truncation and windows, offsets in code points.
+ * Building blocks of tokenizers: truncation, windows, and offsets in code points.
  * @module
  */
 export * from "./offsets.ts";

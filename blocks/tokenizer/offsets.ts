@@ -1,6 +1,6 @@
 /** Offsets as Python counts them. */
 
-/** Offsets in code points, as Python counts them, from UTF-16 units. */
+/** Converts offsets in UTF-16 units to offsets in code points, which Python counts. */
 export function codePointOffsets(text: string, offsets: ArrayLike<number>): Int32Array {
   const points = new Int32Array(text.length + 1);
   let count = 0;

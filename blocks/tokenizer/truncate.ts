@@ -1,10 +1,10 @@
-/** Truncation that knows how much special tokens take, and windows with a stride. */
+/** Truncation that leaves room for special tokens, and windows with a stride. */
 import { badValue } from "../../core/base/errors.ts";
 
-/** How tokens are cut. */
+/** Strategies of truncation. */
 export type Strategy = "longest_first" | "only_first" | "only_second" | "do_not_truncate";
 
-/** A stretch of each text, by token: [start, end). */
+/** A range of each text in tokens: [start, end). */
 export type Window = Readonly<{ a: readonly [number, number]; b: readonly [number, number] | undefined }>;
 
 /**
@@ -40,7 +40,7 @@ function windowsFromStart(
   if (room < 0) throw badValue("hf", "maxLength", room, "a length with room for the special tokens");
   if (strategy === "longest_first") {
     if (b === undefined) return windowsOfOne(a, room, stride, overflow);
-    // The longer text gives up tokens first, then both: the shorter keeps half, the longer what is left.
+    // The longer text is cut first, then both: the shorter keeps half, and the longer the remaining room.
     const [less, more] = [Math.min(a, b), Math.max(a, b)];
     const rest = less > room ? less : Math.max(less, room - less);
     const [keepLess, keepMore] = less + rest > room
@@ -48,7 +48,7 @@ function windowsFromStart(
       : [less, Math.min(more, rest)];
     const [keepA, keepB] = a > b ? [keepMore, keepLess] : [keepLess, keepMore];
     if (!overflow) return [{ a: [0, keepA], b: [0, keepB] }];
-    // Every window of one with every window of the other, as the original library merges them.
+    // Every window of one text with every window of the other, as in Hugging Face's tokenizers.
     const [as, bs] = [spans(a, keepA, stride), spans(b, keepB, stride)];
     return as.flatMap((x, i) => (i === 0 ? bs.slice(0, 1) : bs).map((y): Window => ({ a: x, b: y })))
       .concat(bs.slice(1).map((y): Window => ({ a: as[0] ?? [0, 0], b: y }))) as [Window, ...Window[]];

@@ -1,15 +1,15 @@
-/** Changes of words carried out: in a text, in a list of words with tags. */
+/** Applies changes of words, to a text or to a list of words with tags. */
 import type { Row, RowColumns } from "../../core/types.ts";
 import { applyEdits, type ChangedText, type Edit } from "./changed_text.ts";
 import type { Word, WordChange } from "./word_changes.ts";
 
-/** A stretch of a text that must stay. */
+/** A range of a text that must not change. */
 export type FixedStretch = Readonly<{ from: number; to: number }>;
 
-/** A word and where it stands. */
+/** A word and its position. */
 export type PlacedWord = Word & Readonly<{ from: number; to: number }>;
 
-/** The words of a text: letters and digits, with what joins them. */
+/** Returns the words of a text: letters and digits, with the characters that join them. */
 export function wordsIn(text: string, fixed: readonly FixedStretch[] = []): readonly PlacedWord[] {
   return [...text.matchAll(/[\p{L}\p{M}\p{N}]+(?:['’_-][\p{L}\p{M}\p{N}]+)*/gu)].map(({ 0: word, index: from }) => {
     const to = from + word.length;
@@ -24,7 +24,7 @@ export function wordsIn(text: string, fixed: readonly FixedStretch[] = []): read
   });
 }
 
-/** A text with its words changed: all between them stays as it is, but for the blank beside a word that goes or comes. */
+/** Applies changes to words of a text. The rest stays, except for a blank next to an inserted or removed word. */
 export function changeText(text: string, words: readonly PlacedWord[], changes: readonly WordChange[]): ChangedText {
   const edits = changes.map((change): Edit => {
     if ("replace" in change) {
@@ -42,7 +42,7 @@ export function changeText(text: string, words: readonly PlacedWord[], changes: 
     return { from: from - before, to: to + behind, text: "" };
   });
   edits.sort((a, b) => a.from - b.from || a.to - b.to);
-  // The blank between two words that go is one.
+  // Two adjacent removed words share one blank.
   let at = 0;
   return applyEdits(
     text,
@@ -56,7 +56,7 @@ export function changeText(text: string, words: readonly PlacedWord[], changes: 
 
 const isEntity = (tag: unknown): boolean => typeof tag === "string" && /^[BIESLUM]-/.test(tag);
 
-/** The words of a list with tags beside them: those of entities are fixed. */
+/** Returns the words of a list with tags; words of entities are fixed. */
 export function taggedWords(words: readonly string[], tags: readonly (readonly unknown[])[]): readonly Word[] {
   return words.map((text, i) => ({
     text,
@@ -65,14 +65,14 @@ export function taggedWords(words: readonly string[], tags: readonly (readonly u
   }));
 }
 
-/** Tags by their names, where they are numbers of classes that have some. */
+/** Replaces tags that are class numbers by class names, if there are any. */
 export function namedTags(tags: readonly unknown[], classes: readonly string[] = []): readonly unknown[] {
   return tags.map((tag) => (typeof tag === "number" ? classes[tag] ?? tag : tag));
 }
 
 /**
- * A list of words with changes, and the tags beside it: a word has the tag of the one that it comes from, or none of an entity.
- * `classes`: names of the tags by column, where they are numbers.
+ * Applies changes to a list of words and its tags: a word keeps the tag of the word that it comes from, or one outside
+ * of entities. `classes`: names of the tags by column, if tags are numbers.
  */
 export function changeWords(
   row: Row,
@@ -82,7 +82,7 @@ export function changeWords(
   classes: RowColumns["classes"] = {},
 ): Row {
   const words = row[column] as readonly string[];
-  // Each place of the new list: a word, and whose tag it has; "O" where it is new among entities.
+  // For each position of the new list a word, and the word whose tag it has; "O" if it is inserted between entities.
   const out: { text: string; tagOf: number; isNew: boolean }[] = [];
   const insertBefore = (place: number): void => {
     for (const change of changes) {

@@ -1,4 +1,4 @@
-/** One row as another with texts that differ. */
+/** Data augmentation of one row: the same row with different texts. */
 import { missing, unsupported } from "../../core/base/errors.ts";
 import type { Host, Row, RowColumns, SavedModel, TransformRow } from "../../core/types.ts";
 import { changeText, changeWords, type FixedStretch, namedTags, taggedWords, wordsIn } from "./apply_changes.ts";
@@ -19,16 +19,16 @@ import {
 } from "./word_changes.ts";
 import type { Synonyms } from "./wordnet.ts";
 
-/** What may be done to texts. */
+/** The methods of augmentation. */
 export const augmentMethods = ["synonym", "insert", "swap", "delete", "typo", "mask", "back-translate"] as const;
 
-/** One of these. */
+/** A method of augmentation. */
 export type AugmentMethod = (typeof augmentMethods)[number];
 
-/** Fills gaps of a text: `parts` are what stands between them. */
+/** Fills the gaps of a text, between the given `parts`. */
 export type Filler = Readonly<{ fill(parts: readonly string[]): Promise<readonly string[]>; close(): Promise<void> }>;
 
-/** Translates a text there and back. */
+/** Translates a text to another language and back. */
 export type Translator = Readonly<{ translate(text: string): Promise<string>; close(): Promise<void> }>;
 
 /** How a row is changed. */
@@ -41,7 +41,7 @@ export type AugmentOptions = Readonly<{
   translate: Translator | undefined;
 }>;
 
-/** A row with its texts changed by one method; the same row where there is nothing that could change. */
+/** Returns a row with texts changed by one method; the same row if nothing could change. */
 export async function augmentRow(
   plugin: string,
   item: TransformRow,
@@ -117,7 +117,7 @@ async function changedList(
   return { ...row, [column]: next };
 }
 
-/** A text of a list, or a user's message: what others say is learned, or given. */
+/** Changes a text in a list, or a user's message: other messages are learned, or given. */
 async function changedItem(
   plugin: string,
   item: TransformRow,
@@ -154,7 +154,7 @@ async function changesOf(
   const found = await fill.fill(parts);
   return gaps.flatMap((i, k) => {
     const by = found[k] ?? "";
-    // A piece of a word is none.
+    // Only whole words are used, no pieces of words.
     return /^\p{L}+$/u.test(by) ? [{ replace: i, by: likeCase(by, words[i]?.text ?? "") }] : [];
   });
 }
@@ -180,7 +180,7 @@ export async function openFiller(plugin: string, host: Host, folder: string): Pr
   };
 }
 
-/** Opens two models that translate there and back. */
+/** Opens two models that translate to another language and back. */
 export async function openTranslator(plugin: string, host: Host, folders: readonly string[]): Promise<Translator> {
   const models: SavedModel[] = [];
   for (const folder of folders) models.push(await openModel(plugin, host, folder, "seq2seq-lm"));

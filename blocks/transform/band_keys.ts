@@ -1,31 +1,30 @@
-/** Keys of MinHash's bands: those that texts have in common, in as many passes as memory asks for. */
+/** Finds shared keys of MinHash bands, in as many passes as the memory limit requires. */
 import { createHashTable } from "../../core/data/hash_table.ts";
 import { mixBits } from "../../core/data/text_hash.ts";
 import type { HashSet } from "./words.ts";
 
-/** Bytes of keys that are in memory at one time: those of all 32 bands of two million rows. */
+/** Limit of the keys in memory, in bytes: enough for all 32 bands of two million rows. */
 const KEY_BYTES = 256 * 2 ** 20;
 
-/** Rows between two looks at how much memory keys take. */
+/** Rows between two checks of the memory that keys take. */
 const BETWEEN = 4096;
 
-/** Which rows have a key in a band that another row has, too. */
+/** Tells in which bands the key of a row occurs in another row, too. */
 export type SharedKeys = Readonly<{
-  /** How many rows there are. */
+  /** The number of rows. */
   count: number;
   has(row: number, band: number): boolean;
   any(row: number): boolean;
 }>;
 
-/** The numbers of so many bands. */
+/** Returns the numbers 0 to bands - 1. */
 export function allBands(bands: number): readonly number[] {
   return Array.from({ length: bands }, (_, band) => band);
 }
 
 /**
- * Finds the keys that rows share, of sets that may be gone through several times. Memory is a bit a row for each band,
- * and four bytes for each band of a pass: where these are more than `mostBytes`, some of the bands wait for another
- * one.
+ * Finds the keys that rows share; `sets` may be iterated several times. Needs one bit per row and band, and four bytes
+ * per row and band of a pass: if these exceed `mostBytes`, some bands wait for the next pass.
  */
 export async function sharedKeys(
   sets: AsyncIterable<HashSet>,
@@ -45,7 +44,7 @@ export async function sharedKeys(
       const keys = signer(set);
       for (let i = 0; i < columns.length; i++) columns[i]?.push(keys[i] ?? 0);
       if (++count % BETWEEN > 0 || 4 * count * columns.length <= mostBytes) continue;
-      // What does not fit waits for the next pass.
+      // Bands that do not fit wait for the next pass.
       columns.length = Math.max(1, Math.floor(mostBytes / (4 * count)));
     }
     most = columns.length;
@@ -58,7 +57,7 @@ export async function sharedKeys(
   return { count, has, any: (row) => shared.some((_, band) => has(row, band)) };
 }
 
-/** A bit for each key that is there more than once. */
+/** Returns a bit for each key: whether it occurs more than once. */
 function marked(keys: Uint32Array): Uint8Array {
   const bits = new Uint8Array(Math.ceil(keys.length / 8));
   const sorted = keys.slice().sort();
@@ -72,13 +71,13 @@ function marked(keys: Uint32Array): Uint8Array {
 }
 
 /**
- * A set's signature: for each of some bands a hash of the smallest values of its permutations, in an array that is
- * written over.
+ * Returns a function for a set's signature: for each band a hash of the minima of its permutations. The array is
+ * reused.
  */
 export function createSigner(bands: readonly number[], size: number): (set: HashSet) => Uint32Array {
   const numbers = bands.flatMap((band) => Array.from({ length: size }, (_, k) => band * size + k));
   const count = numbers.length;
-  // Odd factors make permutations of the numbers of 32 bits.
+  // Odd factors are permutations of the 32-bit numbers.
   const factors = Int32Array.from(numbers, (i) => mixBits(2 * i + 1) | 1);
   const offsets = Int32Array.from(numbers, (i) => mixBits(2 * i + 2));
   const least = new Uint32Array(count);
@@ -101,7 +100,7 @@ export function createSigner(bands: readonly number[], size: number): (set: Hash
   };
 }
 
-/** A growing array of 32-bit numbers. */
+/** Returns a growing array of 32-bit numbers. */
 export function growing(): Readonly<{ push(value: number): void; all(): Uint32Array }> {
   let [values, size] = [new Uint32Array(1024), 0];
   return {

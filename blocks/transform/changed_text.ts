@@ -1,17 +1,17 @@
-/** Texts that are changed, with where their places went: so answers and tags stay where they belong. */
+/** Changed texts with a map from old to new positions, so that answers and tags stay in place. */
 
-/** A part of a text that becomes another. */
+/** The replacement of a range of a text. */
 export type Edit = Readonly<{ from: number; to: number; text: string }>;
 
-/** A text as it has become. `start` and `end`: where a stretch that began or ended at a place of the old one does now. */
+/** A changed text. `start` and `end` map the old begin or end of a range to the new one. */
 export type ChangedText = Readonly<{ text: string; start(at: number): number; end(at: number): number }>;
 
-/** A text as it is. */
+/** Returns a text as its own unchanged version. */
 export function asChangedText(text: string): ChangedText {
   return { text, start: (at) => at, end: (at) => at };
 }
 
-/** A text with edits that follow each other and share no place. */
+/** Applies edits, which must be sorted and not overlap. */
 export function applyEdits(text: string, edits: readonly Edit[]): ChangedText {
   if (edits.length === 0) return asChangedText(text);
   let at = 0;
@@ -24,7 +24,7 @@ export function applyEdits(text: string, edits: readonly Edit[]): ChangedText {
   const move = (place: number, ends: boolean): number => {
     let shift = 0;
     for (const { from, to, text: by } of edits) {
-      // What is put in where a stretch begins is before it, and where it ends behind it.
+      // An insertion at a range's begin is placed before the range, at its end after it.
       if (to <= place && (from < place || !ends)) shift += by.length - (to - from);
       else if (from < place) return from + shift + (ends ? by.length : 0);
       else break;
@@ -34,7 +34,7 @@ export function applyEdits(text: string, edits: readonly Edit[]): ChangedText {
   return { text: parts.join(""), start: (place) => move(place, false), end: (place) => move(place, true) };
 }
 
-/** One change after the other. */
+/** Chains two changes. */
 export function thenChanged(first: ChangedText, next: (text: string) => ChangedText): ChangedText {
   const second = next(first.text);
   if (second.text === first.text) return first;
@@ -45,7 +45,7 @@ export function thenChanged(first: ChangedText, next: (text: string) => ChangedT
   };
 }
 
-/** A text with each match of an expression replaced. */
+/** Replaces each match of an expression. */
 export function replaceMatches(text: string, pattern: RegExp, by: (match: RegExpMatchArray) => string): ChangedText {
   const edits: Edit[] = [];
   for (const match of text.matchAll(pattern)) {

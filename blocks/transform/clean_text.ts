@@ -1,11 +1,11 @@
-/** Steps that clean a text, each with where its places go. */
+/** Steps that clean a text, each with a map of positions. */
 import { decodeHTML } from "entities";
 import { applyEdits, asChangedText, type ChangedText, type Edit, replaceMatches } from "./changed_text.ts";
 
 /** A form of Unicode's normalization. */
 export type UnicodeForm = "NFC" | "NFD" | "NFKC" | "NFKD";
 
-/** A text in a Unicode normalization form, one grapheme at a time. */
+/** Normalizes a text to a Unicode form, one grapheme at a time. */
 export function normalizeForm(text: string, form: UnicodeForm): ChangedText {
   const whole = text.normalize(form);
   if (whole === text) return asChangedText(text);
@@ -17,7 +17,7 @@ export function normalizeForm(text: string, form: UnicodeForm): ChangedText {
   );
   const parts = applyEdits(text, edits);
   if (parts.text === whole) return parts;
-  // Characters that change across what is seen as one: between what is the same before and behind.
+  // Characters whose normal form spans several graphemes: everything between unchanged text before and after.
   let from = 0;
   while (from < text.length && text[from] === whole[from]) from++;
   let same = 0;
@@ -32,13 +32,13 @@ const elements =
   "map mark menu meta meter nav noframes noscript object ol optgroup option output p param picture pre progress q rp rt ruby s " +
   "samp script search section select slot small source span strike strong style sub summary sup svg table tbody td template " +
   "textarea tfoot th thead time title tr track tt u ul var video wbr";
-/** Elements that stand on lines of their own. */
+/** Elements that are on separate lines. */
 const blocks = new Set(
   ("address article aside blockquote br center dd details dialog dir div dl dt fieldset figcaption figure footer form h1 h2 h3 " +
     "h4 h5 h6 header hr li main menu nav ol p pre section summary table tbody tfoot thead tr ul").split(" "),
 );
 const names = elements.replaceAll(" ", "|");
-/** Attributes, whose values may have a ">" in their quotes; taken whole, so that no text has them tried in several ways. */
+/** Attributes, whose quoted values may contain ">"; matched atomically, so that no text is tried in several ways. */
 const attributes = String.raw`\s(?=((?:[^<>=]|=\s*"[^"<]*"|=\s*'[^'<]*'|=)*))\3`;
 const markup = new RegExp(
   String.raw`<!--[^]*?-->|<!doctype[^<>]*>|<(script|style)\b[^<>]*>[^]*?</\1\s*>|</?(${names})(?:${attributes})?/?>`,
@@ -46,8 +46,8 @@ const markup = new RegExp(
 );
 
 /**
- * A text without the tags, comments, scripts and styles of HTML, and with its character references spelled out. Where a
- * block or line ended, a line does.
+ * Removes the tags, comments, scripts and styles of HTML, and decodes its character references. The end of a block or
+ * line becomes a line end.
  */
 export function withoutHtml(text: string): ChangedText {
   if (!text.includes("<") && !text.includes("&")) return asChangedText(text);
@@ -65,19 +65,17 @@ export function withoutHtml(text: string): ChangedText {
   return { text: spelled.text, start: (at) => spelled.start(gone.start(at)), end: (at) => spelled.end(gone.end(at)) };
 }
 
-// Control characters but for tabs and line ends; what has no width or turns the direction of writing; halves of pairs.
+// Control characters except tabs and line ends; zero-width and bidirectional formatting characters; lone surrogates.
 const invisible =
   // deno-lint-ignore no-control-regex
   /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]|\p{Cs}/gu;
 
-/** A text without control characters and without what cannot be seen. */
+/** Removes control characters and invisible characters. */
 export function withoutControl(text: string): ChangedText {
   return replaceMatches(text, invisible, () => "");
 }
 
-/**
- * A text whose blanks are one, whose lines end at their last word, and with one empty line between paragraphs at most.
- */
+/** Collapses blanks, removes them at line ends, and leaves at most one empty line between paragraphs. */
 export function tidySpaces(text: string): ChangedText {
   return replaceMatches(text, /\s+/gu, (match) => {
     const [blank] = match;
@@ -88,7 +86,7 @@ export function tidySpaces(text: string): ChangedText {
   });
 }
 
-/** A text in lower case: word by word, since a letter's small form may depend on its place in the word. */
+/** Lower-cases a text word by word, since a letter's lower case may depend on its position in the word. */
 export function lowered(text: string): ChangedText {
   const edits: Edit[] = [];
   for (const { 0: word, index } of text.matchAll(/[\p{L}\p{M}]+/gu)) {

@@ -1,26 +1,26 @@
-/** Which rows say what rows of another set say: runs of words that both have (Brown et al. 2020, C). */
+/** Contamination: rows that have runs of words in common with rows of another set (Brown et al. 2020, C). */
 import { type HashPart, inParts, isInPart } from "../../core/data/hash_parts.ts";
 import { createHashTable } from "../../core/data/hash_table.ts";
 import type { Hash } from "../../core/data/text_hash.ts";
 import { growing } from "./band_keys.ts";
 import { shinglesOf, wordsOf } from "./words.ts";
 
-/** Runs of words that stand in more than this share of rows are headers and templates, and in at least so many. */
+/** Runs of words in more than this share of rows, and in at least this many rows, are headers and templates. */
 const [COMMON, LEAST_COMMON] = [0.1, 10];
 
-/** Runs of words that are in memory at one time: a table that is filled this far takes 150 MiB. */
+/** The largest number of runs in memory: a table of that many takes 150 MiB. */
 const MOST_RUNS = 6 * 2 ** 20;
 
-/** A text that must not be met, and the number that it is told by. */
+/** A text that rows must not contain, and the number that identifies it. */
 export type ForbiddenText = Readonly<{ text: string; of: number }>;
 
-/** For each row, one more than the number of what it shares words with; 0: nothing. */
+/** For each row, 1 + the number of the text that it shares words with; 0: none. */
 export type Contaminated = Uint32Array;
 
 /**
- * The rows that share a run of `n` words with a forbidden text, and the first that has the first of these runs. A row of fewer
- * words is one run, which only the same row has. Runs that very many rows have say nothing. Both rows and forbidden texts are
- * gone through as often as there are parts of the forbidden runs that fit into memory.
+ * Finds the rows that share a run of `n` words with a forbidden text, and for each the first text with the row's first
+ * such run. A row with fewer words is one run, which only an equal row has. Runs in very many rows are ignored. Rows
+ * and forbidden texts are read once for each part of the forbidden runs that fits into memory.
  */
 export async function contaminatedRows(
   rows: AsyncIterable<string>,
@@ -28,7 +28,7 @@ export async function contaminatedRows(
   n: number,
   mostRuns: number = MOST_RUNS,
 ): Promise<Contaminated> {
-  // The first run of a row counts, whichever part it is in.
+  // The first run in a row counts, whichever part it belongs to.
   let [found, places] = [new Uint32Array(), new Uint32Array()];
   await inParts(async (part) => {
     const runs = await runsOf(forbidden, n, part, mostRuns);
@@ -47,19 +47,19 @@ export async function contaminatedRows(
   return found;
 }
 
-/** The place of no run. */
+/** The position of no run. */
 const NOWHERE = 0xffffffff;
 
-/** Forbidden runs of a part: whose each is, and in how many rows it was seen. */
+/** Forbidden runs of a part: the text that each belongs to, and in how many rows it occurs. */
 type Runs = Readonly<{
   of: Uint32Array;
-  /** Looks at a row before the matches. */
+  /** Counts the runs of a row, before any matching. */
   count(text: string): void;
-  /** The first run of a row that not more than `most` rows have: its place in the row, and its number. */
+  /** Returns the first run of a row that occurs in at most `most` rows: its position in the row, and its number. */
   first(text: string, most: number): readonly [place: number, id: number] | undefined;
 }>;
 
-/** The runs of a part; undefined if they are too many. */
+/** Returns the runs of a part; undefined if there are too many. */
 async function runsOf(
   forbidden: AsyncIterable<ForbiddenText>,
   n: number,
@@ -68,7 +68,7 @@ async function runsOf(
 ): Promise<Runs | undefined> {
   const table = createHashTable();
   const owners = growing();
-  /** Runs of a text, and whether it is shorter than one: it cannot be a template then. */
+  /** Splits a text into runs, and tells whether it is shorter than one, and so cannot be a template. */
   const split = (text: string): Readonly<{ runs: readonly Hash[]; isShort: boolean }> => {
     const words = wordsOf(text).length;
     return { runs: words === 0 && text.trim() === "" ? [] : shinglesOf(text, n), isShort: words < n };
@@ -99,7 +99,7 @@ async function runsOf(
   };
 }
 
-/** Looks at all rows; how many they are. */
+/** Counts the runs of all rows; returns the number of rows. */
 async function countRuns(rows: AsyncIterable<string>, runs: Runs): Promise<number> {
   let count = 0;
   for await (const text of rows) {

@@ -1,6 +1,6 @@
 /**
- * Which texts are the same, and which nearly: clusters of texts by Jaccard's similarity of their shingles. MinHash finds
- * candidates, each of which is verified exactly (Broder 1997; Leskovec et al., Mining of Massive Datasets, 3).
+ * Exact and near duplicates: clusters of texts by the Jaccard similarity of their shingles. MinHash finds candidates,
+ * each of which is verified exactly (Broder 1997; Leskovec et al., Mining of Massive Datasets, 3).
  */
 import { badValue } from "../../core/base/errors.ts";
 import { createHashTable } from "../../core/data/hash_table.ts";
@@ -9,16 +9,16 @@ import { allBands, createSigner, growing, type SharedKeys, sharedKeys } from "./
 import { createMarks, type Marks } from "../../core/data/marks.ts";
 import { type HashSet, hashSet, jaccard, shinglesOf } from "./words.ts";
 
-/** Texts that may be gone through several times; there may be more of them than there is memory. */
+/** Texts that can be iterated several times; there may be more of them than fit into memory. */
 export type Texts = AsyncIterable<string>;
 
-/** Rows by cluster: `first[i]` is the first row of the cluster that row i is in. */
+/** Rows by cluster: `first[i]` is the first row of row i's cluster. */
 export type Clusters = Readonly<{ first: Uint32Array }>;
 
-/** Clusters of texts that are alike. `uncompared`: candidates that were passed over, where very many are alike. */
+/** Clusters of similar texts. `uncompared`: candidates that were skipped because very many texts are similar. */
 export type NearClusters = Clusters & Readonly<{ uncompared: number }>;
 
-/** How near duplicates are found. `bands`, `rows`: of the signatures; null: as the threshold wants it. */
+/** How near duplicates are found. `bands`, `rows`: the signatures' sizes; null: derived from the threshold. */
 export type NearOptions = Readonly<{
   threshold: number;
   ngram: number;
@@ -27,13 +27,13 @@ export type NearOptions = Readonly<{
   rows: number | null;
 }>;
 
-/** The share of pairs at the threshold that become candidates, at least. */
+/** The smallest share of pairs at the threshold that become candidates. */
 const RECALL = 0.99;
 
-/** Other rows of a bucket that a row is compared with, at most. */
+/** The largest number of other rows in a bucket that a row is compared with. */
 export const MOST_COMPARED = 64;
 
-/** Texts that are equal, told by hashes of 64 bits. */
+/** Returns clusters of equal texts, identified by 64-bit hashes. */
 export async function exactClusters(texts: Texts): Promise<Clusters> {
   const table = createHashTable();
   const first = growing();
@@ -49,8 +49,8 @@ export async function exactClusters(texts: Texts): Promise<Clusters> {
 }
 
 /**
- * Bands and rows of signatures so that pairs at the threshold are missed once in a hundred at most, with as few other pairs
- * among the candidates as that leaves. Throws AttuneError if there are not as many permutations.
+ * Returns the signatures' bands and rows that miss at most 1 in 100 pairs at the threshold, with as few other
+ * candidates as possible. Throws AttuneError if there are not enough permutations.
  */
 export function bandsFor(plugin: string, { threshold, permutations, bands, rows }: NearOptions): [number, number] {
   if (bands !== null || rows !== null) {
@@ -68,13 +68,13 @@ export function bandsFor(plugin: string, { threshold, permutations, bands, rows 
   return [permutations, 1];
 }
 
-/** Bytes that may be in memory of keys, and of rows that others are compared with. */
+/** Memory limits in bytes, for keys and for rows that others are compared with. */
 export type NearBytes = Readonly<{ keys?: number | undefined; compared?: number | undefined }>;
 
 /**
- * Texts that are alike: the connected components of the pairs whose similarity is at least the threshold. Texts are gone through
- * twice, and once more for each part of the bands whose keys do not fit into memory together with the others', and for each
- * part of the rows with candidates whose shingles do not.
+ * Returns clusters of similar texts: the connected components of pairs whose similarity is at least the threshold.
+ * Texts are read twice, and again for each further part of the bands whose keys exceed the memory limit, and for each
+ * further part of the rows with candidates whose shingles exceed it.
  */
 export async function nearClusters(
   plugin: string,
@@ -92,7 +92,7 @@ export async function nearClusters(
   const shared = await sharedKeys(sets, bands, size, most.keys);
   const components = createComponents(shared.count);
   const all = { texts, options, shared, bands, signer: createSigner(allBands(bands), size), components };
-  // Rows that are the same as one before: whoever is like them is like that one.
+  // Rows equal to an earlier row: whatever is similar to them is similar to that row.
   const repeats = createMarks();
   let [from, uncompared] = [0, 0];
   while (from < shared.count) {
@@ -103,7 +103,7 @@ export async function nearClusters(
   return { first: components.first(), uncompared };
 }
 
-/** What rows are compared with. */
+/** What rows are compared with, and how. */
 type Comparing = Readonly<{
   texts: Texts;
   options: NearOptions;
@@ -113,7 +113,7 @@ type Comparing = Readonly<{
   components: Components;
 }>;
 
-/** Joins rows with those from `from` on, as many as there is memory for, that they are like; `end`: the first for which there was none. */
+/** Joins similar rows among those from `from` on that fit into memory. `end`: the first row that did not fit. */
 async function comparePart(
   { texts, options: { ngram, threshold }, shared, bands, signer, components }: Comparing,
   repeats: Marks,
@@ -124,7 +124,7 @@ async function comparePart(
   let [at, end, uncompared] = [0, shared.count, 0];
   for await (const text of texts) {
     const row = at++;
-    // Rows that share no key with another need no second look.
+    // A row that shares no key with another has no candidates.
     if (row < from || !shared.any(row) || repeats.has(row)) continue;
     const hashes = hashSet(shinglesOf(text, ngram));
     const keys = signer(hashes);
@@ -135,7 +135,7 @@ async function comparePart(
       for (const other of others.slice(-MOST_COMPARED)) {
         const similarity = jaccard(hashes, buckets.set(other) ?? hashes);
         if (similarity >= threshold) components.join(row, other);
-        // What is like an equal set is like this one.
+        // A row similar to an equal set is similar to this one.
         if (similarity === 1) isSame = true;
         if (isSame) break;
       }
@@ -149,16 +149,16 @@ async function comparePart(
   return { end, uncompared };
 }
 
-/** Bytes of rows that others are compared with. */
+/** Default limit of the rows that others are compared with, in bytes. */
 export const COMPARED_BYTES: number = 256 * 2 ** 20;
 
-/** Bytes that an array of numbers takes besides these, as measured on Node. */
+/** Overhead of an array of numbers in bytes, measured on Node. */
 export const ARRAY_BYTES = 200;
 
-/** The same of a row in a bucket. */
+/** Memory of a row's entry in a bucket, in bytes. */
 const ENTRY_BYTES = 120;
 
-/** Rows by the keys of their bands, each with its set; what they take is counted. */
+/** Returns buckets of rows by band and key, and their sets, with a count of the memory that they take. */
 function createBuckets(): Readonly<{
   of(band: number, key: number): readonly number[];
   set(row: number): HashSet | undefined;
@@ -184,7 +184,7 @@ function createBuckets(): Readonly<{
 
 type Components = Readonly<{ join(a: number, b: number): void; first(): Uint32Array }>;
 
-/** Rows that are joined, by the first of each (union-find). */
+/** Returns the components of joined rows, identified by their first row (union-find). */
 function createComponents(count: number): Components {
   const parent = Uint32Array.from({ length: count }, (_, i) => i);
   const rootOf = (row: number): number => {

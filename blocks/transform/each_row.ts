@@ -1,8 +1,8 @@
-/** Transforms that look at one row at a time. */
+/** Transforms of one row at a time. */
 import { AttuneError, badValue, nearest, show } from "../../core/base/errors.ts";
 import type { Row, TransformContext, TransformRow } from "../../core/types.ts";
 
-/** Rows through a function of one row; what it does is told. */
+/** Passes each row through a function, and reports what happened to it. */
 export async function* eachRow(
   rows: AsyncIterable<TransformRow>,
   context: TransformContext,
@@ -19,13 +19,15 @@ export async function* eachRow(
   }
 }
 
-/** `{}`: the row stays. `drop`: why it is dropped. `row`: what it becomes, with the reasons to report. */
+/**
+ * The result for a row. `{}`: it stays. `drop`: why it is dropped. `row`: its new value, with the reasons to report.
+ */
 export type RowChange = Readonly<{ row?: Row; reasons?: readonly string[]; drop?: string }>;
 
-/** Where a person finds a row. */
+/** Returns the place of a row for messages. */
 export const placeOf = ({ where, index }: TransformRow): string => where ?? `row ${index}`;
 
-/** The value of a column. Throws AttuneError that lists the row's columns where it has none of that name. */
+/** Returns the value of a column. Throws AttuneError that lists the row's columns if there is none of that name. */
 export function columnOf(plugin: string, item: TransformRow, column: string): unknown {
   if (Object.hasOwn(item.row, column)) return item.row[column];
   const there = Object.keys(item.row);
@@ -36,7 +38,7 @@ export function columnOf(plugin: string, item: TransformRow, column: string): un
   );
 }
 
-/** The error of a value in a row's column. */
+/** Returns the error for a value in a row's column. */
 export function badColumn(
   plugin: string,
   item: TransformRow,
@@ -47,12 +49,12 @@ export function badColumn(
   return badValue(plugin, `${placeOf(item)}, column "${column}"`, value, allowed);
 }
 
-/** Throws AttuneError if a row lacks one of the columns that a transform was given. */
+/** Throws AttuneError if a row lacks one of the columns in a transform's options. */
 export function checkColumns(plugin: string, item: TransformRow, given: readonly string[] | null): void {
   for (const column of given ?? []) columnOf(plugin, item, column);
 }
 
-/** The columns that a transform was given, or else the task's, without those of a row that are optional and missing. */
+/** Returns the columns in a transform's options, or else the task's, without optional columns that the row lacks. */
 export function textColumns(
   plugin: string,
   named: readonly string[] | null,

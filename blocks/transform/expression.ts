@@ -1,16 +1,16 @@
-/** Expressions of users: matched in linear time, whatever they are. */
+/** Regular expressions from users, matched in linear time whatever they are. */
 import { badValue } from "../../core/base/errors.ts";
 import type { Edit } from "./changed_text.ts";
 
-/** An expression in RE2's notation. */
+/** A regular expression in RE2's syntax. */
 export interface Expression {
-  /** Whether it matches somewhere in a text. */
+  /** Whether it matches anywhere in a text. */
   isIn(text: string): boolean;
-  /** What it matches, in order; `by`: what becomes of it, with $1 for a group and $0 for the whole. */
+  /** Returns the replacement of each match, in order, by `by`, with $1 for a group and $0 for the whole match. */
   edits(text: string, by: string): Edit[];
 }
 
-/** Compiles an expression. Throws AttuneError that says what is wrong with it, and where it stands. */
+/** Compiles an expression. Throws AttuneError that says what is wrong with it, and where. */
 export async function openExpression(plugin: string, path: string, source: string): Promise<Expression> {
   const { RE2JS } = await import("re2js");
   const compile = () => {

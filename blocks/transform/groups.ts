@@ -1,20 +1,20 @@
-/** Rows by the value that they have in a column. */
+/** Rows grouped by their value in a column. */
 import { asNumber } from "../../core/data/class_reader.ts";
 import { valuesOf } from "../../core/data/compared_rows.ts";
 import type { Row, TransformRow } from "../../core/types.ts";
 import { badColumn, columnOf } from "./each_row.ts";
 
-/** The value of each row in a column as a number, in the order in which values come up: four bytes a row. */
+/** The values of a column as numbers, in the order of their first occurrence: four bytes per row. */
 export interface RowGroups {
-  /** Values as JSON, by their number. */
+  /** The distinct values as JSON; the index is the value's number. */
   readonly keys: readonly string[];
-  /** How many rows have each. */
+  /** The number of rows with each value. */
   readonly sizes: readonly number[];
   /** The number of each row's value. */
   readonly of: Int32Array;
 }
 
-/** Reads the groups of all rows. Throws AttuneError if a row has no such column. */
+/** Reads the groups of all rows. Throws AttuneError if a row lacks the column. */
 export async function groupRows(plugin: string, rows: AsyncIterable<TransformRow>, column: string): Promise<RowGroups> {
   const numbers = new Map<string, number>();
   const sizes: number[] = [];
@@ -35,13 +35,13 @@ export async function groupRows(plugin: string, rows: AsyncIterable<TransformRow
   return { keys: [...numbers.keys()], sizes, of: of.subarray(0, count) };
 }
 
-/** A row's value in a column, and its name, as JSON; a number and its text are one value, as tables of text have them. */
+/** Returns a row's value as JSON, the key of its group; a number and its text are the same, as in text tables. */
 export function groupKey(plugin: string, item: TransformRow, column: string): string {
   columnOf(plugin, item, column);
   return valuesOf(item.row, [column]);
 }
 
-/** The row with its weight, which is 1 if it has none, multiplied. Throws AttuneError if it has another value there. */
+/** Returns the row with its weight (by default 1) multiplied. Throws AttuneError if the weight is invalid. */
 export function multiplyWeight(plugin: string, item: TransformRow, factor: number): Row {
   const { weight: before = 1 } = item.row;
   const weight = asNumber(before);

@@ -1,25 +1,25 @@
-/** Forms of English words: which base a form is of, and the same form of another base. */
+/** Inflection of English words: the base of a form, and the same form of another base. */
 
-/** Kinds of words that have synonyms. */
+/** Word classes that have synonyms. */
 export type WordKind = "noun" | "verb" | "adjective" | "adverb";
 
-/** A base form that a word may be of, and the ending that made it so. */
+/** A possible base form of a word, and the ending of the word's form. */
 export type BaseForm = Readonly<{ base: string; kind: WordKind; ending: string }>;
 
-/** Forms that are listed, since the usual endings do not make them. */
+/** Irregular forms, given by lists. */
 export type WordForms = Readonly<{
-  /** The bases that a word is a form of. */
+  /** Returns the bases of a word. */
   basesOf(word: string): readonly BaseForm[];
-  /** Those of a base that an ending stands for; several where a past and a participle differ. */
+  /** Returns the forms of a base for an ending; several if past and participle differ. */
   formsOf(base: string, kind: WordKind, ending: string): readonly string[];
 }>;
 
-/** What ends like "policeman", and is none. */
+/** Words that end like "policeman" but are not compounds of "man". */
 const notMen = /(?:hu|ger|nor|ro|tur|sha|talis|otto|cai|musul)man$/;
 
 const vowels = /[aeiou]/;
 
-/** The bases that a word may be a form of by its ending. */
+/** Returns the possible bases of a word, by its ending. */
 export function baseForms(word: string): readonly BaseForm[] {
   const forms: BaseForm[] = [];
   const add = (kind: WordKind, ending: string, ...bases: string[]): void => {
@@ -43,7 +43,7 @@ export function baseForms(word: string): readonly BaseForm[] {
   return forms;
 }
 
-/** A base in the form that an ending stands for. Undefined where that may be one of several. */
+/** Returns the form of a base for an ending; undefined if it is ambiguous. */
 export function inflect(base: string, kind: WordKind, ending: string, forms: WordForms): string | undefined {
   if (ending === "") return base;
   const [listed, ...others] = forms.formsOf(base, kind, ending);
@@ -54,7 +54,7 @@ export function inflect(base: string, kind: WordKind, ending: string, forms: Wor
     if (isConsonantY) return `${base.slice(0, -1)}ies`;
     return /(?:s|x|z|ch|sh)$/.test(base) ? `${base}es` : `${base}s`;
   }
-  // Only short adjectives are compared by endings.
+  // Only short adjectives are compared with endings.
   if (kind === "adjective" && syllables(base) > (isConsonantY ? 2 : 1)) return undefined;
   if (ending !== "ing" && isConsonantY) return `${base.slice(0, -1)}i${ending}`;
   if (base.endsWith("e")) {
@@ -67,23 +67,23 @@ export function inflect(base: string, kind: WordKind, ending: string, forms: Wor
     }
     return base + ending.slice(1);
   }
-  // Longer words that double their last letter are listed: "visited", "admitted".
+  // Longer verbs that double their last letter are in the lists: "visited", "admitted".
   const doubles = syllables(base) === 1 && /[^aeiou][aeiou][^aeiouwxy]$/.test(`x${base}`);
   return `${base}${doubles ? base.at(-1) : ""}${ending}`;
 }
 
-/** About how many syllables a word has. */
+/** Estimates the number of syllables of a word. */
 function syllables(word: string): number {
   const groups = word.replace(/e$/, "").match(/[aeiouy]+/g)?.length ?? 0;
   return Math.max(1, groups + (/[^aeiou]le$/.test(word) ? 1 : 0));
 }
 
-/** A word with the letters of another's case: all capitals, a capital first, or as it is. */
+/** Gives a word the case of another: all capitals, an initial capital, or unchanged. */
 export function likeCase(word: string, as: string): string {
   if (as.length > 1 && as === as.toUpperCase() && as !== as.toLowerCase()) return word.toUpperCase();
   const [first = ""] = as;
   return first !== first.toLowerCase() ? word.charAt(0).toUpperCase() + word.slice(1) : word;
 }
 
-/** Whether "an" stands before a word. */
+/** Whether a word takes "an", not "a". */
 export const beginsWithVowel = (word: string): boolean => vowels.test(word.charAt(0).toLowerCase());

@@ -1,5 +1,5 @@
 /**
- * Building blocks of transforms: one row at a time, texts that are changed, expressions, classes of rows.
+ * Building blocks of transforms: one row at a time, changed texts, expressions, groups of rows.
  * @module
  */
 export * from "./apply_changes.ts";

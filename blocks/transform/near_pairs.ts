@@ -1,4 +1,4 @@
-/** Rows of one set that are like rows of another: MinHash finds candidates, each of which is verified exactly. */
+/** Rows of one set that are similar to rows of another: MinHash finds candidates, each of which is verified exactly. */
 import { createHashTable } from "../../core/data/hash_table.ts";
 import type { Hash } from "../../core/data/text_hash.ts";
 import { allBands, createSigner, growing } from "./band_keys.ts";
@@ -11,18 +11,20 @@ import { type HashSet, hashSet, jaccard, shinglesOf } from "./words.ts";
  */
 export type ComparedRow = Readonly<{ text: string; hash: Hash }>;
 
-/** Which rows are near: how many of `other` and of `rows`, and the first of them by the number of the row. */
+/** Near duplicates: the numbers of such rows in `other` and in `rows`, and the first of them by row number. */
 export type NearPairs = Readonly<{
   other: number;
   rows: number;
   first: readonly Readonly<{ row: number; other: number; similarity: number; text: string }>[];
-  /** Candidates that were passed over, where very many rows are alike: there may be more near rows than are counted. */
+  /**
+   * Candidates that were skipped because very many rows are similar; there may be more near duplicates than counted.
+   */
   uncompared: number;
 }>;
 
 /**
- * Rows that are like one of `other`. Of `other` as much as `mostBytes` have room for is in memory at a time; `rows` pass by once
- * for each such part. Throws AttuneError as `bandsFor` does.
+ * Finds rows that are similar to a row of `other`. At most `mostBytes` of `other` are in memory at a time; `rows` are
+ * read once for each such part. Throws AttuneError as `bandsFor` does.
  */
 export async function nearPairs(
   plugin: string,
@@ -63,7 +65,7 @@ export async function nearPairs(
       if (best && listed++ < mostNamed) first.set(row, best);
     }
     from += part.count;
-    // The first of all are among the first of each part.
+    // The first rows of all parts are among the first of each part.
     first = new Map([...first].sort(([a], [b]) => a - b).slice(0, mostNamed));
   }
   return { other: leaked.count(), rows: near.count(), first: [...first.values()], uncompared };
@@ -74,14 +76,14 @@ type Part = Readonly<{
   count: number;
   sets: readonly HashSet[];
   hashes: readonly Hash[];
-  /** Those that share a key with these, in order. */
+  /** Returns the rows that share a key with the given ones, in order. */
   candidates(keys: Uint32Array): Readonly<{ rows: readonly number[]; uncompared: number }>;
 }>;
 
-/** How rows become sets and keys. */
+/** How rows are turned into sets and keys. */
 type Signing = Readonly<{ ngram: number; bands: number; signer: (set: HashSet) => Uint32Array }>;
 
-/** The next rows, as many as there is room for. */
+/** Reads the next rows, as many as fit. */
 async function readPart(
   others: AsyncIterator<ComparedRow>,
   { ngram, bands, signer }: Signing,
@@ -98,7 +100,7 @@ async function readPart(
     const row = sets.push(set) - 1;
     hashes.push(value.hash);
     signer(set).forEach((key, band) => {
-      // Entries of a bucket are a chain: the last row of it, and for each row the one before. 0: none.
+      // Entries of a bucket are a linked list: its last row, and for each row the previous one. 0: none.
       next.push((table.get([key, band]) ?? -1) + 1);
       table.set([key, band], row * bands + band);
     });
@@ -124,5 +126,5 @@ async function readPart(
   };
 }
 
-/** Bytes that a key takes in a table and a chain. */
+/** Memory of a key in the table and the list, in bytes. */
 const TABLE_BYTES = 32;

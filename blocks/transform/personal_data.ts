@@ -1,13 +1,13 @@
-/** Personal data in texts: where it stands, of which kind. */
+/** Finds personal data of several kinds in texts. */
 import { countrySpecs } from "ibantools";
 
 /** Kinds of personal data. */
 export type PersonalKind = "email" | "phone" | "ip" | "card" | "iban";
 
-/** A stretch of a text, of one kind. */
+/** A range of a text with personal data of one kind. */
 export type PersonalSpan = Readonly<{ kind: string; from: number; to: number }>;
 
-/** What finds each kind. Every pattern is bounded: no text takes longer than a constant per character. */
+/** Finders of each kind. Every pattern is bounded, so that the time per character is constant at most. */
 const finders: Readonly<Record<PersonalKind, (text: string) => Iterable<Readonly<{ from: number; to: number }>>>> = {
   email: (text) => emails(text),
   phone: (text) => phones(text),
@@ -19,7 +19,10 @@ const finders: Readonly<Record<PersonalKind, (text: string) => Iterable<Readonly
 /** All kinds. */
 export const personalKinds: readonly PersonalKind[] = ["email", "phone", "ip", "card", "iban"];
 
-/** What stands in a text, in order; where two overlap, the longer is it. `more`: stretches that others have seen. */
+/**
+ * Returns the personal data in a text, in order; of two overlapping spans the longer. `more`: spans found by other
+ * means.
+ */
 export function personalSpans(
   text: string,
   kinds: readonly PersonalKind[],
@@ -37,7 +40,7 @@ export function personalSpans(
 
 type Stretch = Readonly<{ from: number; to: number }>;
 
-/** Atoms of RFC 5322 with dots between, and a host with a dot in it; with letters of any script in both (RFC 6531). */
+/** Atoms of RFC 5322 separated by dots, and a host with a dot; letters of any script in both (RFC 6531). */
 const atom = "\\p{L}\\p{M}\\p{N}_!#$%&'*+/=?^`{|}~\\-";
 const [sign, inside] = ["[\\p{L}\\p{N}]", "[\\p{L}\\p{M}\\p{N}\\-]{0,61}"];
 const emailPattern = new RegExp(
@@ -56,7 +59,10 @@ const stretchOf = (match: RegExpMatchArray): Stretch => ({
   to: (match.index ?? 0) + match[0].length,
 });
 
-/** With a plus, which may stand in brackets; with an area code in brackets; or in groups of three, three and four; a 1 before either. */
+/**
+ * International with a plus, perhaps in brackets; with an area code in brackets; or groups of 3, 3 and 4, perhaps after
+ * 1.
+ */
 const phonePatterns = [
   /(?<![\w+])(?:\+\d{1,15}|\(\+\d{1,3}\)[ .-]?\d{1,14})(?:[ .-]?\(\d{1,5}\)\d{0,14})?(?:[ .-]\d{1,14}){0,6}(?!\w)/g,
   /(?<![\w(])(?:1[ .-]?)?\(\d{2,5}\)[ .-]?\d{2,5}(?:[ .-]?\d{2,5}){1,3}(?!\w)/g,
@@ -85,7 +91,7 @@ function* addresses(text: string): Generator<Stretch> {
   }
 }
 
-/** Whether a text is an address of eight groups, of which one `::` may stand for several that are 0. */
+/** Whether a text is an IPv6 address: eight groups, of which one `::` may replace several zeros. */
 function isVersionSix(text: string): boolean {
   const halves = text.split("::");
   if (halves.length > 2) return false;
@@ -101,7 +107,7 @@ const cardPattern = /(?<![\w.-])[1-9]\d{0,18}(?:[ -]\d{1,18}){0,6}(?![\w-]|\.\d)
 
 function* cards(text: string): Generator<Stretch> {
   for (const match of text.matchAll(cardPattern)) {
-    // What stands beside a card's groups may be digits, too: the longest run of whole groups that is one.
+    // Digits may adjoin a card number's groups: the longest run of whole groups that is valid.
     yield* wholeRuns(
       match,
       (digits) => digits.length >= 13 && digits.length <= 19 && digits[0] !== "0" && isLuhn(digits),
@@ -122,7 +128,7 @@ function* wholeRuns(match: RegExpMatchArray, isOne: (digits: string) => boolean)
   }
 }
 
-/** Luhn's test of a card's digits. */
+/** Whether a card number passes the Luhn check. */
 export function isLuhn(digits: string): boolean {
   let sum = 0;
   for (let i = 0; i < digits.length; i++) {
@@ -137,7 +143,7 @@ const ibanPattern = /(?<!\w)[a-z]{2}\d{2}(?: ?[a-z0-9]){11,30}(?!\w)/gi;
 
 function* ibans(text: string): Generator<Stretch> {
   for (const match of text.matchAll(ibanPattern)) {
-    // A word behind it may have been taken for its end.
+    // The match may include a word that follows the IBAN.
     for (let length = match[0].length; length >= 15; length--) {
       if (/[a-z0-9]/i.test(match[0][length] ?? "") && match[0][length - 1] !== " ") continue;
       if (!isIban(match[0].slice(0, length).replaceAll(" ", "")) || match[0][length - 1] === " ") continue;
@@ -147,7 +153,7 @@ function* ibans(text: string): Generator<Stretch> {
   }
 }
 
-/** Whether letters and digits are an IBAN: of the country's length, and 1 modulo 97. */
+/** Whether a text is an IBAN: it has the country's length, and is 1 modulo 97. */
 export function isIban(value: string): boolean {
   const text = value.toUpperCase();
   if (!/^[A-Z]{2}\d{2}[A-Z0-9]+$/.test(text)) return false;

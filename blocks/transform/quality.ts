@@ -1,6 +1,6 @@
 /**
- * Rules by which texts of the web are kept or dropped: Gopher's (Rae et al. 2021, table A1), in datatrove's order and with
- * its names for what fails.
+ * Quality rules for web texts: Gopher's (Rae et al. 2021, table A1), in datatrove's order and with its names for the
+ * rule that failed.
  */
 
 /** Limits of the rules; one that is null or absent is not looked at. */
@@ -60,13 +60,13 @@ export const gopher: QualityLimits = {
 
 const STOP_WORDS = ["the", "be", "to", "of", "and", "that", "have", "with"];
 
-/** The first rule that a text fails; undefined where it fails none. Words are what stands between white space. */
+/** Returns the first rule that a text fails; undefined if it passes all. Words are separated by white space. */
 export function failedRule(text: string, limits: QualityLimits): string | undefined {
   const words = text.split(/\s+/u).filter((word) => word !== "");
   return failedQuality(text, words, limits) ?? failedRepetition(text, words, limits);
 }
 
-/** The first rule of a text's words and lines that it fails. */
+/** Returns the first rule about words and lines that a text fails. */
 export function failedQuality(text: string, words: readonly string[], limits: QualityLimits): string | undefined {
   const fails = (value: number, least?: number | null, most?: number | null): boolean =>
     (Boolean(least) && value < Number(least)) || (Boolean(most) && value > Number(most));
@@ -94,7 +94,7 @@ export function failedQuality(text: string, words: readonly string[], limits: Qu
   return undefined;
 }
 
-/** The first rule of what a text repeats that it fails. */
+/** Returns the first rule about repetition that a text fails. */
 export function failedRepetition(text: string, words: readonly string[], limits: QualityLimits): string | undefined {
   const repeats = [
     "dupParaFrac",
@@ -123,14 +123,14 @@ export function failedRepetition(text: string, words: readonly string[], limits:
   return undefined;
 }
 
-/** How many characters a text has, as code points. */
+/** Returns the length of a text in code points. */
 export function lengthOf(text: string): number {
   let points = 0;
   for (const _ of text) points++;
   return points;
 }
 
-/** Lines as Python's `splitlines` has them. */
+/** Splits a text into lines, like Python's `splitlines`. */
 function linesOf(text: string): string[] {
   // deno-lint-ignore no-control-regex
   const lines = text.split(/\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]/u);
@@ -138,7 +138,7 @@ function linesOf(text: string): string[] {
   return lines;
 }
 
-/** Parts that stood there before: their share, and their characters. */
+/** Returns the share of parts that are repeated, and their number of characters. */
 function duplicates(parts: readonly string[]): Readonly<{ share: number; characters: number }> {
   const seen = new Set<string>();
   let [count, characters] = [0, 0];
@@ -151,7 +151,7 @@ function duplicates(parts: readonly string[]): Readonly<{ share: number; charact
   return { share: count / parts.length, characters };
 }
 
-/** Characters of the most frequent n words, the first of those that are as frequent, with the blanks between. */
+/** Counts the characters of the most frequent n words (of equally frequent ones the first), blanks included. */
 function topCharacters(words: readonly string[], n: number): number {
   const counts = new Map<string, number>();
   for (let i = 0; i + n <= words.length; i++) {
@@ -163,7 +163,7 @@ function topCharacters(words: readonly string[], n: number): number {
   return lengthOf(best) * most;
 }
 
-/** Characters in n words that stood there before; such words are passed over together. */
+/** Counts the characters of repeated n words; a repeated run is skipped as a whole. */
 function repeatedCharacters(words: readonly string[], n: number): number {
   const seen = new Set<string>();
   let characters = 0;

@@ -1,19 +1,19 @@
-/** Changing the texts of rows: strings, lists of strings, messages, and with them what counts their places. */
+/** Changes the texts of rows (strings, lists of strings, messages), and the positions that refer to them. */
 import type { Row, RowColumns, TransformRow } from "../../core/types.ts";
 import { applyEdits, type ChangedText, type Edit } from "./changed_text.ts";
 import { badColumn } from "./each_row.ts";
 
-/** How a text is changed; why it was goes to `reasons`. */
+/** Changes a text; the reasons are added to the transform's report. */
 export type TextChange = (text: string) => ChangedText;
 
-/** Where texts stand in rows, and what counts their places. */
+/** Columns of texts, and columns with positions in them. */
 export type TextPlaces = Readonly<{ texts: readonly string[] }> & Pick<RowColumns, "spans" | "parallel">;
 
 /**
- * A row with its texts changed: SQuAD's answers move with their context, and a word that disappears takes its tag with
- * it. If no text changes, the same row.
+ * Changes the texts of a row: SQuAD's answers move with their context, and the tag of a removed word is removed, too.
+ * Returns the same row if no text changes.
  *
- * @throws AttuneError if an answer does not stand where it says, or nothing is left of it.
+ * @throws AttuneError if an answer is not where its start says, or nothing of it is left.
  */
 export function changeRow(plugin: string, item: TransformRow, places: TextPlaces, change: TextChange): Row {
   const { row } = item;
@@ -41,7 +41,7 @@ export function changeRow(plugin: string, item: TransformRow, places: TextPlaces
 const isTexts = (value: unknown): value is readonly string[] =>
   Array.isArray(value) && value.every((one) => typeof one === "string");
 
-/** Lists of texts and messages, each text changed; anything else as it is. */
+/** Changes each text in lists and messages; other values stay. */
 function changeWithin(value: unknown, change: TextChange): unknown {
   if (typeof value === "string") return change(value).text;
   if (Array.isArray(value)) {
@@ -49,7 +49,7 @@ function changeWithin(value: unknown, change: TextChange): unknown {
     return next.some((one, i) => one !== value[i]) ? next : value;
   }
   if (typeof value !== "object" || value === null) return value;
-  // A message, or a part of one.
+  // A message, or a part of a message's content.
   const key = ["content", "text"].find((name) => Object.hasOwn(value, name));
   if (key === undefined) return value;
   const old = (value as Row)[key];
@@ -57,7 +57,7 @@ function changeWithin(value: unknown, change: TextChange): unknown {
   return next === old ? value : { ...value, [key]: next };
 }
 
-/** Words, each changed by itself; the tags of those that nothing is left of are gone. */
+/** Changes each word separately, and removes the tags of words that become empty. */
 function changedWords(
   row: Row,
   column: string,
@@ -71,7 +71,7 @@ function changedWords(
 }
 
 /**
- * A row with other words; where a word becomes nothing it goes, and its tag with it. Words that were empty before stay.
+ * Replaces the words of a row. A word that becomes empty is removed with its tag; words that were empty before stay.
  */
 function keepWords(
   row: Row,
@@ -89,10 +89,7 @@ function keepWords(
   return changedRow;
 }
 
-/**
- * A list of words that is changed as one text, its words with a blank between: of words that become one, the first
- * stays with its tag.
- */
+/** Changes a list of words as one text, joined by blanks. If several words become one, the first stays with its tag. */
 export function changeWordsTogether(
   row: Row,
   column: string,
@@ -108,7 +105,7 @@ export function changeWordsTogether(
     at += word.length + 1;
     return { from, to: from + word.length };
   });
-  // An edit over several words stands in the first of them, and takes out its part of the others.
+  // An edit over several words goes to the first of them, and removes its part of the others.
   const ownEdits = (from: number, to: number): Edit[] =>
     edits.flatMap((edit) => {
       if (edit.from >= to || edit.to <= from) return [];
@@ -126,7 +123,7 @@ export function changeWordsTogether(
   return keepWords(row, column, words, next, tags);
 }
 
-/** SQuAD's answers where they stand in their text, in UTF-16 units. `byPoint`: their places count code points. */
+/** Returns SQuAD's answers as ranges of their context, in UTF-16 units. `byPoint`: they are given in code points. */
 export function standingAnswers(
   plugin: string,
   item: TransformRow,
@@ -147,8 +144,8 @@ export function standingAnswers(
 }
 
 /**
- * SQuAD's answers behind a change of their context: each is what stands in its place now, in the unit that it counted
- * in.
+ * Returns SQuAD's answers after a change of their context: each is the text that is in its place now, with its start in
+ * the original unit.
  */
 function movedAnswers(plugin: string, item: TransformRow, column: string, before: string, next: ChangedText): unknown {
   const answers = standingAnswers(plugin, item, column, before).map(({ from, to, byPoint }) => {
@@ -168,14 +165,14 @@ function movedAnswers(plugin: string, item: TransformRow, column: string, before
   };
 }
 
-/** UTF-16 units of the first so many code points. */
+/** Returns the number of UTF-16 units of the first `points` code points. */
 function unitsOf(text: string, points: number): number {
   let at = 0;
   for (let i = 0; i < points && at < text.length; i++) at += (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
   return at;
 }
 
-/** All text of a value: a string, a list of them, or messages. */
+/** Returns all text in a value: a string, a list of strings, or messages. */
 export function textIn(value: unknown): string {
   if (typeof value === "string") return value;
   if (Array.isArray(value)) return value.map(textIn).filter((text) => text !== "").join("\n");

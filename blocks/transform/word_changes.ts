@@ -1,29 +1,30 @@
-/** Changes of single words: exchanged for synonyms, put in, swapped, left out, mistyped. */
+/** Changes of single words: replaced by synonyms, inserted, swapped, deleted, mistyped. */
 import { permutation } from "../../core/math/random.ts";
 import type { Random } from "../../core/types.ts";
 import { beginsWithVowel, likeCase } from "./inflection.ts";
 import type { Synonyms } from "./wordnet.ts";
 
 /**
- * A word of a text. `isFixed`: it belongs to an answer or an entity, and stays. `isInside`: nothing may stand before
- * it.
+ * A word of a text. `isFixed`: it belongs to an answer or an entity, and stays. `isInside`: nothing may be inserted
+ * before it.
  */
 export type Word = Readonly<{ text: string; isFixed: boolean; isInside: boolean }>;
 
 /**
- * What becomes of words: one is another, with the tag of the word at `tagOf`; one is put in before a place; one goes.
+ * A change of words: a word is replaced, and gets the tag of the word at `tagOf`; one is inserted before a position;
+ * one is removed.
  */
 export type WordChange = Readonly<
   { replace: number; by: string; tagOf?: number } | { insert: number; text: string; tagOf: number } | { remove: number }
 >;
 
-/** Numbers of a random stream, one after the other. */
+/** Consecutive numbers of a random stream. */
 export interface Draws {
-  /** A whole number from 0 to below `n`. */
+  /** A whole number from 0 to n - 1. */
   below(n: number): number;
-  /** From 0 to below 1. */
+  /** A number from 0 to below 1. */
   next(): number;
-  /** A list in another order. */
+  /** The list in random order. */
   shuffled<T>(list: readonly T[]): T[];
 }
 
@@ -39,10 +40,10 @@ export function drawsFrom(random: Random): Draws {
   };
 }
 
-/** How many words are changed: at least one. */
+/** Returns how many words to change: at least one. */
 export const changedWords = (alpha: number, words: number): number => Math.max(1, Math.floor(alpha * words));
 
-// Words that carry a sentence more than a meaning of their own, and those that turn it round.
+// Function words, and negations.
 const stopWords = new Set(
   ("a about above after again all am an and any are as at be because been before being below between both but by can could did " +
     "do does doing down during each few for from further had has have having he her here hers herself him himself his how i if " +
@@ -57,13 +58,13 @@ const negations = new Set(
   ),
 );
 
-/** Whether a word turns what is said round, so that it must stay: "not", "never", "don't". */
+/** Whether a word negates what is said, so that it must stay: "not", "never", "don't". */
 const isNegation = (word: string): boolean => negations.has(word.toLowerCase()) || /n['’]t$/i.test(word);
 
 const canChange = ({ text, isFixed }: Word): boolean =>
   !isFixed && /^\p{L}+$/u.test(text) && !stopWords.has(text.toLowerCase()) && !isNegation(text);
 
-/** Words with synonyms in their place; all words that are equal become the same. */
+/** Replaces words by synonyms; all equal words get the same one. */
 export function withSynonyms(words: readonly Word[], n: number, draws: Draws, synonyms: Synonyms): WordChange[] {
   const different = [...new Set(words.filter(canChange).map(({ text }) => text.toLowerCase()))];
   const changes: WordChange[] = [];
@@ -87,10 +88,10 @@ export function withSynonyms(words: readonly Word[], n: number, draws: Draws, sy
   return changes;
 }
 
-/** How often a word with synonyms is looked for, as EDA does. */
+/** How often to try to find a word with synonyms, as in EDA. */
 const TRIES = 10;
 
-/** Synonyms of some words put in somewhere, though not in front and not inside what is fixed. */
+/** Inserts synonyms of some words at random positions, except at the start and inside of fixed words. */
 export function withInsertions(words: readonly Word[], n: number, draws: Draws, synonyms: Synonyms): WordChange[] {
   const places = [...words.keys(), words.length].filter((place) => place > 0 && !words[place]?.isInside);
   const sources = [...words.keys()].filter((i) => canChange(words[i] as Word));
@@ -108,7 +109,7 @@ export function withInsertions(words: readonly Word[], n: number, draws: Draws, 
   return changes;
 }
 
-/** Pairs of words that have changed places. Where a sentence begins there is a capital afterwards, too. */
+/** Swaps pairs of words. The first word of a sentence keeps its capital. */
 export function withSwaps(words: readonly Word[], n: number, draws: Draws): WordChange[] {
   const free = [...words.keys()].filter((i) => !words[i]?.isFixed && !isNegation(words[i]?.text ?? ""));
   if (free.length < 2) return [];
@@ -124,7 +125,7 @@ export function withSwaps(words: readonly Word[], n: number, draws: Draws): Word
   return order.flatMap((from, to): WordChange[] => {
     if (from === to) return [];
     const [shared, place] = [words[from]?.text ?? "", words[to]?.text ?? ""];
-    // A capital belongs to the first place, not to the word that stood there.
+    // The capital belongs to the position, not to the word that was there.
     const lowered = from === 0 && shared !== shared.toUpperCase()
       ? shared.charAt(0).toLowerCase() + shared.slice(1)
       : shared;
@@ -135,7 +136,7 @@ export function withSwaps(words: readonly Word[], n: number, draws: Draws): Word
   });
 }
 
-/** Words left out, each with a probability; one at least, and never all. Words that turn a sentence round stay. */
+/** Deletes each word with probability `alpha`; at least one, and never all. Negations stay. */
 export function withDeletions(words: readonly Word[], alpha: number, draws: Draws): WordChange[] {
   const free = [...words.keys()].filter((i) => !words[i]?.isFixed && !isNegation(words[i]?.text ?? ""));
   if (words.length < 2 || free.length === 0) return [];
@@ -143,17 +144,17 @@ export function withDeletions(words: readonly Word[], alpha: number, draws: Draw
   if (gone.length === 0) gone = [free[draws.below(free.length)] ?? 0];
   if (gone.length === words.length) gone.splice(draws.below(gone.length), 1);
   const changes: WordChange[] = gone.map((remove) => ({ remove }));
-  // The capital of the first word is that of the sentence.
+  // The capital of the first word belongs to the sentence.
   const next = [...words.keys()].find((i) => !gone.includes(i)) ?? 0;
   const { text = "", isFixed = true } = words[next] ?? {};
   const begun = next === 0 || isFixed ? text : likeCase(text, words[0]?.text.charAt(0) ?? "");
   return begun === text ? changes : [...changes, { replace: next, by: begun }];
 }
 
-/** Rows of a keyboard: what stands beside a letter is hit in its place. */
+/** The rows of a keyboard: a letter's neighbours are hit in its place. */
 const keyboard = ["qwertyuiop", "asdfghjkl", "zxcvbnm"];
 
-/** Words with a slip of the fingers: two letters changed round, one left out, twice, or another beside it. */
+/** Makes typing errors in words: two letters swapped, one left out, doubled, or replaced by a neighbouring key. */
 export function withTypos(words: readonly Word[], n: number, draws: Draws): WordChange[] {
   const long = [...words.keys()].filter((i) => {
     const { text = "", isFixed = true } = words[i] ?? {};
@@ -163,7 +164,7 @@ export function withTypos(words: readonly Word[], n: number, draws: Draws): Word
 }
 
 function mistyped(word: string, draws: Draws): string {
-  // The first letter stays: it is seldom wrong, and it has the capital.
+  // The first letter stays: errors there are rare, and it may be a capital.
   const at = 1 + draws.below(word.length - 2);
   const [before, letter, next, behind] = [word.slice(0, at), word.charAt(at), word.charAt(at + 1), word.slice(at + 2)];
   const slip = draws.below(4);
@@ -177,7 +178,7 @@ function mistyped(word: string, draws: Draws): string {
   return before + (letter === letter.toUpperCase() ? hit.toUpperCase() : hit) + next + behind;
 }
 
-/** The positions of words for a model to fill in. */
+/** Returns the positions of words that a model is to fill in. */
 export function maskedWords(words: readonly Word[], n: number, draws: Draws): readonly number[] {
   const free = [...words.keys()].filter((i) => canChange(words[i] as Word));
   return draws.shuffled(free).slice(0, n).sort((a, b) => a - b);

@@ -1,6 +1,6 @@
 /**
- * Forms of words that are not made by the usual endings: WordNet's lists of exceptions, and verbs that are irregular today,
- * from npm's package `wink-lexicon`.
+ * Irregular forms of words: WordNet's exception lists, and verbs that are irregular today, from npm's package
+ * `wink-lexicon`.
  */
 import type { Store } from "../../core/types.ts";
 import type { BaseForm, WordForms, WordKind } from "./inflection.ts";
@@ -11,10 +11,10 @@ const exceptions: readonly (readonly [WordKind, string])[] = [
   ["adjective", "wn-adjective-exceptions.js"],
 ];
 
-/** What stands before verbs that do not change in any form, as "set" and "cast". */
+/** Prefixes of verbs that are the same in all forms, such as "set" and "cast". */
 const prefixes = /^(?:be|broad|fore|in|mis|off|out|over|re|sub|type|un|under|up)$/;
 
-/** Reads the lists in a folder of that package. */
+/** Reads the lists in that package's folder. */
 export async function readForms(store: Store): Promise<WordForms> {
   const bases = new Map<string, BaseForm[]>();
   const forms = new Map<string, string[]>();
@@ -32,7 +32,7 @@ export async function readForms(store: Store): Promise<WordForms> {
   for (const [form, base] of pairsIn(await textOf(store, "irregular-verbs.js"))) {
     pasts.set(base, (pasts.get(base) ?? new Set()).add(form));
   }
-  /** Past and participle of a verb that is irregular today. */
+  /** Returns past and participle of a verb that is irregular today. */
   const pastsOf = (verb: string): readonly string[] | undefined => {
     const all = [...pasts.get(verb) ?? []];
     return all.some((form) => form !== verb)
@@ -48,7 +48,8 @@ export async function readForms(store: Store): Promise<WordForms> {
       if (kind !== "verb" || ending !== "ed") return listed;
       const irregular = pastsOf(base);
       if (irregular) return irregular;
-      // "understand" goes as "stand", and "upset" as "set"; of others "wrought" is listed, and "worked" is what is said.
+      // "understand" is inflected like "stand", "upset" like "set". For others the lists have "wrought" where today's
+      // is "worked".
       const verb = [...pasts.keys()].find((verb) => verb.length > 2 && base.endsWith(verb));
       if (verb === undefined) return listed.filter((form) => form.endsWith("ed"));
       const isUnchanging = prefixes.test(base.slice(0, -verb.length)) && pastsOf(verb)?.join() === verb;
@@ -57,14 +58,14 @@ export async function readForms(store: Store): Promise<WordForms> {
   };
 }
 
-/** The ending that stands for a form; of a past and a participle alike "ed". */
+/** Returns the ending that represents a form; "ed" for both past and participle. */
 function endingOf(form: string, kind: WordKind): string {
   if (kind === "noun") return "s";
   if (kind === "adjective") return form.endsWith("st") ? "est" : "er";
   return form.endsWith("ing") ? "ing" : /^(?:is|does|has)$/.test(form) ? "s" : "ed";
 }
 
-/** Forms with their bases: `const be = 'be'; exceptions.was = be;` in the package's files. */
+/** Returns the forms with their bases: `const be = 'be'; exceptions.was = be;` in the package's files. */
 function pairsIn(text: string): [form: string, base: string][] {
   const words = new Map(
     [...text.matchAll(/^(?:var|const) (\w+) = '([a-z]+)';$/gm)].map(([, name, word]) => [name, word]),

