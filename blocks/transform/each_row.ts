@@ -19,9 +19,7 @@ export async function* eachRow(
   }
 }
 
-/**
- * The result for a row. `{}`: it stays. `drop`: why it is dropped. `row`: its new value, with the reasons to report.
- */
+/** What happens to a row. `{}`: it stays. `drop`: why it is dropped. `row`: its new value, and reasons to report. */
 export type RowChange = Readonly<{ row?: Row; reasons?: readonly string[]; drop?: string }>;
 
 /** Returns the place of a row for messages. */

@@ -16,9 +16,7 @@ export type NearPairs = Readonly<{
   other: number;
   rows: number;
   first: readonly Readonly<{ row: number; other: number; similarity: number; text: string }>[];
-  /**
-   * Candidates that were skipped because very many rows are similar; there may be more near duplicates than counted.
-   */
+  /** Candidates that were skipped because very many rows are similar; near duplicates may be among them. */
   uncompared: number;
 }>;
 

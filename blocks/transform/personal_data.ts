@@ -19,10 +19,7 @@ const finders: Readonly<Record<PersonalKind, (text: string) => Iterable<Readonly
 /** All kinds. */
 export const personalKinds: readonly PersonalKind[] = ["email", "phone", "ip", "card", "iban"];
 
-/**
- * Returns the personal data in a text, in order; of two overlapping spans the longer. `more`: spans found by other
- * means.
- */
+/** Returns the personal data in a text, in order; the longer of overlapping spans. `more`: spans found elsewhere. */
 export function personalSpans(
   text: string,
   kinds: readonly PersonalKind[],
@@ -59,10 +56,7 @@ const stretchOf = (match: RegExpMatchArray): Stretch => ({
   to: (match.index ?? 0) + match[0].length,
 });
 
-/**
- * International with a plus, perhaps in brackets; with an area code in brackets; or groups of 3, 3 and 4, perhaps after
- * 1.
- */
+/** With a plus, perhaps in brackets; with an area code in brackets; or groups of 3, 3 and 4, perhaps after a 1. */
 const phonePatterns = [
   /(?<![\w+])(?:\+\d{1,15}|\(\+\d{1,3}\)[ .-]?\d{1,14})(?:[ .-]?\(\d{1,5}\)\d{0,14})?(?:[ .-]\d{1,14}){0,6}(?!\w)/g,
   /(?<![\w(])(?:1[ .-]?)?\(\d{2,5}\)[ .-]?\d{2,5}(?:[ .-]?\d{2,5}){1,3}(?!\w)/g,

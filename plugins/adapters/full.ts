@@ -1,5 +1,5 @@
 /**
- * Full fine-tuning, spelled out: every parameter of the model trains.
+ * Full fine-tuning, stated explicitly: every parameter of the model is trained.
  * @module
  */
 import * as v from "valibot";

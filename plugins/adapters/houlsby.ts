@@ -1,5 +1,5 @@
 /**
- * Houlsby's adapters: a bottleneck behind attention and one behind the feed-forward of each layer.
+ * Houlsby's adapters: a bottleneck after attention and one after the feed-forward of each layer.
  * @module
  */
 import type { Factory } from "../../core/types.ts";

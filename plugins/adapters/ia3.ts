@@ -67,7 +67,7 @@ export const ia3: Factory<"adapter", Partial<Ia3Options>> = definePeft<Ia3Option
       const stray = fed.find((name) => !wanted.includes(name));
       if (stray !== undefined) throw badValue("ia3", "adapter.with.feedforwardModules", stray, `one of ${wanted}`);
     }
-    // PEFT takes the end of a path, without a dot.
+    // PEFT compares the end of a path, without requiring a dot before it.
     const feeds = (path: string): boolean =>
       typeof fed === "string" ? matches(path, fed) : fed.some((name) => path.endsWith(name));
     const vectorName = (path: string): string => `${path}.ia3_l`;

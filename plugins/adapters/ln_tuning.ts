@@ -1,5 +1,5 @@
 /**
- * LN tuning: the normalization layers train, all else is frozen.
+ * LN tuning: only the normalization layers are trained.
  * @module
  */
 import * as v from "valibot";

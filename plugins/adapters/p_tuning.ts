@@ -1,5 +1,5 @@
 /**
- * P-tuning: virtual tokens whose embeddings a small network makes.
+ * P-tuning: virtual tokens whose embeddings are the output of a small network.
  * @module
  */
 import * as v from "valibot";

@@ -1,5 +1,5 @@
 /**
- * Pfeiffer's adapters: one bottleneck behind the feed-forward of each layer.
+ * Pfeiffer's adapters: one bottleneck after the feed-forward of each layer.
  * @module
  */
 import type { Factory } from "../../core/types.ts";

@@ -1,5 +1,5 @@
 /**
- * Prefix tuning: learned keys and values in front of those of every layer.
+ * Prefix tuning: learned keys and values, prepended in every layer.
  * @module
  */
 import * as v from "valibot";
@@ -40,7 +40,7 @@ const table = "prompt_encoder.embedding.weight";
 
 /**
  * softmax(q [Pk; k]ᵀ) [Pv; v] in every layer, with Pk and Pv trained and the model frozen (Li & Liang 2021). Every
- * token sees the prefix; positions of the tokens start behind it.
+ * token sees the prefix; positions of the tokens start after it.
  *
  * Of encoder and decoder, only the decoder's attention to itself has it.
  *
@@ -85,7 +85,7 @@ export const prefixTuning: Factory<"adapter", Partial<PrefixTuningOptions>> = de
         () => ({
           numVirtualTokens: count,
           initWeights: o.initWeights,
-          // PEFT makes the projection anew where this is true and the file cannot fill it.
+          // With true, PEFT would create a new projection, which the file cannot fill.
           prefixProjection: false,
           encoderHiddenSize: hidden,
           tokenDim,

@@ -1,5 +1,5 @@
 /**
- * Prompt tuning: learned embeddings in front of each sequence.
+ * Prompt tuning: learned embeddings, prepended to each sequence.
  * @module
  */
 import * as v from "valibot";
@@ -53,7 +53,7 @@ export const promptTuning: Factory<"adapter", Partial<PromptTuningOptions>> = de
     const init = saved ? "zeros" as const : firstPrompt(o, count, backbone, context);
     return {
       ...promptAdapter(backbone, o.numVirtualTokens, (b, dim) => b.parameter("prompt_embeddings", [count, dim], init)),
-      // How it started is of no consequence to a saved prompt, and PEFT would want a tokenizer's name.
+      // The initialization does not matter for a saved prompt, and PEFT would require a tokenizer's name.
       ...savedVectors("PROMPT_TUNING", o, backbone, context, saved, () => ({
         numVirtualTokens: o.numVirtualTokens,
         promptTuningInit: "RANDOM",

@@ -94,7 +94,7 @@ const reader = readHub({
  * h ← h + Rᵀ(W h + b - R h) after a layer, at the first and last tokens of each sequence, R with orthonormal rows (Wu
  * et al. 2024).
  *
- * @throws AttuneError on attaching where layers or positions are none.
+ * @throws AttuneError on attaching if there are no layers or no positions.
  * @example
  * ```ts
  * import { reft } from "attune/adapters/reft";
@@ -180,7 +180,7 @@ function attach(o: ReftOptions, backbone: InspectedBackbone, context: AttachCont
   };
 }
 
-// Torch cuts the diagonal to whole numbers, which are -1: it gets no gradient, but weight decay must not shrink it.
+// Torch casts the diagonal to integers, which gives -1: it has no gradient, but must not shrink by weight decay.
 function withDiagonal(original: Tensor<Float32Array>): Tensor<Float32Array> {
   const [r = 0, n = 0] = original.dims;
   const data = Float32Array.from(original.data);
@@ -203,21 +203,21 @@ function checkedDiagonals(saved: Weights): Weights {
   };
 }
 
-/** Places among the first n of their sequence, as a column of bools. */
+/** Returns which positions are among the first n of their sequence, as a column of bools. */
 function isFirst(b: GraphBuilder, side: "" | "decoder_", n: number): Value {
   const { sequence: inside, beyond, columns } = sequences(b, side, n);
-  // Counted from the first column there is.
+  // Counted from the first column in the batch.
   const local = sub(columns, slice(columns, 0, 0, 1));
   return apart(inside, gather(concat([beyond, inside], 1), local, 1), columns);
 }
 
-/** Places among the last n of their sequence. */
+/** Returns which positions are among the last n of their sequence, as a column of bools. */
 function isLast(b: GraphBuilder, side: "" | "decoder_", n: number): Value {
   const { sequence: inside, beyond, columns } = sequences(b, side, n);
   return apart(inside, slice(concat([inside, beyond], 1), 1, n, null), columns);
 }
 
-/** The sequence of each place (-1: padding), and n columns of none for beside them. */
+/** Returns the sequence of each position (-1: padding), and n columns of -2, for positions beyond either end. */
 function sequences(
   b: GraphBuilder,
   side: "" | "decoder_",
@@ -233,8 +233,8 @@ function sequences(
 }
 
 /**
- * Where a place's sequence is another than that of the place n columns away: sequences lie in one piece. Tokens that
- * are generated one by one come behind the first column, and are not edited.
+ * Whether a position's sequence differs from that of the position n columns away; a sequence's positions are adjacent.
+ * Tokens that are generated one by one come after the first column, and are not edited.
  */
 function apart(inside: Value, other: Value, columns: Value): Value {
   const whole = equal(slice(columns, 0, 0, 1), 0);
@@ -242,8 +242,8 @@ function apart(inside: Value, other: Value, columns: Value): Value {
 }
 
 /**
- * The transpose of base · H₁ … H_r D: reflections whose vectors are the columns below the diagonal, as torch keeps
- * them.
+ * Returns the transpose of base · H₁ … H_r D: Householder reflections, whose vectors are the columns below the
+ * diagonal, as in torch.
  */
 function orthonormalRows(original: Value, base: Value): Value {
   const [r, n] = [Number(original.shape[0]), Number(original.shape[1])];
@@ -254,7 +254,7 @@ function orthonormalRows(original: Value, base: Value): Value {
       dims: [rows, n],
       data: Float32Array.from({ length: rows * n }, (_, k) => at(Math.floor(k / n), k % n)),
     });
-  // Row i of `below` is a reflection's vector but for its leading 1.
+  // Row i of `below` is a reflection's vector without its leading 1.
   const below = mul(original, constant(r, (i, j) => (j > i ? 1 : 0)));
   let q = constant(r, (i, j) => (i === j ? -1 : 0)); // Qᵀ
   for (let i = r - 1; i >= 0; i--) {
@@ -279,8 +279,8 @@ function minusIdentity(r: number, n: number): Initializer {
 }
 
 /**
- * A product of random reflections: its first columns are what torch's random orthogonal ones are, any completion will
- * do.
+ * Returns a product of random reflections: its first columns are distributed like torch's random orthogonal ones; the
+ * other columns may be any completion.
  */
 function randomRotation(n: number, r: number): Initializer {
   return (_, random) => {

@@ -89,7 +89,7 @@ export const vera: Factory<"adapter", Partial<VeraOptions>> = definePeft<VeraOpt
       throw missing("vera", "layers of these numbers", "adapter.with.layersToTransform");
     }
     const vectorName = (path: string, part: "b" | "d"): string => `${path}.vera_lambda_${part}`;
-    // Kaiming-uniform with gain √2, as PEFT draws them.
+    // Kaiming-uniform with gain √2, as in PEFT.
     const matrix = (b: GraphBuilder, name: string, shape: readonly [number, number]): Value => {
       const bound = Math.sqrt(6 / shape[1]);
       return b.parameter(name, shape, async (_, random) => {

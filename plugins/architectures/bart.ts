@@ -1,5 +1,5 @@
 /**
- * BART (Lewis et al. 2020): an encoder like BERT's, and a decoder that reads it, mostly over one table of embeddings.
+ * BART (Lewis et al. 2020): an encoder like BERT's, and a decoder that attends to it, usually with one shared embedding table.
  * @module
  */
 import { badValue } from "../../core/base/errors.ts";
@@ -37,16 +37,16 @@ import {
  */
 export const bart: Factory<"architecture", ModelOptions> = defineArchitecture({ name: "bart", read });
 
-/** Learned positions begin behind two rows that are not used. */
+/** Learned positions start after two unused rows. */
 const POSITION_OFFSET = 2;
 
-/** The module of the table that both sides share. */
+/** The module of the embedding table that both sides share. */
 const SHARED = "model.shared";
 
-/** With torch's default, which the configs do not mention. */
+/** Torch's default ε, which the configs do not mention. */
 const norm = layerNorm(1e-5);
 
-/** Where a config may ask for what is not implemented. */
+/** Config fields with the only supported value. */
 const unbuilt: Readonly<Record<string, Json>> = {
   is_decoder: false,
   is_encoder_decoder: true,
@@ -110,7 +110,7 @@ function read(config: Named<Json>, names: readonly string[] = []): Backbone {
   const scale = c.flag("scale_embedding", false) ? Math.sqrt(hiddenSize) : 1;
 
   const tied = c.flag("tie_word_embeddings", true);
-  // Untied, each side has a table of its own, unless the file has only the shared one, as older libraries wrote it.
+  // If not tied, each side has its own table, unless the file has only the shared one, as older versions wrote it.
   const tableOf = (name: Stack["name"]): string => {
     const path = `${name}.embed_tokens`;
     const isThere = names.length === 0 || names.some((n) => n.endsWith(`${path}.weight`));
@@ -172,7 +172,7 @@ function layerPaths({ name, layers }: Stack): string[] {
   return Array.from({ length: layers }, (_, i) => `model.${name}.layers.${i}`);
 }
 
-/** The encoder, or the decoder over what that one gave: a norm behind each block. */
+/** Runs the encoder, or the decoder over the encoder's output; norms follow each block. */
 function run(
   b: GraphBuilder,
   stack: Stack,

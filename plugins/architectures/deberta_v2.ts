@@ -60,7 +60,7 @@ export const debertaV2: Factory<"architecture", ModelOptions> = defineEncoder({
       transform(`${path}.dense`, hiddenSize, c.text("hidden_act"), `${path}.LayerNorm`, epsilon);
     const path = "cls.predictions";
     const legacy = { steps: words(`${path}.transform`), out: `${path}.decoder`, ...wordsBias(tied, `${path}.bias`) };
-    // The head that the checkpoints were trained with: it has no matrix but the embeddings'.
+    // The head from pretraining, which has no matrix of its own but the embeddings'.
     const own = "lm_predictions.lm_head";
     return {
       sequence,
@@ -80,7 +80,7 @@ export const debertaV2: Factory<"architecture", ModelOptions> = defineEncoder({
   },
 });
 
-/** The distances of a config. */
+/** Returns the relative attention of a config. */
 function relative(
   c: ConfigReader,
   { hiddenSize, numHeads, epsilon }: Pick<EncoderOptions, "hiddenSize" | "numHeads" | "epsilon">,
@@ -122,7 +122,7 @@ function relative(
   });
 }
 
-/** The kinds of scores besides those of contents for contents. */
+/** Returns the kinds of score terms besides content-to-content. */
 function kindsOf(c: ConfigReader): readonly string[] {
   const stated = c.value("pos_att_type") ?? [];
   const kinds = typeof stated === "string" ? stated.toLowerCase().split("|").map((kind) => kind.trim()) : stated;

@@ -1,5 +1,5 @@
 /**
- * Falcon (Almazrouei et al. 2023), in its three arrangements of heads, with rotary positions or ALiBi.
+ * Falcon (Almazrouei et al. 2023), with its three layouts of heads, with rotary positions or ALiBi.
  * @module
  */
 import { activation } from "../../core/graph/activations.ts";
@@ -75,7 +75,7 @@ function read(config: Named<Json>): Backbone {
   }
   const heads = { numHeads, numKeyValueHeads, headDim };
   const norms = c.count("num_ln_in_parallel_attn", grouped ? 2 : 1);
-  // Two norms are made where both are asked for; only the new arrangement reads both.
+  // A checkpoint may have two norms, but only the new layout uses both.
   const two = parallel && norms === 2;
   if (two && !grouped) {
     throw badValue("falcon", "config.num_ln_in_parallel_attn", norms, "1, without new_decoder_architecture");
@@ -158,7 +158,7 @@ function read(config: Named<Json>): Backbone {
   };
 }
 
-/** Queries, keys and values out of one projection: one group of [queries..., key, value] per key head. */
+/** Splits one projection into queries, keys and values: one group of [queries..., key, value] per key head. */
 function split(y: Value, numHeads: number, keyHeads: number, headDim: number, multiQuery: boolean): Value[] {
   if (multiQuery) {
     const all = asHeads(y, numHeads + 2, headDim);
@@ -173,8 +173,8 @@ function split(y: Value, numHeads: number, keyHeads: number, headDim: number, mu
 type Slopes = Required<Pick<AttentionOptions, "bias" | "prefixBias">>;
 
 /**
- * ALiBi (Press et al. 2022): slope · position of the key, which differs from the distance by a constant of each row.
- * Falcon computes it in bfloat16 and adds it before dividing by √headDim.
+ * ALiBi (Press et al. 2022): slope · key position, which differs from slope · distance by a constant per row. Falcon
+ * computes it in bfloat16 and adds it before dividing by √headDim.
  */
 function alibiBias(b: GraphBuilder, numHeads: number, headDim: number, maxPositions: number): Slopes {
   const slopes = slopesOf(numHeads).map(bfloat16);
@@ -205,7 +205,7 @@ function slopesOf(numHeads: number): number[] {
   ];
 }
 
-/** The nearest number with 8 bits of mantissa, ties to even. */
+/** Rounds to the nearest bfloat16 (8 bits of precision), ties to even. */
 function bfloat16(x: number): number {
   const view = new DataView(new ArrayBuffer(4));
   view.setFloat32(0, x);

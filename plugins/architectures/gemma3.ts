@@ -1,5 +1,5 @@
 /**
- * Gemma 3 (Gemma Team 2025), its models of text.
+ * Gemma 3 (Gemma Team 2025), text models only.
  * @module
  */
 import type { Factory } from "../../core/types.ts";

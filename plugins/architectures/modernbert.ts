@@ -79,7 +79,7 @@ function read(config: Named<Json>): Backbone {
     bias: c.flag("mlp_bias", false),
     dropout: c.rate("mlp_dropout", 0),
   };
-  // Half of the width to each side, and the token itself.
+  // Half of the window to each side, plus the token itself.
   const window = Math.floor(c.count("local_attention", 128) / 2) + 1;
 
   const layerOf = (i: number, rotations: Named<Rotation>): DecoderLayer => {
@@ -141,7 +141,7 @@ function read(config: Named<Json>): Backbone {
   };
 }
 
-/** What each layer sees: `layer_types`, or every n-th layer all. */
+/** Returns each layer's attention type: `layer_types`, or else global in every n-th layer. */
 function layerTypes(c: ConfigReader, config: Named<Json>): string[] {
   const layers = c.count("num_hidden_layers", 22);
   const every = c.count("global_attn_every_n_layers", 3);

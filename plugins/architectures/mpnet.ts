@@ -5,7 +5,7 @@
 import type { Factory } from "../../core/types.ts";
 import { bucketBias, defineEncoder, type ModelOptions, robertaHeads } from "../../blocks/architecture/mod.ts";
 
-/** Buckets of distances and the distance that the last begins at, whatever the config says. */
+/** Number of distance buckets, and distance of the last bucket, whatever the config says. */
 const [NUM_BUCKETS, MAX_DISTANCE] = [32, 128];
 
 /**

@@ -1,5 +1,5 @@
 /**
- * RoBERTa (Liu et al. 2019), and what was trained as it on other languages: XLM-RoBERTa (Conneau et al. 2020) and CamemBERT
+ * RoBERTa (Liu et al. 2019), and its counterparts for other languages: XLM-RoBERTa (Conneau et al. 2020) and CamemBERT
  * (Martin et al. 2020).
  * @module
  */

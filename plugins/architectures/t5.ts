@@ -1,5 +1,5 @@
 /**
- * T5 (Raffel et al. 2020), T5 v1.1 and mT5 (Xue et al. 2021): an encoder and a decoder over one table of embeddings.
+ * T5 (Raffel et al. 2020), T5 v1.1 and mT5 (Xue et al. 2021): an encoder and a decoder with one shared embedding table.
  * @module
  */
 import { badValue } from "../../core/base/errors.ts";
@@ -98,7 +98,7 @@ function read(config: Named<Json>): Backbone {
   if (second !== undefined && first !== "gated") {
     throw badValue("t5", "config.feed_forward_proj", config.feed_forward_proj, '"relu", or "gated-" and an activation');
   }
-  // "gated-gelu" has always meant the approximation by tanh.
+  // "gated-gelu" has always meant the tanh approximation.
   const named = second === "gelu" ? "gelu_new" : second ?? first;
   const sizes: Sizes = {
     hiddenSize: c.count("d_model", 512),
@@ -118,16 +118,15 @@ function read(config: Named<Json>): Backbone {
     throw badValue("t5", "config.relative_attention_max_distance", sizes.maxDistance, allowed);
   }
   const { hiddenSize } = sizes;
-  // T5EncoderModel, and taggers over it, have no other side.
+  // T5EncoderModel, and token classifiers over it, have no decoder.
   const both = c.flag("is_encoder_decoder", true);
   const encoderLayers = c.count("num_layers", multilingual ? 8 : 6);
   const decoderLayers = config.num_decoder_layers === null
     ? encoderLayers
     : c.count("num_decoder_layers", encoderLayers);
   const vocabSize = c.count("vocab_size", multilingual ? 250112 : 32128);
-  // Version 1.1 says tie_word_embeddings: false, has an output layer of its own, and does not scale what that one
-  // reads.
-  // mT5 never scales it, whatever its configs say. Which tables are one is seen by what the file has.
+  // Version 1.1 has tie_word_embeddings: false, an output layer of its own, and an unscaled input of that layer. mT5
+  // never scales it, whatever its configs say. Whether tables are shared depends on the tensors in the file.
   const scales = !multilingual && c.flag("scale_decoder_outputs", c.flag("tie_word_embeddings", true));
   const classifierDropout = c.rate("classifier_dropout", 0);
   const embed = (b: GraphBuilder, side: Side): Value => {
@@ -187,7 +186,7 @@ function normal({ factor }: Sizes, variance: number): Initializer {
   return { normal: factor * Math.sqrt(variance) };
 }
 
-/** The encoder, or the decoder over what that one gave. */
+/** Runs the encoder, or the decoder over the encoder's output. */
 function stack(
   b: GraphBuilder,
   name: "encoder" | "decoder",

@@ -1,6 +1,6 @@
 /**
- * XLNet (Yang et al. 2019): attention over relative positions and segments, and a second stream of queries that know where
- * they stand but not what stands there. Position encodings are not dropped out.
+ * XLNet (Yang et al. 2019): attention over relative positions and segments, and a second stream of queries that know
+ * their position but not its token. There is no dropout on position encodings.
  * @module
  */
 import { activation } from "../../core/graph/activations.ts";
@@ -58,7 +58,7 @@ import {
  */
 export const xlnet: Factory<"architecture", ModelOptions> = defineArchitecture({ name: "xlnet", read });
 
-/** A score so low that its exponential is zero beside any other. */
+/** A score so low that its softmax weight is zero. */
 const MASKED_SCORE = -1e9;
 
 type Sizes = Readonly<{
@@ -69,13 +69,16 @@ type Sizes = Readonly<{
   dropout: number;
   activation: (x: Value) => Value;
   norm: Norm;
-  /** Places see only those before them. */
+  /** Whether attention is causal. */
   causal: boolean;
-  /** Distances further than this count as this; 0: none. */
+  /** Distances are clamped to this; 0: they are not. */
   clamp: number;
 }>;
 
-/** The values that all layers share. `segments`: whether two places differ in theirs. `masked`: scores of places that the order of prediction hides, for the two streams. */
+/**
+ * Values that all layers share. `segments`: whether two positions differ in theirs. `masked`: scores that hide
+ * positions by the order of prediction, for both streams.
+ */
 type Shared = Readonly<{
   positions: Value; // [2*seq, hidden]
   segments: Value | undefined; // [batch, 1, seq, seq] bool
@@ -170,7 +173,7 @@ function forward(b: GraphBuilder, vocabSize: number, layers: readonly string[], 
   };
 }
 
-/** One layer: `x` asks, `keys` answer. */
+/** Runs one layer: queries from `x`, keys and values from `keys`. */
 function layerOf(
   b: GraphBuilder,
   path: string,
@@ -194,7 +197,10 @@ function layerOf(
   return norm(b, `${path}.ff.layer_norm`, add(fed, middle), hiddenSize);
 }
 
-/** (content + position + segment) / √headDim, as Transformer-XL scores (Dai et al. 2019) [batch*seq, hidden]. */
+/**
+ * Computes attention with scores (content + position + segment) / √headDim, as in Transformer-XL (Dai et al. 2019):
+ * [batch*seq, hidden].
+ */
 function relativeAttention(
   b: GraphBuilder,
   path: string,
@@ -234,7 +240,7 @@ function relativeAttention(
   return reshape(context, ["batch*seq", hiddenSize]);
 }
 
-/** Sines and cosines of the distances seq - 1, seq - 2, ..., -seq: [2*seq, hidden]. */
+/** Returns sines and cosines of the distances seq - 1, seq - 2, ..., -seq: [2*seq, hidden]. */
 function relativePositions(b: GraphBuilder, { hiddenSize, clamp }: Pick<Sizes, "hiddenSize" | "clamp">): Value {
   const all = allDistances(b);
   const distances = clamp > 0 ? minimum(maximum(all, -clamp), clamp) : all;
@@ -245,7 +251,7 @@ function relativePositions(b: GraphBuilder, { hiddenSize, clamp }: Pick<Sizes, "
   return concat([sin(angles), cos(angles)], 1);
 }
 
-/** Whether a key's segment is another than the query's; undefined if rows have no segments. */
+/** Whether the segments of key and query differ; undefined if rows have no segments. */
 function segmentsDiffer(b: GraphBuilder): Value | undefined {
   if (!b.hasField("token_type_ids")) return undefined;
   const types = b.input("token_type_ids", "int32", ["batch", "seq"]);
@@ -254,7 +260,7 @@ function segmentsDiffer(b: GraphBuilder): Value | undefined {
   return equal(same, 0);
 }
 
-/** Scores of what `perm_mask` hides; the content stream always sees its own place. */
+/** Returns scores for `perm_mask`; in the content stream, each position sees itself. */
 function predictionOrder(b: GraphBuilder): Shared["masked"] {
   if (!b.hasField("perm_mask")) return undefined;
   const mask = reshape(b.input("perm_mask", "float32", ["batch", "seq", "seq"]), ["batch", 1, "seq", "seq"]);

@@ -1,5 +1,5 @@
 /**
- * Keeping the best weights.
+ * Keeps the best weights of a run.
  * @module
  */
 import * as v from "valibot";

@@ -1,5 +1,5 @@
 /**
- * Rows of text, of a conversation, or of a prompt and its completion to samples of next-token prediction.
+ * Turns texts, conversations, or prompts with completions into samples of next-token prediction.
  * @module
  */
 import * as v from "valibot";
@@ -39,7 +39,7 @@ export interface CausalLmOptions {
 
 const NAME = "causal-lm";
 
-/** Labels of this value do not count. */
+/** The label value that losses ignore. */
 const IGNORE = -100;
 
 /**
@@ -96,11 +96,10 @@ function sampleOf(
   };
 }
 
-/** Tokens, and what each counts as: its own id, or IGNORE. */
+/** Tokens and their labels: the token's own id, or IGNORE. */
 type Tokens = Readonly<{ ids: Int32Array; learned: Int32Array }>;
 
-// A place predicts the token behind it, so nothing predicts the first one; core refuses data of which nothing is
-// learned.
+// A position predicts the next token, so nothing predicts the first; core refuses data without any label.
 function labelsOf(learned: Int32Array): Field {
   const data = Int32Array.from(learned);
   return { axis: "token", data, padValue: IGNORE, ignoreIndex: IGNORE, shift: 1 };
@@ -158,14 +157,14 @@ function idsAndLabels(row: Row, index: number): Tokens {
   return { ids, learned };
 }
 
-/** Tokens within the run's length, with the end token behind them where there is room and none yet. */
+/** Cuts tokens to the run's maximum length, and appends the end token if there is room and none yet. */
 function ended(
   ids: Int32Array,
   learned: Int32Array,
   wanted: boolean | undefined,
   { tokenizer, maxLength = Infinity, requiresLabels: labelled }: CollatorContext,
 ): Tokens {
-  // What is to be completed is not cut: it would be completed somewhere else.
+  // Prompts are not cut: the completion would start elsewhere.
   if (!labelled) return { ids, learned };
   const { eos } = tokenizer.specialTokenIds;
   if (!wanted || eos === undefined || ids.length >= maxLength || ids.at(-1) === eos) {
@@ -174,7 +173,7 @@ function ended(
   return { ids: Int32Array.of(...ids, eos), learned: Int32Array.of(...learned, eos) };
 }
 
-/** A text that is to go on: without the tokens that a tokenizer puts behind a whole one. */
+/** Tokenizes a text that is to be continued: without the special tokens after a complete text. */
 function opening(text: string, tokenizer: Tokenizer): Int32Array {
   const [{ ids, specialTokensMask }] = tokenizer.encode(text, { offsets: false });
   const last = specialTokensMask.lastIndexOf(0);
@@ -183,7 +182,8 @@ function opening(text: string, tokenizer: Tokenizer): Int32Array {
 }
 
 /**
- * Which tokens are the completion's: all behind those of the prompt, or where these are others, what reaches behind it.
+ * Returns the labels of the completion: all tokens after the prompt's or, if tokenization differs, those that reach
+ * beyond the prompt.
  */
 function completed(ids: Int32Array, prompt: string, text: string, tokenizer: Tokenizer): Int32Array {
   const alone = opening(prompt, tokenizer);
@@ -192,12 +192,12 @@ function completed(ids: Int32Array, prompt: string, text: string, tokenizer: Tok
   }
   const [{ offsets, specialTokensMask }] = tokenizer.encode(text);
   const first = ids.findIndex((_, i) => specialTokensMask[i] === 0 && (offsets[2 * i + 1] ?? 0) > prompt.length);
-  // An empty completion is the end token alone.
+  // An empty completion is only the end token.
   const end = specialTokensMask.lastIndexOf(0) + 1;
   return Int32Array.from(ids).fill(IGNORE, 0, first < 0 ? end : first);
 }
 
-/** The questions that evaluation asks: the prompt, or the messages before each of the assistant's turns. */
+/** Returns the questions of an evaluation: the prompt, or the messages before each of the assistant's turns. */
 function questionsOf(row: Row, index: number, options: CausalLmOptions, context: CollatorContext): Question[] {
   const column = (name: string): string => options.columns[name] ?? name;
   const { tokenizer } = context;
@@ -220,7 +220,7 @@ function questionsOf(row: Row, index: number, options: CausalLmOptions, context:
   return [{ sample, prompt, reference: textOf(NAME, row, index, column("completion")) }];
 }
 
-/** A conversation up to where the assistant begins to speak. */
+/** Returns a conversation up to where the assistant begins to speak. */
 function behind(
   messages: readonly Named<Json>[],
   row: Row,
@@ -236,14 +236,13 @@ function behind(
   return sampleOf({ ids, learned: ids }, index, context);
 }
 
-/** The text of a message, as a person reads it. */
+/** Returns the text of a message in readable form. */
 function wordsOf({ content }: Named<Json>): string {
   return typeof content === "string" ? content : JSON.stringify(content ?? "");
 }
 
 /**
- * The assistant's answer in a turn: its words or, where it has none (a function call), the text that the template
- * writes.
+ * Returns the assistant's answer in a turn: its text or, without any (a function call), the text of the chat template.
  */
 function answerOf(
   messages: readonly Named<Json>[],
@@ -262,7 +261,7 @@ function answerOf(
   return tokenizer.decode(ids, { skipSpecialTokens: true });
 }
 
-/** Of rows of ids: each stretch of labels that count is an answer to what stands before it. */
+/** Returns questions from token ids: each run of labels is an answer to the tokens before it. */
 function readyQuestions(row: Row, index: number, context: CollatorContext): Question[] {
   const { tokenizer } = context;
   const { ids, learned } = idsAndLabels(row, index);
@@ -281,7 +280,7 @@ function readyQuestions(row: Row, index: number, context: CollatorContext): Ques
   return questions;
 }
 
-/** The tokens that reach into a span. */
+/** Returns the labels of tokens that overlap a span. */
 function spoken(
   { offsets }: Encoding,
   ids: Int32Array,
@@ -289,12 +288,12 @@ function spoken(
 ): Int32Array {
   return ids.map((id, i) => {
     const [from = 0, to = 0] = offsets.subarray(2 * i, 2 * i + 2);
-    // The first bytes of a character of several tokens are as wide as nothing.
+    // The first tokens of a character that is split into several have width 0.
     return spans.some(([start, end]) => from < end && Math.max(to, from + 1) > start) ? id : IGNORE;
   });
 }
 
-/** Who speaks in ShareGPT's rows, by the names that are in use for them. */
+/** Roles by the names in use for speakers in ShareGPT's format. */
 const SPEAKERS: Readonly<Record<string, string>> = {
   human: "user",
   user: "user",
@@ -304,7 +303,7 @@ const SPEAKERS: Readonly<Record<string, string>> = {
   tool: "tool",
 };
 
-/** A message as it is, or what ShareGPT's `from` and `value` say; undefined where it is neither. */
+/** Returns a message, converted if it has ShareGPT's `from` and `value`; undefined if it is neither. */
 function messageOf(row: unknown): Named<Json> | undefined {
   const { from, value, ...others } = (row ?? {}) as Named<Json>;
   const message = typeof from === "string" ? { ...others, role: SPEAKERS[from], content: value } : row;
@@ -322,13 +321,13 @@ function conversation(row: Row, index: number, column: string): readonly Named<J
   throw badValue(NAME, `row ${index}, column "${column}"`, value, wanted);
 }
 
-/** Variables of a chat template besides the messages: the callable functions, and those that the row brings. */
+/** Returns the chat template's variables besides the messages: the tools, and variables of the row. */
 function besides(
   row: Row,
   index: number,
   column: (name: string) => string,
 ): Readonly<{ tools?: readonly Json[]; variables?: Named<Json> }> {
-  // Some files hold them as text, since their columns have one type.
+  // Some files have them as JSON text, since their columns must have one type.
   const read = (name: string): unknown => {
     const value = row[column(name)];
     if (typeof value !== "string") return value ?? undefined;

@@ -1,5 +1,5 @@
 /**
- * Texts and what they are read as to samples of connectionist temporal classification.
+ * Turns texts and their symbols into samples of connectionist temporal classification.
  * @module
  */
 import * as v from "valibot";
@@ -85,7 +85,7 @@ function classes(row: Row, index: number, places: number, options: CtcOptions): 
   if (ids.length > maxTargetLength) {
     throw badValue(NAME, at, `${ids.length} symbols`, `at most ${maxTargetLength} (task.with.maxTargetLength)`);
   }
-  // Between two symbols that are the same there must be a blank.
+  // Two equal symbols in a row need a blank between them.
   const needed = ids.length + ids.filter((id, i) => i > 0 && id === ids[i - 1]).length;
   if (needed > places && !zeroInfinity) {
     const wanted = `a text of at least ${needed} tokens, or task.with.zeroInfinity`;

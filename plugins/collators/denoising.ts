@@ -1,5 +1,5 @@
 /**
- * Texts with parts taken out, and what was there: how T5 and BART were trained.
+ * Removes parts of texts, which the model learns to restore: the pretraining of T5 and BART.
  * @module
  */
 import * as v from "valibot";
@@ -31,7 +31,7 @@ export interface DenoisingOptions {
  * `text` → input_ids with spans removed, and labels with the removed text, drawn anew in each epoch. A text that is too
  * long becomes several samples.
  *
- * @throws AttuneError from `encode` where a text has fewer than two tokens or the tokenizer lacks what stands for
+ * @throws AttuneError from `encode` where a text has fewer than two tokens or the tokenizer lacks tokens that replace
  * spans.
  * @example
  * ```ts
@@ -62,7 +62,7 @@ export const denoising: Factory<"collator", Partial<DenoisingOptions>> = define(
   }),
 });
 
-/** Pieces of a row's tokens, not yet changed, that fit when they are. */
+/** Returns pieces of a row's tokens, before corruption, that fit after corruption. */
 function pieces(row: Row, index: number, o: DenoisingOptions, { tokenizer, maxLength }: CollatorContext): Sample[] {
   const text = textOf("denoising", row, index, o.columns.text ?? "text");
   const [{ ids }] = tokenizer.encode(text, { addSpecialTokens: false, offsets: false });
@@ -77,7 +77,7 @@ function pieces(row: Row, index: number, o: DenoisingOptions, { tokenizer, maxLe
   const samples: Sample[] = [];
   for (let start = 0; start < ids.length; start += room) {
     const data = ids.slice(start, start + room);
-    // The last piece may be too short for a span and something beside it.
+    // The last piece may be too short for a span and another token.
     if (data.length < 2) continue;
     const fields = tokenFields(tokenizer, data);
     samples.push({ sequences: [{ length: data.length, fields }], targets: {}, row: index });
@@ -109,7 +109,7 @@ function drawSample(sample: Sample, random: Random, o: DenoisingOptions, context
   );
 }
 
-/** The full stop behind a word. Throws AttuneError if the tokenizer has no token for it. */
+/** Returns the token of a full stop after a word. Throws AttuneError if the tokenizer has none. */
 function fullStopOf(tokenizer: Tokenizer): number {
   const [{ ids }] = tokenizer.encode("a.", { addSpecialTokens: false, offsets: false });
   const id = ids.at(-1);
@@ -119,7 +119,7 @@ function fullStopOf(tokenizer: Tokenizer): number {
   return id;
 }
 
-/** The special tokens that a tokenizer puts before and after a text. */
+/** Returns the special tokens before and after a text. */
 function around(tokenizer: Tokenizer): readonly [number[], number[]] {
   const [{ ids, specialTokensMask }] = tokenizer.encode("a", { offsets: false });
   const first = specialTokensMask.indexOf(0);
@@ -129,7 +129,7 @@ function around(tokenizer: Tokenizer): readonly [number[], number[]] {
 
 const cachedSentinels = new WeakMap<Tokenizer, readonly number[]>();
 
-/** <extra_id_0>, <extra_id_1>, ... as far as a tokenizer has them. */
+/** Returns <extra_id_0>, <extra_id_1>, ... for as many as the tokenizer has. */
 function sentinelsOf(tokenizer: Tokenizer): readonly number[] {
   const cached = cachedSentinels.get(tokenizer) ?? [];
   if (cached.length > 0) return cached;

@@ -1,5 +1,5 @@
 /**
- * Texts with masked tokens.
+ * Masks tokens of texts.
  * @module
  */
 import { type MaskedTextOptions, maskedTextSchema } from "../../blocks/options/mod.ts";
@@ -75,7 +75,7 @@ function samplesOf(
   }));
 }
 
-/** A row that was masked beforehand. */
+/** Returns the sample of a row that is masked already. */
 export function readyMadeSample(
   row: Row,
   index: number,

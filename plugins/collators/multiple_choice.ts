@@ -1,5 +1,5 @@
 /**
- * A context and its choices to samples of several sequences.
+ * Turns a context and its choices into samples of several sequences.
  * @module
  */
 import * as v from "valibot";

@@ -1,5 +1,5 @@
 /**
- * Rows of text (and pairs) with a label to samples; samples are padded or share rows in core.
+ * Turns labelled texts (or pairs of texts) into samples, which core pads or packs into rows.
  * @module
  */
 import * as v from "valibot";
@@ -85,14 +85,14 @@ export const padding: Factory<"collator", Partial<PaddingOptions>> = define({
   },
 });
 
-/** Whether all rows of a data set have their labels as zeros and ones. */
+/** Surveys whether all rows of a dataset have labels of zeros and ones. */
 function hotSurvey(options: PaddingOptions): RowSurvey {
   let hot = true;
   return { add: (row) => void (hot &&= areHot([row], options)), end: () => ({ reading: { hot } }) };
 }
 
 /**
- * Whether a column of several labels has, in all its rows, a 0 or 1 for each of them, as transformers wants it; else it
+ * Whether a column of several labels has a 0 or 1 for each class in all rows, as transformers expects; otherwise it
  * lists names or numbers of classes.
  */
 function areHot(rows: readonly Row[], options: PaddingOptions): boolean {
@@ -109,7 +109,7 @@ function columnOf(row: Row, { problemType, columns }: PaddingOptions): string {
   return problemType === "multi-label" ? columns.labels ?? "labels" : "label" in row ? "label" : "labels";
 }
 
-/** How a column is read. */
+/** How labels are read. */
 type Reading = Readonly<{ hot: boolean; classId: ReturnType<typeof classesOf> }>;
 
 function tokenized(

@@ -1,5 +1,5 @@
 /**
- * Texts with spans to be told in a random order.
+ * Texts with spans to predict in a random order.
  * @module
  */
 import { type PermutedTextOptions, permutedTextSchema } from "../../blocks/options/mod.ts";
@@ -71,7 +71,7 @@ function drawSample(
   const n = ids.length;
   const isTarget = spans(n, random.fork("spans"), options).map((chosen, i) => chosen && special[i] !== 1);
   const order = orderOf(n, random.fork("order"));
-  // What is not told, and is no special token, comes before everything.
+  // Tokens that are neither targets nor special come before all others.
   const rank = order.map((r, i) => (!isTarget[i] && special[i] !== 1 ? -1 : r));
   const permMask = new Float32Array(n * n);
   for (let i = 0; i < n; i++) {
@@ -87,7 +87,7 @@ function drawSample(
 }
 
 /**
- * Spans of 1 to `maxSpanLength` tokens, each somewhere within surroundings that are 1/`plmProbability` times as long.
+ * Chooses spans of 1 to `maxSpanLength` tokens, each at a random place in a context 1/`plmProbability` times as long.
  */
 function spans(length: number, random: Random, { plmProbability, maxSpanLength }: PermutedTextOptions): boolean[] {
   const chosen = Array<boolean>(length).fill(false);
@@ -103,7 +103,8 @@ function spans(length: number, random: Random, { plmProbability, maxSpanLength }
 }
 
 /**
- * A random order of the places of each half, the same for both, as Hugging Face draws it; an odd length is one whole.
+ * Returns a random order of positions, the same in both halves, as Hugging Face draws it; for odd lengths, one order of
+ * all.
  */
 function orderOf(length: number, random: Random): number[] {
   const size = length % 2 === 0 ? length / 2 : length;
@@ -137,8 +138,8 @@ function readyMade(row: Row, index: number, { tokenizer, requiresLabels: labelle
 }
 
 /**
- * Labels of targets as labels of the places that `target_mapping` [targets, n] sends them to; what no target is at is
- * not learned. Each place is computed by itself, so that this is what the model gives for the targets alone.
+ * Moves the targets' labels to the positions given by `target_mapping` [targets, n]; other positions are ignored. Since
+ * each position is computed by itself, the result is the same as for the targets alone.
  */
 function placed(mapping: readonly (readonly number[])[], labels: Int32Array, n: number, index: number): Int32Array {
   const wrong = (value: string, allowed: string): Error =>

@@ -1,5 +1,5 @@
 /**
- * Pairs of sentences, half of which belong together, with masked tokens.
+ * Pairs of sentences with masked tokens; half of the pairs belong together.
  * @module
  */
 import { type MaskedTextOptions, maskedTextSchema } from "../../blocks/options/mod.ts";
@@ -15,7 +15,7 @@ const FOLLOWS = 0, STRANGER = 1;
 
 type Pair = Readonly<{ first: string; second: string }>;
 
-/** The sentences of all rows of a data set, as they have been seen. */
+/** The sentences of the dataset's rows that were seen so far, by context. */
 const documents = new WeakMap<CollatorContext, Map<number, readonly string[]>>();
 
 /**
@@ -65,7 +65,7 @@ function pairs(row: Row, index: number, { columns }: MaskedTextOptions, context:
   }));
 }
 
-/** The place among a sample's random numbers where those of masks begin. */
+/** Name of the sample's random stream for masks. */
 const MASKS = "masks";
 
 function drawSample(
@@ -96,7 +96,7 @@ function drawSample(
   };
 }
 
-/** A sentence of another document. */
+/** Draws a sentence from another document. */
 function stranger(row: number, random: Random, context: CollatorContext): string {
   const others = [...documents.get(context) ?? []].filter(([index]) => index !== row);
   const [, sentences] = others[Math.floor(random.uniform(1) * others.length)] ?? [];

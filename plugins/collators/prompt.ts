@@ -1,5 +1,5 @@
 /**
- * Rows put into a template whose one gap a language model fills: with which word says the row's class.
+ * Fills rows into a template with one gap; the word that a language model puts there gives the class.
  * @module
  */
 import * as v from "valibot";
@@ -99,8 +99,8 @@ function labelOf(row: Row, index: number, labels: readonly string[], { columns }
 }
 
 /**
- * Ids of each label's words, one label after the other, as they are behind what the template has in front of its gap.
- * Throws AttuneError if a word is unknown, or its first token another label's.
+ * Returns the token ids of each label's words, one label after the other, tokenized as they follow the template's text
+ * before the gap. Throws AttuneError if a word is unknown, or its first token is that of another label.
  */
 function labelWords(
   { template, verbalizer, scoring }: PromptedTextOptions,
@@ -133,8 +133,7 @@ function labelWords(
 type Prompted = Readonly<{ ids: Int32Array; typeIds: Int32Array; gap: number }>;
 
 /**
- * The filled template as ids, within `maxLength` less `allocateOutput`, and the place of its gap: of a causal model its
- * last.
+ * Tokenizes the filled template within `maxLength` less `room`. `gap`: its position, for causal models the last token.
  */
 function encodePrompted(
   row: Row,
@@ -175,7 +174,7 @@ function encodePrompted(
   }
 }
 
-/** The token of the gap: the mask that stands at, or begins before, a place of the text. */
+/** Returns the position of the gap's token: the mask token nearest to a character of the text. */
 function placeOf(
   { ids, offsets }: Readonly<{ ids: Int32Array; offsets: Int32Array }>,
   at: number,
@@ -192,14 +191,14 @@ function placeOf(
   return best;
 }
 
-/** A text less so many of its last tokens. */
+/** Removes the last `tokens` tokens of a text. */
 function shortened(text: string, tokens: number, tokenizer: Tokenizer): string {
   const [{ ids, offsets }] = tokenizer.encode(text, { addSpecialTokens: false, offsets: true });
   const length = Math.max(0, ids.length - tokens);
   return length === 0 ? "" : text.slice(0, Math.min(text.length - 1, offsets[2 * length - 1] ?? 0));
 }
 
-/** Names of the columns that a template asks for. */
+/** Returns the names of the columns in a template. */
 function placeholders(template: string): string[] {
   return [...template.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name).filter((name) => `{${name}}` !== PROMPT_GAP);
 }
@@ -214,7 +213,7 @@ function columnsOf(row: Row, index: number, { template, columns }: PromptedTextO
   }));
 }
 
-/** The template with its columns and its gap filled, and where the gap is. */
+/** Fills the template's columns and gap; `at`: where the gap is. */
 function fill(template: string, values: Named<string>, gap: string): Readonly<{ text: string; at: number }> {
   const put = (part: string): string => part.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? "");
   const [before = "", behind = ""] = template.split(PROMPT_GAP).map(put);

@@ -1,5 +1,5 @@
 /**
- * Questions and contexts to windows, each with the answer's first and last token.
+ * Turns questions and contexts into windows, each with the answer's first and last token.
  * @module
  */
 import * as v from "valibot";
@@ -49,20 +49,20 @@ export const questionAnswering: Factory<"collator", Partial<QuestionAnsweringOpt
   }),
 });
 
-/** A stretch of the context in UTF-16 units. */
+/** A range of the context in UTF-16 units. */
 type Answer = Readonly<{ from: number; to: number }>;
 
-/** The unit that `answer_start` counts in. */
+/** The unit of `answer_start`. */
 type Unit = "codepoint" | "utf16";
 
-/** Whether an answer stands in a context where it is said to, by units of UTF-16. */
+/** Whether an answer is at an offset of its context, in UTF-16 units. */
 function standsAt(context: string, answer: string, at: number): boolean {
   return context.startsWith(answer, at);
 }
 
 /**
- * The unit of `answer_start` in all rows: UTF-16 units if some answers are found only there and all others are found
- * there too.
+ * Surveys the unit of `answer_start` in all rows: UTF-16 units if some answers are only found at these, and all others
+ * are found there, too.
  */
 function unitSurvey({ columns }: QuestionAnsweringOptions): RowSurvey {
   let [points, utf16] = [0, 0];
@@ -109,7 +109,7 @@ function windowsOf(
     truncation: maxLength === undefined ? "do_not_truncate" : "only_second",
     stride: docStride,
     returnOverflowingTokens: true,
-    // Question and context are told apart wherever the model can, as transformers' own pipeline does it.
+    // Questions and contexts get different token types if the model has them, as in transformers' pipeline.
     ...(Number(config.type_vocab_size) > 1 ? { typeIds: true } : {}),
   });
   return windows.map((window) => {
@@ -127,7 +127,7 @@ function windowsOf(
   });
 }
 
-/** First and last token of an answer, or [CLS] twice where it is not wholly inside. */
+/** Returns an answer's first and last token, or [CLS] for both if it is not wholly inside the window. */
 function answerTokens(
   { offsets, sequenceIds }: Encoding,
   { from, to }: Answer,
@@ -178,7 +178,7 @@ function answersOf(
   return { texts: text, first: { from, to } };
 }
 
-/** UTF-16 units of the first so many code points. */
+/** Returns the number of UTF-16 units of the first `codePoints` code points. */
 function units(text: string, codePoints: number): number {
   let at = 0;
   for (let i = 0; i < codePoints && at < text.length; i++) at += (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;

@@ -1,5 +1,5 @@
 /**
- * Two texts that are compared, each a sequence of its own.
+ * Two texts to compare, as separate sequences.
  * @module
  */
 import * as v from "valibot";

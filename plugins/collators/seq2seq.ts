@@ -1,5 +1,5 @@
 /**
- * Rows of a source and a target text to samples of an encoder-decoder model.
+ * Turns pairs of source and target text into samples of an encoder-decoder model.
  * @module
  */
 import * as v from "valibot";
@@ -17,7 +17,7 @@ export interface Seq2seqOptions {
   readonly columns: Readonly<Record<string, string>>;
 }
 
-/** Labels of this value do not count. */
+/** The label value that losses ignore. */
 const IGNORE = -100;
 
 /**
@@ -66,9 +66,9 @@ function encode(row: Row, index: number, o: Seq2seqOptions, context: CollatorCon
 }
 
 /**
- * A sample of ids of both sides. Without labels the decoder has only its start token.
+ * Returns a sample of token ids for both sides. Without labels the decoder has only its start token.
  *
- * @throws AttuneError if a side is empty, or the model has no decoder's side.
+ * @throws AttuneError if a side is empty, or the model has no decoder.
  */
 export function sequencePair(
   ids: Int32Array,
@@ -94,7 +94,9 @@ export function sequencePair(
   return { sequences: [{ length: ids.length, decoderLength: inputs.length, fields }], targets: {}, row: index };
 }
 
-/** Labels as the decoder reads them: behind its start token, one place later, padding where they do not count. */
+/**
+ * Shifts labels to decoder inputs: one position right, after the start token, with padding in place of ignored labels.
+ */
 function shiftRight(labels: Int32Array, start: number, pad: number): Int32Array {
   return labels.map((_, i) => (i === 0 ? start : labels[i - 1] === IGNORE ? pad : labels[i - 1] ?? pad));
 }

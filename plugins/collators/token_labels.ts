@@ -1,5 +1,5 @@
 /**
- * Rows of words with a tag each to samples whose tokens have labels.
+ * Turns words with tags into samples of tokens with labels.
  * @module
  */
 import * as v from "valibot";
@@ -28,7 +28,7 @@ export interface TokenLabelsOptions {
 
 const NAME = "token-labels";
 
-/** Labels of this value do not count. */
+/** The label value that losses ignore. */
 const IGNORE = -100;
 
 /**
@@ -82,7 +82,7 @@ export const tokenLabels: Factory<"collator", Partial<TokenLabelsOptions>> = def
   },
 });
 
-/** How a tag is read, and where the columns are. */
+/** How tags are read, and the names of the columns. */
 type Reading = Pick<TokenLabelsOptions, "columns"> & Readonly<{ tagId: ReturnType<typeof classesOf> }>;
 
 function sampleOf(row: Row, index: number, { tagId, columns }: Reading, context: CollatorContext): Sample {

@@ -1,5 +1,5 @@
 /**
- * Arrow files, and the folders that `datasets` saves.
+ * Arrow files, and folders saved by `datasets`.
  * @module
  */
 import * as v from "valibot";
@@ -46,7 +46,7 @@ export const arrow: Factory<"data", Input> = define({
   }),
 });
 
-/** A folder that `datasets` has saved; undefined if it is none. */
+/** Opens a folder saved by `datasets`; undefined if it is not one. */
 async function openSaved(path: string, split: string | null, host: Host): Promise<Rows | undefined> {
   const folder = path.replace(/[\\/]+$/, "");
   const splits = await described(`${folder}/dataset_dict.json`, host);
@@ -69,7 +69,7 @@ function refuse(file: string): never {
   throw badFile("arrow", file, "does not exist");
 }
 
-/** The shards of one saved data set in order; undefined if the folder is none. */
+/** Opens the shards of a saved dataset in order; undefined if the folder is not one. */
 async function openShards(folder: string, host: Host): Promise<Rows | undefined> {
   const state = await described(`${folder}/state.json`, host);
   if (!state) return undefined;
@@ -90,10 +90,10 @@ function textsOf(value: unknown): readonly string[] | undefined {
   return Array.isArray(value) && value.every((one) => typeof one === "string") ? value : undefined;
 }
 
-/** Descriptions are short. */
+/** The largest size of a description in JSON, in bytes. */
 const MAX_BYTES = 16 * 2 ** 20;
 
-/** A JSON object in a file; undefined if there is no such file. */
+/** Reads a JSON object; undefined if there is no such file. */
 async function described(path: string, host: Host): Promise<Readonly<Record<string, unknown>> | undefined> {
   const { store, key } = placeOf("arrow", path, host);
   const file = await store.get(key, { offset: 0, length: MAX_BYTES });
@@ -102,7 +102,7 @@ async function described(path: string, host: Host): Promise<Readonly<Record<stri
     const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(file.bytes));
     if (typeof value === "object" && value !== null) return value as Readonly<Record<string, unknown>>;
   } catch {
-    // Said below.
+    // Reported below.
   }
   throw badFile("arrow", path, "is not a JSON object");
 }

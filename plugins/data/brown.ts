@@ -90,7 +90,7 @@ async function textOf(store: Store, folder: string, name: string): Promise<strin
   return new TextDecoder().decode(file.bytes);
 }
 
-/** Documents with their genre, in order. */
+/** Returns the documents in order, with their genre. */
 async function documents(store: Store, folder: string): Promise<(readonly [name: string, genre: string])[]> {
   const lines = (await textOf(store, folder, "cats.txt")).trim().split("\n");
   return lines.map((line) => {
@@ -105,8 +105,8 @@ async function documents(store: Store, folder: string): Promise<(readonly [name:
 type Paragraph = Readonly<{ heading: string; sentences: readonly Sentence[] }>;
 
 /**
- * Blank lines part paragraphs, lines part sentences; what is tagged as a headline (`-hl`) is not of the paragraph under
- * it.
+ * Splits a document at blank lines into paragraphs, and at line ends into sentences; a headline (`-hl`) does not belong
+ * to the paragraph under it.
  */
 function paragraphsOf(text: string, tagset: BrownOptions["tagset"]): Paragraph[] {
   const paragraphs: Paragraph[] = [];
@@ -118,7 +118,7 @@ function paragraphsOf(text: string, tagset: BrownOptions["tagset"]): Paragraph[]
         const cut = entry.lastIndexOf("/");
         return { word: entry.slice(0, cut), tag: entry.slice(cut + 1).toLowerCase() };
       });
-      // Of several headings the one right above counts.
+      // Of several headings, the last one before the paragraph counts.
       if (words.every(({ tag }) => tag.includes("-hl"))) {
         if (sentences.length === 0) heading = words.map(({ word }) => word);
       } else sentences.push(words.map(({ word, tag }) => ({ word, tag: tagOf(tag, tagset) })));
@@ -137,7 +137,7 @@ function tagOf(tag: string, tagset: BrownOptions["tagset"]): string {
   return tagset === "brown" ? plainTag : partOfSpeech(plainTag);
 }
 
-/** Words as they are written, with blanks where they belong; the corpus has each "?", "!" and ";" at an end twice. */
+/** Joins words to text with blanks in the right places; the corpus doubles "?", "!" and ";" at the end of sentences. */
 function asWritten(words: readonly string[]): string {
   let [text, joins] = ["", true];
   for (const [i, word] of words.entries()) {

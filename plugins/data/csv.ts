@@ -24,10 +24,10 @@ export interface CsvOptions extends FilesOptions {
 
 type Input = Partial<CsvOptions> & Pick<CsvOptions, "path">;
 
-/** Python's names of encodings that the web calls something else. */
+/** The web's names for Python's encodings, where they differ. */
 const names: Readonly<Record<string, string>> = { "latin-1": "latin1", "utf-8-sig": "utf-8", "utf-16": "utf-16le" };
 
-/** An encoding as the web names it. */
+/** Returns the web's name of an encoding. */
 const webName = (name: string): string => {
   const plain = name.trim().toLowerCase().replaceAll("_", "-");
   return names[plain] ?? (isEncoding(plain) ? plain : name.trim().toLowerCase());
@@ -49,7 +49,7 @@ export const csv: Factory<"data", Input> = define({
   name: "csv",
   schema: v.strictObject({
     ...filesOptions,
-    // Papa Parse would put a comma in place of these without a word.
+    // Papa Parse would silently replace these by a comma.
     delimiter: v.optional(
       v.nullable(v.pipe(v.string(), v.regex(/^[^\r\n"\uFEFF]+$/, "no line break, quote or empty text"))),
       null,

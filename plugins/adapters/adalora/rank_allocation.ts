@@ -1,8 +1,8 @@
-/** AdaLoRA's allocation of ranks between steps (Zhang et al. 2023). */
+/** AdaLoRA's allocation of ranks during training (Zhang et al. 2023). */
 import { badValue } from "../../../core/base/errors.ts";
 import type { Named, StepHook, Tensor } from "../../../core/types.ts";
 
-/** What is allocated, over which parameters. */
+/** The schedule of the allocation, and the parameters of its modules. */
 export type Budget = Readonly<{
   targetR: number;
   initR: number;
@@ -18,13 +18,14 @@ export type Budget = Readonly<{
 type Smoothed = Readonly<{ sensitivity: Float32Array; uncertainty: Float32Array }>;
 
 /**
- * The allocation as a step hook: sensitivity |w ∂w| and its uncertainty are smoothed, a singular triplet's importance is
- * their product over its value and vectors, and the least important values are set to zero. `told` is called with the number of all steps.
+ * Returns the allocation as a step hook: sensitivity |w ∂w| and its uncertainty are smoothed, a triplet's importance is
+ * their product over its singular value and vectors, and the least important values become zero. `told` gets the number
+ * of all steps.
  */
 export function rankStepper(budget: Budget, told: (totalSteps: number) => void): StepHook {
   const { modules, initR, targetR, tinit, tfinal, deltaT, beta1, beta2 } = budget;
   const smoothed = new Map<string, Smoothed>();
-  /** Which singular values are kept, by name: the last allocation. */
+  /** By name, which singular values the last allocation kept. */
   const masks = new Map<string, Float32Array>();
   const initial = initR * modules.length;
   const target = targetR * modules.length;

@@ -1,6 +1,4 @@
-/**
- * LoRA and DoRA on an opened model: which modules are adapted, and how; see `lora_forward.ts` for the update itself.
- */
+/** Attaches LoRA and DoRA to an opened model: selects the modules to adapt; `forward.ts` computes the update itself. */
 import { badValue } from "../../../core/base/errors.ts";
 import { matches, matchModules, patternValue } from "../../../core/patterns/module_patterns.ts";
 import type { AttachContext, AttachedAdapter, InspectedBackbone, Named, Tensor, Weights } from "../../../core/types.ts";
@@ -28,7 +26,7 @@ export function attachLora(
   const { options: o, tied } = withTying(given, backbone);
   const saves = savedModules(o.modulesToSave, context.modules);
   const { names, targets } = targetsOf(plugin, o, backbone, saves.has, tied);
-  // Modules that share an update have the table's.
+  // Modules that share an update use the table's.
   const shares = (path: string): boolean => tied?.part === "update" && tied.modules.includes(path);
   const updateOf = (path: string): string => (shares(path) ? tied?.source ?? path : path);
   const { useDora, loraBias, initLoraWeights } = o;
@@ -95,10 +93,10 @@ export function attachLora(
       () => ({
         ...o,
         ...(parted ? asPlainLora(o) : {}),
-        // PEFT would quantize again what it loads.
+        // PEFT would quantize again when it loads the adapter.
         ...(initLoraWeights === "loftq" ? { initLoraWeights: true } : {}),
         loftqConfig: undefined,
-        // Older versions of PEFT do not know the fields.
+        // Older versions of PEFT do not know these fields.
         ensureWeightTying: o.ensureWeightTying ? true : undefined,
         useQalora: o.useQalora ? true : undefined,
         qaloraGroupSize: pool,
@@ -120,10 +118,12 @@ export function attachLora(
   };
 }
 
-/** PEFT's own group of inputs. */
+/** PEFT's default group size. */
 const POOL = 16;
 
-/** Inputs that A reads as one: a file has one number for all modules, so blocks of the base have to be alike. */
+/**
+ * Returns how many inputs are pooled for A. A file has one number for all modules, so all block sizes must be equal.
+ */
 function poolOf(
   plugin: string,
   o: LoraOptions,

@@ -1,4 +1,4 @@
-/** First values of LoRA's factors that are computed together, from a module's weight or from orthogonal matrices. */
+/** Initial LoRA factors that are computed in pairs, from a module's weight or from orthogonal matrices. */
 import { badValue } from "../../../core/base/errors.ts";
 import { qr, topSingular } from "../../../core/math/linear_algebra.ts";
 import type { InitialValues, Random, Tensor } from "../../../core/types.ts";
@@ -7,7 +7,10 @@ import type { LoraOptions } from "./options.ts";
 /** Both factors of a module: A [r, in] and B [out, r]. */
 export type Factors = Readonly<{ a: Float32Array; b: Float32Array }>;
 
-/** PiSSA (Meng et al. 2024), LoftQ (Li et al. 2023), OLoRA (Büyükakyüz 2024), or orthogonal halves. Throws AttuneError if r does not fit. */
+/**
+ * Computes PiSSA (Meng et al. 2024), LoftQ (Li et al. 2023), OLoRA (Büyükakyüz 2024), or orthogonal halves. Throws
+ * AttuneError if r does not fit.
+ */
 export async function readFactors(
   plugin: string,
   how: LoraOptions["initLoraWeights"],
@@ -26,7 +29,7 @@ export async function readFactors(
   const { data, dims } = how === "loftq"
     ? await lostByQuantizing(plugin, path, weights)
     : await weights.read(`${path}.weight`);
-  // [out, in], however it is stored.
+  // The weight as [out, in], however it is stored.
   const stored = dims[0] === outFeatures && dims[1] === inFeatures;
   const at = stored
     ? (i: number, j: number): number => data[i * inFeatures + j] ?? 0
@@ -54,7 +57,7 @@ export async function readFactors(
   };
 }
 
-/** What an accelerator that stores a weight in fewer bits has lost of it (LoftQ, Li et al. 2023). */
+/** Returns the quantization error of a weight: its value minus the stored one (LoftQ, Li et al. 2023). */
 async function lostByQuantizing(plugin: string, path: string, weights: InitialValues): Promise<Tensor<Float32Array>> {
   const stored = await weights.read(`${path}.weight`);
   const whole = await weights.readWhole?.(`${path}.weight`);
@@ -68,7 +71,7 @@ async function lostByQuantizing(plugin: string, path: string, weights: InitialVa
   );
 }
 
-/** A's rows and B's columns lie in halves of the rank that are orthogonal, so that B A = 0 at first. */
+/** Draws A's rows and B's columns in orthogonal halves of the rank, so that B A = 0 initially. */
 function orthogonal(plugin: string, r: number, inFeatures: number, outFeatures: number, random: Random): Factors {
   if (r % 2 !== 0) throw badValue(plugin, "adapter.with.r", r, "an even number for orthogonal");
   const normals = (stream: Random, n: number): Float64Array =>

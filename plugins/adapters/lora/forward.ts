@@ -1,4 +1,4 @@
-/** The update of an attached LoRA or DoRA as a graph computes it. */
+/** The update of an attached LoRA or DoRA in a graph. */
 import { badValue, missing } from "../../../core/base/errors.ts";
 import {
   add,
@@ -21,7 +21,7 @@ import { factor, first, type LoraPlan, magnitudeOf, tableFactor } from "./plan.t
 import { groupsOfInputs, pooled } from "./pooled_inputs.ts";
 import { replaceLookedUp, replaceRows } from "./token_rows.ts";
 
-/** x Wᵀ with the update of a layer, and with the rows of its table that train by themselves. */
+/** Returns x Wᵀ with the layer's update, and with the individually trained rows of its table. */
 export function adaptLinear(
   plan: LoraPlan,
   b: GraphBuilder,
@@ -31,7 +31,7 @@ export function adaptLinear(
   const { plugin, options, targets, tokens, shares, updateOf, rankOf, scaleOf, pool, init, parted } = plan;
   const { useDora, loraBias, loraDropout, initLoraWeights } = options;
   const { path, x, inFeatures, outFeatures } = call;
-  // A layer whose weight is the table's (a language model's output) uses the same rows.
+  // A layer whose weight is the table (a language model's output layer) uses the same rows.
   const rows = tokens.get(tableOf(call.weight));
   if (rows) call = { ...call, weight: replaceRows(b, rows.path, rows.ids, call.weight) };
   if (!targets.has(path)) return next(call);
@@ -53,7 +53,7 @@ export function adaptLinear(
     gemm(gemm(x, a, undefined, { transB: true }), bb, bias && mul(bias, alpha), { alpha, transB: true });
   const bias = loraBias ? b.parameter(`${path}.lora_B.bias`, [outFeatures], "zeros") : undefined;
   const update = through(pool === undefined ? dropped : pooled(dropped, inFeatures, pool), a, bb, scale, bias);
-  // x (W - s B₀A₀)ᵀ, with what is left of W where a first product stands apart
+  // Subtracts x (s B₀A₀)ᵀ, the separately stored first product, so that y is from what is left of W.
   const subtractFirst = (x: Value, y: Value): Value => {
     if (!parted) return y;
     const a0 = b.parameter(first(path, "A"), shapeA, init.a(path, inFeatures, outFeatures), { frozen: true });
@@ -67,7 +67,7 @@ export function adaptLinear(
   return withMagnitude(plan, b, call, { a, b: bb, y, update, dropped });
 }
 
-/** DoRA: the adapted weight at length one by row, times a magnitude that trains. */
+/** DoRA: the adapted weight with rows of length 1, times a trained magnitude. */
 function withMagnitude(
   { backbone, scaleOf }: LoraPlan,
   b: GraphBuilder,
@@ -84,10 +84,10 @@ function withMagnitude(
       backbone.conv1ds.includes(path),
     );
   });
-  // ‖W + s B A‖ by row is a constant to the gradient, as the paper has it.
+  // The gradient treats ‖W + s B A‖ as a constant, as in the paper.
   const whole = gemm(factors.b, factors.a, call.weight, { alpha: scaleOf(path) });
   const share = div(magnitude, detach(sqrt(sum(square(whole), -1)))); // [out]
-  // With dropout on, the base term is x W but its change by the magnitude is of the dropped x, as in PEFT.
+  // With dropout, the base term is of x, but its change by the magnitude is of the dropped x, as in PEFT.
   const change = dropped === x
     ? mul(y, share)
     : add(y, mul(gemm(dropped, call.weight, undefined, { transB: true }), sub(share, 1)));
@@ -95,7 +95,7 @@ function withMagnitude(
   return call.bias ? add(result, call.bias) : result;
 }
 
-/** A table's rows with their update, and those that train by themselves in their places. */
+/** Looks up a table's rows with their update, or with the individually trained rows in their place. */
 export function adaptEmbedding(
   plan: LoraPlan,
   b: GraphBuilder,
@@ -117,7 +117,7 @@ export function adaptEmbedding(
   return add(y, gemm(inner, bb, undefined, { alpha: scale * scaleOf(path), transB: true }));
 }
 
-/** A [r, count] and B [dim, r] of a table's update. */
+/** Returns A [r, count] and B [dim, r] of a table's update. */
 function tableFactors(
   b: GraphBuilder,
   path: string,
@@ -132,7 +132,7 @@ function tableFactors(
   ];
 }
 
-/** The path of the module whose table a weight is. */
+/** Returns the path of the module whose table a weight is. */
 function tableOf(weight: Value): string {
   const origin = weight.graph.origin(weight);
   return origin?.kind === "parameter" ? origin.name.replace(/\.weight$/, "") : "";

@@ -1,15 +1,15 @@
-/** First values of LoRA's factors. */
+/** Initial values of LoRA's factors. */
 import type { Initializer } from "../../../core/types.ts";
 import type { Factors } from "./factors.ts";
 import type { LoraOptions } from "./options.ts";
 
-/** How the factors of a module start. */
+/** Initializers of a module's factors. */
 export type FirstFactors = Readonly<{
   a(path: string, inFeatures: number, outFeatures: number): Initializer;
   b(path: string, inFeatures: number, outFeatures: number): Initializer;
 }>;
 
-/** First values by PEFT's `init_lora_weights`. Factors that belong together are computed once. */
+/** Returns initial values by PEFT's `init_lora_weights`. Factors that depend on each other are computed once. */
 export function firstFactors(
   plugin: string,
   how: LoraOptions["initLoraWeights"],

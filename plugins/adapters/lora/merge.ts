@@ -1,10 +1,10 @@
-/** What an attached LoRA or DoRA has learned, folded into the weights. */
+/** Merges an attached LoRA or DoRA into the weights. */
 import { badValue } from "../../../core/base/errors.ts";
 import { withoutPooling } from "../../../formats/quantization/pooled_inputs.ts";
 import { deltaOf, factor, first, type LoraPlan, magnitudeOf, type Matrix, tableFactor } from "./plan.ts";
 import { withRows } from "./token_rows.ts";
 
-/** A parameter with what was trained for it folded in. */
+/** Returns a parameter with its update merged. */
 export function mergeLayer(plan: LoraPlan, name: string, value: Matrix, read: (name: string) => Matrix): Matrix {
   const {
     plugin,
@@ -47,7 +47,7 @@ function sumOf(x: Matrix, y: Matrix, scale: number): Matrix {
   return { ...x, data: x.data.map((value, i) => value + scale * (y.data[i] ?? 0)) };
 }
 
-/** W + scale · B A in float64 sums; for a table of embeddings W + scale · (B A)ᵀ. */
+/** Returns W + scale · B A, summed in float64; for an embedding table W + scale · (B A)ᵀ. */
 function plusProduct(weight: Matrix, a: Matrix, b: Matrix, scale: number, table: boolean): Matrix {
   const [rows = 0, columns = 0] = weight.dims;
   const r = a.dims[0] ?? 0;
@@ -67,7 +67,7 @@ function plusProduct(weight: Matrix, a: Matrix, b: Matrix, scale: number, table:
   return { dtype: "float32", dims: weight.dims, data };
 }
 
-/** The length of each row; `transposed`: of each column. */
+/** Returns the length of each row; `transposed`: of each column. */
 export function rowNorms(
   data: Float32Array,
   [rows = 1, columns = 1]: readonly number[],

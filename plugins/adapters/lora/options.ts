@@ -1,4 +1,4 @@
-/** PEFT's LoraConfig in camelCase, as `lora` and `dora` take it. */
+/** PEFT's LoraConfig in camelCase, the options of `lora` and `dora`. */
 import { most } from "../../../core/base/most.ts";
 import * as v from "valibot";
 import { moduleNames, savedEntries, type SavedOptions, type TargetOptions } from "../../../blocks/adapter/mod.ts";
@@ -87,19 +87,19 @@ const entries = {
   from: savedEntries.from,
 } as const;
 
-/** Names of the options that a saved config has; how LoftQ began is nothing to go on from. */
+/** Names of the options in a saved config; how LoftQ initialized does not matter for continuing. */
 export const loraNames: readonly string[] = Object.keys(entries).filter((name) => name !== "loftqConfig");
 
 /** Schema of {@link LoraOptions}. */
 export const loraSchema: v.GenericSchema<Partial<LoraOptions>, LoraOptions> = v.strictObject(entries);
 
-/** The same with `useDora` on. */
+/** Schema of {@link LoraOptions} with `useDora` on. */
 export const doraSchema: v.GenericSchema<Partial<LoraOptions>, LoraOptions> = v.strictObject({
   ...entries,
   useDora: v.optional(v.literal(true), true),
 });
 
-/** Options of the same update with its first product as further ranks. */
+/** Returns options of the same update as a plain LoRA, whose further ranks are the first product. */
 export function asPlainLora(o: LoraOptions): Partial<LoraOptions> {
   const factor = o.useRslora ? Math.SQRT2 : 2;
   const times = (map: Readonly<Record<string, number>>, by: number): Record<string, number> =>

@@ -1,4 +1,4 @@
-/** LoRA and DoRA in PEFT's files, and what of a saved config is no option here. */
+/** LoRA and DoRA in PEFT's files, with the config fields that are not options here. */
 import type * as v from "valibot";
 import type { Adapter, Plugin } from "../../../core/types.ts";
 import type { PeftType } from "../../../formats/peft/peft_type.ts";
@@ -7,9 +7,9 @@ import { openAndAttach } from "../../../blocks/adapter/mod.ts";
 import { attachLora } from "./attach.ts";
 import { loraNames, type LoraOptions } from "./options.ts";
 
-/** What `lora` and `dora` pass over in a saved config, and what they refuse. */
+/** Fields of a saved config that `lora` and `dora` ignore, and values that they refuse. */
 const loraFields: Pick<PeftType<unknown>, "harmless" | "begun" | "plain"> = {
-  // What only other kinds of layers read, and how the first factors were found.
+  // Fields of other layer types, and of how the initial factors were found.
   harmless: [
     "megatron_core",
     "eva_config",
@@ -20,7 +20,7 @@ const loraFields: Pick<PeftType<unknown>, "harmless" | "begun" | "plain"> = {
     "modules_to_tie",
     "target_modules_to_tie",
   ],
-  // EVA leaves A as it found it and B zero: nothing of the base was changed for it.
+  // EVA only initializes A; B is zero, so the base is unchanged.
   begun: { init_lora_weights: { eva: true } },
   plain: {
     keys:
@@ -39,7 +39,7 @@ const loraFields: Pick<PeftType<unknown>, "harmless" | "begun" | "plain"> = {
   },
 };
 
-/** LoRA or DoRA, from options or from a folder that PEFT wrote. */
+/** Defines LoRA or DoRA, from options or from a folder written by PEFT. */
 export function loraAdapter(
   name: string,
   schema: v.GenericSchema<Partial<LoraOptions>, LoraOptions>,

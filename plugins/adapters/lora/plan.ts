@@ -1,42 +1,44 @@
-/** What the parts of an attached LoRA share, and the names of its parameters. */
+/** The shared state of an attached LoRA, and the names of its parameters. */
 import type { InspectedBackbone, Tensor } from "../../../core/types.ts";
 import type { firstFactors } from "./init.ts";
 import type { LoraOptions } from "./options.ts";
 
-/** What the parts of an attached LoRA share. */
+/** The shared state of an attached LoRA. */
 export type LoraPlan = Readonly<{
   plugin: string;
   options: LoraOptions;
   backbone: InspectedBackbone;
   targets: ReadonlySet<string>;
-  /** Rows of tables that train by themselves, by the path of the module that uses them. */
+  /** Individually trained rows of tables, by the path of the module that uses them. */
   tokens: TokenRows;
-  /** Whether a module's update is the table's. */
+  /** Whether a module shares the table's update. */
   shares(path: string): boolean;
-  /** The module whose update a module has. */
+  /** The module whose update a module uses. */
   updateOf(path: string): string;
   rankOf(path: string): number;
   scaleOf(path: string): number;
-  /** Inputs that A reads as one; undefined: it reads each. */
+  /** Number of inputs that are pooled for A; undefined: none are. */
   pool: number | undefined;
   init: ReturnType<typeof firstFactors>;
-  /** PiSSA and OLoRA start from a weight less their first product; that product stands apart, frozen. */
+  /**
+   * Whether the base weight is reduced by the initial product, which is stored separately and frozen (PiSSA, OLoRA).
+   */
   parted: boolean;
 }>;
 
-/** By the path of a module the rows of its table that train by themselves. `path`: of the table they are rows of. */
+/** Individually trained table rows, by the path of the module that uses them. `path`: of the module with the table. */
 export type TokenRows = ReadonlyMap<string, Readonly<{ path: string; ids: readonly number[] }>>;
 
-/** A weight, or a factor of an update, as the host computes with it. */
+/** A weight, or a factor of an update, for computing on the host. */
 export type Matrix = Tensor<Float32Array>;
 
-/** The name of a factor of a table's update. */
+/** Returns the name of a factor of a table's update. */
 export const tableFactor = (path: string, part: "A" | "B"): string => `${path}.lora_embedding_${part}`;
-/** The name of a factor of a layer's update. */
+/** Returns the name of a factor of a layer's update. */
 export const factor = (path: string, part: "A" | "B"): string => `${path}.lora_${part}.weight`;
-/** The name of a factor of a first product, which stands apart. */
+/** Returns the name of a factor of a separately stored first product. */
 export const first = (path: string, part: "A" | "B"): string => `${path}.lora_${part}.first`;
-/** The name of the magnitudes of a layer. */
+/** Returns the name of the magnitudes of a layer. */
 export const magnitudeOf = (path: string): string => `${path}.lora_magnitude_vector`;
-/** The name of the rows of a table that train by themselves. */
+/** Returns the name of a table's individually trained rows. */
 export const deltaOf = (path: string): string => `${path}.token_adapter.trainable_tokens_delta`;

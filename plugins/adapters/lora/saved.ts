@@ -1,10 +1,10 @@
-/** What a LoRA saves in other words than it trains in: first products as further ranks, and what modules share. */
+/** How a LoRA is saved where that differs from training: first products as further ranks, and shared parameters. */
 import { transposeMatrix } from "../../../core/math/transpose.ts";
 import type { InspectedBackbone, Named, Tensor } from "../../../core/types.ts";
 import { factor, first, type Matrix, tableFactor } from "./plan.ts";
 import type { Tied } from "./tied.ts";
 
-/** The first product, subtracted, is a further r ranks: what PEFT itself converts such adapters to. */
+/** Appends the subtracted first product as r further ranks, as PEFT itself converts such adapters. */
 export async function withFirstProducts(
   targets: ReadonlySet<string>,
   backbone: InspectedBackbone,
@@ -21,7 +21,7 @@ export async function withFirstProducts(
   return tensors;
 }
 
-/** What modules share stands in the file under the name of each. */
+/** Saves what modules share under the name of each of them. */
 export async function underAllNames(
   { source, modules, part }: Tied,
   read: (name: string) => Promise<Matrix>,

@@ -1,16 +1,17 @@
 /**
- * Modules that share the table of word embeddings, and PEFT's `ensure_weight_tying`: they go on sharing what trains.
+ * Modules that share the table of word embeddings, and PEFT's `ensure_weight_tying`, with which they also share what is
+ * trained.
  */
 import type { InspectedBackbone } from "../../../core/types.ts";
 import type { LoraOptions } from "./options.ts";
 
-/** The names of modules by which PEFT knows embeddings and what is tied to them. */
+/** PEFT's names of embedding modules and of modules tied to them. */
 const EMBEDDINGS: readonly string[] = ["embed_tokens", "lm_head"];
 
-/** The module whose table it is, and those that share it. `part`: what they share of an adapter. */
+/** The module that has the table, and those that share it. `part`: what they share of an adapter. */
 export type Tied = Readonly<{ source: string; modules: readonly string[]; part: "whole" | "update" }>;
 
-/** LoRA's options with `ensureWeightTying` carried out: what is asked for one of the modules is asked for the table's. */
+/** Applies `ensureWeightTying` to LoRA's options: what targets one of the modules targets the table's module. */
 export function withTying(
   o: LoraOptions,
   backbone: InspectedBackbone,

@@ -1,4 +1,4 @@
-/** Rows of tables that train by themselves. */
+/** Individually trained rows of embedding tables. */
 import { badValue } from "../../../core/base/errors.ts";
 import { apply, cast, equal, gather, maximum, mul, reshape, sub, where } from "../../../core/graph/ops/functions.ts";
 import { matches } from "../../../core/patterns/module_patterns.ts";
@@ -6,7 +6,7 @@ import type { GraphBuilder, HookPoints, InspectedBackbone, Named, Value } from "
 import type { LoraOptions } from "./options.ts";
 import { deltaOf, type Matrix, type TokenRows } from "./plan.ts";
 
-/** The embedding rows that the options name. */
+/** Returns the embedding rows that the options name. */
 export function tokenRows(
   plugin: string,
   { trainableTokenIndices }: LoraOptions,
@@ -32,7 +32,7 @@ export function tokenRows(
   return rows;
 }
 
-/** The trained rows [n, dim], first those of the table. */
+/** Returns the trained rows [n, dim], which start as the table's. */
 function deltaRows(b: GraphBuilder, path: string, ids: readonly number[], dim: number): Value {
   return b.parameter(deltaOf(path), [ids.length, dim], async (weights) => {
     const { data } = await weights.read(`${path}.weight`);
@@ -42,7 +42,7 @@ function deltaRows(b: GraphBuilder, path: string, ids: readonly number[], dim: n
   });
 }
 
-/** Looked-up rows [tokens, dim], with the trained ones in their places. */
+/** Returns looked-up rows [tokens, dim] with the trained rows in their place. */
 export function replaceLookedUp(
   b: GraphBuilder,
   path: string,
@@ -61,7 +61,7 @@ export function replaceLookedUp(
   return where(equal(reshape(number, [places, 1]), 0), y, call.scale === 1 ? rows : mul(rows, call.scale));
 }
 
-/** A table [n, dim] with the trained rows in their places. */
+/** Returns a table [n, dim] with the trained rows in their place, as a graph value. */
 export function replaceRows(b: GraphBuilder, path: string, ids: readonly number[], weight: Value): Value {
   const delta = deltaRows(b, path, ids, Number(weight.shape[1]));
   const index = b.graph.constant({ dtype: "int64", dims: [ids.length, 1], data: BigInt64Array.from(ids, BigInt) });
@@ -69,7 +69,7 @@ export function replaceRows(b: GraphBuilder, path: string, ids: readonly number[
   return apply("ScatterND", [weight, index, sub(delta, old)], {});
 }
 
-/** A table with the trained rows in their places. */
+/** Returns a table with the trained rows in their place, on the host. */
 export function withRows(table: Matrix, ids: readonly number[], rows: Matrix): Matrix {
   const data = Float32Array.from(table.data);
   const width = table.dims[1] ?? 1;

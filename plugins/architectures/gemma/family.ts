@@ -2,7 +2,7 @@
 import type { AdapterTargets, Json, Named } from "../../../core/types.ts";
 import { type ConfigReader, type DecoderDifferences, rmsNorm } from "../../../blocks/architecture/mod.ts";
 
-/** Values of fields that both leave out. */
+/** Defaults of config fields in both versions. */
 export const gemmaDefaults: Named<Json> = {
   hidden_size: 2304,
   intermediate_size: 9216,
@@ -15,7 +15,7 @@ export const gemmaDefaults: Named<Json> = {
   tie_word_embeddings: true,
 };
 
-/** Norms before and behind each part, stored less 1; embeddings times √hidden; a scale of scores of its own. */
+/** Norms before and after each part, stored less 1; embeddings times √hidden; a separate scale of scores. */
 export function gemmaDifferences(c: ConfigReader): DecoderDifferences {
   const attention = c.flag("attention_bias", false);
   return {
@@ -27,13 +27,13 @@ export function gemmaDifferences(c: ConfigReader): DecoderDifferences {
   };
 }
 
-/** A field of the config that null turns off. */
+/** Returns a soft cap of the config; null turns it off. */
 export function softcap(c: ConfigReader, name: string): number | undefined {
   const value = c.value(name);
   return value === null || value === undefined ? undefined : c.number(name);
 }
 
-/** Modules for adapters. */
+/** Default target modules of adapters. */
 export const gemmaTargets: AdapterTargets = {
   attention: ["q_proj", "v_proj"],
   keysValues: ["q_proj", "v_proj"],

@@ -1,4 +1,4 @@
-/** Arrow files as rows, read a group of rows at a time. */
+/** Arrow files as rows, one record batch at a time. */
 import { classesIn, digestsOf, type FilePlace, plain, refuseTwice } from "../../../blocks/data/mod.ts";
 import { joinBytes } from "../../../core/base/bytes.ts";
 import { AttuneError, badFile, badValue, refusePointer } from "../../../core/base/errors.ts";
@@ -17,7 +17,7 @@ type Batch = Readonly<{
 
 type Flechette = typeof import("@uwdata/flechette");
 
-/** The rows of an Arrow file; the last group that was read is kept. Throws AttuneError if it is broken. */
+/** Opens the rows of an Arrow file, keeping the batch read last. Throws AttuneError if it is damaged. */
 export async function openArrow(place: FilePlace): Promise<Rows> {
   const first = await place.store.get(place.key, { offset: 0, length: 64 });
   if (!first) throw badFile("arrow", place.name, "does not exist");
@@ -31,7 +31,7 @@ export async function openArrow(place: FilePlace): Promise<Rows> {
   const library = await import("@uwdata/flechette");
   const messages = await checked(place, () => arrowMessages(read, first.size));
   if (messages.some(({ isPacked }) => isPacked)) await addCodecs(library);
-  /** A message whose values have been looked at, if they are packed. */
+  /** Reads a message; if it is compressed, its sizes are checked. */
   const whole = async (message: ArrowMessage): Promise<Uint8Array> => {
     const bytes = await read(message.at, message.size);
     if (message.isPacked) unpackedBytes(bytes, message);
@@ -89,12 +89,12 @@ export async function openArrow(place: FilePlace): Promise<Rows> {
   };
 }
 
-/** The ids of Arrow's types whose values are lists. */
+/** Arrow's type ids of lists. */
 const LISTS: readonly number[] = [12, 16, 21, 25, 26];
 
 const isList = ({ typeId }: Readonly<{ typeId: number }>): boolean => LISTS.includes(typeId);
 
-/** A row whose lists of small numbers are lists: only their type tells them from bytes. */
+/** Returns a row whose lists of small numbers are arrays: only their type distinguishes them from bytes. */
 function withLists(row: Row, lists: readonly Readonly<{ name: string }>[]): Row {
   const bytes = lists.flatMap(({ name }) => {
     const value = row[name];
@@ -103,14 +103,16 @@ function withLists(row: Row, lists: readonly Readonly<{ name: string }>[]): Row 
   return bytes.length > 0 ? { ...row, ...Object.fromEntries(bytes) } : row;
 }
 
-/** The number of each group's first row, and at last the number of all. */
+/** Returns the number of each batch's first row, followed by the number of all rows. */
 function startsOf(groups: readonly ArrowMessage[]): readonly number[] {
   const firsts = [0];
   for (const { count } of groups) firsts.push((firsts.at(-1) ?? 0) + count);
   return firsts;
 }
 
-/** Throws Error if a column's values lead out of it: a reader would follow them until memory ends. */
+/**
+ * Throws Error if a column's offsets point outside of its values: a reader would follow them until memory is exhausted.
+ */
 function checkBatch({ length, offsets, values, children, type }: Batch, count: number): void {
   if (length !== count) throw new Error(`a column has ${length} values for ${count} rows`);
   const [inner] = children ?? [];
@@ -124,7 +126,7 @@ function checkBatch({ length, offsets, values, children, type }: Batch, count: n
       last = offset;
     }
   } else if (inner === undefined && values && "at" in values && "BYTES_PER_ELEMENT" in values) {
-    // Bits and wide numbers take several elements or a part of one.
+    // An element may hold several values (bits), or be a part of a wide number.
     const bits = 8 * values.length * Number(values.BYTES_PER_ELEMENT);
     if (bits < count) throw new Error(`a column has ${bits} bits for ${count} values`);
   }
@@ -136,12 +138,12 @@ function checkBatch({ length, offsets, values, children, type }: Batch, count: n
   }
 }
 
-/** Whether a column's rows are lists of one length. */
+/** Whether a column's rows are lists of fixed length. */
 function isFixedList({ typeId }: Readonly<{ typeId: number }>): boolean {
   return typeId === 16;
 }
 
-/** Tells the reader how values are unpacked, each into as many bytes as it says. */
+/** Registers decompression with the reader, which checks that each buffer has the size in its header. */
 async function addCodecs({ CompressionType, setCompressionCodec }: Flechette): Promise<void> {
   const { decompress } = await import("fzstd");
   const encode = (): never => {
@@ -165,10 +167,10 @@ async function addCodecs({ CompressionType, setCompressionCodec }: Flechette): P
   });
 }
 
-/** What stands before a message of so many bytes. */
+/** Returns the prefix of a message of `bytes` bytes. */
 const lengthOf = (bytes: number): Uint8Array => new Uint8Array(Int32Array.of(-1, bytes).buffer);
 
-/** The end of a stream of messages. */
+/** The end-of-stream marker. */
 const END = Uint8Array.of(255, 255, 255, 255, 0, 0, 0, 0);
 
 function tableOf({ tableFromIPC }: Flechette, parts: readonly Uint8Array[]): ReturnType<Flechette["tableFromIPC"]> {

@@ -1,12 +1,12 @@
 /**
- * The frames of LZ4, which the libraries that there are do not read within bounds: block by block into as many bytes as there
- * must be. Checksums are not verified.
+ * LZ4 frames, decompressed block by block into a given number of bytes: available libraries do not check bounds.
+ * Checksums are not verified.
  * @module
  */
 
 const MAGIC = 0x184d2204;
 
-/** Unpacks a frame. Throws Error where it is damaged, or has another length than this. */
+/** Decompresses a frame. Throws Error if it is damaged, or does not have the given length. */
 export function unpackLz4Frame(input: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
   const view = new DataView(input.buffer, input.byteOffset, input.byteLength);
   const [flags = 0] = input.subarray(4);
@@ -34,7 +34,10 @@ export function unpackLz4Frame(input: Uint8Array, length: number): Uint8Array<Ar
   return out;
 }
 
-/** Unpacks a block behind what is filled, which it may refer back to; how much is filled then. */
+/**
+ * Decompresses a block after the bytes filled so far, to which it may refer back; returns the new number of filled
+ * bytes.
+ */
 function unpackBlock(block: Uint8Array, out: Uint8Array, filled: number): number {
   let [at, end] = [0, filled];
   const next = (): number => {
@@ -58,13 +61,13 @@ function unpackBlock(block: Uint8Array, out: Uint8Array, filled: number): number
     out.set(block.subarray(at, at + literals), end);
     at += literals;
     end += literals;
-    // The last of a block is not repeated.
+    // The last sequence of a block has no match.
     if (at === block.length) break;
     const back = next() + 256 * next();
     const count = counted(token & 15) + 4;
     if (back === 0 || back > end) throw new Error(`a block of LZ4 refers ${back} bytes back, where there are ${end}`);
     if (end + count > out.length) throw tooLong(out.length);
-    // Repeated bytes may be among those that are being written.
+    // A match may overlap the bytes that it produces.
     if (back >= count) out.copyWithin(end, end - back, end - back + count);
     else for (let i = end; i < end + count; i++) out[i] = out[i - back] ?? 0;
     end += count;

@@ -1,33 +1,35 @@
-/** The messages of an Arrow file: where its schema, dictionaries and groups of rows lie, without reading the rows. */
+/**
+ * The messages of an Arrow file: the offsets of its schema, dictionaries and record batches, without reading the rows.
+ */
 import { countWithin } from "../../../blocks/data/mod.ts";
 
-/** A message with its body: where it begins, how long it is, and of which kind. */
+/** A message with its body: its offset, size and kind. */
 export type ArrowMessage = Readonly<{
   kind: "schema" | "dictionary" | "rows";
   at: number;
   size: number;
-  /** The rows of a group. */
+  /** The number of rows in a batch. */
   count: number;
-  /** Whether its values are packed: `unpackedBytes` says how large they are. */
+  /** Whether its values are compressed; `unpackedBytes` returns their size. */
   isPacked?: boolean;
-  /** Whether neither its length nor that it is one stands before it. */
+  /** Whether it lacks the prefix with continuation marker and length. */
   isBare?: boolean;
 }>;
 
-/** Reads some bytes of a file. */
+/** Reads a range of a file. */
 export type ReadBytes = (offset: number, length: number) => Promise<Uint8Array>;
 
-/** Bytes that one message's description, and one message as a whole, may have. */
+/** The largest size of a message's metadata, and of a whole message, in bytes. */
 const [MAX_HEADER, MAX_MESSAGE] = [16 * 2 ** 20, 2 ** 30];
 
-/** Bytes that the values of a message may unpack to. */
+/** The largest decompressed size of a message's values, in bytes. */
 const MAX_UNPACKED = 2 ** 30;
 
 const CONTINUES = 0xffffffff;
 
 /**
- * The messages of a file of `size` bytes, in Arrow's streaming form, or in its file form, whose footer says where they
- * are. Throws Error if it is damaged.
+ * Lists the messages of a file of `size` bytes, in Arrow's streaming format or in its file format, whose footer has
+ * their offsets. Throws Error if it is damaged.
  */
 export async function arrowMessages(read: ReadBytes, size: number): Promise<readonly ArrowMessage[]> {
   const begin = new TextDecoder("latin1").decode(await read(0, Math.min(8, size)));
@@ -50,10 +52,10 @@ export async function arrowMessages(read: ReadBytes, size: number): Promise<read
   return messages;
 }
 
-/** How a file in file form begins and ends. */
+/** First and last bytes of the file format. */
 const MAGIC = "ARROW1";
 
-/** The message at a place, before the end of all; undefined where it says that none follows. */
+/** Reads the message at an offset; undefined for an end-of-stream marker. `end`: where the messages end. */
 async function messageAt(read: ReadBytes, at: number, end: number): Promise<ArrowMessage | undefined> {
   const { head, length } = prefixOf(viewOf(await read(at, 8)));
   if (length === 0) return undefined;
@@ -63,16 +65,16 @@ async function messageAt(read: ReadBytes, at: number, end: number): Promise<Arro
   return { ...known, at, size: head + length + body };
 }
 
-/** What stands before a message: how much of it there is, and the length of the message's description. */
+/** Parses a message's prefix: its own size (`head`), and the size of the message's metadata (`length`). */
 function prefixOf(view: DataView): Readonly<{ head: number; length: number }> {
-  // Before Arrow 0.15 the length stood alone.
+  // Before Arrow 0.15 the prefix was only the length.
   const isOld = view.getUint32(0, true) !== CONTINUES;
   return isOld ? { head: 4, length: view.getInt32(0, true) } : { head: 8, length: view.getInt32(4, true) };
 }
 
 /**
- * The bytes that the values of a message unpack to. Throws Error if they are too many, fewer than its rows need, or do not lie
- * in the message.
+ * Returns the decompressed size of a message's values. Throws Error if it is too large, smaller than its rows need, or
+ * if buffers are outside of the message.
  */
 export function unpackedBytes(message: Uint8Array, { count }: ArrowMessage): number {
   const { head, length } = prefixOf(viewOf(message));
@@ -92,22 +94,25 @@ export function unpackedBytes(message: Uint8Array, { count }: ArrowMessage): num
     if (size === 0) continue;
     countWithin("bytes of a length", 8, size);
     const unpacked = Number(body.getBigInt64(at, true));
-    // -1: they are not packed.
+    // -1: the buffer is not compressed.
     total += countWithin("unpacked bytes of a group", unpacked === -1 ? size - 8 : unpacked, MAX_UNPACKED - total);
   }
   countWithin("rows of a group", count, mostRows(total));
   return total;
 }
 
-/** The rows that so many bytes may be: the shortest value is a bit; columns without any values have no bytes at all. */
+/**
+ * Returns the largest number of rows for a size: a value has at least a bit; tables without columns have no bytes at
+ * all.
+ */
 function mostRows(bytes: number): number {
   return 8 * Math.max(0, bytes) + 2 ** 16;
 }
 
-/** Where an offset to a message's table is no length of one: Polars writes a file's schema without its length. */
+/** Smaller first words are offsets into a message, not lengths: Polars writes a file's schema without its length. */
 const LEAST_LENGTH = 64;
 
-/** The schema of a file, before the first of its other messages. */
+/** Reads the schema of a file, which ends where the first other message begins. */
 async function schemaAt(read: ReadBytes, at: number, end: number): Promise<ArrowMessage> {
   const first = viewOf(await read(at, 8)).getUint32(0, true);
   if (first === CONTINUES || first >= LEAST_LENGTH) return await messageAt(read, at, end) ?? refuseEmpty();
@@ -119,7 +124,10 @@ function refuseEmpty(): never {
   throw new Error("a message is empty");
 }
 
-/** Where the dictionaries and groups of rows of a file in file form lie, and its footer; undefined if it has none. */
+/**
+ * Returns the offsets of dictionaries and record batches in the file format, and of the footer; undefined without a
+ * footer.
+ */
 async function placesIn(
   read: ReadBytes,
   size: number,
@@ -141,7 +149,7 @@ async function placesIn(
 
 const kinds: Readonly<Record<number, ArrowMessage["kind"]>> = { 1: "schema", 2: "dictionary", 3: "rows" };
 
-/** What a message's table of FlatBuffers says: fields 1 and 2 its kind and header, 3 the length of its body. */
+/** Parses a message's FlatBuffers table: field 1 is its kind, 2 its header, 3 the length of its body. */
 function described(bytes: Uint8Array): Pick<ArrowMessage, "kind" | "count" | "isPacked"> & Readonly<{ body: number }> {
   const view = viewOf(bytes);
   const message = view.getUint32(0, true);
@@ -165,7 +173,7 @@ function described(bytes: Uint8Array): Pick<ArrowMessage, "kind" | "count" | "is
   return { kind, body, count, ...(isPacked ? { isPacked } : {}) };
 }
 
-/** What a message is, and where its header is. */
+/** Returns a message's kind, and the offset of its header. */
 function headerOf(view: DataView): Readonly<{ kind: ArrowMessage["kind"]; header: number }> {
   const message = view.getUint32(0, true);
   const kindAt = fieldOf(view, message, 1);
@@ -176,7 +184,7 @@ function headerOf(view: DataView): Readonly<{ kind: ArrowMessage["kind"]; header
   return { kind, header };
 }
 
-/** Where a message of rows, or of a dictionary's values, says where they lie. */
+/** Returns the offset of the record batch table of a message with rows or a dictionary's values. */
 function batchOf(view: DataView): number {
   const { kind, header } = headerOf(view);
   const batch = kind === "rows" ? header : targetOf(view, fieldOf(view, header, 1));
@@ -184,13 +192,13 @@ function batchOf(view: DataView): number {
   return batch;
 }
 
-/** Columns of a table, and fields within them. */
+/** The largest number of columns and nested fields. */
 const MAX_FIELDS = 100_000;
 
-/** Goes through a field and those within it: what a vector says of its length must be true of the bytes. */
+/** Checks a field and its nested fields: the lengths of their vectors must fit into the bytes. */
 function checkField(view: DataView, field: number, budget: { fields: number }): void {
   if (--budget.fields < 0) throw new Error(`the schema has more than ${MAX_FIELDS} fields`);
-  // A union lists the ids of its types.
+  // A union lists its type ids.
   const typeAt = fieldOf(view, field, 2);
   const type = targetOf(view, fieldOf(view, field, 3));
   if (typeAt > 0 && view.getUint8(typeAt) === 14 && type > 0) vectorOf(view, fieldOf(view, type, 1), 4);
@@ -198,14 +206,14 @@ function checkField(view: DataView, field: number, budget: { fields: number }): 
   checkTexts(view, fieldOf(view, field, 6));
 }
 
-/** Goes through pairs of texts. */
+/** Checks a vector of key-value pairs. */
 function checkTexts(view: DataView, at: number): void {
   for (const pair of tablesIn(view, at)) {
     for (const part of [0, 1]) vectorOf(view, fieldOf(view, pair, part), 1);
   }
 }
 
-/** Where a table's field lies; 0: it has none. */
+/** Returns the offset of a table's field; 0 if it is absent. */
 function fieldOf(view: DataView, table: number, index: number): number {
   const layout = table - view.getInt32(table, true);
   const place = 4 + 2 * index;
@@ -213,12 +221,12 @@ function fieldOf(view: DataView, table: number, index: number): number {
   return offset === 0 ? 0 : table + offset;
 }
 
-/** Where a field that points elsewhere points to. */
+/** Follows an offset to its target. */
 function targetOf(view: DataView, at: number): number {
   return at === 0 ? 0 : at + view.getInt32(at, true);
 }
 
-/** Where the elements of a vector begin, and how many they are. Throws Error if they do not all lie in the bytes. */
+/** Returns the offset of a vector's elements, and their number. Throws Error if they exceed the bytes. */
 function vectorOf(view: DataView, at: number, size: number): Readonly<{ from: number; count: number }> {
   if (at === 0) return { from: 0, count: 0 };
   const from = targetOf(view, at) + 4;
@@ -227,7 +235,7 @@ function vectorOf(view: DataView, at: number, size: number): Readonly<{ from: nu
   return { from, count };
 }
 
-/** Where the tables of a vector lie. */
+/** Returns the offsets of the tables in a vector. */
 function tablesIn(view: DataView, at: number): number[] {
   const { from, count } = vectorOf(view, at, 4);
   return Array.from({ length: count }, (_, i) => targetOf(view, from + 4 * i));

@@ -1,8 +1,8 @@
 /**
- * The Brown corpus's tags folded into twelve parts of speech, as the universal tag set does (Petrov, Das & McDonald 2012).
+ * Maps the Brown corpus's tags to twelve parts of speech, as the universal tag set does (Petrov, Das & McDonald 2012).
  */
 
-/** Names of the twelve, in order of their ids. */
+/** Names of the twelve parts of speech, in order of their ids. */
 export const partsOfSpeech: readonly string[] = [
   "ADJ",
   "ADP",
@@ -18,7 +18,7 @@ export const partsOfSpeech: readonly string[] = [
   ".",
 ];
 
-/** Beginnings of tags, the first match wins; `fw-` marks foreign words, `nil` untagged ones. */
+/** Prefixes of tags, of which the first match counts; `fw-` marks foreign words, `nil` untagged ones. */
 const beginnings: readonly (readonly [RegExp, string])[] = [
   [/^(fw-|nil$|uh)/, "X"],
   [/^(ap|jj|od)/, "ADJ"],
@@ -33,7 +33,7 @@ const beginnings: readonly (readonly [RegExp, string])[] = [
   [/^(vb|be|hv|do|md)/, "VERB"],
 ];
 
-/** The part of speech of a tag; of words written as one ("ppss+bem") that of the first; signs are ".". */
+/** Returns the part of speech of a tag; for contracted words ("ppss+bem") that of the first; "." for punctuation. */
 export function partOfSpeech(tag: string): string {
   return beginnings.find(([beginning]) => beginning.test(tag))?.[1] ?? (/[a-z]/.test(tag) ? "X" : ".");
 }

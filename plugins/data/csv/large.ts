@@ -1,6 +1,6 @@
 /**
- * CSV files that are too large for memory, read as they are needed: by an index of their records, or packed ones and those in
- * encodings of several bytes a sign from their start to their end.
+ * CSV files too large for memory: read on demand by an index of their records or, if compressed or in a multi-byte
+ * encoding, from start to end.
  */
 import {
   encodingOf,
@@ -17,27 +17,30 @@ import type { Rows } from "../../../core/types.ts";
 import { type CsvRecord, cutCsv } from "./records.ts";
 import { createRecordReader, type CsvForm, delimiterOf, headerOf, LOOKED_AT, rowOf } from "./parse.ts";
 
-/** A form whose delimiter is known. */
+/** A form with a known delimiter. */
 type KnownForm = CsvForm & Readonly<{ delimiter: string }>;
 
-/** Encodings in which no byte of another sign is that of a quote, a line end or a delimiter of ASCII, and every sign begins anywhere. */
+/**
+ * Encodings in which ASCII bytes (quotes, line ends, delimiters) occur in no other character, and decoding can start at
+ * any.
+ */
 const INDEXED = /^(utf-8|windows-\d+|iso-8859-\d+|koi8-[ru]|macintosh|x-mac-cyrillic|ibm866)$/;
 
-/** The delimiter that the beginning of a large file tells. */
+/** Guesses the delimiter from the beginning of a large file. */
 export async function toldDelimiter({ store, key }: FilePlace, form: CsvForm): Promise<string> {
   const bytes = (await store.get(key, { offset: 0, length: LOOKED_AT }))?.bytes ?? new Uint8Array();
-  // Its last sign may be cut.
+  // The last character may be incomplete.
   return delimiterOf(new TextDecoder(encodingOf(bytes) ?? form.encoding).decode(bytes, { stream: true }), form, true);
 }
 
-/** Whether records can be found among the bytes of a file as they lie there. */
+/** Whether records can be found in the bytes of a file without decoding or decompressing it. */
 export async function isReadInPlace({ store, key }: FilePlace, { encoding, delimiter }: CsvForm): Promise<boolean> {
   const bytes = (await store.get(key, { offset: 0, length: 4 }))?.bytes ?? new Uint8Array();
   const name = new TextDecoder(encodingOf(bytes) ?? encoding).encoding;
   return INDEXED.test(name) && (name === "utf-8" || isAscii(delimiter ?? ","));
 }
 
-/** Rows of a large file by an index of its records. */
+/** Opens the rows of a large file by an index of its records. */
 export async function openIndexedCsv(place: FilePlace, form: KnownForm): Promise<Rows> {
   const { name, store, key, path, cache } = place;
   const whereIs = (line: number): string => `${name}, line ${line}`;
@@ -72,7 +75,9 @@ export async function openIndexedCsv(place: FilePlace, form: KnownForm): Promise
   };
 }
 
-/** Rows of a file that is read from its start to its end: in memory where they are few. `delimiter`: the one that separates its cells. */
+/**
+ * Opens the rows of a file that is read from start to end, kept in memory if there are few. `delimiter`: of its values.
+ */
 export async function openStreamedCsv(
   place: FilePlace,
   form: CsvForm,
@@ -139,7 +144,7 @@ function recordForm(
   };
 }
 
-/** Looks whether all records have as many values as there are columns: those of the first, unless they are given. */
+/** Returns a check that all records have as many values as there are columns (given, or in the first record). */
 function widthCheck(columns: number | undefined, whereIs: (line: number) => string): (record: CsvRecord) => void {
   let width = columns;
   return ({ values, line }) => {
@@ -148,7 +153,7 @@ function widthCheck(columns: number | undefined, whereIs: (line: number) => stri
   };
 }
 
-/** Pieces of which the first, as far as they tell the delimiter, are looked at before. */
+/** Reads the beginning of a stream, enough to guess the delimiter; `all` yields it again, followed by the rest. */
 async function peeked(
   pieces: AsyncIterable<Uint8Array>,
 ): Promise<Readonly<{ beginning: string; isCut: boolean; all(): AsyncIterable<Uint8Array> }>> {

@@ -1,9 +1,9 @@
-/** The text of a CSV file as records: its delimiter, its header, its values, over Papa Parse. */
+/** Parses the text of a CSV file with Papa Parse: delimiter, header, values. */
 import Papa from "papaparse";
 import { badFile, show } from "../../../core/base/errors.ts";
 import type { Row } from "../../../core/types.ts";
 
-/** How a CSV file is written; null: that is told by its content. */
+/** The format of a CSV file; null: derived from its content. */
 export type CsvForm = Readonly<{
   delimiter: string | null;
   columns: readonly string[] | null;
@@ -11,10 +11,10 @@ export type CsvForm = Readonly<{
   encoding: string;
 }>;
 
-/** Reads the values of one record, as it was found among others. Throws AttuneError if its quotes are wrong. */
+/** Parses the values of one record, found before. Throws AttuneError if its quotes are malformed. */
 export type RecordReader = (text: string, where: string) => readonly string[];
 
-/** A reader of records of one form. */
+/** Returns a reader of records in one format. */
 export function createRecordReader(delimiter: string, quoting: boolean): RecordReader {
   const parser = new Papa.Parser({ delimiter, newline: "\n" });
   return (text, where) => {
@@ -27,7 +27,7 @@ export function createRecordReader(delimiter: string, quoting: boolean): RecordR
 
 type Records = Readonly<{ data: readonly string[][]; errors: readonly Papa.ParseError[] }>;
 
-/** The records of a text. Without quoting, a quote is a character as others are. */
+/** Returns the records of a text. Without quoting, a quote is an ordinary character. */
 export function recordsOf(text: string, delimiter: string, quoting: boolean, preview = 0): Records {
   if (quoting) {
     return Papa.parse<string[]>(withOneLineEnd(text, delimiter), { delimiter, newline: "\n", preview });
@@ -36,13 +36,16 @@ export function recordsOf(text: string, delimiter: string, quoting: boolean, pre
   return { data: lines.map((line) => line.split(delimiter)), errors: [] };
 }
 
-/** Characters that files have between values, and how many lines tell which. */
+/** Possible delimiters, and the number of lines that decide which one it is. */
 const [DELIMITERS, LINES] = [[",", ";", "\t", "|"], 50];
 
-/** As much of a file tells that. */
+/** Size of the beginning from which the delimiter is guessed. */
 export const LOOKED_AT: number = 2 ** 20;
 
-/** The first that divides each of the first lines into equally many values, more than one; a comma where none does. */
+/**
+ * Returns the first delimiter that splits each of the first lines into the same number of values, at least two; else a
+ * comma.
+ */
 export function delimiterOf(
   text: string,
   { quoting, columns }: CsvForm,
@@ -51,7 +54,7 @@ export function delimiterOf(
   const beginning = text.slice(0, LOOKED_AT);
   const divides = (delimiter: string): boolean => {
     const { data, errors } = recordsOf(beginning, delimiter, quoting, LINES);
-    // The last one may be cut.
+    // The last record may be incomplete.
     const whole = isCut || data.length === LINES ? data.slice(0, -1) : data;
     const records = whole.filter((record) => !isBlank(record));
     const width = columns?.length ?? records[0]?.length ?? 0;
@@ -61,7 +64,7 @@ export function delimiterOf(
   return DELIMITERS.find(divides) ?? ",";
 }
 
-/** The text with "\n" for each line end that is no part of a quoted value: a file may have several kinds. */
+/** Replaces each line end outside of quoted values by "\n": a file may mix several kinds. */
 function withOneLineEnd(text: string, delimiter: string): string {
   if (!text.includes("\r")) return text;
   const parts: string[] = [];
@@ -70,7 +73,7 @@ function withOneLineEnd(text: string, delimiter: string): string {
   while (at < text.length) {
     const c = text[at];
     if (quoted) {
-      // A quote within a value is written twice.
+      // A quote inside a quoted value is doubled.
       if (c === '"' && text[at + 1] === '"') at++;
       else if (c === '"') quoted = false;
       at++;
@@ -90,12 +93,12 @@ function withOneLineEnd(text: string, delimiter: string): string {
   return parts.join("") + text.slice(from);
 }
 
-/** Whether a record is a line with nothing but blanks, as pandas passes it over. */
+/** Whether a record is a blank line, which pandas skips. */
 export function isBlank(record: readonly string[]): boolean {
   return record.length === 1 && /^[ \t\v\f]*$/.test(record[0] ?? "");
 }
 
-/** Names of columns. Throws AttuneError if one is there twice, or they are no text. */
+/** Returns the column names. Throws AttuneError if one is not a text, or occurs twice. */
 export function headerOf(record: readonly string[], where: string): readonly string[] {
   const seen = new Set<string>();
   const twice = record.find((name) => seen.size === seen.add(name).size);
@@ -109,7 +112,7 @@ export function headerOf(record: readonly string[], where: string): readonly str
   return record;
 }
 
-/** A record as a row. Throws AttuneError if it has other columns. */
+/** Returns a record as a row. Throws AttuneError if its number of values is wrong. */
 export function rowOf(names: readonly string[], record: readonly string[], where: string): Row {
   if (record.length !== names.length) {
     throw badFile("csv", where, `has ${record.length} values for ${names.length} columns`);

@@ -1,31 +1,32 @@
-/**
- * Where records of CSV begin and end, in bytes that come in pieces: nothing but line ends, quotes and delimiters is looked at.
- */
+/** Finds the begin and end of CSV records in pieces of bytes; only line ends, quotes and delimiters matter for this. */
 import type { Cutter } from "../../../blocks/data/mod.ts";
 import { badFile } from "../../../core/base/errors.ts";
 
-/** Bytes that mean something. */
+/** Bytes with a meaning. */
 const [LF, CR, QUOTE] = [10, 13, 34];
 
-/** Blanks, which may stand behind a quote. */
+/** White space, which may follow a quote. */
 const BLANKS: readonly number[] = [9, 11, 12, 32];
 
-/** Larger records are refused: a quote that stays open would make one of a whole file. */
+/** Larger records are refused: an unclosed quote would make one record of a whole file. */
 const MAX_RECORD = 64 * 2 ** 20;
 
-/** A record that is not empty: where it begins and ends among the bytes, the line of its first one, and its values. */
+/**
+ * A record that is not empty: its first and last byte offset, the number of its first line, and its number of values.
+ */
 export type CsvRecord = Readonly<{ begin: number; end: number; line: number; values: number }>;
 
-/** What divides values, in the bytes at hand, and whether values may stand in quotes. */
+/** The delimiter, encoded, and whether values may be quoted. */
 export type CsvSigns = Readonly<{ delimiter: Uint8Array; quoting: boolean }>;
 
-/** Bytes that are looked at: where they stand, and by which number their first line is known. */
+/** The bytes to search: how lines are named in messages, and the number of the first line. */
 export type CsvBytes = Readonly<{ whereIs: (line: number) => string; line?: number; isStart?: boolean }>;
 
 /**
- * Begins to look for records; `found` is told each that is not empty.
+ * Returns a cutter of records; `found` is called with each that is not empty.
  *
- * @throws AttuneError from `push` and `end` where a quote stays open, something stands behind one, or a record is too long.
+ * @throws AttuneError from `push` and `end` if a quote is not closed, text follows a closing quote, or a record is too
+ * long.
  */
 export function cutCsv(
   { delimiter, quoting }: CsvSigns,
@@ -34,20 +35,20 @@ export function cutCsv(
 ): Cutter {
   const means = meaningful(delimiter, quoting);
   const fallbacks = fallbacksOf(delimiter);
-  // Where the piece stands, where the record and the value began, and the lines of both.
+  // Offsets of the piece, the record and the value, and the lines of the latter two.
   let [at, begin, value, line, first, values] = [0, 0, 0, firstLine, firstLine, 1];
   let state: "plain" | "quoted" | "closed" = "plain";
-  // Where the last quote closed, and where the last CR stood.
+  // Offsets of the last closing quote, and of the last CR.
   let [closedAt, crAt] = [-2, -2];
-  /** How many bytes of the delimiter were just read. */
+  /** Number of delimiter bytes matched so far. */
   let matched = 0;
-  /** Quotes of the record before the piece at hand, where it had nothing but blanks besides; -1 where it had. */
+  /** Number of quotes in the record before this piece if it is otherwise blank, else -1. */
   let begunQuotes = 0;
   const next = (from: number): void => {
     [begin, value, first, values, state, matched] = [from, from, line, 1, "plain", 0];
     begunQuotes = 0;
   };
-  /** Quotes of the record up to a place in the piece, where it has nothing but blanks besides; -1 where it has. */
+  /** Returns the number of quotes in the record up to an offset if it is otherwise blank, else -1. */
   const quotesTo = (bytes: Uint8Array, to: number): number => {
     let quotes = values > 1 ? -1 : begunQuotes;
     for (let i = Math.max(0, begin - at); i < to - at && quotes >= 0; i++) {
@@ -56,7 +57,7 @@ export function cutCsv(
     }
     return quotes;
   };
-  /** Sees to it that nothing but blanks stands between a closed quote and a place. */
+  /** Throws unless only white space is between a closing quote and an offset. */
   const checkBehindQuote = (bytes: Uint8Array, to: number): void => {
     for (let i = Math.max(0, closedAt + 1 - at); i < to - at; i++) {
       if (BLANKS.includes(bytes[i] ?? 0)) continue;
@@ -64,7 +65,7 @@ export function cutCsv(
     }
   };
   const close = (end: number, quotes: number): void => {
-    // A line of blanks, which may stand in quotes, is none.
+    // A blank line, perhaps quoted, is not a record.
     if (values > 1 || (quotes !== 0 && quotes !== 2)) found({ begin, end, line: first, values });
   };
   /** Whether a byte completes the delimiter. */
@@ -93,7 +94,7 @@ export function cutCsv(
       return next(here + 1);
     }
     if (byte === QUOTE && quoting && state === "closed" && closedAt === here - 1) {
-      // A quote within a value is written twice; the next one ends it.
+      // A doubled quote belongs to the value; the next single one ends it.
       state = "quoted";
     } else if (byte === QUOTE && quoting && here === value) state = "quoted";
     else if (divides(byte)) {
@@ -105,7 +106,7 @@ export function cutCsv(
   return {
     begun: () => begin,
     end: () => {
-      // Behind a quote, blanks are before what divides alone.
+      // After a closing quote, white space may only be before a delimiter or line end.
       if (state === "quoted" || (state === "closed" && closedAt !== at - 1)) {
         throw badFile("csv", whereIs(first), "Quoted field unterminated");
       }
@@ -130,14 +131,14 @@ export function cutCsv(
   };
 }
 
-/** Bytes that are more than a part of a value. */
+/** Returns which bytes are more than a part of a value. */
 function meaningful(delimiter: Uint8Array, quoting: boolean): Uint8Array {
   const means = new Uint8Array(256);
   for (const byte of [LF, CR, delimiter[0] ?? 0, ...quoting ? [QUOTE] : []]) means[byte] = 1;
   return means;
 }
 
-/** Where a search for the delimiter goes on when a byte does not fit (Knuth, Morris, Pratt). */
+/** Returns where to continue the search for the delimiter after a mismatch (Knuth, Morris, Pratt). */
 function fallbacksOf(delimiter: Uint8Array): readonly number[] {
   const fallbacks = [0];
   for (let i = 1, k = 0; i < delimiter.length; i++) {

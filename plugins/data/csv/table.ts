@@ -5,12 +5,15 @@ import { sha256 } from "../../../core/base/sha256.ts";
 import type { Row, Rows } from "../../../core/types.ts";
 import { type CsvForm, delimiterOf, headerOf, isBlank, recordsOf, rowOf } from "./parse.ts";
 
-/** Rows of a CSV file. Throws AttuneError with the line's number where a quote stays open or a row has other columns. */
+/**
+ * Opens the rows of a CSV file. Throws AttuneError with the line's number if a quote is not closed or a row has other
+ * columns.
+ */
 export async function openCsv(place: FilePlace, form: CsvForm): Promise<Rows> {
   const { rows, delimiter } = await openedCsv(place, form);
   const { columns, quoting, encoding } = form;
   const isPlain = form.delimiter === null && columns === null && quoting && encoding === "utf-8";
-  // The same bytes are other rows.
+  // In another format, the same bytes are other rows.
   const fingerprint = isPlain ? rows.fingerprint : await sha256(JSON.stringify([rows.fingerprint, form]));
   const isTold = form.delimiter !== null || delimiter === ",";
   const note = `${place.name}: the delimiter is ${show(delimiter)}, judging by its lines`;
@@ -34,7 +37,7 @@ async function openedCsv(place: FilePlace, form: CsvForm): Promise<Readonly<{ ro
   return { rows: rowsOf(text, place.name, { ...form, delimiter }, await file.fingerprint()), delimiter };
 }
 
-/** The rows of a file's text. */
+/** Returns the rows in a file's text. */
 function rowsOf(
   text: string,
   path: string,
