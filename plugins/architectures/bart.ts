@@ -1,5 +1,5 @@
 /**
- * BART (Lewis et al. 2020): an encoder like BERT's, and a decoder that attends to it, usually with one shared embedding table.
+ * BART (Lewis et al. 2020): an encoder like BERT's, and a decoder that attends to it, usually with shared embeddings.
  * @module
  */
 import { badValue } from "../../core/base/errors.ts";

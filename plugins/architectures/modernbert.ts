@@ -1,6 +1,6 @@
 /**
- * ModernBERT (Warner et al. 2024): an encoder with rotary positions, gated feed-forward parts, norms in front, and layers
- * that see only their neighbourhood between those that see all.
+ * ModernBERT (Warner et al. 2024): an encoder with rotary positions, gated feed-forward parts, pre-norms, and local
+ * attention layers between global ones.
  * @module
  */
 import { activation } from "../../core/graph/activations.ts";

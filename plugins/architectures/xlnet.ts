@@ -76,8 +76,7 @@ type Sizes = Readonly<{
 }>;
 
 /**
- * Values that all layers share. `segments`: whether two positions differ in theirs. `masked`: scores that hide
- * positions by the order of prediction, for both streams.
+ * What layers share. `segments`: whether two positions' differ. `masked`: scores hiding positions by prediction order.
  */
 type Shared = Readonly<{
   positions: Value; // [2*seq, hidden]
@@ -197,10 +196,7 @@ function layerOf(
   return norm(b, `${path}.ff.layer_norm`, add(fed, middle), hiddenSize);
 }
 
-/**
- * Computes attention with scores (content + position + segment) / √headDim, as in Transformer-XL (Dai et al. 2019):
- * [batch*seq, hidden].
- */
+/** Attention with scores (content + position + segment) / √headDim (Dai et al. 2019): [batch*seq, hidden]. */
 function relativeAttention(
   b: GraphBuilder,
   path: string,

@@ -182,8 +182,7 @@ function opening(text: string, tokenizer: Tokenizer): Int32Array {
 }
 
 /**
- * Returns the labels of the completion: all tokens after the prompt's or, if tokenization differs, those that reach
- * beyond the prompt.
+ * Returns the completion's labels: the tokens after the prompt's or, if these differ, those reaching beyond the prompt.
  */
 function completed(ids: Int32Array, prompt: string, text: string, tokenizer: Tokenizer): Int32Array {
   const alone = opening(prompt, tokenizer);

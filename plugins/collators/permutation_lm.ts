@@ -102,10 +102,7 @@ function spans(length: number, random: Random, { plmProbability, maxSpanLength }
   return chosen;
 }
 
-/**
- * Returns a random order of positions, the same in both halves, as Hugging Face draws it; for odd lengths, one order of
- * all.
- */
+/** Returns a random order of positions, the same in both halves as in Hugging Face's; odd lengths are not halved. */
 function orderOf(length: number, random: Random): number[] {
   const size = length % 2 === 0 ? length / 2 : length;
   const order = permutation(random, size);

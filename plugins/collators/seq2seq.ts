@@ -94,9 +94,7 @@ export function sequencePair(
   return { sequences: [{ length: ids.length, decoderLength: inputs.length, fields }], targets: {}, row: index };
 }
 
-/**
- * Shifts labels to decoder inputs: one position right, after the start token, with padding in place of ignored labels.
- */
+/** Turns labels into decoder inputs: start token first, then labels, with padding in place of ignored ones. */
 function shiftRight(labels: Int32Array, start: number, pad: number): Int32Array {
   return labels.map((_, i) => (i === 0 ? start : labels[i - 1] === IGNORE ? pad : labels[i - 1] ?? pad));
 }

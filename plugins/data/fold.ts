@@ -1,5 +1,5 @@
 /**
- * One fold of a data set, or all others.
+ * One fold of a dataset, or all others.
  * @module
  */
 import * as v from "valibot";
@@ -90,7 +90,7 @@ export const fold: Factory<"data", Input> = define({
 
 async function valuesOf(rows: SeekableRows, column: string, option: string): Promise<readonly unknown[]> {
   const values: unknown[] = [];
-  // Values that are equal are one in memory.
+  // Equal values share one object in memory.
   const known = new Map<unknown, unknown>();
   for await (const { row } of rows.read()) {
     const value = row[column];

@@ -1,5 +1,5 @@
 /**
- * Data sets of the Hugging Face hub.
+ * Datasets on the Hugging Face hub.
  * @module
  */
 import { isObject } from "../../core/base/json.ts";
@@ -36,7 +36,7 @@ type Input = Partial<HubOptions> & { path: string };
 /**
  * A split of a data set of the hub, downloaded into the cache that Python uses too: Parquet, CSV, JSON, text or Arrow
  * files, packed or not, by the `configs` of its README or by their names as `datasets` has it. Honours HF_ENDPOINT,
- * HF_TOKEN and HF_HUB_OFFLINE; what was downloaded serves without a network.
+ * HF_TOKEN and HF_HUB_OFFLINE; earlier downloads are used without a network.
  *
  * @throws AttuneError from `open` where the hub has no such data set, configuration or split, and says what there is.
  * @example
@@ -75,23 +75,20 @@ export const hub: Factory<"data", Input> = define({
         }));
         return await openHubFiles(config, places, options.columns);
       };
-      // Which splits there are, the hub says where one is asked for.
+      // The hub says which splits there are only when one is asked for.
       const names = slicesIn("hub", options.split).map(({ split }) => split);
       return await slicedRows("hub", options.split, { names, open });
     },
   }),
 });
 
-/** The branch with the Parquet that the hub makes. */
+/** The branch with the hub's Parquet conversion. */
 const CONVERTED = "refs/convert/parquet";
 
-/** Files of one split, how they are read, and the commit that they are of. */
+/** The files of a split, how to read them, and their commit. */
 type Files = Readonly<{ commit: string; config: HubConfig; files: readonly string[] }>;
 
-/**
- * The files of a split at the revision that is asked for; where none is, those that the hub has made, else its
- * author's.
- */
+/** Returns the files of a split at the given revision; without one, the hub's conversion or else the author's files. */
 async function splitAt(repo: string, options: HubOptions, host: Host, cache: HubCache): Promise<Files> {
   const { revision } = options;
   if (revision !== null) return await filesOf(repo, { ...options, revision }, host, cache);
@@ -100,8 +97,7 @@ async function splitAt(repo: string, options: HubOptions, host: Host, cache: Hub
   } catch (error) {
     if (!(error instanceof AttuneError)) throw error;
     const onMain = { ...options, revision: "main" };
-    // Nothing was converted, or a part alone; what is wrong with that is said where the author's files do not serve
-    // either.
+    // There is no conversion, or only a partial one; that is reported only if the author's files cannot be read either.
     if (/^HUB_(404|OFFLINE|UNREACHABLE)$/.test(error.code)) return await filesOf(repo, onMain, host, cache);
     if (error.code !== "UNSUPPORTED") throw error;
     return await filesOf(repo, onMain, host, cache).catch(() => {
@@ -112,7 +108,7 @@ async function splitAt(repo: string, options: HubOptions, host: Host, cache: Hub
 
 type AtRevision = HubOptions & Readonly<{ revision: string }>;
 
-/** The files of a split, downloaded where they must be. */
+/** Returns the files of a split, downloaded as needed. */
 async function filesOf(repo: string, options: AtRevision, host: Host, cache: HubCache): Promise<Files> {
   const { path, revision } = options;
   const cached = async (): Promise<Files | undefined> => {
@@ -143,7 +139,7 @@ async function filesOf(repo: string, options: AtRevision, host: Host, cache: Hub
     if (!isCommit(revision)) await cache.setRef(repo, revision, commit);
     return { commit, ...split };
   } catch (error) {
-    // Without a network, what was downloaded before serves; what the hub refuses stays refused.
+    // Without a network, earlier downloads are used; errors of the hub itself remain errors.
     const away = error instanceof AttuneError && /^HUB_(UNREACHABLE|5\d\d)$/.test(error.code);
     const snapshot = away ? await cached() : undefined;
     if (snapshot) return snapshot;
@@ -151,10 +147,10 @@ async function filesOf(repo: string, options: AtRevision, host: Host, cache: Hub
   }
 }
 
-/** The file that describes a repository. */
+/** The file with a repository's metadata. */
 const CARD = "README.md";
 
-/** The YAML at the head of a repository's README; nothing if there is none. */
+/** Reads the YAML header of a repository's README; empty if there is none. */
 async function cardOf(path: string, store: Store): Promise<Named<unknown>> {
   const file = await store.get(CARD);
   const head = /^\uFEFF?---[ \t]*\r?\n([^]*?)\r?\n---[ \t]*(?:\r?\n|$)/.exec(new TextDecoder().decode(file?.bytes))
@@ -169,7 +165,7 @@ async function cardOf(path: string, store: Store): Promise<Named<unknown>> {
   }
 }
 
-/** A split's files of a repository, and how they are read. Throws AttuneError that says what there is. */
+/** Returns a split's files in a repository, and how to read them. Throws AttuneError that lists what there is. */
 function splitOf(repository: HubRepository, options: AtRevision): Omit<Files, "commit"> {
   const { path, split, name, revision } = options;
   const config = revision === CONVERTED ? convertedConfig(repository.files, options) : hubConfig(repository, name);
@@ -181,7 +177,7 @@ function splitOf(repository: HubRepository, options: AtRevision): Omit<Files, "c
   throw unknownName("hub", `${path}: split`, "split", split, Object.keys(config.splits));
 }
 
-/** The files `<name>/<split>/*.parquet` that the hub makes. Throws AttuneError that says what there is. */
+/** Returns the hub's conversion, `<name>/<split>/*.parquet`. Throws AttuneError that lists what there is. */
 function convertedConfig(all: readonly string[], { path, name }: HubOptions): HubConfig {
   const known = all.flatMap((file) => {
     const [, config = "", part = ""] = /^([^/]+)\/([^/]+)\/[^/]+\.parquet$/.exec(file) ?? [];

@@ -1,5 +1,5 @@
 /**
- * Rows that are handed in.
+ * Rows given as values.
  * @module
  */
 import * as v from "valibot";

@@ -1,5 +1,5 @@
 /**
- * Several data sets as one, each with its share.
+ * Several datasets mixed in given proportions.
  * @module
  */
 import * as v from "valibot";
@@ -73,8 +73,8 @@ export const mix: Factory<"data", Input> = define({
 });
 
 /**
- * Where each source stands: `at` rows were given in all; `inner` has a cursor per source, its rounds in `at` of a
- * further one.
+ * Yields mixed rows. In a cursor, `at` is the number of rows so far; `inner` has for each source its cursor, and one
+ * whose `at` is the number of its rounds.
  */
 async function* mixed(
   sources: readonly Rows[],
@@ -90,12 +90,12 @@ async function* mixed(
     return source >= 0 ? source : weights.length - 1;
   };
   const cursors: (Cursor | undefined)[] = sources.map((_, i) => from?.inner?.[2 * i]?.inner?.[0]);
-  // How often each source has begun again.
+  // How often each source has been restarted.
   const rounds = sources.map((_, i) => from?.inner?.[2 * i + 1]?.at ?? 0);
   const readers = sources.map((source, i) => source.read(cursors[i])[Symbol.asyncIterator]());
   const ended = (): boolean =>
     stoppingStrategy === "first_exhausted" ? rounds.some((n) => n > 0) : rounds.every((n) => n > 0);
-  // A source is exhausted where it has no next row: it is looked at one row ahead.
+  // To know whether a source is exhausted, one row is read ahead.
   const ahead: (Readonly<{ row: Row; next: Cursor }> | undefined)[] = [];
   const advance = async (i: number): Promise<void> => {
     let next = await readers[i]?.next();

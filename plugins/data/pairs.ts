@@ -1,5 +1,5 @@
 /**
- * Pairs of labelled rows: alike where their labels are the same.
+ * Pairs of labelled rows, which are similar if their labels are the same.
  * @module
  */
 import * as v from "valibot";
@@ -72,7 +72,7 @@ export const pairs: Factory<"data", Input> = define({
         const { a, b } = pairAt(index);
         return (await Promise.all([a, b].map(async (row) => await opened.where?.(row) ?? `row ${row}`))).join(" with ");
       };
-      // Their columns are others.
+      // The columns of pairs are not those of the rows.
       const { classes: _, ...known } = knownOf([opened], ["source"]);
       return {
         ...known,
@@ -91,19 +91,19 @@ export const pairs: Factory<"data", Input> = define({
   }),
 });
 
-/** Pairs that are made at once where they are read in order. */
+/** Number of pairs made at once when reading in order. */
 const AT_ONCE = 256;
 
-/** Up to so many pairs the order is a table; of more it is one that needs none. */
+/** Up to this number of pairs the order is a table, above it a permutation that needs no memory. */
 const TABLE = 2 ** 17;
 
-/** Pairs that there may be: rows of data sets are told by numbers below 2 ** 31. */
+/** The largest number of pairs: numbers of rows are below 2 ** 31. */
 const MOST_PAIRS = 2 ** 31 - 1;
 
-/** Two rows by their numbers, and whether their labels are the same. */
+/** The numbers of two rows, and whether their labels are the same. */
 type Pair = Readonly<{ a: number; b: number; score: 0 | 1 }>;
 
-/** How many pairs there are of the rows, and each by its number, in a seeded order: what is in memory is some bytes a row. */
+/** Returns the number of pairs, and each pair by its number, in a seeded order; needs a few bytes per row. */
 async function pairsOf(
   opened: SeekableRows,
   { samplingStrategy, maxPairs, seed, columns }: Omit<PairsOptions, "source">,
@@ -139,7 +139,7 @@ async function pairsOf(
   };
 }
 
-/** Labels of rows: which each has, and the rows of each, in order. */
+/** The label of each row, and the rows of each label in order. */
 type Groups = Readonly<{ keys: readonly string[]; of: Uint32Array; rows: readonly Uint32Array[] }>;
 
 async function groupsOf(opened: SeekableRows, columns: PairsOptions["columns"]): Promise<Groups> {
@@ -171,12 +171,12 @@ async function groupsOf(opened: SeekableRows, columns: PairsOptions["columns"]):
   return { keys: [...numbers.keys()], of, rows };
 }
 
-/** Pairs by their number: by the first row, and then by the second, which is none before it. */
+/** Pairs by number, sorted by the first row, then by the second, which does not precede it. */
 type NumberedPairs = Readonly<{ count: number; at(number: number): Readonly<{ a: number; b: number }> }>;
 
-/** All pairs of one label, in which each row is also with itself, or all of two. */
+/** Numbers all pairs with the same label (each row also with itself), or all pairs with different labels. */
 function numberedPairs({ of, rows }: Groups, isAlike: boolean): NumberedPairs {
-  /** Where each row is among those of its label. */
+  /** The position of each row among those of its label. */
   const places = new Uint32Array(of.length);
   for (const list of rows) list.forEach((row, place) => places[row] = place);
   const listOf = (row: number): Uint32Array => rows[of[row] ?? 0] ?? new Uint32Array();
@@ -184,7 +184,7 @@ function numberedPairs({ of, rows }: Groups, isAlike: boolean): NumberedPairs {
     const same = listOf(row).length - (places[row] ?? 0);
     return isAlike ? same : of.length - row - same;
   };
-  /** The number of the first pair of each row, and at last of all. */
+  /** The number of each row's first pair, followed by the number of all pairs. */
   const starts = new Float64Array(of.length + 1);
   for (let row = 0; row < of.length; row++) starts[row + 1] = (starts[row] ?? 0) + ofRow(row);
   return {
@@ -194,14 +194,14 @@ function numberedPairs({ of, rows }: Groups, isAlike: boolean): NumberedPairs {
       const offset = number - (starts[a] ?? 0);
       const [list, place] = [listOf(a), places[a] ?? 0];
       if (isAlike) return { a, b: list[place + offset] ?? a };
-      // Of the rows behind `a`, those of its own label are passed over: as many as come before the one that is looked for.
+      // Of the rows after `a`, those of its own label are skipped: as many as precede the wanted one.
       const passed = lastWhere(list.length - place, (i) => (list[place + i] ?? 0) - a - i <= offset);
       return { a, b: a + offset + passed + 1 };
     },
   };
 }
 
-/** The last of the numbers below `count` of which it holds, which it does of 0 and of all up to some number. */
+/** Returns the last number below `count` for which `holds`, given that it holds for 0 and up to some number. */
 function lastWhere(count: number, holds: (number: number) => boolean): number {
   let [low, high] = [0, count];
   while (high - low > 1) {

@@ -1,5 +1,5 @@
 /**
- * The 3,000 labelled review sentences (Kotzias et al. 2015) that npm's `sentiment` package carries among its tests.
+ * The 3,000 labelled review sentences (Kotzias et al. 2015) that npm's `sentiment` package contains as test data.
  * @module
  */
 import * as v from "valibot";
@@ -66,7 +66,7 @@ export const reviews: Factory<"data", Partial<ReviewsOptions>> = define({
 
 type Labelled = Readonly<{ text: string; class: 0 | 1 }>;
 
-/** The rows of one file, without the empty ones. */
+/** Returns the rows of a file, without empty ones. */
 function labelledRows(file: { readonly bytes: Uint8Array } | undefined, path: string): Labelled[] {
   if (!file) throw badFile("reviews", path, "does not exist: sentiment 5.0.2 has it");
   let all: unknown;

@@ -1,5 +1,5 @@
 /**
- * A data set in another order.
+ * A shuffled dataset.
  * @module
  */
 import * as v from "valibot";

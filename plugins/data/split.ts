@@ -1,5 +1,5 @@
 /**
- * Splitting a data set into train and test.
+ * Splits a dataset into train and test.
  * @module
  */
 import * as v from "valibot";
@@ -80,7 +80,7 @@ export const split: Factory<"data", Input> = define({
 
 type Group = Readonly<{ length: number; [index: number]: number }>;
 
-/** Indices of the rows by their value in a column; one group where there is none. */
+/** Returns the numbers of the rows with each value in a column; without a column, one group. */
 async function groupsOf(rows: SeekableRows, column: string | null): Promise<ReadonlyMap<string, Group>> {
   if (column === null) return new Map([["", numbersOf(rows.length, () => true)]]);
   const groups = new Map<string, number[]>();
@@ -96,7 +96,7 @@ async function groupsOf(rows: SeekableRows, column: string | null): Promise<Read
   return groups;
 }
 
-/** How many rows of each group are test rows: shares rounded down, what is left to the largest remainders. */
+/** Returns the number of test rows in each group: shares rounded down, and the rest to the largest remainders. */
 function quotas(
   groups: ReadonlyMap<string, Group>,
   size: number,

@@ -1,5 +1,5 @@
 /**
- * The first rows of a data set.
+ * The first rows of a dataset.
  * @module
  */
 import * as v from "valibot";
@@ -55,7 +55,7 @@ export const take: Factory<"data", Input> = define({
   }),
 });
 
-/** Rows of a stream, which ends where it ends. */
+/** Yields rows of a stream up to the limit. */
 async function* takeRows(
   source: Rows,
   skip: number,

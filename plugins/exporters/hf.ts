@@ -1,5 +1,5 @@
 /**
- * Models as Hugging Face's `save_pretrained` writes them.
+ * Exports models in the format of Hugging Face's `save_pretrained`.
  * @module
  */
 import * as v from "valibot";

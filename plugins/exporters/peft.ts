@@ -1,5 +1,5 @@
 /**
- * Adapters as PEFT saves them.
+ * Exports adapters in PEFT's format.
  * @module
  */
 import * as v from "valibot";
@@ -40,7 +40,7 @@ export const peft: Factory<"exporter"> = define({
         const write = await writerOf(attached);
         await write(trained, attached, i === 0, (key, content) => put(folder + key, content));
       }
-      // Which of the run's adapters lies where.
+      // Says which of the run's adapters is in which folder.
       if (trained.attached.length > 1) {
         const places = trained.attached.map((a) => (isSaved(a) ? (a === saved[0] ? "." : a.name ?? ".") : null));
         await put(adapterFiles.places, JSON.stringify(places) + "\n");
@@ -53,12 +53,12 @@ export const peft: Factory<"exporter"> = define({
   }),
 });
 
-/** Whether an adapter has one of the formats that are written here. */
+/** Whether an adapter has a format that is written here. */
 function isSaved({ record }: AttachedAdapter): boolean {
   return record?.formats.peft !== undefined || record?.formats.adapterhub !== undefined;
 }
 
-/** What writes an adapter in its format. */
+/** Returns the function that writes an adapter in its format. */
 async function writerOf({ record }: AttachedAdapter): Promise<typeof WritePeft> {
   if (record?.formats.adapterhub === undefined) {
     const { writePeft } = await import("../../formats/peft/write.ts");

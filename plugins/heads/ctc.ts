@@ -1,5 +1,5 @@
 /**
- * The head of connectionist temporal classification: every place's state to logits.
+ * The head of connectionist temporal classification: from each position's state to logits.
  * @module
  */
 import * as v from "valibot";

@@ -1,5 +1,5 @@
 /**
- * The language modelling head: hidden states to logits over the vocabulary.
+ * The language modelling head: from hidden states to logits over the vocabulary.
  * @module
  */
 import * as v from "valibot";

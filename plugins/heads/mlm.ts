@@ -1,5 +1,5 @@
 /**
- * The masked language modelling head: states of masked places to logits over the vocabulary.
+ * The masked language modelling head: from states at masked positions to logits over the vocabulary.
  * @module
  */
 import * as v from "valibot";

@@ -1,5 +1,5 @@
 /**
- * BERT's and ALBERT's heads of pairs: whether the second text follows the first, or comes before it.
+ * BERT's and ALBERT's heads for pairs of sentences: does the second follow the first.
  * @module
  */
 import * as v from "valibot";

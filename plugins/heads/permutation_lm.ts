@@ -1,5 +1,5 @@
 /**
- * XLNet's language modelling head: what the stream of queries says of its own places.
+ * XLNet's language modelling head: the query stream's predictions for its own positions.
  * @module
  */
 import * as v from "valibot";
@@ -25,7 +25,7 @@ export const permutationLm: Factory<"head"> = define({
     modulesToSave: [],
     forward: (b, states, backbone) => {
       const style = styleOf(backbone, "permutation", "permutation-lm", "it has no query stream");
-      // A dry build, which has no rows, has no order of prediction either.
+      // A dry build has no rows, and thus no order of prediction.
       if (!states.query && b.hasField("input_ids")) {
         throw missing("permutation-lm", "perm_mask", "the collator's fields");
       }

@@ -1,5 +1,5 @@
 /**
- * The head of encoder-decoder language models: the decoder's states to logits over the vocabulary.
+ * The head of encoder-decoder language models: from the decoder's states to logits over the vocabulary.
  * @module
  */
 import * as v from "valibot";

@@ -1,5 +1,5 @@
 /**
- * The sequence classification head: one place of each sequence, through the family's own layers, to logits.
+ * The sequence classification head: from one state per sequence, through the family's own layers, to logits.
  * @module
  */
 import * as v from "valibot";

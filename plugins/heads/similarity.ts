@@ -1,5 +1,5 @@
 /**
- * Sentence embeddings and how alike the two of a sample are.
+ * Sentence embeddings, and the similarity of the two in a sample.
  * @module
  */
 import * as v from "valibot";

@@ -1,5 +1,5 @@
 /**
- * The token classification head: the state of each token that has a label, to logits.
+ * The token classification head: from the state of each labelled token to logits.
  * @module
  */
 import * as v from "valibot";

@@ -1,5 +1,5 @@
 /**
- * A language model's head read as a classifier: each class has words, and the model says how likely these are.
+ * A language model's head as a classifier: classes have words, whose probabilities are the model's.
  * @module
  */
 import * as v from "valibot";
@@ -70,7 +70,7 @@ export const verbalizer: Factory<"head", Input> = define({
       }
       const { words, scoring } = options;
       const count = words.reduce((a, n) => a + n, 0);
-      // Without rows, as when a model's modules are listed, any place will do.
+      // A build without rows, such as one that lists a model's modules, may use any position.
       const at = b.hasField("answer.at") ? b.input("answer.at", "int32", ["answer.at.count"]) : b.stream().last;
       const logits = wordLogits(b, b.rows(states.hidden, at), backbone, options);
       const ofPlace = belongs(b, at);
@@ -107,7 +107,7 @@ function wordLogits(
   return b.linear(style.out, x, { outFeatures: backbone.vocabSize, bias: false, tied });
 }
 
-/** [sequences, places]: which place is whose. */
+/** Returns which position belongs to which sequence: [sequences, positions]. */
 function belongs(b: GraphBuilder, at: Value): Value {
   const { sequence, first } = b.stream();
   const flat = reshape(sequence, ["batch*seq"]);
@@ -115,7 +115,7 @@ function belongs(b: GraphBuilder, at: Value): Value {
   return cast(equal(sequenceIndex, reshape(gather(flat, at), [1, at.shape[0] ?? 1])), "float32");
 }
 
-/** [words, classes]: what takes the mean over each class's words, which stand in order. */
+/** Returns the matrix that averages over each class's words, which are in order: [words, classes]. */
 function meansOf(b: GraphBuilder, words: readonly number[]): Value {
   const rows = words.flatMap((n, label) =>
     Array.from({ length: n }, () => words.map((_, other) => (other === label ? 1 / n : 0)))

@@ -1,5 +1,5 @@
 /**
- * The console.
+ * Progress of a run on the console.
  * @module
  */
 import * as v from "valibot";
@@ -19,9 +19,9 @@ export interface ConsoleOptions {
 type Terminal = NonNullable<Host["terminal"]>;
 type Event<T extends TrainingEvent["type"]> = Extract<TrainingEvent, { type: T }>;
 
-/** Milliseconds between two drawings of the bar. */
+/** Milliseconds between updates of the bar. */
 const REDRAW = 80;
-/** To the start of the line, and what is right of the cursor away. */
+/** Moves to the start of the line, and clears the line. */
 const CLEAR = "\r\x1b[K";
 
 /**
@@ -46,7 +46,7 @@ export const consoleLogger: Factory<"logger", Partial<ConsoleOptions>> = define(
 
 const silent: LogWriter = { log: () => {}, close: async () => {} };
 
-/** Lines, and on a terminal a bar below them: `draw` shows its parts at a time, unless it was drawn just before. */
+/** Prints lines and, on a terminal, a bar below them; `draw` skips updates that follow too soon. */
 function screenOf(terminal: Terminal): Readonly<{
   line: (text: string) => void;
   draw: (parts: readonly string[], now: number, must: boolean) => void;
@@ -69,7 +69,7 @@ function screenOf(terminal: Terminal): Readonly<{
   };
 }
 
-/** The sink that {@link consoleLogger} opens. It needs a run's name and its logging interval. */
+/** Creates the sink of {@link consoleLogger}, given a run's name and its logging interval. */
 export function consoleSink(
   terminal: Terminal,
   clock: Host["clock"],
@@ -123,7 +123,7 @@ export function consoleSink(
       draw([`${printable(what)} ${bar(done, total, 12)} ${count}`], clock.now(), done >= total);
     } else if (done >= total) line(`${printable(what)} ${count}`);
   };
-  // What is told of a step stands behind its loss, which is given with later ones or at the end: until then it waits.
+  // Lines about a step must follow the line with its loss, which may come later: until then they wait.
   const waiting: string[] = [];
   const tell = (text: string, step: number): void => {
     if (step >= totalSteps) row(interval.flush());
@@ -176,7 +176,7 @@ export function consoleSink(
   };
 }
 
-/** What each transform did, in one line. */
+/** Describes in one line what each transform did. */
 function transformTexts({ what, transforms }: TrainingEvent & { type: "data" }): string[] {
   return transforms.map(({ use, within, in: before, out: after, ...actions }) => {
     const counts = (["dropped", "changed", "added"] as const).flatMap((action) => {
@@ -194,8 +194,8 @@ function transformTexts({ what, transforms }: TrainingEvent & { type: "data" }):
 }
 
 /**
- * How fast matrix products are, beside what the machine can do; nothing if that is not known. A peak that steps
- * surpass was measured while the machine did other work, and says nothing.
+ * Returns the speed of matrix products as a share of the machine's peak; nothing if unknown. A peak below the speed was
+ * measured while the machine was busy, and is ignored.
  */
 function workText(perSecond: number | undefined, peak: number | undefined): string[] {
   if (!perSecond || !peak) return [];
@@ -203,10 +203,10 @@ function workText(perSecond: number | undefined, peak: number | undefined): stri
   return [`${short(perSecond / 1e9)} G multiply-adds/s${share}`];
 }
 
-/** How many generated answers are told. */
+/** Number of generated answers to print. */
 const SAMPLES = 2;
 
-/** A line for each of the first generated answers: the end of its prompt, and its beginning. */
+/** Returns a line for each of the first generated answers: the end of its prompt, and its beginning. */
 function sampleTexts({ step, samples }: Event<"samples">, totalSteps: number, columns: number): string[] {
   const width = Math.max(20, Math.floor((Math.max(60, columns) - 24) / 2));
   const where = step === 0 ? "untrained" : stepText(step, totalSteps);
@@ -215,13 +215,13 @@ function sampleTexts({ step, samples }: Event<"samples">, totalSteps: number, co
   );
 }
 
-/** The beginning of a text, in one line. */
+/** Returns the beginning of a text in one line. */
 function beginning(text: string, width: number): string {
   const line = printable(text);
   return line.length > width ? `${line.slice(0, width - 1)}…` : line;
 }
 
-/** Its end. */
+/** Returns the end of a text in one line. */
 function ending(text: string, width: number): string {
   const line = printable(text);
   return line.length > width ? `…${line.slice(1 - width)}` : line;

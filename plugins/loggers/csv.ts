@@ -1,5 +1,5 @@
 /**
- * A log of comma-separated values.
+ * Logs of a run as comma-separated values.
  * @module
  */
 import * as v from "valibot";
@@ -77,7 +77,7 @@ export const csv: Factory<"logger", Partial<CsvOptions>> = define({
   }),
 });
 
-/** A field as RFC 4180 has it; line breaks become blanks, since a line is a row here. */
+/** Quotes a field by RFC 4180; line breaks become blanks, so that each row is one line. */
 function quoteCell(text: string): string {
   const line = text.replace(/[\r\n]+/g, " ");
   return /[",]/.test(line) ? `"${line.replaceAll('"', '""')}"` : line;

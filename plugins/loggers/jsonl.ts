@@ -1,5 +1,5 @@
 /**
- * A log of JSON lines.
+ * A log of a run as JSON Lines.
  * @module
  */
 import * as v from "valibot";
@@ -57,7 +57,7 @@ export const jsonl: Factory<"logger", Partial<JsonlOptions>> = define({
           if (
             event.type === "peak" || event.type === "progress" || event.type === "examples" || event.type === "samples"
           ) return;
-          // The log of a resumed run is the one of a run that was never cut off, so it starts once.
+          // A resumed run's log equals that of an uninterrupted run, so it has a single start.
           if (event.type === "start") {
             lines.begin(event.step === 0 ? 0 : undefined);
             peak = event.peakMultiplyAddsPerSecond;
@@ -74,7 +74,7 @@ export const jsonl: Factory<"logger", Partial<JsonlOptions>> = define({
   }),
 });
 
-/** An event without what is measured on the machine, which differs from run to run. */
+/** Removes what is measured on the machine from an event, since it differs from run to run. */
 function unmeasured(event: TrainingEvent): TrainingEvent {
   if (event.type !== "start") return event;
   const { peakMultiplyAddsPerSecond: _, ...same } = event;

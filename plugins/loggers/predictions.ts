@@ -1,5 +1,5 @@
 /**
- * A log of what the trained model answers: a line for every row that the run is reported on.
+ * A log of the trained model's answers: a line for every row of the final evaluation.
  * @module
  */
 import * as v from "valibot";
@@ -40,7 +40,7 @@ export const predictions: Factory<"logger", Partial<PredictionsOptions>> = defin
       log: () => {},
       rows: async (task, rows) => {
         const lines = linesOf(rows);
-        // Of a task that answers places no row comes.
+        // A task that answers parts of rows yields no lines.
         const first = await lines.next();
         if (first.done || !output) return;
         await output.put(task === "" ? path : `${task}-${path}`, startingWith(first.value, lines));
@@ -50,7 +50,7 @@ export const predictions: Factory<"logger", Partial<PredictionsOptions>> = defin
   }),
 });
 
-/** Bytes that are written at once, or a few more. */
+/** Approximate number of bytes per write. */
 const AT_ONCE = 2 ** 16;
 
 async function* linesOf(rows: AsyncIterable<Example>): AsyncGenerator<Uint8Array> {

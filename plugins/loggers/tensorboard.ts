@@ -1,5 +1,5 @@
 /**
- * TensorBoard.
+ * Logs for TensorBoard.
  * @module
  */
 import * as v from "valibot";
@@ -40,7 +40,7 @@ export const tensorboard: Factory<"logger", Partial<TensorboardOptions>> = defin
       const interval = loggingInterval(run.training);
       file.append(versionRecord(seconds()));
       if (earlier === 0) {
-        // Text is Markdown, where four blanks in front make a line verbatim.
+        // Text is Markdown, in which an indent of four blanks makes lines verbatim.
         const spec = JSON.stringify(run.spec, null, 2).replace(/^/gm, "    ");
         file.append(textRecord(seconds(), 0, "spec/text_summary", spec));
       }
@@ -82,13 +82,13 @@ async function filesIn(output: Store, directory: string): Promise<number> {
   return files;
 }
 
-/** TensorBoard reads files in the order of their names, so later ones must come later in the alphabet. */
+/** Returns a file name. TensorBoard reads files in alphabetical order, so later files need later names. */
 function nameOf(directory: string, earlier: number): string {
   const time = String(Math.floor(seconds())).padStart(10, "0");
   return `${directory}/events.out.tfevents.${time}.attune.${String(earlier).padStart(4, "0")}`;
 }
 
-/** The time of day, which TensorBoard wants; the host's clock may count from anywhere. */
+/** Returns the time since 1970, which TensorBoard needs; the host's clock may have any origin. */
 function seconds(): number {
   return Date.now() / 1000;
 }

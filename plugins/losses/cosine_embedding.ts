@@ -1,5 +1,5 @@
 /**
- * Pairs of embeddings that should point the same way, or not.
+ * Cosine loss of pairs of embeddings that should be similar, or dissimilar.
  * @module
  */
 import * as v from "valibot";
@@ -48,7 +48,7 @@ export const cosineEmbedding: Factory<"loss", Partial<CosineEmbeddingOptions>> =
     compares: "rows",
     sum: (_, output, target, weight) => {
       const [a, b] = [slice(output, 1, 0, 1), slice(output, 1, 1, 2)];
-      // Added to squared lengths, as torch does: two zeros have a cosine of 0.
+      // Added to squared lengths as in torch, so that two zero vectors have a cosine of 0.
       const length = sqrt(mul(add(sum(mul(a, a), -1), 1e-12), add(sum(mul(b, b), -1), 1e-12)));
       const cosine = reshape(div(sum(mul(a, b), -1), length), target.shape);
       const one = constant(output, f32([], [1]));

@@ -110,7 +110,7 @@ function entropyOf(options: CrossEntropyOptions): Omit<Loss, keyof Plugin> {
       }
       const counts = cast(not(equal(labels, ignoreIndex)), "float32"); // [rows]
       const classes = maximum(labels, 0);
-      // A large vocabulary's logits are not made whole.
+      // The logits of a large vocabulary are not computed at once.
       const many = w && e !== 0
         ? undefined
         : chunkedLogits(logits, classes, { mean: e !== 0, best: b.mode !== "train" });

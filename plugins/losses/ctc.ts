@@ -19,7 +19,7 @@ export interface CtcOptions {
   readonly zeroInfinity: boolean;
 }
 
-/** The logarithm of what is impossible: small enough, and no sum of a few of them is infinite. */
+/** The log of an impossible event: very small, but sums of a few of them are finite. */
 const MASKED_SCORE = -1e30;
 
 /**
@@ -79,7 +79,7 @@ function negativeLog(b: GraphBuilder, logp: Value, target: Value, blank: number)
   const before = f.and(same, f.less(w, t));
   const after = f.and(same, f.greater(w, t));
 
-  // Of each place: its sequence's labels, and for blank and labels ln p, summed up to here, and over the sequence.
+  // For each position: its sequence's labels, ln p of blank and labels, and its sums up to here and over the sequence.
   const targets = f.gather(target, sequence); // [batch, seq, labels]
   const rows = logp.shape[0] ?? 1;
   const classes = f.concat([
@@ -94,7 +94,7 @@ function negativeLog(b: GraphBuilder, logp: Value, target: Value, blank: number)
   const states = Array.from({ length: 2 * labels + 1 }, (_, s) => s);
   const column = (x: Value, i: number): Value => f.reshape(f.slice(x, 2, i, i + 1), [batch, seq]);
   const symbol = (s: number): number => (s % 2 === 0 ? 0 : (s + 1) / 2);
-  // Whether s may be entered from s - 2: two different labels need no blank between them.
+  // Whether state s can be entered from s - 2: different labels need no blank between them.
   const skips = (s: number): Value | undefined =>
     s % 2 === 0 || s < 3
       ? undefined
@@ -109,7 +109,7 @@ function negativeLog(b: GraphBuilder, logp: Value, target: Value, blank: number)
     return f.reshape(f.add(top, f.log(f.sum(f.exp(f.sub(y, top)), -1, true))), [batch, seq]);
   };
 
-  // ln of all ways to go on from state s at a place to the end of its sequence, without that place's own ln p.
+  // The log of all ways to go from state s at a position to the sequence's end, without the position's own ln p.
   const toEnd: Value[] = [];
   for (const s of states.toReversed()) {
     const [e, l] = [column(score, symbol(s)), column(upTo, symbol(s))];
@@ -129,7 +129,7 @@ function negativeLog(b: GraphBuilder, logp: Value, target: Value, blank: number)
 
   return b.graph.withVjp([logp], [f.neg(total)], ([dy]) => {
     if (!dy) return [undefined];
-    // ln of all ways to be in state s at a place, from the sequence's first place on.
+    // The log of all ways from the sequence's first position to state s at a position.
     const fromStart: Value[] = [];
     for (const s of states) {
       const l = column(upTo, symbol(s));

@@ -72,7 +72,7 @@ export const focal: Factory<"loss", Partial<FocalOptions>> = define({
   }),
 });
 
-/** (1 - p)^γ, kept off zero, where the slope of a root has no end. */
+/** Returns (1 - p)^γ, bounded away from zero, where the slope of a root is infinite. */
 export function focalFactor(p: Value, gamma: number): Value {
   const one = constant(p, f32([], [1]));
   return pow(maximum(sub(one, p), 1e-12), gamma);

@@ -35,7 +35,7 @@ export const huber: Factory<"loss", Partial<HuberOptions>> = define({
     elementLoss(reduction, (output, target) => huberOf(sub(output, target), delta)),
 });
 
-/** Huber's function of each difference: with c = min(|d|, δ), c(|d| - ½c). */
+/** Returns Huber's function of each difference: with c = min(|d|, δ), c(|d| - ½c). */
 export function huberOf(difference: Value, delta: number): Value {
   const size = abs(difference);
   const cut = minimum(size, delta);

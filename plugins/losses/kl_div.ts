@@ -38,12 +38,12 @@ export const klDiv: Factory<"loss", Partial<KlDivOptions>> = define({
   }),
 });
 
-/** t (ln t - ln p) of every value. */
+/** Returns t (ln t - ln p) of every value. */
 export function divergence(t: Value, logt: Value, logp: Value): Value {
   return mul(t, sub(logt, logp));
 }
 
-// 0 ln 0 is 0.
+// Returns ln t, with a finite value at 0, so that 0 ln 0 is 0.
 function logSafe(t: Value): Value {
   return where(greater(t, 0), log(maximum(t, 1.2e-38)), 0);
 }

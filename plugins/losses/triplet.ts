@@ -1,5 +1,5 @@
 /**
- * Embeddings nearer to what is alike than to what is not.
+ * Triplet loss: embeddings nearer to similar items than to dissimilar ones.
  * @module
  */
 import * as v from "valibot";

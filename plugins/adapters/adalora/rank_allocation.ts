@@ -19,8 +19,7 @@ type Smoothed = Readonly<{ sensitivity: Float32Array; uncertainty: Float32Array 
 
 /**
  * Returns the allocation as a step hook: sensitivity |w ∂w| and its uncertainty are smoothed, a triplet's importance is
- * their product over its singular value and vectors, and the least important values become zero. `told` gets the number
- * of all steps.
+ * their product over its value and vectors, and the least important become zero. `told` gets the number of steps.
  */
 export function rankStepper(budget: Budget, told: (totalSteps: number) => void): StepHook {
   const { modules, initR, targetR, tinit, tfinal, deltaT, beta1, beta2 } = budget;

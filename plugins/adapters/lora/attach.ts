@@ -15,7 +15,7 @@ import { type Tied, withTying } from "./tied.ts";
 import { tokenRows } from "./token_rows.ts";
 import { defaultTargets, inLayers, savedOrBias, selectAdaptable } from "../../../blocks/adapter/mod.ts";
 
-/** Attaches LoRA. Throws AttuneError if no module matches; the message lists those there are. */
+/** Attaches LoRA. Throws AttuneError if no module matches; the message lists the modules. */
 export function attachLora(
   plugin: string,
   given: LoraOptions,
@@ -121,9 +121,7 @@ export function attachLora(
 /** PEFT's default group size. */
 const POOL = 16;
 
-/**
- * Returns how many inputs are pooled for A. A file has one number for all modules, so all block sizes must be equal.
- */
+/** Returns how many inputs A pools. A file has one number for all modules, so block sizes must be equal. */
 function poolOf(
   plugin: string,
   o: LoraOptions,

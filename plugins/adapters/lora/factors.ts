@@ -8,8 +8,8 @@ import type { LoraOptions } from "./options.ts";
 export type Factors = Readonly<{ a: Float32Array; b: Float32Array }>;
 
 /**
- * Computes PiSSA (Meng et al. 2024), LoftQ (Li et al. 2023), OLoRA (Büyükakyüz 2024), or orthogonal halves. Throws
- * AttuneError if r does not fit.
+ * PiSSA (Meng et al. 2024), LoftQ (Li et al. 2023), OLoRA (Büyükakyüz 2024), or orthogonal. Throws AttuneError for a
+ * bad r.
  */
 export async function readFactors(
   plugin: string,

@@ -20,9 +20,7 @@ export type LoraPlan = Readonly<{
   /** Number of inputs that are pooled for A; undefined: none are. */
   pool: number | undefined;
   init: ReturnType<typeof firstFactors>;
-  /**
-   * Whether the base weight is reduced by the initial product, which is stored separately and frozen (PiSSA, OLoRA).
-   */
+  /** Whether the weight excludes the initial product, which is separate and frozen (PiSSA, OLoRA). */
   parted: boolean;
 }>;
 

@@ -1,7 +1,4 @@
-/**
- * Modules that share the table of word embeddings, and PEFT's `ensure_weight_tying`, with which they also share what is
- * trained.
- */
+/** Modules that share the word embedding table and, with PEFT's `ensure_weight_tying`, what is trained of it. */
 import type { InspectedBackbone } from "../../../core/types.ts";
 import type { LoraOptions } from "./options.ts";
 

@@ -110,9 +110,7 @@ function startsOf(groups: readonly ArrowMessage[]): readonly number[] {
   return firsts;
 }
 
-/**
- * Throws Error if a column's offsets point outside of its values: a reader would follow them until memory is exhausted.
- */
+/** Throws Error if a column's offsets leave its values: a reader would follow them until memory ends. */
 function checkBatch({ length, offsets, values, children, type }: Batch, count: number): void {
   if (length !== count) throw new Error(`a column has ${length} values for ${count} rows`);
   const [inner] = children ?? [];

@@ -34,10 +34,7 @@ export function unpackLz4Frame(input: Uint8Array, length: number): Uint8Array<Ar
   return out;
 }
 
-/**
- * Decompresses a block after the bytes filled so far, to which it may refer back; returns the new number of filled
- * bytes.
- */
+/** Decompresses a block after the filled bytes, which it may refer to; returns the new number of filled bytes. */
 function unpackBlock(block: Uint8Array, out: Uint8Array, filled: number): number {
   let [at, end] = [0, filled];
   const next = (): number => {

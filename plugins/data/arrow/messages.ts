@@ -1,6 +1,4 @@
-/**
- * The messages of an Arrow file: the offsets of its schema, dictionaries and record batches, without reading the rows.
- */
+/** The messages of an Arrow file: offsets of its schema, dictionaries and record batches, without reading rows. */
 import { countWithin } from "../../../blocks/data/mod.ts";
 
 /** A message with its body: its offset, size and kind. */
@@ -101,10 +99,7 @@ export function unpackedBytes(message: Uint8Array, { count }: ArrowMessage): num
   return total;
 }
 
-/**
- * Returns the largest number of rows for a size: a value has at least a bit; tables without columns have no bytes at
- * all.
- */
+/** Returns the most rows that fit: a value has at least a bit; tables without columns have no bytes at all. */
 function mostRows(bytes: number): number {
   return 8 * Math.max(0, bytes) + 2 ** 16;
 }
@@ -125,8 +120,7 @@ function refuseEmpty(): never {
 }
 
 /**
- * Returns the offsets of dictionaries and record batches in the file format, and of the footer; undefined without a
- * footer.
+ * Returns the offsets of dictionaries, record batches and the footer in the file format; undefined without a footer.
  */
 async function placesIn(
   read: ReadBytes,

@@ -20,10 +20,7 @@ import { createRecordReader, type CsvForm, delimiterOf, headerOf, LOOKED_AT, row
 /** A form with a known delimiter. */
 type KnownForm = CsvForm & Readonly<{ delimiter: string }>;
 
-/**
- * Encodings in which ASCII bytes (quotes, line ends, delimiters) occur in no other character, and decoding can start at
- * any.
- */
+/** Encodings whose ASCII bytes occur in no other character, and whose characters can be decoded from any of them on. */
 const INDEXED = /^(utf-8|windows-\d+|iso-8859-\d+|koi8-[ru]|macintosh|x-mac-cyrillic|ibm866)$/;
 
 /** Guesses the delimiter from the beginning of a large file. */
@@ -75,9 +72,7 @@ export async function openIndexedCsv(place: FilePlace, form: KnownForm): Promise
   };
 }
 
-/**
- * Opens the rows of a file that is read from start to end, kept in memory if there are few. `delimiter`: of its values.
- */
+/** Opens the rows of a file by reading it from start to end. `delimiter`: of its values. */
 export async function openStreamedCsv(
   place: FilePlace,
   form: CsvForm,

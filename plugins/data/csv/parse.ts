@@ -42,10 +42,7 @@ const [DELIMITERS, LINES] = [[",", ";", "\t", "|"], 50];
 /** Size of the beginning from which the delimiter is guessed. */
 export const LOOKED_AT: number = 2 ** 20;
 
-/**
- * Returns the first delimiter that splits each of the first lines into the same number of values, at least two; else a
- * comma.
- */
+/** Returns the first delimiter that splits all first lines into equally many values, at least two; else a comma. */
 export function delimiterOf(
   text: string,
   { quoting, columns }: CsvForm,

@@ -11,9 +11,7 @@ const BLANKS: readonly number[] = [9, 11, 12, 32];
 /** Larger records are refused: an unclosed quote would make one record of a whole file. */
 const MAX_RECORD = 64 * 2 ** 20;
 
-/**
- * A record that is not empty: its first and last byte offset, the number of its first line, and its number of values.
- */
+/** A record that is not empty: its begin and end offsets, the number of its first line, and its number of values. */
 export type CsvRecord = Readonly<{ begin: number; end: number; line: number; values: number }>;
 
 /** The delimiter, encoded, and whether values may be quoted. */
@@ -25,8 +23,7 @@ export type CsvBytes = Readonly<{ whereIs: (line: number) => string; line?: numb
 /**
  * Returns a cutter of records; `found` is called with each that is not empty.
  *
- * @throws AttuneError from `push` and `end` if a quote is not closed, text follows a closing quote, or a record is too
- * long.
+ * @throws AttuneError from `push` and `end` if a quote stays open, text follows a closing one, or a record is too long.
  */
 export function cutCsv(
   { delimiter, quoting }: CsvSigns,

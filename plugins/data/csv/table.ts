@@ -5,10 +5,7 @@ import { sha256 } from "../../../core/base/sha256.ts";
 import type { Row, Rows } from "../../../core/types.ts";
 import { type CsvForm, delimiterOf, headerOf, isBlank, recordsOf, rowOf } from "./parse.ts";
 
-/**
- * Opens the rows of a CSV file. Throws AttuneError with the line's number if a quote is not closed or a row has other
- * columns.
- */
+/** Opens a CSV file. Throws AttuneError with the line's number if a quote stays open or a row has other columns. */
 export async function openCsv(place: FilePlace, form: CsvForm): Promise<Rows> {
   const { rows, delimiter } = await openedCsv(place, form);
   const { columns, quoting, encoding } = form;

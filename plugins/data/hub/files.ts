@@ -1,4 +1,4 @@
-/** Files of the hub as rows, whatever their format. */
+/** Files of the hub as rows, in any supported format. */
 import { concatenatedRows, type FilePlace, openText } from "../../../blocks/data/mod.ts";
 import { unknownName } from "../../../core/base/errors.ts";
 import type { Rows } from "../../../core/types.ts";
@@ -8,7 +8,7 @@ import type { HubConfig } from "./layout.ts";
 import { openJson } from "../json/document.ts";
 import { openParquets } from "../parquet/file.ts";
 
-/** The rows of a configuration's files, in their order. `columns`: those that are read; null: all. */
+/** Opens the rows of a configuration's files, in order. `columns`: the columns to read; null: all. */
 export async function openHubFiles(
   { format, options, classes }: Pick<HubConfig, "format" | "options" | "classes">,
   places: readonly FilePlace[],
@@ -41,7 +41,7 @@ export async function openHubFiles(
   return columns ? await withColumns(rows, columns) : rows;
 }
 
-/** Rows with some of their columns alone. Throws AttuneError if the first of them lacks one. */
+/** Keeps only some columns of rows. Throws AttuneError if the first row lacks one. */
 async function withColumns(rows: Rows, columns: readonly string[]): Promise<Rows> {
   const { at } = rows;
   const only = (row: Readonly<Record<string, unknown>>) =>

@@ -1,6 +1,6 @@
 /**
- * Which files of a repository of the hub hold the rows of a data set: by the `configs` of its README, else by names, as
- * Hugging Face's `datasets` tells them.
+ * Finds the files with a dataset's rows in a repository of the hub: by the `configs` of its README, else by their
+ * names, as Hugging Face's `datasets` does.
  */
 import { isObject } from "../../../core/base/json.ts";
 import { matchesPattern, splitsOf } from "../../../blocks/data/mod.ts";
@@ -10,19 +10,19 @@ import type { Named } from "../../../core/types.ts";
 /** A file's format. */
 export type HubFormat = "parquet" | "csv" | "json" | "text" | "arrow";
 
-/** One configuration of a repository: its files by split, all of one format, and what its README says of how they are read. */
+/** A configuration: its files by split, all of one format, and the README's options for reading them. */
 export type HubConfig = Readonly<{
   name: string;
   format: HubFormat;
   splits: Named<readonly string[]>;
   options: Named<unknown>;
-  /** Names of classes by column. */
+  /** Class names by column. */
   classes: Named<readonly string[]>;
 }>;
 
 /**
- * What a repository is called in messages, its files, and the YAML at the head of its README. `isPart`: the files are those
- * alone that were downloaded before.
+ * A repository: its name in messages, its files, and the YAML header of its README. `isPart`: the files are only those
+ * downloaded before.
  */
 export type HubRepository = Readonly<{
   path: string;
@@ -39,7 +39,7 @@ const formats: Named<readonly string[]> = {
   arrow: [".arrow"],
 };
 
-/** Files that describe a data set, as `datasets` passes them over, and what it saves beside Arrow files. */
+/** Files with metadata, which `datasets` ignores, and those that it saves next to Arrow files. */
 const DESCRIPTIONS = new Set([
   "README.md",
   "config.json",
@@ -50,7 +50,7 @@ const DESCRIPTIONS = new Set([
   "state.json",
 ]);
 
-/** Options of a configuration that do not say how files are read. */
+/** Options of a configuration that do not affect reading. */
 const PLAIN: ReadonlySet<string> = new Set([
   "config_name",
   "data_files",
@@ -62,7 +62,7 @@ const PLAIN: ReadonlySet<string> = new Set([
   "features",
 ]);
 
-/** Options that say how files are read, by format. */
+/** Options of a configuration that affect reading, by format. */
 const READING: Named<readonly string[]> = {
   parquet: ["columns"],
   csv: ["sep", "delimiter", "names", "column_names", "header", "encoding", "quoting"],
@@ -72,8 +72,8 @@ const READING: Named<readonly string[]> = {
 };
 
 /**
- * A configuration of a repository; `name` null: the one that its README calls the default, "default", or the only one.
- * Throws AttuneError if there is none such, or nothing that can be read, and says what there is.
+ * Returns a configuration; `name` null: the default of the README, "default", or the only one. Throws AttuneError, with
+ * what there is, if there is no such configuration or it has no readable files.
  */
 export function hubConfig(repository: HubRepository, name: string | null): HubConfig {
   const { path, card } = repository;
@@ -104,7 +104,7 @@ export function hubConfig(repository: HubRepository, name: string | null): HubCo
 
 type Entry = Named<unknown>;
 
-/** The configurations that a README names; one without a name or files where it names none. */
+/** Returns the configurations in a README; if it names none, one without name and files. */
 function entriesIn(path: string, card: Named<unknown>): readonly Entry[] {
   const { configs } = card;
   if (configs === undefined || configs === null) return [{}];
@@ -116,7 +116,7 @@ function nameOf(entry: Entry): string {
   return typeof entry.config_name === "string" ? entry.config_name : "default";
 }
 
-/** The files of each split: by the patterns of the configuration, else by their names in its folder. */
+/** Returns the files of each split, by the configuration's patterns or else by their names in its folder. */
 function filesOf({ path, files, isPart = false }: HubRepository, entry: Entry): Named<readonly string[]> {
   const folder = typeof entry.data_dir === "string" ? entry.data_dir.replace(/^\.?\/+|\/+$/g, "") : "";
   const inside = files.filter((file) => folder === "" || file.startsWith(`${folder}/`));
@@ -141,7 +141,7 @@ function filesOf({ path, files, isPart = false }: HubRepository, entry: Entry): 
   );
 }
 
-/** `data_files`: a pattern, several, or a list of `{ split, path }`. */
+/** Parses `data_files`: a pattern, several, or a list of `{ split, path }`. */
 function patternsIn(where: string, value: unknown): Named<readonly string[]> {
   const texts = (one: unknown): readonly string[] | undefined =>
     typeof one === "string"
@@ -166,7 +166,7 @@ function patternsIn(where: string, value: unknown): Named<readonly string[]> {
   }));
 }
 
-/** The format that most files have; of several, Parquet. */
+/** Returns the format of most files; if several are equally frequent, Parquet. */
 function formatOf(path: string, chosen: readonly string[], all: readonly string[]): HubFormat {
   const counts = Object.keys(formats).map((format) => {
     const known = format as HubFormat;
@@ -188,13 +188,13 @@ function isOf(format: HubFormat, file: string): boolean {
   return formats[format]?.some((ending) => plain.endsWith(ending)) === true;
 }
 
-/** Names of files in a message. */
+/** Lists file names for a message. */
 function some(files: readonly string[]): string {
   const [most, rest] = [files.slice(0, 8), files.length - 8];
   return files.length === 0 ? "none at all" : `${most.join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`;
 }
 
-/** Names of classes that a README's `dataset_info` has of a configuration. */
+/** Returns the class names of a configuration from the README's `dataset_info`. */
 function classesOf({ dataset_info: info }: Named<unknown>, config: string): Named<readonly string[]> {
   const infos = (Array.isArray(info) ? info : [info]).filter(isObject);
   const described = infos.find((one) => one.config_name === config) ?? (infos.length === 1 ? infos[0] : undefined);

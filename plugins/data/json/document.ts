@@ -1,4 +1,4 @@
-/** JSON files as rows: one document, or JSON lines where the file's content says so. */
+/** JSON files as rows: a single document, or JSON Lines if the content looks like it. */
 import { type FilePlace, openTextFile, readingOf, refuseUtf16, rowsInMemory } from "../../../blocks/data/mod.ts";
 import { badValue, missing } from "../../../core/base/errors.ts";
 import type { Row, Rows } from "../../../core/types.ts";
@@ -6,12 +6,12 @@ import { listDigest, openJsonList } from "./list.ts";
 import { openJsonLines } from "./lines.ts";
 import { parseValue } from "./value.ts";
 
-/** Larger documents that are taken for lines, and are none, are not looked through for a list inside. */
+/** Larger documents that turn out not to be lines are not searched for a list. */
 const MAX_BYTES = 256 * 2 ** 20;
 
 /**
- * Rows of a file that has a list of objects (within `field`, where one is named) or one object a line: its first sign tells
- * which. Throws AttuneError if it is no JSON, or something in the list is no object.
+ * Opens a file with a list of objects (in `field`, if given) or one object per line, depending on its first character.
+ * Throws AttuneError if it is not JSON, or something in the list is not an object.
  */
 export async function openJson(plugin: string, place: FilePlace, field: string | null = null): Promise<Rows> {
   const { name } = place;
@@ -39,14 +39,14 @@ export async function openJson(plugin: string, place: FilePlace, field: string |
   return rowsInMemory(list as Row[], fingerprint, (i) => `${where}, row ${i}`);
 }
 
-/** One object a line. Throws AttuneError if the file is one document, with a list of rows somewhere in it. */
+/** Reads one object per line. Throws AttuneError, with the place of the list, if the file is one document instead. */
 async function linesOf(plugin: string, place: FilePlace): Promise<Rows> {
   const readDocument = async (): Promise<unknown> => {
     const file = await openTextFile(plugin, place);
     return JSON.parse(await file.text(MAX_BYTES));
   };
   const rows = await openJsonLines(plugin, place).catch(async (error) => {
-    // A document of several lines has none that is an object.
+    // In a document over several lines, the first line is not a complete object.
     if (/, line 1:/.test(String(error)) && await readDocument().then(() => true, () => false)) return undefined;
     throw error;
   });
@@ -62,7 +62,7 @@ async function linesOf(plugin: string, place: FilePlace): Promise<Rows> {
   );
 }
 
-/** Where in a document a list of objects stands. */
+/** Returns where in a document a list of objects is. */
 function listIn(value: object, depth = 0): string | undefined {
   for (const [key, part] of Object.entries(value)) {
     if (Array.isArray(part) && typeof part[0] === "object" && part[0] !== null) return key;
@@ -73,7 +73,7 @@ function listIn(value: object, depth = 0): string | undefined {
   return undefined;
 }
 
-/** Whether the first sign of a text opens a list. */
+/** Whether a text begins with a list. */
 function isList(bytes: Uint8Array): boolean {
   return /^[\uFEFF\s]*\[/.test(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes));
 }

@@ -1,11 +1,11 @@
-/** The way to a list within a JSON document, byte by byte: by the keys of the objects that it stands in. */
+/** Finds a list in a JSON document byte by byte, by the keys of the objects around it. */
 import { type AttuneError, badValue, missing } from "../../../core/base/errors.ts";
 
-/** Looks for a list, and behind it for the document's end. */
+/** Searches a list and then the document's end. */
 export type FieldSeeker = Readonly<{
-  /** Takes the next byte in front of the list; true: it opens the list. Throws AttuneError if there is no such list. */
+  /** Takes the next byte before the list; true: it opens the list. Throws AttuneError if there is no such list. */
   before(byte: number): boolean;
-  /** Takes the next byte behind the list; false: nothing may stand there. */
+  /** Takes the next byte after the list; false: the byte is not allowed there. */
   after(byte: number): boolean;
   /** Whether the document has ended. */
   hasEnded(): boolean;
@@ -13,10 +13,10 @@ export type FieldSeeker = Readonly<{
 
 const [QUOTE, BACKSLASH, COMMA, COLON, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST] = [34, 92, 44, 58, 123, 125, 91, 93];
 
-/** Looks for the list at a field, as "data.rows", of the file that is named. */
+/** Searches the list in a field such as "data.rows". `name`: the file. */
 export function seekField(plugin: string, name: string, field: string): FieldSeeker {
   const path = field.split(".");
-  /** How deep the byte stands, and how many keys of the path lead to there. */
+  /** The byte's depth, and how many keys of the path lead to it. */
   let [depth, matched] = [0, 0];
   let [inText, isEscaped, isKey, isMatch, isValue] = [false, false, false, false, true];
   let key: number[] | undefined;
@@ -31,7 +31,7 @@ export function seekField(plugin: string, name: string, field: string): FieldSee
       key = undefined;
     }
   };
-  /** What the value of a key of the path, or the document itself, begins with. */
+  /** Handles the first byte of the value of a key in the path, or of the document. */
   const begin = (byte: number): boolean => {
     isValue = false;
     if (matched === path.length) {
@@ -74,7 +74,7 @@ export function seekField(plugin: string, name: string, field: string): FieldSee
   };
 }
 
-/** Whether a byte is one of those that may stand anywhere between values. */
+/** Whether a byte is JSON white space. */
 export function isBlank(byte: number): boolean {
   return byte === 32 || byte === 9 || byte === 10 || byte === 13;
 }

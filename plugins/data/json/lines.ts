@@ -1,4 +1,4 @@
-/** Files of JSON lines as rows, parsed as they are read. */
+/** JSON Lines files as rows, parsed as they are read. */
 import {
   type FilePlace,
   openLineRows,
@@ -11,8 +11,8 @@ import type { Row, Rows } from "../../../core/types.ts";
 import { parseValue } from "./value.ts";
 
 /**
- * Rows of a file with one JSON object a line. Throws AttuneError with the line's number where one is something else; of a
- * large file, where it does not begin and end as one, and when it is read.
+ * Opens a file with one JSON object per line. Throws AttuneError with the line's number if a line is something else;
+ * for a large file only if the line's first or last byte is wrong, otherwise when the row is read.
  */
 export async function openJsonLines(plugin: string, place: FilePlace): Promise<Rows> {
   const large = await openLineRows(plugin, place, {

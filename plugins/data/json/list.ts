@@ -1,6 +1,6 @@
 /**
- * Files of one JSON list of objects, or with one inside, that are too large for memory, read as they are needed: by an index of
- * the list's entries, or packed ones from their start to their end.
+ * JSON files with one list of objects, at the top or inside, too large for memory: read on demand by an index of the
+ * list's entries or, if compressed, from start to end.
  */
 import {
   type Cutter,
@@ -18,15 +18,15 @@ import type { Row, Rows } from "../../../core/types.ts";
 import { isBlank, seekField } from "./field.ts";
 import { parseValue } from "./value.ts";
 
-/** An entry of a list: where it begins and ends, and its number from 0. */
+/** An entry of a list: its begin and end offsets, and its number from 0. */
 type Entry = Readonly<{ begin: number; end: number; number: number }>;
 
-/** Larger entries are refused: a list that does not end would be one. */
+/** Larger entries are refused: a list that is not closed would be one. */
 const MAX_ENTRY = 64 * 2 ** 20;
 
 /**
- * The rows of the list that the file is, or has at `field`. Throws AttuneError if there is none or an entry is no object, and,
- * of what stands within an entry, when it is read.
+ * Opens the rows of the file's list, or of the list in `field`. Throws AttuneError if there is none or an entry is not
+ * an object; errors inside an entry are reported when it is read.
  */
 export async function openJsonList(
   plugin: string,
@@ -65,12 +65,12 @@ export async function openJsonList(
   };
 }
 
-/** The fingerprint of a list: the same bytes have others at other fields. */
+/** Returns the fingerprint of a list: the same bytes have other lists in other fields. */
 export async function listDigest(bytes: string, field: string | null): Promise<string> {
   return field === null ? bytes : await sha256(JSON.stringify([bytes, field]));
 }
 
-/** A list as messages name it, and its file. */
+/** A list's name in messages, and its file. */
 type List = Readonly<{ plugin: string; file: string; name: string; field: string | null }>;
 
 async function* streamed(list: List, pieces: AsyncIterable<Uint8Array>) {
@@ -102,16 +102,18 @@ function rowOf({ plugin, name }: List, bytes: Uint8Array, number: number): Row {
   return parseValue(plugin, text, where) as Row;
 }
 
-/** Bytes that mean something between the entries of a list, and in them. */
+/** Bytes with a meaning between and inside of entries. */
 const [QUOTE, BACKSLASH, COMMA, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST] = [34, 92, 44, 123, 125, 91, 93];
 
-/** Where the next byte stands: before the list, before an entry that may be there or must be, in one, behind one, behind the list. */
+/**
+ * Position of the next byte: before the list, before an optional or required entry, in one, after one, after the list.
+ */
 type At = "before" | "first" | "next" | "within" | "behind" | "after";
 
-/** What is told of entries. `isPart`: the bytes are some entries of a list, of which the first has a number. */
+/** Options of a cutter. `isPart`: the bytes are only some of the entries, of which the first has number `number`. */
 type CutOptions = Readonly<{ onEntry: (entry: Entry) => void; number?: number; isPart?: boolean }>;
 
-/** Begins to look for a list's entries. Throws AttuneError if the bytes are no list of objects. */
+/** Returns a cutter of a list's entries. Throws AttuneError if the bytes are not a list of objects. */
 function cutList(list: List, { onEntry, number: first = 0, isPart = false }: CutOptions): Cutter {
   const { plugin, file, name, field } = list;
   const seeker = field === null ? undefined : seekField(plugin, file, field);
@@ -174,18 +176,18 @@ function cutList(list: List, { onEntry, number: first = 0, isPart = false }: Cut
   };
 }
 
-/** Bytes that are looked at within an entry. */
+/** Bytes with a meaning inside of an entry. */
 const MEANS: Uint8Array = Uint8Array.from(
   { length: 256 },
   (_, byte) => [QUOTE, BACKSLASH, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST].includes(byte) ? 1 : 0,
 );
 
-/** Whether a byte is one of the mark that files may begin with. */
+/** Whether a byte belongs to the UTF-8 byte order mark, at position `here`. */
 function isMark(byte: number, here: number): boolean {
   return byte === [0xef, 0xbb, 0xbf][here];
 }
 
-/** Whether a value other than an object begins so. */
+/** Whether a value other than an object may begin with a byte. */
 function begins(byte: number): boolean {
   return byte === QUOTE || byte === OPEN_LIST || /[-0-9tfn]/.test(String.fromCharCode(byte));
 }

@@ -1,10 +1,10 @@
-/** Values of JSON files, as people have them. */
+/** Values in JSON files, including Python's extensions. */
 import { badFile } from "../../../core/base/errors.ts";
 
-/** Texts, which stay, and what Python writes where JSON has no number. */
+/** Strings, which are kept, and Python's numbers that JSON lacks. */
 const PYTHON = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g;
 
-/** A value of a file; what Python writes as NaN or Infinity is null. Throws AttuneError that says where, if it is not JSON. */
+/** Parses a value; Python's NaN and Infinity become null. Throws AttuneError with the place if it is not JSON. */
 export function parseValue(plugin: string, text: string, where: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,18 +1,20 @@
 /**
- * Checks of a Parquet file's metadata against its bytes, before a reader follows it: sizes that lead backwards or out of
- * the file, and counts that do not agree, would keep it busy for ever.
+ * Checks a Parquet file's metadata against its bytes before a reader uses it: sizes that lead backwards or out of the
+ * file, and inconsistent counts, would keep the reader busy forever.
  */
 import type { AsyncBuffer, FileMetaData, RowGroup } from "hyparquet/src/index.js";
 import { parquetHeader } from "hyparquet/src/column.js";
 import { countWithin } from "../../../blocks/data/mod.ts";
 
-/** Rows of a group, values of all its columns, and bytes of their pages unpacked, at most: a group is read into memory whole. */
+/**
+ * Limits of a row group, which is read into memory whole: rows, values of all columns, and decompressed bytes of pages.
+ */
 const [MAX_ROWS, MAX_VALUES, MAX_BYTES] = [2 ** 24, 2 ** 27, 2 ** 30];
 
-/** Pages of one column of a group. */
+/** The largest number of pages of a column in a row group. */
 const MAX_PAGES = 1_000_000;
 
-/** Throws Error if a file's metadata cannot be true of a file of so many bytes. */
+/** Throws Error if a file's metadata cannot be true for a file of `byteLength` bytes. */
 export function checkMetadata({ schema, row_groups: groups }: FileMetaData, byteLength: number): void {
   checkTree(schema);
   for (const { num_rows, columns } of groups) {
@@ -32,7 +34,7 @@ export function checkMetadata({ schema, row_groups: groups }: FileMetaData, byte
   }
 }
 
-/** A group's file whose pages are looked at as they are read. Its `slice` rejects with Error where one cannot be true. */
+/** Returns a row group's file whose pages are checked when read. Its `slice` rejects with Error if one is invalid. */
 export function checkedPages(file: AsyncBuffer, { columns }: RowGroup): AsyncBuffer {
   // A column's pages may be read more than once.
   const unpacked = new Map<number, number>();
@@ -56,11 +58,11 @@ export function checkedPages(file: AsyncBuffer, { columns }: RowGroup): AsyncBuf
   };
 }
 
-/** The bytes that a column's pages unpack to. */
+/** Returns the decompressed size of a column's pages, after checking them. */
 function checkPages(view: DataView<ArrayBuffer>, values: number): number {
   const reader = { view, offset: 0 };
   let [count, unpacked] = [0, 0];
-  // As the reader ends: a last byte alone is no page.
+  // Ends like the reader: a single last byte is not a page.
   for (let page = 0; count < values && reader.offset < view.byteLength - 1; page++) {
     countWithin("pages of a column", page, MAX_PAGES);
     const header = parquetHeader(reader);
@@ -74,7 +76,7 @@ function checkPages(view: DataView<ArrayBuffer>, values: number): number {
     reader.offset += packed;
     const { data_page_header: v1, data_page_header_v2: v2, dictionary_page_header: dictionary } = header;
     if (header.type === "DICTIONARY_PAGE") {
-      // The shortest value is a bit.
+      // A value has at least a bit.
       countWithin("values of a dictionary", dictionary?.num_values ?? 0, 8 * size);
       continue;
     }
@@ -89,7 +91,7 @@ function checkPages(view: DataView<ArrayBuffer>, values: number): number {
   return unpacked;
 }
 
-/** Every element has the children that it says, and all of them are there. */
+/** Throws Error unless each element has as many children as it says, and there are no others. */
 function checkTree(schema: FileMetaData["schema"]): void {
   let open = 1;
   for (const { num_children: children = 0 } of schema) {

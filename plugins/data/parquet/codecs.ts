@@ -1,7 +1,7 @@
-/** The codecs of Parquet that its reader lacks, loaded where a file needs one. */
+/** Parquet codecs that the reader lacks, loaded on demand. */
 import type { Compressors, FileMetaData } from "hyparquet/src/index.js";
 
-/** What unpacks the pages of a file; undefined if its reader does. */
+/** Returns the decompressors for a file; undefined if the reader's suffice. */
 export async function codecsOf({ row_groups: groups }: FileMetaData): Promise<Compressors | undefined> {
   const known = ["UNCOMPRESSED", "SNAPPY"];
   const packed = groups.some(({ columns }) =>
@@ -10,7 +10,7 @@ export async function codecsOf({ row_groups: groups }: FileMetaData): Promise<Co
   if (!packed) return undefined;
   const { compressors: { GZIP, BROTLI, LZ4, LZ4_RAW }, decompressZstd } = await import("hyparquet-compressors");
   return Object.fromEntries(
-    // Into as many bytes as the page says: a frame may claim, and a few bytes may become, any number.
+    // Decompresses to the size in the page's header: frames may claim, or expand to, any size.
     Object.entries({
       GZIP,
       BROTLI,
@@ -24,7 +24,7 @@ export async function codecsOf({ row_groups: groups }: FileMetaData): Promise<Co
 
 type Unpack = NonNullable<Compressors[keyof Compressors]>;
 
-/** Throws Error if a page has other bytes than its header says. */
+/** Throws Error if a page's decompressed size is not the one in its header. */
 function exactly(unpack: Unpack): Unpack {
   return (input, length) => {
     const page = unpack(input, length);

@@ -1,4 +1,4 @@
-/** Parquet files of a store as rows, read a group of rows at a time. */
+/** Parquet files as rows, read one row group at a time. */
 import {
   type AsyncBuffer,
   type FileMetaData,
@@ -20,17 +20,17 @@ import { codecsOf } from "./codecs.ts";
 import { checkedPages, checkMetadata } from "./checks.ts";
 import type { Row, Rows } from "../../../core/types.ts";
 
-/** A group of rows of a file, by the numbers of its rows. */
+/** A row group, with the number of its first row. */
 type Group = Readonly<{ rowGroup: RowGroup; from: number; count: number }>;
 
-/** The rows of several files, one after the other. Throws AttuneError if one is broken. */
+/** Opens the rows of several files, one after the other. Throws AttuneError if one is damaged. */
 export async function openParquets(places: readonly FilePlace[], columns: readonly string[] | null): Promise<Rows> {
   const files: Rows[] = [];
   for (const place of places) files.push(await openParquet(place, columns));
   return await concatenatedRows(files);
 }
 
-/** The rows of a file; the last group that was read is kept. Throws AttuneError if it is broken. */
+/** Opens the rows of a file; the row group read last is kept. Throws AttuneError if the file is damaged. */
 export async function openParquet(place: FilePlace, columns: readonly string[] | null): Promise<Rows> {
   const buffer = await bufferOf(place);
   refusePointer("parquet", place.name, new Uint8Array(await buffer.slice(0, Math.min(64, buffer.byteLength))));
@@ -97,7 +97,7 @@ export async function openParquet(place: FilePlace, columns: readonly string[] |
   };
 }
 
-/** A file's bytes, and which version of it they are. */
+/** A file's bytes, and its revision. */
 type FileBuffer = AsyncBuffer & Readonly<{ revision: string }>;
 
 async function bufferOf({ name, store, key }: FilePlace): Promise<FileBuffer> {
@@ -116,7 +116,7 @@ async function bufferOf({ name, store, key }: FilePlace): Promise<FileBuffer> {
   };
 }
 
-/** SHA-256 over the SHA-256 of each 4 MiB. */
+/** Returns the SHA-256 of the SHA-256 of each 4 MiB. */
 async function digestOf(place: FilePlace, { byteLength: size, revision, slice }: FileBuffer): Promise<string> {
   const read = async (offset: number, length: number) => new Uint8Array(await slice(offset, offset + length));
   return await sha256(`${place.key} ${(await digestsOf(place, { size, revision, read })).join()}`);
@@ -138,14 +138,14 @@ function checkColumns({ name }: FilePlace, { schema }: FileMetaData, columns: re
   if (lacking !== undefined) throw badValue("parquet", "columns", lacking, `a column of ${name}: ${there.join(", ")}`);
 }
 
-/** How a file ends whose metadata is encrypted, too. */
+/** Last bytes of a file whose metadata is encrypted, too. */
 const ENCRYPTED = "PARE";
 
-/** What to do about it. */
+/** Advice for encrypted files. */
 const DECRYPT =
   'write it without encryption first (pyarrow: `pq.write_table(pq.read_table(path, decryption_properties=...), "plain.parquet")`)';
 
-/** Throws AttuneError if a column that is read is encrypted: others of the file can be read. */
+/** Throws AttuneError if one of the columns to read is encrypted; other columns can be read. */
 function refuseEncrypted(
   { name }: FilePlace,
   { row_groups: groups }: FileMetaData,
@@ -165,7 +165,10 @@ function refuseEncrypted(
   );
 }
 
-/** The schema lists a tree depth first, each node with its number of children. */
+/**
+ * Returns the names of the top-level columns. The schema is a tree in depth-first order, each node with its number of
+ * children.
+ */
 function topColumns(schema: FileMetaData["schema"]): string[] {
   const names: string[] = [];
   const skip = (at: number): number => {

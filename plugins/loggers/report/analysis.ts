@@ -1,4 +1,6 @@
-/** A report's analysis of evaluated rows: each row's score, the baseline beside it, counts by class, the worst rows. */
+/**
+ * The analysis of evaluated rows for a report: each row's score, the baseline's, counts by class, and the worst rows.
+ */
 import type { Example, Json, Named, TrainingEvent } from "../../../core/types.ts";
 import { type Breakdown, breakdowns } from "./breakdown.ts";
 import { calibrate, type Calibration } from "./calibration.ts";
@@ -7,39 +9,41 @@ import { type ClassCounts, classCounts, type Confusion, confusionOf, labelCounts
 /** The event with evaluated rows. */
 export type ExamplesEvent = Extract<TrainingEvent, { readonly type: "examples" }>;
 
-/** A row as the table of worst rows prints it. */
+/** A row in the table of worst rows. */
 export type WorstRow = Readonly<{
   row: number;
   text: string;
   reference: string;
   prediction: string;
   wrong: boolean;
-  /** Probability of what was predicted, and of what is right. */
+  /** Probability of the prediction, and of the reference. */
   confidence?: number;
   referenceScore?: number;
   loss?: number;
-  /** The words, each with its tag and the tag that was predicted. */
+  /** The words, each with its reference tag and its predicted tag. */
   words?: readonly Readonly<{ word: string; reference: string; prediction: string }>[];
 }>;
 
-/** The part of an analysis that every kind of row has. `scores`: 1 or 0 for right or wrong; for numbers, the absolute error. */
+/** The common part of all analyses. `scores`: 1 or 0 for right or wrong; for numbers, the absolute error. */
 type Common = Readonly<{
-  /** What the rows are of; absent: nobody said. */
+  /** The split of the rows; absent: unknown. */
   split?: "eval" | "test";
   metrics: Named<number>;
-  /** What of these is more than a number. */
+  /** Metrics whose value is more than a number. */
   figures: Named<Json>;
-  /** Parts of the rows. */
+  /** Tables of parts of the rows. */
   tables: readonly Breakdown[];
   rows: readonly number[];
-  /** How many rows were measured, of which these are a sample where they are fewer. */
+  /** The number of evaluated rows, of which these may be only a sample. */
   measured: number;
   scores: readonly number[];
   baseline?: Readonly<{ name: string; scores: readonly number[] }>;
   worst: readonly WorstRow[];
 }>;
 
-/** Evaluated rows, reduced. `other`: texts and what else is only compared as a whole; `shown` are some of them. */
+/**
+ * Analysis of evaluated rows. `other`: texts and other values that are only compared as a whole; `shown`: some of them.
+ */
 export type Analysis =
   & Common
   & (
@@ -50,12 +54,10 @@ export type Analysis =
     | Readonly<{ kind: "other"; sample: readonly WorstRow[] }>
   );
 
-/** Points of a scatter plot. */
+/** The largest number of points in a scatter plot. */
 const SCATTER = 800;
 
-/**
- * Reduces evaluated rows to what a report shows.
- */
+/** Reduces evaluated rows to what a report shows. */
 export function analyze(event: ExamplesEvent, worstRows: number): Analysis {
   const analysis = analyzed(event, worstRows);
   return { ...analysis, tables: breakdowns(analysis.kind, event.examples, analysis.scores) };
@@ -191,7 +193,7 @@ function numbers(examples: readonly Example[], worstRows: number) {
   };
 }
 
-/** Tags of words: each word counts once, a row's score is the share of its words that are right. */
+/** Analyzes word tags: each word counts once; a row's score is the share of words that are right. */
 function tagged(examples: readonly Example[], worstRows: number) {
   const pairs = examples.map((e) => {
     const [reference, prediction] = [e.reference, e.prediction].map((
@@ -225,7 +227,7 @@ function tagged(examples: readonly Example[], worstRows: number) {
   };
 }
 
-/** The rows of greatest badness, worst first; rows without any are left out. */
+/** Returns the worst rows, worst first, without those that have no badness. */
 function worstOf(
   examples: readonly Example[],
   badness: readonly number[],
@@ -249,14 +251,14 @@ function rowOf(e: Example | undefined, wrong: boolean): WorstRow[] {
   }];
 }
 
-/** Probabilities by class; a single one is that of the second of two classes. */
+/** Returns the probabilities by class; a single one is that of the second of two classes. */
 function classScores({ scores }: Example): readonly number[] | undefined {
   return scores?.length === 1 ? [1 - (scores[0] ?? 0), scores[0] ?? 0] : scores;
 }
 
 function isRight(example: Example | undefined): number {
   const { reference = null, prediction = null } = example ?? {};
-  // Of several texts any may be the right one.
+  // If there are several reference texts, any of them is right.
   if (typeof prediction === "string" && Array.isArray(reference)) return Number(reference.includes(prediction));
   return Number(JSON.stringify(reference) === JSON.stringify(prediction));
 }
@@ -284,7 +286,7 @@ function finiteOr(value: number | undefined, otherwise: number): number {
   return value !== undefined && Number.isFinite(value) ? value : otherwise;
 }
 
-/** At most `length` characters, without splitting one in two. */
+/** Cuts a text to at most `length` UTF-16 units, without splitting a character. */
 function cut(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length).replace(/[\ud800-\udbff]$/, "")}…`;
 }

@@ -1,9 +1,10 @@
 /**
- * Where answers are right and wrong beyond classes: by entity, by kind and length of an answer, by length of the text.
+ * Right and wrong answers by other criteria than classes: by entity, by kind and length of the answer, by length of the
+ * text.
  */
 import type { Example, Json } from "../../../core/types.ts";
 
-/** A table of parts of the rows. `shares`: columns, from 0, that are shares. */
+/** A table of parts of the rows. `shares`: numbers of the columns, from 0, that are shares. */
 export type Breakdown = Readonly<{
   title: string;
   note: string;
@@ -12,7 +13,7 @@ export type Breakdown = Readonly<{
   shares: readonly number[];
 }>;
 
-/** The tables of rows with tags, texts, or one right answer each. `scores`: of each row, 1 if it is right. */
+/** Returns the tables for rows with tags, texts, or one right answer each. `scores`: 1 for each row that is right. */
 export function breakdowns(
   kind: "classes" | "labels" | "numbers" | "tags" | "other",
   examples: readonly Example[],
@@ -31,10 +32,10 @@ export function breakdowns(
   ];
 }
 
-/** Rows below which parts of them say nothing. */
+/** Parts of fewer rows are not meaningful. */
 const LEAST = 8;
 
-/** Parts of about as many rows that lengths are cut into. */
+/** Number of parts, of about equal size, for rows by length. */
 const PARTS = 4;
 
 function byLength(name: string, examples: readonly Example[], scores: readonly number[]): Breakdown[] {
@@ -99,7 +100,7 @@ function byOverlap(overlaps: readonly number[]): Breakdown[] {
   }];
 }
 
-/** Entities of each type: those that are right, and how the others are wrong. */
+/** Returns a table of the entities of each type: how many are right, and how the others are wrong. */
 function entityTable(examples: readonly Example[]): Breakdown[] {
   type Row = { gold: number; right: number; type: number; border: number; missed: number; invented: number };
   const types = new Map<string, Row>();
@@ -141,7 +142,7 @@ function entityTable(examples: readonly Example[]): Breakdown[] {
 
 type Entity = Readonly<{ type: string; start: number; end: number }>;
 
-/** The entities of tags as IOB2 has them, and as they stand where the first is no B. */
+/** Returns the entities of IOB2 tags, also of those that do not start with B. */
 function entitiesOf(tags: Json): Entity[] {
   const entities: { type: string; start: number; end: number }[] = [];
   let open: { type: string; start: number; end: number } | undefined;
@@ -170,7 +171,7 @@ function kindOf(answer: string): string {
     : "phrase";
 }
 
-/** F1 of the words of two texts, the best of several references. */
+/** Returns the F1 of the words of two texts, the best over several references. */
 function overlap(prediction: string, references: readonly string[]): number {
   const words = (text: string): string[] => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
   const answer = words(prediction);
@@ -196,7 +197,7 @@ function wordsIn(text: string): number {
   return text.split(/\s+/).filter((word) => word !== "").length;
 }
 
-/** Rows in parts of about as many, by a number of each. */
+/** Splits rows into parts of about equal size, by a number for each row. */
 function parts(
   numbers: readonly number[],
   unit: string,

@@ -1,16 +1,16 @@
-/** Calibration: how often what is said with a given probability holds. */
+/** Calibration: whether predictions with a given probability are right with that frequency. */
 
-/** Ten bins of equal width, and the mean gap between probability and truth, weighted by rows (ECE, Guo et al. 2017). */
+/**
+ * Ten bins of equal width, and the mean gap between probability and accuracy, weighted by rows (ECE, Guo et al. 2017).
+ */
 export type Calibration = Readonly<{ bins: readonly Bin[]; ece: number; rows: number }>;
 
-/** One bin (i/10, (i+1)/10]: rows, their mean probability, the share of them that hold. */
+/** One bin (i/10, (i+1)/10]: its rows, their mean probability, and the share of them that is right. */
 export type Bin = Readonly<{ rows: number; confidence: number; accuracy: number }>;
 
 const BINS = 10;
 
-/**
- * Bins pairs of a probability and 1 or 0.
- */
+/** Bins pairs of a probability and an outcome, 1 or 0. */
 export function calibrate(pairs: Iterable<readonly [probability: number, holds: number]>): Calibration {
   const sums = Array.from({ length: BINS }, () => ({ rows: 0, confidence: 0, accuracy: 0 }));
   let rows = 0;

@@ -2,7 +2,7 @@
 import type { Calibration } from "./calibration.ts";
 import { type Html, html, showNumber, showPercent } from "../../../blocks/page/mod.ts";
 
-/** Draws how often predictions hold by how sure they are, and below it how many predictions each bin has. */
+/** Draws accuracy by confidence and, below it, the number of predictions in each bin. */
 export function calibrationChart({ bins, ece, rows }: Calibration): Html {
   const most = Math.max(1, ...bins.map((bin) => bin.rows));
   const ticks = [0, 0.25, 0.5, 0.75, 1];

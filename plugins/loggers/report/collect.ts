@@ -8,10 +8,10 @@ import { createSeries, type Point, type SeriesState } from "./series.ts";
 /** One evaluation. */
 export type Evaluation = Readonly<{ step: number; metrics: Named<number>; best: boolean }>;
 
-/** Rows of a task before and after training. */
+/** A task's rows before and after training. */
 export type Phases = Readonly<{ before?: Analysis; after?: Analysis }>;
 
-/** Everything that a page is made of, as it was seen until now. */
+/** Everything on the page, as collected so far. */
 export type ReportData =
   & Sums
   & Readonly<{
@@ -20,11 +20,11 @@ export type ReportData =
     drift?: EventOf<"drift">;
     /** What transforms did to the rows of each split. */
     data: readonly DataEvent[];
-    /** Evaluated rows of each task, by its name: "" where a run has one. */
+    /** Evaluated rows of each task by name; "" if the run has only one. */
     tasks: ReadonlyMap<string, Phases>;
     points: readonly Point[];
     evaluations: readonly Evaluation[];
-    /** What language models said in evaluations. */
+    /** What language models generated in evaluations. */
     answers: readonly SamplesEvent[];
     warnings: readonly EventOf<"warning">[];
   }>;
@@ -33,7 +33,7 @@ export type ReportData =
 export type Collector = Readonly<{
   log: (event: TrainingEvent) => void;
   collected: () => ReportData;
-  /** Plain data, for a checkpoint. */
+  /** The state as plain data, for a checkpoint. */
   state: () => CollectorState;
   restore: (state: CollectorState) => void;
 }>;
@@ -56,11 +56,11 @@ type Sums = Readonly<{
   tokens: number;
   samples: number;
   skipped: number;
-  /** Useful ones of all steps. */
+  /** Useful multiply-adds of all steps. */
   multiplyAdds: number;
-  /** Seconds in steps, without evaluations and saving. */
+  /** Seconds in steps, excluding evaluations and saving. */
   seconds: number;
-  /** Warnings that were too many to keep. */
+  /** The number of warnings beyond those kept. */
   moreWarnings: number;
 }>;
 
@@ -69,7 +69,7 @@ type EventOf<T extends TrainingEvent["type"]> = Extract<TrainingEvent, { readonl
 const POINTS = 2000;
 const WARNINGS = 50;
 
-/** Collects events; `now` is a clock in milliseconds, `worstRows` how many rows of each phase are kept. */
+/** Creates a collector; `now` is a clock in milliseconds, `worstRows` the number of rows kept of each phase. */
 export function createCollector(now: () => number, worstRows: number): Collector {
   const series = createSeries(POINTS);
   const warnings: EventOf<"warning">[] = [];
@@ -112,14 +112,14 @@ export function createCollector(now: () => number, worstRows: number): Collector
       else if (event.type === "examples") {
         tasks.set(event.task, { ...tasks.get(event.task), [event.phase]: analyze(event, worstRows) });
       } else if (event.type === "samples") {
-        // No text at all where none is wanted.
+        // With 0 rows to show, no texts at all are kept.
         if (worstRows > 0) answers = withSamples(answers, event);
       } else if (event.type === "warning") {
         const told = isLeak(event) && worstRows === 0 ? { ...event, message: withoutTexts(event.message) } : event;
         warnings.length < WARNINGS ? warnings.push(told) : sums.moreWarnings++;
       } else if (event.type === "evaluate") {
         evaluations.push({ step: event.step, metrics: event.metrics, best: event.best });
-        // Every other one goes, the best and the newest stay.
+        // Drops every other evaluation, but keeps the best and the newest.
         if (evaluations.length > POINTS) evaluations = evaluations.filter((e, i) => i % 2 === 1 || e.best);
         if (evaluations.length > POINTS) evaluations = evaluations.filter((_, i) => i % 2 === 1);
       }
@@ -158,7 +158,7 @@ export function createCollector(now: () => number, worstRows: number): Collector
   };
 }
 
-/** The metrics of all tasks by the names that evaluations give them. */
+/** Returns the metrics of all tasks, by their names in evaluations. */
 export function metricsOf(tasks: ReadonlyMap<string, Phases>, phase: keyof Phases): Named<number> {
   return Object.fromEntries(
     [...tasks].flatMap(([task, phases]) =>

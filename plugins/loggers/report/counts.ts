@@ -1,21 +1,19 @@
 /** Counts by class: the confusion matrix, and precision and recall of each class. */
 
-/** Rows by what they are and what was predicted; sparse, for there may be thousands of classes. */
+/** Rows by reference and predicted class; sparse, since there may be thousands of classes. */
 export type Confusion = Readonly<{
   names: readonly string[];
   count: (reference: number, prediction: number) => number;
   cells: readonly (readonly [reference: number, prediction: number, count: number])[];
 }>;
 
-/** One class: right ones, predicted ones, those there are. */
+/** One class: how many rows were right, how many were predicted, and how many there are. */
 export type ClassCounts = Readonly<{ name: string; hits: number; predicted: number; support: number }>;
 
-/** Precision, recall and their harmonic mean; 0 if nothing was predicted or there is nothing to find. */
+/** Precision, recall and their harmonic mean; 0 if there are no predictions or no rows of the class. */
 export type Rates = Readonly<{ precision: number; recall: number; f1: number }>;
 
-/**
- * Counts pairs of class indices.
- */
+/** Counts pairs of class indices. */
 export function confusionOf(names: readonly string[], pairs: readonly (readonly [number, number])[]): Confusion {
   const counts = new Map<number, number>();
   for (const [reference, prediction] of pairs) {
@@ -29,7 +27,7 @@ export function confusionOf(names: readonly string[], pairs: readonly (readonly 
   };
 }
 
-/** The classes of a confusion matrix. */
+/** Counts each class of a confusion matrix. */
 export function classCounts({ names, cells }: Confusion): readonly ClassCounts[] {
   const classes = names.map((name) => ({ name, hits: 0, predicted: 0, support: 0 }));
   for (const [reference, prediction, count] of cells) {
@@ -41,7 +39,7 @@ export function classCounts({ names, cells }: Confusion): readonly ClassCounts[]
   return classes;
 }
 
-/** The labels of rows that may have several. */
+/** Counts each label of rows with several labels. */
 export function labelCounts(
   labels: readonly string[],
   rows: readonly Readonly<{ reference: ReadonlySet<string>; prediction: ReadonlySet<string> }>[],
@@ -71,7 +69,7 @@ export function ratesOf({ hits, predicted, support }: ClassCounts): Rates {
   };
 }
 
-/** The `limit` classes with most rows in their own order, the rest as one class at the end. */
+/** Keeps the `limit` largest classes in order, and combines the others into a last class. */
 export function largestClasses(confusion: Confusion, limit: number): Confusion {
   const { names, cells } = confusion;
   if (names.length <= limit) return confusion;

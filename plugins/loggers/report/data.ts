@@ -1,16 +1,16 @@
-/** What transforms did to the rows of a run, and which rows are measured on that were trained on. */
+/** What transforms did to a run's rows, and which evaluated rows occur in the training data. */
 import type { Named, TrainingEvent } from "../../../core/types.ts";
 import { type Html, html, showNumber } from "../../../blocks/page/mod.ts";
 
-/** The event that says what transforms did. */
+/** The event about transforms. */
 export type DataEvent = Extract<TrainingEvent, { readonly type: "data" }>;
 
 type Warning = Readonly<{ code: string; message: string }>;
 
-/** Reasons that a cell names; of the others it has the sum. */
+/** The number of reasons in a cell; the others are summed. */
 const REASONS = 6;
 
-/** Draws them, a table for each split, with the leaks below; nothing if there are none. */
+/** Draws a table for each split, with leaks below it; nothing if there are neither. */
 export function dataSection(
   { data, warnings }: Readonly<{ data: readonly DataEvent[]; warnings: readonly Warning[] }>,
 ): Html | undefined {
@@ -31,12 +31,12 @@ export function dataSection(
   `;
 }
 
-/** Whether a warning is of rows that are measured on and trained on. */
+/** Whether a warning is about evaluated rows in the training data. */
 export function isLeak({ code }: Pick<Warning, "code">): boolean {
   return code === "LEAKS";
 }
 
-/** A message without the texts that it quotes. */
+/** Returns a message without the texts that it quotes. */
 export function withoutTexts(message: string): string {
   return message.replace(/"(?:[^"\\]|\\.)*"/g, '"…"');
 }
@@ -73,7 +73,7 @@ function splitTable({ what, in: before, out: after, transforms }: DataEvent): Ht
   `;
 }
 
-/** "9 missing, 4 duplicate": the most frequent reasons first. */
+/** Formats reasons as "9 missing, 4 duplicate", most frequent first. */
 function reasonsText(reasons: Named<number>): string {
   const all = Object.entries(reasons).sort(([, a], [, b]) => b - a);
   const shown = all.slice(0, REASONS).map(([reason, n]) => `${showNumber(n)} ${reason}`);

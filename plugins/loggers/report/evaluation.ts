@@ -1,12 +1,10 @@
-/**
- * What `attune evaluate` was asked for besides figures: a comparison, the worst slices, thresholds before and after.
- */
+/** Results of `attune evaluate` besides metrics: a comparison, the worst slices, thresholds before and after. */
 import { isObject } from "../../../core/base/json.ts";
 import type { Json, Named } from "../../../core/types.ts";
 import { type Html, html } from "../../../blocks/page/mod.ts";
 import { intervalText, numberText, table } from "./tables.ts";
 
-/** Draws what there is of these. */
+/** Draws those results that there are. */
 export function evaluationSections({ compare, slices, thresholds }: Named<Json>): Html {
   return html`
     ${isObject(compare) && comparisonSection(compare)}
@@ -40,7 +38,7 @@ function comparisonSection({ with: other, mcnemar, changed, ...differences }: Na
   `;
 }
 
-/** Rows whose numbers are written out. */
+/** The largest number of row numbers to list. */
 const NAMED = 20;
 
 function rowsText(rows: Json | undefined): string {

@@ -1,4 +1,4 @@
-/** The facts of a run: its size, its parts, its warnings, its spec. */
+/** The facts of a run: its size, components, warnings and spec. */
 import type { Json, Plugin, Run } from "../../../core/types.ts";
 import { driftText } from "../../../core/run/write/drift_text.ts";
 import type { ReportData } from "./collect.ts";
@@ -75,18 +75,18 @@ export function factsSection(run: Run, seen: ReportData): Html {
   `;
 }
 
-/** How fast the matrix products were, beside what the machine can do; nothing if that was not measured. */
+/** Returns the speed of matrix products, as a share of the machine's peak; nothing if it was not measured. */
 function work({ multiplyAdds, seconds, start }: ReportData): readonly (readonly [string, string, string])[] {
   const peak = start?.peakMultiplyAddsPerSecond;
   if (!peak || multiplyAdds === 0 || seconds <= 0) return [];
   const speed = multiplyAdds / seconds;
-  // A peak that steps surpass was measured while the machine did other work.
+  // A peak below the speed was measured while the machine was busy.
   const share = speed <= peak ? `, ${showPercent(speed / peak, 0)} of this machine's float32 peak` : "";
   const note = share === "" ? "a second" : `a second${share} (${showNumber(peak / 1e9)} G)`;
   return [["Multiply-adds", `${showNumber(speed / 1e9)} G`, note]];
 }
 
-/** Draws the warnings but those that stand beside the data; nothing if there are none. */
+/** Draws the warnings, without those shown next to the data; nothing if there are none. */
 export function warningsSection({ warnings: all, moreWarnings }: ReportData): Html | undefined {
   const warnings = all.filter((own) => !isLeak(own));
   if (warnings.length === 0) return undefined;
@@ -101,7 +101,7 @@ export function warningsSection({ warnings: all, moreWarnings }: ReportData): Ht
   }</ul>${moreWarnings > 0 && html`<p class="muted">And ${moreWarnings} more.</p>`}</section>`;
 }
 
-/** Draws the spec, folded. */
+/** Draws the spec in a collapsed section. */
 export function specSection(spec: Json): Html {
   return html`
     <section>
@@ -113,7 +113,7 @@ export function specSection(spec: Json): Html {
   `;
 }
 
-/** A spec without the rows and long texts that it may hold; spec.json has it whole. */
+/** Returns a spec without rows and long texts; spec.json has all of it. */
 function abridged(value: Json): Json {
   if (typeof value === "string") {
     return value.length > TEXT ? `${value.slice(0, TEXT)}… (${value.length} characters)` : value;
@@ -129,7 +129,7 @@ function abridged(value: Json): Json {
 const TEXT = 500;
 const ITEMS = 40;
 
-/** The base model of a run, as its spec names it. */
+/** Returns the name of a run's base model, from its spec. */
 export function baseOf(run: Run): string {
   const { options } = run.model;
   return "path" in options && typeof options.path === "string" ? options.path : run.model.name;

@@ -1,4 +1,4 @@
-/** The top of a report: the figure that counts, with its interval, beside the baselines. */
+/** The top of a report: the main metric with its interval, compared with the baselines. */
 import { meanInterval, rowsInterval } from "../../../core/statistics/resampled.ts";
 import { whatOf } from "../../../core/run/write/final_figures.ts";
 import type { Analysis } from "./analysis.ts";
@@ -7,10 +7,10 @@ import { extent, type Html, html, linearScale, showNumber, showPercent } from ".
 import { intervalText } from "./tables.ts";
 import { type Whisker, whiskers } from "./whiskers.ts";
 
-/** Draws the headline of each task of a finished, evaluated run; of other runs, what is known of the loss. */
+/** Draws the headline of each task of a finished, evaluated run; for other runs, what is known of the loss. */
 export function headlines(run: ReportData): Html {
   const seen = [...run.tasks].flatMap(([task, { before, after }]) =>
-    // An evaluation has its figures alone to begin with, also where the task answers parts of rows.
+    // `attune evaluate` has nothing but its metrics to begin with, even if the task answers parts of rows.
     after && (after.scores.length > 0 || run.points.length === 0) ? [headline(task, after, before)] : []
   );
   return seen.length === 0 ? lossHeadline(run) : html`${seen}`;
@@ -89,7 +89,7 @@ function gainText(name: string, gain: { value: number; low: number; high: number
   `;
 }
 
-/** What the figures are of. */
+/** Describes the rows that the metrics are for. */
 function rowsOf({ split, measured }: Analysis, seen: number): string {
   const sample = seen < measured ? ` of ${showNumber(measured)}` : "";
   const rows = `${showNumber(seen)}${sample} ${split === undefined ? "held-out " : ""}${seen === 1 ? "row" : "rows"}`;
@@ -147,7 +147,7 @@ function lossHeadline({ points, evaluations, end }: ReportData): Html {
   `;
 }
 
-/** Whether two phases saw the same rows in the same order. */
+/** Whether two phases have the same rows in the same order. */
 function paired(a: Analysis, b: Analysis): boolean {
   return a.kind === b.kind && a.rows.length === b.rows.length && a.rows.every((row, i) => row === b.rows[i]);
 }

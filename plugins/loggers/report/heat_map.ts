@@ -1,11 +1,13 @@
-/** The confusion matrix as a heat map: a table, so that it can be read aloud, copied and searched. */
+/** The confusion matrix as a heat map: an HTML table, which can be read aloud, copied and searched. */
 import { type Confusion, largestClasses } from "./counts.ts";
 import { type Html, html, showNumber, showPercent } from "../../../blocks/page/mod.ts";
 
-/** Classes beyond which the smallest are shown together. */
+/** If there are more classes, the smallest are combined. */
 const CLASSES = 30;
 
-/** Draws a confusion matrix: right ones in one colour, mistakes in another, each as strong as its share of the row. */
+/**
+ * Draws a confusion matrix: correct cells in one colour, mistakes in another, with strength by the share of the row.
+ */
 export function heatMap(whole: Confusion): Html {
   const confusion = largestClasses(whole, CLASSES);
   const { names, count } = confusion;
@@ -39,7 +41,7 @@ export function heatMap(whole: Confusion): Html {
 function cell(names: readonly string[], i: number, j: number, count: number, sum: number): Html {
   const share = sum === 0 ? 0 : count / sum;
   const title = `${names[i]} taken for ${names[j]}: ${count} of ${sum} rows, ${showPercent(share)}`;
-  // Mistakes have small shares: their ramp rises early, and never from nothing.
+  // Mistakes have small shares: their strength rises quickly, and does not start at zero.
   const strength = count === 0 ? 0 : Math.round((0.08 + 0.92 * (i === j ? share : Math.sqrt(share) * 0.9)) * 100) / 100;
   const classes = `${i === j ? "hit" : "miss"}${strength > 0.72 ? " strong" : ""}${count === 0 ? " none" : ""}`;
   return html`<td class="${classes}" style="--a:${strength}" title="${

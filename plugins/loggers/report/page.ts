@@ -9,7 +9,7 @@ import { metricsSection, qualitySections } from "./quality.ts";
 import { samplesSection } from "./samples.ts";
 import { evaluationSection, trainingSection } from "./training.ts";
 
-/** The whole page as text. */
+/** Renders the whole page. */
 export function renderPage(run: Run, spec: Json, seen: ReportData): string {
   const last = seen.end?.metrics ?? seen.evaluations.at(-1)?.metrics ?? {};
   return renderShell({

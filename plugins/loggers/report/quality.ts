@@ -1,4 +1,4 @@
-/** Where a model is right and wrong: confusion matrix, calibration, classes, scatter plot, worst rows. */
+/** The quality of a model's answers: confusion matrix, calibration, classes, scatter plot, worst rows. */
 import { type FinalFigures, whatOf } from "../../../core/run/write/final_figures.ts";
 import type { Named } from "../../../core/types.ts";
 import type { Analysis, WorstRow } from "./analysis.ts";
@@ -11,16 +11,16 @@ import { type Html, html, type Part, showNumber, showPercent } from "../../../bl
 import { breakdownSections, groupSections, intervalText } from "./tables.ts";
 import { scatter } from "./scatter.ts";
 
-/** Rows of the class table. */
+/** The largest number of rows in the class table. */
 const CLASSES = 200;
 
-/** Classes up to which the confusion matrix has half the width. */
+/** Up to this number of classes, the confusion matrix has half the width. */
 const BESIDE = 5;
 
-/** Classes beyond which their table needs the whole width. */
+/** From this number of classes on, their table has the whole width. */
 const TALL = 14;
 
-/** Draws the final metrics beside those of the untouched model; `last` are those of the last evaluation, of all tasks. */
+/** Draws the final metrics next to the untouched model's; `last` are those of the last evaluation, of all tasks. */
 export function metricsSection(
   tasks: ReadonlyMap<string, Phases>,
   last: Named<number>,
@@ -58,7 +58,7 @@ export function metricsSection(
   `;
 }
 
-/** Says that what is drawn of rows is of some of them. */
+/** Notes that the rows shown are only a sample. */
 function sampleNote(task: string, { rows, measured }: Analysis): Html | undefined {
   if (rows.length >= measured || rows.length === 0) return undefined;
   const whose = task === "" ? "the rows" : `the rows of ${task}`;
@@ -70,7 +70,7 @@ function sampleNote(task: string, { rows, measured }: Analysis): Html | undefine
   `;
 }
 
-/** Draws what there is to draw of evaluated rows. */
+/** Draws the sections for evaluated rows. */
 export function qualitySections(after: Analysis): Html {
   return html`${groupSections(after.figures)}${evaluationSections(after.figures)}${
     after.kind === "numbers" && after.points.length > 0 &&
@@ -133,7 +133,7 @@ function tagSections({ confusion, classes, worst }: Extract<Analysis, { readonly
   }`;
 }
 
-/** Some rows beside what was predicted, right and wrong. */
+/** Draws some rows with their predictions, right and wrong. */
 function textSection({ sample, scores }: Extract<Analysis, { readonly kind: "other" }>): Html {
   return html`
     <section>
@@ -169,7 +169,7 @@ function textSection({ sample, scores }: Extract<Analysis, { readonly kind: "oth
   `;
 }
 
-/** A small matrix stands beside the calibration, a large one alone. */
+/** Draws a small matrix next to the calibration, or a large one alone. */
 function classSections({ confusion, classes, calibration }: Extract<Analysis, { readonly kind: "classes" }>): Html {
   const matrix = matrixSection(confusion);
   const reliability = calibration && calibrationSection(calibration);

@@ -1,27 +1,27 @@
-/** What a language model said in evaluations, before against now. */
+/** A language model's answers in evaluations, the earlier ones next to the newest. */
 import type { TrainingEvent } from "../../../core/types.ts";
 import { type Html, html } from "../../../blocks/page/mod.ts";
 
 /** The event with generated answers. */
 export type SamplesEvent = Extract<TrainingEvent, { readonly type: "samples" }>;
 
-/** Evaluations whose answers are kept of a task: the first, and the newest. */
+/** The number of evaluations of a task whose answers are kept: the first, and the newest. */
 const KEPT = 5;
 
-/** Characters of a text that are shown. */
+/** The number of characters shown of a text. */
 const SHOWN = 400;
 
-/** A task's answers with those of one more evaluation. */
+/** Adds the answers of an evaluation to those of a task. */
 export function withSamples(events: readonly SamplesEvent[], event: SamplesEvent): readonly SamplesEvent[] {
   const own = events.filter(({ task }) => task === event.task);
   const others = events.filter(({ task }) => task !== event.task);
-  // The untouched model's come last, and stand first; what is measured again replaces what was.
+  // The untouched model's answers arrive last but belong first; a repeated evaluation replaces the earlier one.
   const all = [...own.filter(({ step }) => step !== event.step), event].sort((a, b) => a.step - b.step);
   const [first, ...rest] = all;
   return [...others, ...(first ? [first] : []), ...rest.slice(1 - KEPT)];
 }
 
-/** Draws them; nothing if there are none. */
+/** Draws answers; nothing if there are none. */
 export function samplesSection(events: readonly SamplesEvent[]): Html | undefined {
   if (events.length === 0) return undefined;
   const prompts = new Map<string, Readonly<{ reference: string; texts: { when: string; text: string }[] }>>();

@@ -1,7 +1,7 @@
-/** Predicted against true numbers. */
+/** A scatter plot of predicted against true numbers. */
 import { type Html, html, linearScale, percentAt, showNumber, showTicks } from "../../../blocks/page/mod.ts";
 
-/** Draws pairs of numbers on one scale for both axes, with the line on which predictions are right. */
+/** Draws pairs of numbers, with the same scale on both axes and the diagonal of correct predictions. */
 export function scatter(points: readonly (readonly [reference: number, prediction: number])[]): Html {
   const scale = linearScale(points.flat(), 8, true);
   const labels = showTicks(scale.ticks);

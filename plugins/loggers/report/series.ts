@@ -1,6 +1,6 @@
-/** Step figures in bounded memory: points are merged in pairs as they come. */
+/** Values of steps in bounded memory: neighbouring points are merged as steps arrive. */
 
-/** One place of a curve: the means over `steps` optimizer steps that end at `step`, the greatest of gradient norms. */
+/** A point of a curve: means over `steps` optimizer steps that end at `step`, and the largest gradient norm. */
 export type Point = Readonly<{
   step: number;
   steps: number;
@@ -9,21 +9,19 @@ export type Point = Readonly<{
   learningRate: number;
 }>;
 
-/** Collects points; `points` holds never more than `limit`. */
+/** Collects points; `points` never has more than `limit`. */
 export type Series = Readonly<{
   add: (point: Point) => void;
   points: () => readonly Point[];
-  /** Plain data, for a checkpoint. */
+  /** The state as plain data, for a checkpoint. */
   state: () => SeriesState;
   restore: (state: SeriesState) => void;
 }>;
 
-/** A series as plain data. `open`: the point that still gathers values. */
+/** A series as plain data. `open`: the point that still collects values. */
 export type SeriesState = Readonly<{ points: readonly Point[]; open?: Point; every: number }>;
 
-/**
- * A collector of at most `limit` points. When it is full, neighbours are merged, so that no step is forgotten.
- */
+/** Returns a collector of at most `limit` points. When it is full, neighbours are merged, so that no step is lost. */
 export function createSeries(limit: number): Series {
   let points: Point[] = [];
   let open: Point | undefined;
@@ -32,7 +30,7 @@ export function createSeries(limit: number): Series {
     add: (point) => {
       open = open ? merge(open, point) : point;
       if (open.steps < every) return;
-      // A full list makes room first: a half-filled last place counts as one of `limit`.
+      // A full list is merged first; an incomplete last point counts towards `limit`.
       if (points.length + 1 >= limit) {
         const pairs: Point[] = [];
         for (let i = 0; i < points.length; i += 2) {
@@ -54,11 +52,11 @@ export function createSeries(limit: number): Series {
   };
 }
 
-/** Smooths by a triangular window of `2 * reach + 1` places, down to a third of it at the ends; gaps stay gaps. */
+/** Smooths with a triangular window of `2 * reach + 1` points, narrowing to a third at the ends; gaps stay gaps. */
 export function smooth(values: readonly (number | null)[], reach: number): (number | null)[] {
   return values.map((value, i) => {
     if (value === null) return null;
-    // Narrower windows follow a steep start, but a window of one place would only repeat the noise of the last step.
+    // Narrower windows follow a steep start, but a window of one point would only show the last step's noise.
     const near = Math.min(reach, Math.max(Math.min(i, values.length - 1 - i), Math.ceil(reach / 3)));
     let [sum, weights] = [0, 0];
     for (let j = -near; j <= near; j++) {

@@ -1,4 +1,4 @@
-/** Tables of a report: parts of the rows, and figures by group. */
+/** Tables of a report: parts of the rows, and metrics by group. */
 import { isObject } from "../../../core/base/json.ts";
 import type { Json, Named } from "../../../core/types.ts";
 import type { Breakdown } from "./breakdown.ts";
@@ -19,7 +19,7 @@ export function breakdownSections(tables: readonly Breakdown[]): Html {
   }`;
 }
 
-/** Draws figures by group: metrics of each group, and gaps between groups with each group's shares. */
+/** Draws metrics by group, and gaps between groups with each group's rates. */
 export function groupSections(figures: Named<Json>): Html {
   const gaps = Object.entries(figures).map(([name, value]) =>
     isObject(value) && isObject(value.groups) && gapSection(name, value, value.groups)
@@ -27,10 +27,10 @@ export function groupSections(figures: Named<Json>): Html {
   return html`${byColumns(figures).map(byGroupSection)}${gaps}`;
 }
 
-/** Metrics of the same groups of rows: by the metric's name the figures of each group. */
+/** Metrics over the same groups of rows: by metric name, the value of each group. */
 type ByGroup = Readonly<{ by: string; metrics: Named<Named<Json>> }>;
 
-/** Figures by group, those of the same groups together. */
+/** Collects metrics by group, with those over the same groups together. */
 function byColumns(all: Named<Json>): readonly ByGroup[] {
   const found = new Map<string, { by: string; metrics: Record<string, Named<Json>> }>();
   for (const [name, groups] of Object.entries(all)) {
@@ -105,7 +105,7 @@ function gapSection(name: string, gap: Named<Json>, groups: Named<Json>): Html {
   `;
 }
 
-/** A table; all columns but the first are numbers. */
+/** Draws a table; all columns except the first are numbers. */
 export function table(columns: readonly string[], rows: readonly (readonly string[])[]): Html {
   return html`
     <div class="scroll">
@@ -133,12 +133,12 @@ function cellText(cell: string | number, share: boolean): string {
   return typeof cell === "string" ? cell : share ? showPercent(cell) : showNumber(cell);
 }
 
-/** A number as a cell has it. */
+/** Formats a number for a cell. */
 export function numberText(value: Json | undefined): string {
   return typeof value === "number" ? showNumber(value) : "–";
 }
 
-/** An interval as a cell has it. */
+/** Formats an interval for a cell. */
 export function intervalText(value: Json | undefined): string {
   if (!Array.isArray(value)) return "";
   return value.map((bound) => numberText(bound)).join(" to ");

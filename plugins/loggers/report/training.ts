@@ -4,10 +4,10 @@ import { type Evaluation, metricsOf, type ReportData } from "./collect.ts";
 import { type Curve, extent, type Html, html, lineChart } from "../../../blocks/page/mod.ts";
 import { smooth } from "./series.ts";
 
-/** Metrics that get a chart of their own. */
+/** The largest number of metrics with a chart of their own. */
 const PANELS = 6;
 
-/** Draws the training section; nothing if no step was made. */
+/** Draws the training section; nothing if there was no step. */
 export function trainingSection(run: ReportData): Html | undefined {
   const { points } = run;
   if (points.length === 0) return undefined;
@@ -75,7 +75,7 @@ ${
 </section>`;
 }
 
-/** Draws each metric over time; nothing where there was one evaluation only. */
+/** Draws each metric over time; nothing if there was only one evaluation. */
 export function evaluationSection(run: ReportData): Html | undefined {
   const evaluations = evaluationsOf(run);
   if (evaluations.length < 2) return undefined;
@@ -102,7 +102,7 @@ export function evaluationSection(run: ReportData): Html | undefined {
   `;
 }
 
-/** All evaluations: the untouched model at step 0, those of the loop, the final one. */
+/** Returns all evaluations: of the untouched model at step 0, during training, and at the end. */
 function evaluationsOf({ tasks, evaluations, steps }: ReportData): readonly Evaluation[] {
   const [before, after] = [metricsOf(tasks, "before"), metricsOf(tasks, "after")];
   const some = (metrics: Named<number>): boolean => Object.keys(metrics).length > 0;

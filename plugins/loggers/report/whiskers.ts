@@ -1,11 +1,11 @@
-/** Values with their intervals on one axis, a line each: the model beside its baselines. */
+/** Values with intervals on a common axis, one per line: the model and its baselines. */
 import type { MeanInterval } from "../../../core/statistics/resampled.ts";
 import { type Html, html, percentAt, type Scale } from "../../../blocks/page/mod.ts";
 
-/** One line. `main`: the one that the others are compared with. */
+/** One line. `main`: whether the others are compared with it. */
 export type Whisker = Readonly<{ name: string; main: boolean; interval: MeanInterval }>;
 
-/** Draws whiskers on a scale, values printed by `show`, the axis by `tick`. */
+/** Draws the lines; `show` formats values, `tick` the axis. */
 export function whiskers(
   lines: readonly Whisker[],
   scale: Scale,

@@ -12,16 +12,16 @@ const table: Uint32Array = Uint32Array.from({ length: 256 }, (_, n) => {
   return c;
 });
 
-/**
- * CRC-32C of some bytes.
- */
+/** Returns the CRC-32C of bytes. */
 export function crc32c(bytes: Uint8Array): number {
   let c = 0xffffffff;
   for (const byte of bytes) c = (table[(c ^ byte) & 0xff] ?? 0) ^ (c >>> 8);
   return (c ^ 0xffffffff) >>> 0;
 }
 
-/** A checksum as it is stored: turned by 15 bits and moved, since a checksum of data that holds checksums is weak. */
+/**
+ * Masks a checksum for storing (rotated by 15 bits, plus a constant), since checksums of data with checksums are weak.
+ */
 export function maskCrc(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + MASK) >>> 0;
 }
@@ -37,7 +37,7 @@ function record(data: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** The record that every file begins with. `time`: seconds since 1970. */
+/** Returns the first record of every file. `time`: seconds since 1970. */
 export function versionRecord(time: number): Uint8Array {
   return event((w) => {
     w.double(1, time);
@@ -45,7 +45,7 @@ export function versionRecord(time: number): Uint8Array {
   });
 }
 
-/** Says that what other files hold from `step` on is no more part of the run. */
+/** Returns a record that invalidates what other files have from `step` on. */
 export function restartRecord(time: number, step: number): Uint8Array {
   return event((w) => {
     w.double(1, time);
@@ -54,7 +54,7 @@ export function restartRecord(time: number, step: number): Uint8Array {
   });
 }
 
-/** Numbers by tag at a step. */
+/** Returns a record of numbers by tag at a step. */
 export function scalarsRecord(
   time: number,
   step: number,
@@ -74,7 +74,7 @@ export function scalarsRecord(
   });
 }
 
-/** A text, shown as Markdown. */
+/** Returns a record of a text, shown as Markdown. */
 export function textRecord(time: number, step: number, tag: string, text: string): Uint8Array {
   return event((w) => {
     w.double(1, time);
