@@ -67,7 +67,7 @@ export const triplet: Factory<"loss", Partial<TripletOptions>> = define({
   }),
 });
 
-// torch adds 1e-6 to each difference, so that equal vectors have a slope.
+// torch adds 1e-6 to each difference, so that equal vectors have a gradient.
 function distance(a: Value, b: Value, p: number): Value {
   const d = add(sub(a, b), 1e-6);
   if (p === 1) return sum(abs(d), -1);

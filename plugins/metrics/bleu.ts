@@ -36,7 +36,7 @@ export interface BleuOptions {
   readonly level: "corpus" | "sentence";
 }
 
-/** Matching and all n-grams by order, and lengths in tokens. */
+/** Matching n-grams and all n-grams, by order, and lengths in tokens. */
 type Stats = Readonly<
   { correct: readonly number[]; total: readonly number[]; systemLength: number; referenceLength: number }
 >;
@@ -103,7 +103,7 @@ function statsOf({ prediction, references }: MetricInputs["text"], options: Bleu
   const golds = references.map((reference) => bleuTokens(reference, tokenize, lowercase));
   const [correct, total]: [number[], number[]] = [[], []];
   for (let n = 1; n <= maxNgramOrder; n++) {
-    // Of each n-gram, as many count as the reference that has most of it holds.
+    // An n-gram matches at most as often as it occurs in one reference.
     const most = new Map<string, number>();
     for (const gold of golds) {
       for (const [gram, count] of countItems(ngrams(gold, n))) most.set(gram, Math.max(count, most.get(gram) ?? 0));
@@ -119,7 +119,7 @@ function statsOf({ prediction, references }: MetricInputs["text"], options: Bleu
   };
 }
 
-/** The length nearest to `length`, the shorter of two. */
+/** Returns the length nearest to `length`; of two, the shorter. */
 function closest(length: number, lengths: readonly number[]): number {
   return lengths.toSorted((a, b) => Math.abs(a - length) - Math.abs(b - length) || a - b)[0] ?? 0;
 }

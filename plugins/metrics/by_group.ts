@@ -1,5 +1,5 @@
 /**
- * Any metric by group.
+ * Computes any metric by group.
  * @module
  */
 import * as v from "valibot";
@@ -110,7 +110,7 @@ export const byGroup: Factory<"metric", Input> = define({
   },
 });
 
-/** So many of each state as one, group by group. */
+/** Merges states, each a given number of times, group by group. */
 function gathered(gather: NonNullable<Metric["gather"]>, states: readonly State[], counts: ArrayLike<number>): State {
   const parts = new Map<string, { count: number; states: unknown[]; counts: number[] }>();
   states.forEach(({ groups }, i) => {

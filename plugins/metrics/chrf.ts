@@ -28,7 +28,7 @@ export interface ChrfOptions {
 const order = (most: number): v.GenericSchema<number> =>
   v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most));
 
-/** Of each order: n-grams of the prediction, of the reference, and in both. */
+/** For each order, the n-grams in the prediction, in the reference, and in both. */
 type Stats = readonly (readonly [guess: number, gold: number, same: number])[];
 type State = Readonly<{ rows: number; stats: Stats }>;
 type Counts = readonly ReadonlyMap<string, number>[];
@@ -89,7 +89,7 @@ function countsOf(text: string, { charOrder, wordOrder, lowercase, whitespace }:
   ];
 }
 
-/** Punctuation at the end of a word, or else at its beginning, is a word of its own. */
+/** Splits off punctuation at the end of a word, or else at its beginning, as a word of its own. */
 function withoutPunctuation(word: string): string[] {
   const characters = Array.from(word);
   const [first = "", last = ""] = [characters[0], characters.at(-1)];

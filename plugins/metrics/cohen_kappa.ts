@@ -41,7 +41,7 @@ export const cohenKappa: Factory<"metric", Partial<CohenKappaOptions>> = define(
   }),
 });
 
-/** Sums over the cells that occurred and over places, never over all pairs of classes: there may be very many. */
+/** Sums over occurring cells and over classes, never over all pairs of classes, which may be very many. */
 function kappa(state: Confusion, weights: CohenKappaOptions["weights"]): number | null {
   const cells = cellsOf(state);
   const labels = [...new Set(cells.flatMap(({ reference, prediction }) => [reference, prediction]))].sort((a, b) =>
@@ -60,7 +60,7 @@ function kappa(state: Confusion, weights: CohenKappaOptions["weights"]): number 
   return expected > 0 ? 1 - observed / expected : null;
 }
 
-/** The sum of weight × actual × predicted over all pairs of classes. */
+/** Returns the sum of weight × actual × predicted over all pairs of classes. */
 function expectedBy(
   weights: CohenKappaOptions["weights"],
   actual: Float64Array,
@@ -73,7 +73,7 @@ function expectedBy(
     return rows * rows - sum;
   }
   if (weights === "linear") {
-    // |i - j| counts the borders between i and j: of each border, what lies on different sides of it.
+    // |i - j| is the number of borders between i and j, so sums over borders of what is on either side.
     let [left, leftToo] = [0, 0];
     for (let i = 0; i < actual.length; i++) {
       left += actual[i] ?? 0;

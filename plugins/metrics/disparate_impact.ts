@@ -63,7 +63,7 @@ function specificity({ fp, tn }: Cells): number {
 }
 
 function impact(groups: Named<Cells>, privileged: string): Gap & Named<Json> {
-  // Of some rows none may be of it, or too few.
+  // A resample may have no rows of the group, or too few.
   const group = Object.hasOwn(groups, privileged) ? groups[privileged] : undefined;
   const others = Object.entries(groups).filter(([name]) => name !== privileged).map(([, cells]) => cells);
   if (!group || others.length === 0) return { difference: null, ratio: null };
@@ -77,7 +77,7 @@ function impact(groups: Named<Cells>, privileged: string): Gap & Named<Json> {
   const [a, b] = [ratesOf(all), ratesOf(group)];
   const [right, wrong] = [
     a.truePositiveRate - b.truePositiveRate,
-    // AIF360 counts negatives by specificity, which is 0 if there are none: the other way round than Fairlearn.
+    // AIF360 uses specificity, which is 0 without negatives, where Fairlearn uses the false positive rate.
     specificity(group) - specificity(all),
   ];
   return {

@@ -48,7 +48,7 @@ export const equalizedOdds: Factory<"metric", Partial<EqualizedOddsOptions>> = d
     }),
 });
 
-/** As Python's min has it: a missing first ratio stays, a missing second one gives the first. */
+/** Combines gaps as Python's min does: a null first ratio stays, a null second one gives the first. */
 function worstOfBoth(right: Gap, wrong: Gap): Gap {
   return {
     difference: Math.max(right.difference ?? 0, wrong.difference ?? 0),

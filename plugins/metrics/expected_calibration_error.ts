@@ -13,7 +13,7 @@ export interface ExpectedCalibrationErrorOptions {
   readonly bins: number;
 }
 
-/** Of each bin: rows, rows that are right, and the sum of confidences. */
+/** For each bin its rows, its right rows, and the sum of confidences. */
 type State = { rows: number; bins: [count: number, right: number, confidence: number][] };
 
 /**
@@ -42,7 +42,7 @@ export const expectedCalibrationError: Factory<"metric", Partial<ExpectedCalibra
       const best = scores.length === 1 && (scores[0] ?? 0) < 0.5 ? 0 : scores.length === 1 ? 1 : argmax(scores);
       const confidence = scores.length === 1 ? Math.max(scores[0] ?? 0, 1 - (scores[0] ?? 0)) : scores[best] ?? 0;
       state.rows++;
-      // A confidence that is no number is in no bin, and leaves the whole without a figure.
+      // A confidence that is not finite is in no bin, and makes the metric null.
       const bin = Number.isFinite(confidence) ? state.bins[binOf(confidence, n)] : undefined;
       if (bin) {
         bin[0]++;
@@ -66,7 +66,7 @@ export const expectedCalibrationError: Factory<"metric", Partial<ExpectedCalibra
   }),
 });
 
-/** The bin (i/n, (i+1)/n] of a confidence, by the very comparisons, so that rounding moves nothing over an edge. */
+/** Returns the bin (i/n, (i+1)/n] of a confidence, by comparing with its edges, so that rounding cannot cross one. */
 function binOf(confidence: number, n: number): number {
   let i = Math.min(Math.max(Math.ceil(confidence * n) - 1, 0), n - 1);
   while (i > 0 && confidence <= i / n) i--;

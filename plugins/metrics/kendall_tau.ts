@@ -30,7 +30,7 @@ export const kendallTau: Factory<"metric"> = define({
 function tau(pairs: readonly Pair[]): number | null {
   const sorted = pairs.toSorted((a, b) => a.x - b.x || a.y - b.y);
   const places = new Map([...new Set(pairs.map((p) => p.y))].sort((a, b) => a - b).map((y, i) => [y, i + 1]));
-  // A Fenwick tree over the places of y: how many rows of smaller x lie at or below a place.
+  // A Fenwick tree over the ranks of y: the number of rows with smaller x at or below a rank.
   const tree = new Float64Array(places.size + 1);
   const atOrBelow = (place: number): number => {
     let sum = 0;

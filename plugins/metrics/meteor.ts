@@ -67,7 +67,7 @@ function score(guess: readonly Word[], gold: readonly Word[], { alpha, beta, gam
   return precision * recall / (alpha * precision + (1 - alpha) * recall) * (1 - gamma * fragmentation ** beta);
 }
 
-/** From the last word back, each takes the last equal one that is still free. */
+/** Matches words from the last one back, each with the last equal one that is free. */
 function match(guess: readonly Word[], gold: readonly Word[], keyOf: (text: string) => string): Match[] {
   const free = new Map<string, number[]>();
   for (const { at, text } of gold) {
@@ -82,7 +82,7 @@ function match(guess: readonly Word[], gold: readonly Word[], keyOf: (text: stri
   });
 }
 
-/** Runs of matches that are neighbours on both sides. */
+/** Counts runs of matches that are adjacent on both sides. */
 function chunks(matches: readonly Match[]): number {
   return matches.filter((pair, i) => {
     const before = matches[i - 1];

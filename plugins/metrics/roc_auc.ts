@@ -74,7 +74,7 @@ function onlyRest(state: Tally): Tally {
   return Object.keys(state.counts).some((key) => key.includes(":")) ? emptyTally() : state;
 }
 
-/** Of each two classes that are there, among their rows: the mean of both ways. */
+/** Averages the areas of each pair of occurring classes, over their rows, in both directions. */
 function pairAreas(state: Tally, average: CurveOptions["average"]): number | null {
   const scored: (readonly [of: number, actual: number, score: number, count: number])[] = [];
   for (const { group, values, count } of tallyEntries(state)) {

@@ -8,7 +8,7 @@ import { badValue } from "../../core/base/errors.ts";
 import type { Factory, MetricInputs } from "../../core/types.ts";
 import { common, countItems, finite, ngrams, stem } from "../../blocks/metric/mod.ts";
 
-/** `rouge1` to `rouge9`: n-grams; `rougeL`: the longest common subsequence; `rougeLsum`: of each line, united. */
+/** `rouge1` to `rouge9`: n-grams; `rougeL`: the longest common subsequence; `rougeLsum`: its union over lines. */
 export type RougeKind = `rouge${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9}` | "rougeL" | "rougeLsum";
 
 /** Options of {@link rouge}. */
@@ -79,7 +79,7 @@ export const rouge: Factory<"metric", Partial<RougeOptions>> = define({
         }
         return { rows: state.rows + 1, sums };
       },
-      // Subsequences are found in tables of words by words.
+      // The tables for subsequences have a cell for each pair of words.
       steps: ({ prediction, references }: MetricInputs["text"]) =>
         references.reduce((sum, { length }) => {
           const [n, m] = [prediction.length / 2 + 1, length / 2 + 1];
@@ -128,7 +128,7 @@ function tokens(text: string, useStemmer: boolean): string[] {
   return useStemmer ? words.map((word) => (word.length > 3 ? stem(word) : word)) : words;
 }
 
-/** The length of the longest common subsequence; `step` is told where each cell of the table got its length from. */
+/** Returns the length of the longest common subsequence; `step` gets, for each cell, where its length comes from. */
 function commonLength(
   a: readonly string[],
   b: readonly string[],
@@ -147,10 +147,10 @@ function commonLength(
   return before[b.length] ?? 0;
 }
 
-/** The table of one pair of lines has at most so many cells. */
+/** The largest number of cells in the table for a pair of lines. */
 const MOST_CELLS = 2 ** 27;
 
-/** Places in `a` of one longest common subsequence. */
+/** Returns the positions in `a` of a longest common subsequence. */
 function places(a: readonly string[], b: readonly string[]): number[] {
   const width = b.length + 1;
   if ((a.length + 1) * width > MOST_CELLS) {
@@ -171,7 +171,7 @@ function places(a: readonly string[], b: readonly string[]): number[] {
   return indices;
 }
 
-/** Section 3.2 of the paper; a word counts no more often than either side has it. */
+/** Computes section 3.2 of the paper; a word counts at most as often as each side has it. */
 function unitedSubsequences(golds: readonly (readonly string[])[], guesses: readonly (readonly string[])[]): Scores {
   const [goldLeft, guessLeft] = [countItems(golds.flat()), countItems(guesses.flat())];
   let hits = 0;

@@ -25,7 +25,7 @@ export interface SeqevalOptions {
   readonly zeroDivision: 0 | 1;
 }
 
-/** `rows` and `correct` count tags, `classes` entities by type. */
+/** `rows` and `correct` count tags; `classes` counts entities by type. */
 type State = ClassCounts;
 
 /**

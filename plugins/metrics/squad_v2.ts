@@ -22,10 +22,10 @@ export interface SquadV2Options {
   readonly threshold: number;
 }
 
-/** Rows and sums of both scores. */
+/** The number of rows, and the sums of both scores. */
 type Sums = [rows: number, exact: number, f1: number];
 
-/** `gains`: by no-answer probability, what answering those rows adds to giving no answer. */
+/** `gains`: for each no-answer probability, the gain of answering those rows over giving no answer. */
 type State = { has: Sums; none: Sums; gains: Tally };
 
 /**
@@ -96,7 +96,7 @@ function plus(a: Sums, b: Sums): Sums {
   return [a[0] + b[0], a[1] + b[1], a[2] + b[2]];
 }
 
-/** Moves the threshold up past one probability after the other, from answering nothing. */
+/** Finds the best threshold, starting with no answers and moving up past each probability. */
 function bestThreshold(state: State, which: "exact" | "f1"): Readonly<{ score: number; at: number }> {
   let score = state.none[0];
   let best = { score, at: 0 };

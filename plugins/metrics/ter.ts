@@ -16,7 +16,7 @@ export interface TerOptions {
   readonly caseSensitive: boolean;
 }
 
-/** Shifts of one sentence that are tried at most. */
+/** The largest number of shifts tried for a sentence. */
 const CANDIDATES = 1000;
 
 type State = Readonly<{ rows: number; edits: number; length: number }>;
@@ -55,7 +55,7 @@ export const ter: Factory<"metric", Partial<TerOptions>> = define({
     },
     steps: ({ prediction, references }: MetricInputs["text"]) => {
       const n = prediction.length / 2;
-      // Each candidate is compared near the diagonal.
+      // Candidates are only compared near the diagonal.
       return references.reduce((sum, { length }) => {
         const m = length / 2;
         return sum + Math.min(CANDIDATES, 10 * n) * n * Math.min(m, 50 + m / (n + 1));

@@ -37,7 +37,7 @@ export const topKAccuracy: Factory<"metric", Partial<TopKAccuracyOptions>> = def
       let before = 0;
       for (let c = 0; c < scores.length; c++) {
         const score = scores[c] ?? 0;
-        // Beside what is no number nothing comes first.
+        // If either score is NaN, the other class counts as ranked before.
         if (c !== example.reference && (!(score <= target) || (score === target && c > example.reference))) before++;
       }
       return before < k ? 1 : 0;

@@ -1,5 +1,5 @@
 /**
- * A model from scratch: a config and a tokenizer, weights drawn by `initializer_range`.
+ * A new model: a config and a tokenizer, with random weights.
  * @module
  */
 import * as v from "valibot";

@@ -103,7 +103,7 @@ export const adafactor: Factory<"optimizer", Partial<AdafactorOptions>> = define
   },
 });
 
-/** Lengths of the means of rows and columns; zero where there are no matrices. */
+/** Returns the numbers of rows and columns for which means are kept; zeros for tensors without matrices. */
 function factors(shape: readonly number[]): readonly [number, number] {
   if (shape.length < 2) return [0, 0];
   const [rows = 1, columns = 1] = shape.slice(-2);
@@ -111,7 +111,7 @@ function factors(shape: readonly number[]): readonly [number, number] {
   return [matrices * rows, matrices * columns];
 }
 
-/** u ← u / √(r cᵀ / mean r) for each matrix, its r and c brought up to date first. */
+/** Updates r and c of each matrix, then u ← u / √(r cᵀ / mean r). */
 function divideByFactors(
   u: Float64Array,
   shape: readonly number[],

@@ -47,7 +47,7 @@ export const adamw8bit: Factory<"optimizer", Partial<Adamw8bitOptions>> = define
     const { beta1, beta2, epsilon, blockSize, min8bitSize } = options;
     return withCommon(options, {
       elementwise: false,
-      // Bytes lie four in a slot.
+      // Four bytes share a float32 slot.
       state: (shape) => {
         const size = sizeOf(shape);
         const blocks = Math.ceil(size / blockSize);
@@ -88,7 +88,7 @@ export const adamw8bit: Factory<"optimizer", Partial<Adamw8bitOptions>> = define
   },
 });
 
-/** The 256 numbers a byte can stand for, ascending: 0, 1, and seven powers of ten with ever finer fractions. */
+/** Returns the 256 numbers of a byte, ascending: 0, 1, and seven powers of ten with ever finer fractions. */
 function dynamicMap(isSigned: boolean): Float32Array {
   const values = [0, 1];
   for (let exponent = 0; exponent < 7; exponent++) {
@@ -102,9 +102,7 @@ function dynamicMap(isSigned: boolean): Float32Array {
   return Float32Array.from(values).sort();
 }
 
-/**
- * The numbers of bytes, where one goes over into the next, and the least byte for each upper half of a float's bits.
- */
+/** The numbers of all bytes, the boundaries between them, and the least byte for each upper half of a float's bits. */
 type Map8 = Readonly<{ values: Float32Array; edges: Float64Array; least: Uint8Array }>;
 
 function tableOf(values: Float32Array): Map8 {
@@ -133,7 +131,7 @@ function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
-/** Rounds values of a block to bytes, the nearest each, and gives their scale. */
+/** Rounds the values of a block to the nearest bytes, and returns their scale. */
 function store(values: Float32Array, count: number, { edges, least }: Map8, to: Uint8Array, start: number): number {
   let scale = 0;
   for (let k = 0; k < count; k++) scale = Math.max(scale, Math.abs(values[k] ?? 0));

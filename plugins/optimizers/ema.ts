@@ -50,7 +50,7 @@ export const ema: Factory<"optimizer", Input> = define({
       if (update.step === 1) average.set(parameter);
       for (let i = 0; i < average.length; i++) moveMean(average, i, decay, parameter[i] ?? 0);
     },
-    // Rows that shrink have an average that lags behind them.
+    // If idle rows decay, their average lags behind them, so they are not idle.
     decayWithoutGradient: (update) => (optimizer.decayWithoutGradient?.(update) === 1 ? 1 : undefined),
     swapEvaluationWeights: ({ state: { average } }, to) => average && to.set(average),
   }),

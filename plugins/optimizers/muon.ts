@@ -34,7 +34,7 @@ export interface MuonOptions extends AdamOptions {
   readonly adamwPattern: string;
 }
 
-/** Embeddings and heads: patterns of their names. */
+/** Patterns for the names of embeddings and heads. */
 const notHidden = ["embed", "wte", "wpe", "shared", ...wordModules, ...classifierModules, ...spanModules];
 
 /** Coefficients of the iteration's polynomial (Jordan et al. 2024). */
@@ -100,7 +100,7 @@ export const muon: Factory<"optimizer", Partial<MuonOptions>> = define({
   },
 });
 
-/** The iterations on a matrix with no more rows than columns; a taller one is transposed before and after. */
+/** Applies the iterations to a matrix with at most as many rows as columns; others are transposed before and after. */
 function orthogonal(x: Float64Array, rows: number, columns: number, steps: number): Float64Array {
   if (rows > columns) {
     return transposeMatrix(orthogonal(transposeMatrix(x, rows, columns), columns, rows, steps), columns, rows);
@@ -124,7 +124,7 @@ function orthogonal(x: Float64Array, rows: number, columns: number, steps: numbe
   return u;
 }
 
-/** A square matrix times another one. */
+/** Multiplies a square matrix by another matrix. */
 function product(a: Float64Array, b: Float64Array, rows: number, columns: number): Float64Array<ArrayBuffer> {
   const out = new Float64Array(rows * columns);
   for (let i = 0; i < rows; i++) {

@@ -45,7 +45,7 @@ export const nadam: Factory<"optimizer", Partial<NadamOptions>> = define({
     const momentum = (t: number): number => beta1 * (1 - 0.5 * 0.96 ** (t * momentumDecay));
     return elementwise(options, { m: true, v: true }, decoupledWeightDecay, ({ step, learningRate }, { m, v }) => {
       const [now, next] = [momentum(step), momentum(step + 1)];
-      // Of the step alone, so that it need not be kept.
+      // Depends only on the step number, so it is not stored.
       let product = 1;
       for (let t = 1; t <= step; t++) product *= momentum(t);
       const ofGradient = learningRate * (1 - now) / (1 - product);

@@ -51,7 +51,7 @@ export const scheduleFreeAdamw: Factory<"optimizer", Partial<ScheduleFreeAdamOpt
     const { beta1, beta2, epsilon, r, weightLrPower } = options;
     return withCommon(options, {
       elementwise: false,
-      // sums: what the steps so far weigh, and the largest rate.
+      // sums: the total weight of steps so far, and the largest rate.
       state: (shape) => ({ z: sizeOf(shape), v: sizeOf(shape), sums: 2 }),
       update: (span, update) => {
         const { parameter: y, gradient, state: { z, v, sums } } = span as FlatParameter<"z" | "v" | "sums">;
@@ -69,7 +69,7 @@ export const scheduleFreeAdamw: Factory<"optimizer", Partial<ScheduleFreeAdamOpt
           const at = y[i] ?? 0;
           const before = z[i] ?? 0;
           const after = z[i] = before - learningRate * (g / (Math.sqrt(square) / root + epsilon) + decay * at);
-          // The mean is not kept: it follows from y and z.
+          // The mean is not stored: it follows from y and z.
           const mean = (at - (1 - beta1) * before) / beta1;
           y[i] = (1 - beta1) * after + beta1 * ((1 - c) * mean + c * after);
         }

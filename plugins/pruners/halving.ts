@@ -48,7 +48,7 @@ export const halving: Factory<"pruner", Partial<HalvingOptions>> = define({
       const first = minResource === "auto" ? firstLength(study) : { number: -1, steps: 0 };
       if (!first) return false;
       const least = minResource === "auto" ? Math.max(1, Math.floor(first.steps / 100)) : minResource;
-      // Those that came before the length was known have no place on the ladder.
+      // Trials from before the length was known are not on the ladder.
       const competing = study.trials.filter(({ number }) => number > first.number);
       return endsAtRung(trial, competing, study, { minResource: least, factor, rate, bootstrapCount });
     },

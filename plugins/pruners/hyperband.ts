@@ -57,10 +57,10 @@ export const hyperband: Factory<"pruner", Partial<HyperbandOptions>> = define({
   }),
 });
 
-/** The trials that each bracket gets a share by. */
+/** Returns the relative share of trials for each bracket. */
 function budgetsOf(least: number, most: number, factor: number): readonly number[] {
   let last = 0;
-  // In whole numbers: a logarithm falls short of them.
+  // In integers, since a rounded logarithm may be too small.
   for (let reach = least * factor; reach <= most; reach *= factor) last++;
   return Array.from({ length: last + 1 }, (_, bracket) => {
     const s = last - bracket;
@@ -73,7 +73,7 @@ function bracketOf({ number }: Trial, { name }: Study, budgets: readonly number[
   return budgets.findIndex((budget) => (at -= budget) < 0);
 }
 
-/** CRC-32, as zlib has it. */
+/** Returns the CRC-32 of a text, as zlib computes it. */
 function checksum(text: string): number {
   let crc = -1;
   for (const byte of new TextEncoder().encode(text)) {

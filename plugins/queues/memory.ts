@@ -22,7 +22,7 @@ export const memory: Factory<"queue"> = define({
   create: () => ({
     open: async (host) => {
       const { now } = host.clock;
-      // Until when each id is hidden; a new object for each who takes it.
+      // Until when each id is hidden; each consumer gets a new object.
       const leases = new Map<string, { until: number }>();
       return {
         push: async (id) => {
@@ -37,7 +37,7 @@ export const memory: Factory<"queue"> = define({
             return {
               id,
               ack: async () => void (mine() && leases.delete(id)),
-              // Behind the others: what nobody here can do hides nothing.
+              // Moves the id behind the others, so that a job nobody here can do does not block them.
               nack: async () => void (mine() && leases.delete(id) && leases.set(id, { until: 0 })),
             };
           }

@@ -59,7 +59,7 @@ async function openNatsQueue(connection: NatsConnection, { stream, ackSeconds }:
       name: stream,
       subjects: [`${stream}.>`],
       retention: RetentionPolicy.Workqueue,
-      // A job that is there already is not put there again.
+      // A job that is queued already is not added again.
       max_msgs_per_subject: 1,
       discard: DiscardPolicy.New,
       discard_new_per_subject: true,
@@ -72,7 +72,7 @@ async function openNatsQueue(connection: NatsConnection, { stream, ackSeconds }:
     });
   };
   await ensure();
-  /** Tries once more after making the stream anew. */
+  /** Retries once after recreating the stream. */
   const healed = async <T>(act: () => Promise<T>): Promise<T> => {
     try {
       return await act();
@@ -96,7 +96,7 @@ async function openNatsQueue(connection: NatsConnection, { stream, ackSeconds }:
       }),
     pull: async (seconds) => {
       const next = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${CONSUMER}`;
-      // Its own subscription: the answer comes under the message's subject, not the inbox's.
+      // A separate subscription, since the reply has the message's subject, not the inbox's.
       const request = JSON.stringify({ batch: 1, no_wait: true });
       const message = await healed(() => connection.request(next, request, { timeout: 2000, noMux: true }));
       if (message.headers?.code || !message.reply) return undefined;
@@ -110,7 +110,7 @@ async function openNatsQueue(connection: NatsConnection, { stream, ackSeconds }:
         else connection.publish(message.reply ?? "", "+WPI");
       }, 400 * ackSeconds);
       speaking.add(timer);
-      // Nothing waits for this timer alone.
+      // The timer alone must not keep the process alive.
       if (typeof timer === "object" && "unref" in timer) timer.unref();
       return { id: message.subject.slice(stream.length + 1), ack: () => say("+ACK"), nack: () => say("-NAK") };
     },

@@ -1,5 +1,5 @@
 /**
- * Representations that do not tell a protected attribute.
+ * Representations that do not reveal a protected attribute.
  * @module
  */
 import * as v from "valibot";

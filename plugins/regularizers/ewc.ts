@@ -1,5 +1,5 @@
 /**
- * Weights held to where they are, the more the more an old task depends on them.
+ * Keeps weights near their values, in proportion to their importance for an old task.
  * @module
  */
 import * as v from "valibot";

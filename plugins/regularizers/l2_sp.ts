@@ -1,5 +1,5 @@
 /**
- * Weights held to where they started.
+ * Keeps weights near their initial values.
  * @module
  */
 import * as v from "valibot";

@@ -1,5 +1,5 @@
 /**
- * Weights mixed with where they started.
+ * Mixes weights with their initial values.
  * @module
  */
 import * as v from "valibot";

@@ -1,5 +1,5 @@
 /**
- * Predictions held to each other under different dropout.
+ * Keeps predictions under different dropout masks consistent.
  * @module
  */
 import * as v from "valibot";

@@ -1,5 +1,5 @@
 /**
- * The cosine schedule down to a lowest rate.
+ * The cosine schedule with a minimum rate.
  * @module
  */
 import * as v from "valibot";

@@ -8,7 +8,7 @@ import { cos } from "../../core/math/math.ts";
 import type { Factory } from "../../core/types.ts";
 import { warmupLength, type WarmupOptions, warmupSteps } from "../../blocks/schedule/mod.ts";
 
-/** How a rate goes from one level to another. */
+/** The shape of a transition between two rates. */
 export type Shape = "linear" | "cosine" | "1-sqrt";
 
 /** Options of {@link warmupStableDecay}. */

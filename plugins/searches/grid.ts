@@ -52,7 +52,7 @@ export const grid: Factory<"search", Input> = define({
   }),
 });
 
-/** A point of the grid by its number, among those whose options are all there. */
+/** Returns a point of the grid by its number, if its options are all present. */
 function pointAt(space: Named<Space>, index: number, points: number): Named<Json> | undefined {
   const order = pathsInOrder(space);
   const pointsFrom = pointCounter(space, order, points);
@@ -72,7 +72,9 @@ function pointAt(space: Named<Space>, index: number, points: number): Named<Json
   return left === 0 ? chosen : undefined;
 }
 
-/** Counts the points of the options from a place on, beside values that were chosen before: as many for all on which none of them depends. */
+/**
+ * Returns a counter of the points of options from a place on, given earlier values; counts are kept by dependencies.
+ */
 function pointCounter(
   space: Named<Space>,
   order: readonly string[],
@@ -107,7 +109,7 @@ function valuesOf(range: Space, points: number): readonly Json[] {
   const { low, high, log = false, step: given } = range;
   const last = lastOf(range);
   const step = stepOf(range);
-  // Of whole numbers without a step of their own, no more than were asked for.
+  // Integers without a step give at most `points` values.
   const each = step === undefined ? Infinity : Math.round((last - low) / step) + 1;
   if (step !== undefined && (given !== undefined || each <= points)) {
     return Array.from({ length: each }, (_, i) => nearestIn(range, low + i * step));

@@ -1,5 +1,5 @@
 /**
- * The tree-structured Parzen estimator (Bergstra et al. 2011; Watanabe 2023), as Optuna 5 has it.
+ * The tree-structured Parzen estimator (Bergstra et al. 2011; Watanabe 2023), as in Optuna 5.
  * @module
  */
 import * as v from "valibot";
@@ -79,7 +79,7 @@ function proposed(study: Study, random: Random, options: TpeOptions): Named<Json
   return chooseIn(space, (path, own) => (Object.hasOwn(together, path) ? together[path] ?? null : alone(path, own)));
 }
 
-/** The candidate that is likeliest among good trials beside all others; of equals the first. */
+/** Returns the candidate with the highest ratio of likelihoods, good trials to others; of equal ones, the first. */
 function bestCandidate(below: Mixture, above: Mixture, candidates: readonly Named<Json>[]): Named<Json> | undefined {
   let [best, most]: [Named<Json> | undefined, number] = [undefined, -Infinity];
   for (const candidate of candidates) {

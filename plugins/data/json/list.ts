@@ -106,7 +106,7 @@ function rowOf({ plugin, name }: List, bytes: Uint8Array, number: number): Row {
 const [QUOTE, BACKSLASH, COMMA, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST] = [34, 92, 44, 123, 125, 91, 93];
 
 /**
- * Position of the next byte: before the list, before an optional or required entry, in one, after one, after the list.
+ * The next byte's position: before the list, before an optional or required entry, in one, after one, after the list.
  */
 type At = "before" | "first" | "next" | "within" | "behind" | "after";
 

@@ -6,9 +6,7 @@ import type { AsyncBuffer, FileMetaData, RowGroup } from "hyparquet/src/index.js
 import { parquetHeader } from "hyparquet/src/column.js";
 import { countWithin } from "../../../blocks/data/mod.ts";
 
-/**
- * Limits of a row group, which is read into memory whole: rows, values of all columns, and decompressed bytes of pages.
- */
+/** Limits of a row group, which is read whole: rows, values of all columns, decompressed bytes. */
 const [MAX_ROWS, MAX_VALUES, MAX_BYTES] = [2 ** 24, 2 ** 27, 2 ** 30];
 
 /** The largest number of pages of a column in a row group. */

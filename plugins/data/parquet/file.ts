@@ -165,10 +165,7 @@ function refuseEncrypted(
   );
 }
 
-/**
- * Returns the names of the top-level columns. The schema is a tree in depth-first order, each node with its number of
- * children.
- */
+/** Returns the top-level columns. The schema is a depth-first tree, each node with its number of children. */
 function topColumns(schema: FileMetaData["schema"]): string[] {
   const names: string[] = [];
   const skip = (at: number): number => {

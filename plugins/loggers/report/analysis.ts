@@ -1,6 +1,4 @@
-/**
- * The analysis of evaluated rows for a report: each row's score, the baseline's, counts by class, and the worst rows.
- */
+/** Evaluated rows, analyzed for a report: each row's score, the baseline's, counts by class, the worst rows. */
 import type { Example, Json, Named, TrainingEvent } from "../../../core/types.ts";
 import { type Breakdown, breakdowns } from "./breakdown.ts";
 import { calibrate, type Calibration } from "./calibration.ts";
@@ -41,9 +39,7 @@ type Common = Readonly<{
   worst: readonly WorstRow[];
 }>;
 
-/**
- * Analysis of evaluated rows. `other`: texts and other values that are only compared as a whole; `shown`: some of them.
- */
+/** Analysis of evaluated rows. `other`: texts and values only compared as a whole; `shown`: some of them. */
 export type Analysis =
   & Common
   & (

@@ -1,6 +1,5 @@
 /**
- * Right and wrong answers by other criteria than classes: by entity, by kind and length of the answer, by length of the
- * text.
+ * Right and wrong answers by other criteria than classes: by entity, by kind and length of answer, by length of text.
  */
 import type { Example, Json } from "../../../core/types.ts";
 

@@ -1,8 +1,6 @@
 /** Calibration: whether predictions with a given probability are right with that frequency. */
 
-/**
- * Ten bins of equal width, and the mean gap between probability and accuracy, weighted by rows (ECE, Guo et al. 2017).
- */
+/** Ten bins of equal width, and their mean gap of probability and accuracy, weighted by rows (ECE, Guo et al. 2017). */
 export type Calibration = Readonly<{ bins: readonly Bin[]; ece: number; rows: number }>;
 
 /** One bin (i/10, (i+1)/10]: its rows, their mean probability, and the share of them that is right. */

@@ -5,9 +5,7 @@ import { type Html, html, showNumber, showPercent } from "../../../blocks/page/m
 /** If there are more classes, the smallest are combined. */
 const CLASSES = 30;
 
-/**
- * Draws a confusion matrix: correct cells in one colour, mistakes in another, with strength by the share of the row.
- */
+/** Draws a confusion matrix: right and wrong cells in two colours, as strong as their share of the row. */
 export function heatMap(whole: Confusion): Html {
   const confusion = largestClasses(whole, CLASSES);
   const { names, count } = confusion;

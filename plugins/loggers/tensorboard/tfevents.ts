@@ -19,9 +19,7 @@ export function crc32c(bytes: Uint8Array): number {
   return (c ^ 0xffffffff) >>> 0;
 }
 
-/**
- * Masks a checksum for storing (rotated by 15 bits, plus a constant), since checksums of data with checksums are weak.
- */
+/** Masks a checksum (rotates it, adds a constant), since checksums of data with checksums are weak. */
 export function maskCrc(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + MASK) >>> 0;
 }

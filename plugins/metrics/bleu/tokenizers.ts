@@ -1,13 +1,13 @@
 /**
- * How BLEU cuts text into tokens: the published rules of mteval-v13a, of mteval-v14's international variant, of Chinese
- * characters apart, characters, or blanks alone.
+ * BLEU's tokenizers: the published rules of mteval-v13a, of mteval-v14's international variant, of separate Chinese
+ * characters, of characters, or only of blanks.
  */
 import { trim, trimEnd, words } from "../../../blocks/metric/mod.ts";
 
 /** Names of the rules, as in sacreBLEU. */
 export type BleuTokenizer = "13a" | "intl" | "zh" | "char" | "none";
 
-/** Punctuation apart from words, and from numbers where it is not theirs. */
+/** Separates punctuation from words, and from numbers if it is not a part of them. */
 function western(text: string): string {
   return text
     .replace(/([{-~[-` -&(-+:-@/])/gu, " $1 ")
@@ -16,7 +16,7 @@ function western(text: string): string {
     .replace(/([0-9])(-)/gu, "$1 $2 ");
 }
 
-/** The characters that sacreBLEU treats as Chinese. Two of its ranges were meant for planes beyond the first and miss them. */
+/** The characters that sacreBLEU treats as Chinese. Two of its ranges were meant for higher planes, but miss them. */
 const chinese =
   /[\u2001-\u2a6d\u2e80-\u2eff\u2f00-\u2fdf\u2ff0-\u303f\u3100-\u312f\u31a0-\u31bf\u31c0-\u31ef\u3200-\u33ff\u3400-\u4db5\u4e00-\u9fbb\uf900-\ufa2d\ufa30-\ufa6a\ufa70-\ufad9\ufe10-\ufe1f\ufe30-\ufe4f\uff00-\uffef]/gu;
 
@@ -36,7 +36,7 @@ const tokenizers: Readonly<Record<BleuTokenizer, (line: string) => string>> = {
   none: (line) => line,
 };
 
-/** The tokens of a text. */
+/** Returns the tokens of a text. */
 export function bleuTokens(text: string, tokenizer: BleuTokenizer, lowercase: boolean): string[] {
   return words(tokenizers[tokenizer](trimEnd(lowercase ? text.toLowerCase() : text)));
 }

@@ -11,9 +11,7 @@ const BEAM_WIDTH = 25;
 type Op = "same" | "replace" | "insert" | "delete";
 type Distance = Readonly<{ edits: number; trace: readonly Op[] }>;
 
-/**
- * The fewest edits found, each shift of a run of words being one, that make `guess` into `gold`.
- */
+/** Returns the fewest edits found that turn `guess` into `gold`; a shift of a run of words is one edit. */
 export function terEdits(guess: readonly string[], gold: readonly string[]): number {
   if (gold.length === 0) return guess.length;
   let [words, shifts, tried] = [guess, 0, 0];
@@ -66,13 +64,13 @@ function bestShift(
   return best ? { gain: best.gain, words: best.words, tries } : { gain: 0, words, tries };
 }
 
-/** Highest gain, longest run, earliest start, earliest target. */
+/** Orders shifts: highest gain, longest run, earliest start, earliest target. */
 function precedes(a: Shift, b: Shift): boolean {
   const order = a.gain - b.gain || a.length - b.length || b.start - a.start || b.target - a.target;
   return order > 0;
 }
 
-/** Runs of words that both have, at different places or not. */
+/** Yields the runs of words that both sides have, at the same or different positions. */
 function* commonRuns(
   words: readonly string[],
   gold: readonly string[],
@@ -98,7 +96,7 @@ function someIn(flags: readonly boolean[], start: number, length: number): boole
   return flags.slice(start, start + length).includes(true);
 }
 
-/** Where each gold word stands in the guess, and which words of either side are part of an edit. */
+/** Returns the position of each gold word in the guess, and which words of either side belong to an edit. */
 function alignment(
   trace: readonly Op[],
 ): Readonly<{ align: readonly number[]; goldWrong: readonly boolean[]; guessWrong: readonly boolean[] }> {
@@ -113,12 +111,14 @@ function alignment(
   return { align, goldWrong, guessWrong };
 }
 
-/** The part of a row of the table that is computed: columns from `from` on. */
+/** The computed part of a row of the table: columns from `from` on. */
 type Band = Readonly<{ from: number; costs: Float64Array; ops: Uint8Array }>;
 
 const names = ["same", "replace", "delete", "insert"] as const;
 
-/** Edit distance near the diagonal only, and one way to it; of equal ways: keep or replace, then delete, then insert. */
+/**
+ * Computes the edit distance near the diagonal, and one path; ties prefer keep or replace, then delete, then insert.
+ */
 function beamDistance(guess: readonly string[], gold: readonly string[]): Distance {
   const [n, m] = [guess.length, gold.length];
   const ratio = n > 0 ? m / n : 1;

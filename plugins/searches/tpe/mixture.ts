@@ -1,25 +1,26 @@
 /**
- * Mixtures of kernels, one for each trial and one prior, over several options at once: what TPE draws from and compares.
+ * Mixtures of kernels over several options (one kernel per trial, and a prior), from which TPE draws and which it
+ * compares.
  */
 import { nearestIn, type NumericSpace, stepOf } from "../../../blocks/search/mod.ts";
 import { exp, log } from "../../../core/math/math.ts";
 import { logNormalDensity, logNormalMass, truncatedQuantile } from "../../../core/statistics/truncated_normal.ts";
 import type { Json, Named, Random, Space, Trial } from "../../../core/types.ts";
 
-/** The kernels of one option: normals cut to a range, or shares of choices. */
+/** The kernels of one option: truncated normals, or probabilities of choices. */
 export type Dimension =
   | Readonly<
     { means: readonly number[]; deviations: readonly number[]; low: number; high: number; space: NumericSpace }
   >
   | Readonly<{ shares: readonly (readonly number[])[]; choices: readonly Json[] }>;
 
-/** A mixture: kernels by their weight, the prior last, and what each is of every option. */
+/** A mixture: weights of the kernels, with the prior last, and each kernel's form for every option. */
 export type Mixture = Readonly<{ weights: readonly number[]; dimensions: Named<Dimension> }>;
 
-/** Trials whose kernels have the full weight. */
+/** The number of latest trials whose kernels have the full weight. */
 const FULL_WEIGHT = 25;
 
-/** The mixture of trials that have all of these options. */
+/** Returns the mixture of trials that have all of these options. */
 export function mixtureOf(trials: readonly Trial[], space: Named<Space>): Mixture {
   const names = Object.keys(space);
   const having = trials.filter(({ params }) => names.every((name) => Object.hasOwn(params, name)));

@@ -1,12 +1,12 @@
-/** How a GGUF file stretches its rotary positions, as a Hugging Face config says it. */
+/** The scaling of rotary positions in a GGUF file, as fields of a Hugging Face config. */
 import { badFile, unsupported } from "../../../../core/base/errors.ts";
 import type { Json, Named } from "../../../../core/types.ts";
 import type { GgufFields } from "./metadata.ts";
 
-/** What Llama 3.1 made its angles slower by, which a file has as a factor of each. */
+/** Llama 3.1's scaling, which files only have as a factor for each frequency. */
 const LLAMA3 = { low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
 
-/** `rope_scaling` and what belongs to it; nothing where positions are as they are. */
+/** Returns `rope_scaling` and related fields; empty if positions are not scaled. */
 export async function anglesOf(fields: GgufFields): Promise<Named<Json>> {
   const context = fields.number("context_length");
   const [long, short] = [
@@ -37,12 +37,12 @@ export async function anglesOf(fields: GgufFields): Promise<Named<Json>> {
   return { rope_scaling: scaled(fields) };
 }
 
-/** A number as it was written: single precision has more digits than there were. */
+/** Rounds a number to what was written before it was stored in single precision. */
 export function decimal(value: number): number {
   return Number(value.toPrecision(7));
 }
 
-/** Llama 3.1's way where the factors are its, else the factors themselves. */
+/** Returns Llama 3.1's scaling if the factors match it, else the factors themselves. */
 function slowerBy(factors: readonly number[], theta: number, context: number): Json {
   const factor = Math.round(Math.max(...factors));
   const { low_freq_factor: low, high_freq_factor: high, original_max_position_embeddings: length } = LLAMA3;
@@ -52,7 +52,7 @@ function slowerBy(factors: readonly number[], theta: number, context: number): J
     return Math.abs(given * ((1 - smooth) / factor + smooth) - 1) < 1e-3;
   });
   if (isLlama3) return { rope_type: "llama3", factor, ...LLAMA3 };
-  // Angles divided by factors, at any length: long and short ones are the same.
+  // Frequencies are divided by factors at any length, so the long and short factors are the same.
   return {
     rope_type: "longrope",
     long_factor: [...factors],

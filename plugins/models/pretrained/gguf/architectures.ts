@@ -1,33 +1,33 @@
-/** Architectures of GGUF files: their tensors' names, what is done to them, and their config. */
+/** Architectures of GGUF files: names of their tensors, changes to them, and their config. */
 import { unsupported } from "../../../../core/base/errors.ts";
 import type { Json, Named } from "../../../../core/types.ts";
 import { anglesOf, decimal } from "./angles.ts";
 import { type Change, groupsOfHeads, halvesOfPairs, minusOne, transposed } from "./changes.ts";
 import type { GgufFields } from "./metadata.ts";
 
-/** A tensor there as tensors here: one name, or several that share its rows. */
+/** Names of GGUF tensors here: one, or several that share the rows of one tensor. */
 export type Names = Readonly<Record<string, string | readonly string[]>>;
 
-/** An architecture. Parts are named as the file does, without `blk.N.` in front and `.weight` behind. */
+/** An architecture. Parts have the file's names, without the prefix `blk.N.` and the suffix `.weight`. */
 export interface GgufArchitecture {
-  /** Names here of what is no part of a layer. */
+  /** Names of tensors outside of layers. */
   readonly names: Names;
-  /** Where layers are, and names in them. */
+  /** The path of the layers, and the names within each. */
   readonly layers: string;
   readonly inLayer: Names;
-  /** What is done to a part. */
+  /** Returns the change to a part, if there is one. */
   change?(part: string, end: string, fields: GgufFields): Change | undefined;
-  /** config.json without what all architectures have. */
+  /** Returns config.json without the fields of all architectures. */
   config(fields: GgufFields): Promise<Named<Json>> | Named<Json>;
 }
 
-/** What is computed from the config, and is no weight here. */
+/** Tensors computed from the config, which are not weights here. */
 export const unread: ReadonlySet<string> = new Set(["rope_freqs", "rope_factors_long", "rope_factors_short"]);
 
 const heads = (fields: GgufFields): number => fields.number("attention.head_count");
 const keyHeads = (fields: GgufFields): number => fields.number("attention.head_count_kv", heads(fields));
 
-/** Dims of the decoders that are made in Llama's manner. */
+/** Returns the dimensions of decoders in the manner of Llama. */
 async function decoderConfig(fields: GgufFields): Promise<Record<string, Json>> {
   const [hidden, queries] = [fields.number("embedding_length"), heads(fields)];
   const rows = fields.rows("blk.0.attn_q.weight");
@@ -68,7 +68,7 @@ const headNorms = { attn_q_norm: "self_attn.q_norm", attn_k_norm: "self_attn.k_n
 
 const llama: GgufArchitecture = {
   ...decoder,
-  // The converter writes queries and keys in rotary pairs.
+  // The converter reorders queries and keys to rotary pairs.
   change: (part, _end, fields) =>
     part === "attn_q" ? halvesOfPairs(heads(fields)) : part === "attn_k" ? halvesOfPairs(keyHeads(fields)) : undefined,
   config: async (fields) => {
@@ -105,7 +105,7 @@ const gemmaLayer: Names = {
   post_ffw_norm: "post_feedforward_layernorm",
 };
 
-/** Gemma's norms are stored as what they multiply by. `largest`: the layers of the size whose scores are scaled otherwise. */
+/** Gemma, whose norms are stored with 1 added. `largest`: the layer count of the size with another scale of scores. */
 function gemma(
   name: string,
   largest: number,
@@ -164,7 +164,7 @@ const gpt2: GgufArchitecture = {
   }),
 };
 
-/** Falcon, old and new: of two norms the second one is attention's. */
+/** Falcon's old and new layouts; of two norms the second is attention's. */
 const falcon = (two: boolean): GgufArchitecture => ({
   names: {
     token_embd: "transformer.word_embeddings",
@@ -183,7 +183,7 @@ const falcon = (two: boolean): GgufArchitecture => ({
   change: (part, _end, fields) => part === "attn_qkv" ? groupsOfHeads(heads(fields), keyHeads(fields)) : undefined,
   config: async (fields) => {
     const keys = keyHeads(fields);
-    // Old ones have one key head, or one for each query.
+    // Old models have one key head, or one for each query head.
     const grouped = two || (keys > 1 && keys < heads(fields));
     return {
       model_type: "falcon",
@@ -212,7 +212,7 @@ const phi2: GgufArchitecture = {
   layers: "model.layers",
   inLayer: {
     ...decoder.inLayer,
-    // Files of the first converter have all three in one.
+    // Files of the first converter have all three in one tensor.
     attn_qkv: ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],
     attn_output: "self_attn.dense",
     ffn_up: "mlp.fc1",
@@ -234,7 +234,7 @@ const phi3: GgufArchitecture = {
     ...await decoderConfig(fields),
     model_type: "phi3",
     architectures: ["Phi3ForCausalLM"],
-    // 0 says that there is none.
+    // 0 means that there is none.
     sliding_window: fields.optional("attention.sliding_window") || null,
   }),
 };
@@ -263,7 +263,7 @@ const all: Readonly<Record<string, (fields: GgufFields) => GgufArchitecture>> = 
   phi3: () => phi3,
 };
 
-/** An architecture by its name. Throws AttuneError if it is none that is read. */
+/** Returns an architecture by name. Throws AttuneError if it is not supported. */
 export function architectureOf(name: string, fields: GgufFields, label: string): GgufArchitecture {
   const known = Object.hasOwn(all, name) ? all[name] : undefined;
   if (known) return known(fields);

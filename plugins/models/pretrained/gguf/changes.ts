@@ -1,18 +1,19 @@
 /**
- * How tensors of GGUF files differ from Hugging Face's: rows in another order, norms stored with one added, transposed.
+ * Differences between tensors of GGUF files and Hugging Face's: reordered rows, norms stored with 1 added,
+ * transposition.
  */
 import { badFile } from "../../../../core/base/errors.ts";
 import { sizeOf, type Tensor } from "../../../../core/base/tensor.ts";
 
-/** What is done to a tensor once it is read; `dims` where it has others then. */
+/** A change to a tensor after it is read; `dims`: its new dimensions, if they change. */
 export type Change = Readonly<{
   dims?: (dims: readonly number[]) => readonly number[];
   values: (tensor: Tensor<Float32Array>) => Float32Array;
-  /** Where each of its rows belongs, where nothing else is done than to put rows elsewhere; of [out, in] what the file has. */
+  /** Returns the new place of each row, if rows are only reordered; rows of [out, in] in the file. */
   place?: (rows: number) => (row: number) => number;
 }>;
 
-/** Rows in another order: where each row there belongs here. */
+/** Reorders rows; `to` maps each row of the file to its row here. */
 const reordered = (to: (rows: number) => (row: number) => number): Change => ({
   place: to,
   values: ({ dims, data }) => {
@@ -30,7 +31,7 @@ const checkWhole = (value: number, what: string, rows: number): number => {
   return value;
 };
 
-/** Rows of each head as rotary halves, where they stand in pairs. */
+/** Reorders the rows of each head from rotary pairs to halves. */
 export const halvesOfPairs = (heads: number): Change =>
   reordered((rows) => {
     const half = checkWhole(rows / heads / 2, "attention.head_count", rows);
@@ -40,7 +41,7 @@ export const halvesOfPairs = (heads: number): Change =>
     };
   });
 
-/** Groups of queries with their key and value, where all queries stand first, then all keys, then all values. */
+/** Groups queries with their key and value; the file has all queries, then all keys, then all values. */
 export const groupsOfHeads = (heads: number, keyHeads: number): Change =>
   reordered((rows) => {
     const headDim = checkWhole(rows / (heads + 2 * keyHeads), "attention.head_count", rows);
@@ -54,10 +55,10 @@ export const groupsOfHeads = (heads: number, keyHeads: number): Change =>
     };
   });
 
-/** Norms that one is added to where they are used, as they are without it. */
+/** Subtracts 1 from norms that are used with 1 added. */
 export const minusOne: Change = { values: ({ data }) => data.map((value) => value - 1) };
 
-/** [in, out] where the file has [out, in]. */
+/** Transposes [out, in] of the file to [in, out]. */
 export const transposed: Change = {
   dims: (dims) => dims.toReversed(),
   place: () => (row) => row,

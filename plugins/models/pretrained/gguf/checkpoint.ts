@@ -9,13 +9,13 @@ import { ggufTokenizer } from "./tokenizer.ts";
 import { ggufWeights } from "./weights.ts";
 import { jsonBytes } from "../../../../core/base/bytes.ts";
 
-/** A file is hashed in pieces of so many bytes. */
+/** Files are hashed in pieces of this many bytes. */
 const PIECE = 16 * 2 ** 20;
 
 /**
- * The checkpoint of a file in a store; `label`: what messages call it, `more`: fields in place of its config's.
+ * Returns the checkpoint of a file in a store; `label`: its name in messages, `more`: replaces fields of its config.
  *
- * @throws AttuneError if it is of an architecture or a tokenizer that is not read.
+ * @throws AttuneError if its architecture or tokenizer is not supported.
  */
 export async function ggufCheckpoint(store: Store, key: string, label: string, more: Named<Json>): Promise<Checkpoint> {
   const file = await openGguf(store, key);
@@ -46,7 +46,7 @@ export async function ggufCheckpoint(store: Store, key: string, label: string, m
   };
 }
 
-/** What of a config is about tokens. */
+/** Returns the config fields about tokens. */
 function vocabularyOf({ metadata, tensors }: GgufFile): Named<Json> {
   const tokens = metadata["tokenizer.ggml.tokens"];
   const id = (name: string): Json => metadata[`tokenizer.ggml.${name}_token_id`] ?? null;
@@ -70,7 +70,7 @@ async function hashed(store: Store, key: string): Promise<string> {
   return await sha256(digests.join("\n"));
 }
 
-/** Files that are in memory. */
+/** Returns a store of in-memory files. */
 function filesIn(files: ReadonlyMap<string, Uint8Array>): Store {
   const stored = (key: string, bytes: Uint8Array) => ({ key, size: bytes.length, revision: "1" });
   return {

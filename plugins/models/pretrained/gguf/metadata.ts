@@ -1,33 +1,33 @@
-/** What a GGUF file says of its architecture, read by name and checked. */
+/** Access to a GGUF file's metadata about its architecture, by name and with checks. */
 import { badValue, missing, show } from "../../../../core/base/errors.ts";
 import type { GgufFile } from "../../../../core/gguf/file.ts";
 import type { Json } from "../../../../core/types.ts";
 
-/** Fields of a file's architecture, without its name in front. */
+/** Metadata fields of a file's architecture, without the prefix of its name. */
 export interface GgufFields {
-  /** A number; throws AttuneError where it is missing and has no fallback, or differs by layer. */
+  /** Returns a number; throws AttuneError if it is missing without a fallback, or differs by layer. */
   number(name: string, fallback?: number): number;
   optional(name: string): number | undefined;
   text(name: string): string | undefined;
   has(tensor: string): boolean;
-  /** Rows of a tensor, where it is there. */
+  /** Returns the number of a tensor's rows, if it exists. */
   rows(tensor: string): number | undefined;
-  /** A tensor's values, where it is there. */
+  /** Returns a tensor's values, if it exists. */
   values(tensor: string): Promise<number[] | undefined>;
-  /** How a field is named in messages. */
+  /** Returns the name of a field for messages. */
   at(name: string): string;
-  /** A field as it is. */
+  /** Returns a field unchecked. */
   field(name: string): Json | undefined;
 }
 
-/** The fields of a file. */
+/** Returns access to the fields of a file. */
 export function ggufFields(file: GgufFile, architecture: string): GgufFields {
   const { metadata, tensors } = file;
   const at = (name: string): string => `${architecture}.${name}`;
   const field = (name: string): Json | undefined => metadata[at(name)];
   const optional = (name: string): number | undefined => {
     const given = field(name);
-    // Some files name a number for each layer.
+    // Some files have a number for each layer.
     const value = Array.isArray(given) && given.every((other) => other === given[0]) ? given[0] : given;
     if (value === undefined) return undefined;
     if (typeof value === "number" && Number.isFinite(value)) return value;

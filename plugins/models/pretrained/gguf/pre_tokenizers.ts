@@ -1,16 +1,16 @@
 /**
- * llama.cpp's pre-tokenizers by the names that GGUF files give them, as steps of tokenizer.json: expressions one after
- * another, each cutting what the one before has left.
+ * llama.cpp's pre-tokenizers by their names in GGUF files, as steps of tokenizer.json: a sequence of expressions, each
+ * of which splits the pieces left by the previous one.
  */
 import { unsupported } from "../../../../core/base/errors.ts";
 import type { Json, Named } from "../../../../core/types.ts";
 
-/** A pre-tokenizer, and what its name says of the vocabulary besides. */
+/** A pre-tokenizer, and what its name implies for the vocabulary. */
 export type PreTokenizer = Readonly<{
   steps: Named<Json>;
-  /** Whether a piece that is a token is one, whatever the merges say. */
+  /** Whether a piece that is a token is not split, whatever the merges say. */
   ignoresMerges: boolean;
-  /** Whether texts begin with the first token unless a file says otherwise. */
+  /** Whether texts begin with the BOS token unless a file says otherwise. */
   addsBos: boolean;
 }>;
 
@@ -27,7 +27,7 @@ const split = (pattern: string): Named<Json> => ({
   invert: false,
 });
 const steps = (...pretokenizers: Named<Json>[]): Named<Json> => ({ type: "Sequence", pretokenizers });
-/** Expressions one after another, and GPT-2's behind them. */
+/** Steps for several expressions, followed by GPT-2's. */
 const gpt2After = (...patterns: string[]): Named<Json> => steps(...patterns.map(split), bytes(true));
 const by = (...patterns: string[]): Named<Json> => steps(...patterns.map(split), bytes(false));
 
@@ -36,9 +36,9 @@ const gpt2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|
 const blanks = "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 const word = "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+";
 const marks = " ?[^\\s\\p{L}\\p{N}]+";
-/** Words with a sign in front, numbers, marks with line ends behind them. */
+/** Words with an optional preceding character, numbers, and punctuation with following line ends. */
 const modern = (numbers: string): string => `${short}|${word}|${numbers}|${marks}[\\r\\n]*|${blanks}`;
-/** Capitals before small letters: of letters beyond ASCII it is not told which they are. */
+/** Capitals and small letters; letters beyond ASCII match both. */
 const [capital, small] = ["(?:(?=\\p{L})[^a-z])", "(?:(?=\\p{L})[^A-Z])"];
 const cased = (numbers: string, behind: string): string => {
   const sign = "[^\\r\\n\\p{L}\\p{N}]?";
@@ -48,7 +48,7 @@ const ascii = "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~]";
 const kana = "[一-龥぀-ゟ゠-ヿ]+";
 const finnish = " ?[^(\\s|.,!?…。，、।۔،)]+";
 
-/** What several names share. */
+/** Steps shared by several names. */
 const plain = gpt2After();
 const digits = gpt2After("\\p{N}");
 const llama3 = by(modern("\\p{N}{1,3}"));
@@ -63,7 +63,7 @@ const bailing = by(
   `'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])|${word}|\\p{N}|${marks}[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+`,
 );
 
-/** Steps with all names that they have. */
+/** Steps with all of their names. */
 const groups: readonly (readonly [names: string, steps: Named<Json>])[] = [
   ["default", by("[\\p{P}$+<=>^~|]+", gpt2, "\\p{N}+", "[0-9][0-9][0-9]")],
   [
@@ -91,7 +91,7 @@ const groups: readonly (readonly [names: string, steps: Named<Json>])[] = [
   ["seed-coder", by(`${short}|${word}|\\p{N}| ?[^\\s\\p{L}\\p{N}\\r\\n]+|${blanks}`)],
 ];
 
-/** Names whose pieces that are tokens are taken whole; those whose texts begin with the first token. */
+/** Names whose pieces are not split if they are tokens; and names whose texts begin with BOS. */
 const ignoring = new Set(
   "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano tekken".split(" "),
 );
@@ -100,7 +100,7 @@ const preTokenizers: ReadonlyMap<string, Named<Json>> = new Map(
   groups.flatMap(([names, own]) => names.split(" ").map((name) => [name, own] as const)),
 );
 
-/** The pre-tokenizer that a file names; one that names none has llama.cpp's default. Throws AttuneError if it is not known. */
+/** Returns a file's pre-tokenizer, llama.cpp's default if it names none. Throws AttuneError for an unknown name. */
 export function preTokenizerNamed(name: Json | undefined): PreTokenizer {
   const preTokenizer = name ?? "default";
   const known = typeof preTokenizer === "string" ? preTokenizers.get(preTokenizer) : undefined;
@@ -112,5 +112,5 @@ export function preTokenizerNamed(name: Json | undefined): PreTokenizer {
   return { steps: known, ignoresMerges: ignores, addsBos: ignores };
 }
 
-/** What byte-level tokens are decoded by. */
+/** The decoder of byte-level tokens. */
 export const byteDecoder: Named<Json> = bytes(true);

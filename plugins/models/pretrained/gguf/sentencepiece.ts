@@ -1,8 +1,8 @@
-/** SentencePiece vocabularies of GGUF files as parts of tokenizer.json: pieces with scores, bytes for what is none. */
+/** SentencePiece vocabularies of GGUF files as parts of tokenizer.json: pieces with scores, and bytes for the rest. */
 import { badFile } from "../../../../core/base/errors.ts";
 import type { Json, Named } from "../../../../core/types.ts";
 
-/** What a file has of pieces. `prefix`: whether a blank is put in front; `extra`: whether blanks in a row become one. */
+/** A file's pieces. `prefix`: whether to prepend a blank; `extra`: whether to collapse several blanks. */
 export type Pieces = Readonly<{
   tokens: readonly string[];
   scores: readonly number[];
@@ -12,19 +12,19 @@ export type Pieces = Readonly<{
   charsmap: readonly number[];
 }>;
 
-/** The parts of tokenizer.json that differ by the kind of vocabulary. */
+/** The parts of tokenizer.json that depend on the kind of vocabulary. */
 export type Parts = Readonly<Record<"normalizer" | "pre_tokenizer" | "decoder" | "model", Json>>;
 
 const BLANK = "\u2581";
 const replace = (pattern: Json, content: string): Named<Json> => ({ type: "Replace", pattern, content });
 
-/** Blanks as pieces have them, one in front where there is to be one. */
+/** Replaces blanks by their character in pieces, and prepends one if asked to. */
 const blanked = (prefix: boolean): Named<Json>[] => [
   ...(prefix ? [{ type: "Prepend", prepend: BLANK }] : []),
   replace({ String: " " }, BLANK),
 ];
 
-/** Pieces joined by their scores, as byte-pair encoding: pairs that make a piece, the highest score first. */
+/** Byte-pair encoding by the scores of pieces: pairs that make a piece, highest score first. */
 export function scoredPairs({ tokens, scores, unknown, prefix }: Pieces): Parts {
   const ids = new Map(tokens.map((token, id) => [token, id]));
   const made = tokens.map((_, id) => id).sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0) || a - b);
@@ -32,7 +32,7 @@ export function scoredPairs({ tokens, scores, unknown, prefix }: Pieces): Parts 
   for (const id of made) {
     const token = tokens[id] as string;
     for (let at = 1; at < token.length; at++) {
-      // Not within a character of two units.
+      // Not inside of a surrogate pair.
       if ((token.codePointAt(at - 1) ?? 0) > 0xffff) continue;
       const left = token.slice(0, at);
       if (!ids.has(left)) continue;
@@ -65,7 +65,7 @@ export function scoredPairs({ tokens, scores, unknown, prefix }: Pieces): Parts 
   };
 }
 
-/** The most likely pieces, as T5 has them. */
+/** The unigram model: the most likely pieces, as in T5. */
 export function likeliestPieces({ tokens, scores, unknown, prefix, extra, charsmap }: Pieces): Parts {
   if (!tokens[unknown]) {
     throw badFile("pretrained", "tokenizer.ggml.unknown_token_id", `is ${unknown}, which is no token`);

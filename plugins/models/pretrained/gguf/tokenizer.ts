@@ -1,19 +1,19 @@
-/** The tokenizer of a GGUF file as Hugging Face's files. */
+/** The tokenizer of a GGUF file, converted to Hugging Face's files. */
 import { badFile, missing, show, unsupported } from "../../../../core/base/errors.ts";
 import type { Json, Named } from "../../../../core/types.ts";
 import { byteDecoder, preTokenizerNamed } from "./pre_tokenizers.ts";
 import { likeliestPieces, type Parts, type Pieces, scoredPairs } from "./sentencepiece.ts";
 
-/** Types of tokens: what stands for anything, what the template writes, what others have added. */
+/** Token types: the unknown token, tokens of the template, added tokens. */
 const [UNKNOWN, CONTROL, USER_DEFINED] = [2, 3, 4];
 
-/** Tokens that end what a model writes, which some files do not mark as such. */
+/** Tokens that end generation, which some files do not mark as such. */
 const ends = new Set(
   "<|eot_id|> <|im_end|> <|end|> <|return|> <|call|> <end_of_turn> <|endoftext|> </s> <|eom_id|> <EOT> [EOT] [EOS] <|end_of_text|> <eos>"
     .split(" "),
 );
 
-/** How a kind of vocabulary is read, and what a file that does not say otherwise means by it. */
+/** How a kind of vocabulary is read, and its defaults for what files do not say. */
 type Kind = Readonly<{
   parts: Parts;
   ids: Readonly<{ bos?: number; eos?: number; unknown?: number; padding?: number }>;
@@ -21,7 +21,9 @@ type Kind = Readonly<{
   addsEos: boolean;
 }>;
 
-/** tokenizer.json, tokenizer_config.json and generation_config.json. Throws AttuneError if it is of a kind that is not read. */
+/**
+ * Returns tokenizer.json, tokenizer_config.json and generation_config.json. Throws AttuneError for an unsupported kind.
+ */
 export function ggufTokenizer(metadata: Named<Json>): Named<Json> {
   const valueOf = (name: string): Json | undefined => metadata[`tokenizer.ggml.${name}`];
   const tokens = tokensOf(valueOf("tokens"));
@@ -58,7 +60,7 @@ export function ggufTokenizer(metadata: Named<Json>): Named<Json> {
     },
     "tokenizer_config.json": {
       tokenizer_class: "PreTrainedTokenizerFast",
-      // No class of the model's type puts its own steps in place of the file's.
+      // Prevents a tokenizer class of the model type from replacing the file's steps.
       as_it_is: true,
       ...limitOf(metadata),
       ...named,
@@ -122,14 +124,14 @@ function byteLevel(valueOf: (name: string) => Json | undefined, tokens: readonly
   };
 }
 
-/** The vocabulary, each token once. */
+/** Returns the vocabulary, after checking that tokens are distinct. */
 function tokensOf(tokens: Json | undefined): readonly string[] {
   if (!Array.isArray(tokens) || !tokens.every((token) => typeof token === "string")) {
     throw missing("pretrained", "tokenizer.ggml.tokens, a list of texts,", "the GGUF file");
   }
   const seen = new Map<string, number>();
   return tokens.map((entry, id) => {
-    // As llama.cpp names one that is empty.
+    // llama.cpp's name for an empty token.
     const token = entry === "" ? `[EMPTY_${id}]` : entry;
     const before = seen.get(token);
     if (before !== undefined) {
@@ -140,10 +142,10 @@ function tokensOf(tokens: Json | undefined): readonly string[] {
   });
 }
 
-/** Tokens that are looked for in a text before all else. */
+/** Returns the tokens that are matched in a text before everything else. */
 function addedOf(types: Json | undefined, tokens: readonly string[], metadata: Named<Json>): Json[] {
   const kinds = Array.isArray(types) ? types : [];
-  // Phi-3's tokens take the blanks behind them, which no key says.
+  // Phi-3's added tokens strip the blanks after them, which no key says.
   const name = String(metadata["general.name"] ?? "").toLowerCase();
   const strips = name.includes("phi-3") || name.includes("phi3");
   return tokens.flatMap((content, id): Json[] => {
@@ -154,13 +156,13 @@ function addedOf(types: Json | undefined, tokens: readonly string[], metadata: N
   });
 }
 
-/** As many tokens as the model has places for. */
+/** Returns the model's maximum length in tokens. */
 function limitOf(metadata: Named<Json>): Named<Json> {
   const places = metadata[`${metadata["general.architecture"]}.context_length`];
   return typeof places === "number" ? { model_max_length: places } : {};
 }
 
-/** What generation ends at: the end token, and those of a turn and of a message. */
+/** Returns the tokens that end generation: the end tokens of text, turn and message. */
 function generationOf(own: (name: string) => Json | undefined): Named<Json> {
   const id = (name: string): number | undefined => {
     const id = own(`${name}_token_id`);
@@ -174,7 +176,7 @@ function generationOf(own: (name: string) => Json | undefined): Named<Json> {
   };
 }
 
-/** Special tokens in front of a text and behind it. */
+/** Returns the template of special tokens before and after a text. */
 function template(bos: number | undefined, eos: number | undefined, tokens: readonly string[]): Json {
   if (bos === undefined && eos === undefined) return null;
   const special = (id: number | undefined, type_id: number): Json[] =>

@@ -1,4 +1,4 @@
-/** The tensors of a GGUF file under Hugging Face's names and in its order. */
+/** The tensors of a GGUF file, under Hugging Face's names and in its layout. */
 import { missing, unsupported } from "../../../../core/base/errors.ts";
 import type { GgufFile, GgufRows } from "../../../../core/gguf/file.ts";
 import type { Weights } from "../../../../core/types.ts";
@@ -7,10 +7,10 @@ import { type GgufArchitecture, unread } from "./architectures.ts";
 import type { Change } from "./changes.ts";
 import type { GgufFields } from "./metadata.ts";
 
-/** Where a tensor comes from: one there, or some of its rows, and what is done to it. */
+/** The origin of a tensor: a tensor of the file or some of its rows, and the change to it. */
 type Source = Readonly<{ tensor: string; rows?: GgufRows | undefined; change?: Change | undefined }>;
 
-/** The weights of a file. Throws AttuneError if it has a tensor that is none of its architecture's. */
+/** Returns the weights of a file. Throws AttuneError if it has a tensor that its architecture lacks. */
 export function ggufWeights(file: GgufFile, key: string, architecture: GgufArchitecture, fields: GgufFields): Weights {
   const sources = new Map<string, Source>();
   for (const name of file.tensors.keys()) {
@@ -22,7 +22,7 @@ export function ggufWeights(file: GgufFile, key: string, architecture: GgufArchi
     return source;
   };
   const typeOf = ({ tensor }: Source): string => file.tensors.get(tensor)?.type.name ?? "";
-  // A matrix whose rows are as the file has them, if elsewhere.
+  // Whether a tensor is a matrix whose rows are unchanged, though maybe reordered.
   const isKept = ({ tensor, change }: Source): boolean =>
     file.tensors.get(tensor)?.dims.length === 2 && (!change || change.place !== undefined);
   return {
@@ -56,7 +56,7 @@ export function ggufWeights(file: GgufFile, key: string, architecture: GgufArchi
       if (!source) return undefined;
       const at = file.locate(source.tensor, source.rows);
       if (!source.change) return at;
-      // What is changed is computed.
+      // Changed tensors are computed when read.
       const dims = source.change.dims?.(at.dims) ?? at.dims;
       const bytes = 4 * dims.reduce((a, b) => a * b, 1);
       return { file: undefined, offset: 0, bytes, dtype: "float32", dims };
