@@ -72,9 +72,7 @@ function pointAt(space: Named<Space>, index: number, points: number): Named<Json
   return left === 0 ? chosen : undefined;
 }
 
-/**
- * Returns a counter of the points of options from a place on, given earlier values; counts are kept by dependencies.
- */
+/** Returns a counter of the points of options from a place on, given earlier values; counts are cached. */
 function pointCounter(
   space: Named<Space>,
   order: readonly string[],

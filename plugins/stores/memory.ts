@@ -1,5 +1,5 @@
 /**
- * Bytes in memory.
+ * A store in memory.
  * @module
  */
 import * as v from "valibot";
@@ -47,7 +47,7 @@ export const memory: Factory<"store"> = define({
         },
         put: async (key, bytes, options) => {
           keyParts("memory", key);
-          // Not slice: of a Buffer of Node's it is a view.
+          // Not slice, which in Node's Buffer returns a view.
           const all = bytes instanceof Uint8Array ? new Uint8Array(bytes) : await allBytes(bytes);
           return conflicts(key, options?.if) ? "conflict" : write(key, all);
         },

@@ -23,7 +23,7 @@ export interface NatsOptions {
   readonly bucket: string;
 }
 
-/** Larger values go to the object store: a message of NATS has at most 1 MiB. */
+/** Larger values go to the object store, since a NATS message has at most 1 MiB. */
 const INLINE = 256 * 1024;
 
 /**
@@ -52,7 +52,7 @@ export const nats: Factory<"store", Partial<NatsOptions> & Pick<NatsOptions, "ur
   }),
 });
 
-/** A value in the bucket: the bytes behind a 0, or behind a 1 the objects that hold them. */
+/** A value in the bucket: a 0 followed by its bytes, or a 1 followed by the names of the objects with its bytes. */
 type StoredValue = Readonly<{ bytes: Uint8Array; blob?: undefined }> | Blob;
 
 async function openNatsStore(connection: NatsConnection, bucket: string): Promise<Store> {
@@ -78,7 +78,7 @@ async function openNatsStore(connection: NatsConnection, bucket: string): Promis
   const pieces: Objects = {
     put: (name, bytes) => objects.putBlob({ name }, bytes),
     delete: (name) => objects.delete(name),
-    // Readers ask for one part after the other, and an object comes as a whole.
+    // Readers ask for consecutive parts, but an object is only read as a whole.
     get: async (name, offset, length) => {
       if (last?.name !== name) {
         const bytes = await objects.getBlob(name);
@@ -91,7 +91,7 @@ async function openNatsStore(connection: NatsConnection, bucket: string): Promis
   const forget = async (value: StoredValue | undefined): Promise<void> => {
     if (value?.blob !== undefined) await deleteBlob(pieces, value);
   };
-  /** Turns a lost race into "conflict"; throws everything else. */
+  /** Turns a lost race into "conflict"; rethrows other errors. */
   const raced = (error: unknown): "conflict" => {
     if (/wrong last sequence|key exists/i.test(error instanceof Error ? error.message : "")) return "conflict";
     throw error;
@@ -168,7 +168,7 @@ function heldIn(value: Uint8Array): StoredValue {
   return value[0] === 0 ? { bytes: value.slice(1) } : jsonIn<Blob>(value.subarray(1));
 }
 
-/** One part of a key as one token of a subject: anything but letters, digits, - and _ by its bytes. */
+/** Encodes a part of a key as one token of a subject: everything but letters, digits, - and _ by its bytes. */
 function encoded(part: string): string {
   return [...new TextEncoder().encode(part)].map((byte) => {
     const c = String.fromCharCode(byte);

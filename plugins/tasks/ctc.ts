@@ -1,5 +1,5 @@
 /**
- * The objective of reading a sequence of symbols off a longer sequence, without being told what stands where.
+ * The objective of predicting a sequence of symbols from a longer sequence, without labels for positions.
  * @module
  */
 import * as v from "valibot";
@@ -79,7 +79,7 @@ export const ctc: Factory<"task", Input> = define({
   }),
 });
 
-/** Each sequence's classes: the likeliest of each place, those alike that follow each other once, without blanks. */
+/** Returns each sequence's classes: the likeliest at each position, without repetitions and blanks. */
 function likeliest(logits: Tensor | undefined, batch: Batch): number[][] {
   const width = logits?.dims.at(-1) ?? 1;
   const symbols: number[][] = Array.from({ length: batch.sequences }, () => []);

@@ -1,5 +1,5 @@
 /**
- * BART's own objective: telling a whole text of which parts were taken out.
+ * BART's own objective: restoring a text with masked parts.
  * @module
  */
 import * as v from "valibot";

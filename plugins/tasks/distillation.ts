@@ -1,5 +1,5 @@
 /**
- * Knowledge distillation: a small model learns what a larger one gives for the same rows.
+ * Knowledge distillation: a small model learns a larger model's outputs for the same rows.
  * @module
  */
 import * as v from "valibot";
@@ -105,7 +105,7 @@ export const distillation: Factory<"task", Input> = define({
   }),
 });
 
-/** The teacher's task: its classes reordered to the student's order. */
+/** Returns the teacher's task, with its classes in the student's order. */
 function teacherTask(task: Subtask, labels: readonly string[] | undefined): Subtask {
   return {
     ...task,

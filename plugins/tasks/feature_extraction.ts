@@ -1,5 +1,5 @@
 /**
- * Sentence embeddings of a model as it is.
+ * Sentence embeddings of a model, without training.
  * @module
  */
 import * as v from "valibot";

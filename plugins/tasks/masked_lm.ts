@@ -1,5 +1,5 @@
 /**
- * The objective of telling masked tokens.
+ * The objective of predicting masked tokens.
  * @module
  */
 import { type MaskedTextOptions, maskedTextSchema } from "../../blocks/options/mod.ts";
@@ -37,7 +37,7 @@ export const maskedLm: Factory<"task", Partial<MaskedTextOptions>> = define({
   }),
 });
 
-/** Each text with its mask tokens told: the text, and what was put in, with its probability. */
+/** Returns each text with its masks filled, and the tokens filled in with their probabilities. */
 function filled(
   { logits }: Named<Tensor>,
   ids: Tensor | undefined,

@@ -49,7 +49,7 @@ export const multipleChoice: Factory<"task", Partial<MultipleChoiceOptions>> = d
   }),
 });
 
-/** Each sample's probabilities, as many as it has choices. */
+/** Returns each sample's probabilities, one for each of its choices. */
 function scoresOf(logits: Tensor | undefined, { inputs: { members }, samples }: Batch): number[][] {
   const width = logits?.dims[1] ?? 1;
   return Array.from({ length: samples }, (_, i) => {

@@ -1,5 +1,5 @@
 /**
- * The objective of telling tokens in a random order.
+ * The objective of predicting tokens in a random order.
  * @module
  */
 import { type PermutedTextOptions, permutedTextSchema } from "../../blocks/options/mod.ts";

@@ -40,7 +40,7 @@ export const pretraining: Factory<"task", Partial<MaskedTextOptions>> = define({
   }),
 });
 
-/** How probable it is that each second sentence follows its first. */
+/** Returns the probability that each second sentence follows its first. */
 function relations({ seqRelationshipLogits: logits }: Named<Tensor>): readonly Named<Json>[] {
   return Array.from({ length: logits?.dims[0] ?? 0 }, (_, i) => {
     const [follows = 0, not = 0] = [Number(logits?.data[2 * i]), Number(logits?.data[2 * i + 1])];

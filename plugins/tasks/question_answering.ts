@@ -52,7 +52,7 @@ export const questionAnswering: Factory<"task", Input> = define({
   create: (options: QuestionAnsweringOptions) => ({ subtasks: [taskOf(options)] }),
 });
 
-/** The collator's notes on a window. */
+/** The collator's metadata of a window. */
 type About = Readonly<{
   context: string;
   offsets: Int32Array;
@@ -61,10 +61,10 @@ type About = Readonly<{
   answers: readonly string[];
 }>;
 
-/** A span of a context: its score and place. */
+/** A span of a context: its score, start and end. */
 type Span = Readonly<{ score: number; start: number; end: number }>;
 
-/** The best spans of a window, and what says that there is none. */
+/** The best spans of a window, and the score of no answer. */
 type Part = Readonly<{ about: About | undefined; spans: readonly Span[]; nothing: number }>;
 
 function taskOf(options: QuestionAnsweringOptions): Subtask {
@@ -104,7 +104,7 @@ function taskOf(options: QuestionAnsweringOptions): Subtask {
   };
 }
 
-/** The best spans of window i: of the likeliest starts and ends, those that lie in the context and are not too long. */
+/** Returns the best spans of window i: of the likeliest starts and ends, those in the context and not too long. */
 function bestSpans(
   { startLogits, endLogits }: Named<Tensor>,
   batch: Batch,
@@ -113,7 +113,7 @@ function bestSpans(
 ): Part {
   const about = batch.metadata?.[i] as About | undefined;
   if (!about) return { about, spans: [], nothing: 0 };
-  // A sequence's token stands in its row behind what adapters put there, and behind padding on the left.
+  // In its row, a sequence's token comes after positions added by adapters and after padding on the left.
   const { seq, tokenOrigins: places } = batch.decoder ?? batch;
   const columns: number[] = [];
   for (let column = 0; column < seq; column++) {
@@ -152,7 +152,7 @@ type AnswerOf = Readonly<{
   spans: readonly Readonly<{ text: string; score: number; start: number; end: number }>[];
 }>;
 
-/** A row's answer of its windows' spans: the best one, or none if the windows' least doubtful [CLS] beats it. */
+/** Returns a row's answer from the spans of its windows: the best span, or none if the lowest [CLS] score beats it. */
 function answerOf(
   parts: readonly Part[],
   { nBestSize, version2WithNegative, nullScoreDiffThreshold }: QuestionAnsweringOptions,

@@ -1,5 +1,5 @@
 /**
- * The objective of embedding texts so that cosines say how alike they are.
+ * The objective of embedding texts so that their cosine is their similarity.
  * @module
  */
 import * as v from "valibot";

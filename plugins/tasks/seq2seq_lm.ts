@@ -41,7 +41,7 @@ export const seq2seqLm: Factory<"task", Partial<Seq2seqLmOptions>> = define({
   create: ({ generation, maxTargetLength, columns }: Seq2seqLmOptions) => ({
     subtasks: [{
       ...seq2seqTask({ use: "seq2seq", with: { maxTargetLength, columns } }),
-      // A text is as long as those that were learned may be.
+      // Generated texts may be as long as the targets in training.
       generate: { ...(maxTargetLength === null ? {} : { maxNewTokens: maxTargetLength }), ...generation },
     }],
   }),

@@ -1,5 +1,5 @@
 /**
- * T5's own objective: telling what was taken out of a text.
+ * T5's own objective: predicting spans removed from a text.
  * @module
  */
 import * as v from "valibot";

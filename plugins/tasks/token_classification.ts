@@ -63,7 +63,7 @@ function openTask(options: TokenClassificationOptions): Subtask {
   };
 }
 
-/** The task of known tags, in the head as it has them. */
+/** Returns the task for known tags, in the order of the head. */
 function taskOf(
   { names, order, note }: HeadClasses,
   labels: readonly string[],
@@ -76,7 +76,7 @@ function taskOf(
     ...(note === undefined ? {} : { notes: [note] }),
     classIds: (row) => {
       const tags = row[columns.tags ?? "tags"];
-      // What is wrong with a tag the collator says better.
+      // The collator has the better message for an invalid tag.
       return Array.isArray(tags) ? tags.flatMap((tag) => read(tag) ?? []) : [];
     },
     collator: { use: "token-labels", with: { labels, emptySentences, columns } },
@@ -90,11 +90,11 @@ function taskOf(
   };
 }
 
-/** Names of the tags, as the rows have them. */
+/** Returns the names of the tags in the rows. */
 function labelNames({ columns }: TokenClassificationOptions): LabelNames {
   const column = columns.tags ?? "tags";
   return {
-    // What the collator says of rows without the column is better, and ready-made rows have numbers without names.
+    // The collator has the better message for rows without the column; ready-made rows have only numbers.
     valueOf: (row) => {
       const tags = row["input_ids" in row ? "" : column];
       return Array.isArray(tags) ? [...new Set(tags)].sort() : null;
@@ -110,7 +110,7 @@ function labelNames({ columns }: TokenClassificationOptions): LabelNames {
   };
 }
 
-/** Tags of each sequence's words, in order, from the logits of the places that have labels. */
+/** Returns the tags of each sequence's words, in order, from the logits of labelled positions. */
 function tagReadings(logits: Tensor | undefined, batch: Batch, names: readonly string[]): MetricInputs["tags"][] {
   const { labels, "labels.at": at } = batch.inputs;
   const sequences = Array.from({ length: batch.sequences }, () => ({
@@ -127,7 +127,7 @@ function tagReadings(logits: Tensor | undefined, batch: Batch, names: readonly s
   return sequences;
 }
 
-/** A tag for each word; null for one that has no token, or lies behind maxLength. */
+/** Returns a tag for each word; null for words without a token, or beyond maxLength. */
 function tagPredictions(logits: Tensor | undefined, batch: Batch, names: readonly string[]): Named<Json>[] {
   const places: number[][] = Array.from({ length: batch.sequences }, () => []);
   for (let place = 0; place < batch.tokenOrigins.length / 2; place++) {
@@ -147,7 +147,7 @@ function tagPredictions(logits: Tensor | undefined, batch: Batch, names: readonl
   });
 }
 
-/** The best of row i of the logits, and its probability. */
+/** Returns the best class in row i of the logits, and its probability. */
 function bestClass(logits: Tensor | undefined, i: number, size: number): Readonly<{ index: number; score: number }> {
   const row = Array.from({ length: size }, (_, k) => Number(logits?.data[i * size + k]));
   const top = Math.max(...row);

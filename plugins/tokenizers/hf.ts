@@ -26,7 +26,7 @@ export const hf: Factory<"tokenizer", Partial<HfOptions>> = define({
   name: "hf",
   schema: hfSchema,
   create: (options) => ({
-    // What reads tokenizers is loaded with the first of them.
+    // The tokenizer implementation is loaded on first use.
     open: async (files) => await (await import("./hf/open_tokenizer.ts")).openTokenizer(files, options),
   }),
 });

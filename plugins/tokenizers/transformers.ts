@@ -1,5 +1,5 @@
 /**
- * Tokenizers by transformers.js: its AutoTokenizer makes the ids.
+ * Tokenizers of transformers.js, whose AutoTokenizer computes the ids.
  * @module
  */
 import type * as Library from "@huggingface/transformers";
@@ -52,7 +52,7 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
     const plain = { add_special_tokens: false };
     const a = idsOf(text, plain);
     const b = o.textPair === undefined ? undefined : idsOf(o.textPair, plain);
-    // An empty second text is none to the library: another one shows where its special tokens are.
+    // The library ignores an empty second text: another one shows where its special tokens are.
     const pair = b?.length === 0 ? "." : o.textPair;
     const shown = pair === undefined ? undefined : idsOf(pair, plain);
     const frame = o.addSpecialTokens === false
@@ -79,7 +79,7 @@ async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenize
   };
 }
 
-/** What stands before, between and behind the texts' own ids. */
+/** The special tokens before, between and after the texts' own ids. */
 type Frame = Readonly<{ before: readonly number[]; between: readonly number[]; behind: readonly number[] }>;
 
 function frameOf(whole: readonly number[], a: readonly number[], b: readonly number[] | undefined): Frame {
@@ -125,14 +125,14 @@ function encodingOf(frame: Frame, [a, b]: readonly [readonly number[], readonly 
   };
 }
 
-/** One after the other: the library's settings are one for all. */
+/** Serializes openings, since the library's settings are global. */
 let last: Promise<unknown> = Promise.resolve();
 let count = 0;
 
-/** AutoTokenizer over a store: the library looks for its files in a cache, which is the store. */
+/** Opens an AutoTokenizer over a store, which replaces the library's cache of files. */
 function opened(files: Store, changed: Readonly<Record<string, Uint8Array>>): Promise<AutoTokenizer> {
   const open = async (): Promise<AutoTokenizer> => {
-    // Not spelled out, or bundlers would take the whole library along wherever every plugin is.
+    // Not a literal name, or bundlers would include the whole library.
     const library: typeof Library = await import(["@huggingface", "transformers"].join("/")).catch(absent);
     const { AutoTokenizer, env } = library;
     const name = `attune/${++count}`;

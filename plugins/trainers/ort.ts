@@ -1,5 +1,5 @@
 /**
- * The trainer that runs here, on ONNX Runtime.
+ * The trainer that runs in this process, on ONNX Runtime.
  * @module
  */
 import * as v from "valibot";

@@ -1,5 +1,5 @@
 /**
- * Further training rows, whose texts differ a little.
+ * Additional training rows with slightly changed texts.
  * @module
  */
 import * as v from "valibot";
@@ -41,7 +41,7 @@ const folder = role(v.pipe(v.string(), v.nonEmpty()), { role: "path" });
 
 const NAME = "augment";
 
-/** How often a method is tried, since what it draws may be there already. */
+/** How often to try a method, since its result may exist already. */
 const TRIES = 5;
 
 /**
@@ -109,7 +109,7 @@ async function* augmented(
       const seen = new Set([JSON.stringify(item.row)]);
       const order = draws.shuffled(methods);
       for (let k = 0; k < perRow; k++) {
-        // Where a method makes nothing new of a row, the next one has its turn.
+        // If a method yields nothing new for a row, the next one is tried.
         for (let tries = 0; tries < TRIES * order.length; tries++) {
           const method = order[(k + Math.floor(tries / TRIES)) % order.length] ?? "swap";
           const row: Row = await augmentRow(NAME, item, places, { method, alpha, draws, synonyms, fill, translate });

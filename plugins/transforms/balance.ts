@@ -1,5 +1,5 @@
 /**
- * Classes with as many rows, or as much weight, as each other.
+ * Balances the number of rows, or the weight, of classes.
  * @module
  */
 import * as v from "valibot";
@@ -70,7 +70,7 @@ export const balance: Factory<"transform", Input> = define({
   }),
 });
 
-/** Rows with their class's weight. */
+/** Adds to each row the weight of its class. */
 function weighted(
   rows: AsyncIterable<TransformRow>,
   context: TransformContext,
@@ -85,13 +85,13 @@ function weighted(
   });
 }
 
-/** n / (k n_k) of each class, as scikit-learn's "balanced". */
+/** Returns n / (k n_k) for each class, as scikit-learn's "balanced". */
 export function classWeights(sizes: readonly number[]): number[] {
   const total = sizes.reduce((a, b) => a + b, 0);
   return sizes.map((size) => total / (sizes.length * size));
 }
 
-/** Rows as often as their class's share asks for. */
+/** Repeats or drops rows according to their class's share. */
 async function* repeated(
   rows: AsyncIterable<TransformRow>,
   context: TransformContext,
@@ -110,7 +110,7 @@ async function* repeated(
   }
 }
 
-/** How many rows each class has in the end. */
+/** Returns the final number of rows of each class. */
 export function rowsPerClass(
   sizes: readonly number[],
   { method, temperature, cap, rows }: Omit<BalanceOptions, "column">,
@@ -123,14 +123,14 @@ export function rowsPerClass(
   return sizes.map(() => each);
 }
 
-/** Shares in proportion to n^(1/temperature), where no class counts as having more than `cap` rows. */
+/** Returns shares in proportion to n^(1/temperature), where n is at most `cap`. */
 export function temperatureShares(sizes: readonly number[], temperature: number, cap: number | null): number[] {
   const parts = sizes.map((size) => Math.pow(cap === null ? size : Math.min(size, cap), 1 / temperature));
   const total = parts.reduce((a, b) => a + b, 0);
   return parts.map((part) => part / total);
 }
 
-/** Whole numbers of a sum in proportion to shares: rounded down, what is left to the largest remainders. */
+/** Divides an integer in proportion to shares: rounded down, with the rest to the largest remainders. */
 function apportioned(shares: readonly number[], sum: number): number[] {
   const exact = shares.map((share) => share * sum);
   const counts = exact.map(Math.floor);
@@ -144,7 +144,7 @@ function apportioned(shares: readonly number[], sum: number): number[] {
   return counts;
 }
 
-/** How often each row comes out: all as often as they can be alike, and some of them, drawn, once more. */
+/** Returns how often each row occurs: equally often within a class, and some, drawn at random, once more. */
 function timesOf({ sizes, of }: RowGroups, targets: readonly number[], random: Random): Uint32Array {
   const members = sizes.map((size) => new Int32Array(size));
   const filled = sizes.map(() => 0);

@@ -1,5 +1,5 @@
 /**
- * Texts made clean.
+ * Cleans texts.
  * @module
  */
 import * as v from "valibot";
@@ -135,7 +135,7 @@ export const clean: Factory<"transform", Input> = define({
   }),
 });
 
-/** A step by the option that asks for it. */
+/** A cleaning step, named after its option. */
 type Step = Readonly<{ name: string; change(text: string): ChangedText }>;
 
 async function openSteps(options: CleanOptions): Promise<readonly Step[]> {
@@ -165,7 +165,7 @@ const isMissing = (value: unknown): boolean =>
   value === undefined || value === null || Number.isNaN(value) ||
   ((typeof value === "string" || Array.isArray(value)) && textIn(value).trim() === "");
 
-/** The columns of a row that have no text. Of the task's some may be absent; not all of them. */
+/** Returns the columns of a row without text. Some of the task's columns may be absent, but not all of them. */
 function missingColumns(
   item: TransformRow,
   row: Row,

@@ -1,5 +1,5 @@
 /**
- * Leaving out training rows that say what rows of the other splits say.
+ * Removes training rows that have text in common with other splits.
  * @module
  */
 import * as v from "valibot";
@@ -108,7 +108,7 @@ async function surveyed(
   return await contaminatedRows(compared, forbidden, options.ngram);
 }
 
-/** Whether there is any text among rows: without, there is nothing to compare, and nobody would know. */
+/** Checks that rows have any text: otherwise nothing would be compared, without anybody noticing. */
 function createSight(columns: readonly string[]) {
   const there = new Set<string>();
   let [rows, texts] = [0, 0];
@@ -129,13 +129,13 @@ function createSight(columns: readonly string[]) {
   };
 }
 
-/** The data sets that rows are compared with. */
+/** Returns the datasets to compare with. */
 function othersOf(
   { against }: DecontaminateOptions,
   { split, splits }: TransformContext,
 ): readonly Readonly<{ name: string; dataset: Dataset }>[] {
   if (against) return against.map((dataset) => ({ name: dataset.name, dataset }));
-  // What is measured on stays whole.
+  // Evaluation data is not changed.
   if (split === "eval" || split === "test") return [];
   const others = (["eval", "test"] as const).flatMap((name) => {
     const dataset = splits[name];
@@ -145,7 +145,7 @@ function othersOf(
   throw badValue(NAME, "against", against, "data sets to compare with, where the spec has neither eval nor test");
 }
 
-/** The text that is compared; columns that were named must be there. */
+/** Returns the text to compare; columns in the options must exist. */
 function textOf(item: TransformRow, columns: readonly string[], isNamed: boolean): string {
   return columns.map((name) => textIn(isNamed ? columnOf(NAME, item, name) : item.row[name])).filter((text) =>
     text !== ""

@@ -1,5 +1,5 @@
 /**
- * Leaving out rows that were there before.
+ * Removes duplicate rows.
  * @module
  */
 import * as v from "valibot";
@@ -84,7 +84,7 @@ export const dedupe: Factory<"transform", Input> = define({
   },
 });
 
-/** What becomes of a row. */
+/** What happens to a row. */
 const [STAYS, EXACT, NEAR] = [0, 1, 2];
 
 async function fatesOf(
@@ -106,7 +106,7 @@ async function fatesOf(
   });
 }
 
-/** The longest row of each cluster, by the number of its first one. */
+/** Returns the longest row of each cluster, by the number of the cluster's first row. */
 async function longestOf(first: Uint32Array, texts: AsyncIterable<string>): Promise<Uint32Array> {
   const earliest = first.slice();
   const lengths = new Float64Array(first.length).fill(-1);
@@ -119,19 +119,19 @@ async function longestOf(first: Uint32Array, texts: AsyncIterable<string>): Prom
   return earliest;
 }
 
-/** All values that are compared, as one text. */
+/** Returns all values to compare, as one text. */
 function allOf(item: TransformRow, columns: readonly string[] | null, isNamed: boolean): string {
   return isNamed ? valuesOf(item.row, namesIn(item, columns, isNamed)) : valuesIn(item.row, columns);
 }
 
-/** The text that is compared. */
+/** Returns the text to compare. */
 function textOf(item: TransformRow, columns: readonly string[] | null, given: boolean): string {
   return namesIn(item, columns, given).map((name) => textIn(item.row[name])).join("\n");
 }
 
 /**
- * Columns that were named must be there; of the task's, some rows may lack some, and a row without any is compared
- * whole.
+ * Returns the columns to compare. Columns in the options must exist; of the task's columns rows may lack some, and a
+ * row without any is compared as a whole.
  */
 function namesIn(item: TransformRow, columns: readonly string[] | null, given: boolean): readonly string[] {
   if (given) { for (const name of columns ?? []) columnOf(NAME, item, name); }

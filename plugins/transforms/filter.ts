@@ -1,5 +1,5 @@
 /**
- * Rows that fulfil conditions.
+ * Filters rows by conditions.
  * @module
  */
 import * as v from "valibot";
@@ -99,7 +99,7 @@ function valueOf(item: TransformRow, column: string | null, { columns }: Transfo
   return columnOf(NAME, item, found ?? columns.texts[0] ?? "text");
 }
 
-/** A condition by its name. */
+/** A condition by name. */
 type Test = Readonly<{ name: string; holds(value: unknown): boolean }>;
 
 async function openTests(options: FilterOptions, context: TransformContext): Promise<readonly Test[]> {
@@ -126,7 +126,7 @@ async function openTests(options: FilterOptions, context: TransformContext): Pro
   return tests;
 }
 
-/** Whether two values are the same: files of text have numbers as text, 1 as "1" or "1.0". */
+/** Whether two values are the same: text files have numbers as text, 1 as "1" or "1.0". */
 function isSame(value: unknown, wanted: unknown): boolean {
   if (typeof value === "number" || typeof wanted === "number") {
     const number = asNumber(value);
@@ -143,7 +143,7 @@ const tokensOf = (tokenizer: Tokenizer, value: unknown): number =>
 
 async function languageTest(wanted: readonly string[]): Promise<(text: string) => boolean> {
   const { detect, supportedLanguages, toISO2 } = await import("tinyld");
-  // The list has codes of three letters, what is detected codes of two where there are any.
+  // The list has three-letter codes; detection returns two-letter codes where they exist.
   const known = [...new Set(supportedLanguages.flatMap((code: string) => [code, toISO2(code)]))];
   for (const code of wanted) {
     if (!known.includes(code)) throw unknownName(NAME, "language", "language", code, known);

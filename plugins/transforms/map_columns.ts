@@ -1,5 +1,5 @@
 /**
- * Columns under other names.
+ * Renames columns.
  * @module
  */
 import * as v from "valibot";

@@ -1,5 +1,5 @@
 /**
- * Personal data taken out of texts.
+ * Replaces personal data in texts.
  * @module
  */
 import * as v from "valibot";
@@ -105,7 +105,7 @@ export const redact: Factory<"transform", Input> = define({
   },
 });
 
-/** Columns with lists of words that tags stand beside, and the others. */
+/** Returns the columns that are lists of words with tags, and the others. */
 function wordColumns(
   row: Row,
   texts: readonly string[],

@@ -1,5 +1,5 @@
 /**
- * Weights with which a class does not depend on a group.
+ * Weights that make class and group independent.
  * @module
  */
 import * as v from "valibot";
@@ -21,7 +21,7 @@ const column = role(v.pipe(v.string(), v.nonEmpty()), { role: "column" });
 
 const NAME = "reweigh";
 
-/** How many rows there are of each group, of each class, and of each group with each class. */
+/** The numbers of rows in each group, in each class, and in each group with each class. */
 type Counts = Readonly<
   { total: number; group: Map<string, number>; label: Map<string, number>; both: Map<string, number> }
 >;

@@ -1,5 +1,5 @@
 /**
- * One data set as train, eval and test.
+ * Splits a dataset into train, eval and test.
  * @module
  */
 import * as v from "valibot";
@@ -79,7 +79,7 @@ export const split: Factory<"transform", Input> = define({
   },
 });
 
-/** Rows that go together: those of one group, or each by itself; `counts` by stratum. */
+/** Rows that stay together (a group, or a single row); `counts`: rows by stratum. */
 type Unit = Readonly<{ rows: number[]; counts: number[] }>;
 
 async function unitsOf(
@@ -102,7 +102,7 @@ async function unitsOf(
   return [...units.values()];
 }
 
-/** The part of each row; behind the last where it is in none. Throws AttuneError if a part would be empty. */
+/** Returns the part of each row; the number of parts if it is in none. Throws AttuneError if a part would be empty. */
 function partsOf(
   units: readonly Unit[],
   sizes: readonly number[],
@@ -135,8 +135,8 @@ function partsOf(
 }
 
 /**
- * Units with their parts: in a drawn order, large ones first, each goes to the part that lacks most of what it has. For
- * single rows that gives every part its share of each stratum, to within a row.
+ * Yields each unit with its part: in random order, large ones first, each goes to the part that lacks most of what it
+ * has. With single rows, every part gets its share of each stratum, to within a row.
  */
 function* dealt(units: readonly Unit[], shares: readonly number[], random: Random): Generator<[number, Unit]> {
   const strata = Math.max(...units.map(({ counts }) => counts.length));
@@ -153,7 +153,7 @@ function* dealt(units: readonly Unit[], shares: readonly number[], random: Rando
         (n, count, s) => n + count * (share * (sums[s] ?? 0) - (assigned[part]?.[s] ?? 0)) / (sums[s] ?? 1),
         0,
       );
-      // Of parts that lack as much of its strata, the one that lacks most rows.
+      // Among parts that lack equally much of its strata, prefers the one that lacks most rows.
       return byStratum / unit.rows.length + (share * total - (sizes[part] ?? 0)) / total / 1e3;
     };
     const part = shares.reduce((best, _, i) => (lacks(i) > lacks(best) + 1e-12 ? i : best), 0);

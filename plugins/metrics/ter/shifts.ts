@@ -116,9 +116,7 @@ type Band = Readonly<{ from: number; costs: Float64Array; ops: Uint8Array }>;
 
 const names = ["same", "replace", "delete", "insert"] as const;
 
-/**
- * Computes the edit distance near the diagonal, and one path; ties prefer keep or replace, then delete, then insert.
- */
+/** Computes the edit distance near the diagonal, and a path; ties prefer keep or replace, delete, insert. */
 function beamDistance(guess: readonly string[], gold: readonly string[]): Distance {
   const [n, m] = [guess.length, gold.length];
   const ratio = n > 0 ? m / n : 1;

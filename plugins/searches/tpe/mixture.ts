@@ -1,7 +1,4 @@
-/**
- * Mixtures of kernels over several options (one kernel per trial, and a prior), from which TPE draws and which it
- * compares.
- */
+/** Mixtures of kernels over several options, one for each trial and a prior, which TPE samples and compares. */
 import { nearestIn, type NumericSpace, stepOf } from "../../../blocks/search/mod.ts";
 import { exp, log } from "../../../core/math/math.ts";
 import { logNormalDensity, logNormalMass, truncatedQuantile } from "../../../core/statistics/truncated_normal.ts";

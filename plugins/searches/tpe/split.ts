@@ -1,17 +1,17 @@
-/** The good trials and the others, as TPE takes them apart. */
+/** Splits trials into good ones and others for TPE. */
 import type { Study, Trial } from "../../../core/types.ts";
 
-/** The most trials that are good. */
+/** The largest number of good trials. */
 const MOST_BELOW = 25;
 
-/** Trials whose end says how good they are. */
+/** Whether a trial has ended with a result that tells how good it is. */
 export function isFinished({ state, value }: Trial): boolean {
   return state === "complete" ? value !== null : state === "pruned";
 }
 
 /**
- * Good trials (`below`) and all others, each in order of their numbers: a tenth of the finished ones is good, complete before
- * pruned ones. `liar`: running trials count as bad ones.
+ * Returns the good trials (`below`) and all others, each in order of their numbers: a tenth of the finished ones is
+ * good, complete ones before pruned ones. `liar`: running trials count as bad.
  */
 export function splitTrials(
   { trials, direction }: Pick<Study, "trials" | "direction">,
@@ -31,7 +31,7 @@ export function splitTrials(
   };
 }
 
-/** Pruned trials: later ones before earlier ones, better before worse, without a number behind, without a report last. */
+/** Compares pruned trials: later before earlier, better before worse; without a value, then without a report, last. */
 function byProgress(a: Trial, b: Trial, sign: number): number {
   const [first, second] = [a.values.at(-1), b.values.at(-1)];
   if (!first || !second) return Number(!first) - Number(!second);

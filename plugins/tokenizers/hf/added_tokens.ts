@@ -1,10 +1,10 @@
-/** Tokens that stand in a text as they are, whatever the model makes of the rest. */
+/** Added tokens, which are matched in a text verbatim, before the model sees the rest. */
 import { type Aligned, alignedOf, sliceAligned } from "./text/aligned.ts";
 import type { Normalizer } from "./normalizers.ts";
 import { prefixesOf } from "./prefixes.ts";
 import { isWhitespace, isWord } from "./text/unicode.ts";
 
-/** An added token as tokenizer.json has it. */
+/** An added token as in tokenizer.json. */
 export type AddedToken = Readonly<{
   id: number;
   content: string;
@@ -15,21 +15,23 @@ export type AddedToken = Readonly<{
   special?: boolean;
 }>;
 
-/** A part of a text: an added token's, or one for the model. */
+/** A section of a text: an added token, or text for the model. */
 export type Section = Readonly<{ text: Aligned; token: AddedToken | undefined }>;
 
-/** Added tokens, as far as texts and ids know them. */
+/** The added tokens of a tokenizer. */
 export type AddedTokens = Readonly<{
   byContent: ReadonlyMap<string, AddedToken>;
-  /** What a token's id is read as: its content, normalized where it is looked for in normalized texts. */
+  /** Returns the content of a token's id, normalized if it is matched in normalized texts. */
   contentOf(id: number): string | undefined;
-  /** Cuts a text as it is given. */
+  /** Splits an original text. */
   split(text: Aligned): readonly Section[];
-  /** Cuts a normalized text. */
+  /** Splits a normalized text. */
   splitNormalized(text: Aligned): readonly Section[];
 }>;
 
-/** The added tokens of a definition. `normalize`: what texts go through. `ignores`: those that are read as text. */
+/**
+ * Returns a definition's added tokens. `normalize`: the normalizer of texts. `ignores`: tokens that are read as text.
+ */
 export function addedTokensOf(
   tokens: readonly AddedToken[],
   normalize: Normalizer,
@@ -65,7 +67,7 @@ export function addedTokensOf(
         let [start, end] = [at, match[0]];
         at = end;
         if (ignores(token) || token.single_word && !standsAlone(string, start, end)) continue;
-        // Blanks beside it, but for those that the one before has taken. They are all of one unit.
+        // Blanks next to the token, without those that the previous token took. Each is a single UTF-16 unit.
         while (token.lstrip && start > done && isWhitespace(string.charCodeAt(start - 1))) start--;
         if (token.lstrip) start = Math.max(start, done);
         while (token.rstrip && end < string.length && isWhitespace(string.charCodeAt(end))) end++;

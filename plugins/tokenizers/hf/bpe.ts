@@ -1,4 +1,4 @@
-/** Byte-pair encoding: characters, joined pair by pair in the order of the merges. */
+/** Byte-pair encoding: characters, merged pair by pair in the order of the merges. */
 import { badFile, show, unsupported } from "../../../core/base/errors.ts";
 import { noUnknown, type Piece, type Vocabulary } from "./piece.ts";
 import type { Definition } from "./normalizers.ts";
@@ -6,20 +6,20 @@ import { byteTokens } from "./definition.ts";
 
 const encoder = new TextEncoder();
 
-/** Places in a piece take so many values. */
+/** Positions in a piece are below this number. */
 const PLACES = 2 ** 28;
 
-/** Merges: the rank of a pair of tokens, and what the merge of a rank makes. */
+/** Merges: the rank of a pair of tokens, and the token that the merge of each rank produces. */
 type Merges = Readonly<{ rankOf(left: number, right: number): number | undefined; mergedTokens: Int32Array }>;
 
-/** So many pairs are remembered, each at one place: two to the power of this. */
+/** The cache of pairs has two to the power of this many slots, each for one pair. */
 const PAIR_BITS = 17;
 
 const wrong = (problem: string): Error => badFile("hf", "tokenizer.json", problem);
 
 /**
- * The merges, each found by what it makes: that is the token written next most often, so that opening a file looks up few
- * strings. One of what is no token is never asked for. Throws AttuneError if one is no pair, or makes no token.
+ * Returns the merges, each found by its result, which usually is the next token in the vocabulary, so that opening a
+ * file needs few lookups. Throws AttuneError if a merge is not a pair, or makes no token.
  */
 function mergesOf(definition: Definition, { ids, names }: Vocabulary): Merges {
   const prefix = String(definition.continuing_subword_prefix ?? "");
@@ -27,7 +27,7 @@ function mergesOf(definition: Definition, { ids, names }: Vocabulary): Merges {
   const isText = typeof merges[0] === "string";
   const list = isText ? merges.filter((merge) => !String(merge).startsWith("#version")) : merges;
   const results = new Int32Array(list.length);
-  // Of each token the last merge that makes it, and of each merge the one before that makes the same.
+  // For each token the last merge that makes it, and for each merge the previous one with the same result.
   const last = new Int32Array(names.length).fill(-1);
   const before = new Int32Array(list.length);
   let guess = 0;
@@ -55,7 +55,7 @@ function mergesOf(definition: Definition, { ids, names }: Vocabulary): Merges {
     }
     return -1;
   };
-  // Of the pairs at each place, the last one asked for: left, right, rank.
+  // For each slot the last pair that was looked up: left, right, rank.
   const asked = new Int32Array(3 * 2 ** PAIR_BITS).fill(-1);
   return {
     mergedTokens: results,
@@ -76,7 +76,7 @@ function isMade(token: string | undefined, left: string, end: string): boolean {
     token.endsWith(end);
 }
 
-/** The two sides of a merge, as a text with a blank between them or as a list. */
+/** Returns the two sides of a merge, given as a text with a blank between them or as a list. */
 function sidesOf(merge: unknown, isText: boolean): readonly [string, string] {
   if (isText && typeof merge === "string") {
     const at = merge.indexOf(" ");
@@ -90,10 +90,10 @@ function sidesOf(merge: unknown, isText: boolean): readonly [string, string] {
   throw wrong(`has ${show(merge)} as a merge`);
 }
 
-/** Symbols of a piece: an id and so many units (or bytes) each; 0 units where it was joined to the one before. */
+/** The symbols of a piece, by id and length in units (or bytes); 0 if merged into the previous one. */
 type Symbols = { ids: number[]; lengths: number[] };
 
-/** BPE by its definition. */
+/** Returns the BPE model of a definition. */
 export function bpe(definition: Definition, tokens: Vocabulary): (text: string) => Piece {
   if (typeof definition.dropout === "number" && definition.dropout > 0) {
     throw unsupported("hf", "model.dropout", definition.dropout, "BPE dropout is not supported; set it to null");
@@ -107,7 +107,7 @@ export function bpe(definition: Definition, tokens: Vocabulary): (text: string) 
   const unknown = typeof definition.unk_token === "string" ? vocabulary.get(definition.unk_token) : undefined;
   const bytes = byteTokens(definition, vocabulary);
 
-  /** The symbols of the characters; nothing where places are only right in bytes, and bytes were not asked for. */
+  /** Returns the symbols of the characters; undefined if positions need bytes, but `inBytes` is false. */
   const symbolsOf = (text: string, inBytes: boolean): Symbols | undefined => {
     const symbols: Symbols = { ids: [], lengths: [] };
     let waiting = 0;
@@ -136,7 +136,7 @@ export function bpe(definition: Definition, tokens: Vocabulary): (text: string) 
         if (!inBytes) return undefined;
         const fallback = bytes ? Array.from(encoder.encode(symbol), (byte) => bytes[byte]) : [undefined];
         if (fallback.every((byte) => byte !== undefined)) {
-          // What is unknown and came before stays waiting: it follows these bytes.
+          // A preceding unknown character stays pending: it follows these bytes.
           for (const byte of fallback) add(byte, 1);
           continue;
         }
@@ -161,7 +161,7 @@ export function bpe(definition: Definition, tokens: Vocabulary): (text: string) 
   };
 }
 
-/** For each byte of a text, the unit where its character begins, and behind it the unit where that ends. */
+/** Returns for each byte of a text the units where its character begins and ends, alternately. */
 function unitsOfBytes(text: string): number[] {
   const units: number[] = [];
   for (let at = 0; at < text.length;) {
@@ -175,7 +175,7 @@ function unitsOfBytes(text: string): number[] {
 
 function placed({ ids, lengths }: Symbols, bytes?: readonly number[]): Piece {
   const piece = { ids: [] as number[], starts: [] as number[], ends: [] as number[] };
-  // Bytes of what is put around characters stand where the last one does.
+  // Bytes of added prefixes and suffixes have the position of the last byte.
   const unit = (i: number): number => (bytes ? bytes[Math.min(i, bytes.length - 2 + i % 2)] as number : i >> 1);
   let at = 0;
   for (let i = 0; i < ids.length; i++) {
@@ -189,7 +189,7 @@ function placed({ ids, lengths }: Symbols, bytes?: readonly number[]): Piece {
   return piece;
 }
 
-/** Joins pairs, the lowest rank first and of one rank the leftmost: a heap of what may be joined, in n log n. */
+/** Merges pairs, lowest rank first and leftmost among equals, with a heap of candidates: n log n. */
 function merged(symbols: Symbols, { rankOf, mergedTokens: results }: Merges): Symbols {
   const { ids, lengths } = symbols;
   const n = ids.length;
@@ -213,7 +213,7 @@ function merged(symbols: Symbols, { rankOf, mergedTokens: results }: Merges): Sy
     if (lengths[at] === 0) continue;
     const right = next[at] as number;
     if (right >= n) continue;
-    // Something else may stand here by now.
+    // The candidate may be outdated.
     const rank = rankOf(ids[at] as number, ids[right] as number);
     if (rank === undefined || results[rank] !== joined) continue;
     ids[at] = joined;

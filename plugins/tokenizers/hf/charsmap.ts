@@ -6,7 +6,7 @@ import { isLatestMark } from "./text/unicode.ts";
 /** Longer groups of characters, in bytes, have no rule as a whole. */
 const LONGEST = 6;
 
-/** The rules of a `precompiled_charsmap`. Throws AttuneError if it is not sound. */
+/** Returns the normalizer of a `precompiled_charsmap`. Throws AttuneError if it is damaged. */
 export function charsmap(base64: string): (text: Aligned) => Aligned {
   let bytes: Uint8Array<ArrayBuffer>;
   try {
@@ -43,7 +43,7 @@ export function charsmap(base64: string): (text: Aligned) => Aligned {
   };
   let plain: RegExp | undefined;
   return (text) => {
-    // What is all printable ASCII without a rule stays as it is.
+    // Printable ASCII text without any rule stays unchanged.
     plain ??= new RegExp(`^[${printable.filter((char) => rule(char) === undefined).map(inClass).join("")}]*$`);
     if (plain.test(text.text)) return text;
     const changes: Change[] = [];
@@ -72,7 +72,7 @@ const printable = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + 
 const inClass = (char: string): string => `\\x${char.charCodeAt(0).toString(16)}`;
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
-/** Groups of characters. Marks of Unicode 17, which engines of 16 do not know, belong to what they stand behind. */
+/** Splits into graphemes. Marks of Unicode 17, which engines of 16 lack, belong to what precedes them. */
 function graphemesOf(text: string): string[] {
   const groups: string[] = [];
   for (const { segment } of graphemes.segment(text)) {
@@ -85,7 +85,7 @@ function graphemesOf(text: string): string[] {
   return groups;
 }
 
-/** What the trie holds for the shortest of its keys that the bytes begin with. */
+/** Returns the trie's value for the shortest key that is a prefix of the bytes. */
 function prefixValue(trie: Uint32Array, key: Uint8Array): number | undefined {
   const unitAt = (at: number): number => trie[at] ?? 0;
   const offset = (unit: number): number => (unit >>> 10) << ((unit & 0x200) >>> 6);
@@ -101,7 +101,7 @@ function prefixValue(trie: Uint32Array, key: Uint8Array): number | undefined {
   return undefined;
 }
 
-/** The last of more characters are inserted; the last of fewer takes the rest along. Nothing takes what is before it. */
+/** Aligns characters: a longer replacement inserts its last ones; the last of a shorter one takes the old rest. */
 function replacement(old: string, now: string): Change[] {
   const chars = [...now];
   const more = chars.length - [...old].length;
@@ -112,7 +112,7 @@ function replacement(old: string, now: string): Change[] {
   });
 }
 
-/** Applies changes; one that leaves nothing hands what it takes to the change before it (at the start, to none). */
+/** Applies changes; an empty one passes the characters that it takes to the previous change (at the start, to none). */
 function withoutLosses(text: Aligned, changes: readonly Change[]): Aligned {
   const out: Change[] = [];
   for (const [char, change] of changes) {

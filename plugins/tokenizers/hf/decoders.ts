@@ -1,17 +1,17 @@
-/** The decoders of tokenizer.json: from tokens to a text. */
+/** The decoders of tokenizer.json, from tokens to text. */
 import { unsupported } from "../../../core/base/errors.ts";
 import { checkGrowth, mostOf } from "./text/aligned.ts";
 import { byteChars, type Definition } from "./normalizers.ts";
 import type { Notations } from "./notations.ts";
 import { patternOf } from "./text/patterns.ts";
 
-/** `most`: characters that all of it may grow to. */
+/** A decoding step. `most`: the limit of characters in the result. */
 type Step = (tokens: readonly string[], most: number) => readonly string[];
 
-/** What a step makes of one token. */
+/** The part of a step for a single token. */
 type Act = (token: string) => string;
 
-/** A decoder by its definition. Throws AttuneError if its type is not known. */
+/** Returns the decoder of a definition. Throws AttuneError for an unknown type. */
 export function decoderOf(
   definition: Definition | null | undefined,
   notations: Notations = {},
@@ -78,7 +78,7 @@ function stepOf(definition: Definition, notations: Notations): Step {
   }
 }
 
-/** What is made of each token, worked out once for all that are equal: a long text has few that differ. */
+/** Applies a function once to each distinct token: a long text has few of them. */
 function eachOnce(tokens: readonly string[], act: Act): readonly string[] {
   const made = new Map<string, string>();
   return tokens.map((token) => {
@@ -92,7 +92,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 const byteOf = new Map(byteChars.map((char, byte) => [char, byte]));
 
-/** What stands for bytes as those, and what does not as its own. */
+/** Returns the bytes that a token's characters represent or, if some represent none, the token's own. */
 function bytesOf(token: string): number[] {
   const bytes: number[] = [];
   for (const char of token) {
@@ -117,7 +117,7 @@ const clean: readonly (readonly [string, string])[] = [
   [" 're", "'re"],
 ];
 
-/** Without the blanks that tokenizing leaves before punctuation. */
+/** Removes the blanks that tokenizing leaves before punctuation. */
 function cleanUp(text: string): string {
   return clean.reduce((own, [from, to]) => own.replaceAll(from, to), text);
 }
@@ -151,14 +151,14 @@ function stripped(token: string, { content, start, stop }: Definition): string {
   return chars.slice(from, Math.max(from, to)).join("");
 }
 
-/** Tokens of bytes on end as the text they are, or a replacement character for each. */
+/** Decodes runs of byte tokens to text, or to a replacement character for each byte. */
 function byteFallback(tokens: readonly string[]): readonly string[] {
   const out: string[] = [];
   let bytes: number[] = [];
   const flush = (): void => {
     if (bytes.length === 0) return;
     const text = decoder.decode(Uint8Array.from(bytes));
-    // What is no UTF-8 is not what its text would be written as. (An exception for each would take long.)
+    // Invalid UTF-8 does not survive a round trip. (An exception for each run would be slow.)
     const back = encoder.encode(text);
     const isText = back.length === bytes.length && bytes.every((byte, i) => byte === back[i]);
     out.push(isText ? text : "\ufffd".repeat(bytes.length));

@@ -1,20 +1,20 @@
-/** What a tokenizer.json must be before anything is made of it. */
+/** Validates a tokenizer.json before it is used. */
 import { isObject } from "../../../core/base/json.ts";
 import { badFile, show } from "../../../core/base/errors.ts";
 import type { Vocabulary } from "./piece.ts";
 
 type Definition = Readonly<Record<string, unknown>>;
 
-/** Ids above this are refused: vocabularies are lists. */
+/** Larger ids are refused, since vocabularies are arrays. */
 const MAX_ID = 10_000_000;
 
-/** Longer patterns are refused, in characters; so are tokens, and more parts of a sequence. */
+/** Limits of patterns and tokens, in characters, and of the parts of a sequence. */
 const [MAX_PATTERN, MAX_TOKEN, MAX_PARTS] = [4096, 4096, 256];
 
 const wrong = (problem: string): Error => badFile("hf", "tokenizer.json", problem);
 const isId = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= MAX_ID;
 
-/** Checks the types and ranges of all that is read, and gives the model's tokens. Throws AttuneError that names what is not sound. */
+/** Checks types and ranges of all fields; returns the model's tokens. Throws AttuneError that names what is invalid. */
 export function checkDefinition(definition: Definition): Vocabulary {
   const { model, added_tokens: added } = definition;
   if (!isObject(model)) throw wrong("has no model");
@@ -27,7 +27,7 @@ export function checkDefinition(definition: Definition): Vocabulary {
   return vocabulary;
 }
 
-/** The tokens that bytes fall back to, where a model has such; undefined for a byte that has none. */
+/** Returns the model's tokens for byte fallback, if it has any; undefined for a byte without token. */
 export function byteTokens(
   { byte_fallback: fallsBack }: Definition,
   vocabulary: ReadonlyMap<string, number>,
@@ -36,7 +36,7 @@ export function byteTokens(
   return Array.from({ length: 256 }, (_, i) => vocabulary.get(`<0x${i.toString(16).toUpperCase().padStart(2, "0")}>`));
 }
 
-/** The tokens of a model, as they are written in its vocabulary. */
+/** Returns the tokens in a model's vocabulary. */
 function vocabularyOf({ vocab }: Definition): Vocabulary {
   const ids = new Map<string, number>();
   const names: string[] = [];
@@ -47,7 +47,7 @@ function vocabularyOf({ vocab }: Definition): Vocabulary {
     if (names[Number(id)] !== undefined) throw wrong(`two tokens have id ${id}, one is ${show(token)}`);
     names[Number(id)] = token;
   };
-  // Unigram vocabularies are lists of tokens with scores; the others name each token's id.
+  // Unigram vocabularies are lists of tokens with scores; others map tokens to ids.
   if (Array.isArray(vocab)) {
     vocab.forEach((entry: unknown, id) => {
       if (!Array.isArray(entry) || entry.length !== 2 || !Number.isFinite(entry[1])) {
@@ -117,7 +117,7 @@ function checkAdded(added: unknown, { names }: Vocabulary): void {
   }
 }
 
-/** The lists that a part of a kind may be a sequence of. */
+/** Fields for the parts of a sequence, of all kinds. */
 const lists = ["normalizers", "pretokenizers", "processors", "decoders"];
 
 const behaviors: readonly unknown[] = ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"];
@@ -140,7 +140,7 @@ function checkPart(part: unknown, where: string): void {
   for (const field of ["content", "prepend", "replacement"]) {
     if (String(part[field] ?? "").length > MAX_TOKEN) throw wrong(`its ${where} ${type} has a long ${field}`);
   }
-  // Pieces are cut at one character.
+  // Pieces are split at a single character.
   for (const field of ["replacement", "delimiter"]) {
     const value = part[field];
     if (typeof value === "string" && [...value].length !== 1) {
@@ -203,7 +203,7 @@ function checkTemplate(part: Definition): void {
         throw wrong(`its template has no ids of ${show(reference.id)}`);
       }
     }
-    // Texts are their places: one that came twice would be counted once.
+    // Texts are identified by their place in the template: one that occurs twice would be counted once.
     const texts = template.filter((item) => isObject(item) && "Sequence" in item);
     if (texts.length > 2) throw wrong(`its template has ${texts.length} texts in ${side}`);
   }

@@ -1,16 +1,16 @@
-/** The models of tokenizer.json: pieces of text to tokens. */
+/** The models of tokenizer.json, from pieces of text to tokens. */
 import type { Definition } from "./normalizers.ts";
 import type { Piece, Vocabulary } from "./piece.ts";
 import { wordLevel, wordPiece } from "./word_piece.ts";
 
-/** What makes tokens of pieces. */
+/** Turns pieces into tokens. */
 export type Model = Readonly<{
   tokenize(text: string): Piece;
-  /** The id of what is unknown, where such a token is read as the text that it stands for. */
+  /** The id of the unknown token, if it is decoded as the text that it replaces. */
   unknownIsText: number | undefined;
 }>;
 
-/** The kind of a model; one that does not say it is told by what it has. */
+/** Returns a model's type or, if that is missing, derives it from its fields. */
 function kindOf(model: Definition): string {
   if (typeof model.type === "string") return model.type;
   if (Array.isArray(model.vocab)) return "Unigram";
@@ -18,7 +18,7 @@ function kindOf(model: Definition): string {
   return model.max_input_chars_per_word !== undefined ? "WordPiece" : "WordLevel";
 }
 
-/** The model of a checked definition; of the larger kinds the one that it is of is loaded. */
+/** Returns the model of a checked definition, loading its implementation if that is large. */
 export async function modelOf(definition: Definition, vocabulary: Vocabulary): Promise<Model> {
   const kind = kindOf(definition);
   const unknown = kind === "Unigram" && typeof definition.unk_id === "number" ? definition.unk_id : undefined;
@@ -32,7 +32,7 @@ async function tokenizerOf(kind: string, definition: Definition, vocabulary: Voc
   return kind === "WordPiece" ? wordPiece(definition, ids) : wordLevel(definition, ids);
 }
 
-/** What is kept of pieces seen before: so many, and none longer than this. */
+/** Limits of the cache of pieces: their number, and their length. */
 const [MOST, LONGEST] = [16_384, 64];
 
 function cached(tokenize: (text: string) => Piece): (text: string) => Piece {

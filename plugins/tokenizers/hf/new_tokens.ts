@@ -1,9 +1,9 @@
-/** Tokens that a spec adds to a tokenizer, as `add_tokens` of transformers does. */
+/** Tokens that a spec adds to a tokenizer, like transformers' `add_tokens`. */
 import { badValue } from "../../../core/base/errors.ts";
 import type { Named } from "../../../core/types.ts";
 import type { AddedToken } from "./added_tokens.ts";
 
-/** A token to add: a text, or a text with how it is matched. */
+/** A token to add: a text, perhaps with flags for matching it. */
 export type NewToken =
   | string
   | Readonly<{
@@ -15,7 +15,7 @@ export type NewToken =
     normalized?: boolean | undefined;
   }>;
 
-/** A definition with further added tokens: one that the model has keeps its id, others come behind all there are. */
+/** Adds tokens to a definition; those in the vocabulary keep their id, others get ids after all existing ones. */
 export function withNewTokens(
   definition: Named<unknown>,
   vocabulary: ReadonlyMap<string, number>,

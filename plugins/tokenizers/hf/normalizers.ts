@@ -1,4 +1,4 @@
-/** The normalizers of tokenizer.json, over texts that keep their places. */
+/** The normalizers of tokenizer.json, over texts that keep track of original positions. */
 import { unsupported } from "../../../core/base/errors.ts";
 import {
   type Aligned,
@@ -25,7 +25,7 @@ const ideographs =
   /[\u4E00-\u9FFF\u3400-\u4DBF\u{20000}-\u{2A6DF}\u{2A700}-\u{2B73F}\u{2B740}-\u{2B81F}\u{2B920}-\u{2CEAF}\uF900-\uFAFF\u{2F800}-\u{2FA1F}]/u;
 const ascii = /^[\0-\x7f]*$/;
 
-/** A normalizer by its definition. Throws AttuneError if its type is not known. */
+/** Returns the normalizer of a definition. Throws AttuneError for an unknown type. */
 export function normalizerOf(definition: Definition | null | undefined, notations: Notations = {}): Normalizer {
   if (!definition) return (text) => text;
   switch (definition.type) {
@@ -75,14 +75,14 @@ const nmtRemoved = (code: number): boolean =>
   code >= 1 && code <= 8 || code === 11 || code >= 14 && code <= 31 || code === 127 || code === 0x8f || code === 0x9f;
 const nmtBlank = /[\t\n\f\r\u1680\u200B-\u200F\u2028\u2029\u2581\uFEFF\uFFFD]/;
 
-/** Character by character: a final sigma is the same as one in the middle of a word. */
+/** Lower-cases character by character: a final sigma is not special. */
 function lowercase(text: Aligned): Aligned {
   return ascii.test(text.text) ? { ...text, text: text.text.toLowerCase() } : mapChars(text, lowercased);
 }
 
 function stripped(left: boolean, right: boolean): Normalizer {
   return (a) => {
-    // Blanks are all of one unit.
+    // Each blank is a single UTF-16 unit.
     let [start, end] = [0, a.text.length];
     while (left && start < end && isWhitespace(a.text.charCodeAt(start))) start++;
     while (right && end > start && isWhitespace(a.text.charCodeAt(end - 1))) end--;
@@ -94,7 +94,7 @@ function bertNormalizer(definition: Definition): Normalizer {
   const { clean_text: cleans, handle_chinese_chars: spaces, strip_accents: strips, lowercase: lowers } = definition;
   const removesAccents = strips === true || (strips === null || strips === undefined) && lowers === true;
   return (text) => {
-    // What is printable ASCII is only lowered.
+    // Printable ASCII only needs lower-casing.
     if (/^[ -~]*$/.test(text.text)) return lowers ? lowercase(text) : text;
     let spaced = text;
     if (cleans) {
@@ -118,7 +118,7 @@ function bertNormalizer(definition: Definition): Normalizer {
 
 const encoder = new TextEncoder();
 
-/** GPT-2's printable stand-ins for bytes. */
+/** GPT-2's printable characters for bytes. */
 export const byteChars: readonly string[] = ((): string[] => {
   let next = 256;
   return Array.from({ length: 256 }, (_, byte) => {
@@ -134,7 +134,7 @@ const bytesOfChar = (char: string): string => {
   return text;
 };
 
-/** Every character as the stand-ins of its bytes. */
+/** Replaces every character by GPT-2's characters for its bytes. */
 export function bytesOf(text: Aligned): Aligned {
   return /^[!-~]*$/.test(text.text) ? text : mapChars(text, bytesOfChar);
 }

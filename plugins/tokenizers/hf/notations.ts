@@ -1,16 +1,16 @@
-/** Notations within tokenizer.json that only some have: what reads them is large, and loaded where there are such. */
+/** Rare and large parts of tokenizer.json's parser, loaded only if a file needs them. */
 import type { Aligned } from "./text/aligned.ts";
 import type { RegexReader } from "./text/patterns.ts";
 
-/** What reads the notations of a tokenizer.json; absent is what it does not have. */
+/** Parsers of the notations in a tokenizer.json; absent if it does not use them. */
 export type Notations = Readonly<
   { readRegex?: RegexReader; charsmap?: (base64: string) => (text: Aligned) => Aligned }
 >;
 
-/** What reads the notations of some parts of a tokenizer.json. */
+/** Loads the parsers that some parts of a tokenizer.json need. */
 export async function notationsIn(...parts: readonly unknown[]): Promise<Notations> {
   const text = JSON.stringify(parts);
-  // What is byte-level is cut by one.
+  // Byte-level steps split with a regular expression.
   const { readRegex } = /"(?:Regex|ByteLevel)"/.test(text) ? await import("./text/regex.ts") : {};
   const { charsmap } = text.includes('"Precompiled"') ? await import("./charsmap.ts") : {};
   return { ...(readRegex && { readRegex }), ...(charsmap && { charsmap }) };

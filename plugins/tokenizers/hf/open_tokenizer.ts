@@ -1,4 +1,4 @@
-/** A checkpoint's tokenizer, opened: from its files to what encodes and decodes. */
+/** Opens a checkpoint's tokenizer from its files. */
 import { AttuneError, badFile, badValue, missing, unsupported } from "../../../core/base/errors.ts";
 import { joinBytes, jsonBytes } from "../../../core/base/bytes.ts";
 import { sha256 } from "../../../core/base/sha256.ts";
@@ -14,12 +14,12 @@ import { type Pipeline, pipelineOf, type Tokens } from "./pipeline.ts";
 import type { Stretch } from "./post_processors.ts";
 import { type Strategy, windowsOf } from "../../../blocks/tokenizer/mod.ts";
 
-/** Limits above this are how tokenizers say that there is none. */
+/** A larger limit means that there is none. */
 const NO_LIMIT = 1e9;
 
 type Config = Readonly<Record<string, unknown>>;
 
-/** Opens the tokenizer of a checkpoint's files. Throws AttuneError if one is missing or not sound. */
+/** Opens the tokenizer in a checkpoint's files. Throws AttuneError if one is missing or damaged. */
 export async function openTokenizer(files: Store, options: HfOptions): Promise<Tokenizer> {
   const { bytes: read, ...others } = await filesOf(files);
   const { definition: given } = others;
@@ -30,7 +30,7 @@ export async function openTokenizer(files: Store, options: HfOptions): Promise<T
   const pipeline = await opened(auto, vocabulary);
   const special = specialIds(pipeline, auto.special);
   const templates = await templatesIn(files, auto.templates);
-  // Template engines are only loaded for who has a template.
+  // The template engine is only loaded if there is a template.
   const chats = Object.keys(templates).length === 0 ? undefined : await import("./chat/chat.ts");
   const renderers = new Map<string, Renderer>();
   const { post } = pipeline;
@@ -39,7 +39,7 @@ export async function openTokenizer(files: Store, options: HfOptions): Promise<T
 
   const encode = (text: string | readonly string[], o: EncodeOptions = {}): [Encoding, ...Encoding[]] => {
     const a = pipeline.encode(text);
-    // An empty second text is one, too: it has its own special tokens.
+    // An empty second text counts, too: it has its own special tokens.
     const b = o.textPair === undefined ? undefined : pipeline.encode(o.textPair);
     const adds = o.addSpecialTokens ?? true;
     const strategy: Strategy = o.truncation === true
@@ -76,7 +76,7 @@ export async function openTokenizer(files: Store, options: HfOptions): Promise<T
     },
     applyChatTemplate: (messages, o = {}) => {
       const { tools, variables } = o;
-      // Some checkpoints have a template of its own for tools.
+      // Some checkpoints have a separate template for tools.
       const template = (tools && templates.tool_use) ?? templates.default ?? Object.values(templates)[0];
       if (template === undefined || !chats) {
         throw unsupported("hf", "messages", "chat rows", "the tokenizer has no chat template");
@@ -89,7 +89,7 @@ export async function openTokenizer(files: Store, options: HfOptions): Promise<T
   };
 }
 
-/** What a checkpoint says of its tokenizer, with the bytes of tokenizer.json, or of the files that stand for it. */
+/** Reads a checkpoint's tokenizer files, with the bytes of tokenizer.json or of the files in its place. */
 async function filesOf(files: Store): Promise<TokenizerFiles & Readonly<{ bytes: Uint8Array }>> {
   const others = await settingsIn(files);
   const file = await files.get("tokenizer.json");
@@ -106,7 +106,7 @@ async function filesOf(files: Store): Promise<TokenizerFiles & Readonly<{ bytes:
   return { ...withVocabulary(made, others), bytes: joinBytes(made.bytes) };
 }
 
-/** What a user writes is no part of the template: it may not end a turn, or begin another's. */
+/** Refuses special tokens in users' texts, which could end a turn or begin another one. */
 function refuseSpecial(texts: unknown, special: readonly string[], path = ""): void {
   if (typeof texts === "string") {
     const forbidden = special.find((token) => texts.includes(token));
@@ -120,7 +120,7 @@ function specialTexts({ added }: Pipeline): string[] {
   return [...added.byContent.values()].filter((token) => token.special).map((token) => token.content);
 }
 
-/** Chat templates of files, which count before those of the settings, by name. */
+/** Returns chat templates by name; those in files have precedence over those in the settings. */
 async function templatesIn(files: Store, others: Named<string>): Promise<Named<string>> {
   const text = async (name: string): Promise<string | undefined> => {
     const file = await files.get(name);
@@ -134,7 +134,7 @@ async function templatesIn(files: Store, others: Named<string>): Promise<Named<s
   return present.length > 0 ? Object.fromEntries(present) : others;
 }
 
-/** A tokenizer.json at work. Throws AttuneError if a part of it is not sound. */
+/** Creates the pipeline of a tokenizer.json. Throws AttuneError if a part is invalid. */
 async function opened(auto: AutoTokenizer, vocabulary: Vocabulary): Promise<Pipeline> {
   try {
     return await pipelineOf(auto.definition, vocabulary, auto.splitSpecialTokens);
@@ -144,7 +144,7 @@ async function opened(auto: AutoTokenizer, vocabulary: Vocabulary): Promise<Pipe
   }
 }
 
-/** Tokens of text 0 or 1, from one to another. */
+/** Returns tokens `from` to `to` of text 0 or 1. */
 function stretchOf(tokens: Tokens, sequence: 0 | 1, [from, to]: readonly [number, number]): Stretch {
   const offsets: number[] = [];
   for (let i = from; i < to; i++) offsets.push(tokens.starts[i] as number, tokens.ends[i] as number);
@@ -186,7 +186,7 @@ function specialIds(pipeline: Pipeline, special: Named<string>): Named<number> {
   return ids;
 }
 
-/** The files beside tokenizer.json that say something of it. */
+/** Reads the files with settings, besides tokenizer.json. */
 async function settingsIn(files: Store): Promise<Omit<TokenizerFiles, "definition">> {
   const read = async (name: string): Promise<Config | undefined> => {
     const file = await files.get(name);
@@ -200,12 +200,12 @@ async function settingsIn(files: Store): Promise<Omit<TokenizerFiles, "definitio
   };
 }
 
-/** What of the settings makes other ids. */
+/** Returns the settings that affect ids, as a part of the fingerprint. */
 function fingerprinted({ config, map, added }: Omit<TokenizerFiles, "definition">): string {
   return [config, map, added].filter((own) => own !== undefined).map((own) => JSON.stringify(own)).join("");
 }
 
-/** Decoded text without the blanks that words were split by, as transformers writes English. */
+/** Removes blanks before English punctuation from decoded text, as transformers does. */
 function cleanedUp(text: string): string {
   return [" .", " ?", " !", " ,"].reduce((own, from) => own.replaceAll(from, from.slice(1)), text)
     .replaceAll(" ' ", "'")

@@ -1,13 +1,13 @@
-/** The tokens that models know, and what they make of a piece of text. */
+/** A model's vocabulary, and the tokens of a piece of text. */
 import { badFile } from "../../../core/base/errors.ts";
 
-/** Tokens of a piece: their ids, and where they stand in it, in UTF-16 units. */
+/** The tokens of a piece: ids, and positions in the piece in UTF-16 units. */
 export type Piece = Readonly<{ ids: readonly number[]; starts: readonly number[]; ends: readonly number[] }>;
 
-/** The tokens of a model: the id of each, and the token of each id that has one. */
+/** A model's tokens: the id of each, and the token of each id. */
 export type Vocabulary = Readonly<{ ids: ReadonlyMap<string, number>; names: readonly (string | undefined)[] }>;
 
-/** The error of a text that a model has no token for. */
+/** Returns the error for a text without any token. */
 export function noUnknown(text: string): Error {
   return badFile(
     "hf",

@@ -1,4 +1,4 @@
-/** A tokenizer.json at work: from a text to tokens with their places, and from ids to a text. */
+/** The steps of a tokenizer.json: from text to tokens with positions, and from ids to text. */
 import { type AddedToken, type AddedTokens, addedTokensOf, type Section } from "./added_tokens.ts";
 import { type Aligned, alignedOf, endOf, startOf } from "./text/aligned.ts";
 import { decoderOf } from "./decoders.ts";
@@ -13,18 +13,21 @@ import { isWhitespace } from "./text/unicode.ts";
 
 export type { Tokens } from "./tokens.ts";
 
-/** What is made of a tokenizer.json. */
+/** The working form of a tokenizer.json. */
 export type Pipeline = Readonly<{
   vocabSize: number;
   added: AddedTokens;
   post: PostProcessor;
   idOf(token: string): number | undefined;
-  /** Tokens of a text, or of words that are given: each is tokenized alone, and counts as one. */
+  /** Tokenizes a text, or given words: each is tokenized separately, and counts as one word. */
   encode(text: string | readonly string[]): Tokens;
   decode(ids: readonly number[], skipSpecialTokens: boolean): string;
 }>;
 
-/** Puts a checked definition to work. `vocabulary`: the model's tokens. `splits`: whether special tokens are read as text. */
+/**
+ * Creates a checked definition's pipeline. `vocabulary`: the model's. `splits`: whether special tokens are read as
+ * text.
+ */
 export async function pipelineOf(definition: Definition, vocabulary: Vocabulary, splits = false): Promise<Pipeline> {
   const { normalizer, pre_tokenizer: preTokenizer, decoder } = definition as Readonly<
     Record<string, Definition | null>
@@ -111,7 +114,7 @@ export async function pipelineOf(definition: Definition, vocabulary: Vocabulary,
   };
 }
 
-/** How many blanks a token begins and ends with: byte-level ones are a letter. */
+/** Returns how many blanks a token begins and ends with; byte-level blanks are a letter. */
 function blanksOf(token: string): [number, number] {
   const isBlank = (i: number): boolean => token[i] === "Ġ" || isWhitespace(token.charCodeAt(i));
   let [front, back] = [0, 0];

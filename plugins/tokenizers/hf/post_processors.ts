@@ -1,26 +1,26 @@
-/** The post-processors of tokenizer.json: special tokens around texts, types of segments, places without blanks. */
+/** The post-processors of tokenizer.json: special tokens around texts, segment types, positions without blanks. */
 import { unsupported } from "../../../core/base/errors.ts";
 import { widthAt } from "./text/aligned.ts";
 import type { Definition } from "./normalizers.ts";
 import type { Tokens } from "./tokens.ts";
 
-/** A stretch of a sequence: special tokens, or tokens of text 0 or 1. */
+/** A run of a sequence: special tokens, or tokens of text 0 or 1. */
 export type Stretch = {
   ids: readonly number[];
   types: readonly number[];
   special: boolean;
-  /** Of a text's tokens: from which one on they are. */
+  /** For tokens of a text, the first of them. */
   source?: Readonly<{ sequence: 0 | 1; tokens: Tokens; from: number }>;
   /** Start, end, start, end ... in UTF-16 units. */
   offsets: number[];
 };
 
-/** Stretches that further steps take for one text. */
+/** Runs that further steps treat as one text. */
 export type Joined = readonly Stretch[];
 
-/** What becomes of the tokens of one or two texts. */
+/** Combines the tokens of one or two texts. */
 export type PostProcessor = Readonly<{
-  /** Whether places leave blanks out. */
+  /** Whether positions exclude blanks. */
   trims: boolean;
   added(pair: boolean): number;
   apply(texts: readonly Joined[], adds: boolean): readonly Joined[];
@@ -28,7 +28,7 @@ export type PostProcessor = Readonly<{
 
 const none: PostProcessor = { trims: false, added: () => 0, apply: (texts) => texts };
 
-/** A post-processor by its definition. Throws AttuneError if its type is not known. */
+/** Returns the post-processor of a definition. Throws AttuneError for an unknown type. */
 export function postProcessorOf(definition: Definition | null | undefined): PostProcessor {
   if (!definition) return none;
   const trims = definition.trim_offsets === true;
@@ -75,7 +75,7 @@ export function postProcessorOf(definition: Definition | null | undefined): Post
         added: (pair) => (pair ? 4 : 2),
         apply: (texts, adds) => {
           trim(texts);
-          // RoBERTa knows one type of segment.
+          // RoBERTa has only one segment type.
           const typed = texts.map((text) => ofType(text, 0));
           if (!adds) return typed;
           return typed.map((text, i) => [
@@ -123,8 +123,8 @@ function template(definition: Definition): PostProcessor {
 }
 
 /**
- * Places without the blanks that tokens begin or end with, counted in characters. A blank that was put in front of the text
- * stands for its beginning and stays.
+ * Removes blanks at the ends of tokens from their positions, counted in characters. A blank that was prepended to the
+ * text represents its beginning and stays.
  */
 function trimmed(joined: Joined, addsBlank: boolean): void {
   let first = true;
@@ -145,7 +145,7 @@ function trimOne(tokens: Tokens, at: number, offsets: number[], i: number, first
   for (; front > 0 && start < end; front--) start += widthAt(text, start);
   let left = end;
   for (; back > 0 && left > 0; back--) left -= left > 1 && widthAt(text, left - 2) === 2 ? 2 : 1;
-  // With fewer characters in front than blanks, the end stays.
+  // With fewer characters before it than blanks, the end stays.
   if (back === 0) end = Math.max(left, start);
   offsets[i] = start;
   offsets[i + 1] = end;

@@ -1,4 +1,4 @@
-/** The pre-tokenizers of tokenizer.json: texts to pieces, each with its places. */
+/** The pre-tokenizers of tokenizer.json, from texts to pieces with positions. */
 import { unsupported } from "../../../core/base/errors.ts";
 import type { CharSet } from "../../../core/patterns/node.ts";
 import { type Aligned, prependText, replaced, sliceAligned, widthAt } from "./text/aligned.ts";
@@ -7,15 +7,15 @@ import type { Notations } from "./notations.ts";
 import { charsOf, type Matcher, matchesOf, patternOf } from "./text/patterns.ts";
 import { isNumeric, isPunctuation, isWhitespace, isWord } from "./text/unicode.ts";
 
-/** One text to its pieces. */
+/** Splits a text into pieces. */
 export type PreTokenizer = (text: Aligned) => readonly Aligned[];
 
-/** What becomes of what a pattern matches. */
+/** How matches of a pattern are treated. */
 type Behavior = "Removed" | "Isolated" | "MergedWithPrevious" | "MergedWithNext" | "Contiguous";
 
 const gpt2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-/** A pre-tokenizer by its definition. Throws AttuneError if its type is not known. */
+/** Returns the pre-tokenizer of a definition. Throws AttuneError for an unknown type. */
 export function preTokenizerOf(definition: Definition | null | undefined, notations: Notations = {}): PreTokenizer {
   const { readRegex } = notations;
   if (!definition) return (text) => [text];
@@ -58,7 +58,7 @@ export function preTokenizerOf(definition: Definition | null | undefined, notati
   }
 }
 
-/** Stretches of word characters, and of what is neither those nor blanks. */
+/** Returns runs of word characters, and runs of characters that are neither these nor blanks. */
 function words(text: string): number[] {
   const matches: number[] = [];
   let [start, kind] = [0, 0];
@@ -75,7 +75,7 @@ function words(text: string): number[] {
   return matches;
 }
 
-/** Without blanks, and each punctuation mark by itself. */
+/** Splits at blanks, which it removes, and around each punctuation mark. */
 function bert(a: Aligned): readonly Aligned[] {
   const pieces: Aligned[] = [];
   let start = 0;
@@ -127,7 +127,7 @@ function fixedLength(length: number): PreTokenizer {
 
 type Part = { start: number; end: number; match: boolean };
 
-/** Stretches that match (given as start, end, start, end ...; or, inverted, do not) and those between them. */
+/** Splits into matches (given as start, end, start, end ...; or, inverted, non-matches) and the text between them. */
 function split(a: Aligned, matches: readonly number[], behavior: Behavior, invert = false): Aligned[] {
   const parts: Part[] = [];
   let done = 0;

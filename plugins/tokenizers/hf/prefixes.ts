@@ -1,14 +1,14 @@
-/** Strings by their beginnings: which of many are found at a place of a text. */
+/** A trie: which of many strings occur at a position of a text. */
 
-/** Many strings, each with a number. */
+/** A set of strings, each with a number. */
 export type Prefixes = Readonly<{
-  /** Calls `each` for every string that is found at a place, the shortest first, with where it ends. */
+  /** Calls `each` for every string at a position, shortest first, with its end. */
   at(text: string, place: number, each: (end: number, value: number) => void): void;
-  /** The longest one that is found at a place: twice its end in the text, or -1, and its number. */
+  /** Returns the longest string at a position: twice its end in the text, or -1, and its number. */
   longest(text: string, place: number): readonly [end: number, value: number] | undefined;
 }>;
 
-/** A tree of units, whose branches are kept in one table: of each node and unit, the node that follows. */
+/** Builds a trie over UTF-16 units, with all edges in one hash table: from node and unit to the next node. */
 export function prefixesOf(entries: Iterable<readonly [text: string, value: number]>): Prefixes {
   let size = 1 << 10;
   let keys = new Float64Array(size).fill(-1);

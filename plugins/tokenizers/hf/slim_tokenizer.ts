@@ -1,20 +1,20 @@
 /**
- * Pruning a vocabulary to the tokens that texts use, so that embeddings shrink with it.
+ * Prunes a vocabulary to the tokens that texts use, so that embedding tables shrink, too.
  * @module
  */
 import { unsupported } from "../../../core/base/errors.ts";
 import { f32, sizeOf, type Tensor } from "../../../core/base/tensor.ts";
 import type { Json, Named } from "../../../core/types.ts";
 
-/** How a vocabulary is pruned. */
+/** Options of pruning a vocabulary. */
 export type SlimTokenizerOptions = Readonly<{
-  /** How often each token id is used; ids that are left out count 0. */
+  /** How often each token id is used; missing ids count 0. */
   counts: ReadonlyMap<number, number>;
-  /** Tokens in all at most; what cannot be spared (special tokens, single characters) comes first. */
+  /** The largest number of tokens; indispensable ones (special tokens, single characters) come first. */
   vocabSize: number;
 }>;
 
-/** A pruned tokenizer; new id i was id `oldIds[i]`. */
+/** A pruned tokenizer; `oldIds[i]` is the old id of new id i. */
 export type SlimTokenizer = Readonly<{ tokenizerJson: Named<Json>; oldIds: Int32Array }>;
 
 type Added = Readonly<{ id: number; content: string }>;
@@ -49,7 +49,7 @@ export function slimTokenizer(tokenizerJson: Named<Json>, options: SlimTokenizer
   const keep = new Set<string>();
   for (const token of Object.keys(vocab)) if (specials.has(token) || [...bare(token)].length === 1) keep.add(token);
   const origin = new Map(merges.map(([a, b]) => [a + (b.startsWith(prefix) ? b.slice(prefix.length) : b), [a, b]]));
-  // A merged token needs what it is merged from.
+  // A merged token needs the tokens that it is merged from.
   const withOrigins = (token: string): string[] =>
     keep.has(token) ? [] : [...(origin.get(token) ?? []).flatMap(withOrigins), token];
   const used = Object.entries(vocab).filter(([, id]) => (counts.get(id) ?? 0) > 0)
@@ -106,12 +106,12 @@ function mergesOf(model: Named<Json>): readonly (readonly [string, string])[] {
   );
 }
 
-/** The special tokens' new ids inside a post-processor. */
+/** Replaces the ids of special tokens in a post-processor by the new ones. */
 function withIds(json: Named<Json>, ids: ReadonlyMap<string, number>): Named<Json> {
   const walk = (value: Json): Json => {
     if (Array.isArray(value)) {
       const [token, id] = value;
-      // BertProcessing and RobertaProcessing name their tokens as [token, id].
+      // BertProcessing and RobertaProcessing give their tokens as [token, id].
       if (value.length === 2 && typeof token === "string" && typeof id === "number") {
         return [token, ids.get(token) ?? id];
       }

@@ -1,13 +1,13 @@
-/** Tokens of a text. */
+/** The tokens of a text. */
 
-/** Ids, places in UTF-16 units, the number of the word each is of, and the blanks it begins and ends with. */
+/** Ids, positions in UTF-16 units, the number of each token's word, and the blanks at both of its ends. */
 export type Tokens = Readonly<{
   ids: number[];
   starts: number[];
   ends: number[];
   words: number[];
-  /** Twice for each token, where the places of tokens leave blanks out. */
+  /** Two numbers for each token, if positions exclude blanks. */
   blanks: number[];
-  /** The texts that the tokens stand in: for each token which one, where there are several. */
+  /** The texts of the tokens: if there are several, one for each word. */
   texts: readonly string[];
 }>;

@@ -1,5 +1,5 @@
 /**
- * Training a WordPiece vocabulary, as Hugging Face's WordPieceTrainer does: byte-pair merges by count.
+ * Trains a WordPiece vocabulary like Hugging Face's WordPieceTrainer: pair merges by count.
  * @module
  */
 import { badValue } from "../../../core/base/errors.ts";
@@ -8,27 +8,27 @@ import { alignedOf } from "./text/aligned.ts";
 import { type Definition, normalizerOf } from "./normalizers.ts";
 import { preTokenizerOf } from "./pre_tokenizers.ts";
 
-/** How a vocabulary is made. */
+/** Options of training. */
 export type TrainWordPieceOptions = Readonly<{
-  /** Tokens in all, special ones and the alphabet included. */
+  /** The number of tokens, including special ones and the alphabet. */
   vocabSize: number;
   lowercase?: boolean;
-  /** Pairs seen fewer times are not joined. */
+  /** Less frequent pairs are not merged. */
   minFrequency?: number;
   specialTokens?: readonly string[];
-  /** At most so many different characters; the rarest become unknown. */
+  /** The largest number of different characters; the rarest become unknown. */
   limitAlphabet?: number;
 }>;
 
-/** Files of a tokenizer: what tokenizer.json and tokenizer_config.json hold. */
+/** The contents of tokenizer.json and tokenizer_config.json. */
 export type TokenizerFiles = Readonly<{ tokenizerJson: Named<Json>; tokenizerConfig: Named<Json> }>;
 
 const PREFIX = "##";
 
 /**
- * A BERT-style tokenizer from texts; the same texts give the same vocabulary.
+ * Trains a BERT-style tokenizer on texts; the same texts give the same vocabulary.
  *
- * @throws AttuneError if `vocabSize` does not hold special tokens and alphabet.
+ * @throws AttuneError if `vocabSize` is too small for special tokens and alphabet.
  * @example
  * ```ts
  * import { trainWordPiece } from "attune/tokenizers/train-word-piece";
@@ -59,7 +59,7 @@ export function trainWordPiece(texts: Iterable<string>, options: TrainWordPieceO
 
 type Word = { readonly count: number; symbols: string[] };
 
-/** Joins the most frequent pair, again and again; of equals the alphabetically first. */
+/** Merges the most frequent pair repeatedly; of equally frequent ones the alphabetically first. */
 function merge(
   words: readonly Word[],
   minFrequency: number,

@@ -1,15 +1,15 @@
-/** Unigram: of all ways to cut a text into tokens, the likeliest. */
+/** Unigram: the most likely segmentation of a text into tokens. */
 import { noUnknown, type Piece } from "./piece.ts";
 import type { Definition } from "./normalizers.ts";
 import { type Prefixes, prefixesOf } from "./prefixes.ts";
 import { byteTokens } from "./definition.ts";
 
-/** How much less likely than any token something unknown is. */
+/** How far the score of an unknown character is below that of any token. */
 const PENALTY = 10;
 
 const encoder = new TextEncoder();
 
-/** Unigram by its definition. */
+/** Returns the Unigram model of a definition. */
 export function unigram(definition: Definition, vocabulary: ReadonlyMap<string, number>): (text: string) => Piece {
   const list = definition.vocab as readonly (readonly [string, number])[];
   const scores = Float64Array.from(list, ([, score]) => score);
@@ -18,7 +18,7 @@ export function unigram(definition: Definition, vocabulary: ReadonlyMap<string, 
   const bytes = byteTokens(definition, vocabulary);
   let prefixes: Prefixes | undefined;
 
-  /** Of each place, where the token begins that ends there on the best way to it, and which one it is. */
+  /** For each position, the begin and id of the token that ends there on the best path. */
   const waysOf = (text: string): Readonly<{ from: Int32Array; token: Int32Array }> => {
     const tree = prefixes ??= prefixesOf(vocabulary);
     const from = new Int32Array(text.length + 1).fill(-1);
@@ -50,7 +50,7 @@ export function unigram(definition: Definition, vocabulary: ReadonlyMap<string, 
   return (text) => {
     const { from, token } = waysOf(text);
     const cuts: number[] = [];
-    // From the end: what is unknown on end is one.
+    // Backwards from the end; consecutive unknown characters are one token.
     for (let end = text.length, fused = false; end > 0; end = from[end] as number) {
       const isUnknown = token[end] === unknown;
       if (!(isUnknown && fused)) cuts.push(end);

@@ -1,9 +1,9 @@
-/** WordPiece and WordLevel: the longest known beginning of what is left, and whole words. */
+/** WordPiece (the longest known prefix of what is left) and WordLevel (whole words). */
 import { widthAt } from "./text/aligned.ts";
 import { noUnknown, type Piece } from "./piece.ts";
 import type { Definition } from "./normalizers.ts";
 
-/** WordPiece by its definition. */
+/** Returns the WordPiece model of a definition. */
 export function wordPiece(definition: Definition, vocabulary: ReadonlyMap<string, number>): (text: string) => Piece {
   const unknown = vocabulary.get(String(definition.unk_token ?? "[UNK]"));
   const prefix = String(definition.continuing_subword_prefix ?? "##");
@@ -15,7 +15,7 @@ export function wordPiece(definition: Definition, vocabulary: ReadonlyMap<string
     return { ids: [unknown], starts: [0], ends: [text.length] };
   };
   return (text) => {
-    // No more units than characters, and no character of more than two.
+    // A text has at most as many characters as units, and at least half as many.
     if (text.length > 2 * most || text.length > most && Array.from(text).length > most) return none(text);
     const ids: number[] = [];
     const starts: number[] = [];
@@ -39,7 +39,7 @@ export function wordPiece(definition: Definition, vocabulary: ReadonlyMap<string
   };
 }
 
-/** WordLevel by its definition. */
+/** Returns the WordLevel model of a definition. */
 export function wordLevel(definition: Definition, vocabulary: ReadonlyMap<string, number>): (text: string) => Piece {
   const unknown = vocabulary.get(String(definition.unk_token ?? "<unk>"));
   return (text) => {

@@ -1,7 +1,4 @@
-/**
- * Differences between tensors of GGUF files and Hugging Face's: reordered rows, norms stored with 1 added,
- * transposition.
- */
+/** How tensors of GGUF files differ from Hugging Face's: reordered rows, norms with 1 added, transposition. */
 import { badFile } from "../../../../core/base/errors.ts";
 import { sizeOf, type Tensor } from "../../../../core/base/tensor.ts";
 

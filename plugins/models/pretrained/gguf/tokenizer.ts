@@ -21,9 +21,7 @@ type Kind = Readonly<{
   addsEos: boolean;
 }>;
 
-/**
- * Returns tokenizer.json, tokenizer_config.json and generation_config.json. Throws AttuneError for an unsupported kind.
- */
+/** tokenizer.json, tokenizer_config.json and generation_config.json. Throws AttuneError for an unsupported kind. */
 export function ggufTokenizer(metadata: Named<Json>): Named<Json> {
   const valueOf = (name: string): Json | undefined => metadata[`tokenizer.ggml.${name}`];
   const tokens = tokensOf(valueOf("tokens"));

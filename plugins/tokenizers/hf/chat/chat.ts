@@ -1,4 +1,4 @@
-/** Chat templates: conversations as text, and which parts of it the assistant says. */
+/** Chat templates: conversations as text, and the parts of it that the assistant says. */
 import { AttuneError, badFile, unsupported } from "../../../../core/base/errors.ts";
 import type { Json, Named } from "../../../../core/types.ts";
 import { boundedTemplate, type Render } from "./template.ts";
@@ -6,10 +6,10 @@ import { boundedTemplate, type Render } from "./template.ts";
 type Message = Named<Json>;
 type Span = readonly [start: number, end: number];
 
-/** A conversation as text. `assistant`: what the assistant says, in UTF-16 units. */
+/** A rendered conversation. `assistant`: the spans that the assistant says, in UTF-16 units. */
 export type Chat = Readonly<{ text: string; assistant: readonly Span[] }>;
 
-/** Renders conversations. `variables`: what the template is given besides. */
+/** Renders conversations. `variables`: further variables of the template. */
 export type Renderer = (
   messages: readonly Message[],
   addGenerationPrompt: boolean,
@@ -17,18 +17,18 @@ export type Renderer = (
   variables?: Named<Json>,
 ) => Chat;
 
-/** The names of what the assistant thinks, of which templates read one or the other. */
+/** The names of an assistant's reasoning, of which each template reads one. */
 const THOUGHTS = ["reasoning_content", "thinking", "reasoning"];
 
-/** Characters of Unicode's private use, which mark places of a rendered template. */
+/** Private use characters that mark places in a rendered template. */
 const [OPEN, CLOSE, INSTEAD] = ["\uf0e0", "\uf0e1", "\uf0e2\uf0e3"];
 
 /**
- * A renderer of a template with the tokenizer's special tokens. What the assistant says stands between
- * `{% generation %}` and `{% endgeneration %}`; in a template without these it is found by rendering the conversation up
- * to each turn, or with other words in the turn's place, so that the tokens which end a turn are part of it.
+ * Returns a renderer of a template with the tokenizer's special tokens. What the assistant says is between `{%
+ * generation %}` and `{% endgeneration %}`; without these tags it is found by rendering the conversation up to each
+ * turn, or with other words in the turn's place, so that tokens that end a turn belong to it.
  *
- * @throws AttuneError if the template cannot be read.
+ * @throws AttuneError if the template cannot be parsed.
  */
 export function chatRenderer(template: string, tokens: Named<string>): Renderer {
   const marks = /\{%-?\s*generation\s*-?%\}/.test(template);
@@ -51,7 +51,7 @@ export function chatRenderer(template: string, tokens: Named<string>): Renderer 
         turnsOf(normalized, text, (part, p) => render(compiled, part, p), prompt);
     };
     let known: readonly Span[] | undefined;
-    // It is rendered again and again for these: only for who asks.
+    // Finding these needs many renderings, so it is done on demand.
     return {
       text,
       get assistant() {
@@ -61,7 +61,7 @@ export function chatRenderer(template: string, tokens: Named<string>): Renderer 
   };
 }
 
-/** A message as templates expect it: nothing that is null, and thoughts under each of their names. */
+/** Returns a message as templates expect it: without nulls, and with reasoning under all of its names. */
 function messageOf(message: Message): Message {
   const fields = Object.fromEntries(
     Object.entries(message).filter(([, value]) => value !== null && value !== undefined),
@@ -70,7 +70,7 @@ function messageOf(message: Message): Message {
   return thoughts === undefined ? fields : { thinking: thoughts, ...fields, reasoning_content: thoughts };
 }
 
-/** A template that says no to a conversation, or takes more than it may. */
+/** Returns the error for a template that refuses a conversation, or exceeds its limits. */
 function refused(cause: unknown): AttuneError {
   const why = (cause instanceof Error ? cause.message : String(cause)).slice(0, 500);
   return new AttuneError(`messages: the chat template rejects them: ${why}`, {
@@ -89,7 +89,7 @@ function compile(template: string): Render {
   }
 }
 
-// A mark stands between two tags that do nothing, so that the template's control of white space stays as it was.
+// A mark goes between two tags without effect, so that the template's whitespace control does not change.
 function withMarks(template: string): string {
   return template.replace(
     /\{%(-?)\s*(end)?generation\s*(-?)%\}/g,
@@ -109,14 +109,14 @@ function fromMarks(marked: string, text: string): Span[] | undefined {
   return plain === text ? spans : undefined;
 }
 
-/** How far a turn begins before its words, and ends behind them. */
+/** How far a turn begins before its content, and ends after it. */
 type Reach = Readonly<{ before: number; behind: number }>;
 type RenderPart = (messages: readonly Message[], prompt: boolean) => string;
 
 /**
- * Where the assistant's turns stand. Of turns of one shape (fields, and who speaks before and next) some are looked for
- * by rendering the conversation up to them; where these reach as far around their words, so do the others with the same
- * text around theirs.
+ * Returns the spans of the assistant's turns. Of turns of the same shape (fields, and roles before and after) some are
+ * found by rendering the conversation up to them; if they reach equally far around their content, so do the other turns
+ * with the same surrounding text.
  */
 function turnsOf(messages: readonly Message[], text: string, render: RenderPart, prompt: boolean): Span[] {
   const places = placesOf(messages, text, render, prompt);
@@ -153,14 +153,14 @@ function reachOf([span, ...more]: readonly Span[], place: Span | undefined): Rea
   return { before: place[0] - span[0], behind: span[1] - place[1] };
 }
 
-/** Whether two turns have the same text around their words. */
+/** Whether two turns have the same text around their content. */
 function around(text: string, { before, behind }: Reach, a: Span, b: Span | undefined): boolean {
   const parts = ([start, end]: Span): string =>
     `${text.slice(start - before, start)}\0${text.slice(end, end + behind)}`;
   return b !== undefined && before >= 0 && behind >= 0 && parts(a) === parts(b);
 }
 
-/** Where each message's words stand in a conversation, if that can be seen: rendered once with other words in all places. */
+/** Returns where each message's content is, if rendering once with other content in all places shows it. */
 function placesOf(
   messages: readonly Message[],
   text: string,
@@ -182,7 +182,7 @@ function placesOf(
   for (const [k, i] of shown.entries()) {
     const words = String(messages[i]?.content);
     const next = pieces[k + 1] ?? "";
-    // Templates may take blanks off.
+    // Templates may strip white space.
     const said = [words, words.trim(), words.trimStart(), words.trimEnd()].find((variant) =>
       text.startsWith(variant, at) && text.startsWith(next, at + variant.length)
     );
@@ -193,20 +193,20 @@ function placesOf(
   return at === text.length ? places : undefined;
 }
 
-/** Where one turn of the assistant stands; nothing if the template leaves it out. */
+/** Returns the span of one turn of the assistant; none if the template omits it. */
 function turnOf(messages: readonly Message[], i: number, text: string, render: RenderPart, prompt: boolean): Span[] {
   const upTo = (end: number, open: boolean): string | undefined => {
     try {
       return render(messages.slice(0, end), open);
     } catch {
-      return undefined; // templates may refuse a conversation that is not whole
+      return undefined; // templates may refuse incomplete conversations
     }
   };
   const [before, after] = [upTo(i, true), upTo(i + 1, false)];
   if (before !== undefined && after !== undefined && before.length < after.length && after.startsWith(before)) {
     if (text.startsWith(after)) return [[before.length, after.length]];
   }
-  // The turn looks different with what follows or comes before: other words in its place show where it is.
+  // The turn is rendered differently at the end of a conversation: other content in its place shows where it is.
   const other = messages.map((m, k) => (k === i ? { ...m, content: INSTEAD } : m));
   const replaced = render(other, prompt);
   const start = replaced.indexOf(INSTEAD);
@@ -225,7 +225,7 @@ function turnOf(messages: readonly Message[], i: number, text: string, render: R
   const tail = alone?.slice(alone.indexOf(INSTEAD) + INSTEAD.length) ?? "";
   let more = 0;
   while (more < tail.length && tail[more] === text[end + more]) more++;
-  // Where only some of what ends the conversation ends the turn, too, that is whole tags and lines.
+  // If only a part of the conversation's end belongs to the turn, that part is cut after a complete tag or line.
   if (more < tail.length) more = /^[^]*[>\]\s]/.exec(tail.slice(0, more))?.[0].length ?? 0;
   return [[start, end + more]];
 }

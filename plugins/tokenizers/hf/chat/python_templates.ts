@@ -1,10 +1,10 @@
 /**
- * Templates as Jinja2 renders them in Python, where `@huggingface/jinja` does otherwise: methods and filters with
- * arguments, values as text, comparisons, texts counted by characters.
+ * Renders templates like Jinja2 in Python where `@huggingface/jinja` differs: methods and filters with arguments,
+ * values as text, comparisons, string lengths in characters.
  */
 import { capitalized, floatText, quotePython, stringMethods, stripEnds, titledWords } from "./python_text.ts";
 
-/** A node of a template, as far as it is looked at. */
+/** A node of a template: the fields that are read here. */
 export type Node = Readonly<{
   type: string;
   value?: unknown;
@@ -19,15 +19,15 @@ export type Node = Readonly<{
   callee?: Node;
   args?: readonly Node[];
 }>;
-/** A value of a running template. */
+/** A value in a running template. */
 export type Value = Readonly<{ type?: string; value?: unknown }>;
 
-/** The interpreter's parts that are used. */
+/** The parts of the interpreter in use. */
 export type Machine = {
   evaluate(node: Node | undefined, environment: unknown): Value;
   evaluateArguments(args: readonly Node[], environment: unknown): [Value[], Map<string, Value>];
 };
-/** Makes values: of plain ones, of values in a list, and functions of values. */
+/** Creates values: from plain values, lists of values, and functions of values. */
 export type Makers = Readonly<{
   of(plain: unknown): Value;
   list(values: readonly Value[]): Value;
@@ -47,14 +47,14 @@ const isTrue = (value: Value): boolean => {
   return isMap(value) ? value.value.size > 0 : Boolean(value.value);
 };
 
-/** A value as `str` writes it. */
+/** Formats a value like `str`. */
 function textOf(value: Value): string {
   if (isText(value)) return value.value;
   if (value.type === "UndefinedValue") return "";
   return reprOf(value);
 }
 
-/** A value as `repr` writes it. */
+/** Formats a value like `repr`. */
 function reprOf(value: Value): string {
   if (isText(value)) return quotePython(value.value);
   if (value.type === "BooleanValue") return value.value ? "True" : "False";
@@ -85,7 +85,7 @@ function equal(a: Value, b: Value): boolean {
   return a.type === b.type && a.value === b.value;
 }
 
-/** Which of two values comes first. Throws Error if they have no order. */
+/** Compares two values. Throws Error if they have no order. */
 function compared(a: Value, b: Value): number {
   if (isNumber(a) && isNumber(b)) return Number(a.value) - Number(b.value);
   if (isText(a) && isText(b)) return byCodePoints(a.value, b.value);
@@ -108,7 +108,7 @@ function byCodePoints(a: string, b: string): number {
   return x.length - y.length;
 }
 
-/** Nodes whose value is text of the template's; the others are written as Python writes values. */
+/** Nodes whose value is the template's own text; values of other nodes are formatted as in Python. */
 const silent: ReadonlySet<string> = new Set([
   "Set",
   "If",
@@ -122,7 +122,7 @@ const silent: ReadonlySet<string> = new Set([
   "StringLiteral",
 ]);
 
-/** Marks what a read template writes. */
+/** Marks the output nodes of a parsed template. */
 export function withOutputs<T extends Node>(program: T): T {
   const bodies = ["body", "alternate", "defaultBlock"] as const;
   const walk = (node: Node): Node => {
@@ -138,18 +138,18 @@ export function withOutputs<T extends Node>(program: T): T {
   return walk(program) as T;
 }
 
-/** What a filter is given: a value, arguments by place and by name. */
+/** The input of a filter: a value, positional and named arguments. */
 type FilterCall = Readonly<{
   value: Value;
   args: readonly Value[];
   namedArgs: ReadonlyMap<string, Value>;
   makers: Makers;
-  /** Another filter by its name. */
+  /** Applies another filter by name. */
   filter: (name: string, value: Value, args: readonly Value[]) => Value;
-  /** A test by its name. */
+  /** Applies a test by name. */
   test: (name: string, value: Value, args: readonly Value[]) => boolean;
 }>;
-/** A filter; nothing if the library's does. */
+/** A filter; undefined if the library's result is right. */
 type Filter = (given: FilterCall) => Value | undefined;
 
 const argument = ({ args, namedArgs }: FilterCall, at: number, name: string): Value | undefined =>
@@ -212,14 +212,14 @@ function parsed(text: string, base: number): number {
   return bare !== "" && Array.from(bare.toLowerCase()).every((c) => digits.includes(c)) ? parseInt(bare, base) : NaN;
 }
 
-/** Numbers with a point keep it, whatever they are. */
+/** Floats keep their decimal point, whatever their value. */
 const floating = (value: number, makers: Makers): Value => {
   const half = makers.of(0.5) as { value: number };
   half.value = value;
   return half;
 };
 
-/** Filters that the library has otherwise than Jinja2, or not at all. */
+/** Filters that the library lacks, or that differ from Jinja2's. */
 const filters: Readonly<Record<string, Filter>> = {
   string: onText((text) => text),
   trim: onText((text, call) => stripEnds(text, argument(call, 0, "chars")?.value as string | undefined, "both")),
@@ -317,7 +317,7 @@ function toEven(value: number): number {
   return down % 2 === 0 ? down : down + 1;
 }
 
-/** A value as `json.dumps` writes it. */
+/** Formats a value like `json.dumps`. */
 function jsonOf(call: FilterCall): string {
   const argumentOf = (at: number, name: string): Value | undefined => {
     const passed = argument(call, at, name);
@@ -356,7 +356,7 @@ function jsonOf(call: FilterCall): string {
   return write(call.value, 0);
 }
 
-/** Whether a value is of a kind, by the names of Jinja's tests with two sides. */
+/** Jinja's tests with two operands, by name. */
 const tests: Readonly<Record<string, (value: Value, other: Value) => boolean>> = {
   equalto: equal,
   eq: equal,
@@ -377,7 +377,7 @@ function within(a: Value, b: Value): boolean {
   return isList(b) && b.value.some((element) => equal(element, a));
 }
 
-/** What an operator gives in Python; nothing if the library does it as well. */
+/** Returns the result of an operator in Python; undefined if the library's is the same. */
 function operated(operator: string, a: Value, b: Value, makers: Makers, most: number): Value | undefined {
   if (operator === "==" || operator === "!=") return makers.of(equal(a, b) === (operator === "=="));
   if (operator === "~") return makers.of(textOf(a) + textOf(b));
@@ -404,7 +404,7 @@ function operated(operator: string, a: Value, b: Value, makers: Makers, most: nu
   return undefined;
 }
 
-/** An interpreter's nodes as Python has them; nothing for those that the library does as well. `most`: characters. */
+/** Evaluates nodes as in Python; undefined where the library does the same. `most`: the limit of characters. */
 export function pythonOf(
   machine: Machine,
   base: Machine["evaluate"],
@@ -481,7 +481,7 @@ export function pythonOf(
   }
 }
 
-/** A node that is a value. */
+/** Returns a node for a value. */
 const valued = (value: Value): Node => ({ type: "Value", value });
 
 function callOf(name: string, { args, namedArgs }: Pick<FilterCall, "args" | "namedArgs">): Node {

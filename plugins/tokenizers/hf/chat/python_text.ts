@@ -1,5 +1,5 @@
 /**
- * Python's texts: its white space, its methods of strings, and values as it writes them.
+ * Python's strings: white space, string methods, and the formatting of values.
  * @module
  */
 
@@ -8,7 +8,7 @@ const leading = new RegExp(`^[${BLANKS}]+`);
 const words = new RegExp(`[^${BLANKS}]+`, "g");
 const isBlank = new RegExp(`^[${BLANKS}]+$`);
 
-/** A text without some characters at its ends: those of `chars`, or Python's white space. */
+/** Strips the characters `chars`, or Python's white space, from the ends of a text. */
 export function stripEnds(text: string, chars: string | undefined, ends: "left" | "right" | "both"): string {
   const points = Array.from(text);
   const goes = chars === undefined ? (c: string): boolean => leading.test(c) : (c: string): boolean => set.has(c);
@@ -19,23 +19,23 @@ export function stripEnds(text: string, chars: string | undefined, ends: "left" 
   return points.slice(from, to).join("");
 }
 
-/** The first letter large, the others small. */
+/** Capitalizes the first letter, and lower-cases the others. */
 export function capitalized(text: string): string {
   const [first = "", ...rest] = text;
   return first.toUpperCase() + rest.join("").toLowerCase();
 }
 
-/** Every letter behind what is none large, as `str.title`. */
+/** Capitalizes every letter that follows a non-letter, like `str.title`. */
 function titled(text: string): string {
   return text.replace(/\p{L}+/gu, capitalized);
 }
 
-/** Every word large, as Jinja's filter `title`. */
+/** Capitalizes every word, like Jinja's filter `title`. */
 export function titledWords(text: string): string {
   return text.split(/([-\s({[<]+)/).map((part, i) => (i % 2 === 0 ? capitalized(part) : part)).join("");
 }
 
-/** A text in parts, at most `most` times cut; without a separator at white space. */
+/** Splits a text at most `most` times; without a separator at white space. */
 function split(text: string, separator: string | undefined, most: number, fromRight = false): string[] {
   if (separator === "") throw new Error("empty separator");
   if (separator === undefined) {
@@ -59,13 +59,13 @@ function partition(text: string, separator: string, at: number, right: boolean):
   return [text.slice(0, at), separator, text.slice(at + separator.length)];
 }
 
-/** What a method is given, and gives. */
+/** Types of the methods' arguments and results. */
 type Plain = string | number | boolean | undefined;
 type Method = (text: string, ...args: readonly Plain[]) => string | number | boolean | readonly string[];
 
 const chars = (value: Plain): string | undefined => (value === undefined ? undefined : String(value));
 const countOf = (value: Plain, otherwise: number): number => (value === undefined ? otherwise : Number(value));
-/** Widths above this are refused: what is filled grows by them. */
+/** Larger widths are refused, since padding grows with them. */
 const MAX_WIDTH = 64;
 const fills = (text: string, width: Plain): number => {
   const size = Number(width);
@@ -75,7 +75,7 @@ const fills = (text: string, width: Plain): number => {
 const isAll = (pattern: RegExp): Method => (text) => text !== "" && pattern.test(text);
 const place = (text: string, at: number): number => (at < 0 ? at : Array.from(text.slice(0, at)).length);
 
-/** Methods of strings, those that the template library has otherwise than Python, or not at all. */
+/** String methods that the template library lacks, or that differ from Python's. */
 export const stringMethods: Readonly<Record<string, Method>> = {
   strip: (text, characters) => stripEnds(text, chars(characters), "both"),
   lstrip: (text, characters) => stripEnds(text, chars(characters), "left"),
@@ -125,7 +125,7 @@ export const stringMethods: Readonly<Record<string, Method>> = {
   istitle: (text) => /\p{L}/u.test(text) && text === titled(text),
 };
 
-/** A number with a point as Python writes it. */
+/** Formats a float like Python. */
 export function floatText(value: number): string {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
@@ -139,7 +139,7 @@ export function floatText(value: number): string {
   return /[.e]/.test(text) ? text : `${text}.0`;
 }
 
-/** A text as Python shows it inside of a list. */
+/** Quotes a text as Python does in a list. */
 export function quotePython(text: string): string {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
   const named: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\" };

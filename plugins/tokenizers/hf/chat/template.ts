@@ -1,40 +1,40 @@
-/** Jinja templates by others, rendered within a budget: so many steps, such depth, and values of such size. */
+/** Renders Jinja templates from others within limits of steps, depth and size of values. */
 import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
 import type { Json, Named } from "../../../../core/types.ts";
 import { type Machine, type Makers, type Node as Read, pythonOf, type Value, withOutputs } from "./python_templates.ts";
 
-/** Longer templates are refused, in characters; those of the field have some twenty thousand. */
+/** Longer templates are refused, in characters; real ones have up to twenty thousand. */
 const MAX_TEMPLATE = 2 ** 17;
-/** Templates with more blanks on end are refused: reading them takes the square of it. */
+/** Templates with longer runs of blanks are refused: parsing takes quadratic time in them. */
 const MAX_BLANKS = 512;
-/** How deep expressions and macros may go. */
+/** The largest depth of expressions and macros. */
 const MAX_DEPTH = 200;
-/** What a template may make: characters of a string, or of all strings of a list. */
+/** The largest number of characters in a string, or in all strings of a list. */
 const MAX_SIZE = 2 ** 20;
-/** Steps, and more for each character of what is rendered. */
+/** Allowed steps, and additional ones per character of the input. */
 const [STEPS, STEPS_EACH] = [30_000, 4];
-/** How wide what is indented may be. */
+/** The largest width of an indentation. */
 const MAX_WIDTH = 64;
-/** What a template counts to. */
+/** The largest range of numbers. */
 const MAX_RANGE = 10_000;
 
-/** Renders variables. Throws Error if the template refuses them or takes more than it may. */
+/** Renders variables. Throws Error if the template refuses them or exceeds a limit. */
 export type Render = (variables: Named<Json>) => string;
 
 type Node =
   & Read
   & Readonly<{ iterable?: Node; lhs?: Node; operand?: Node; filter?: Node; callee?: Node; object?: Node }>;
 
-/** Whose result can be as large as its parts multiplied. */
+/** Filters whose result may be as large as the product of its inputs. */
 const multiplying: ReadonlySet<unknown> = new Set(["replace", "join", "indent", "tojson", "center", "wordwrap"]);
 
 /**
- * A template, read.
+ * Parses a template.
  *
- * @throws Error if it cannot be read.
+ * @throws Error if it cannot be parsed.
  */
 export function boundedTemplate(given: string): Render {
-  // As in Python, a template's own line ends are all alike.
+  // As in Python, all line ends of the template become "\n".
   const source = given.replaceAll(/\r\n?/g, "\n");
   if (source.length > MAX_TEMPLATE) throw new RangeError(`it has more than ${MAX_TEMPLATE} characters`);
   let blanks = 0;
@@ -53,7 +53,7 @@ export function boundedTemplate(given: string): Render {
   };
 }
 
-/** Makes values as an environment makes them of what it is given. */
+/** Returns functions that create values as an environment does from its input. */
 function makersOf(): Makers {
   const environment = new Environment();
   const { variables } = environment as unknown as { variables: Map<string, unknown> };
@@ -67,7 +67,7 @@ function makersOf(): Makers {
   return { of, list: (values) => new list.constructor([...values]), function: (own) => new act.constructor(own) };
 }
 
-/** Everything an interpreter does goes through its `evaluate`. */
+/** Bounds an interpreter through its `evaluate`, which everything goes through. */
 function bound(machine: Machine, steps: number, most: number): void {
   const evaluate = machine.evaluate.bind(machine);
   const python = pythonOf(
@@ -78,7 +78,7 @@ function bound(machine: Machine, steps: number, most: number): void {
     most,
   );
   let [left, depth] = [steps, 0];
-  /** What loops go through, which costs steps for each; and the parts of what multiplies them. */
+  /** What loops iterate over, which costs steps per item; and the inputs of filters that multiply them. */
   const iterables = new WeakSet<object>();
   const parts = new WeakMap<object, { product: number }>();
   const widths = new WeakSet<object>();
@@ -123,7 +123,7 @@ function bound(machine: Machine, steps: number, most: number): void {
   };
 }
 
-/** What the parts of a filter or a method multiply to, where they do. */
+/** Returns the product of the inputs of a filter or method that multiplies them, else undefined. */
 function multiplied(
   node: Node,
   parts: WeakMap<object, { product: number }>,
@@ -146,7 +146,7 @@ function multiplied(
   return group;
 }
 
-/** The characters of a value and all it holds, counted up to a little over `most`. */
+/** Returns the characters in a value and everything it holds, counted to slightly more than `most`. */
 function weightOf({ value }: Value, most: number): number {
   if (typeof value === "string") return value.length;
   if (typeof value !== "object" || value === null) return 1;
@@ -165,7 +165,7 @@ function sizeOf(value: Json): number {
   return Object.values(value).reduce<number>((size, part) => size + 50 + sizeOf(part), 0);
 }
 
-/** What transformers gives templates besides what is rendered. */
+/** Variables of all templates in transformers, besides those to be rendered. */
 const globals: Named<unknown> = {
   true: true,
   True: true,

@@ -1,6 +1,6 @@
 /**
- * What AutoTokenizer makes of a checkpoint's files: tokenizer.json with its class's steps, all added tokens, the special
- * tokens that any file or the class names, and the class's settings.
+ * Combines a checkpoint's files like AutoTokenizer: tokenizer.json with its class's steps, all added tokens, the
+ * special tokens that any file or the class names, and the class's settings.
  */
 import { isObject } from "../../../../core/base/json.ts";
 import { badValue, unsupported } from "../../../../core/base/errors.ts";
@@ -16,7 +16,7 @@ import {
   wordPieceParts,
 } from "./classes.ts";
 
-/** A checkpoint's files, as far as they are there. */
+/** The tokenizer files of a checkpoint; some may be missing. */
 export type TokenizerFiles = Readonly<{
   /** tokenizer.json */
   definition: Named<unknown>;
@@ -28,26 +28,26 @@ export type TokenizerFiles = Readonly<{
   added?: Named<unknown> | undefined;
   /** config.json */
   model?: Named<unknown> | undefined;
-  /** Whether there is no tokenizer.json, and the definition was made of vocabulary files. */
+  /** Whether the definition was made from vocabulary files, in the absence of tokenizer.json. */
   isMade?: boolean | undefined;
 }>;
 
-/** A tokenizer as its class has it. */
+/** A tokenizer as completed by its class. */
 export type AutoTokenizer = Readonly<{
   definition: Named<unknown>;
-  /** Special tokens by name: `pad_token`, and what models of one kind have besides. */
+  /** Special tokens by name: `pad_token` and so on, and those of particular models. */
   special: Named<string>;
   paddingSide: "left" | "right";
   truncationSide: "left" | "right";
-  /** The limit of tokens that a file names. */
+  /** The maximum length in a file. */
   modelMaxLength: number | undefined;
-  /** Whether models are given types of tokens. */
+  /** Whether models receive token types. */
   typeIds: boolean;
-  /** Whether decoded text loses the blanks in front of punctuation. */
+  /** Whether decoding removes blanks before punctuation. */
   cleanUp: boolean;
-  /** Whether special tokens in texts are read as other text is. */
+  /** Whether special tokens in texts are treated as ordinary text. */
   splitSpecialTokens: boolean;
-  /** Chat templates of the settings, by name. */
+  /** Chat templates in the settings, by name. */
   templates: Named<string>;
 }>;
 
@@ -67,7 +67,7 @@ const isNamed = (name: string): boolean => (names as readonly string[]).includes
 const textOf = (token: Token): string => (typeof token === "string" ? token : token.content);
 const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
-/** A token with its flags; what is special is matched before anything is normalized. */
+/** Returns a token with its flags; special tokens are matched before normalization. */
 function addedOf(value: Named<unknown>, more: Partial<Added> = {}): Added {
   const entry = { ...value, ...more };
   const special = entry.special === true;
@@ -87,10 +87,10 @@ function tokenOf(value: unknown, more: Partial<Added> = {}): Token | undefined {
 }
 
 /**
- * The files with a definition that was made of vocabulary files in place of tokenizer.json, its tokens numbered as the class
- * has them.
+ * Returns the files with a definition made from vocabulary files in place of tokenizer.json, whose tokens have the
+ * class's numbers.
  *
- * @throws AttuneError where no class that is known gives it steps.
+ * @throws AttuneError if no known class has steps for it.
  */
 export function withVocabulary(made: MadeDefinition, others: Omit<TokenizerFiles, "definition">): TokenizerFiles {
   const files: TokenizerFiles = { ...others, definition: made.definition, isMade: true };
@@ -127,7 +127,7 @@ export function withVocabulary(made: MadeDefinition, others: Omit<TokenizerFiles
   };
 }
 
-/** The class that a checkpoint's tokenizer has; undefined: tokenizer.json counts as it is. */
+/** Returns the class of a checkpoint's tokenizer; undefined: tokenizer.json is used as it is. */
 function classFor(files: TokenizerFiles): TokenizerClass | undefined {
   const { definition, config } = files;
   const named = [config.tokenizer_class, files.model?.tokenizer_class].find((own) => typeof own === "string");
@@ -135,7 +135,8 @@ function classFor(files: TokenizerFiles): TokenizerClass | undefined {
   const byteLevel = JSON.stringify([definition.pre_tokenizer, definition.post_processor, definition.decoder])
     .includes('"ByteLevel"');
   const { vocab, type: model } = (definition.model ?? {}) as Named<unknown>;
-  // No class has one token a word: where none is named besides, the file is meant as it is. What is made of other files says so.
+  // No class has one token per word, so without another class the file is used as it is; converted files say so
+  // explicitly.
   const asItIs = config.as_it_is === true || (model === "WordLevel" && named !== undefined &&
     classOf(named as string, undefined, byteLevel) === "backend");
   const className = classOf(
@@ -144,12 +145,14 @@ function classFor(files: TokenizerFiles): TokenizerClass | undefined {
     byteLevel,
   );
   const facts = className === "backend" ? undefined : tokenizerClasses[className];
-  // A vocabulary of another kind is none of the class's, and word pieces are no byte pairs: they have no merges.
+  // A vocabulary of another kind is not the class's; in particular, word pieces have no merges.
   const pieces = model === "WordPiece" && facts?.vocabulary === "map" && facts.build !== wordPieceParts;
   return facts && !pieces && (facts.vocabulary === "list" ? Array.isArray(vocab) : isObject(vocab)) ? facts : undefined;
 }
 
-/** What the files make together. `vocabulary`: the ids of the model's tokens. Throws AttuneError if a side is none. */
+/**
+ * Combines the files. `vocabulary`: ids of the model's tokens. Throws AttuneError for a side that is not left or right.
+ */
 export function autoTokenizer(files: TokenizerFiles, vocabulary: ReadonlyMap<string, number>): AutoTokenizer {
   const { definition } = files;
   const settings = settingsOf(files);
@@ -177,7 +180,7 @@ export function autoTokenizer(files: TokenizerFiles, vocabulary: ReadonlyMap<str
   };
 }
 
-/** Settings of all files: the map of special tokens counts where tokenizer_config.json does not list added tokens. */
+/** Returns the settings of all files; the special tokens map counts if the config does not list added tokens. */
 function settingsOf({ config, map }: TokenizerFiles): Named<unknown> {
   const settings: Record<string, unknown> = { ...config };
   const listed = (value: unknown): boolean => Array.isArray(value) ? value.length > 0 : isObject(value);
@@ -194,7 +197,7 @@ function settingsOf({ config, map }: TokenizerFiles): Named<unknown> {
   return settings;
 }
 
-/** Special tokens by name, those that no file names as the class has them; and those without a name. */
+/** Returns the special tokens by name, by default the class's, and those without a name. */
 function specialOf(
   { definition }: TokenizerFiles,
   settings: Named<unknown>,
@@ -233,7 +236,7 @@ function specialOf(
   return { tokens, extraTokens };
 }
 
-/** All added tokens with their ids, as the library numbers them. */
+/** Returns all added tokens with the ids that transformers gives them. */
 function tokensOf(
   files: TokenizerFiles,
   vocabulary: ReadonlyMap<string, number>,
@@ -246,7 +249,7 @@ function tokensOf(
   const there = listOf(definition.added_tokens) as readonly Listed[];
   const decoder = decoderOf(files, settings);
   const byText = new Map([...decoder.values()].map((token) => [token.content, token]));
-  // A class begins with the vocabulary alone; tokenizer.json as it is has its tokens already.
+  // A class starts with the vocabulary alone; tokenizer.json as it is includes its added tokens.
   const numbered = numbering(definition, vocabulary, facts ? [] : there);
   const first = [...decoder].sort(([a], [b]) => a - b).map(([, token]) => token);
   const known = new Set([...(facts ? [] : there), ...first].map((token) => token.content));
@@ -271,7 +274,7 @@ function tokensOf(
   return numbered.list();
 }
 
-/** Added tokens that files list, by their ids. */
+/** Returns the added tokens listed in files, by id. */
 function decoderOf(
   { definition, config, added }: TokenizerFiles,
   settings: Named<unknown>,
@@ -283,7 +286,7 @@ function decoderOf(
     }
     return decoder;
   }
-  // As there, one that tokenizer_config.json gives with flags is not recognized here.
+  // As in transformers, a token that tokenizer_config.json gives with flags is not recognized here.
   const special = new Set(
     [...names.map((name) => settings[name]), ...listOf(settings.extra_special_tokens)]
       .flatMap((value) => (isObject(value) && "__type" in value ? [] : tokenOf(value) ?? [])).map(textOf),
@@ -298,13 +301,13 @@ function decoderOf(
   return decoder;
 }
 
-/** Ids as the library gives them: that of the vocabulary, or the next behind all. */
+/** Assigns ids as transformers does: the vocabulary's, or the next after all others. */
 function numbering(
   definition: Named<unknown>,
   vocabulary: ReadonlyMap<string, number>,
   there: readonly Listed[],
 ): Readonly<{ add(token: Added): void; list(): readonly Listed[] }> {
-  // A list may have a token twice.
+  // A list may contain a token twice.
   const list = (definition.model as Named<unknown> | undefined)?.vocab;
   const size = Array.isArray(list) ? list.length : vocabulary.size;
   const byText = new Map<string, number>();
@@ -327,7 +330,7 @@ function numbering(
   };
 }
 
-/** tokenizer.json with the class's steps in place of its own. */
+/** Returns tokenizer.json with the class's steps in place of its own. */
 function builtBy(
   facts: TokenizerClass,
   { definition, isMade = false }: TokenizerFiles,

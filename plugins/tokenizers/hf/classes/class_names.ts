@@ -1,6 +1,6 @@
-/** Which tokenizer class AutoTokenizer takes for a checkpoint's files. */
+/** The tokenizer class that AutoTokenizer chooses for a checkpoint's files. */
 
-/** Classes that build their steps themselves. Every other name stands for tokenizer.json as it is: "backend". */
+/** Classes that build their own steps. All other names mean tokenizer.json as it is: "backend". */
 export type ClassName =
   | "bert"
   | "distilbert"
@@ -19,7 +19,7 @@ export type ClassName =
   | "mpnet"
   | "backend";
 
-/** transformers' classes by the name that files give them, without "Tokenizer" and "Fast". */
+/** transformers' classes by their names in files, without "Tokenizer" and "Fast". */
 const classes: Readonly<Record<string, ClassName>> = {
   Bert: "bert",
   DistilBert: "distilbert",
@@ -47,7 +47,7 @@ const classes: Readonly<Record<string, ClassName>> = {
   MPNet: "mpnet",
 };
 
-/** What transformers registers for a model's type; "mistral": tokenizer.json as it is, whatever class a file names. */
+/** transformers' classes by model type; "mistral": tokenizer.json as it is, whatever class a file names. */
 const registered: Readonly<Record<string, ClassName | "mistral">> = {
   bert: "bert",
   distilbert: "bert",
@@ -92,12 +92,12 @@ const registered: Readonly<Record<string, ClassName | "mistral">> = {
   olmo2: "backend",
 };
 
-/** Of these the class that files name is not believed, as in transformers. */
+/** Model types for which the class in files is ignored, as in transformers. */
 const disbelieved: ReadonlySet<string> = new Set(["modernbert", "modernbert-decoder", "phi3", "phimoe", "qwen2"]);
 
 /**
- * The class of a checkpoint. `named`: what tokenizer_config.json or config.json calls it; `byteLevel`: whether
- * tokenizer.json works on bytes, which Llama's class cannot.
+ * Returns the class of a checkpoint. `named`: its name in tokenizer_config.json or config.json; `byteLevel`: whether
+ * tokenizer.json is byte-level, which Llama's class does not support.
  */
 export function classOf(named: string | undefined, modelType: string | undefined, byteLevel: boolean): ClassName {
   const bare = named?.replace(/(Fast)?$/, "").replace(/Tokenizer$/, "");
@@ -108,7 +108,7 @@ export function classOf(named: string | undefined, modelType: string | undefined
   if (known === undefined) return own ?? "backend";
   if (known === "mistral") return "backend";
   if (own === undefined || own === known) return known;
-  // What is registered as tokenizer.json alone stays that, whatever class is named.
+  // Model types that use tokenizer.json alone ignore the class in files.
   if (known === "backend") return "backend";
   return disbelieved.has(type) ? known : own ?? "backend";
 }

@@ -1,53 +1,53 @@
 /**
- * What each of transformers' tokenizer classes makes of a vocabulary and of tokenizer_config.json: its steps, its special
- * tokens where no file names any, and its sides.
+ * transformers' tokenizer classes: the steps that each builds from a vocabulary and tokenizer_config.json, its default
+ * special tokens, and its sides.
  */
 import type { Json, Named } from "../../../../core/types.ts";
 import type { ClassName } from "./class_names.ts";
 
 type Part = Named<Json>;
 
-/** What a class is built from. */
+/** The input from which a class builds a tokenizer. */
 export type TokenizerFacts = Readonly<{
   /** tokenizer.json. */
   definition: Named<unknown>;
-  /** A setting by its name, or what the class has where no file says. */
+  /** Returns a setting by name, by default the class's. */
   setting: <T extends Json>(name: string, otherwise: T) => T;
-  /** The text of a special token as files or the class have it. */
+  /** Returns the text of a special token, by the files or the class. */
   token: (name: string) => string;
-  /** The id of a token. Known only after the vocabulary is complete. */
+  /** Returns the id of a token, known once the vocabulary is complete. */
   id: (token: string) => number | undefined;
 }>;
 
 /** A tokenizer class. */
 export type TokenizerClass = Readonly<{
-  /** Special tokens where no file names them; null: none, whatever tokenizer.json pads with. */
+  /** Default special tokens; null: none, whatever tokenizer.json pads with. */
   special: Named<string | null>;
   paddingSide: "left" | "right";
-  /** Whether models are given types of tokens. */
+  /** Whether models receive token types. */
   typeIds: boolean;
-  /** The kinds of vocabulary it is built from; others stay as tokenizer.json has them. */
+  /** The kind of vocabulary that it is built from; others stay as in tokenizer.json. */
   vocabulary: "map" | "list";
-  /** tokenizer.json's model, normalizer, pre_tokenizer and decoder as the class builds them. */
+  /** Builds tokenizer.json's model, normalizer, pre_tokenizer and decoder. */
   build: (given: TokenizerFacts) => Part;
-  /** The post-processor that the class builds itself; else tokenizer.json's counts. */
+  /** Builds the class's own post-processor; absent: tokenizer.json's is used. */
   post?: (given: TokenizerFacts) => Part;
-  /** The post-processor where neither says one. */
+  /** The post-processor if neither the class nor tokenizer.json has one. */
   otherwise?: (given: TokenizerFacts) => Part;
-  /** Special tokens besides, where no file lists any. */
+  /** Further special tokens, if no file lists any. */
   extra?: (given: TokenizerFacts) => readonly string[];
-  /** Flags of a special token by its name, where only its text is known. */
+  /** Flags of a special token by name, if only its text is known. */
   flags?: (name: string) => Readonly<{ lstrip: boolean }>;
-  /** Whether all special tokens are added once more, without flags. */
+  /** Whether all special tokens are added again, without flags. */
   readds?: true;
-  /** A vocabulary of SentencePiece as the class numbers it; else it is as it is. */
+  /** Renumbers a SentencePiece vocabulary; absent: it stays as it is. */
   pieces?: (vocabulary: readonly Json[], given: Pick<TokenizerFacts, "setting" | "token">) => readonly Json[];
 }>;
 
 const tokenOf = (id: string, type: number): Part => ({ SpecialToken: { id, type_id: type } });
 const textOf = (id: "A" | "B", type: number): Part => ({ Sequence: { id, type_id: type } });
 
-/** A template over texts "A" and "B" and special tokens, each with its type. */
+/** Returns a template over texts "A" and "B" and special tokens, each with its type. */
 function template(
   { id }: TokenizerFacts,
   single: readonly (readonly [string, number])[],
@@ -96,7 +96,7 @@ function unigram(definition: Named<unknown>, unknown: number): Part {
 const sequence = (list: string, parts: readonly Part[]): Part => ({ type: "Sequence", [list]: parts });
 const replace = (from: string, content: string): Part => ({ type: "Replace", pattern: { String: from }, content });
 
-/** A blank as SentencePiece writes it. */
+/** SentencePiece's character for a blank. */
 const BLANK = "\u2581";
 
 const metaspace = (scheme: string, split = true): Part => ({
@@ -107,7 +107,7 @@ const metaspace = (scheme: string, split = true): Part => ({
 });
 const words = (scheme: string): Part => sequence("pretokenizers", [{ type: "WhitespaceSplit" }, metaspace(scheme)]);
 
-/** The table of equivalents that SentencePiece normalizes with, where tokenizer.json has one. */
+/** Returns SentencePiece's normalization table, if tokenizer.json has one. */
 function charsmap(definition: Named<unknown>): Part[] {
   const normalizer = definition.normalizer as Part | null | undefined;
   if (!normalizer) return [];
@@ -116,7 +116,7 @@ function charsmap(definition: Named<unknown>): Part[] {
   return precompiled ? [{ type: "Precompiled", precompiled_charsmap: precompiled.precompiled_charsmap ?? null }] : [];
 }
 
-/** The parts of BERT's word pieces, by its settings. */
+/** Builds BERT's WordPiece steps from its settings. */
 export function wordPieceParts({ definition, setting, token }: TokenizerFacts): Part {
   return {
     model: {
@@ -138,7 +138,7 @@ export function wordPieceParts({ definition, setting, token }: TokenizerFacts): 
   };
 }
 
-/** The steps of byte-level vocabularies. */
+/** Builds the steps of byte-level vocabularies. */
 function gpt({ definition, setting }: TokenizerFacts): Part {
   return {
     model: bytePair(definition),
@@ -148,7 +148,7 @@ function gpt({ definition, setting }: TokenizerFacts): Part {
   };
 }
 
-/** Quotes, accents and case, as ALBERT's and XLNet's vocabularies were made. */
+/** Normalizes quotes, accents and case as for ALBERT's and XLNet's vocabularies. */
 function folded(definition: Named<unknown>, accents: boolean, lower: boolean): Part {
   return sequence("normalizers", [
     replace("``", '"'),
@@ -162,7 +162,7 @@ function folded(definition: Named<unknown>, accents: boolean, lower: boolean): P
 const qwenPattern =
   "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
-/** Whether a vocabulary has all 256 bytes to fall back to. */
+/** Whether a vocabulary has all 256 tokens for byte fallback. */
 function hasBytes(definition: Named<unknown>): boolean {
   const { vocab } = definition.model as { vocab?: Readonly<Record<string, unknown>> };
   return Array.from({ length: 256 }, (_, i) => `<0x${i.toString(16).toUpperCase().padStart(2, "0")}>`)
@@ -210,14 +210,14 @@ const bert: TokenizerClass = {
   },
 };
 
-/** Where a scored vocabulary has a token, of this score where one is asked for. */
+/** Returns the position of a token in a scored vocabulary, with a given score if there is one. */
 function placeOf(definition: Named<unknown>, token: string, score?: number): number | undefined {
   const { vocab = [] } = definition.model as { vocab?: readonly (readonly [string, number])[] };
   const at = vocab.findIndex(([text, own]) => text === token && (score === undefined || own === score));
   return at < 0 ? undefined : at;
 }
 
-/** fairseq's vocabularies of SentencePiece; `unknown`: the unknown token's place. */
+/** fairseq's SentencePiece vocabularies; `unknown`: the position of the unknown token. */
 const fairseq = (unknown: (given: TokenizerFacts) => number) =>
   ({
     ...right,
@@ -239,7 +239,7 @@ const fairseq = (unknown: (given: TokenizerFacts) => number) =>
     },
   }) satisfies TokenizerClass;
 
-/** The classes. */
+/** All tokenizer classes by name. */
 export const tokenizerClasses: Readonly<Record<Exclude<ClassName, "backend">, TokenizerClass>> = {
   bert,
   distilbert: { ...bert, typeIds: false },
@@ -276,7 +276,7 @@ export const tokenizerClasses: Readonly<Record<Exclude<ClassName, "backend">, To
         decoder: metaspace(scheme),
       };
     },
-    // The texts are the class's, the ids those of the tokens that files name.
+    // The texts are the class's, but the ids are those of the tokens in files.
     otherwise: (facts) => {
       const id = (text: string): number | undefined =>
         facts.id(facts.token(text === "[CLS]" ? "cls_token" : "sep_token"));
@@ -359,7 +359,7 @@ export const tokenizerClasses: Readonly<Record<Exclude<ClassName, "backend">, To
       pre_tokenizer: words("always"),
       decoder: metaspace("always"),
     }),
-    // The end token's text is the class's, its id that of the end token.
+    // The end token's text is the class's, but its id is that of the end token.
     post: (facts) => {
       const own = { ...facts, id: () => facts.id(facts.token("eos_token")) };
       return template(own, [["A", 0], ["</s>", 0]], [["A", 0], ["</s>", 0], ["B", 0], ["</s>", 0]]);
@@ -452,7 +452,7 @@ export const tokenizerClasses: Readonly<Record<Exclude<ClassName, "backend">, To
   },
 };
 
-/** Texts with the tokens that begin and end them where settings ask for those, as the library has it where no file says. */
+/** Adds the begin and end tokens that the settings ask for, as transformers does by default. */
 export function boundedTemplate(given: TokenizerFacts): Part {
   const bound = (setting: string, name: string, type: number): readonly (readonly [string, number])[] => {
     const token = given.setting(setting, false) ? given.token(name) : "";
@@ -466,7 +466,7 @@ export function boundedTemplate(given: TokenizerFacts): Part {
   return template(given, text("A", 0), [...text("A", 0), ...text("B", 1)]);
 }
 
-/** Texts as they are, which a class leaves where nothing says a post-processor. */
+/** A template without special tokens, for classes without any post-processor. */
 export const plainTemplate: Part = {
   type: "TemplateProcessing",
   single: [textOf("A", 0)],

@@ -1,6 +1,6 @@
 /**
- * What stands for tokenizer.json where a checkpoint has only the vocabulary files that older versions of libraries wrote: the
- * model's tokens and merges, to which the tokenizer's class gives its steps.
+ * Definitions from vocabulary files of older library versions, for checkpoints without tokenizer.json: the model's
+ * tokens and merges, to which the tokenizer's class adds its steps.
  */
 import { badFile, refusePointer } from "../../../../core/base/errors.ts";
 import { jsonObject } from "../../../../core/base/json.ts";
@@ -8,21 +8,21 @@ import { readProto } from "../../../../core/onnx/proto_reader.ts";
 import type { Json, Named, Store } from "../../../../core/types.ts";
 import { vocabularyFiles } from "../../../../formats/hf/carried_files.ts";
 
-/** A definition made of vocabulary files. */
+/** A definition made from vocabulary files. */
 export type MadeDefinition = Readonly<{
   definition: Named<unknown>;
-  /** The files that it was made of, by name. */
+  /** The names of these files. */
   from: readonly string[];
-  /** All their bytes. */
+  /** The bytes of these files. */
   bytes: readonly Uint8Array[];
-  /** Tokens of SentencePiece that are never cut: those that no text has, and those that its trainer was given. */
+  /** SentencePiece tokens that are never split: control tokens, and those given to its trainer. */
   pieces: readonly Readonly<{ content: string; special: boolean }>[];
 }>;
 
-/** Larger files are refused, in bytes, and more fields of a file of SentencePiece. */
+/** Limits of a file in bytes, and of the fields in a SentencePiece file. */
 const [MAX_BYTES, MAX_FIELDS] = [64 * 2 ** 20, 8_000_000];
 
-/** The definition that vocabulary files make; undefined: there are none. Throws AttuneError where one is not sound. */
+/** Makes a definition from vocabulary files; undefined: there are none. Throws AttuneError if one is damaged. */
 export async function definitionFromFiles(files: Store): Promise<MadeDefinition | undefined> {
   const read = async (name: string): Promise<Uint8Array | undefined> => {
     const size = (await files.get(name, { offset: 0, length: 0 }))?.size;
@@ -58,7 +58,7 @@ export async function definitionFromFiles(files: Store): Promise<MadeDefinition 
   return undefined;
 }
 
-/** Lines of a text in UTF-8; behind the last line's end there is none. */
+/** Splits UTF-8 text into lines; a final line end does not begin another line. */
 function linesOf(bytes: Uint8Array): readonly string[] {
   const lines = new TextDecoder().decode(bytes).split(/\r?\n/);
   if (lines.at(-1) === "") lines.pop();
@@ -74,10 +74,10 @@ function mergesIn(bytes: Uint8Array): readonly (readonly [string, string])[] {
   });
 }
 
-/** Of a piece: one that no text has, and one that the trainer was given. */
+/** SentencePiece's piece types: control tokens, and user-defined ones. */
 const [CONTROL, GIVEN] = [3, 4];
 
-/** A vocabulary of SentencePiece: likeliest pieces, or pairs that are joined by the places of what they make. */
+/** Converts a SentencePiece vocabulary: unigram, or BPE with merges in the order of their results. */
 function sentencePiece(name: string, bytes: Uint8Array): MadeDefinition {
   const limits = { bytes: MAX_BYTES, items: MAX_FIELDS, depth: 4 };
   const pieces: { piece: string; score: number; type: number }[] = [];
@@ -127,7 +127,7 @@ function sentencePiece(name: string, bytes: Uint8Array): MadeDefinition {
   };
 }
 
-/** Tokens with every pair of them that makes another, in the order of what they make, shorter left sides first. */
+/** Returns tokens and all pairs that merge into a token, in the order of results, shorter left sides first. */
 function pairsOf(tokens: readonly string[]): Named<Json> {
   const ids = new Map(tokens.map((token, id) => [token, id]));
   const merges: [string, string][] = [];

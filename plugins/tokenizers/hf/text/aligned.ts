@@ -1,39 +1,39 @@
 /**
- * A text under change that knows where each of its characters came from, as Hugging Face's NormalizedString does.
+ * A changing text with the origin of each character, like Hugging Face's NormalizedString.
  * @module
  */
 
 import { badValue } from "../../../../core/base/errors.ts";
 
-/** A stretch of a text in UTF-16 units. */
+/** A range of a text in UTF-16 units. */
 export type Span = readonly [start: number, end: number];
 
 /**
- * A text and where it begins in the original. Each UTF-16 unit stands for the stretch of the original from `starts` to `ends`;
- * without these, for itself. `most`: units that it may grow to.
+ * A text and its offset in the original. Each UTF-16 unit corresponds to the range of the original from `starts` to
+ * `ends`; without these, to itself. `most`: the limit of its length in units.
  */
 export type Aligned = Readonly<{ text: string; from: number; most: number; starts?: Int32Array; ends?: Int32Array }>;
 
 /**
- * A new character, and how many characters of the old text it takes: 0 for its own one, n > 0 for none (it is
- * inserted), -n for its own one and the n behind it.
+ * A new character, and its effect on the old text: 0 replaces one character, n > 0 inserts (replaces none), -n replaces
+ * one and removes the n after it.
  */
 export type Change = readonly [char: string, change: number];
 
-/** A text as it is; `from`: where it begins in the original. */
+/** Returns an unchanged text; `from`: its offset in the original. */
 export function alignedOf(text: string, from = 0): Aligned {
   return { text, from, most: mostOf(text) };
 }
 
-/** Units that any text may grow to, and those that a long one may. */
+/** Units to which every text may grow, and to which long ones may. */
 const [GROWS, GROWS_LONG] = [2 ** 16, 2 ** 24];
 
-/** Units that the steps of a tokenizer may make of a text: Unicode's longest forms have 18 characters. */
+/** Returns how long a text may become, in units: Unicode's longest decompositions have 18 characters. */
 export function mostOf({ length }: Readonly<{ length: number }>): number {
   return Math.min(GROWS + 64 * length, Math.max(GROWS_LONG, 4 * length));
 }
 
-/** Throws AttuneError if the steps of a tokenizer make a text longer than it may get. */
+/** Throws AttuneError if a tokenizer's steps make a text longer than the limit. */
 export function checkGrowth(length: number, most: number): void {
   if (length > most) {
     throw badValue(
@@ -45,7 +45,7 @@ export function checkGrowth(length: number, most: number): void {
   }
 }
 
-/** How many units the character at a place has. */
+/** Returns the number of units of the character at a position. */
 export function widthAt(text: string, at: number): number {
   const unit = text.charCodeAt(at);
   if (unit < 0xd800 || unit > 0xdbff || at + 1 >= text.length) return 1;
@@ -53,19 +53,19 @@ export function widthAt(text: string, at: number): number {
   return next >= 0xdc00 && next <= 0xdfff ? 2 : 1;
 }
 
-/** Where in the original the character that unit `unit` is of begins. */
+/** Returns where the character of unit `unit` begins in the original. */
 export function startOf(a: Aligned, unit: number): number {
   if (a.starts) return a.starts[unit] ?? a.from;
   return a.from + unit - (unit > 0 && widthAt(a.text, unit - 1) === 2 ? 1 : 0);
 }
 
-/** Where in the original what is in front of unit `unit` ends. */
+/** Returns where the text before unit `unit` ends in the original. */
 export function endOf(a: Aligned, unit: number): number {
   if (a.ends) return a.ends[unit - 1] ?? a.from;
   return a.from + unit + (unit > 0 && widthAt(a.text, unit - 1) === 2 ? 1 : 0);
 }
 
-/** Part of a text, by units. */
+/** Returns a part of a text, by units. */
 export function sliceAligned(a: Aligned, start: number, end: number): Aligned {
   if (start === 0 && end === a.text.length && (!a.starts || a.starts[0] === a.from)) return a;
   const text = a.text.slice(start, end);
@@ -81,9 +81,9 @@ export function sliceAligned(a: Aligned, start: number, end: number): Aligned {
 }
 
 type Writer = Readonly<{
-  /** Characters that stand where unit `at` of the old text does; before its start, at the start. */
+  /** Writes characters with the position of unit `at` of the old text; before its start, at the start. */
   write(text: string, at: number): void;
-  /** Units of the old text as they are. */
+  /** Keeps units of the old text. */
   keep(start: number, end: number): void;
   end(): Aligned;
 }>;
@@ -121,7 +121,7 @@ function writer(old: Aligned): Writer {
   };
 }
 
-/** Puts new characters in place of all; the first `removed` old ones have none. An inserted one stands where its neighbour before does. */
+/** Replaces all characters, dropping the first `removed`. An inserted one has the position of its predecessor. */
 export function transformText(a: Aligned, changes: readonly Change[], removed = 0): Aligned {
   const { write, end } = writer(a);
   let at = 0;
@@ -136,7 +136,7 @@ export function transformText(a: Aligned, changes: readonly Change[], removed = 
   return end();
 }
 
-/** Without the characters that are not kept. */
+/** Removes characters that are not to be kept. */
 export function keepCodes(a: Aligned, keep: (code: number) => boolean): Aligned {
   let changed: Writer | undefined;
   let done = 0;
@@ -155,7 +155,7 @@ export function keepCodes(a: Aligned, keep: (code: number) => boolean): Aligned 
   return changed.end();
 }
 
-/** Every character by others in its place. */
+/** Replaces every character by others. */
 export function mapChars(a: Aligned, change: (char: string) => string): Aligned {
   let text = "";
   let alike = true;
@@ -170,7 +170,7 @@ export function mapChars(a: Aligned, change: (char: string) => string): Aligned 
   for (const char of a.text) {
     let first = true;
     for (const own of change(char)) {
-      // What is inserted stands where what is before it does, which is where this character does.
+      // An inserted character has the position of the previous one, which is this character's.
       write(own, first ? at : at + char.length - 1);
       first = false;
     }
@@ -179,7 +179,7 @@ export function mapChars(a: Aligned, change: (char: string) => string): Aligned 
   return end();
 }
 
-/** Stretches, given as start, end, start, end ..., replaced; what replaces one stands where its last character did. */
+/** Replaces ranges, given as start, end, ...; a replacement has the position of the range's last character. */
 export function replaced(a: Aligned, matches: readonly number[], content: string): Aligned {
   if (matches.length === 0) return a;
   const { write, keep, end: done } = writer(a);
@@ -194,7 +194,7 @@ export function replaced(a: Aligned, matches: readonly number[], content: string
   return done();
 }
 
-/** Characters put in front; they stand where the first one does. */
+/** Prepends characters, which get the position of the first one. */
 export function prependText(a: Aligned, prefix: string): Aligned {
   if (a.text === "") return a;
   const { write, keep, end } = writer(a);

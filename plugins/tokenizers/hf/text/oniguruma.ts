@@ -1,13 +1,13 @@
 /**
- * Patterns in the notation of Oniguruma, in which those of tokenizer.json are written: its classes are Unicode's, ^ and $ stand
- * at lines, \h is a hexadecimal digit.
+ * Parses patterns in the syntax of Oniguruma, which tokenizer.json uses: classes are Unicode's, ^ and $ match at lines,
+ * \h is a hexadecimal digit.
  */
 import { cacheCharSet, type CharSet, fixedWidth, type PatternNode } from "../../../../core/patterns/node.ts";
 import { classNamed, isOnigurumaWord } from "./unicode.ts";
 
 const MAX_DEPTH = 50;
 
-/** Options that hold in a part of a pattern: case does not matter, a dot is any character, blanks are left out. */
+/** Options in a part of a pattern: ignore case, dot matches line ends, ignore white space. */
 type Options = Readonly<{ i: boolean; m: boolean; x: boolean }>;
 
 const START: PatternNode = { type: "start" };
@@ -19,7 +19,7 @@ const look = (of: PatternNode, negated = false, behind = 0): PatternNode => ({ t
 const lineFeed = set((code) => code === 10);
 const anything: CharSet = () => true;
 
-/** What a backslash and a letter stand for: classes, or one character. */
+/** The meaning of a letter after a backslash: a class, or a character. */
 const classLetters: Readonly<Record<string, () => CharSet>> = {
   w: () => isOnigurumaWord,
   d: () => classOf("digit"),
@@ -34,7 +34,7 @@ function classOf(name: string): CharSet {
   return set;
 }
 
-/** The same characters in either case. */
+/** Returns the set of the same characters in either case. */
 function inAnyCase(has: CharSet): CharSet {
   return cacheCharSet((code) => {
     if (has(code)) return true;
@@ -47,15 +47,15 @@ function inAnyCase(has: CharSet): CharSet {
   });
 }
 
-/** A pattern as it is read. */
+/** Reads a pattern. */
 type Reader = Readonly<{
-  /** What comes next, so many units of it. */
+  /** Returns the next `count` units without consuming them. */
   ahead(count?: number): string;
-  /** Whether the pattern goes on with a text, which is then read. */
+  /** Consumes a text if it comes next; returns whether it did. */
   take(text: string): boolean;
-  /** What a sticky expression finds here, which is then read. */
+  /** Consumes what a sticky expression matches here. */
   takeMatch(regex: RegExp): RegExpExecArray | null;
-  /** The next character. */
+  /** Consumes the next character. */
   next(): number;
   broken(problem: string): SyntaxError;
 }>;
@@ -87,9 +87,9 @@ function readerOf(source: string): Reader {
 }
 
 /**
- * Reads a pattern.
+ * Parses a pattern.
  *
- * @throws SyntaxError where it cannot be read, or has what is not supported: what refers back to a group, calls, conditions.
+ * @throws SyntaxError if it is invalid, or has something unsupported: backreferences, calls, conditions.
  */
 export function parseOniguruma(source: string): PatternNode {
   const r = readerOf(source);
@@ -110,7 +110,7 @@ function alternatives(r: Reader, depth: number, given: Options): PatternNode {
       const turned = r.takeMatch(/\(\?([imx]*)(?:-([imx]*))?\)/y);
       if (turned) {
         options = withOptions(options, turned);
-        // What an option is turned on for reaches to the end of the group, alternatives included.
+        // An option applies up to the end of the group, alternatives included.
         of.push(alternatives(r, depth + 1, options));
         break;
       }
@@ -142,7 +142,7 @@ function group(r: Reader, depth: number, options: Options): PatternNode {
   return inner();
 }
 
-/** Alternatives that are looked for behind may have lengths of their own. */
+/** The alternatives of a lookbehind may have different lengths. */
 function lookBehind(r: Reader, node: PatternNode, negated: boolean): PatternNode {
   const ways = (node.type === "any" ? node.of : [node]).map((way) => {
     const width = fixedWidth(way);
@@ -185,7 +185,7 @@ function escaped(r: Reader, options: Options): PatternNode {
   return set(escapedSet(r, false, options));
 }
 
-/** What a backslash begins, in brackets or not. */
+/** Parses an escape sequence, inside or outside of brackets. */
 function escapedSet(r: Reader, inBrackets: boolean, options: Options): CharSet {
   const property = r.takeMatch(/([pP])\{(\^?)([^{}]{1,64})\}/y);
   if (property) {
@@ -203,7 +203,7 @@ function escapedSet(r: Reader, inBrackets: boolean, options: Options): CharSet {
   return cased((other) => other === code, inBrackets ? { ...options, i: false } : options);
 }
 
-/** A class by its name in braces: by itself, some are not quite what they are in brackets. */
+/** Returns a class by its name in braces; outside of brackets, some differ slightly from inside. */
 function propertyOf(name: string, inBrackets: boolean): CharSet {
   const plain = name.toLowerCase().trim();
   if (plain === "word" && !inBrackets) return isOnigurumaWord;
@@ -221,7 +221,7 @@ function escapedChar(r: Reader): number {
   return charLetters[letter] ?? code;
 }
 
-/** The inside of brackets, up to the one that closes them. What is not in them is so in neither case. */
+/** Parses the inside of brackets, including the closing one. A negation applies after case folding. */
 function bracket(r: Reader, depth: number, options: Options): CharSet {
   if (depth > MAX_DEPTH) throw r.broken(`brackets are nested deeper than ${MAX_DEPTH}`);
   const not = r.take("^");

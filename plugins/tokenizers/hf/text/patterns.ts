@@ -1,14 +1,14 @@
-/** Patterns of tokenizer.json: plain strings, or regular expressions. */
+/** Patterns in tokenizer.json: plain strings, or regular expressions. */
 import { badFile } from "../../../../core/base/errors.ts";
 import type { CharSet } from "../../../../core/patterns/node.ts";
 
-/** All matches in a text: start, end, start, end ... in UTF-16 units. */
+/** Returns all matches in a text: start, end, start, end ... in UTF-16 units. */
 export type Matcher = (text: string) => number[];
 
-/** What reads regular expressions. */
+/** Compiles a regular expression. */
 export type RegexReader = (source: string) => Matcher;
 
-/** `{ String }` or `{ Regex }` as what finds all matches. Throws AttuneError if it cannot be read. */
+/** Compiles `{ String }` or `{ Regex }`. Throws AttuneError if it is invalid. */
 export function patternOf(pattern: unknown, readRegex: RegexReader | undefined): Matcher {
   const { String: text, Regex: regex } = (pattern ?? {}) as { String?: string; Regex?: string };
   if (text !== undefined) return matchesOf(text);
@@ -16,7 +16,7 @@ export function patternOf(pattern: unknown, readRegex: RegexReader | undefined):
   throw badFile("hf", "tokenizer.json", "has a pattern that is neither a String nor a Regex");
 }
 
-/** Every place of a plain string that is not empty. */
+/** Matches a plain string that is not empty. */
 export function matchesOf(part: string): Matcher {
   return (text) => {
     const matches: number[] = [];
@@ -27,7 +27,7 @@ export function matchesOf(part: string): Matcher {
   };
 }
 
-/** Every character of a set. */
+/** Matches every character of a set. */
 export function charsOf(has: CharSet): Matcher {
   return (text) => {
     const matches: number[] = [];

@@ -1,10 +1,10 @@
-/** Regular expressions of tokenizer.json, in Oniguruma's notation. */
+/** Regular expressions in tokenizer.json, in Oniguruma's syntax. */
 import { badFile } from "../../../../core/base/errors.ts";
 import { searchFor } from "../../../../core/patterns/search.ts";
 import { parseOniguruma } from "./oniguruma.ts";
 import type { Matcher } from "./patterns.ts";
 
-/** What finds all matches of a regular expression. Throws AttuneError if it cannot be read. */
+/** Compiles a regular expression. Throws AttuneError if it is invalid. */
 export function readRegex(source: string): Matcher {
   try {
     const searchIn = searchFor(parseOniguruma(source));
@@ -18,7 +18,7 @@ export function readRegex(source: string): Matcher {
   }
 }
 
-/** Matches one after another, none of them empty right behind another. */
+/** Returns successive matches, without empty ones directly after another match. */
 function matchesOf(text: string, search: (at: number) => number): number[] {
   const matches: number[] = [];
   let last = -1;

@@ -1,11 +1,11 @@
 /**
- * What characters are taken for, as Hugging Face's tokenizers takes them: its parts know different versions of Unicode, and
- * engines know others.
+ * Character classes as in Hugging Face's tokenizers, whose parts use different versions of Unicode, as do JavaScript
+ * engines.
  */
 import { cacheCharSet, type CharSet } from "../../../../core/patterns/node.ts";
 import * as tables from "./unicode_tables.ts";
 
-/** A table's ranges as one list: start, end (excluded), start, end ... */
+/** Decodes a table's ranges to a list: start, end (excluded), start, end ... */
 function rangesOf(table: string): number[] {
   let at = 0;
   return table.split(" ").flatMap((range) => {
@@ -26,7 +26,7 @@ function inTable(table: string): CharSet {
       if ((ranges[middle] as number) <= code) low = middle + 1;
       else high = middle;
     }
-    // Behind an odd number of bounds one is inside a range.
+    // After an odd number of bounds, the code is in a range.
     return low % 2 === 1;
   });
 }
@@ -35,34 +35,34 @@ function matching(regex: RegExp): CharSet {
   return cacheCharSet((code) => regex.test(String.fromCodePoint(code)));
 }
 
-/** Unicode's blanks. */
+/** Unicode's white space. */
 export const isWhitespace: CharSet = matching(/^\p{White_Space}$/u);
-/** What BERT's normalizer removes. */
+/** Control characters, which BERT's normalizer removes. */
 export const isControl: CharSet = inTable(tables.control);
 /** Nonspacing marks of Unicode 8. */
 export const isNonspacing: CharSet = inTable(tables.nonspacing);
 /** Marks of Unicode 9. */
 export const isMark: CharSet = inTable(tables.mark);
-/** Punctuation of Unicode 8, and ASCII's. */
+/** Punctuation of Unicode 8 and of ASCII. */
 export const isPunctuation: CharSet = inTable(tables.punctuation);
-/** What has no decomposition, whatever the engine says. */
+/** Characters without a decomposition, whatever the engine says. */
 export const isWhole: CharSet = inTable(tables.composed);
-/** Assigned in Unicode 17. */
+/** Characters assigned in Unicode 17. */
 const isLatest: CharSet = inTable(tables.latest);
 /** Marks assigned in Unicode 17. */
 export const isLatestMark: CharSet = inTable(tables.latestMarks);
 /** Numbers of Unicode 17. */
 export const isNumeric: CharSet = matching(/^[\p{N}\u{11DE0}-\u{11DE9}\u{16FF4}-\u{16FF6}]$/u);
 
-/** A class of Unicode 16 by JavaScript's name for it. */
+/** Returns a class of Unicode 16, by JavaScript's expression for it. */
 function ofSixteen(regex: RegExp): CharSet {
   return cacheCharSet((code) => regex.test(String.fromCodePoint(code)) && !isLatest(code));
 }
 
-/** Letters, marks, digits and connectors: \w of Rust's patterns. */
+/** Letters, marks, digits and connectors: \w in Rust's patterns. */
 export const isWord: CharSet = ofSixteen(/^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/u);
 
-/** A letter's small one. Five pairs are newer than some engines. */
+/** Returns a letter in lower case. Five pairs are newer than some engines. */
 export function lowercased(char: string): string {
   const code = char.codePointAt(0) ?? 0;
   if (code === 0xa7ce || code === 0xa7d2 || code === 0xa7d4) return String.fromCharCode(code + 1);
@@ -72,7 +72,7 @@ export function lowercased(char: string): string {
 
 const word = (code: number): boolean => /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]$/u.test(String.fromCodePoint(code));
 
-/** Oniguruma's own classes, by their names in lower case: POSIX's, and those of one letter behind a backslash. */
+/** Oniguruma's own classes by their lower-case names: POSIX's, and single letters after a backslash. */
 const posix: Readonly<Record<string, string>> = {
   alnum: "\\p{Alphabetic}\\p{Nd}",
   alpha: "\\p{Alphabetic}",
@@ -92,7 +92,7 @@ const posix: Readonly<Record<string, string>> = {
 
 const classes = new Map<string, CharSet | undefined>();
 
-/** A class by the name that stands in \p{...} or [:...:]. Nothing if there is none. */
+/** Returns a class by its name in \p{...} or [:...:]; undefined if there is none. */
 export function classNamed(name: string): CharSet | undefined {
   const key = name.toLowerCase().replaceAll(/[\s_-]/g, "");
   if (!classes.has(key)) classes.set(key, namedClass(key, name));
@@ -103,7 +103,7 @@ function namedClass(key: string, name: string): CharSet | undefined {
   if (key === "word") return cacheCharSet((code) => word(code) && !isLatest(code));
   const known = posix[key];
   if (known !== undefined) return ofSixteen(new RegExp(`^[${known}]$`, "u"));
-  // Classes that what is not assigned belongs to.
+  // Classes that include unassigned characters.
   if (key === "c" || key === "other" || key === "cn" || key === "unassigned") {
     const regex = /^c|^o/.test(key) && key !== "cn" ? /^\p{C}$/u : /^\p{Cn}$/u;
     return cacheCharSet((code) => isLatest(code) || regex.test(String.fromCodePoint(code)));
@@ -113,18 +113,18 @@ function namedClass(key: string, name: string): CharSet | undefined {
     for (const form of [alias, `Script=${alias}`]) {
       try {
         const set = ofSixteen(new RegExp(`^\\p{${form}}$`, "u"));
-        // ʕ was a small letter until Unicode 17.
+        // ʕ was a lower-case letter until Unicode 17.
         if (key === "ll" || key === "lowercaseletter" || key === "lowercase") return (c) => c === 0x295 || set(c);
         return key === "lo" || key === "otherletter" ? (c) => c !== 0x295 && set(c) : set;
       } catch {
-        // Not a name of JavaScript's.
+        // JavaScript does not know this name.
       }
     }
   }
   return undefined;
 }
 
-/** \w of Oniguruma, to which some superscripts and fractions of Latin-1 belong as well. */
+/** Oniguruma's \w, which includes some superscripts and fractions of Latin-1. */
 export const isOnigurumaWord: CharSet = cacheCharSet((code) =>
   word(code) && !isLatest(code) || code === 0xb2 || code === 0xb3 || code === 0xb9 || code >= 0xbc && code <= 0xbe
 );

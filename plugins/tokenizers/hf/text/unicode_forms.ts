@@ -1,16 +1,16 @@
-/** Unicode's normal forms (UAX #15) of Unicode 9, which Hugging Face's tokenizers knows, so that places are kept. */
+/** Unicode's normalization forms (UAX #15) in version 9, like Hugging Face's tokenizers, with positions preserved. */
 import { type Aligned, type Change, transformText } from "./aligned.ts";
 import { isMark, isWhole } from "./unicode.ts";
 
 /** The four forms. */
 export type Form = "NFC" | "NFD" | "NFKC" | "NFKD";
 
-/** A character in decomposed form, as the step that takes it apart. */
+/** A character of the decomposed text, its effect on the old text, and its combining order. */
 type Part = readonly [char: string, change: number, order: number];
 
-/** A text in a normal form: decomposed, ordered, and for NFC and NFKC composed again. */
+/** Returns a text in a normalization form: decomposed, reordered, and for NFC and NFKC composed again. */
 export function normalForm(text: Aligned, form: Form): Aligned {
-  // Without marks or anything to take apart, a text is in all of its forms.
+  // ASCII is in all forms already.
   if (/^[\0-\x7f]*$/.test(text.text)) return text;
   const decomposed = form === "NFC" || form === "NFD" ? "NFD" : "NFKD";
   const parts = ordered(partsOf(text.text, decomposed));
@@ -39,7 +39,7 @@ function partsOf(text: string, form: "NFD" | "NFKD"): Part[] {
   return parts;
 }
 
-/** A mark of each combining class, in their order. */
+/** A mark of each combining class, in the order of classes. */
 const marks = Array.from(
   "\u0334\u093c\u3099\u094d\u05b0\u05b1\u05b2\u05b3\u05b4\u05b5\u05b6\u05b7\u05b8\u05b9\u05bb\u05bc\u05bd\u05bf\u05c1\u05c2\ufb1e" +
     "\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0670\u0711\u0c55\u0c56\u0e38\u0e48\u0eb8\u0ec8\u0f71\u0f72\u0f74" +
@@ -48,12 +48,13 @@ const marks = Array.from(
 
 const orders = new Map<string, number>();
 
-/** A number that orders marks as their combining classes do, and is 0 for what has none: JavaScript orders by them, and tells none. */
+/** Returns a number that orders marks by combining class, which JavaScript does not expose; 0 for class 0. */
 function orderOf(char: string): number {
   if (char < "\u0300" || !isMark(char.codePointAt(0) ?? 0)) return 0;
   const known = orders.get(char);
   if (known !== undefined) return known;
-  // Something of class 0 lets no mark pass: an overlay (class 1) or a mark below the line (class 240) moves past any other.
+  // Nothing moves past a character of class 0; an overlay (1) or an iota subscript (240) moves past, or is passed by,
+  // any other.
   let order = 0;
   if (passes(char, "\u0334") || passes("\u0345", char)) {
     order = 1 + 2 * marks.filter((mark) => passes(char, mark)).length;
@@ -62,12 +63,12 @@ function orderOf(char: string): number {
   return order;
 }
 
-/** Whether mark a stands behind mark b in canonical order. */
+/** Whether mark a comes after mark b in canonical order. */
 function passes(a: string, b: string): boolean {
   return a !== b && (a + b).normalize("NFD") === b + a;
 }
 
-/** Marks in the order of their classes, those of one class as they were. */
+/** Sorts marks by class; marks of the same class keep their order. */
 function ordered(parts: Part[]): Part[] {
   for (let start = 0; start < parts.length;) {
     let end = start;
@@ -87,7 +88,7 @@ function ordered(parts: Part[]): Part[] {
 
 const pairs = new Map<string, string>();
 
-/** The one character that stands for two, or nothing. */
+/** Returns the single character that composes two, or "". */
 function joined(a: string, b: string): string {
   const both = a + b;
   const known = pairs.get(both);
@@ -100,7 +101,7 @@ function joined(a: string, b: string): string {
   return result;
 }
 
-/** Joins starters with what is behind them where there is one character for both. */
+/** Composes starters with following characters. */
 function composed(parts: readonly Part[]): Change[] {
   const out: Change[] = [];
   let starter: Change | undefined;
@@ -118,7 +119,7 @@ function composed(parts: readonly Part[]): Change[] {
       else starter = [char, change];
       continue;
     }
-    // A mark of the same or a higher class in between blocks.
+    // A mark of the same or a higher class in between blocks composition.
     const one = last < 0 || last < order ? joined(starter[0], char) : "";
     if (one !== "") starter = [one, starter[1] + change - 1];
     else if (order > 0) {
