@@ -37,7 +37,7 @@ export function mixtureOf(trials: readonly Trial[], space: Named<Space>): Mixtur
   };
 }
 
-/** Older trials weigh less. */
+/** Returns the weights of n trials; older trials weigh less. */
 function weightsOf(n: number): number[] {
   const older = n - FULL_WEIGHT;
   if (older <= 0) return Array.from({ length: n }, () => 1);
@@ -73,7 +73,7 @@ function normalsOf(seen: readonly number[], range: NumericSpace): Dimension {
   return { means: [...means, (low + high) / 2], deviations: [...deviations, high - low], low, high, space: range };
 }
 
-/** The end of a value's own piece of a range with steps. */
+/** Returns the end of a value's own interval in a range with steps. */
 function edge(range: NumericSpace, value: number, side: -1 | 1): number {
   const step = range.type === "int" ? range.step ?? 1 : stepOf(range);
   return step === undefined ? value : value + side * step / 2;
@@ -81,7 +81,7 @@ function edge(range: NumericSpace, value: number, side: -1 | 1): number {
 
 const scaled = ({ log: byLog = false }: NumericSpace, value: number): number => (byLog ? log(value) : value);
 
-/** The logarithm of a mixture's density where a candidate is. */
+/** Returns the log density of a mixture at a candidate. */
 export function logDensityAt({ weights, dimensions }: Mixture, candidate: Named<Json>): number {
   const sums = weights.map(log);
   for (const [name, dimension] of Object.entries(dimensions)) {
@@ -92,7 +92,7 @@ export function logDensityAt({ weights, dimensions }: Mixture, candidate: Named<
   return most === -Infinity ? most : most + log(sums.reduce((sum, x) => sum + exp(x - most), 0));
 }
 
-/** The logarithm of each kernel's density at a value. */
+/** Returns the log density of each kernel at a value. */
 function kernelsAt(dimension: Dimension, value: Json): (kernel: number) => number {
   if ("shares" in dimension) {
     const key = JSON.stringify(value);
@@ -110,7 +110,7 @@ function kernelsAt(dimension: Dimension, value: Json): (kernel: number) => numbe
   };
 }
 
-/** Candidates drawn from a mixture. */
+/** Draws candidates from a mixture. */
 export function drawCandidates(mixture: Mixture, random: Random, count: number): readonly Named<Json>[] {
   const { weights, dimensions } = mixture;
   const kernels = random.fork("kernel");
@@ -129,12 +129,12 @@ function drawKernel(dimension: Dimension, kernel: number, u: number): Json {
   if ("shares" in dimension) return dimension.choices[indexAt(dimension.shares[kernel] ?? [], u)] ?? null;
   const { means, deviations, low, high, space } = dimension;
   const [mean, deviation] = [means[kernel] ?? 0, deviations[kernel] ?? 1];
-  // A quantile of 0 is the end of the range: half of the finest step keeps off it.
+  // A quantile of 0 is the end of the range: half of the finest step avoids it.
   const x = mean + deviation * truncatedQuantile(u + 2 ** -33, (low - mean) / deviation, (high - mean) / deviation);
   return nearestIn(space, space.log ? exp(x) : x);
 }
 
-/** The place among shares where a number from 0 to 1 falls. */
+/** Returns the index of the share that contains a number from 0 to 1. */
 function indexAt(shares: readonly number[], u: number): number {
   let sum = 0;
   for (const [i, share] of shares.entries()) {
@@ -144,7 +144,7 @@ function indexAt(shares: readonly number[], u: number): number {
   return shares.length - 1;
 }
 
-/** Whether an option has one value alone. */
+/** Whether an option has only one value. */
 export function isFixed(range: Space): boolean {
   return range.type === "categorical" ? range.choices.length < 2 : range.low === range.high;
 }
