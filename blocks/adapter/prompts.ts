@@ -71,7 +71,7 @@ export function prefixedLayers(
 }
 
 /**
- * Keys and values in front of every layer's own, in encoder-decoder models where the decoder reads itself: `prefix`
+ * Prepends keys and values in every layer (in encoder-decoder models in the decoder's self-attention): `prefix`
  * [count, layers × (keys, values) × heads × head size].
  */
 export function prefixAdapter(

@@ -1,5 +1,5 @@
 /**
- * What families of models are made of: whole decoders and encoders by what differs, and the parts of those that differ more.
+ * Building blocks of model families: decoders and encoders defined by their differences, and parts for other families.
  * @module
  */
 export * from "./classification_head.ts";

@@ -101,7 +101,7 @@ export function hasEnding(path: string, endings: readonly string[]): boolean {
   return endings.some((ending) => plain.endsWith(ending));
 }
 
-/** Names in a folder that `datasets` looks at: none that begin with a point or, as its folders, with two underscores. */
+/** Returns the names in a folder that `datasets` reads: none that begin with "." or "__". */
 function visible(folder: string, host: Host): readonly string[] {
   return (host.names?.(resolved(folder === "" ? "/" : folder, host)) ?? [])
     .filter((name) => !/^\.|^__/.test(name)).sort();

@@ -1,6 +1,6 @@
 /** Training speed and smoothed loss. */
 
-/** A meter of training speed. `fraction`: tokens per second; `work`: multiply-adds; `left`: milliseconds that `steps` more will take. */
+/** Meter of training speed. `rate`, `work`: tokens, multiply-adds per second; `secondsLeft`: of `steps`, in ms. */
 export interface StepMeter {
   /** Marks the end of something other than a step, so that the time since the last step does not count. */
   mark(now: number): void;

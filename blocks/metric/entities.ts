@@ -17,7 +17,7 @@ function tagOf(text: string): Tag {
   return { prefix: text.slice(0, 1), type: (at < 0 ? rest : rest.slice(at + 1)) || "_" };
 }
 
-/** Entities as CoNLL's evaluation script reads them (Tjong Kim Sang & De Meulder 2003): tags that break a scheme still count. */
+/** Returns entities like CoNLL's script (Tjong Kim Sang & De Meulder 2003): tags that break a scheme count. */
 export function lenientEntities(tags: readonly string[]): Entity[] {
   const entities: Entity[] = [];
   let before = outside;

@@ -8,10 +8,10 @@ export type Strategy = "longest_first" | "only_first" | "only_second" | "do_not_
 export type Window = Readonly<{ a: readonly [number, number]; b: readonly [number, number] | undefined }>;
 
 /**
- * The windows over texts of `a` and `b` tokens that leave `allocateOutput` tokens, `stride` of them shared by neighbours. `side`:
- * which end is cut; windows then go from the other.
+ * Returns the windows over texts of `a` and `b` tokens that fit into `room` tokens; neighbours share `stride` tokens.
+ * `side`: the end that is cut; windows proceed from the other end.
  *
- * @throws AttuneError if there is no room, or a stride as long as it.
+ * @throws AttuneError if there is no room, or if the stride is not below the room.
  */
 export function windowsOf(
   a: number,

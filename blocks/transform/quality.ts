@@ -3,7 +3,7 @@
  * rule that failed.
  */
 
-/** Limits of the rules; one that is null or absent is not looked at. */
+/** Limits of the rules; a limit that is null or absent is not checked. */
 export type QualityLimits = Readonly<{
   /** Words that are not all punctuation, at least. */
   minDocWords?: number | null;
@@ -25,17 +25,17 @@ export type QualityLimits = Readonly<{
   minStopWords?: number | null;
   /** Which words these are. */
   stopWords?: readonly string[] | null;
-  /** Share of lines that stood there before. */
+  /** Share of lines that are repeated. */
   dupLineFrac?: number | null;
-  /** Share of such paragraphs. */
+  /** Share of paragraphs that are repeated. */
   dupParaFrac?: number | null;
-  /** Share of the characters of such lines. */
+  /** Share of the characters in repeated lines. */
   dupLineCharFrac?: number | null;
-  /** Share of the characters of such paragraphs. */
+  /** Share of the characters in repeated paragraphs. */
   dupParaCharFrac?: number | null;
   /** Share of the characters of the most frequent n words: n and limit. */
   topNGrams?: readonly (readonly [number, number])[] | null;
-  /** Share of the characters in n words that stood there before: n and limit. */
+  /** Share of the characters in repeated n words: n and limit. */
   dupNGrams?: readonly (readonly [number, number])[] | null;
 }>;
 

@@ -44,9 +44,9 @@ const IGNORE = -100;
 
 /**
  * `text`, `messages`, or `prompt` and `completion` → input_ids, and `labels`, each predicted at the position before its
- * token. Messages have `role` and `content`, or ShareGPT's `from` and `value`. Rows that have `input_ids` (and `labels` beside their own tokens) are taken as they are. Without labels a row
- * is what a completion is wanted of: `completion` is not read, and a conversation ends where the assistant would begin,
- * or begins to speak last.
+ * token. Messages have `role` and `content`, or ShareGPT's `from` and `value`. Rows with `input_ids` (and perhaps
+ * `labels`) are used unchanged. Without labels a row is a prompt to be completed: `completion` is not read, and a
+ * conversation ends where the assistant would begin, or begins its last turn.
  *
  * @throws AttuneError from `encode` where a column is missing.
  * @example

@@ -23,9 +23,9 @@ const NAME = "question-answering";
  * `question`, `context` and `generateAnswers` (SQuAD's `text` and `answer_start`, in code points; or in UTF-16 units if
  * that is where the answers are, with a warning) → windows of input_ids and token_type_ids, with the targets
  * `start_positions` and `end_positions`: the first answer's first and last token, or [CLS] for both where the answer is
- * not wholly inside, or there is none. Blanks before a question go. Rows that have `input_ids` (and both positions) are
- * taken as they are. Tells decoding of each window: the context, which tokens are of it and where they stand (UTF-16),
- * where [CLS] is, and the answers.
+ * not wholly inside, or there is none. Blanks before a question are removed. Rows with `input_ids` (and both positions)
+ * are used unchanged. For decoding, each window's metadata has the context, the context's tokens with their offsets
+ * (UTF-16), the position of [CLS], and the answers.
  *
  * @throws AttuneError from `encode` where a column is missing, or an answer is not where `answer_start` says.
  * @example

@@ -30,7 +30,7 @@ const NAME = "sentence-pairs";
 
 /**
  * `text`, `textPair` → a sample of two sequences; `score` is the target `labels`. Without labels `textPair` may be
- * missing: then the text stands with itself, as its embedding is wanted.
+ * missing: the text is then paired with itself, to get its embedding.
  *
  * @throws AttuneError from `encode` where a column is missing or is not what it should be.
  * @example

@@ -11,8 +11,8 @@ import { spanModules } from "../../formats/hf/head_modules.ts";
 
 /**
  * `startLogits` and `endLogits` [batch, seq] as the family's ForQuestionAnswering computes them; for encoder-decoder
- * models, of the decoder, which reads the same tokens shifted right: [batch, decoderSeq]. What is made of them is one
- * distribution over a row, padding included, so that a row is one sequence's alone.
+ * models, of the decoder, which reads the same tokens shifted right: [batch, decoderSeq]. The softmax is
+ * over a whole row, padding included, so each sequence needs a row of its own.
  *
  * @example
  * ```ts

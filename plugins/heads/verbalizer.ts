@@ -44,7 +44,7 @@ type Input = Readonly<
 
 /**
  * Logits [samples, classes]: the mean of the scores of each class's words (Schick & Schütze 2021; OpenPrompt's
- * ManualVerbalizer). By token, all words are read off one place; by likelihood, each word has a sequence of its own.
+ * ManualVerbalizer). By token, all words are scored at one position; by likelihood, each word has its own sequence.
  *
  * @throws AttuneError if the family has no such language head.
  * @example

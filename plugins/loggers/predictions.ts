@@ -19,8 +19,8 @@ export interface PredictionsOptions {
 
 /**
  * Writes `predictions.jsonl` at the end of a run: for every row of `data.test` (or else `data.eval`), its label, the
- * trained model's answer, and class scores. A run whose task answers places rather than
- * rows leaves no file, and one without an output does nothing.
+ * trained model's answer, and class scores. A run whose task answers positions rather
+ * than rows writes no file, and one without an output does nothing.
  *
  * @example
  * ```ts

@@ -25,7 +25,7 @@ const MASKED_SCORE = -1e30;
 /**
  * -ln Σ over all ways to spread the labels, blanks between them, over the places (Graves et al. 2006), as torch's
  * CTCLoss. The output has logits for each place, [batch*seq, classes] or [batch, seq, classes]; the target is
- * [sequences, labels], padded behind with any negative number.
+ * [sequences, labels], padded at the end with any negative number.
  *
  * A state is left once and never entered again, so the recursion over time is a sum over the place at which it was
  * entered: one step per state, each a masked [seq, seq] sum in logarithms, for any number of places. The gradient is

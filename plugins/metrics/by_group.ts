@@ -20,10 +20,10 @@ type Group = Readonly<{ count: number; state: unknown }>;
 type State = Readonly<{ groups: { [name: string]: Group } }>;
 
 /**
- * A metric for each group of rows with the same value of a column, or of several crossed columns. Its number is that of
- * the group where the metric is worst, under `<metric>_by_<column>`; its figures are those of every group with the
- * count of its rows: `{"accuracy_by_region": {"north": {"value": 0.9, "count": 120}}}`. A group of fewer rows than
- * `minCount` has null there.
+ * A metric for each group of rows with the same value of a column, or of several crossed columns. Its value is that of
+ * the worst group, under `<metric>_by_<column>`; its figures have every group's value and number of rows:
+ * `{"accuracy_by_region": {"north": {"value": 0.9, "count": 120}}}`. A group with fewer rows than `minCount` has null
+ * there.
  *
  * @throws AttuneError if a row has no value of the column, or `column` and `columns` are both there or both missing.
  * @example

@@ -9,8 +9,8 @@ import type { Factory } from "../../core/types.ts";
 
 /**
  * Whether those who deserve the positive class get it equally in all groups: the gap in true positive rates, as in
- * Fairlearn. A group without positive rows has a rate of 0, not a missing one: `minCount` and the counts beside say how
- * far to trust that.
+ * Fairlearn. A group without positive rows has a rate of 0, not a missing one; `minCount` and the counts show how
+ * reliable that is.
  *
  * @throws AttuneError if a row has no value of the column, or `column` and `columns` are both there or both missing.
  * @example

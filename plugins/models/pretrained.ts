@@ -29,7 +29,7 @@ type Input = Readonly<{ path: string; config?: Named<Json>; ignoreMismatchedSize
 
 /**
  * A checkpoint as Hugging Face saves it: config, tokenizer and weights, which are mapped from their files. A `.gguf`
- * file is one, too, and so is a folder whose only weights are one: what it has packed is decoded to float32 where it is
+ * file is a checkpoint, too, as is a folder that has only such weights; quantized weights are decoded to float32 when
  * read.
  *
  * @throws AttuneError from `open` where there is no such directory or repository, or its files are not sound.

@@ -21,8 +21,8 @@ type Input = Readonly<{ optimizer?: unknown; decay?: number }>;
 
 /**
  * Any optimizer with a moving average of the weights, a ← d·a + (1-d)·w, like torch's AveragedModel with
- * get_ema_multi_avg_fn, starting with the weights after the first step. Evaluated and saved is the average, trained on
- * are the weights; checkpoints hold both.
+ * get_ema_multi_avg_fn, starting with the weights after the first step. The average is evaluated and saved, the weights
+ * are trained; checkpoints hold both.
  *
  * @example
  * ```ts

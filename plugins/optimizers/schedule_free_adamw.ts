@@ -27,7 +27,7 @@ const share = v.pipe(v.number(), v.gtValue(0), v.ltValue(1));
 
 /**
  * Schedule-free AdamW (Defazio et al. 2024): z steps, x is the mean of all z, and gradients are taken between the two,
- * u = g / (√v̂ + ε) + λy, z ← z - lr·u, x ← (1-c)x + cz, y = (1-β₁)z + β₁x. Evaluated and saved is x. With the
+ * u = g / (√v̂ + ε) + λy, z ← z - lr·u, x ← (1-c)x + cz, y = (1-β₁)z + β₁x. Evaluates and saves x. Needs one of the
  * schedules `constant` or `constant-with-warmup`.
  *
  * @example

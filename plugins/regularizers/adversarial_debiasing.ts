@@ -27,7 +27,7 @@ const IGNORED = -100;
 /**
  * An adversary (Ganin et al. 2016; Zhang et al. 2018): a linear classifier of the last hidden state (of the encoder, in
  * encoder-decoder models) predicts the attribute, and its gradient enters the model reversed and times λ. The adversary
- * learns to tell, the model not to. It trains beside the model and is not saved with it.
+ * learns to predict the attribute, the model to hide it. It is trained along with the model, but not saved.
  *
  * @example
  * ```ts

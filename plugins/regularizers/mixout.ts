@@ -17,7 +17,7 @@ export interface MixoutOptions {
 /**
  * Mixout (Lee et al. 2020): in training the weights w of linear layers become w₀ + m(w - w₀)/(1-p), m drawn as in
  * dropout, so that they are the saved ones w₀ with probability p and w on average. Layers without a saved weight stay
- * as they are. Meant in place of dropout; each step draws as many numbers as there are weights.
+ * as they are. Intended as a replacement of dropout; each step draws a random number for every weight.
  *
  * @example
  * ```ts

@@ -31,8 +31,8 @@ type Input = Partial<CtcOptions> & { labels: readonly string[] };
 
 /**
  * Connectionist temporal classification (Graves et al. 2006) over the positions of an encoder: `text`, `target` (a list
- * of symbols, or a text whose characters they are). What is predicted is each place's likeliest class, repetitions and
- * blanks left out.
+ * of symbols, or a text whose characters they are). Predictions are the likeliest class of each position, without
+ * repetitions and blanks.
  *
  * @example
  * ```ts

@@ -60,8 +60,8 @@ const name = v.pipe(v.string(), v.regex(/^[A-Za-z0-9][\w-]*$/, "a name of letter
  * its micro-batches of the tasks' losses, each times its weight; what a step's tasks do not reach (another task's head)
  * stays as it is. Metrics are each task's own, and so are the best weights.
  *
- * Heads' own parameters have the task's name in front while the run lasts. What is written is one folder per task,
- * `model/<task>/` or `adapter/<task>/`, as a run of that task alone would have left it.
+ * The parameters of heads are prefixed with the task's name during the run. The output is one folder per task,
+ * `model/<task>/` or `adapter/<task>/`, equal to that of a run of the task alone.
  *
  * @example
  * ```ts

@@ -9,7 +9,7 @@ import type { Factory } from "../../core/types.ts";
 import { tokenPlaces, tokenReadings } from "../../blocks/task/mod.ts";
 
 /**
- * Permutation language modelling (Yang et al. 2019): `text`; the loss is one mean over all told tokens of a step.
+ * Permutation language modelling (Yang et al. 2019): `text`; the loss is one mean over all predicted tokens of a step.
  *
  * @example
  * ```ts

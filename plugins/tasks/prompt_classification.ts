@@ -23,8 +23,8 @@ type Input = PromptedTextInput & Partial<PromptClassificationOptions>;
 
 /**
  * Classification by the words that a language model fills into a template (PET, Schick & Schütze 2021; OpenPrompt): the
- * logit of a class is the mean over its words. With any adapter, or with none and `demonstrations` in front, which is
- * in-context learning (Brown et al. 2020). Rows as `sequence-classification` has them.
+ * logit of a class is the mean over its words. It works with any adapter, or with `demonstrations` and none: in-context
+ * learning (Brown et al. 2020). Rows are those of `sequence-classification`.
  *
  * @example
  * ```ts

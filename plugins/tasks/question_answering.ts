@@ -29,7 +29,7 @@ const count = (fallback: number, least: number, largest: number) =>
   v.optional(v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(largest)), fallback);
 
 /**
- * Extractive question answering: SQuAD's rows, `question`, `context`, `generateAnswers`. Contexts that are too long
+ * Extractive question answering: SQuAD's rows, `question`, `context`, `answers`. Contexts that are too long
  * become windows; a row's answer is the best span of all its windows.
  *
  * @example

@@ -33,7 +33,7 @@ const NAME = "balance";
 
 /**
  * Training rows with balanced classes: rows are repeated or dropped at random, or get a column `weight`, which every
- * loss reads. Repeated rows stand behind each other.
+ * loss reads. Repetitions of a row are adjacent.
  *
  * @example
  * ```ts

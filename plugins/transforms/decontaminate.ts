@@ -28,10 +28,10 @@ const NAME = "decontaminate";
 
 /**
  * Training rows without those that share 13 consecutive words with a row of `eval` or `test`, ignoring case and
- * punctuation; shorter rows are compared as a whole. Runs of words that stand in more than a tenth of the rows, as
- * headers and templates, say nothing. Memory is eight bytes per row and 256 MiB for the runs of the other sets at most: of
- * more, all rows are gone through once more for each part. Rows of `eval` and `test` themselves stay, unless it is said what they are
- * compared with.
+ * punctuation; shorter rows are compared as a whole. Runs of words in more than a tenth of the rows, such as headers
+ * and templates, are ignored. Needs eight bytes per row, and at most 256 MiB for the runs of the other sets: if they
+ * are larger, all rows are read again for each further part. Rows of `eval` and `test` themselves stay, unless
+ * `against` is given.
  *
  * @example
  * ```ts
