@@ -53,9 +53,7 @@ type Placement = Readonly<{
 /** Names of the options that AdapterHub's config has, too. */
 const names = ["reductionFactor", "nonLinearity", "scaling", "dropout", "leaveOut", "initWeights"] as const;
 
-/**
- * Defines a variant by its placement and defaults. Attaching throws AttuneError if an option does not fit the model.
- */
+/** Defines a variant by placement and defaults. Attaching throws AttuneError if an option does not fit the model. */
 export function defineBottleneck(
   { name, placement, defaults }: Readonly<{
     name: string;

@@ -85,9 +85,7 @@ export function causalAttention(
   return reshape(context, ["batch*seq", numHeads * headDim]);
 }
 
-/**
- * Returns a decoder family's heads. `token`: the name of the token classifier's layer; `scale`: of vocabulary logits.
- */
+/** Returns a family's heads. `token`: the name of the token classifier's layer; `scale`: of vocabulary logits. */
 export function languageHeads(
   c: ConfigReader,
   config: Named<Json>,

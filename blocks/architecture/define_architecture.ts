@@ -8,9 +8,7 @@ export type ModelOptions = Readonly<Record<never, never>>;
 
 const modelSchema: v.GenericSchema<ModelOptions, ModelOptions> = v.strictObject({});
 
-/**
- * Defines a model family by a function that reads its configs. `modelTypes`: its `model_type`s; by default its name.
- */
+/** Defines a model family by a function that reads configs. `modelTypes`: its `model_type`s; by default the name. */
 export function defineArchitecture(
   { name, modelTypes = [name], read }: Readonly<
     { name: string; modelTypes?: readonly string[]; read: Architecture["read"] }

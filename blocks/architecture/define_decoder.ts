@@ -54,8 +54,7 @@ export type DecoderDifferences = Readonly<{
   /** The c of c · tanh(x / c), for attention scores and for logits. */
   softcaps?: Readonly<{ scores?: number | undefined; logits?: number | undefined }>;
   /**
-   * Factors of the embedding table's rows, of the first layer's input (virtual tokens included), of each part's output,
-   * and of the logits.
+   * Factors of the embedding rows, the first layer's input (virtual tokens too), each part's output, and the logits.
    */
   factors?: Readonly<{ embedding?: number; input?: number; residual?: number; logits?: number }>;
   dropout?: Readonly<{ embedding?: number; residual?: number }>;

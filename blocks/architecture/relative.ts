@@ -126,9 +126,7 @@ export type Disentangled = Readonly<{
   /** [rows, hidden] */
   table: (b: GraphBuilder) => Value;
   dropout: number;
-  /**
-   * Paths of the layers that make keys (for content queries) and queries (for content keys) of the table; absent: none.
-   */
+  /** Paths of the layers from the table to keys (for content queries) and queries (for content keys); absent: none. */
   key: ((path: string) => string) | undefined;
   query: ((path: string) => string) | undefined;
 }>;

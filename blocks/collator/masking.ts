@@ -9,9 +9,7 @@ export const IGNORE = -100;
 /** A tokenized text that can be masked. `words`: the number of each token's word; -1 at special tokens. */
 export type Maskable = Readonly<{ ids: Int32Array; words: Int32Array }>;
 
-/**
- * Prepares an encoded text for masking. Continuations (##ing), and tokens without a blank before, belong to their word.
- */
+/** Prepares a text for masking. Continuations (##ing), and tokens without a blank before, belong to their word. */
 export function maskableWords({ ids, wordIds, specialTokensMask }: Encoding): Maskable {
   return { ids, words: wordIds.map((word, i) => (specialTokensMask[i] === 1 ? -1 : word)) };
 }

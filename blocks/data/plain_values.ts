@@ -1,9 +1,6 @@
 /** Values of binary tables as JSON values. */
 
-/**
- * Converts a value to JSON: exact 64-bit integers to numbers, others and dates to text, number arrays to lists; bytes
- * stay.
- */
+/** Converts a value to JSON: 64-bit integers to numbers if exact, else to text; dates to text; but not bytes. */
 export function plain(value: unknown): unknown {
   if (typeof value === "bigint") {
     const number = Number(value);

@@ -64,8 +64,7 @@ export const embeddingEntries: {
 };
 
 /**
- * Returns `embedding` [sequences, size], computed like sentence-transformers' modules; in encoder-decoder models, from
- * the encoder.
+ * Returns `embedding` [sequences, size] by sentence-transformers' modules; in encoder-decoder models, the encoder's.
  */
 export function sentenceEmbedding(b: GraphBuilder, states: BackboneOutput, { pooling, steps }: EmbeddingSteps): Value {
   const hidden = states.encoder ?? states.hidden;

@@ -40,9 +40,7 @@ export function extent(values: readonly number[]): [low: number, high: number] {
   return low <= high ? [low, high] : [0, 1];
 }
 
-/**
- * Formats a number with `digits` significant digits, separated thousands, and an exponent if it is very small or large.
- */
+/** Formats a number with `digits` significant digits, separated thousands, and an exponent if very small or large. */
 export function showNumber(value: number, digits = 4): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "not a number" : value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);

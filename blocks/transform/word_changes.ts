@@ -11,8 +11,7 @@ import type { Synonyms } from "./wordnet.ts";
 export type Word = Readonly<{ text: string; isFixed: boolean; isInside: boolean }>;
 
 /**
- * A change of words: one is replaced, with the tag of the word at `tagOf`; one is inserted before a position; or one is
- * removed.
+ * A change: a word is replaced, and tagged like the word at `tagOf`; one is inserted before a place; one is removed.
  */
 export type WordChange = Readonly<
   { replace: number; by: string; tagOf?: number } | { insert: number; text: string; tagOf: number } | { remove: number }

@@ -48,8 +48,7 @@ export async function readForms(store: Store): Promise<WordForms> {
       if (kind !== "verb" || ending !== "ed") return listed;
       const irregular = pastsOf(base);
       if (irregular) return irregular;
-      // "understand" is inflected like "stand", "upset" like "set". For others the lists have "wrought" where today's
-      // is "worked".
+      // "understand" is inflected like "stand". For others the lists may have "wrought", though today's is "worked".
       const verb = [...pasts.keys()].find((verb) => verb.length > 2 && base.endsWith(verb));
       if (verb === undefined) return listed.filter((form) => form.endsWith("ed"));
       const isUnchanging = prefixes.test(base.slice(0, -verb.length)) && pastsOf(verb)?.join() === verb;

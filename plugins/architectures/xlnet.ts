@@ -75,9 +75,7 @@ type Sizes = Readonly<{
   clamp: number;
 }>;
 
-/**
- * What layers share. `segments`: whether two positions' differ. `masked`: scores hiding positions by prediction order.
- */
+/** What layers share. `segments`: whether two positions' differ. `masked`: scores that hide later predictions. */
 type Shared = Readonly<{
   positions: Value; // [2*seq, hidden]
   segments: Value | undefined; // [batch, 1, seq, seq] bool

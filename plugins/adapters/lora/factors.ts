@@ -7,10 +7,7 @@ import type { LoraOptions } from "./options.ts";
 /** Both factors of a module: A [r, in] and B [out, r]. */
 export type Factors = Readonly<{ a: Float32Array; b: Float32Array }>;
 
-/**
- * PiSSA (Meng et al. 2024), LoftQ (Li et al. 2023), OLoRA (Büyükakyüz 2024), or orthogonal. Throws AttuneError for a
- * bad r.
- */
+/** PiSSA (Meng et al. 2024), LoftQ (Li et al. 2023), OLoRA (Büyükakyüz 2024), orthogonal. AttuneError for a bad r. */
 export async function readFactors(
   plugin: string,
   how: LoraOptions["initLoraWeights"],

@@ -119,9 +119,7 @@ function refuseEmpty(): never {
   throw new Error("a message is empty");
 }
 
-/**
- * Returns the offsets of dictionaries, record batches and the footer in the file format; undefined without a footer.
- */
+/** Returns the offsets of dictionaries, record batches and footer in the file format; undefined without footer. */
 async function placesIn(
   read: ReadBytes,
   size: number,

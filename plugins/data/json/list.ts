@@ -105,9 +105,7 @@ function rowOf({ plugin, name }: List, bytes: Uint8Array, number: number): Row {
 /** Bytes with a meaning between and inside of entries. */
 const [QUOTE, BACKSLASH, COMMA, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST] = [34, 92, 44, 123, 125, 91, 93];
 
-/**
- * The next byte's position: before the list, before an optional or required entry, in one, after one, after the list.
- */
+/** The next byte is before the list, before an optional or required entry, in one, after one, or after the list. */
 type At = "before" | "first" | "next" | "within" | "behind" | "after";
 
 /** Options of a cutter. `isPart`: the bytes are only some of the entries, of which the first has number `number`. */

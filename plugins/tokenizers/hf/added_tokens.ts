@@ -29,9 +29,7 @@ export type AddedTokens = Readonly<{
   splitNormalized(text: Aligned): readonly Section[];
 }>;
 
-/**
- * Returns a definition's added tokens. `normalize`: the normalizer of texts. `ignores`: tokens that are read as text.
- */
+/** Returns a definition's added tokens. `normalize`: normalizes texts. `ignores`: which tokens are read as text. */
 export function addedTokensOf(
   tokens: readonly AddedToken[],
   normalize: Normalizer,

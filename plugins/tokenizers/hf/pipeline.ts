@@ -24,10 +24,7 @@ export type Pipeline = Readonly<{
   decode(ids: readonly number[], skipSpecialTokens: boolean): string;
 }>;
 
-/**
- * Creates a checked definition's pipeline. `vocabulary`: the model's. `splits`: whether special tokens are read as
- * text.
- */
+/** Creates a checked definition's pipeline. `vocabulary`: the model's. `splits`: read special tokens as text. */
 export async function pipelineOf(definition: Definition, vocabulary: Vocabulary, splits = false): Promise<Pipeline> {
   const { normalizer, pre_tokenizer: preTokenizer, decoder } = definition as Readonly<
     Record<string, Definition | null>

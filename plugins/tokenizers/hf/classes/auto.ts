@@ -135,8 +135,7 @@ function classFor(files: TokenizerFiles): TokenizerClass | undefined {
   const byteLevel = JSON.stringify([definition.pre_tokenizer, definition.post_processor, definition.decoder])
     .includes('"ByteLevel"');
   const { vocab, type: model } = (definition.model ?? {}) as Named<unknown>;
-  // No class has one token per word, so without another class the file is used as it is; converted files say so
-  // explicitly.
+  // No class has one token per word, so without another class the file is used as it is; conversions say so.
   const asItIs = config.as_it_is === true || (model === "WordLevel" && named !== undefined &&
     classOf(named as string, undefined, byteLevel) === "backend");
   const className = classOf(
@@ -150,9 +149,7 @@ function classFor(files: TokenizerFiles): TokenizerClass | undefined {
   return facts && !pieces && (facts.vocabulary === "list" ? Array.isArray(vocab) : isObject(vocab)) ? facts : undefined;
 }
 
-/**
- * Combines the files. `vocabulary`: ids of the model's tokens. Throws AttuneError for a side that is not left or right.
- */
+/** Combines the files. `vocabulary`: ids of the model's tokens. Throws AttuneError for a side but left and right. */
 export function autoTokenizer(files: TokenizerFiles, vocabulary: ReadonlyMap<string, number>): AutoTokenizer {
   const { definition } = files;
   const settings = settingsOf(files);

@@ -53,8 +53,7 @@ function orderOf(char: string): number {
   if (char < "\u0300" || !isMark(char.codePointAt(0) ?? 0)) return 0;
   const known = orders.get(char);
   if (known !== undefined) return known;
-  // Nothing moves past a character of class 0; an overlay (1) or an iota subscript (240) moves past, or is passed by,
-  // any other.
+  // Nothing moves past class 0; an overlay (1) or iota subscript (240) passes, or is passed by, any other mark.
   let order = 0;
   if (passes(char, "\u0334") || passes("\u0345", char)) {
     order = 1 + 2 * marks.filter((mark) => passes(char, mark)).length;
