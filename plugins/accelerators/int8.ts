@@ -19,9 +19,9 @@ export interface Int8Options extends QuantizerOptions {
 }
 
 /**
- * 8-bit integers with a scale per output, and products in int8. Under an adapter frozen linear layers are stored so, in
- * a quarter of the bytes. Without one, linear layers that train stay float32, and so do their gradients: each pass
- * rounds the weights anew for its products, and evaluation and all that is written are as without it.
+ * 8-bit integers with a scale per output, and products in int8. With an adapter, frozen linear layers are stored that
+ * way, in a quarter of the memory. Without one, trained linear layers stay float32, and so do their gradients: each
+ * pass rounds the weights anew for its products; evaluation and saved files are not affected.
  *
  * @example
  * ```ts

@@ -64,7 +64,7 @@ const smoothing = v.pipe(v.number(), v.gtValue(0), v.ltValue(1));
  * y = W x + b + (α/r₀) · B (E ⊙ A) dropout(x), where the least important singular values E are set to zero, down to a
  * budget that falls cubically; orthRegWeight · mean ‖P Pᵀ - I‖ is added to the training loss (Zhang et al. 2023).
  *
- * @throws AttuneError on attaching where no module matches or steps leave no room for allocation.
+ * @throws AttuneError on attaching if no module matches or steps leave no room for allocation.
  * @example
  * ```ts
  * import { adalora } from "attune/adapters/adalora";

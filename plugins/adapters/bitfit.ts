@@ -17,7 +17,7 @@ export interface BitfitOptions {
 /**
  * Trains every bias of the model, and its head (Ben Zaken et al. 2022). The result is a whole model.
  *
- * @throws AttuneError on attaching where the model has no biases.
+ * @throws AttuneError on attaching if the model has no biases.
  * @example
  * ```ts
  * import { bitfit } from "attune/adapters/bitfit";

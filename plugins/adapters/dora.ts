@@ -10,7 +10,7 @@ import { loraAdapter } from "./lora/peft.ts";
 /**
  * W' = m · (W + (α/r) B A) / ‖W + (α/r) B A‖ by row, the norm a constant to the gradient (Liu et al. 2024).
  *
- * @throws AttuneError on attaching where no module matches; the message lists those there are.
+ * @throws AttuneError on attaching if no module matches; the message lists those there are.
  * @example
  * ```ts
  * import { dora } from "attune/adapters/dora";

@@ -17,9 +17,9 @@ export interface FreezeOptions {
 }
 
 /**
- * Trains the last layers, everything after them, and the head. Nothing is computed backwards below the lowest of them.
+ * Trains the last layers, everything after them, and the head. There is no backward pass below the lowest of them.
  *
- * @throws AttuneError on attaching where the model has fewer layers.
+ * @throws AttuneError on attaching if the model has fewer layers.
  * @example
  * ```ts
  * import { freeze } from "attune/adapters/freeze";

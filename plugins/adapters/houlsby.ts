@@ -8,7 +8,7 @@ import { type BottleneckOptions, defineBottleneck } from "../../blocks/adapter/m
 /**
  * h ← h + up(f(down(h))) after attention and after the feed-forward, before each residual (Houlsby et al. 2019).
  *
- * @throws AttuneError on attaching where an option does not fit the model.
+ * @throws AttuneError on attaching if an option does not fit the model.
  * @example
  * ```ts
  * import { houlsby } from "attune/adapters/houlsby";

@@ -36,7 +36,7 @@ export interface Ia3Options extends SavedOptions {
 /**
  * y = l ⊙ (W x + b), or y = W (l ⊙ x) + b in feed-forward modules, with W and b frozen (Liu et al. 2022).
  *
- * @throws AttuneError on attaching where no module matches; the message lists those there are.
+ * @throws AttuneError on attaching if no module matches; the message lists those there are.
  * @example
  * ```ts
  * import { ia3 } from "attune/adapters/ia3";

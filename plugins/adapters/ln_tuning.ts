@@ -22,7 +22,7 @@ const inside = ".ln_tuning_layers.";
 /**
  * Trains the weights and biases of the norms (Zhao et al. 2024).
  *
- * @throws AttuneError on attaching where no module matches.
+ * @throws AttuneError on attaching if no module matches.
  * @example
  * ```ts
  * import { lnTuning } from "attune/adapters/ln-tuning";

@@ -12,7 +12,7 @@ export type { LoraOptions } from "./lora/options.ts";
 /**
  * y = W x + b + (α/r) · B A dropout(x) with W frozen (Hu et al. 2022).
  *
- * @throws AttuneError on attaching where no module matches; the message lists those there are.
+ * @throws AttuneError on attaching if no module matches; the message lists those there are.
  * @example
  * ```ts
  * import { lora } from "attune/adapters/lora";

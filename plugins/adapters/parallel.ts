@@ -8,7 +8,7 @@ import { type BottleneckOptions, defineBottleneck } from "../../blocks/adapter/m
 /**
  * h ← h + s · up(f(down(x))) parallel to the feed-forward, x the residual (He et al. 2022).
  *
- * @throws AttuneError on attaching where an option does not fit the model.
+ * @throws AttuneError on attaching if an option does not fit the model.
  * @example
  * ```ts
  * import { parallel } from "attune/adapters/parallel";

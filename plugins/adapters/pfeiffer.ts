@@ -9,7 +9,7 @@ import { type BottleneckOptions, defineBottleneck } from "../../blocks/adapter/m
  * h ← h + up(f(down(norm(h + x)))) after the feed-forward, x the residual, with the layer's own norm if it has one
  * there (Pfeiffer et al. 2021).
  *
- * @throws AttuneError on attaching where an option does not fit the model.
+ * @throws AttuneError on attaching if an option does not fit the model.
  * @example
  * ```ts
  * import { pfeiffer } from "attune/adapters/pfeiffer";

@@ -42,9 +42,9 @@ const table = "prompt_encoder.embedding.weight";
  * softmax(q [Pk; k]ᵀ) [Pv; v] in every layer, with Pk and Pv trained and the model frozen (Li & Liang 2021). Every
  * token sees the prefix; positions of the tokens start after it.
  *
- * Of encoder and decoder, only the decoder's attention to itself has it.
+ * In encoder-decoder models, only the decoder's self-attention has the prefix.
  *
- * @throws AttuneError on attaching where layers share their weights.
+ * @throws AttuneError on attaching if layers share their weights.
  * @example
  * ```ts
  * import { prefixTuning } from "attune/adapters/prefix-tuning";

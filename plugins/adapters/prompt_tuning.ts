@@ -27,10 +27,10 @@ export interface PromptTuningOptions extends SavedOptions {
 }
 
 /**
- * [P; E(x)] instead of E(x), with P trained and the model frozen (Lester et al. 2021). Virtual tokens take positions
- * and count for what reads a sequence's first token.
+ * [P; E(x)] instead of E(x), with P trained and the model frozen (Lester et al. 2021). Virtual tokens take up
+ * positions, and count where a sequence's first token is read.
  *
- * @throws AttuneError on attaching where `promptTuningInit` is TEXT without a text.
+ * @throws AttuneError on attaching if `promptTuningInit` is TEXT without a text.
  * @example
  * ```ts
  * import { promptTuning } from "attune/adapters/prompt-tuning";

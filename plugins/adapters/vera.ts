@@ -49,7 +49,7 @@ const sharedB = "base_model.vera_B";
  * y = W x + b + λ_b ⊙ B (λ_d ⊙ A x), A and B random, frozen, and shared by all layers; each layer uses a part of them
  * (Kopiczko et al. 2024).
  *
- * @throws AttuneError on attaching where no module matches.
+ * @throws AttuneError on attaching if no module matches.
  * @example
  * ```ts
  * import { vera } from "attune/adapters/vera";

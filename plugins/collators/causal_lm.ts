@@ -48,7 +48,7 @@ const IGNORE = -100;
  * `labels`) are used unchanged. Without labels a row is a prompt to be completed: `completion` is not read, and a
  * conversation ends where the assistant would begin, or begins its last turn.
  *
- * @throws AttuneError from `encode` where a column is missing.
+ * @throws AttuneError from `encode` if a column is missing.
  * @example
  * ```ts
  * import { causalLm } from "attune/collators/causal-lm";

@@ -25,9 +25,9 @@ const NAME = "ctc";
 
 /**
  * `text` and `target` (a list of symbols, or a text whose characters they are) → input_ids, token_type_ids and
- * `labels`, the symbols' classes, padded with -1. Rows that have `input_ids` are taken as they are.
+ * `labels`, the symbols' classes, padded with -1. Rows that have `input_ids` are used unchanged.
  *
- * @throws AttuneError from `encode` where a column is missing, a symbol is unknown, or a target has too many of them.
+ * @throws AttuneError from `encode` if a column is missing, a symbol is unknown, or a target has too many of them.
  * @example
  * ```ts
  * import { ctc } from "attune/collators/ctc";

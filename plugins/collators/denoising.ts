@@ -31,7 +31,7 @@ export interface DenoisingOptions {
  * `text` → input_ids with spans removed, and labels with the removed text, drawn anew in each epoch. A text that is too
  * long becomes several samples.
  *
- * @throws AttuneError from `encode` where a text has fewer than two tokens or the tokenizer lacks tokens that replace
+ * @throws AttuneError from `encode` if a text has fewer than two tokens or the tokenizer lacks tokens that replace
  * spans.
  * @example
  * ```ts

@@ -23,7 +23,7 @@ const NAME = "masked-lm";
 
 /**
  * `text` → input_ids with masks, and `labels` at the masks, drawn anew in each epoch. A text that is too long becomes
- * several samples. Rows that have `input_ids` and `labels` are taken as they are.
+ * several samples. Rows that have `input_ids` and `labels` are used unchanged.
  *
  * @throws AttuneError if a column is missing, or the tokenizer has no mask token.
  * @example

@@ -20,9 +20,9 @@ type Sequence = Sample["sequences"][number];
 
 /**
  * `context` and `choices` → one sequence per choice, the pair (context, choice) cut longest first; `label`, the number
- * of the right choice, is the target `labels`. Rows that have `input_ids` (one list per choice) are taken as they are.
+ * of the right choice, is the target `labels`. Rows that have `input_ids` (one list per choice) are used unchanged.
  *
- * @throws AttuneError from `encode` where a column is missing or the label is no choice's number.
+ * @throws AttuneError from `encode` if a column is missing or the label is no choice's number.
  * @example
  * ```ts
  * import { multipleChoice } from "attune/collators/multiple-choice";

@@ -36,9 +36,9 @@ export interface PaddingOptions {
 
 /**
  * `text`, optional `textPair`, `label` (or `labels`) → input_ids, token_type_ids and the target `labels`. Rows that
- * have `input_ids` are taken as they are.
+ * have `input_ids` are used unchanged.
  *
- * @throws AttuneError from `encode` where a column is missing or a label is unknown, naming row, column and value.
+ * @throws AttuneError from `encode` if a column is missing or a label is unknown, naming row, column and value.
  * @example
  * ```ts
  * import { padding } from "attune/collators/padding";

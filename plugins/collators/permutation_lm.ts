@@ -16,7 +16,7 @@ type About = Readonly<{ ids: Int32Array; special: Int32Array }>;
 /**
  * `text` → input_ids with masked spans, `perm_mask` (1 if a position may not see another) and `labels`, drawn anew
  * in each epoch (Yang et al. 2019, and Hugging Face's collator). Rows that have `input_ids`, `perm_mask`,
- * `target_mapping` and `labels` are taken as they are: `target_mapping` has a row for each target, `labels` a label.
+ * `target_mapping` and `labels` are used unchanged: `target_mapping` has a row for each target, `labels` a label.
  *
  * @throws AttuneError if a column is missing, or a target is not at one place.
  * @example

@@ -21,7 +21,7 @@ const documents = new WeakMap<CollatorContext, Map<number, readonly string[]>>()
 /**
  * `sentences` (those of one document, in order) → pairs of neighbours; in half of them, drawn anew in each epoch, the
  * second sentence is from another document, or for ALBERT the order is reversed. Rows that have `input_ids`, `labels`
- * and `next_sentence_label` (or `sentence_order_label`) are taken as they are.
+ * and `next_sentence_label` (or `sentence_order_label`) are used unchanged.
  *
  * @throws AttuneError if a document has fewer than two sentences, or there is no other document.
  * @example

@@ -21,7 +21,7 @@ const IGNORE = -100;
  * Columns of the template → input_ids, the position of the gap, and ids of the label words; `label` → `labels`. A
  * prompt that is too long loses the end of its longest column, never of the template.
  *
- * @throws AttuneError from `encode` where a column is missing, a word is not in the vocabulary, or words of two labels
+ * @throws AttuneError from `encode` if a column is missing, a word is not in the vocabulary, or words of two labels
  * begin with the same token.
  * @example
  * ```ts

@@ -27,7 +27,7 @@ const NAME = "question-answering";
  * are used unchanged. For decoding, each window's metadata has the context, the context's tokens with their offsets
  * (UTF-16), the position of [CLS], and the answers.
  *
- * @throws AttuneError from `encode` where a column is missing, or an answer is not where `answer_start` says.
+ * @throws AttuneError from `encode` if a column is missing, or an answer is not where `answer_start` says.
  * @example
  * ```ts
  * import { questionAnswering } from "attune/collators/question-answering";

@@ -32,7 +32,7 @@ const NAME = "sentence-pairs";
  * `text`, `textPair` → a sample of two sequences; `score` is the target `labels`. Without labels `textPair` may be
  * missing: the text is then paired with itself, to get its embedding.
  *
- * @throws AttuneError from `encode` where a column is missing or is not what it should be.
+ * @throws AttuneError from `encode` if a column is missing or is not what it should be.
  * @example
  * ```ts
  * import { sentencePairs } from "attune/collators/sentence-pairs";

@@ -22,9 +22,9 @@ const IGNORE = -100;
 
 /**
  * `source`, `target` → input_ids, labels, and decoder_input_ids: the labels shifted right after the model's
- * `decoder_start_token_id`. Rows that have `input_ids` (and `labels`) are taken as they are.
+ * `decoder_start_token_id`. Rows that have `input_ids` (and `labels`) are used unchanged.
  *
- * @throws AttuneError from `encode` where a column is missing or is not what it should be, naming row and column.
+ * @throws AttuneError from `encode` if a column is missing or is not what it should be, naming row and column.
  * @example
  * ```ts
  * import { seq2seq } from "attune/collators/seq2seq";

@@ -33,10 +33,10 @@ const IGNORE = -100;
 
 /**
  * `tokens` (words) and `tags` (names, or ids) → input_ids, token_type_ids and `labels`: the first token of a word has
- * its tag, all others -100. A word without tokens loses its tag. Rows that have `input_ids` (and `labels`) are taken as
- * they are. Tells decoding which token begins each word (-1: none does).
+ * its tag, all others -100. A word without tokens loses its tag. Rows with `input_ids` (and `labels`) are used
+ * unchanged. For decoding, the metadata has the number of each word's first token (-1: none).
  *
- * @throws AttuneError from `encode` where a column is missing, a tag is unknown, or there are not as many tags as
+ * @throws AttuneError from `encode` if a column is missing, a tag is unknown, or there are not as many tags as
  * words.
  * @example
  * ```ts

@@ -21,9 +21,9 @@ type Input = Partial<FilesOptions> & Pick<FilesOptions, "path">;
 
 /**
  * Rows of Arrow files (`.arrow`, `.feather`), packed with LZ4 or Zstandard or not, and of folders that `Dataset.save_to_disk` and
- * `DatasetDict.save_to_disk` of `datasets` write, shard by shard. Names of classes come along.
+ * `DatasetDict.save_to_disk` of `datasets` write, shard by shard. Class names are kept.
  *
- * @throws AttuneError from `open` where a file does not exist or is damaged.
+ * @throws AttuneError from `open` if a file does not exist or is damaged.
  * @example
  * ```ts
  * import { arrow } from "attune/data/arrow";

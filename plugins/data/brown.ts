@@ -28,7 +28,7 @@ export interface BrownOptions {
  * Rows with `text`, `tokens` and `tags`, the `genre` and name of the `document`, the `sentences`, and the `heading`
  * above a paragraph ("" if there is none).
  *
- * @throws AttuneError from `open` where the package is not installed or is not as it should be.
+ * @throws AttuneError from `open` if the package is not installed or is not as it should be.
  * @example
  * ```ts
  * import { brown } from "attune/data/brown";

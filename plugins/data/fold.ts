@@ -45,7 +45,7 @@ const wholeNumber = (least: number) => v.pipe(v.number(), v.integer(), v.minValu
  * One fold of a division as scikit-learn makes it: KFold, StratifiedKFold, GroupKFold or StratifiedGroupKFold, by the
  * columns that are named. Rows keep their order.
  *
- * @throws AttuneError from `open` where a column is missing or the rows are too few.
+ * @throws AttuneError from `open` if a column is missing or the rows are too few.
  * @example
  * ```ts
  * import { fold } from "attune/data/fold";

@@ -38,7 +38,7 @@ type Input = Partial<HubOptions> & { path: string };
  * files, packed or not, by the `configs` of its README or by their names as `datasets` has it. Honours HF_ENDPOINT,
  * HF_TOKEN and HF_HUB_OFFLINE; earlier downloads are used without a network.
  *
- * @throws AttuneError from `open` where the hub has no such data set, configuration or split, and says what there is.
+ * @throws AttuneError from `open` if the hub has no such data set, configuration or split, and says what there is.
  * @example
  * ```ts
  * import { hub } from "attune/data/hub";

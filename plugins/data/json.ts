@@ -22,7 +22,7 @@ type Input = Partial<JsonOptions> & Pick<JsonOptions, "path">;
  * Rows of JSON documents of any size: `[{...}, ...]`, or `{ "data": [{...}, ...] }` with `field: "data"`; a file that does
  * not begin with `[` is read as JSON Lines.
  *
- * @throws AttuneError from `open` where it is no JSON, or something in the list is no object.
+ * @throws AttuneError from `open` if it is no JSON, or something in the list is no object.
  * @example
  * ```ts
  * import { json } from "attune/data/json";

@@ -22,7 +22,7 @@ type Input = Partial<MemoryOptions> & Pick<MemoryOptions, "rows">;
 /**
  * Rows from the program or the run spec itself.
  *
- * @throws AttuneError from `open` where rows hold what JSON cannot: big integers, cycles.
+ * @throws AttuneError from `open` if rows hold what JSON cannot: big integers, cycles.
  * @example
  * ```ts
  * import { memory } from "attune/data/memory";

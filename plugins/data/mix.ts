@@ -35,7 +35,7 @@ type Input = Readonly<{
  * from a randomly drawn source. A source that has ended starts again while others still have rows. Streams are mixed as
  * they come.
  *
- * @throws AttuneError from reading where a source has no rows.
+ * @throws AttuneError from reading if a source has no rows.
  * @example
  * ```ts
  * import { memory } from "attune/data/memory";

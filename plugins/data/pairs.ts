@@ -36,7 +36,7 @@ type Input = Readonly<{ source: unknown }> & Partial<Omit<PairsOptions, "source"
  * SetFit's contrastive stage learns from (Tunstall et al. 2022). As there, a row also pairs with itself. Pairs are made as
  * they are read: memory is some forty bytes per row, however many there are.
  *
- * @throws AttuneError from `open` where a row has no text or label, or all have the same.
+ * @throws AttuneError from `open` if a row has no text or label, or all have the same.
  * @example
  * ```ts
  * import { memory } from "attune/data/memory";

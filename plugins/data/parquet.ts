@@ -19,9 +19,9 @@ type Input = Partial<ParquetOptions> & Pick<ParquetOptions, "path">;
 /**
  * Rows of Parquet files in any of its usual codecs (none, Snappy, gzip, Zstandard, Brotli, LZ4), read a group of rows
  * at a time. 64-bit integers are numbers if they are exact and otherwise strings, dates are ISO 8601 strings, and
- * missing values are null. Names of classes that `datasets` has written into a file are those of its labels.
+ * missing values are null. Class names that `datasets` has written are those of the labels.
  *
- * @throws AttuneError from `open` where a file does not exist or is not Parquet, or lacks a column.
+ * @throws AttuneError from `open` if a file does not exist or is not Parquet, or lacks a column.
  * @example
  * ```ts
  * import { parquet } from "attune/data/parquet";

@@ -22,7 +22,7 @@ const files: readonly string[] = ["amazon", "imdb", "yelp"];
 /**
  * Sentences from Amazon, IMDb and Yelp with `label` "negative" or "positive".
  *
- * @throws AttuneError from `open` where the package is not installed.
+ * @throws AttuneError from `open` if the package is not installed.
  * @example
  * ```ts
  * import { reviews } from "attune/data/reviews";

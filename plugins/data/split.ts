@@ -31,7 +31,7 @@ type Input = Partial<Omit<SplitOptions, "source" | "part">> & Readonly<{ source:
 /**
  * One part of a seeded split, like `datasets.train_test_split`, optionally stratified; rows keep their order.
  *
- * @throws AttuneError from `open` where a part would be empty, the column is missing, or one of its values is too rare.
+ * @throws AttuneError from `open` if a part would be empty, the column is missing, or one of its values is too rare.
  * @example
  * ```ts
  * import { memory } from "attune/data/memory";

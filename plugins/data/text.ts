@@ -19,7 +19,7 @@ type Input = Partial<TextOptions> & Pick<TextOptions, "path">;
  * Rows with `text` from text files (`.txt`, `.md`, packed or not): by lines, paragraphs or whole files; files of a
  * folder come in the order of their names.
  *
- * @throws AttuneError from `open` where a file is not UTF-8, or one is too long.
+ * @throws AttuneError from `open` if a file is not UTF-8, or one is too long.
  * @example
  * ```ts
  * import { text } from "attune/data/text";

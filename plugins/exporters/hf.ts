@@ -27,7 +27,7 @@ export const hfSchema: v.GenericSchema<Partial<HfOptions>, HfOptions> = v.strict
 /**
  * A model directory: config.json, model.safetensors (adapters merged), tokenizer files, README.md.
  *
- * @throws AttuneError from `write` where an adapter cannot be merged.
+ * @throws AttuneError from `write` if an adapter cannot be merged.
  * @example
  * ```ts
  * import { hf } from "attune/exporters/hf";

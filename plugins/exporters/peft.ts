@@ -14,7 +14,7 @@ import type { writePeft as WritePeft } from "../../formats/peft/write.ts";
  * head_config.json with the names of the classes. Bottlenecks and ReFT, which PEFT does not have, are saved as
  * AdapterHub does.
  *
- * @throws AttuneError from `write` where the run has no adapter that PEFT knows.
+ * @throws AttuneError from `write` if the run has no adapter that PEFT knows.
  * @example
  * ```ts
  * import { peft } from "attune/exporters/peft";

@@ -11,7 +11,7 @@ import { classesOf, meanMetric } from "../../blocks/metric/mod.ts";
  * The share of correct rows; with several labels per row, of rows whose labels are all correct (scikit-learn's subset
  * accuracy).
  *
- * @throws AttuneError from `update` where a class is not a whole number.
+ * @throws AttuneError from `update` if a class is not a whole number.
  * @example
  * ```ts
  * import { accuracy } from "attune/metrics/accuracy";

@@ -10,7 +10,7 @@ import { curveMetric, type CurveOptions, curveSchema, type Point, precisionRecal
  * Precision summed over the steps of recall: Σ (Rₙ - Rₙ₋₁) Pₙ. Two classes: of class 1. The state keeps at most 65,536
  * distinct scores exactly, see `tally.ts`.
  *
- * @throws AttuneError from `update` where there are no scores.
+ * @throws AttuneError from `update` if there are no scores.
  * @example
  * ```ts
  * import { averagePrecision } from "attune/metrics/average-precision";

@@ -16,7 +16,7 @@ export interface BalancedAccuracyOptions {
 /**
  * The mean recall over the classes that occur (Brodersen et al. 2010).
  *
- * @throws AttuneError from `update` where a class is not a whole number.
+ * @throws AttuneError from `update` if a class is not a whole number.
  * @example
  * ```ts
  * import { balancedAccuracy } from "attune/metrics/balanced-accuracy";

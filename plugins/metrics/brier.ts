@@ -16,7 +16,7 @@ export interface BrierOptions {
 /**
  * The mean squared distance between probabilities and outcomes (Brier 1950).
  *
- * @throws AttuneError from `update` where there are no scores.
+ * @throws AttuneError from `update` if there are no scores.
  * @example
  * ```ts
  * import { brier } from "attune/metrics/brier";

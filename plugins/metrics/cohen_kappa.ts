@@ -16,7 +16,7 @@ export interface CohenKappaOptions {
 /**
  * Agreement beyond chance (Cohen 1960, 1968): 1 - Σ w·observed / Σ w·expected.
  *
- * @throws AttuneError from `update` where a class is not a whole number.
+ * @throws AttuneError from `update` if a class is not a whole number.
  * @example
  * ```ts
  * import { cohenKappa } from "attune/metrics/cohen-kappa";

@@ -20,7 +20,7 @@ type State = { rows: number; bins: [count: number, right: number, confidence: nu
  * How far confidence, the largest probability, is from accuracy: Σ share · |accuracy - mean confidence| over the bins
  * (i/n, (i+1)/n] (Guo et al. 2017).
  *
- * @throws AttuneError from `update` where there are no scores.
+ * @throws AttuneError from `update` if there are no scores.
  * @example
  * ```ts
  * import { expectedCalibrationError } from "attune/metrics/expected-calibration-error";

@@ -10,7 +10,7 @@ import { averageOver, type AveragingOptions, averagingSchema } from "../../block
  * The harmonic mean of precision and recall: 2·tp / (2·tp + fp + fn), averaged over classes as scikit-learn does. Key:
  * `f1_` and the average, with `none` the class.
  *
- * @throws AttuneError from `compute` where `average` is `binary` and there are more than two classes.
+ * @throws AttuneError from `compute` if `average` is `binary` and there are more than two classes.
  * @example
  * ```ts
  * import { f1 } from "attune/metrics/f1";

@@ -18,7 +18,7 @@ type Input = Partial<AveragingOptions> & Pick<FBetaOptions, "beta">;
 /**
  * (1+β²)·tp / ((1+β²)·tp + β²·fn + fp), averaged over classes as scikit-learn does. Key: `f-beta_` and the average.
  *
- * @throws AttuneError from `compute` where `average` is `binary` and there are more than two classes.
+ * @throws AttuneError from `compute` if `average` is `binary` and there are more than two classes.
  * @example
  * ```ts
  * import { fBeta } from "attune/metrics/f-beta";

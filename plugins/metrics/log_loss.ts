@@ -10,7 +10,7 @@ import { meanMetric, referenceScore } from "../../blocks/metric/mod.ts";
 /**
  * The mean of -ln of the probability of the true class, clipped to 2.2e-16 from 0 and 1.
  *
- * @throws AttuneError from `update` where there are no scores, or none of that class.
+ * @throws AttuneError from `update` if there are no scores, or none of that class.
  * @example
  * ```ts
  * import { logLoss } from "attune/metrics/log-loss";

@@ -12,7 +12,7 @@ import { type ClassCounts, countRow, emptyCounts, mergeCounts } from "../../bloc
  * only one class. (c·n - Σ pₖtₖ) / √((n² - Σ pₖ²)(n² - Σ tₖ²)) for c correct rows of n, with pₖ predictions and tₖ
  * references of class k.
  *
- * @throws AttuneError from `update` where a class is not a whole number.
+ * @throws AttuneError from `update` if a class is not a whole number.
  * @example
  * ```ts
  * import { matthewsCorrelation } from "attune/metrics/matthews-correlation";

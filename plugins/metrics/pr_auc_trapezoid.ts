@@ -11,7 +11,7 @@ import { curveMetric, type CurveOptions, curveSchema, type Point, precisionRecal
  * Goadrich 2006), but sometimes reported; see `average-precision`. The state keeps at most 65,536 distinct scores
  * exactly, see `tally.ts`.
  *
- * @throws AttuneError from `update` where there are no scores.
+ * @throws AttuneError from `update` if there are no scores.
  * @example
  * ```ts
  * import { prAucTrapezoid } from "attune/metrics/pr-auc-trapezoid";

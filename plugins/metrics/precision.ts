@@ -10,7 +10,7 @@ import { averageOver, type AveragingOptions, averagingSchema } from "../../block
  * The share of predictions that are right: tp / (tp + fp), averaged over classes as scikit-learn does. Key:
  * `precision_` and the average.
  *
- * @throws AttuneError from `compute` where `average` is `binary` and there are more than two classes.
+ * @throws AttuneError from `compute` if `average` is `binary` and there are more than two classes.
  * @example
  * ```ts
  * import { precision } from "attune/metrics/precision";

@@ -17,7 +17,7 @@ export interface PrecisionRecallF1Options extends AveragingOptions {
  * Precision, recall and F1 from one count, as scikit-learn's precision_recall_fscore_support. Keys: `precision_`,
  * `recall_` and `f1_`, each with the average, with `none` the class.
  *
- * @throws AttuneError from `compute` where `average` is `binary` and there are more than two classes.
+ * @throws AttuneError from `compute` if `average` is `binary` and there are more than two classes.
  * @example
  * ```ts
  * import { precisionRecallF1 } from "attune/metrics/precision-recall-f1";

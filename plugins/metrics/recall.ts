@@ -10,7 +10,7 @@ import { averageOver, type AveragingOptions, averagingSchema } from "../../block
  * The share of true cases that are found: tp / (tp + fn), averaged over classes as scikit-learn does. Key: `recall_`
  * and the average.
  *
- * @throws AttuneError from `compute` where `average` is `binary` and there are more than two classes.
+ * @throws AttuneError from `compute` if `average` is `binary` and there are more than two classes.
  * @example
  * ```ts
  * import { recall } from "attune/metrics/recall";

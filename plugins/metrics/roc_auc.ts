@@ -33,7 +33,7 @@ export interface RocAucOptions extends CurveOptions {
  * 1. Null if a class has no positive or no negative rows. The state keeps at most 65,536 distinct scores exactly,
  * see `tally.ts`.
  *
- * @throws AttuneError from `update` where there are no scores.
+ * @throws AttuneError from `update` if there are no scores.
  * @example
  * ```ts
  * import { rocAuc } from "attune/metrics/roc-auc";

@@ -33,7 +33,7 @@ type State = ClassCounts;
  * Keys: `seqeval_precision_micro`, `seqeval_recall_micro`, `seqeval_f1_micro` (or the other averages),
  * `seqeval_accuracy`; with `per: "type"` `seqeval_<type>.precision`, `.recall`, `.f1-score` and `.support`.
  *
- * @throws AttuneError from `update` where both sides have different lengths, or a tag breaks the strict scheme's
+ * @throws AttuneError from `update` if both sides have different lengths, or a tag breaks the strict scheme's
  * alphabet.
  * @example
  * ```ts

@@ -17,7 +17,7 @@ export interface TopKAccuracyOptions {
  * The share of rows whose class is among the `k` with the highest score; with equal scores, the higher class comes
  * first, as in scikit-learn.
  *
- * @throws AttuneError from `update` where there are no scores, or none of the class that is there.
+ * @throws AttuneError from `update` if there are no scores, or none of the class that is there.
  * @example
  * ```ts
  * import { topKAccuracy } from "attune/metrics/top-k-accuracy";

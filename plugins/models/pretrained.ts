@@ -32,7 +32,7 @@ type Input = Readonly<{ path: string; config?: Named<Json>; ignoreMismatchedSize
  * file is a checkpoint, too, as is a folder that has only such weights; quantized weights are decoded to float32 when
  * read.
  *
- * @throws AttuneError from `open` where there is no such directory or repository, or its files are not sound.
+ * @throws AttuneError from `open` if there is no such directory or repository, or its files are not sound.
  * @example
  * ```ts
  * import { pretrained } from "attune/models/pretrained";

@@ -29,7 +29,7 @@ const place = role(v.optional(v.nullable(v.pipe(v.string(), v.minLength(1))), nu
 /**
  * A model with random weights from a config: normal matrices with `initializer_range`, biases 0, norms 1.
  *
- * @throws AttuneError from `open` where there is no config.
+ * @throws AttuneError from `open` if there is no config.
  * @example
  * ```ts
  * import { random } from "attune/models/random";

@@ -18,7 +18,7 @@ export interface DirectoryOptions {
 /**
  * One file for each waiting job, below `queue/`, and one for the process that has taken it.
  *
- * @throws AttuneError from `open` where the host has no files.
+ * @throws AttuneError from `open` if the host has no files.
  * @example
  * ```ts
  * import { directory } from "attune/queues/directory";

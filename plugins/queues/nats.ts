@@ -25,9 +25,9 @@ const CONSUMER = "runners";
 
 /**
  * One message for each waiting job in a NATS stream; whoever takes one keeps acknowledging progress until the lease
- * ends. A stream that was deleted is made again, empty: records fill it.
+ * ends. A deleted stream is recreated, and refilled from job records.
  *
- * @throws AttuneError from `open` where the server is not reached.
+ * @throws AttuneError from `open` if the server is not reached.
  * @example
  * ```ts
  * import { nats } from "attune/queues/nats";

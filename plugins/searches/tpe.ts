@@ -33,7 +33,7 @@ type Input = SearchInput & Partial<Omit<TpeOptions, keyof SearchOptions>>;
 
 /**
  * The tree-structured Parzen estimator: draws values where good trials are more frequent than others. Options that only
- * some trials have are drawn by themselves, of the trials that have them.
+ * some trials have are drawn separately, based on the trials that have them.
  *
  * @example
  * ```ts

@@ -17,7 +17,7 @@ export interface DirectoryOptions {
 /**
  * Files below a folder of the host.
  *
- * @throws AttuneError from `open` where the host has no files.
+ * @throws AttuneError from `open` if the host has no files.
  * @example
  * ```ts
  * import { directory } from "attune/stores/directory";

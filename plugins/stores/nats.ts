@@ -28,10 +28,10 @@ const INLINE = 256 * 1024;
 
 /**
  * NATS JetStream with file storage, using revisions for compare-and-set; large values are split into objects of 4 MiB,
- * one of which is in memory at a time. JetStream acknowledges before it syncs: set `sync_interval: always` where a loss
- * of power must lose nothing.
+ * one of which is in memory at a time. JetStream acknowledges before it syncs to disk: set `sync_interval: always` if a
+ * power failure must not lose anything.
  *
- * @throws AttuneError from the store's methods: `BAD_KEY`, `STORE`; from `open` where the server is not reached.
+ * @throws AttuneError from the store's methods: `BAD_KEY`, `STORE`; from `open` if the server is not reached.
  * @example
  * ```ts
  * import { nats } from "attune/stores/nats";

@@ -14,7 +14,7 @@ export { type HfOptions, hfSchema } from "./hf/options.ts";
  * vocab.json and merges.txt, SentencePiece's), tokenizer_config.json, special_tokens_map.json, added_tokens.json and the
  * tokenizer's class.
  *
- * @throws AttuneError from `open` where tokenizer.json is missing or broken.
+ * @throws AttuneError from `open` if tokenizer.json is missing or broken.
  * @example
  * ```ts
  * import { hf } from "attune/tokenizers/hf";

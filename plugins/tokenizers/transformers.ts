@@ -13,10 +13,10 @@ import { windowsOf } from "../../blocks/tokenizer/mod.ts";
 
 /**
  * The tokenizer of the package `@huggingface/transformers`, for comparisons or for serving with it. Settings,
- * truncation, windows and chat templates are those of `hf`. It gives no offsets: what needs them (tags, spans, the
- * assistant's share of a chat) is refused.
+ * truncation, windows and chat templates are those of `hf`. It has no offsets, so what needs them (tags, spans,
+ * learning only the assistant's turns) is refused.
  *
- * @throws AttuneError from `open` where the package is not installed, or does not open the checkpoint's files.
+ * @throws AttuneError from `open` if the package is not installed, or does not open the checkpoint's files.
  * @example
  * ```ts
  * import { transformers } from "attune/tokenizers/transformers";

@@ -47,8 +47,8 @@ const TRIES = 5;
 /**
  * Training rows, each followed by `perRow` new ones with the same label: synonyms from WordNet in the same inflection,
  * inserted synonyms, swapped or deleted words, as in EDA (Wei and Zou 2019); typos; words from a masked language model;
- * or back-translation. Case and punctuation stay, and so do words that turn a sentence round ("not"). Answers and
- * entities are not touched, and stay where they belong.
+ * or back-translation. Case, punctuation and negations ("not") stay. Answers and entities are not changed, and the
+ * positions of answers are adjusted.
  *
  * @throws AttuneError if WordNet or a model is missing.
  * @example

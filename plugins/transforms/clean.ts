@@ -84,8 +84,7 @@ const NAME = "clean";
 /**
  * Texts without HTML and control characters, with normalized Unicode; then lowercased and with replacements, if asked
  * for; finally without superfluous white space. Rows without text are an error, dropped or filled; those that fail a
- * rule of quality are dropped. SQuAD's answers move with their context; a word that nothing is left of goes with its
- * tag.
+ * quality rule are dropped. SQuAD's answers move with their context; a word that becomes empty is removed with its tag.
  *
  * @throws AttuneError if a text is missing, an expression cannot be read, or nothing is left of an answer.
  * @example

@@ -23,7 +23,7 @@ const NAME = "map-columns";
  * Rows with renamed columns, and with `keep`, all others. A column that already had a new name is replaced, and old
  * names disappear unless they are listed again.
  *
- * @throws AttuneError from reading where a row has no column of an old name.
+ * @throws AttuneError from reading if a row has no column of an old name.
  * @example
  * ```ts
  * import { mapColumns } from "attune/transforms/map-columns";

@@ -39,8 +39,8 @@ const NAME = "redact";
 
 /**
  * Texts with replaced emails, phone numbers, IP addresses, card numbers (by the Luhn test) and IBANs (by length and
- * check digits). Where two overlap, the longer is replaced. Answers stay where they belong in their context; of words
- * that become one, the first stays with its tag.
+ * check digits). Where two overlap, the longer is replaced. Answers move with their context; if several words become
+ * one, the first stays with its tag.
  *
  * @example
  * ```ts

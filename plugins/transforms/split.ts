@@ -29,7 +29,7 @@ const NAME = "split";
 /**
  * Divides the rows of `data.train` into splits by the run's seed; rows keep their order. It runs before the other
  * transforms. With `stratify` each value of a column has its share in every split, with `group` rows of one value are
- * in one split, with both whole groups are dealt so that the shares are met as well as they can be.
+ * in one split; with both, whole groups are distributed so that shares are met as closely as possible.
  *
  * @throws AttuneError if a split would have no rows.
  * @example

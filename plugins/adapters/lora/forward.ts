@@ -53,7 +53,7 @@ export function adaptLinear(
     gemm(gemm(x, a, undefined, { transB: true }), bb, bias && mul(bias, alpha), { alpha, transB: true });
   const bias = loraBias ? b.parameter(`${path}.lora_B.bias`, [outFeatures], "zeros") : undefined;
   const update = through(pool === undefined ? dropped : pooled(dropped, inFeatures, pool), a, bb, scale, bias);
-  // Subtracts x (s B₀A₀)ᵀ, the separately stored first product, so that y is from what is left of W.
+  // Subtracts the separately stored first product: x (W - s B₀A₀)ᵀ.
   const subtractFirst = (x: Value, y: Value): Value => {
     if (!parted) return y;
     const a0 = b.parameter(first(path, "A"), shapeA, init.a(path, inFeatures, outFeatures), { frozen: true });
@@ -95,7 +95,7 @@ function withMagnitude(
   return call.bias ? add(result, call.bias) : result;
 }
 
-/** Looks up a table's rows with their update, or with the individually trained rows in their place. */
+/** Looks up a table's rows, with the individually trained ones in place, and adds the table's update. */
 export function adaptEmbedding(
   plan: LoraPlan,
   b: GraphBuilder,
