@@ -119,8 +119,8 @@ type Activation = "relu" | "tanh";
 type Read = (name: string) => Promise<Tensor<Float32Array>>;
 
 /**
- * Linear layers over the rows of a table, an activation between them; `paths` name their weights and biases. `zero`:
- * the last starts as zeros.
+ * Applies linear layers to the rows of a table, with an activation between them; `paths` name their weights and biases.
+ * `zero`: the last layer starts as zeros.
  */
 export function mlp(
   b: GraphBuilder,
@@ -132,7 +132,7 @@ export function mlp(
 ): Value {
   return paths.reduce((x, path, i) => {
     const [inFeatures, outFeatures] = [Number(x.shape[1]), widths[i] ?? 1];
-    // As torch.nn.Linear starts.
+    // Initialized like torch.nn.Linear.
     const last = i === paths.length - 1;
     const init = last && zero ? "zeros" as const : { uniform: 1 / Math.sqrt(inFeatures) };
     const weight = b.parameter(`${path}.weight`, [outFeatures, inFeatures], init);
@@ -141,7 +141,7 @@ export function mlp(
   }, x);
 }
 
-/** What `mlp` computes, on the host: the rows that a file holds. */
+/** Computes what `mlp` does on the host, to get the rows that a file holds. */
 export async function encodeRows(
   read: Read,
   table: string,

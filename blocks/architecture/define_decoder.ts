@@ -75,7 +75,7 @@ export function defineDecoder(family: DecoderFamily): Factory<"architecture", Mo
 const llamaNames = { out: "o_proj", queryNorm: "q_norm", keyNorm: "k_norm", finalNorm: "norm" };
 const noBias = { qkv: false, out: false, mlp: false };
 
-/** What the layers of a model share. */
+/** Sizes and config that the layers of a model share. */
 type Sizes = Readonly<{
   c: ConfigReader;
   d: DecoderDifferences;

@@ -1,4 +1,4 @@
-/** Rows of slices of splits. */
+/** Opens the rows of slices. */
 import type { Rows } from "../../core/types.ts";
 import { concatenatedRows, rangeOfRows } from "./compose.ts";
 import { checkSplit, rangeOf, slicesIn } from "./slices.ts";

@@ -1,5 +1,5 @@
 /**
- * What heads are made of: pooling, the layers that a family describes, logits over the vocabulary.
+ * Building blocks of heads: pooling, the layers that a family describes, logits over the vocabulary.
  * @module
  */
 export * from "./language.ts";

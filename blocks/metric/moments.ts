@@ -7,7 +7,7 @@ export type Moments = Readonly<
   { rows: number; x: number; y: number; xx: number; yy: number; xy: number; squaredError: number }
 >;
 
-/** No rows. */
+/** The moments of no rows. */
 const emptyMoments: Moments = Object.freeze({ rows: 0, x: 0, y: 0, xx: 0, yy: 0, xy: 0, squaredError: 0 });
 
 /** Adds a row. */

@@ -1,5 +1,5 @@
 /**
- * What pages are made of: HTML that escapes values, the frame and style, scales, line charts.
+ * Building blocks of pages: HTML that escapes values, the frame and style, scales, line charts.
  * @module
  */
 export * from "./html.ts";

@@ -16,7 +16,7 @@ const finders: Readonly<Record<PersonalKind, (text: string) => Iterable<Readonly
   iban: (text) => ibans(text),
 };
 
-/** All kinds. */
+/** All kinds of personal data. */
 export const personalKinds: readonly PersonalKind[] = ["email", "phone", "ip", "card", "iban"];
 
 /** Returns the personal data in a text, in order; the longer of overlapping spans. `more`: spans found elsewhere. */

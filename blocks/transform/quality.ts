@@ -23,7 +23,7 @@ export type QualityLimits = Readonly<{
   maxNonAlphaWordsRatio?: number | null;
   /** Different stop words, at least. */
   minStopWords?: number | null;
-  /** Which words these are. */
+  /** The stop words. */
   stopWords?: readonly string[] | null;
   /** Share of lines that are repeated. */
   dupLineFrac?: number | null;

@@ -1,5 +1,5 @@
 /**
- * Parallel adapters: a scaled bottleneck beside the feed-forward of each layer.
+ * Parallel adapters: a scaled bottleneck parallel to the feed-forward of each layer.
  * @module
  */
 import type { Factory } from "../../core/types.ts";

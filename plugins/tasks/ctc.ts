@@ -1,5 +1,5 @@
 /**
- * The objective of predicting a sequence of symbols from a longer sequence, without labels for positions.
+ * The objective of predicting a sequence of symbols from a longer one, without labels for positions.
  * @module
  */
 import * as v from "valibot";
