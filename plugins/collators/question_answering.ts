@@ -20,7 +20,7 @@ export interface QuestionAnsweringOptions {
 const NAME = "question-answering";
 
 /**
- * `question`, `context` and `generateAnswers` (SQuAD's `text` and `answer_start`, in code points; or in UTF-16 units if
+ * `question`, `context` and `answers` (SQuAD's `text` and `answer_start`, in code points; or in UTF-16 units if
  * that is where the answers are, with a warning) → windows of input_ids and token_type_ids, with the targets
  * `start_positions` and `end_positions`: the first answer's first and last token, or [CLS] for both where the answer is
  * not wholly inside, or there is none. Blanks before a question are removed. Rows with `input_ids` (and both positions)
