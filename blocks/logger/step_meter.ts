@@ -1,6 +1,6 @@
 /** Training speed and smoothed loss. */
 
-/** Meter of training speed. `rate`, `work`: tokens, multiply-adds per second; `secondsLeft`: of `steps`, in ms. */
+/** Meter of training speed. `rate`, `work`: tokens, multiply-adds per second; `millisecondsLeft`: of `steps`. */
 export interface StepMeter {
   /** Marks the end of something other than a step, so that the time since the last step does not count. */
   mark(now: number): void;
@@ -8,7 +8,7 @@ export interface StepMeter {
   loss(): number | undefined;
   rate(): number | undefined;
   work(): number | undefined;
-  secondsLeft(steps: number): number | undefined;
+  millisecondsLeft(steps: number): number | undefined;
 }
 
 /** Weight of the previous speeds at each step: about the last 20 steps matter. */
@@ -39,6 +39,6 @@ export function stepMeter(smoothing: number): StepMeter {
     loss: () => (lossWeight > 0 ? lossSum / lossWeight : undefined),
     rate: () => (time > 0 ? 1000 * tokensDone / time : undefined),
     work: () => (time > 0 && workDone > 0 ? 1000 * workDone / time : undefined),
-    secondsLeft: (steps) => (weight > 0 ? steps * time / weight : undefined),
+    millisecondsLeft: (steps) => (weight > 0 ? steps * time / weight : undefined),
   };
 }

@@ -83,7 +83,7 @@ export function consoleSink(
   let startedAt = clock.now();
   const { line, draw, clear } = screenOf(terminal);
   const speed = (step: number): string[] => {
-    const [rate, left] = [meter.rate(), meter.secondsLeft(totalSteps - step)];
+    const [rate, left] = [meter.rate(), meter.millisecondsLeft(totalSteps - step)];
     return [
       ...(rate === undefined ? [] : [`${wholeText(rate)} tokens/s`]),
       ...(left === undefined ? [] : [`${duration(left)} left`]),
