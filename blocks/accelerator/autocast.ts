@@ -67,7 +67,7 @@ export function autocast(half: Half, provider: Provider): Rewrite {
       return [product({ op, inputs, attrs } as Asked<Product>, next, rounded, isHalf)];
     }
     const outputs = next(op, inputs, attrs);
-    if (purpose !== "outputs" || moves.has(op) || precise.has(op) || !comesHalf({ op, inputs, attrs }, isHalf)) {
+    if (purpose !== "outputs" || moves.has(op) || precise.has(op) || !hasHalfOperands({ op, inputs, attrs }, isHalf)) {
       return outputs;
     }
     const [first, ...others] = outputs;
@@ -79,7 +79,7 @@ export function autocast(half: Half, provider: Provider): Rewrite {
 }
 
 /** Returns a warning if the provider has no 16-bit arithmetic. */
-export function noFaster(name: string, provider: Provider): string | undefined {
+export function slowProviderWarning(name: string, provider: Provider): string | undefined {
   if (provider !== "cpu" && provider !== "wasm") return undefined;
   return `${name} on the CPU gives the numbers of a 16-bit run, but is not faster: products are rounded to 16 bits, ` +
     "and computed in float32";
@@ -146,7 +146,7 @@ function isOfModel(value: Value): boolean {
 }
 
 /** Whether all operands of an op, apart from uniform constants, are 16-bit tensors. */
-function comesHalf({ op, inputs }: Asked, isHalf: (x: Value) => boolean): boolean {
+function hasHalfOperands({ op, inputs }: Asked, isHalf: (x: Value) => boolean): boolean {
   // torch's RMS norms end in a product with a float32 weight; its layer norms have the dtype of their input.
   if (op === "SimplifiedLayerNormalization") return false;
   const read = op === "LayerNormalization" ? inputs.slice(0, 1) : inputs;

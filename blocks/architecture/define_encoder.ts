@@ -48,7 +48,7 @@ export type EncoderFamily =
     /** Terms that depend on distance, added to the attention scores. */
     relative?(c: ConfigReader, sizes: Pick<EncoderOptions, "hiddenSize" | "numHeads" | "epsilon">): RelativeAttention;
     /** Whether padding has no embeddings and attends equally to every position. */
-    evenPadding?: boolean;
+    uniformPadding?: boolean;
     /** Whether tokens have types (segments). */
     tokenTypes?: boolean;
     /** The layer from `embedding_size` to the hidden size: `"always"` there, or only if the sizes differ. */
@@ -121,7 +121,7 @@ function read(family: EncoderFamily & FamilyFacts, config: Named<Json>): Backbon
     intermediateSize: c.count("intermediate_size"),
     epsilon,
     relative: family.relative?.(c, { hiddenSize, numHeads, epsilon }),
-    evenPadding: family.evenPadding,
+    uniformPadding: family.uniformPadding,
     activation: activation(name, `config.${fields.hidden_act ?? "hidden_act"}`, c.text("hidden_act")),
     attentionDropout: c.rate("attention_probs_dropout_prob"),
     projectionDropout: family.dropsProjection === false ? 0 : hiddenDropout,
@@ -148,7 +148,7 @@ function read(family: EncoderFamily & FamilyFacts, config: Named<Json>): Backbon
     padId,
     types: family.tokenTypes === false ? 0 : c.count("type_vocab_size", 2, 0),
     maxPositions: hasPositions ? maxPositions : undefined,
-    evenPadding: family.evenPadding ?? false,
+    uniformPadding: family.uniformPadding ?? false,
     positionsSkipPadding: family.positionsSkipPadding ?? false,
     firstPositions: c.flag("sinusoidal_pos_embds", false) ? sinusoids(maxPositions, embeddingSize) : undefined,
     epsilon,
@@ -184,7 +184,7 @@ type Embeddings = Readonly<{
   types: number;
   maxPositions: number | undefined;
   positionsSkipPadding: boolean;
-  evenPadding: boolean;
+  uniformPadding: boolean;
   firstPositions: Initializer | undefined;
   epsilon: number;
   dropout: number;
@@ -204,7 +204,7 @@ function embed(b: GraphBuilder, root: string, o: Embeddings): Value {
     x = add(x, table("position_embeddings", stream.positions, o.maxPositions, unused, o.firstPositions));
   }
   x = layerNorm(o.epsilon)(b, `${root}.LayerNorm`, x, o.embeddingSize);
-  if (o.evenPadding) x = mul(x, cast(greater(reshape(stream.segments, ["batch*seq", 1]), 0), "float32"));
+  if (o.uniformPadding) x = mul(x, cast(greater(reshape(stream.segments, ["batch*seq", 1]), 0), "float32"));
   return b.dropout(x, o.dropout);
 }
 

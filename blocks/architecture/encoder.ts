@@ -32,7 +32,7 @@ export type EncoderOptions = Readonly<{
   /** Terms that depend on distance, added to the attention scores. */
   relative?: RelativeAttention | undefined;
   /** Whether padding attends equally to every position of its row, as it does where a mask hides everything from it. */
-  evenPadding?: boolean | undefined;
+  uniformPadding?: boolean | undefined;
   layers: readonly Readonly<{ path: string; paths: LayerPaths }>[];
 }>;
 
@@ -65,7 +65,7 @@ export function encode(b: GraphBuilder, embedded: Value, o: EncoderOptions): Bac
           dropout: o.attentionDropout,
           ...o.relative?.of(b, path, { query, key }, shared),
         });
-        const context = o.evenPadding ? withEvenPadding(b, read, value) : read;
+        const context = o.uniformPadding ? withUniformPadding(b, read, value) : read;
         return b.dropout(
           b.linear(paths.attentionOut, joinHeads(context), { outFeatures: o.hiddenSize }),
           o.projectionDropout,
@@ -84,7 +84,7 @@ export function encode(b: GraphBuilder, embedded: Value, o: EncoderOptions): Bac
 }
 
 /** Returns the attention's output [batch, seq, heads, headDim] with the mean of all values at padding. */
-function withEvenPadding(b: GraphBuilder, read: Value, values: Value): Value {
+function withUniformPadding(b: GraphBuilder, read: Value, values: Value): Value {
   const { segments, columnIndex } = b.stream();
   const isPadding = equal(reshape(segments, [...segments.shape, 1, 1]), 0);
   const places = add(max(cast(columnIndex, "float32")), 1);

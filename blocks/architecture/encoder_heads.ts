@@ -23,7 +23,7 @@ export function transform(
 }
 
 /** The bias of the vocabulary's logits. If the decoder shares its matrix, so is the bias, under another name. */
-export function wordsBias(tied: boolean, outBias: string): Pick<HeadSpec, "outBias" | "bias"> {
+export function vocabularyBias(tied: boolean, outBias: string): Pick<HeadSpec, "outBias" | "bias"> {
   return tied ? { outBias } : { bias: true };
 }
 
@@ -49,7 +49,7 @@ export function robertaHeads(name: string, o: HeadSizes): Named<HeadSpec> {
     mlm: {
       steps: transform("lm_head.dense", hiddenSize, "gelu", "lm_head.layer_norm", epsilon),
       out: "lm_head.decoder",
-      ...wordsBias(tied, "lm_head.bias"),
+      ...vocabularyBias(tied, "lm_head.bias"),
       tied,
     },
     token: oneLayer("classifier", { dropout: classifierDropout }),

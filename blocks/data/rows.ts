@@ -93,7 +93,7 @@ async function* pickedInOrder(source: SeekableRows, numbers: Uint32Array, from: 
 }
 
 /** Returns the numbers below `count` for which `isWanted` holds. */
-export function numbersOf(count: number, isWanted: (number: number) => boolean): Uint32Array {
+export function rowNumbersWhere(count: number, isWanted: (number: number) => boolean): Uint32Array {
   let size = 0;
   const numbers = new Uint32Array(count);
   for (let number = 0; number < count; number++) if (isWanted(number)) numbers[size++] = number;

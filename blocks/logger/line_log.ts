@@ -42,7 +42,7 @@ export async function lineLog(store: Store, key: string, header?: string): Promi
       size = text.length;
       before = undefined;
       if (header !== undefined && size === 0) write(header);
-      for (const line of untold(new TextDecoder().decode(text), waiting.splice(0))) write(line);
+      for (const line of missingLines(new TextDecoder().decode(text), waiting.splice(0))) write(line);
     },
     write: (line) => {
       if (begun) write(line);
@@ -56,7 +56,7 @@ export async function lineLog(store: Store, key: string, header?: string): Promi
       // A run that failed before it began leaves the log of an earlier attempt as it was, and adds why.
       if (waiting.length > 0) {
         const old = new TextDecoder().decode(before);
-        const text = old + untold(old, waiting.splice(0)).map((line) => `${line}\n`).join("");
+        const text = old + missingLines(old, waiting.splice(0)).map((line) => `${line}\n`).join("");
         queue.replace(encoder.encode(text));
       }
       await queue.close();
@@ -65,7 +65,7 @@ export async function lineLog(store: Store, key: string, header?: string): Promi
 }
 
 /** Returns the lines that are not in a text, so that a resumed run does not repeat an earlier attempt's. */
-function untold(text: string, lines: readonly string[]): string[] {
+function missingLines(text: string, lines: readonly string[]): string[] {
   const told = new Set(text.split("\n"));
   return lines.filter((line) => !told.has(line));
 }

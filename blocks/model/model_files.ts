@@ -41,10 +41,10 @@ export async function modelFiles(plugin: string, path: string, host: Host, weigh
 /** Opens a GGUF file of a local folder or of a repository: `org/name[@revision]/file.gguf`. */
 async function namedFile(plugin: string, path: string, host: Host): Promise<ModelFiles> {
   const resolved = host.resolve?.(path) ?? path;
-  const [folder, gguf] = parted(resolved);
+  const [folder, gguf] = splitPath(resolved);
   const files = host.directory?.(folder === "" ? resolved.length > gguf.length ? "/" : "." : folder);
   if (files && await files.get(gguf, { offset: 0, length: 0 })) return { files, gguf };
-  const [repository, file] = parted(path);
+  const [repository, file] = splitPath(path);
   if (repository.includes("/") && hubName(repository)) {
     const { openHub } = await import("./hub.ts");
     return {
@@ -56,7 +56,7 @@ async function namedFile(plugin: string, path: string, host: Host): Promise<Mode
 }
 
 /** Splits a path into the folder and the last name. */
-function parted(path: string): readonly [string, string] {
+function splitPath(path: string): readonly [string, string] {
   const cut = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\"));
   return [path.slice(0, Math.max(cut, 0)), path.slice(cut + 1)];
 }

@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { autocast, halfStorage, noFaster } from "../../blocks/accelerator/mod.ts";
+import { autocast, halfStorage, slowProviderWarning } from "../../blocks/accelerator/mod.ts";
 
 /** Options of {@link bf16}. */
 export interface Bf16Options {
@@ -30,7 +30,7 @@ export const bf16: Factory<"accelerator", Partial<Bf16Options>> = define({
   create: ({ storage }: Bf16Options) => ({
     exact: false,
     ...(storage === "bfloat16" ? { store: () => halfStorage(storage) } : {}),
-    notice: (provider) => noFaster("bf16", provider),
+    notice: (provider) => slowProviderWarning("bf16", provider),
     rewrite: ({ provider }) => autocast("bfloat16", provider),
   }),
 });

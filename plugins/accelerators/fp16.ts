@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { define } from "../../core/spec/define.ts";
 import type { Factory } from "../../core/types.ts";
-import { autocast, halfStorage, noFaster } from "../../blocks/accelerator/mod.ts";
+import { autocast, halfStorage, slowProviderWarning } from "../../blocks/accelerator/mod.ts";
 
 /** Options of {@link fp16}: the first four are those of torch's GradScaler. */
 export interface Fp16Options {
@@ -49,7 +49,7 @@ export const fp16: Factory<"accelerator", Partial<Fp16Options>> = define({
     exact: false,
     lossScale,
     ...(storage === "float16" ? { store: () => halfStorage(storage) } : {}),
-    notice: (provider) => noFaster("fp16", provider),
+    notice: (provider) => slowProviderWarning("fp16", provider),
     rewrite: ({ provider }) => autocast("float16", provider),
   }),
 });

@@ -9,7 +9,7 @@ import {
   oneLayer,
   pooler,
   transform,
-  wordsBias,
+  vocabularyBias,
 } from "../../blocks/architecture/mod.ts";
 
 /**
@@ -61,7 +61,7 @@ export const albert: Factory<"architecture", ModelOptions> = defineEncoder({
       mlm: {
         steps: transform("predictions.dense", c.count("embedding_size"), c.text("hidden_act"), norm, epsilon),
         out: "predictions.decoder",
-        ...wordsBias(tied, "predictions.bias"),
+        ...vocabularyBias(tied, "predictions.bias"),
         tied,
       },
       nextSentence: { ...pooled, out: "sop_classifier.classifier" },

@@ -10,7 +10,7 @@ import {
   oneLayer,
   pooler,
   transform,
-  wordsBias,
+  vocabularyBias,
 } from "../../blocks/architecture/mod.ts";
 
 /**
@@ -35,7 +35,7 @@ export const bert: Factory<"architecture", ModelOptions> = defineEncoder({
       mlm: {
         steps: transform(`${path}.dense`, hiddenSize, c.text("hidden_act"), `${path}.LayerNorm`, epsilon),
         out: "cls.predictions.decoder",
-        ...wordsBias(tied, "cls.predictions.bias"),
+        ...vocabularyBias(tied, "cls.predictions.bias"),
         tied,
       },
       nextSentence: { ...pooler("bert.pooler.dense", hiddenSize, 0), out: "cls.seq_relationship" },

@@ -16,7 +16,7 @@ import {
   type RelativeAttention,
   spanRows,
   transform,
-  wordsBias,
+  vocabularyBias,
 } from "../../blocks/architecture/mod.ts";
 
 const NAME = "deberta-v2";
@@ -46,7 +46,7 @@ export const debertaV2: Factory<"architecture", ModelOptions> = defineEncoder({
     layer_norm_eps: 1e-7,
   },
   positions: (c) => c.flag("position_biased_input", true),
-  evenPadding: true,
+  uniformPadding: true,
   relative,
   layers: bertLayers("deberta", { query: "query_proj", key: "key_proj", value: "value_proj" }),
   heads: (c, { hiddenSize, hiddenDropout, epsilon, tied }) => {
@@ -59,7 +59,11 @@ export const debertaV2: Factory<"architecture", ModelOptions> = defineEncoder({
     const words = (path: string): HeadSpec["steps"] =>
       transform(`${path}.dense`, hiddenSize, c.text("hidden_act"), `${path}.LayerNorm`, epsilon);
     const path = "cls.predictions";
-    const legacy = { steps: words(`${path}.transform`), out: `${path}.decoder`, ...wordsBias(tied, `${path}.bias`) };
+    const legacy = {
+      steps: words(`${path}.transform`),
+      out: `${path}.decoder`,
+      ...vocabularyBias(tied, `${path}.bias`),
+    };
     // The head from pretraining, which has no matrix of its own but the embeddings'.
     const own = "lm_predictions.lm_head";
     return {

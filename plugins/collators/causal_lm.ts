@@ -124,7 +124,7 @@ function tokensOf(row: Row, index: number, options: CausalLmOptions, context: Co
     const messages = labelled || conversed.at(-1)?.role !== "assistant" ? conversed : conversed.slice(0, -1);
     const { text, assistant } = tokenizer.applyChatTemplate(messages, {
       addGenerationPrompt: !labelled,
-      ...besides(row, index, column),
+      ...templateVariables(row, index, column),
     });
     const offsets = labelled && lossOn === "assistant";
     const [encoding] = tokenizer.encode(text, { addSpecialTokens: false, offsets });
@@ -229,7 +229,7 @@ function behind(
 ): Sample {
   const { text } = context.tokenizer.applyChatTemplate(messages, {
     addGenerationPrompt: true,
-    ...besides(row, index, column),
+    ...templateVariables(row, index, column),
   });
   const [{ ids }] = context.tokenizer.encode(text, { addSpecialTokens: false, offsets: false });
   return sampleOf({ ids, learned: ids }, index, context);
@@ -254,7 +254,10 @@ function answerOf(
   const { content, ...more } = messages[i] ?? {};
   const plain = Object.values(more).filter((value) => value !== null).length === 1;
   if (typeof content === "string" && plain) return content;
-  const { text, assistant } = tokenizer.applyChatTemplate(messages.slice(0, i + 1), besides(row, index, column));
+  const { text, assistant } = tokenizer.applyChatTemplate(
+    messages.slice(0, i + 1),
+    templateVariables(row, index, column),
+  );
   const [from, to] = assistant.at(-1) ?? [0, 0];
   const [{ ids }] = tokenizer.encode(text.slice(from, to), { addSpecialTokens: false, offsets: false });
   return tokenizer.decode(ids, { skipSpecialTokens: true });
@@ -321,7 +324,7 @@ function conversation(row: Row, index: number, column: string): readonly Named<J
 }
 
 /** Returns the chat template's variables besides the messages: the tools, and variables of the row. */
-function besides(
+function templateVariables(
   row: Row,
   index: number,
   column: (name: string) => string,

@@ -81,7 +81,7 @@ function drawSample(
     ? [pair.first, pair.second]
     : context.sentencePairs === "order"
     ? [pair.second, pair.first]
-    : [pair.first, stranger(sample.row, random, context)];
+    : [pair.first, otherSentence(sample.row, random, context)];
   const [encoding] = tokenizer.encode(first, { textPair, maxLength, truncation: maxLength !== undefined });
   const { inputIds, labels } = maskSample(maskableWords(encoding), random.fork(MASKS), options, context);
   const fields: Record<string, Field> = {
@@ -97,7 +97,7 @@ function drawSample(
 }
 
 /** Draws a sentence from another document. */
-function stranger(row: number, random: Random, context: CollatorContext): string {
+function otherSentence(row: number, random: Random, context: CollatorContext): string {
   const others = [...documents.get(context) ?? []].filter(([index]) => index !== row);
   const [, sentences] = others[Math.floor(random.uniform(1) * others.length)] ?? [];
   if (!sentences) {

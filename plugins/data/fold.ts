@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { numbersOf, openNumbered, pickedRows } from "../../blocks/data/mod.ts";
+import { openNumbered, pickedRows, rowNumbersWhere } from "../../blocks/data/mod.ts";
 import { pluginOption } from "../../blocks/options/mod.ts";
 import { define } from "../../core/spec/define.ts";
 import { badValue } from "../../core/base/errors.ts";
@@ -82,7 +82,7 @@ export const fold: Factory<"data", Input> = define({
         random: shuffle ? createRandom(seed).fork("folds", repeat) : undefined,
       });
       const how = JSON.stringify([folds, fold, part, stratify, group, shuffle && [seed, repeat]]);
-      const numbers = numbersOf(opened.length, (number) => (of[number] === fold) === (part === "test"));
+      const numbers = rowNumbersWhere(opened.length, (number) => (of[number] === fold) === (part === "test"));
       return pickedRows(opened, numbers, await sha256(`${opened.fingerprint} fold ${how}`));
     },
   }),

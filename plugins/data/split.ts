@@ -10,7 +10,7 @@ import { sha256 } from "../../core/base/sha256.ts";
 import type { SeekableRows } from "../../core/data/seekable_rows.ts";
 import { createRandom, permutation } from "../../core/math/random.ts";
 import type { Dataset, Factory } from "../../core/types.ts";
-import { numbersOf, openNumbered, pickedRows } from "../../blocks/data/mod.ts";
+import { openNumbered, pickedRows, rowNumbersWhere } from "../../blocks/data/mod.ts";
 
 /** Options of {@link split}. */
 export interface SplitOptions {
@@ -72,7 +72,7 @@ export const split: Factory<"data", Input> = define({
         order.subarray(0, quota).forEach((i) => (isTest[members[i] ?? 0] = 1));
       }
       const how = `${part} ${testSize} ${seed} ${stratifyByColumn}`;
-      const numbers = numbersOf(length, (number) => (isTest[number] === 1) === (part === "test"));
+      const numbers = rowNumbersWhere(length, (number) => (isTest[number] === 1) === (part === "test"));
       return pickedRows(opened, numbers, await sha256(`${opened.fingerprint} ${how}`));
     },
   }),
@@ -82,7 +82,7 @@ type Group = Readonly<{ length: number; [index: number]: number }>;
 
 /** Returns the numbers of the rows with each value in a column; without a column, one group. */
 async function groupsOf(rows: SeekableRows, column: string | null): Promise<ReadonlyMap<string, Group>> {
-  if (column === null) return new Map([["", numbersOf(rows.length, () => true)]]);
+  if (column === null) return new Map([["", rowNumbersWhere(rows.length, () => true)]]);
   const groups = new Map<string, number[]>();
   let i = 0;
   for await (const { row } of rows.read()) {

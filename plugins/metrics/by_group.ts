@@ -102,7 +102,7 @@ export const byGroup: Factory<"metric", Input> = define({
         return { groups };
       },
       ...(gather
-        ? { gather: (states: readonly State[], counts: ArrayLike<number>) => gathered(gather, states, counts) }
+        ? { gather: (states: readonly State[], counts: ArrayLike<number>) => mergeRepeated(gather, states, counts) }
         : {}),
       ...gatedMembers(minCount),
       ...(minCount > 1 ? { alone: gatedMembers(1) } : {}),
@@ -111,7 +111,11 @@ export const byGroup: Factory<"metric", Input> = define({
 });
 
 /** Merges states, each a given number of times, group by group. */
-function gathered(gather: NonNullable<Metric["gather"]>, states: readonly State[], counts: ArrayLike<number>): State {
+function mergeRepeated(
+  gather: NonNullable<Metric["gather"]>,
+  states: readonly State[],
+  counts: ArrayLike<number>,
+): State {
   const parts = new Map<string, { count: number; states: unknown[]; counts: number[] }>();
   states.forEach(({ groups }, i) => {
     const times = counts[i] ?? 0;

@@ -84,7 +84,7 @@ async function surveyed(
   const forbidden = {
     [Symbol.asyncIterator]: async function* () {
       for (const [of, { name, dataset }] of others.entries()) {
-        const seen = createSight(columns);
+        const seen = createTextCheck(columns);
         for await (const { row, where } of (await dataset.open(context.host)).read()) {
           const textOf = text({ row, index: seen.rows, ...(where === undefined ? {} : { where }) });
           seen.add(row, textOf);
@@ -96,7 +96,7 @@ async function surveyed(
   };
   const compared = {
     [Symbol.asyncIterator]: async function* () {
-      const seen = createSight(columns);
+      const seen = createTextCheck(columns);
       for await (const item of rows) {
         const textOf = text(item);
         seen.add(item.row, textOf);
@@ -109,7 +109,7 @@ async function surveyed(
 }
 
 /** Checks that rows have any text: otherwise nothing would be compared, without anybody noticing. */
-function createSight(columns: readonly string[]) {
+function createTextCheck(columns: readonly string[]) {
   const there = new Set<string>();
   let [rows, texts] = [0, 0];
   return {

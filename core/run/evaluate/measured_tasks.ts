@@ -6,7 +6,7 @@ import { measureOpened } from "./evaluate.ts";
 import { generatesUnmeasured } from "./metrics.ts";
 import { collectExamples } from "./examples.ts";
 import { drawnRows } from "./drawn_rows.ts";
-import { type RowTaker, tellingRows } from "./told_rows.ts";
+import { type RowConsumer, withRowStreams } from "./row_streams.ts";
 
 /** Rows whose evaluation is kept for reports, and those that are generated for them. */
 const [EXAMPLES, GENERATED] = [20_000, 20];
@@ -23,8 +23,8 @@ export type MeasuredTasks = Readonly<{
   measure(task: MeasuredTask, evaluator: Measuring, final?: boolean): Promise<Named<number>>;
   /** Metrics by task; `evaluatorOf` may put a task's own weights in place first. */
   measureAll(evaluatorOf: (task: string) => Measuring, final?: boolean): Promise<Map<string, Named<number>>>;
-  /** Whether somebody is told every row of a task. */
-  tellsAll(task: TaskRows): boolean;
+  /** Whether a logger records every row of a task. */
+  streamsAll(task: TaskRows): boolean;
   /** What of a task's metrics was more than a number, as it was measured last. */
   figuresOf(task: string): Named<Json>;
   /** Rows of a task as they were measured last. */
@@ -43,14 +43,14 @@ export type TaskEvaluation = Readonly<{
 
 /**
  * Finds them among a run's tasks: those with rows to be judged by while it trains, or to be reported on behind its end.
- * `takers` are told every row that is reported on.
+ * `consumers` get every row that is reported on.
  */
 export function measuredTasks(
   all: readonly TaskRows[],
-  takers: readonly RowTaker[],
+  consumers: readonly RowConsumer[],
   split: "eval" | "test" = "eval",
 ): MeasuredTasks {
-  const takersOf = ({ test }: TaskRows): readonly RowTaker[] => (split === "test" || !test ? takers : []);
+  const consumersOf = ({ test }: TaskRows): readonly RowConsumer[] => (split === "test" || !test ? consumers : []);
   const tasks = all.flatMap((task): MeasuredTask[] => {
     const evalRows = split === "test" ? task.test : task.evalRows;
     return evalRows ? [{ ...task, evalRows }] : [];
@@ -62,16 +62,16 @@ export function measuredTasks(
     const isShown = drawnRows(evalRows.rowCount, EXAMPLES, open.run.training.seed);
     const picked: Example[] = [];
     examples.set(open.task.name, picked);
-    const rowTakers = final && !generatesUnmeasured(open) ? takersOf(task) : [];
-    const metrics = await tellingRows(
-      rowTakers,
+    const rowConsumers = final && !generatesUnmeasured(open) ? consumersOf(task) : [];
+    const metrics = await withRowStreams(
+      rowConsumers,
       open.task.name,
-      async (told) =>
+      async (streams) =>
         await measureOpened(open, evaluator, evalRows, async (read) => {
-          if (!told && !Array.from(read.rows).some(isShown)) return;
+          if (!streams && !Array.from(read.rows).some(isShown)) return;
           const some: Example[] = [];
           await collectExamples(some, open, evalRows, read);
-          await told?.tell(some);
+          await streams?.push(some);
           for (const example of some) if (isShown(example.row)) picked.push(example);
         }),
     );
@@ -81,7 +81,7 @@ export function measuredTasks(
   return {
     tasks,
     measure,
-    tellsAll: (task) => takersOf(task).length > 0,
+    streamsAll: (task) => consumersOf(task).length > 0,
     measureAll: async (evaluatorOf, final) => {
       const metrics = new Map<string, Named<number>>();
       for (const task of tasks) {
@@ -97,11 +97,11 @@ export function measuredTasks(
       const { name, labels = [] } = open.task;
       if (generates && generatesUnmeasured(open)) {
         const { generatedExamples } = await import("./generated_examples.ts");
-        const generated = await tellingRows(phase === "after" ? takersOf(task) : [], name, async (told) => {
+        const generated = await withRowStreams(phase === "after" ? consumersOf(task) : [], name, async (streams) => {
           const texts: Example[] = [];
-          const most = told ? Infinity : GENERATED;
+          const most = streams ? Infinity : GENERATED;
           for await (const example of generatedExamples(open, evaluator, evalRows, most)) {
-            await told?.tell([example]);
+            await streams?.push([example]);
             if (texts.length < EXAMPLES) texts.push(example);
           }
           return texts;

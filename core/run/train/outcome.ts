@@ -15,7 +15,7 @@ import { dataFile } from "../write/data_file.ts";
 import { type FinalFigures, finalFigures, notNumbers } from "../write/final_figures.ts";
 import { fingerprintsOf } from "./fingerprints.ts";
 import { type MeasuredTasks, measuredTasks } from "../evaluate/measured_tasks.ts";
-import type { RowTaker } from "../evaluate/told_rows.ts";
+import type { RowConsumer } from "../evaluate/row_streams.ts";
 import type { Prober } from "../evaluate/probe.ts";
 import { restoreCheckpoint, type Restored } from "./restore.ts";
 import { checkFinite, writeResults } from "./results.ts";
@@ -25,9 +25,9 @@ import { createTaskEvaluator, type TaskEvaluator } from "./task_evaluator.ts";
 import { resolvedSpec } from "../write/write.ts";
 import { writeJson } from "../../files/json_files.ts";
 
-/** Where all logs stand, each under its logger; `takers`: those that are told every row. */
+/** Where all logs stand, each under its logger; `consumers`: those that record every row. */
 export type LogMarks = Readonly<
-  { mark(): Promise<Named<Json>>; resume(marks: Named<Json>): void; takers(): readonly RowTaker[] }
+  { mark(): Promise<Named<Json>>; resume(marks: Named<Json>): void; consumers(): readonly RowConsumer[] }
 >;
 
 /** What the outcome of a run is made from. */
@@ -78,8 +78,8 @@ type Opened =
  */
 export async function prepareOutcome(prepared: OutcomeOptions): Promise<PreparedOutcome> {
   const { run, host, tasks, logs, options: { output, resume, probe } } = prepared;
-  const takers = output ? logs.takers() : [];
-  const [measured, tested] = [measuredTasks(tasks, takers), measuredTasks(tasks, takers, "test")];
+  const consumers = output ? logs.consumers() : [];
+  const [measured, tested] = [measuredTasks(tasks, consumers), measuredTasks(tasks, consumers, "test")];
   const { tryMetrics } = await import("../evaluate/tried_metrics.ts");
   for (const { open } of [...measured.tasks, ...tested.tasks]) tryMetrics(open);
   await checkGeneration([...measured.tasks, ...tested.tasks], output !== undefined);

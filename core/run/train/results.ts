@@ -79,7 +79,8 @@ async function* shownRows(
       yield notShown(at.step, error);
     }
   };
-  const wantsRows = wantsReport || reported.some(([measured, tasks]) => tasks.some((task) => measured.tellsAll(task)));
+  const wantsRows = wantsReport ||
+    reported.some(([measured, tasks]) => tasks.some((task) => measured.streamsAll(task)));
   const all = reported.flatMap(([measured, tasks]) => tasks.map((task) => ({ measured, task })));
   for (const { measured, task } of all) {
     const { name } = task.open.task;

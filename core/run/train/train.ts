@@ -54,7 +54,7 @@ async function* eventsOf(run: Run, host: Host, options: TrainOptions): AsyncIter
 function logMarks({ loggers }: Run, sinks: readonly LogWriter[]): LogMarks {
   const keys = loggers.map(({ name, options }) => `${name} ${JSON.stringify(options)}`);
   return {
-    takers: () => sinks.flatMap((sink, i) => (loggers[i]?.everyRow && sink.rows ? [sink.rows] : [])),
+    consumers: () => sinks.flatMap((sink, i) => (loggers[i]?.everyRow && sink.rows ? [sink.rows] : [])),
     mark: async () => {
       const marks: Record<string, Json> = {};
       for (const [i, sink] of sinks.entries()) if (sink.mark) marks[keys[i] ?? ""] = await sink.mark();

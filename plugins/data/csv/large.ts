@@ -24,7 +24,7 @@ type KnownForm = CsvForm & Readonly<{ delimiter: string }>;
 const INDEXED = /^(utf-8|windows-\d+|iso-8859-\d+|koi8-[ru]|macintosh|x-mac-cyrillic|ibm866)$/;
 
 /** Guesses the delimiter from the beginning of a large file. */
-export async function toldDelimiter({ store, key }: FilePlace, form: CsvForm): Promise<string> {
+export async function detectDelimiter({ store, key }: FilePlace, form: CsvForm): Promise<string> {
   const bytes = (await store.get(key, { offset: 0, length: LOOKED_AT }))?.bytes ?? new Uint8Array();
   // The last character may be incomplete.
   return delimiterOf(new TextDecoder(encodingOf(bytes) ?? form.encoding).decode(bytes, { stream: true }), form, true);

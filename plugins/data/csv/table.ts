@@ -25,7 +25,7 @@ async function openedCsv(place: FilePlace, form: CsvForm): Promise<Readonly<{ ro
       const { delimiter, ...rows } = await large.openStreamedCsv(place, form);
       return { rows, delimiter };
     }
-    const delimiter = form.delimiter ?? await large.toldDelimiter(place, form);
+    const delimiter = form.delimiter ?? await large.detectDelimiter(place, form);
     return { rows: await large.openIndexedCsv(place, { ...form, delimiter }), delimiter };
   }
   const file = await openTextFile("csv", place);

@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { type RowTaker, tellingRows } from "../../../core/run/evaluate/told_rows.ts";
+import { type RowConsumer, withRowStreams } from "../../../core/run/evaluate/row_streams.ts";
 import type { Example } from "../../../core/types.ts";
 
 const example = (row: number): Example => ({ row, text: "", reference: "a", prediction: "a" });
@@ -11,7 +11,7 @@ const example = (row: number): Example => ({ row, text: "", reference: "a", pred
 it("every taker has every row, and none is made before those before it are taken", async () => {
   const [slow, quick]: [number[], number[]] = [[], []];
   let made = 0;
-  const into = (rows: number[]): RowTaker => async (task, all) => {
+  const into = (rows: number[]): RowConsumer => async (task, all) => {
     assert.equal(task, "films");
     for await (const { row } of all) {
       assert.ok(made - row <= 1, `row ${row} is taken when ${made} were made`);
@@ -19,36 +19,40 @@ it("every taker has every row, and none is made before those before it are taken
       if (rows === slow) await Promise.resolve();
     }
   };
-  await tellingRows([into(slow), into(quick)], "films", async (told) => {
-    for (; made < 100; made++) await told?.tell([example(made)]);
-    await told?.tell([]);
+  await withRowStreams([into(slow), into(quick)], "films", async (streams) => {
+    for (; made < 100; made++) await streams?.push([example(made)]);
+    await streams?.push([]);
   });
   assert.deepEqual(slow, Array.from({ length: 100 }, (_, i) => i));
   assert.deepEqual(quick, slow);
 });
 
-it("a taker that fails lets the others go on, and is told of in the end", async () => {
+it("a taker that fails lets the others go on, and is reported in the end", async () => {
   const rows: number[] = [];
-  const fails: RowTaker = async (_, all) => {
+  const fails: RowConsumer = async (_, all) => {
     for await (const { row } of all) if (row === 1) throw new Error("the disk is full");
   };
-  const atOnce: RowTaker = async () => {
+  const atOnce: RowConsumer = async () => {
     throw new Error("no place");
   };
-  const takes: RowTaker = async (_, all) => {
+  const takes: RowConsumer = async (_, all) => {
     for await (const { row } of all) rows.push(row);
   };
   for (const [taker, message] of [[fails, /the disk is full/], [atOnce, /no place/]] as const) {
     rows.length = 0;
-    const told = tellingRows([taker, takes], "", async (told) => await told?.tell([0, 1, 2, 3].map(example)));
-    await assert.rejects(told, message);
+    const evaluated = withRowStreams(
+      [taker, takes],
+      "",
+      async (streams) => await streams?.push([0, 1, 2, 3].map(example)),
+    );
+    await assert.rejects(evaluated, message);
     assert.deepEqual(rows, [0, 1, 2, 3]);
   }
 });
 
 it("an evaluation that breaks off is no end of the rows", async () => {
   let seen: unknown;
-  const taker: RowTaker = async (_, all) => {
+  const taker: RowConsumer = async (_, all) => {
     try {
       for await (const _row of all);
     } catch (error) {
@@ -57,11 +61,11 @@ it("an evaluation that breaks off is no end of the rows", async () => {
     }
   };
   const error = new Error("out of memory");
-  const told = tellingRows([taker], "", async (told) => {
-    await told?.tell([example(0)]);
+  const evaluated = withRowStreams([taker], "", async (streams) => {
+    await streams?.push([example(0)]);
     throw error;
   });
-  await assert.rejects(told, error);
+  await assert.rejects(evaluated, error);
   assert.equal(seen, error);
-  assert.equal(await tellingRows([], "", async (told) => told), undefined);
+  assert.equal(await withRowStreams([], "", async (streams) => streams), undefined);
 });
