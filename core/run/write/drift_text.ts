@@ -7,5 +7,5 @@ export function driftText({ rows, loss, logits, gradientCosine }: Drift): string
   const gradients = gradientCosine === null ? "" : `, gradients at a cosine of ${short(gradientCosine)}`;
   return `over ${rows} rows, the mean loss changes by ${short(loss)} nats, and a logit by at most ${
     short(logits)
-  } at most${gradients}`;
+  }${gradients}`;
 }
