@@ -1,4 +1,4 @@
-/** Activations by the names that Hugging Face configs use. */
+/** Activation functions under the names that Hugging Face configs use. */
 import { unsupported } from "../base/errors.ts";
 import type { Value } from "./graph.ts";
 import { add, gelu, maximum, minimum, mul, relu, sigmoid, silu, softplus, square, tanh } from "./ops/functions.ts";
@@ -29,7 +29,7 @@ const activations: Readonly<Record<string, (x: Value) => Value>> = {
   linear: (x) => x,
 };
 
-/** The activation of a config's name. Throws AttuneError if there is none. */
+/** Returns the activation that a config names. Throws AttuneError if the name is unknown. */
 export function activation(plugin: string, field: string, name: unknown): (x: Value) => Value {
   const known = typeof name === "string" ? activations[name] : undefined;
   if (!known) throw unsupported(plugin, field, name, `supported: ${Object.keys(activations).join(", ")}`);

@@ -1,4 +1,4 @@
-/** The walk back from a loss: gradients, graph in and graph out. The rules stand with the ops (`ops/record.ts`). */
+/** Reverse-mode differentiation: adds the gradient nodes of a loss to its graph, by the rules of the ops' records. */
 import { sizeOfShape } from "./ops/dims.ts";
 import * as f from "./ops/functions.ts";
 import { type Node, reachable, type Region, type Value, type Values } from "./graph.ts";
@@ -7,17 +7,17 @@ import type { Applied } from "./ops/record.ts";
 import { opTable } from "./ops/table.ts";
 import type { Op } from "./ops/ops.ts";
 
-/** Gradient rows of a table that was only gathered from: dtable[indices[i]] += rows[i]. */
+/** The gradient of a table that is only gathered from, as rows: dtable[indices[i]] += rows[i]. */
 export type SparseGradient = Readonly<{ indices: Value; rows: Value }>;
 
-/** A gradient as the host adds it up. */
+/** A gradient in the parts that the host adds up. */
 export type Gradient = Readonly<{ dense: Value | undefined; sparse: readonly SparseGradient[] }>;
 
 /**
- * Gradients of a scalar. Only nodes between `wrt` and `loss` are visited: what is frozen is absent. `sparse` names
- * tables (among `wrt`) whose row gathers are given as rows. `scale`: what they are multiplied by, from the first on.
+ * Builds the gradients of a scalar loss. Only nodes between `wrt` and `loss` are visited, so frozen parameters cost
+ * nothing. Tables of `wrt` in `sparse` get the gradients of row gathers as rows. `scale` multiplies all gradients.
  *
- * @throws AttuneError if an op between them has no rule.
+ * @throws AttuneError if an op between `wrt` and `loss` has no gradient rule.
  */
 export function gradients(
   loss: Value,
@@ -28,7 +28,7 @@ export function gradients(
   return backward([loss], [f.reshape(scale, loss.shape)], wrt, sparse);
 }
 
-/** Gradients of Σ outputs · dy. Values of `wrt` are where it ends: what they are made of is not looked at. */
+/** Builds the gradients of Σ outputs · dy with respect to `wrt`, without going past the values of `wrt`. */
 export function backward(
   outputs: readonly Value[],
   dy: readonly Value[],
@@ -56,7 +56,7 @@ export function backward(
     graph.within(`d.${node.scope}`, () => {
       const region = node.outputs[0] && graph.region(node.outputs[0]);
       if (region) {
-        // All outputs of a region are made together: at the last of them the gradients of all are complete.
+        // Outputs of a region are built together, so at the last one the gradients of all of them are complete.
         if (doneRegions.has(region)) return;
         doneRegions.add(region);
         const needs = region.inputs.map((v) => between.has(v.id));
@@ -84,7 +84,7 @@ export function backward(
   return wrt.map((v) => ({ dense: adjoint.get(v.id), sparse: rows.get(v.id) ?? [] }));
 }
 
-/** The gradients of those inputs of a node that need one. */
+/** Builds the gradients of those inputs of a node that need one. */
 function gradientsOf(node: Node, [dy, ...ofStatistics]: Values, needs: readonly boolean[]): Values {
   const { gradient } = opTable[node.op];
   if (!gradient) throw noGradient(node, "gradients do not pass through it");
@@ -104,7 +104,7 @@ export function isDifferentiable(op: Op): boolean {
   return opTable[op].gradient !== null;
 }
 
-/** Ids of the values that depend on a target and lead to an output; regions count as one step, ops that stop gradients as none. */
+/** Returns the ids of the values through which gradients reach a target; a region counts as one op. */
 function dependents(outputs: readonly Value[], targets: ReadonlySet<number>): ReadonlySet<number> {
   const reached = new Set(targets);
   for (const node of reachable(outputs)) {

@@ -1,9 +1,9 @@
 /**
- * Log-probabilities over very many classes, a block of rows at a time: a vocabulary's logits never exist whole.
+ * Log-probabilities over very many classes, a block of rows at a time, so that the full logits never exist in memory.
  *
- * A loss needs only a few numbers per row of logits [n, classes]. Each block of rows is scored, and where gradients
- * are wanted goes back through the head before the next one is made, so that nothing is computed twice (as Liger Kernel
- * does, Hsu et al. 2024).
+ * A loss needs only a few numbers per row of logits [n, classes]. In training, each block of rows is scored and its
+ * gradient passed back through the head before the next block is computed, so that nothing is computed twice (as in
+ * Liger Kernel, Hsu et al. 2024).
  */
 import { type Dim, splitDim } from "./ops/dims.ts";
 import * as f from "./ops/functions.ts";
@@ -11,32 +11,32 @@ import type { Graph, Node, Value } from "./graph.ts";
 import { opTable } from "./ops/table.ts";
 import { backward } from "./autodiff.ts";
 
-/** Logits of more classes than this are made in blocks, where they are also wider than what they are made of. */
+/** Logits of more classes than this are computed in blocks, if they are also wider than their inputs. */
 const CLASSES_LIMIT = 4096;
 
-/** Rows are cut into so many blocks, of at least so many rows: the last ones are empty if there are few. */
+/** How many blocks rows are cut into, and the fewest rows of a block: if rows are few, the last blocks are empty. */
 const BLOCKS = 16;
 const LEAST_ROWS = 128;
 
-/** Of each row [n]: ln p of its label, the mean of ln p over the classes, and the likeliest class (as float32). */
+/** Scores of each row [n]: ln p of its label, the mean of ln p over all classes, the likeliest class (as float32). */
 export type ClassScores = Readonly<{ label: Value; mean: Value | undefined; best: Value | undefined }>;
 
-/** Which of the scores will be read, beside `label`. */
+/** The scores that will be read in addition to `label`. */
 export type RequestedScores = Readonly<{ mean: boolean; best: boolean }>;
 
-/** How logits are made: from values with a row for each of theirs, and from values that all rows share. */
+/** How logits are computed: from values with one row per row of logits, and from values that all rows share. */
 type Recipe = Readonly<{
   rows: readonly Value[];
   shared: readonly Value[];
-  /** The logits of a block, by what its rows are of the values with rows. */
+  /** Builds the logits of a block, given the block's rows of each value in `rows`. */
   build: (block: ReadonlyMap<Value, Value>) => Value;
 }>;
 
 const cachedScores = new WeakMap<Graph, Map<string, ClassScores>>();
 
 /**
- * The scores of rows of logits [n, classes] and their classes [n] int32, where there are more than `limit` classes and
- * the logits are made of products over them; undefined if they may as well exist whole.
+ * Builds the scores of logits [n, classes] for labels [n] int32 in blocks of rows. Returns undefined if blocks do not
+ * pay or are impossible: at most `limit` classes, or logits that are not computed row by row from narrower values.
  */
 export function chunkedLogits(
   logits: Value,
@@ -85,7 +85,7 @@ function blockScores(
     );
     return { rows, logits, logp, own: labels, scores };
   });
-  // The scores of a block stand side by side, so that whoever reads one of them does not keep the block for another.
+  // A block's scores are joined in one tensor: otherwise a score that is read later would keep the whole block alive.
   const table = f.concat(blocks.map(({ scores }) => scores), 0);
   const score = (at: number): Value => f.reshape(f.slice(table, 1, at, at + 1), [n]);
   const inputs = [...recipe.rows, ...recipe.shared];
@@ -122,14 +122,14 @@ function blockScores(
   };
 }
 
-/** A sum and a further gradient. A product adds itself to the sum: as a tensor of its own it would be one more of a head's size. */
+/** Adds a gradient to a sum. A product is accumulated into the sum, which saves one more tensor of the head's size. */
 function addedTo(sum: Value, x: Value): Value {
   const node = x.graph.producer(x);
   if (node?.op !== "Gemm" || node.inputs[2]) return f.add(sum, x);
   return f.apply("Gemm", [node.inputs[0], node.inputs[1], sum], (node as Node<"Gemm">).attrs);
 }
 
-/** Gradients after some blocks: those of their rows, sums for shared values, and the value that the next block waits for. */
+/** Gradients after some blocks: of their rows, summed for shared values, and the values that the next block waits for. */
 type BlockGradients = Readonly<{
   rows: readonly (readonly (Value | undefined)[])[];
   shared: readonly (Value | undefined)[];
@@ -137,10 +137,10 @@ type BlockGradients = Readonly<{
 }>;
 
 /**
- * onehot · dOwn + dMean / classes - p (dOwn + dMean): of a block's logits. It waits for `gate`, what the block before has
- * given, so that the runtime never holds two of them, and the block's own scores, behind which nobody reads the logarithms.
- * (It takes the operand that was made last first, and of a gate its second value: the gradients, so that no scores are made
- * before it is their turn.)
+ * Builds the gradient of a block's logits, onehot · dOwn + dMean / classes - p (dOwn + dMean). It depends on `gate`: on
+ * the results of the block before, so that the runtime never holds two blocks, and on the block's own scores, after which
+ * the log-probabilities are no longer read. (The runtime executes the operand that was added last first, and of a gate
+ * its second value: the gradients, so that no scores are computed before their turn.)
  */
 function logitGradient(
   logp: Value,
@@ -161,7 +161,7 @@ function logitGradient(
   return f.apply("ScatterElements", [even, f.reshape(labels, [m, 1]), one], { axis: 1 });
 }
 
-/** The part of a value's computation that works row by row, down to the products; undefined if there is none. */
+/** Returns the row-wise part of a value's computation, back to its matrix products; undefined if it is not row-wise. */
 function recipeOf(logits: Value): Recipe | undefined {
   const [n, classes] = logits.shape;
   const rows = new Set<Value>();

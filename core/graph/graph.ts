@@ -1,8 +1,8 @@
 /**
- * The graph: append-only nodes over values, shapes and dtypes inferred as nodes are appended.
+ * The computation graph: append-only nodes over values, whose shapes and dtypes are inferred as nodes are appended.
  *
- * Equal nodes are the same node (hash-consing), so that a forward value that a gradient rule asks for again costs nothing.
- * Nodes that lead to no output cost nothing either: only what outputs need is lowered.
+ * Equal nodes are the same node (hash-consing), so a gradient rule may rebuild a forward value at no cost. Nodes that
+ * lead to no output cost nothing either: only the nodes that outputs need are lowered.
  */
 import type { DType, Tensor } from "../base/tensor.ts";
 import type { Shape } from "./ops/dims.ts";
@@ -27,7 +27,7 @@ export type { Append, Asked, Node, Origin, Purpose, Region, RegionRule, Rewrite,
 /** A training or inference graph under construction. */
 export type Graph = AnyGraph;
 
-/** Makes an empty graph. `rewrites`: what stands between an operation that is asked for and its nodes, the first one first. */
+/** Creates an empty graph. `rewrites`, applied in order, may replace each requested operation by other nodes. */
 export const Graph: new (rewrites?: readonly Rewrite[]) => Graph = class implements AnyGraph {
   readonly nodes: Node[] = [];
   readonly inputs: Map<string, Value> = new Map<string, Value>();
@@ -168,7 +168,7 @@ function purposeOf(scope: string): Purpose {
   return /^(loss|regularizer)\./.test(scope) ? "loss" : "outputs";
 }
 
-/** The nodes that the given values need, producers first, in the order they were appended. */
+/** Returns the nodes that the given values need, producers first, in the order they were appended. */
 export function reachable(values: readonly Value[]): Node[] {
   const visited = new Set<Node>();
   const stack = values.flatMap((v) => v.graph.producer(v) ?? []);
@@ -185,12 +185,12 @@ export function reachable(values: readonly Value[]): Node[] {
   return first ? first.graph.nodes.filter((node) => visited.has(node)) : [];
 }
 
-/** The graph input that a loss's factor is fed under. */
+/** Returns the name of the graph input for a loss's factor. */
 export function lossFactorInput(loss: string): string {
   return `factor.${loss}`;
 }
 
-/** The nodes of a training graph that its losses need: the forward pass. */
+/** Returns the nodes of a training graph that its losses need: the forward pass. */
 export function forwardNodes(graph: Graph): ReadonlySet<Node> {
   const losses = [...graph.outputs].filter(([name]) => name.startsWith("loss.")).map(([, value]) => value);
   return new Set(reachable(losses));

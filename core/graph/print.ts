@@ -1,10 +1,10 @@
-/** A graph as stable text, one node a line, for people and for tests that pin it. */
+/** A graph as stable text, one node per line, for people and for snapshot tests. */
 import type { Shape } from "./ops/dims.ts";
 import { type Graph, reachable, type Value } from "./graph.ts";
 import { show } from "../base/errors.ts";
 
 /**
- * The text of what a graph's outputs need. Values are numbered in the order of the text, so that unrelated
+ * Prints the nodes that a graph's outputs need. Values are numbered in the order of the text, so that unrelated
  * nodes do not change it.
  *
  * @example

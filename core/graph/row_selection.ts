@@ -1,11 +1,11 @@
 /**
- * Row selection: what a head does not read is not computed.
+ * Row selection: positions that a head does not read are not computed.
  *
- * `selectRows` asks for some places of [batch*seq, ...] and pushes the question down through every row-wise op (and
- * through attention's query side), until it meets values that other places need whole. The mathematics is the same.
+ * `selectRows` selects some places of [batch*seq, ...] and pushes the selection down through every row-wise op (and
+ * through attention's query side) to values that are needed at all places. The results are the same.
  *
- * A row of the batch has up to `<index>.picks` chosen places, so that batched ops keep their form: `<index>.picks` holds
- * them [batch * picks] (rows with fewer repeat a place), `<index>.unpick` [chosen] finds the chosen ones among those.
+ * Batched ops need the same number of places in each row. The input `<index>.picks` [batch * picks] therefore holds the
+ * chosen places, repeated in rows that have fewer; `<index>.unpick` [chosen] gives the index of each chosen one there.
  */
 import { type Dim, mulDims, type Shape } from "./ops/dims.ts";
 import * as f from "./ops/functions.ts";
@@ -14,29 +14,29 @@ import { axisOf, inverse, selectedShape, timesOf } from "./ops/arrangement.ts";
 import type { RowForm } from "./ops/record.ts";
 import { opTable } from "./ops/table.ts";
 
-/** One operand of a pushed op: selected in a form, or (undefined) left as it is. */
+/** One operand of an op that a selection is pushed through: selected in a form, or (undefined) left whole. */
 type Operand = Readonly<{ value: Value; form: RowForm | undefined }>;
 
 type Push = Readonly<{ operands: readonly Operand[]; rebuild: (operands: readonly Value[], perRow: string) => Value }>;
 
-/** The places of a row, of whichever side, as in "batch*seq"; undefined if a dim is not one of flat places. */
+/** Returns the name of the places dim, "seq" in "batch*seq"; undefined if a dim does not have this form. */
 function placesDim(dim: Dim | undefined): string | undefined {
   return typeof dim === "string" ? /^batch\*([A-Za-z]+)$/.exec(dim)?.[1] : undefined;
 }
 
-/** The dim that counts the places of `index` chosen in each row. */
+/** Returns the name of the dim that counts the places of `index` chosen in each row. */
 export function picksDim(index: string): string {
   return `${index}.picks`;
 }
 
-/** A value whose places are being chosen: `operands` are those of which it is done. */
+/** A value that is being narrowed to the chosen places; `operands` are those already narrowed. */
 type Selection = Readonly<{ key: string; push: Push; scope: string; operands: Value[] }>;
 
-/** Replaces inputs of selected rows: dropout masks are made anew for the chosen positions. */
+/** Replaces graph inputs of selected rows, such as dropout masks, which are drawn for the chosen places alone. */
 export type SelectedInput = (input: Value, shape: Shape) => Value | undefined;
 
 /**
- * The rows of `x` [batch*seq, ...] at the places of the graph input `index` [chosen].
+ * Selects the rows of `x` [batch*seq, ...] at the places in the graph input `index` [chosen].
  * The host feeds `<index>.picks` and `<index>.unpick` (see `choosePlaces`).
  */
 export function selectRows(x: Value, index: Value, selectedInput: SelectedInput): Value {
@@ -50,7 +50,7 @@ export function selectRows(x: Value, index: Value, selectedInput: SelectedInput)
   const unselected = neededWhole(x, seq);
   const known = new Map<string, Value>();
 
-  // Depth first over a list of its own: models are as deep as they like, the stack of calls is not.
+  // Depth first with an explicit stack: deep models would overflow the call stack.
   const select = (value: Value, form: RowForm): Value => {
     const open: Selection[] = [];
     const begin = (value: Value, form: RowForm): Value | undefined => {
@@ -92,7 +92,7 @@ export function selectRows(x: Value, index: Value, selectedInput: SelectedInput)
       const apart = [...value.shape.slice(0, form), times, seq, ...value.shape.slice(form + 1)];
       return f.reshape(leaf(f.reshape(value, apart), form + 1), shape);
     }
-    // Bring the places behind the batch, gather them as flat rows, and put the axes back.
+    // Move the places next to the batch axis, gather them as flat rows, and restore the order of the axes.
     const order = [0, form, ...value.shape.map((_, i) => i).filter((i) => i !== 0 && i !== form)];
     const moved = f.transpose(value, order);
     const rows = f.gather(f.reshape(moved, [mulDims("batch", seq), ...moved.shape.slice(2)]), picks);
@@ -101,7 +101,7 @@ export function selectRows(x: Value, index: Value, selectedInput: SelectedInput)
   return f.gather(select(x, "flat"), unpick);
 }
 
-/** For each row of a batch, the chosen places: what feeds `<index>.picks` and `<index>.unpick`. */
+/** Returns what to feed as `<index>.picks` and `<index>.unpick`, and the number of picks per row of the batch. */
 export function choosePlaces(
   index: ArrayLike<number>,
   batch: number,
@@ -128,8 +128,8 @@ export function choosePlaces(
 }
 
 /**
- * Values that some op needs at all places, with all that they are made of: the keys and values of attention, and
- * whatever the question cannot be pushed through. To choose places of those would compute them a second time.
+ * Finds the values that some op needs at all places, and everything they are computed from: the keys and values of
+ * attention, and values that selection cannot pass. Selecting places of these would compute them a second time.
  */
 function neededWhole(x: Value, seq: string): ReadonlySet<number> {
   const unselected = new Set<number>();
@@ -159,7 +159,7 @@ function markWhole(value: Value, unselected: Set<number>): void {
   }
 }
 
-/** How the question for some places of `value` becomes one for its operands; undefined where it cannot. */
+/** Returns how a selection of places of `value` is made on its operands instead; undefined if that is impossible. */
 function pushOf(value: Value, form: RowForm, seq: string): Push | undefined {
   const node = value.graph.producer(value);
   if (!node || node.outputs[0] !== value || (value.graph.region(value) && !value.graph.region(value)?.transparent)) {
@@ -180,7 +180,7 @@ function pushOf(value: Value, form: RowForm, seq: string): Push | undefined {
   };
 }
 
-/** The operand of an elementwise op, by broadcasting's alignment; undefined if its places have no batch axis. */
+/** Aligns an operand of an elementwise op by the rules of broadcasting; undefined if its places have no batch axis. */
 function aligned(operand: Value, result: Value, form: RowForm, seq: string): Operand | undefined {
   const offset = result.shape.length - operand.shape.length;
   const axis = axisOf(form) - offset;

@@ -64,7 +64,7 @@ const norm = <O extends Norm>(statistics: number, gradient: OpRecord<O>["gradien
   form: ({ epsilon }): OnnxForm => ({ attributes: { axis: int(-1), epsilon: float(epsilon) } }),
 });
 
-/** Their records. */
+/** The records of these ops. */
 export const alongAxes: OpRecords<AxisOps> = {
   Softmax: {
     shape: same,
@@ -88,7 +88,7 @@ export const alongAxes: OpRecords<AxisOps> = {
     if (typeof size === "number") return expand(mul(withAxes(node, dy), 1 / size), x.shape);
     throw noGradient(node.node, "a mean over a symbolic axis: use a sum and divide by a count");
   }),
-  // to the largest; in equal parts where there are several, as torch's amax does
+  // The gradient goes to the largest element; several share it equally, as in torch's amax.
   ReduceMax: reduction(kernels(any.cpu, numbers.cpu), (node, dy) => {
     const largest = cast(equal(node.x, withAxes(node, node.y)), "float32");
     const count = apply("ReduceSum", [largest], { axes: node.attrs.axes, keepdims: 1 });
@@ -137,7 +137,7 @@ function reduced(call: Call<Reduction>): readonly Inferred[] {
   return [like(x, shape)];
 }
 
-/** The axes that a reduction took away, back with a size of 1. */
+/** Restores the axes that a reduction removed, with size 1. */
 function withAxes({ x, attrs }: Applied<Reduction>, value: Value): Value {
   return reshape(value, x.shape.map((d, i) => (attrs.axes.includes(i) ? 1 : d)));
 }

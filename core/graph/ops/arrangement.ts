@@ -7,7 +7,7 @@ import { arg, broadcastShapes, misfit } from "./shape_rules.ts";
 import type { ArrangementOps } from "./ops.ts";
 import type { Value } from "./value.ts";
 
-/** Their records. */
+/** The records of these ops. */
 export const arrangement: OpRecords<ArrangementOps> = {
   Transpose: {
     shape: (call) => {
@@ -101,24 +101,24 @@ export const arrangement: OpRecords<ArrangementOps> = {
   },
 };
 
-/** The axis on which places lie. */
+/** Returns the axis of the places. */
 export function axisOf(form: RowForm): number {
   return form === "flat" ? 0 : form;
 }
 
-/** The shape of what is left of a value with places in `form`, where each row has `perRow` chosen ones. */
+/** Returns the shape of a value with places in `form` after `perRow` places are selected in each row. */
 export function selectedShape(shape: Shape, form: RowForm, seq: string, perRow: string): Shape {
   return shape.map((dim, i) => (i === axisOf(form) ? renameDim(dim, seq, perRow) : dim));
 }
 
-/** How many times an axis holds the places in turn; undefined where it does not. */
+/** Returns how many times an axis repeats the places; undefined if it is not a multiple of them. */
 export function timesOf(dim: Dim | undefined, seq: string): number | undefined {
   if (dim === seq) return 1;
   const several = typeof dim === "string" ? /^(\d+)\*(\w+)$/.exec(dim) : null;
   return several?.[2] === seq ? Number(several[1]) : undefined;
 }
 
-/** The permutation that undoes another. */
+/** Returns the inverse of a permutation. */
 export function inverse(perm: readonly number[]): number[] {
   const back: number[] = [];
   perm.forEach((p, i) => (back[p] = i));

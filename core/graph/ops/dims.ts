@@ -1,20 +1,20 @@
-/** Symbolic dims: sums of products of names, as "batch*seq" or "seq+8", kept in one canonical spelling. */
+/** Symbolic dims: sums of products of names, such as "batch*seq" or "seq+8", in one canonical spelling. */
 
-/** A size: known, or an expression over names that each run supplies. */
+/** A size: a number, or an expression over names whose values each run supplies. */
 export type Dim = number | string;
 
 /** Sizes of a tensor, in order. */
 export type Shape = readonly Dim[];
 
-/** Values of the symbolic dims in one run, by name. */
+/** The values of the names in symbolic dims in one run. */
 export type DimValues = Readonly<Record<string, number>>;
 
-/** The dim that counts the places of a row, of a model's inputs or of its decoder's. */
+/** Returns the name of the dim that counts the places of a row, on the input or the decoder side. */
 export function seqDim(side: "input" | "decoder" = "input"): string {
   return side === "decoder" ? "decoderSeq" : "seq";
 }
 
-/** The product of two dims. */
+/** Returns the product of two dims. */
 export function mulDims(a: Dim, b: Dim): Dim {
   if (typeof a === "number" && typeof b === "number") return a * b;
   const product = new Map<string, number>();
@@ -27,7 +27,7 @@ export function mulDims(a: Dim, b: Dim): Dim {
   return spell(product);
 }
 
-/** The sum of two dims. */
+/** Returns the sum of two dims. */
 export function addDims(a: Dim, b: Dim): Dim {
   if (typeof a === "number" && typeof b === "number") return a + b;
   const sum = new Map(terms(a));
@@ -35,14 +35,14 @@ export function addDims(a: Dim, b: Dim): Dim {
   return spell(sum);
 }
 
-/** The product of all dims of a shape. */
+/** Returns the product of all dims of a shape. */
 export function sizeOfShape(shape: Shape): Dim {
   return shape.reduce<Dim>(mulDims, 1);
 }
 
 /**
- * Where blocks of `dim` rows begin, the first at 0: so many blocks, of at least so many rows, the last ones empty where
- * there are few. Undefined where the dim is not a number or one name.
+ * Returns the offsets at which blocks of `dim` rows begin, the first at 0. Each block has at least `least` rows, so the
+ * last ones are empty if rows are few. Returns undefined unless the dim is a number or a single name.
  */
 export function splitDim(dim: Dim, blocks: number, least: number): readonly Dim[] | undefined {
   if (typeof dim === "string" && /[*+@]/.test(dim)) return undefined;
@@ -57,7 +57,7 @@ function blockStart(rows: number, block: number, blocks: number, least: number):
   return Math.min(rows, block * Math.max(least, Math.ceil(rows / blocks)));
 }
 
-/** The value of a name, or of a place within one ("rows@3/16/128": where the third block of its rows begins). */
+/** Returns the value of a name, or the offset of a block ("rows@3/16/128": block 3 of 16 with at least 128 rows). */
 function valueOf(name: string, values: DimValues): number {
   const [symbol = "", place] = name.split("@");
   const value = values[symbol];
@@ -67,7 +67,7 @@ function valueOf(name: string, values: DimValues): number {
   return blockStart(value, block, blocks, least);
 }
 
-/** The value of a dim. Throws RangeError if a name has none. */
+/** Evaluates a dim. Throws RangeError if a name has no value. */
 export function evaluateDim(dim: Dim, values: DimValues): number {
   if (typeof dim === "number") return dim;
   let total = 0;
@@ -81,7 +81,7 @@ export function evaluateDim(dim: Dim, values: DimValues): number {
   return total;
 }
 
-/** The values of a shape. */
+/** Evaluates the dims of a shape. */
 export function evaluateShape(shape: Shape, values: DimValues): number[] {
   return shape.map((dim) => evaluateDim(dim, values));
 }
@@ -91,7 +91,7 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((dim, i) => dim === b[i]);
 }
 
-/** Replaces names inside a dim, as "seq" by "picks" in "batch*seq". */
+/** Replaces a name inside a dim, such as "seq" by "picks" in "batch*seq". */
 export function renameDim(dim: Dim, from: string, to: string): Dim {
   if (typeof dim === "number") return dim;
   const renamed = new Map<string, number>();
@@ -102,7 +102,7 @@ export function renameDim(dim: Dim, from: string, to: string): Dim {
   return spell(renamed);
 }
 
-/** The terms of dims seen before: a graph has few, and asks for each thousands of times. */
+/** A cache of parsed dims: a graph has few different ones, and parses each thousands of times. */
 const cachedTerms = new Map<string, ReadonlyMap<string, number>>();
 const MOST_KNOWN = 4096;
 

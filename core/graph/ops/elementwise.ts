@@ -1,4 +1,4 @@
-/** Ops that treat every element alone. */
+/** Elementwise ops. */
 import { elementTypes } from "../../onnx/model.ts";
 import type { DType } from "../../base/tensor.ts";
 import * as f from "./functions.ts";
@@ -43,13 +43,13 @@ const binary = <O extends Elementwise>(
 const comparison = (kernels: Kernels): OpRecord<"Equal" | "Less" | "Greater" | "And" | "Or"> =>
   binary(kernels, null, { shape: (call) => broadcasting(call).map(({ shape }) => ({ dtype: "bool", shape })) });
 
-/** Costs far more than a pass over memory. */
+/** For ops that cost far more than a pass over memory, and so are not recomputed in the backward pass. */
 const slow = { recompute: undefined };
 
-/** What has gradients, which are of the same dtype. */
+/** The dtypes that have gradients (of the same dtype). */
 const differentiable: ReadonlySet<DType> = new Set<DType>(["float32", "float16", "bfloat16"]);
 
-/** Their records. */
+/** The records of these ops. */
 export const elementwise: OpRecords<ElementwiseOps> = {
   Identity: unary(any, (_, dy) => dy),
   Neg: unary(numbers, (_, dy) => neg(dy)),
@@ -99,7 +99,7 @@ export const elementwise: OpRecords<ElementwiseOps> = {
     }),
     slow,
   ),
-  // to the larger; halves where equal, as torch's maximum does
+  // The gradient goes to the larger operand, half to each where they are equal, as in torch's maximum.
   Max: binary(
     numbers,
     broadcast(({ a, b }, dy) => mul(dy, wins(greater, a, b)), ({ a, b }, dy) => mul(dy, wins(greater, b, a))),
@@ -155,7 +155,7 @@ function swishSlope(z: Value): Value {
   return f.add(s, mul(mul(z, s), sub(one(z), s)));
 }
 
-/** 1 if the first one wins, ½ where they are equal. */
+/** 1 where `a` beats `b`, ½ where they are equal, else 0. */
 function wins(beats: typeof greater, a: Value, b: Value): Value {
   return f.add(cast(beats(a, b), "float32"), mul(cast(equal(a, b), "float32"), 0.5));
 }

@@ -1,10 +1,10 @@
-/** Functions from values to values, with which graphs are written. Numbers broadcast, axes may be negative. */
+/** The functions that graphs are written with, from values to values. Numbers broadcast; axes may be negative. */
 import { type DType, f32, type Tensor } from "../../base/tensor.ts";
 import { type Dim, mulDims, type Shape } from "./dims.ts";
 import type { Op, Ops } from "./ops.ts";
 import type { Value, Values } from "./value.ts";
 
-/** One op with one output. */
+/** Appends an op and returns its first output. */
 export function apply<O extends Op>(op: O, inputs: Values, attrs: Ops[O]): Value {
   const graph = inputs.find((v) => v !== undefined)?.graph;
   const value = graph?.append(op, inputs, attrs)[0];
@@ -12,7 +12,7 @@ export function apply<O extends Op>(op: O, inputs: Values, attrs: Ops[O]): Value
   return value;
 }
 
-/** A number as a scalar of the dtype of `like`. */
+/** Returns a number as a scalar with the dtype of `like`. */
 export function scalar(like: Value, value: number): Value {
   const data = like.dtype === "int32"
     ? Int32Array.of(value)
@@ -116,7 +116,7 @@ export function where(condition: Value, a: Value | number, b: Value | number): V
   return apply("Where", [condition, operand(a), operand(b)], {});
 }
 
-/** alpha · A' B', A and B transposed on their last two axes where asked. */
+/** alpha · A' B', where A' and B' are A and B or their transposes over the last two axes. */
 export function product(
   a: Value,
   b: Value,
@@ -159,14 +159,14 @@ export function expand(x: Value, shape: Shape): Value {
     : apply("Expand", [x], { shape });
 }
 
-/** Values one after the other along an axis. */
+/** Values concatenated along an axis. */
 export function concat(values: readonly Value[], axis: number): Value {
   const first = values[0];
   if (values.length === 1 && first) return first;
   return apply("Concat", values, { axis: first ? positive(first, axis) : axis });
 }
 
-/** Elements start (included) to end (excluded; null: the last) of an axis. */
+/** Elements `start` (inclusive) to `end` (exclusive; null: to the last) of an axis. */
 export function slice(x: Value, axis: number, start: Dim, end: Dim | null): Value {
   return apply("Slice", [x], { axis: positive(x, axis), start, end });
 }
@@ -176,7 +176,7 @@ export function gather(rows: Value, indices: Value, axis = 0): Value {
   return apply("Gather", [rows, indices], { axis });
 }
 
-/** One element of the last axis each: [..., n], [...] int → [...]. */
+/** One element of the last axis for each index: [..., n], [...] int → [...]. */
 export function pick(x: Value, indices: Value): Value {
   const index = reshape(indices, [...indices.shape, 1]);
   return reshape(apply("GatherElements", [x, index], { axis: x.shape.length - 1 }), indices.shape);
@@ -197,7 +197,7 @@ export function max(x: Value, axis?: number, keepdims = false): Value {
   return apply("ReduceMax", [x], { axes: axesOf(x, axis), keepdims: keepdims ? 1 : 0 });
 }
 
-/** Where the largest of the last axis is, the first of several: [..., n] → [...] int64. */
+/** The index of the largest element of the last axis, the first of several: [..., n] → [...] int64. */
 export function argmax(x: Value): Value {
   return apply("ArgMax", [x], { axis: x.shape.length - 1 });
 }
@@ -242,14 +242,14 @@ export function zeros(like: Value, shape: Shape): Value {
   return expand(like.graph.constant(f32([], [0])), shape);
 }
 
-/** The column sums of a matrix by a row of ones, which is a matrix product and so uses all threads: [n, m] → [m]. */
+/** Column sums of a matrix, [n, m] → [m], as a product with a row of ones: matrix products use all threads. */
 export function columnSums(x: Value): Value {
   const [n, m] = [x.shape[0] ?? 1, x.shape[1] ?? 1];
   const ones = expand(x.graph.constant(f32([], [1])), [1, n]);
   return reshape(matmul(ones, x), [m]);
 }
 
-/** All leading axes as one: [..., n] → [rows, n]. */
+/** Merges all leading axes: [..., n] → [rows, n]. */
 export function asMatrix(x: Value): Value {
   const last = x.shape[x.shape.length - 1] ?? 1;
   return reshape(x, [x.shape.slice(0, -1).reduce<Dim>(mulDims, 1), last]);

@@ -1,7 +1,7 @@
 /**
- * What gradient rules are made of.
+ * Helpers for gradient rules.
  *
- * The formulas take few passes over memory rather than few operations: that decides their speed on a CPU.
+ * The formulas minimize passes over memory rather than operations, because memory limits their speed on a CPU.
  */
 import { AttuneError } from "../../base/errors.ts";
 import { apply, asMatrix, columnSums, reshape } from "./functions.ts";
@@ -11,19 +11,19 @@ import type { Node, Value } from "./value.ts";
 
 type InputGradient<O extends Op> = (node: Applied<O>, dy: Value) => Value | undefined;
 
-/** One rule per input; an input without one has no gradient. */
+/** Combines one rule per input; an input without a rule has no gradient. */
 export const perInput =
   <O extends Op>(...rules: readonly (InputGradient<O> | undefined)[]): Gradient<O> => (node, dy, i) =>
     rules[i]?.(node, dy);
 
-/** One rule per input, what broadcasting repeated summed away. */
+/** Combines one rule per input, whose results are summed over the axes that broadcasting repeated. */
 export const broadcast =
   <O extends Op>(...rules: readonly (InputGradient<O> | undefined)[]): Gradient<O> => (node, dy, i) => {
     const d = rules[i]?.(node, dy);
     return d && unbroadcast(d, node.node.inputs[i] as Value);
   };
 
-/** Sums away what broadcasting repeated, so that the gradient has the shape of `value`. */
+/** Sums a gradient over the axes that broadcasting repeated, so that it has the shape of `value`. */
 export function unbroadcast(dy: Value, { shape }: Value): Value {
   const extra = dy.shape.length - shape.length;
   const axes = dy.shape.flatMap((dim, i) => {
@@ -31,7 +31,7 @@ export function unbroadcast(dy: Value, { shape }: Value): Value {
     return before === undefined || (before === 1 && dim !== 1) ? [i] : [];
   });
   if (axes.length === 0) return dy;
-  // One matrix product where only leading axes go: a bias.
+  // If only leading axes are summed, as for a bias, one matrix product does it.
   const leading = axes.every((axis, i) => axis === i) && axes.length === dy.shape.length - 1;
   if (leading) return reshape(columnSums(asMatrix(dy)), shape);
   return reshape(apply("ReduceSum", [dy], { axes, keepdims: 1 }), shape);

@@ -10,7 +10,7 @@ import type { IndexOps } from "./ops.ts";
 const scattered: Kernels = kernels(any.cpu, ["float32"]);
 const reduction: OnnxAttribute = { type: "string", value: "add" };
 
-/** Their records. */
+/** The records of these ops. */
 export const indexing: OpRecords<IndexOps> = {
   Gather: {
     shape: (call) => {
@@ -19,7 +19,7 @@ export const indexing: OpRecords<IndexOps> = {
       const shape = [...data.shape.slice(0, axis), ...indices.shape, ...data.shape.slice(axis + 1)];
       return [{ dtype: data.dtype, shape }];
     },
-    // rows added up where they came from
+    // The gradient's rows are added up at the indices that they were gathered from.
     gradient: perInput(({ x, b: indices, attrs, node }, dy) => {
       if (attrs.axis !== 0) throw noGradient(node, "only axis 0 has a gradient");
       const count = sizeOfShape(indices.shape);
@@ -36,7 +36,7 @@ export const indexing: OpRecords<IndexOps> = {
     kernels: any,
     form: axisForm,
   },
-  // what was added goes through, and the rows or elements that were added to give theirs
+  // The gradient passes to `data` unchanged, and to `updates` at the rows or elements that they were added to.
   ScatterND: {
     shape: same,
     gradient: perInput((_, dy) => dy, undefined, ({ b }, dy) => gather(dy, reshape(b, [b.shape[0] ?? 1]))),

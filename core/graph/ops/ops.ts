@@ -1,8 +1,8 @@
 /**
- * The op set: standard ONNX ops, and a few of com.microsoft, that inference packages have kernels for.
+ * The op set: standard ONNX ops and a few of com.microsoft for which inference packages have kernels.
  *
- * A new line here compiles only with a record of its family (`record.ts` says what that holds) and a line of the
- * reference interpreter.
+ * A new op compiles only once it has a record in its family's file (see `record.ts`) and a line in the reference
+ * interpreter.
  */
 import type { DType } from "../../base/tensor.ts";
 import type { Dim, Shape } from "./dims.ts";
@@ -10,7 +10,7 @@ import type { Dim, Shape } from "./dims.ts";
 /** No attributes. */
 export type None = Readonly<Record<never, never>>;
 
-/** Ops that treat every element alone, and their attributes. */
+/** Elementwise ops and their attributes. */
 export interface ElementwiseOps {
   // one tensor
   Identity: None;
@@ -53,7 +53,7 @@ export interface ElementwiseOps {
 /** Matrix products, and their attributes. */
 export interface ProductOps {
   MatMul: None;
-  /** alpha · A B with A, B transposed on their last two axes where asked; of com.microsoft. */
+  /** alpha · A' B', where A' and B' are A and B or their transposes over the last two axes; of com.microsoft. */
   FusedMatMul: Readonly<{ alpha: number; transA: 0 | 1; transB: 0 | 1 }>;
   /** alpha · A' B' + C on matrices. */
   Gemm: Readonly<{ alpha: number; transA: 0 | 1; transB: 0 | 1 }>;
@@ -65,7 +65,7 @@ export interface ArrangementOps {
   Reshape: Readonly<{ shape: Shape }>;
   Expand: Readonly<{ shape: Shape }>;
   Concat: Readonly<{ axis: number }>;
-  /** Elements start to end (excluded; null: the last) of an axis; the two may be sums of names. */
+  /** Elements `start` to `end` (exclusive; null: to the last) of an axis; both may be symbolic. */
   Slice: Readonly<{ axis: number; start: Dim; end: Dim | null }>;
 }
 
@@ -73,9 +73,9 @@ export interface ArrangementOps {
 export interface IndexOps {
   Gather: Readonly<{ axis: number }>;
   GatherElements: Readonly<{ axis: number }>;
-  /** data with updates added at rows: data [n, ...], indices [m, 1] int64, updates [m, ...]. */
+  /** `data` with `updates` added to the indexed rows: data [n, ...], indices [m, 1] int64, updates [m, ...]. */
   ScatterND: None;
-  /** data with updates added along an axis. */
+  /** `data` with `updates` added to the indexed elements along an axis. */
   ScatterElements: Readonly<{ axis: number }>;
 }
 
@@ -86,7 +86,7 @@ export interface AxisOps {
   ReduceSum: Readonly<{ axes: readonly number[]; keepdims: 0 | 1 }>;
   ReduceMean: Readonly<{ axes: readonly number[]; keepdims: 0 | 1 }>;
   ReduceMax: Readonly<{ axes: readonly number[]; keepdims: 0 | 1 }>;
-  /** Where the largest of an axis is, the first of several; int64. */
+  /** The index of the largest element along an axis, the first of several; int64. */
   ArgMax: Readonly<{ axis: number }>;
   /** Over the last axis; outputs: y, mean, 1/σ. */
   LayerNormalization: Readonly<{ epsilon: number }>;
@@ -94,7 +94,7 @@ export interface AxisOps {
   SimplifiedLayerNormalization: Readonly<{ epsilon: number }>;
 }
 
-/** Op → attributes. */
+/** The attributes of each op. */
 export interface Ops extends ElementwiseOps, ProductOps, ArrangementOps, IndexOps, AxisOps {}
 
 /** The name of an op. */

@@ -24,7 +24,7 @@ type Product = keyof ProductOps;
 type Turns = Readonly<{ alpha?: number; transA?: 0 | 1; transB?: 0 | 1 }>;
 type Multiply = (a: Value, b: Value, options: Readonly<{ alpha: number; transA: boolean; transB: boolean }>) => Value;
 
-/** dA = dY Bᵀ, dB = Aᵀ dY, however they are turned. */
+/** dA = dY Bᵀ, dB = Aᵀ dY, for operands transposed or not. */
 const productGradient = <O extends Product>(multiply: Multiply): Gradient<O> => {
   const by = ({ alpha = 1 }: Turns, p: Value, q: Value, transA: boolean, transB: boolean): Value =>
     multiply(p, q, { alpha, transA, transB });
@@ -41,7 +41,7 @@ const productGradient = <O extends Product>(multiply: Multiply): Gradient<O> => 
   );
 };
 
-/** Their records. */
+/** The records of these ops. */
 export const products: OpRecords<ProductOps> = {
   MatMul: {
     shape: multiplied,

@@ -1,26 +1,26 @@
-/** What shape rules are made of. */
+/** Helpers for shape rules. */
 import { AttuneError, show } from "../../base/errors.ts";
 import type { Shape } from "./dims.ts";
 import type { Call, Inferred } from "./record.ts";
 
 type AnyCall = Pick<Call, "op" | "inputs">;
 
-/** The shape of the first input. */
+/** A shape rule: one output with the dtype and shape of the first input. */
 export const same = (call: AnyCall): readonly Inferred[] => [like(arg(call, 0))];
 
-/** The dtype of a value with its shape, or with another one. */
+/** Returns the dtype of a value with its own or another shape. */
 export function like({ dtype, shape }: Inferred, other: Shape = shape): Inferred {
   return { dtype, shape: other };
 }
 
-/** An input that there must be. */
+/** Returns a required input. Throws AttuneError if it is absent. */
 export function arg(call: AnyCall, index: number): Inferred {
   const value = call.inputs[index];
   if (!value) throw misfit(call, `input ${index}`);
   return value;
 }
 
-/** The broadcast of two shapes, by NumPy's rule over symbolic dims. */
+/** Broadcasts two shapes by NumPy's rule, with symbolic dims. */
 export function broadcastShapes(call: AnyCall, a: Shape, b: Shape): Shape {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
@@ -32,7 +32,7 @@ export function broadcastShapes(call: AnyCall, a: Shape, b: Shape): Shape {
   });
 }
 
-/** The error for inputs that do not fit. */
+/** Returns the error for inputs that do not fit an op. */
 export function misfit(call: AnyCall, expected: string): AttuneError {
   const signatures = call.inputs.map((v) => (v ? `${v.dtype}${show(v.shape)}` : "-")).join(", ");
   return new AttuneError(`${call.op}: expected ${expected} but found ${signatures}`, {

@@ -1,4 +1,4 @@
-/** All ops: a record of each. The rest of the engine asks here, and knows no op by name where it need not. */
+/** The records of all ops. The rest of the engine looks properties up here instead of comparing the names of ops. */
 import { arrangement } from "./arrangement.ts";
 import { alongAxes } from "./along_axes.ts";
 import { elementwise } from "./elementwise.ts";
@@ -15,5 +15,5 @@ const records: { readonly [O in Op]: OpRecord<O> } = {
   ...alongAxes,
 };
 
-/** The record of an op. Who has a node of any op gets a record of any: the two belong together. */
+/** The record of each op. A lookup by a node's op has the type of any op's record: node and record always match. */
 export const opTable: { readonly [O in Op]: OpRecord<Op> } = records as { readonly [O in Op]: OpRecord<Op> };

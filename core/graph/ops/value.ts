@@ -1,4 +1,4 @@
-/** What graphs are made of: values, nodes, and the graph as those who write with it see it. Types only. */
+/** Types of a computation graph: values, nodes, and the interface of the graph itself. */
 import type { DType, Tensor } from "../../base/tensor.ts";
 import type { Shape } from "./dims.ts";
 import type { Op, Ops } from "./ops.ts";
@@ -9,7 +9,7 @@ export type Value = Readonly<{ graph: Graph; id: number; dtype: DType; shape: Sh
 /** Values, some of which may be absent. */
 export type Values = readonly (Value | undefined)[];
 
-/** One operation. `scope`: the part of the model that made it. */
+/** One operation. `scope`: the part of the model that it was built for. */
 export type Node<O extends Op = Op> = Readonly<{
   op: O;
   inputs: Values;
@@ -18,18 +18,18 @@ export type Node<O extends Op = Op> = Readonly<{
   scope: string;
 }>;
 
-/** Where a value comes from that no node makes: fed in each run, a parameter of the model, or fixed. */
+/** The origin of a value that no node computes: fed in each run, a parameter of the model, or a constant. */
 export type Origin =
   | Readonly<{ kind: "input"; name: string }>
   | Readonly<{ kind: "parameter"; name: string }>
   | Readonly<{ kind: "constant"; tensor: Tensor }>;
 
-/** A gradient rule for a whole region: gets the outputs' gradients, gives the inputs'. */
+/** A gradient rule for a whole region: from the gradients of its outputs to those of its inputs. */
 export type RegionRule = (dy: Values, needs: readonly boolean[]) => Values;
 
 /**
- * From `inputs` to `outputs`, gradients take `rule` and do not look inside. `transparent`: the rule only saves memory,
- * so rewrites may look through it.
+ * A part of the graph, from `inputs` to `outputs`, whose gradients come from `rule`, not from its nodes. `transparent`:
+ * the rule only saves memory, so rewrites may look inside.
  */
 export type Region = Readonly<{
   inputs: readonly Value[];
@@ -38,19 +38,19 @@ export type Region = Readonly<{
   transparent: boolean;
 }>;
 
-/** An operation that is asked for. */
+/** A requested operation. */
 export type Asked<O extends Op = Op> = Readonly<{ op: O; inputs: Values; attrs: Ops[O] }>;
 
-/** What a node is for: the model's outputs, a loss (or a regularizer's term) of them, or gradients. */
+/** The purpose of a node: the model's outputs, a loss (or a regularizer's term), or gradients. */
 export type Purpose = "outputs" | "loss" | "gradients";
 
 /**
- * Makes other nodes in place of those that are asked for, as a graph is built: of the model, its losses and its gradients
- * alike. `next` appends a node as the rewrites behind this one have it.
+ * Appends other nodes in place of a requested operation while a graph is built, be it the model, losses or gradients.
+ * `next` appends an operation through the rewrites that come after this one.
  */
 export type Rewrite = (node: Asked, next: Append, purpose: Purpose) => readonly Value[];
 
-/** Appends an operation and gives its outputs. */
+/** Appends an operation and returns its outputs. */
 export type Append = <O extends Op>(op: O, inputs: Values, attrs: Ops[O]) => readonly Value[];
 
 /** A training or inference graph under construction. */
@@ -61,17 +61,17 @@ export interface Graph {
   readonly inputs: ReadonlyMap<string, Value>;
   /** Results, by name. */
   readonly outputs: ReadonlyMap<string, Value>;
-  /** The label of new nodes. */
+  /** The scope of new nodes. */
   readonly scope: string;
-  /** A value fed in each run; the same name gives the same value. */
+  /** Returns a value that is fed in each run; the same name returns the same value. */
   input(name: string, dtype: DType, shape: Shape): Value;
-  /** A named tensor of the model: trained, or frozen. */
+  /** Returns a named tensor of the model, trained or frozen. */
   parameter(name: string, dtype: DType, shape: Shape): Value;
-  /** A small fixed tensor; equal ones are one. */
+  /** Returns a small constant tensor; equal ones are one value. */
   constant(tensor: Tensor): Value;
-  /** Appends an operation and gives its outputs. Throws where shapes or dtypes do not fit. */
+  /** Appends an operation and returns its outputs. Throws AttuneError if shapes or dtypes do not fit. */
   append<O extends Op>(op: O, inputs: Values, attrs: Ops[O]): readonly Value[];
-  /** Names a result. */
+  /** Declares a named output. */
   output(name: string, value: Value): void;
   /** Declares a region whose gradient is `rule`: fused losses, gradient reversal, detach, checkpointing. */
   withVjp(
@@ -80,16 +80,16 @@ export interface Graph {
     rule: RegionRule,
     transparent?: boolean,
   ): readonly Value[];
-  /** The node that makes a value, if one does. */
+  /** Returns the node that computes a value, if any. */
   producer(value: Value): Node | undefined;
-  /** Where a value comes from that no node makes. */
+  /** Returns the origin of a value that no node computes. */
   origin(value: Value): Origin | undefined;
-  /** Declares that others read `other` in a node's result's place: what gradients are computed from, too. */
+  /** Declares that other nodes, those of gradients included, read `other` in place of a node's result. */
   replace(result: Value, other: Value): void;
-  /** What others read in a value's place. */
+  /** Returns the value that other nodes read in place of this one. */
   readAs(value: Value): Value;
-  /** The region that a value is an output of. */
+  /** Returns the region that a value is an output of, if any. */
   region(value: Value): Region | undefined;
-  /** Runs `build` with its nodes labelled. */
+  /** Runs `build` with this scope for its nodes. */
   within<T>(scope: string, build: () => T): T;
 }
