@@ -1,5 +1,5 @@
 /**
- * Amounts of memory as people write them.
+ * Amounts of memory as people write them, such as "2GB".
  * @module
  */
 
@@ -18,10 +18,10 @@ const units: Readonly<Record<string, number>> = {
   TiB: 2 ** 40,
 };
 
-/** What is allowed where an amount of memory is wanted, for messages. */
+/** The allowed amounts of memory, in words for error messages. */
 export const BYTE_COUNT = 'bytes, as a number or as "2GB", "2GiB" or "512MiB"';
 
-/** The same as JSON Schema. */
+/** The allowed amounts of memory as JSON Schema. */
 export const byteCountSchema: Named<Json> = {
   anyOf: [
     { type: "number", minimum: 0.5, maximum: Number.MAX_SAFE_INTEGER },
@@ -30,7 +30,7 @@ export const byteCountSchema: Named<Json> = {
 };
 
 /**
- * Bytes of a number or of a text with a unit: "2GB" is 2·10⁹, "2GiB" 2·2³⁰. Undefined where it is neither, or not above 0.
+ * Parses a number of bytes, or a text with a unit: "2GB" is 2·10⁹, "2GiB" 2·2³⁰. Undefined if it is neither or not above 0.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
-/** A checksum that tells damage, not malice. */
+/** A checksum that detects damage, not tampering. */
 
-/** 64 bits of bytes, in hexadecimal: what a disk has torn, zeroed or flipped gives another. */
+/** Returns a 64-bit checksum in hexadecimal, which torn writes, zeroed blocks and flipped bits change. */
 export function checksum(bytes: Uint8Array): string {
   // Two lanes of multiplications with different odd numbers, each mixed into the other at the end (cyrb).
   let a = 0xdeadbeef;

@@ -1,8 +1,9 @@
 /**
- * Errors: one class, one function per error. Each says which part speaks, what was found, where, and what is allowed.
+ * Errors: one class, and a function for each kind of error. Messages say which part failed, what was found, where, and
+ * what is allowed.
  */
 
-/** The details of an error besides its message. */
+/** The details of an error in addition to its message. */
 export type ErrorDetails = Readonly<{
   code: string;
   plugin?: string;
@@ -35,7 +36,7 @@ export class AttuneError extends Error {
   }
 }
 
-/** The error for a value that an option, row or file may not have. */
+/** Returns the error for a value that an option, row or file may not have. */
 export function badValue(plugin: string, path: string, value: unknown, allowed: string): AttuneError {
   return new AttuneError(`${path}: expected ${allowed} but found ${show(value)}`, {
     code: "BAD_VALUE",
@@ -46,7 +47,7 @@ export function badValue(plugin: string, path: string, value: unknown, allowed: 
   });
 }
 
-/** The error for more of something than a limit allows, summed over a request. */
+/** Returns the error for a total amount of a request that exceeds a limit. */
 export function tooMuch(plugin: string, path: string, what: string, amount: number, most: number): AttuneError {
   return new AttuneError(`${path}: at most ${most} ${what}, found ${amount}`, {
     code: "TOO_MUCH",
@@ -57,7 +58,7 @@ export function tooMuch(plugin: string, path: string, what: string, amount: numb
   });
 }
 
-/** The error for an unknown name, which suggests the nearest one. */
+/** Returns the error for an unknown name, which suggests the nearest known one. */
 export function unknownName(
   plugin: string,
   path: string,
@@ -83,13 +84,13 @@ export function noMatch(plugin: string, targets: unknown, paths: readonly string
   });
 }
 
-/** The error for a file that is not as it should be. */
+/** Returns the error for an invalid file. */
 export function badFile(plugin: string, file: string, problem: string): AttuneError {
   return new AttuneError(`${file}: ${problem}`, { code: "BAD_FILE", plugin, path: file });
 }
 
 /**
- * Refuses what Git LFS leaves in place of a file that was not fetched; `bytes`: the first of it, 8 or more.
+ * Refuses the pointer that Git LFS leaves in place of a file that was not fetched; `bytes`: at least its first 8.
  *
  * @throws AttuneError that says how to get the file.
  */
@@ -102,12 +103,12 @@ export function refusePointer(plugin: string, file: string, bytes: Uint8Array): 
 
 const POINTER = "version https://git-lfs.github.com/spec/";
 
-/** The error for something that is missing. */
+/** Returns the error for something that is missing. */
 export function missing(plugin: string, what: string, where: string, advice = ""): AttuneError {
   return new AttuneError(`${where}: ${what} is missing${advice}`, { code: "MISSING", plugin, path: where });
 }
 
-/** The error for a feature that is known but not supported. */
+/** Returns the error for a feature that is known but not supported. */
 export function unsupported(plugin: string, path: string, value: unknown, why: string): AttuneError {
   return new AttuneError(`${path}: ${show(value)} is not supported: ${why}`, {
     code: "UNSUPPORTED",
@@ -117,7 +118,7 @@ export function unsupported(plugin: string, path: string, value: unknown, why: s
   });
 }
 
-/** The error for a run spec, with everything that is wrong with it. */
+/** Returns the error for a run spec, which lists everything that is wrong with it. */
 export function badSpec(issues: readonly AttuneError[]): AttuneError {
   const lines = issues.map((e) => `  ${e.message.replace(/^\[attune\] (\[spec\] )?/, "")}`);
   return new AttuneError(
@@ -141,14 +142,14 @@ export function nothingTrains(): AttuneError {
   });
 }
 
-/** The error for a store key that is not a plain relative path, or that links lead out of the store. */
+/** Returns the error for a store key that is not a plain relative path, or whose links lead out of the store. */
 export function badKey(plugin: string, key: string, problem = "is not a path inside the store"): AttuneError {
   return new AttuneError(`Key ${show(key)} ${problem}`, { code: "BAD_KEY", plugin, path: key, found: key });
 }
 
 /**
- * The error for a store operation that failed (`STORE`, or `DISK_FULL`): no room, no permission, a folder instead of a
- * file.
+ * Returns the error for a store operation that failed (`STORE`, or `DISK_FULL`): no space, no permission, or a folder
+ * instead of a file.
  */
 export function storeFailed(plugin: string, key: string, cause: unknown): AttuneError {
   const why = cause instanceof Error ? cause.message : String(cause);
@@ -157,7 +158,7 @@ export function storeFailed(plugin: string, key: string, cause: unknown): Attune
   return new AttuneError(`Key ${show(key)} failed: ${why}`, { code, plugin, path: key, cause });
 }
 
-/** A value as JSON, shortened if it is long. */
+/** Formats a value as JSON for a message, shortened if it is long. */
 export function show(value: unknown): string {
   let text: string;
   if (typeof value === "number" || typeof value === "bigint" || value === undefined) text = String(value);
@@ -171,7 +172,7 @@ export function show(value: unknown): string {
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;
 }
 
-/** The name among `allowed` with the smallest edit distance, if it is close enough to be a typo. */
+/** Returns the name in `allowed` with the smallest edit distance, if it is close enough for a typo. */
 export function nearest(word: string, allowed: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;

@@ -1,14 +1,14 @@
-/** JSON that others wrote: without what parsers disagree about, and no deeper than anything reads it. */
+/** Parsing of JSON from outside: content on which parsers disagree, and deep nesting, are refused. */
 import { badFile, refusePointer } from "./errors.ts";
 import type { Json, Named } from "./types.ts";
 
-/** JSON that is nested deeper is refused: what walks it recurses, and parsers of some engines do. */
+/** The deepest nesting that is accepted: the code that walks JSON recurses, and so do the parsers of some engines. */
 const MAX_DEPTH = 64;
 
 /**
- * What JSON in UTF-8 says. `anyKey`: keys are data (a vocabulary's tokens), even one that is "__proto__".
+ * Parses JSON in UTF-8. `anyKey`: keys are data (a vocabulary's tokens), so that even "__proto__" is accepted.
  *
- * @throws SyntaxError that says why not.
+ * @throws SyntaxError that says why the JSON is refused.
  */
 export function strictJson(bytes: Uint8Array, { anyKey = false }: Readonly<{ anyKey?: boolean }> = {}): Json {
   let text: string;
@@ -18,7 +18,7 @@ export function strictJson(bytes: Uint8Array, { anyKey = false }: Readonly<{ any
     throw new SyntaxError("it is not UTF-8");
   }
   if (depthOf(text) > MAX_DEPTH) throw new SyntaxError(`it is nested deeper than ${MAX_DEPTH}`);
-  // A key of this name would be read as the prototype by what copies objects.
+  // Code that copies objects would take a key of this name for the prototype.
   const suspicious = !anyKey && (text.includes("__proto__") || /\\u005f/i.test(text));
   let proto = false;
   const look = (key: string, value: Json): Json => {
@@ -48,7 +48,7 @@ export function isObject(value: unknown): value is Named<unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The object that a file of JSON is. Throws AttuneError if it is none. */
+/** Parses a JSON file that must hold an object. Throws AttuneError if it does not. */
 export function jsonObject(
   plugin: string,
   file: string,
@@ -66,7 +66,7 @@ export function jsonObject(
   throw badFile(plugin, file, "is not an object");
 }
 
-/** How deep the lists and objects of a JSON text are nested, seen without parsing it. */
+/** Returns how deep the lists and objects of a JSON text are nested, without parsing it. */
 function depthOf(text: string): number {
   let [depth, most, quoted] = [0, 0, false];
   for (let i = 0; i < text.length; i++) {

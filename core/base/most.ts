@@ -1,9 +1,9 @@
 /**
- * The largest values that options and configs may have. What is beyond them is a mistake or an attack, and is refused by
- * the schema that reads it, before anything of that size is made.
+ * The largest values that options and configs may have. Anything larger is a mistake or an attack, and the schema that
+ * reads it refuses it before anything of that size is allocated.
  */
 
-/** Largest values, by what they count. */
+/** The largest value of each quantity. */
 export const most = {
   /** Classes of a head. */
   labels: 100_000,
@@ -15,8 +15,8 @@ export const most = {
   layers: 1024,
   /** Rows of one batch. */
   batch: 65_536,
-  /** Places of one batch, padding counted. */
+  /** Places of one batch, including padding. */
   places: 16_777_216,
-  /** Tokens of a prompt that is learned, of a target, of a window. */
+  /** Tokens of a learned prompt, a target or a window. */
   tokens: 1_000_000,
 } as const;

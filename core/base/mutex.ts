@@ -1,9 +1,9 @@
-/** One thing after the other. */
+/** Mutual exclusion for asynchronous code. */
 
-/** Does something when everything asked for earlier is done, whether that went well or not. */
+/** Runs `act` once all earlier calls have settled, whether they succeeded or failed. */
 export type Turn = <T>(act: () => Promise<T>) => Promise<T>;
 
-/** A mutex: turns in the order of the requests. */
+/** Creates a mutex, whose turns come in the order of the calls. */
 export function createMutex(): Turn {
   let last: Promise<unknown> = Promise.resolve();
   return (act) => {

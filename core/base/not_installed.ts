@@ -1,12 +1,12 @@
-/** Packages that are not always installed: one line says what is missing and what gets it. */
+/** Optional packages: the error for one that is not installed says how to install it. */
 import { AttuneError } from "./errors.ts";
 
-/** What an optional package is for, and the command that installs it. */
+/** An optional package: its purpose and the command that installs it. */
 export type OptionalPackage = Readonly<{ plugin: string; name: string; purpose: string; install: string }>;
 
 /**
- * For `import("name").catch(...)`, which bundlers let pass where the package is absent: an absent package becomes an error
- * with the command that gets it, any other failure stays what it is.
+ * Returns a handler for `import("name").catch(...)`, a form in which bundlers accept an absent package. It throws an
+ * error with the command that installs an absent package; any other failure is rethrown.
  */
 export function notInstalled({ plugin, name, purpose, install }: OptionalPackage): (cause: unknown) => never {
   return (cause) => {
@@ -19,7 +19,7 @@ export function notInstalled({ plugin, name, purpose, install }: OptionalPackage
   };
 }
 
-// The runtimes agree on no class and on no code, but each names the package in the sentence.
+// The runtimes agree neither on a class nor on a code, but all name the package in the message.
 function isAbsent(cause: unknown, name: string): boolean {
   const { code, message } = Object(cause) as { code?: unknown; message?: unknown };
   const absent = code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND" ||

@@ -1,20 +1,20 @@
 /**
- * Items from a place that makes them to one that takes them, of which no more than one waits.
+ * A handover of items from a producer to a consumer, without buffering: the producer waits for each item to be taken.
  * @module
  */
 
-/** Hands items over. */
+/** Hands items from a producer to a consumer. */
 export interface Relay<T> {
-  /** Waits until the item was taken, or nobody takes any more. */
+  /** Hands over an item; waits until it has been taken or the relay is closed. */
   push(item: T): Promise<void>;
-  /** No item follows; with an error the taker is told of it in their place. */
+  /** Ends the items; with a failure, the consumer's iteration throws it. */
   end(failure?: Readonly<{ error: unknown }>): void;
-  /** Nobody takes any more. */
+  /** Closes the relay for the consumer: later items are dropped. */
   close(): void;
   readonly items: AsyncIterable<T>;
 }
 
-/** A relay without items. */
+/** Creates an empty relay. */
 export function createRelay<T>(): Relay<T> {
   const waiting: T[] = [];
   let [ended, closed] = [false, false];

@@ -1,18 +1,18 @@
-/** Fingerprints of content. */
+/** SHA-256 fingerprints of content. */
 
-/** SHA-256 of bytes or text, in hexadecimal. */
+/** Returns the SHA-256 of bytes or text, in hexadecimal. */
 export async function sha256(content: Uint8Array | string): Promise<string> {
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
   const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
   return [...new Uint8Array(digest)].map((b) => b.toString(16).padStart(2, "0")).join("");
 }
 
-/** Bytes that are digested at once: the web's digest takes no streams. */
+/** Bytes per digest: Web Crypto cannot digest streams. */
 const PIECE = 4 * 2 ** 20;
 
 /**
- * A stream in pieces of so many bytes, in one buffer that is used again; `digest`, behind the last: SHA-256 over the SHA-256
- * of each. Where a digest is to be compared with one of another version, all are of 4 MiB.
+ * Cuts a stream into pieces of `pieceBytes`, which all use the same buffer. `digest`, called after the last piece,
+ * returns the SHA-256 over the SHA-256 of each. Digests that other versions compare use pieces of 4 MiB.
  */
 export function digestedPieces(
   stream: AsyncIterable<Uint8Array>,

@@ -1,9 +1,9 @@
-/** Tensors: a dtype, dims and a typed array. No mathematics here. */
+/** Tensors: a dtype, dims and a typed array, without arithmetic. */
 import type { DType, Tensor, TensorData } from "./types.ts";
 
 export type { DType, Tensor, TensorData } from "./types.ts";
 
-/** Bytes that one element of each dtype takes. */
+/** Bytes of one element of each dtype. */
 export const bytesPerElement: Readonly<Record<DType, number>> = {
   float32: 4,
   float64: 8,
@@ -17,7 +17,7 @@ export const bytesPerElement: Readonly<Record<DType, number>> = {
 };
 
 /**
- * The number of elements of a shape.
+ * Returns the number of elements of a shape.
  *
  * @example
  * ```ts
@@ -32,7 +32,7 @@ export function sizeOf(dims: readonly number[]): number {
 }
 
 /**
- * A float32 tensor over given values.
+ * Creates a float32 tensor of the given values.
  *
  * @throws RangeError if the number of values differs from the product of `dims`.
  * @example
@@ -46,7 +46,7 @@ export function f32(dims: readonly number[], data: ArrayLike<number>): Tensor<Fl
 }
 
 /**
- * An int32 tensor over given values.
+ * Creates an int32 tensor of the given values.
  *
  * @throws RangeError if the number of values differs from the product of `dims`.
  * @example

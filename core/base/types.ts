@@ -1,4 +1,4 @@
-/** The types that all others are made of; they import nothing. */
+/** The basic types, which all others build on; this file imports nothing. */
 
 /** Anything JSON can hold. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -18,7 +18,7 @@ export type DType =
   | "uint8"
   | "bool";
 
-/** Typed arrays that may hold a tensor; float16 and bfloat16 travel as their bits. */
+/** Typed arrays that may hold a tensor's values; float16 and bfloat16 are held as their bits. */
 export type TensorData =
   | Float32Array
   | Float64Array
@@ -38,16 +38,16 @@ export type Tensor<D extends TensorData = TensorData> = Readonly<{
 /** A stream of random numbers, addressed by index: a whole number from 0, for `normal` below 2⁵². */
 export interface Random {
   /**
-   * An independent stream for a purpose: `random.fork("dropout", step)`. Parts are text or whole numbers; 1 and "1"
-   * differ, and so do ("a", "b") and "ab". Throws AttuneError if a number is not whole.
+   * Returns an independent stream for a purpose: `random.fork("dropout", step)`. Parts are text or whole numbers; 1 and
+   * "1" differ, and so do ("a", "b") and "ab". Throws AttuneError if a number is not whole.
    */
   fork(...path: readonly (string | number)[]): Random;
   /** 32 random bits as an unsigned integer. */
   bits(index: number): number;
   /** Uniform in [0, 1), a multiple of 2⁻³². */
   uniform(index: number): number;
-  /** Standard normal, by Box and Muller from uniforms 2 · index and 2 · index + 1; at most 6.7 from 0. */
+  /** Standard normal, by Box and Muller from uniforms 2 · index and 2 · index + 1; at most 6.7 in magnitude. */
   normal(index: number): number;
-  /** The 64-bit key of this stream, as two unsigned 32-bit halves: what kernels are given. */
+  /** The 64-bit key of this stream as two unsigned 32-bit halves, for kernels. */
   readonly key: readonly [number, number];
 }

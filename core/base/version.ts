@@ -1,4 +1,4 @@
-/** The version, as package.json and deno.json have it (a test compares them). */
+/** The version, which a test compares with package.json and deno.json. */
 
 /** Attune's version. */
 export const VERSION = "0.1.0";

@@ -129,7 +129,7 @@ function addedTo(sum: Value, x: Value): Value {
   return f.apply("Gemm", [node.inputs[0], node.inputs[1], sum], (node as Node<"Gemm">).attrs);
 }
 
-/** Gradients after some blocks: of their rows, summed for shared values, and the values that the next block waits for. */
+/** Gradients after some blocks: of their rows, summed for shared values, and values that the next block waits for. */
 type BlockGradients = Readonly<{
   rows: readonly (readonly (Value | undefined)[])[];
   shared: readonly (Value | undefined)[];
@@ -138,9 +138,9 @@ type BlockGradients = Readonly<{
 
 /**
  * Builds the gradient of a block's logits, onehot · dOwn + dMean / classes - p (dOwn + dMean). It depends on `gate`: on
- * the results of the block before, so that the runtime never holds two blocks, and on the block's own scores, after which
- * the log-probabilities are no longer read. (The runtime executes the operand that was added last first, and of a gate
- * its second value: the gradients, so that no scores are computed before their turn.)
+ * the results of the block before, so that the runtime never holds two blocks, and on the block's own scores, after
+ * which the log-probabilities are no longer read. (The runtime executes the operand that was added last first, and of a
+ * gate its second value: the gradients, so that no scores are computed before their turn.)
  */
 function logitGradient(
   logp: Value,

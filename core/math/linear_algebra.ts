@@ -1,8 +1,8 @@
-/** Matrix decompositions in float64 on row-major arrays: what initialisations and merging need on the host. */
+/** Matrix decompositions on row-major float64 arrays, for initialisations and merging on the host. */
 import { createRandom } from "./random.ts";
 import { transposeMatrix } from "./transpose.ts";
 
-/** Up to this size a matrix is decomposed whole. */
+/** Matrices up to this size are decomposed as a whole, by Jacobi rotations. */
 const WHOLE = 96;
 
 /** A residual below this share of the largest singular value counts as converged. */
@@ -48,12 +48,12 @@ export function qr(w: Float64Array, rows: number, columns: number): Readonly<{ q
   return { q, r };
 }
 
-/** The largest singular triplets: `u` [count, rows], `s` [count] in falling order, `v` [count, columns]. */
+/** The largest singular triplets: `u` [count, rows], `s` [count] in descending order, `v` [count, columns]. */
 export type Singular = Readonly<{ u: Float64Array; s: Float64Array; v: Float64Array }>;
 
 /**
- * The `count` largest singular values of W [rows, columns] and their vectors: by Jacobi rotations where the matrix is
- * small, by Lanczos bidiagonalisation with full reorthogonalisation where it is not.
+ * Returns the `count` largest singular values of W [rows, columns] with their vectors: by Jacobi rotations for small
+ * matrices, by Lanczos bidiagonalisation with full reorthogonalisation for large ones.
  */
 export function topSingular(w: Float64Array, rows: number, columns: number, count: number): Singular {
   if (rows < columns) {
@@ -147,7 +147,7 @@ function lanczos(w: Float64Array, rows: number, columns: number, count: number):
         };
       }
     }
-    // An exhausted direction: go on from another, of which nothing is known.
+    // The Krylov space is exhausted: continue from a new direction.
     if (beta <= 1e-14 * scale) {
       above.push(0);
       v = start(k + 1);

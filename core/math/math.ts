@@ -45,7 +45,7 @@ export function exp(x: number): number {
   const r = x - k * LN2_HIGH - k * LN2_LOW;
   let sum = 1;
   for (let n = 16; n >= 1; n--) sum = 1 + (sum * r) / n;
-  // In two factors, so that results below the normal range come out too.
+  // In two factors, so that subnormal results are right too.
   const half = k >> 1;
   return sum * power2(half) * power2(k - half);
 }
@@ -54,7 +54,7 @@ export function exp(x: number): number {
 export function pow(x: number, y: number): number {
   if (y === 0 || x === 1) return 1;
   if (y === 0.5 && x >= 0) return Math.sqrt(x);
-  // Whole small powers by multiplication, exactly as people expect of squares.
+  // Small whole powers by multiplication, so that squares and the like are exact.
   if (Number.isInteger(y) && y > 0 && y <= 32) {
     let product = 1;
     for (let i = 0; i < y; i++) product *= x;
@@ -115,7 +115,7 @@ function fraction(x: number): number {
   return exp(-x * x) / (Math.sqrt(Math.PI) * below);
 }
 
-// eᵗ - 1 for 0 < t < 1 by its Taylor series, which nothing is lost in.
+// eᵗ - 1 for 0 < t < 1 by its Taylor series, which avoids cancellation.
 function lessOne(t: number): number {
   let sum = 1;
   for (let n = 20; n >= 2; n--) sum = 1 + (sum * t) / n;

@@ -13,7 +13,7 @@ type Words = [number, number, number, number];
 const TWO_32 = 4294967296;
 
 /**
- * Four 32-bit words of Philox4x32-10 from a counter of four and a key of two.
+ * Computes four 32-bit words of Philox4x32-10 from a counter of four words and a key of two.
  *
  * @example
  * ```ts
@@ -28,7 +28,7 @@ export function philox4x32(counter: readonly number[], key: readonly number[]): 
 }
 
 /**
- * The stream of a seed, of which 64 bits count.
+ * Creates the random stream of a seed; its lowest 64 bits are used.
  *
  * @throws AttuneError (BAD_VALUE) if the seed is not a whole number.
  * @example
@@ -45,7 +45,7 @@ export function createRandom(seed: number | bigint): Random {
 }
 
 /**
- * The numbers 0 to n-1 in random order (Fisher and Yates over counters), the same for the same stream.
+ * Returns the numbers 0 to n-1 in random order (Fisher and Yates over counters), the same for the same stream.
  *
  * @example
  * ```ts
@@ -65,12 +65,13 @@ export function permutation(random: Random, n: number): Int32Array {
   return order;
 }
 
-/** Rounds of the network that permutes, each with a key of its own. */
+/** Rounds of the Feistel network, each with its own key. */
 const ROUNDS = 4;
 
 /**
- * Another permutation of the numbers 0 to n-1, which tells the number at any place without a table: a Feistel network of four
- * rounds over the next power of four, gone round until a number is below n (Black & Rogaway 2002).
+ * Returns a function for the number at any place of a random order of 0 to n-1, which needs no table (and differs from
+ * `permutation`): a four-round Feistel network over the next power of four, repeated until the result is below n
+ * (cycle walking, Black & Rogaway 2002).
  *
  * @example
  * ```ts
@@ -95,7 +96,7 @@ export function seekablePermutation(random: Random, n: number): (place: number) 
   };
 }
 
-/** 32 bits of which each depends on all others: the end of MurmurHash3. */
+/** Mixes 32 bits, so that each result bit depends on all input bits (the finalizer of MurmurHash3). */
 function mix(bits: number): number {
   let x = bits ^ (bits >>> 16);
   x = Math.imul(x, 0x85ebca6b);
@@ -103,18 +104,18 @@ function mix(bits: number): number {
   return x ^ (x >>> 16);
 }
 
-/** Fills with normals of mean 0. */
+/** Fills an array with normal numbers of mean 0 and standard deviation `std`. */
 export function fillNormal(random: Random, out: Float32Array, std: number): void {
   for (let i = 0; i < out.length; i++) out[i] = std * random.normal(i);
 }
 
-/** Fills with uniforms between -bound and bound. */
+/** Fills an array with uniform numbers between -bound and bound. */
 export function fillUniform(random: Random, out: Float32Array, bound: number): void {
   for (let i = 0; i < out.length; i++) out[i] = bound * (2 * random.uniform(i) - 1);
 }
 
 function stream(key: readonly [number, number]): Random {
-  // The block that was asked for last: neighbours share it.
+  // The most recent block: neighbouring indices share it.
   const words: Words = [0, 0, 0, 0];
   const [k0, k1] = key;
   let block = -1;
@@ -132,7 +133,7 @@ function stream(key: readonly [number, number]): Random {
     bits,
     uniform,
     normal: (index) => {
-      // One half of a pair: the radius from an even draw, never log 0; the angle from the odd one.
+      // Box-Muller: the radius from the even draw (1 - u is never 0), the angle from the odd one.
       const radius = Math.sqrt(-2 * log(1 - uniform(2 * index)));
       return radius * cos(2 * Math.PI * uniform(2 * index + 1));
     },
@@ -140,8 +141,8 @@ function stream(key: readonly [number, number]): Random {
   };
 }
 
-// Each part is hashed into the key by Philox itself; the last counter word tells numbers, text and the end of text
-// apart. Keys have 64 bits: among a billion forks two are equal with a chance of 1 in 37.
+// Hashes each part into the key with Philox itself; the last counter word distinguishes numbers, text and the end of
+// text. Keys have 64 bits: among a billion forks, two are equal with a chance of 1 in 37.
 function derived(key: readonly [number, number], part: string | number): readonly [number, number] {
   const next = (a: number, b: number, kind: number, key: readonly [number, number]): [number, number] => {
     const words = philox4x32([a, b, 0, kind], key);
@@ -161,8 +162,8 @@ function derived(key: readonly [number, number], part: string | number): readonl
   return next(bytes.length, 0, 3, hashed);
 }
 
-// Writes a block's four words; numbers of any size count modulo 2³². In 32-bit integers throughout: |0 keeps engines
-// from falling back to doubles.
+// Writes a block's four words; arguments count modulo 2³². All arithmetic is on 32-bit integers: |0 keeps engines from
+// falling back to doubles.
 function fill(out: Words, a: number, b: number, c: number, d: number, x: number, y: number): void {
   for (let round = 0; round < 10; round++) {
     const h0 = highWord(a, 0xd251, 0x1f53);
@@ -182,7 +183,7 @@ function fill(out: Words, a: number, b: number, c: number, d: number, x: number,
   out[3] = d >>> 0;
 }
 
-// The upper 32 bits of a 64-bit product, by 16-bit halves; every partial sum stays below 2³².
+// Returns the upper 32 bits of a 64-bit product, by 16-bit halves; every partial sum stays below 2³².
 function highWord(a: number, high: number, low: number): number {
   const ah = a >>> 16;
   const al = a & 0xffff;

@@ -1,22 +1,22 @@
 /**
- * Regular expressions that come in a file, as String's own methods take them, matched in time that grows with the text
- * alone.
+ * Regular expressions from untrusted files, for use with String's own methods, whose matching time is linear in the
+ * length of the text.
  */
 import { parsePattern } from "./parse.ts";
 import { searchFor } from "./search.ts";
 import { characterWidth } from "./text.ts";
 
-/** What String's own methods ask of a pattern; a RegExp with the flag g is one, too. */
+/** The part of RegExp that String's own methods use; a RegExp with the flag g is a pattern too. */
 export type Pattern = Pick<
   RegExp,
   "flags" | typeof Symbol.matchAll | typeof Symbol.match | typeof Symbol.replace | typeof Symbol.split
 >;
 
 /**
- * A pattern in the notation of JavaScript's flag u, with possessive quantifiers and atomic groups besides.
+ * Compiles a pattern in JavaScript's notation with the flag u, plus possessive quantifiers and atomic groups.
  *
- * @throws SyntaxError where it cannot be read, refers back to a group, or is too long. What it gives throws AttuneError
- * where a text takes too many steps.
+ * @throws SyntaxError if the pattern is invalid, has a back-reference, or is too long. The compiled pattern throws
+ * AttuneError if a text takes too many steps.
  */
 export function linearPattern(source: string): Pattern {
   const searchIn = searchFor(parsePattern(source));
@@ -25,7 +25,7 @@ export function linearPattern(source: string): Pattern {
     for (let at = 0; at <= text.length;) {
       const end = search(at);
       if (end >= 0) yield [at, end];
-      // Behind an empty match as behind a place without one: the next character.
+      // After an empty match, as after a place without a match, go on at the next character.
       at = end > at ? end : at + characterWidth(text, at);
     }
   };
@@ -40,7 +40,7 @@ export function linearPattern(source: string): Pattern {
     return [between, text.slice(done)];
   };
   return {
-    // String's methods refuse a pattern without it.
+    // String's methods refuse a pattern without the flag g.
     flags: "gu",
     [Symbol.matchAll]: function* (text: string) {
       for (const [index, end] of matches(text)) {

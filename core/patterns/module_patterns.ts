@@ -1,12 +1,12 @@
-/** Which modules a list of targets means, by PEFT's rules. */
+/** Selection of modules by target names, following PEFT's rules. */
 import { noMatch, unsupported } from "../base/errors.ts";
 import { linearPattern, type Pattern } from "./linear_pattern.ts";
 
 /**
- * The paths that targets name: a string is a regular expression for the whole path, "all-linear" is every linear layer;
- * a list holds names that a path is, or ends with behind a dot.
+ * Returns the paths that targets select. A string is a regular expression for the whole path, or "all-linear" for every
+ * linear layer; a list holds names that a path equals, or ends with after a dot.
  *
- * @throws AttuneError listing the modules there are, where nothing matches.
+ * @throws AttuneError that lists the existing modules if nothing matches.
  * @example
  * ```ts
  * import { matchModules } from "attune";
@@ -24,14 +24,14 @@ export function matchModules(
   return new Set(matching);
 }
 
-/** Whether a path is meant by targets. */
+/** Whether targets select a path. */
 export function matches(path: string, targets: string | readonly string[]): boolean {
   if (targets === "all-linear") return true;
   if (typeof targets === "string") return wholeMatch(path, targets);
   return targets.some((target) => path === target || path.endsWith(`.${target}`));
 }
 
-/** The value of a pattern map for a path, by PEFT's rule: keys match the end of the path. */
+/** Returns the value of a pattern map for a path, by PEFT's rule: keys match the end of the path. */
 export function patternValue(path: string, patterns: Readonly<Record<string, number>>, fallback: number): number {
   for (const [pattern, value] of Object.entries(patterns)) {
     if (wholeMatch(path, pattern.startsWith("^") ? pattern : `(.*\\.)?(${pattern})`)) return value;
@@ -39,7 +39,7 @@ export function patternValue(path: string, patterns: Readonly<Record<string, num
   return fallback;
 }
 
-/** The layer number in a path such as `encoder.layer.3.attention`: the first number, or the first behind a pattern. */
+/** Returns the layer number of a path like `encoder.layer.3.attention`: the first number, or the first after a pattern. */
 export function layerIndex(path: string, pattern?: string | readonly string[] | null): number | undefined {
   const patterns = pattern ? [pattern].flat() : [];
   if (patterns.length === 0) return numberIn(/^.*?\.[^.]*\.(\d+)\./.exec(path));
@@ -57,7 +57,7 @@ function numberIn(match: RegExpExecArray | null): number | undefined {
 
 const cachedPatterns = new Map<string, Pattern | undefined>();
 
-/** Patterns may be by others: saved adapters have some. What is no pattern stands for itself. */
+/** Whether a pattern, perhaps from a saved adapter, matches a whole path; an invalid pattern is compared as text. */
 function wholeMatch(path: string, source: string): boolean {
   if (!cachedPatterns.has(source)) {
     if (cachedPatterns.size >= 256) cachedPatterns.clear();

@@ -1,11 +1,12 @@
-/** A regular expression as a tree, and the sets of characters that it is made of. */
+/** The syntax tree of a regular expression, and its character sets. */
 
-/** Whether a character, by its code point, belongs. */
+/** A character set: whether a code point belongs to it. */
 export type CharSet = (code: number) => boolean;
 
 /**
- * A pattern, read: a character of a set, others in a row or one of them, repeated, the start or end of the text, where
- * a set's stretches begin or end, and what is looked at (behind: so many characters back) or never gone back into.
+ * A node of the tree: a character of a set, a sequence ("all") or alternatives ("any"), a repetition, the start or end
+ * of the text, a boundary between a set's characters and others ("edge", as \b), a lookaround (`behind`: how many
+ * characters back it starts), or an atomic group, which is never backtracked into.
  */
 export type PatternNode =
   | Readonly<{ type: "set"; set: CharSet }>
@@ -16,7 +17,7 @@ export type PatternNode =
   | Readonly<{ type: "look"; of: PatternNode; negated: boolean; behind: number }>
   | Readonly<{ type: "atomic"; of: PatternNode }>;
 
-/** A set that remembers what was asked of it, by stretches of 256 characters. */
+/** Caches a character set, in pages of 256 code points. */
 export function cacheCharSet(has: CharSet): CharSet {
   const pages: (Uint8Array | undefined)[] = [];
   return (code) => {
@@ -25,7 +26,7 @@ export function cacheCharSet(has: CharSet): CharSet {
   };
 }
 
-/** How many characters a node matches, if that number is fixed. */
+/** Returns how many characters a node matches, if that number is fixed. */
 export function fixedWidth(node: PatternNode): number | undefined {
   switch (node.type) {
     case "set":

@@ -1,16 +1,16 @@
-/** A regular expression's notation, read into a tree. */
+/** The parser of regular expressions. */
 import { cacheCharSet, type CharSet, fixedWidth, type PatternNode as Node } from "./node.ts";
 
 const MAX_DEPTH = 50;
 
-/** A pattern's text and the place up to which it is read. */
+/** A position in a pattern's text during parsing. */
 type Cursor = Readonly<{
-  /** The next characters, at most so many. */
+  /** Returns up to `count` next characters. */
   next: (count: number) => string;
-  /** Goes on behind a text where it comes next, and says whether it did. */
+  /** Skips `text` if it comes next, and returns whether it did. */
   take: (text: string) => boolean;
   skip: (count: number) => void;
-  /** Whether all is read, or a group or an alternative ends here. */
+  /** Whether the text, a group or an alternative ends here. */
   ends: () => boolean;
   broken: (problem: string) => SyntaxError;
 }>;
@@ -31,9 +31,9 @@ function cursorOf(source: string): Cursor {
 }
 
 /**
- * Reads the notation of JavaScript's flag u, with possessive quantifiers and atomic groups besides.
+ * Parses JavaScript's notation with the flag u, plus possessive quantifiers and atomic groups.
  *
- * @throws SyntaxError where it cannot be read, or refers back to a group.
+ * @throws SyntaxError if the pattern is invalid or has a back-reference.
  */
 export function parsePattern(source: string): Node {
   const cursor = cursorOf(source);
@@ -98,7 +98,7 @@ function readAtom(cursor: Cursor, depth: number): Node {
   return { type: "set", set: setOf(atom) };
 }
 
-/** A node with the quantifier that follows it, if one does. */
+/** Applies the quantifier that follows a node, if there is one. */
 function readRepeat(cursor: Cursor, of: Node): Node {
   const mark = /^(?:[*+?]|\{(\d{1,4})(,?)(\d{0,4})\})/.exec(cursor.next(12));
   if (!mark) return of;
@@ -119,11 +119,11 @@ function readRepeat(cursor: Cursor, of: Node): Node {
 
 const sets = new Map<string, CharSet>();
 
-/** The characters that an atom stands for, as JavaScript itself has it. */
+/** Returns the character set of an atom, evaluated by JavaScript's own RegExp. */
 function setOf(source: string): CharSet {
   const known = sets.get(source);
   if (known) return known;
-  // Before what needs no backslash it says nothing.
+  // A backslash before a character that needs none has no effect.
   const one = new RegExp(`^${/^\\[^\p{L}\p{N}$()*+./?[\\\]^{|}]$/u.test(source) ? source.slice(1) : source}$`, "u");
   const set = cacheCharSet((code) => one.test(String.fromCodePoint(code)));
   if (sets.size >= 512) sets.clear();

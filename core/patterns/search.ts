@@ -1,46 +1,46 @@
 /**
- * Backtracking that never tries the same place of a pattern at the same place of a text twice, so that its time grows
- * with the text alone (RE2's BitState, and what Ruby does since 3.2: Davis, Servant, Lee, "Using Selective Memoization to
- * Defeat Regular Expression Denial of Service", 2021). Leftmost, greedy, alternatives in order: what matches is what
- * JavaScript's own would match.
+ * Backtracking search with memoization: no step of a pattern is tried twice at the same place of a text, so that time
+ * is linear in the text (as in RE2's BitState, and in Ruby since 3.2: Davis, Servant, Lee, "Using Selective Memoization
+ * to Defeat Regular Expression Denial of Service", 2021). Leftmost, greedy, alternatives in order: matches are those of
+ * JavaScript's RegExp.
  */
 import { AttuneError } from "../base/errors.ts";
 import type { PatternNode } from "./node.ts";
 import { ATOMIC, CHAR, compile, EDGE, END, JUMP, LOOK, RUN, SPLIT, START, type Step } from "./steps.ts";
 import { characterWidth, previousPlace } from "./text.ts";
 
-/** Work for each character that is still taken: patterns of the field need some twenty steps. */
+/** The most steps per character of a text; patterns of real tokenizers need about twenty. */
 const WORK = 100;
 
-/** Where a match that begins at a place of a text ends, or -1. Places are to be asked for in order. */
+/** Returns the end of the match that begins at a place of a text, or -1. Calls must be in ascending order of places. */
 export type Search = (at: number) => number;
 
-/** A set of pairs of step and place, as one number each. */
+/** A set of (step, place) pairs, each encoded as one number. */
 type Places = { has(place: number): boolean; add(place: number): void; clear(from: number, count: number): void };
 
-/** What each run was last seen to reach, and from where on what follows it is known to fail. */
+/** Per RUN step: the extent of its last run, and the ends of it after which the rest of the pattern is known to fail. */
 type Runs = Readonly<Record<"from" | "to" | "failedFrom" | "failedTo", Int32Array>>;
 
-/** What all attempts on one text share. */
+/** The state that all match attempts on one text share. */
 type Subject = { readonly steps: readonly Step[]; readonly ids: number; readonly text: string; workLeft: number };
 
-/** One attempt to match: where it stands in the pattern and in the text, and what it may go back to. */
+/** One match attempt: its step in the pattern, its place in the text, and the choices to backtrack to. */
 type Thread = {
   readonly subject: Subject;
   pc: number;
   at: number;
-  /** Of each choice that is left: the step, the place, and for runs the least and the most they may reach. */
+  /** The stack of open choices: for each the step, the place, and for runs the smallest and largest end. */
   readonly choices: number[];
-  /** How many of these numbers count; those behind are of choices that were taken. */
+  /** The length of the stack; numbers beyond it are left over from choices that were taken. */
   depth: number;
   readonly visited: Places;
   readonly runs: Runs;
 };
 
 /**
- * What looks for a pattern in texts, in time in proportion to them.
+ * Creates a search for a pattern in texts, which takes time proportional to their length.
  *
- * @throws SyntaxError where the pattern is too long. The search throws AttuneError where a text takes too many steps.
+ * @throws SyntaxError if the pattern is too long. The search throws AttuneError if a text takes too many steps.
  */
 export function searchFor(pattern: PatternNode): (text: string) => Search {
   const { steps, ids } = compile(pattern);
@@ -62,7 +62,7 @@ function startThread(subject: Subject, visited: Places): Thread {
   return { subject, pc: 0, at: 0, choices: [], depth: 0, visited, runs };
 }
 
-/** Where a match from a step on, at a place, ends, or -1. */
+/** Returns the end of a match from step `pc` on at place `at`, or -1. */
 function match(thread: Thread, pc: number, at: number): number {
   const { subject } = thread;
   const { steps, text } = subject;
@@ -124,7 +124,7 @@ function split(thread: Thread, step: Step): boolean {
   const first = steps[step.x] as Step;
   const place = at * ids + step.id;
   if (first.op === CHAR && !(at < text.length && first.set(text.codePointAt(at) ?? 0))) {
-    // A loop that would rather end, and comes back here without a character between, fails.
+    // A lazy loop that comes back here without having taken a character fails.
     if (step.y === thread.pc + 1) {
       if (visited.has(place)) return false;
       visited.add(place);
@@ -153,7 +153,7 @@ function takeRun(thread: Thread, step: Step): boolean {
   return true;
 }
 
-/** Where a run ends that begins at a place. */
+/** Returns the end of a run that begins at a place. */
 function reach({ from, to }: Runs, subject: Subject, { set, id }: Step, at: number): number {
   const { text } = subject;
   const [known, upTo] = [from[id] ?? -1, to[id] ?? -1];
@@ -174,21 +174,21 @@ function reach({ from, to }: Runs, subject: Subject, { set, id }: Step, at: numb
   return end;
 }
 
-/** Whether one of the characters beside a place is of the set, and the other is not. */
+/** Whether exactly one of the two characters next to a place is in the set. */
 function isEdge(text: string, at: number, { set }: Step): boolean {
   const before = previousPlace(text, at);
   const isBefore = before >= 0 && set(text.codePointAt(before) ?? 0);
   return isBefore !== (at < text.length && set(text.codePointAt(at) ?? 0));
 }
 
-/** What is looked at or never gone back into is matched by a thread of its own. */
+/** Matches a lookaround or an atomic group, in a thread of its own. */
 function matchApart(thread: Thread, step: Step): boolean {
   const { subject, pc } = thread;
   const { steps, text } = subject;
   let begin = thread.at;
   for (let i = 0; i < step.behind && begin >= 0; i++) begin = begin === 0 ? -1 : previousPlace(text, begin);
   const inner = steps[pc + 1] as Step;
-  // One character is looked at without further ado.
+  // A lookaround of a single character needs no thread.
   const end = begin < 0
     ? -1
     : inner.op === CHAR && step.x === pc + 3
@@ -200,7 +200,7 @@ function matchApart(thread: Thread, step: Step): boolean {
   return end >= 0;
 }
 
-/** Remembers a choice; of one without a run, `least` is -1. */
+/** Pushes a choice; `least` is -1 for a choice that is not a run. */
 function choose(thread: Thread, pc: number, at: number, least: number, most: number): void {
   const { choices, depth } = thread;
   choices[depth] = pc;
@@ -210,7 +210,7 @@ function choose(thread: Thread, pc: number, at: number, least: number, most: num
   thread.depth = depth + 4;
 }
 
-/** Goes back to the last choice that is left; false where there is none. */
+/** Backtracks to the last open choice; returns false if there is none. */
 function goBack(thread: Thread): boolean {
   const { subject, choices, runs } = thread;
   while (thread.depth > 0) {
@@ -224,7 +224,7 @@ function goBack(thread: Thread): boolean {
       thread.pc = pc;
       return true;
     }
-    // What follows this run has failed here: one character less, and never again from here on.
+    // The rest of the pattern has failed after this run: give back one character, and never retry from there on.
     const most = choices[last + 3] ?? -1;
     const { id } = subject.steps[pc] as Step;
     runs.failedFrom[id] = runs.failedTo[id] === most ? Math.min(runs.failedFrom[id] ?? at, at) : at;
@@ -243,7 +243,7 @@ function goBack(thread: Thread): boolean {
   return false;
 }
 
-/** What was tried has failed, but for the way to a match: it ends here, and nobody goes back behind it. */
+/** Unmarks the pairs at the end of a match, where the next search may start: they lie on its path and have not failed. */
 function forgetPath({ subject: { ids, text }, visited, runs }: Thread, end: number): void {
   visited.clear(end * ids, ids);
   for (let id = 0; id < ids; id++) {

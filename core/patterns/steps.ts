@@ -1,26 +1,26 @@
-/** The steps that a search takes through a pattern: what a tree is compiled to. */
+/** The instructions that a pattern's tree is compiled to, which a search executes. */
 import type { CharSet, PatternNode } from "./node.ts";
 
-/** Longer patterns, once their counts are written out, are refused; those of the field have some fifty steps. */
+/** The most steps of a pattern, with repetition counts expanded; patterns of real tokenizers have about fifty. */
 const MAX_STEPS = 2000;
 
-/** What a step does. */
+/** The operations of steps. */
 export const CHAR = 0, SPLIT = 1, JUMP = 2, RUN = 3, START = 4, END = 5, EDGE = 6, LOOK = 7, ATOMIC = 8, DONE = 9;
 
-/** CHAR: `set`. SPLIT: `x` before `y`. JUMP: `x`. RUN: as many of `set` as there are. EDGE: where `set` begins or ends. LOOK, ATOMIC: what is up to `x`. */
+/** One step. CHAR and RUN take one or all characters in `set`; SPLIT tries `x`, then `y`; LOOK and ATOMIC end before `x`. */
 export type Step = {
   op: number;
   set: CharSet;
   x: number;
   y: number;
-  /** Of SPLIT and RUN: which bit says that a place was tried. */
+  /** For SPLIT and RUN: the number of the step in the set of tried (step, place) pairs. */
   id: number;
   negated: boolean;
-  /** Of looking behind: so many characters. */
+  /** For a lookbehind: how many characters back it starts. */
   behind: number;
 };
 
-/** The steps of a pattern, and how many of them are numbered. Throws SyntaxError where the pattern is too long. */
+/** Compiles a pattern to steps, and counts the numbered ones. Throws SyntaxError if the pattern is too long. */
 export function compile(pattern: PatternNode): Readonly<{ steps: readonly Step[]; ids: number }> {
   const steps: Step[] = [];
   emit(pattern, steps);
