@@ -30,7 +30,7 @@ export const byteCountSchema: Named<Json> = {
 };
 
 /**
- * Parses a number of bytes, or a text with a unit: "2GB" is 2·10⁹, "2GiB" 2·2³⁰. Undefined if it is neither or not above 0.
+ * Parses an amount of bytes, a number or a text with a unit ("2GB": 2·10⁹, "2GiB": 2·2³⁰). Undefined if invalid or ≤ 0.
  *
  * @example
  * ```ts

@@ -1,11 +1,11 @@
-/** What was found out once and costs time to find again, as JSON in a cache. */
+/** Caching of results that take time to compute, as JSON or bytes. */
 import { joinBytes, jsonBytes } from "../base/bytes.ts";
 import { sha256 } from "../base/sha256.ts";
 import type { Json, Store } from "../types.ts";
 
 /**
- * What `find` finds, or what it has found before for the same parts, which must name all that it depends on. A cache that
- * fails, and what in it is not whole, is as if nothing had been found; what JSON cannot hold is not kept.
+ * Returns the result of `find`, or its cached result for the same `parts`, which must name everything it depends on.
+ * A failing cache or a damaged entry counts as a miss; results that JSON cannot represent are not cached.
  */
 export async function cachedJson<T>(
   cache: Store | undefined,
@@ -25,10 +25,10 @@ export async function cachedJson<T>(
   return value;
 }
 
-/** Bytes of a SHA-256 in hexadecimal. */
+/** The length of a SHA-256 in hexadecimal, in bytes. */
 const DIGEST = 64;
 
-/** Bytes that were kept for the same parts; undefined if there are none, or they are not whole. */
+/** Returns the bytes that were cached for the same parts; undefined if there are none or they are damaged. */
 export async function keptBytes(
   cache: Store | undefined,
   folder: string,
@@ -41,7 +41,7 @@ export async function keptBytes(
   return new TextDecoder().decode(bytes.subarray(body.length)) === await sha256(body) ? body : undefined;
 }
 
-/** Keeps bytes for parts that name all that they depend on. Where that fails, as on a full disk, they are not kept. */
+/** Caches bytes for parts that name everything they depend on. Failures, such as a full disk, are ignored. */
 export async function keepBytes(
   cache: Store | undefined,
   folder: string,
@@ -65,7 +65,7 @@ async function read(cache: Store, key: string): Promise<Readonly<{ value: Json }
   }
 }
 
-/** Whether a value is the same behind JSON; what is undefined in an object goes, which nobody sees. */
+/** Whether a value survives JSON unchanged; fields that are undefined may get lost. */
 export function isJson(value: unknown): boolean {
   if (value === null || typeof value === "string" || typeof value === "boolean") return true;
   if (typeof value === "number") return Number.isFinite(value) && !Object.is(value, -0);

@@ -1,9 +1,9 @@
-/** Names of classes in a model's config. */
+/** Class names in a model's config. */
 import type { Json, Named, TaskContext } from "../types.ts";
 
 /**
- * Classes in order of their ids as `id2label` names them; undefined if it is not there, or not of distinct names
- * from 0.
+ * Returns the class names of a config's `id2label` in the order of their ids; undefined if it is absent, or does not
+ * map 0, 1, ... to distinct names.
  */
 export function classNames({ id2label }: Named<Json>): readonly string[] | undefined {
   if (typeof id2label !== "object" || id2label === null || Array.isArray(id2label)) return undefined;
@@ -13,19 +13,19 @@ export function classNames({ id2label }: Named<Json>): readonly string[] | undef
   return isComplete && new Set(names).size === names.length ? names : undefined;
 }
 
-/** Names of classes that say nothing: those that transformers gives where nobody named them. */
+/** Returns the placeholder names that transformers gives to unnamed classes: "LABEL_0" and so on. */
 export function unnamedClasses(size: number): readonly string[] {
   return Array.from({ length: size }, (_, i) => `LABEL_${i}`);
 }
 
 /**
- * How the classes of a task lie in a trained head. `order`: the head's output for each class, where it is another one.
+ * The classes of a task in the outputs of a trained head. `order`: the output for each class, if the orders differ.
  */
 export type HeadClasses = Readonly<{ names: readonly string[]; order?: readonly number[]; note?: string }>;
 
 /**
- * The classes of a task in the head that a checkpoint has trained: the head's outputs keep their names, in whatever
- * order the task lists them. Other names are another task, for which the head goes on as it is; `note` says so.
+ * Matches a task's classes with the outputs of a checkpoint's trained head by name, whatever the task's order. If names
+ * differ, the task is another one, which continues from the head as it is; `note` says so.
  */
 export function headClasses(labels: readonly string[], head: string, { config, trained }: TaskContext): HeadClasses {
   const known = trained(head) ? classNames(config) : undefined;
@@ -49,7 +49,7 @@ function listed(names: readonly string[]): string {
   return names.length > 10 ? `${list} and ${names.length - 10} more` : list;
 }
 
-/** The classes for config.json, in the order of the head's outputs. */
+/** Returns the class names for config.json, in the order of the head's outputs. */
 export function labelConfig(names: readonly string[]): Named<Json> {
   return {
     id2label: Object.fromEntries(names.map((label, i) => [String(i), label])),

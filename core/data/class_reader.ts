@@ -1,9 +1,9 @@
 /**
- * How a value says its class: by name or by number. It depends on the classes alone, so that a column is read one way for
- * all its rows, and the same from every file: 1, "1" and 1.0 are one value.
+ * Reading of classes from values, by name or by number. The rule depends on the classes alone, so that a column is read
+ * the same way in all rows and from every file format: 1, "1" and 1.0 are the same value.
  */
 
-/** A number, or a text that is one; undefined for anything else. */
+/** Returns a number, or the number that a text spells; undefined for anything else. */
 export function asNumber(value: unknown): number | undefined {
   if (typeof value === "number") return value;
   const isNumber = typeof value === "string" && /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(value);
@@ -11,8 +11,8 @@ export function asNumber(value: unknown): number | undefined {
 }
 
 /**
- * Reads values of a column as numbers of classes; undefined is none. A name comes first. A number is a class's place among
- * `labels`, unless names of classes are numbers themselves (stars "1" to "5"): then it is the name.
+ * Returns a function that reads a value as a class id; undefined means no class. Names take precedence. A number is an
+ * index into `labels`, unless class names are numbers themselves (stars "1" to "5"): then it is a name.
  *
  * @example
  * ```ts
@@ -25,7 +25,7 @@ export function classReader(labels: readonly string[]): (value: unknown) => numb
   const byNumber = new Map<number, number | undefined>();
   labels.forEach((label, id) => {
     const number = asNumber(label);
-    // "1" and "01" are two names: the number 1 is neither.
+    // "1" and "01" may both be names: then the number 1 is neither.
     if (number !== undefined) byNumber.set(number, byNumber.has(number) ? undefined : id);
   });
   const hasOtherNumbers = [...byNumber].some(([number, id]) => number !== id);

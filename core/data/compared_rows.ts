@@ -1,15 +1,15 @@
-/** What of rows is compared to tell whether they are the same. */
+/** The parts of rows that are compared to find duplicates. */
 import type { Row, RowColumns } from "../types.ts";
 import { withSameClasses } from "./named_classes.ts";
 
-/** What a row says in the columns that a task reads, as one text, which is the same of rows that mean the same classes. */
+/** Returns a function that turns the columns a task reads into one text, with the same text for the same classes. */
 export function rowText(columns: RowColumns | undefined): (row: Row) => string {
   const read = columnsIn(columns);
   const same = withSameClasses(columns?.classes);
   return (row) => valuesIn(same(row), read);
 }
 
-/** The columns that a task reads; null if nobody knows. */
+/** Returns the columns that a task reads; null if unknown. */
 export function columnsIn(columns: RowColumns | undefined): readonly string[] | null {
   if (!columns) return null;
   const { texts, spans = {}, parallel = {}, others = [] } = columns;
@@ -17,19 +17,19 @@ export function columnsIn(columns: RowColumns | undefined): readonly string[] | 
 }
 
 /**
- * Values of some columns of a row (null: of all) as one text, which rows have in common where they say the same. Numbers
- * are as their texts, as tables of text have them.
+ * Returns the compared values of a row as one text, which is equal for equal rows. `columns`: those that the task reads
+ * (null: unknown). A number is equal to its text, since CSV files hold only text.
  */
 export function valuesIn(row: Row, columns: readonly string[] | null): string {
   return valuesOf(row, comparedColumns(row, columns));
 }
 
-/** The same of just these columns. */
+/** Returns the values of exactly these columns as one text. */
 export function valuesOf(row: Row, columns: readonly string[]): string {
   return JSON.stringify(columns.map((name) => [name, comparable(row[name])]));
 }
 
-/** The columns by which a row is compared, of those that a task reads: all where it has none of them, and all lists of a ready-made one. */
+/** Returns a row's compared columns: those the task reads (all if it has none), and all lists of a tokenized row. */
 export function comparedColumns(row: Row, columns: readonly string[] | null): readonly string[] {
   const there = Object.keys(row).sort();
   if (columns && Object.hasOwn(row, "input_ids")) {
@@ -39,7 +39,7 @@ export function comparedColumns(row: Row, columns: readonly string[] | null): re
   return columns?.some((name) => Object.hasOwn(row, name)) ? columns : there;
 }
 
-/** A value as it is compared. */
+/** Normalizes a value for comparison. */
 function comparable(value: unknown): unknown {
   return typeof value === "number" || typeof value === "boolean" || typeof value === "bigint"
     ? String(value)

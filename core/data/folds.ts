@@ -1,12 +1,12 @@
 /**
- * Rows divided into folds as scikit-learn divides them: plain, by class, by group, by both. What is shuffled is shuffled by
- * counter-based streams.
+ * Division of rows into folds, as in scikit-learn: plain, stratified by class, by group, or both. Shuffling uses
+ * counter-based random streams.
  */
 import { badValue } from "../base/errors.ts";
 import { permutation } from "../math/random.ts";
 import type { Random } from "../types.ts";
 
-/** What is divided: `classes` keep their shares, `groups` stay together; values are compared as JSON. */
+/** What to divide: `classes` keep their shares, `groups` stay together; their values are compared as JSON. */
 export type FoldOptions = Readonly<{
   rows: number;
   folds: number;
@@ -17,7 +17,7 @@ export type FoldOptions = Readonly<{
 }>;
 
 /**
- * The fold of each row.
+ * Returns the fold of each row.
  *
  * @throws AttuneError if there are fewer rows, groups, or rows of every class than folds.
  * @example
@@ -47,7 +47,7 @@ function plain({ rows, folds, random }: FoldOptions): Int32Array {
   return foldOfRow;
 }
 
-/** Classes by first appearance; all labels sorted and dealt out give each fold's count, each class's rows come in blocks. */
+/** Stratifies by class: dealing out the sorted labels gives each fold's count per class; a class's rows come in blocks. */
 function byClass({ rows, folds, random }: FoldOptions, classes: readonly unknown[]): Int32Array {
   const members = membersOf(classes, rows, "stratify");
   const most = Math.max(...members.map((group) => group.length));
@@ -66,7 +66,7 @@ function byClass({ rows, folds, random }: FoldOptions, classes: readonly unknown
   return foldOfRow;
 }
 
-/** The largest group first, of equal ones the later by name; each to the fold with the fewest rows. */
+/** Assigns groups, the largest first (of equal ones the later by name), each to the fold with the fewest rows. */
 function byGroup({ rows, folds, random }: FoldOptions, groups: readonly unknown[]): Int32Array {
   const members = sortedGroups(groups, rows, folds);
   const names = members.map((_, i) => i);
@@ -82,7 +82,7 @@ function byGroup({ rows, folds, random }: FoldOptions, groups: readonly unknown[
   return foldOfRow;
 }
 
-/** Groups with the most uneven classes first; each to the fold that leaves the classes' shares most alike. */
+/** Assigns groups, those with the most uneven classes first, each to the fold that keeps class shares most even. */
 function byClassAndGroup(
   { rows, folds, random }: FoldOptions,
   classes: readonly unknown[],
@@ -127,7 +127,7 @@ function bestFold(
     );
     const spread = shares.reduce((a, b) => a + b, 0) / shares.length;
     const size = there.reduce((a, b) => a + b, 0);
-    // Where rounding tells two apart, the smaller fold takes it.
+    // If two folds differ only by rounding, the smaller one gets the group.
     const isNear = Math.abs(spread - least) <= 1e-8 + 1e-5 * Math.abs(least);
     if (spread < least || (isNear && size < fewest)) [best, least, fewest] = [fold, spread, size];
   }
@@ -139,7 +139,7 @@ function deviation(values: readonly number[]): number {
   return Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length);
 }
 
-/** Rows by their value, by first appearance. */
+/** Groups rows by value, in order of first appearance. */
 function membersOf(values: readonly unknown[], rows: number, what: string): number[][] {
   if (values.length !== rows) throw badValue("folds", what, values.length, `a value for each of ${rows} rows`);
   const groups = new Map<string, number[]>();
@@ -152,7 +152,7 @@ function membersOf(values: readonly unknown[], rows: number, what: string): numb
   return [...groups.values()];
 }
 
-/** Rows by group, in the order of the groups' names. */
+/** Collects the rows of each group, in the order of the groups' names. */
 function sortedGroups(groups: readonly unknown[], rows: number, folds: number): number[][] {
   const members = membersOf(groups, rows, "group");
   if (members.length < folds) {

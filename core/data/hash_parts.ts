@@ -1,12 +1,12 @@
-/** Tables of hashes that have no room for all: part after part, each of the hashes that end in the same bits. */
+/** Processing of more hashes than fit in memory, part by part: a part has the hashes that end in the same bits. */
 import type { Hash } from "./text_hash.ts";
 
-/** Those hashes whose lowest `bits` bits are `value`; `isLast`: it cannot be divided further. */
+/** The hashes whose lowest `bits` bits are `value`; `isLast`: this part cannot be divided further. */
 export type HashPart = Readonly<{ bits: number; value: number; isLast: boolean }>;
 
 /**
- * Looks at all hashes, in as few parts as it can: where one is too large, which `look` says by false, each half of it is
- * looked at alone.
+ * Processes all hashes in as few parts as possible: if a part is too large, `look` returns false and is called for each
+ * of its halves.
  *
  * @example
  * ```ts

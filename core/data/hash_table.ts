@@ -1,9 +1,9 @@
-/** A table of hashes in typed arrays: some 16 bytes for each, where a map of texts has hundreds. */
+/** A hash table in typed arrays: about 16 bytes per entry, where a Map of strings takes hundreds. */
 import { type Hash, mixBits } from "./text_hash.ts";
 
-/** A table from hashes to numbers. */
+/** A map from hashes to numbers. */
 export type HashTable = Readonly<{
-  /** The number of a hash; undefined if it is not there. */
+  /** Returns the number of a hash; undefined if absent. */
   get(hash: Hash): number | undefined;
   set(hash: Hash, value: number): void;
   readonly size: number;
@@ -13,7 +13,7 @@ export type HashTable = Readonly<{
 export function createHashTable(): HashTable {
   let capacity = 1024;
   let [first, second] = [new Uint32Array(capacity), new Uint32Array(capacity)];
-  // One more than the number, so that 0 is an empty place.
+  // Stored as number + 1, so that 0 marks an empty slot.
   let values = new Uint32Array(capacity);
   let size = 0;
   const placeOf = ([a, b]: Hash): number => {
@@ -41,7 +41,7 @@ export function createHashTable(): HashTable {
       return value === 0 ? undefined : value - 1;
     },
     set: (hash, value) => {
-      // At three quarters full a search still ends soon, and ten million hashes take 200 MB.
+      // At a load of three quarters, lookups are still short, and ten million hashes take 200 MB.
       if (4 * size >= 3 * capacity) grow();
       insert(hash, value + 1);
     },

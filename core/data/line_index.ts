@@ -1,24 +1,24 @@
-/** Lines of a file by their number, whatever its size. */
+/** Access to the lines of a file of any size by number. */
 import { joinBytes } from "../base/bytes.ts";
 import { badFile } from "../base/errors.ts";
 import { type IndexedRecords, openRecords, type RecordForm, type RecordsPlace } from "./record_index.ts";
 import type { Store } from "../types.ts";
 
-/** A line that is not empty: its text without its end, and its number from 1. */
+/** A line that is not blank: its text without the line end, and its number in the file, from 1. */
 export type Line = Readonly<{ text: string; number: number }>;
 
-/** Lines of a file that are not empty, by their number from 0. */
+/** The lines of a file that are not blank, by index from 0. */
 export type IndexedLines = IndexedRecords<Line>;
 
-/** Longer lines are refused: a file without line ends is not one of lines. */
+/** The longest line in bytes; a file without line ends is not a text file of lines. */
 const MAX_LINE = 64 * 2 ** 20;
 
-/** Looks at the first and the last byte of a line that are not blank, and its number. */
+/** Checks a line, given its first and last bytes that are not blank, and its number. */
 type CheckLine = (first: number, last: number, number: number) => void;
 
 /**
- * Opens a file of lines. `check` looks at each that is not empty while they are indexed: its first and last byte that are not
- * blank. Throws AttuneError if there is none of that name, where it changes, or if a line is too long or not UTF-8.
+ * Opens a file of lines. `check` is called for each line that is not blank while they are indexed. Throws AttuneError
+ * if there is no such file, if it changes, or if a line is too long or not UTF-8.
  */
 export async function openLines(
   place: RecordsPlace,
@@ -37,7 +37,7 @@ function linesForm({ plugin, name }: RecordsPlace, check: CheckLine): RecordForm
     scan: (note) => {
       let [number, begun] = [1, 0];
       let parts: Uint8Array[] = [];
-      /** A line that begins at `begun`, of which these are the bytes. */
+      /** Notes the line that begins at offset `begun` and has these bytes. */
       const add = (bytes: Uint8Array, from: number, to: number): void => {
         let [first, last] = [from, to - 1];
         while (first < to && isBlank(bytes[first])) first++;
@@ -85,13 +85,13 @@ function linesForm({ plugin, name }: RecordsPlace, check: CheckLine): RecordForm
   };
 }
 
-/** Bytes of ASCII that a line may be empty with, and those of a byte order mark. */
+/** Whether a byte is ASCII white space or part of a byte order mark. */
 function isBlank(byte: number | undefined): boolean {
   return byte === 32 || (byte !== undefined && byte >= 9 && byte <= 13) || byte === 0xef || byte === 0xbb ||
     byte === 0xbf;
 }
 
-/** The lines of some bytes that are not empty, the first of which has a number in its file. */
+/** Splits bytes into lines that are not blank; `number`: the first line's number in its file. */
 function nonEmpty(bytes: Uint8Array, number: number): LineBytes[] {
   const lines: LineBytes[] = [];
   for (let start = 0; start < bytes.length; number++) {

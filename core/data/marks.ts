@@ -1,19 +1,19 @@
-/** Marks of rows: a bit for each. */
+/** A set of rows as a bit array. */
 
-/** Which rows are marked. */
+/** A set of marked rows. */
 export type Marks = Readonly<{
   has(row: number): boolean;
   add(row: number): void;
-  /** How many are marked. */
+  /** Returns how many rows are marked. */
   count(): number;
-  /** The marks of the eight rows from the number 8 · `at`. */
+  /** Returns the marks of the eight rows from row 8 · `at` on. */
   byte(at: number): number;
-  /** How many bytes there are; marks behind them are absent. */
+  /** Returns the number of bytes; rows beyond them are not marked. */
   bytes(): number;
 }>;
 
 /**
- * No row is marked yet; there may be as many as there come.
+ * Creates a set without marks, which grows as needed.
  *
  * @example
  * ```ts

@@ -1,12 +1,12 @@
-/** Numbers of classes whose source names them in another order than the task. */
+/** Class numbers from sources that order their classes differently from the task. */
 import { sha256 } from "../base/sha256.ts";
 import { classReader } from "./class_reader.ts";
 import type { Dataset, Row, RowColumns, Rows } from "../types.ts";
 
 /**
- * Rows in which each number of a class stands for what its source calls it: where the task has that name in another place,
- * or reads the number as a name, the name stands in its stead. Of a column with a name that the task does not know, nothing
- * is changed.
+ * Returns rows whose class numbers mean the same classes as in their source: if the task has a class at another index,
+ * or would read the number as a name, the number is replaced by the class name. A column with a name that the task does
+ * not know is left unchanged.
  */
 export async function withNamedClasses(rows: Rows, classes: RowColumns["classes"] = {}): Promise<Rows> {
   const tables = Object.entries(classes).flatMap(([column, labels]) => {
@@ -40,7 +40,7 @@ export async function withNamedClasses(rows: Rows, classes: RowColumns["classes"
   };
 }
 
-/** The task's name for each number of a source; undefined if it reads all of them rightly, or does not know one of them. */
+/** Returns the task's name for each class number of a source; undefined if numbers agree or a name is unknown. */
 function namesFor(names: readonly string[], labels: readonly string[]): readonly string[] | undefined {
   const read = classReader(labels);
   const ids = names.map((name) => {
@@ -51,7 +51,7 @@ function namesFor(names: readonly string[], labels: readonly string[]): readonly
   return ids.map((id) => labels[id] ?? "");
 }
 
-/** A data set whose rows are so. */
+/** Returns a data set whose rows pass through `withNamedClasses`. */
 export function inNamedClasses(dataset: Dataset, classes: RowColumns["classes"]): Dataset {
   return classes
     ? { ...dataset, open: async (host) => await withNamedClasses(await dataset.open(host), classes) }
@@ -63,7 +63,7 @@ function nameOf(value: unknown, names: readonly string[]): unknown {
   return typeof value === "number" ? names[value] ?? value : value;
 }
 
-/** A row whose classes are said in one way, be they names or numbers, so that rows of several sources can be compared. */
+/** Returns a function that normalizes a row's classes, names and numbers alike, to compare rows across sources. */
 export function withSameClasses(classes: RowColumns["classes"] = {}): (row: Row) => Row {
   const readers = Object.entries(classes).map(([column, labels]) => [column, classReader(labels)] as const);
   if (readers.length === 0) return (row) => row;
@@ -77,6 +77,6 @@ export function withSameClasses(classes: RowColumns["classes"] = {}): (row: Row)
 function sameClass(value: unknown, read: ReturnType<typeof classReader>): unknown {
   if (Array.isArray(value)) return value.map((one) => sameClass(one, read));
   const id = read(value);
-  // What is no class stays apart from those that are.
+  // Wrapped, so that a class is never equal to a value that is no class.
   return id === undefined ? value : { class: id };
 }

@@ -1,8 +1,8 @@
-/** Data sets without rows. */
+/** The error for data sets without rows. */
 import { AttuneError } from "../base/errors.ts";
 import type { Rows } from "../types.ts";
 
-/** Where there are no rows: which data set it is, and what transforms have left out. */
+/** Returns the error for a data set without rows, which names it and says what its transforms have dropped. */
 export function noRows(plugin: string, what?: string, transforms: Rows["transforms"] = []): AttuneError {
   const dropped = transforms.flatMap(({ use, dropped }) => {
     const reasons = Object.entries(dropped).map(([reason, count]) => `${count} ${reason}`);

@@ -1,55 +1,55 @@
 /**
- * Records of a file by their number, whatever its size: one pass notes where every some thousand bytes of them begin,
- * and how many there are; what was noted is kept in the user's cache.
+ * Access to the records of a file of any size by number. One pass indexes where each block of some thousand bytes
+ * begins, and counts the records; the index is kept in the user's cache.
  */
 import { type AttuneError, badFile, badValue, refusePointer } from "../base/errors.ts";
 import { sha256 } from "../base/sha256.ts";
 import { readIndex, type RecordIndex, writeIndex } from "./record_index_file.ts";
 import type { Store } from "../types.ts";
 
-/** A file of records: its name in messages, where it is, and what else it is known by, as its whole path. */
+/** A file of records: its name in messages, its location, and what identifies it in the cache, such as its full path. */
 export type RecordsPlace = Readonly<{ plugin: string; name: string; store: Store; key: string; identity: string }>;
 
-/** Records of a file, by their number from 0. */
+/** The records of a file, by index from 0. */
 export interface IndexedRecords<T> {
   readonly count: number;
-  /** SHA-256 over the SHA-256 of each 4 MiB. */
+  /** The file's digest: SHA-256 over the SHA-256 of each 4 MiB. */
   readonly fingerprint: string;
-  /** Some of the longest. */
+  /** The indices of some of the longest records. */
   readonly longest: readonly number[];
   at(numbers: readonly number[]): Promise<readonly T[]>;
   read(from: number): AsyncIterable<T>;
 }
 
-/** Notes a record: where it begins in the file, its bytes, and the number by which a person finds it, as its line. */
+/** Notes a record: its offset in the file, its size in bytes, and the number that people find it by, as its line. */
 export type NoteRecord = (begin: number, bytes: number, number: number) => void;
 
-/** How a file is one of records. */
+/** How a file is divided into records, and how these are read. */
 export type RecordForm<R, T> = Readonly<{
-  /** What its index depends on, besides the file. */
+  /** Identifies the form: the cached index depends on it and on the file. */
   id: string;
   /**
-   * Begins to look at all bytes, which come in order. `end` says where the last record ends. Both throw AttuneError
-   * where one is wrong.
+   * Starts a scan over all bytes, in order. `end` returns where the last record ends. Both functions throw AttuneError
+   * if a record is invalid.
    */
   scan(note: NoteRecord): Readonly<{ push(bytes: Uint8Array, offset: number): void; end(size: number): number }>;
-  /** The records of bytes that hold whole ones; the number of the first. */
+  /** Splits bytes that hold whole records; `number`: that of the first. */
   split(bytes: Uint8Array, number: number): readonly R[];
-  /** What a record says. */
+  /** Parses a record. */
   read(record: R): T;
 }>;
 
-/** Bytes that are scanned at once, and read at once where records are read one after the other. */
+/** Bytes per step of a scan, and per read when records are read in sequence. */
 const [PIECE, READ] = [4 * 2 ** 20, 2 ** 20];
 
-/** A block of records has at least so many bytes, and a file at most so many blocks. */
+/** The fewest bytes of a block of records, and the most blocks of a file. */
 const [BLOCK, BLOCKS] = [8 * 2 ** 10, 2 ** 18];
 
-/** How many of the longest records are remembered, and how many blocks are read at the same time. */
+/** How many of the longest records are remembered, and how many blocks are read concurrently. */
 const [LONGEST, TOGETHER] = [64, 16];
 
 /**
- * Opens a file of records. Throws AttuneError if there is none with that name, if it changes, or if a record is broken.
+ * Opens a file of records. Throws AttuneError if there is no such file, if it changes, or if a record is invalid.
  */
 export async function openRecords<R, T>(
   place: RecordsPlace,
@@ -86,13 +86,13 @@ function recordsOf<R, T>(
     const offset = offsets[from] ?? 0;
     return { offset, length: (offsets[to] ?? size) - offset };
   };
-  /** The records of blocks that follow each other. */
+  /** Reads the records of consecutive blocks. */
   const read = async (from: number, to: number): Promise<readonly R[]> => {
     const piece = await store.get(key, rangeOf(from, to));
     if (piece?.revision !== revision) throw changed(plugin, name);
     return form.split(piece.bytes, numbers[from] ?? 1);
   };
-  /** The records of each of some blocks. */
+  /** Reads the records of each of some blocks. */
   const readEach = async (blocks: readonly number[]): Promise<readonly (readonly R[])[]> => {
     if (!store.getRanges) return await Promise.all(blocks.map((block) => read(block, block + 1)));
     const ranges = await store.getRanges(key, blocks.map((block) => rangeOf(block, block + 1)));
@@ -147,7 +147,7 @@ function changed(plugin: string, name: string): AttuneError {
   return badFile(plugin, name, "changed while it was read");
 }
 
-/** One pass over a file. */
+/** Indexes a file in one pass. */
 async function scan<R, T>(
   { plugin, name, store, key }: RecordsPlace,
   size: number,
@@ -172,10 +172,10 @@ async function scan<R, T>(
     if (piece?.revision !== revision) throw changed(plugin, name);
     const { bytes } = piece;
     if (offset === 0) refusePointer(plugin, name, bytes);
-    // Hashed on another thread, while this one looks for ends of records.
+    // Hashed on another thread while this one looks for the ends of records.
     digests.push(sha256(bytes));
     looking.push(bytes, offset);
-    // Not further ahead than one piece: each holds its bytes.
+    // At most one piece ahead of the hashes, because each pending hash holds its bytes in memory.
     await digests.at(-2);
   }
   const end = looking.end(size);

@@ -1,12 +1,12 @@
-/** What is noted of a file's records, as it is kept in a cache. */
+/** The index of a file's records, and its form in the cache. */
 import { joinBytes } from "../base/bytes.ts";
 import { keepBytes, keptBytes } from "./cached.ts";
 import type { Store } from "../types.ts";
 
-/** Where records are: of the first one of each block its number among all, where it begins, and by which number a person finds it. */
+/** For the first record of each block: its index, its offset, and the number that people find it by. */
 export type RecordIndex = Readonly<{
   count: number;
-  /** Where the last one ends. */
+  /** The offset at which the last record ends. */
   end: number;
   fingerprint: string;
   longest: readonly number[];
@@ -17,7 +17,7 @@ export type RecordIndex = Readonly<{
 
 const FOLDER = "records";
 
-/** Reads the index of a file, named by what it depends on; undefined if there is none, or it is not whole. */
+/** Reads the cached index for `parts`, which name all it depends on; undefined if there is none or it is damaged. */
 export async function readIndex(cache: Store | undefined, parts: readonly unknown[]): Promise<RecordIndex | undefined> {
   const bytes = await keptBytes(cache, FOLDER, parts);
   if (!bytes) return undefined;
@@ -28,7 +28,7 @@ export async function readIndex(cache: Store | undefined, parts: readonly unknow
   return { ...header, firsts: column(0), offsets: column(1), numbers: column(2) };
 }
 
-/** Keeps an index. Where it cannot be kept, as on a disk that is full, the next run makes it again. */
+/** Caches an index. If that fails, as on a full disk, the next run builds it again. */
 export async function writeIndex(
   cache: Store | undefined,
   parts: readonly unknown[],

@@ -1,25 +1,25 @@
-/** The weights of rows: a column `weight`, which every loss reads. */
+/** Row weights: the column `weight`, which applies to every loss. */
 import { asNumber } from "./class_reader.ts";
 import { AttuneError, badValue } from "../base/errors.ts";
 import type { Batch, Loss, Row, Sample, Tensor } from "../types.ts";
 
-/** The name of the input with the weights of a target's rows. */
+/** Returns the name of the input with the weights of a target's rows. */
 export function weightInput(target: string): string {
   return `${target}.weight`;
 }
 
-/** What divides a loss's sum over a batch, by its rows' weights where they have some. */
+/** Returns the divisor of a loss's sum over a batch, weighted if its rows have weights. */
 export function countIn(batch: Batch, loss: Loss, target: string): number {
   return loss.count(batch.inputs[target] as Tensor, batch.inputs[weightInput(target)]);
 }
 
-/** Gives samples the weight of their row. */
+/** Returns samples with the weight of their row. */
 export type RowWeigher = (samples: readonly Sample[], row: Row, index: number) => readonly Sample[];
 
 /**
- * Reads the weights of a data set's rows. `isWeighted`: whether the first of them has one, which says whether all do.
+ * Creates the reader of a data set's row weights. `isWeighted`: whether the first row has a weight, as then all must.
  *
- * @throws AttuneError from reading where a weight is no finite number from 0 on, or only some rows have one.
+ * @throws AttuneError (the reader) if a weight is not a finite number ≥ 0, or only some rows have one.
  */
 export function rowWeigher(isWeighted: boolean): RowWeigher {
   return (samples, row, index) => {

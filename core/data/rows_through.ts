@@ -1,7 +1,7 @@
-/** How many rows there were before transforms, and behind them. */
+/** The numbers of rows before and after transforms. */
 import type { TransformReport } from "../types.ts";
 
-/** Rows that go into the transforms which stand on a data set itself, and come out: all of `count` where there are none. */
+/** Counts the rows into and out of the transforms of a data set itself, not of its sources; `count` without any. */
 export function rowsThrough(
   transforms: readonly TransformReport[],
   count: number,
@@ -10,7 +10,7 @@ export function rowsThrough(
   return { in: first?.in ?? count, out: count };
 }
 
-/** A transform by its name, and where it stands, if not on the data set itself. */
+/** Names a transform for messages, with its place if it is not on the data set itself. */
 export function placedTransform({ use, within }: Pick<TransformReport, "use" | "within">): string {
   return within === undefined ? use : `${within}: ${use}`;
 }

@@ -1,16 +1,17 @@
 /**
- * In which order the rows of an epoch are taken: a function of the random stream alone, so that resuming needs no state.
+ * The order of the rows of an epoch: a function of the random stream alone, so that resuming needs no saved state.
  */
 import { permutation, type Random, seekablePermutation } from "../math/random.ts";
 import type { TrainingArguments } from "../types.ts";
 
-/** Batches that group_by_length sorts together at most. */
+/** The most batches that group_by_length sorts together. */
 const MEGABATCH = 50;
 
 /**
- * The rows of one epoch, in order: `random` is a permutation, `sequential` 0, 1, 2, ...; `group_by_length` is Hugging
- * Face's LengthGroupedSampler: a permutation cut into megabatches of 50 batches (fewer where there are few rows), each
- * sorted by length, longest first, and the longest row of all at the very front, so that what does not fit fails at once.
+ * Returns the rows of one epoch in order: `random` is a permutation, `sequential` is 0, 1, 2, ...; `group_by_length` is
+ * Hugging Face's LengthGroupedSampler: a permutation cut into megabatches of 50 batches (fewer if rows are few), each
+ * sorted by length, longest first, with the longest row of all moved to the front, so that an overflow of memory comes
+ * at once.
  *
  * `lengths` is needed for group_by_length alone; `batchSize` is the rows of one optimizer step.
  *
@@ -31,7 +32,7 @@ export function epochOrder(options: OrderOptions): Int32Array {
   const at = (place: number): number => order[place] ?? 0;
   let longest = 0;
   for (let start = 0; start < count; start += size) {
-    // Sorting is stable: rows of one length keep their random order.
+    // Sorting is stable: rows of equal length keep their random order.
     order.subarray(start, start + size).sort((a, b) => lengths(b) - lengths(a));
     if (lengths(at(start)) > lengths(at(longest))) longest = start;
   }
@@ -39,7 +40,7 @@ export function epochOrder(options: OrderOptions): Int32Array {
   return order;
 }
 
-/** What an order is made from. `lengths` is needed for group_by_length alone; `batchSize`: rows of one optimizer step. */
+/** Options of an order. `lengths` is needed only for group_by_length; `batchSize`: the rows of one optimizer step. */
 export type OrderOptions = Readonly<{
   count: number;
   strategy: TrainingArguments["trainSamplingStrategy"];
@@ -48,15 +49,15 @@ export type OrderOptions = Readonly<{
   lengths?: (index: number) => number;
 }>;
 
-/** The rows of an epoch from one place in its order to the one before another. */
+/** Returns the rows of an epoch from one place (inclusive) to another (exclusive) in its order. */
 export type EpochOrder = (from: number, to: number) => Int32Array;
 
-/** Of more rows no table of the order is made: each epoch, and each resumed run, would wait for it. */
+/** The most rows for which the order is a table: with more, each epoch and each resumed run would wait for it. */
 const LARGE = 2 ** 17;
 
 /**
- * The rows of one epoch, some at a time: those of `epochOrder` up to 131,072 rows; of more there is no table, and
- * any place is had at once. Their order is another one then, as exact, by a keyed permutation.
+ * Returns access to the order of one epoch. Up to 131,072 rows it is that of `epochOrder`. For more rows it is another
+ * order, computed without a table by a keyed permutation, so that any place is available at once.
  */
 export function orderOfEpoch(options: OrderOptions, large: number = LARGE): EpochOrder {
   const { count, strategy, random } = options;
@@ -71,7 +72,7 @@ export function orderOfEpoch(options: OrderOptions, large: number = LARGE): Epoc
   return some(strategy === "random" ? permutation : groupedByLength(options, permutation));
 }
 
-/** As `epochOrder` groups rows, one megabatch at a time. */
+/** Groups rows by length as `epochOrder` does, one megabatch at a time. */
 function groupedByLength(options: OrderOptions, permutation: (place: number) => number): (place: number) => number {
   const { count, lengths = none } = options;
   const size = megabatchSize(options);
@@ -81,7 +82,7 @@ function groupedByLength(options: OrderOptions, permutation: (place: number) => 
   let [most, longest] = [0, 0];
   for (let row = 0; row < count; row++) most = Math.max(most, lengths(row));
   while (lengths(permutation(longest)) < most) longest++;
-  // The longest row of all, and the row whose place it takes.
+  // The longest row of all is the first of its megabatch, and swaps places with the very first row.
   const other = longest - longest % size;
   const [last, first] = [sorted(other)[0] ?? 0, sorted(0)[0] ?? 0];
   let known: Readonly<{ start: number; rows: Int32Array }> | undefined;

@@ -1,22 +1,22 @@
-/** Rows that are had by their number, whatever their source can do. */
+/** Access to rows by index, for any kind of source. */
 import { isJson } from "./cached.ts";
 import type { Cursor, Host, Row, Rows, Store } from "../types.ts";
 import type { SeekableRows } from "./seekable_rows.ts";
 
-/** Data sets of fewer rows are looked through faster than a cache is asked. */
+/** Data sets with fewer rows are scanned faster than a cache is read. */
 const KEPT_ROWS = 10_000;
 
-/** Where what was found out about rows is kept, if that is worth while. */
+/** Returns the cache for results about rows, if there are enough rows to make caching worthwhile. */
 export function worthKeeping({ length }: Pick<Rows, "length">, { cache }: Host): Store | undefined {
   return length === undefined || length < KEPT_ROWS ? undefined : cache;
 }
 
-/** Characters of rows of a stream up to which they are held in memory. */
+/** The size, in characters of JSON, up to which a stream's rows are held in memory. */
 const IN_MEMORY = 16 * 2 ** 20;
 
 /**
- * Opened rows as they are where their source can seek. The rows of a stream are held in memory, or where there are many of
- * them in the host's cache, if it has one that has room.
+ * Makes rows accessible by index: returns them as they are if their source can seek. The rows of a stream are held in
+ * memory, or, if they are many, in the host's cache, provided that it has one with enough room.
  */
 export async function seekable(opened: Rows, { cache }: Host, most: number = IN_MEMORY): Promise<SeekableRows> {
   const { at, length } = opened;

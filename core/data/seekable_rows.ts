@@ -1,7 +1,7 @@
-/** Rows of known number, each of which is read by its number. */
+/** The type of rows with a known count and access by index. */
 import type { Rows } from "../types.ts";
 
-/** Rows of known number. */
+/** Rows with a known count and access by index. */
 export type SeekableRows =
   & Pick<Rows, "classes" | "fingerprint" | "notes" | "read" | "transforms" | "longest" | "where">
   & Readonly<{ length: number; at: NonNullable<Rows["at"]> }>;

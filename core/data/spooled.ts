@@ -1,17 +1,17 @@
 /**
- * Rows of a source that cannot seek, written down in the user's cache as lines, so that they are had by their number.
+ * Rows of a source that cannot seek, written to the user's cache as lines, so that they can be read by index.
  */
 import { cachedJson, isJson } from "./cached.ts";
 import { type IndexedLines, openLines } from "./line_index.ts";
 import type { Row, Rows, Store } from "../types.ts";
 import type { SeekableRows } from "./seekable_rows.ts";
 
-/** Characters that are written at once. */
+/** Characters per write. */
 const AT_ONCE = 2 ** 20;
 
 /**
- * The rows of a stream by their number; undefined if the cache has no room for them, or they hold what JSON cannot: they
- * must be in memory then. What another process has written down for the same rows serves.
+ * Returns the rows of a stream with access by index; undefined if the cache has no room, or JSON cannot represent them,
+ * so that they must be held in memory. A file that another process wrote for the same rows is reused.
  */
 export async function spooledRows(opened: Rows, cache: Store): Promise<SeekableRows | undefined> {
   const key = `rows/${opened.fingerprint}.jsonl`;
@@ -25,7 +25,7 @@ export async function spooledRows(opened: Rows, cache: Store): Promise<SeekableR
   try {
     const isThere = await cache.get(key, { offset: 0, length: 0 }) !== undefined;
     let lines = isThere ? await open() : await write();
-    // What the bytes were when they were written: others are written anew.
+    // The fingerprint at the time of writing: if the file has changed since, it is written again.
     const { fingerprint } = await cachedJson(cache, "spooled", [key], async () => {
       if (isThere) lines = await write();
       return { fingerprint: lines.fingerprint };
@@ -38,7 +38,7 @@ export async function spooledRows(opened: Rows, cache: Store): Promise<SeekableR
   }
 }
 
-/** Rows as lines, each with the place where a person finds it. What goes wrong with the rows themselves is noted in `failure`. */
+/** Yields rows as lines, each with the row's place for people. An error of the rows themselves goes to `failure`. */
 async function* lineBytes(opened: Rows, failure: { error?: unknown }): AsyncGenerator<Uint8Array> {
   let text = "";
   const rows = opened.read()[Symbol.asyncIterator]();

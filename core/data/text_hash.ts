@@ -1,13 +1,13 @@
-/** Hashes of 64 bits, as their two halves: fast, the same everywhere, and not made to withstand anybody. */
+/** 64-bit hashes as two 32-bit halves: fast and the same everywhere, but not safe against deliberate collisions. */
 
 /** The two halves of a 64-bit hash. */
 export type Hash = readonly [number, number];
 
-/** What the two halves begin with. */
+/** The initial value of the halves. */
 const FIRST = 0x9e3779b1;
 const SECOND = 0x85ebca6b;
 
-/** A hash of a text's UTF-16 units. */
+/** Hashes the UTF-16 code units of a text. */
 export function hashOf(text: string): Hash {
   let [a, b] = [FIRST | 0, SECOND | 0];
   for (let i = 0; i < text.length; i++) {
@@ -20,7 +20,7 @@ export function hashOf(text: string): Hash {
   return [mixBits(a ^ text.length), mixBits(b + text.length)];
 }
 
-/** Bits of a number, each of which depends on all of its own (MurmurHash3). */
+/** Mixes the bits of a number, so that each result bit depends on all of them (the finalizer of MurmurHash3). */
 export function mixBits(value: number): number {
   let h = value;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);

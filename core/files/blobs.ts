@@ -1,23 +1,23 @@
 /**
- * Large values of stores whose own objects come and go as a whole: as objects of a few MiB each, so that what is in memory
- * is one of them, however large the value.
+ * Large values for stores that can only read and write whole objects: a value is split into objects of a few MiB, so
+ * that only one of them is in memory at a time.
  */
 
-/** What keeps the objects. */
+/** The underlying storage of objects. */
 export type Objects = Readonly<{
   put(name: string, bytes: Uint8Array): Promise<unknown>;
-  /** Some of an object's bytes; undefined if it is not there. */
+  /** Returns a range of an object's bytes; undefined if there is no such object. */
   get(name: string, offset: number, length: number): Promise<Uint8Array | undefined>;
   delete(name: string): Promise<unknown>;
 }>;
 
-/** A large value: its objects are `<blob>.0` and on, each of `piece` bytes but for the last. */
+/** A large value of `size` bytes in objects `<blob>.0`, `<blob>.1`, ..., of `piece` bytes each except the last. */
 export type Blob = Readonly<{ blob: string; size: number; piece: number }>;
 
-/** Bytes of an object. */
+/** Bytes per object. */
 const PIECE = 4 * 2 ** 20;
 
-/** Keeps a value: its bytes where these are few, else a name for the objects they went to. What fails leaves none. */
+/** Stores a value: returns its bytes if they are few, else the blob written. A failure leaves no objects behind. */
 export async function putBlob(
   to: Objects,
   blob: string,
@@ -45,7 +45,7 @@ export async function putBlob(
   }
 }
 
-/** Some of a large value. Throws where an object of it is not there. */
+/** Reads a range of a large value. Throws if one of its objects is missing. */
 export async function getBlob(from: Objects, value: Blob, offset: number, length: number): Promise<Uint8Array> {
   const { blob, size, piece } = value;
   const end = Math.min(size, offset + length);
@@ -60,12 +60,12 @@ export async function getBlob(from: Objects, value: Blob, offset: number, length
   return bytes;
 }
 
-/** Removes what a large value has; what cannot be removed stays, and nobody reads it. */
+/** Deletes the objects of a large value; those that cannot be deleted stay behind, unused. */
 export async function deleteBlob(from: Objects, { blob, size, piece }: Blob): Promise<void> {
   for (let at = 0; at * piece < size; at++) await from.delete(`${blob}.${at}`).catch(() => {});
 }
 
-/** Bytes in pieces of one size, each in memory of its own; the last may be shorter. */
+/** Cuts bytes into pieces of equal size, each with its own memory; the last may be shorter. */
 async function* piecesOf(content: Uint8Array | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   if (content instanceof Uint8Array) {
     for (let at = 0; at < content.length; at += PIECE) yield content.subarray(at, at + PIECE);

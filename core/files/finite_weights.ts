@@ -1,6 +1,6 @@
 /**
- * Looking at weights once, before they are computed with: that there are some, that all of them are numbers, and that
- * they are what was written, where their file says what that was.
+ * Checks of weight files before they are used: that there are tensors, that all values are finite, and that they match
+ * the digest in the file's metadata, if there is one.
  */
 import { copyBytes } from "../base/bytes.ts";
 import { badFile, show } from "../base/errors.ts";
@@ -10,32 +10,32 @@ import { openSafetensors, type SafetensorsFile, writeSafetensors } from "./safet
 import type { DType, Tensor } from "../base/tensor.ts";
 import type { Named, Store } from "../types.ts";
 
-/** Bytes that are looked at at once. */
+/** Bytes that are checked at a time. */
 const PIECE = 4 * 2 ** 20;
 
 /**
- * The name among a file's metadata of the digest of its tensors' bytes, from the first behind the header to the last:
- * SHA-256 over the SHA-256 of each 4 MiB. Integers have no values that are not numbers, so that damage shows only here.
+ * The metadata key of the digest over all bytes after a file's header: SHA-256 over the SHA-256 of each 4 MiB. It also
+ * reveals damage to integers, which have no invalid values.
  */
 export const DIGEST_IN_METADATA = "attune_sha256";
 
-/** Exponents of all ones are infinities and NaN: the type's words, and where of a word the exponent is. */
+/** An exponent of all ones means infinity or NaN: for each dtype, the bytes of a word and the exponent's mask in it. */
 const exponents: Readonly<Partial<Record<DType, Readonly<{ bytes: 2 | 4; mask: number }>>>> = {
   float16: { bytes: 2, mask: 0x7c00 },
   bfloat16: { bytes: 2, mask: 0x7f80 },
   float32: { bytes: 4, mask: 0x7f800000 },
 };
 
-/** What is wrong with a file of weights; `problem` continues a sentence that starts with the file's name. */
+/** A fault of a weight file; `problem` continues a sentence that starts with the file's name. */
 export type WeightFault = Readonly<{ code: "no_tensors" | "non_finite" | "damaged"; problem: string }>;
 
-/** Looks at every value of a file of weights. Throws AttuneError if it is none, or changes meanwhile. */
+/** Checks every value of a weight file. Throws AttuneError if it is not a weight file, or changes meanwhile. */
 export async function faultOfWeights(store: Store, key: string): Promise<WeightFault | undefined> {
   if (/\.gguf$/i.test(key)) return await faultOfGguf(store, key);
   const file = await openSafetensors(store, key);
   if (file.names.length === 0) return { code: "no_tensors", problem: "has no tensors" };
   let wrong: string | undefined;
-  // Codes of other libraries may be viewed as floats.
+  // Some libraries store quantized codes under a float dtype, where any bits are valid.
   const packed = new Set(file.names.flatMap((name) => /^(.+)\.quant_state\.\w+$/.exec(name)?.[1] ?? []));
   const isCode = (name: string): boolean => packed.has(name) || name.endsWith(".W_q");
   const looked = async function* (): AsyncGenerator<Uint8Array> {
@@ -57,23 +57,23 @@ export async function faultOfWeights(store: Store, key: string): Promise<WeightF
 }
 
 /**
- * Looks at every value of a safetensors file.
+ * Checks every value of a weight file.
  *
- * @throws AttuneError that names file and tensor where one is not finite, and the file where it has no tensors or is
- * not what its own digest says.
+ * @throws AttuneError that names the file and the tensor if a value is not finite, and the file if it has no tensors or
+ * does not match its digest.
  */
 export async function checkFinite(store: Store, key: string): Promise<void> {
   const fault = await faultOfWeights(store, key);
   if (fault) throw badFile("safetensors", key, fault.problem);
 }
 
-/** The same of all files of a model. */
+/** Checks every value of all weight files of a model. */
 export async function checkFiniteModel(store: Store): Promise<void> {
   for (const key of await weightKeys(store)) await checkFinite(store, key);
 }
 
 /**
- * A file of tensors that has the digest of their bytes among its metadata; the bytes are those of `writeSafetensors`.
+ * Writes a safetensors file, as `writeSafetensors` does, with the digest of the tensors' bytes in its metadata.
  */
 export async function writeDigested(tensors: Named<Tensor>, metadata: Named<string>): Promise<Uint8Array> {
   const { pieces, digest } = digestedPieces(dataOf(tensors));
@@ -85,7 +85,7 @@ async function* dataOf(tensors: Named<Tensor>): AsyncGenerator<Uint8Array> {
   for (const { data } of Object.values(tensors)) yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
-/** A file's bytes in the order in which they lie, each piece of one tensor. */
+/** Reads the bytes of a file's tensors in file order, in pieces that do not span tensors. */
 async function* piecesOf(file: SafetensorsFile): AsyncGenerator<Readonly<{ name: string; piece: Uint8Array }>> {
   const placed = file.names.map((name) => ({ name, ...file.locate(name) }));
   for (const { name, bytes } of placed.sort((a, b) => a.offset - b.offset)) {
@@ -95,7 +95,7 @@ async function* piecesOf(file: SafetensorsFile): AsyncGenerator<Readonly<{ name:
   }
 }
 
-/** The same of a GGUF file, whose tensors are decoded one after another. */
+/** Checks every value of a GGUF file, whose tensors are decoded one at a time. */
 async function faultOfGguf(store: Store, key: string): Promise<WeightFault | undefined> {
   const { openGguf } = await import("../gguf/file.ts");
   const { tensors, read } = await openGguf(store, key);
@@ -107,9 +107,9 @@ async function faultOfGguf(store: Store, key: string): Promise<WeightFault | und
   return undefined;
 }
 
-/** Whether all values that bytes of a tensor are can be computed with as float32. */
+/** Whether all values in some of a tensor's bytes are finite as float32. */
 export function allFinite(dtype: DType, piece: Uint8Array): boolean {
-  // Computed with are floats of 32 bits, which the largest of 64 do not fit.
+  // Computation is in float32, which overflows for the largest float64 values.
   if (dtype === "float64") {
     return new Float64Array(copyBytes(piece).buffer).every((x) => Number.isFinite(Math.fround(x)));
   }

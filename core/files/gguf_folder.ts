@@ -3,13 +3,13 @@ import { badFile, show } from "../base/errors.ts";
 import { weightFiles } from "./safetensors.ts";
 import type { Store } from "../types.ts";
 
-/** What a model's weights are in otherwise. */
+/** The weight files of a folder that take precedence over GGUF. */
 const others = ["model.safetensors", "model.safetensors.index.json"];
 
 /**
- * The GGUF file of a folder without other weights; undefined if there is none.
+ * Returns the GGUF file of a folder without other weights; undefined if there is none.
  *
- * @throws AttuneError if there are several, and the path has to say which.
+ * @throws AttuneError if there are several, so that the path has to name one.
  */
 export async function ggufIn(files: Store): Promise<string | undefined> {
   for (const key of others) if (await files.get(key, { offset: 0, length: 0 })) return undefined;
@@ -21,7 +21,7 @@ export async function ggufIn(files: Store): Promise<string | undefined> {
   return names[0];
 }
 
-/** The files that a folder's weights are in. Throws AttuneError if there are none. */
+/** Returns the keys of a folder's weight files. Throws AttuneError if there are none. */
 export async function weightKeys(files: Store): Promise<readonly string[]> {
   const gguf = await ggufIn(files);
   return gguf === undefined ? (await weightFiles(files)).files : [gguf];

@@ -1,5 +1,5 @@
 /**
- * Weights as 8-bit integers: a quarter of the bytes on disk, decoded into float32 before anything is computed.
+ * Weights as 8-bit integers: a quarter of the bytes on disk, decoded to float32 before any computation.
  *
  * A tensor `x` [rows, ...] is stored as `x` int8 and `x.scale` float32 [rows]; x[r] = scale[r] · q[r], exactly.
  */
@@ -12,13 +12,13 @@ export type { QuantizedTensor } from "../types.ts";
 /** The largest magnitude of a stored integer: -128 is left out, so that negation stays exact. */
 const LARGEST = 127;
 
-/** The name under which the scales of a tensor are stored. */
+/** Returns the name under which the scales of a tensor are stored. */
 export function scaleName(name: string): string {
   return `${name}.scale`;
 }
 
 /**
- * The nearest integers, with one scale per row: its largest magnitude over 127.
+ * Quantizes a tensor to the nearest integers, with one scale per row: its largest magnitude divided by 127.
  *
  * @example
  * ```ts
@@ -39,7 +39,7 @@ export function quantizeInt8({ dims, data }: Tensor<Float32Array>): QuantizedTen
     const scale = Math.fround(most / LARGEST);
     scales[r] = scale;
     if (scale === 0) continue;
-    // A scale may round down, and its largest value then up.
+    // If the scale was rounded down, the row's largest value may round to 128.
     for (let i = start; i < end; i++) values[i] = clamp(Math.round((data[i] as number) / scale));
   }
   return {
@@ -48,7 +48,7 @@ export function quantizeInt8({ dims, data }: Tensor<Float32Array>): QuantizedTen
   };
 }
 
-/** Integers and scales as they were read. Throws AttuneError if there is not one scale per row. */
+/** Combines integers and scales read from a file. Throws AttuneError unless there is one scale per row. */
 export function quantizedTensor(values: Tensor, scale: Tensor, name = "x"): QuantizedTensor {
   const rows = values.dims[0] ?? 1;
   if (!(values.data instanceof Int8Array) || !(scale.data instanceof Float32Array) || scale.dims.join() !== `${rows}`) {
@@ -57,7 +57,7 @@ export function quantizedTensor(values: Tensor, scale: Tensor, name = "x"): Quan
   return { values: { ...values, data: values.data }, scale: { ...scale, data: scale.data } };
 }
 
-/** Stored integers times their rows' scales [rows, ...]. Throws AttuneError if there is not one scale per row. */
+/** Multiplies stored integers [rows, ...] by their rows' scales. Throws AttuneError unless there is one per row. */
 export function dequantizeInt8(stored: Tensor, scales: Tensor, name = "x"): Tensor<Float32Array> {
   const { values: { dims, data }, scale } = quantizedTensor(stored, scales, name);
   const rows = dims[0] ?? 1;

@@ -7,7 +7,7 @@ export async function writeJson(store: Store, key: string, value: Json): Promise
   await store.put(key, jsonFileBytes(value));
 }
 
-/** What a JSON file of this program's own writing holds; undefined where there is none. */
+/** Reads a JSON file that this program wrote; undefined if there is none. */
 export async function readJson<T = unknown>(store: Store, key: string): Promise<T | undefined> {
   const file = await store.get(key);
   return file && jsonIn<T>(file.bytes);

@@ -1,10 +1,10 @@
 /**
- * Folders that are named and lack what they should have: most often they are not there at all, since a name was mistyped.
+ * Errors for files missing from a folder that the user named: most often the folder's name is mistyped.
  */
 import { badFile, missing, nearest, show } from "../base/errors.ts";
 import type { Host } from "../types.ts";
 
-/** Why a file is not in the folder at a path: there is no such folder (and perhaps one of nearly this name), or not the file. */
+/** Returns the error for a missing file, which says whether its folder exists, and suggests one of a similar name. */
 export function missingIn(
   plugin: string,
   file: string,

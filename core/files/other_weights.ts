@@ -1,15 +1,15 @@
-/** Folders without the weights that are read: what they hold instead, and how it becomes them. */
+/** Errors for folders without readable weights: which other files they hold, and how to convert these. */
 import { type AttuneError, missing } from "../base/errors.ts";
 import type { Store } from "../types.ts";
 
-/** As many files of a folder are looked at, and so many are named. */
+/** How many files of a folder are listed, and how many of them an error names. */
 const [LOOKED_AT, NAMED] = [1000, 20];
 
 const SAVED = "save_pretrained(folder, safe_serialization=True)";
 const PICKLE = "is PyTorch's, and not read, since such files can run code. Convert it in Python:";
 const OLD = "and not read. Convert it in Python, with transformers 4: AutoModel.from_pretrained(folder,";
 
-/** What else weights are saved in, and what to do with each; the likeliest comes first. */
+/** Other formats of weights by file name, with advice for each; the likeliest comes first. */
 const others: readonly (readonly [RegExp, string])[] = [
   [/^adapter_model\.(bin|pt)$/, `${PICKLE} PeftModel.from_pretrained(base, folder).${SAVED}`],
   [
@@ -31,7 +31,7 @@ const others: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** Where files cannot be listed, these are asked for. */
+/** File names to look for where files cannot be listed. */
 export const likelyOthers: readonly string[] = [
   "adapter_model.bin",
   "pytorch_model.bin",
@@ -41,7 +41,7 @@ export const likelyOthers: readonly string[] = [
   "onnx/model.onnx",
 ];
 
-/** What to do about weights of another format among a folder's files; "" where there are none. */
+/** Returns advice on weights of another format among a folder's files; "" if there are none. */
 export function adviceOn(names: readonly string[]): string {
   for (const [pattern, advice] of others) {
     const name = names.find((own) => pattern.test(own));
@@ -50,18 +50,18 @@ export function adviceOn(names: readonly string[]): string {
   return "";
 }
 
-/** The error for weights that are not among a folder's files, with what to do about those that are. */
+/** Returns the error for missing weights, with advice on other weights among the folder's files. */
 export function missingWeights(key: string, where: string, names: readonly string[]): AttuneError {
   const there = names.slice(0, NAMED).join(", ") || "nothing";
   return missing("safetensors", key, `${where} (it has ${there})`, adviceOn(names));
 }
 
-/** The same of a store's files. */
+/** Returns the error for weights that are missing from a store. */
 export async function missingWeightsIn(store: Store, key: string): Promise<AttuneError> {
   return missingWeights(key, "the folder", await fileNamesIn(store));
 }
 
-/** The names of a store's first files. */
+/** Lists the first files of a store. */
 export async function fileNamesIn(store: Store): Promise<readonly string[]> {
   const names: string[] = [];
   for await (const { key } of store.list("")) if (names.push(key) >= LOOKED_AT) break;

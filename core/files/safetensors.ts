@@ -1,4 +1,4 @@
-/** The safetensors format: files read by range, one tensor at a time, and a model's weights over one file or many. */
+/** Reading of safetensors files, one tensor at a time, and of a model's weights in one or several files. */
 import { copyBytes } from "../base/bytes.ts";
 import { badFile, missing, refusePointer, show } from "../base/errors.ts";
 import { dequantizeInt8, quantizedTensor, scaleName } from "./int8.ts";
@@ -10,31 +10,31 @@ import type { WeightFiles } from "./weight_shards.ts";
 export { parseSafetensorsHeader, type SafetensorsHeader, type TensorInfo } from "./safetensors_header.ts";
 export { safetensorsSize, streamSafetensors, type TensorForm, writeSafetensors } from "./safetensors_write.ts";
 
-/** An opened file. Both methods throw AttuneError where there is no such tensor. */
+/** An opened safetensors file. Its methods throw AttuneError if there is no tensor of the name. */
 export interface SafetensorsFile {
   readonly names: readonly string[];
   readonly metadata: ReadonlyMap<string, string>;
-  /** Where a tensor's bytes lie. */
+  /** Returns the location of a tensor's bytes. */
   locate(name: string): TensorInfo;
-  /** A tensor as stored; throws AttuneError where the file has changed since it was opened. */
+  /** Reads a tensor as stored. Throws AttuneError if the file has changed since it was opened. */
   read(name: string): Promise<Tensor>;
-  /** Some of a tensor's bytes; throws as `read` does. */
+  /** Reads a range of a tensor's bytes. Throws as `read` does. */
   part(name: string, from: number, length: number): Promise<Uint8Array>;
 }
 
-/** A model's weights, and their bytes as they are stored. */
+/** A model's weights, with access to their stored bytes. */
 export interface StoredWeights extends Weights {
-  /** Some of a tensor's bytes; undefined if it is stored as integers and their scales. Throws where there is no such name. */
+  /** Returns a reader of a tensor's bytes; undefined if stored as integers and scales. Throws for unknown names. */
   part(name: string): ((from: number, length: number) => Promise<Uint8Array>) | undefined;
 }
 
-/** How files are opened. `maxHeader`: longer headers are refused, where memory is scarce. */
+/** How files are opened. `maxHeader`: the longest header in bytes to accept, for hosts with little memory. */
 export type OpenOptions = Readonly<{ maxHeader?: number }>;
 
 /**
  * Opens a file of a store; only its header is read.
  *
- * @throws AttuneError if it is missing or not a sound safetensors file.
+ * @throws AttuneError if it is missing or not a valid safetensors file.
  * @example
  * ```ts
  * import { f32, openSafetensors, writeSafetensors } from "attune";
@@ -86,9 +86,9 @@ export async function openSafetensors(
 }
 
 /**
- * Every tensor of a whole file's bytes, as stored.
+ * Reads all tensors from the bytes of a whole file, as stored.
  *
- * @throws AttuneError if they are not a sound safetensors file; `file` is how it is named then.
+ * @throws AttuneError, which names `file`, if the bytes are not a valid safetensors file.
  * @example
  * ```ts
  * import { f32, readSafetensors, writeSafetensors } from "attune";
@@ -109,7 +109,7 @@ export function readSafetensors(bytes: Uint8Array, file: string): Record<string,
 }
 
 /**
- * Any dtype as float32; a float32 tensor is given back as it is.
+ * Converts a tensor of any dtype to float32; a float32 tensor is returned as it is.
  *
  * @example
  * ```ts
@@ -130,10 +130,10 @@ export function toFloat32(tensor: Tensor): Tensor<Float32Array> {
 }
 
 /**
- * The weights of a checkpoint: model.safetensors, or the shards that model.safetensors.index.json names. A tensor with
- * another of the name `<its>.scale` beside it is stored as integers (see `quantizeInt8`).
+ * Opens the weights of a checkpoint: model.safetensors, or the shards in model.safetensors.index.json. A tensor `x`
+ * next to a tensor `x.scale` is stored as integers (see `quantizeInt8`).
  *
- * @throws AttuneError if there are none (it says what is there), or if index and shards do not fit.
+ * @throws AttuneError if there are none (the message says what is there), or if index and shards do not match.
  * @example
  * ```ts
  * import { f32, openWeights, writeSafetensors } from "attune";
@@ -166,7 +166,7 @@ export async function openWeights(store: Store, options: OpenOptions = {}): Prom
   }
   const of = (name: string): { file: SafetensorsFile; path: string | undefined } | undefined =>
     opened.get(owner.get(name) ?? "");
-  // Scales belong to the integers that they scale, and are no weights themselves.
+  // Scales belong to their integers and are not weights of their own.
   const scales = new Set([...owner.keys()].map(scaleName).filter((scale) => owner.has(scale)));
   return {
     names: [...owner.keys()].filter((name) => !scales.has(name)),
@@ -202,7 +202,7 @@ export async function openWeights(store: Store, options: OpenOptions = {}): Prom
   };
 }
 
-/** A model's weight files and, of shards, which tensor is where. Throws AttuneError if there are none. */
+/** Finds a model's weight files and, for shards, the file of each tensor. Throws AttuneError if there are none. */
 export async function weightFiles(store: Store): Promise<WeightFiles> {
   if (await store.get("model.safetensors", { offset: 0, length: 0 })) {
     return { files: ["model.safetensors"], map: new Map() };
@@ -210,9 +210,9 @@ export async function weightFiles(store: Store): Promise<WeightFiles> {
   return await (await import("./weight_shards.ts")).shardedFiles(store);
 }
 
-/** The values that a tensor's bytes are; no copy where they are aligned. */
+/** Views a tensor's bytes as its values, without a copy if they are aligned. */
 export function viewOf(dtype: DType, bytes: Uint8Array): TensorData {
-  // Typed arrays want aligned bytes.
+  // Typed arrays require aligned bytes.
   const aligned = bytes.byteOffset % bytesPerElement[dtype] === 0 ? bytes : copyBytes(bytes);
   const { buffer, byteOffset } = aligned;
   const length = aligned.byteLength / bytesPerElement[dtype];
@@ -235,7 +235,7 @@ export function viewOf(dtype: DType, bytes: Uint8Array): TensorData {
   }
 }
 
-/** Floats as a dtype of floats stores them, to the nearest, ties to even. */
+/** Converts floats to the bytes of a float dtype, rounding to nearest, ties to even. */
 export function fromFloat32(values: Float32Array, dtype: DType): Uint8Array {
   if (dtype === "float32") return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   if (dtype === "float64") return new Uint8Array(Float64Array.from(values).buffer);
@@ -256,7 +256,7 @@ function floatToHalf(bits: number): number {
   const size = bits & 0x7fffffff;
   if (size > 0x7f800000) return sign | 0x7e00;
   if (size >= 0x477ff000) return sign | 0x7c00;
-  // Below 2⁻¹⁴ the result counts steps of 2⁻²⁴, above it the exponent moves by 112.
+  // Below 2⁻¹⁴ results are subnormal, in steps of 2⁻²⁴; above it the exponent's bias changes by 112.
   const shift = size < 0x38800000 ? 126 - (size >>> 23) : 13;
   if (shift > 24) return sign;
   const mantissa = shift === 13 ? size - 0x38000000 : (size & 0x7fffff) | 0x800000;

@@ -1,4 +1,4 @@
-/** The header of a safetensors file: which tensors it names, and whether they fit its bytes. */
+/** Parsing and validation of the header of a safetensors file. */
 import { badFile, show, unsupported } from "../base/errors.ts";
 import {
   brokenHeader,
@@ -11,24 +11,24 @@ import {
 } from "./safetensors_scanner.ts";
 import { bytesPerElement, type DType } from "../base/tensor.ts";
 
-/** Where a tensor is in its file; `offset` counts from the start of the file. */
+/** The location of a tensor in its file; `offset` counts from the start of the file. */
 export type TensorInfo = Readonly<{ dtype: DType; dims: readonly number[]; offset: number; bytes: number }>;
 
-/** What a header says. Tensors are in the header's order. */
+/** A parsed header. Tensors are in the header's order. */
 export type SafetensorsHeader = Readonly<{
   tensors: ReadonlyMap<string, TensorInfo>;
   metadata: ReadonlyMap<string, string>;
-  /** Where the tensors' bytes begin. */
+  /** The offset at which the tensors' bytes begin. */
   start: number;
 }>;
 
-/** Longer headers are refused, as the format's own library does. */
+/** The longest header in bytes, the same limit as in the format's own library. */
 export const MAX_HEADER = 100_000_000;
 
-/** Files with more tensors are refused; the largest models have some thousands a file. */
+/** The most tensors of a file; the largest models have some thousands per file. */
 const MAX_TENSORS = 65_536;
 
-/** Names of dtypes in a header. */
+/** The names of dtypes in headers. */
 export const dtypeCodes: Readonly<Record<DType, string>> = {
   float32: "F32",
   float64: "F64",
@@ -43,18 +43,18 @@ export const dtypeCodes: Readonly<Record<DType, string>> = {
 const dtypes: ReadonlyMap<string, DType> = new Map(
   (Object.keys(dtypeCodes) as DType[]).map((dtype) => [dtypeCodes[dtype], dtype]),
 );
-/** Dtypes of the format that nothing here computes with. */
+/** Dtypes of the format that are not supported. */
 const others: ReadonlySet<string> = new Set(
   "I16 U16 U32 U64 C64 F8_E4M3 F8_E5M2 F8_E8M0 F6_E2M3 F6_E3M2 F4".split(" "),
 );
 
 /**
- * Reads a header from a file's first bytes: 8 bytes of length, then at least the header itself. Nothing is allocated
- * by a size that the file declares.
+ * Parses a header from a file's first bytes: 8 bytes of length, then at least the header itself. Sizes that the file
+ * declares never determine how much memory is allocated.
  *
- * @throws AttuneError (`BAD_FILE`) on anything that the format forbids: names given twice, bytes that are not UTF-8, a
+ * @throws AttuneError (`BAD_FILE`) on anything that the format forbids: duplicate names, bytes that are not UTF-8, a
  * byte order mark, numbers beyond 2⁵³, shapes that do not fit their bytes, tensors that overlap or leave gaps, bytes
- * that belong to none; (`UNSUPPORTED`) on dtypes that are known and not read.
+ * after the last tensor; (`UNSUPPORTED`) on known dtypes that are not supported.
  * @example
  * ```ts
  * import { f32, parseSafetensorsHeader, writeSafetensors } from "attune";
@@ -82,7 +82,7 @@ export function parseSafetensorsHeader(
   return { tensors, metadata, start };
 }
 
-/** The length of the header that a file's first 8 bytes declare. Throws AttuneError if the file cannot hold it. */
+/** Returns the header length that a file's first 8 bytes declare. Throws AttuneError if the file cannot hold it. */
 export function safetensorsHeaderLength(bytes: Uint8Array, fileSize: number, file: string): number {
   if (fileSize < 8 || bytes.length < 8) {
     throw badFile("safetensors", file, `has ${fileSize} bytes, fewer than the length of a header takes`);
@@ -100,7 +100,7 @@ export function safetensorsHeaderLength(bytes: Uint8Array, fileSize: number, fil
 
 type Scanned = { tensors: Map<string, TensorInfo>; metadata: Map<string, string> };
 
-/** The one grammar of headers: an object of tensors and, perhaps, `__metadata__`, an object of strings. */
+/** Scans a header: an object of tensors and, optionally, `__metadata__`, an object of strings. */
 function scanHeader(text: string, start: number, fileSize: number, file: string): Scanned {
   const scanner: HeaderScanner = { text, file, at: 0 };
   const tensors = new Map<string, TensorInfo>();
@@ -161,7 +161,7 @@ function infoOf(
   return { dtype, dims, offset: start + from, bytes };
 }
 
-/** Tensors lie one behind the other, from the header to the end of the file. */
+/** Checks that the tensors follow each other without gaps, from the header to the end of the file. */
 function checkLayout(tensors: ReadonlyMap<string, TensorInfo>, start: number, fileSize: number, file: string): void {
   let due = start;
   for (

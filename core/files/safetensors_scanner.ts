@@ -1,18 +1,18 @@
 /**
- * The JSON of a safetensors header, scanned strictly: JSON.parse keeps the last of equal names where another reader may
- * keep the first, rounds large numbers, and builds whatever it is told.
+ * A strict scanner for the JSON of safetensors headers. JSON.parse would not do: of duplicate names it keeps the last,
+ * where another reader may keep the first; it rounds large numbers, and builds objects of any size.
  */
 import { badFile, show } from "../base/errors.ts";
 
-/** Where a scanner stands in a header's text. */
+/** A scanner's position in a header's text. */
 export type HeaderScanner = { readonly text: string; readonly file: string; at: number };
 
-/** An error of the header. */
+/** Returns the error for an invalid header. */
 export function brokenHeader({ file }: HeaderScanner, problem: string): Error {
   return badFile("safetensors", file, `its header ${problem}`);
 }
 
-/** The error that says what a scanner expected at its position. */
+/** Returns the error that says what a scanner expected at its position. */
 export function unexpectedIn(scanner: HeaderScanner, due: string): Error {
   const { text, at } = scanner;
   const there = at < text.length ? show(text[at]) : "no more";
@@ -37,7 +37,7 @@ function need(scanner: HeaderScanner, symbol: string): void {
   if (!take(scanner, symbol)) throw unexpectedIn(scanner, show(symbol));
 }
 
-/** A string. */
+/** Scans a string. */
 export function scanString(scanner: HeaderScanner): string {
   need(scanner, '"');
   const { text } = scanner;
@@ -55,7 +55,7 @@ export function scanString(scanner: HeaderScanner): string {
   } catch {
     throw brokenHeader(scanner, `has a broken string at character ${from}`);
   }
-  // Half of a surrogate pair has no UTF-8, and NUL ends names in other readers.
+  // A lone surrogate has no UTF-8 encoding, and NUL ends names in other readers.
   if (/\p{Surrogate}|\0/u.test(value)) {
     throw brokenHeader(scanner, `has a string at character ${from} that cannot be written to a file`);
   }
@@ -75,7 +75,7 @@ function scanWhole(scanner: HeaderScanner): number {
   return value;
 }
 
-/** A list of whole numbers. */
+/** Scans a list of whole numbers. */
 export function scanNumbers(scanner: HeaderScanner): number[] {
   need(scanner, "[");
   const values: number[] = [];
@@ -85,7 +85,7 @@ export function scanNumbers(scanner: HeaderScanner): number[] {
   return values;
 }
 
-/** An object whose names differ; `member` scans the value of each. */
+/** Scans an object without duplicate names; `member` scans each value. */
 export function scanObject(scanner: HeaderScanner, what: string, member: (name: string) => void): void {
   const names = new Set<string>();
   need(scanner, "{");
@@ -100,7 +100,7 @@ export function scanObject(scanner: HeaderScanner, what: string, member: (name: 
   need(scanner, "}");
 }
 
-/** The end of the text: nothing but space is left. */
+/** Scans the end of the text, where only white space may be left. */
 export function scanEnd(scanner: HeaderScanner): void {
   skipSpace(scanner);
   if (scanner.at !== scanner.text.length) throw unexpectedIn(scanner, "the end");

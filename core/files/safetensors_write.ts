@@ -1,16 +1,16 @@
-/** Writing safetensors files, at once or tensor by tensor. */
+/** Writing of safetensors files, at once or tensor by tensor. */
 import { badFile, show } from "../base/errors.ts";
 import { dtypeCodes, MAX_HEADER } from "./safetensors_header.ts";
 import { bytesPerElement, sizeOf, type Tensor } from "../base/tensor.ts";
 import type { Named } from "../types.ts";
 
-/** A tensor's form without its values. */
+/** A tensor's dtype and dims, without its values. */
 export type TensorForm = Pick<Tensor, "dtype" | "dims">;
 
 const torch: Named<string> = { format: "pt" };
 
 /**
- * The bytes of a file of tensors, in the given order; the header is padded with spaces to 8 bytes.
+ * Returns the bytes of a safetensors file of tensors in the given order, its header padded to a multiple of 8 bytes.
  *
  * @throws AttuneError (`BAD_FILE`) if values do not fit a tensor's dims or a name cannot be written.
  * @example
@@ -32,10 +32,10 @@ export function writeSafetensors(tensors: Named<Tensor>, metadata: Named<string>
 }
 
 /**
- * The same file in pieces, for stores that take streams: `read` is asked for one tensor at a time, when it is due, so
- * that a model need not be in memory at once; a large tensor may come as its bytes in pieces.
+ * Yields the same file in pieces, for stores that take streams: `read` is called for one tensor at a time, so that the
+ * whole model need not be in memory; for a large tensor it may return the bytes in pieces.
  *
- * @throws AttuneError (`BAD_FILE`) if a tensor is not of the form that was announced.
+ * @throws AttuneError (`BAD_FILE`) if a tensor does not have the dtype and dims in `forms`.
  * @example
  * ```ts
  * import { f32, streamSafetensors } from "attune";
@@ -65,14 +65,14 @@ export async function* streamSafetensors(
   }
 }
 
-/** How many bytes the file will have. Throws as `streamSafetensors` does. */
+/** Returns the size of the file in bytes. Throws as `streamSafetensors` does. */
 export function safetensorsSize(forms: Named<TensorForm>, metadata: Named<string> = torch): number {
   const { head, total } = headerOf(forms, metadata);
   return head.length + total;
 }
 
 function headerOf(forms: Named<TensorForm>, metadata: Named<string>): { head: Uint8Array; total: number } {
-  // Text, not an object: there a tensor named __proto__ would be lost.
+  // Built as text, because an object would lose a tensor named __proto__.
   const members = [`"__metadata__":${JSON.stringify(metadata)}`];
   let total = 0;
   for (const [name, { dtype, dims }] of Object.entries(forms)) {

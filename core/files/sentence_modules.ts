@@ -1,6 +1,6 @@
 /**
- * What a sentence-transformers folder says besides its transformer: how states become a sentence's embedding, and which
- * prompt stands in front of a text.
+ * The modules of a sentence-transformers folder after its transformer, which turn hidden states into the embedding of a
+ * sentence, and the prompts put before texts.
  */
 import { badFile, unsupported } from "../base/errors.ts";
 import { strictJson } from "../base/json.ts";
@@ -10,7 +10,7 @@ import type { Pooling, SentenceDense, SentenceModules } from "../types/sentence.
 
 export type { Pooling, SentenceDense, SentenceModules } from "../types/sentence.ts";
 
-/** Each by sentence-transformers' names: that of `pooling_mode`, and the older flag. Several are joined in this order. */
+/** Pooling modes with their names in `pooling_mode` and as older flags. Outputs of several are joined in this order. */
 const modes: readonly (readonly [Pooling, string, string])[] = [
   ["first", "cls", "pooling_mode_cls_token"],
   ["max", "max", "pooling_mode_max_tokens"],
@@ -29,7 +29,7 @@ const activations: Named<string> = {
   SiLU: "silu",
 };
 
-/** The modules of a folder; undefined if it has no modules.json. Throws AttuneError if one is not implemented. */
+/** Reads the modules of a folder; undefined if it has no modules.json. Throws AttuneError if one is not supported. */
 export async function readSentenceModules(files: Store): Promise<SentenceModules | undefined> {
   const modules = await parsed(files, "modules.json");
   if (modules === undefined) return undefined;
@@ -107,7 +107,7 @@ function denseOf(config: Named<Json>, folder: string): SentenceDense {
   return { path: folder.slice(0, -1), outFeatures, bias: bias === true, activation };
 }
 
-/** A checkpoint with the weights of the layers behind pooling, which lie in their own folders. */
+/** Adds the weights of the dense layers after pooling, which have their own folders, to a checkpoint. */
 export async function withDense(checkpoint: Checkpoint, modules: SentenceModules | undefined): Promise<Checkpoint> {
   const weights = new Map<string, Weights>();
   for (const step of modules?.steps ?? []) {
@@ -136,12 +136,12 @@ function prefixed(file: Awaited<ReturnType<typeof openSafetensors>>, prefix: str
   return {
     names: file.names.map((name) => prefix + name),
     read: async (name) => toFloat32(await file.read(name.slice(prefix.length))),
-    // Small, and read as they are.
+    // These weights are small, so they are read into memory rather than mapped.
     locate: () => undefined,
   };
 }
 
-/** Files of a folder that say what stands behind its transformer. */
+/** Returns the JSON files that describe the modules after a folder's transformer. */
 export function sentenceFiles(modules: SentenceModules, hiddenSize: number): Named<Json> {
   const type = (kind: string): string => `sentence_transformers.models.${kind}`;
   const listed: Json[] = [{ idx: 0, name: "0", path: "", type: type("Transformer") }];
@@ -163,7 +163,7 @@ export function sentenceFiles(modules: SentenceModules, hiddenSize: number): Nam
   return { "modules.json": listed, ...files };
 }
 
-/** A module's folder, of a name only. */
+/** Returns a module's folder, which must be a plain name. */
 function folderOf(path: Json | undefined): string {
   if (path === "" || path === undefined) return "";
   if (typeof path === "string" && /^[\w-]{1,64}$/.test(path)) return `${path}/`;

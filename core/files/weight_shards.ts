@@ -1,22 +1,22 @@
-/** Weights of a model in several files. */
+/** Model weights in several files (shards). */
 import { badFile, show } from "../base/errors.ts";
 import { missingWeightsIn } from "./other_weights.ts";
 import type { Named, Store } from "../types.ts";
 
-/** A larger index of shards is refused. */
+/** The largest accepted index of shards, in bytes. */
 const MAX_INDEX = 64 * 2 ** 20;
 
-/** A model's weight files and, of shards, which tensor is where. */
+/** A model's weight files and, for shards, the file of each tensor. */
 export type WeightFiles = Readonly<{ files: readonly string[]; map: ReadonlyMap<string, string> }>;
 
-/** The shards of a folder without model.safetensors. Throws AttuneError if there are none. */
+/** Finds the shards of a folder without model.safetensors. Throws AttuneError if there are none. */
 export async function shardedFiles(store: Store): Promise<WeightFiles> {
   const index = await shardIndex(store);
   if (index) return { files: [...new Set(index.values())], map: index };
   throw await missingWeightsIn(store, "model.safetensors");
 }
 
-/** Which shard holds which tensor, by model.safetensors.index.json; undefined if there is none. Throws AttuneError if it is not sound. */
+/** Reads model.safetensors.index.json: the shard of each tensor; undefined if absent. Throws AttuneError if invalid. */
 export async function shardIndex(store: Store): Promise<ReadonlyMap<string, string> | undefined> {
   const key = "model.safetensors.index.json";
   const file = await store.get(key, { offset: 0, length: MAX_INDEX });
@@ -34,7 +34,7 @@ export async function shardIndex(store: Store): Promise<ReadonlyMap<string, stri
   }
   return new Map(
     Object.entries(map as Named<unknown>).map(([name, shard]) => {
-      // Paths would lead anywhere.
+      // Only plain file names: a path could lead out of the folder.
       if (typeof shard !== "string" || !/^\w[\w.-]*\.safetensors$/.test(shard)) {
         throw badFile("safetensors", key, `names shard ${show(shard)}, which is not a plain file name`);
       }

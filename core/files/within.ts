@@ -1,7 +1,7 @@
-/** Part of a store as a store. */
+/** A part of a store as a store of its own. */
 import type { Store, StoredObject } from "../types.ts";
 
-/** A store's keys below a prefix as a store. */
+/** Returns the keys of a store below a prefix as a store. */
 export function storeWithin(store: Store, prefix: string): Store {
   const { append, getRanges, keys, locate, sync } = store;
   const withinPrefix = <T extends StoredObject>(stored: T): T => ({ ...stored, key: stored.key.slice(prefix.length) });

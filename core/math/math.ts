@@ -1,6 +1,6 @@
 /**
- * Elementary functions from arithmetic alone: +, -, ×, ÷ and √ are exact in every engine, Math.exp and its like are not.
- * What enters a run through these has the same bits everywhere. Errors below are relative to the exact value.
+ * Elementary functions computed with +, -, ×, ÷ and √ alone, which every engine rounds in the same way, unlike
+ * Math.exp. Their results have the same bits everywhere. The errors given below are relative to the exact value.
  * @module
  */
 

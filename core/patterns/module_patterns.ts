@@ -39,7 +39,7 @@ export function patternValue(path: string, patterns: Readonly<Record<string, num
   return fallback;
 }
 
-/** Returns the layer number of a path like `encoder.layer.3.attention`: the first number, or the first after a pattern. */
+/** Returns the layer number of a path like `encoder.layer.3.attention`: the first one, or the first after a pattern. */
 export function layerIndex(path: string, pattern?: string | readonly string[] | null): number | undefined {
   const patterns = pattern ? [pattern].flat() : [];
   if (patterns.length === 0) return numberIn(/^.*?\.[^.]*\.(\d+)\./.exec(path));

@@ -18,7 +18,7 @@ export type Search = (at: number) => number;
 /** A set of (step, place) pairs, each encoded as one number. */
 type Places = { has(place: number): boolean; add(place: number): void; clear(from: number, count: number): void };
 
-/** Per RUN step: the extent of its last run, and the ends of it after which the rest of the pattern is known to fail. */
+/** Per RUN step: the extent of its last run, and the ends of it after which the rest of the pattern has failed. */
 type Runs = Readonly<Record<"from" | "to" | "failedFrom" | "failedTo", Int32Array>>;
 
 /** The state that all match attempts on one text share. */
@@ -243,7 +243,7 @@ function goBack(thread: Thread): boolean {
   return false;
 }
 
-/** Unmarks the pairs at the end of a match, where the next search may start: they lie on its path and have not failed. */
+/** Unmarks the pairs at the end of a match, where the next one may start: they are on its path and have not failed. */
 function forgetPath({ subject: { ids, text }, visited, runs }: Thread, end: number): void {
   visited.clear(end * ids, ids);
   for (let id = 0; id < ids; id++) {

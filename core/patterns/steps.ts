@@ -7,7 +7,7 @@ const MAX_STEPS = 2000;
 /** The operations of steps. */
 export const CHAR = 0, SPLIT = 1, JUMP = 2, RUN = 3, START = 4, END = 5, EDGE = 6, LOOK = 7, ATOMIC = 8, DONE = 9;
 
-/** One step. CHAR and RUN take one or all characters in `set`; SPLIT tries `x`, then `y`; LOOK and ATOMIC end before `x`. */
+/** One step. CHAR, RUN: take one or all characters in `set`. SPLIT: try `x`, then `y`. LOOK, ATOMIC: end before `x`. */
 export type Step = {
   op: number;
   set: CharSet;
