@@ -47,7 +47,7 @@ function plain({ rows, folds, random }: FoldOptions): Int32Array {
   return foldOfRow;
 }
 
-/** Stratifies by class: dealing out the sorted labels gives each fold's count per class; a class's rows come in blocks. */
+/** Stratifies by class: dealing out sorted labels gives each fold's count per class; a class's rows come in blocks. */
 function byClass({ rows, folds, random }: FoldOptions, classes: readonly unknown[]): Int32Array {
   const members = membersOf(classes, rows, "stratify");
   const most = Math.max(...members.map((group) => group.length));

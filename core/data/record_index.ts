@@ -7,7 +7,7 @@ import { sha256 } from "../base/sha256.ts";
 import { readIndex, type RecordIndex, writeIndex } from "./record_index_file.ts";
 import type { Store } from "../types.ts";
 
-/** A file of records: its name in messages, its location, and what identifies it in the cache, such as its full path. */
+/** A file of records: its name in messages, its location, and its identity in the cache, such as its full path. */
 export type RecordsPlace = Readonly<{ plugin: string; name: string; store: Store; key: string; identity: string }>;
 
 /** The records of a file, by index from 0. */

@@ -1,6 +1,6 @@
 /**
- * Programs that run: a task in one mode, built, lowered, and opened over its weights. Training, evaluation, generation
- * and probes of single batches all open theirs here.
+ * Compilation of programs: a task in one mode is built, lowered, and opened as a session over its weights. Training,
+ * evaluation, generation and probes of single batches all open their sessions here.
  */
 import { lossFactorInput } from "../graph/graph.ts";
 import type { Batch, Checkpoint, Host, Named, Ort, OrtTensor, Tensor } from "../types.ts";
@@ -9,28 +9,28 @@ import { buildProgram, LOSS_SCALE, type Program, type ProgramOptions } from "./p
 import { openSession, type Session, type SessionOptions } from "./sessions.ts";
 import type { InitialWeights } from "./weights.ts";
 
-/** What the programs of a task are built of: the model, with its heads, adapters and losses. */
+/** The parts that a task's programs are built from: the model with its heads, adapters and losses. */
 export type BuiltParts = Pick<
   ProgramOptions,
   "backbone" | "heads" | "losses" | "attached" | "accelerators" | "labelSmoothing" | "taskName"
 >;
 
-/** What they run on besides. */
+/** These parts with the weights that programs run on. */
 export type ModelParts =
   & BuiltParts
   & Readonly<{
     checkpoint: Checkpoint;
     initial: InitialWeights;
-    /** The parameters that every run is fed, since they train, with the rows of tables that were made smaller. */
+    /** The parameters that are fed in every run because they train, with the number of rows of shortened tables. */
     fed: SessionOptions["fed"];
     feeder: Feeder;
   }>;
 
 /**
- * What a session does with its weights, and with what it has computed. "compact": weights stay where they are mapped,
- * and integers as they are stored where memory is scarce; behind a run all is given back. "mapped": they stay there;
- * the memory of a run is kept for the next one. "packed": they are packed for the matrix products, which is faster, and
- * one more copy of them. "decoded": those of 16 bits become float32 first, once rather than in each run.
+ * How a session uses memory. "compact": weights stay in mapped files, quantized ones stay quantized if memory is
+ * scarce, and the memory of a run is freed after it. "mapped": weights stay in mapped files; the memory of a run is
+ * kept for the next one. "packed": weights are also packed for matrix products, which is faster but takes another copy
+ * of them. "decoded": like "packed", with 16-bit weights converted to float32 once rather than in each run.
  */
 export type SessionMemory = "compact" | "mapped" | "packed" | "decoded";
 
@@ -43,29 +43,29 @@ const memories: Readonly<
   decoded: { prepack: true, arena: true, decoded: true },
 };
 
-/** How a program is compiled: as it is built, or the program, where it was built before. */
+/** How to compile a program: options of its build, or the built program, and the use of memory. */
 export type How =
   & (Omit<ProgramOptions, keyof BuiltParts | "host"> | Readonly<{ program: Program }>)
   & Readonly<{
     memory: SessionMemory | ((program: Program) => SessionMemory);
-    /** Values that the backward pass makes anew instead of keeping them. */
+    /** Ids of values that the backward pass recomputes instead of keeping. */
     recomputed?: ReadonlySet<number> | undefined;
   }>;
 
-/** Tensors by name, as a session gives them. */
+/** The outputs of a session run, by name. */
 export type Results = Readonly<Record<string, OrtTensor>>;
 
-/** What a run is given besides its batch. */
+/** Options of a run in addition to its batch. */
 export type RunOptions = Readonly<{
-  /** Inputs by name, such as weights; those that the program does not have are passed over. */
+  /** Inputs by name, such as weights; those that the program does not have are ignored. */
   inputs?: Named<OrtTensor>;
-  /** What a loss is multiplied by; absent: 1. */
+  /** Returns the factor of a loss; absent: 1. */
   factorOf?: (loss: string) => number;
-  /** What losses are multiplied by where gradients have few bits. */
+  /** The loss scale, for gradients in few bits. */
   lossScale?: number;
-  /** What masks depend on; absent: there are none. */
+  /** What dropout masks depend on; absent: there are no masks. */
   moment?: RandomContext;
-  /** Where results are written; null: where the runtime likes. Absent: all outputs are wanted so. */
+  /** The buffer of each wanted output (null: the runtime allocates it); absent: all outputs, which it allocates. */
   fetches?: Readonly<Record<string, OrtTensor | null>>;
 }>;
 
@@ -90,7 +90,7 @@ export async function compile(model: ModelParts, how: How, host: Host): Promise<
     fed,
     ...memories[typeof how.memory === "string" ? how.memory : how.memory(program)],
     ...(how.recomputed ? { recomputed: how.recomputed } : {}),
-    // Others compute with what training has made, as it is.
+    // Programs without gradients compute with the trained weights in float32.
     products: program.gradients.length > 0 ? checkpoint.products : undefined,
   });
   return {
@@ -106,7 +106,7 @@ export async function compile(model: ModelParts, how: How, host: Host): Promise<
   };
 }
 
-/** What the losses of a program are multiplied by, as it is fed; `feeds`: what its session is fed at all. */
+/** Creates the feeds for the factors of a program's losses; `feeds`: the inputs of its session. */
 export function lossFactors(
   { Tensor }: Ort,
   { losses }: Program,
@@ -121,18 +121,18 @@ export function lossFactors(
   };
 }
 
-/** A model's own parts: how a program is built says nothing else. */
+/** Picks the parts of a model that its programs are built from. */
 function partsOf(model: BuiltParts): BuiltParts {
   const { backbone, heads, losses, attached, accelerators, labelSmoothing, taskName } = model;
   return { backbone, heads, losses, attached, accelerators, labelSmoothing, taskName };
 }
 
-/** The sum of a loss that a run gave, times its factor. */
+/** Reads a loss from a run's results: its sum times its factor. */
 export function lossIn(results: Results, loss: string): number {
   return (results[`loss.${loss}`]?.data as Float32Array | undefined)?.[0] ?? NaN;
 }
 
-/** The head outputs in the results of a session run. */
+/** Returns the head outputs among a run's results. */
 export function outputsIn(results: Results, { outputs }: Program): Named<Tensor<Float32Array>> {
   return Object.fromEntries(outputs.flatMap((name) => {
     const result = results[name];

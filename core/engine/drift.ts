@@ -1,15 +1,15 @@
-/** How far a model whose weights are quantized, or multiplied as if they were, is from the one that it was. */
+/** Drift: how far quantizing a model's weights, or multiplying with quantized ones, changes what it computes. */
 import type { Batch, Checkpoint, Drift, Named } from "../types.ts";
 import { lossFactors } from "./factors.ts";
 import { probeAll, type Probed, type RowProbeOptions } from "./row_probe.ts";
 import type { InitialWeights } from "./weights.ts";
 
-/** Of outputs that take more bytes than this, only so many are compared: those of every so manieth place. */
+/** The most bytes of outputs that are compared: of larger outputs, every n-th element is. */
 const COMPARED = 2 ** 26;
 
 /**
- * Compares a model with itself over its checkpoint as that is stored, in as little memory as can be: a run that quantizes
- * has little. The checkpoint's weights are mapped where they lie in files, a part of them at a time.
+ * Compares a model with the same model over the checkpoint as stored, in as little memory as possible, because runs
+ * that quantize have little. The checkpoint's weights are mapped from their files, a part of them at a time.
  */
 export async function measureDrift(
   options: Omit<RowProbeOptions, "withOutputs" | "initial">,
@@ -49,7 +49,7 @@ export async function measureDrift(
 type Outputs = Probed["outputs"];
 type Sums = { loss: number; readonly gradients: Map<string, Float32Array> };
 
-/** Of how many places one is compared, by what the first batch's outputs take. */
+/** Returns n such that every n-th element is compared, from the size of the first batch's outputs. */
 function strideOf(outputs: Outputs, batches: readonly Batch[]): number {
   const sizeOf = ({ inputs }: Batch): number => Object.values(inputs).reduce((n, { data }) => n + data.length, 0);
   const all = batches.reduce((n, batch) => n + sizeOf(batch), 0) / Math.max(1, sizeOf(batches[0] as Batch));
@@ -57,7 +57,7 @@ function strideOf(outputs: Outputs, batches: readonly Batch[]): number {
   return Math.max(1, Math.ceil(all * bytes / COMPARED));
 }
 
-/** Copies of outputs at every so manieth place. */
+/** Copies every `stride`-th element of outputs. */
 function placesOf(outputs: Outputs, stride: number): Named<Float32Array> {
   return Object.fromEntries(
     Object.entries(outputs).map(([name, { data, dims }]) => {
@@ -72,14 +72,14 @@ function placesOf(outputs: Outputs, stride: number): Named<Float32Array> {
   );
 }
 
-/** Gives a large array's memory back now: whoever makes one a batch has many before the collector looks. */
+/** Frees a large array at once: with one per batch, many would pile up before a garbage collection. */
 function freeMemory({ buffer, byteLength }: Float32Array): void {
-  // Not every runtime can, and none has to: it is garbage either way.
+  // Runtimes without `transfer` leave it to the garbage collector.
   const { transfer } = buffer as { transfer?: (length: number) => ArrayBuffer };
   if (byteLength === buffer.byteLength) transfer?.call(buffer, 0);
 }
 
-/** NaN where a number is not comparable. */
+/** Returns the largest absolute difference; NaN if a number is not comparable. */
 function largestChange(before: Float32Array, after: Float32Array): number {
   let most = 0;
   for (let i = 0; i < after.length; i++) {
@@ -94,7 +94,7 @@ function addUp(sums: Sums, { losses, gradients }: Omit<Probed, "outputs">): void
   sums.loss += Object.values(losses).reduce((a, b) => a + b, 0);
   for (const [name, gradient] of Object.entries(gradients)) {
     const sum = sums.gradients.get(name);
-    // What comes first is kept: where all of a model trains, each of its gradients is as large as the model.
+    // The first gradient is kept without a copy: if a whole model trains, its gradients are as large as the model.
     if (!sum) sums.gradients.set(name, gradient);
     else {
       for (let i = 0; i < gradient.length; i++) sum[i] = (sum[i] ?? 0) + (gradient[i] ?? 0);
@@ -103,7 +103,7 @@ function addUp(sums: Sums, { losses, gradients }: Omit<Probed, "outputs">): void
   }
 }
 
-/** Of all gradients as one vector; null if one of the two is zero. */
+/** Returns the cosine of all gradients as one vector; null if one of the two is zero. */
 function cosine(a: ReadonlyMap<string, Float32Array>, b: ReadonlyMap<string, Float32Array>): number | null {
   let [dot, aa, bb] = [0, 0, 0];
   for (const [name, x] of a) {

@@ -1,6 +1,6 @@
 /**
- * The engine of a run: a program for each task, sessions over the same mapped weights, one state, and the two things a
- * loop asks for: a training step, and the outputs of a batch.
+ * The engine of a run: a program for each task, sessions over the same mapped weights, one training state, and the two
+ * operations of a training loop: a step, and the outputs of a batch.
  */
 import { missing } from "../base/errors.ts";
 import { createRandom } from "../math/random.ts";
@@ -24,46 +24,46 @@ import { usefulWork } from "./work.ts";
 /** A run's engine. */
 export interface Engine {
   readonly state: State;
-  /** The training program of a task; that of the first where no name is given. */
+  /** Returns the training program of a task (default: the first). */
   program(task?: string): Program;
   readonly initial: InitialWeights;
   readonly trainableParameters: number;
   readonly totalParameters: number;
-  /** Useful multiply-adds of the largest micro-batch. */
+  /** The useful multiply-adds of the largest micro-batch. */
   readonly multiplyAdds: number;
-  /** Parameters that had no saved value. */
+  /** The names of parameters that had no saved value. */
   readonly fresh: readonly string[];
   /**
-   * One optimizer step over micro-batches, each of its own task; what none of them reaches stays as it is. A gradient
-   * that is not finite skips the update. `factor`: what the schedule makes of the rates of groups that have their own;
-   * absent: what it has made of the run's.
+   * Takes one optimizer step over micro-batches, each of one task; parameters that no task in the step reaches are not
+   * updated. If a gradient is not finite, the update is skipped. `factor`: the schedule's factor for groups with their
+   * own learning rate; absent: the ratio that it applies to the run's rate.
    */
   step(batches: readonly Batch[], at: StepAt): Promise<StepResult>;
-  /** What a checkpoint needs of the state and of what adapters do between steps. */
+  /** Returns the tensors that a checkpoint needs, of the state and of adapters' step hooks. */
   tensors(): SavedTensors;
   restore(tensors: SavedTensors): void;
-  /** Outputs and losses with the present weights. */
+  /** Computes outputs and losses with the current weights. */
   run(batch: Batch, labelled: boolean): Promise<BatchResult>;
-  /** What goes on with prompts, with the present weights. */
+  /** Returns a text generator with the current weights. */
   generator(): Promise<Generator>;
-  /** The same of one of several tasks. */
+  /** Returns `run` and `generator` for one of several tasks. */
   of(task: string): Pick<Evaluator, "run" | "generator">;
-  /** A parameter as it stands now, whole. */
+  /** Reads the current values of a whole parameter. */
   read(name: string): Promise<Tensor<Float32Array>>;
   bytes(): Readonly<Record<string, number>>;
-  /** Gives the sessions' memory back: evaluation opens its own again, steps are over. */
+  /** Frees the sessions after the last step; evaluation opens its own again. */
   endTraining(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Whether a table of embeddings trains. */
+/** Whether an embedding table trains. */
 function trainsTable(programs: readonly TaskProgram[], { parameters }: TaskParameters): boolean {
   return programs.some(({ program }) =>
     program.gradients.some(({ parameter }) => (parameters.get(parameter)?.ids.length ?? 0) > 0)
   );
 }
 
-/** Builds the training programs and their state, and opens their sessions; those of evaluation are opened when asked for. */
+/** Builds the training programs and their state, and opens their sessions; evaluation's are opened on first use. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { host, backbone } = options;
   const lib = host.lib as Ort;
@@ -112,11 +112,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   return engineOver(trainer, initial, evaluators);
 }
 
-/** The engine over its parts. */
+/** Assembles an engine from its parts. */
 function engineOver(trainer: Trainer, initial: InitialWeights, evaluators: Evaluators): Engine {
   const { options: { tasks }, programs, parameters, state, trained, work, compiled, hooks } = trainer;
   const all = [...parameters.values()];
-  /** The evaluator of a task, with the weights to evaluate. */
+  /** Returns the evaluator of a task, with the evaluation weights in place. */
   const presented = async (number: number): Promise<Evaluator> => {
     const evaluator = await evaluators.of(number);
     state.present("evaluated");
@@ -164,7 +164,7 @@ function engineOver(trainer: Trainer, initial: InitialWeights, evaluators: Evalu
   };
 }
 
-/** The evaluators of a run's tasks, each made when it is first asked for. */
+/** The evaluators of a run's tasks, each created on first use. */
 type Evaluators = Readonly<{ of(number: number): Promise<Evaluator>; close(): Promise<void> }>;
 
 function createEvaluators(optionsOf: (number: number) => EvaluatorOptions): Evaluators {
@@ -182,7 +182,7 @@ function createEvaluators(optionsOf: (number: number) => EvaluatorOptions): Eval
   };
 }
 
-/** Closes evaluators, and programs once. */
+/** Returns a function that closes evaluators and, only once, programs. */
 function endOf({ compiled }: Trainer, evaluators: Evaluators): () => Promise<void> {
   let ended = false;
   return async () => {
@@ -192,7 +192,7 @@ function endOf({ compiled }: Trainer, evaluators: Evaluators): () => Promise<voi
   };
 }
 
-/** Which task a batch is of. */
+/** Returns the index of a batch's task. */
 function numberOf(tasks: EngineOptions["tasks"], batch: Batch): number {
   const number = batch.task === undefined ? 0 : tasks.findIndex((task) => task.name === batch.task);
   if (number < 0) throw missing("engine", `a task "${batch.task}"`, "the run");

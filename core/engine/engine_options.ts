@@ -1,4 +1,4 @@
-/** What an engine is made from. */
+/** Options of an engine. */
 import type {
   Accelerator,
   AttachedAdapter,
@@ -14,33 +14,33 @@ import type {
 import type { Program, TaskLoss } from "./program.ts";
 import type { ActivationBudget, Recomputer } from "./recompute.ts";
 
-/** What a task brings to an engine. */
+/** A task of an engine. */
 export type EngineTask = Readonly<{
-  /** "" where it is alone. */
+  /** Its name; "" for a single task. */
   name: string;
   heads: readonly Head[];
   losses: readonly TaskLoss[];
-  /** How much its losses count beside other tasks'. */
+  /** The weight of its losses relative to those of other tasks. */
   weight: number;
   attached: readonly AttachedAdapter[];
-  /** One batch's inputs, for the ranks and dtypes of targets. */
+  /** An example batch, for the ranks and dtypes of targets. */
   example: Batch;
-  /** The batch that takes the most memory. */
+  /** The batch that needs the most memory. */
   largest: Batch;
-  /** Outputs that evaluation reads where rows have labels; absent: all. */
+  /** The outputs that evaluation reads if rows have labels; absent: all. */
   reads?: readonly string[] | undefined;
-  /** Rows of a data set, each a batch of its own: what regularizers may take gradients of. */
+  /** Yields the rows of a data set as batches of one row, for the gradients that regularizers ask for. */
   rowsOf?: (data: Dataset) => AsyncIterable<Batch>;
-  /** Its training program, where it was built before: a plan's. */
+  /** Its training program, if a plan has built it before. */
   built?: BuiltProgram | undefined;
 }>;
 
-/** A task's training program, and what a step of it on the largest batch computes again. */
+/** A task's training program, and its choice of recomputation for the largest batch. */
 export type BuiltProgram = Readonly<{ program: Program; recomputer: Recomputer }>;
 
 /**
- * What an engine is made from. `activeRows` finds the ids that train or evaluation data can name, by graph input; it is asked
- * where a table of them trains.
+ * Options of an engine. `activeRows` finds the ids that training or evaluation data can contain, by graph input; it is
+ * called only if an embedding table trains.
  */
 export type EngineOptions = Readonly<{
   host: Host;
@@ -48,21 +48,21 @@ export type EngineOptions = Readonly<{
   backbone: InspectedBackbone;
   tasks: readonly EngineTask[];
   regularizers?: readonly Regularizer[];
-  /** What rewrites the graphs, in order. */
+  /** The accelerators that rewrite the graphs, in order. */
   accelerators?: readonly Accelerator[] | undefined;
   optimizer: Optimizer;
-  /** The run's, before the schedule. */
+  /** The run's learning rate before the schedule. */
   learningRate: number;
   labelSmoothing: number;
   checkpointing: boolean;
   accumulates: boolean;
   seed: number;
   activeRows: () => Promise<ReadonlyMap<string, Int32Array>>;
-  /** Frozen weights up to this many bytes are packed for speed. */
+  /** The most bytes of frozen weights that are packed for speed. */
   prepackLimit: number;
   /**
-   * What a step's values may take beside so many bytes of weights and state: beyond it cheap ones are computed again
-   * rather than kept.
+   * Returns the memory that a step's values may take next to `elseBytes` of weights and state; beyond it, values are
+   * recomputed rather than kept.
    */
   activationBudget: (elseBytes: number, savesTime: boolean) => ActivationBudget;
 }>;

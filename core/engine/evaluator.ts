@@ -1,4 +1,4 @@
-/** Outputs and losses of batches, with weights as they stand: its own session over the same mapped files. */
+/** Evaluation: outputs and losses of batches with the current weights, in sessions over the same mapped files. */
 import { countIn } from "../data/row_weight.ts";
 import type { Tensor } from "../base/tensor.ts";
 import type { Batch, Named, OrtTensor } from "../types.ts";
@@ -6,35 +6,35 @@ import { compile, type CompiledProgram, lossIn, outputsIn } from "./compile.ts";
 import type { EvaluatorOptions } from "./evaluator_options.ts";
 import type { Generator } from "./generator.ts";
 
-/** What a batch gave: outputs, and sum and count of each loss. */
+/** The result of a batch: outputs, and the sum and count of each loss. */
 export type BatchResult = Readonly<{
   outputs: Named<Tensor<Float32Array>>;
   losses: Named<Readonly<{ sum: number; count: number }>>;
 }>;
 
-/** Computes batches. */
+/** Computes outputs and losses of batches. */
 export interface Evaluator {
-  /** Without labels only outputs come back. `weights`: fed parameters, in place of those the evaluator has. */
+  /** Computes a batch; without labels, only its outputs. `weights`: fed parameters in place of the evaluator's own. */
   run(batch: Batch, labelled: boolean, weights?: Readonly<Record<string, OrtTensor>>): Promise<BatchResult>;
-  /** What goes on with prompts, with the same weights; closed with the evaluator. */
+  /** Returns a text generator with the same weights, which is closed with the evaluator. */
   generator(): Promise<Generator>;
-  /** Gives the sessions' memory back; they are opened again where they are needed again. */
+  /** Frees the sessions; they are opened again when needed. */
   close(): Promise<void>;
 }
 
-/** The same evaluator for several users, each of which closes it: the sessions stay open. */
+/** Wraps an evaluator for several users, each of which may close it without closing the sessions. */
 export function shareEvaluator(evaluator: Evaluator): Evaluator {
   const close = (): Promise<void> => Promise.resolve();
   return { ...evaluator, close, generator: async () => ({ ...await evaluator.generator(), close }) };
 }
 
-/** An evaluator; its sessions are opened when they are first asked for. */
+/** Creates an evaluator, whose sessions are opened on first use. */
 export function createEvaluator(options: EvaluatorOptions): Evaluator {
   const { host, reads, outputHiddenStates, outputAttentions } = options;
   let generator: Generator | undefined;
   const known = new Map<string, CompiledProgram>();
   const opened = async (batch: Batch, labelled: boolean): Promise<CompiledProgram> => {
-    // Some data sets have weights of rows, others none.
+    // Programs differ with labels and with row weights, which only some data sets have.
     const key = `${labelled} ${labelled && batch.weight !== undefined}`;
     const evaluator = known.get(key);
     if (evaluator) return evaluator;
@@ -45,7 +45,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
       reads,
       outputHiddenStates,
       outputAttentions,
-      // Evaluation is short, and packing would be one more copy of weights.
+      // Evaluation is short, and packing would take another copy of the weights.
       memory: "compact",
     }, host);
     known.set(key, compiled);

@@ -1,15 +1,15 @@
-/** What evaluators and generators are made from. */
+/** Options of evaluators and generators. */
 import type { Host, OrtTensor } from "../types.ts";
 import type { ModelParts } from "./compile.ts";
 import type { ProgramOptions } from "./program.ts";
 
-/** Options of an evaluator. `weights`: tensors of the parameters that are fed. */
+/** Options of an evaluator. `weights`: the tensors of fed parameters. */
 export type EvaluatorOptions =
   & ModelParts
   & Pick<ProgramOptions, "reads" | "outputHiddenStates" | "outputAttentions">
   & Readonly<{
     host: Host;
     weights: Readonly<Record<string, OrtTensor>>;
-    /** Frozen weights up to this many bytes are packed for generation, which is faster and one more copy of them. */
+    /** The most bytes of frozen weights that are packed for generation, which is faster but takes another copy. */
     prepackLimit?: number;
   }>;

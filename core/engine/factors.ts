@@ -1,11 +1,11 @@
-/** What losses are multiplied by. */
+/** The factors of losses. */
 import { countIn } from "../data/row_weight.ts";
 import type { Batch } from "../types.ts";
 import type { TaskLoss } from "./program.ts";
 
 /**
- * Each micro-batch's factor of each loss: weight over the step's count, or over its own count and the number of
- * micro-batches. Where a step's micro-batches are of several tasks, each task counts by its share of them.
+ * Returns the factor of each loss in each micro-batch: its weight divided by the step's count, or by the micro-batch's
+ * count times their number. If a step has micro-batches of several tasks, each task counts by its share of them.
  */
 export function lossFactors(
   tasks: readonly Readonly<{ name: string; losses: readonly TaskLoss[]; weight: number }>[],

@@ -1,4 +1,4 @@
-/** A batch as what a session is fed: inputs, dropout masks, chosen places, vectors of sizes. */
+/** The feeds of a session for a batch: inputs, dropout masks, selected places, vectors of sizes. */
 import { AttuneError, badValue } from "../base/errors.ts";
 import { type Dim, type DimValues, evaluateShape, mulDims, seqDim } from "../graph/ops/dims.ts";
 import { choosePlaces, picksDim } from "../graph/row_selection.ts";
@@ -13,15 +13,15 @@ import type { Session } from "./sessions.ts";
 import { shapeFeeds } from "./lower/lower.ts";
 
 /**
- * The sequence of padding. Masks of attention leave padding as the memory was, where zero probabilities meet it; read
- * as floats, these bits are -0 and those of small counts nearly 0, while -1 would be NaN.
+ * The sequence number of padding. Attention masks leave padding uninitialised, multiplied only with zero probabilities;
+ * read as a float, this number is -0 (and small counts are nearly 0), while -1 would be NaN.
  */
 const PADDING = -(2 ** 31);
 
-/** What a batch's random masks depend on. `sequence`: number of the batch's first sequence within the step. */
+/** What a batch's random masks depend on. `sequence`: the number of the batch's first sequence within the step. */
 export type RandomContext = Readonly<{ random: Random; step: number; sequence: number }>;
 
-/** Makes feeds, keeping one buffer for masks. */
+/** Makes feeds, with one buffer for masks that is reused. */
 export interface Feeder {
   feeds(
     session: Pick<Session, "feeds" | "shapes">,
@@ -32,7 +32,7 @@ export interface Feeder {
   ): Promise<Record<string, OrtTensor>>;
 }
 
-/** A feeder over an onnxruntime module. `renumber`: new numbers of ids, by graph input. */
+/** Creates a feeder for an onnxruntime module. `renumber`: the new numbers of ids, by graph input. */
 export function createFeeder(
   lib: Ort,
   renumber: ReadonlyMap<string, Int32Array>,
@@ -81,7 +81,7 @@ export function createFeeder(
   };
 }
 
-/** Feeds `<index>.picks` and `<index>.unpick` where the graph chose places, and sets how many per row. */
+/** Feeds `<index>.picks` and `<index>.unpick` where the graph selects places, and sets the dim of picks per row. */
 function selectRows(inputs: Iterable<string>, batch: Batch, dims: Record<string, number>): Map<string, Tensor> {
   const picked = new Map<string, Tensor>();
   for (const name of inputs) {
@@ -98,7 +98,7 @@ function selectRows(inputs: Iterable<string>, batch: Batch, dims: Record<string,
   return picked;
 }
 
-/** Token ids must be rows of their tables: a runtime's own message would not say whose they are. */
+/** Checks that ids are within their tables, because the runtime's own message would not name the input. */
 function checkIds(recorded: BuildInfo, batch: Batch): void {
   for (const p of recorded.parameters.values()) {
     for (const name of p.ids) checkRows(name, p.name, p.shape[0] ?? 0, batch);
@@ -117,12 +117,12 @@ function checkRows(name: string, table: string, rows: number, batch: Batch): voi
   }
 }
 
-/** The side of a batch that an input is of. */
+/** Returns the side of a batch that an input belongs to. */
 function sideOf(batch: Batch, input: string): Readonly<{ seq: number; tokenOrigins: Int32Array }> {
   return batch.decoder?.inputs.includes(input) ? batch.decoder : batch;
 }
 
-/** Uniform numbers that depend on a place's sequence and its place there; zero at padding. */
+/** Draws uniform numbers, which depend on a place's sequence and its index there; zero at padding. */
 function drawNoise(out: Float32Array, places: Int32Array, width: number, random: Random): void {
   for (let i = 0; i < places.length / 2; i++) {
     const row = out.subarray(i * width, (i + 1) * width);
@@ -162,7 +162,7 @@ function drawMasks(
     );
   };
   const known = new Map<Dim, Int32Array>();
-  // Which places the rows of a mask are, by the dim that counts them.
+  // The places of a mask's rows, by the dim that counts them.
   const placesOf = (dim: Dim): Int32Array => {
     let size = known.get(dim);
     if (size) return size;
@@ -193,7 +193,7 @@ function drawMasks(
     } else {
       const out = memory.alloc(sizeOf(dims));
       const width = sizeOf(dims.slice(1));
-      // Rows whose number is fixed are not places but weights': the micro-batch's first sequence stands for it.
+      // A fixed number of rows means rows of a weight, not places: they use the micro-batch's first sequence.
       const places = typeof rows === "number"
         ? shifted(Int32Array.from({ length: 2 * rows }, (_, i) => (i & 1 ? i >> 1 : 0)))
         : placesOf(rows);
@@ -204,7 +204,7 @@ function drawMasks(
   }
 }
 
-/** The dims of a graph with these inputs for a batch, for estimates. */
+/** Returns the values of a graph's dims for a batch, for estimates. */
 export function dimsWith(inputs: Iterable<string>, batch: Batch): DimValues {
   const dims: Record<string, number> = { ...dimsOf(batch) };
   selectRows(inputs, batch, dims);

@@ -1,19 +1,19 @@
 /** Minimum cuts of a network (Dinic 1970). */
 
-/** A network under construction: vertices are numbers. */
+/** A network under construction, whose vertices are numbers. */
 export interface Flow {
   vertex(): number;
   edge(from: number, to: number, capacity: number): void;
   /**
-   * Cuts the network where the sum of capacities is least, and of such cuts the nearest to the sink: tells of a vertex
-   * whether it lies on the sink's side.
+   * Finds a minimum cut, of several the one nearest to the sink. Returns a function that says whether a vertex is on
+   * the sink's side.
    */
   cut(source: number, sink: number): (vertex: number) => boolean;
 }
 
-/** An empty network. */
+/** Creates an empty network. */
 export function createFlow(): Flow {
-  // Edges in pairs: the second of two is the first turned round, and takes what flows back.
+  // Edges are in pairs: the second is the reverse of the first, for flow that is pushed back.
   const to: number[] = [];
   const room: number[] = [];
   const edges: number[][] = [];
@@ -31,7 +31,7 @@ export function createFlow(): Flow {
     }
     return depth;
   };
-  /** Pushes along one path of a blocking flow; 0 if there is none left. Without recursion: networks are deep. */
+  /** Pushes flow along one path of a blocking flow; returns 0 if none is left. Not recursive, as networks are deep. */
   const push = (source: number, sink: number, depth: Int32Array, tried: Int32Array): number => {
     const path: number[] = [];
     let vertex = source;
@@ -71,7 +71,7 @@ export function createFlow(): Flow {
           if (pushed === Infinity) throw new RangeError("The network has a path without a limit");
         }
       }
-      // What can still reach the sink lies on its side.
+      // The vertices that can still reach the sink are on its side.
       const side = new Uint8Array(edges.length);
       side[sink] = 1;
       const queue = [sink];

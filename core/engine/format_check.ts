@@ -1,6 +1,6 @@
 /**
- * The test of a format's kernels before anything is computed with them: a product over one weight, forward and backward,
- * against plain arithmetic. A provider may lack a kernel, or have one that is silently wrong.
+ * A check of a weight format's kernels before they are used: a product with one weight, forward and backward, is
+ * compared with plain arithmetic. A provider may lack a kernel, or have one that is silently wrong.
  */
 import { type AttuneError, refused } from "../base/errors.ts";
 import * as f from "../graph/ops/functions.ts";
@@ -24,22 +24,22 @@ import { lowerCodes } from "./lower/encoded.ts";
 import { encodedName, type Storage } from "./lower/storage.ts";
 import { lower } from "./lower/lower.ts";
 
-/** A weight to test a format with. */
+/** An encoded weight to test a format with. */
 export type FormatSample = Readonly<{ weight: LinearWeight } & EncodedWeight>;
 
-/** How far exact products may be from plain arithmetic, of the largest number. */
+/** The largest error of exact products, relative to the largest value. */
 const ROUNDING = 1e-5;
 
-/** Rows of the products. */
+/** The number of rows of the products. */
 const ROWS = 3;
 
-/** What was found out, by runtime, provider and label. */
+/** Results of checks, by runtime, provider and label. */
 const checkedFormats = new WeakMap<object, Map<string, Promise<unknown>>>();
 
 /**
- * A format as far as its kernels are right here: without its own products where those are not, and need not be.
+ * Returns a format as far as its kernels work here: without its own products if they fail and decoding will do.
  *
- * @throws AttuneError (`REFUSED`) that names it, where it cannot be computed with.
+ * @throws AttuneError (`REFUSED`), which names the format, if it does not work here.
  */
 export function usableFormat(host: Host, format: WeightFormat, sample: () => FormatSample): Promise<WeightFormat> {
   return once(host, format.label, async () => {
@@ -50,16 +50,16 @@ export function usableFormat(host: Host, format: WeightFormat, sample: () => For
     if (problem === undefined) return format;
     if (format.otherwise && await problemOf(format.otherwise) === undefined) return format.otherwise;
     const { writeProduct: _, writeTransposedProduct: __, ...decoded } = format;
-    // An exact product only saves time.
+    // A format's exact product only saves time, so it may be replaced by decoding.
     if (!format.tolerance && await problemOf(decoded) === undefined) return decoded;
     throw notComputed(host, format.label, problem);
   });
 }
 
 /**
- * The same of products over weights that train.
+ * Returns a format of products with trained weights, or its alternative if that one's kernels work here.
  *
- * @throws AttuneError (`REFUSED`) that names it, where it cannot be computed with.
+ * @throws AttuneError (`REFUSED`), which names the format, if it does not work here.
  */
 export function usableProducts(host: Host, format: ProductFormat): Promise<ProductFormat> {
   return once(host, format.label, async () => {
@@ -78,10 +78,10 @@ export function usableProducts(host: Host, format: ProductFormat): Promise<Produ
   });
 }
 
-/** Dims of the weight that kernels are tested with. */
+/** The dims of the weight that kernels are tested with. */
 export const SAMPLE: MatrixDims = [32, 64];
 
-/** Its values. One output and one input have the largest alone, so that sums are as large as they get. */
+/** Returns its values. One output and one input have only the largest value, so that sums are as large as possible. */
 export function sampleValues(): Float32Array {
   const random = createRandom(11);
   const [outputs, inputs] = SAMPLE;
@@ -98,7 +98,7 @@ function once<T>(host: Host, label: string, make: () => Promise<T>): Promise<T> 
   const key = `${host.provider} ${label}`;
   const check = checked.get(key) ?? make();
   checked.set(key, check);
-  // A label is known of formats of one kind.
+  // Formats with the same label have the same type.
   return check as Promise<T>;
 }
 
@@ -106,14 +106,14 @@ function notComputed({ provider }: Host, label: string, problem: string): Attune
   return refused("accelerator", `"${label}" cannot be computed on ${provider}: ${problem}`);
 }
 
-/** How the session of a test has its weight. */
+/** The weight of a test session. */
 type Tested = Readonly<{
   storage: Storage;
   feeds: Readonly<Record<string, OrtTensor>>;
   products?: ReadonlyMap<string, TrainedProduct>;
 }>;
 
-/** A weight as its tensors. */
+/** Provides an encoded weight as its tensors. */
 function storedAs(host: Host, format: WeightFormat, weight: LinearWeight, tensors: Named<Tensor>): Tested {
   const feeds: Record<string, OrtTensor> = {};
   const stored = Object.fromEntries(
@@ -126,7 +126,7 @@ function storedAs(host: Host, format: WeightFormat, weight: LinearWeight, tensor
   return { storage: { as: "encoded", weight: { ...weight, conv1d: false }, format, tensors: stored }, feeds };
 }
 
-/** What is wrong with products over a weight of such values; undefined: nothing. */
+/** Returns what is wrong with products over a weight of these values; undefined: nothing. */
 async function problemWith(
   host: Host,
   { tolerance }: Pick<WeightFormat, "tolerance">,
@@ -140,7 +140,7 @@ async function problemWith(
     const stream = random.fork(name);
     return Float32Array.from({ length }, (_, i) => stream.normal(i));
   };
-  // The first row is of the largest integers there are, where activations become some: sums of them may be cut.
+  // The first row quantizes to the largest integers, if activations are quantized: their sums may saturate.
   const rows = (name: string, width: number): Float32Array => drawNormals(name, ROWS * width).fill(1, 0, width);
   const [x, dy, bias] = [rows("x", inputs), rows("dy", outputs), drawNormals("bias", outputs)];
   const at = (o: number, i: number): number => values[o * inputs + i] as number;
@@ -172,7 +172,7 @@ function differs(what: string, actual: unknown, expected: Float64Array, bound: n
   return error <= bound * most ? undefined : `${what} is wrong by ${(error / most).toExponential(1)} of the largest`;
 }
 
-/** x Wᵀ + bias and dy W, as sessions compute them. */
+/** Computes x Wᵀ + bias and dy W in a session. */
 async function products(
   host: Host,
   weight: LinearWeight,
@@ -203,7 +203,7 @@ async function products(
   const session = await lib.InferenceSession.create(writeOnnx(model), {
     executionProviders: [host.provider],
     graphOptimizationLevel: "disabled",
-    // What is wrong is told by name.
+    // Fatal messages only: failures are reported by name.
     logSeverityLevel: 4,
   });
   try {

@@ -1,6 +1,7 @@
 /**
- * Weights of linear layers as the run's accelerators take them. Those that do not train are stored as they, or the checkpoint,
- * have them: encoded once, one at a time, and shared by all sessions. Of those that train products are computed otherwise.
+ * The weights of linear layers that the run's accelerators handle. Frozen ones are stored in the format of an
+ * accelerator or of the checkpoint: encoded once, one at a time, and shared by all sessions. For trained ones, the
+ * products may be computed in another format.
  */
 import { AttuneError, badValue, nearest, show } from "../base/errors.ts";
 import { transposeMatrix } from "../math/transpose.ts";
@@ -19,7 +20,7 @@ import type {
 } from "../types.ts";
 import { SAMPLE, sampleValues } from "./format_check.ts";
 
-/** Where weights may be stored as codes. */
+/** The model and run whose weights accelerators may handle. */
 export type FrozenOptions = Readonly<{
   accelerators: readonly Accelerator[];
   checkpoint: Pick<Checkpoint, "quantization" | "weights" | "label">;
@@ -27,25 +28,25 @@ export type FrozenOptions = Readonly<{
   backbone: InspectedBackbone;
   /** Paths of the linear layers that belong to heads. */
   heads: ReadonlySet<string>;
-  /** Modules that train whole beside an adapter, or would. */
+  /** Modules that adapters save, and train, as a whole. */
   modulesToSave: readonly string[];
   /** Whether a parameter of the model trains. */
   trains: (name: string) => boolean;
-  /** Whether the run has an adapter: only without one products over weights that train are computed otherwise. */
+  /** Whether the run has an adapter; if so, products with trained weights stay in float32. */
   isAdapted: boolean;
-  /** The checkpoint's name of a parameter. */
+  /** Returns the checkpoint's name of a parameter. */
   nameInCheckpoint: (name: string) => string | undefined;
 }>;
 
-/** What accelerators take of a model; undefined: nothing. */
+/** The weights that accelerators handle; undefined: none. */
 export type AcceleratedWeights = Readonly<
   { frozen: FrozenWeights | undefined; products: TrainedProducts | undefined }
 >;
 
 /**
- * Asks the accelerators, in order, how each weight is stored that may be, or multiplied.
+ * Asks the accelerators, in order, how each eligible weight is stored or multiplied.
  *
- * @throws AttuneError if modules that an accelerator names are not there, or nothing is left for one that only stores.
+ * @throws AttuneError if an accelerator names modules that do not exist, or no weight is left for one that only stores.
  */
 export function accelerateWeights(options: FrozenOptions): AcceleratedWeights {
   const { accelerators, checkpoint, backbone } = options;
@@ -63,14 +64,14 @@ export function accelerateWeights(options: FrozenOptions): AcceleratedWeights {
   };
 }
 
-/** How weights that do not train are stored, by name. */
+/** Chooses the storage of frozen weights, by name. */
 function chooseFormats(options: FrozenOptions, used: Set<Accelerator>): ReadonlyMap<string, Given> {
   const { accelerators, checkpoint: { weights: { formatOf } }, nameInCheckpoint } = options;
   const weights = new Map<string, Given>();
   for (const weight of linearWeights(options, false)) {
     const source = nameInCheckpoint(weight.name);
     const format = source === undefined ? undefined : formatOf?.(source);
-    // What a checkpoint has as codes stays as it is.
+    // Weights that are quantized in the checkpoint stay as they are.
     if (format) {
       weights.set(weight.name, { weight, storage: { format, encode: () => ({}) }, source });
       continue;
@@ -86,7 +87,7 @@ function chooseFormats(options: FrozenOptions, used: Set<Accelerator>): Readonly
   return weights;
 }
 
-/** How products over weights that train are computed, by name. */
+/** Chooses the format of products with trained weights, by name. */
 function trainedProducts(options: FrozenOptions, used: Set<Accelerator>): ReadonlyMap<string, TrainedProduct> {
   const products = new Map<string, TrainedProduct>();
   for (const weight of linearWeights(options, true)) {
@@ -125,7 +126,7 @@ function frozenWeights(storages: ReadonlyMap<string, Given>, { weights }: Frozen
   };
 }
 
-/** A weight with what stores it: an accelerator, or a checkpoint that has it as codes, under the name `source`. */
+/** A weight and what stores it: an accelerator, or a checkpoint that has it quantized, under the name `source`. */
 type Given = Readonly<
   { weight: LinearWeight; storage: WeightStorage; accelerator?: Accelerator; source?: string | undefined }
 >;
@@ -138,7 +139,7 @@ function storageOf({ weight, storage, accelerator, source }: Given): FrozenStora
     format,
     sample: () => {
       const sample: LinearWeight = { ...weight, dims: SAMPLE, conv1d: false };
-      // What stores one weight may know its sizes: it is asked again for another.
+      // A storage may depend on the weight's sizes, so the sample gets its own.
       const codes = accelerator?.store?.(sample);
       if (codes?.format.label !== format.label) return undefined;
       return { weight: sample, format, tensors: codes.encode(sampleValues(), sample) };
@@ -146,7 +147,7 @@ function storageOf({ weight, storage, accelerator, source }: Given): FrozenStora
   };
 }
 
-/** Linear layers of the model that may be otherwise: not what heads have, is shared, or stays float32. */
+/** Returns the eligible linear layers of the model: not those of heads, tied ones, or ones that must stay float32. */
 function linearWeights(options: FrozenOptions, train: boolean): readonly LinearWeight[] {
   const { backbone, heads, modulesToSave, trains } = options;
   const { linears, conv1ds, shapes, ties, family } = backbone;
@@ -162,7 +163,7 @@ function linearWeights(options: FrozenOptions, train: boolean): readonly LinearW
   });
 }
 
-/** Whether an entry is a module's whole name, a dotted part of it, or its end. */
+/** Whether an entry equals a module's whole name, a dotted part of it, or its end. */
 function names(entry: string, module: string): boolean {
   return `.${module}.`.includes(`.${entry}.`) || module.endsWith(entry);
 }

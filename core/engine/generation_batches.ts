@@ -1,18 +1,18 @@
-/** Batches of generation: whole prompts, then one more token in each row. */
+/** Batches for generation: whole prompts, then one more token in each row. */
 import type { Tensor } from "../base/tensor.ts";
 import type { Batch } from "../types.ts";
 
-/** The input that says which places have logits. */
+/** The name of the input with the places that logits are wanted for. */
 export const LOGITS_AT: string = "labels.at";
 
-/** A batch that asks for logits at these places. */
+/** Returns a batch that asks for logits at these places. */
 export function withPlaces(batch: Batch, at: Tensor): Batch {
   const { decoder } = batch;
   const side = decoder && { decoder: { ...decoder, inputs: [...decoder.inputs, LOGITS_AT] } };
   return { ...batch, inputs: { ...batch.inputs, [LOGITS_AT]: at }, ...side };
 }
 
-/** A batch of whole prompts for the graph that reads what came before: one place that nothing sees. */
+/** Returns a batch of whole prompts for the decode graph, with one dummy cached place that nothing attends to. */
 export function behindNothing(batch: Batch): Batch {
   const { inputs, seq } = batch;
   const rows = batch.batch;
@@ -33,14 +33,14 @@ export function behindNothing(batch: Batch): Batch {
   };
 }
 
-/** Rows of so many numbers, each with a zero in front. */
+/** Prepends a zero to each row of `width` numbers. */
 function grownInFront(all: Int32Array, rows: number, width: number): Int32Array {
   const out = new Int32Array(rows * (width + 1));
   for (let row = 0; row < rows; row++) out.set(all.subarray(row * width, (row + 1) * width), row * (width + 1) + 1);
   return out;
 }
 
-/** Selected rows of numbers, each with one more number appended. */
+/** Selects rows of numbers and appends one more number to each. */
 export function appendColumn(
   all: Int32Array,
   past: number,
@@ -55,7 +55,7 @@ export function appendColumn(
   return out;
 }
 
-/** The batch of one more token in each row. */
+/** Returns the batch of one more token in each row. */
 export function decodeBatch(
   { prompts, pastLength: past }: Readonly<{ prompts: Batch; pastLength: number }>,
   prefix: string,
@@ -78,7 +78,7 @@ export function decodeBatch(
     key_positions: tensor(now.positions, rows, past + 1),
     key_columns: tensor(Int32Array.from({ length: past + 1 }, (_, i) => i), past + 1),
   };
-  // Tokens of an adapter stand in front of prompts only.
+  // Virtual tokens of an adapter are in front of prompts only.
   if (prompts.inputs.virtual) inputs.virtual = tensor(new Int32Array(rows), rows, 1);
   const places = Int32Array.from({ length: 2 * rows }, (_, i) => (i & 1 ? past : i >> 1));
   const shared = { batch: rows, samples: rows, sequences: rows, tokens: rows, pastLength: past };
@@ -98,7 +98,7 @@ export function decodeBatch(
   };
 }
 
-/** The data of an int32 tensor; nothing if there is no tensor. */
+/** Returns the data of an int32 tensor; an empty array if it is absent. */
 export function ints(tensor: Tensor | undefined): Int32Array {
   return (tensor?.data ?? new Int32Array(0)) as Int32Array;
 }

@@ -1,4 +1,4 @@
-/** The sessions of generation: a graph for prompts and one for a further token, or one graph for both. */
+/** The sessions of generation: one graph for prompts and one for a further token, or one graph for both. */
 import type { Phase } from "./builder/options.ts";
 import { compile, type CompiledProgram } from "./compile.ts";
 import type { EvaluatorOptions } from "./evaluator_options.ts";
@@ -7,12 +7,12 @@ import { packedBytes } from "./packing.ts";
 
 /** Programs by phase. */
 export interface GenerationSessions {
-  /** The program of a phase, opened when it is first asked for. */
+  /** Returns the program of a phase, which is opened on first use. */
   open(phase: Phase): Promise<CompiledProgram>;
   close(): Promise<void>;
 }
 
-/** No session yet. */
+/** Creates the sessions, none of which is open yet. */
 export function createGenerationSessions(options: EvaluatorOptions): GenerationSessions {
   const { host, fed, initial, prepackLimit = 0 } = options;
   const opened = new Map<Phase, CompiledProgram>();
@@ -27,7 +27,7 @@ export function createGenerationSessions(options: EvaluatorOptions): GenerationS
         fields: [],
         memory: (program) => {
           const copies = host.provider === "cpu" ? prepackLimit / packedBytes(program, fed, initial) : 0;
-          // Decoded once rather than with each token: they are read into memory before they are packed.
+          // Decoded once rather than for each token, if memory allows: packing reads weights into memory first.
           return copies >= 2 ? "decoded" : copies >= 1 ? "packed" : "mapped";
         },
       }, host);

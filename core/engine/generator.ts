@@ -1,6 +1,6 @@
 /**
- * What comes next: logits behind prompts (prefill), then behind one more token of each at a time (decode). The encoder runs
- * once, and keys and values of what was computed are kept.
+ * The generator: logits of the token after prompts (prefill), then after one more token in each row at a time (decode).
+ * The encoder runs once, and keys and values are cached.
  */
 import { sizeOf, type Tensor } from "../base/tensor.ts";
 import type { Batch, Ort, OrtTensor } from "../types.ts";
@@ -12,48 +12,48 @@ import { createGenerationSessions, type GenerationSessions } from "./generation_
 import { createKeyValueCache, type KeyValueCache } from "./key_value_cache.ts";
 import type { Session } from "./sessions.ts";
 
-/** Where generation stands: for each row logits [rows, vocabSize] of its next token, and what is kept of it. */
+/** The state of generation: logits [rows, vocabSize] of each row's next token, and cached values. */
 export type Step = Readonly<{
   rows: number;
   vocabSize: number;
   logits: Float32Array;
   keyValueCache: KeyValueCache;
-  /** Keys and values of the other side, which stay as they are. */
+  /** The keys and values of cross-attention, which do not change. */
   cross: ReadonlyMap<string, OrtTensor>;
-  /** Fed parameters. */
+  /** The fed parameters. */
   weights: Readonly<Record<string, OrtTensor>>;
-  /** The prompts' batch, and which of its rows each row continues. */
+  /** The batch of the prompts, and (`of`) which of its rows each row continues. */
   prompts: Batch;
   of: Int32Array;
-  /** What the kept places are, [rows, past] each, and where the next token stands. */
+  /** Segments and positions of the cached places, [rows, past] each, and (`next`) the position of the next token. */
   segments: Int32Array;
   positions: Int32Array;
   pastLength: number;
   next: Int32Array;
 }>;
 
-/** Computes steps; its sessions are opened when they are first asked for. */
+/** Computes steps; its sessions are opened on first use. */
 export interface Generator {
-  /** Behind the prompts of a batch, one sequence in each row. `weights`: in place of those that the generator has. */
+  /** Processes the prompts of a batch, one sequence per row. `weights`: used in place of the generator's own. */
   prefill(batch: Batch, weights?: Readonly<Record<string, OrtTensor>>): Promise<Step>;
-  /** Behind one more token: `from` says which row of the step before each row continues. A step is continued once. */
+  /** Processes one more token per row; `from`: the row of `step` that each row continues. A step is continued once. */
   decode(step: Step, from: Int32Array, tokens: Int32Array): Promise<Step>;
   close(): Promise<void>;
 }
 
-/** What steps are computed with. `prefix`: what stands in front of the names of the decoder's inputs. */
+/** The context of steps. `prefix`: the prefix of the names of the decoder's inputs. */
 type Context = Readonly<{
   options: EvaluatorOptions;
   lib: Ort;
   sessions: GenerationSessions;
-  /** Whether the model is a decoder alone: then one graph reads prompts, too. */
+  /** Whether the model has only a decoder: then the same graph reads prompts, too. */
   decoderAlone: boolean;
   prefix: "" | "decoder_";
 }>;
 type KeysAndValues = ReadonlyMap<string, OrtTensor>;
 type Computed = Pick<Step, "rows" | "vocabSize" | "logits"> & Readonly<{ added: KeysAndValues }>;
 
-/** A generator over the weights that an evaluator computes with. */
+/** Creates a generator with an evaluator's weights. */
 export function createGenerator(options: EvaluatorOptions): Generator {
   const decoderAlone = options.backbone.decoderStartTokenId === undefined;
   const sessions = createGenerationSessions(options);
@@ -71,7 +71,7 @@ export function createGenerator(options: EvaluatorOptions): Generator {
   };
 }
 
-/** Runs the graph of a phase behind what earlier ones gave. */
+/** Runs the graph of a phase after cached places. */
 async function compute(
   { lib, sessions }: Context,
   phase: Phase,
@@ -96,7 +96,7 @@ async function prefill(context: Context, batch: Batch, weights: Step["weights"])
   const side = batch.decoder ?? batch;
   const last = batch.inputs[`${prefix}last`] as Tensor;
   const inputs = withPlaces(batch, last);
-  // A decoder alone has one graph: a prompt is what comes behind nothing.
+  // A decoder-only model has one graph: prompts are processed as tokens after a single dummy place.
   const { added, ...result } = decoderAlone
     ? await compute(context, "decode", behindNothing(inputs), new Map(), weights)
     : await compute(context, "prefill", inputs, new Map(), weights);
@@ -126,7 +126,7 @@ async function decode(context: Context, step: Step, from: Int32Array, tokens: In
   const segments = appendColumn(step.segments, pastLength, from, () => 1);
   const positions = appendColumn(step.positions, pastLength, from, (i) => position[i] ?? 0);
   const batch = decodeBatch(step, context.prefix, of, { tokens, position, segments, positions });
-  // Beams of one prompt read the same of the other side, whichever of them goes on.
+  // Beams of one prompt share its cross-attention entries, so these are kept while each row stays with its prompt.
   const samePrompts = of.length === step.of.length && of.every((prompt, i) => prompt === step.of[i]);
   const cross = samePrompts
     ? step.cross
@@ -139,7 +139,7 @@ async function decode(context: Context, step: Step, from: Int32Array, tokens: In
   return { ...step, ...result, cross, of, segments, positions, pastLength: pastLength + 1, next };
 }
 
-/** Keys and values of the one place that nothing sees. */
+/** Returns the keys and values of the dummy place, which nothing attends to. */
 function nothingKept(lib: Ort, session: Session, rows: number): readonly (readonly [string, OrtTensor])[] {
   return [...session.feeds].filter(([, { shape }]) => shape[0] === "pastSeq").map(([name, { shape }]) => {
     const dims = [1, rows, ...shape.slice(2).map(Number)];
@@ -147,7 +147,7 @@ function nothingKept(lib: Ort, session: Session, rows: number): readonly (readon
   });
 }
 
-/** Rows of a kept tensor; the tensor itself where they are all of it in order. */
+/** Selects rows of a cached tensor; returns the tensor itself if they are all of its rows in order. */
 function chosenRows(lib: Ort, tensor: OrtTensor, from: Int32Array): OrtTensor {
   const [rows = 0, ...rest] = tensor.dims;
   if (from.length === rows && from.every((row, i) => row === i)) return tensor;

@@ -1,4 +1,4 @@
-/** What a model consists of, with its heads and adapters, found by building it once. */
+/** Inspection of a model with its heads and adapters, by building it once. */
 import { Graph } from "../graph/graph.ts";
 import type { AttachedAdapter, Backbone, BackboneOutput, GraphBuilder, Head, InspectedBackbone } from "../types.ts";
 import { createGraphBuilder } from "./builder/builder.ts";
@@ -11,12 +11,12 @@ export type InspectedParts = Readonly<{
   attached?: readonly AttachedAdapter[];
 }>;
 
-/** What was found. */
+/** The result of an inspection. */
 export type Inspection = Readonly<{
-  /** A graph without losses; its outputs are the heads'. */
+  /** The graph without losses; its outputs are those of the heads. */
   graph: Graph;
   parameters: ReadonlyMap<string, Parameter>;
-  /** The modules that were asked for, and the tensors that they share. */
+  /** The modules that the build has called, and their tied tensors. */
   modules: Pick<
     InspectedBackbone,
     "linears" | "conv1ds" | "embeddings" | "scales" | "parameters" | "shapes" | "ties" | "wordLookups"
@@ -25,10 +25,10 @@ export type Inspection = Readonly<{
 
 const none: readonly never[] = [];
 
-/** What was found before, by backbone, heads and adapters: each of these is one list as long as a run is open. */
+/** Cached inspections by backbone, heads and adapters, whose lists stay the same objects while a run is open. */
 const inspections = new WeakMap<object, WeakMap<object, WeakMap<object, Inspection>>>();
 
-/** Inspects a model with its heads and adapters; of the same ones it is built once. */
+/** Inspects a model with its heads and adapters; the same ones are built only once. */
 export function inspect({ backbone, heads = none, attached = none }: InspectedParts): Inspection {
   const ofBackbone = inspections.get(backbone) ?? new WeakMap<object, WeakMap<object, Inspection>>();
   inspections.set(backbone, ofBackbone);
@@ -80,8 +80,8 @@ function look({ backbone, heads, attached }: Required<InspectedParts>): Inspecti
 }
 
 /**
- * An architecture with the paths of its linear layers and embeddings, and the names of its parameters; of a model with
- * two sides the encoder alone, where that is all that its heads read.
+ * Adds to a backbone the paths of its linear layers and embeddings, and the names of its parameters. For an
+ * encoder-decoder model whose heads read only the encoder, these are the encoder's.
  */
 export function inspectBackbone(architecture: Backbone, heads: readonly Head[] = []): InspectedBackbone {
   const model = { ...architecture, ...inspect({ backbone: architecture }).modules };
@@ -96,7 +96,7 @@ export function inspectBackbone(architecture: Backbone, heads: readonly Head[] =
   return { ...config, ...there, layers: config.layers.filter(isThere), otherSide, forward };
 }
 
-/** A backbone with what its heads ask for too: what adapters may adapt. */
+/** Adds the modules of heads to a backbone: everything that adapters may adapt. */
 export function withHeads(backbone: InspectedBackbone, heads: readonly Head[]): InspectedBackbone {
   return { ...backbone, ...inspect({ backbone, heads }).modules };
 }

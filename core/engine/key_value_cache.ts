@@ -1,21 +1,21 @@
-/** Keys and values of what came before, written in place: one more token adds its own, and nothing else moves. */
+/** A key-value cache that is written in place: a new token's entries are appended without moving the others. */
 import type { Ort, OrtTensor } from "../types.ts";
 
-/** Kept tensors [places, rows, heads, headDim] by name. */
+/** Cached tensors [places, rows, heads, headDim], by name. */
 export interface KeyValueCache {
-  /** How many places are kept. */
+  /** The number of cached places. */
   readonly places: number;
-  /** The tensors as they are now; they stay good until the cache changes. */
+  /** Returns the current tensors, which are valid until the cache changes. */
   feeds(): ReadonlyMap<string, OrtTensor>;
-  /** Writes what is new behind what is kept. Every few times the room is doubled, which moves all. */
+  /** Appends new places. When the capacity is used up it is doubled, which copies everything. */
   append(added: ReadonlyMap<string, OrtTensor>): void;
-  /** Goes on with these rows, in this order; one may come several times. */
+  /** Continues with these rows, in this order; a row may occur several times. */
   choose(from: Int32Array): void;
 }
 
 type Entry = Readonly<{ room: Float32Array; spare?: Float32Array; rows: number; heads: number; headDim: number }>;
 
-/** A cache that keeps nothing yet. */
+/** Creates an empty cache. */
 export function createKeyValueCache(lib: Ort): KeyValueCache {
   const entries = new Map<string, Entry>();
   let places = 0;

@@ -1,20 +1,20 @@
-/** How much memory a session's values take at the peak of a run, by the order in which ONNX Runtime executes nodes. */
+/** Peak memory of a session's values, from the order in which ONNX Runtime executes nodes. */
 import { type DimValues, evaluateShape } from "../graph/ops/dims.ts";
 import type { Value } from "../graph/graph.ts";
 import type { OnnxNode } from "../onnx/model.ts";
 import { bytesPerElement } from "../base/tensor.ts";
 import type { Lowered } from "./lower/lower.ts";
 
-/** Ops whose result takes the place of their first operand where nothing else reads it: it has the same bytes. */
+/** Ops whose result may share the buffer of their first operand, because it has the same bytes. */
 const views: ReadonlySet<string> = new Set(["Reshape", "Identity", "Unsqueeze"]);
 
-/** Bytes of the values that are alive at once at the most, on a batch of such sizes. Weights and feeds do not count. */
+/** Returns the peak bytes of live values in a run with these dims. Weights and feeds do not count. */
 export function peakBytes({ model, values }: Pick<Lowered, "model" | "values">, dims: DimValues): number {
   const order = executionOrder(model.graph.nodes);
   const readers = new Map<string, number>();
   for (const node of order) for (const name of new Set(node.inputs)) readers.set(name, (readers.get(name) ?? 0) + 1);
   for (const { name } of model.graph.outputs) readers.set(name, (readers.get(name) ?? 0) + 1);
-  // A view and what it looks at are one buffer, which lives as long as either is read.
+  // A view and its operand share one buffer, which lives as long as either is read.
   const bufferOf = new Map<string, string>();
   const users = new Map<string, number>();
   const size = new Map<string, number>();
@@ -49,8 +49,8 @@ export function peakBytes({ model, values }: Pick<Lowered, "model" | "values">, 
 }
 
 /**
- * The order of ONNX Runtime: back from the nodes nobody reads, the last in the file first; of what a node reads, the
- * producer that stands last in the file first; each after all that it needs.
+ * Returns ONNX Runtime's execution order: a depth-first search backwards from the nodes that nothing reads, the last in
+ * the file first; among a node's producers the last in the file comes first; each node follows all that it needs.
  */
 export function executionOrder(nodes: readonly OnnxNode[]): readonly OnnxNode[] {
   const producer = new Map<string, number>();
@@ -61,7 +61,7 @@ export function executionOrder(nodes: readonly OnnxNode[]): readonly OnnxNode[] 
   );
   const order: OnnxNode[] = [];
   const visited = new Uint8Array(nodes.length);
-  // A node that is to be left is written as its complement.
+  // On the stack, the complement of a node's index means: all of its producers are done.
   const stack = nodes.flatMap((node, i) => node.outputs.some((name) => read.has(name)) ? [] : [i]);
   for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
     if (top < 0) order.push(nodes[~top] as OnnxNode);
@@ -74,7 +74,7 @@ export function executionOrder(nodes: readonly OnnxNode[]): readonly OnnxNode[] 
   return order;
 }
 
-/** Bytes of a value in a run with such sizes. */
+/** Returns the bytes of a value in a run with these dims. */
 export function bytesOf({ dtype, shape }: Pick<Value, "dtype" | "shape">, dims: DimValues): number {
   return evaluateShape(shape, dims).reduce((a, b) => a * b, bytesPerElement[dtype]);
 }

@@ -1,5 +1,5 @@
 /**
- * What a loss is given and gives: shapes are compared before anything is built of them, so that nothing is broadcast.
+ * Shapes of a loss's inputs and result, checked before the loss is built, so that nothing broadcasts silently.
  */
 import { AttuneError, badValue, show } from "../base/errors.ts";
 import { sameShape } from "../graph/ops/dims.ts";
@@ -8,10 +8,10 @@ import type { Shape, Value } from "../graph/graph.ts";
 import type { Loss } from "../types.ts";
 
 /**
- * A target as its loss takes it. An axis of length 1 at the end that only the output has (one label, one value) is put on
- * the target. `classCount`: how many classes the task has.
+ * Returns a target in the shape that its loss takes: if only the output has a trailing axis of length 1 (one label, one
+ * value), the target gets one too. `classCount`: the number of the task's classes.
  *
- * @throws AttuneError if the shapes do not belong together, or an option for each class has another number of values.
+ * @throws AttuneError if the shapes do not match, or an option with a value per class has another number of values.
  */
 export function targetFor(loss: Loss, output: Value, target: Value, classCount?: number): Value {
   const { shape } = output;
@@ -45,7 +45,7 @@ export function targetFor(loss: Loss, output: Value, target: Value, classCount?:
   }
 }
 
-/** A loss's sum as a scalar. Throws AttuneError if it is several numbers. */
+/** Returns a loss's sum as a scalar. Throws AttuneError if it has several elements. */
 export function scalarOf(loss: Loss, sum: Value): Value {
   if (sum.shape.every((dim) => dim === 1)) return reshape(sum, []);
   throw new AttuneError(
@@ -54,14 +54,14 @@ export function scalarOf(loss: Loss, sum: Value): Value {
   );
 }
 
-/** What a loss that does not say so compares: numbers with numbers where both have as many axes, or differ by an axis of 1. */
+/** Guesses what an undeclared loss compares: elements, if dtypes match, and shapes in rank or up to trailing 1s. */
 function guessed({ shape, dtype }: Value, target: Value): "elements" | undefined {
   const alike = dtype === target.dtype &&
     (shape.length === target.shape.length || sameShape(withoutOnes(shape), withoutOnes(target.shape)));
   return alike ? "elements" : undefined;
 }
 
-/** A shape without axes of length 1 at its end. */
+/** Removes trailing axes of length 1 from a shape. */
 function withoutOnes(shape: Shape): Shape {
   return shape.slice(0, shape.findLastIndex((dim) => dim !== 1) + 1);
 }

@@ -1,12 +1,12 @@
-/** A model cut into parts that run one after another, so that not all of its weights have to be in memory at once. */
+/** Cutting of a model into parts that run one after another, so that not all of its weights are in memory at once. */
 import type { DimValues } from "../graph/ops/dims.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../onnx/model.ts";
 import { bytesOf, executionOrder } from "./liveness.ts";
 import type { Lowered } from "./lower/lower.ts";
 
 /**
- * The parts of a model, in the order in which they run: each reads, of weights, about `limit` bytes at most beside its largest,
- * and of values what it is fed and what parts before it gave. Cuts are where as few bytes as possible go from one to the next.
+ * Cuts a model into parts, in the order in which they run. A part reads about `limit` bytes of weights at most, not
+ * counting its largest, and takes feeds and results of earlier parts as inputs. Cuts are where few bytes are passed on.
  */
 export function cutModel({ model, values }: Lowered, dims: DimValues, limit: number): readonly OnnxModel[] {
   const { graph } = model;
@@ -26,10 +26,10 @@ export function cutModel({ model, values }: Lowered, dims: DimValues, limit: num
       if (tensor && !read.has(name)) read.set(name, sizeOf(tensor));
     }
     const sizes = [...read.values()];
-    // A table that is larger than a part by itself is read with others: each reader of it would be a part.
+    // The largest weight does not count: otherwise each reader of a table larger than a part would become a part.
     const bytes = sizes.reduce((a, b) => a + b, 0) - Math.max(0, ...sizes);
     if (bytes < limit || i === order.length - 1) return;
-    // Of the later half of what has come, where the least goes on.
+    // Cut within the later half of these nodes, where the fewest bytes are passed on.
     let best = i;
     for (let k = i; k > from + (i - from) / 2; k--) if ((crossing[k] ?? 0) < (crossing[best] ?? 0)) best = k;
     if (crossing[best] === Infinity) return;
@@ -66,7 +66,7 @@ export function cutModel({ model, values }: Lowered, dims: DimValues, limit: num
   });
 }
 
-/** Bytes that go on behind each node: of what is made up to it and read behind it. */
+/** Returns the bytes passed on after each node: of values that are computed up to it and read after it. */
 function crossingBytes(
   order: readonly OnnxNode[],
   lastRead: ReadonlyMap<string, number>,

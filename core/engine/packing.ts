@@ -1,10 +1,10 @@
-/** Bytes of the copies that sessions make of weights to multiply faster. */
+/** Memory for packed weights, which sessions copy to multiply faster. */
 import { sizeOf } from "../base/tensor.ts";
 import type { Program } from "./program.ts";
 import type { InitialWeights } from "./weights.ts";
 import { productsOf } from "./work.ts";
 
-/** Bytes of the frozen matrices as a session packs them; tables that are only gathered from are never packed. */
+/** Returns the bytes of frozen matrices that a session packs; tables that are only gathered from are never packed. */
 export function frozenBytes(
   program: Program,
   fed: ReadonlyMap<string, unknown>,
@@ -13,14 +13,14 @@ export function frozenBytes(
   const multiplied = new Set(productsOf(program.graph).flatMap(({ node }) => node.inputs));
   let bytes = 0;
   for (const p of program.recorded.parameters.values()) {
-    // A table of a large vocabulary that is the head, too, may be most of what is packed.
+    // A table that is also the head is packed; with a large vocabulary it may be the largest matrix.
     const isPacked = p.ids.length === 0 || multiplied.has(p.value);
     if (!fed.has(p.name) && isPacked && !initial.storageOf(p)) bytes += 4 * sizeOf(p.shape);
   }
   return bytes;
 }
 
-/** Bytes of all frozen matrices: those of a table that is a head, too, are packed where they are. */
+/** Returns the bytes of all frozen matrices as float32, including tables. */
 export function packedBytes(
   program: Program,
   fed: ReadonlyMap<string, unknown>,

@@ -1,4 +1,4 @@
-/** What the machine can do: multiply-adds a second of ONNX Runtime's own float32 product. */
+/** The machine's peak: multiply-adds per second of ONNX Runtime's float32 matrix product. */
 import { releaseBuffer } from "../base/bytes.ts";
 import * as f from "../graph/ops/functions.ts";
 import { Graph } from "../graph/graph.ts";
@@ -6,17 +6,18 @@ import { writeOnnx } from "../onnx/write.ts";
 import type { Host, Ort, OrtTensor } from "../types.ts";
 import { lower } from "./lower/lower.ts";
 
-/** The product measured, [rows, INNER] by [INNER, COLUMNS]: what a layer of a small language model is made of. */
+/** The measured product, [rows, INNER] by [INNER, COLUMNS]: a typical size in layers of a small language model. */
 const [INNER, COLUMNS] = [576, 1536];
 const [FEWEST_ROWS, MOST_ROWS] = [64, 1024];
 
-/** Milliseconds that one product may take, and all of them. */
+/** The most milliseconds for one product, and for all of them. */
 const PRODUCT_MS = 20;
 const ALL_MS = 60;
 
 /**
- * Measures the multiply-adds a second of a float32 product with the run's runtime and threads: the fastest of several, of
- * fewer rows where the machine is slow, so that it takes less than a tenth of a second. Undefined without a runtime.
+ * Measures the multiply-adds per second of a float32 product with the run's runtime and threads: the fastest of
+ * several, with fewer rows on slow machines, so that it takes less than a tenth of a second. Undefined without a
+ * runtime.
  */
 export async function measurePeak(host: Host): Promise<number | undefined> {
   const lib: Ort | undefined = host.lib;
@@ -26,7 +27,7 @@ export async function measurePeak(host: Host): Promise<number | undefined> {
     graph.input("x", "float32", ["batch", INNER]),
     graph.input("weight", "float32", [INNER, COLUMNS]),
   );
-  // A row of it: the others are not copied for anybody.
+  // Only one row is output, so that the others are not copied.
   graph.output("y", f.slice(product, 0, 0, 1));
   const { model } = lower(graph, () => ({ as: "feed" }), host.provider);
   const session = await lib.InferenceSession.create(writeOnnx(model), {

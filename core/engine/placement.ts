@@ -1,20 +1,20 @@
-/** Where a session takes its frozen weights from: mapped files, or memory. */
+/** Placement of a session's frozen weights: in mapped files or in memory. */
 import { bytesPerElement, type DType, sizeOf } from "../base/tensor.ts";
 import type { Checkpoint, Host, WeightLocation } from "../types.ts";
 import type { Parameter } from "./builder/parameters.ts";
 import type { InitialWeights } from "./weights.ts";
 
-/** Where frozen weights are taken from. */
+/** The placement of frozen weights. */
 export type Placement = Readonly<{
-  /** The place in a file from which a weight is mapped; undefined if it is read into memory. */
+  /** Returns the location in a file that a weight is mapped from; undefined if it is read into memory. */
   mappedAt(parameter: Parameter): (WeightLocation & Readonly<{ file: string }>) | undefined;
-  /** Whether what is read into memory stands beside the model rather than in it. */
+  /** Whether weights in memory are passed beside the model rather than within its bytes. */
   besides: boolean;
-  /** Bytes that what is read into memory takes beside the session's own values of it, until that is open; 0 without files. */
+  /** Extra bytes that weights in memory take until the session is open, on top of its own copy; 0 without files. */
   copiedBytes: number;
 }>;
 
-/** What is placed. `isFed`: what trains, which the session is fed; `decoded`: 16 bits become float32 in memory. */
+/** What to place. `isFed`: trained parameters are fed; `decoded`: 16-bit weights become float32 in memory. */
 export type PlacementOptions = Readonly<{
   parameters: Iterable<Parameter>;
   isFed: (name: string) => boolean;
@@ -24,38 +24,38 @@ export type PlacementOptions = Readonly<{
   decoded?: boolean | undefined;
 }>;
 
-/** A model file holds so many bytes of weights at most; the format ends at 2 GiB. */
+/** The most bytes of weights within a model; the format's limit is 2 GiB. */
 const MODEL_BYTES = 2 ** 30;
 
-/** Where more bytes than this are in no file, and more than are in files, they stand beside the model: one copy less. */
+/** If more bytes than this are in memory, and more than in files, they are passed beside the model: one copy less. */
 const BESIDE = 2 ** 26;
 
-/** Weights of 16 bits that would take more bytes than this as float32 stay as they are stored, mapped. */
+/** 16-bit weights that would take more bytes than this as float32 stay 16-bit and mapped. */
 const DECODED = 2 ** 26;
 
-/** Copies of what stands in the model itself: as it is read, and in the model's bytes. */
+/** Copies of weights within the model: as they are read, and in the model's bytes. */
 const COPIES = 2;
 
-/** Copies of gradients of fewer bytes than this are not worth a line in a plan. */
+/** Copies of gradients with fewer bytes than this are not listed in a plan. */
 const COPIED_GRADIENTS = 2 ** 26;
 
-/** Bytes of the copies of all gradients that the native runtime hands out behind a run, beside those that it writes in place. */
+/** Returns the bytes of the gradient copies that the native runtime makes besides the gradients written in place. */
 export function gradientCopies(trainedBytes: number, provider: Host["provider"]): number {
   return provider === "cpu" && trainedBytes > COPIED_GRADIENTS ? trainedBytes : 0;
 }
 
-/** A type of 16 bits. */
+/** A 16-bit float dtype. */
 export type Half = "float16" | "bfloat16";
 
-/** Whether a type has 16 bits. */
+/** Whether a dtype is a 16-bit float. */
 export function isHalf(dtype: DType | undefined): dtype is Half {
   return dtype === "float16" || dtype === "bfloat16";
 }
 
-/** Decides it for a session's parameters. */
+/** Decides the placement of a session's parameters. */
 export function placeWeights(options: PlacementOptions): Placement {
   const { initial, checkpoint, provider } = options;
-  // Codes are neither mapped nor part of the model.
+  // Encoded weights are neither mapped nor part of the model.
   const frozen = [...options.parameters].filter((p) => !options.isFed(p.name) && !initial.storageOf(p));
   const located = (p: Parameter): WeightLocation | undefined => {
     const name = options.isFed(p.name) ? undefined : initial.nameInCheckpoint(p);
@@ -72,7 +72,7 @@ export function placeWeights(options: PlacementOptions): Placement {
   };
   const inFiles = frozen.reduce((bytes, p) => bytes + (mappedAt(p)?.bytes ?? 0), 0);
   const inMemory = bytesOf(frozen.filter((p) => !mappedAt(p)));
-  // ONNX Runtime takes tensors from files or from memory, never both in one model.
+  // ONNX Runtime takes a model's external tensors either from files or from memory, never from both.
   const besides = provider !== "cpu" || inMemory > MODEL_BYTES || (inMemory > BESIDE && inMemory > inFiles);
   const copiedBytes = provider !== "cpu" ? 0 : besides ? bytesOf(frozen) : COPIES * inMemory;
   return { mappedAt, besides, copiedBytes };

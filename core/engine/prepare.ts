@@ -1,4 +1,4 @@
-/** What regularizers compute before the first step, and the gradients of single rows that they may do it with. */
+/** The preparation of regularizers before the first step, for which they may use gradients of single rows. */
 import { unsupported } from "../base/errors.ts";
 import type { Dataset, Named, Regularizer, RegularizerContext, Tensor } from "../types.ts";
 import type { EngineOptions, EngineTask } from "./engine_options.ts";
@@ -8,7 +8,7 @@ import type { PreparedRegularizer, Program } from "./program.ts";
 import { buildProbed, openRowProbe, type RowProbeOptions } from "./row_probe.ts";
 import type { InitialWeights } from "./weights.ts";
 
-/** Regularizers with their frozen tensors, each under a name of its own. */
+/** Prepares regularizers: computes their frozen tensors, and gives each a unique name. */
 export async function prepareRegularizers(
   options: EngineOptions,
   task: EngineTask,
@@ -18,8 +18,8 @@ export async function prepareRegularizers(
 }
 
 /**
- * Regularizers with frozen tensors that have dims but no values: for what a run will take. `program`: without them;
- * `isNew`: whether a parameter has no saved value.
+ * Returns regularizers with frozen tensors that have dims but no values, for estimates. `program`: built without
+ * regularizers; `isNew`: whether a parameter has no saved value.
  */
 export async function dryRegularizers(
   regularizers: readonly Regularizer[],

@@ -1,4 +1,4 @@
-/** A program: the graph of one task in one mode, from the model's inputs to losses and gradients. */
+/** Programs: the graph of one task in one mode, from the model's inputs to losses and gradients. */
 import { missing, unsupported } from "../base/errors.ts";
 import * as f from "../graph/ops/functions.ts";
 import { type Dim, seqDim } from "../graph/ops/dims.ts";
@@ -25,60 +25,60 @@ import type { BuildInfo } from "./builder/context.ts";
 import type { Phase } from "./builder/options.ts";
 import { trainsIn, trainsRule } from "./builder/parameters.ts";
 
-/** A loss of a task with what it reads. */
+/** A loss of a task with the output and target that it reads. */
 export type TaskLoss = Readonly<
   { loss: Loss; output: string; target: string; weight: number; name: string; classes?: number | undefined }
 >;
 
-/** A regularizer under a name of its own, with what it computed before the first step. */
+/** A regularizer under a unique name, with the tensors that it computed before the first step. */
 export type PreparedRegularizer = Readonly<{
   name: string;
   regularizer: Regularizer;
   frozen: Named<Tensor<Float32Array>>;
 }>;
 
-/** The graph input that a regularizer's frozen tensor is fed under. */
+/** Returns the name of the graph input for a regularizer's frozen tensor. */
 export function frozenName(regularizer: string, name: string): string {
   return `${regularizer}/${name}`;
 }
 
-/** The parts of a program. */
+/** The parts and options of a program. */
 export type ProgramOptions = Readonly<{
   mode: GraphBuilder["mode"];
   backbone: InspectedBackbone;
   heads: readonly Head[];
   losses: readonly TaskLoss[];
   attached: readonly AttachedAdapter[];
-  /** Each rewrites the graph, in order; where one scales losses, gradients are of them times what the host feeds. */
+  /** Accelerators, which rewrite the graph in order; if one scales losses, a fed loss scale multiplies gradients. */
   accelerators?: readonly Accelerator[] | undefined;
-  /** Where it will run; accelerators ask. */
+  /** The host it will run on, for accelerators. */
   host?: Pick<Host, "provider" | "memoryBytes">;
   regularizers?: readonly PreparedRegularizer[] | undefined;
-  /** False where a training graph is wanted without its randomness. */
+  /** False for a training graph without dropout and noise. */
   random?: boolean;
   labelSmoothing: number;
   checkpointing?: boolean;
-  /** Whether a parameter trains; absent: as adapters say ({@link trainsRule}). */
+  /** Whether a parameter trains; absent: adapters decide ({@link trainsRule}). */
   isTrainable?: (name: string, adapter: boolean) => boolean;
-  /** Names the heads' outputs in training, too. */
+  /** Whether to output the heads' results in training, too. */
   withOutputs?: boolean;
-  /** Names further outputs: hidden states, attention probabilities. */
+  /** Whether to output hidden states, and attention probabilities. */
   outputHiddenStates?: boolean | undefined;
   outputAttentions?: boolean | undefined;
-  /** Outputs of the heads that are wanted where rows have labels; absent: all. */
+  /** The head outputs that are wanted if rows have labels; absent: all. */
   reads?: readonly string[] | undefined;
-  /** Targets as the collator makes them: the rank of each. */
+  /** Example targets of the collator, for the rank and dtype of each. */
   targets: Named<Tensor>;
-  /** Names of what the collator makes; absent: those of targets. */
+  /** The names of the collator's fields; absent: those of `targets`. */
   fields?: readonly string[];
   phase?: Phase | undefined;
-  /** Into how many blocks of queries causal attention is cut. */
+  /** The number of query blocks of causal attention. */
   queryBlocks?: number | undefined;
-  /** The task's name, where several share a model. */
+  /** The task's name, if several share a model. */
   taskName?: string | undefined;
 }>;
 
-/** Where a trained parameter's gradient comes out: whole, as rows to add up, or both. */
+/** The outputs with a trained parameter's gradient: whole, as rows to add up, or both. */
 export type GradientOutput = Readonly<{
   parameter: string;
   dense: string | undefined;
@@ -89,24 +89,24 @@ export type GradientOutput = Readonly<{
 export type Program = Readonly<{
   graph: Graph;
   recorded: BuildInfo;
-  /** Scalars of the graph: Σ of each loss times its factor. */
+  /** The names of scalar outputs: the sum of each loss times its factor. */
   losses: readonly string[];
   gradients: readonly GradientOutput[];
-  /** Outputs of the heads. */
+  /** The names of the heads' outputs. */
   outputs: readonly string[];
 }>;
 
-/** The graph input that the scale of losses is fed under, where there is one: gradients are of the losses times it. */
+/** The name of the graph input for the loss scale, if there is one, which multiplies all gradients. */
 export const LOSS_SCALE = "lossScale";
 
-/** A scalar of the graph that the host feeds: a factor of losses. */
+/** Declares a scalar input: a factor of losses. */
 function scalarInput(graph: Graph, name: string): Value {
   return graph.input(name, "float32", []);
 }
 
 /**
- * Builds a program. In training, each loss is multiplied by a factor that the host feeds (its weight over its count),
- * so that accumulation and terms with different denominators are exact.
+ * Builds a program. In training, each loss is multiplied by a fed factor (its weight divided by its count), so that
+ * accumulation and terms with different divisors are exact.
  *
  * @throws AttuneError if a head lacks an output that a loss reads.
  */
@@ -138,17 +138,17 @@ export function buildProgram(request: ProgramOptions): Program {
 
 type CompleteOptions = ProgramOptions & Required<Pick<ProgramOptions, "checkpointing" | "isTrainable" | "fields">>;
 
-/** A program that is being built. */
+/** A program under construction. */
 type Building =
   & Omit<RecordedBuilder, "inHead">
   & Readonly<{
     graph: Graph;
     regularizers: readonly FedRegularizer[];
-    /** Builds a forward pass: the first, or one more for a regularizer. */
+    /** Builds a forward pass: the first one, or another for a regularizer. */
     forward(): Forward;
   }>;
 
-/** A regularizer with its frozen tensors as inputs of the graph. */
+/** A regularizer with its frozen tensors as graph inputs. */
 type FedRegularizer = Readonly<{ name: string; regularizer: Regularizer; frozen: Named<Value> }>;
 
 function openProgram(options: CompleteOptions): Building {
@@ -195,7 +195,7 @@ function feedRegularizers(graph: Graph, { mode, regularizers = [] }: ProgramOpti
   }));
 }
 
-/** Names what evaluation and generation read. Gives the names of the heads' outputs, and of states and attentions. */
+/** Adds the outputs for evaluation and generation. Returns the names of the heads', and of states and attentions. */
 function addOutputs(
   { graph, recorded }: Building,
   { states, outputs, sums }: Forward,
@@ -222,7 +222,7 @@ function checkLosses({ sums }: Forward, recorded: BuildInfo, { labelSmoothing, l
   }
 }
 
-/** What training makes smaller, as far as it is summed up: the names of its parts, and their sum. */
+/** The training objective so far: the names of its terms, and their sum. */
 type Objective = { readonly losses: string[]; total: Value };
 
 function addPenalties({ graph, within }: Building, attached: readonly AttachedAdapter[], objective: Objective): void {
@@ -253,7 +253,7 @@ function addRegularizers(building: Building, first: Forward, objective: Objectiv
   }
 }
 
-// Terms beside the losses are averaged over the step's micro-batches: their share is one over the number of these.
+// Terms besides the losses are averaged over the step's micro-batches: `share` is 1 / their number.
 function addTerm(objective: Objective, name: string, term: Value, share: Value): void {
   const scaled = f.mul(f.reshape(term, []), share);
   scaled.graph.output(`loss.${name}`, scaled);
@@ -261,14 +261,14 @@ function addTerm(objective: Objective, name: string, term: Value, share: Value):
   objective.total = f.add(objective.total, scaled);
 }
 
-/** One forward pass with the losses of it by name. */
+/** One forward pass with its losses by name. */
 type Forward = Readonly<{ states: BackboneOutput; outputs: Named<Value>; sums: readonly (readonly [string, Value])[] }>;
 
 function added(sums: Forward["sums"]): Value {
   return sums.map(([, sum]) => sum).reduce((a, b) => f.add(a, b));
 }
 
-/** The task's losses by name, each times the factor that the host feeds. */
+/** Builds the task's losses by name, each times its fed factor. */
 function lossSums(build: GraphBuilder, outputs: Named<Value>, options: ProgramOptions): Forward["sums"] {
   const { graph } = build;
   return options.losses.flatMap(({ loss, output, target, name, classes }) => {
@@ -291,7 +291,7 @@ function lossSums(build: GraphBuilder, outputs: Named<Value>, options: ProgramOp
   });
 }
 
-/** The weights of a target's rows, where rows have some. Throws AttuneError if the loss does not read them. */
+/** Returns the weights of a target's rows, if rows have weights. Throws AttuneError if the loss does not read them. */
 function rowWeights(
   graph: Graph,
   loss: Loss,
@@ -312,7 +312,7 @@ function addGradients(graph: Graph, recorded: BuildInfo, total: Value, options: 
   const rowNames = new Map<number, string>();
   return trained.flatMap((p, i): GradientOutput[] => {
     const { dense, sparse } = results[i] ?? { dense: undefined, sparse: [] };
-    // A parameter that no path leads to does not train (and does not decay).
+    // A parameter that does not affect the losses does not train (and does not decay).
     if (!dense && sparse.length === 0) return [];
     const name = `d.${p.name}`;
     if (dense) graph.output(name, f.reshape(dense, p.shape));
@@ -320,7 +320,7 @@ function addGradients(graph: Graph, recorded: BuildInfo, total: Value, options: 
       parameter: p.name,
       dense: dense ? name : undefined,
       sparse: sparse.map(({ indices, rows }) => {
-        // Tables that are added up (tokens, positions, types) share one gradient.
+        // Embeddings that are added up (of tokens, positions, types) share one gradient tensor.
         const ids = idsInput(graph, indices);
         const known = rowNames.get(rows.id) ?? `${name}.rows${ids === "input_ids" ? "" : `.${ids}`}`;
         if (!rowNames.has(rows.id)) graph.output(known, rows);
@@ -331,7 +331,7 @@ function addGradients(graph: Graph, recorded: BuildInfo, total: Value, options: 
   });
 }
 
-/** The input that gathered ids come from. */
+/** Returns the name of the input that gathered ids come from. */
 function idsInput(graph: Graph, indices: Value): string {
   let ids = indices;
   for (let node = graph.producer(ids); node; node = graph.producer(ids)) ids = node.inputs[0] ?? ids;

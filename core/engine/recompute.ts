@@ -1,11 +1,10 @@
 /**
- * What a training step computes again in its backward pass instead of keeping it.
+ * The choice of values that a training step recomputes in its backward pass instead of keeping them.
  *
- * Of all ways to keep as little as possible, the least is a minimum cut between what is there anyway and what the
- * backward pass reads (Jain et al. 2020; He & Yu 2023). Computed again is what costs a pass over memory, then
- * attention's scores, then products with weights within layers, as few as fit: what a layer gives to the next is always
- * kept. Weights that are rounded to be multiplied always are made again: kept, they would be one more copy of the
- * model.
+ * The smallest set of values to keep is a minimum cut between the values that exist anyway and those that the backward
+ * pass reads (Jain et al. 2020; He & Yu 2023). Ops that cost a pass over memory are recomputed first, then attention
+ * scores, then as few products with weights within layers as the budget requires; the output of a layer is always kept.
+ * Weights that are rounded for a product are always recomputed: kept, they would take another copy of the model.
  */
 import { type DimValues, evaluateDim, sizeOfShape } from "../graph/ops/dims.ts";
 import { forwardNodes, type Graph, type Node, reachable, type Value } from "../graph/graph.ts";
@@ -18,39 +17,39 @@ import { lower } from "./lower/lower.ts";
 import { productsOf } from "./work.ts";
 
 /**
- * What may be computed again: nothing, what costs a pass over memory, attention's scores besides, or so many products
- * with weights, too: those with the least work for what they give, of these the first.
+ * The ops that may be recomputed: none, those that cost a pass over memory, attention scores too, or also this number
+ * of products with weights: those with the least work per byte first.
  */
 export type Recompute = "nothing" | "passes" | "attention" | number;
 
-/** Ops that give the elements of their first operand, in another type or order. */
+/** Ops whose result has the elements of their first operand, in another dtype or order. */
 const moves: ReadonlySet<Op> = new Set<Op>(["Cast", "Identity", "Transpose", "Reshape", "Slice"]);
 
-/** What a step computes again, the bytes that its values then take at their peak, and the nodes of its session. */
+/** The values that a step recomputes, the peak bytes of its values then, and the number of its session's nodes. */
 export type Recomputation = Readonly<{ values: ReadonlySet<number>; peak: number; nodes: number }>;
 
 /**
- * The bytes that a step's values may take, and the largest share of the step's products that may be recomputed for it.
+ * The bytes that a step's values may take, and the largest share of its products' work that may be recomputed for that.
  */
 export type ActivationBudget = Readonly<{ bytes: number; moreWork: number }>;
 
 /**
- * Chooses the least that has to be computed again so that a step's values keep to a budget, or take as few bytes as can
- * be.
+ * Chooses the least recomputation that keeps a step's values within a budget, or if none does, makes them as small as
+ * possible.
  */
 export type Recomputer = (budget: ActivationBudget) => Recomputation;
 
 /**
- * How many ways of computing products again are looked at: each takes about a tenth of the time that a session takes to
- * open.
+ * How many numbers of recomputed products are tried: each try takes about a tenth of the time that opening a session
+ * takes.
  */
 const TRIES = 4;
 
-/** How much less than a budget a step may keep before fewer products are computed again. */
+/** The share of a budget above which a try is good enough; below it, fewer products are recomputed. */
 const CLOSE = 0.97;
 
 /**
- * The recomputer of a program on batches of such sizes. What each way costs is looked at when it is needed, and once.
+ * Creates the recomputer of a program for batches with these dims. The cost of each choice is computed once, on demand.
  */
 export function createRecomputer(program: Recomputed, dims: DimValues): Recomputer {
   const { graph } = program;
@@ -75,7 +74,7 @@ export function createRecomputer(program: Recomputed, dims: DimValues): Recomput
   };
 }
 
-/** How many products within layers make up at most such a share of a step's products. */
+/** Returns how many products within layers make up at most this share of the work of a step's products. */
 function productsWorth(program: Recomputed, dims: DimValues, share: number): number {
   const within = productsWithin(program, dims);
   const useful = productsOf(program.graph).reduce(
@@ -88,7 +87,7 @@ function productsWorth(program: Recomputed, dims: DimValues, share: number): num
 }
 
 /**
- * The fewest products to compute again so that a step's values take at most `budget` bytes, as far as a few looks tell.
+ * Finds, in a few tries, the fewest products to recompute so that a step's values take at most `budget` bytes.
  */
 function fewestProducts(
   budget: number,
@@ -100,7 +99,7 @@ function fewestProducts(
   let [low, high] = [{ products: 0, peak: none.peak }, { products: count, peak: lookAt(count).peak }];
   if (high.peak > budget) return high.peak < none.peak ? lookAt(count) : none;
   for (let i = 0; i < TRIES && high.products - low.products > 1 && high.peak < CLOSE * budget; i++) {
-    // Each product that is computed again saves about as much as any other.
+    // Interpolates: each recomputed product saves about the same.
     const share = (low.peak - budget) / (low.peak - high.peak);
     const between = low.products + Math.ceil(share * (high.products - low.products));
     const products = Math.max(low.products + 1, Math.min(high.products - 1, between));
@@ -111,10 +110,10 @@ function fewestProducts(
   return lookAt(high.products);
 }
 
-/** A program of which values are to be computed again. */
+/** A program whose values may be recomputed. */
 type Recomputed = Readonly<{ graph: Graph; recorded: Pick<BuildInfo, "layers"> }>;
 
-/** Values of the forward pass that the backward pass makes anew for itself, by id, on batches of such sizes. */
+/** Returns the ids of forward values that the backward pass recomputes, for batches with these dims. */
 export function selectRecomputed(program: Recomputed, dims: DimValues, how: Recompute): ReadonlySet<number> {
   const { graph, recorded: { layers } } = program;
   const forward = forwardNodes(graph);
@@ -122,7 +121,7 @@ export function selectRecomputed(program: Recomputed, dims: DimValues, how: Reco
   if (how === "nothing") return again;
   const some = typeof how === "number" ? productsWithin(program, dims).slice(0, how) : [];
   const products = new Set(some.map(({ node }) => node));
-  // What layers give to each other: made again, it would need all that came before.
+  // Outputs of layers are kept: recomputing one would need all layers before it.
   const outputs = new Set(products.size > 0 ? layers.map(({ output }) => output.id) : []);
   const saved = new Set<number>(), targets: Value[] = [];
   for (const node of reachable([...graph.outputs.values()])) {
@@ -140,7 +139,7 @@ export function selectRecomputed(program: Recomputed, dims: DimValues, how: Reco
   return new Set([...again, ...leastKept(graph, targets, (value) => bytesOf(value, dims), isMade)]);
 }
 
-/** Products with weights within layers: those with the least work for what they give first, of these the first. */
+/** Returns the products with weights within layers, those with the least work per element of their result first. */
 function productsWithin({ graph, recorded: { layers } }: Recomputed, dims: DimValues): readonly Readonly<
   { node: Node; work: number }
 >[] {
@@ -155,8 +154,8 @@ function productsWithin({ graph, recorded: { layers } }: Recomputed, dims: DimVa
 }
 
 /**
- * Casts of weights, with what moves their elements before and behind: those to make again, and those that are read
- * again soon.
+ * Finds casts of weights, with the ops that move their elements before and after: those to recompute, and those that
+ * are read again soon.
  */
 function roundedWeights(
   graph: Graph,
@@ -184,10 +183,10 @@ function roundedWeights(
   return { again, saved };
 }
 
-/** Of how many nodes one lies between two readers that are near each other, as those of a head are. */
+/** Two readers are near each other, as those of a head are, if at most 1/16 of all nodes lie between them. */
 const NEAR = 16;
 
-/** Values between whose last reader in the forward pass and first one in the backward pass few nodes lie. */
+/** Returns the ids of values with few nodes between their last forward reader and their first backward reader. */
 function readAgainSoon(graph: Graph, forward: ReadonlySet<Node>): ReadonlySet<number> {
   const nodes = reachable([...graph.outputs.values()]);
   const last = new Map<number, number>(), soon = new Set<number>(), visited = new Set<number>();
@@ -216,7 +215,7 @@ function hasWeight(graph: Graph, { inputs }: Node): boolean {
   return inputs.some((input) => input && graph.origin(input)?.kind === "parameter");
 }
 
-/** The values to make anew so that as few bytes as possible are kept for `targets`. */
+/** Returns the values to recompute so that as few bytes as possible are kept for `targets`. */
 function leastKept(
   graph: Graph,
   targets: readonly Value[],
@@ -225,7 +224,7 @@ function leastKept(
 ): ReadonlySet<number> {
   const flow = createFlow();
   const [source, sink] = [flow.vertex(), flow.vertex()];
-  // Of each value an entrance and an exit: to cut between them is to keep it.
+  // Each value is an edge between two vertices: cutting it means keeping the value.
   const known = new Map<number, readonly [number, number]>();
   const enter = (value: Value): readonly [number, number] => {
     const before = known.get(value.id);
@@ -235,7 +234,7 @@ function leastKept(
     flow.edge(ends[0], ends[1], bytes(value));
     const producer = graph.producer(value) as Node;
     if (!cheap(producer)) flow.edge(source, ends[0], Infinity);
-    // What no node makes is there anyway.
+    // Values that no node computes exist anyway.
     else {for (const input of producer.inputs) {
         if (input && graph.producer(input)) flow.edge(enter(input)[1], ends[0], Infinity);
       }}

@@ -1,6 +1,6 @@
 /**
- * Losses, gradients and outputs of single batches before the first step, without dropout: from first values, in a session
- * that is closed again.
+ * Probes of single batches before the first step: losses, gradients and outputs with initial values and without
+ * dropout, in a temporary session.
  */
 import { sizeOf, type Tensor } from "../base/tensor.ts";
 import type { Accelerator, Batch, Checkpoint, Host, InspectedBackbone, Named, Ort, OrtTensor } from "../types.ts";
@@ -14,7 +14,7 @@ import { prepareSession } from "./sessions.ts";
 import { addTableRows } from "./table_rows.ts";
 import type { InitialWeights } from "./weights.ts";
 
-/** What is probed. */
+/** Options of a probe. */
 export type RowProbeOptions = Readonly<{
   host: Host;
   checkpoint: Checkpoint;
@@ -23,30 +23,30 @@ export type RowProbeOptions = Readonly<{
   labelSmoothing: number;
   task: Pick<EngineTask, "name" | "heads" | "losses" | "attached" | "example">;
   initial: InitialWeights;
-  /** Whether outputs of the heads are wanted too. */
+  /** Whether the heads' outputs are wanted, too. */
   withOutputs?: boolean;
-  /** Takes as little memory as it can: what can be is computed anew for the backward pass. */
+  /** Whether to recompute as much as possible in the backward pass, to save memory. */
   sparing?: boolean;
-  /** About so many bytes of weights in files are there at a time where all batches are probed; absent: 64 MiB. */
+  /** About how many bytes of weights in files `probeAll` has in memory at a time; absent: 64 MiB. */
   part?: number;
 }>;
 
-/** What a batch gave: losses times the factors that they were given, their gradients by parameter, outputs by name. */
+/** The result of a batch: losses times their factors, gradients by parameter, outputs by name. */
 export type Probed = Readonly<{
   losses: Named<number>;
   gradients: Named<Float32Array>;
   outputs: Named<Tensor<Float32Array>>;
 }>;
 
-/** A session that is probed. */
+/** An open probe. */
 export interface RowProbe {
   readonly program: Program;
-  /** `factors`: of each loss; one that is not named counts nothing. */
+  /** Runs a batch. `factors`: of each loss; a loss that is not named counts as 0. */
   run(batch: Batch, factors: Named<number>): Promise<Probed>;
   close(): Promise<void>;
 }
 
-/** The training program that is probed. */
+/** Builds the training program of a probe. */
 export function buildProbed(options: Omit<RowProbeOptions, "initial">): Program {
   const { task } = options;
   return buildProgram({
@@ -71,7 +71,7 @@ export async function openRowProbe(
   const recomputed = options.sparing ? leastOf(program, task.example) : undefined;
   const { run, close } = await compile(
     { ...options, ...task, taskName: task.name, fed: new Map<string, never>(), feeder },
-    // Closing gives the arena back whole; without one the heap keeps what is left of the runs, which is much more.
+    // Closing frees the whole arena; without one, the heap would retain much more memory after the runs.
     { program, recomputed, memory: "mapped" },
     host,
   );
@@ -85,13 +85,13 @@ export async function openRowProbe(
   };
 }
 
-/** Weights in files that take more bytes than twice this are read in parts of about so many, beside the largest of each. */
+/** If weights in files take more than twice this many bytes, the model runs in parts of about this size. */
 const PART = 2 ** 26;
 
 /**
- * Probes batches in order, in as little memory as can be. What a model reads of files is there in parts: one part after another
- * runs over all batches, and keeps what later ones read. `factors`: of each batch's losses; `seeOutputs` is told of outputs
- * when they are made, and may have their memory.
+ * Probes batches in order, in as little memory as possible: the model's weights in files are loaded in parts, each of
+ * which runs over all batches and keeps the values that later parts read. `factors`: of each batch's losses;
+ * `seeOutputs` receives outputs as they are computed, and may take over their memory.
  */
 export async function probeAll(
   options: RowProbeOptions,
@@ -112,10 +112,10 @@ export async function probeAll(
     products: checkpoint.products,
     recomputed: leastOf(program, example),
     prepack: false,
-    // Closing gives it back whole; without one the heap keeps what is left of the runs, which is much more.
+    // Closing frees the whole arena; without one, the heap would retain much more memory after the runs.
     arena: true,
   });
-  // Gradients wait for the last part.
+  // Gradients are kept until the last part has run.
   const waiting = batches.length * gradientBytes(program);
   const dims = dimsWith(program.graph.inputs.keys(), example);
   const parts = mappedBytes > 2 * limit && waiting < PART ? cutModel(lowered, dims, limit) : [lowered.model];
@@ -151,7 +151,7 @@ function gradientBytes({ gradients, recorded: { parameters } }: Program): number
   return gradients.reduce((n, { parameter }) => n + 4 * sizeOf(parameters.get(parameter)?.shape ?? []), 0);
 }
 
-/** Values to make again so that a step takes as little as can be. */
+/** Returns the values to recompute so that a step takes as little memory as possible. */
 function leastOf(program: Program, example: Batch): ReadonlySet<number> {
   return createRecomputer(program, dimsWith(program.graph.inputs.keys(), example))({ bytes: 0, moreWork: 0 }).values;
 }
@@ -164,7 +164,7 @@ function probed(program: Program, batch: Batch, results: Readonly<Record<string,
   };
 }
 
-/** Gradients of whole parameters, rows of tables added where they belong. */
+/** Returns gradients of whole parameters, with the row gradients of tables added in. */
 function wholeGradients(
   { gradients, recorded }: Program,
   batch: Batch,

@@ -1,5 +1,5 @@
 /**
- * A session's weights as its model has them: fed, mapped from the checkpoint's files, in the model, or in memory beside it.
+ * The storage of a session's weights: fed, mapped from the checkpoint's files, in the model, or in memory beside it.
  */
 import { sizeOf, type Tensor } from "../base/tensor.ts";
 import type { Checkpoint, Host } from "../types.ts";
@@ -8,44 +8,44 @@ import { encodedName, type Storage, type StoredTensor } from "./lower/storage.ts
 import { type Half, isHalf, placeWeights } from "./placement.ts";
 import { checkDims, type InitialWeights, MISMATCHED } from "./weights.ts";
 
-/** Whose weights a session has, and how. */
+/** The weights of a session, and how to store them. */
 export type WeightOptions = Readonly<{
   host: Host;
   parameters: ReadonlyMap<string, Parameter>;
   checkpoint: Checkpoint;
   initial: InitialWeights;
-  /** The trained parameters, with the rows of those that were made smaller. */
+  /** The trained parameters, with the number of rows of shortened tables. */
   fed: ReadonlyMap<string, Readonly<{ rows?: number }>>;
-  /** Weights of 16 bits become float32 once, in memory, rather than in each run. */
+  /** Whether 16-bit weights become float32 once, in memory, rather than in each run. */
   decoded?: boolean;
-  /** Leaves integers as they are stored where memory is scarce: they are decoded in each run. */
+  /** Whether quantized weights stay integers if memory is scarce, and are decoded in each run. */
   compact?: boolean;
 }>;
 
-/** Weights as a model has them, by their parameters' names. */
+/** The stored weights of a model, by parameter name. */
 export type StoredWeights = {
-  /** Of all but those in files, whose folder is not known yet. */
+  /** The storage of all weights except those in files, whose common folder is not known yet. */
   readonly storage: Map<string, Storage>;
   readonly files: MappedWeight[];
-  /** The WebAssembly build has no files; what it is handed beside the model is not parsed, and copied once. */
+  /** Data passed beside the model to the WebAssembly build, which has no files: it is not parsed, and copied once. */
   readonly beside: { path: string; data: Uint8Array }[];
   inlineBytes: number;
-  /** What every run is fed besides: codes, which all sessions share. */
+  /** Further feeds of every run: encoded weights, which all sessions share. */
   readonly codes: Map<string, Tensor>;
-  /** Whether some are multiplied as the runtime packs them, and otherwise not. */
+  /** Whether the products of some weights work only if the runtime packs them. */
   packs: boolean;
 };
 
-/** A weight that lies in a mapped file. */
+/** A weight in a mapped file. */
 export type MappedWeight = Readonly<{ name: string; file: string; offset: number; bytes: number; dtype?: Half }>;
 
-/** Smaller tensors stand in the model itself, in bytes. */
+/** Tensors of fewer bytes than this are stored within the model. */
 const SMALL = 1024;
 
-/** Where a machine has less memory than so many times what a model takes decoded, it stays as it is stored. */
+/** If a machine has less memory than this many times the decoded model, quantized weights stay quantized. */
 const SCARCE = 8;
 
-/** Stores every parameter for a session. Throws AttuneError if a tensor does not fit its config. */
+/** Stores every parameter for a session. Throws AttuneError if a tensor does not have the dims of the config. */
 export async function storeWeights(options: WeightOptions): Promise<StoredWeights> {
   const { host, parameters, checkpoint, fed } = options;
   const { mappedAt, besides } = placeWeights({
@@ -81,7 +81,7 @@ export async function storeWeights(options: WeightOptions): Promise<StoredWeight
   return stored;
 }
 
-/** Stores a weight as its codes: on a CPU sessions are fed one copy of them, elsewhere each has its own. */
+/** Stores a weight as its codes: on a CPU, all sessions are fed the same copy; elsewhere each has its own. */
 async function storeCodes(
   { initial, host }: WeightOptions,
   besides: boolean,
@@ -107,7 +107,7 @@ async function storeCodes(
   session.storage.set(p.name, { as: "encoded", weight, format, tensors: codes });
 }
 
-/** Stores a weight as the integers that the checkpoint has of it. False where it has none. */
+/** Stores a weight as the checkpoint's integers; returns false if it is not stored as integers. */
 async function storeIntegers(
   { initial, checkpoint }: WeightOptions,
   stored: StoredWeights,
@@ -140,7 +140,7 @@ async function storeFloats(
   );
 }
 
-/** Puts bytes beside the model, and gives the name that it knows them by. */
+/** Adds bytes to those passed beside the model, and returns the name that the model refers to them by. */
 function placeBeside({ beside }: StoredWeights, { buffer, byteOffset, byteLength }: ArrayBufferView): string {
   const path = `tensor${beside.length}`;
   beside.push({ path, data: new Uint8Array(buffer, byteOffset, byteLength) });

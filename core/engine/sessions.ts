@@ -1,4 +1,4 @@
-/** ONNX Runtime sessions: the options that measurement chose, frozen weights mapped from where they lie. */
+/** ONNX Runtime sessions, with options chosen by measurement and frozen weights mapped from their files. */
 import { AttuneError } from "../base/errors.ts";
 import type { OnnxModel, OnnxValueInfo } from "../onnx/model.ts";
 import { writeOnnx } from "../onnx/write.ts";
@@ -9,12 +9,12 @@ import { lower, type Lowered } from "./lower/lower.ts";
 import type { Storage } from "./lower/storage.ts";
 import { storeWeights, type WeightOptions } from "./session_weights.ts";
 
-/** An open session with what it must be fed. */
+/** An open session with the names of its feeds. */
 export type Session = Readonly<{
   feeds: ReadonlyMap<string, Value>;
   shapes: ReadonlyMap<string, Shape>;
   outputs: readonly string[];
-  /** Bytes of frozen weights that lie in mapped files, and in memory of the session's own. */
+  /** Bytes of frozen weights in mapped files, and in the session's own memory. */
   mappedBytes: number;
   inlineBytes: number;
   run(
@@ -29,13 +29,13 @@ export type SessionOptions =
   & WeightOptions
   & Readonly<{
     graph: Graph;
-    /** Packs frozen weights for the matrix products: faster, one more copy of them. */
+    /** Whether frozen weights are packed for matrix products, which is faster but takes another copy of them. */
     prepack: boolean;
-    /** Keeps the memory of a run for the next one. */
+    /** Whether the memory of a run is kept for the next one. */
     arena: boolean;
-    /** Values that the backward pass makes anew instead of keeping them. */
+    /** Ids of values that the backward pass recomputes instead of keeping. */
     recomputed?: ReadonlySet<number>;
-    /** How products over weights that train are computed; absent: in float32. */
+    /** How products with trained weights are computed; absent: in float32. */
     products?: TrainedProducts | undefined;
   }>;
 
@@ -57,7 +57,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 }
 
 /**
- * A session that is not open yet: its model, what every run is fed besides, and what opens that model or a part of it.
+ * A session that is not open yet: its model, the further feeds of every run, and a function that opens the model or a
+ * part of it.
  */
 export type PreparedSession = Readonly<{
   lowered: Lowered;
@@ -104,7 +105,7 @@ export async function prepareSession(options: SessionOptions): Promise<PreparedS
   };
 }
 
-/** What lowers codes, where weights are stored as some or products are computed with some, as far as the provider's kernels are right. */
+/** Returns the lowering of encoded weights and products, if there are any, as far as the provider's kernels work. */
 async function codesIn(
   { host, parameters, products }: SessionOptions,
   storage: ReadonlyMap<string, Storage>,
@@ -121,13 +122,13 @@ async function codesIn(
   return lowerCodes(usable);
 }
 
-/** The runtime's options; `folder`: where the files of weights lie. */
+/** Returns the runtime's options; `folder`: that of the weight files. */
 function sessionOptions({ host, arena, prepack }: SessionOptions, folder: string | undefined): Named<unknown> {
   return {
     executionProviders: [host.provider],
     graphOptimizationLevel: "disabled",
     enableMemPattern: false,
-    // Without an arena, what a run took is given back behind it.
+    // Without an arena, the memory of a run is freed after it.
     enableCpuMemArena: arena,
     ...(host.threads === undefined ? {} : { intraOpNumThreads: host.threads }),
     logSeverityLevel: 3,
@@ -142,20 +143,19 @@ function sessionOptions({ host, arena, prepack }: SessionOptions, folder: string
 }
 
 /**
- * A model that does not tell the shapes of what it is fed, nor lets them be told from what sizes are constant. Where
- * shapes are known, ONNX Runtime looks for every value of every node through all that are no longer needed for one of
- * the same shape, which for thousands of nodes takes most of the time until a session is open; its arena gives memory
- * back and takes it again all the same.
+ * Removes the shapes of a model's inputs, and makes constant sizes inputs, so that ONNX Runtime cannot infer shapes. If
+ * it could, it would search, for every value of every node, all values no longer needed for one of the same shape. For
+ * thousands of nodes, this is most of the time to open a session, and saves nothing: the arena reuses memory anyway.
  */
 function unshaped(model: OnnxModel): OnnxModel {
   const plain = ({ name, dtype }: OnnxValueInfo): OnnxValueInfo => ({ name, dtype });
   const { inputs, outputs, initializers } = model.graph;
-  // What is an input, too, could be fed, and is no constant.
+  // An initializer that is also an input could be fed, so it does not count as a constant.
   const sizes = initializers.filter(({ dtype }) => dtype === "int64");
   return { ...model, graph: { ...model.graph, inputs: [...inputs, ...sizes].map(plain), outputs: outputs.map(plain) } };
 }
 
-/** The folder that all files lie below. */
+/** Returns the deepest folder that contains all files. */
 function commonFolder(files: readonly string[]): string {
   const parts = files.map((file) => file.split("/").slice(0, -1));
   const first = parts[0] ?? [];

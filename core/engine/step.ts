@@ -1,4 +1,4 @@
-/** A training step: gradients of micro-batches added up in the state's memory, clipped and given to the optimizer. */
+/** A training step: the gradients of micro-batches are accumulated in the state's memory, clipped, and applied. */
 import { releaseBuffer } from "../base/bytes.ts";
 import type { Random } from "../math/random.ts";
 import type { Batch, Named, Ort, OrtTensor } from "../types.ts";
@@ -12,18 +12,18 @@ import type { State } from "./state/state.ts";
 import { addTableRows } from "./table_rows.ts";
 import type { TaskParameters, TaskProgram } from "./task_programs.ts";
 
-/** What a step did. `losses`: by name, averaged over the step; `multiplyAdds`: those that are useful (`work.ts`). */
+/** The result of a step. `losses`: by name, averaged over the step; `multiplyAdds`: the useful ones (`work.ts`). */
 export type StepResult = Readonly<{
   loss: number;
   losses: Named<number>;
   gradNorm: number;
   skipped: boolean;
-  /** Some gradient was not finite before it was unscaled: the loss was scaled too much. */
+  /** Whether a gradient was not finite before unscaling, which means that the loss scale was too large. */
   overflowed: boolean;
   multiplyAdds: number;
 }>;
 
-/** Where a step stands. `lossScale`: what the loss is multiplied by, where gradients have few bits, and then they. */
+/** The step's number, rates and scales. `lossScale`: the factor of the loss, and the inverse for its gradients. */
 export type StepAt = Readonly<
   {
     step: number;
@@ -35,7 +35,7 @@ export type StepAt = Readonly<
   }
 >;
 
-/** What steps work with: everything of it is made once, when the engine opens. */
+/** Everything that steps work with, created once when the engine opens. */
 export type Trainer = Readonly<{
   options: EngineOptions;
   random: Random;
@@ -46,21 +46,21 @@ export type Trainer = Readonly<{
   parameters: TaskParameters["parameters"];
   state: State;
   trained: ReadonlyMap<string, TrainableParameter>;
-  /** Inputs of each program beside a batch's: trained parameters, and tensors that regularizers hold. */
+  /** The inputs of each program besides a batch's: trained parameters and regularizers' frozen tensors. */
   inputs: readonly Named<OrtTensor>[];
   buffers: GradientBuffers;
-  /** The place of each id among the rows that are kept of a table, by graph input. */
+  /** The index of each id among a table's active rows, by graph input. */
   renumber: ReadonlyMap<string, Int32Array>;
   hooks: StepHooks;
 }>;
 
-/** Where sessions write gradients: those of a parameter's first micro-batch, and those of further ones. */
+/** The buffers that sessions write gradients to: for a parameter's first micro-batch, and for further ones. */
 export type GradientBuffers = Readonly<{
   first: ReadonlyMap<string, OrtTensor>;
   further: ReadonlyMap<string, OrtTensor>;
 }>;
 
-/** Views of the state's memory as tensors. */
+/** Creates tensors over the state's memory. */
 export function bindGradientBuffers(state: State, lib: Ort, accumulates: boolean): GradientBuffers {
   const bind = (of: (t: TrainableParameter) => Float32Array): ReadonlyMap<string, OrtTensor> =>
     new Map(state.trained.map((t) => [t.name, new lib.Tensor("float32", of(t), t.shape)]));
@@ -68,7 +68,7 @@ export function bindGradientBuffers(state: State, lib: Ort, accumulates: boolean
   return { first, further: accumulates ? bind((t) => state.accumulator(t.name)) : first };
 }
 
-/** The tensors that regularizers made before the first step, as inputs. */
+/** Returns regularizers' frozen tensors as inputs. */
 export function bindConstants({ regularizers }: TaskProgram, lib: Ort): Named<OrtTensor> {
   return Object.fromEntries(
     regularizers.flatMap(({ name, frozen }) =>
@@ -77,7 +77,7 @@ export function bindConstants({ regularizers }: TaskProgram, lib: Ort): Named<Or
   );
 }
 
-/** One optimizer step; `numbers`: the task of each micro-batch. */
+/** Takes one optimizer step; `numbers`: the task of each micro-batch. */
 export async function trainStep(
   trainer: Trainer,
   batches: readonly Batch[],
@@ -109,7 +109,7 @@ export async function trainStep(
   return { loss, losses, gradNorm, skipped, overflowed, multiplyAdds };
 }
 
-/** Sets gradients that come as rows alone to zero, which they are added up from; names those that have something of this step. */
+/** Zeroes gradients that come as rows alone, to which rows are then added; returns the names of their parameters. */
 function clearRowGradients({ programs, trained }: Trainer, active: ReadonlySet<number>): Set<string> {
   const names = new Set<string>();
   for (const i of active) {
@@ -125,10 +125,10 @@ function clearRowGradients({ programs, trained }: Trainer, active: ReadonlySet<n
 type MicroBatch = Readonly<{
   number: number;
   batch: Batch;
-  /** Terms beside the losses are averaged over the micro-batches. */
+  /** The factors of losses, and of terms besides the losses, which are averaged over the micro-batches. */
   scales: Readonly<{ ofLosses: Named<number>; ofTerms: number }>;
   step: number;
-  /** Sequences of the step before this one. */
+  /** The number of sequences in the step before this micro-batch. */
   sequence: number;
   lossScale: StepAt["lossScale"];
 }>;
@@ -148,7 +148,7 @@ async function runMicroBatch(trainer: Trainer, micro: MicroBatch, names: Set<str
     if (again) added.push(parameter);
     names.add(parameter);
   }
-  // The native runtime writes results into the buffers it is given; the WebAssembly build does not.
+  // The native runtime writes results into given buffers; the WebAssembly build does not.
   const inPlace = host.provider === "cpu";
   const fetches: Record<string, OrtTensor | null> = inPlace ? { ...gradients } : {};
   for (const name of session.outputs) fetches[name] ??= null;
@@ -173,7 +173,7 @@ async function runMicroBatch(trainer: Trainer, micro: MicroBatch, names: Set<str
   return results;
 }
 
-/** Gives back the runtime's own copies of gradients, which of a whole model are as large as it, before the next step. */
+/** Frees the runtime's own copies of gradients before the next step; for a whole model, they are as large as it. */
 function releaseGradients({ gradients }: Program, results: Results, { memory }: State): void {
   for (const { dense, sparse } of gradients) {
     for (const name of [dense, ...sparse.map(({ rows }) => rows)]) {
@@ -183,14 +183,14 @@ function releaseGradients({ gradients }: Program, results: Results, { memory }: 
   }
 }
 
-/** What a loss is multiplied by, or a term beside the losses. */
+/** Returns the factor of a loss, or of a term besides the losses. */
 function factorsOf({ programs }: Trainer, { number, scales }: MicroBatch): (loss: string) => number {
   const { task } = programs[number] as TaskProgram;
   const losses = new Set(task.losses.map(({ name }) => name));
   return (name) => (losses.has(name) ? scales.ofLosses[name] ?? 0 : scales.ofTerms);
 }
 
-/** Adds gradients that come as rows of tables. */
+/** Adds gradients that come as rows to those of their tables. */
 function addRowGradients(trainer: Trainer, { number, batch }: MicroBatch, results: Results): void {
   const { trained, renumber, parameters } = trainer;
   for (const { parameter, sparse } of (trainer.programs[number] as TaskProgram).program.gradients) {
@@ -213,7 +213,7 @@ function addLosses({ task, program }: TaskProgram, results: Results, losses: Rec
   }
 }
 
-/** Clips, updates what the step's tasks reach, and lets adapters do what they do behind it. */
+/** Clips gradients, updates the parameters that the step's tasks reach, and calls the adapters' step hooks. */
 function applyUpdate(
   { options, state, hooks }: Trainer,
   { step, totalSteps = step, learningRate, factor, maxGradNorm }: StepAt,

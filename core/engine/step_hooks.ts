@@ -1,15 +1,15 @@
-/** What adapters do between optimizer steps. */
+/** Step hooks: the work of adapters between optimizer steps. */
 import type { AttachedAdapter, Named, StepHook } from "../types.ts";
 import { qualifyName } from "./builder/parameters.ts";
 import type { TrainableParameter } from "./state/memory.ts";
 import type { SavedTensors } from "./state/saved.ts";
 import type { TaskProgram } from "./task_programs.ts";
 
-/** The hooks of a run's adapters. */
+/** The step hooks of a run's adapters. */
 export interface StepHooks {
-  /** Calls those of the tasks that a step had, behind its update. */
+  /** Calls the hooks of the tasks in a step, after its update. */
   onStep(at: StepHookContext, active: ReadonlySet<number>): void;
-  /** What a checkpoint needs of them. */
+  /** Returns the hooks' tensors for a checkpoint. */
   tensors(): SavedTensors;
   restore(tensors: SavedTensors): void;
 }
@@ -17,10 +17,10 @@ export interface StepHooks {
 type StepHookContext = Omit<Parameters<StepHook["onStep"]>[0], "parameter">;
 type Entry = { attached: AttachedAdapter; stepHook: StepHook; reached: number[] };
 
-/** What their tensors are called in checkpoints. */
+/** Returns the prefix of a hook's tensors in checkpoints. */
 const prefixOf = (i: number): string => `stepper/${i}/`;
 
-/** The hooks of tasks' adapters, each afresh; one that several tasks share is one. */
+/** Creates the hooks of tasks' adapters; an adapter that several tasks share has one hook. */
 export function createStepHooks(
   programs: readonly TaskProgram[],
   parameters: ReadonlyMap<string, TrainableParameter>,

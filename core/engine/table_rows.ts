@@ -1,6 +1,6 @@
-/** Gradients that come as rows of tables. */
+/** Row gradients of tables. */
 
-/** Adds rows of gradients to a table's; `numbers`: where a table holds only some rows. */
+/** Adds row gradients to a table's gradient; `numbers`: the new number of each row, if the table is shortened. */
 export function addTableRows(
   table: Float32Array,
   ids: Int32Array,

@@ -1,4 +1,4 @@
-/** The training programs of a run's tasks, and the parameters that they have together. */
+/** The training programs of a run's tasks, and all of their parameters. */
 import type { Random } from "../math/random.ts";
 import type { Batch } from "../types.ts";
 import { queryBlocksFor } from "./builder/attention.ts";
@@ -16,10 +16,10 @@ export type TaskProgram = Readonly<{
   regularizers: readonly PreparedRegularizer[];
 }>;
 
-/** Parameters by name, and their first values. */
+/** Parameters by name, and their initial values. */
 export type TaskParameters = Readonly<{ parameters: ReadonlyMap<string, Parameter>; initial: InitialWeights }>;
 
-/** Builds the training program of each task, where a plan has not built it. */
+/** Builds the training program of each task, unless a plan has built it. */
 export async function buildTaskPrograms(options: EngineOptions, random: Random): Promise<readonly TaskProgram[]> {
   const programs: TaskProgram[] = [];
   for (const task of options.tasks) {
@@ -38,12 +38,12 @@ export async function buildTaskPrograms(options: EngineOptions, random: Random):
   return programs;
 }
 
-/** The inputs that a training program is built for: a typical batch, and the largest. */
+/** The options of a training program, with the batches it is built for: an example and the largest. */
 export type TrainingBuild =
   & Pick<ProgramOptions, "checkpointing" | "regularizers" | "host">
   & Readonly<{ example: Batch; largest: Batch }>;
 
-/** The training program of a task. */
+/** Builds the training program of a task. */
 export function buildTraining(model: BuiltParts, { example, largest, ...how }: TrainingBuild): Program {
   return buildProgram({
     ...model,
@@ -54,7 +54,7 @@ export function buildTraining(model: BuiltParts, { example, largest, ...how }: T
   });
 }
 
-/** The parameters of all programs; a value that several tasks share is what the first one says. */
+/** Merges the parameters of all programs; the first task determines the initial value of a shared parameter. */
 export function mergeParameters(programs: readonly TaskProgram[], first: TaskProgram): TaskParameters {
   const parameters = new Map<string, Parameter>();
   const owners = new Map<string, InitialWeights>();

@@ -1,4 +1,4 @@
-/** The sessions of training programs, within the memory that a run may take. */
+/** The sessions of training programs, within a run's memory limit. */
 import { compile, type CompiledProgram, type ModelParts } from "./compile.ts";
 import { dimsWith } from "./feeds.ts";
 import type { EngineOptions } from "./engine_options.ts";
@@ -9,10 +9,10 @@ import type { State } from "./state/state.ts";
 import type { TaskParameters, TaskProgram } from "./task_programs.ts";
 import { decodingBytes, savesTime, storedBytes } from "./weights.ts";
 
-/** Where the values of a step take fewer bytes than this, garbage is left to the runtime. */
+/** If the values of a step take fewer bytes than this, garbage collection is left to the runtime. */
 const WORTH_COLLECTING = 2 ** 27;
 
-/** Opens each program. `fed`: the parameters that change, which are inputs. */
+/** Opens a session for each program. `fed`: the parameters that change, which are inputs. */
 export async function openTrainingSessions(
   options: EngineOptions,
   programs: readonly TaskProgram[],
@@ -23,7 +23,7 @@ export async function openTrainingSessions(
   const { host, checkpoint } = options;
   const frozen = programs.reduce((bytes, { program }) => bytes + frozenBytes(program, fed, initial), 0);
   const isEncoded = [...parameters.values()].some((p) => !fed.has(p.name) && initial.storageOf(p));
-  // Who stores weights as codes has no memory for two more copies of the head.
+  // Runs with encoded weights are short of memory, so they do not pack: it takes two more copies of the head.
   const prepack = frozen <= options.prepackLimit && !isEncoded;
   const stored = [...parameters.values()].filter((p) => !fed.has(p.name))
     .reduce((bytes, p) => bytes + storedBytes(p, initial, checkpoint), 0);
@@ -59,7 +59,7 @@ export async function openTrainingSessions(
       ),
     );
   }
-  // What opening left behind would lie beside what steps take.
+  // Garbage from opening would add to the memory of steps.
   if (most > WORTH_COLLECTING) host.collectGarbage?.();
   return compiled;
 }

@@ -1,4 +1,4 @@
-/** Where parameters' first values come from: a saved adapter, the checkpoint, or their own initialisation. */
+/** The initial values of parameters: from a saved adapter, the checkpoint, or their own initialisation. */
 import { AttuneError, badFile, missing, show } from "../base/errors.ts";
 import { sizeOf, type Tensor } from "../base/tensor.ts";
 import { transposeMatrix } from "../math/transpose.ts";
@@ -15,23 +15,23 @@ import type {
 } from "../types.ts";
 import { type Parameter, qualifyName } from "./builder/parameters.ts";
 
-/** Finds and reads first values. */
+/** Finds and reads initial values. */
 export interface InitialWeights {
-  /** The checkpoint's own name of a parameter, if its value comes from there. */
+  /** Returns the checkpoint's name of a parameter, if its value comes from there. */
   nameInCheckpoint(parameter: Parameter): string | undefined;
-  /** Whether a parameter has no saved value and is drawn. */
+  /** Whether a parameter has no saved value, so that it is initialised. */
   isNew(parameter: Parameter): boolean;
-  /** The value; throws AttuneError where a saved tensor has other dims. */
+  /** Reads the initial value. Throws AttuneError if a saved tensor has other dims. */
   read(parameter: Parameter): Promise<Tensor<Float32Array>>;
-  /** How a parameter is stored where it does not train, if as codes. */
+  /** Returns how a frozen parameter is stored, if it is encoded. */
   storageOf(parameter: Parameter): ReturnType<FrozenWeights["storageOf"]>;
-  /** Its codes; encoded once for all sessions. */
+  /** Encodes a frozen parameter, once for all sessions. */
   encode(parameter: Parameter): Promise<EncodedWeight>;
-  /** The value as sessions compute with it, where it does not train. */
+  /** Reads a frozen parameter as sessions compute with it, decoded if it is encoded. */
   readStored(parameter: Parameter): Promise<Tensor<Float32Array>>;
 }
 
-/** First values of parameters of a checkpoint with what is attached to it. */
+/** Creates the initial values for a checkpoint with attached adapters. */
 export function initialWeights(
   checkpoint: Checkpoint,
   attached: readonly AttachedAdapter[],
@@ -39,15 +39,15 @@ export function initialWeights(
   random: Random,
 ): InitialWeights {
   const inCheckpoint = storedNames(checkpoint.weights.names, backbone);
-  // Of several tasks' heads, one that the checkpoint has is only theirs whom it fits; so is any where others are passed
-  // over.
+  // A head in the checkpoint is used only by those of several tasks whom its dims fit; the same holds for every tensor
+  // if mismatched sizes are ignored.
   const stored = (p: Parameter): string | undefined => {
     const tensorName = inCheckpoint(p.unqualifiedName);
     const dims = tensorName === undefined ? undefined : checkpoint.weights.locate(tensorName)?.dims;
     const passed = p.name !== p.unqualifiedName || checkpoint.ignoreMismatchedSizes === true;
     return passed && dims && !fits(p, dims) ? undefined : tensorName;
   };
-  // The last adapter that has it; its own parameters may stand under its name.
+  // The last adapter that has a value provides it; an adapter's own parameters may be prefixed with its name.
   const savedIn = (name: string): (() => Promise<Tensor<Float32Array>>) | undefined => {
     for (const a of attached.toReversed()) {
       const tensorName = a.weights?.names.find((n) =>
@@ -58,7 +58,7 @@ export function initialWeights(
     return undefined;
   };
   const { frozen } = checkpoint;
-  // What initialisations read: the checkpoint under the model's names, as it is computed with, and of what it lacks what is drawn.
+  // Initialisers read the checkpoint under the model's names, as computed with, and initialised values where it has none.
   const valuesFor = ({ build }: Parameter): InitialValues => {
     const drawnFor = (name: string): Parameter | undefined => {
       const other = build.get(name) ?? build.get(backbone.ties[name] ?? "") ??
@@ -112,13 +112,13 @@ export function initialWeights(
   return loaded;
 }
 
-/** The values of a weight as sessions compute with it, in the form that the model has it in. */
+/** Decodes a weight to the values that sessions compute with, in the model's orientation. */
 function decodeWeight({ format, tensors }: EncodedWeight, { dims, conv1d }: LinearWeight): Float32Array {
   const values = format.decode(tensors, dims);
   return conv1d ? transposeMatrix(values, dims[0], dims[1]) : values;
 }
 
-/** Bytes of a parameter that does not train: as it is stored where that is codes or 16 bits, as float32 else. */
+/** Returns the bytes of a frozen parameter: as stored if it is encoded or 16-bit, else as float32. */
 export function storedBytes(
   p: Parameter,
   initial: Pick<InitialWeights, "nameInCheckpoint" | "storageOf">,
@@ -131,7 +131,7 @@ export function storedBytes(
   return (dtype === "float16" || dtype === "bfloat16" ? 2 : 4) * sizeOf(p.shape);
 }
 
-/** Bytes that decoding takes for a while: those of the weight that takes the most, with what is made on the way. */
+/** Returns the temporary bytes that decoding takes: those of the largest weight with intermediate results. */
 export function decodingBytes(frozen: readonly Parameter[], initial: Pick<InitialWeights, "storageOf">): number {
   return frozen.reduce((most, p) => {
     const storage = initial.storageOf(p);
@@ -139,7 +139,7 @@ export function decodingBytes(frozen: readonly Parameter[], initial: Pick<Initia
   }, 0);
 }
 
-/** Whether some products are computed in another format to save time. */
+/** Whether some products use another format to save time. */
 export function savesTime(
   parameters: Iterable<Parameter>,
   initial: Pick<InitialWeights, "storageOf">,
@@ -148,12 +148,12 @@ export function savesTime(
   return [...parameters].some((p) => (initial.storageOf(p) ?? products?.of(p.name))?.format.savesTime === true);
 }
 
-/** What lets a checkpoint's tensors of other dims be drawn. */
+/** Advice on tensors of other dims, for messages. */
 export const MISMATCHED = "; for a head with other classes, model.with.ignoreMismatchedSizes initializes it anew";
 
 /**
- * The name that a file has for a parameter, by the names of the file: its own, one of older libraries, or that of a
- * tensor that it shares, whichever of those is there.
+ * Returns a function that finds the name of a parameter in a file: its own, that of an older library, or that of a
+ * tensor that it is tied to, whichever the file has.
  */
 export function storedNames(
   names: readonly string[],
@@ -175,7 +175,7 @@ export function storedNames(
   };
 }
 
-/** Throws where a stored tensor does not have the dims that the config asks for. */
+/** Checks dims. Throws AttuneError if a stored tensor does not have the dims of the config. */
 export function checkDims(p: Parameter, dims: readonly number[], where: string, advice = ""): void {
   if (fits(p, dims)) return;
   throw new AttuneError(
@@ -214,8 +214,8 @@ async function drawValues(p: Parameter, weights: InitialValues, random: Random):
 }
 
 /**
- * Names of a tensor: a bare encoder is saved without its prefix, a model with a head with it; older files of a family
- * have other ones.
+ * Returns the possible names of a tensor in files: with or without the model's prefix, which only models with a head
+ * have, and older names of the family.
  */
 export function aliasesOf(
   name: string,

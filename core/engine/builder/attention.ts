@@ -11,15 +11,15 @@ import { type BuildOptions, drawsRandomly } from "./options.ts";
 
 type AttentionCall = HookPoints["attention"];
 
-/** Blocks of queries have at least so many places. */
+/** The fewest places of a block of queries. */
 const QUERY_BLOCK = 128;
 
-/** Into how many blocks attention over a batch's rows is best cut: none if they are short. */
+/** Returns the best number of query blocks for attention over a batch's rows: 0 or 1 if they are short. */
 export function queryBlocksFor({ seq, decoder }: Pick<Batch, "seq" | "decoder">): number {
   return Math.min(16, Math.floor(Math.max(seq, decoder?.seq ?? 0) / QUERY_BLOCK));
 }
 
-/** What queries read of the values of the keys that they see: [batch, seq, heads, headDim]. */
+/** Builds scaled dot-product attention; returns [batch, seq, heads, headDim]. */
 export function scaledDotProductAttention(context: BuildContext, call: AttentionCall): Value {
   const { k, v, prefix, options } = call;
   const heads = headsOf(call);
@@ -47,14 +47,14 @@ export function scaledDotProductAttention(context: BuildContext, call: Attention
       v: () => context.keyValues.partsOf(v),
       bias,
     });
-  // Padding that is further from all tokens than a window reads nothing, as in torch: spans' distributions count it.
+  // Padding further than a window from all tokens attends to nothing, as in torch: span heads do read padding.
   if (options.window && !options.causal) {
     read = f.mul(read, f.cast(f.greater(f.max(bias(), 3, true), MASKED_SCORE / 2), "float32"));
   }
   return swapHeadsAndPlaces(read);
 }
 
-/** How many heads queries and keys have, and how many of the queries' share one of the keys'. */
+/** The numbers of query and key heads, and how many query heads share a key head (`group`). */
 type Heads = Readonly<{ heads: number; keyHeads: number; group: number; headDim: number }>;
 
 function headsOf({ path, q, k }: AttentionCall): Heads {
@@ -68,10 +68,10 @@ function headsOf({ path, q, k }: AttentionCall): Heads {
   return { heads, keyHeads, group, headDim };
 }
 
-/** Some queries and the keys that they may see, all by head; keys and values in the parts that they are stored in. */
+/** A block of queries and the keys that they may see, heads first; keys and values in the parts they are stored in. */
 type Block = Readonly<{ q: Value; k: readonly Value[]; v: () => readonly Value[]; bias: () => Value }>;
 
-// Query heads that share a key head are folded into its rows, so that keys and values are never repeated.
+// Query heads that share a key head become further rows of one product, so that keys and values are never repeated.
 function attend(
   { modules, dropout }: BuildContext,
   { path, prefix, options }: AttentionCall,
@@ -93,7 +93,7 @@ function attend(
   return unfolded(productOfParts(shares, v()));
 }
 
-/** Where long rows of causal attention are cut: a block of queries computes no scores of the keys behind it. */
+/** Returns where causal attention over long rows is cut: a block of queries computes no scores for keys after it. */
 function queryCuts(build: BuildOptions, { q, prefix, options }: AttentionCall): readonly Dim[] | undefined {
   const blocks = build.queryBlocks ?? 1;
   const isWhole = blocks < 2 || !options.causal || options.bias || prefix > 0 ||
@@ -102,7 +102,7 @@ function queryCuts(build: BuildOptions, { q, prefix, options }: AttentionCall): 
   return isWhole ? undefined : splitDim(q.shape[1] ?? 1, blocks, QUERY_BLOCK);
 }
 
-/** A B where B is in parts, one below the other. */
+/** Builds A B, where B is the vertical concatenation of parts. */
 function productOfParts(a: Value, parts: readonly Value[]): Value {
   if (parts.length === 1) return f.matmul(a, parts[0] as Value);
   let from: Dim = 0;

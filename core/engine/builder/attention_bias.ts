@@ -1,6 +1,6 @@
 /**
- * What is added to attention's scores: nothing if a key may be seen, else a number so low that it counts for
- * nothing.
+ * The attention bias, which is added to attention scores: 0 for a visible key, else a number so low that its
+ * probability becomes 0.
  */
 import { missing, unsupported } from "../../base/errors.ts";
 import * as f from "../../graph/ops/functions.ts";
@@ -13,10 +13,10 @@ import { firstPositions, tokenStream } from "./tokens.ts";
 /** A score so low that its exponential is zero beside any other. */
 export const MASKED_SCORE = -1e9;
 
-/** The bias of attention of some kind, where every token sees `prefix` keys in front. */
+/** Returns the bias for attention with some options, where every token sees `prefix` keys in front of the sequence. */
 export type AttentionBias = (options: AttentionOptions, prefix: number) => Value;
 
-/** The biases of a build: layers of one kind share one. */
+/** Creates the biases of a build, which layers with the same options share. */
 export function createAttentionBias(build: BuildOptions): AttentionBias {
   const biases = new Map<string, Value>();
   return (options, prefix) => {
@@ -47,7 +47,7 @@ function attentionBias(build: BuildOptions, options: AttentionOptions, prefix: n
   return prefix === 0 ? bias : f.concat([biasInFront(bias, asQuery(q.positions), prefix, options.window), bias], 3);
 }
 
-// Keys in front stand at the first positions: all are seen, but for those that a window leaves behind.
+// Prefix keys have the first positions: all are visible except those that a window has moved past.
 function biasInFront(like: Value, positions: Value, prefix: number, window: number | undefined): Value {
   const [batch, one, queries] = like.shape as [Dim, Dim, Dim];
   if (!window) return f.zeros(like, [batch, one, queries, prefix]);
@@ -55,14 +55,14 @@ function biasInFront(like: Value, positions: Value, prefix: number, window: numb
   return f.where(f.greater(keys, f.sub(positions, window)), 0, MASKED_SCORE);
 }
 
-/** A model's attention bias, extended for the keys of a prefix. */
+/** Extends a model's attention bias by the keys of a prefix. */
 export function withPrefixBias({ bias, prefixBias }: AttentionOptions, prefix: number, path: string): Value {
   if (!bias) throw missing("graph", "a bias", path);
   if (prefix === 0) return bias;
   if (!prefixBias) throw unsupported("graph", path, "a prefix", "its key bias leaves no room for one");
   const front = prefixBias(firstPositions(bias.graph, prefix));
   const [batch = 1, heads = 1, queries = 1] = [1, ...front.shape].slice(-4);
-  // The two parts are of one shape but for the keys.
+  // The two parts must have the same shape except for the keys.
   const rest = bias.shape.length === 4 ? bias : f.reshape(bias, [1, ...bias.shape]);
   return f.concat([front, f.expand(rest, [batch, heads, queries, rest.shape[3] ?? 1])], 3);
 }

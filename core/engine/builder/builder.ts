@@ -1,4 +1,4 @@
-/** The graph builder: what models, adapters, heads and losses write their part of the graph with. */
+/** The graph builder, with which models, adapters, heads and losses write their parts of a graph. */
 import type { Value } from "../../graph/graph.ts";
 import { selectRows } from "../../graph/row_selection.ts";
 import type { AttachedAdapter, GraphBuilder } from "../../types.ts";
@@ -10,26 +10,26 @@ import { MODEL } from "./owner.ts";
 import { hiddenSizeOf, layer } from "./recompute.ts";
 import { countDim, labelPlaces, tokenStream } from "./tokens.ts";
 
-/** A builder over a graph, and what it remembers. */
+/** A builder over a graph, with a record of what it has built. */
 export type RecordedBuilder = Readonly<{
   build: GraphBuilder;
   recorded: BuildInfo;
-  /** Builds what an adapter asks for. */
+  /** Runs `make` on behalf of an adapter. */
   within<T>(adapter: AttachedAdapter, make: (b: GraphBuilder) => T): T;
-  /** Builds what a head asks for. */
+  /** Runs `make` on behalf of a head. */
   inHead<T>(make: () => T): T;
-  /** Builds what a regularizer of a name asks for; without a name what the model does, inside of that. */
+  /** Runs `make` on behalf of a regularizer; without a name, on behalf of the model within a regularizer's pass. */
   asRegularizer<T>(name: string | undefined, make: () => T): T;
 }>;
 
-/** A graph builder that has built nothing yet. */
+/** Creates a graph builder. */
 export function createGraphBuilder(options: BuildOptions): RecordedBuilder {
   const context = createBuildContext(options, () => plain);
   const { owners, parameters, dropout, keyValues, modules } = context;
   let smoothed = false;
   const common = {
     ...commonMembers(context),
-    // Asked for is remembered: a loss that never does cannot smooth.
+    // Recorded, because a loss that never reads it does not support label smoothing.
     labelSmoothing: (): number => {
       smoothed = true;
       return options.labelSmoothing;
@@ -56,7 +56,7 @@ type HookMembers = "linear" | "embedding" | "attention" | "sublayer";
 type CommonMembers = Omit<GraphBuilder, HookMembers | "labelSmoothing">;
 type Common = CommonMembers & Readonly<{ labelSmoothing(): number }>;
 
-/** What the model and middleware build with alike. */
+/** Creates the members that the builders of the model and of middleware have in common. */
 function commonMembers(context: BuildContext): CommonMembers {
   const { options, parameters, dropout } = context;
   const { graph, mode, targets } = options;
@@ -79,7 +79,7 @@ function commonMembers(context: BuildContext): CommonMembers {
   };
 }
 
-/** Some places, with the masks of these alone. */
+/** Selects rows, with dropout masks for the selected places alone. */
 function rowsOf({ options: { graph }, dropout }: BuildContext, x: Value, index: Value): Value {
   return selectRows(x, index, (input, shape) => {
     const origin = graph.origin(input);
@@ -93,7 +93,7 @@ function rowsOf({ options: { graph }, dropout }: BuildContext, x: Value, index: 
   });
 }
 
-/** What the model builds with: middleware stands around its hook points. */
+/** Creates the model's builder, whose hook points call middleware. */
 function hookedBuilder(context: BuildContext, { labelSmoothing, ...common }: Common): GraphBuilder {
   const { options: { graph }, owners, keyValues, applyMiddleware } = context;
   return {
@@ -120,7 +120,7 @@ function hookedBuilder(context: BuildContext, { labelSmoothing, ...common }: Com
   };
 }
 
-/** What middleware builds with: the hook points are plain. */
+/** Creates the builder for middleware, whose hook points do not call middleware. */
 function plainBuilder(context: BuildContext, { labelSmoothing, ...common }: Common): GraphBuilder {
   return {
     ...common,

@@ -1,4 +1,4 @@
-/** What the parts of a graph builder share, and what a build remembers. */
+/** The context that the parts of a graph builder share, and the record of a build. */
 import type { Value } from "../../graph/graph.ts";
 import type { EmbeddingOptions, GraphBuilder, LinearOptions } from "../../types.ts";
 import { type AttentionBias, createAttentionBias } from "./attention_bias.ts";
@@ -9,23 +9,23 @@ import type { BuildOptions } from "./options.ts";
 import { createOwnerStack, type OwnerStack } from "./owner.ts";
 import { createParameterTable, type Parameter, type ParameterTable } from "./parameters.ts";
 
-/** What a build remembers. */
+/** The record of a build. */
 export type BuildInfo = Readonly<{
   parameters: ReadonlyMap<string, Parameter>;
   masks: ReadonlyMap<string, DropoutMask>;
   linears: ReadonlyMap<string, LinearOptions>;
   embeddings: ReadonlyMap<string, EmbeddingOptions>;
-  /** Tensors that modules share with others: the name each would have alone, and whose it is. */
+  /** Tied tensors: from the name that a tensor would have of its own to the name of the parameter that it shares. */
   ties: ReadonlyMap<string, string>;
   layers: readonly Readonly<{ path: string; output: Value }>[];
   attentions: readonly Value[];
-  /** What generation caches for the next token: keys and values, by the input that takes them. */
+  /** The keys and values that generation caches for the next token, by the name of the input that takes them. */
   keyValueCache: ReadonlyMap<string, Value>;
-  /** Whether label smoothing was asked for. */
+  /** Whether label smoothing was read. */
   smoothed(): boolean;
 }>;
 
-/** The modules that a build has met. */
+/** The modules that a build has called. */
 type Modules = Readonly<{
   linears: Map<string, LinearOptions>;
   embeddings: Map<string, EmbeddingOptions>;
@@ -34,7 +34,7 @@ type Modules = Readonly<{
   attentions: Value[];
 }>;
 
-/** What the parts of a builder share. */
+/** The context that the parts of a builder share. */
 export type BuildContext = Readonly<{
   options: BuildOptions;
   owners: OwnerStack;
@@ -46,7 +46,7 @@ export type BuildContext = Readonly<{
   applyMiddleware: ApplyMiddleware;
 }>;
 
-/** The context of a build that has met nothing yet; `plain` gives what middleware builds with. */
+/** Creates the context of a new build; `plain` returns the builder for middleware. */
 export function createBuildContext(options: BuildOptions, plain: () => GraphBuilder): BuildContext {
   const owners = createOwnerStack();
   return {

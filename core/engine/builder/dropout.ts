@@ -1,25 +1,25 @@
-/** Dropout and noise: graph inputs that the host fills with random numbers, addressed by the site that reads them. */
+/** Dropout and noise: graph inputs that the host fills with random numbers, addressed by the site that uses them. */
 import * as f from "../../graph/ops/functions.ts";
 import { addDims, mulDims } from "../../graph/ops/dims.ts";
 import type { Shape, Value } from "../../graph/graph.ts";
 import { swapHeadsAndPlaces } from "./heads_first.ts";
 import { type BuildOptions, drawsRandomly } from "./options.ts";
 
-/** A dropout site: a mask that the host draws and feeds under `name`; without `p` uniform numbers from -1 to 1. */
+/** A dropout site: a mask that the host draws and feeds as `name`; without `p`, uniform numbers from -1 to 1. */
 export type DropoutMask = Readonly<{ name: string; site: number; p: number | undefined; shape: Shape }>;
 
-/** What is drawn in a build. */
+/** The randomness of a build. */
 export type Dropout = Readonly<{
   masks: ReadonlyMap<string, DropoutMask>;
   apply(x: Value, p: number): Value;
   noise(like: Value): Value;
-  /** Of attention's probabilities, where each query sees `prefix` keys in front of the sequence. */
+  /** Applies dropout to attention probabilities, where each query sees `prefix` keys in front of the sequence. */
   ofAttention(probabilities: Value, p: number, prefix: number): Value;
-  /** A graph input for numbers that a site draws. */
+  /** Returns the graph input for the numbers of a site. */
   mask(mask: DropoutMask): Value;
-  /** The site that comes next. */
+  /** Returns the number of the next site. */
   nextSite(): number;
-  /** Builds from an earlier site on, so that the same numbers are drawn again. */
+  /** Runs `make` with sites counted from an earlier one, so that the same numbers are used again. */
   again<T>(site: number, make: () => T): T;
 }>;
 
@@ -44,7 +44,7 @@ export function createDropout(options: BuildOptions): Dropout {
       const site = next++;
       return mask({ name: `noise.${site}`, site, p: undefined, shape: like.shape });
     },
-    // The masks of keys in front are drawn apart, a row for each query.
+    // The masks of prefix keys are drawn separately, one row per query.
     ofAttention: (x, p, prefix) => {
       if (!draws || p <= 0 || prefix === 0) return apply(x, p);
       const [batch = "batch", heads = 1, queries = "seq", keys = "seq"] = x.shape;

@@ -1,12 +1,12 @@
 /**
- * Attention's two orders of axes: places before heads, as layers have them, and heads before places, as products do.
+ * Attention's two axis orders: places before heads, as in layers, and heads before places, as in matrix products.
  */
 import * as f from "../../graph/ops/functions.ts";
 import type { Node, Value } from "../../graph/graph.ts";
 
 const HEADS_FIRST: readonly number[] = [0, 2, 1, 3];
 
-/** [batch, seq, heads, headDim] as [batch, heads, seq, headDim], and back; there and back again is where it was. */
+/** Transposes [batch, seq, heads, headDim] to [batch, heads, seq, headDim] or back; a second swap undoes the first. */
 export function swapHeadsAndPlaces(x: Value): Value {
   const producer = x.graph.producer(x);
   const isSwapped = producer?.op === "Transpose" &&

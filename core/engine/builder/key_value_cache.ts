@@ -1,8 +1,8 @@
 /**
- * Keys and values of what came before, as inputs and outputs of a graph that generates.
+ * The key-value cache as inputs and outputs of a generation graph.
  *
- * They lie place by place, so that those of one more place are written behind the others; of the other side by head, as
- * they are computed with, for they never change.
+ * The generating side's entries have the place axis first, so that a new place is appended at the end. Those of
+ * cross-attention never change, and have heads first, as matrix products need them.
  */
 import * as f from "../../graph/ops/functions.ts";
 import type { Node, Value } from "../../graph/graph.ts";
@@ -10,29 +10,29 @@ import type { AttentionOptions } from "../../types.ts";
 import { swapHeadsAndPlaces } from "./heads_first.ts";
 import type { BuildOptions } from "./options.ts";
 
-/** What begins the names of keys and values of the other side, which stay as they are. */
+/** The prefix of the names of cross-attention keys and values, which do not change during generation. */
 export const CROSS_ATTENTION = "cross";
 
-/** Rows of places, and places of rows. */
+/** The permutation between [rows, places, ...] and [places, rows, ...]. */
 const PLACES_FIRST: readonly number[] = [1, 0, 2, 3];
 
-/** The keys and values that a build caches. */
+/** The cached keys and values of a build. */
 export type KeyValueEntries = Readonly<{
-  /** What is cached for the next token, by the input that takes it. */
+  /** The entries for the next token, by the name of the input that takes them. */
   outputs: ReadonlyMap<string, Value>;
-  /** The keys and values that one call of attention sees, of which it is given the new ones. */
+  /** Returns all keys and values that a call of attention sees, given the new ones. */
   update(k: Value, v: Value, options: AttentionOptions): readonly [Value, Value];
-  /** Keys or values by head, in the parts that they are stored in: cached ones are read where they are. */
+  /** Returns keys or values with heads first, in the parts they are stored in, so that cached ones are not copied. */
   partsOf(x: Value): readonly Value[];
 }>;
 
-/** The cache of a build, which is empty; outside of generation it stays so. */
+/** Creates the empty cache of a build; outside of generation it stays empty. */
 export function createKeyValueEntries({ graph, phase, grows }: BuildOptions): KeyValueEntries {
   const outputs = new Map<string, Value>();
-  // What is cached with what is new behind it, by what both are together.
+  // The cached and the new part of each concatenated value.
   const stored = new Map<Value, readonly Value[]>();
   let calls = 0;
-  // Of the other side, which the prompt's graph computes and every other reads.
+  // Cross-attention: the prompt's graph computes the entries, later graphs read them.
   const ofOtherSide = (input: string, x: Value): Value => {
     const [batch = 1, seq = 1, heads = 1, headDim = 1] = x.shape;
     if (phase === "decode") return swapHeadsAndPlaces(graph.input(input, "float32", [batch, heads, seq, headDim]));

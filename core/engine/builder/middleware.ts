@@ -1,10 +1,10 @@
-/** Middleware at the hook points: adapters around the model, regularizers around both. */
+/** Middleware at hook points: adapters wrap the model, regularizers wrap both. */
 import type { Value } from "../../graph/graph.ts";
 import type { GraphBuilder, HookPoints, Middleware } from "../../types.ts";
 import type { BuildOptions } from "./options.ts";
 import { MODEL, type Owner, type OwnerStack } from "./owner.ts";
 
-/** Computes what a hook point wants, through all middleware that it has. */
+/** Computes a hook point's result through all of its middleware. */
 export type ApplyMiddleware = <S extends keyof HookPoints>(
   hook: S,
   call: HookPoints[S],
@@ -17,7 +17,7 @@ type Around<S extends keyof HookPoints> = (
   next: (call: HookPoints[S]) => Value,
 ) => Value;
 
-/** The middleware of a build; `builder` gives what it builds with. */
+/** Creates the middleware of a build; `builder` returns the builder that it is given. */
 export function createMiddleware(
   { attached, around = [] }: Pick<BuildOptions, "attached" | "around">,
   owners: OwnerStack,
@@ -28,7 +28,7 @@ export function createMiddleware(
     ...around.map(({ around, name }) => ({ middleware: around, owner: { ...MODEL, regularizer: name } })),
   ];
   return <S extends keyof HookPoints>(hook: S, call: HookPoints[S], base: (call: HookPoints[S]) => Value): Value => {
-    // What the model builds is the model's, also where an adapter around it is building.
+    // The model's own part belongs to the model, even while an adapter around it is building.
     let next = (call: HookPoints[S]): Value => owners.as(MODEL, () => base(call));
     for (const { middleware: { [hook]: member }, owner } of layers) {
       const wrap = member as Around<S> | undefined;

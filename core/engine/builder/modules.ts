@@ -1,4 +1,4 @@
-/** Linear layers and embeddings: parameters by their modules' paths, and what is computed with them. */
+/** Linear layers and embeddings, whose parameters are named by their modules' paths. */
 import { missing } from "../../base/errors.ts";
 import * as f from "../../graph/ops/functions.ts";
 import { sizeOfShape } from "../../graph/ops/dims.ts";
@@ -6,7 +6,7 @@ import type { Value } from "../../graph/graph.ts";
 import type { EmbeddingOptions, HookPoints, LinearOptions } from "../../types.ts";
 import type { BuildContext } from "./context.ts";
 
-/** x Wᵀ + b, through middleware. */
+/** Builds x Wᵀ + b through middleware. */
 export function linear(context: BuildContext, path: string, x: Value, o: LinearOptions): Value {
   const { options: { graph }, parameters, modules } = context;
   modules.linears.set(path, o);
@@ -32,7 +32,7 @@ function product({ x, weight, bias }: HookPoints["linear"]): Value {
   return transposed ? f.gemm(x, transposed, bias) : f.gemm(x, weight, bias, { transB: true });
 }
 
-/** The rows of an embedding table that ids select, through middleware. */
+/** Looks up ids in an embedding table, through middleware. */
 export function embedding(context: BuildContext, path: string, ids: Value, o: EmbeddingOptions): Value {
   const { options: { graph }, parameters, modules } = context;
   modules.embeddings.set(path, o);
@@ -52,7 +52,7 @@ function lookUp({ ids, weight, embeddingDim, scale }: HookPoints["embedding"]): 
   return scaled(f.reshape(f.gather(weight, ids), [sizeOfShape(ids.shape), embeddingDim]), scale);
 }
 
-// A tensor that a module shares with another: that one's, unless the two are told apart.
+// Returns the name of a tied tensor: that of the other module, unless the checkpoint or an adapter has untied them.
 function sharedName(
   { options: { attached, untied }, modules }: BuildContext,
   path: string,
@@ -67,14 +67,14 @@ function sharedName(
   return isApart ? name : source;
 }
 
-/** A linear layer of middleware: no middleware around it. */
+/** Builds a linear layer for middleware, without middleware around it. */
 export function plainLinear({ parameters }: BuildContext, path: string, x: Value, o: LinearOptions): Value {
   const weight = parameters.declare(`${path}.weight`, [o.outFeatures, x.shape.at(-1) as number]);
   const bias = o.bias === false ? undefined : parameters.declare(`${path}.bias`, [o.outFeatures], "zeros");
   return f.gemm(x, weight, bias, { transB: true });
 }
 
-/** An embedding of middleware: no middleware around it. */
+/** Builds an embedding for middleware, without middleware around it. */
 export function plainEmbedding({ parameters }: BuildContext, path: string, ids: Value, o: EmbeddingOptions): Value {
   return scaled(f.gather(parameters.declare(`${path}.weight`, [o.numEmbeddings, o.embeddingDim]), ids), o.scale);
 }

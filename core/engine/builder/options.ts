@@ -1,36 +1,36 @@
-/** How a graph is built. */
+/** Options of a graph's build. */
 import type { Graph } from "../../graph/graph.ts";
 import type { AttachedAdapter, GraphBuilder, Middleware, Named, Side, Tensor } from "../../types.ts";
 
-/** How a build goes. */
+/** Options of a build. */
 export type BuildOptions = Readonly<{
   graph: Graph;
   mode: GraphBuilder["mode"];
   attached: readonly AttachedAdapter[];
-  /** Regularizers' middleware, outside of the adapters'. */
+  /** The middleware of regularizers, outside that of adapters. */
   around?: readonly Readonly<{ name: string; around: Middleware }>[];
-  /** False where a training graph is wanted without its randomness. */
+  /** False for a training graph without dropout and noise. */
   random?: boolean;
   initializerRange: number;
   labelSmoothing: number;
   checkpointing: boolean;
   /** Whether a parameter trains. */
   isTrainable: (name: string, adapter: boolean) => boolean;
-  /** What the collator makes of labels. */
+  /** The collator's label tensors, by name. */
   targets: Named<Tensor>;
-  /** Names of what the collator makes. */
+  /** The names of all fields that the collator makes. */
   fields?: readonly string[];
-  /** Into how many blocks of queries causal attention is cut; each sees only the keys up to its end. */
+  /** The number of query blocks of causal attention; each sees only the keys up to its end. */
   queryBlocks?: number | undefined;
-  /** In generation: whether what comes before is computed, or is what was cached of it. */
+  /** In generation: whether this graph computes the prompt, or one more token after cached ones. */
   phase?: Phase | undefined;
-  /** The side that generation adds to. */
+  /** The side that generation extends. */
   grows?: Side | undefined;
-  /** Stands in front of the names of a head's parameters, where several tasks share a model. */
+  /** The prefix of the names of a head's parameters, where several tasks share a model. */
   taskName?: string | undefined;
-  /** Whether a parameter that a head asks for is the model's, and so every task's. */
+  /** Whether a parameter that a head reads is the model's, and thus shared by all tasks. */
   shared?: (name: string) => boolean;
-  /** Tensors that the checkpoint does not share though the model would: see `InspectedBackbone.untied`. */
+  /** Tensors that the model ties but the checkpoint does not: see `InspectedBackbone.untied`. */
   untied?: readonly string[] | undefined;
 }>;
 

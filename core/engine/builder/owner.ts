@@ -1,23 +1,23 @@
-/** Whose part of the graph is being built: it decides what parameters are called and whose they are. */
+/** The owner of the part of the graph that is being built, which determines the names and ownership of parameters. */
 import type { AttachedAdapter } from "../../types.ts";
 
-/** Who is building: an adapter, a regularizer of a name, or else the model, whose head may be a task's alone. */
+/** The current owner: an adapter, a named regularizer, or else the model (`part`: its backbone, or a task's head). */
 export type Owner = Readonly<{
   part: "backbone" | "head";
   adapter: AttachedAdapter | undefined;
   regularizer: string | undefined;
 }>;
 
-/** The model, also inside of what an adapter or a regularizer builds around it. */
+/** The model as owner, even within middleware of an adapter or a regularizer. */
 export const MODEL: Omit<Owner, "part"> = { adapter: undefined, regularizer: undefined };
 
-/** A stack of owners: who is building now, possibly on behalf of another. */
+/** A stack of owners: the current one may be building on behalf of another. */
 export type OwnerStack = Readonly<{
   current(): Owner;
   as<T>(owner: Partial<Owner>, make: () => T): T;
 }>;
 
-/** A stack with the backbone at its bottom. */
+/** Creates a stack with the backbone at the bottom. */
 export function createOwnerStack(): OwnerStack {
   let current: Owner = { part: "backbone", ...MODEL };
   return {

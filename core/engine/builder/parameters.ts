@@ -1,46 +1,46 @@
-/** The parameters that a build asks for, by name. */
+/** The parameters that a build declares, by name. */
 import type { Value } from "../../graph/graph.ts";
 import type { AttachedAdapter, Initializer, Named } from "../../types.ts";
 import type { BuildOptions } from "./options.ts";
 import type { Owner, OwnerStack } from "./owner.ts";
 
-/** A parameter that a build asked for. */
+/** A parameter that a build has declared. */
 export type Parameter = Readonly<{
   name: string;
-  /** Its name without the task's, which a head's parameters have in front where tasks have names. */
+  /** The name without the task's prefix, which head parameters have if tasks are named. */
   unqualifiedName: string;
   value: Value;
   shape: readonly number[];
   init: Initializer;
-  /** An adapter's, not the model's. */
+  /** Whether it belongs to an adapter rather than the model. */
   adapter: boolean;
-  /** A row without gradient. */
+  /** The index of a row that gets no gradient. */
   paddingIdx: number | undefined;
-  /** Never trains, whatever adapters answer. */
+  /** Whether it never trains, whatever adapters say. */
   frozen: boolean;
-  /** A regularizer's: it trains, and is not part of the model. */
+  /** Whether it belongs to a regularizer: it trains, but is not part of the model. */
   regularizer: boolean;
-  /** The graph inputs whose ids index it, where it is an embedding table. */
+  /** The graph inputs with ids that index it, if it is an embedding table. */
   ids: readonly string[];
-  /** All parameters of its build, by name: its first values may be made of theirs. */
+  /** All parameters of its build, by name: its initial values may be computed from theirs. */
   build: ReadonlyMap<string, Parameter>;
 }>;
 
-/** What is known of a parameter beside its name, shape and first values. */
+/** Details of a parameter in addition to its name, shape and initial values. */
 export type ParameterDetails = Readonly<{ paddingIdx?: number; ids?: string; frozen?: boolean }>;
 
 /** The parameters of a build. */
 export type ParameterTable = Readonly<{
   all: ReadonlyMap<string, Parameter>;
-  /** The same name, the same value. */
+  /** Declares a parameter; the same name returns the same value. */
   declare(name: string, shape: readonly number[], init?: Initializer, details?: ParameterDetails): Value;
   /** Whether a value is a parameter that trains. */
   isTrained(value: Value): boolean;
-  /** What trains, but for what regularizers add. */
+  /** Returns the parameters that train, except those of regularizers. */
   trainable(): Named<Value>;
 }>;
 
-/** A table without parameters. */
+/** Creates an empty table. */
 export function createParameterTable(options: BuildOptions, owners: OwnerStack): ParameterTable {
   const { graph, isTrainable } = options;
   const all = new Map<string, Parameter>();
@@ -90,7 +90,7 @@ export function trainsIn(p: Parameter, isTrainable: BuildOptions["isTrainable"])
   return p.regularizer || (!p.frozen && isTrainable(p.unqualifiedName, p.adapter));
 }
 
-/** Whether a parameter trains, by the last adapter that has an opinion; without adapters everything does. */
+/** Returns whether parameters train: the last adapter that answers decides; without adapters, all of them do. */
 export function trainsRule(attached: readonly AttachedAdapter[]): (name: string, adapter: boolean) => boolean {
   return (name, adapter) => {
     if (adapter) return true;
@@ -102,7 +102,7 @@ export function trainsRule(attached: readonly AttachedAdapter[]): (name: string,
   };
 }
 
-/** What an adapter's parameter is called in a program. */
+/** Returns the name of an adapter's parameter in a program. */
 export function qualifyName(adapter: AttachedAdapter | undefined, name: string): string {
   return adapter?.name === undefined ? name : `${adapter.name}/${name}`;
 }

@@ -1,11 +1,11 @@
-/** Layers, and those that gradient checkpointing computes a second time instead of keeping their values. */
+/** Layers, and gradient checkpointing, which recomputes their values in the backward pass instead of keeping them. */
 import * as f from "../../graph/ops/functions.ts";
 import { reachable, type Value } from "../../graph/graph.ts";
 import { backward } from "../../graph/autodiff.ts";
 import type { HookPoints } from "../../types.ts";
 import type { BuildContext } from "./context.ts";
 
-/** A layer, through middleware; `also`: what it reads besides that was computed before it. */
+/** Builds a layer through middleware; `also`: further values computed earlier that it reads. */
 export function layer(
   context: BuildContext,
   path: string,
@@ -30,12 +30,12 @@ export function layer(
 function recompute(context: BuildContext, from: readonly Value[], y: Value, again: (x: Value) => Value): Value {
   const { options: { graph }, modules: { layers, attentions } } = context;
   const x = from[0] as Value;
-  // What it reads besides may be a parameter itself.
+  // A further value that the layer reads may be a parameter itself.
   const inputs = [...new Set([...from, ...trainedBetween(context, from, y)])];
   return graph.withVjp(inputs, [y], ([dy], needs) => {
     if (!dy) return inputs.map(() => undefined);
     const gated = f.add(x, f.mul(f.max(dy), 0));
-    // What the copy is made of is remembered already.
+    // The first build has recorded the layers and attentions inside; the copy must not record them again.
     const lengths = [layers.length, attentions.length] as const;
     const copy = again(gated);
     [layers.length, attentions.length] = lengths;
@@ -44,7 +44,7 @@ function recompute(context: BuildContext, from: readonly Value[], y: Value, agai
   }, true)[0] as Value;
 }
 
-/** The parameters that train of what is computed from some values up to another. */
+/** Returns the trained parameters in the computation from some values to another. */
 function trainedBetween({ parameters }: BuildContext, from: readonly Value[], to: Value): readonly Value[] {
   const before = new Set(reachable(from));
   const inside = reachable([to]).filter((node) => !before.has(node));
@@ -52,7 +52,7 @@ function trainedBetween({ parameters }: BuildContext, from: readonly Value[], to
     .filter((v) => parameters.isTrained(v) && inside.some((node) => node.inputs.includes(v)));
 }
 
-/** The last dim of hidden states, which is fixed. */
+/** Returns the last dim of hidden states, which is never symbolic. */
 export function hiddenSizeOf(x: Value): number {
   const size = x.shape.at(-1);
   return typeof size === "number" ? size : 0;

@@ -1,10 +1,10 @@
-/** The graph inputs that say which tokens there are and where they stand. */
+/** The graph inputs that describe tokens: which exist, their sequences and their positions. */
 import { addDims, seqDim } from "../../graph/ops/dims.ts";
 import type { Graph, Value } from "../../graph/graph.ts";
 import type { Side, TokenStream } from "../../types.ts";
 import type { BuildOptions } from "./options.ts";
 
-/** One side's places. In generation there are more keys than queries: those that came before stand in front. */
+/** Builds one side's token stream. In generation there are more keys than queries: earlier tokens come first. */
 export function tokenStream(
   options: Pick<BuildOptions, "graph" | "phase" | "grows">,
   side: Side = "input",
@@ -35,17 +35,17 @@ export function tokenStream(
   };
 }
 
-/** The input that says where labels are. */
+/** Returns the name of the input with the places of labels. */
 export function labelPlaces(name: string): string {
   return `${name}.at`;
 }
 
-/** The dim that counts the values of an input of places. */
+/** Returns the name of the dim that counts the values of an input of places. */
 export function countDim(places: string): string {
   return `${places}.count`;
 }
 
-/** 0, 1, 2, ... as positions of keys. */
+/** Returns 0, 1, 2, ... as positions of keys. */
 export function firstPositions(graph: Graph, count: number): Value {
   return graph.constant({ dtype: "int32", dims: [count], data: Int32Array.from({ length: count }, (_, i) => i) });
 }

@@ -1,20 +1,20 @@
-/** The weights that train and those to evaluate, in one place by turns, where an optimizer tells them apart. */
+/** Swapping of training and evaluation weights in the same memory, for optimizers that distinguish them. */
 import type { Optimizer } from "../../types.ts";
 import type { UpdateGroup } from "./memory.ts";
 import { reachKey } from "./plan.ts";
 import type { Progress } from "./saved.ts";
 
-/** Puts the weights that train in place, or those to evaluate. */
+/** Puts the training weights or the evaluation weights in place. */
 export type WeightSwap = (weights: "trained" | "evaluated") => void;
 
-/** A swap that has the weights that train in place. */
+/** Creates a swap, with the training weights in place. */
 export function createWeightSwap(
   progress: Progress,
   groups: readonly UpdateGroup[],
   optimizer: Pick<Optimizer, "swapEvaluationWeights">,
 ): WeightSwap {
   const { trained, updatesByReach } = progress;
-  // The weights that train, while those to evaluate are in place.
+  // The training weights while the evaluation weights are in place.
   let aside: readonly Float32Array[] | undefined;
   return (weights) => {
     if (weights === "trained") {
@@ -22,7 +22,7 @@ export function createWeightSwap(
       aside = undefined;
       return;
     }
-    // Before the first step there is nothing to average.
+    // Before the first update there is nothing to average.
     if (aside || !optimizer.swapEvaluationWeights || progress.updates === 0) return;
     aside = trained.map((t) => t.span.parameter.slice());
     for (const { span, settings } of groups) {

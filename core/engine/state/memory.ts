@@ -1,4 +1,4 @@
-/** Parameters, gradients and optimizer state as views of one WebAssembly memory, sized once. */
+/** Parameters, gradients and optimizer state as views of one WebAssembly memory of fixed size. */
 import { createMemory, type KernelMemory } from "../../kernels/kernels.ts";
 import type { FlatParameter, Optimizer } from "../../types.ts";
 import { alignedSize, groupKey, type GroupSettings, type PlannedParameter, plannedSize } from "./plan.ts";
@@ -6,7 +6,7 @@ import { alignedSize, groupKey, type GroupSettings, type PlannedParameter, plann
 /** One trained parameter. `rows`: the active rows of a table, by new number. */
 export type TrainableParameter = Readonly<{
   name: string;
-  /** As it lies in memory: active rows only. */
+  /** Its shape in memory, with active rows only. */
   shape: readonly number[];
   fullShape: readonly number[];
   rows: Int32Array | undefined;
@@ -14,16 +14,16 @@ export type TrainableParameter = Readonly<{
   span: FlatParameter;
 }>;
 
-/** The memory of what trains. */
+/** The memory of trained parameters. */
 export type Allocation = Readonly<{
   memory: KernelMemory;
   trained: readonly TrainableParameter[];
-  /** Second gradient buffers by name, for adding up micro-batches. */
+  /** Second gradient buffers by name, for gradient accumulation over micro-batches. */
   accumulators: ReadonlyMap<string, Float32Array>;
   bytes: Readonly<{ parameters: number; gradients: number; optimizer: number }>;
 }>;
 
-/** Allocates it, zeroed. Throws AttuneError (refused) above the memory's limit. */
+/** Allocates zeroed memory. Throws AttuneError (refused) above the limit of a WebAssembly memory. */
 export async function allocate(
   planned: readonly PlannedParameter[],
   { optimizer, accumulates, wasm }: Readonly<{ optimizer: Optimizer; accumulates: boolean; wasm?: WebAssembly.Module }>,
@@ -64,10 +64,10 @@ export async function allocate(
   };
 }
 
-/** Parameters that are updated together: one, or neighbours with the same settings. */
+/** A span of memory that is updated at once: one parameter, or neighbours with the same settings. */
 export type UpdateGroup = Readonly<{ span: FlatParameter; settings: GroupSettings }>;
 
-/** Neighbours that are updated alike as one span each. */
+/** Merges neighbouring parameters with the same settings into spans. */
 export function flatten(trained: readonly TrainableParameter[], buffer: ArrayBuffer): readonly UpdateGroup[] {
   return [...new Set(trained.map((t) => groupKey(t.settings)))].flatMap((key): UpdateGroup[] => {
     const members = trained.filter((t) => groupKey(t.settings) === key);

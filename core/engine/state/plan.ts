@@ -1,11 +1,11 @@
-/** Which parameters train, how much of each, and in which order they lie in memory. */
+/** The plan of trained parameters: which ones train, which rows of them, and their order in memory. */
 import { sizeOf } from "../../base/tensor.ts";
 import type { FamilyFacts, InspectedBackbone, Optimizer, ParameterGroup } from "../../types.ts";
 import type { Parameter } from "../builder/parameters.ts";
 
-/** How the updates of a parameter differ from others'. */
+/** The settings in which the updates of parameters differ. */
 export type GroupSettings = Readonly<{
-  /** Its learning rate before the schedule, where not the run's, and a factor of it. */
+  /** Its own learning rate before the schedule, if not the run's, and (`lrScale`) a factor of the rate. */
   rate: number | undefined;
   lrScale: number;
   appliesWeightDecay: boolean;
@@ -14,7 +14,7 @@ export type GroupSettings = Readonly<{
   reached: readonly number[];
 }>;
 
-/** A parameter that trains. `rows`: those of a table that the data can name; `shape`: with these alone. */
+/** A parameter that trains. `rows`: those of a table that the data can name; `shape`: with only these rows. */
 export type PlannedParameter = Readonly<{
   parameter: Parameter;
   rows: Int32Array | undefined;
@@ -23,24 +23,24 @@ export type PlannedParameter = Readonly<{
 }>;
 
 /**
- * A parameter that a program gives a gradient of; `dense`: the output that has it whole, where it is not of rows alone.
+ * A parameter that has a gradient in a program; `dense`: the output with the whole gradient, if it is not rows alone.
  */
 export type GradientOf = Readonly<{ parameter: string; dense: string | undefined }>;
 
-/** What a plan is made from. */
+/** Options of a plan. */
 export type PlanOptions = Readonly<{
   parameters: ReadonlyMap<string, Parameter>;
-  /** What each program gives. */
+  /** The gradients of each program. */
   gradients: readonly (readonly GradientOf[])[];
   optimizer: Optimizer;
   backbone: InspectedBackbone;
-  /** Ids that the data can name, sorted, by graph input; absent: all. Inputs of one table share one list. */
+  /** The ids that the data can contain, sorted, by graph input; absent: all. Inputs of one table share one list. */
   activeRows: ReadonlyMap<string, Int32Array>;
 }>;
 
 /**
- * Every parameter that has a gradient: those that decay first, and those alike together, so that each group is one
- * span.
+ * Returns every parameter that has a gradient: those with weight decay first, and those with the same settings
+ * together, so that each group is one span.
  */
 export function planParameters(options: PlanOptions): readonly PlannedParameter[] {
   const { parameters, optimizer, backbone } = options;
@@ -63,7 +63,7 @@ function planParameter(parameter: Parameter, group: ParameterGroup, options: Pla
   const reached = gradients.flatMap((outputs, i) => (outputs.some(ofParameter) ? [i] : []));
   const settings = { ...settingsOf(parameter.unqualifiedName, group, backbone.family), reached };
   const active = activeRowsOf(parameter, activeRows);
-  // A table is shortened only if its gradient comes as rows alone and unnamed rows change in closed form.
+  // A table is shortened only if its gradient comes as rows alone and its other rows change in closed form.
   const idle = optimizer.decayWithoutGradient?.({ step: 1, learningRate: 1, ...settings, gradientScale: 1 });
   const isDense = gradients.flat().some((g) => ofParameter(g) && g.dense !== undefined);
   const rows = active && !isDense && idle !== undefined ? active : undefined;
@@ -71,7 +71,7 @@ function planParameter(parameter: Parameter, group: ParameterGroup, options: Pla
   return { parameter, rows, shape, settings };
 }
 
-/** The rows of a table that the data can name, where that is known of all inputs that index it. */
+/** Returns the rows of a table that the data can name, if these are known for all inputs that index it. */
 function activeRowsOf({ ids }: Parameter, activeRows: PlanOptions["activeRows"]): Int32Array | undefined {
   const lists = new Set(ids.map((name) => activeRows.get(name)));
   const [list] = lists;
@@ -83,39 +83,39 @@ function settingsOf(
   { lrScale = 1, learningRate: rate, weightDecay }: ParameterGroup,
   family: FamilyFacts,
 ): Omit<GroupSettings, "reached"> {
-  // A group that says how much its weights decay says it of its biases too.
+  // A weight decay set for a group applies to its biases, too.
   return { rate, lrScale, appliesWeightDecay: weightDecay === undefined ? decays(name, family) : true, weightDecay };
 }
 
 /**
- * Whether weight decay applies: not to biases and norms, by Hugging Face's rule over names, nor to what the family
- * leaves out.
+ * Whether weight decay applies: not to biases and norms, by Hugging Face's rule over names, nor to parameters that the
+ * family exempts.
  */
 function decays(name: string, { noDecay }: Pick<FamilyFacts, "noDecay">): boolean {
   return !/bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)/.test(name.toLowerCase()) && !noDecay?.test(name);
 }
 
-/** The same for parameters that are updated alike. */
+/** Returns a key that is equal for parameters with the same settings. */
 export function groupKey({ rate, lrScale, appliesWeightDecay, weightDecay, reached }: GroupSettings): string {
   return `${appliesWeightDecay} ${rate} ${lrScale} ${weightDecay} ${reached}`;
 }
 
-/** A key for the set of programs that reach a parameter. */
+/** Returns a key for the set of programs that reach a parameter. */
 export function reachKey({ reached }: GroupSettings): string {
   return reached.join("+");
 }
 
-/** Whether one of some programs reaches a parameter. */
+/** Whether one of these programs reaches a parameter. */
 export function isReached({ reached }: GroupSettings, programs: ReadonlySet<number>): boolean {
   return reached.some((i) => programs.has(i));
 }
 
-/** Elements that a parameter takes in memory, where each begins at a multiple of 64 bytes. */
+/** Returns the elements that a parameter takes in memory, where each begins at a multiple of 64 bytes. */
 export function alignedSize(length: number): number {
   return Math.ceil(length / 16) * 16;
 }
 
-/** Elements of a planned parameter. */
+/** Returns the number of elements of a planned parameter. */
 export function plannedSize({ shape }: PlannedParameter): number {
   return sizeOf(shape);
 }

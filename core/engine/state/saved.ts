@@ -1,21 +1,21 @@
-/** A state as the tensors of a checkpoint, and back. */
+/** Conversion of a training state to the tensors of a checkpoint, and back. */
 import type { Tensor } from "../../base/tensor.ts";
 import type { TrainableParameter } from "./memory.ts";
 
 /** Tensors of a checkpoint by name. */
 export type SavedTensors = Readonly<Record<string, Tensor<Float32Array>>>;
 
-/** What training changes. */
+/** The state that training changes. */
 export type Progress = {
   readonly trained: readonly TrainableParameter[];
-  /** What unnamed rows of each table have shrunk by so far. */
+  /** The factor by which the rows of each table that no data names have shrunk so far. */
   readonly idle: Map<string, number>;
-  /** Updates so far, and those of what not every program reaches, by who does. */
+  /** The number of updates so far, and the numbers for parameters that not every program reaches, by `reachKey`. */
   updates: number;
   readonly updatesByReach: Map<string, number>;
 };
 
-/** Views of the weights by name, and what unnamed rows have shrunk by. */
+/** Returns views of the weights by name, and the factors of rows that no data names. */
 export function saveWeights({ trained, idle }: Progress): SavedTensors {
   return {
     ...Object.fromEntries([...idle].map(([name, factor]) => [`idle/${name}`, numberTensor(factor)])),
@@ -25,13 +25,13 @@ export function saveWeights({ trained, idle }: Progress): SavedTensors {
   };
 }
 
-/** Takes weights over. Throws RangeError if one is missing. */
+/** Loads weights. Throws RangeError if one is missing. */
 export function loadWeights({ trained, idle }: Progress, tensors: SavedTensors): void {
   for (const t of trained) t.span.parameter.set(valuesOf(tensors, `parameter/${t.name}`, t.span.parameter.length));
   for (const name of idle.keys()) idle.set(name, numberOf(tensors, `idle/${name}`));
 }
 
-/** Views of everything that a checkpoint needs. */
+/** Returns views of everything that a checkpoint needs. */
 export function saveState(progress: Progress): SavedTensors {
   const all: Record<string, Tensor<Float32Array>> = {
     ...saveWeights(progress),
@@ -46,7 +46,7 @@ export function saveState(progress: Progress): SavedTensors {
   return all;
 }
 
-/** Takes everything over. Throws RangeError if a tensor is missing. */
+/** Loads a whole state. Throws RangeError if a tensor is missing. */
 export function loadState(progress: Progress, tensors: SavedTensors): void {
   loadWeights(progress, tensors);
   progress.updates = numberOf(tensors, "updates");
@@ -60,7 +60,7 @@ export function loadState(progress: Progress, tensors: SavedTensors): void {
   }
 }
 
-/** Tensors with values of their own. */
+/** Copies tensors with their values. */
 export function copyTensors(tensors: SavedTensors): SavedTensors {
   return Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, { ...t, data: t.data.slice() }]));
 }

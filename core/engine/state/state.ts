@@ -1,8 +1,9 @@
 /**
- * The state of a run's training: what trains, its gradients and the optimizer's state.
+ * The training state of a run: trained parameters, their gradients and the optimizer's state.
  *
- * Embedding tables are kept to the rows that the data can name ("active"), renumbered: gradients, state and updates
- * cover only those, and the rest of the table decays in closed form when it is written out.
+ * Embedding tables are reduced to the rows that the data can name ("active" rows), renumbered: gradients, optimizer
+ * state and updates cover only these; the weight decay of the other rows is applied in closed form when a table is
+ * read.
  */
 import type { KernelMemory } from "../../kernels/kernels.ts";
 import type { Tensor } from "../../base/tensor.ts";
@@ -21,35 +22,35 @@ import {
 import { type FirstValues, readFirstValues, readWhole } from "./tables.ts";
 import { applyUpdate, type StepUpdate } from "./update.ts";
 
-/** The state of a run's training. Between steps it has the weights that train in place, or those to evaluate. */
+/** The training state of a run. Between steps, either the training or the evaluation weights are in place. */
 export interface State {
   readonly memory: KernelMemory;
   readonly trained: readonly TrainableParameter[];
   readonly bytes: Readonly<{ parameters: number; gradients: number; optimizer: number }>;
-  /** Second gradient buffers, for adding up micro-batches. */
+  /** Returns a parameter's second gradient buffer, for gradient accumulation over micro-batches. */
   accumulator(name: string): Float32Array;
   /**
-   * √Σ g² over the gradients of some programs. With a factor they are multiplied by it in the same pass; the norm is then
-   * NaN where some gradient was not finite before.
+   * Returns √Σ g² over the gradients of some programs. A factor multiplies them in the same pass; the norm is then NaN
+   * if some gradient was not finite before.
    */
   gradNorm(programs: ReadonlySet<number>, factor?: number): number;
-  /** One optimizer step over what some programs reach. */
+  /** Takes one optimizer step over the parameters that some programs reach. */
   update(update: StepUpdate, programs: ReadonlySet<number>): void;
-  /** Puts the weights that train in place, or those to evaluate, where an optimizer tells them apart. */
+  /** Puts the training or the evaluation weights in place, if the optimizer distinguishes them. */
   present(weights: "trained" | "evaluated"): void;
-  /** A parameter with all its rows. */
+  /** Reads a parameter with all its rows. */
   read(name: string): Promise<Tensor<Float32Array>>;
-  /** Copies of the weights to evaluate by name, and what unnamed rows have shrunk by. */
+  /** Returns copies of the evaluation weights by name, and the factors of rows that no data names. */
   weights(): SavedTensors;
   setWeights(weights: SavedTensors): void;
-  /** Everything that a checkpoint needs: views of weights and optimizer state, by name. */
+  /** Returns everything that a checkpoint needs: views of weights and optimizer state, by name. */
   tensors(): SavedTensors;
   restore(tensors: SavedTensors): void;
   /** Whether every trained weight is a finite number. */
   isFinite(): boolean;
 }
 
-/** What a state is made from. */
+/** Options of a state. */
 export type StateOptions =
   & PlanOptions
   & Readonly<{ initial: FirstValues; accumulates: boolean; wasm?: WebAssembly.Module }>;

@@ -1,12 +1,12 @@
-/** Parameters between the checkpoint and memory, where tables have active rows only. */
+/** Copying of parameters between the checkpoint and memory, where tables have only active rows. */
 import { sizeOf, type Tensor } from "../../base/tensor.ts";
 import type { Parameter } from "../builder/parameters.ts";
 import type { TrainableParameter } from "./memory.ts";
 
-/** What parameters are before the first step. */
+/** The initial values of parameters. */
 export type FirstValues = Readonly<{ read(p: Parameter): Promise<Tensor<Float32Array>> }>;
 
-/** Reads a parameter's first values into memory. */
+/** Reads a parameter's initial values into memory. */
 export async function readFirstValues(t: TrainableParameter, p: Parameter, initial: FirstValues): Promise<void> {
   const { data } = await initial.read(p);
   if (!t.rows) return t.span.parameter.set(data);
@@ -14,7 +14,7 @@ export async function readFirstValues(t: TrainableParameter, p: Parameter, initi
   t.rows.forEach((row, i) => t.span.parameter.set(data.subarray(row * width, (row + 1) * width), i * width));
 }
 
-/** A parameter with all of its rows; rows that no data uses are scaled by `factor`. */
+/** Returns a parameter with all of its rows; rows that no data names are scaled by `factor`. */
 export async function readWhole(
   t: TrainableParameter,
   p: Parameter,

@@ -1,14 +1,14 @@
-/** One optimizer step over what some programs reach. */
+/** One optimizer step over the parameters that some programs reach. */
 import type { Optimizer, StepContext } from "../../types.ts";
 import type { KernelMemory } from "../../kernels/kernels.ts";
 import type { UpdateGroup } from "./memory.ts";
 import { type GroupSettings, isReached, reachKey } from "./plan.ts";
 import type { Progress } from "./saved.ts";
 
-/** A step's update before groups: `factor` is what the schedule makes of a rate. */
+/** A step's update before the settings of groups; `factor`: the schedule's factor of a learning rate. */
 export type StepUpdate = Omit<StepContext, "appliesWeightDecay" | "weightDecay"> & Readonly<{ factor: number }>;
 
-/** What is updated, and with what. */
+/** The parameters to update, and the optimizer. */
 type Updated = Readonly<{
   progress: Progress;
   groups: readonly UpdateGroup[];
@@ -16,7 +16,7 @@ type Updated = Readonly<{
   kernels: KernelMemory["kernels"];
 }>;
 
-/** Updates every group that is reached; unnamed rows of tables shrink in closed form. */
+/** Updates every group that is reached; rows that no data names shrink in closed form. */
 export function applyUpdate(
   { progress, groups, optimizer, kernels }: Updated,
   update: StepUpdate,
