@@ -18,7 +18,7 @@ import { productsOf } from "./work.ts";
 
 /**
  * The ops that may be recomputed: none, those that cost a pass over memory, attention scores too, or also this number
- * of products with weights: those with the least work per byte first.
+ * of products with weights: those with the least work per element of their result first.
  */
 export type Recompute = "nothing" | "passes" | "attention" | number;
 

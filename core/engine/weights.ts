@@ -58,7 +58,7 @@ export function initialWeights(
     return undefined;
   };
   const { frozen } = checkpoint;
-  // Initialisers read the checkpoint under the model's names, as computed with, and initialised values where it has none.
+  // Initialisers read the checkpoint by the model's names, as computed with; what it lacks is initialised first.
   const valuesFor = ({ build }: Parameter): InitialValues => {
     const drawnFor = (name: string): Parameter | undefined => {
       const other = build.get(name) ?? build.get(backbone.ties[name] ?? "") ??

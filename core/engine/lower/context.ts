@@ -1,4 +1,4 @@
-/** A graph while it is lowered: the names of its values, and the tensors and feeds that its nodes have asked for. */
+/** The context of lowering a graph: the names of its values, and the tensors and feeds that its nodes need. */
 import type { Shape } from "../../graph/ops/dims.ts";
 import type { Graph, Node, Value } from "../../graph/graph.ts";
 import type { OnnxNode, OnnxTensor } from "../../onnx/model.ts";
@@ -12,58 +12,58 @@ import {
   type StoredTensor,
 } from "./storage.ts";
 
-/** A graph while it is lowered. */
+/** The context of lowering a graph. */
 export type Lowering = Readonly<{
   graph: Graph;
   storage: (name: string, value: Value) => Storage;
-  /** Absent if no weight is stored as codes, and no product computed with some. */
+  /** Absent if no weight is encoded and no product uses encoded operands. */
   lowerCodes: CodeLowering | undefined;
   provider: Provider;
-  /** Values that the backward pass makes a second time. */
+  /** Ids of values that the backward pass recomputes. */
   recomputed: ReadonlySet<number>;
-  /** How many inputs of nodes read a value, by id. */
+  /** The number of node inputs that read a value, by id. */
   readers: ReadonlyMap<number, number>;
-  /** Names by a value's id. */
+  /** Names of values, by id. */
   names: Map<number, string>;
-  /** What nodes make, by name. */
+  /** The values that nodes compute, by name. */
   values: Map<string, Pick<Value, "dtype" | "shape">>;
-  /** Graph inputs and parameters that the host feeds, and of tables how many rows. */
+  /** The graph inputs and parameters that the host feeds, and how many rows of tables. */
   feeds: Map<string, Value>;
   rows: Map<string, number>;
-  /** Vectors of sizes that the host feeds. */
+  /** The vectors of sizes that the host feeds. */
   shapes: Map<string, Shape>;
   initializers: Map<string, OnnxTensor>;
-  /** Ids of weights that are stored as integers, those of them that are decoded, and those stored with 16 bits. */
+  /** Ids of weights stored as integers, of those that have been decoded, and of 16-bit weights. */
   quantized: Set<number>;
   decoded: Set<number>;
   halves: Set<number>;
-  /** Weights that are stored as codes, by id, and the tensors of theirs that are fed, by name. */
+  /** The encoded weights, by id, and those of their tensors that are fed, by name. */
   encoded: Map<number, Extract<Storage, { as: "encoded" }>>;
   codes: Map<string, Pick<StoredTensor, "dtype" | "dims">>;
-  /** What decodes weights, by the name that it makes: it stands first in the file, and runs right before its reader. */
+  /** Nodes that decode weights, by the name of their result: being first in the file, they run right before the reader. */
   casts: Map<string, readonly OnnxNode[]>;
-  /** Names of what several products read alike. */
+  /** Names of results that several products share. */
   alike: Map<string, Named<string>>;
-  /** Nodes of the forward pass made a second time. */
+  /** Recomputed nodes of the forward pass. */
   again: Map<Node, readonly OnnxNode[]>;
 }>;
 
-/** Lowers weights that are stored as codes, and products that are computed with some. */
+/** Lowers encoded weights, and products with encoded operands. */
 export type CodeLowering = Readonly<{
-  /** Makes the tensors of a weight ones of the model, or feeds. */
+  /** Adds the tensors of a weight to the model, or to the feeds. */
   add(lowering: Lowering, name: string, value: Value, storage: Extract<Storage, { as: "encoded" }>): void;
-  /** A product over codes; undefined for any other node. */
+  /** Lowers a product with an encoded operand; undefined for any other node. */
   product(
     lowering: Lowering,
     node: Node,
     nameInput: (value: Value) => string,
     output: string,
   ): readonly OnnxNode[] | undefined;
-  /** What a weight is called for its reader, which reads it decoded. */
+  /** Returns the name of a weight, decoded for its reader. */
   decodedFor(lowering: Lowering, value: Value, reader: string): string;
 }>;
 
-/** The lowering of a graph of which these nodes are needed; its outputs have their names. */
+/** Creates the context of lowering these nodes of a graph, with its outputs named. */
 export function createLowering(
   of: Pick<Lowering, "graph" | "storage" | "lowerCodes" | "provider" | "recomputed">,
   nodes: readonly Node[],
@@ -96,7 +96,7 @@ export function createLowering(
   };
 }
 
-/** What a value is called; what no node makes becomes a tensor of the model or a feed when it is first asked for. */
+/** Returns a value's name; one that no node computes becomes a tensor of the model or a feed on its first use. */
 export function nameOf(lowering: Lowering, value: Value): string {
   const known = lowering.names.get(value.id);
   if (known) return known;
@@ -133,10 +133,10 @@ function addStored(lowering: Lowering, name: string, value: Value, storage: Stor
   }
 }
 
-/** What stands behind the name of a value that the backward pass makes a second time. */
+/** The suffix of the names of recomputed values. */
 export const AGAIN = ".again";
 
-/** The name of a constant int64 vector, which is added if needed. */
+/** Returns the name of a constant int64 vector, which is added if needed. */
 export function int64s({ initializers }: Lowering, data: readonly number[]): string {
   const name = `i64[${data}]`;
   if (!initializers.has(name)) {
@@ -146,7 +146,7 @@ export function int64s({ initializers }: Lowering, data: readonly number[]): str
   return name;
 }
 
-/** The name of a constant number. */
+/** Returns the name of a constant float32 scalar, which is added if needed. */
 export function float32({ initializers }: Lowering, value: number): string {
   const name = `f32[${value}]`;
   initializers.set(name, { name, dtype: "float32", dims: [], data: bytesOf(Float32Array.of(value)) });
@@ -154,8 +154,8 @@ export function float32({ initializers }: Lowering, value: number): string {
 }
 
 /**
- * The name of a vector of sizes. A shape with one unknown dim is a constant with -1 if that is allowed; with more,
- * the host feeds it.
+ * Returns the name of a vector of sizes. A shape with one unknown dim is a constant with -1 if the op allows this
+ * (`inferred`); with more unknown dims, the host feeds it.
  */
 export function shapeInput(lowering: Lowering, shape: Shape, inferred: boolean): string {
   const symbolic = shape.filter((dim) => typeof dim === "string").length;
@@ -167,7 +167,7 @@ export function shapeInput(lowering: Lowering, shape: Shape, inferred: boolean):
   return name;
 }
 
-/** A node with one output and without attributes, called as its output is. */
+/** Creates a node with one output and no attributes, named like its output. */
 export function simpleNode(op: string, inputs: readonly string[], output: string): OnnxNode {
   return { op, domain: "", name: output, inputs, outputs: [output], attributes: {} };
 }

@@ -1,6 +1,6 @@
 /**
- * Weights that are stored as codes: products over them, and where they become float32. And products over weights that train,
- * from codes that are made of their values.
+ * Lowering of encoded weights: products with them, and their decoding to float32. Also products with trained weights,
+ * which are encoded within each run.
  */
 import type { Node, Value } from "../../graph/graph.ts";
 import { bytesPerElement } from "../../base/tensor.ts";
@@ -10,10 +10,10 @@ import { AGAIN, type CodeLowering, int64s, type Lowering, nameOf } from "./conte
 import { attributesOf } from "./form.ts";
 import { bytesOf, encodedName, type Storage } from "./storage.ts";
 
-/** Nodes that a writer has written: those that read nothing but the weight's tensors apart. */
+/** The nodes of a writer: those that only decode the weight are separate. */
 type Written = Readonly<{ writer: NodeWriter; decoding: OnnxNode[]; nodes: OnnxNode[] }>;
 
-/** Lowers codes. `products`: how those over parameters that train are computed, where not in float32. */
+/** Creates the lowering of encoded weights. `products`: the formats of products with trained parameters. */
 export function lowerCodes(products: ReadonlyMap<string, TrainedProduct> = new Map()): CodeLowering {
   return {
     add: addEncoded,
@@ -40,8 +40,8 @@ function addEncoded(
 }
 
 /**
- * A product with a weight of codes: as its format computes it, or over what is decoded right before, whichever way the
- * weight is turned. Undefined for any other node.
+ * Lowers a product with an encoded weight, transposed or not: as its format computes it, or decoded right before the
+ * product. Returns undefined for any other node.
  */
 function encodedProduct(
   lowering: Lowering,
@@ -57,7 +57,7 @@ function encodedProduct(
   if (!encoded) return trainedProduct(lowering, products, node, nameInput, output);
   const { alpha, transA, transB } = attributesOf(node, "Gemm");
   const { format, weight: { dims, conv1d } } = encoded;
-  // Codes are of [out, in]; what the model calls the weight may be turned.
+  // Codes are [out, in]; the model's weight may be its transpose.
   const turns = (transB === 1) !== conv1d;
   const lowered = writerFor(lowering, name, output);
   const { writer, decoding, nodes } = lowered;
@@ -85,7 +85,7 @@ function encodedProduct(
   }];
 }
 
-/** A product as a format computes it, x Wᵀ + bias or x W; undefined if it has none such. */
+/** Writes a format's own product, x Wᵀ + bias or x W; undefined if it has none. */
 function productOf(
   format: Pick<WeightFormat, "writeProduct" | "writeTransposedProduct">,
   writer: NodeWriter,
@@ -96,7 +96,7 @@ function productOf(
   return bias === undefined ? format.writeTransposedProduct?.(writer, x, dims) : undefined;
 }
 
-/** A product with a weight that trains, where its format has one. */
+/** Lowers a product with a trained weight, if its format has one. */
 function trainedProduct(
   lowering: Lowering,
   products: ReadonlyMap<string, TrainedProduct>,
@@ -120,7 +120,7 @@ function trainedProduct(
   return product === undefined ? undefined : renameOutput(nodes, product, output);
 }
 
-/** What a weight of codes is called as its reader reads it: decoded for that one, as the model has it. */
+/** Returns the name of an encoded weight, decoded for its reader in the model's orientation. */
 function decodedFor(lowering: Lowering, value: Value, reader: string): string {
   const encoded = lowering.encoded.get(value.id);
   const name = nameOf(lowering, value);
@@ -138,7 +138,7 @@ function keepDecoding({ casts }: Lowering, key: string, decoding: readonly OnnxN
   if (decoding.length > 0) casts.set(`decoded ${key}`, decoding);
 }
 
-/** The nodes with another name for one of their outputs; what no node made gets it by an Identity. */
+/** Renames one output of nodes; if none of them computes it, an Identity provides the name. */
 function renameOutput(nodes: readonly OnnxNode[], from: string, to: string): readonly OnnxNode[] {
   if (!nodes.some(({ outputs }) => outputs.includes(from))) {
     return [...nodes, { op: "Identity", domain: "", name: to, inputs: [from], outputs: [to], attributes: {} }];
@@ -147,7 +147,7 @@ function renameOutput(nodes: readonly OnnxNode[], from: string, to: string): rea
   return nodes.map((node) => ({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) }));
 }
 
-/** Writes for one weight and one reader. What reads nothing else than the weight stands apart, to be put first in the file. */
+/** Creates a writer for one weight and reader. Nodes that read only the weight are separate, to be first in the file. */
 function writerFor(lowering: Lowering, name: string, reader: string): Written {
   const { initializers, casts } = lowering;
   const decoding: OnnxNode[] = [];
@@ -183,7 +183,7 @@ function writerFor(lowering: Lowering, name: string, reader: string): Written {
       return markFixed(constantKey);
     },
     once: (key, make) => {
-      // What is kept of the forward pass for the backward one is no more than without.
+      // Recomputed readers do not share results with the forward pass, which would otherwise have to be kept for them.
       const readerKey = `${key}${reader.endsWith(AGAIN) ? AGAIN : ""}`;
       const before = lowering.alike.get(readerKey);
       if (before) return before;

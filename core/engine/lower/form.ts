@@ -1,10 +1,10 @@
-/** What ONNX wants of each op as attributes and as further inputs. */
+/** The ONNX form of each op: its attributes and further inputs. */
 import type { Node } from "../../graph/graph.ts";
 import { opTable } from "../../graph/ops/table.ts";
 import type { OnnxNode } from "../../onnx/model.ts";
 import { int64s, type Lowering, shapeInput } from "./context.ts";
 
-/** A node of ONNX but for the names of its outputs, given those of its inputs. */
+/** Returns an ONNX node without the names of its outputs, given those of its inputs. */
 export function formOf(
   lowering: Lowering,
   { op, attrs }: Node,
@@ -18,7 +18,7 @@ export function formOf(
   return { op, domain: isMicrosofts ? "com.microsoft" : "", inputs: [...names, ...more], attributes };
 }
 
-/** A node's attributes. Who asks has compared the op: this only tells the compiler. */
+/** Returns a node's attributes. The caller has already checked the op, which here only serves for the type. */
 export function attributesOf<O extends Node["op"]>(node: Node, _op: O): Node<O>["attrs"] {
   return node.attrs as Node<O>["attrs"];
 }

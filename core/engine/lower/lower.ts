@@ -1,4 +1,4 @@
-/** A graph to an ONNX model for one execution provider: picks op forms, orders nodes, says what the host must feed. */
+/** Lowering of a graph to an ONNX model for one execution provider: op forms, node order, and the feeds of the host. */
 import { type DimValues, evaluateShape, type Shape } from "../../graph/ops/dims.ts";
 import { forwardNodes, type Graph, lossFactorInput, type Node, reachable, type Value } from "../../graph/graph.ts";
 import type { OnnxModel } from "../../onnx/model.ts";
@@ -8,8 +8,8 @@ import { toModel } from "./model.ts";
 import { lowerNode } from "./node.ts";
 
 /**
- * A lowered graph. `feeds`: graph inputs and trained parameters; `shapes`: vectors of sizes, made from a run's dims;
- * `values`: what nodes make, by name.
+ * A lowered graph. `feeds`: graph inputs and trained parameters; `shapes`: vectors of sizes, to be fed from a run's dims;
+ * `values`: the values that nodes compute, by name.
  */
 export type Lowered = Readonly<{
   model: OnnxModel;
@@ -20,9 +20,9 @@ export type Lowered = Readonly<{
 }>;
 
 /**
- * Lowers what the outputs of a graph need. `storage` says how each parameter is stored; values of `selectRecomputed` are made
- * a second time for the backward pass (see `recompute.ts`). `lowerCodes`: what lowers weights that are
- * stored as codes, where there are some.
+ * Lowers the nodes that the outputs of a graph need. `storage` returns how each parameter is stored; the values in
+ * `selectRecomputed` are computed a second time for the backward pass (see `recompute.ts`). `lowerCodes`: the lowering
+ * of encoded weights, if there are any.
  */
 export function lower(
   graph: Graph,
@@ -40,14 +40,15 @@ export function lower(
   return { model: toModel(lowering, lowered), values, feeds, shapes, outputs };
 }
 
-/** The vectors of sizes that a run with these dims feeds. */
+/** Returns the vectors of sizes to feed in a run with these dims. */
 export function shapeFeeds(shapes: ReadonlyMap<string, Shape>, dims: DimValues): Map<string, BigInt64Array> {
   return new Map([...shapes].map(([name, shape]) => [name, BigInt64Array.from(evaluateShape(shape, dims), BigInt)]));
 }
 
 /**
- * What the backward pass computes of the forward pass alone, slopes of activations say, first in the file: of what a node
- * reads ONNX Runtime makes the last in the file first, so that such values are made right before they meet a gradient.
+ * Moves backward nodes that depend on the forward pass alone, such as slopes of activations, to the front of the file:
+ * of a node's inputs, ONNX Runtime computes the last in the file first, so these values are computed right before their
+ * use.
  */
 function besidesFirst(nodes: readonly Node[]): readonly Node[] {
   const led = new Set<Value>();
@@ -61,16 +62,16 @@ function besidesFirst(nodes: readonly Node[]): readonly Node[] {
   return [...beside, ...nodes.filter((node) => !beside.has(node))];
 }
 
-/** Whether a value is what the host feeds as a factor of losses: all gradients begin at one. */
+/** Whether a value is a fed factor of losses: all gradients start from such a factor. */
 function isFactor(value: Value): boolean {
   const origin = value.graph.origin(value);
   return origin?.kind === "input" && origin.name.startsWith(lossFactorInput(""));
 }
 
 /**
- * ONNX Runtime walks back from the nodes nobody uses, the last in the file first. Such leaves (losses, weight
- * gradients) are therefore put at the end in reverse: each is computed, and what it needs freed, as early as possible.
- * The gradients come before the losses: what these read in passing is not kept for them.
+ * Orders nodes. ONNX Runtime walks back from the nodes that nothing reads, the last in the file first. Such leaves
+ * (losses, weight gradients) are therefore put at the end in reverse: each is computed, and its operands freed, as
+ * early as possible. Gradients are computed before losses, so that values that both read are not kept for the losses.
  */
 function executionOrder(nodes: readonly Node[], outputs: ReadonlyMap<string, Value>): Node[] {
   const used = new Set<number>();

@@ -1,14 +1,14 @@
-/** A lowered graph as an ONNX model. */
+/** Assembly of the ONNX model of a lowered graph. */
 import type { OnnxModel, OnnxNode, OnnxValueInfo } from "../../onnx/model.ts";
 import { type Lowering, nameOf } from "./context.ts";
 import { productsInPlace } from "./products_in_place.ts";
 import { providerRules } from "./providers.ts";
 
-/** Opset 21 and IR 10: the newest that every onnxruntime of the last years reads. */
+/** Opset 21 and IR 10: the newest that all onnxruntime versions of the last years support. */
 const OPSET = 21;
 const IR_VERSION = 10;
 
-/** The model of these nodes and of those that they asked for, which stand first. */
+/** Returns the model of these nodes and of those that decode their weights, which come first. */
 export function toModel(lowering: Lowering, nodes: readonly OnnxNode[]): OnnxModel {
   const { graph: { outputs }, provider, casts, again, initializers } = lowering;
   const renamed = identities(lowering);
@@ -27,7 +27,7 @@ export function toModel(lowering: Lowering, nodes: readonly OnnxNode[]): OnnxMod
   };
 }
 
-// An output that is an input, a constant or a second name of one value gets an Identity.
+// Adds an Identity for each output that is an input, a constant or a second name of a value.
 function identities(lowering: Lowering): readonly OnnxNode[] {
   return [...lowering.graph.outputs].flatMap(([name, value]) => {
     const from = nameOf(lowering, value);

@@ -1,4 +1,4 @@
-/** Nodes of a graph as nodes of ONNX. */
+/** Lowering of graph nodes to ONNX nodes. */
 import type { Dim } from "../../graph/ops/dims.ts";
 import type { Node, Value } from "../../graph/graph.ts";
 import type { OnnxNode } from "../../onnx/model.ts";
@@ -7,10 +7,10 @@ import { attributesOf, formOf } from "./form.ts";
 import { providerRules } from "./providers.ts";
 import { decodeQuantized, gatherQuantized, nameAsFloat } from "./quantized.ts";
 
-/** What a node's input is called for the node that makes `reader`. */
+/** Returns the name of a node's input for the node that computes `reader`. */
 type NameInput = (lowering: Lowering, value: Value, reader: string) => string;
 
-/** A node as those of ONNX that make the same; `isForward`: it reads the forward pass as that was computed first. */
+/** Lowers a node to ONNX nodes; `isForward`: it reads forward values as first computed, not recomputed ones. */
 export function lowerNode(lowering: Lowering, node: Node, isForward: boolean): readonly OnnxNode[] {
   const gathered = gatherQuantized(lowering, node);
   if (gathered) return gathered;
@@ -18,7 +18,7 @@ export function lowerNode(lowering: Lowering, node: Node, isForward: boolean): r
   return nodesFor(lowering, node, isForward ? nameAsFloat : nameMadeAgain, outputs);
 }
 
-// What the backward pass makes anew stands first in the file, so that it is made right before it is read.
+// Recomputed nodes come first in the file, so that they run right before their readers.
 function nameMadeAgain(lowering: Lowering, value: Value, reader: string): string {
   const { graph, recomputed, again } = lowering;
   const producer = recomputed.has(value.id) ? graph.producer(value) : undefined;
@@ -56,7 +56,7 @@ function nodesFor(
   ];
 }
 
-// A block of no rows: ONNX Runtime leaves the sum over it as the memory was.
+// For a block without rows, ONNX Runtime leaves the sum over the rows uninitialised.
 function zeroWhereEmpty(lowering: Lowering, rows: Dim, product: string, output: string): readonly OnnxNode[] {
   const any = `${output}.any`;
   return [
@@ -65,7 +65,7 @@ function zeroWhereEmpty(lowering: Lowering, rows: Dim, product: string, output: 
   ];
 }
 
-/** What a transposed product of more than two axes sums over, where that is within a block of rows, which may be empty. */
+/** Returns the dim that a product sums over, if it is a block of rows, which may be empty. */
 function emptyInner(node: Node): Dim | undefined {
   const { transA, transB } = node.op === "FusedMatMul" ? attributesOf(node, "FusedMatMul") : { transA: 0, transB: 0 };
   const shape = node.inputs[0]?.shape ?? [];

@@ -1,12 +1,12 @@
-/** Products of ONNX Runtime over matrices that are stored row by row of all of them, read where they are. */
+/** Products of ONNX Runtime that read matrices in place although their rows are interleaved. */
 import type { OnnxAttribute, OnnxNode } from "../../onnx/model.ts";
 
 const int = (value: number): OnnxAttribute => ({ type: "int", value });
 const plain: OnnxNode["attributes"] = { alpha: { type: "float", value: 1 }, transA: int(0), transB: int(0) };
 
 /**
- * A product with `Transpose(B)`, where B [rows, ..., columns] becomes [..., rows, columns], takes B as it is: what is kept
- * of a text is so never copied. Only for providers with the CPU's kernels.
+ * Fuses `Transpose(B)`, from [rows, ..., columns] to [..., rows, columns], into the product that reads it, so that
+ * cached keys and values are never copied. Only for providers with the CPU's kernels.
  */
 export function productsInPlace(nodes: readonly OnnxNode[], outputs: ReadonlySet<string>): OnnxNode[] {
   const turned = new Map(nodes.filter(putsRowsBehind).map((node) => [node.outputs[0] ?? "", node.inputs[0] ?? ""]));
@@ -22,7 +22,7 @@ export function productsInPlace(nodes: readonly OnnxNode[], outputs: ReadonlySet
   return changed.filter(({ outputs: [output = ""] }) => !turned.has(output) || read.has(output) || outputs.has(output));
 }
 
-/** [rows, ..., columns] to [..., rows, columns]. */
+/** Whether a transpose moves [rows, ..., columns] to [..., rows, columns]. */
 function putsRowsBehind({ op, attributes: { perm } }: OnnxNode): boolean {
   if (op !== "Transpose" || perm?.type !== "ints" || perm.value.length < 3) return false;
   const last = perm.value.length - 1;

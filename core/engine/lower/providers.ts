@@ -1,4 +1,4 @@
-/** What execution providers want otherwise than ONNX says. */
+/** Exceptions of execution providers from standard ONNX. */
 import type { Node } from "../../graph/graph.ts";
 import type { OnnxNode } from "../../onnx/model.ts";
 import type { Provider } from "../../types.ts";
@@ -6,9 +6,9 @@ import { float32, type Lowering, simpleNode } from "./context.ts";
 import { attributesOf } from "./form.ts";
 
 type Rules = Readonly<{
-  /** Another node in place of a node with these names of its first input and output, where there is a better one. */
+  /** Returns a better node in place of a node, if there is one; `input`, `output`: the names of its first ones. */
   replace?: (lowering: Lowering, node: Node, input: string, output: string) => OnnxNode | undefined;
-  /** Whether its products have the CPU's kernels: see `productsInPlace`. */
+  /** Whether products use the CPU's kernels: see `productsInPlace`. */
   hasKernelsOfCpu: boolean;
 }>;
 
@@ -20,7 +20,7 @@ export const providerRules: Readonly<Record<Provider, Rules>> = {
   cuda: { hasKernelsOfCpu: false },
 };
 
-// The WebAssembly build's Cast is one function of half a megabyte, which takes 300 MB and a second to be optimised.
+// Avoids the WebAssembly build's Cast: one function of half a megabyte, which takes 300 MB and a second to optimise.
 function withoutCast(lowering: Lowering, node: Node, input: string, output: string): OnnxNode | undefined {
   if (node.op !== "Cast" || attributesOf(node, "Cast").to !== "float32") return undefined;
   const from = node.inputs[0]?.dtype;

@@ -1,14 +1,14 @@
-/** Weights that are stored in fewer bits than they are read in: when and where they become float32. */
+/** Decoding of weights stored as integers or 16-bit floats to float32 within a run. */
 import type { Node, Value } from "../../graph/graph.ts";
 import { elementTypes, type OnnxNode } from "../../onnx/model.ts";
 import { float32, int64s, type Lowering, nameOf, simpleNode } from "./context.ts";
 import { attributesOf } from "./form.ts";
 import { storedName } from "./storage.ts";
 
-/** Weights of 16 bits that more nodes than this read become float32 once for all of them. */
+/** 16-bit weights with more readers than this are converted to float32 once for all of them. */
 const MANY_READERS = 4;
 
-/** Matrices of integers are decoded right before the first that reads them, and live until the last one has. */
+/** Decodes integer matrices right before their first reader; the result lives until the last one. */
 export function decodeQuantized(lowering: Lowering, node: Node): readonly OnnxNode[] {
   const { quantized, decoded } = lowering;
   return node.inputs.flatMap((value) => {
@@ -21,8 +21,8 @@ export function decodeQuantized(lowering: Lowering, node: Node): readonly OnnxNo
 }
 
 /**
- * What a value is called as its reader reads it. A weight of 16 bits becomes float32 for each node that reads it, right
- * before: such nodes stand first in the file. One that many nodes read (a head in blocks) becomes so once.
+ * Returns the name of a value as its reader reads it. A 16-bit weight is converted to float32 right before each reader,
+ * by nodes that are first in the file, or only once if it has many readers (a head in blocks).
  */
 export function nameAsFloat(lowering: Lowering, value: Value, reader: string): string {
   const { halves, readers, casts, encoded, lowerCodes } = lowering;
@@ -34,7 +34,7 @@ export function nameAsFloat(lowering: Lowering, value: Value, reader: string): s
   return float;
 }
 
-/** Rows looked up in a table that is stored in fewer bits: only these become float32. Undefined for any other node. */
+/** Lowers a lookup in a quantized table, so that only the rows looked up are decoded; undefined for any other node. */
 export function gatherQuantized(lowering: Lowering, node: Node): readonly OnnxNode[] | undefined {
   const [table, indices] = node.inputs;
   const [output] = node.outputs;

@@ -1,4 +1,4 @@
-/** How parameters are stored in or beside an ONNX model. */
+/** Storage of parameters in or beside an ONNX model. */
 import { badValue } from "../../base/errors.ts";
 import type { Shape } from "../../graph/ops/dims.ts";
 import type { OnnxTensor } from "../../onnx/model.ts";
@@ -7,17 +7,17 @@ import type { LinearWeight, Named, WeightFormat } from "../../types.ts";
 
 /** How a parameter reaches the session. */
 export type Storage =
-  /** `rows`: only so many rows of it, renumbered. */
+  /** Fed in each run; `rows`: the number of rows of a shortened table. */
   | Readonly<{ as: "feed"; rows?: number | undefined }>
   | Readonly<{ as: "inline"; tensor: Tensor }>
-  /** `dtype`: floats of 16 bits, which become float32 where they are read, for each that reads them. */
+  /** In a file or beside the model; `dtype`: 16-bit floats, which are converted to float32 for their readers. */
   | Readonly<{ as: "external"; location: string; offset: number; length: number; dtype?: "float16" | "bfloat16" }>
-  /** Integers with a scale per row, which are decoded where they are read: what is looked up, row by row. */
+  /** Integers with a scale per row, which are decoded for their readers; for lookups, only the rows looked up. */
   | Readonly<{ as: "int8"; location: string; scale: Tensor }>
-  /** Codes of a linear layer's weight, which are multiplied as they are or decoded where they are read. */
+  /** An encoded weight of a linear layer, which is multiplied by its format's product or decoded for its readers. */
   | Readonly<{ as: "encoded"; weight: LinearWeight; format: WeightFormat; tensors: Named<StoredTensor> }>;
 
-/** A tensor of an encoded weight: its values in the model, beside it, or fed in each run where neither is there. */
+/** A tensor of an encoded weight: with its values in the model, beside it, or, if it has neither, fed in each run. */
 export type StoredTensor = Readonly<{
   dtype: DType;
   dims: readonly number[];
@@ -25,7 +25,7 @@ export type StoredTensor = Readonly<{
   location?: string;
 }>;
 
-/** The tensors of a model that hold integers and their scales. */
+/** Creates a model's tensors for integers and their scales. */
 export function quantizedInitializers(
   name: string,
   shape: Shape,
@@ -39,7 +39,7 @@ export function quantizedInitializers(
   ];
 }
 
-/** The tensor of a model that holds floats. */
+/** Creates a model's tensor for floats. */
 export function floatInitializer(
   name: string,
   dtype: DType,
@@ -54,12 +54,12 @@ export function floatInitializer(
   return { name, dtype, dims, external: { location, offset, length } };
 }
 
-/** What a tensor of an encoded weight is called. */
+/** Returns the name of a tensor of an encoded weight. */
 export function encodedName(name: string, tensor: string): string {
   return `${name}/${tensor}`;
 }
 
-/** What a tensor is called as it is stored, where that is not as it is read. */
+/** Returns the name of a tensor in its stored form, if this differs from the form that is read. */
 export function storedName(name: string): string {
   return `${name}.stored`;
 }
@@ -71,7 +71,7 @@ function fixedDims(name: string, shape: Shape): number[] {
   });
 }
 
-/** The bytes of an array, not copied. */
+/** Returns the bytes of an array without copying them. */
 export function bytesOf(data: ArrayBufferView): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
