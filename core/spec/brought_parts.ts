@@ -1,4 +1,4 @@
-/** Parts that a spec leaves to its task: named as the task brings them, so that single options of them can be set. */
+/** Default parts of a task: written into a spec by name, so that single options of them can be set. */
 import { nameOf } from "./define.ts";
 import { resolvePart } from "./resolve_part.ts";
 import { specParts } from "./spec_parts.ts";
@@ -7,8 +7,8 @@ import type { Catalog, Json, Named, Plugin, Subtask } from "../types.ts";
 type PartOf = (task: Subtask) => readonly unknown[] | undefined;
 
 /**
- * What a task brings, by the spec's key. A head and a collator know the classes, so that they cannot be named before these
- * are read from rows.
+ * A task's default parts, by the spec's key. Heads and collators are not among them: they depend on the classes, which
+ * may have to be read from rows first.
  */
 const brought: Named<PartOf> = {
   loss: ({ losses }) => losses.map(({ loss }) => loss),
@@ -17,16 +17,16 @@ const brought: Named<PartOf> = {
   collator: ({ collator, labelsIn }) => (labelsIn ? undefined : [collator]),
 };
 
-/** Whether a path leads into a part that a spec leaves to its task. */
+/** Whether a path leads into a part that the spec leaves to the task's default. */
 export function leadsIntoBrought(spec: Named<Json>, path: string): boolean {
   const [key = "", ...below] = path.split(".");
   return Object.hasOwn(brought, key) && below.length > 1 && (spec[key] ?? null) === null;
 }
 
-/** Names the part that a path leads into, where a spec leaves that to its task. */
+/** Writes the task's default part that a path leads into into the spec, unless the spec has that part. */
 export type PartNamer = (spec: Named<Json>, path: string) => Named<Json>;
 
-/** Names parts by the tasks of a catalog. */
+/** Creates a part namer with a catalog's tasks. */
 export function partNamer(catalog: Catalog): PartNamer {
   return (spec, path) => (leadsIntoBrought(spec, path) ? withBroughtPart(spec, path, catalog) : spec);
 }
@@ -40,7 +40,7 @@ function withBroughtPart(spec: Named<Json>, path: string, catalog: Catalog): Nam
   return value === undefined ? spec : { ...spec, [key]: value };
 }
 
-/** What stands for a plugin is its name and options, as for one that is named. */
+/** Returns a part as a reference: its name and options. */
 function referenceOf(part: unknown): Json {
   const plugin = part as Partial<Plugin>;
   return plugin.kind === undefined ? part as Json : { use: nameOf(part), with: plugin.options as Json };

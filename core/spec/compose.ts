@@ -1,6 +1,6 @@
 /**
- * A run spec (JSON or objects) to a run: references become plugins, defaults are filled in, and everything that is
- * wrong is reported at once.
+ * Composition of a run from a spec (JSON or objects): references become plugins, defaults are filled in, and all errors
+ * are reported at once.
  */
 import { isObject } from "../base/json.ts";
 import { AttuneError, badSpec, badValue, show, unknownName, unsupported } from "../base/errors.ts";
@@ -29,10 +29,10 @@ import type {
 
 /** Top-level keys that hold plugins; `data` has keys of its own. */
 const parts = Object.fromEntries(Object.entries(specParts).filter(([path]) => !path.includes(".")));
-/** Keys that nothing reads yet: they may stand there empty. */
+/** Keys that nothing reads yet: they are allowed if empty. */
 const unread: readonly string[] = ["store", "trainer"];
 const otherKeys: readonly string[] = ["version", "name", "data", "training", "plugins"];
-/** What an editor reads, and what a run has written beside its spec. */
+/** Keys that only editors read, or that a run has added to its spec. */
 const notedKeys: readonly string[] = ["$schema", "versions", "fingerprints"];
 
 /**
@@ -90,7 +90,7 @@ export function compose<const S extends RunSpec, C extends Catalog>(typed: S & T
   return assemble({ spec, catalog, training, data, plugins: { ...parts, accelerators } });
 }
 
-/** What is wrong with a spec. */
+/** Returns the errors of a spec. */
 function wrongIn(spec: Named<Json>, catalog: Catalog): readonly AttuneError[] {
   try {
     compose(spec as unknown as RunSpec, catalog);
@@ -101,7 +101,7 @@ function wrongIn(spec: Named<Json>, catalog: Catalog): readonly AttuneError[] {
   }
 }
 
-/** A spec as it came: nothing of it is known. */
+/** A spec as given, before validation. */
 type GivenInputs = Readonly<Record<string, unknown>>;
 
 /** Plugins by the spec's key. */
@@ -127,7 +127,7 @@ function wrongHead({ version, name }: GivenInputs): AttuneError[] {
   return issues;
 }
 
-/** The plugins of a spec, with the defaults. */
+/** Resolves the plugins of a spec, including defaults. */
 function resolveParts(inputs: GivenInputs, resolver: Resolver): Made {
   const plugins: Record<string, Plugin[]> = {};
   for (const [key, { kind, several, fallback }] of Object.entries(parts)) {
@@ -168,7 +168,7 @@ function isSeveral(objective: Kinds["task"] | undefined): boolean {
   return objective?.subtasks.some((task) => task.name !== "") ?? false;
 }
 
-/** Whether the run, or one of its tasks, has an adapter; where one is wrong, that is error enough. */
+/** Whether the run or one of its tasks has an adapter, even an invalid one, which is reported elsewhere. */
 function isAdapted({ adapter, task }: Made, value: unknown): boolean {
   const objective = task?.[0] as Kinds["task"] | undefined;
   const none = adapter === undefined || adapter.length === 0;
@@ -176,7 +176,7 @@ function isAdapted({ adapter, task }: Made, value: unknown): boolean {
     (objective?.subtasks.some((one) => (one.adapters ?? []).length > 0) ?? false);
 }
 
-/** What belongs to each of several tasks, and what a single one cannot do without. */
+/** Returns errors on keys that each of several tasks must have itself, and on what a single task lacks. */
 function wrongTasks(inputs: GivenInputs, objective: Kinds["task"] | undefined): AttuneError[] {
   if (isSeveral(objective)) {
     return ["data", "collator", "head", "loss", "metrics"].flatMap((key) =>
@@ -195,7 +195,7 @@ function isEvaluated(data: DataSplits, objective: Kinds["task"] | undefined): bo
   return objective?.subtasks.some((task) => hasSplit(task.data, "eval")) ?? true;
 }
 
-/** The parts that the task names by default must be there, too; better to know now than at step one. */
+/** Resolves the default parts of tasks as well, so that errors in them show before step one. */
 function resolveTasks(objective: Kinds["task"] | undefined, resolver: Resolver): void {
   for (const task of objective?.subtasks ?? []) {
     for (const part of task.heads) resolvePart("head", part, "task.head", resolver);
@@ -205,7 +205,7 @@ function resolveTasks(objective: Kinds["task"] | undefined, resolver: Resolver):
   }
 }
 
-/** A run of parts that are all there. */
+/** Assembles a run from its resolved parts. */
 function assemble(
   { spec, catalog, training, data, plugins }: Pick<Run, "spec" | "catalog" | "training" | "data"> & {
     plugins: Made;
@@ -245,13 +245,13 @@ function assemble(
   return { ...run, data: dataInRun(data, run, collatorOf(run)) };
 }
 
-/** The collator of a run of one task: it says which columns are read. */
+/** Returns the collator of a run with one task, which knows the columns that are read. */
 function collatorOf({ spec, task, use }: Run): Kinds["collator"] | undefined {
   const [subtask, ...others] = task.subtasks;
   return subtask && others.length === 0 ? use("collator", spec.collator ?? subtask.collator) : undefined;
 }
 
-/** Packages that a spec names and its catalog was not extended with: composing imports nothing. */
+/** Returns errors on packages that the catalog was not extended with, since composing imports nothing. */
 function packagesMissing(packages: unknown, catalog: Catalog): AttuneError[] {
   if (packages === undefined) return [];
   if (!Array.isArray(packages) || packages.some((name) => typeof name !== "string" || name === "")) {
@@ -286,7 +286,7 @@ function wrongNotes({ $schema, versions, fingerprints }: Readonly<Record<string,
   ];
 }
 
-/** What of a run waits for evaluations that it does not have. */
+/** Returns errors on parts of a run that need evaluations, if it has none. */
 function withoutEvaluation(
   { evalStrategy, evalOnStart, loadBestModelAtEnd, saveStrategy }: TrainingArguments,
   rows: boolean,

@@ -1,10 +1,10 @@
 /**
- * What a run tells the transforms of its data, wherever these stand: it goes along with the host that data sets are opened
- * with, so that those within others, as in a mixture, are told the same.
+ * The context that a run gives the transforms of its data. It is attached to the host that data sets are opened with,
+ * so that data sets within others, as in a mixture, get it too.
  */
 import type { Dataset, Host, RowColumns, SplitName, TransformContext } from "../types.ts";
 
-/** What the transforms of a run's data are told, besides the host. */
+/** The context of the transforms of a run's data, in addition to the host. */
 export type DataContext = Readonly<{
   seed: number;
   split?: SplitName;
@@ -13,29 +13,29 @@ export type DataContext = Readonly<{
   tokenizer?: (host: Host) => ReturnType<TransformContext["tokenizer"]>;
 }>;
 
-/** The seed of transforms that stand in no run. */
+/** The context of transforms outside a run. */
 const NO_RUN: DataContext = { seed: 42 };
 
 const contexts = new WeakMap<Host, DataContext>();
 
-/** The hosts of which others, with a context, are made. */
+/** The original host of each host with a context. */
 const origins = new WeakMap<Host, Host>();
 
-/** What transforms are told that are opened with this host. */
+/** Returns the context of transforms that are opened with this host. */
 export function contextIn(host: Host): DataContext {
   return contexts.get(host) ?? NO_RUN;
 }
 
-/** The host that one with a context was made of. */
+/** Returns the original of a host with a context. */
 export function originOf(host: Host): Host {
   return origins.get(host) ?? host;
 }
 
-/** The same data set, whose transforms, and those of data sets within it, are told what a run knows. */
+/** Returns a data set whose transforms, and those of data sets within it, get a context. */
 export function inContext(dataset: Dataset, context: DataContext): Dataset {
   const hosts = new WeakMap<Host, Host>();
   const hostFor = (host: Host): Host => {
-    // Of another split's context it is the same host.
+    // Hosts with the context of another split have the same original.
     const origin = originOf(host);
     const scoped = hosts.get(origin) ?? Object.defineProperties({}, Object.getOwnPropertyDescriptors(origin)) as Host;
     if (hosts.has(origin)) return scoped;

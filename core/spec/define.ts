@@ -1,4 +1,4 @@
-/** `define` makes a plugin's factory addressable: the same function is called by people and looked up by catalogs. */
+/** `define`, which makes plugin factories: functions that people call directly and catalogs look up by name. */
 import type { Entry, Factory, Kind, Kinds, Plugin, Result, Schema } from "../types.ts";
 import { AttuneError, badValue, show } from "../base/errors.ts";
 import { listForNames } from "./lists.ts";
@@ -10,7 +10,7 @@ type OutputOf<S> = S extends Schema<unknown, infer Out> ? Out : never;
 /**
  * Makes a factory whose plugins carry `kind`, `name` and their parsed `options`.
  *
- * @throws AttuneError from the factory where options do not pass the schema.
+ * @throws AttuneError (the factory) if options do not pass the schema.
  * @example
  * ```ts
  * import { define } from "attune";
@@ -28,7 +28,7 @@ export function define<
   plugin: Readonly<{
     kind: K;
     name: string;
-    // What a factory says it takes, the schema must take; where it says nothing, it takes what the schema does.
+    // The schema must accept the factory's declared options (by default, those of the schema).
     schema: S & Schema<NoInfer<In>, object>;
     create: (options: OutputOf<S>) => Made;
   }>,
@@ -44,7 +44,7 @@ export function define<
     }
     const result = parsed as Result<OutputOf<S>>;
     if (result.issues) return result;
-    // The one cast of the plugin system: create's methods plus the head are the kind's interface.
+    // The one cast of the plugin system: these fields and the methods of `create` make up the kind's interface.
     return { value: { kind, name, options: result.value, roles, ...create(result.value) } as unknown as Kinds[K] };
   };
   const factory = (input?: In): Kinds[K] => {
@@ -64,12 +64,12 @@ export function isPlugin<K extends Kind>(kind: K): (value: unknown) => value is 
     typeof value === "object" && value !== null && "kind" in value && value.kind === kind && "name" in value;
 }
 
-/** A Standard Schema path as `a.b.0`. */
+/** Formats a Standard Schema path as `a.b.0`. */
 export function issuePath(path: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined): string {
   return (path ?? []).map((p) => String(typeof p === "object" ? p.key : p)).join(".");
 }
 
-/** A reference or plugin as people would name it in a message. */
+/** Returns the name of a reference or plugin, for messages. */
 export function nameOf(part: unknown): string {
   if (typeof part === "string") return part;
   if (typeof part === "object" && part !== null) {

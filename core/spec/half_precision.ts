@@ -1,11 +1,11 @@
-/** `training.fp16` and `training.bf16`: Hugging Face's names of the accelerators "fp16" and "bf16". */
+/** `training.fp16` and `training.bf16`: Hugging Face's switches for the accelerators "fp16" and "bf16". */
 import { AttuneError, badValue } from "../base/errors.ts";
 import { resolvePart, type Resolver } from "./resolve_part.ts";
 import type { Json, Named, Plugin, TrainingArguments } from "../types.ts";
 
 const names = ["fp16", "bf16"] as const;
 
-/** The accelerators of a spec with the one that its training arguments ask for, put last. What is wrong is noted. */
+/** Appends the accelerator that training arguments ask for to those of a spec. Errors are added to the issues. */
 export function withHalfPrecision(
   accelerators: readonly Plugin[],
   training: Pick<TrainingArguments, "fp16" | "bf16">,
@@ -29,13 +29,13 @@ export function withHalfPrecision(
   return part ? [...accelerators, part as unknown as Plugin] : accelerators;
 }
 
-/** The accelerators that a spec's training arguments ask for, as a spec of these alone. */
+/** Returns a spec of only the accelerators that a spec's training arguments ask for. */
 export function halfPrecisionOf({ training }: Readonly<{ training?: unknown }>): Named<Json> {
   const values = (typeof training === "object" && training !== null ? training : {}) as Named<Json>;
   return { accelerators: names.filter((name) => values[name] === true) };
 }
 
-/** Training arguments as a spec keeps them beside accelerators, which have what these two ask for. */
+/** Returns training arguments without `fp16` and `bf16`, for specs that list the accelerators instead. */
 export function withoutHalfPrecision(training: TrainingArguments): Omit<TrainingArguments, "fp16" | "bf16"> {
   const { fp16: _fp16, bf16: _bf16, ...others } = training;
   return others;

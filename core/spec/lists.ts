@@ -1,7 +1,7 @@
-/** Lists where options want names with values: valibot takes a list for an object whose names are numbers. */
+/** Detection of lists where options expect an object: valibot accepts a list as an object with numbers as keys. */
 import { isObject } from "../base/json.ts";
 
-/** A schema of valibot's, as far as lists are looked for in it. */
+/** The parts of a valibot schema that are searched for objects. */
 type Shape = Readonly<{
   type?: unknown;
   entries?: Readonly<Record<string, unknown>>;
@@ -11,11 +11,11 @@ type Shape = Readonly<{
   value?: unknown;
 }>;
 
-/** Whether a schema is of texts or numbers, which no list can be taken for. */
+/** Whether a schema is one of texts or numbers, which never accepts a list. */
 const isPlain = (schema: unknown): boolean =>
   isObject(schema) && /^(string|number|boolean|literal|picklist|null|undefined)$/.test(String(schema.type));
 
-/** The path of the first list in some options that a schema would take for an object; undefined if there is none. */
+/** Returns the path of the first list in options that a schema would accept as an object; undefined if none. */
 export function listForNames(schema: unknown, value: unknown): readonly string[] | undefined {
   if (!isObject(schema)) return undefined;
   const { type, entries = {}, wrapped, options, item, value: inner } = schema as Shape;

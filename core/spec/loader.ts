@@ -1,4 +1,4 @@
-/** Plugins by kind and name, loaded where they are asked for: one way for catalogs, lists of imports and packages. */
+/** Loading of plugins by kind and name on demand, from catalogs, lists of imports and packages alike. */
 import { AttuneError, unknownName } from "../base/errors.ts";
 import { withNamedErrors } from "./named_errors.ts";
 import { allKinds, type PluginPackage, withPackages } from "./packages.ts";
@@ -8,26 +8,26 @@ import { entryIn, partsIn } from "./roles.ts";
 import { specParts } from "./spec_parts.ts";
 import type { Architecture, Catalog, Entry, Json, Kind, Named } from "../types.ts";
 
-/** An import of a plugin; an architecture's says which models it reads, so that one is imported of all. */
+/** The import of a plugin; an architecture's lists its model types, so that only the one needed is imported. */
 export type PluginImport =
   | (() => Promise<Entry>)
   | Readonly<{ modelTypes: readonly string[]; load: () => Promise<Entry> }>;
 
-/** Where each plugin is: what imports it, by kind and name. */
+/** The imports of plugins, by kind and name. */
 export type Imports = { readonly [K in Kind]?: { readonly [use: string]: PluginImport } };
 
-/** Plugins that can be had by kind and name. */
+/** A loader of plugins by kind and name. */
 export interface PluginLoader {
-  /** The names of a kind's plugins. */
+  /** Returns the names of a kind's plugins. */
   names(kind: Kind): readonly string[];
-  /** The plugin of one of these names. */
+  /** Loads the plugin of one of these names. */
   load(kind: Kind, name: string): Promise<Entry>;
-  /** The `model_type`s that an architecture reads, where that is known before it is loaded. */
+  /** Returns the `model_type`s that an architecture reads, if known before it is loaded. */
   modelTypes?(architecture: string): readonly string[] | undefined;
 }
 
 /**
- * A loader over catalogs, lists of imports and other loaders; the first that has a name provides it.
+ * Creates a loader over catalogs, lists of imports and other loaders; the first that has a name provides the plugin.
  *
  * @example
  * ```ts
@@ -72,7 +72,7 @@ function loaderOfMap(source: Catalog | Imports): PluginLoader {
   };
 }
 
-/** A loader of those plugins alone that have one of these names: what a runner allows. */
+/** Restricts a loader to plugins with allowed names, for runners. */
 export function allowOnly(loader: PluginLoader, allowed: ReadonlySet<string>): PluginLoader {
   const names = (kind: Kind): readonly string[] => loader.names(kind).filter((name) => allowed.has(name));
   return {
@@ -85,15 +85,15 @@ export function allowOnly(loader: PluginLoader, allowed: ReadonlySet<string>): P
   };
 }
 
-/** Kinds of which a run may ask for any when it is written, whatever its spec names. */
+/** Kinds that are loaded completely, because writing a run may need any plugin of them. */
 const WHOLE: readonly Kind[] = ["exporter"];
 
 /**
- * A catalog in which the plugins that a spec names are loaded: those at its keys and defaults, those that these name in
- * their options in turn, and those that its tasks bring. Of the others it has the names, which errors list. Plugins of
- * `packages` are there besides.
+ * Loads a catalog with the plugins that a spec needs: those at its keys and defaults, those that these name in their
+ * options in turn, and the default parts of its tasks. Other plugins are there only by name, for error messages. The
+ * plugins of `packages` are included.
  *
- * @throws AttuneError (`BAD_PLUGIN`) if two plugins of a kind have one name.
+ * @throws AttuneError (`BAD_PLUGIN`) if two plugins of a kind have the same name.
  */
 export async function loadCatalog(
   spec: unknown,
@@ -139,7 +139,7 @@ export async function loadCatalog(
   return catalog;
 }
 
-/** What a spec's task brings, as a spec of these alone. */
+/** Returns a spec of only the default parts of a spec's task. */
 function broughtByTask(task: unknown, catalog: Catalog): Named<Json> {
   const learned = task === undefined ? [] : resolvePart("task", task, "task", { catalog, issues: [] })?.subtasks ?? [];
   const teachers = learned.flatMap(({ teacher }) => teacher ?? []);
@@ -154,7 +154,7 @@ function broughtByTask(task: unknown, catalog: Catalog): Named<Json> {
   } as unknown as Named<Json>;
 }
 
-/** Stands where a plugin is that was not loaded: it has a name. */
+/** Returns a placeholder for a plugin that is not loaded, with its name. */
 function unloaded(kind: Kind, use: string): Entry {
   const refuse = (): never => {
     const message = `The ${kind} "${use}" was not loaded, because the run spec does not name it`;
@@ -171,7 +171,7 @@ function unloaded(kind: Kind, use: string): Entry {
   };
 }
 
-/** The architecture that reads models of a type. Throws AttuneError (`UNKNOWN_NAME`) if there is none. */
+/** Loads the architecture that reads models of a type. Throws AttuneError (`UNKNOWN_NAME`) if there is none. */
 export async function findArchitecture(loader: PluginLoader, modelType: unknown): Promise<Architecture> {
   const names = loader.names("architecture");
   const types: string[] = [];

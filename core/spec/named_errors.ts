@@ -1,8 +1,8 @@
-/** Plugins that throw are named: whose error it is, and of which kind. */
+/** Errors of plugins, which get the plugin's kind and name in their message. */
 import { AttuneError } from "../base/errors.ts";
 import type { Plugin } from "../types.ts";
 
-/** A plugin whose functions' own errors say the plugin's kind and name; Attune's errors and interruptions stay as they are. */
+/** Wraps a plugin so that its errors state its kind and name; Attune's own errors and aborts stay as they are. */
 export function withNamedErrors<P extends Plugin>(plugin: P): P {
   const { kind, name } = plugin;
   const renamed = (error: unknown): unknown => {

@@ -1,5 +1,5 @@
 /**
- * Composing a run from plugins that are loaded as it names them: a process that does one run need not read them all.
+ * Composition of a run that loads only the plugins it needs, for processes that do a single run.
  */
 import { compose } from "./compose.ts";
 import { findArchitecture, type Imports, loadCatalog, loaderOf, type PluginLoader } from "./loader.ts";
@@ -7,8 +7,8 @@ import { type PluginPackage, withPackages } from "./packages.ts";
 import type { Run, RunSpec } from "../types.ts";
 
 /**
- * Composes a run as {@link compose} does, loading the plugins that its spec names, those that they name in turn, and the
- * architecture of its model once it is known. Plugins of `packages` are there besides.
+ * Composes a run as {@link compose} does, but loads only the plugins that its spec names, those that they name in turn,
+ * and the architecture of its model once it is known. The plugins of `packages` are included.
  *
  * @throws AttuneError (`BAD_SPEC`) that lists every error of the spec.
  * @example

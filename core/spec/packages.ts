@@ -1,25 +1,25 @@
-/** Plugins of packages beside the built-in ones: what a package may export, and catalogs that have them. */
+/** Plugins of packages, in addition to the built-in ones: validation of exports, and extended catalogs. */
 import { AttuneError, show } from "../base/errors.ts";
 import type { Catalog, Entry, Kind, Named } from "../types.ts";
 
-/** What a package brings. `name`: what specs, servers and runners call it, a name or an absolute path. */
+/** The plugins of a package. `name`: its name in specs, servers and runners, or an absolute path. */
 export type PluginPackage = Readonly<{
   name: string;
   entries: readonly Entry[];
-  /** What its export `conformance` says: options for the batteries, by kind and name. */
+  /** Its export `conformance`: options for the conformance tests, by kind and name. */
   conformance?: Named<object>;
 }>;
 
-/** Packages that catalogs were extended with; what a catalog holds is its plugins alone. */
+/** The packages that catalogs were extended with, kept here because a catalog itself holds only plugins. */
 const packages = new WeakMap<object, readonly string[]>();
 
-/** Names of the packages that a catalog was extended with. */
+/** Returns the names of the packages that a catalog was extended with. */
 export const packagesOf = (catalog: Catalog): readonly string[] => packages.get(catalog) ?? [];
 
 /**
- * A catalog with the plugins of packages.
+ * Returns a catalog extended with the plugins of packages.
  *
- * @throws AttuneError (`BAD_PLUGIN`) if two plugins of a kind have one name.
+ * @throws AttuneError (`BAD_PLUGIN`) if two plugins of a kind have the same name.
  * @example
  * ```ts
  * import { withPackages } from "attune";
@@ -48,7 +48,7 @@ export function withPackages(catalog: Catalog, added: readonly PluginPackage[]):
   return extended;
 }
 
-/** The plugins that a package's default export is. Throws AttuneError (`BAD_PLUGIN`) that says what it is instead. */
+/** Returns the plugins in a package's default export. Throws AttuneError (`BAD_PLUGIN`) if it is something else. */
 export function entriesOf(name: string, exported: unknown): readonly Entry[] {
   const list: readonly unknown[] = Array.isArray(exported) ? exported : [exported];
   if (exported === undefined || list.length === 0) {
@@ -74,7 +74,7 @@ export function entriesOf(name: string, exported: unknown): readonly Entry[] {
   });
 }
 
-/** A package that brings no plugins as it should. */
+/** Returns the error for a package that does not export plugins properly. */
 export function badPackage(name: string, problem: string, cause?: unknown): AttuneError {
   return new AttuneError(`${name}: ${problem}`, { code: "BAD_PLUGIN", plugin: "plugins", path: name, cause });
 }

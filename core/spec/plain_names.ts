@@ -1,7 +1,7 @@
-/** What a plain text means in the place of a plugin: its name, or a file or model where no plugin is called so. */
+/** Plain texts in place of plugin references: the name of a plugin, or a file or model. */
 import type { Kind, Named } from "../types.ts";
 
-/** File name endings and who reads them; those of texts may be packed. */
+/** The data plugin for each file extension; text files may be compressed. */
 const readers: Named<string> = {
   csv: "csv",
   tsv: "csv",
@@ -15,7 +15,7 @@ const readers: Named<string> = {
   feather: "arrow",
 };
 
-/** A text as a reference. `"attune:base"` and `"./model"` are pretrained models, `"rows.csv"` and `"hub:org/name"` data. */
+/** Turns a text into a reference: `"attune:base"` and `"./model"` are models, `"rows.csv"`, `"hub:org/name"` data. */
 export function spellOut(
   kind: Kind,
   text: string,

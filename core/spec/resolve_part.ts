@@ -1,4 +1,4 @@
-/** A part of a run spec made a plugin by the catalog's entry of its name. */
+/** Resolution of a part of a run spec to a plugin, by the catalog's entry of its name. */
 import { isPlugin, issuePath } from "./define.ts";
 import { AttuneError, badValue, show, unknownName } from "../base/errors.ts";
 import { withNamedErrors } from "./named_errors.ts";
@@ -8,12 +8,12 @@ import { refuseTrainOnly } from "./run_data.ts";
 import { namedTransform, transformRows } from "./transformed.ts";
 import type { Catalog, Dataset, Kind, Kinds, Transform } from "../types.ts";
 
-/** Where names are looked up, and where what is wrong is noted. */
+/** The catalog that names are looked up in, and the list that errors are added to. */
 export type Resolver = Readonly<{ catalog: Catalog; issues: AttuneError[] }>;
 
 /**
- * The plugin that a part of a spec stands for: a plugin, its name, or `{ use, with }`. Undefined where it is none of them;
- * what is wrong with it is among the resolver's issues then.
+ * Resolves a part of a spec, which is a plugin, a name, or `{ use, with }`. Returns undefined if it is invalid, with
+ * the errors added to the resolver's issues.
  */
 export function resolvePart<K extends Kind>(
   kind: K,
@@ -68,7 +68,7 @@ export function resolvePart<K extends Kind>(
     const keys = (issue.path ?? []).map((part) => String(typeof part === "object" ? part.key : part));
     const value = valueAt(options, keys);
     const allowed = optionNames(entry.schema, keys.slice(0, -1));
-    // A strict schema says of a key it does not know only that it expected none.
+    // For an unknown key, a strict schema only says that it expected none.
     if (allowed && value === undefined && issue.message.startsWith("Invalid key: Expected")) {
       const details = { code: "MISSING", plugin: "spec", path: where, allowed };
       issues.push(new AttuneError(`${where} is required by "${entry.use}"`, details));
@@ -84,7 +84,7 @@ export function resolvePart<K extends Kind>(
   return undefined;
 }
 
-/** A plugin that may stand where it does; what is wrong with its transforms is noted. */
+/** Checks a resolved plugin at its place in the spec; errors of its transforms are added to the issues. */
 function checkedPart<K extends Kind>(plugin: Kinds[K], path: string, { issues }: Resolver): Kinds[K] {
   if (plugin.kind !== "data") return withNamedErrors(plugin);
   const { transforms = [] } = (plugin as Dataset).transformed ?? {};
@@ -100,12 +100,12 @@ function resolveTransforms(uses: unknown, path: string, resolver: Resolver): rea
   return [];
 }
 
-/** What a schema says of a value, as libraries of schemas have it, and valibot's own of unions. */
+/** An issue of a schema: the common Standard Schema fields, and valibot's own for unions. */
 type Issue = Readonly<
   { message: string; path?: Parameters<typeof issuePath>[0]; type?: string; issues?: readonly Issue[] }
 >;
 
-/** Of a value that is none of several: what is wrong within it, where it is of one's kind, as an object with a wrong key. */
+/** Replaces the issue of a union by issues within the value, if there are any, such as an object's wrong key. */
 function withinUnion(issue: Issue): readonly Issue[] {
   if (issue.type !== "union") return [issue];
   const inside = (issue.issues ?? []).filter(({ path }) => path && path.length > 0);
@@ -113,7 +113,7 @@ function withinUnion(issue: Issue): readonly Issue[] {
   return inside.flatMap((one) => withinUnion({ ...one, path: [...issue.path ?? [], ...one.path ?? []] }));
 }
 
-/** A schema of valibot's, as far as names of options are looked for in it. */
+/** The parts of a valibot schema that are searched for option names. */
 type Shape = Readonly<{
   entries?: Readonly<Record<string, Shape>>;
   wrapped?: Shape;
@@ -122,7 +122,7 @@ type Shape = Readonly<{
   value?: Shape;
 }>;
 
-/** The names of options at a place, where a plugin's schema is an object's there. */
+/** Returns the option names at a path, if a plugin's schema has an object there. */
 function optionNames(schema: unknown, keys: readonly string[]): string[] | undefined {
   const plain = (shape: Shape | undefined): Shape | undefined => {
     if (shape?.wrapped) return plain(shape.wrapped);

@@ -1,6 +1,6 @@
 /**
- * What options stand for: roles, which a plugin's schema declares where the option is, and specs whose options are
- * changed by role. Whoever carries a spec from one place to another knows no option by its name.
+ * Roles: what options refer to, as declared in plugins' schemas, and changes of a spec's options by role. Code that
+ * moves a spec to another place therefore needs to know no option by name.
  */
 import { isObject } from "../base/json.ts";
 import { spellOut } from "./plain_names.ts";
@@ -8,7 +8,7 @@ import { specParts } from "./spec_parts.ts";
 import type { Catalog, Entry, Json, Kind, Named, Role } from "../types.ts";
 
 /**
- * The roles that a schema declares (valibot's, by its `metadata`), by the path of their option: `{ path: ...,
+ * Returns the roles that a valibot schema declares (in its `metadata`), by the path of the option: `{ path: ...,
  * "tasks.*.data.train": ... }`, where `*` is every key or item.
  */
 export function rolesOf(schema: unknown): Named<Role> {
@@ -44,7 +44,7 @@ type SchemaNode = Readonly<Record<string, unknown>>;
 
 const isRole = (value: unknown): value is Role => isObject(value) && typeof value.role === "string";
 
-/** A copy of a value with the parts at a pattern ("tasks.*.task") replaced; undefined removes them. */
+/** Copies a value with the parts at a pattern ("tasks.*.task") replaced; undefined removes them. */
 export function replaceAt(
   value: unknown,
   pattern: string,
@@ -73,15 +73,15 @@ export function replaceAt(
   return walk(value, pattern.split("."), path);
 }
 
-/** What becomes of an option's value; undefined leaves the option out. `at`: its path in the spec. */
+/** Returns the new value of an option; undefined removes the option. `at`: its path in the spec. */
 export type RoleChange = (value: Json, role: Role, at: string) => Json | undefined;
 
-/** A part of a spec: the plugin of a kind that it names, and where it does. */
+/** A part of a spec: the plugin that it names, its kind, and its path. */
 export type NamedPart = Readonly<{ kind: Kind; use: string; at: string }>;
 
 /**
- * A copy of a spec whose options are changed by their roles, down to those of plugins within plugins. Names that stand
- * for a file or model are spelled out first; what the catalog does not have stays as it is.
+ * Copies a spec with its options changed by their roles, including those of plugins within plugins. Plain texts for
+ * files or models are spelled out first; plugins that the catalog does not have stay as they are.
  */
 export function mapRoles(
   spec: Named<Json>,
@@ -114,27 +114,27 @@ export function mapRoles(
   let mapped: unknown = spec;
   const order = Object.keys(spec);
   const placeOf = ([pattern]: readonly [string, unknown]): number => order.indexOf(pattern.split(".")[0] ?? "");
-  // As the spec has them, so that of several errors the first is the one that a reader comes to first.
+  // In the order of the spec, so that the first of several errors is the first in the text.
   for (const [pattern, { kind }] of Object.entries(specParts).sort((a, b) => placeOf(a) - placeOf(b))) {
     mapped = replaceAt(mapped, pattern, "", (value, at) => part(kind, value, at.slice(1)));
   }
   return mapped as Named<Json>;
 }
 
-/** Every part that a spec names, down to those within others. */
+/** Returns every part that a spec names, including those within others. */
 export function partsIn(spec: Named<Json>, catalog: Catalog): readonly NamedPart[] {
   const parts: NamedPart[] = [];
   mapRoles(spec, catalog, (value) => value, (part) => parts.push(part));
   return parts;
 }
 
-/** The texts of an option, one or a list of them, each changed; what is no text stays. */
+/** Changes the text of an option, or each text in its list; other values stay as they are. */
 export function changeTexts(value: Json, at: string, change: (text: string, at: string) => Json): Json {
   if (typeof value === "string") return change(value, at);
   return Array.isArray(value) ? value.map((one, i) => changeTexts(one, `${at}.${i}`, change)) : value;
 }
 
-/** A catalog's entry of a name. */
+/** Returns a catalog's entry of a name. */
 export function entryIn<K extends Kind>(catalog: Catalog, kind: K, use: string): Entry<K> | undefined {
   const entries = (catalog[kind] ?? {}) as Named<Entry<K>>;
   return Object.hasOwn(entries, use) ? entries[use] : undefined;

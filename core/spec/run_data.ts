@@ -1,4 +1,4 @@
-/** The data of a run with its transforms: which splits there are, and what their transforms are told. */
+/** The data of a run: its splits, and the context of their transforms. */
 import { AttuneError, badValue } from "../base/errors.ts";
 import type { Collator, Dataset, Host, Run, RunData, SplitName, Subtask, Tokenizer, Transform } from "../types.ts";
 import { inContext } from "./data_context.ts";
@@ -11,8 +11,8 @@ export const splitNames: readonly SplitName[] = ["train", "eval", "test"];
 export type DataSplits = { [S in SplitName]?: Dataset };
 
 /**
- * Which datasets there are once a transform of `train` has made others. That transform runs first; of the others those for
- * training alone stay with `train`. What is wrong goes to `issues`.
+ * Returns the data sets after a transform of `train` has split off others. That transform runs first; of the others,
+ * those for training only apply to `train` alone. Errors are added to `issues`.
  */
 export function splitData(data: Readonly<DataSplits>, path: string, issues: AttuneError[]): DataSplits {
   for (const name of ["eval", "test"] as const) {
@@ -51,14 +51,14 @@ export function splitData(data: Readonly<DataSplits>, path: string, issues: Attu
   return splits;
 }
 
-/** Whether there are rows of a split: its own, or those that a transform of the training rows makes. */
+/** Whether a split has rows: its own, or those that a transform of the training rows splits off. */
 export function hasSplit(data: RunData | undefined, split: SplitName): boolean {
   const train = Object(data?.train) as Partial<Dataset>;
   const makes = train.transformed?.transforms.some((transform) => transform.makes?.includes(split));
   return data?.[split] !== undefined || makes === true;
 }
 
-/** What is wrong with transforms at a place of a spec: some may change training rows alone. */
+/** Returns errors on transforms at a path of a spec that are only allowed for training rows. */
 export function refuseTrainOnly(transforms: readonly Transform[], path: string): AttuneError[] {
   const split = /(?:^|\.)data\.(eval|test)(?:\.|$)/.exec(path)?.[1];
   if (split === undefined) return [];
@@ -74,7 +74,7 @@ export function refuseTrainOnly(transforms: readonly Transform[], path: string):
   );
 }
 
-/** A run's data sets whose transforms know of the run: its seed, its tokenizer, its other splits, and the columns its task reads. */
+/** Returns a run's data sets whose transforms know its seed, tokenizer and splits, and the columns its task reads. */
 export function dataInRun(
   data: Readonly<DataSplits>,
   run: Pick<Run, "model" | "tokenizer" | "training" | "use">,
@@ -96,12 +96,12 @@ export function dataInRun(
   return splits;
 }
 
-/** Where a run spec has a task's data. */
+/** Returns the path of a task's data in a run spec. */
 export function dataPath({ name }: Pick<Subtask, "name">): string {
   return name === "" ? "data" : `task.with.tasks.${name}.data`;
 }
 
-/** The data of one of a run's tasks: its own where it has some, else the run's. */
+/** Returns the data of one of a run's tasks: its own, or else the run's. */
 export function taskData(run: Run, task: Subtask): DataSplits {
   if (!task.data) return run.data;
   const splits: DataSplits = {};

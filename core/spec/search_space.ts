@@ -1,6 +1,5 @@
 /**
- * A search's space: which of its options a trial has, the specs that trials become, and spaces that no trial could
- * have.
+ * The space of a search: which options apply to a trial, the specs of trials, and validation of spaces.
  */
 import { AttuneError, badValue, show, unknownName } from "../base/errors.ts";
 import type { PartNamer } from "./brought_parts.ts";
@@ -8,7 +7,7 @@ import { specParts } from "./spec_parts.ts";
 import { setAt, valueAt } from "./spec_paths.ts";
 import type { Json, Named, Space } from "../types.ts";
 
-/** Whether an option is there beside what was chosen before it. */
+/** Whether an option applies, given the values chosen before it. */
 export function isThere({ when = {} }: Space, valueOf: (path: string) => Json | undefined): boolean {
   return Object.entries(when).every(([path, condition]) => {
     const value = JSON.stringify(valueOf(path));
@@ -16,12 +15,12 @@ export function isThere({ when = {} }: Space, valueOf: (path: string) => Json | 
   });
 }
 
-/** The values that a condition names: one or a list of them, and the list itself where that is a choice. */
+/** Returns the values that satisfy a condition: one or a list of them, and the list itself if it may be a choice. */
 function alternativesOf(condition: Json): readonly Json[] {
   return Array.isArray(condition) ? [condition, ...condition] : [condition];
 }
 
-/** The paths of a space, each after those that it depends on. Throws AttuneError if the dependencies have a cycle. */
+/** Returns the paths of a space, each after those it depends on. Throws AttuneError if dependencies have a cycle. */
 export function pathsInOrder(space: Named<Space>): readonly string[] {
   const order = new Set<string>();
   const visit = (path: string, above: readonly string[]): void => {
@@ -36,7 +35,7 @@ export function pathsInOrder(space: Named<Space>): readonly string[] {
   return [...order];
 }
 
-/** Draws the options of a trial one after the other, those that are not there left out. */
+/** Chooses the options of a trial one after the other, leaving out those that do not apply. */
 export function chooseIn(
   space: Named<Space>,
   choose: (path: string, range: Space, values: Named<Json>) => Json,
@@ -49,7 +48,7 @@ export function chooseIn(
   return values;
 }
 
-/** What keeps values from being a trial's of a space: an option that is not there or missing, a value outside. */
+/** Returns why values are not a valid trial of a space: an option that does not apply or is missing, a wrong value. */
 export function wrongParams(space: Named<Space>, params: Named<Json>): string | undefined {
   const there = Object.keys(space).filter((path) => isThere(space[path] as Space, (other) => params[other]));
   const stray = Object.keys(params).find((path) => !there.includes(path));
@@ -67,12 +66,12 @@ function isWithin(range: Space, value: Json | undefined): boolean {
 }
 
 /**
- * The spec of a trial: the searched one with the trial's values, and without the search. `name`: names what its task
- * brings, so that options of it can be set.
+ * Returns the spec of a trial: the searched one with the trial's values and without the search. `name`: writes default
+ * parts of the task into the spec, so that their options can be set.
  */
 export function trialSpec(spec: Named<Json>, params: Named<Json>, name?: PartNamer): Named<Json> {
   const { search: _search, ...rest } = spec as Record<string, Json>;
-  // What holds others is set before them, and the task before what it brings.
+  // Parts are set before options within them, and the task before its default parts.
   const order = (path: string): number => path.split(".").length - (path.split(".")[0] === "task" ? 100 : 0);
   const paths = Object.keys(params).sort((a, b) => order(a) - order(b) || (a < b ? -1 : 1));
   return paths.reduce<Named<Json>>((before, path) => {
@@ -81,10 +80,10 @@ export function trialSpec(spec: Named<Json>, params: Named<Json>, name?: PartNam
   }, rest);
 }
 
-/** A trial at one end of an option, or with one of its choices; all others have the first value that fits. */
+/** A trial at one end of an option's range, or with one of its choices; the others have the first value that fits. */
 export type SpaceCorner = Readonly<{ path: string; value: Json; params: Named<Json> }>;
 
-/** Corners of a space that between them have every choice, both ends of every range, and of numbers one between. */
+/** Returns corners of a space that cover every choice, both ends of every range, and a number in between. */
 export function cornersOf(space: Named<Space>): readonly SpaceCorner[] {
   const withParents = (path: string, value: Json): Named<Json> => {
     const parents = Object.entries(space[path]?.when ?? {}).map(([other, condition]) => {
@@ -110,24 +109,24 @@ export function cornersOf(space: Named<Space>): readonly SpaceCorner[] {
   });
 }
 
-/** Specs of a spec's corners. */
+/** Returns the specs of the corners of a spec's search space. */
 export function cornerSpecs(spec: Named<Json>): readonly Named<Json>[] {
   return cornersOf(spaceIn(spec)).map(({ params }) => trialSpec(spec, params));
 }
 
-/** Of a range of numbers one that is no whole number, where it has such: an option may take none. */
+/** Returns a fractional number within a range, if it has any, because an option may accept only whole ones. */
 function betweenOf(range: Exclude<Space, { type: "categorical" }>): readonly number[] {
   const { type, low, high, step } = range;
   if (type === "int" || low === high) return [];
   return [low + (step ?? (high - low) * 0.381966)];
 }
 
-/** Keys of a spec that hold no option of a run. */
+/** Keys of a spec that hold no options of a run. */
 const unsearched: readonly string[] = ["$schema", "version", "name", "plugins", "search", "versions", "fingerprints"];
 
 /**
- * What is wrong with a space: paths that the spec does not have, values that it does not take, conditions on what is
- * not searched. `issuesOf`: what is wrong with a spec.
+ * Returns the errors of a space: paths that the spec does not have, values that it does not accept, conditions on
+ * options that are not searched. `issuesOf`: returns the errors of a spec.
  */
 export function wrongSpace(
   spec: Named<Json>,
@@ -143,7 +142,7 @@ export function wrongSpace(
       const range = space[other];
       const where = `${at(path)}.when.${other}`;
       if (!range) issues.push(unknownName("spec", where, "searched option", other, Object.keys(space)));
-      // A list that is a choice itself is no list of them.
+      // A list that is itself a choice is not a list of choices.
       else if (isWithin(range, condition)) continue;
       const never = range && (Array.isArray(condition) ? condition : [condition]).find((one) => !isWithin(range, one));
       if (never !== undefined) issues.push(badValue("spec", where, never, `a value of ${other}`));
@@ -178,7 +177,7 @@ export function wrongSpace(
   return issues;
 }
 
-/** What keeps a value from its place in a trial's spec: a list that is shorter, a part that nobody names. */
+/** Returns why a value cannot be set in a trial's spec: a list is too short, or no part is named there. */
 function wrongPlace(
   spec: Named<Json>,
   path: string,
@@ -206,7 +205,7 @@ function has(list: Json | undefined, place: number): boolean {
   return !Array.isArray(list) || place < list.length;
 }
 
-/** The space of a spec's search as it stands there, with what is no space left out. */
+/** Returns the space of a spec's search as given, without entries that are invalid. */
 export function spaceIn({ search }: Named<Json>): Named<Space> {
   const space = (search as { with?: { space?: unknown } } | undefined)?.with?.space;
   if (typeof space !== "object" || space === null) return {};

@@ -1,8 +1,8 @@
-/** Secrets among options: the text itself, or the environment's variable that has it. */
+/** Secrets in options: the text itself, or the name of an environment variable that holds it. */
 import { AttuneError } from "../base/errors.ts";
 import type { Host, Secret } from "../types.ts";
 
-/** The text of a secret. Throws AttuneError (`MISSING`) if the environment has no such variable. */
+/** Returns the text of a secret. Throws AttuneError (`MISSING`) if the environment variable is not set. */
 export function revealSecret(plugin: string, secret: Secret, { env }: Pick<Host, "env">): string {
   if (typeof secret === "string") return secret;
   const text = env[secret.env];

@@ -1,10 +1,10 @@
-/** Where plugins stand in a run spec. */
+/** The places of plugins in a run spec. */
 import type { Json, Kind } from "../types.ts";
 
-/** A key of a spec for plugins: their kind, whether there may be several, and the default. */
+/** A spec's key for plugins: their kind, whether there may be several, and the default. */
 export type SpecPart = Readonly<{ kind: Kind; several?: boolean; fallback?: Json }>;
 
-/** Places of a run spec that hold plugins, by their path. */
+/** The places of a run spec that hold plugins, by path. */
 export const specParts: Readonly<Record<string, SpecPart>> = {
   model: { kind: "model" },
   tokenizer: { kind: "tokenizer", fallback: "hf" },

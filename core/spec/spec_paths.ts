@@ -1,11 +1,11 @@
-/** Values of a run spec by their path: `adapter.with.r`, `optimizer.use`, `metrics.0`. */
+/** Access to the values of a run spec by path: `adapter.with.r`, `optimizer.use`, `metrics.0`. */
 import { spellOut } from "./plain_names.ts";
 import { specParts } from "./spec_parts.ts";
 import type { Json, Named } from "../types.ts";
 
 /**
- * A copy of a spec with another value at a path. What stands there as a name is spelled out as `{ use, with }`, what is left
- * out begins as its default, and a list of one thing is that thing.
+ * Returns a copy of a spec with another value at a path. On the way, a plain name is spelled out as `{ use, with }`, an
+ * absent part starts as its default, and a part and a list of only that part are addressed alike.
  */
 export function setAt(spec: Named<Json>, path: string, value: Json): Named<Json> {
   const put = (there: Json | undefined, keys: readonly string[], at: string): Json => {
@@ -23,7 +23,7 @@ export function setAt(spec: Named<Json>, path: string, value: Json): Named<Json>
   return put(spec, path.split("."), "") as Named<Json>;
 }
 
-/** What stands at a path of a spec; undefined if there is nothing. */
+/** Returns the value at a path of a spec; undefined if there is none. */
 export function valueAt(spec: Named<Json>, path: string): Json | undefined {
   let value: Json | undefined = spec;
   let at = "";
@@ -36,13 +36,13 @@ export function valueAt(spec: Named<Json>, path: string): Json | undefined {
   return value;
 }
 
-/** What stands at a place as a list, where a path counts in it and there may be several: one alone is the first. */
+/** Returns a value as a list if the path has an index there and several parts are allowed: a single part is item 0. */
 function listOf(value: Json | undefined, key: string, at: string): Json | undefined {
   const counts = /^\d+$/.test(key) && specParts[at]?.several;
   return counts && !Array.isArray(value) ? [value ?? []].flat() : value;
 }
 
-/** A part of a spec as a map from key to value. */
+/** Returns a part of a spec as a map from key to value. */
 function mapAt(value: Json | undefined, at: string): Named<Json> {
   const { kind, fallback } = specParts[at] ?? {};
   const effective = value ?? fallback;

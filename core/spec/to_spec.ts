@@ -1,4 +1,4 @@
-/** A run written down: the spec that it was composed of, whole. */
+/** Conversion of a run back to a complete spec. */
 import { nameOf } from "./define.ts";
 import { badValue } from "../base/errors.ts";
 import { replaceAt } from "./roles.ts";
@@ -7,7 +7,7 @@ import { withoutHalfPrecision } from "./half_precision.ts";
 import { splitNames } from "./run_data.ts";
 
 /**
- * A run as JSON with every default filled in, but for secrets: what is not the name of an environment's variable is left out.
+ * Returns a run as JSON with every default filled in. Secrets are left out, unless they name an environment variable.
  * Throws AttuneError if a plugin's options are not JSON.
  */
 export function toSpec(run: Run): Json {
@@ -38,7 +38,7 @@ export function toSpec(run: Run): Json {
   return spec;
 }
 
-/** The data sets that a spec names, not those that a transform makes of them. */
+/** Returns the data sets that a spec names, without those that a transform splits off. */
 function dataAsGiven({ spec, data }: Run): Json {
   const splits = splitNames.filter((name) => spec.data?.[name] !== undefined);
   const { leakThreshold } = spec.data ?? {};
@@ -48,7 +48,7 @@ function dataAsGiven({ spec, data }: Run): Json {
   };
 }
 
-/** A plugin as a spec names it. Throws AttuneError if its options hold what JSON cannot. */
+/** Returns a plugin as a spec references it. Throws AttuneError if JSON cannot represent its options. */
 export function reference(plugin: Plugin): Json {
   const { transforms = [] } = plugin.kind === "data" ? (plugin as Dataset).transformed ?? {} : {};
   return {
@@ -58,7 +58,7 @@ export function reference(plugin: Plugin): Json {
   };
 }
 
-/** A plugin's options as JSON. */
+/** Returns a plugin's options as JSON. */
 function jsonOf({ options, name, roles = {} }: Plugin): Json {
   const convert = (value: unknown): Json => {
     if (value === null || typeof value === "string" || typeof value === "boolean") return value;

@@ -1,12 +1,12 @@
 /**
- * `training`: Hugging Face's TrainingArguments in camelCase, as far as they belong to the loop; where the others live.
+ * `training`: the TrainingArguments of Hugging Face that belong to the loop, in camelCase, and hints for the others.
  */
 import { AttuneError, badValue, unknownName, unsupported } from "../base/errors.ts";
 import { BYTE_COUNT, byteCount, byteCountSchema } from "../base/byte_count.ts";
 import { most } from "../base/most.ts";
 import type { Json, Named, TrainingArguments } from "../types.ts";
 
-/** What a value may be: for people, for the reader, and as JSON Schema for editors. */
+/** The allowed values of an argument: in words, as a predicate, and as JSON Schema for editors. */
 type Check = Readonly<{ allowed: string; accepts: (value: unknown) => boolean; schema: Named<Json> }>;
 type Field<T> = Readonly<{ default: T } & Check>;
 
@@ -105,12 +105,12 @@ const fields: { readonly [K in keyof TrainingArguments]: Field<TrainingArguments
   greaterIsBetter: { default: null, ...orNull(flag) },
 };
 
-/** What each argument may be, as JSON Schema, with its default. */
+/** Returns the JSON Schema of each argument, with its default. */
 export function trainingSchemas(): Named<Named<Json>> {
   return Object.fromEntries(Object.entries(fields).map(([name, f]) => [name, { ...f.schema, default: f.default }]));
 }
 
-/** TrainingArguments that a run spec keeps elsewhere. */
+/** TrainingArguments that belong elsewhere in a run spec. */
 const elsewhere: Readonly<Record<string, string>> = {
   optim: 'optimizer (as { "use": "adamw" })',
   optimArgs: "optimizer.with",
@@ -145,13 +145,13 @@ const elsewhere: Readonly<Record<string, string>> = {
   earlyStoppingPatience: 'callbacks (as { "use": "early-stopping", "with": { "earlyStoppingPatience": 3 } })',
 };
 
-/** Those that may stand here where they are off. */
+/** Further ones, which are accepted here if they are off. */
 const elsewhereWhereOn: Readonly<Record<string, string>> = {
   fp16FullEval: 'accelerators (as "fp16"): evaluations compute as training does',
   bf16FullEval: 'accelerators (as "bf16"): evaluations compute as training does',
 };
 
-/** All other TrainingArguments: they are not implemented; off (false, null, 0) they are accepted. */
+/** All other TrainingArguments, which are not implemented, and accepted only if off (false, null, 0). */
 const notBuilt: readonly string[] = [
   "tf32",
   "torchCompile",
@@ -221,7 +221,7 @@ const notBuilt: readonly string[] = [
   "localRank",
 ];
 
-/** What is wrong with an argument that is none of the loop's, in Python's spelling or in camelCase. */
+/** Returns the errors for an argument that does not belong to the loop, in Python's spelling or in camelCase. */
 function notHere(name: string, value: unknown): readonly AttuneError[] {
   const path = `training.${name}`;
   const known = name.replace(/_+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
@@ -238,7 +238,7 @@ function notHere(name: string, value: unknown): readonly AttuneError[] {
   return [unknownName("spec", path, "training argument", name, Object.keys(fields))];
 }
 
-/** The arguments with every default filled in, and everything that is wrong with those given. */
+/** Reads training arguments: returns them with every default filled in, and all errors. */
 export function readTrainingArguments(
   input: unknown,
 ): Readonly<{ training: TrainingArguments; issues: readonly AttuneError[] }> {
@@ -256,6 +256,6 @@ export function readTrainingArguments(
       else issues.push(badValue("spec", `training.${name}`, value, field.allowed));
     }
   }
-  // Every field was filled from the table of the same type.
+  // Every field was filled from a table of the same type.
   return { training: values as TrainingArguments, issues };
 }

@@ -1,12 +1,12 @@
-/** Counting what a transform does to rows. */
+/** Counts of what a transform does to rows. */
 import type { RowAction, RowNote, TransformReport, TransformRow } from "../types.ts";
 
-/** Rows that a report names; of further ones it has the count alone. */
+/** The most rows that a report lists; further ones are only counted. */
 const NAMED_ROWS = 10_000;
 
 /** A running count of what a transform does to rows. */
 export interface Tally {
-  /** Begins again: the rows are read once more. */
+  /** Starts again from zero, because the rows are read once more. */
   reset(): void;
   in(): void;
   out(): void;
@@ -14,7 +14,7 @@ export interface Tally {
   report(): TransformReport;
 }
 
-/** An empty tally of a transform. */
+/** Creates an empty tally of a transform. */
 export function createTally(use: string): Tally {
   let [rowsIn, rowsOut] = [0, 0];
   let reasons = emptyReasons();

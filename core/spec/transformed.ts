@@ -1,13 +1,14 @@
-/** Data sets with transforms: rows pass one transform after the other, and what each did is counted. */
+/** Data sets with transforms: rows pass through them in order, and the effects of each are counted. */
 import { AttuneError } from "../base/errors.ts";
 import { withNamedErrors } from "./named_errors.ts";
 import type { Dataset, Host, Rows, Transform } from "../types.ts";
 import { contextIn, type DataContext, inContext } from "./data_context.ts";
 
 /**
- * A data set whose rows go through transforms, in order. Opening it reads all rows once, so that it knows how many come out
- * and what was done to them; rows that cannot be had again by their index are held in memory, or written down in the host's cache where they are many.
- * `context`: what they are told; absent: what the host that opens them has of the run.
+ * Returns a data set whose rows go through transforms, in order. Opening it reads all rows once, to count those that
+ * come out and what was done to them. Rows that cannot be read again by index are held in memory, or written to the
+ * host's cache if they are many. `context`: that of the transforms; absent: the context of the host that opens the data
+ * set.
  *
  * @example
  * ```ts
@@ -37,7 +38,7 @@ export function transformRows(source: Dataset, transforms: readonly Transform[],
   return context ? inContext(dataset, context) : dataset;
 }
 
-/** A transform's error with its name, as those of all plugins have. */
+/** Wraps a transform so that its errors state its name, as those of all plugins do. */
 export function namedTransform(transform: Transform): Transform {
   const renamed = withNamedErrors(transform);
   return {

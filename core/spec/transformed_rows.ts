@@ -1,4 +1,4 @@
-/** Rows that go through transforms, one after the other; what each did to them is counted. */
+/** Rows that go through transforms in order, with counts of what each did to them. */
 import { cachedJson } from "../data/cached.ts";
 import { seekable } from "../data/seekable.ts";
 import { badValue, missing } from "../base/errors.ts";
@@ -19,7 +19,7 @@ import type {
 import { createTally, type Tally } from "./transform_tally.ts";
 import { type DataContext, originOf } from "./data_context.ts";
 
-/** A transform among others, and what it has seen. */
+/** A transform in a sequence, with its context, survey and tally. */
 type Stage = Readonly<{ transform: Transform; context: TransformContext; state: unknown; tally: Tally }>;
 
 /** Opens rows that go through transforms. */
@@ -78,12 +78,12 @@ export async function openTransformed(
   };
 }
 
-/** Columns with the names of classes that their source has, as it means them, or else those of the task. */
+/** Returns columns with the class names of their source, or else those of the task. */
 function withClasses(columns: RowColumns | undefined, classes: Rows["classes"]): RowColumns | undefined {
   return columns && classes ? { ...columns, classes: { ...columns.classes, ...classes } } : columns;
 }
 
-/** What is known of a source's columns, under the names that they have behind the transforms. */
+/** Returns the facts about a source's columns, under their names after the transforms. */
 function carried({ classes, notes }: Rows, transforms: readonly Transform[]): Pick<Rows, "classes" | "notes"> {
   const renamed = transforms.reduce<Rows["classes"]>(
     (known, { renames = {} }) =>
@@ -102,8 +102,8 @@ function carried({ classes, notes }: Rows, transforms: readonly Transform[]): Pi
 }
 
 /**
- * Rows that cannot be had again by the index of their source: held in memory, or where there are many of them written down in
- * the host's cache, together with what was done to them, so that another run does not do it again.
+ * Stores rows that cannot be derived again from their source's index: in memory, or, if they are many, in the host's
+ * cache together with the transforms' reports, so that another run can reuse them.
  */
 async function writtenRows(
   { fingerprint, stages, rows }: Readonly<
@@ -111,7 +111,7 @@ async function writtenRows(
   >,
   host: Host,
 ): Promise<Rows & Readonly<{ transforms: readonly TransformReport[] }>> {
-  // Of several readings at once only the newest counts.
+  // Of several concurrent readings, only the newest counts.
   let [begun, passed] = [0, 0];
   const read = async function* (): AsyncGenerator<ReadRow> {
     const reading = ++begun;
@@ -123,7 +123,7 @@ async function writtenRows(
     if (passed !== begun) { for await (const _ of read()); }
     return stages.map(({ tally }) => tally.report());
   };
-  // One whole reading: they are in memory.
+  // A single complete reading means that the rows are in memory.
   const cache = begun === 1 && passed === 1 ? undefined : host.cache;
   return {
     ...others,
@@ -142,13 +142,13 @@ function refuseIndex(index: number, length: number): never {
 
 type ReadRow = Readonly<{ row: Row; next: Cursor; where?: string }>;
 
-/** Rows with their places. */
+/** Numbers rows by position. */
 async function* numbered(rows: AsyncIterable<TransformRow>): AsyncGenerator<ReadRow> {
   let at = 0;
   for await (const { row, where } of rows) yield { row, next: { at: ++at }, ...(where === undefined ? {} : { where }) };
 }
 
-/** Rows that are read by their index at once. */
+/** Rows per read by index. */
 const BLOCK = 256;
 
 async function* readAt(at: NonNullable<Rows["at"]>, length: number, from: number): AsyncGenerator<ReadRow> {
@@ -175,7 +175,7 @@ function iterable(items: readonly TransformRow[]): AsyncIterable<TransformRow> {
   };
 }
 
-/** Rows through a transform, as often as they are read; every reading is counted anew. */
+/** Passes rows through a transform on every reading; each reading starts a new count. */
 function throughStage(
   rows: AsyncIterable<TransformRow>,
   { transform, context, state, tally }: Stage,
@@ -220,7 +220,7 @@ function contextOf(
   };
 }
 
-/** By what written rows are found again: names of tags may change them, though those of a run are often read from its rows. */
+/** Returns the cache key of written rows; names of tags are part of it, because they can change the rows. */
 async function keyOf(fingerprint: string, { classes = {}, parallel = {} }: Partial<RowColumns> = {}): Promise<string> {
   const tags = Object.entries(classes).filter(([column]) => Object.hasOwn(parallel, column));
   return tags.length > 0 ? await sha256(JSON.stringify([fingerprint, Object.fromEntries(tags)])) : fingerprint;

@@ -1,8 +1,8 @@
-/** A run's spec where its adapters are folded into its model. */
+/** The spec of a run whose adapters are merged into its model. */
 import type { Catalog, Json, Named } from "../types.ts";
 import { resolvePart } from "./resolve_part.ts";
 
-/** A spec over weights of its adapters' run that are whole: nothing is stored as codes below an adapter, and none is there. */
+/** Returns a spec for merged weights: without adapters, and without accelerators that encode frozen weights. */
 export function overWholeWeights(spec: Named<Json>, catalog: Catalog): Named<Json> {
   const { adapter, accelerators } = spec;
   if (listed(adapter).length === 0 || accelerators === undefined) return { ...spec, adapter: [] };

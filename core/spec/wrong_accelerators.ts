@@ -1,8 +1,8 @@
-/** What may be wrong with the accelerators of a spec before anything is opened. */
+/** Errors of a spec's accelerators that show before anything is opened. */
 import { AttuneError, badValue, show, unsupported } from "../base/errors.ts";
 import type { Accelerator, Named } from "../types.ts";
 
-/** Accelerators that contradict each other, or have nothing to store. `isAdapted`: whether the run has an adapter. */
+/** Returns errors on accelerators that conflict or have nothing to store. `isAdapted`: if the run has an adapter. */
 export function wrongAccelerators(accelerators: readonly Accelerator[], isAdapted: boolean): readonly AttuneError[] {
   return accelerators.flatMap((accelerator, i) => {
     if (!accelerator.needsFrozenWeights) return [];
@@ -28,12 +28,12 @@ export function wrongAccelerators(accelerators: readonly Accelerator[], isAdapte
   });
 }
 
-/** The modules that an accelerator asks for, the same text for the same ones; "": all. */
+/** Returns a key for the modules that an accelerator asks for; "": all. */
 function targetsOf({ modules }: Accelerator): string {
   return [...new Set(modules?.targetModules)].sort().join("\n");
 }
 
-/** Names of BitsAndBytesConfig, in lower case without underscores, and where what they say is said here. */
+/** Options of BitsAndBytesConfig, in lower case without underscores, and their counterparts here. */
 const places: Named<string> = {
   quantizationconfig: 'accelerators (as [{ "use": "nf4" }])',
   loadin4bit: 'accelerators (as [{ "use": "nf4" }])',
@@ -45,7 +45,7 @@ const places: Named<string> = {
   llmint8skipmodules: "accelerators.*.with.skipModules, which adds to what is never quantized",
 };
 
-/** The same error, or where Hugging Face's name of an option of accelerators belongs, where it is of that. */
+/** Replaces an error on an option name of BitsAndBytesConfig by one that says where the option belongs. */
 export function placeIssue(issue: AttuneError): AttuneError {
   if (issue.code !== "UNKNOWN_NAME") return issue;
   const name = issue.path.split(".").at(-1) ?? "";

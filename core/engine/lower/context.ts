@@ -40,7 +40,7 @@ export type Lowering = Readonly<{
   /** The encoded weights, by id, and those of their tensors that are fed, by name. */
   encoded: Map<number, Extract<Storage, { as: "encoded" }>>;
   codes: Map<string, Pick<StoredTensor, "dtype" | "dims">>;
-  /** Nodes that decode weights, by the name of their result: being first in the file, they run right before the reader. */
+  /** Nodes that decode weights, by their result's name: being first in the file, they run right before the reader. */
   casts: Map<string, readonly OnnxNode[]>;
   /** Names of results that several products share. */
   alike: Map<string, Named<string>>;

@@ -8,7 +8,7 @@ import { toModel } from "./model.ts";
 import { lowerNode } from "./node.ts";
 
 /**
- * A lowered graph. `feeds`: graph inputs and trained parameters; `shapes`: vectors of sizes, to be fed from a run's dims;
+ * A lowered graph. `feeds`: graph inputs and trained parameters; `shapes`: vectors of sizes, fed from a run's dims;
  * `values`: the values that nodes compute, by name.
  */
 export type Lowered = Readonly<{

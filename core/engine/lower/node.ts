@@ -65,7 +65,7 @@ function zeroWhereEmpty(lowering: Lowering, rows: Dim, product: string, output: 
   ];
 }
 
-/** Returns the dim that a product sums over, if it is a block of rows, which may be empty. */
+/** Returns the dim that a batched, transposed product sums over, if it is a block of rows, which may be empty. */
 function emptyInner(node: Node): Dim | undefined {
   const { transA, transB } = node.op === "FusedMatMul" ? attributesOf(node, "FusedMatMul") : { transA: 0, transB: 0 };
   const shape = node.inputs[0]?.shape ?? [];
