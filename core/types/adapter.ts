@@ -1,4 +1,4 @@
-/** Adapters: middleware at a model's hook points, and what is saved of it. */
+/** Adapters: middleware at a model's hook points, and the form they are saved in. */
 import type { Value } from "../graph/graph.ts";
 import type { Json, Named, Tensor } from "../base/types.ts";
 import type { GraphBuilder, HookPoints } from "./build.ts";
@@ -8,30 +8,30 @@ import type { Tokenizer } from "./rows.ts";
 import type { Weights } from "./weights.ts";
 import type { InspectedBackbone } from "./architecture.ts";
 
-/** Middleware around the named seams of a model. */
+/** A plugin that attaches middleware to a model's hook points. */
 export interface Adapter extends Plugin<"adapter"> {
-  /** Reads what it continues from (`from`), if anything, before it is attached. */
+  /** Reads the saved adapter that it continues (`from`), if any, before it is attached. */
   open?(host: Host): Promise<Adapter>;
   attach(backbone: InspectedBackbone, context: AttachContext): AttachedAdapter;
 }
 
-/** The context of an adapter besides the model: the head's modules, PEFT's task_type, the run's tokenizer. */
+/** The context of an adapter in addition to the model: the head's modules, PEFT's task_type, the run's tokenizer. */
 export type AttachContext = Readonly<{
   modules: readonly string[];
   task: string;
   tokenizer?: Tokenizer;
-  /** The inputs that share a scale in the weight of a linear layer that is stored as codes; undefined: it has none. */
+  /** Returns how many inputs share a scale in a linear layer's encoded weight; undefined if it has no such blocks. */
   blockSizeOf?: (module: string) => number | undefined;
   /** Whether the checkpoint has weights of a module. */
   isInCheckpoint?: (module: string) => boolean;
   /**
-   * Where the library's class with this head has the model in a module of its own: that, and the head's modules beside
-   * it.
+   * If transformers' class with this head keeps the model in a module of its own: that module, and the head's modules
+   * next to it.
    */
   parent?: Readonly<{ module: string; beside: readonly string[] }>;
 }>;
 
-/** Middleware per seam. */
+/** Middleware by hook point. */
 export type Middleware = {
   readonly [S in keyof HookPoints]?: (
     b: GraphBuilder,
@@ -40,12 +40,12 @@ export type Middleware = {
   ) => Value;
 };
 
-/** Work that an adapter does between optimizer steps. Its state is part of checkpoints. */
+/** An adapter's work between optimizer steps. Its state is part of checkpoints. */
 export interface StepHook {
   tensors(): Named<Tensor<Float32Array>>;
   restore(tensors: Named<Tensor<Float32Array>>): void;
   /**
-   * Behind an update; `parameter` gives views that may be changed, and the gradient of that update, not yet clipped.
+   * Called after each update; `parameter` returns views that may be changed, and the update's gradient before clipping.
    */
   onStep(
     at: Readonly<{
@@ -57,52 +57,52 @@ export interface StepHook {
   ): void;
 }
 
-/** An adapter that knows its backbone. */
+/** An adapter attached to a backbone. */
 export interface AttachedAdapter extends Middleware {
-  /** Other parameters: biases, modulesToSave, all, none; the last adapter that answers decides. */
+  /** Whether a parameter that is not the adapter's own trains, such as a bias; the last adapter to answer decides. */
   isTrainable?(name: string): boolean | undefined;
-  /** Whether a module is a copy of its own, as PEFT's modules_to_save: what it shares with others is shared no more. */
+  /** Whether a module is copied, as in PEFT's modules_to_save: the copy's tensors are no longer tied to others. */
   copies?(module: string): boolean;
-  /** Whether a module that shares its tensor has another's update rather than one of its own. */
+  /** Whether a module with a tied tensor uses the update of the other module rather than its own. */
   sharesUpdate?(module: string): boolean;
-  /** Values to start from, where it continues a saved adapter. */
+  /** The initial values, if it continues a saved adapter. */
   readonly weights?: Weights;
-  /** Stands in front of the names of its own parameters, where several adapters are attached. */
+  /** The prefix of the names of its own parameters, if several adapters are attached. */
   readonly name?: string;
-  /** A further term of the training loss, of its own parameters: a scalar, once a step. */
+  /** Builds a further term of the training loss from its own parameters: a scalar, once per step. */
   penalty?(b: GraphBuilder): Value;
-  /** Its work between optimizer steps, made anew for each training. */
+  /** Creates its work between optimizer steps, anew for each training. */
   stepHook?(): StepHook;
-  /** Places kept free in front of each sequence; positions alone are the decoder's where a model has that side. */
+  /** Places reserved in front of each sequence: `tokens` in its inputs, or only `positions` (the decoder's, if it has one). */
   readonly reservedPositions?: Readonly<{ tokens?: number; positions?: number }>;
-  /** True where several sequences may not share a row. */
+  /** True if several sequences must not share a row. */
   readonly unshareable?: boolean;
-  /** A parameter of the model with the adapter folded in, weights as [out, in]; absent: cannot be merged. */
+  /** Returns a parameter of the model with the adapter merged, weights as [out, in]; absent: it cannot be merged. */
   merge?(
     name: string,
     value: Tensor<Float32Array>,
     parameterOf: (name: string) => Tensor<Float32Array>,
   ): Tensor<Float32Array>;
-  /** What is saved of it; absent: only a whole model can be saved, with what it trained. */
+  /** Its saved form; absent: it can only be saved as part of a whole model. */
   readonly record?: AdapterRecord;
-  /** What a parameter of its own is to a module; absent: of nothing that can be told. */
+  /** Returns the role of one of its own parameters for a module; absent: unknown for all. */
   roleOf?(name: string): AdapterRole | undefined;
 }
 
-/** What an adapter saves, which formats turn into files. */
+/** The saved form of an adapter, which formats turn into files. */
 export type AdapterRecord = Readonly<{
-  /** The format that can hold it, and what that calls it: `{ peft: "LORA" }`. */
+  /** The formats that can hold it, with its type there: `{ peft: "LORA" }`. */
   formats: Named<string>;
-  /** Its options, in that format's words. */
+  /** Its options, by that format's names. */
   config: Named<Json>;
   /**
-   * What a parameter, its own or the model's, is called in the file; undefined: it is not in it. Loading reads the same
-   * names.
+   * Returns the name of a parameter (its own or the model's) in the file; undefined if it is not saved. Loading uses
+   * the same names.
    */
   key(name: string): string | undefined;
-  /** Further tensors of the file, made of its parameters. */
+  /** Computes further tensors of the file from its parameters. */
   derived?(read: (name: string) => Promise<Tensor<Float32Array>>): Promise<Named<Tensor>>;
 }>;
 
-/** A parameter of an adapter: a factor of a module's update, or rows that stand in place of some of its table's. */
+/** The role of an adapter's parameter: a factor of a module's update, or rows that replace some of its table's. */
 export type AdapterRole = Readonly<{ module: string; role: "factor" | "rows" }>;

@@ -1,55 +1,55 @@
-/** The graph builder, and the hook points at which adapters reach into it. */
+/** The graph builder, and the hook points at which adapters wrap it. */
 import type { Graph, Shape, Value } from "../graph/graph.ts";
 import type { DType, Named, Random } from "../base/types.ts";
 import type { Weights } from "./weights.ts";
 
 export type { Append, Asked, Graph, Purpose, Rewrite, Shape, Value } from "../graph/graph.ts";
 
-/** Which ids a stream holds, as in input_ids and decoder_input_ids. */
+/** The side of an encoder-decoder model, as in input_ids and decoder_input_ids. */
 export type Side = "input" | "decoder";
 
-/** The builder that models, adapters, heads, losses and regularizers write with. Inside middleware its hook points call no middleware. */
+/** The builder for models, adapters, heads, losses, regularizers. Within middleware, hook points call no middleware. */
 export interface GraphBuilder {
   readonly mode: "train" | "evaluate" | "generate";
   readonly graph: Graph;
-  /** ε of label smoothing, for losses that know classes. */
+  /** ε of label smoothing, for losses over classes. */
   readonly labelSmoothing: number;
-  /** `role`: whose places are asked for; in generation there are more keys than queries. */
+  /** Returns a side's token stream. `role`: for queries or keys; in generation there are more keys than queries. */
   stream(side?: Side, role?: "queries" | "keys"): TokenStream;
-  /** A field that the collator makes; a missing one is found before step 1. */
+  /** Returns a field of the collator as input; if it is missing, an error is thrown before step 1. */
   input(name: string, dtype: DType, shape: Shape): Value;
-  /** The places [picked] that have labels of this name, for `rows`; undefined if rows come without labels. */
+  /** Returns the places [picked] with labels of this name, for `rows`; undefined if rows have no labels. */
   labelled(name: string): Value | undefined;
-  /** Whether the collator makes a field; false where nothing is known of rows. */
+  /** Whether the collator makes a field; false if nothing is known about the rows. */
   hasField(name: string): boolean;
-  /** The same name, the same value. `frozen`: never trains, as a buffer or what an adapter keeps as it was. */
+  /** Declares a parameter; the same name returns the same value. `frozen`: never trains, as a buffer. */
   parameter(name: string, shape: readonly number[], init?: Initializer, options?: { readonly frozen?: boolean }): Value;
-  /** The trainable parameters of this run, by name. */
+  /** Returns the trainable parameters of this run, by name. */
   trainable(): Named<Value>;
-  /** In training each value is zero with probability p, the others grow by 1 / (1 - p); x is of places, or of weights. */
+  /** In training, zeroes values of x (places or a weight) with probability p and scales the others by 1 / (1 - p). */
   dropout(x: Value, p: number): Value;
-  /** Uniform numbers from -1 to 1 of a shape [places, ...], drawn by the host; zero at padding and outside training. */
+  /** Returns uniform numbers from -1 to 1, [places, ...], drawn by the host; zero at padding and outside training. */
   noise(like: Value): Value;
   linear(path: string, x: Value, options: LinearOptions): Value; // [tokens, in] → [tokens, out]
   embedding(path: string, ids: Value, options: EmbeddingOptions): Value; // [batch, seq] → [tokens, embeddingDim]
-  /** [batch, seq, heads, headDim] each; several heads of `q` may share one of `k` and `v`, in order. */
+  /** Builds attention over [batch, seq, heads, headDim]; consecutive heads of `q` may share a head of `k` and `v`. */
   attention(path: string, q: Value, k: Value, v: Value, options?: AttentionOptions): Value;
-  /** `f` without the residual. */
+  /** Builds a sublayer with its residual; `f` builds it without the residual. */
   sublayer(path: string, x: Value, f: (x: Value) => Value, options?: SublayerOptions): Value;
-  /** Some places of [batch*seq, ...] of either side: what a head does not read is then not computed. */
+  /** Selects places of [batch*seq, ...] of either side, so that the other places are not computed. */
   rows(x: Value, index: Value): Value;
   /**
-   * Marks a layer: its output may be asked for, and gradient checkpointing cuts here. `also`: what else it reads that
-   * was computed before it, as the encoder's states.
+   * Marks a layer: its output is available as a hidden state, and gradient checkpointing cuts here. `also`: further
+   * values computed earlier that it reads, such as the encoder's states.
    */
   layer(path: string, x: Value, f: (x: Value) => Value, also?: readonly Value[]): Value;
 }
 
 /**
- * One side's places; the decoder's side has `decoderSeq` where the other has `seq`. `segments`: 0 is padding, n the n-th
- * sequence of its row, the same on both sides; `positions` restart in each sequence; both [batch, seq] int32, as
- * `sequence`: the batch's sequence that a place belongs to, -1 at padding. `columnIndex`: 0, 1, 2, ... [seq] int32. `first`
- * and `last`: each sequence's place within batch * seq, [sequences] int32.
+ * The places of one side, all int32; on the decoder's, `seq` is `decoderSeq`. `segments` [batch, seq]: 0 at padding, n
+ * in the n-th sequence of a row, the same on both sides. `positions` [batch, seq]: restart in each sequence. `sequence`
+ * [batch, seq]: the index of a place's sequence in the batch, -1 at padding. `columnIndex` [seq]: 0, 1, 2, ... `first`,
+ * `last` [sequences]: the place of each sequence's first and last token within batch * seq.
  */
 export type TokenStream = Readonly<{
   ids: Value;
@@ -62,14 +62,14 @@ export type TokenStream = Readonly<{
 }>;
 
 /**
- * A linear layer. `tied`, `tiedBias`: the parameters that its weight and bias are, where other modules' are the same. `conv1d`: stored [in, out], as GPT-2 does. `init`:
- * of the weight, where not as the model's others.
+ * A linear layer. `tied`, `tiedBias`: the other modules' parameters that its weight and bias are tied to. `conv1d`:
+ * stored as [in, out], as in GPT-2. `init`: the initializer of the weight, if not the model's usual one.
  */
 export type LinearOptions = Readonly<
   { outFeatures: number; bias?: boolean; tied?: string; tiedBias?: string; conv1d?: boolean; init?: Initializer }
 >;
 
-/** An embedding table. `tied`: the parameter that it is, where other modules' are the same; `paddingIdx`: the row that gets no gradient; `scale`: what rows that are looked up are multiplied by. */
+/** An embedding. `tied`: the parameter it is tied to; `paddingIdx`: a row without gradient; `scale`: of its output. */
 export type EmbeddingOptions = Readonly<{
   numEmbeddings: number;
   embeddingDim: number;
@@ -80,10 +80,10 @@ export type EmbeddingOptions = Readonly<{
   side?: Side;
 }>;
 
-/** How attention masks, scales and drops. */
+/** Options of attention: masks, scale and dropout. */
 export type AttentionOptions = Readonly<{
   causal?: boolean;
-  /** Keys less than so many places away are seen: before the query where causal, else to both sides. */
+  /** Keys fewer than this many places away are visible: before the query if causal, else on both sides. */
   window?: number;
   scale?: number;
   softcap?: number;
@@ -91,29 +91,29 @@ export type AttentionOptions = Readonly<{
   queries?: Side;
   keys?: Side;
   bias?: Value; // broadcasts to [batch, heads, q, k]
-  /** That of keys that stand in front, at these positions [count] int32; absent: a bias leaves no room for such keys. */
+  /** Returns the bias for prefix keys at positions [count] int32; absent: a model with `bias` takes no prefix. */
   prefixBias?: (positions: Value) => Value;
 }>;
 
 /** The residual that `f` is added to (default: `x`), and the norm after the sum, if there is one. */
 export type SublayerOptions = Readonly<{ residual?: Value; norm?: (sum: Value) => Value }>;
 
-/** The arguments of the middleware at each hook point. `weight` is [out, in] however it is stored; every token sees the first `prefix` keys. */
+/** Arguments of middleware by hook point. `weight` is always [out, in]; every token sees the first `prefix` keys. */
 export interface HookPoints {
   linear: Readonly<
     { path: string; x: Value; weight: Value; bias: Value | undefined; inFeatures: number; outFeatures: number }
   >;
-  /** The rows looked up are multiplied by `scale`. */
+  /** A lookup; its rows are multiplied by `scale`. */
   embedding: Readonly<
     { path: string; ids: Value; weight: Value; embeddingDim: number; scale: number; side: Side }
   >;
   attention: Readonly<{ path: string; q: Value; k: Value; v: Value; prefix: number; options: AttentionOptions }>;
   sublayer: Readonly<{ path: string; x: Value; hiddenSize: number; residual: Value; norm?: (sum: Value) => Value }>;
-  /** Around a whole layer. */
+  /** A whole layer. */
   layer: Readonly<{ path: string; x: Value; hiddenSize: number }>;
 }
 
-/** Initial values: a constant fill, a normal's standard deviation, a uniform's bound, or anything else from the checkpoint. */
+/** An initializer: a constant, a normal's standard deviation, a uniform's bound, or a function of the checkpoint. */
 export type Initializer =
   | "zeros"
   | "ones"
@@ -122,7 +122,7 @@ export type Initializer =
   | ((weights: InitialValues, random: Random) => Promise<Float32Array>);
 
 /**
- * What initial values are made of: the checkpoint's tensors under the model's names. `read`: as sessions compute with them;
- * `readWhole`: as the checkpoint has them, before an accelerator has stored them in fewer bits.
+ * The checkpoint's tensors by the model's names, for computing initial values. `read`: as sessions compute with them;
+ * `readWhole`: as in the checkpoint, before an accelerator quantizes them.
  */
 export type InitialValues = Readonly<Pick<Weights, "read"> & { readWhole?: Weights["read"] }>;

@@ -15,32 +15,32 @@ export type Checkpoint = Readonly<{
   config: Named<Json>;
   files: Store;
   weights: Weights;
-  /** Of the config and every byte of the weights, read when it is first asked for. */
+  /** Returns the fingerprint of the config and every byte of the weights, which are read on the first call. */
   fingerprint(): Promise<string>;
-  /** How it is named in cards and adapter_config.json. */
+  /** Its name in model cards and adapter_config.json. */
   label: string;
-  /** Whether tensors of other dims than the model's start anew instead of being an error. */
+  /** Whether tensors with other dims than the model's are initialised anew rather than an error. */
   ignoreMismatchedSizes?: boolean;
-  /** Where tokens were added: rows that its tables have in its files, and the names of parameters that grew. */
+  /** If tokens were added: the number of rows of its tables in the files, and the names of parameters that grew. */
   vocabSizeBefore?: number;
   grownParameters?: readonly string[];
-  /** How the run's accelerators store weights that do not train. */
+  /** How the run's accelerators store frozen weights. */
   frozen?: FrozenWeights;
-  /** How they compute products over weights that train. */
+  /** How the run's accelerators compute products with trained weights. */
   products?: TrainedProducts;
-  /** What was quantized before it was saved. */
+  /** The quantization of the saved weights, if any. */
   quantization?: CheckpointQuantization;
 }>;
 
 /**
- * Weights of a checkpoint that a library has quantized. They train as they are, frozen, below adapters, and no
- * accelerator takes them; `config` and `files` are as those of the model without it.
+ * The quantization of a checkpoint by another library. Its weights stay quantized and frozen below adapters, and no
+ * accelerator handles them; the checkpoint's `config` and `files` are those of the unquantized model.
  */
 export type CheckpointQuantization = Readonly<{
-  /** As messages name it: "gptq (4 bits)". */
+  /** Its name in messages: "gptq (4 bits)". */
   method: string;
   /**
-   * Names of weights of linear layers that may not train; what is read of them is [out, in]. Those of GGUF files may.
+   * The names of linear layers' weights that cannot train, which are read as [out, in]. Those of GGUF files can train.
    */
   weights: ReadonlySet<string>;
 }>;

@@ -1,4 +1,4 @@
-/** The events of a run, and who reads them: callbacks, metrics. */
+/** The events of a run, and their readers: callbacks and metrics. */
 import type { Json, Named, Random } from "../base/types.ts";
 import type { Plugin } from "./plugin.ts";
 import type { TrainingArguments } from "./training_arguments.ts";
@@ -16,9 +16,9 @@ export type TrainingEvent =
       totalParameters: number;
       trainRows: number;
       evalRows: number;
-      /** Rows that the run is reported on behind its end; absent if there are none. */
+      /** The number of test rows, on which the finished run is reported; absent if there are none. */
       testRows?: number;
-      /** Of a float32 product of the run's own runtime, as measured; absent where steps are too small to compare. */
+      /** The measured peak of a float32 product in the run's runtime; absent if steps are too small to compare. */
       peakMultiplyAddsPerSecond?: number;
     }>
     | Readonly<{
@@ -29,14 +29,14 @@ export type TrainingEvent =
       learningRate: number;
       tokens: number;
       samples: number;
-      /** Nothing was updated: a gradient was not finite, and the norm of all is none. */
+      /** Whether the update was skipped because a gradient was not finite; then the norm is not a number, either. */
       skipped: boolean;
-      /** What the loss was multiplied by before its gradients were taken, where it was. */
+      /** The loss scale, if the loss was scaled for its gradients. */
       lossScale?: number;
-      /** Useful ones of its matrix products: nothing made twice, no padding; absent if the trainer does not count. */
+      /** Useful multiply-adds of matrix products, without recomputation and padding; absent if not counted. */
       multiplyAdds?: number;
     }>
-    /** The peak that "start" tells, measured again: more than before. */
+    /** A higher peak than that of "start", measured again. */
     | Readonly<{ type: "peak"; peakMultiplyAddsPerSecond: number }>
     | Readonly<{ type: "drift" } & Drift>
     | Readonly<{ type: "evaluate"; metrics: Named<number>; best: boolean }>
@@ -45,23 +45,23 @@ export type TrainingEvent =
       {
         type: "examples";
         phase: "before" | "after";
-        /** Whose rows they are; absent: those that judged the run while it trained. */
+        /** The split of the rows; absent: those that the run was evaluated on while it trained. */
         split?: "eval" | "test";
-        /** The task whose rows they are; "" where a run has one. */
+        /** The task of the rows; "" if the run has only one. */
         task: string;
         labels: readonly string[];
         metrics: Named<number>;
-        /** What of these is more than a number. */
+        /** The metrics that are more than a number. */
         figures?: Named<Json>;
         examples: readonly Example[];
-        /** How many rows were measured, of which these may be a sample; absent: these. */
+        /** The number of measured rows, of which these may be a sample; absent: exactly these. */
         rows?: number;
       }
     >
     | Readonly<{ type: "samples"; task: string; samples: readonly GeneratedSample[] }>
     | Readonly<{ type: "progress"; what: string; done: number; total: number }>
     | Readonly<{ type: "warning"; code: string; message: string }>
-    /** What transforms did to the rows of `what`, "data.train"; the rows themselves are named in data.json. */
+    /** What transforms did to the rows of `what`, such as "data.train"; data.json lists the rows themselves. */
     | Readonly<{ type: "data"; what: string; in: number; out: number; transforms: readonly TransformReport[] }>
     | Readonly<
       {
@@ -69,10 +69,10 @@ export type TrainingEvent =
         reason: "done" | "stopped" | "interrupted" | "diverged";
         /** The final figures. */
         metrics: Named<number>;
-        /** What these are of, and of how many rows; absent if nothing was measured. */
+        /** The split that was measured, and its number of rows; absent if nothing was measured. */
         split?: "eval" | "test";
         rows?: number;
-        /** Where they are of test rows, those of the rows that judged the run. */
+        /** If `metrics` are of test rows: those of the evaluation rows. */
         eval?: Named<number>;
         message?: string;
       }
@@ -80,8 +80,8 @@ export type TrainingEvent =
   );
 
 /**
- * How far a model with quantized weights is from the unquantized one before step one, over some rows: the change of the
- * mean loss in nats, the largest change of a logit, and the cosine of the trainable gradients, null where these are zero.
+ * The drift of a quantized model from the unquantized one before step one, over some rows: the change of the mean loss
+ * in nats, the largest change of a logit, and the cosine of the trainable gradients (null if these are zero).
  */
 export type Drift = Readonly<{ rows: number; loss: number; logits: number; gradientCosine: number | null }>;
 
@@ -95,20 +95,20 @@ export type Example = Readonly<{
   reference: Json;
   prediction: Json;
   scores?: readonly number[];
-  /** This row's own loss, where it is one of classes. */
+  /** This row's own loss, if it has classes. */
   loss?: number;
-  /** The words that reference and prediction have a tag each for. */
+  /** The words, for each of which reference and prediction have a tag. */
   words?: readonly string[];
-  /** Columns of the row that metrics ask for, as those of groups. */
+  /** Columns of the row that metrics ask for, such as groups. */
   groups?: Named<Json>;
 }>;
 
-/** A reducer: its state is plain data and part of the checkpoint; what it asks for happens between steps. */
+/** A reducer over events: its state is plain data and part of checkpoints; its requests are met between steps. */
 export interface Callback extends Plugin<"callback"> {
-  /** The metric that it judges evaluations by, as an evaluation calls it; absent: it does not wait for any. */
+  /** Returns the metric by which it judges evaluations; absent: it needs no evaluations. */
   needsEvaluation?(training: TrainingArguments): string;
   init(): unknown;
-  /** `training`: the run's arguments. */
+  /** Handles an event. `training`: the run's arguments. */
   on(
     state: unknown,
     event: TrainingEvent,
@@ -121,14 +121,14 @@ export type TrainerControl = Readonly<{
   stop?: string;
   evaluate?: boolean;
   save?: boolean;
-  /** Keep a copy of the trained weights as the best so far, and put it back at the end. */
+  /** Keeps a copy of the trained weights as the best so far, to be restored at the end. */
   keep?: boolean;
   learningRateFactor?: number;
 }>;
 
 /**
- * Of the row that a reading is of, for metrics that ask for it: the columns that they name, and the names of the task's
- * classes where these have names.
+ * Facts about the row of a reading, for metrics that ask for them: the columns that they name, and the names of the
+ * task's classes, if these have names.
  */
 export type RowFacts = Readonly<{ columns?: Named<Json>; classes?: readonly string[] }>;
 
@@ -141,42 +141,43 @@ export interface MetricInputs {
     & Readonly<{ prediction: readonly number[]; reference: readonly number[]; scores?: ArrayLike<number> }>;
   loss: RowFacts & Readonly<{ sum: number; count: number }>;
   tags: RowFacts & Readonly<{ prediction: readonly string[]; reference: readonly string[] }>;
-  /** `prompt`: what was asked, where a row is asked several times. */
+  /** `prompt`: the question, if a row has several. */
   text:
     & RowFacts
     & Readonly<{ prediction: string; references: readonly string[]; noAnswerProbability?: number; prompt?: string }>;
 }
 
 /**
- * Streaming: state is plain data of bounded size, so it crosses workers and HTTP; `merge` is associative. `reads`:
- * the readings it takes, in order of preference. `compute`'s keys: the metric's use name, F1 and its like with their average.
+ * A streaming metric: its state is plain data of bounded size, which can be sent to workers and over HTTP; `merge` is
+ * associative. `reads`: the kinds of readings it accepts, in order of preference. The keys of `compute` are the
+ * metric's name, with the kind of average for F1 and the like.
  */
 export interface Metric extends Plugin<"metric"> {
   readonly reads: readonly (keyof MetricInputs)[];
   readonly greaterIsBetter: boolean;
-  /** Whether its values are percent: those of a row that is right 100 and not 1. */
+  /** Whether its values are percentages: 100 rather than 1 for a correct row. */
   readonly percent?: boolean;
-  /** Columns of the rows that it reads besides, as those of groups; absent: none. */
+  /** Further columns of the rows that it reads, such as groups; absent: none. */
   readonly columns?: readonly string[];
   init(): unknown;
   update(state: unknown, example: MetricInputs[keyof MetricInputs]): unknown;
-  /** About how many elementary steps `update` takes; absent: as many as the example is long. */
+  /** Estimates the elementary steps of `update`; absent: proportional to the example's length. */
   steps?(example: MetricInputs[keyof MetricInputs]): number;
   merge(a: unknown, b: unknown): unknown;
-  /** So many of each of some states as one, for a metric whose states are slow to merge; absent: they are merged. */
+  /** Combines states, each repeated `counts` times, if merging them one by one is slow; absent: they are merged. */
   gather?(states: readonly unknown[], counts: ArrayLike<number>): unknown;
   compute(state: unknown): Named<number | null>;
-  /** Throws AttuneError if all rows together cannot be measured, as where nobody is of a group that is named; of some rows nothing is said. */
+  /** Throws AttuneError if all rows together cannot be measured, for instance if a named group is empty. */
   check?(state: unknown): void;
-  /** What stands in metrics.json and reports for keys of `compute` that are more than one number. Absent: nothing is. */
+  /** Returns the values in metrics.json and reports that are more than one number. Absent: there are none. */
   figures?(state: unknown): Named<Json>;
-  /** How a single row is measured, if `compute` leaves out what is said of few rows. */
+  /** How a single row is measured, if `compute` omits values for few rows. */
   readonly alone?: Pick<Metric, "compute" | "figures">;
-  /** The same rows, each in a group that is drawn, as many in each group: what gaps are by chance. Undefined: nobody can say. */
+  /** Returns the state with the rows' groups permuted at random, for gaps by chance; undefined: impossible. */
   regrouped?(state: unknown, random: Random): unknown;
-  /** Of numbers within `figures` that are shares of rows, by their keys: how many have it, and of how many. */
+  /** Returns the numbers in `figures` that are shares of rows, as counts. */
   shares?(state: unknown): readonly Share[];
 }
 
-/** A share of rows within figures. */
+/** A share of rows in `figures`: `right` of `of` rows. */
 export type Share = Readonly<{ path: readonly string[]; right: number; of: number }>;

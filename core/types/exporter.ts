@@ -1,4 +1,4 @@
-/** Exporters: a trained model as files of another ecosystem. */
+/** Exporters, which write a trained model as files of another ecosystem. */
 import type { Named, Tensor } from "../base/types.ts";
 import type { Store } from "./host.ts";
 import type { Subtask } from "./task.ts";
@@ -7,9 +7,9 @@ import type { InspectedBackbone } from "./architecture.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { Plugin } from "./plugin.ts";
 
-/** Trained state → files of another ecosystem. */
+/** A plugin that writes a trained model as files of another ecosystem. */
 export interface Exporter extends Plugin<"exporter"> {
-  /** What it can leave of a run with these adapters, their folder or a whole model's; absent: it writes where it is asked to. */
+  /** Returns whether it writes a run's result with these adapters as an adapter or a model; absent: only on request. */
   leaves?(attached: readonly AttachedAdapter[]): "adapter" | "model" | undefined;
   write(trained: TrainedModel, to: Store): Promise<readonly string[]>;
 }
@@ -20,13 +20,13 @@ export type TrainedModel = Readonly<{
   backbone: InspectedBackbone;
   task: Subtask;
   attached: readonly AttachedAdapter[];
-  /** Names of the parameters that trained, or that the base has no values for. */
+  /** The names of parameters that were trained, or that the base has no values for. */
   trained: readonly string[];
-  /** Every parameter of the program, and whether it is an adapter's own. */
+  /** All parameters of the program, and whether each is an adapter's own. */
   all: Named<Readonly<{ shape: readonly number[]; adapter: boolean }>>;
   read(name: string): Promise<Tensor<Float32Array>>;
   metrics: Named<number>;
   card: string;
-  /** The card of a whole model, where adapters are folded in. */
+  /** The model card of a whole model, if adapters are merged. */
   modelCard?: string;
 }>;

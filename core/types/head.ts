@@ -1,19 +1,18 @@
-/** Heads: hidden states to named outputs. */
+/** Heads, which compute named outputs from hidden states. */
 import type { Value } from "../graph/graph.ts";
 import type { Named } from "../base/types.ts";
 import type { GraphBuilder } from "./build.ts";
 import type { Plugin } from "./plugin.ts";
 import type { BackboneOutput, InspectedBackbone } from "./architecture.ts";
 
-/** Hidden states to named outputs: "logits", "startLogits". */
+/** A head, which computes named outputs such as "logits" or "startLogits" from hidden states. */
 export interface Head extends Plugin<"head"> {
-  /** Modules that train beside an adapter, as PEFT's modules_to_save. */
+  /** Modules that train in addition to an adapter, as PEFT's modules_to_save. */
   readonly modulesToSave: readonly string[];
-  /** True where several sequences may not share a row. */
+  /** True if several sequences must not share a row. */
   readonly unshareable?: boolean;
   /**
-   * True where it reads the encoder of a model with two sides: where no head reads more, the other side is not
-   * implemented.
+   * True if it reads only the encoder of an encoder-decoder model: if all heads do, the decoder is not built.
    */
   readonly readsEncoder?: boolean;
   forward(b: GraphBuilder, states: BackboneOutput, backbone: InspectedBackbone): Named<Value>;

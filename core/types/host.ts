@@ -1,4 +1,4 @@
-/** Where a run happens: stores, queues, and the runtime it asks for files, time and sessions. */
+/** The host of a run: stores, queues, and the runtime that provides files, time and sessions. */
 import type { Json, Named } from "../base/types.ts";
 import type { Plugin } from "./plugin.ts";
 
@@ -8,15 +8,15 @@ export interface StoreOpener extends Plugin<"store"> {
 }
 
 /**
- * Named bytes. Each write changes `revision`; `if: null` means "only if absent"; a lost race is an answer, not an
- * error.
+ * A store of named objects. Each write changes `revision`; `if: null` means "only if absent"; a lost race is a result,
+ * not an error.
  */
 export interface Store {
   get(
     key: string,
     range?: Readonly<{ offset: number; length: number }>,
   ): Promise<(StoredObject & { readonly bytes: Uint8Array }) | undefined>;
-  /** Several ranges of one version of an object, in order, where that is less work than getting one after the other. */
+  /** Reads several ranges of one version of an object, in order; present if cheaper than reading them one by one. */
   getRanges?(
     key: string,
     ranges: readonly Readonly<{ offset: number; length: number }>[],
@@ -28,26 +28,26 @@ export interface Store {
   ): Promise<StoredObject | "conflict">;
   delete(key: string, options?: { readonly if?: string }): Promise<"done" | "conflict">;
   list(prefix: string): AsyncIterable<StoredObject>;
-  /** The keys alone, where that is less work; some may be of what has just gone. */
+  /** Lists only the keys, if that is cheaper, perhaps with some that have just been removed. */
   keys?(prefix: string): AsyncIterable<string>;
   /**
-   * Adds to the end of an object, which it makes where there is none; absent if an object can only be replaced. What
-   * was appended may be lost with the machine until one append has asked for `sync`.
+   * Appends to an object, which is created if needed; absent if objects can only be replaced. Appended bytes may be
+   * lost in a crash of the machine until an append with `sync`.
    */
   append?(key: string, bytes: Uint8Array, options?: { readonly sync?: boolean }): Promise<StoredObject>;
   /**
-   * Makes what is there last, whoever has put it: until its own `put` is done, what others see of it may go with the
-   * power.
+   * Makes an object durable, whoever has written it: until the writer's `put` has returned, the object may be visible
+   * but lost in a power failure.
    */
   sync?(key: string): Promise<void>;
-  /** A checked real path that ONNX Runtime may map; absent if there are no files. */
+  /** Returns a checked real path that ONNX Runtime may map; absent if the store has no files. */
   locate?(key: string): Promise<string>;
   /**
-   * Sees to it that nobody else writes a run into this store until what it gives is called. Throws AttuneError if
-   * another does, and where nothing can be written. Absent where only this process can write.
+   * Locks the store for a run until the returned function is called. Throws AttuneError if another run has locked it,
+   * or nothing can be written. Absent if only this process can write.
    */
   claim?(): Promise<() => Promise<void>>;
-  /** Lets go of a connection, where there is one. */
+  /** Closes the connection, if there is one. */
   close?(): Promise<void>;
 }
 
@@ -55,30 +55,30 @@ export interface Store {
 export type StoredObject = Readonly<{ key: string; size: number; revision: string }>;
 
 /**
- * Tells runners which jobs to look at. A hint only: what a job is, its record says, and records rebuild a queue that is
- * lost.
+ * Tells runners which jobs to look at. This is only a hint: the state of a job is in its record, from which a lost
+ * queue is rebuilt.
  */
 export interface Queue extends Plugin<"queue"> {
   open(host: Host): Promise<OpenQueue>;
 }
 
-/** An opened queue: at least once, in no order that matters. */
+/** An opened queue, which delivers each id at least once, in any order. */
 export interface OpenQueue {
-  /** Adds a job's id; the same one may be there several times. */
+  /** Adds a job's id, which may be in the queue several times. */
   push(id: string): Promise<void>;
   /**
-   * Takes an id, which others do not see for some seconds; it comes back then unless it was done. `accepts` says which
-   * ids are worth taking; a queue that cannot look at them before gives any.
+   * Takes an id and hides it from others for some seconds, after which it returns unless acknowledged. `accepts`
+   * selects ids; a queue that cannot inspect them in advance returns any.
    */
   pull(seconds: number, accepts?: (id: string) => boolean): Promise<Delivery | undefined>;
-  /** The ids that it has, whoever has taken them; absent where it cannot tell. */
+  /** Returns all ids in the queue, taken or not; absent if it cannot list them. */
   ids?(): Promise<ReadonlySet<string>>;
   close(): Promise<void>;
 }
 
 /**
- * An id from a queue. `ack` removes it, `nack` gives it to others at once; neither has an effect if it has already come
- * back.
+ * An id from a queue. `ack` removes it, `nack` makes it available to others at once; neither has an effect if it has
+ * already returned to the queue.
  */
 export interface Delivery {
   readonly id: string;
@@ -86,51 +86,51 @@ export interface Delivery {
   nack(): Promise<void>;
 }
 
-/** An estimate of a run's memory and work, part by part. `tokens`: those of all its steps, without padding. */
+/** An estimate of a run's memory and work, part by part. `tokens`: of all its steps, without padding. */
 export type Plan = Readonly<{
   fits: boolean;
   steps: number;
   tokens: number;
   bytes: Named<number>;
-  /** Of the frozen weights: how many are stored how, and in how many bytes. */
+  /** The frozen weights: numbers and bytes by kind of storage. */
   frozen: readonly FrozenPart[];
-  /** Of those that train: over how many products are computed otherwise than in float32, and how. */
+  /** The trained weights whose products are not computed in float32, by format. */
   products?: readonly ProductPart[];
   flops: number;
   seconds: number;
-  /** Where the work lies: the model's parts forward, all of them backward, evaluations. */
+  /** The work by part: the model's parts forward, all of them backward, evaluations. */
   work: Named<Readonly<{ flops: number; seconds: number }>>;
   trainableParameters: number;
   totalParameters: number;
 }>;
 
 /**
- * What of a spec would be otherwise, as it would stand there, and what the run then takes. `fits`: whether that is
- * little enough; where it is not, nothing takes less.
+ * A proposed change of a spec to fit in memory, and the bytes that the run then takes. `fits`: whether that is within
+ * the limit; if not, no other change takes less.
  */
 export type Fit = Readonly<{ fits: boolean; bytes: number; spec: Named<Json> }>;
 
-/** Frozen weights that are stored alike. `storage`: a type of numbers, or the label of a format. */
+/** Frozen weights with the same storage. `storage`: a dtype, or the label of a format. */
 export type FrozenPart = Readonly<{ storage: string; weights: number; bytes: number; encoded: boolean }>;
 
 /**
- * Weights that train, products over which are computed alike. `bytes`: of what the backward pass keeps of them besides.
+ * Trained weights with the same product format. `bytes`: of the tensors that are also kept for the backward pass.
  */
 export type ProductPart = Readonly<{ format: string; weights: number; bytes: number }>;
 
-/** Where a run writes, and how it is stopped. */
+/** Options of a run: where it writes, and how it is stopped. */
 export type TrainOptions = Readonly<{
-  /** Where everything that a run leaves is written; absent: nothing is. */
+  /** The store that the run writes its results to; absent: nothing is written. */
   output?: Store;
-  /** Goes on from the newest checkpoint of the output. */
+  /** Whether to resume from the newest checkpoint in `output`. */
   resume?: boolean;
-  /** Writes probe.json: ids, logits and metrics to compare with other programs. */
+  /** Whether to write probe.json: ids, logits and metrics to compare with other programs. */
   probe?: boolean;
-  /** Ends the run between two steps, with a checkpoint. */
+  /** Stops the run between two steps, with a checkpoint. */
   signal?: AbortSignal;
 }>;
 
-/** All that reaches the machine. `lib`: an onnxruntime module as imported. */
+/** Everything that a run needs of the machine. `lib`: an imported onnxruntime module. */
 export interface Host {
   readonly runtime: "node" | "bun" | "deno" | "workerd" | "browser";
   readonly provider: Provider;
@@ -138,45 +138,44 @@ export interface Host {
   readonly env: Named<string | undefined>;
   readonly fetch: typeof fetch;
   readonly clock: { now(): number; sleep(ms: number, signal?: AbortSignal): Promise<void> };
-  /** A directory of files as a store; paths are absolute or relative to `base`. */
+  /** Returns a directory as a store; paths are absolute or relative to `base`. */
   directory?(path: string): Store;
-  /** The names in a folder; undefined if there is no such folder. */
+  /** Returns the names in a folder; undefined if there is no such folder. */
   names?(folder: string): readonly string[] | undefined;
-  /** A file or folder without symbolic links on the way to it; undefined if there is none such. */
+  /** Returns a path with symbolic links resolved; undefined if it does not exist. */
   realPath?(path: string): string | undefined;
-  /** Absolute path of a relative one. */
+  /** Returns the absolute path of a relative one. */
   resolve?(path: string, base?: string): string;
-  /** Rows and files inside an installed package. */
+  /** Returns the directory of an installed package, for rows and files inside it. */
   packageDirectory?(name: string): string | undefined;
-  /** The result of a run, opened from its folder, to answer rows. */
+  /** Opens the result of a run from its folder, for prediction. */
   openSaved?(folder: string): Promise<SavedModel>;
-  /** Where people read; absent if nobody does. `columns`: the width of one line. */
+  /** The terminal; absent if there is none. `columns`: the width of a line. */
   readonly terminal?: { write(text: string): void; readonly isTerminal: boolean; readonly columns: number };
   readonly memoryBytes: number;
-  /** Names to write in cards and adapter_config.json in place of models' paths. */
+  /** Names to write in model cards and adapter_config.json in place of models' paths. */
   readonly displayNames?: Named<string>;
-  /** The files of `attune:base`, the encoder that comes with Attune. */
+  /** The files of `attune:base`, the encoder shipped with Attune. */
   readonly base?: Store;
   /** The Hugging Face hub's cache on disk, as Python lays it out. */
   readonly hubCache?: HubCache;
-  /** What may be made again from other files, kept for later runs of any process; absent: nothing is kept. */
+  /** A cache of reproducible data, shared by all processes; absent: nothing is cached. */
   readonly cache?: Store;
-  /** The kernels as a compiled module, where bytes may not be compiled (workerd). */
+  /** The compiled kernel module, for runtimes that cannot compile bytes (workerd). */
   readonly kernels?: WebAssembly.Module;
-  /** Threads to compute with; absent: onnxruntime's own choice. */
+  /** The number of threads; absent: onnxruntime's default. */
   readonly threads?: number;
-  /** Gives memory back at once that nobody uses any more; absent if the runtime has no way. */
+  /** Runs the garbage collector; absent if the runtime does not expose it. */
   collectGarbage?(): void;
   /**
-   * Starts a thread that encodes rows beside the training step; absent if there are none. Throws where it cannot
-   * have a part.
+   * Starts a thread that encodes rows in parallel with training steps; absent if there are no threads. Throws if a part
+   * of the job cannot be passed to it.
    */
   startEncoder?(job: EncoderJob): Promise<EncoderThread>;
 }
 
 /**
- * What a thread makes samples with: parts as a spec names them, the packages that they may be of, and plain facts of
- * the run.
+ * The job of an encoder thread: parts as references, the packages that these may come from, and plain facts of the run.
  */
 export type EncoderJob = Readonly<{
   model: Json;
@@ -187,22 +186,22 @@ export type EncoderJob = Readonly<{
 }>;
 
 /**
- * Samples of one row on their way between threads: their heads, in which fields have the place of their numbers, and
- * these.
+ * The samples of one row, packed for transfer between threads: their structure, with offsets in place of numbers, and a
+ * buffer with the numbers.
  */
 export type PackedSamples = Readonly<{ heads: readonly unknown[]; buffer: ArrayBuffer }>;
 
 /** A thread that encodes rows. */
 export interface EncoderThread {
-  /** The fingerprint of the tokenizer that it has. */
+  /** The fingerprint of its tokenizer. */
   readonly tokenizer: string;
-  /** The samples of each row, which have these numbers; undefined where it failed at one, or has ended. */
+  /** Encodes rows with these numbers, and returns the samples of each; undefined if a row failed or the thread has ended. */
   encode(rows: readonly Named<unknown>[], numbers: readonly number[]): Promise<readonly PackedSamples[] | undefined>;
-  /** Ends it; what it was asked for and has not answered is answered with undefined. */
+  /** Ends the thread; pending calls return undefined. */
   close(): Promise<void>;
 }
 
-/** A trained model that answers rows. `columns`: the text columns that it reads. */
+/** A trained model for prediction. `columns`: the text columns that it reads. */
 export interface SavedModel {
   readonly task: string;
   readonly columns: readonly string[];
@@ -213,26 +212,26 @@ export interface SavedModel {
 
 /** The hub's cache: blobs by etag, snapshots by commit, refs by branch. `repo` is org/name, or datasets/org/name. */
 export interface HubCache {
-  /** The token that `hf auth login` has saved, if any. */
+  /** Returns the token saved by `hf auth login`, if any. */
   token?(): Promise<string | undefined>;
-  /** The commit that a branch or tag stood for when it was last asked. */
+  /** Returns the commit of a branch or tag when it was last looked up. */
   ref(repo: string, revision: string): Promise<string | undefined>;
   setRef(repo: string, revision: string, commit: string): Promise<void>;
-  /** A snapshot's files. */
+  /** Returns a snapshot's files. */
   snapshot(repo: string, commit: string): Store;
-  /** Bytes of a blob that an earlier download left unfinished. */
+  /** Returns how many bytes of a blob an unfinished download has left. */
   partial(repo: string, etag: string): Promise<number>;
-  /** Writes to an unfinished blob from a place on, and gives where the bytes end. */
+  /** Writes to an unfinished blob from an offset on, and returns the offset of its end. */
   write(repo: string, etag: string, from: number, bytes: AsyncIterable<Uint8Array>): Promise<number>;
   /**
-   * Makes a finished blob a file of a snapshot; throws AttuneError where its bytes are not those that its etag names.
+   * Makes a finished blob a file of a snapshot. Throws AttuneError if its bytes do not match its etag.
    */
   link(repo: string, etag: string, commit: string, file: string): Promise<void>;
-  /** Whether a blob is there, finished. */
+  /** Whether a finished blob exists. */
   has(repo: string, etag: string): Promise<boolean>;
 }
 
-/** A two-way line to a worker. */
+/** A bidirectional message channel to a worker. */
 export interface Channel {
   send(message: unknown, transfer?: readonly ArrayBuffer[]): void;
   receive(): AsyncIterable<unknown>;
@@ -245,7 +244,7 @@ export interface Ort {
   readonly Tensor: new (type: string, data: unknown, dims: readonly number[]) => OrtTensor;
 }
 
-/** An onnxruntime tensor, as handed over. */
+/** An onnxruntime tensor. */
 export interface OrtTensor {
   readonly data: unknown;
   readonly dims: readonly number[];
@@ -257,5 +256,5 @@ export interface OrtSession {
   release(): Promise<void>;
 }
 
-/** ONNX Runtime's execution providers, as far as capability tables exist. */
+/** Those execution providers of ONNX Runtime that have capability tables. */
 export type Provider = "cpu" | "wasm" | "webgpu" | "cuda";

@@ -1,4 +1,4 @@
-/** What every plugin has, whatever its kind, and how its options are described. */
+/** The common part of all plugins, and the description of their options. */
 import type { Named } from "../base/types.ts";
 
 /** The name of a kind. */
@@ -32,7 +32,7 @@ export interface Plugin<K extends Kind = Kind> {
   readonly kind: K;
   readonly name: string;
   readonly options: object;
-  /** What its options stand for, as its schema declares it. */
+  /** The roles of its options, as its schema declares them. */
   readonly roles?: Named<Role>;
 }
 
@@ -47,10 +47,10 @@ export interface Schema<In = unknown, Out = unknown> {
   }>;
 }
 
-/** A value, or what is wrong with the input. */
+/** A value, or the issues of the input. */
 export type Result<T> = Readonly<{ value: T; issues?: undefined }> | Readonly<{ issues: readonly Issue[] }>;
 
-/** One thing that is wrong, and where. */
+/** One problem of an input, and its path. */
 export type Issue = Readonly<{
   message: string;
   path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
@@ -71,5 +71,5 @@ export type Role =
   | Readonly<{ role: "file-name" | "cache" | "address" | "secret" | "column" | "labels" | "pattern" }>
   | Readonly<{ role: "plugin"; kind: Kind }>;
 
-/** A text, or the environment's variable that has it. */
+/** A text, or the environment variable that holds it. */
 export type Secret = string | Readonly<{ env: string }>;

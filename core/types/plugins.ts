@@ -1,5 +1,5 @@
 /**
- * All kinds of plugins, how they are made and named, the run spec that composes them, and the kinds that are told a whole run.
+ * All kinds of plugins, their factories and catalogs, the run spec that composes them, and the kinds that handle whole runs.
  */
 import type { Json, Named } from "../base/types.ts";
 import type { Callback, Example, Metric, TrainingEvent } from "./events.ts";
@@ -44,7 +44,7 @@ export interface Kinds extends Record<Kind, Plugin> {
   trainer: Trainer;
 }
 
-/** An entry of a catalog. `roles`: what its options stand for, by their path, as `{ "tasks.*.task": { role: "plugin", kind: "task" } }`. */
+/** An entry of a catalog. `roles`: the roles of its options by path: `{ "tasks.*.task": { role: "plugin", kind: "task" } }`. */
 export interface Entry<K extends Kind = Kind> {
   readonly kind: K;
   readonly use: string;
@@ -58,7 +58,7 @@ export interface Factory<K extends Kind, In = Readonly<Record<never, never>>> ex
   (...args: Partial<In> extends In ? [options?: In] : [options: In]): Kinds[K];
 }
 
-/** Plain maps from kind and name to entry, handed in by the host. */
+/** A map from kind and name to entry, provided by the host. */
 export type Catalog = { readonly [K in Kind]?: Named<Entry<K>> };
 
 /** A plugin of a kind, or a reference to one. */
@@ -119,7 +119,7 @@ export type RunSpec = Readonly<{
   training?: Partial<TrainingArguments>;
 }>;
 
-/** A composed run: every part is a plugin, every default filled in. `use` gives back what a part became. */
+/** A composed run: every part is a plugin, every default is filled in. `use` returns the plugin of a reference. */
 export interface Run {
   readonly spec: RunSpec;
   readonly name: string;
@@ -138,18 +138,18 @@ export interface Run {
   readonly callbacks: readonly Callback[];
   readonly loggers: readonly Logger[];
   readonly exporters: readonly Exporter[];
-  /** Absent if the spec searches nothing. */
+  /** The search; absent if the spec has none. */
   readonly search?: Search | undefined;
-  /** The architecture that reads models of a type, as their config.json has it. */
+  /** Returns the architecture for the `model_type` of a config.json. */
   architectureFor(modelType: unknown): Promise<Architecture>;
-  /** The run of another spec, whose plugins come from where this one's do. */
+  /** Composes another spec with the same source of plugins. */
   composeOther(spec: RunSpec): Promise<Run>;
   use<K extends Kind>(kind: K, part: Use<K>): Kinds[K];
 }
 
-/** Receives events. */
+/** A logger, which receives events. */
 export interface Logger extends Plugin<"logger"> {
-  /** Its `rows` is told every row of the reported split, of a task that generates with a text; absent: 20,000 do. */
+  /** Whether `rows` receives every row of the reported split, with generated texts; absent: 20,000 are enough. */
   readonly everyRow?: boolean;
   open(host: Host, run: Run, output: Store | undefined): Promise<LogWriter>;
 }
@@ -158,18 +158,18 @@ export interface Logger extends Plugin<"logger"> {
 export interface LogWriter {
   log(event: TrainingEvent): void;
   /**
-   * Of a logger with `everyRow`: a task's rows as the trained model answers them, some of which may be none. What was told of
-   * the task before is no more then; `rows` throws where the evaluation breaks off.
+   * Receives a task's rows with the trained model's predictions, for loggers with `everyRow`; there may be none. They
+   * replace earlier rows of the task. Iterating over `rows` throws if the evaluation is interrupted.
    */
   rows?(task: string, rows: AsyncIterable<Example>): Promise<void>;
-  /** Called before a checkpoint: writes out what was logged and says where the log stands. */
+  /** Called before a checkpoint: flushes the log and returns its position. */
   mark?(): Promise<Json>;
-  /** Called before "start" where a run goes on from a checkpoint: what was logged behind the mark never was. */
+  /** Called before "start" if a run resumes from a checkpoint: discards everything logged after the mark. */
   resume?(mark: Json): void;
   close(): Promise<void>;
 }
 
-/** Here (ort) or elsewhere (torch): the iterable is all one sees, the signal all one controls. */
+/** A trainer, here (ort) or elsewhere (torch), which is observed by an iterable of events and controlled by a signal. */
 export interface Trainer extends Plugin<"trainer"> {
   plan(run: Run, host: Host): Promise<Plan>;
   train(run: Run, host: Host, options: TrainOptions): AsyncIterable<TrainingEvent>;

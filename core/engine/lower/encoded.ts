@@ -147,7 +147,7 @@ function renameOutput(nodes: readonly OnnxNode[], from: string, to: string): rea
   return nodes.map((node) => ({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) }));
 }
 
-/** Creates a writer for one weight and reader. Nodes that only decode the weight are separate, to come first in a file. */
+/** Creates a writer for one weight and reader. Nodes that only decode the weight are separate: they come first. */
 function writerFor(lowering: Lowering, name: string, reader: string): Written {
   const { initializers, casts } = lowering;
   const decoding: OnnxNode[] = [];
