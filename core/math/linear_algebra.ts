@@ -182,7 +182,7 @@ function combined(weights: Float64Array, basis: readonly Float64Array[], width: 
   return out;
 }
 
-// Twice is enough (Kahan).
+// Orthogonalizes x against a basis by two passes of Gram-Schmidt; twice is enough (Kahan).
 function orthogonalized(x: Float64Array, basis: readonly Float64Array[]): Float64Array {
   for (let pass = 0; pass < 2; pass++) {
     for (const b of basis) {

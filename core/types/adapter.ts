@@ -73,7 +73,7 @@ export interface AttachedAdapter extends Middleware {
   penalty?(b: GraphBuilder): Value;
   /** Creates its work between optimizer steps, anew for each training. */
   stepHook?(): StepHook;
-  /** Places reserved in front of each sequence: `tokens` in its inputs, or only `positions` (the decoder's, if it has one). */
+  /** Places reserved in front of each sequence: `tokens` of its inputs, or just `positions` (of a decoder, if any). */
   readonly reservedPositions?: Readonly<{ tokens?: number; positions?: number }>;
   /** True if several sequences must not share a row. */
   readonly unshareable?: boolean;

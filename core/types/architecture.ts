@@ -87,8 +87,8 @@ export type Backbone = Readonly<{
   heads: Named<HeadSpec>;
   initializerRange: number;
   /**
-   * The first token of a decoder's inputs in an encoder-decoder model. Sequences without decoder inputs get their
-   * labels shifted right by this token.
+   * The first token of a decoder's inputs in an encoder-decoder model. Sequences without decoder inputs use
+   * their own inputs for it, shifted right behind this token.
    */
   decoderStartTokenId?: number;
   /**

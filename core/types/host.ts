@@ -195,7 +195,7 @@ export type PackedSamples = Readonly<{ heads: readonly unknown[]; buffer: ArrayB
 export interface EncoderThread {
   /** The fingerprint of its tokenizer. */
   readonly tokenizer: string;
-  /** Encodes rows with these numbers, and returns the samples of each; undefined if a row failed or the thread has ended. */
+  /** Returns the samples of each of some rows with these numbers; undefined if one failed or the thread has ended. */
   encode(rows: readonly Named<unknown>[], numbers: readonly number[]): Promise<readonly PackedSamples[] | undefined>;
   /** Ends the thread; pending calls return undefined. */
   close(): Promise<void>;

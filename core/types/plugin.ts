@@ -57,13 +57,13 @@ export type Issue = Readonly<{
 }>;
 
 /**
- * What an option stands for, wherever a spec is carried.
- * - path: relative to the spec's file; with `hub` it may be a name of the hub or of what comes with Attune. A runner fetches
- *   what it refers to, a job may name nothing else.
+ * The role of an option: what it refers to, for code that moves specs to other places.
+ * - path: relative to the spec's file; with `hub` also a name on the hub or shipped with Attune. Jobs may only contain
+ *   paths that a runner can fetch.
  * - file-name: a name within the run's output or the model's folder, never resolved.
- * - cache: a folder that is written outside of the run's output; none in a job.
- * - address: something on the network; none in a job.
- * - secret: a text or `{ env: "NAME" }`; a text is never written into a run's files, neither is there in a job.
+ * - cache: a folder outside of the run's output that is written to; not allowed in jobs.
+ * - address: a network address; not allowed in jobs.
+ * - secret: a text or `{ env: "NAME" }`; a text is never written to a run's files, and jobs may contain neither.
  * - plugin: a plugin of a kind, or a list of them.
  */
 export type Role =

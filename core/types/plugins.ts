@@ -1,5 +1,5 @@
 /**
- * All kinds of plugins, their factories and catalogs, the run spec that composes them, and the kinds that handle whole runs.
+ * All kinds of plugins, their factories and catalogs, the run spec that composes them, and the kinds for whole runs.
  */
 import type { Json, Named } from "../base/types.ts";
 import type { Callback, Example, Metric, TrainingEvent } from "./events.ts";
@@ -44,7 +44,7 @@ export interface Kinds extends Record<Kind, Plugin> {
   trainer: Trainer;
 }
 
-/** An entry of a catalog. `roles`: the roles of its options by path: `{ "tasks.*.task": { role: "plugin", kind: "task" } }`. */
+/** An entry of a catalog. `roles`: of its options, by path: `{ "tasks.*.task": { role: "plugin", kind: "task" } }`. */
 export interface Entry<K extends Kind = Kind> {
   readonly kind: K;
   readonly use: string;
@@ -169,7 +169,7 @@ export interface LogWriter {
   close(): Promise<void>;
 }
 
-/** A trainer, here (ort) or elsewhere (torch), which is observed by an iterable of events and controlled by a signal. */
+/** A trainer, here (ort) or elsewhere (torch), observed through an iterable of events and controlled by a signal. */
 export interface Trainer extends Plugin<"trainer"> {
   plan(run: Run, host: Host): Promise<Plan>;
   train(run: Run, host: Host, options: TrainOptions): AsyncIterable<TrainingEvent>;

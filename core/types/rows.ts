@@ -1,4 +1,4 @@
-/** From rows to batches: data sets, tokenizers, collators, and how a batch is laid out. */
+/** From rows to batches: data sets, tokenizers, collators, and the layout of batches. */
 import type { Json, Named, Random, Tensor } from "../base/types.ts";
 import type { Host, Store } from "./host.ts";
 import type { Plugin, PluginUse } from "./plugin.ts";
@@ -7,14 +7,14 @@ import type { RowAction, RowColumns, SplitName, TransformReport } from "./transf
 /** One row of data. */
 export type Row = Named<unknown>;
 
-/** Behind the last row given; `inner`: those of the sources of a transform. */
+/** A position after the last row read; `inner`: the cursors of a transform's sources. */
 export type Cursor = Readonly<{ at: number; inner?: readonly Cursor[] }>;
 
-/** A source of rows; some have further sources among their options, as `mix` has. */
+/** A source of rows; some have further sources in their options, such as `mix`. */
 export interface Dataset extends Plugin<"data"> {
-  /** Its rows, through its transforms where it has some. */
+  /** Opens its rows, passed through its transforms, if any. */
   open(host: Host): Promise<Rows>;
-  /** The transforms that its rows go through, in order, and the dataset that they stand on. */
+  /** The transforms that its rows go through, in order, and the data set that they apply to. */
   readonly transformed?: Readonly<{ source: Dataset; transforms: readonly Transform[] }>;
 }
 
@@ -22,62 +22,62 @@ export interface Dataset extends Plugin<"data"> {
 export interface Rows {
   readonly length?: number;
   readonly fingerprint: string;
-  /** Names of classes by column, where the source has them for a column of whole numbers: that of 0, of 1, ... */
+  /** Class names of columns with whole numbers, if the source has them: the names of 0, 1, ... */
   readonly classes?: Named<readonly string[]>;
-  /** What a person should know of how they are read. */
+  /** Notes for the user on how the rows are read. */
   readonly notes?: readonly string[];
-  /** `where`: the place that a person would look for the row at, as a file and its line. */
+  /** Reads rows in order. `where`: the place of the row for people, such as a file and line. */
   read(from?: Cursor): AsyncIterable<Readonly<{ row: Row; next: Cursor; where?: string }>>;
   at?(indices: readonly number[]): Promise<readonly Row[]>;
-  /** Where a person would look for a row that was had by its index. */
+  /** Returns the place for people of the row at an index. */
   where?(index: number): Promise<string | undefined>;
-  /** Indices of some of the longest rows, as they are stored; absent: nobody knows without reading all. */
+  /** Indices of some of the longest rows as stored; absent: unknown without reading all rows. */
   readonly longest?: readonly number[];
-  /** What the transforms did that the rows have gone through. */
+  /** Reports of the transforms that the rows have gone through. */
   readonly transforms?: readonly TransformReport[];
 }
 
 /**
- * A row on its way. `index`: its place in the data set that the transforms stand on; whatever else it has goes along
- * with it.
+ * A row passing through transforms. `index`: its index in the data set that these apply to; the other fields are passed
+ * along with the row.
  */
 export type TransformRow = Readonly<{ row: Row; index: number; where?: string; next?: Cursor }>;
 
-/** What a transform is told. */
+/** The context of a transform. */
 export interface TransformContext {
   readonly host: Host;
-  /** Of the run's seed and of the transform's place; the same for every split. */
+  /** A stream that depends on the run's seed and the transform's place; the same for every split. */
   readonly random: Random;
-  /** Which split the rows are; absent if they are none of a run's. */
+  /** The split of the rows; absent outside a run. */
   readonly split?: SplitName | undefined;
-  /** The columns that the task reads; absent if no task is known, or its collator does not say. */
+  /** The columns that the task reads; absent if there is no task, or its collator does not declare them. */
   readonly columns?: RowColumns | undefined;
   /** The spec's splits, each with its own transforms. */
   readonly splits: { readonly [S in SplitName]?: Dataset };
-  /** The run's tokenizer. Throws AttuneError if the rows are of no run. */
+  /** Returns the run's tokenizer. Throws AttuneError outside a run. */
   tokenizer(): Promise<Tokenizer>;
-  /** Says for the report that a row was dropped, changed or added, and why: few different words, which are counted. */
+  /** Reports that a row was dropped, changed or added, and why. Reasons are counted, so only few should differ. */
   note(row: TransformRow, action: RowAction, reason: string): void;
 }
 
 /**
- * Rows to rows, streaming. `scope` says how rows may be had by index: "row": at most one of each row, which depends on
- * it and on what the survey says alone; "choice": some of the rows as they are, once or several times, in any order;
+ * A streaming transform of rows. `scope` determines access by index: "row": at most one row from each row, which
+ * depends only on that row and the survey; "choice": some of the rows unchanged, once or several times, in any order;
  * "whole": anything else.
  */
 export interface Transform extends Plugin<"transform"> {
   readonly scope: "row" | "choice" | "whole";
-  /** Whether it may stand on the rows that are trained on alone. */
+  /** Whether it is only allowed on training rows. */
   readonly trainOnly?: boolean;
-  /** The splits that it makes of the rows of `data.train`; it runs before the others then. */
+  /** The splits that it makes from the rows of `data.train`, in which case it runs before other transforms. */
   readonly makes?: readonly SplitName[];
-  /** Columns that it calls otherwise: new names with the old ones. */
+  /** Columns that it renames: from new to old names. */
   readonly renames?: Named<string>;
-  /** What its result depends on besides options, seed, split and rows. */
+  /** Returns what its result depends on in addition to options, seed, split and rows. */
   fingerprint?(context: TransformContext): Promise<string>;
-  /** A look at all rows before any is given; there may be more of them than there is memory. */
+  /** Surveys all rows before any is output; they may not fit in memory. */
   survey?(rows: AsyncIterable<TransformRow>, context: TransformContext): Promise<unknown>;
-  /** The rows that come out. `surveyed`: the survey's result. May be called again, over some of the rows. */
+  /** Returns the transformed rows. `surveyed`: the survey's result. May be called again, on some of the rows. */
   apply(rows: AsyncIterable<TransformRow>, context: TransformContext, surveyed?: unknown): AsyncIterable<TransformRow>;
 }
 
@@ -106,19 +106,19 @@ export interface TokenizerLoader extends Plugin<"tokenizer"> {
 /** Text to ids and back. Offsets are in UTF-16 units. */
 export interface Tokenizer {
   readonly vocabSize: number;
-  /** Files that its options make other than the checkpoint's: tokens were added. */
+  /** Files that differ from the checkpoint's because its options add tokens. */
   readonly changed?: Named<Uint8Array>;
-  /** Ids of pad, unk, cls, sep, mask, bos, eos, as far as there are any. */
+  /** The ids of pad, unk, cls, sep, mask, bos, eos, as far as they exist. */
   readonly specialTokenIds: Named<number>;
   readonly paddingSide: "left" | "right";
-  /** Whether its models read types of tokens; where not, all are 0 unless a call asks for them. */
+  /** Whether its models read token types; if not, all are 0 unless a call asks for them. */
   readonly typeIds?: boolean;
   readonly modelMaxLength: number | undefined;
   readonly fingerprint: string;
-  /** All windows: one, or more with `stride`. Throws where a stride leaves no room. */
+  /** Encodes a text to all of its windows: one, or several with `stride`. Throws if a stride leaves no room. */
   encode(text: string | readonly string[], options?: EncodeOptions): readonly [Encoding, ...Encoding[]];
   decode(ids: ArrayLike<number>, options?: Readonly<{ skipSpecialTokens?: boolean }>): string;
-  /** A conversation as text; `addGenerationPrompt`: up to where the assistant would begin. */
+  /** Formats a conversation as text; `addGenerationPrompt`: ends with the start of an assistant's turn. */
   applyChatTemplate(
     messages: readonly Named<Json>[],
     options?: Readonly<{
@@ -127,7 +127,7 @@ export interface Tokenizer {
       tools?: readonly Json[];
       /** Further variables of the template. */
       variables?: Named<Json>;
-      /** Throw where a message spells a special token, which would become one. */
+      /** Whether to throw if the text of a message spells a special token. */
       refuseSpecialTokens?: boolean;
     }>,
   ): Readonly<{
@@ -137,9 +137,9 @@ export interface Tokenizer {
 }
 
 /**
- * Hugging Face's call options in camelCase. `returnOverflowingTokens`: all windows, not only the first. `offsets`:
- * false leaves offsets and wordIds empty, which is faster. `typeIds`: whether types of tokens are given, whatever
- * models read.
+ * Hugging Face's call options in camelCase. `returnOverflowingTokens`: all windows, not only the first. `offsets:
+ * false` leaves offsets and wordIds empty, which is faster. `typeIds`: whether token types are set, whatever the models
+ * read.
  */
 export type EncodeOptions = Readonly<{
   textPair?: string | readonly string[];
@@ -152,7 +152,7 @@ export type EncodeOptions = Readonly<{
   addSpecialTokens?: boolean;
 }>;
 
-/** Per token (offsets: two); wordIds and sequenceIds are -1 at special tokens. */
+/** An encoded window: one value per token (offsets: two); wordIds and sequenceIds are -1 at special tokens. */
 export type Encoding = Readonly<{
   ids: Int32Array;
   typeIds: Int32Array;
@@ -162,38 +162,38 @@ export type Encoding = Readonly<{
   sequenceIds: Int32Array;
 }>;
 
-/** Row → samples is pure, so it is cached and runs ahead. Samples → batch is padding. */
+/** A collator. Encoding a row to samples is pure, so it can be cached and run ahead; batching only pads samples. */
 export interface Collator extends Plugin<"collator"> {
-  /** Told the checkpoint's config and the run's lengths. */
+  /** Encodes a row; the context has the checkpoint's config and the run's lengths. */
   encode(row: Row, index: number, context: CollatorContext): readonly Sample[];
   /**
-   * Whether every row is one sample, so that rows can be encoded as they are needed. Absent: all are encoded to be
-   * counted.
+   * Whether every row becomes exactly one sample, so that rows can be encoded on demand. Absent: all rows are encoded
+   * first, to count samples.
    */
   readonly oneEach?: boolean;
   /**
-   * Begins to look at all rows of a data set, for what they say together of how its columns are read; `encode` is told
-   * its `reading`. A run's evaluation rows are read as its training rows are. Absent: every row stands for itself.
+   * Starts a survey of all rows of a data set, to determine how its columns are read; `encode` receives the `reading`.
+   * Evaluation rows are read like the training rows. Absent: each row is read on its own.
    */
   survey?(): RowSurvey;
-  /** The columns that it reads; absent: nobody may guess. */
+  /** The columns that it reads; absent: unknown. */
   readonly columns?: RowColumns;
-  /** A sample with what is drawn for it anew in each epoch, as masks; `random` is its own. Absent: nothing is. */
+  /** Returns a sample with its randomness, such as masks, drawn anew for each epoch. Absent: samples are not random. */
   resample?(sample: Sample, random: Random, context: CollatorContext): Sample;
   /**
-   * The questions of a row whose task answers with text, with reference answers. Absent: the tokens that `encode` has
-   * before the first of its labels, and what these say.
+   * Returns the questions of a row with reference answers, for tasks that answer with text. Absent: the tokens before
+   * the first label, with the labels' text as the answer.
    */
   questions?(row: Row, index: number, context: CollatorContext): readonly Question[];
 }
 
-/** A prompt to generate from, and its reference answer. `prompt`: as a person reads it. */
+/** A prompt to generate from, and its reference answer. `prompt`: as readable text. */
 export type Question = Readonly<{ sample: Sample; prompt: string; reference: string }>;
 
-/** A look at rows, one after the other: there may be more of them than there is memory. */
+/** A survey of rows one by one, since they may not fit in memory. */
 export type RowSurvey = Readonly<{ add(row: Row): void; end(): Survey }>;
 
-/** How columns are read, and what a person should know of the rows. */
+/** The result of a survey: how columns are read, and notes for the user. */
 export type Survey = Readonly<{ reading?: unknown; notes?: readonly string[] }>;
 
 /** The context of a collator: tokenizer, randomness, and facts of the model. */
@@ -201,21 +201,21 @@ export type CollatorContext = Readonly<{
   tokenizer: Tokenizer;
   random: Random;
   maxLength: number | undefined;
-  /** True where labels must be there. */
+  /** Whether rows must have labels. */
   requiresLabels: boolean;
   modelType: string;
   /** The objective of sentence pairs in the model's family, if it has one. */
   sentencePairs?: "next" | "order" | undefined;
   /** The result of the collator's `survey`: how columns are read. */
   reading?: unknown;
-  /** The token that the decoder's inputs begin with, of a model that has that side. */
+  /** The first token of a decoder's inputs, in an encoder-decoder model. */
   decoderStartTokenId?: number | undefined;
   /** The checkpoint's config. */
   config: Named<Json>;
 }>;
 
 /**
- * The unit that batches count: usually one sequence, or n for choices; a QA row becomes one sample per window.
+ * A sample, the unit of batches: usually one sequence, or n for choices; a QA row becomes one sample per window.
  * `targets`: [samples, ...].
  */
 export type Sample = Readonly<{
@@ -225,19 +225,19 @@ export type Sample = Readonly<{
   row: number;
   /** The row's weight in every loss; absent in all samples of a data set, or in none. */
   weight?: number;
-  /** Data for the task's decoding, besides numbers. */
+  /** Further data for the task's decoding. */
   metadata?: unknown;
-  /** Columns of its row that metrics ask for. */
+  /** The columns of its row that metrics ask for. */
   columns?: Named<Json>;
-  /** All of its sequences stand in one row. */
+  /** Whether all of its sequences share one row. */
   packed?: boolean;
 }>;
 
 /**
- * Padding and packing are generic over these. `size`: values per place; `padValue`: the value of padding.
- * `ignoreIndex`: of labels; only places with another value are laid out: `<name>` [picked] and `<name>.at` [picked],
- * their places. `shift`: a label is predicted that many places before its own. `column`: values are places of the
- * sample's first sequence, and become those of its row.
+ * A field, over which padding and packing are generic. `size`: values per place; `padValue`: the value of padding.
+ * `ignoreIndex`: for labels, of which only places with other values are kept: as `<name>` [picked], with their places
+ * in `<name>.at` [picked]. `shift`: a label is predicted this many places before its own. `column`: values are places
+ * in the sample's first sequence, which become places in its row.
  */
 export type Field = Readonly<{
   axis: "token" | "decoderToken" | "pair" | "sample";
@@ -256,18 +256,18 @@ export type BatchLayout = Readonly<{
   padToLength: number;
   rowSharing: boolean;
   positions?: Readonly<{ offset: number; skip?: number }>;
-  /** `last` is the last token whose id is another one. */
+  /** The id of padding tokens: a sequence's `last` token is the last one with another id. */
   padTokenId?: number;
-  /** The name of the task whose samples these are, where there are several. */
+  /** The name of the samples' task, if there are several. */
   task?: string;
   reserve: Readonly<{ tokens: number; positions: number }>;
 }>;
 
 /**
- * One micro-batch. `inputs` are the graph's; `rows`: each sample's index in the dataset; `tokenOrigins`: for each of
- * batch * seq places its sequence within the batch (-1: padding) and its place in it, which is what random masks
- * depend on. `decoder`: the same of the decoder's side, and which of the inputs are of that side. The input `members`
- * [samples, members] says which sequences are whose (-1: none).
+ * One micro-batch. `inputs`: of the graph; `rows`: each sample's index in the data set; `tokenOrigins`: for each of the
+ * batch * seq places, its sequence in the batch (-1: padding) and its index there, on which random masks depend.
+ * `decoder`: the same for the decoder's side, and the names of that side's inputs. The input `members`
+ * [samples, members]: the sequences of each sample (-1: none).
  */
 export type Batch = Readonly<{
   inputs: Named<Tensor>;
@@ -279,14 +279,14 @@ export type Batch = Readonly<{
   rows: Int32Array;
   tokenOrigins: Int32Array;
   decoder?: Readonly<{ seq: number; tokenOrigins: Int32Array; inputs: readonly string[] }>;
-  /** In generation: places of each row that were computed before. */
+  /** In generation: the number of cached places in each row. */
   pastLength?: number;
-  /** The weight of all samples together, where rows have weights; `<target>.weight` has it by the target's rows. */
+  /** The total weight of all samples, if rows have weights; the input `<target>.weight` has it by row of the target. */
   weight?: number;
   /** The collator's metadata of each sample. */
   metadata?: readonly unknown[];
-  /** Columns of each sample's row that metrics ask for. */
+  /** The columns of each sample's row that metrics ask for. */
   columns?: readonly (Named<Json> | undefined)[];
-  /** The name of its task, where there are several. */
+  /** The name of its task, if there are several. */
   task?: string;
 }>;

@@ -1,5 +1,5 @@
 /**
- * Searches over options of a run spec: what is searched, how trials went, who proposes the next one and who ends one
+ * Searches over options of a run spec: spaces, trials, the searches that propose trials, and the pruners that end them
  * early.
  */
 import type { AttuneError } from "../base/errors.ts";
@@ -7,28 +7,28 @@ import type { Json, Named, Random } from "../base/types.ts";
 import type { Plugin } from "./plugin.ts";
 
 /**
- * The values that a searched option may take. `log`: orders of magnitude are as likely as each other. `when`: the
- * values of other options, one or a list of them, with which this one is there.
+ * The values that a searched option may have. `log`: all orders of magnitude are equally likely. `when`: the values of
+ * other options, one or a list for each, with which this option applies.
  */
 export type Space =
   | Readonly<{ type: "float"; low: number; high: number; log?: boolean; step?: number; when?: Named<Json> }>
   | Readonly<{ type: "int"; low: number; high: number; log?: boolean; step?: number; when?: Named<Json> }>
   | Readonly<{ type: "categorical"; choices: readonly Json[]; when?: Named<Json> }>;
 
-/** How a trial stands. */
+/** The state of a trial. */
 export type TrialState = "running" | "complete" | "pruned" | "failed";
 
-/** One trial. `params`: values by their path in the spec; `values`: what it reported, by step; null is no number. */
+/** One trial. `params`: values by path in the spec; `values`: reported values by step (null: not a number). */
 export type Trial = Readonly<{
   number: number;
   params: Named<Json>;
   state: TrialState;
   values: readonly (readonly [step: number, value: number | null])[];
-  /** The figure that it is judged by; null before its end, and where it has none. */
+  /** The final value of the metric; null before the trial's end, and if it has none. */
   value: number | null;
 }>;
 
-/** A search and all of its trials so far, by their numbers. */
+/** A search and all of its trials so far, in order. */
 export type Study = Readonly<{
   name: string;
   space: Named<Space>;
@@ -36,24 +36,24 @@ export type Study = Readonly<{
   trials: readonly Trial[];
 }>;
 
-/** What every search is told. */
+/** The settings of every search. */
 export type SearchSettings = Readonly<{
-  /** What is searched, by the path in the spec. */
+  /** The searched options, by path in the spec. */
   space: Named<Space>;
-  /** Trials to make; absent: until the search has no more to propose. */
+  /** The number of trials; absent: until the search proposes no more. */
   trials?: number | undefined;
   /** The seed of the proposals. */
   seed: number;
-  /** The figure of an evaluation that trials are judged by. */
+  /** The metric by which trials are judged. */
   metric: string;
-  /** Absent: as the metric says; the loss is minimized. */
+  /** Absent: the metric's own direction; a loss is minimized. */
   direction?: "minimize" | "maximize" | undefined;
-  /** Trials that run at the same time. */
+  /** The number of trials that run at the same time. */
   parallel: number;
-  /** Who ends trials early. */
+  /** The pruner, which ends trials early. */
   pruner: Pruner;
-  /** What is wrong with a space in a spec; `issuesOf`: what is wrong with a spec; `name`: names the
-   * part that a path leads into, where the spec leaves it to its task. It comes with searches, as runs without one need none. */
+  /** Returns the errors of a space in a spec; `issuesOf`: returns those of a spec; `name`: writes the task's default
+   * part that a path leads into. A field, so that runs without a search need not load this code. */
   wrongSpace(
     spec: Named<Json>,
     space: Named<Space>,
@@ -63,8 +63,8 @@ export type SearchSettings = Readonly<{
 }>;
 
 /**
- * Proposes trials. `next` is pure: the next trial's values from all trials so far, running ones too; undefined ends the
- * search.
+ * Proposes trials. `next` is pure: it returns the next trial's values from all trials so far, including running ones;
+ * undefined ends the search.
  */
 export interface Search extends Plugin<"search"> {
   readonly settings: SearchSettings;
@@ -72,7 +72,7 @@ export interface Search extends Plugin<"search"> {
 }
 
 /**
- * Ends trials early. `prune` is pure, and asked whenever a trial has reported a value: it is the last of
+ * Ends trials early. `prune` is pure, and called whenever a trial has reported a value, which is the last of
  * `trial.values`.
  */
 export interface Pruner extends Plugin<"pruner"> {

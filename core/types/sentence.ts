@@ -1,12 +1,12 @@
-/** A sentence-transformers folder's modules. */
+/** The modules of a sentence-transformers folder. */
 
-/** How a sequence's states become one. */
+/** How the hidden states of a sequence are pooled into one. */
 export type Pooling = "first" | "max" | "mean" | "mean-sqrt-len" | "weighted-mean" | "last";
 
-/** A linear layer behind pooling; `path`: its folder, in which its weights lie. */
+/** A linear layer after pooling; `path`: the folder of its weights. */
 export type SentenceDense = Readonly<{ path: string; outFeatures: number; bias: boolean; activation: string }>;
 
-/** A folder's modules behind its transformer, in order, and what it says of texts. */
+/** The modules after a folder's transformer, in order, and its settings for texts. */
 export type SentenceModules = Readonly<{
   pooling: readonly Pooling[];
   steps: readonly (SentenceDense | "normalize")[];

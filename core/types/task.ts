@@ -1,4 +1,4 @@
-/** Tasks: what is learned, as the parts that a run is made of. */
+/** Tasks: the objective of a run, as its default parts. */
 import type { Json, Named, Tensor } from "../base/types.ts";
 import type { Metric, MetricInputs } from "./events.ts";
 import type { Plugin, PluginUse } from "./plugin.ts";
@@ -10,16 +10,16 @@ import type { Head } from "./head.ts";
 import type { Loss } from "./loss.ts";
 import type { GenerationConfig } from "./generation.ts";
 
-/** The task to learn, as data: subtasks whose parts are default references, which a spec may replace. */
+/** A task as data: subtasks with default parts, which a spec may replace. */
 export interface Task extends Plugin<"task"> {
   readonly subtasks: readonly Subtask[];
-  /** How often each of several tasks has its turn, in proportion, given the number of its rows; absent: by these. */
+  /** Returns how often each of several tasks is sampled, relative to the others, given their rows; absent: by rows. */
   sampling?(rows: Named<number>): Named<number>;
 }
 
 /**
- * The facts of a checkpoint that a task sees. `trained`: whether its files have weights of a head's output
- * ("sequence"); `modules`: what a folder of sentence-transformers says, to tasks that ask for it.
+ * The facts about a checkpoint for a task. `trained`: whether its files have the output weights of a head ("sequence");
+ * `modules`: those of a sentence-transformers folder, for tasks that ask for them.
  */
 export type TaskContext = Readonly<{
   config: Named<Json>;
@@ -28,8 +28,8 @@ export type TaskContext = Readonly<{
 }>;
 
 /**
- * Names of classes as rows have them. `valueOf`: what of a row says its classes, as JSON; `namesOf`: the names in all
- * different values, each with the number of the first row that has it.
+ * How class names are read from rows. `valueOf`: the part of a row that names its classes, as JSON; `namesOf`: the
+ * names in all distinct values, each with the index of the first row that has it.
  */
 export type LabelNames = Readonly<{
   valueOf(row: Row): Json | undefined;
@@ -42,75 +42,74 @@ export type LabelNames = Readonly<{
  */
 export interface Subtask {
   readonly name: string;
-  /** The task as a checkpoint completes it: which classes there are where nobody says, and how its head has them. */
+  /** Returns the task completed by a checkpoint: classes that nobody has named, and their order in its head. */
   readonly withConfig?: ((context: TaskContext) => Subtask) | undefined;
-  /** Names of the classes in the order of their ids; `config` has them in the order of the head's outputs. */
+  /** The class names in the order of their ids; `config` has them in the order of the head's outputs. */
   readonly labels?: readonly string[];
-  /** Whether it wants to know what a folder of sentence-transformers says of embeddings. */
+  /** Whether it needs the modules of a sentence-transformers folder. */
   readonly asksModules?: boolean;
-  /** The modules that make its embeddings, written with the saved model. */
+  /** The modules that compute its embeddings, which are saved with the model. */
   readonly modules?: SentenceModules | undefined;
   /** Notes for the user before the run. */
   readonly notes?: readonly string[];
   /**
-   * Set where nobody has named the classes, and the names that rows have would do. The task takes them as its option
-   * `labels`.
+   * Set if the classes have not been named and can be taken from rows. The task takes them as its option `labels`.
    */
   readonly labelsIn?: LabelNames | undefined;
-  /** The classes that a row is labelled with, by their ids: one, or one for each word. Absent: it tells no classes. */
+  /** Returns the class ids that a row is labelled with: one, or one per word. Absent: the task has no classes. */
   readonly classIds?: ((row: Row, index: number) => readonly number[]) | undefined;
   readonly collator: PluginUse<Collator>;
   readonly heads: readonly PluginUse<Head>[];
   readonly metrics: readonly PluginUse<Metric>[];
   readonly adapters?: readonly PluginUse<Adapter>[];
-  /** `classes`: how many the target tells apart, which the output must have. */
+  /** The losses. `classes`: the number of the target's classes, which the output must have. */
   readonly losses: readonly Readonly<
     { loss: PluginUse<Loss>; output: string; target: string; weight?: number; classes?: number }
   >[];
-  /** Its own data, where several tasks have theirs. */
+  /** Its own data, if several tasks each have theirs. */
   readonly data?: RunData;
-  /** How much its losses count beside other tasks'. */
+  /** The weight of its losses relative to those of other tasks. */
   readonly weight?: number;
-  /** Whether several samples of the training data make one row of `maxLength`. */
+  /** Whether training samples are packed into rows of `maxLength`. */
   readonly packing?: boolean;
   /**
-   * Rows are answered with what the model goes on with: `predict` is given `sequences` [rows, longest], -1 behind the
-   * end. What is not said here is as the checkpoint's generation_config.json has it.
+   * Set if rows are answered with generated text: `predict` receives `sequences` [rows, longest], -1 after the end.
+   * Options that are absent come from the checkpoint's generation_config.json.
    */
   readonly generate?: Partial<GenerationConfig>;
-  /** Outputs that `decode` reads; absent: all. Others are not computed whole where rows have labels. */
+  /** Outputs that `decode` reads; absent: all. Others are not computed in full if rows have labels. */
   readonly evaluationOutputs?: readonly string[];
-  /** Changes to the config of what is saved: id2label, problem_type. */
+  /** Changes to the saved model's config: id2label, problem_type. */
   readonly config?: Named<Json>;
   /** PEFT's task_type. */
   readonly taskType?: string;
   /** The suffix of transformers' class with this head: "ForMultipleChoice". Absent: given by `taskType`. */
   readonly modelClass?: string;
-  /** Whose outputs become targets. */
+  /** A teacher, whose outputs become targets. */
   readonly teacher?: Teacher;
   decode(
     outputs: Named<Tensor>,
     batch: Batch,
     tokenizer: Tokenizer,
   ): { readonly [R in keyof MetricInputs]?: readonly MetricInputs[R][] };
-  /** What `decode` gives of rows of different classes: what metrics are tried on before there are rows. Absent: they are not. */
+  /** Returns example readings of rows of different classes, to try metrics on before the run. Absent: not tried. */
   triedReadings?(): ReturnType<Subtask["decode"]>;
-  /** The sample of each reading, of kinds whose readings are of places within rows and not of rows. Absent: none are. */
+  /** Returns the sample of each reading, for kinds with readings of places rather than rows. Absent: there are none. */
   placesOf?(batch: Batch): { readonly [R in keyof MetricInputs]?: Int32Array };
-  /** One JSON line per row, as `attune predict` prints it. */
+  /** Returns one JSON object per row, as `attune predict` prints it. */
   predict(outputs: Named<Tensor>, batch: Batch, tokenizer: Tokenizer): readonly Named<Json>[];
-  /** How rows are read that may be several samples, where they are. */
+  /** How rows that become several samples are read, if there are any. */
   readonly windows?: Windows;
 }
 
-/** A row of several samples: the part that each sample gives, and the row's readings and prediction from all parts. */
+/** The reading of rows with several samples: a part from each sample, then the row's result from all parts. */
 export interface Windows {
   part(outputs: Named<Tensor>, batch: Batch, tokenizer: Tokenizer): readonly unknown[];
   decode(parts: readonly unknown[]): { readonly [R in keyof MetricInputs]?: readonly MetricInputs[R][] };
   predict(parts: readonly unknown[]): Named<Json>;
 }
 
-/** A model whose `outputs` for each row become targets `teacher.<output>`. `cache`: the folder that keeps them; null: none; absent: the user's cache. */
+/** A model whose `outputs` become targets `teacher.<output>`. `cache`: a folder (null: none; absent: the user's). */
 export type Teacher = Readonly<{
   model: PluginUse<ModelSource>;
   tokenizer?: PluginUse<TokenizerLoader>;

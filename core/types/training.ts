@@ -9,7 +9,7 @@ import type { Plugin } from "./plugin.ts";
 import type { Dataset, Field, Row } from "./rows.ts";
 import type { LinearWeight, ProductFormat, WeightStorage } from "./storage.ts";
 
-/** Views of the one memory: a tensor, or neighbours of one group if `elementwise`. */
+/** Views of the training memory: one tensor, or, for `elementwise` optimizers, neighbours of one group. */
 export type FlatParameter<S extends string = string> = Readonly<{
   name: string;
   shape: readonly number[];
@@ -19,9 +19,9 @@ export type FlatParameter<S extends string = string> = Readonly<{
 }>;
 
 /**
- * One update of a span. `step` from 1; `learningRate` of the group; `decays` is false for biases and norms, whose weights
- * do not decay; `weightDecay` is the group's own, where it has one; `gradientScale` is clipping's factor, to be multiplied
- * into the gradient as it is read.
+ * One update of a span. `step` counts from 1; `learningRate`: the group's; `appliesWeightDecay`: false for biases and
+ * norms; `weightDecay`: the group's own, if it has one; `gradientScale`: the factor of clipping, by which the gradient
+ * is multiplied as it is read.
  */
 export type StepContext = Readonly<{
   step: number;
@@ -31,30 +31,30 @@ export type StepContext = Readonly<{
   gradientScale: number;
 }>;
 
-/** How a parameter differs from the others: a rate of its own or a factor of it, a decay of its own. */
+/** How a parameter's updates differ from others': its own learning rate or a factor of it, its own weight decay. */
 export type ParameterGroup = Readonly<{
   learningRate?: number | undefined;
   lrScale?: number | undefined;
   weightDecay?: number | undefined;
 }>;
 
-/** A pure rule over spans; owns no memory. */
+/** A pure update rule over spans; it owns no memory. */
 export interface Optimizer extends Plugin<"optimizer"> {
-  /** True where neighbouring tensors may be updated as one span. */
+  /** Whether neighbouring tensors may be updated as one span. */
   readonly elementwise: boolean;
-  /** Names and lengths of the state of one tensor; core allocates, zeroes and saves it. The names are always the same. */
+  /** Returns names and lengths of a tensor's state, which core allocates, zeroes and saves. Names never change. */
   state(shape: readonly number[], name: string): Named<number>;
   update(span: FlatParameter, update: StepContext, kernels: Kernels): void;
-  /** The group of each of some parameters; absent: they are all alike. */
+  /** Returns the group of each parameter; absent: all are updated alike. */
   groups?(names: readonly string[], backbone: InspectedBackbone): readonly ParameterGroup[];
   /**
-   * The factor by which a step changes a parameter that never had a gradient (rows of a table no token named);
-   * undefined, or absent: such a parameter must be updated like the others.
+   * Returns the factor by which a step changes a parameter that never had a gradient (rows of a table that no token has
+   * named); undefined, or absent: such a parameter must be updated like the others.
    */
   decayWithoutGradient?(update: StepContext): number | undefined;
-  /** The rate actually used, where it is not the schedule's (Adafactor's relative step). */
+  /** Returns the learning rate in use, if it is not the schedule's (Adafactor's relative step). */
   learningRate?(step: number, scheduled: number): number;
-  /** Writes the weights to evaluate and to save, where they are not those that train (averages). */
+  /** Writes the weights to evaluate and save, if they are not the training weights (averages). */
   swapEvaluationWeights?(span: FlatParameter, to: Float32Array): void;
 }
 
@@ -70,15 +70,15 @@ export type AdamStepOptions = Readonly<{
 }>;
 
 /**
- * SIMD where there is WebAssembly, loops elsewhere, the same bits. Arrays are views of one memory and long enough, else
- * AttuneError is thrown before anything is written.
+ * Update kernels: SIMD with WebAssembly, loops elsewhere, with the same bits. Arrays must be views of one memory and
+ * long enough, else AttuneError is thrown before anything is written.
  */
 export interface Kernels {
   /** AdamW (Loshchilov & Hutter 2019), one fused pass; the gradient is multiplied by `gradientScale` first. */
   adamw(span: FlatParameter<"m" | "v">, options: AdamStepOptions): void;
   /** Adam (Kingma & Ba 2015) as torch.optim.Adam: `weightDecay` is an L2 term of the gradient. */
   adam(span: FlatParameter<"m" | "v">, options: AdamStepOptions): void;
-  /** AdamW of some rows of a table of `width` columns; a row that is named twice steps twice. */
+  /** AdamW on some rows of a table of `width` columns; a row that is listed twice is updated twice. */
   adamwRows(span: FlatParameter<"m" | "v">, rows: Int32Array, width: number, options: AdamStepOptions): void;
   /** SGD with momentum as torch.optim.SGD; `momentum` state may be empty where momentum is 0. */
   sgd(
@@ -93,52 +93,52 @@ export interface Kernels {
       gradientScale: number;
     }>,
   ): void;
-  /** Σ x², accumulated in float64 in a fixed order. */
+  /** Returns Σ x², accumulated in float64 in a fixed order. */
   sumOfSquares(x: Float32Array): number;
   /**
-   * x *= factor, and Σ x² of the products as {@link sumOfSquares} has it; NaN where some x was not finite before. A
-   * product that overflows makes the sum infinite.
+   * Computes x *= factor and returns Σ x² of the products as {@link sumOfSquares} does; NaN if some x was not finite
+   * before. A product that overflows makes the sum infinite.
    */
   unscale(x: Float32Array, factor: number): number;
   /** x *= factor */
   scale(x: Float32Array, factor: number): void;
   /** y += a x */
   axpy(y: Float32Array, a: number, x: Float32Array): void;
-  /** table[rows[i]] += values[i] for rows of `width`; row -1 is left out. */
+  /** table[rows[i]] += values[i] for rows of `width`; row -1 is skipped. */
   scatterAddRows(table: Float32Array, rows: Int32Array, values: Float32Array, width: number): void;
 }
 
-/** A pure factor of the learning rate; `step` from 0. */
+/** A learning rate schedule: a pure factor of the rate; `step` counts from 0. */
 export interface Schedule extends Plugin<"schedule"> {
   factor(step: number, totalSteps: number, learningRate: number): number;
 }
 
-/** A regularizer: further terms of the loss, middleware, or both, in training only. Evaluation has none of it. */
+/** A regularizer: further terms of the loss, middleware, or both, only in training and not in evaluation. */
 export interface Regularizer extends Plugin<"regularizer"> {
-  /** Further targets that it reads from a training row, besides the collator's. */
+  /** Returns further targets from a training row, in addition to the collator's. */
   fields?(row: Row, index: number): Named<Field>;
-  /** Tensors that are computed once, before the first step, and stay as they are. */
+  /** Computes tensors once, before the first step, which then stay constant. */
   prepare?(probe: RegularizerContext): Promise<Named<Tensor<Float32Array>>>;
-  /** Middleware around the model's seams, outside of what adapters put there. */
+  /** Returns middleware at the model's hook points, outside that of adapters. */
   around?(backbone: InspectedBackbone, frozen: Named<Value>): Middleware;
   /**
-   * A scalar to minimize beside the losses, averaged over the step's micro-batches. Parameters that it asks for train,
-   * and are not saved with the model. `again` makes another pass, with dropout drawn anew.
+   * Builds a scalar to minimize in addition to the losses, averaged over the step's micro-batches. Parameters that it
+   * declares train, but are not saved with the model. `again` builds another pass, with new dropout masks.
    */
   term?(b: GraphBuilder, pass: ForwardPass & Readonly<{ frozen: Named<Value>; again: () => ForwardPass }>): Value;
 }
 
-/** One forward pass. `loss`: the task's, scaled as terms are. */
+/** One forward pass. `loss`: the task's, scaled like terms. */
 export type ForwardPass = Readonly<{ states: BackboneOutput; outputs: Named<Value>; loss: Value }>;
 
-/** The context of a regularizer before the first step: the trainable parameters, their initial values, and gradients of single rows there. */
+/** The context of a regularizer's preparation: trainable parameters, initial values, and gradients of single rows. */
 export type RegularizerContext = Readonly<{
-  /** By name; `fresh`: it had no saved value. */
+  /** The trainable parameters by name; `fresh`: without a saved value. */
   parameters: Named<Readonly<{ shape: readonly number[]; fresh: boolean }>>;
-  /** Paths of linear layers, the head's too. */
+  /** The paths of linear layers, including the head's. */
   linears: readonly string[];
   read(name: string): Promise<Tensor<Float32Array>>;
-  /** Of the task's loss of each row, without dropout. */
+  /** Yields the gradients of the task's loss for each row, without dropout. */
   gradients(data: Dataset): AsyncIterable<Named<Float32Array>>;
 }>;
 
@@ -152,34 +152,34 @@ export type LossScaleOptions = Readonly<{
 }>;
 
 /**
- * Says how frozen weights are stored, and rewrites graphs as they are built. Each of several is asked in order: the first
- * that takes a weight stores it, all rewrite. Not `exact`: asked for by name.
+ * An accelerator: determines how frozen weights are stored, and rewrites graphs as they are built. Several are asked in
+ * order: the first that accepts a weight stores it; all of them rewrite. Inexact ones must be asked for by name.
  */
 export interface Accelerator extends Plugin<"accelerator"> {
   readonly exact: boolean;
-  /** Of which modules it may take weights; absent: of all that may be taken. */
+  /** The modules whose weights it may handle; absent: all eligible ones. */
   readonly modules?: Readonly<{ targetModules?: readonly string[] | undefined; skipModules: readonly string[] }>;
-  /** Whether weights are its only business: a run where it can take none is an error, as is one without an adapter where it takes no weight that trains. */
+  /** Whether it only handles weights: a run in which there are none for it to handle is an error. */
   readonly needsFrozenWeights?: boolean;
-  /** How a linear layer's weight that does not train is stored; undefined: another's business. */
+  /** Returns the storage of a linear layer's frozen weight; undefined: it does not handle this one. */
   store?(weight: LinearWeight): WeightStorage | undefined;
   /**
-   * How products over a linear layer's weight that trains are computed, in a run without an adapter; undefined: another's
-   * business. Evaluation, and all that is written, are as without it.
+   * Returns how products with a linear layer's trained weight are computed, in a run without an adapter; undefined: it
+   * does not handle this one. Evaluation and saved files do not change.
    */
   multiply?(weight: LinearWeight): ProductFormat | undefined;
   /**
-   * What loads a base so in Python, where that exists. `skipped`: linear layers to leave out, by the rule of
-   * `llm_int8_skip_modules`; absent: those that Hugging Face leaves out by itself.
+   * Returns Python code that loads a base model in the same way, if there is any. `skipped`: linear layers to leave
+   * out, by the rule of `llm_int8_skip_modules`; absent: those that Hugging Face leaves out by default.
    */
   python?(skipped: readonly string[] | undefined): string | undefined;
-  /** The most that the mean loss may change, in nats; more ends the run before step one. */
+  /** The largest change of the mean loss, in nats; a larger one ends the run before step one. */
   readonly maxLossDrift?: number | undefined;
-  /** How losses are scaled, where gradients have so few bits that small ones would be lost. */
+  /** How losses are scaled, if gradients have so few bits that small ones would be lost. */
   readonly lossScale?: LossScaleOptions;
-  /** What there is to say before step one of a run on a provider, in one line. */
+  /** Returns a one-line notice to show before step one of a run on a provider. */
   notice?(provider: Provider): string | undefined;
-  /** What stands between operations and their nodes, in each graph that is built: of the model, its losses and gradients. */
+  /** Returns a rewrite of operations for each graph that is built: of the model, its losses and gradients. */
   rewrite?(device: Device): Rewrite;
 }
 

@@ -1,18 +1,19 @@
-/** What is said of rows on their way: splits, columns, and what transforms did. */
+/** Facts about rows: splits, columns, and reports of transforms. */
 import type { Named } from "../base/types.ts";
 
 /** The parts that data is divided into. */
 export type SplitName = "train" | "eval" | "test";
 
 /**
- * The columns that a collator reads, as rows call them. `texts`: strings, lists of strings, or messages, of which a row may
- * lack those that are `optional`, though not all. `spans`: columns of SQuAD's answers, with the text column that each counts in. `parallel`: lists with one entry for each word of another.
- * `others`: labels and the like. `classes`: names of the classes that numbers in a column stand for.
+ * The columns that a collator reads, by their names in rows. `texts`: strings, lists of strings, or messages; a row may
+ * lack the `optional` ones, but not all of them. `spans`: columns of answers as in SQuAD, with the text column that
+ * each refers to. `parallel`: lists with one entry per word of another column. `others`: labels and the like.
+ * `classes`: the class names of numbers in a column.
  */
 export type RowColumns = Readonly<{
   texts: readonly string[];
   optional?: readonly string[];
-  /** Those of the texts that are learned: a transform that makes up words leaves them alone. */
+  /** Those texts that are learned, which transforms that invent words leave unchanged. */
   learned?: readonly string[];
   spans?: Named<string>;
   parallel?: Named<string>;
@@ -20,15 +21,15 @@ export type RowColumns = Readonly<{
   classes?: Named<readonly string[]>;
 }>;
 
-/** What became of a row. */
+/** What a transform did to a row. */
 export type RowAction = "dropped" | "changed" | "added";
 
-/** The row that something became of, and why. */
+/** A row that a transform dropped, changed or added, and why. */
 export type RowNote = Readonly<{ row: number; action: RowAction; reason: string }>;
 
 /**
  * What a transform did: rows in and out, how many it dropped, changed and added by reason, and the first of these rows.
- * `within`: where the data set stands whose rows these are, as "with.sources.0"; absent if it is the split's itself.
+ * `within`: the place of the rows' data set, such as "with.sources.0"; absent if it is the split's own.
  */
 export type TransformReport = Readonly<{
   use: string;

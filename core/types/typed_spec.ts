@@ -1,5 +1,5 @@
 /**
- * Options of a spec's parts as the plugins of a catalog have them, so that a wrong one is found where it is written.
+ * Types that check a spec's options against the plugins of a catalog, so that errors show at the wrong option.
  */
 import type { Kind } from "./plugin.ts";
 import type { Catalog, RunSpec } from "./plugins.ts";
@@ -24,22 +24,22 @@ interface PartKinds {
   search: "search";
 }
 
-/** The options that a factory is called with, with undefined if they may be left out. */
+/** The options of a factory, or undefined if they may be left out. */
 type InputOf<F> = F extends (...options: infer In) => unknown ? In[0] : unknown;
 
 type KeysOf<T> = T extends unknown ? keyof T : never;
 
-/** What no value is, named as an error about it should read. */
+/** A type without values, named so that compiler errors are readable. */
 interface NoSuchOption<Options> {
   readonly "no such option": Options;
 }
 
-/** The same of a plugin's name. */
+/** The same for a plugin's name. */
 interface NoSuchPlugin<Names> {
   readonly "no such plugin": Names;
 }
 
-/** Options with those that there are not refused. */
+/** The given options, with unknown ones refused. */
 type OptionsOf<In, Given> =
   & In
   & { readonly [Key in keyof Given]: Key extends KeysOf<In> ? unknown : NoSuchOption<KeysOf<In>> };
@@ -47,10 +47,10 @@ type OptionsOf<In, Given> =
 type WithOf<In, Given> = undefined extends In ? { readonly with?: OptionsOf<NonNullable<In>, Given> }
   : { readonly with: OptionsOf<In, Given> };
 
-/** The names of a kind's plugins; `string` where a catalog does not tell them. */
+/** The names of a kind's plugins; `string` if the catalog's type does not have them. */
 type NamesOf<K extends Kind, C extends Catalog> = Extract<keyof NonNullable<C[K]>, string>;
 
-/** A plugin's name, where it is one of those. */
+/** A plugin's name, if it is one of the known ones. */
 type NameOf<Name, Names> = string extends Name ? Name : Name extends Names ? Name : NoSuchPlugin<Names>;
 
 /** A reference to a plugin of a kind; anything else as it is. */
@@ -67,7 +67,7 @@ type PartOf<Given, K extends Kind, C extends Catalog> = Given extends string ? N
   : Given extends readonly unknown[] ? { readonly [I in keyof Given]: PartOf<Given[I], K, C> }
   : Given;
 
-/** A data set with its transforms. */
+/** A data set reference with its transforms. */
 type DatasetOf<Given, C extends Catalog> =
   & PartOf<Given, "data", C>
   & (Given extends { readonly transforms: infer Several } ? { readonly transforms: PartOf<Several, "transform", C> }
