@@ -1,4 +1,4 @@
-/** Streams as lists. */
+/** Collecting of streams into lists. */
 
 /** Collects all items of a stream, in order. */
 export async function collect<T>(stream: AsyncIterable<T>): Promise<T[]> {

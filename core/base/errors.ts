@@ -1,6 +1,5 @@
 /**
- * Errors: one class, and a function for each kind of error. Messages say which part failed, what was found, where, and
- * what is allowed.
+ * Errors: one class, and a function per kind. Messages say which part failed, what was found, where, what is allowed.
  */
 
 /** The details of an error in addition to its message. */
@@ -73,7 +72,7 @@ export function unknownName(
   );
 }
 
-/** The error for target modules that the model does not have. */
+/** Returns the error for target modules that the model does not have. */
 export function noMatch(plugin: string, targets: unknown, paths: readonly string[]): AttuneError {
   const names = [...new Set(paths.map((p) => p.split(".").at(-1) ?? p))];
   return new AttuneError(`No module matches ${show(targets)}: there are ${list(names)}`, {
@@ -127,12 +126,12 @@ export function badSpec(issues: readonly AttuneError[]): AttuneError {
   );
 }
 
-/** The error for a run that is refused before step one, because it would not fit or belongs to other data. */
+/** Returns the error for a run that is refused before step one, because it would not fit or belongs to other data. */
 export function refused(plugin: string, message: string): AttuneError {
   return new AttuneError(message, { code: "REFUSED", plugin });
 }
 
-/** The error for a run in which no parameter would change. */
+/** Returns the error for a run in which no parameter would change. */
 export function nothingTrains(): AttuneError {
   return new AttuneError("Nothing would train: every parameter that the losses depend on is frozen", {
     code: "NOTHING_TRAINS",

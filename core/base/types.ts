@@ -35,7 +35,7 @@ export type Tensor<D extends TensorData = TensorData> = Readonly<{
   data: D;
 }>;
 
-/** A stream of random numbers, addressed by index: a whole number from 0, for `normal` below 2⁵². */
+/** A stream of random numbers, addressed by index: a whole number ≥ 0, for `normal` below 2⁵². */
 export interface Random {
   /**
    * Returns an independent stream for a purpose: `random.fork("dropout", step)`. Parts are text or whole numbers; 1 and

@@ -1,7 +1,7 @@
 /**
- * The weights of linear layers that the run's accelerators handle. Frozen ones are stored in the format of an
- * accelerator or of the checkpoint: encoded once, one at a time, and shared by all sessions. For trained ones, the
- * products may be computed in another format.
+ * The linear weights that accelerators handle. Frozen ones are stored in the format of an accelerator or the
+ * checkpoint: encoded once, one at a time, and shared by all sessions. For trained ones, products may use another
+ * format.
  */
 import { AttuneError, badValue, nearest, show } from "../base/errors.ts";
 import { transposeMatrix } from "../math/transpose.ts";

@@ -16,8 +16,7 @@ const ALL_MS = 60;
 
 /**
  * Measures the multiply-adds per second of a float32 product with the run's runtime and threads: the fastest of
- * several, with fewer rows on slow machines, so that it takes less than a tenth of a second. Undefined without a
- * runtime.
+ * several, with fewer rows on slow machines, in less than a tenth of a second. Undefined without a runtime.
  */
 export async function measurePeak(host: Host): Promise<number | undefined> {
   const lib: Ort | undefined = host.lib;

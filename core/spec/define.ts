@@ -8,7 +8,7 @@ type InputOf<S> = S extends Schema<infer In, unknown> ? In : never;
 type OutputOf<S> = S extends Schema<unknown, infer Out> ? Out : never;
 
 /**
- * Makes a factory whose plugins carry `kind`, `name` and their parsed `options`.
+ * Creates a factory of plugins, which carry `kind`, `name` and their parsed `options`.
  *
  * @throws AttuneError (the factory) if options do not pass the schema.
  * @example

@@ -32,9 +32,8 @@ export function rolesOf(schema: unknown): Named<Role> {
     if (Array.isArray(options)) { for (const inner of options) walk(inner, path); }
   };
   walk(schema, "");
-  // An option of one or several has its role twice: of itself, which covers lists, and of a list's items. The second
-  // would
-  // also take the keys of the one for items.
+  // An option that takes one part or a list declares its role twice: for itself, which covers lists, and for the items
+  // of a list. The second declaration is dropped, because it would take the keys of a single part for items.
   const isCovered = ([path, role]: [string, Role]): boolean =>
     path.endsWith(".*") && JSON.stringify(roles[path.slice(0, -2)]) === JSON.stringify(role);
   return Object.fromEntries(Object.entries(roles).filter((entry) => !isCovered(entry)));

@@ -4,7 +4,7 @@ import type { RowAction, RowNote, TransformReport, TransformRow } from "../types
 /** The most rows that a report lists; further ones are only counted. */
 const NAMED_ROWS = 10_000;
 
-/** A running count of what a transform does to rows. */
+/** A running count of the rows that a transform drops, changes and adds. */
 export interface Tally {
   /** Starts again from zero, because the rows are read once more. */
   reset(): void;

@@ -92,8 +92,7 @@ export type Backbone = Readonly<{
    */
   decoderStartTokenId?: number;
   /**
-   * Positions count from `offset`; tokens with the id `skip` are not counted and have the position `skip` (RoBERTa).
-   * Absent: from 0.
+   * Positions count from `offset` (absent: 0); tokens with the id `skip` do not count and have position `skip` (RoBERTa).
    */
   positions?: Readonly<{ offset: number; skip?: number }>;
   /**

@@ -116,7 +116,7 @@ export interface Callback extends Plugin<"callback"> {
   ): Readonly<{ state: unknown; ask?: TrainerControl }>;
 }
 
-/** The requests that a callback may make of the trainer. */
+/** The requests of a callback to the trainer. */
 export type TrainerControl = Readonly<{
   stop?: string;
   evaluate?: boolean;

@@ -1,47 +1,47 @@
 /** Options of generated text. */
 
-/** How text is generated, as far as Hugging Face's GenerationConfig is built here, in camelCase. */
+/** How text is generated: the implemented part of Hugging Face's GenerationConfig, in camelCase. */
 export type GenerationConfig = Readonly<{
   maxNewTokens: number;
   minNewTokens: number;
   doSample: boolean;
   temperature: number;
-  /** The tokens that may be drawn: the most likely so many; 0: all. */
+  /** Samples from this many most likely tokens; 0: from all. */
   topK: number;
-  /** The tokens that may be drawn: the most likely that together reach this probability. */
+  /** Samples from the most likely tokens that together reach this probability. */
   topP: number;
-  /** The tokens that may be drawn: those at least so likely as this part of the likeliest one's probability. */
+  /** Samples from tokens whose probability is at least this fraction of the likeliest one's. */
   minP?: number;
-  /** The tokens that may be drawn: the most likely whose entropy together stays below this part of all. */
+  /** Samples from the most likely tokens whose joint entropy stays below this fraction of the total. */
   topH?: number;
-  /** The tokens that may be drawn: those nearest to the expected surprise that together reach this probability. */
+  /** Samples from the tokens closest to the expected surprisal that together reach this probability. */
   typicalP?: number;
-  /** Tokens less likely than this are not drawn. */
+  /** Tokens less likely than this are not sampled. */
   epsilonCutoff?: number;
-  /** Tokens less likely than this, or than what the entropy makes of it, are not drawn. */
+  /** Tokens less likely than this, or than a threshold computed from it and the entropy, are not sampled. */
   etaCutoff?: number;
-  /** The longest text and the shortest, with its prompt; where `maxNewTokens` or `minNewTokens` is not said. */
+  /** The longest and shortest text including its prompt; used if `maxNewTokens` or `minNewTokens` is not set. */
   maxLength?: number;
   minLength?: number;
-  /** Tokens that never come, and those that never come first. */
+  /** Tokens that are never generated, and those that are never generated first. */
   suppressTokens?: readonly number[];
   beginSuppressTokens?: readonly number[];
-  /** Sequences of tokens that never come. */
+  /** Sequences of tokens that are never generated. */
   badWordsIds?: readonly (readonly number[])[];
-  /** Biases added to the score of a token where it completes a sequence. */
+  /** Biases added to the score of a token that completes a sequence. */
   sequenceBias?: readonly (readonly [readonly number[], number])[];
-  /** From so many new tokens on the end becomes likelier, by this factor to the power of those behind. */
+  /** [start, factor]: after `start` new tokens, the end gets likelier by factor to the power of the further tokens. */
   exponentialDecayLengthPenalty?: readonly [number, number];
-  /** Above 1 tokens of the source are likelier. */
+  /** Above 1, tokens of the source are more likely. */
   encoderRepetitionPenalty?: number;
-  /** No so many tokens on end come that stand in the source. */
+  /** The length of token sequences of the source that are never repeated. */
   encoderNoRepeatNgramSize?: number;
-  /** Whether processed scores of beams are made to probabilities again. */
+  /** Whether processed scores of beams are normalized again. */
   renormalizeLogits?: boolean;
   numBeams: number;
   lengthPenalty: number;
   earlyStopping: boolean | "never";
-  /** 0: all may come again. */
+  /** The length of token sequences that are never repeated; 0: no limit. */
   noRepeatNgramSize: number;
   repetitionPenalty: number;
   /** The tokens that end a text; null: the checkpoint's. */

@@ -64,7 +64,7 @@ export type Issue = Readonly<{
  * - cache: a folder outside of the run's output that is written to; not allowed in jobs.
  * - address: a network address; not allowed in jobs.
  * - secret: a text or `{ env: "NAME" }`; a text is never written to a run's files, and jobs may contain neither.
- * - plugin: a plugin of a kind, or a list of them.
+ * - plugin: a plugin of a kind, or a list of such plugins.
  */
 export type Role =
   | Readonly<{ role: "path"; hub?: boolean }>

@@ -142,7 +142,7 @@ export type RegularizerContext = Readonly<{
   gradients(data: Dataset): AsyncIterable<Named<Float32Array>>;
 }>;
 
-/** How the scale of losses starts, and when it changes: the arguments of torch's GradScaler. */
+/** The initial loss scale and its changes: the arguments of torch's GradScaler. */
 export type LossScaleOptions = Readonly<{
   initScale: number;
   growthFactor: number;
@@ -183,5 +183,5 @@ export interface Accelerator extends Plugin<"accelerator"> {
   rewrite?(device: Device): Rewrite;
 }
 
-/** Where a graph will run. */
+/** The device that a graph will run on. */
 export type Device = Readonly<{ provider: Provider; bytes: number; backbone: InspectedBackbone }>;

@@ -35,8 +35,8 @@ export type BuildOptions = Readonly<{
 }>;
 
 /**
- * Of generation: over what came before, one token more or a whole prompt (of which nothing came before). Where another
- * side is read, that side is computed with the prompt: in a graph of its own.
+ * The phase of generation: a whole prompt, or one more token after cached places. An encoder runs only with the prompt,
+ * which therefore has a graph of its own.
  */
 export type Phase = "prefill" | "decode";
 

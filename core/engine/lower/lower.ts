@@ -46,9 +46,8 @@ export function shapeFeeds(shapes: ReadonlyMap<string, Shape>, dims: DimValues):
 }
 
 /**
- * Moves backward nodes that depend on the forward pass alone, such as slopes of activations, to the front of the file:
- * of a node's inputs, ONNX Runtime computes the last in the file first, so these values are computed right before their
- * use.
+ * Moves backward nodes that depend on the forward pass alone, such as slopes of activations, to the front: of a node's
+ * inputs, ONNX Runtime computes the last in the file first, so these values are computed right before their use.
  */
 function besidesFirst(nodes: readonly Node[]): readonly Node[] {
   const led = new Set<Value>();

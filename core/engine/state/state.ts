@@ -2,8 +2,7 @@
  * The training state of a run: trained parameters, their gradients and the optimizer's state.
  *
  * Embedding tables are reduced to the rows that the data can name ("active" rows), renumbered: gradients, optimizer
- * state and updates cover only these; the weight decay of the other rows is applied in closed form when a table is
- * read.
+ * state and updates cover only these; the other rows decay in closed form when a table is read.
  */
 import type { KernelMemory } from "../../kernels/kernels.ts";
 import type { Tensor } from "../../base/tensor.ts";

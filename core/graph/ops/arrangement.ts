@@ -142,7 +142,7 @@ function formBefore(before: Shape, after: Shape, form: RowForm, seq: string): Ro
   if (after[0] !== "batch" || timesOf(after[form], seq) === undefined) return undefined;
   if (before[0] === flat) return form === 1 && after[1] === seq ? "flat" : undefined;
   if (before[0] !== "batch") return undefined;
-  // As many values behind the places, and the places innermost in their axis: the same values are chosen.
+  // A reshape keeps the selection if the places are innermost in their axis and equally many values follow them.
   const behind = (shape: Shape, axis: number) => shape.slice(axis + 1).reduce(mulDims, 1);
   const axis = before.findIndex((dim, i) =>
     i > 0 && timesOf(dim, seq) !== undefined && behind(before, i) === behind(after, form)

@@ -138,7 +138,7 @@ export function gemm(
   return apply("Gemm", c ? [a, b, c] : [a, b], { alpha, transA: transA ? 1 : 0, transB: transB ? 1 : 0 });
 }
 
-/** Axes reordered; by default the last two swapped. */
+/** Axes reordered by `perm`; by default, the last two are swapped. */
 export function transpose(x: Value, perm?: readonly number[]): Value {
   const rank = x.shape.length;
   const order = perm ?? Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
@@ -152,7 +152,7 @@ export function reshape(x: Value, shape: Shape): Value {
     : apply("Reshape", [x], { shape });
 }
 
-/** Dims of size 1 repeated. */
+/** Values repeated along dims of size 1, up to `shape`. */
 export function expand(x: Value, shape: Shape): Value {
   return x.shape.length === shape.length && x.shape.every((d, i) => d === shape[i])
     ? x
@@ -182,17 +182,17 @@ export function pick(x: Value, indices: Value): Value {
   return reshape(apply("GatherElements", [x, index], { axis: x.shape.length - 1 }), indices.shape);
 }
 
-/** Sum along an axis, or of everything. */
+/** Sum along an axis, or of all elements. */
 export function sum(x: Value, axis?: number, keepdims = false): Value {
   return apply("ReduceSum", [x], { axes: axesOf(x, axis), keepdims: keepdims ? 1 : 0 });
 }
 
-/** Mean along an axis, or of everything. */
+/** Mean along an axis, or of all elements. */
 export function mean(x: Value, axis?: number, keepdims = false): Value {
   return apply("ReduceMean", [x], { axes: axesOf(x, axis), keepdims: keepdims ? 1 : 0 });
 }
 
-/** Largest along an axis, or of everything. */
+/** Maximum along an axis, or of all elements. */
 export function max(x: Value, axis?: number, keepdims = false): Value {
   return apply("ReduceMax", [x], { axes: axesOf(x, axis), keepdims: keepdims ? 1 : 0 });
 }
@@ -232,7 +232,7 @@ export function reverseGradient(x: Value, factor: number): Value {
   return x.graph.withVjp([x], [x], ([dy]) => [dy && mul(dy, -factor)])[0] as Value;
 }
 
-/** A tensor fixed in the graph. */
+/** A constant tensor of the graph. */
 export function constant(like: Value, tensor: Tensor): Value {
   return like.graph.constant(tensor);
 }

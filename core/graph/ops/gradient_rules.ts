@@ -37,7 +37,7 @@ export function unbroadcast(dy: Value, { shape }: Value): Value {
   return reshape(apply("ReduceSum", [dy], { axes, keepdims: 1 }), shape);
 }
 
-/** The error for an op without a gradient rule. */
+/** Returns the error for an op without a gradient rule. */
 export function noGradient(node: Node, why: string): AttuneError {
   return new AttuneError(`No gradient of ${node.op} (in ${node.scope || "the graph"}): ${why}`, {
     code: "NO_GRADIENT",
