@@ -10,7 +10,7 @@ const MEGABATCH = 50;
 /**
  * Returns the rows of one epoch in order: `random` is a permutation, `sequential` is 0, 1, 2, ...; `group_by_length` is
  * Hugging Face's LengthGroupedSampler: a permutation cut into megabatches of 50 batches (fewer if rows are few), each
- * sorted by length, longest first, with the longest row of all moved to the front, so that lack of memory shows at once.
+ * sorted by length, longest first, with the longest row of all moved to the front, so lack of memory shows at once.
  *
  * `lengths` is needed for group_by_length alone; `batchSize` is the rows of one optimizer step.
  *

@@ -92,7 +92,7 @@ export type Backbone = Readonly<{
    */
   decoderStartTokenId?: number;
   /**
-   * Positions count from `offset` (absent: 0); tokens with the id `skip` do not count and have position `skip` (RoBERTa).
+   * Positions count from `offset` (absent: 0); tokens with id `skip` do not count and have position `skip` (RoBERTa).
    */
   positions?: Readonly<{ offset: number; skip?: number }>;
   /**
