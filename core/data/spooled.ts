@@ -38,7 +38,7 @@ export async function spooledRows(opened: Rows, cache: Store): Promise<SeekableR
   }
 }
 
-/** Yields rows as lines, each with the row's place for people. An error of the rows themselves goes to `failure`. */
+/** Yields rows as lines, each with the row's location (`where`). An error of the rows themselves goes to `failure`. */
 async function* lineBytes(opened: Rows, failure: { error?: unknown }): AsyncGenerator<Uint8Array> {
   let text = "";
   const rows = opened.read()[Symbol.asyncIterator]();

@@ -29,7 +29,7 @@ export type TrainingEvent =
       learningRate: number;
       tokens: number;
       samples: number;
-      /** Whether the update was skipped because a gradient was not finite; then the norm is not a number, either. */
+      /** Whether the update was skipped because a gradient, and so the norm, was not finite. */
       skipped: boolean;
       /** The loss scale, if the loss was scaled for its gradients. */
       lossScale?: number;
@@ -161,7 +161,7 @@ export interface Metric extends Plugin<"metric"> {
   readonly columns?: readonly string[];
   init(): unknown;
   update(state: unknown, example: MetricInputs[keyof MetricInputs]): unknown;
-  /** Estimates the elementary steps of `update`; absent: proportional to the example's length. */
+  /** Estimates the number of elementary steps of `update`; absent: it is the example's length. */
   steps?(example: MetricInputs[keyof MetricInputs]): number;
   merge(a: unknown, b: unknown): unknown;
   /** Combines states, each repeated `counts` times, if merging them one by one is slow; absent: they are merged. */
@@ -179,5 +179,5 @@ export interface Metric extends Plugin<"metric"> {
   shares?(state: unknown): readonly Share[];
 }
 
-/** A share of rows in `figures`: `right` of `of` rows. */
+/** A share of rows among a metric's figures: it holds for `right` of `of` rows. */
 export type Share = Readonly<{ path: readonly string[]; right: number; of: number }>;

@@ -26,10 +26,10 @@ export interface Rows {
   readonly classes?: Named<readonly string[]>;
   /** Notes for the user on how the rows are read. */
   readonly notes?: readonly string[];
-  /** Reads rows in order. `where`: the place of the row for people, such as a file and line. */
+  /** Reads rows in order. `where`: the row's location as a user would look it up, such as a file and line. */
   read(from?: Cursor): AsyncIterable<Readonly<{ row: Row; next: Cursor; where?: string }>>;
   at?(indices: readonly number[]): Promise<readonly Row[]>;
-  /** Returns the place for people of the row at an index. */
+  /** Returns the location of the row at an index, as a user would look it up. */
   where?(index: number): Promise<string | undefined>;
   /** Indices of some of the longest rows as stored; absent: unknown without reading all rows. */
   readonly longest?: readonly number[];
@@ -137,8 +137,8 @@ export interface Tokenizer {
 }
 
 /**
- * Hugging Face's call options in camelCase. `returnOverflowingTokens`: all windows, not only the first. `offsets:
- * false` leaves offsets and wordIds empty, which is faster. `typeIds`: whether token types are set, whatever the models
+ * Hugging Face's call options in camelCase. `returnOverflowingTokens`: all windows, not only the first. `offsets`:
+ * false leaves offsets and wordIds empty, which is faster. `typeIds`: whether token types are set, whatever the models
  * read.
  */
 export type EncodeOptions = Readonly<{
