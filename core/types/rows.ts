@@ -138,8 +138,7 @@ export interface Tokenizer {
 
 /**
  * Hugging Face's call options in camelCase. `returnOverflowingTokens`: all windows, not only the first. `offsets`:
- * false leaves offsets and wordIds empty, which is faster. `typeIds`: whether token types are set, whatever the models
- * read.
+ * false leaves offsets and wordIds empty, which is faster. `typeIds`: whether to set token types, whatever models read.
  */
 export type EncodeOptions = Readonly<{
   textPair?: string | readonly string[];
