@@ -1,4 +1,4 @@
-/** Opened tasks whose weights are stored, or multiplied, as the run's accelerators, or the checkpoint, have them. */
+/** Opened tasks whose weights are stored or multiplied in formats of the run's accelerators or of the checkpoint. */
 import { accelerateWeights } from "../../engine/frozen_weights.ts";
 import { withHeads } from "../../engine/inspect.ts";
 import { storedNames } from "../../engine/weights.ts";
@@ -6,9 +6,9 @@ import type { Checkpoint, FrozenStorage } from "../../types.ts";
 import type { OpenRun } from "./open_run.ts";
 
 /**
- * The tasks over a checkpoint that says how weights are stored that none of them trains, and how others are multiplied.
+ * Returns the tasks over a checkpoint with the formats of weights that no task trains, and of products over the others.
  *
- * @throws AttuneError if an accelerator names modules that are not there, or finds nothing to store.
+ * @throws AttuneError if an accelerator names modules that do not exist, or finds no weight to store.
  */
 export function withAcceleratedWeights(tasks: readonly OpenRun[]): readonly OpenRun[] {
   const [first] = tasks;
@@ -34,12 +34,12 @@ export function withAcceleratedWeights(tasks: readonly OpenRun[]): readonly Open
   return frozen || products ? tasks.map((task) => ({ ...task, checkpoint: complete })) : tasks;
 }
 
-/** Whether a run's spec has an adapter. A server's adapters come and go: what its run was made with says it. */
+/** Whether a run's spec has an adapter. A server loads and unloads adapters, so the attached ones do not decide. */
 function hasAdapter({ run: { spec } }: OpenRun): boolean {
   return [spec.adapter ?? []].flat().length > 0;
 }
 
-/** Whether a parameter of the model trains under some adapters; a run without any trains all of it. */
+/** Whether a parameter of the model trains with the given adapters; a run without adapters trains every parameter. */
 function trains(run: OpenRun, attached: OpenRun["attached"], name: string): boolean {
   for (const adapter of attached.toReversed()) {
     const answer = adapter.isTrainable?.(name);
@@ -49,8 +49,8 @@ function trains(run: OpenRun, attached: OpenRun["attached"], name: string): bool
 }
 
 /**
- * A run's checkpoint with the codes in which its accelerators store weights, as one that has them. Weights whose values are no
- * equal steps are as they were.
+ * Returns a run's checkpoint as if it had been saved with its accelerators' codes. Weights in formats without evenly
+ * spaced values stay as they are.
  */
 export function encodedCheckpoint({ checkpoint, backbone, heads }: OpenRun): Checkpoint {
   const { frozen, weights } = checkpoint;

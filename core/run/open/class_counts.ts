@@ -1,13 +1,13 @@
-/** Losses that weigh classes by how often the training rows have them. */
+/** Losses that weight classes by their frequency in the training rows. */
 import { badValue, missing, unsupported } from "../../base/errors.ts";
 import type { Dataset, Host, Loss, Subtask } from "../../types.ts";
 
-/** What is counted. */
+/** Task and rows whose classes are counted. */
 export type CountedRows = Readonly<
   { task: Subtask; train: Dataset | undefined; host: Host; classes: number | undefined }
 >;
 
-/** A loss that needs the number of labels per class, with these numbers. Throws AttuneError if they are unknown. */
+/** Returns a loss with the number of labels per class. Throws AttuneError if the classes of rows are unknown. */
 export async function withClassCounts(loss: Loss, { task, train, host, classes }: CountedRows): Promise<Loss> {
   const { classIds } = task;
   if (!classIds) {

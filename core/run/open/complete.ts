@@ -1,6 +1,6 @@
 /**
- * Whether files have all that a run computes with, and nothing that would be passed over: random numbers in place of a
- * lost tensor, and a saved tensor that nobody reads, look like any others.
+ * Checks that files have every tensor that a run needs, and no tensor that it would ignore. Without the check, a lost
+ * tensor would silently be replaced by random numbers, and a saved one silently be dropped.
  */
 import { inspect } from "../../engine/inspect.ts";
 import type { Parameter } from "../../engine/builder/parameters.ts";
@@ -13,8 +13,8 @@ import { listNames, moduleOf } from "./tensor_names.ts";
 /**
  * Checks an opened run's files.
  *
- * @throws AttuneError that names tensors: of the model, or half of a head, that the checkpoint lacks; of a saved adapter
- * that its file lacks; of its file that nothing asks for.
+ * @throws AttuneError that names the tensors if the checkpoint lacks some of the model or half of a head, or if the
+ * file of a saved adapter lacks some or has some that nothing reads.
  */
 export async function checkComplete(open: OpenRun): Promise<void> {
   const { checkpoint, attached, backbone } = open;
@@ -33,13 +33,13 @@ function checkModel(
 ): void {
   if (checkpoint.weights.names.length === 0) return;
   const there = new Set(checkpoint.weights.names);
-  // What has other dims was asked to start anew.
+  // A tensor whose dims differ is new on purpose: the run asked for that.
   const lacks = (p: Parameter): boolean =>
     !p.adapter && !p.frozen && isNew(p) && !aliasesOf(p.unqualifiedName, backbone).some((name) => there.has(name));
   const lost = parameters.filter((p) => p.name in backbone.shapes && lacks(p));
   const unstored = parameters.filter((p) => !(p.name in backbone.shapes) && !p.adapter && !p.frozen);
   const outputs = heads.flatMap(({ name }) => backbone.heads[name]?.out ?? []);
-  // A head is whole or new: half of a module, or an output without what stands before it, was lost.
+  // A head is complete or new: half of a module, or an output without the layers before it, means a lost tensor.
   const halves = unstored.filter((p) => {
     const module = moduleOf(p.unqualifiedName);
     const beside = unstored.filter((other) => other !== p && !lacks(other));

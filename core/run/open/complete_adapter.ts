@@ -1,4 +1,4 @@
-/** Whether a saved adapter has all that its config asks for, and nothing that would be passed over. */
+/** Checks that a saved adapter has every tensor that its config asks for, and none that would be ignored. */
 import { type Parameter, qualifyName } from "../../engine/builder/parameters.ts";
 import { aliasesOf } from "../../engine/weights.ts";
 import { badFile, show } from "../../base/errors.ts";
@@ -6,7 +6,7 @@ import type { AttachedAdapter, HeadSpec } from "../../types.ts";
 import { listNames, moduleOf } from "./tensor_names.ts";
 import type { OpenRun } from "./open_run.ts";
 
-/** Checks one saved adapter of a run; `parameters`: those of the run with it. */
+/** Checks one saved adapter of a run with these parameters. Throws AttuneError that names lost or unused tensors. */
 export function checkSaved(open: OpenRun, attached: AttachedAdapter, parameters: readonly Parameter[]): void {
   const { backbone } = open;
   const { weights, name } = attached;
@@ -32,7 +32,7 @@ export function checkSaved(open: OpenRun, attached: AttachedAdapter, parameters:
   }
   const saved = new Set(names.flatMap((key) => askedFor(key)?.name ?? []));
   const ownPrefix = name === undefined ? "" : `${name}/`;
-  // A module of which nothing was saved is as the base has it: its update begins as nothing. One of which half is there is not.
+  // A module without saved factors is unchanged, since its update starts at zero; one with only some factors is broken.
   const updatedModule = ({ unqualifiedName }: Parameter): string | undefined => {
     const part = attached.roleOf?.(unqualifiedName.slice(ownPrefix.length));
     return part?.role === "factor" ? part.module : undefined;
@@ -53,7 +53,7 @@ export function checkSaved(open: OpenRun, attached: AttachedAdapter, parameters:
   );
 }
 
-/** Whether a tensor is of a part that the library's model has and this task does not compute: that one is not asked for. */
+/** Whether a tensor belongs to a part of the library's model that this task does not compute and so does not read. */
 function belongsElsewhere(
   { backbone, attached }: OpenRun,
   adapter: AttachedAdapter,
@@ -61,10 +61,10 @@ function belongsElsewhere(
 ): boolean {
   const within = (module: string): boolean => names.some((name) => name.startsWith(`${module}.`));
   if ([...backbone.otherSide ?? [], ...backbone.idle ?? []].some(within)) return true;
-  // Both names of what is shared stand in files that were saved with it.
+  // Files saved with a shared tensor have it under both names.
   if (Object.entries(backbone.ties).some((pair) => pair.some((name) => names.includes(name)))) return true;
   const ties = Object.keys(backbone.ties).map(moduleOf);
-  // Rows that train by themselves are the table's, whichever module has it.
+  // Separately trained rows belong to the shared table, whichever of its modules is named.
   const isTiedRows = (name: string): boolean => {
     const part = adapter.roleOf?.(name);
     return part?.role === "rows" && ties.includes(part.module);
@@ -76,7 +76,7 @@ function belongsElsewhere(
   return Object.values(backbone.heads).some((style) => modulesOf(style).some(within));
 }
 
-/** Modules of a head, by its style. */
+/** Returns the modules of a head. */
 function modulesOf({ out, outBias, steps }: HeadSpec): readonly string[] {
   return [
     out,

@@ -1,4 +1,4 @@
-/** A model's parameters with what is attached folded in. */
+/** A model's parameters with its adapters merged into them. */
 import { unsupported } from "../../base/errors.ts";
 import { qualifyName } from "../../engine/builder/parameters.ts";
 import { storedNames } from "../../engine/weights.ts";
@@ -6,7 +6,7 @@ import { transposeMatrix } from "../../math/transpose.ts";
 import type { TensorForm } from "../../files/safetensors.ts";
 import type { AttachedAdapter, InspectedBackbone, Middleware, Named, Tensor, TrainedModel } from "../../types.ts";
 
-/** A table that misses none, so that an adapter of whichever is refused rather than lost. */
+/** All hook points of `Middleware` (`satisfies` keeps the list complete): adapters that use one cannot be merged. */
 const hookPoints = Object.keys(
   {
     linear: true,
@@ -17,7 +17,7 @@ const hookPoints = Object.keys(
   } satisfies Record<keyof Middleware, true>,
 ) as (keyof Middleware)[];
 
-/** What merging reads. `parameterOf`: a parameter of an adapter. */
+/** Inputs of merging. `parameterOf` returns a parameter of an adapter by its qualified name. */
 export type MergeOptions = Readonly<{
   backbone: InspectedBackbone;
   attached: readonly AttachedAdapter[];
@@ -25,9 +25,9 @@ export type MergeOptions = Readonly<{
 }>;
 
 /**
- * One parameter with all adapters folded in, in order.
+ * Returns one parameter with all adapters merged into it, in order.
  *
- * @throws AttuneError if an adapter computes what no weight can hold.
+ * @throws AttuneError if an adapter computes something that no weight can express.
  */
 export function foldAdapters(
   name: string,
@@ -48,12 +48,12 @@ export function foldAdapters(
   return conv1d ? turned(result) : result;
 }
 
-/** A model's own parameters, to be read one at a time. `untied`: tensors that the model would share are apart. */
+/** A model's own parameters, read one at a time. `untied`: tensors that the model normally shares are separate. */
 export type MergedTensors = Readonly<
   { forms: Named<TensorForm>; read: (name: string) => Promise<Tensor<Float32Array>>; untied: boolean }
 >;
 
-/** The model's own parameters, with adapters folded in. What folding makes of modules that share a tensor is told apart. */
+/** Returns a model's own parameters with adapters merged; shared tensors are separated if merging makes them differ. */
 export async function mergedTensors(trained: TrainedModel): Promise<MergedTensors> {
   const { all, backbone, attached } = trained;
   const adapters: Record<string, Tensor<Float32Array>> = {};
@@ -72,7 +72,7 @@ export async function mergedTensors(trained: TrainedModel): Promise<MergedTensor
     await canFoldApart(shared, trained.read, options);
   if (untied) { for (const [name, source] of shared) forms[name] = forms[source] as TensorForm; }
   const sources = new Map(shared);
-  // Where all that shared a tensor are copies, nothing asks for it any more; the library's class has it still.
+  // If all modules have copies of a shared tensor, no parameter has its name, but the library's class still expects it.
   const stored = storedNames(trained.base.weights.names, backbone);
   const left = new Map<string, string>();
   for (const source of untied ? new Set(Object.values(backbone.ties)) : []) {
@@ -93,7 +93,7 @@ export async function mergedTensors(trained: TrainedModel): Promise<MergedTensor
   };
 }
 
-/** Whether folding adapters in gives modules that share a tensor other values. */
+/** Whether merging adapters gives different values to modules that share a tensor. */
 export async function canFoldApart(
   shared: readonly (readonly [name: string, source: string])[],
   read: (name: string) => Promise<Tensor<Float32Array>>,

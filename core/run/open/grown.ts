@@ -1,16 +1,16 @@
 /**
- * A checkpoint with room for tokens that its tokenizer was given: tables grow by rows that begin as the mean of the others.
+ * Checkpoints with room for tokens added to the tokenizer: tables grow by rows that start as the mean of the others.
  */
 import { storedNames } from "../../engine/weights.ts";
 import { sizeOf, type Tensor } from "../../base/tensor.ts";
 import type { Checkpoint, InspectedBackbone, Store, Tokenizer } from "../../types.ts";
 
-/** A checkpoint whose config has a row for each token, and whose files are those that the tokenizer changed. */
+/** Returns a checkpoint whose `vocab_size` covers all tokens of the tokenizer, with the files that it changed. */
 export function withTokens(checkpoint: Checkpoint, { changed, vocabSize }: Tokenizer): Checkpoint {
   if (!changed) return checkpoint;
   const { config, files } = checkpoint;
   const before = Number(config.vocab_size);
-  // Tables are often longer than the tokenizer, and stay so.
+  // Tables often have more rows than the tokenizer has tokens, and keep them.
   const grows = Number.isFinite(before) && before < vocabSize;
   const overlay: Store = {
     ...files,
@@ -29,9 +29,10 @@ export function withTokens(checkpoint: Checkpoint, { changed, vocabSize }: Token
 }
 
 /**
- * The same checkpoint with its tables grown, as `resize_token_embeddings` of transformers grows them: rows of tables and
- * of output layers, and their biases, begin as means (that library draws them within 1e-9 of the variance around it).
- * `shapes`: of what the model and its heads ask for, by name.
+ * Returns a checkpoint with its tables grown as by `resize_token_embeddings` of transformers: new rows of embeddings
+ * and output layers, and new biases, are means of the old ones (the library adds noise with 1e-9 times their
+ * covariance).
+ * `shapes`: shapes of the parameters of the model and its heads, by name.
  */
 export function withGrownTables(
   checkpoint: Checkpoint,
@@ -73,7 +74,7 @@ export function withGrownTables(
   };
 }
 
-/** A table [rows, ...] with further rows that are means of its own; a row [1, n] with zeros. */
+/** Extends a table [rows, ...] to `shape` with rows that are means of its rows, or a single row [1, n] with zeros. */
 function withMeans({ dims, data }: Tensor<Float32Array>, shape: readonly number[]): Tensor<Float32Array> {
   const values = new Float32Array(sizeOf(shape));
   values.set(data);

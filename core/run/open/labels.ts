@@ -1,5 +1,5 @@
 /**
- * Names of classes that nobody gave: they are read from the training rows, and stand in the run's spec from then on.
+ * Class names that the spec does not give: they are read from the training rows and written into the run's spec.
  */
 import { cachedJson } from "../../data/cached.ts";
 import { isPlugin } from "../../spec/define.ts";
@@ -9,11 +9,11 @@ import type { Dataset, Host, LabelNames, Rows, Run, Task } from "../../types.ts"
 import { worthKeeping } from "../../data/seekable.ts";
 import { VERSION } from "../../base/version.ts";
 
-/** A run whose classes have names, and what was read for that. */
+/** A run whose classes have names, and warnings about the names that were read. */
 export type LabelledRun = Readonly<{ run: Run; warnings: readonly string[] }>;
 
 /**
- * The run with names of classes from its training rows.
+ * Returns the run with class names from its training rows.
  *
  * @throws AttuneError if the rows cannot be read, or have no classes.
  */
@@ -58,16 +58,16 @@ async function withClassNames(
   return remade({ ...objective.options, labels });
 }
 
-/** A name without what people often write in several ways. */
+/** Returns a name without differences in case and white space. */
 function bare(label: string): string {
   return label.trim().replace(/\s+/g, " ").toLowerCase();
 }
 
-/** Options with the objectives among them named, of the training rows that stand beside them; the same where there are none. */
+/** Returns options whose nested tasks have class names from the training rows beside them; `value` itself if it has none. */
 async function namedWithin<T>(value: T, train: Dataset | undefined, path: string, reading: Reading): Promise<T> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   if (isPlugin("task")(value)) return await withClassNames(value, train, path, reading) as T;
-  // Of other plugins nothing trains.
+  // Other plugins contain no tasks to train.
   if ("kind" in value) return value;
   const data = "data" in value ? (value.data as Readonly<{ train?: Dataset }> | undefined)?.train : undefined;
   let changed = false;
@@ -79,7 +79,7 @@ async function namedWithin<T>(value: T, train: Dataset | undefined, path: string
   return changed ? parts as T : value;
 }
 
-/** The rows that one of the run's tasks trains on, as that task has them. */
+/** Returns a subtask's training rows as the run prepares them (with transforms), or `train` itself. */
 function inRun(run: Run, train: Dataset): Dataset {
   const task = run.task.subtasks.find(({ data }) => data?.train === train);
   return (task && taskData(run, task).train) ?? train;
@@ -87,7 +87,7 @@ function inRun(run: Run, train: Dataset): Dataset {
 
 type Values = readonly (readonly [row: number, value: unknown])[];
 
-/** What rows say of their classes, each different value once: there may be more rows than there is memory. */
+/** Returns the distinct class values of the rows, each with its first row number. Rows may not all fit into memory. */
 async function valuesIn(
   dataset: Dataset,
   { valueOf }: LabelNames,

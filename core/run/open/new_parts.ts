@@ -1,4 +1,4 @@
-/** Parts of a run that nothing was learned for yet: nothing can be asked of them. */
+/** Untrained parts of a run, whose outputs would mean nothing. */
 import { inspect } from "../../engine/inspect.ts";
 import { initialWeights } from "../../engine/weights.ts";
 import { AttuneError } from "../../base/errors.ts";
@@ -6,16 +6,16 @@ import { createRandom } from "../../math/random.ts";
 import { listNames } from "./tensor_names.ts";
 import type { OpenRun } from "./open_run.ts";
 
-/** The names of a head's parameters that no file has: it starts anew, and nothing can be asked of it before it is trained. */
+/** Returns the names of parameters that no file has: a new head, which has to be trained before it is used. */
 export function listNewParts(open: OpenRun): readonly string[] {
   const { checkpoint, attached, backbone } = open;
-  // A model from scratch is asked for as such.
+  // A model without any weights was deliberately asked for.
   if (checkpoint.weights.names.length === 0) return [];
   const { isNew } = initialWeights(checkpoint, attached, backbone, createRandom(0));
   return [...inspect(open).parameters.values()].filter((p) => !p.adapter && !p.frozen && isNew(p)).map((p) => p.name);
 }
 
-/** Refuses what would answer with a head that nothing was learned for. Throws AttuneError that names its parameters. */
+/** Refuses to use a head that was never trained. Throws AttuneError that names its parameters. */
 export function refuseNewParts(open: OpenRun): void {
   const fresh = listNewParts(open);
   if (fresh.length === 0) return;

@@ -1,4 +1,4 @@
-/** Opens what a run names: checkpoint, model, tokenizer, and the parts of its task. */
+/** Opens the parts that a run names: checkpoint, model, tokenizer, and the parts of its tasks. */
 import { badValue, missing, show, unsupported } from "../../base/errors.ts";
 import type { OpenRun } from "./open_run.ts";
 import { checkComplete } from "./complete.ts";
@@ -25,7 +25,7 @@ import type {
 
 export type { OpenRun } from "./open_run.ts";
 
-/** Opens the parts of a run of one task. Throws AttuneError if one is missing or not supported. */
+/** Opens the parts of a run with one task. Throws AttuneError if a part is missing or not supported. */
 export async function openRun(run: Run, host: Host): Promise<OpenRun> {
   const [open, ...others] = await openTasks(run, host);
   if (!open) throw missing("spec", "a task", run.task.name);
@@ -36,7 +36,7 @@ export async function openRun(run: Run, host: Host): Promise<OpenRun> {
   return open;
 }
 
-/** Opens a run, each of its tasks with what they share. Throws AttuneError if a part is missing or not supported. */
+/** Opens the tasks of a run, with the parts that they share. Throws AttuneError if one is missing or not supported. */
 export async function openTasks(spec: Run, host: Host): Promise<readonly OpenRun[]> {
   const opened = await spec.model.open(host);
   const asks = spec.task.subtasks.some((task) => task.asksModules);
@@ -61,7 +61,7 @@ export async function openTasks(spec: Run, host: Host): Promise<readonly OpenRun
   });
   const heads = tasks.map((task) => headsOf(run, task));
   const built = inspectBackbone(architecture, heads.flat());
-  // Heads of several tasks may have modules of one name.
+  // Heads of several tasks may have modules with the same name.
   const ties = Object.assign({}, built.ties, ...heads.map((head) => withHeads(built, head).ties));
   const backbone = { ...built, ties, untied: await untiedOf(stored, { ...built, ties }) };
   const packed = stored.quantization && await import("./quantized_base.ts");
@@ -75,19 +75,19 @@ export async function openTasks(spec: Run, host: Host): Promise<readonly OpenRun
   return encodes ? (await import("./accelerated.ts")).withAcceleratedWeights(runs) : runs;
 }
 
-/** Of a model that shares no tensors there is nothing to compare. */
+/** Returns the ties that the checkpoint does not keep; loads the code for that only if the model shares tensors. */
 async function untiedOf(checkpoint: Checkpoint, backbone: InspectedBackbone): Promise<readonly string[]> {
   if (Object.keys(backbone.ties).length === 0) return [];
   return await (await import("./ties.ts")).untiedIn(checkpoint, backbone);
 }
 
-/** The run with names of its classes from the training rows, where neither the spec nor the checkpoint has any. */
+/** Returns the run with class names from its training rows, if neither the spec nor the checkpoint has any. */
 async function withLabels(run: Run, host: Host, { config }: Checkpoint): Promise<LabelledRun> {
   if (!run.task.subtasks.some((task) => task.labelsIn) || classNames(config)) return { run, warnings: [] };
   return await (await import("./labels.ts")).readLabels(run, host);
 }
 
-/** A checkpoint with tables for all of the tokenizer's tokens. */
+/** Returns a checkpoint whose tables have a row for each of the tokenizer's tokens. */
 async function grownFor(
   checkpoint: Checkpoint,
   backbone: InspectedBackbone,
@@ -133,7 +133,7 @@ async function openTask(
   const run = withLoss(shared.run, losses[0]?.loss);
   const attached: AttachedAdapter[] = [];
   const plugins = (task.adapters ?? []).map((adapter) => run.use("adapter", adapter));
-  // Adapters of one task beside those of all: every one needs a name.
+  // If a task has adapters of its own beside the shared ones, every adapter needs a name.
   const several = run.task.subtasks.some((t) => (t.adapters ?? []).length > 0);
   const names = [
     ...adapterNames(run.adapters, several),
@@ -168,8 +168,8 @@ async function openTask(
 }
 
 /**
- * A task's losses, that of the spec in place of the first; they know the classes of the training rows where they want
- * to.
+ * Returns a task's losses, the first replaced by the spec's loss if there is one. Losses that need class counts get
+ * those of the training rows.
  */
 async function openLosses(
   { run, host, task }: Pick<OpenRun, "run" | "host" | "task">,
@@ -192,12 +192,12 @@ async function openLosses(
   return losses;
 }
 
-/** A run whose spec has the loss as it was opened, so that what it counted is written down. */
+/** Returns a run whose spec has the opened loss, so that its class counts are saved with the spec. */
 function withLoss(run: Run, loss: Loss | undefined): Run {
   return run.spec.loss === undefined || !loss ? run : { ...run, spec: { ...run.spec, loss } };
 }
 
-/** An adapter opened and attached to a model and its head. */
+/** Opens an adapter and attaches it to a model and its heads. */
 export async function attachAdapter(
   open: Pick<OpenRun, "run" | "backbone" | "heads" | "task" | "tokenizer" | "host" | "checkpoint">,
   adapter: Adapter,
@@ -217,13 +217,13 @@ export async function attachAdapter(
   });
 }
 
-/** The same run with other adapters, and the positions that they need. */
+/** Returns a run with other adapters, and the positions that these reserve. */
 export function replaceAdapters(open: OpenRun, attached: readonly AttachedAdapter[]): OpenRun {
   const share = open.layout.rowSharing && !attached.some((a) => a.unshareable);
   return { ...open, attached, layout: { ...open.layout, rowSharing: share, reserve: reserved(attached) } };
 }
 
-/** The longest input: what the run asks for, within what model, adapters and tokenizer leave room for. */
+/** Returns the longest input in tokens: what the run asks for, limited by the model, its adapters and the tokenizer. */
 export function maxLengthOf({ run, backbone, tokenizer, layout, task }: OpenRun): number {
   const { tokens, positions } = layout.reserve;
   const room = backbone.maxPositions - tokens - (backbone.decoderStartTokenId === undefined ? positions : 0);
@@ -231,7 +231,7 @@ export function maxLengthOf({ run, backbone, tokenizer, layout, task }: OpenRun)
   return Math.min(room, task.modules?.maxLength ?? tokenizer.modelMaxLength ?? Infinity);
 }
 
-/** What each of several adapters is called; one alone needs no name. */
+/** Returns the name of each adapter; a single adapter needs none unless `always`. */
 function adapterNames(
   adapters: readonly Readonly<{ name: string }>[],
   always = false,
@@ -241,7 +241,7 @@ function adapterNames(
   return adapters.map(({ name }, i) => (earlier(i) === 0 ? name : `${name}-${earlier(i) + 1}`));
 }
 
-/** What attached adapters keep free in front of each sequence. */
+/** Returns the tokens and positions that adapters reserve in front of each sequence. */
 function reserved(attached: readonly AttachedAdapter[]): BatchLayout["reserve"] {
   const tokens = attached.flatMap((a) => a.reservedPositions?.tokens ?? []);
   if (tokens.length > 1) {

@@ -15,7 +15,7 @@ import type {
   Tokenizer,
 } from "../../types.ts";
 
-/** A run with everything opened but its data. */
+/** A run of one task with all parts opened, except the rows of its data. */
 export type OpenRun = Readonly<{
   run: Run;
   host: Host;

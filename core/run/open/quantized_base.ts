@@ -1,6 +1,6 @@
 /**
- * Bases that were quantized before they were saved: what of a run would change their codes, and weights that models store
- * the other way round.
+ * Base models that were quantized before they were saved: their codes cannot be trained, and their packed weights are
+ * transposed for models that store weights as [in, out].
  */
 import { inspect } from "../../engine/inspect.ts";
 import { aliasesOf, initialWeights } from "../../engine/weights.ts";
@@ -11,7 +11,7 @@ import { transposeMatrix } from "../../math/transpose.ts";
 import type { Checkpoint, InspectedBackbone } from "../../types.ts";
 import type { OpenRun } from "./open_run.ts";
 
-/** Throws AttuneError that names the weights where a run would train what is stored as codes. */
+/** Throws AttuneError that names the weights if a run would train weights that are stored as codes. */
 export function refuseTrainedCodes({ checkpoint, attached, backbone, heads }: OpenRun): void {
   const { quantization, label } = checkpoint;
   if (!quantization) return;
@@ -32,7 +32,7 @@ export function refuseTrainedCodes({ checkpoint, attached, backbone, heads }: Op
   );
 }
 
-/** A checkpoint whose packed weights, which are [out, in], are as a model of [in, out] has them. */
+/** Returns a checkpoint whose packed weights [out, in] are read as [in, out], for models with Conv1D modules. */
 export function turnConv1ds(
   checkpoint: Checkpoint,
   backbone: Pick<InspectedBackbone, "conv1ds" | "baseModelPrefix" | "family">,

@@ -1,9 +1,9 @@
-/** Which accelerators store weights as codes, and in blocks of how many inputs. */
+/** Accelerators that store weights as codes, and the block sizes of those codes. */
 import { storedNames } from "../../engine/weights.ts";
 import type { Accelerator } from "../../types.ts";
 import type { OpenRun } from "./open_run.ts";
 
-/** The inputs that share a scale where a linear layer's weight is stored as codes, by its checkpoint or an accelerator. */
+/** Returns how many inputs share a scale in the codes of a linear layer's weight; undefined if it has no blocks. */
 export function blockSizeOf(
   { run, backbone, checkpoint }: Pick<OpenRun, "run" | "backbone" | "checkpoint">,
   module: string,
@@ -19,7 +19,7 @@ export function blockSizeOf(
     ?.size;
 }
 
-/** Whether weights are an accelerator's business: those of modules that it names, or nothing else at all. */
+/** Whether an accelerator stores weights: it selects modules, or needs frozen weights. */
 export function isQuantizer({ modules, needsFrozenWeights }: Accelerator): boolean {
   return modules !== undefined || needsFrozenWeights === true;
 }

@@ -1,28 +1,28 @@
-/** Which tensors a model's modules share, by its config: for what works on files without building a run. */
+/** Tensors that a model's modules share, found from its config, for code that works on files without building a run. */
 import { inspectBackbone } from "../../engine/inspect.ts";
 import { AttuneError } from "../../base/errors.ts";
 import { jsonObject } from "../../base/json.ts";
 import type { Architecture, Catalog, FamilyFacts, Json, Named, Store } from "../../types.ts";
 import { untiedConfig } from "./ties.ts";
 
-/** The config of a folder; undefined if it has none. Throws AttuneError if it is not sound. */
+/** Returns the config of a folder; undefined if it has none. Throws AttuneError if it is not a valid JSON object. */
 export async function configIn(plugin: string, files: Store, label: string): Promise<Named<Json> | undefined> {
   const file = await files.get("config.json");
   return file && jsonObject(plugin, `${label}/config.json`, file.bytes);
 }
 
-/** How a base's tensors are shared, as its model says: the name each would have alone, and whose it is. */
+/** Tensors that a base model shares. `ties`: from the name of each tied parameter to the name of its source. */
 export type SharedTensors = Readonly<{
   ties: Named<string>;
-  /** What its config says once they are not. */
+  /** Config fields of the model once its tensors are no longer shared. */
   untiedConfig: Named<Json>;
-  /** What tells which weights the model has turned. */
+  /** Modules whose weights the model stores transposed, as [in, out]. */
   conv1ds: readonly string[];
   baseModelPrefix: string;
   family: FamilyFacts;
 }>;
 
-/** What the model of a config shares, heads included; undefined if no model of the catalog reads the config. */
+/** Returns what a config's model and heads share; undefined if no architecture of the catalog reads the config. */
 export function sharedTensors(
   catalog: Catalog,
   config: Named<Json> | undefined,
@@ -45,7 +45,7 @@ export function sharedTensors(
       const ties = { ...backbone.ties, ...Object.fromEntries(heads) };
       return { ties, untiedConfig: untiedConfig(backbone), conv1ds, baseModelPrefix, family };
     } catch (error) {
-      // What is not implemented here can be merged by names alone.
+      // Files of a model that is not implemented here can still be merged by names alone.
       if (error instanceof AttuneError) return undefined;
       throw error;
     }

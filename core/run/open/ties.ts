@@ -1,13 +1,13 @@
-/** Tensors that modules share, as a checkpoint has them. */
+/** Finds out which shared tensors of a model are really equal in a checkpoint. */
 import { storedNames } from "../../engine/weights.ts";
 import type { Checkpoint, InspectedBackbone, Json, Named, Weights } from "../../types.ts";
 
-/** Bytes that are compared at once. */
+/** Bytes that are compared at a time. */
 const PIECE = 2 ** 20;
 
 /**
- * Which of a model's ties a checkpoint does not have: it holds both tensors, with other values, as after training that told
- * them apart. Whatever its config says, they are two then, as in transformers.
+ * Returns the model's ties that a checkpoint breaks: it has both tensors, with different values, as after training them
+ * separately. They count as two tensors then, whatever the config says, as in transformers.
  */
 export async function untiedIn({ weights }: Checkpoint, backbone: InspectedBackbone): Promise<readonly string[]> {
   const find = storedNames(weights.names, { ...backbone, ties: {} });
@@ -19,7 +19,7 @@ export async function untiedIn({ weights }: Checkpoint, backbone: InspectedBackb
   return untied;
 }
 
-/** What a config says of a model whose tensors are apart that its class would share. */
+/** Returns the config fields of a model whose tensors are separate although its class would share them. */
 export function untiedConfig({ untiedConfig: change }: Pick<InspectedBackbone, "untiedConfig">): Named<Json> {
   return change ?? { tie_word_embeddings: false };
 }

@@ -12,10 +12,10 @@ import { activationBudget, processBytes } from "../open/memory.ts";
 import { readsText } from "../evaluate/metrics.ts";
 import type { OpenRun } from "../open/open.ts";
 
-/** Frozen weights up to this size are packed for the matrix products: one more copy of them in memory. */
+/** Bytes of frozen weights up to which they are packed for matrix products, which keeps a second copy in memory. */
 export const PREPACK_LIMIT: number = 256 * 2 ** 20;
 
-/** Opens the engine of one task for given rows. */
+/** Opens the engine of one task for the given rows. */
 export async function createRunEngine(
   open: OpenRun,
   train: EncodedRows,
@@ -24,7 +24,7 @@ export async function createRunEngine(
   return await createTaskEngine([{ open, train, evalRows }]);
 }
 
-/** Opens the engine of a run's tasks; `built`: the programs of each that a plan has built. Throws AttuneError if there is none. */
+/** Opens the engine of a run's tasks, with programs that a plan has `built`. Throws AttuneError if there is no task. */
 export async function createTaskEngine(
   tasks: readonly TaskRows[],
   built: readonly (BuiltProgram | undefined)[] = [],
@@ -71,7 +71,7 @@ export async function createTaskEngine(
   throw nothingTrains();
 }
 
-/** Batches that tell an engine what is to come. */
+/** Returns batches that show the engine what to expect: one sample, and the largest batch. */
 async function batchesFor(
   { run, layout }: OpenRun,
   train: EncodedRows,
@@ -83,12 +83,12 @@ async function batchesFor(
   };
 }
 
-/** Tokens up to which all rows are encoded before the first step, only to know which ids they name. */
+/** Tokens up to which all rows are encoded before the first step just to find the token ids they contain. */
 const ASKED_TOKENS = 2 ** 20;
 
 /**
- * Whether any id may come: other epochs may name other ids where samples are drawn, generated text any; and of much text to
- * find out takes longer than it saves.
+ * Whether any token id may occur: samples that are redrawn each epoch may contain other ids, generated text may contain
+ * any, and with a lot of text it takes longer to find the ids than it saves.
  */
 function namesAny(tasks: readonly TaskRows[]): boolean {
   const tokens = tasks.flatMap(splitsOf).reduce(
@@ -103,7 +103,7 @@ async function* samplesOf(tasks: readonly TaskRows[]): AsyncIterable<Sample> {
   for (const [, rows] of tasks.flatMap(splitsOf)) yield* inOrder(rows);
 }
 
-/** The distinct ids that samples name on either side, sorted, with those of padding; one list for both sides. */
+/** Returns the sorted distinct token ids of samples, padding included: the same list for `input_ids` of both sides. */
 async function activeIds(samples: AsyncIterable<Sample>): Promise<Map<string, Int32Array>> {
   const sides = ["input_ids", "decoder_input_ids"];
   const visited = new Set<number>();

@@ -1,11 +1,11 @@
-/** What of a run could be otherwise so that it fits into memory. */
+/** Changes to a run that make it fit into memory. */
 import { AttuneError } from "../../base/errors.ts";
 import type { Fit, Host, Json, Named, Run, RunSpec } from "../../types.ts";
 import { openTasks } from "../open/open.ts";
 import { isQuantizer } from "../open/quantizer.ts";
 import { measureTasks, planMeasured, type PlannedTask } from "./plan.ts";
 
-/** Ways to store frozen weights, from the one that changes the numbers of a run the least. */
+/** Ways to store frozen weights, in order of how much they change a run's numbers, the least first. */
 const storages: readonly Readonly<{ use: string; with?: Named<Json> }>[] = [
   { use: "bf16" },
   { use: "int8" },
@@ -14,14 +14,14 @@ const storages: readonly Readonly<{ use: string; with?: Named<Json> }>[] = [
   { use: "nf4", with: { useDoubleQuant: true } },
 ];
 
-/** Part of a spec: what of a run is otherwise. */
+/** Part of a spec that replaces the run's own. */
 type Change = Readonly<{ accelerators?: readonly Json[]; training?: Named<Json> }>;
 
 /**
- * The cheapest change of a run that fits into its memory: the first that fits, in the order of what it costs. How weights
- * are stored costs more than what leaves all numbers as they are; over the same storage gradient checkpointing comes first,
- * then the largest smaller batches with as many more of them in a step, then both. Each is planned as a run of its own.
- * Where none fits, it is the one that takes the least.
+ * Finds the cheapest change that makes a run fit into its memory: the first that fits, in order of cost. Other storage
+ * of weights costs more than changes that keep all numbers; with the same storage, gradient checkpointing comes first,
+ * then smaller batches (the largest first) with more gradient accumulation, then both. Each change is planned as a run
+ * of its own. If none fits, the result is the change that takes the least memory.
  *
  * @throws AttuneError if the run cannot be opened.
  * @example
@@ -46,7 +46,7 @@ export async function proposeFit(run: Run, host: Host): Promise<Fit> {
   };
   for (const accelerators of storagesOf(run)) {
     const changes = trainings.map((training): Change => ({ ...accelerators && { accelerators }, training }));
-    // A step's values are the fewest with the last; a sum of gradients may still be more than smaller batches save.
+    // The last change has the smallest activations, but accumulated gradients may take more than small batches save.
     const smallest = [changes.at(-1), changes.findLast(({ training }) => !training?.gradientAccumulationSteps)];
     const any = await anyOf(smallest, async (change) => change !== undefined && (await planned(change))?.fits === true);
     if (!any) continue;
@@ -58,13 +58,13 @@ export async function proposeFit(run: Run, host: Host): Promise<Fit> {
   return least ?? await planChange(run, host, measured, {}) as Fit;
 }
 
-/** What a proposal says, in one line. */
+/** Returns a proposal as one line of text. */
 export function fitText({ fits, bytes, spec }: Fit): string {
   const text = `${JSON.stringify(spec)}, in ${inGigabytes(bytes)}`;
   return fits ? `fits with    ${text}` : `fits never   the least is ${text}`;
 }
 
-/** Bytes in words. */
+/** Returns a number of bytes as text in MB or GB. */
 export function inGigabytes(bytes: number): string {
   return bytes < 9.95e7 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(bytes < 9.995e9 ? 2 : 1)} GB`;
 }
@@ -74,10 +74,10 @@ async function anyOf<T>(items: readonly T[], test: (item: T) => Promise<boolean>
   return false;
 }
 
-/** The storages to try, as they would stand in the spec: as it is first, then those below it. */
+/** Returns the values of `accelerators` to try: undefined (the run's own) first, then each way to store weights. */
 function storagesOf(run: Run): readonly (readonly Json[] | undefined)[] {
   const quantizers = run.accelerators.filter(isQuantizer);
-  // Several share the modules: what takes their place nobody can tell.
+  // Several quantizers divide the modules among them, so it is unclear what would replace them.
   if (run.adapters.length === 0 || quantizers.length > 1) return [undefined];
   const [quantizer] = quantizers;
   const others = acceleratorsIn(run).filter((_, i) => run.accelerators[i] !== quantizer);
@@ -100,7 +100,7 @@ function storagesOf(run: Run): readonly (readonly Json[] | undefined)[] {
   ];
 }
 
-/** The accelerators of a run as its spec has them, without those that its training arguments name. */
+/** Returns the accelerators in a run's spec as JSON, without those that its training arguments add. */
 function acceleratorsIn({ spec, accelerators }: Run): readonly Json[] {
   return ([spec.accelerators ?? []].flat() as readonly unknown[]).map((part, i) => {
     const isWritten = typeof part === "string" || typeof part === "object" && part !== null && "use" in part;
@@ -109,7 +109,7 @@ function acceleratorsIn({ spec, accelerators }: Run): readonly Json[] {
   });
 }
 
-/** Training arguments that save values of a step, as they would stand in the spec: from what costs least. */
+/** Returns training arguments that reduce the activations of a step, the cheapest first. */
 function trainingsOf({ training }: Run): readonly Named<Json>[] {
   const { perDeviceTrainBatchSize: size, gradientAccumulationSteps: steps, memory } = training;
   const sizes = Array.from({ length: size }, (_, i) => size - i).filter((n) => n < size && size % n === 0);
@@ -117,7 +117,7 @@ function trainingsOf({ training }: Run): readonly Named<Json>[] {
     perDeviceTrainBatchSize: n,
     gradientAccumulationSteps: steps * (size / n),
   }));
-  // The plan is of a step that keeps to this limit.
+  // The plan assumes a step within this limit, so the proposal repeats it.
   const limit: Named<Json> = memory === null ? {} : { memory };
   const checkpointing = { gradientCheckpointing: true };
   return [
@@ -128,7 +128,7 @@ function trainingsOf({ training }: Run): readonly Named<Json>[] {
   ].map((one) => ({ ...limit, ...one }));
 }
 
-/** What a run takes with a change; undefined: the change does not go with it. */
+/** Plans a run with a change; undefined if the run does not allow the change. */
 async function planChange(
   run: Run,
   host: Host,

@@ -1,4 +1,4 @@
-/** Whether a run fits into its memory, before step one. */
+/** Checks before the first step that a run fits into its memory. */
 import { refused } from "../../base/errors.ts";
 import { sizeOf } from "../../base/tensor.ts";
 import type { Host, Run } from "../../types.ts";
@@ -8,8 +8,8 @@ import { memoryLimit } from "../open/memory.ts";
 import type { BuiltPlan } from "./plan.ts";
 
 /**
- * Refuses a run that would not fit, and returns what was built to know it: the run goes on with that. Where even many times
- * what its longest batch needs has room, nothing is built for it: that would take longer than the first steps.
+ * Refuses a run that would not fit, and returns the programs built to find out, which the run reuses. If even a
+ * generous upper bound of the memory fits, nothing is built, since that would take longer than the first steps.
  *
  * @throws AttuneError (`REFUSED`) if it would not fit.
  */
@@ -29,7 +29,7 @@ export async function checkFits(run: Run, host: Host, tasks: readonly TaskRows[]
   throw refused("plan", message);
 }
 
-/** More than a task takes: ten values for each of a parameter, 300 of a layer's width for each place, its attention, logits. */
+/** Upper bound of a task's bytes: 10 values per parameter; per position 300 per hidden unit of a layer, and logits. */
 async function bytesAtMost({ training }: Run, { open: { backbone }, train }: TaskRows): Promise<number> {
   const parameters = Object.values(backbone.shapes).reduce((n, shape) => n + sizeOf(shape), 0);
   const samples = await largestSamples(train, training.perDeviceTrainBatchSize);

@@ -1,4 +1,4 @@
-/** What a run will take, part by part, before step one. */
+/** Plans of runs: memory, work and time of each part, estimated before the first step. */
 import type { Parameter } from "../../engine/builder/parameters.ts";
 import type { BuiltProgram } from "../../engine/engine_options.ts";
 import { nothingTrains } from "../../base/errors.ts";
@@ -34,22 +34,22 @@ import { PREPACK_LIMIT } from "./engine.ts";
 import { activationBudget, memoryLimit, processBytes, STATE_BYTES } from "../open/memory.ts";
 import { type OpenRun, openTasks } from "../open/open.ts";
 
-/** Floating-point operations that one core does in a second in matrix products, for the estimate of time. */
+/** Floating-point operations per second of one core in matrix products, for estimates of time. */
 const FLOPS_PER_SECOND = 4e10;
 
 /**
- * Estimates memory, work and time of a run on the longest batches that its data makes. Every row is encoded for it.
+ * Estimates the memory, work and time of a run from the longest batches of its data. Encodes every row for that.
  *
- * @throws AttuneError if the run cannot be opened, or a row of its data is not as its task wants it.
+ * @throws AttuneError if the run cannot be opened, or its task cannot read a row of the data.
  */
 export async function planRun(run: Run, host: Host): Promise<Plan> {
   return await planMeasured(run, host, await measureTasks(run, host));
 }
 
 /**
- * The tasks of a run, and what a plan has to know of their rows.
+ * Opens the tasks of a run and measures their rows for a plan.
  *
- * @throws AttuneError if the run cannot be opened, or a row of its data is not as its task wants it.
+ * @throws AttuneError if the run cannot be opened, or its task cannot read a row of the data.
  */
 export async function measureTasks(run: Run, host: Host): Promise<readonly PlannedTask[]> {
   const tasks: PlannedTask[] = [];
@@ -65,15 +65,15 @@ export async function measureTasks(run: Run, host: Host): Promise<readonly Plann
   return tasks;
 }
 
-/** The plan of a run of tasks whose rows are known. */
+/** Returns the plan of a run whose tasks' rows are measured. */
 export async function planMeasured(run: Run, host: Host, tasks: readonly PlannedTask[]): Promise<Plan> {
   return (await planOfMeasured(run, host, tasks)).plan;
 }
 
-/** A plan, and the training program of each task that was built for it, where a run may go on with it. */
+/** A plan, and the training program built for each task; undefined where a run cannot reuse the program. */
 export type BuiltPlan = Readonly<{ plan: Plan; built: readonly (BuiltProgram | undefined)[] }>;
 
-/** The plan of a run whose rows are encoded. */
+/** Returns the plan of a run whose rows are encoded. */
 export async function planOf(run: Run, host: Host, tasks: readonly TaskRows[]): Promise<BuiltPlan> {
   const known: PlannedTask[] = [];
   const tokensOf = async (rows: EncodedRows | undefined): Promise<number> =>
@@ -85,7 +85,7 @@ export async function planOf(run: Run, host: Host, tasks: readonly TaskRows[]): 
   return await planOfMeasured(run, host, known);
 }
 
-/** A task, what is known of its rows, and the tokens of those that it is evaluated and reported on. */
+/** An opened task, the measures of its training rows, and the number of tokens in its eval and test rows. */
 export type PlannedTask = Readonly<{ open: OpenRun; train: MeasuredRows; evalTokens: number; testTokens: number }>;
 
 async function planOfMeasured(run: Run, host: Host, tasks: readonly PlannedTask[]): Promise<BuiltPlan> {
@@ -152,7 +152,7 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly PlannedTask[
   return { plan, built: works.map((work) => (work.isFinal ? work : undefined)) };
 }
 
-/** All steps of a run: their tokens, and the operations of each part, evaluations among them. */
+/** Returns a run's number of steps, their tokens, and the operations of each part, evaluations included. */
 function workload(
   run: Run,
   tasks: readonly PlannedTask[],
@@ -178,12 +178,12 @@ function workload(
   return { steps: counts.total, tokens, flopsOf };
 }
 
-/** Copies that a run holds besides, as parts of a plan: those that take nothing are left out. */
+/** Returns a plan's entries for copies of weights and gradients, without those of zero bytes. */
 function copiesOf(weightCopies: number, gradientCopies: number): Named<number> {
   return Object.fromEntries(Object.entries({ weightCopies, gradientCopies }).filter(([, bytes]) => bytes > 0));
 }
 
-/** The weights that do not train: by how they are stored, and what they take with what is made of them. */
+/** Returns the frozen weights by storage format, and the bytes of these weights and their packed or decoded copies. */
 function frozenParts(
   works: readonly Work[],
   trained: ReadonlySet<string>,
@@ -219,7 +219,7 @@ function frozenParts(
   };
 }
 
-/** How products over weights that train are computed where not in float32; all tasks share them. */
+/** Returns the products over trained weights that are not computed in float32, by format; all tasks share them. */
 function productParts(checkpoint: Checkpoint | undefined, trained: ReadonlySet<string>): readonly ProductPart[] {
   const parts = new Map<string, ProductPart>();
   for (const name of trained) {
@@ -232,10 +232,10 @@ function productParts(checkpoint: Checkpoint | undefined, trained: ReadonlySet<s
   return [...parts.values()];
 }
 
-/** How often the rows that are reported on are evaluated: at the end, and once by the untouched model. */
+/** How often the reported rows are evaluated: at the end, and once before training. */
 const REPORTED = 2;
 
-/** How often the held-out rows are evaluated: as asked, at the end, and where they are reported on by the untouched model. */
+/** How often eval rows are evaluated: by the strategy, at the end, and before training if there are no test rows. */
 function evaluations(
   training: TrainingArguments,
   { total, perEpoch, epochs }: ReturnType<typeof countSteps>,
@@ -252,7 +252,7 @@ function evaluations(
   return during + (atEnd ? 0 : 1) + (tested ? 0 : REPORTED - 1);
 }
 
-/** Part of a model that a node belongs to, by its scope: paths of the backbone have its prefix, those of layers a number. */
+/** Returns a node's part of the model by its scope: backbone paths have a prefix, layers a number in the path. */
 function partOf(scope: string, prefix: string): string {
   if (scope.startsWith("d.")) return "backward";
   if (/\.\d+(\.|$)/.test(scope)) return "layers";
@@ -260,21 +260,22 @@ function partOf(scope: string, prefix: string): string {
 }
 
 /**
- * A task's training program, what a step on its longest batch takes, operations (by part) and tokens of a usual one, operations of one evaluated token, and how many values its regularizers hold.
+ * A task's training program with its memory on the longest batch, operations (by part) and tokens of an average batch,
+ * and operations per evaluated token (`evaluation`).
  */
 type Work = Readonly<
   BuiltProgram & {
-    /** Whether a run would build the same program: what regularizers prepare is made up in a plan. */
+    /** Whether a run would build the same program. A plan has only placeholders for tensors of regularizers. */
     isFinal: boolean;
     flops: Named<number>;
     tokens: number;
     evaluation: number;
-    /** How many values regularizers have prepared. */
+    /** Number of values that regularizers prepare before the first step. */
     prepared: number;
-    /** How a parameter is stored where it does not train. */
+    /** Returns how a frozen parameter is stored. */
     storedAs(p: Parameter): Pick<FrozenPart, "storage" | "bytes" | "encoded">;
     initial: InitialWeights;
-    /** Of weights that are decoded into memory: what that takes besides, where such parameters train. */
+    /** Returns the extra bytes of weights that are decoded into memory, given which parameters train. */
     copiedBytes(isTrained: (name: string) => boolean): number;
   }
 >;
