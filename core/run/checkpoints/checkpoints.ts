@@ -1,12 +1,12 @@
 /**
- * Checkpoints in a run's directory: everything that an exact resume needs, hashed, the newest good one found again.
+ * Checkpoints in a run's directory: everything that an exact resume needs, with hashes to find the newest intact one.
  *
- * A save is written and read back; then `latest` moves; only then do older ones go.
+ * A checkpoint is written and read back, then `latest` is updated, and only then are older ones deleted.
  */
 import type { Store } from "../../types.ts";
 import { type CheckpointFiles, checkpointKey, MANIFEST, readCheckpoint, writeCheckpoint } from "./files.ts";
 
-/** What was found. `damaged`: those that were passed over, each with what is wrong with it. */
+/** The newest intact checkpoint, if any. `damaged`: the checkpoints that were skipped, and what is wrong with each. */
 export type CheckpointAt = Readonly<{
   name?: string;
   saved?: CheckpointFiles;
@@ -15,26 +15,26 @@ export type CheckpointAt = Readonly<{
 
 /** A run's checkpoints. */
 export interface Checkpoints {
-  /** Writes one, verifies it and gives its name; older ones beyond the limit go then. Throws what the store throws. */
+  /** Writes and verifies a checkpoint, deletes old ones beyond the limit, and returns its name. Throws store errors. */
   save(saved: CheckpointFiles): Promise<string>;
-  /** The newest sound one. */
+  /** Finds the newest intact checkpoint. */
   newest(): Promise<CheckpointAt>;
-  /** Lets older ones go, as a save would have done that was cut off behind its commit. `name` must be sound. */
+  /** Deletes old checkpoints, which an interrupted save may not have done. The checkpoint `name` must be intact. */
   retire(name: string): Promise<void>;
 }
 
 const LATEST = "checkpoints/latest";
 
-/** Keys by checkpoint, of finished and unfinished ones. */
+/** Store keys by checkpoint name, of finished and unfinished checkpoints. */
 type Folders = ReadonlyMap<string, readonly string[]>;
 
-/** The checkpoints of an output directory. `limit`: how many are kept; absent: all. */
+/** Returns the checkpoints of an output directory. `limit`: the number to keep; all if absent. */
 export function checkpointsIn(output: Store, limit?: number): Checkpoints {
   return {
     save: async (saved) => {
       const name = `step-${String(saved.state.step).padStart(8, "0")}`;
       const before = await listFolders(output);
-      // Of this name there may be one that was cut off, or a damaged one.
+      // An interrupted or damaged checkpoint may already have this name.
       await removeCheckpoint(output, name, before.get(name) ?? []);
       await writeCheckpoint(output, name, saved);
       await output.put(LATEST, new TextEncoder().encode(`${name}\n`));
@@ -74,12 +74,12 @@ function finishedOf(folders: Folders): string[] {
 }
 
 async function removeCheckpoint(output: Store, name: string, keys: readonly string[]): Promise<void> {
-  // Without its manifest a folder is no checkpoint any more.
+  // The manifest goes first: without it, a folder is not a checkpoint.
   await output.delete(checkpointKey(name, MANIFEST));
   for (const key of keys) await output.delete(key);
 }
 
-/** Removes what a crash has left, and those beyond the limit behind one that is sound. */
+/** Deletes unfinished checkpoints that a crash has left, and old ones beyond the limit; `name` is kept. */
 async function retire(output: Store, name: string, folders: Folders, limit: number | undefined): Promise<void> {
   const done = new Set(finishedOf(folders));
   for (const [other, keys] of folders) {
@@ -90,7 +90,7 @@ async function retire(output: Store, name: string, folders: Folders, limit: numb
   for (const other of old.slice(limit - 1)) await removeCheckpoint(output, other, folders.get(other) ?? []);
 }
 
-/** From the newest: those up to `latest` by falling step, then those of a later step, which an earlier attempt left. */
+/** Sorts names, the newest first: steps up to `latest` in descending order, then later steps of an earlier attempt. */
 function inOrder(names: readonly string[], latest: string): string[] {
   const falling = names.toSorted().reverse();
   const known = /^step-\d+$/.test(latest);

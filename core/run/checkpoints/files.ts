@@ -1,6 +1,6 @@
 /**
- * A checkpoint's files: tensors in parts, and a manifest that holds their hashes and its own. The manifest is written
- * last, so that a save that was cut off is none, and nothing is read that was not written.
+ * A checkpoint's files: tensors in several files, and a manifest with their hashes and its own. The manifest is written
+ * last, so that an interrupted save does not count as a checkpoint.
  */
 import { badFile } from "../../base/errors.ts";
 import { sha256 } from "../../base/sha256.ts";
@@ -10,17 +10,17 @@ import type { SavedTensors } from "../../engine/state/saved.ts";
 import type { Json, Named, Store } from "../../types.ts";
 import type { LoopState } from "../../loop/loop_state.ts";
 
-/** A saved moment of a run. */
+/** The saved state of a run. */
 export type CheckpointFiles = Readonly<{
   state: LoopState;
   /** Weights and optimizer state. */
   tensors: SavedTensors;
-  /** The best weights so far, where they are kept. */
+  /** The best weights so far, if they are kept. */
   best?: SavedTensors;
   fingerprints: Named<string>;
-  /** What the run was, so that another cannot go on from it. */
+  /** The run's spec, so that a different run cannot resume from it. */
   spec: Json;
-  /** Where each log stood. */
+  /** The position of each log. */
   logs: Named<Json>;
 }>;
 
@@ -39,15 +39,15 @@ const FILE_BYTES = 256 * 2 ** 20;
 const BEST = "best";
 const STATE = "state";
 
-/** A file of a finished checkpoint, which no unfinished one has. */
+/** Name of the file that only finished checkpoints have. */
 export const MANIFEST = "checkpoint.json";
 
-/** The key of a checkpoint's file. */
+/** Returns the store key of a checkpoint's file. */
 export function checkpointKey(name: string, file: string): string {
   return `checkpoints/${name}/${file}`;
 }
 
-/** Writes a checkpoint's files, and reads them back. Throws what the store throws. */
+/** Writes a checkpoint's files and verifies them by reading them back. Throws store errors, or AttuneError. */
 export async function writeCheckpoint(output: Store, name: string, saved: CheckpointFiles): Promise<void> {
   const { state, tensors, best, fingerprints, spec, logs } = saved;
   const files: Record<string, { bytes: number; sha256: string }> = {};
@@ -66,7 +66,7 @@ export async function writeCheckpoint(output: Store, name: string, saved: Checkp
   await verifyFiles(output, name, await readManifest(output, name), () => {});
 }
 
-/** Reads a checkpoint. Throws AttuneError if it is not what was written. */
+/** Reads a checkpoint. Throws AttuneError if a file is missing or differs from what was written. */
 export async function readCheckpoint(output: Store, name: string): Promise<CheckpointFiles> {
   const manifest = await readManifest(output, name);
   const tensors: Record<string, Tensor<Float32Array>> = {};
@@ -100,7 +100,7 @@ async function readManifest(output: Store, name: string): Promise<Manifest> {
   return manifest;
 }
 
-/** Takes each file's bytes, verified. */
+/** Verifies the size and hash of each file and passes its bytes to `take`. */
 async function verifyFiles(
   output: Store,
   name: string,
@@ -119,7 +119,7 @@ async function verifyFiles(
   }
 }
 
-/** Tensors in parts of at most `FILE_BYTES`, or one tensor. */
+/** Divides tensors into parts of at most `FILE_BYTES`; a larger tensor is a part of its own. */
 function inParts(tensors: SavedTensors): SavedTensors[] {
   const parts: Record<string, Tensor<Float32Array>>[] = [];
   let room = 0;

@@ -1,6 +1,6 @@
 /**
- * Whether a run may go on from a checkpoint: only as the same run on the same data. What touches no step may change, and how
- * long it is.
+ * Decides whether a run may resume from a checkpoint: it must be the same run on the same data. Only settings that do
+ * not affect steps, and the run's length, may change.
  */
 import { refused, show } from "../../base/errors.ts";
 import { countSteps } from "../../loop/steps.ts";
@@ -8,13 +8,13 @@ import type { Catalog, Json, Named, Role, Schedule, TrainingArguments } from "..
 import type { CheckpointFiles } from "./files.ts";
 import { mapRoles } from "../../spec/roles.ts";
 
-/** Parts that watch a run or place its results: they may change between attempts. */
+/** Spec keys of parts that observe a run or name its data and outputs: they may change between attempts. */
 const watching: ReadonlySet<string> = new Set(["name", "data", "metrics", "loggers", "exporters", "search"]);
 
-/** Roles of options that say where something lies, and not what it is: contents have fingerprints. */
+/** Roles of options that are locations: they may change, since fingerprints identify the contents. */
 const placing: ReadonlySet<Role["role"]> = new Set(["path", "file-name", "cache", "address", "secret"]);
 
-/** Training arguments that only say when something is logged, measured or saved, and how long the run is. */
+/** Training arguments that only affect logging, evaluation batches, saving, and the run's length: they may change. */
 const free: ReadonlySet<string> = new Set([
   "numTrainEpochs",
   "maxSteps",
@@ -27,10 +27,10 @@ const free: ReadonlySet<string> = new Set([
   "saveTotalLimit",
 ]);
 
-/** Those that say when there is an evaluation: where callbacks judge them, steps follow from it. */
+/** Training arguments of when to evaluate: they must stay if there are callbacks, whose decisions affect steps. */
 const rhythm: ReadonlySet<string> = new Set(["evalStrategy", "evalSteps", "evalDelay", "evalOnStart"]);
 
-/** What a checkpoint keeps of a resolved spec: its training arguments, and the parts that must stay. */
+/** Returns the part of a resolved spec that a checkpoint keeps: training arguments and parts that must not change. */
 export function specToKeep({ training = {}, ...parts }: Named<Json>, catalog: Catalog): Named<Json> {
   const lasting = Object.entries(parts).filter(([key]) => !watching.has(key));
   const judged = mapRoles(
@@ -41,7 +41,7 @@ export function specToKeep({ training = {}, ...parts }: Named<Json>, catalog: Ca
   return { ...judged, ...(judged.task === undefined ? {} : { task: ofTasks(judged.task) }), training };
 }
 
-/** Several tasks without what of each is data or watches it. */
+/** Returns a multi-task spec without the data and the observing parts of each task. */
 function ofTasks(task: Json): Json {
   const { with: options, ...rest } = task as Named<Json>;
   const { tasks, ...others } = (options ?? {}) as Named<Json>;
@@ -53,7 +53,7 @@ function ofTasks(task: Json): Json {
   return { ...rest, with: { ...others, tasks: Object.fromEntries(subtasks) } };
 }
 
-/** What of that must stay the same. */
+/** Returns the part of a spec that must be the same to resume. */
 function resumableSpec(spec: Named<Json>, catalog: Catalog): Named<Json> {
   const { training, ...parts } = specToKeep(spec, catalog);
   const judged = Array.isArray(parts.callbacks) && parts.callbacks.length > 0;
@@ -79,7 +79,7 @@ export function assertSameRun(
   throw refused("resume", `Checkpoint ${name} belongs to another run:\n${lines.join("\n")}`);
 }
 
-/** Throws AttuneError (REFUSED) if a spec that a run has written names other content than what is there now. */
+/** Throws AttuneError (REFUSED) if the fingerprints in a spec written by a run differ from the current ones. */
 export function checkContent(expected: Named<string> | undefined, fingerprints: Named<string>): void {
   const lines = expected === undefined ? [] : changedContent(expected, fingerprints);
   if (lines.length === 0) return;
@@ -94,8 +94,8 @@ function changedContent(was: Named<string>, is: Named<string>): string[] {
 }
 
 /**
- * What there is to say where a run is of another length than when its checkpoint was saved: the rates that follow from its
- * length. Throws AttuneError (REFUSED) if it would be shorter than what has been done.
+ * Returns a warning if the run's length differs from that at the checkpoint, and whether learning rates change with it.
+ * Throws AttuneError (REFUSED) if the run would have fewer steps than it has already made.
  */
 export function changedLength(
   saved: CheckpointFiles,
@@ -119,7 +119,7 @@ export function changedLength(
   return `${length}: the schedule "${schedule.name}" follows the new length from step ${step + 1} on`;
 }
 
-/** Every place where two values differ. */
+/** Returns every path at which two JSON values differ. */
 export function differences(
   was: Json | undefined,
   is: Json | undefined,

@@ -6,7 +6,7 @@ import { transposeMatrix } from "../../math/transpose.ts";
 import type { TensorForm } from "../../files/safetensors.ts";
 import type { AttachedAdapter, InspectedBackbone, Middleware, Named, Tensor, TrainedModel } from "../../types.ts";
 
-/** All hook points of `Middleware` (`satisfies` keeps the list complete): adapters that use one cannot be merged. */
+/** All hook points of `Middleware` (`satisfies` keeps the list complete): an adapter that uses one needs a `merge`. */
 const hookPoints = Object.keys(
   {
     linear: true,

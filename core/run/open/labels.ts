@@ -63,7 +63,7 @@ function bare(label: string): string {
   return label.trim().replace(/\s+/g, " ").toLowerCase();
 }
 
-/** Returns options whose nested tasks have class names from the training rows beside them; `value` itself if it has none. */
+/** Returns options whose nested tasks have class names from the training rows beside them; unchanged without tasks. */
 async function namedWithin<T>(value: T, train: Dataset | undefined, path: string, reading: Reading): Promise<T> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   if (isPlugin("task")(value)) return await withClassNames(value, train, path, reading) as T;

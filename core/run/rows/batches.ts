@@ -1,5 +1,5 @@
 /**
- * Which micro-batches each step has, of which tasks: functions of the seed and the step alone, so that resuming needs no
+ * The micro-batches of each step and their tasks. They depend only on the seed and the step, so that resuming needs no
  * state.
  */
 import { badValue } from "../../base/errors.ts";
@@ -12,19 +12,19 @@ import type { EncodedRows } from "./encoded_rows.ts";
 import type { OpenRun } from "../open/open_run.ts";
 import type { TaskRows } from "./task_rows.ts";
 
-/** The micro-batches of the steps of epochs. An epoch has as many as all tasks' rows make. */
+/** The micro-batches of a run's steps. `perEpoch`: micro-batches of an epoch, the sum over the rows of all tasks. */
 export type BatchPlan = Readonly<{
   perEpoch: number;
-  /** Each task's part of all micro-batches. */
+  /** Each task's share of all micro-batches; the shares sum to 1. */
   shares: readonly number[];
-  /** Those of step `index` of `epoch`, both from 0. */
+  /** Returns the micro-batches of step `index` of `epoch`; both count from 0. */
   of(epoch: number, index: number): Promise<readonly Batch[]>;
 }>;
 
 /**
- * The plan of a run: each task goes through its own rows, epoch after epoch of its own; whose turn it is follows from the
- * objective's sampling (by the number of rows where it has none), drawn at random or, where rows are taken in order, so
- * that every task is as close to its share as can be.
+ * Returns the batch plan of a run. Each task goes through its own rows in its own epochs. Tasks take turns in
+ * proportion to the task's `sampling` (by default their numbers of rows): drawn at random, or, with sequential
+ * sampling, in an order that keeps every task as close to its share as possible.
  */
 export function batchPlan(run: Run, tasks: readonly TaskRows[]): BatchPlan {
   const { training } = run;
@@ -50,7 +50,7 @@ export function batchPlan(run: Run, tasks: readonly TaskRows[]): BatchPlan {
   };
 }
 
-/** How many micro-batches an epoch has, and each task's part of them. */
+/** Returns the number of micro-batches of an epoch, and each task's share of them. */
 export function epochOf(
   run: Run,
   tasks: readonly Readonly<{ name: string; samples: number }>[],
@@ -62,7 +62,7 @@ export function epochOf(
   };
 }
 
-/** How many micro-batches a task's rows make. Throws AttuneError if they make none. */
+/** Returns the number of micro-batches of a task's rows. Throws AttuneError if there are none. */
 function countOf({ training }: Run, { name, samples }: Readonly<{ name: string; samples: number }>): number {
   const { perDeviceTrainBatchSize: size, dataloaderDropLast } = training;
   if (dataloaderDropLast && samples < size) {
@@ -73,14 +73,14 @@ function countOf({ training }: Run, { name, samples }: Readonly<{ name: string; 
   return batchesPerEpoch(samples, size, dataloaderDropLast);
 }
 
-/** Each task's part of all micro-batches. */
+/** Returns each task's share of all micro-batches. */
 function sharesOf(names: readonly string[], weights: Named<number>): number[] {
   const shares = names.map((name) => weights[name] ?? 0);
   const total = shares.reduce((a, b) => a + b, 0);
   return shares.map((weight) => weight / total);
 }
 
-/** Whose turn micro-batch n is, and how many turns that task had before. */
+/** Returns the task of micro-batch n, and how many earlier micro-batches that task had. */
 function turnsOf(shares: readonly number[], run: Run): (n: number) => Readonly<{ task: number; earlier: number }> {
   const { training } = run;
   const random = createRandom(training.dataSeed ?? training.seed).fork("tasks");
@@ -108,7 +108,7 @@ function turnsOf(shares: readonly number[], run: Run): (n: number) => Readonly<{
   };
 }
 
-/** One task's batches, from seeded orders of its epochs. */
+/** The batches of one task, in a seeded order for each of its epochs. */
 function batchesOfTask(
   open: OpenRun,
   rows: EncodedRows,

@@ -1,44 +1,44 @@
 /**
- * Encoding beside the training step: a run's own thread computes, and while it does nothing else happens on it. Where
- * encoding takes a share of the steps that is worth a thread, a thread does it.
+ * Encoding in a second thread beside the training steps, which block the run's own thread. The thread is started only
+ * if encoding takes a large enough share of the time.
  */
 import type { EncoderThread, Row, Sample } from "../../types.ts";
 import { unpackSamples } from "./packed_samples.ts";
 
-/** Encodes the rows of steps to come. */
+/** Encodes the rows of future steps in another thread. */
 export type EncodingBeside = Readonly<{
   /**
-   * The samples of some rows, which are encoded elsewhere; undefined if they are to be encoded here. `here`: what
-   * encoding has taken here so far, and what is left of it.
+   * Returns the samples of rows, encoded in another thread; undefined if the caller has to encode them. `here`: the
+   * cost of encoding on the run's own thread.
    */
   encode(rows: readonly Row[], numbers: readonly number[], here: EncodingHere): Promise<Encoded>;
-  /** Ends the thread; the next run over the same rows begins anew. */
+  /** Ends the thread; the next run over the same rows starts with new measurements. */
   close(): Promise<void>;
 }>;
 
 /** The cost of encoding on the run's own thread: milliseconds and rows so far, and rows still to come. */
 export type EncodingHere = Readonly<{ elapsed: number; encoded: number; remaining: number }>;
 
-/** When a thread is started, and when it is given up. */
+/** Limits that decide when a thread is started, and when it is given up. */
 export type BesideLimits = Readonly<{
-  /** Batches that come before anything is measured: those of the first steps come together. */
+  /** Batches before measuring starts, since the batches of the first steps are requested all at once. */
   before: number;
-  /** Milliseconds that are measured. */
+  /** Milliseconds of measuring before the decision. */
   watched: number;
-  /** Encoding's share of that time, from which on it is moved. */
+  /** Share of that time spent on encoding above which a thread is started. */
   share: number;
-  /** Milliseconds of encoding that must be left. */
+  /** Milliseconds of encoding that must remain for a thread to pay off. */
   remaining: number;
-  /** Batches that are sent before it is judged whether sending them takes less than encoding them here. */
+  /** Batches sent before comparing the time of sending with that of encoding here. */
   sent: number;
 }>;
 
 type Encoded = readonly (readonly Sample[])[] | undefined;
 
-/** As they are in runs. */
+/** The limits that runs use. */
 export const LIMITS: BesideLimits = { before: 8, watched: 500, share: 0.02, remaining: 1000, sent: 16 };
 
-/** Encodes with the thread that `start` starts, where and for as long as that is worth while. */
+/** Creates an encoder that uses the thread from `start` as long as that saves time. */
 export function besideThread(
   start: () => Promise<EncoderThread | undefined>,
   { before, watched, share, remaining, sent }: BesideLimits,
@@ -48,7 +48,7 @@ export function besideThread(
   let starting: Promise<void> | undefined;
   let thread: EncoderThread | undefined;
   let isGivenUp = false;
-  /** Batches that were sent, their rows, and what that took of this thread. */
+  /** Batches and rows sent, and the milliseconds that sending cost on this thread. */
   let [batches, rowsSent, cost] = [0, 0, 0];
   const isWorthIt = ({ elapsed, encoded, remaining: rows }: EncodingHere): boolean => {
     if (++calls <= before) return false;
@@ -95,8 +95,8 @@ export function besideThread(
 }
 
 /**
- * Whether a value is the same in another thread: what classes have made is not, and of a part of a buffer all would be
- * sent.
+ * Whether a value arrives unchanged in another thread. Instances of classes do not, and a view of part of a buffer
+ * would send the whole buffer.
  */
 function isPlain(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return typeof value !== "function" && typeof value !== "symbol";

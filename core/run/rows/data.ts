@@ -1,4 +1,4 @@
-/** A run's rows as samples and batches. */
+/** Reads and encodes the rows of a run. */
 import { cachedJson, isJson, keepBytes, keptBytes } from "../../data/cached.ts";
 import { AttuneError, badValue, missing } from "../../base/errors.ts";
 import type { Dataset, Rows, Sample, Survey } from "../../types.ts";
@@ -15,11 +15,12 @@ import { madeOf } from "./shared_rows.ts";
 import type { Tell } from "./telling.ts";
 import { VERSION } from "../../base/version.ts";
 
-/** How often one looks whether there is progress to tell, in rows. */
+/** Rows between two reports of progress. */
 const PROGRESS = 64;
 
 /**
- * How rows are read: as others of the run were, who is told how far it is, under which name, and how often all pass.
+ * Options of reading rows: the `reading` of another split's columns, a receiver of progress and the name to report
+ * (`what`), and how often the run goes through all rows (`passes`).
  */
 export type ReadingOptions = Readonly<
   {
@@ -27,22 +28,22 @@ export type ReadingOptions = Readonly<
     tell?: Tell | undefined;
     what?: string;
     passes?: (rows: number) => number;
-    /** Whether they are a run's to train on, which are asked for ahead of its steps. */
+    /** Whether these are training rows, which are requested before their step and may be encoded in another thread. */
     beside?: boolean;
-    /** Whether only some are looked at: what a teacher gives is not computed for all of them first. */
+    /** Whether only some rows are needed, so that a teacher's outputs are not computed for all rows in advance. */
     isSketch?: boolean;
   }
 >;
 
-/** What a task trains on. Throws AttuneError if there is nothing. */
+/** Returns a task's training data. Throws AttuneError if it has none. */
 export function trainData({ task, data }: Pick<OpenRun, "task" | "data">): Dataset {
   if (!data.train) throw missing("spec", "the data to train on", `${dataPath(task)}.train`);
   return data.train;
 }
 
 /**
- * Reads and encodes a dataset, as `reading` says where other rows of the run were read before. Throws AttuneError if
- * it is empty or a row is not as the task wants it.
+ * Reads and encodes a dataset, with columns read as in `options.reading` if given. Throws AttuneError if the dataset is
+ * empty or the task cannot read a row.
  */
 export async function encodeRows(
   open: OpenRun,
@@ -59,7 +60,7 @@ export async function encodeRows(
   return await madeOf(opened, key, make);
 }
 
-/** All that samples of given rows depend on, besides the model and the task; undefined if that cannot be said. */
+/** Returns a key of everything but model and task that samples of given rows depend on; undefined if not JSON. */
 function samplesKey(open: OpenRun, labelled: boolean, reading: unknown): string | undefined {
   const { collator, layout, tokenizer, run: { training } } = open;
   if (reading !== undefined && !isJson(reading)) return undefined;
@@ -109,7 +110,7 @@ async function encodeOpened(
   };
 }
 
-/** All that the samples of some rows depend on, for what is kept of them over runs. */
+/** Returns everything that the samples of rows depend on, as the cache key of samples kept across runs. */
 function samplesDependOn(
   { collator, tokenizer, checkpoint, backbone, layout, task, run: { training } }: OpenRun,
   source: SeekableRows,
@@ -122,7 +123,7 @@ function samplesDependOn(
   return [VERSION, rows, model, options];
 }
 
-/** Where sizes of samples are kept, of data sets that are worth it. */
+/** Returns the disk cache of sample sizes, for data sets that are large enough. */
 function knownSizes(
   open: OpenRun,
   source: SeekableRows,
@@ -142,8 +143,8 @@ function knownSizes(
 }
 
 /**
- * Where encoded samples are kept, of data sets that are worth it: where all rows pass again in this run, or a run
- * before this one has had them.
+ * Returns the disk cache of encoded samples for large data sets. It is used if this run reads all rows more than once,
+ * or if an earlier run has read the same rows.
  */
 function keepingOf(
   open: OpenRun,
@@ -165,7 +166,7 @@ function keepingOf(
   };
 }
 
-/** All samples of a dataset, in memory. Throws as `encodeRows` does. */
+/** Returns all samples of a dataset in memory. Throws like `encodeRows`. */
 export async function encodeAll(
   open: OpenRun,
   dataset: Dataset,
@@ -175,7 +176,7 @@ export async function encodeAll(
   return await allSamples(await encodeRows(open, dataset, labelled, options));
 }
 
-/** What a collator makes of all rows, which pass by one at a time. */
+/** Returns the result of a collator's survey, which looks at all rows one by one. */
 async function surveyOf({ collator, host }: OpenRun, source: SeekableRows): Promise<Survey | undefined> {
   const looking = collator.survey?.();
   if (!looking) return undefined;
@@ -186,26 +187,26 @@ async function surveyOf({ collator, host }: OpenRun, source: SeekableRows): Prom
   });
 }
 
-/** What a plan needs to know about rows: the number of samples and tokens, and the longest. */
+/** Measures of rows for a plan: the numbers of samples and tokens, and the longest samples. */
 export type MeasuredRows = Readonly<{
   samples: number;
   tokens: number;
-  /** The longest samples, as many as were asked for, the longest first. */
+  /** The longest samples, up to the requested number, the longest first. */
   longest: readonly Sample[];
 }>;
 
-/** The largest samples, the largest first. */
+/** Returns the `count` largest samples, the largest first. */
 export async function largestSamples(rows: EncodedRows, count: number): Promise<readonly Sample[]> {
   return await rows.samples(await rows.largest(count));
 }
 
-/** The same of rows, every one of which is encoded for it. */
+/** Measures rows exactly, which encodes every row. */
 export async function measureSamples(rows: EncodedRows, keep: number): Promise<MeasuredRows> {
   const { total } = await rows.sizes();
   return { samples: rows.count, tokens: total, longest: await largestSamples(rows, keep) };
 }
 
-/** The same as it is known before that: all samples are taken to be like those that were looked at. */
+/** Estimates the measures of rows from the samples that were inspected, without encoding the others. */
 export async function estimateSamples(rows: EncodedRows, keep: number): Promise<MeasuredRows> {
   const { looked, count } = rows;
   const tokens = looked.count === 0 ? 0 : Math.round(looked.total * count / looked.count);

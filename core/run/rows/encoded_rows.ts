@@ -1,4 +1,4 @@
-/** A data set's rows as samples, encoded as they are needed: there may be more of them than there is memory. */
+/** A data set's rows as samples, which are encoded on demand since they may not all fit into memory. */
 import { AttuneError, badValue } from "../../base/errors.ts";
 import type { Regularizer, Row, Sample, TransformReport } from "../../types.ts";
 import type { EncodingBeside } from "./beside.ts";
@@ -8,75 +8,75 @@ import { createSampleSizes, type GrowingSizes, type SampleSizes, sizeOf } from "
 import type { SeekableRows } from "../../data/seekable_rows.ts";
 import { collect } from "../../base/collect.ts";
 
-/** Encoded rows: samples by their place, in the order of the rows. */
+/** Encoded rows: samples by index ("place"), in the order of the rows. */
 export type EncodedRows = Readonly<{
-  /** How many samples there are. */
+  /** Number of samples. */
   count: number;
   fingerprint: string;
-  /** Samples as they are in an epoch; in the first one, and in evaluation, where none is named. */
+  /** Returns samples as they are in an epoch; without one, as in the first epoch and in evaluation. */
   samples(places: readonly number[], epoch?: number): Promise<readonly Sample[]>;
-  /** How many rows there are. */
+  /** Number of rows. */
   rowCount: number;
-  /** Rows, by the numbers that samples have of them. */
+  /** Returns rows by their numbers (`Sample.row`). */
   rows(numbers: readonly number[]): Promise<readonly Row[]>;
-  /** Whether something of samples is drawn anew in each epoch. */
+  /** Whether parts of samples are drawn anew in each epoch. */
   redrawn: boolean;
-  /** What was looked at before the first step: all samples, or of many the first. */
+  /** Sizes of the samples inspected before the first step: all samples, or the first of many. */
   looked: SampleSizes;
-  /** The sizes of all samples, which are encoded for it where that was not done before. */
+  /** Returns the sizes of all samples, encoding them if that has not happened yet. */
   sizes(): Promise<SampleSizes>;
   /**
-   * Places of the largest samples, the largest first: of those that were looked at, and that their source says are
-   * long.
+   * Returns the places of the largest samples, the largest first, among those inspected and those that the source
+   * reports as long.
    */
   largest(count: number): Promise<readonly number[]>;
   /** How the collator read the columns. */
   reading?: unknown;
-  /** What a person should know of the rows. */
+  /** Notes about the rows for the user. */
   notes: readonly string[];
-  /** What transforms did to them. */
+  /** Reports of the transforms of these rows. */
   transforms?: readonly TransformReport[];
-  /** Ends with the run that reads them: writes down the samples that wait to be, and ends what encodes beside its steps. */
+  /** Called at the end of the run: writes pending samples to disk, and ends the encoding thread. */
   close?: () => Promise<void>;
 }>;
 
-/** Tokens that are looked at before the first step: smaller data sets are checked whole. */
+/** Tokens that are inspected before the first step; smaller data sets are checked completely. */
 const LOOKED_TOKENS = 2 ** 17;
 
-/** Rows that are encoded at once where all are. */
+/** Samples that are read at a time when all are read in order. */
 const AT_ONCE = 256;
 
-/** How rows are encoded. */
+/** Options of encoding rows. */
 export type EncodingOptions = Readonly<{
   source: SeekableRows;
   encoder: RowEncoder;
   labelled: boolean;
-  /** Whether every row is one sample: only then is it known how many there are before all are encoded. */
+  /** Whether every row is one sample; otherwise the number of samples is unknown until all rows are encoded. */
   oneEach: boolean;
-  /** Finds the sizes of the same samples, as an earlier run has left them, and keeps them. */
+  /** Finds the sizes of the same samples from an earlier run, and keeps those of this run. */
   storedSizes?:
     | Readonly<{ find(): Promise<SampleSizes | undefined>; keep(sizes: GrowingSizes): Promise<void> }>
     | undefined;
-  /** Where encoded samples are kept, besides in memory. */
+  /** Disk cache of encoded samples, beside the one in memory. */
   keeping?: SampleKeeping | undefined;
-  /** Encodes the rows of a run's steps elsewhere, while the run's own thread computes. */
+  /** Encodes the rows of a run's steps in another thread, while the run's own thread computes. */
   beside?: EncodingBeside | undefined;
-  /** How often all rows pass. */
+  /** How often the run goes through all rows. */
   passes?: number;
-  /** Is told of each row that was looked at. */
+  /** Called after each inspected row. */
   tell?: ((done: number, total: number) => Promise<void>) | undefined;
 }>;
 
 /**
- * Rows that are encoded; the first of them, or all of few, are looked at. Throws AttuneError if one is not as the
- * task wants it.
+ * Returns encoded rows after inspecting the first of them, or all if there are few. Throws AttuneError if the task
+ * cannot read one.
  */
 export async function lookAtRows(
   options: EncodingOptions,
 ): Promise<Pick<EncodedRows, "count" | "samples" | "looked" | "sizes" | "largest" | "close">> {
   const { source, encoder, labelled, oneEach } = options;
   const levels = createSampleLevels(options.keeping);
-  // Small data is checked whole; of other data it must be known how many samples there are.
+  // Small data is checked completely. If a row may be several samples, all are encoded to count the samples.
   const pass = oneEach
     ? await encodeInOrder(
       options,
@@ -98,7 +98,7 @@ export async function lookAtRows(
   const samples: EncodedRows["samples"] = (places, epoch) => samplesAt(reader, places, epoch);
   let looked = pass;
   if (encoder.redraws && isAll) {
-    // What is drawn for a sample may need all rows to have been seen.
+    // Drawing a sample may require that the collator has seen all rows, so samples are measured in a second pass.
     const sizes = createSampleSizes(labelled);
     for await (const sample of inOrder({ count, samples })) sizes.add(sample);
     looked = sizes;
@@ -126,9 +126,9 @@ export async function lookAtRows(
 
 const same = (number: number): number => number;
 
-/** The sizes of all samples: as they are known, or all are encoded. */
+/** Returns the sizes of all samples, from an earlier run or by encoding all of them. */
 async function allSizes(options: EncodingOptions, levels: SampleLevels): Promise<SampleSizes> {
-  // What is drawn anew says nothing of what is drawn for this run.
+  // Sizes of redrawn samples from an earlier run say nothing about the samples of this run.
   const known = options.encoder.redraws ? undefined : options.storedSizes;
   const before = await known?.find();
   if (before) return before;
@@ -137,7 +137,7 @@ async function allSizes(options: EncodingOptions, levels: SampleLevels): Promise
   return sizes;
 }
 
-/** Encodes rows one after the other, all or until enough is known; where a row may be several samples, all. */
+/** Encodes rows in order until `isEnough`, or all rows if a row may be several samples. */
 async function encodeInOrder(
   { source, encoder, labelled, oneEach, tell }: EncodingOptions,
   levels: SampleLevels,
@@ -148,7 +148,7 @@ async function encodeInOrder(
   for await (const { row, where } of source.read()) {
     for (const sample of levels.timed(() => encoder.encode(row, number, where))) {
       const place = sizes.count;
-      // Where nothing is drawn anew a sample is the same in every epoch.
+      // Without redrawing, a sample is the same in every epoch.
       const finished = encoder.redraws ? sample : encoder.finish(sample, place, 0);
       await levels.put(place, finished);
       sizes.add(encoder.redraws && oneEach ? encoder.finish(sample, place, 0) : finished);
@@ -161,19 +161,20 @@ async function encodeInOrder(
   return sizes;
 }
 
-/** What samples are read with. */
+/** Everything that reading samples needs. */
 type SampleReader =
   & EncodingOptions
   & Pick<SampleSizes, "row" | "firstOf">
   & Readonly<{
     levels: SampleLevels;
     count: number;
-    /** How many rows were encoded before the first step. */
+    /** Returns how many rows were encoded before the first step. */
     before: () => number;
   }>;
 
 /**
- * Samples by their index. An epoch is named by the steps of a run alone: these can have been asked for ahead of time.
+ * Returns samples by their places. Only training steps name an epoch; their samples are requested ahead of time, so
+ * that another thread may encode them.
  */
 async function samplesAt(reader: SampleReader, places: readonly number[], epoch?: number): Promise<readonly Sample[]> {
   const { encoder, levels, count } = reader;
@@ -195,8 +196,8 @@ async function samplesAt(reader: SampleReader, places: readonly number[], epoch?
 }
 
 /**
- * The samples at some places, encoded now, with the others of their rows. `isAhead`: there may be time to encode them
- * elsewhere.
+ * Encodes the samples at some places, and the other samples of the same rows. `isAhead`: they are requested early
+ * enough for another thread to encode them.
  */
 async function freshAt(
   reader: SampleReader,
@@ -211,7 +212,7 @@ async function freshAt(
   for (const [i, row] of rows.entries()) {
     const number = numbers[i] ?? 0;
     const ready = elsewhere?.[i];
-    // What is wrong with a row is said here.
+    // Rows with an error are encoded again here, which throws that error.
     const samples = ready && (!oneEach || ready.length === 1) ? ready : await encodedAt(reader, row, number);
     for (const [k, sample] of samples.entries()) {
       const place = reader.firstOf(number) + k;
@@ -222,8 +223,8 @@ async function freshAt(
 }
 
 /**
- * The samples of rows of steps to come, finished but for what is drawn in each epoch; undefined if nobody else
- * encodes them.
+ * Returns the samples of future steps' rows from another thread, finished except for redraws of each epoch; undefined
+ * if no thread encodes them.
  */
 async function encodedElsewhere(
   { beside, levels, source, passes = 1, before }: SampleReader,
@@ -234,14 +235,14 @@ async function encodedElsewhere(
   const timing = levels.timing();
   const size = levels.count();
   const toCome = passes * source.length + before() - timing.encoded;
-  // While all that was encoded is kept, no row comes twice.
+  // As long as every encoded sample is kept, no row is encoded twice.
   const remaining = size >= timing.encoded ? Math.min(toCome, source.length - size) : toCome;
   const samples = await beside.encode(rows, numbers, { ...timing, remaining });
   if (samples) levels.passed(rows.length);
   return samples;
 }
 
-/** The samples of a row that was read by its number, as many as were found of it before. */
+/** Encodes a row that was read by its number. Throws AttuneError if `oneEach` rows become several samples. */
 async function encodedAt(
   { source, encoder, oneEach, levels }: SampleReader,
   row: Row,
@@ -258,19 +259,19 @@ async function encodedAt(
   try {
     return encode();
   } catch (error) {
-    // Where it stands is looked for only if someone wants to know.
+    // The location of a row is looked up only for an error, since finding it takes time.
     const where = await source.where?.(number);
     if (where === undefined) throw error;
     return encode(where);
   }
 }
 
-/** Places that are spread over all, where no one knows which are long. */
+/** Returns places spread evenly over all, for sources that do not report long rows. */
 function spread(count: number): number[] {
   return Array.from({ length: Math.min(count, AT_ONCE) }, (_, i) => Math.floor(i * count / Math.min(count, AT_ONCE)));
 }
 
-/** All samples in order, some of them in memory at a time. */
+/** Yields all samples in order, or the first `most`, with only some of them in memory at a time. */
 export async function* inOrder(
   { count, samples }: Pick<EncodedRows, "count" | "samples">,
   most: number = count,
@@ -281,12 +282,12 @@ export async function* inOrder(
   }
 }
 
-/** All samples, or the first so many, in memory. */
+/** Returns all samples, or the first `most`, in memory. */
 export async function allSamples(rows: Pick<EncodedRows, "count" | "samples">, most?: number): Promise<Sample[]> {
   return await collect(inOrder(rows, most));
 }
 
-/** All rows in order with their numbers, some of them in memory at a time. */
+/** Yields all rows with their numbers, in order, with only some of them in memory at a time. */
 export async function* rowsInOrder(
   { rowCount, rows }: Pick<EncodedRows, "rowCount" | "rows">,
 ): AsyncGenerator<Readonly<{ row: Row; number: number }>> {
@@ -296,7 +297,7 @@ export async function* rowsInOrder(
   }
 }
 
-/** The same rows with each sample changed. `change` receives the sample's index. */
+/** Returns rows whose samples are changed by `change`, which also receives their places. */
 export function mapSamples(
   encoded: EncodedRows,
   change: (samples: readonly Sample[], places: readonly number[]) => readonly Sample[] | Promise<readonly Sample[]>,
@@ -307,7 +308,7 @@ export function mapSamples(
   };
 }
 
-/** Rows with what regularizers read of them among the targets. */
+/** Returns rows whose samples have the `fields` of regularizers among their targets. */
 export function withFields(encoded: EncodedRows, regularizers: readonly Regularizer[]): EncodedRows {
   const reading = regularizers.filter((r) => r.fields);
   if (reading.length === 0) return encoded;

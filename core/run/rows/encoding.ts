@@ -1,4 +1,4 @@
-/** One row to samples, as a run's collator and model want them. */
+/** Encodes a row into samples, with a run's collator and for its model. */
 import { AttuneError, badValue } from "../../base/errors.ts";
 import { createRandom } from "../../math/random.ts";
 import { rowWeigher } from "../../data/row_weight.ts";
@@ -7,15 +7,15 @@ import { maxLengthOf, type OpenRun } from "../open/open.ts";
 
 /** Encodes rows one by one. */
 export type RowEncoder = Readonly<{
-  /** A row's samples before anything is drawn for them. Throws AttuneError that says `where` the row is. */
+  /** Returns a row's samples before any random draws. Throws AttuneError; its message starts with `where`, if given. */
   encode(row: Row, number: number, where?: string): readonly Sample[];
-  /** The sample at a place as it is in an epoch. Throws AttuneError if the model has no room for it. */
+  /** Returns a sample as it is in an epoch. Throws AttuneError if it is too long or has unknown token ids. */
   finish(sample: Sample, place: number, epoch: number): Sample;
-  /** Whether something of samples is drawn anew in each epoch. */
+  /** Whether parts of samples are drawn anew in each epoch. */
   redraws: boolean;
 }>;
 
-/** What a run's samples depend on besides its tokenizer and its collator: plain facts, which a thread can be told. */
+/** Plain data, besides tokenizer and collator, that samples depend on; it can be sent to another thread. */
 export type EncoderFacts = Readonly<{
   context: Omit<CollatorContext, "tokenizer" | "random">;
   seed: number;
@@ -24,7 +24,7 @@ export type EncoderFacts = Readonly<{
   room: Readonly<{ tokens: number; decoderTokens: number; positions: number; vocabSize: number }>;
 }>;
 
-/** The facts of a run's rows, of which `first` is the first: it says whether they have weights. */
+/** Returns the facts for encoding a run's rows. The `first` row shows whether rows have weights. */
 export function encoderFacts(open: OpenRun, labelled: boolean, reading: unknown, first?: Row): EncoderFacts {
   const { run, backbone, layout: { reserve } } = open;
   const positions = backbone.goesBeyond ? Infinity : backbone.maxPositions;
@@ -44,12 +44,12 @@ export function encoderFacts(open: OpenRun, labelled: boolean, reading: unknown,
   };
 }
 
-/** The encoder of a run's rows, of which `first` is the first. */
+/** Creates the encoder of a run's rows. The `first` row shows whether rows have weights. */
 export function createRowEncoder(open: OpenRun, labelled: boolean, reading: unknown, first?: Row): RowEncoder {
   return rowEncoderOf(encoderFacts(open, labelled, reading, first), open);
 }
 
-/** The encoder of rows of which these facts are known. */
+/** Creates an encoder of rows from facts about them. */
 export function rowEncoderOf(
   facts: EncoderFacts,
   { collator, tokenizer }: Readonly<{ collator: Collator; tokenizer: Tokenizer }>,
@@ -74,7 +74,7 @@ export function rowEncoderOf(
   };
 }
 
-/** What a run's collator is told. */
+/** Returns the context for a run's collator. */
 export function contextOf(open: OpenRun, labelled: boolean, reading?: unknown): CollatorContext {
   const { run, tokenizer } = open;
   return { ...contextFacts(open, labelled, reading), tokenizer, random: collatorRandom(run.training.seed) };
@@ -97,7 +97,7 @@ function collatorRandom(seed: number): CollatorContext["random"] {
   return createRandom(seed).fork("collator");
 }
 
-/** Whether a sample has labels per position, none of which counts. */
+/** Whether a sample has labels per position and all of them are ignored. */
 export function nothingCounts({ sequences }: Sample): boolean {
   const fields = sequences.flatMap((s) => Object.values(s.fields)).filter((field) => field.ignoreIndex !== undefined);
   return fields.length > 0 &&
@@ -106,12 +106,12 @@ export function nothingCounts({ sequences }: Sample): boolean {
     );
 }
 
-/** Tokens of all of a sample's sequences. */
+/** Returns the number of tokens in all of a sample's sequences. */
 export function tokensIn({ sequences }: Sample): number {
   return sequences.reduce((n, { length }) => n + length, 0);
 }
 
-/** An error of a row with the place where a person finds the row. */
+/** Returns an error of a row with the row's location in front of its message. */
 function locatedAt(error: unknown, where: string): unknown {
   if (!(error instanceof AttuneError)) return error;
   const { code, plugin, path, found, allowed } = error;
@@ -122,7 +122,7 @@ function finite(length: number): number | undefined {
   return Number.isFinite(length) ? length : undefined;
 }
 
-/** Where a model has a decoder's side and a task does not say what it reads there: its inputs, shifted right. */
+/** Adds `decoder_input_ids`, the inputs shifted right, if the model has a decoder and the task gives it no inputs. */
 function withDecoder(sample: Sample, { context: { decoderStartTokenId: decoderStart } }: EncoderFacts): Sample {
   if (decoderStart === undefined || sample.sequences.some((s) => s.decoderLength !== undefined)) return sample;
   return {
@@ -141,7 +141,7 @@ function withDecoder(sample: Sample, { context: { decoderStartTokenId: decoderSt
   };
 }
 
-/** Ready-made rows may be longer than the model's positions, or name tokens that it does not have. */
+/** Checks a sample, since ready-made rows may be longer than the model's positions or have unknown token ids. */
 function checked(sample: Sample, { room }: EncoderFacts): Sample {
   for (const { length, decoderLength = 0, fields } of sample.sequences) {
     for (

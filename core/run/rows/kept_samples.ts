@@ -1,6 +1,6 @@
 /**
- * Encoded samples on disk, for the passes and runs that come to the same rows again: read back faster than they are encoded,
- * where encoding is dear. What is torn, cut or gone is as if it had never been kept.
+ * Encoded samples on disk, for later passes and runs over the same rows, if encoding is slower than reading them back.
+ * Damaged, truncated or deleted files count as never written.
  */
 import { sha256 } from "../../base/sha256.ts";
 import type { Sample, Store } from "../../types.ts";
@@ -9,63 +9,63 @@ import { type Block, createBlock, readTable } from "./sample_block.ts";
 import { readRecord, RECORD_HEAD, recordOf, recordSize } from "./sample_record.ts";
 import { equalBytes } from "../../base/bytes.ts";
 
-/** Encoded samples that are kept, by their place. */
+/** Encoded samples on disk, by their place. */
 export interface KeptSamples {
-  /** How many there are. */
+  /** Number of samples. */
   readonly count: number;
-  /** Places that were kept before: some of them, spread over all. */
+  /** Returns some places of samples from earlier runs, spread over all. */
   some(count: number): readonly number[];
-  /** Those that are kept, of some places. */
+  /** Returns the samples at some places, as far as they are kept. */
   get(places: readonly number[]): Promise<ReadonlyMap<number, Sample>>;
-  /** Keeps a sample, unless it is. */
+  /** Keeps a sample, unless its place is already kept. */
   put(place: number, sample: Sample): Promise<void>;
-  /** Forgets what was kept before, where these are not what it says. */
+  /** Deletes the samples of earlier runs if one of them differs from the given, newly encoded sample. */
   confirm(samples: ReadonlyMap<number, Sample>): Promise<void>;
-  /** Writes down what waits for a whole block. */
+  /** Writes the samples of the unfinished block to disk. */
   flush(): Promise<void>;
 }
 
-/** How samples are kept. */
+/** Options of keeping samples. */
 export type KeptOptions = Readonly<{
   cache: Store;
-  /** All that the samples depend on. */
+  /** Everything that the samples depend on. */
   parts: readonly unknown[];
-  /** Bytes of a block, which is written at once. */
+  /** Bytes of a block, which is written in one piece. */
   blockBytes?: number;
   /** Bytes of all blocks together. */
   mostBytes?: number;
 }>;
 
-/** Bytes of a block; many are few files, and few are little to lose when a run is killed. */
+/** Bytes of a block. Large blocks make fewer files; small ones lose less when a run is killed. */
 const BLOCK = 8 * 2 ** 20;
 
-/** Bytes that one data set's samples may take of the cache. */
+/** Bytes that one data set's samples may take in the cache. */
 const MOST = 4 * 2 ** 30;
 
-/** What is read at once of a sample, whose length nobody has noted. */
+/** Bytes of the first read of a sample, whose size is only known from its own header. */
 const READ = 4096;
 
-/** An address counts in words, so that 32 bits reach over all blocks. */
+/** Bytes of a word: addresses count words, so that 32 bits cover all blocks. */
 const WORD = 4;
 
-/** Opens the samples that were kept of the same parts, by whatever process. */
+/** Opens the samples that this or other processes have kept for the same parts. */
 export async function openKeptSamples(options: KeptOptions): Promise<KeptSamples> {
   const { blockBytes = BLOCK } = options;
   const blocks = await openBlocks(options, blockBytes);
   let block: Block = createBlock(blockBytes);
-  /** What is being written. */
+  /** The block that is being written. */
   let lastBlock: Block | undefined;
   let writing: Promise<void> = Promise.resolve();
   let isFull = false;
-  /** Begins a block, behind the one before: there are two in memory at most. */
+  /** Starts a new block once the previous one is written, so that at most two are in memory. */
   const turn = async (): Promise<void> => {
     if (block.table.size === 0) return;
     const full = block;
     await writing;
-    // Of several that wait the first has begun it.
+    // If several callers waited, the first has already started the new block.
     if (block !== full) return;
     [block, lastBlock] = [createBlock(blockBytes), full];
-    // A disk that is full: what is there serves, and no more is tried.
+    // If the disk is full, existing samples stay in use, and no more are written.
     writing = blocks.write(full).catch(() => {
       isFull = true;
     }).then(() => {
@@ -92,7 +92,7 @@ export async function openKeptSamples(options: KeptOptions): Promise<KeptSamples
     put: async (place, sample) => {
       if (isFull || blocks.addresses.has(place) || block.get(place) || lastBlock?.get(place)) return;
       const record = recordOf(place, sample);
-      // A collator whose samples hold what JSON cannot: the others of its samples will, too.
+      // If JSON cannot represent one sample, it will not represent the collator's other samples either.
       if (!record) isFull = true;
       if (!record || record.length > blockBytes) return;
       if (!block.hasRoom(record)) {
@@ -116,17 +116,17 @@ export async function openKeptSamples(options: KeptOptions): Promise<KeptSamples
   };
 }
 
-/** The blocks that are on disk. */
+/** The blocks on disk. */
 type Blocks = Readonly<{
   addresses: Addresses;
-  /** Whether there may be another, besides one that is being written. */
+  /** Whether there is room for another block beside the one being written. */
   hasRoom(): boolean;
-  /** The bytes of a place's record, whole or not. */
+  /** Returns the bytes of a place's record, which may be incomplete. */
   record(place: number): Promise<Uint8Array | undefined>;
   write(block: Block): Promise<void>;
-  /** Places of what was there when they were opened. */
+  /** Returns places of samples that existed when the blocks were opened. */
   some(count: number): readonly number[];
-  /** Removes what was there when they were opened. */
+  /** Deletes the blocks that existed at opening, and forgets all addresses. */
   forget(): Promise<void>;
 }>;
 
@@ -183,7 +183,7 @@ async function keysIn(cache: Store, folder: string): Promise<string[]> {
   try {
     for await (const { key } of cache.list(`${folder}/`)) keys.push(key);
   } catch {
-    // What cannot be listed is not there.
+    // A folder that cannot be listed counts as empty.
   }
   return keys;
 }

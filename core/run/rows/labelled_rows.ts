@@ -1,12 +1,12 @@
-/** Rows to learn from: with labels, and with a teacher's outputs where the task has a teacher. */
+/** Rows with labels, and with a teacher's outputs if the task has a teacher. */
 import type { Dataset } from "../../types.ts";
 import type { EncodedRows } from "./encoded_rows.ts";
 import type { OpenRun } from "../open/open.ts";
 import { encodeRows, type ReadingOptions } from "./data.ts";
 
 /**
- * Rows with labels, read as `options` say, and with what a teacher says of them where the task has one. Throws as
- * `encodeRows` and `addTeacherTargets` do.
+ * Encodes rows with labels, and adds a teacher's outputs as targets if the task has a teacher. Throws like `encodeRows`
+ * and `addTeacherTargets`.
  */
 export async function labelledRows(
   open: OpenRun,

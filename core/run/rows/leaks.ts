@@ -1,4 +1,4 @@
-/** Rows that are trained on and measured on as well. */
+/** Leaks: rows of an eval or test split that are also training rows. */
 import { rowText } from "../../data/compared_rows.ts";
 import { refused } from "../../base/errors.ts";
 import { type HashPart, inParts, isInPart } from "../../data/hash_parts.ts";
@@ -6,32 +6,32 @@ import { createHashTable } from "../../data/hash_table.ts";
 import { type Hash, hashOf } from "../../data/text_hash.ts";
 import type { Dataset, Json, Row, RowColumns, TrainingEvent } from "../../types.ts";
 
-/** Rows of one split that the training rows have, too. */
+/** The rows of one split that are also among the training rows. */
 export type Leaks = Readonly<{
-  /** How many of the other split's rows there are in training, and how many it has. */
+  /** Number of rows of the other split that are in training, and its number of rows. */
   rows: number;
   of: number;
-  /** How many training rows are among them. */
+  /** Number of training rows that are in the other split. */
   train: number;
-  /** The first of them: numbers of rows, and what they say. */
+  /** The first leaks: row numbers in both splits, and the text. */
   first: readonly Readonly<{ train: number; other: number; text: string }>[];
 }>;
 
-/** A split whose rows pass by, as often as they are gone through. */
+/** The rows of a split, which can be iterated several times. */
 export type PassingRows = AsyncIterable<Readonly<{ row: Row }>>;
 
-/** Leaks that are named. */
+/** Number of leaks that are listed. */
 const NAMED = 20;
 
-/** Rows of the other split that a table holds at once: of more, both splits are gone through once more for each part. */
+/** Distinct rows of the other split in one table. With more, both splits are read again for each further part. */
 const AT_ONCE = 2 ** 21;
 
-/** What rows are compared by, and how many different ones a table may hold. */
+/** The columns to compare, and the number of distinct rows that a table may hold. */
 export type LeakOptions = Readonly<{ columns: RowColumns | undefined; atOnce?: number }>;
 
 /**
- * Rows of `other` that stand in `train`: told by hashes of the columns that the task reads. Memory is that of one table,
- * however many rows there are: where it is full, each half of the hashes is looked at alone.
+ * Finds rows of `other` that are also in `train`, by hashes of the columns that the task reads. Memory is limited to
+ * one table, however many rows there are: if it gets full, each half of the hashes is processed separately.
  */
 export async function leaksBetween(train: PassingRows, other: PassingRows, options: LeakOptions): Promise<Leaks> {
   const parts: Leaks[] = [];
@@ -49,10 +49,10 @@ export async function leaksBetween(train: PassingRows, other: PassingRows, optio
   };
 }
 
-/** The rows of a split by their hashes: the first of each, how many there are of it, and of all. */
+/** A split's rows by hash: the first row and the number of rows for each hash, and the number of all rows. */
 type Table = Readonly<{ place(hash: Hash): number | undefined; first: number[]; counts: number[]; of: number }>;
 
-/** A part of the other split's rows; undefined if they are too many for one table. */
+/** Returns the table of one part of the other split's rows; undefined if they are too many for one table. */
 async function tableOf(other: PassingRows, options: LeakOptions, part: HashPart): Promise<Table | undefined> {
   const { columns, atOnce = AT_ONCE } = options;
   const textOf = rowText(columns);
@@ -110,10 +110,10 @@ function shortened(text: string): string {
   return line.length > 80 ? `${line.slice(0, 77)}...` : line;
 }
 
-/** The share of a split's rows that may stand in training, and the rows from which on a share says something. */
+/** Share of a split's rows that may be in training, and the number of rows below which the share is not judged. */
 const [THRESHOLD, FEW] = [0.01, 100];
 
-/** What is told of leaks. Throws AttuneError (`REFUSED`) if there are too many of them for its figures to mean anything. */
+/** Returns a warning about leaks, if any. Throws AttuneError (`REFUSED`) if there are too many to trust the metrics. */
 export function judgeLeaks(
   leaks: Leaks,
   { path, name, threshold = THRESHOLD, isSameSource }: Readonly<
@@ -146,7 +146,7 @@ export function judgeLeaks(
   };
 }
 
-/** Options that choose some of a source's rows: without them, two data sets may be of one source. */
+/** Options that select some of a source's rows; two data sets that differ only in these have the same source. */
 const CHOOSING: ReadonlySet<string> = new Set([
   "split",
   "part",

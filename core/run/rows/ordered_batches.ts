@@ -1,11 +1,11 @@
-/** Batches of samples in their order: what is measured, rather than trained on, is laid out so. */
+/** Batches of samples in their given order, for evaluation and inference. */
 import { layOut } from "../../loop/layout.ts";
 import type { Batch, BatchLayout, Sample } from "../../types.ts";
 
-/** Samples, as they come. */
+/** Samples in order. */
 export type Samples = Iterable<Sample> | AsyncIterable<Sample>;
 
-/** Samples in batches of `size`, in order, laid out when they are asked for. */
+/** Yields samples in batches of `size`, in order, laid out when requested. */
 export async function* batchesInOrder(samples: Samples, size: number, layout: BatchLayout): AsyncGenerator<Batch> {
   let group: Sample[] = [];
   for await (const sample of samples) {
@@ -16,7 +16,7 @@ export async function* batchesInOrder(samples: Samples, size: number, layout: Ba
   if (group.length > 0) yield layOut(group, layout);
 }
 
-/** Samples in batches of at most so many places before padding is shared out, in order; one that is longer stands alone. */
+/** Yields samples in order, in batches of at most `tokens` padded positions; a longer sample is a batch of its own. */
 export async function* batchesOfTokens(samples: Samples, tokens: number, layout: BatchLayout): AsyncGenerator<Batch> {
   let group: Sample[] = [];
   let longest = 0;

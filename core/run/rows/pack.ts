@@ -1,4 +1,4 @@
-/** Packing: several samples in one, whose sequences stand in one row that sees no other. */
+/** Packing: several samples share one row of a batch, where each sequence attends only to itself. */
 import { badValue, missing, unsupported } from "../../base/errors.ts";
 import { shareRows, weighSequences } from "../../loop/layout.ts";
 import type { Sample } from "../../types.ts";
@@ -7,9 +7,9 @@ import { createSampleSizes } from "./sample_sizes.ts";
 import { maxLengthOf, type OpenRun } from "../open/open.ts";
 
 /**
- * Samples packed into rows of the run's `maxLength`, best fit, longest first (Ding et al. 2024).
+ * Packs samples into rows of the run's `maxLength` by best-fit decreasing (Ding et al. 2024).
  *
- * @throws AttuneError if no length is given, or a part of the run needs a row for each sequence.
+ * @throws AttuneError if `maxLength` is not given, or a part of the run needs a row for each sequence.
  */
 export async function packRows(open: OpenRun, encoded: EncodedRows): Promise<EncodedRows> {
   const { run, attached, heads, layout } = open;
@@ -23,7 +23,7 @@ export async function packRows(open: OpenRun, encoded: EncodedRows): Promise<Enc
   const { several, tokens, size, row } = await encoded.sizes();
   if (several) throw badValue("spec", `row ${several.row}`, several.sequences, "one sequence, to be packed");
   const lengths = Array.from({ length: encoded.count }, (_, place) => tokens(place) + reserved);
-  // A ready-made row may be longer than what rows are packed to: it stays alone.
+  // A ready-made row may be longer than `maxLength`; it is not packed with others.
   const room = lengths.reduce((a, b) => Math.max(a, b), maxLengthOf(open) + reserved);
   const bins = shareRows([lengths], [room]).map((bin) => bin.sort((a, b) => a - b));
   bins.sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
@@ -32,7 +32,7 @@ export async function packRows(open: OpenRun, encoded: EncodedRows): Promise<Enc
     return { ...first, sequences: members.flatMap((member) => weighSequences(member)), packed: true };
   };
   const sizes = createSampleSizes(false);
-  // What is packed is as long as its members are.
+  // A packed sample has all the tokens of its members.
   for (const bin of bins) {
     const [first = 0] = bin;
     sizes.put({ tokens: bin.reduce((n, place) => n + tokens(place), 0), size: size(first), row: row(first) });

@@ -1,10 +1,10 @@
-/** Samples on their way between threads: numbers as buffers that change hands, all else beside them. */
+/** Samples packed for sending between threads: all numbers in one transferable buffer, everything else beside it. */
 import type { Field, Named, PackedSamples, Sample } from "../../types.ts";
 
-/** Where a field's numbers stand in the buffer, in words, and whether they are of float32. */
+/** Type of a field's numbers, and their offset and count in the buffer, in words of 4 bytes. */
 type Numbers = readonly [isFloat: boolean, start: number, count: number];
 
-/** Samples as they are sent. Their own numbers stay as they are. */
+/** Packs samples by copying their numbers into one buffer. */
 export function packSamples(samples: readonly Sample[]): PackedSamples {
   const numbers: Field["data"][] = [];
   let words = 0;
@@ -30,7 +30,7 @@ export function packSamples(samples: readonly Sample[]): PackedSamples {
   return { heads, buffer };
 }
 
-/** The samples that were sent. */
+/** Returns the samples of a packed message; their numbers are views of its buffer. */
 export function unpackSamples({ heads, buffer }: PackedSamples): readonly Sample[] {
   const unpackFields = (fields: Named<Field>): Named<Field> =>
     mapped(fields, (field) => {
@@ -44,7 +44,7 @@ export function unpackSamples({ heads, buffer }: PackedSamples): readonly Sample
   }));
 }
 
-/** The same object with each field changed; what it has been given, it may change itself. */
+/** Returns an object with `change` applied to each field. */
 function mapped<A, B>(fields: Named<A>, change: (field: A) => B): Named<B> {
   const changed: Record<string, B> = {};
   for (const name of Object.keys(fields)) changed[name] = change(fields[name] as A);

@@ -1,4 +1,4 @@
-/** The tasks of a run with their rows, before anything is trained. */
+/** Opens the tasks of a run and reads their rows before training. */
 import { cachedJson } from "../../data/cached.ts";
 import type { Dataset, Host, Run, RunData, Subtask, TrainingEvent } from "../../types.ts";
 import { splitsOf, type TaskRows } from "./task_rows.ts";
@@ -14,7 +14,7 @@ import { checkColumns } from "./row_columns.ts";
 import { tellingOf } from "./telling.ts";
 import { VERSION } from "../../base/version.ts";
 
-/** Opens a run's tasks and reads their rows; what is odd about them comes out as warnings. */
+/** Opens a run's tasks and reads their rows; yields progress, and warnings about the rows. */
 export async function* readTasks(run: Run, host: Host): AsyncGenerator<TrainingEvent, readonly TaskRows[]> {
   const tasks: TaskRows[] = [];
   for (const open of await openTasks(run, host)) {
@@ -47,7 +47,7 @@ async function* readRows(open: OpenRun, host: Host): AsyncGenerator<TrainingEven
   return { open, train, evalRows, test, rows };
 }
 
-/** How often all of so many rows pass. */
+/** Returns how often a run goes through all of `rows` rows. */
 type Passes = (rows: number) => number;
 
 function passesOf({ training }: Run): Passes {
@@ -55,7 +55,7 @@ function passesOf({ training }: Run): Passes {
   return (rows) => (maxSteps > 0 ? maxSteps * gradientAccumulationSteps * size / rows : numTrainEpochs);
 }
 
-/** Rows that are measured on and trained on; a run with too many of them ends here. */
+/** Finds eval and test rows that are also training rows. Throws AttuneError (`REFUSED`) if there are too many. */
 async function* leaksOf(
   { open, rows, evalRows, test }: RowsAsRead,
   host: Host,
@@ -87,20 +87,20 @@ async function* leaksOf(
   return leaksBySplit;
 }
 
-/** The share of measured rows that may be trained on, where a run's spec says it. */
+/** Returns the share of eval and test rows that may be in training, if the spec sets it. */
 function leakThreshold({ spec }: Run, { data }: Subtask): number | undefined {
   return (data as RunData | undefined ?? spec.data)?.leakThreshold;
 }
 
-/** Rows that pass by as often as they are gone through. */
+/** Returns rows that can be iterated several times. */
 function passing(rows: TaskRows["train"]): PassingRows {
   return { [Symbol.asyncIterator]: () => rowsInOrder(rows) };
 }
 
-/** `rows`: those to train on as they were before they were packed. */
+/** `rows`: the training rows before packing. */
 type RowsAsRead = TaskRows & Readonly<{ rows: TaskRows["train"] }>;
 
-/** The splits as they were read. */
+/** Returns the splits before packing. */
 const readSplits = ({ rows: train, evalRows, test }: RowsAsRead) => splitsOf({ train, evalRows, test });
 
 function* warningsOf(rows: RowsAsRead): Generator<TrainingEvent> {
@@ -114,7 +114,7 @@ function* warningsOf(rows: RowsAsRead): Generator<TrainingEvent> {
   }
 }
 
-/** What transforms did to a task's rows; which rows these were is in data.json alone. */
+/** Yields the counts of each transform of a task's rows; the row numbers are only in data.json. */
 function* transformsOf(rows: RowsAsRead): Generator<TrainingEvent> {
   for (const [name, { transforms, rowCount }] of readSplits(rows)) {
     if (!transforms) continue;

@@ -1,18 +1,18 @@
-/** Columns of evaluated rows that go along with what is read of them: those of groups, of clusters, of slices. */
+/** Columns of evaluated rows that accompany their samples, for groups, clusters and slices. */
 import { unknownName } from "../../base/errors.ts";
 import type { Json, Named, Row } from "../../types.ts";
 import { type EncodedRows, mapSamples } from "./encoded_rows.ts";
 import type { OpenRun } from "../open/open.ts";
 
-/** The columns that a run's metrics ask for. */
+/** Returns the columns that a run's metrics ask for. */
 export function columnsRead({ metrics }: Pick<OpenRun, "metrics">): readonly string[] {
   return [...new Set(metrics.flatMap((metric) => metric.columns ?? []))];
 }
 
 /**
- * Checks, by the first row, that rows have the columns that a run's metrics need.
+ * Checks on the first row that rows have the columns that a run's metrics need.
  *
- * @throws AttuneError that names one that is not there.
+ * @throws AttuneError that names a missing column.
  */
 export async function checkColumns(
   { metrics }: Pick<OpenRun, "metrics">,
@@ -29,12 +29,12 @@ export async function checkColumns(
   }
 }
 
-/** Some columns of a row, as far as it has them. */
+/** Returns the named columns of a row, without those that it does not have. */
 export function pickColumns(row: Row, names: readonly string[]): Named<Json> {
   return Object.fromEntries(names.flatMap((name) => (Object.hasOwn(row, name) ? [[name, row[name] as Json]] : [])));
 }
 
-/** Rows whose samples carry some of their columns. */
+/** Returns rows whose samples carry the named columns. */
 export function withColumns(encoded: EncodedRows, names: readonly string[]): EncodedRows {
   if (names.length === 0) return encoded;
   return mapSamples(encoded, async (samples) => {

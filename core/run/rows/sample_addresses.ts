@@ -1,6 +1,6 @@
-/** Where encoded samples are kept, by their place: four bytes for each place up to the last. */
+/** Addresses of encoded samples on disk: four bytes for each place up to the last. */
 
-/** Numbers of places. */
+/** A map from places to addresses. */
 export type Addresses = Readonly<{
   count(): number;
   has(place: number): boolean;
@@ -8,13 +8,13 @@ export type Addresses = Readonly<{
   set(place: number, address: number): void;
   delete(place: number): void;
   clear(): void;
-  /** Some of the places that have one, spread over all. */
+  /** Returns some of the places that have an address, spread over all. */
   some(count: number): readonly number[];
 }>;
 
-/** No addresses yet. */
+/** Creates an empty map of addresses. */
 export function createAddresses(): Addresses {
-  // One more than the address: 0 is none.
+  // Each word is the address plus one; 0 means no address.
   let words = new Uint32Array(1024);
   let count = 0;
   return {

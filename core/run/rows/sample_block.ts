@@ -1,25 +1,25 @@
 /**
- * A block of encoded samples as it is written: records, then a table of where they are, its digest, and how many there are.
+ * The file format of a block of encoded samples: records, a table of their offsets, its digest, and the record count.
  */
 import { copyBytes, joinBytes } from "../../base/bytes.ts";
 import { sha256 } from "../../base/sha256.ts";
 import type { Store } from "../../types.ts";
 
-/** Bytes of a digest in hexadecimal, and of the number behind it. */
+/** Bytes of the digest in hexadecimal, and of the record count after it. */
 const [DIGEST, COUNT] = [64, 4];
 
-/** A block that grows. */
+/** A block that is being filled. */
 export type Block = Readonly<{
-  /** Where the record of each place begins, in bytes. */
+  /** Offset of each place's record, in bytes. */
   table: ReadonlyMap<number, number>;
-  /** The record of a place, where it is in here. */
+  /** Returns the record of a place, if the block has it. */
   get(place: number): Uint8Array | undefined;
   hasRoom(record: Uint8Array): boolean;
   add(place: number, record: Uint8Array): void;
   bytes(): Promise<Uint8Array>;
 }>;
 
-/** An empty block for so many bytes of records. */
+/** Creates an empty block for at most `most` bytes of records. */
 export function createBlock(most: number): Block {
   const table = new Map<number, number>();
   const records = new Map<number, Uint8Array>();
@@ -42,7 +42,7 @@ export function createBlock(most: number): Block {
   };
 }
 
-/** The table of a block that was written; undefined if it is not whole. */
+/** Reads the table of a block from the cache; undefined if the block is incomplete. */
 export async function readTable(
   cache: Store,
   key: string,

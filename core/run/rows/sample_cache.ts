@@ -1,19 +1,19 @@
-/** Encoded samples in memory, up to so many bytes. */
+/** Encoded samples in memory, up to a number of bytes. */
 import type { Sample } from "../../types.ts";
 
-/** Samples by their index. */
+/** Samples by their place. */
 export type SampleCache = Readonly<{
   get(place: number): Sample | undefined;
-  /** Says whether it has room for the sample, or has it already. */
+  /** Adds a sample; returns false if there is no room for it. */
   put(place: number, sample: Sample): boolean;
 }>;
 
-/** Bytes that a sample takes, and each of its fields, besides the values; as measured on Node. */
+/** Bytes of a sample and of each field beside its values, as measured on Node. */
 const [SAMPLE_BYTES, FIELD_BYTES] = [400, 250];
 
 /**
- * Keeps what comes first, until it is full: every epoch takes every sample once, in another order, so that what makes
- * room for others would be gone before it is asked for again.
+ * Creates a cache that keeps the first samples and never evicts: every epoch reads each sample once in another order,
+ * so an evicted sample would be gone before it is needed again.
  */
 export function createSampleCache(bytes: number): SampleCache {
   const samples = new Map<number, Sample>();

@@ -1,52 +1,52 @@
-/** Samples that were encoded: in memory up to so many bytes, and on disk behind that where they are dear to encode. */
+/** A two-level cache of encoded samples: a limited amount in memory, and further ones on disk if encoding is slow. */
 import type { Sample } from "../../types.ts";
 import type { KeptSamples } from "./kept_samples.ts";
 import { createSampleCache } from "./sample_cache.ts";
 
-/** Where encoded samples are kept. */
+/** The disk cache of encoded samples. */
 export type SampleKeeping = Readonly<{
-  /** Opens what was kept; undefined where keeping them does not pay. `isAgain`: all rows have passed once. */
+  /** Opens the samples on disk; undefined if that does not pay. `isAgain`: all rows have been read once. */
   open(isAgain: boolean): Promise<KeptSamples | undefined>;
-  /** How many rows there are. */
+  /** Number of rows. */
   rows: number;
-  /** Milliseconds from which on encoding a row is dear. */
+  /** Milliseconds per row from which encoding counts as slow. */
   dear?: number;
-  /** Bytes that are kept in memory. */
+  /** Bytes of samples to keep in memory. */
   memoryBytes?: number;
 }>;
 
-/** Encoded samples, by their place. */
+/** Cached samples, by their place. */
 export type SampleLevels = Readonly<{
-  /** Encodes a row; how long that takes says whether it is dear. */
+  /** Encodes a row and measures the time, which decides whether encoding counts as slow. */
   timed<T>(encode: () => T): T;
-  /** Counts rows that were encoded elsewhere. */
+  /** Counts rows that another thread has encoded. */
   passed(rows: number): void;
-  /** Milliseconds that encoding took here, and the rows that were encoded for it. */
+  /** Returns the milliseconds that encoding took on this thread, and the number of rows encoded in that time. */
   timing(): Readonly<{ elapsed: number; encoded: number }>;
-  /** Those that are kept of some places. `fresh` encodes samples, by which it is judged what an earlier run has kept. */
+  /** Returns the cached samples at some places. `fresh` encodes samples again, to check those of an earlier run. */
   get(places: readonly number[], fresh: Fresh): Promise<ReadonlyMap<number, Sample>>;
   put(place: number, sample: Sample): Promise<void>;
-  /** How many are kept. */
+  /** Returns the number of cached samples. */
   count(): number;
-  /** Writes down what waits to be. */
+  /** Writes pending samples to disk. */
   flush(): Promise<void>;
 }>;
 
 type Fresh = (places: readonly number[]) => Promise<ReadonlyMap<number, Sample>>;
 
-/** Bytes of samples that are kept in memory, of one data set. */
+/** Bytes of one data set's samples that are kept in memory. */
 const KEPT_BYTES = 48 * 2 ** 20;
 
-/** Milliseconds: what is encoded faster is not read faster than that. */
+/** Milliseconds per row below which reading a sample from disk is no faster than encoding it. */
 const DEAR = 0.5;
 
-/** How many rows must have been encoded before it is said how long that takes. */
+/** Rows to encode before the time per row is judged. */
 const TIMED = 256;
 
-/** How many samples of an earlier run are encoded again, to see whether they still are the same. */
+/** Number of samples of an earlier run that are encoded again, to check that they are still the same. */
 const CONFIRMED = 32;
 
-/** Levels that are empty, or hold what earlier runs have kept. */
+/** Creates a cache that is empty in memory and has the samples of earlier runs on disk. */
 export function createSampleLevels(keeping: SampleKeeping | undefined): SampleLevels {
   const { dear = DEAR, memoryBytes = KEPT_BYTES } = keeping ?? {};
   const memory = createSampleCache(memoryBytes);
@@ -55,10 +55,10 @@ export function createSampleLevels(keeping: SampleKeeping | undefined): SampleLe
   let wasAgain = false;
   let stored: KeptSamples | undefined;
   let confirming: Promise<void> | undefined;
-  /** The samples on disk, where it pays to have them there. */
+  /** Returns the samples on disk, if keeping them there pays. */
   const onDisk = async (): Promise<KeptSamples | undefined> => {
     if (!keeping || (dear > 0 && (encoded < TIMED || elapsed < dear * encoded))) return undefined;
-    // Runs of one process that share these rows are further passes, which nobody has foretold.
+    // Several runs of a process may share these rows, so more passes may happen than this run announced.
     const isAgain = encoded + elsewhere > keeping.rows;
     if (!opening || (isAgain && !wasAgain && !stored)) opening = keeping.open(isAgain).catch(() => undefined);
     wasAgain = isAgain;

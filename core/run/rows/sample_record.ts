@@ -1,19 +1,19 @@
-/** One encoded sample as bytes: its size, a checksum, its place, then all but the numbers as JSON, then these. */
+/** One encoded sample as bytes: a header, then JSON of everything but the numbers, then the numbers. */
 import { isJson } from "../../data/cached.ts";
 import { checksum } from "../../base/checksum.ts";
 import type { Field, Named, Sample } from "../../types.ts";
 import { jsonBytes } from "../../base/bytes.ts";
 
-/** Bytes before the JSON: the size of all, the checksum of what follows it, the place, the size of the JSON. */
+/** Bytes of the header: record size (4), checksum of everything after it (8), place (4), and size of the JSON (4). */
 export const RECORD_HEAD = 20;
 
-/** Bytes that the checksum does not count: the size and itself. */
+/** Bytes at the start that the checksum does not cover: the record size and the checksum itself. */
 const UNCHECKED = 12;
 
-/** What stands in JSON for numbers: whether they are of float32, and how many there are. */
+/** Placeholder of numbers in the JSON: whether they are float32, and their count. */
 type Numbers = readonly [isFloat: boolean, count: number];
 
-/** A sample as bytes, a whole number of words; undefined where it holds what JSON cannot. */
+/** Encodes a sample as a whole number of 4-byte words; undefined if JSON cannot represent the rest of it. */
 export function recordOf(place: number, sample: Sample): Uint8Array | undefined {
   const numbers: Field["data"][] = [];
   const described = (fields: Named<Field>): Named<unknown> =>
@@ -46,12 +46,12 @@ export function recordOf(place: number, sample: Sample): Uint8Array | undefined 
   return bytes;
 }
 
-/** The bytes of the record that begins here. */
+/** Returns the size in bytes of the record that starts with `bytes`. */
 export function recordSize(bytes: Uint8Array): number {
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
 }
 
-/** The sample of a record; undefined if it is incomplete, or belongs to another index. */
+/** Decodes the sample of a record; undefined if the record is damaged or belongs to another place. */
 export function readRecord(bytes: Uint8Array, place: number): Sample | undefined {
   if (bytes.length < RECORD_HEAD || recordSize(bytes) !== bytes.length) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
@@ -59,7 +59,7 @@ export function readRecord(bytes: Uint8Array, place: number): Sample | undefined
   if (view.getUint32(12, true) !== place || checksum(bytes.subarray(UNCHECKED)) !== sum) return undefined;
   const length = view.getUint32(16, true);
   const head = JSON.parse(new TextDecoder().decode(bytes.subarray(RECORD_HEAD, RECORD_HEAD + length)));
-  // A copy begins where numbers may, and lets go of what was read around them.
+  // The copy is aligned for typed arrays, and does not keep the larger buffer alive.
   const { buffer } = bytes.slice(RECORD_HEAD + padded(length));
   let at = 0;
   const unpackFields = (fields: Named<Record<string, unknown>>): Named<Field> =>
@@ -83,7 +83,7 @@ function mapped<A, B>(fields: Named<A>, change: (field: A) => B): Named<B> {
   return Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, change(field)]));
 }
 
-/** Bytes up to a whole word. */
+/** Rounds a number of bytes up to whole words. */
 function padded(bytes: number): number {
   return Math.ceil(bytes / 4) * 4;
 }

@@ -1,40 +1,40 @@
-/** How large samples are and whose rows they are of: a few bytes for each. */
+/** Sizes and row numbers of samples, in a few bytes for each. */
 import { joinBytes, jsonBytes } from "../../base/bytes.ts";
 import type { Sample } from "../../types.ts";
 import { nothingCounts, tokensIn } from "./encoding.ts";
 
-/** What is known of samples that were looked at, in order. */
+/** Sizes of inspected samples, in order. */
 export interface SampleSizes {
   readonly count: number;
-  /** Tokens of all of them. */
+  /** Number of tokens in all samples. */
   readonly total: number;
-  /** Those that have labels of places, none of which counts. */
+  /** Number of samples with labels per position that are all ignored. */
   readonly unlabelled: number;
-  /** Those whose rows have a weight of 0. */
+  /** Number of samples whose rows have weight 0. */
   readonly weightless: number;
-  /** The first row that is several sequences; undefined if every sample is one. */
+  /** The first row whose sample has several sequences; undefined if every sample has one. */
   readonly several: Readonly<{ row: number; sequences: number }> | undefined;
-  /** Tokens of a sample's sequences. */
+  /** Returns the number of tokens in all of a sample's sequences. */
   tokens(place: number): number;
-  /** The length of its first sequence, on both sides. */
+  /** Returns the length of a sample's first sequence, encoder and decoder together. */
   size(place: number): number;
-  /** The row of a sample. */
+  /** Returns the row number of a sample. */
   row(place: number): number;
-  /** The place of a row's first sample. */
+  /** Returns the place of a row's first sample. */
   firstOf(row: number): number;
-  /** Places of the largest samples by their first sequence on both sides, the largest first. */
+  /** Returns the places of the samples with the largest `size`, the largest first. */
   largest(count: number): number[];
 }
 
-/** Sizes that grow: by a sample, or by what is known of one. */
+/** Sizes to which samples can be added, or just their sizes. */
 export interface GrowingSizes extends SampleSizes {
   add(sample: Sample): void;
   put(sizes: Readonly<{ tokens: number; size: number; row: number }>): void;
-  /** All of it, for a cache. */
+  /** Returns everything as bytes, for a cache. */
   bytes(): Uint8Array;
 }
 
-/** Sizes of no samples yet, or those of `known` bytes. `labelled`: it is counted in how many nothing is to be learned. */
+/** Creates empty sizes, or reads them from `known` bytes. `labelled`: samples without usable labels are counted. */
 export function createSampleSizes(labelled: boolean, known?: Uint8Array): GrowingSizes {
   const header = known ? headerOf(known) : { count: 0, total: 0, unlabelled: 0, weightless: 0 };
   const columnOf = (i: number): Column => createColumn(known && columnIn(known, header.count, i));
@@ -96,7 +96,7 @@ export function createSampleSizes(labelled: boolean, known?: Uint8Array): Growin
   };
 }
 
-/** The length of a sample's first sequence, on both sides. */
+/** Returns the length of a sample's first sequence, encoder and decoder together. */
 export function sizeOf({ sequences: [first] }: Sample): number {
   return (first?.length ?? 0) + (first?.decoderLength ?? 0);
 }
@@ -109,13 +109,13 @@ function headerOf(bytes: Uint8Array): Header {
   return JSON.parse(new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(10))));
 }
 
-/** One of the columns that stand behind the header. */
+/** Returns column `i` of those after the header. */
 function columnIn(bytes: Uint8Array, count: number, i: number): Uint32Array<ArrayBuffer> {
   const start = bytes.indexOf(10) + 1;
   return new Uint32Array(bytes.slice(start + 4 * i * count, start + 4 * (i + 1) * count).buffer as ArrayBuffer);
 }
 
-/** Whole numbers one after the other. */
+/** A growing array of 32-bit integers. */
 type Column = Readonly<{
   at(place: number): number;
   set(place: number, value: number): void;
@@ -138,7 +138,7 @@ function createColumn(known?: Uint32Array<ArrayBuffer>): Column {
   };
 }
 
-/** Places of the largest values, the largest first; of equal ones the first. */
+/** Returns the places of the largest values, the largest first; among equal values, earlier places first. */
 function largestOf(at: (place: number) => number, count: number, most: number): number[] {
   let sizes: number[] = [];
   const cut = (): void => {
@@ -156,5 +156,5 @@ function largestOf(at: (place: number) => number, count: number, most: number): 
   return sizes;
 }
 
-/** Places that are kept beyond those that are wanted, before they are sorted. */
+/** Number of extra candidates that are collected before they are sorted and cut. */
 const SLACK = 64;

@@ -1,15 +1,15 @@
-/** What a run tells while it is still busy with something. */
+/** Progress events of long work. */
 import type { Host, TrainingEvent } from "../../types.ts";
 
-/** Is told of how far something is: so many of `total`. To wait for it lets others have a turn. */
+/** Reports progress: `done` of `total`. Awaiting it lets other tasks run. */
 export type Tell = (what: string, done: number, total: number) => Promise<void>;
 
-/** Milliseconds between two events. */
+/** Minimum milliseconds between two events. */
 const EVERY = 500;
 
 /**
- * The events of some work, as they come, and what comes of it. Work that is quick tells nothing; of other work the end is
- * told, too.
+ * Yields the progress events of `work` and returns its result. Quick work yields no events; other work also reports its
+ * end.
  */
 export async function* tellingOf<T>(
   { clock }: Pick<Host, "clock">,
@@ -32,7 +32,7 @@ export async function* tellingOf<T>(
     working = false;
     wake();
   });
-  // It is thrown where it is waited for.
+  // The error is thrown by the `await` at the end; this only avoids an unhandled rejection.
   result.catch(() => {});
   while (working || waiting.length > 0) {
     if (waiting.length === 0) await new Promise<void>((resolve) => (wake = resolve));

@@ -1,4 +1,4 @@
-/** What a thread that encodes rows does: the parts that it was told, and rows to samples with them. */
+/** The encoder inside an encoding thread: opens the parts of a job, and encodes rows with them. */
 import type { AttuneError } from "../../base/errors.ts";
 import { loadCatalog, type PluginLoader } from "../../spec/loader.ts";
 import type { PluginPackage } from "../../spec/packages.ts";
@@ -11,11 +11,11 @@ import { packSamples } from "./packed_samples.ts";
 export type ThreadEncoder = Readonly<{
   /** The fingerprint of its tokenizer. */
   tokenizer: string;
-  /** The samples of each row. Throws as a run's encoder does. */
+  /** Returns the samples of each row. Throws like a run's encoder. */
   encode(rows: readonly Row[], numbers: readonly number[]): readonly PackedSamples[];
 }>;
 
-/** Opens what a job names. Throws AttuneError if a part is not to be had. */
+/** Opens the parts of a job. Throws AttuneError if one cannot be loaded or opened. */
 export async function openThreadEncoder(
   { model, tokenizer, collator, facts }: EncoderJob,
   host: Host,
@@ -37,13 +37,13 @@ export async function openThreadEncoder(
     encode: (rows, numbers) =>
       rows.map((row, i) => {
         const samples = encoder.encode(row, numbers[i] ?? 0);
-        // Where nothing is drawn anew a sample is the same in every epoch, and at every place.
+        // Without redrawing, a sample is the same in every epoch and at every place.
         return packSamples(encoder.redraws ? samples : samples.map((sample) => encoder.finish(sample, 0, 0)));
       }),
   };
 }
 
-/** Kinds that a catalog has plugins of whatever a spec names: nothing here asks for them. */
+/** Kinds that a catalog loads whatever the spec names, although encoding does not need them. */
 const OTHERS: readonly Kind[] = ["exporter", "optimizer", "schedule"];
 
 function withoutOthers(loader: PluginLoader): PluginLoader {

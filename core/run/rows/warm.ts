@@ -1,14 +1,14 @@
-/** Several runs of one process over one base and the same rows: what they read alike is read once. */
+/** Sharing between runs of one process over the same base and rows, so that equal parts are read once. */
 import { toSpec } from "../../spec/to_spec.ts";
 import type { Checkpoint, Dataset, Host, Json, Named, Run } from "../../types.ts";
 import { type Once, shareRows } from "./shared_rows.ts";
 
-/** Models, tokenizers, data sets and samples of these that are kept at one time. */
+/** Number of models, tokenizers, data sets and sets of samples that are kept at a time. */
 const MOST_OPEN = 10;
 
 /**
- * Makes runs share what they open: models, tokenizers, and data sets of equal options in runs of equal seeds, with the samples
- * that these become where they are read alike. It holds what was opened last for as long as it lives.
+ * Returns a function that makes runs share opened parts: models, tokenizers, and, in runs with the same seed, data sets
+ * with equal options and their samples. It keeps the most recently used parts as long as it lives.
  */
 export function createWarmParts(): (run: Run) => Run {
   const opened = new Map<string, Promise<unknown>>();
@@ -21,10 +21,10 @@ export function createWarmParts(): (run: Run) => Run {
     }
     const connection = open();
     opened.set(key, connection);
-    // Of folds each has rows of its own: what was not asked for longest goes.
+    // Each fold has its own rows, so the least recently used part is dropped.
     const [oldest = ""] = opened.keys();
     if (opened.size > MOST_OPEN) opened.delete(oldest);
-    // What failed may do better the next time.
+    // A failed opening is forgotten, so that the next call tries again.
     connection.catch(() => opened.delete(key));
     return connection;
   };
@@ -51,7 +51,7 @@ export function createWarmParts(): (run: Run) => Run {
   };
 }
 
-/** A checkpoint whose bytes are hashed once. */
+/** Opens a checkpoint whose bytes are hashed only once. */
 async function openedOnce({ model }: Run, host: Host): Promise<Checkpoint> {
   const checkpoint = await model.open(host);
   let hash: Promise<string> | undefined;

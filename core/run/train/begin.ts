@@ -1,5 +1,5 @@
 /**
- * A run that begins with the weights of its model: what there is to say of them, and what quantizing them has changed.
+ * The start of a run from its model's weights: warnings about them, and the drift that quantizing them causes.
  */
 import type { Engine } from "../../engine/engine.ts";
 import type { Drift, TrainingEvent } from "../../types.ts";
@@ -8,7 +8,7 @@ import type { TaskRows } from "../rows/task_rows.ts";
 import type { OpenRun } from "../open/open.ts";
 import { isQuantizer } from "../open/quantizer.ts";
 
-/** Warnings come out as events. Returns what quantizing the base has changed; throws AttuneError where that is too much. */
+/** Yields warnings as events and returns the drift from quantizing the base. Throws AttuneError if it is too large. */
 export async function* beginFresh(
   tasks: readonly TaskRows[],
   engine: Engine,
@@ -33,7 +33,7 @@ export async function* beginFresh(
   return yield* passQualityGate(tasks);
 }
 
-/** What accelerators have to say where the run will be. */
+/** Yields the notices of accelerators about the host's execution provider. */
 function* notices({ run, host }: OpenRun): Generator<TrainingEvent> {
   for (const accelerator of run.accelerators) {
     const message = accelerator.notice?.(host.provider);

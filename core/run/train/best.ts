@@ -1,16 +1,16 @@
-/** The best weights of each task: how they are told, and their names in a checkpoint. */
+/** The best weights of each task: the metric that selects them, and their names in a checkpoint. */
 import type { SavedTensors } from "../../engine/state/saved.ts";
 import { unknownName } from "../../base/errors.ts";
 import type { Metric, Run, Subtask } from "../../types.ts";
 import type { TaskRows } from "../rows/task_rows.ts";
 import type { OpenRun } from "../open/open.ts";
 
-/** How evaluations of a task are compared. */
+/** The metric that compares evaluations of a task. */
 export type BestMetric = Readonly<{ task: string; name: string; greaterIsBetter: boolean }>;
 
 /**
- * How each task's best weights are told: by the metric that the run names where the task has it, else by its loss.
- * Throws AttuneError if no task has it.
+ * Returns the metric that selects each task's best weights: the one that the run names if the task has it, otherwise
+ * the task's loss. Throws AttuneError if no task has the named metric.
  */
 export function selectBestMetrics({ training, callbacks }: Run, tasks: readonly OpenRun[]): BestMetric[] {
   const requested = training.metricForBestModel?.replace(/^eval_/, "") ?? "loss";
@@ -19,7 +19,7 @@ export function selectBestMetrics({ training, callbacks }: Run, tasks: readonly 
     const metric = requested.startsWith(taskPrefix(task)) ? requested.slice(taskPrefix(task).length) : requested;
     const known = metrics.find((m) => {
       const keys = keysOf(m);
-      // Of one that has its keys from what it sees, no more can be said yet.
+      // A metric whose keys depend on the data has none yet, so only its name can be compared.
       return keys.includes(metric) || (keys.length === 0 && metric.startsWith(m.name));
     });
     const greater = training.greaterIsBetter ?? known?.greaterIsBetter ?? false;
@@ -39,7 +39,7 @@ export function selectBestMetrics({ training, callbacks }: Run, tasks: readonly 
   return selected;
 }
 
-/** What an evaluation gives of which it can be said before. */
+/** Returns the names of an evaluation's metrics, as far as they are known in advance. */
 function metricNames(tasks: readonly OpenRun[]): string[] {
   const names = tasks.flatMap(({ task, metrics }) =>
     ["loss", ...metrics.flatMap(keysOf)].map((key) => taskPrefix(task) + key)
@@ -47,12 +47,12 @@ function metricNames(tasks: readonly OpenRun[]): string[] {
   return [...new Set(["loss", ...names])];
 }
 
-/** Whether one of a task's metrics has its keys from what it sees, and may come to see this one. */
+/** Whether one of a task's metrics has keys that depend on the data and may include this name. */
 function mayGive({ task, metrics }: OpenRun, name: string): boolean {
   return metrics.some((metric) => keysOf(metric).length === 0 && name.startsWith(taskPrefix(task) + metric.name));
 }
 
-/** What stands in front of a task's metrics among those of several. */
+/** Returns the prefix of a task's metrics in a run of several tasks. */
 function taskPrefix({ name }: Subtask): string {
   return name === "" ? "" : `${name}_`;
 }
@@ -61,7 +61,7 @@ function keysOf(metric: Metric): string[] {
   return Object.keys(metric.compute(metric.init()));
 }
 
-/** The best weights of each task, by the names that a checkpoint has for them. */
+/** Returns the best weights of all tasks under the names that a checkpoint uses; undefined if there are none. */
 export function joinedBest(best: ReadonlyMap<string, SavedTensors>): SavedTensors | undefined {
   if (best.size === 0) return undefined;
   return Object.fromEntries(
@@ -69,7 +69,7 @@ export function joinedBest(best: ReadonlyMap<string, SavedTensors>): SavedTensor
   );
 }
 
-/** The best weights of each task again, from a checkpoint. */
+/** Returns the best weights of each task from a checkpoint: the inverse of `joinedBest`. */
 export function splitBest(saved: SavedTensors, tasks: readonly TaskRows[]): Map<string, SavedTensors> {
   const best = new Map<string, SavedTensors>();
   for (const { open: { task } } of tasks) {

@@ -1,8 +1,8 @@
-/** What a run is of, as hashes. */
+/** Fingerprints of a run's inputs. */
 import type { Named } from "../../types.ts";
 import { splitsOf, type TaskRows } from "../rows/task_rows.ts";
 
-/** What a run is of: hashes of its base, its tokenizer and its rows. */
+/** Returns hashes of a run's base, its tokenizer and the rows of each split. */
 export async function fingerprintsOf(tasks: readonly TaskRows[]): Promise<Named<string>> {
   const [{ open }] = tasks as [TaskRows];
   return {

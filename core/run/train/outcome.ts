@@ -1,6 +1,6 @@
 /**
- * What comes of a run besides trained weights: what it measures, the checkpoints it saves, the folder it leaves. Loaded
- * where a run has rows to measure or a folder to write.
+ * The results of a run besides trained weights: metrics, checkpoints, and the output folder. Loaded only if a run has
+ * rows to evaluate or a folder to write.
  */
 import { toSpec } from "../../spec/to_spec.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -25,12 +25,12 @@ import { createTaskEvaluator, type TaskEvaluator } from "./task_evaluator.ts";
 import { resolvedSpec } from "../write/write.ts";
 import { writeJson } from "../../files/json_files.ts";
 
-/** Where all logs stand, each under its logger; `consumers`: those that record every row. */
+/** The positions of all logs, by logger. `consumers`: the loggers that receive every evaluated row. */
 export type LogMarks = Readonly<
   { mark(): Promise<Named<Json>>; resume(marks: Named<Json>): void; consumers(): readonly RowConsumer[] }
 >;
 
-/** What the outcome of a run is made from. */
+/** Inputs of a run's outcome. */
 export type OutcomeOptions = Readonly<{
   run: Run;
   host: Host;
@@ -39,33 +39,33 @@ export type OutcomeOptions = Readonly<{
   logs: LogMarks;
 }>;
 
-/** Before the engine is there: all that can be wrong with what is measured has been found. */
+/** An outcome before the engine is open; errors in metrics and their rows have already been found. */
 export type PreparedOutcome = Readonly<{
-  /** Puts a checkpoint in place where the run goes on from one; warnings come out as events. */
+  /** Restores a checkpoint if the run resumes from one, and yields warnings as events. */
   begin(engine: Engine, perEpoch: number): AsyncGenerator<TrainingEvent, Outcome>;
-  /** Nothing is written behind a run's end, however it ended. */
+  /** Waits for pending writes, so that nothing is written after the run ends, however it ends. */
   settled(): Promise<void>;
 }>;
 
-/** The outcome of a run: what it measures, keeps and writes. */
+/** The outcome of a run: its evaluations, checkpoints and files. */
 export type Outcome = Readonly<{
-  /** What the loop asks for. */
+  /** Options for the training loop. */
   loop: Pick<LoopOptions, "evaluate" | "save" | "keepBest" | "resume" | "resumed" | "judges">;
-  /** What evaluations have shown since the last event of the loop, told behind it. */
+  /** Yields the events of evaluations since the last event of the loop, to follow that event. */
   behind(event: TrainingEvent): AsyncIterable<TrainingEvent>;
-  /** Writes the run's description where no step has. */
+  /** Writes the run's spec.json if no step has done so. */
   describe(): Promise<void>;
-  /** Behind the last step: reports on rows and writes the results. */
+  /** After the last step: evaluates the test rows, writes the results and returns the final metrics. */
   end(step: number): AsyncGenerator<TrainingEvent, FinalFigures>;
 }>;
 
-/** An outcome that is under way. */
+/** An outcome of a run whose engine is open. */
 type Opened =
   & OutcomeOptions
   & Readonly<{
     engine: Engine;
     measured: MeasuredTasks;
-    /** Those with rows that nothing sees before the run's end. */
+    /** Tasks with test rows, which are not used before the end of the run. */
     tested: MeasuredTasks;
     evaluator: TaskEvaluator;
     prober: Prober | undefined;
@@ -74,7 +74,8 @@ type Opened =
   }>;
 
 /**
- * Checks what will be measured, and how its best is told. Throws AttuneError if a metric is missing or its rows are.
+ * Checks the metrics, and the one that selects the best weights. Throws AttuneError if a metric or its rows are
+ * missing.
  */
 export async function prepareOutcome(prepared: OutcomeOptions): Promise<PreparedOutcome> {
   const { run, host, tasks, logs, options: { output, resume, probe } } = prepared;
@@ -102,7 +103,7 @@ export async function prepareOutcome(prepared: OutcomeOptions): Promise<Prepared
   };
 }
 
-/** The checkpoints of a run's folder, and the parts of its spec that must be the same in all of them. */
+/** Returns the checkpoints of a run's folder, and the parts of its spec that are saved with each. */
 function checkpointing(
   { run }: OutcomeOptions,
   output: Store,
@@ -127,7 +128,7 @@ function outcomeOf(opened: Opened, judges: LoopOptions["judges"]): Outcome {
       judges,
     },
     behind: async function* ({ type, step, epoch }) {
-      // The weights are hashed for it, so it is begun behind the first step, and goes on beside the next.
+      // The spec contains a hash of the weights, so writing starts after the first step and overlaps with the next.
       if (type === "step") void description.write();
       for (const event of evaluator.takeEvents()) {
         const at = { ...event, step, epoch };
@@ -167,7 +168,7 @@ function saverOf(opened: Opened, output: Store): (state: LoopState) => Promise<s
   };
 }
 
-/** Writes a run's spec.json, once. */
+/** Writes a run's spec.json once. */
 type Description = Readonly<{ write(): Promise<void>; settled(): Promise<void> }>;
 
 function describeRun(

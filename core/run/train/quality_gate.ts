@@ -1,5 +1,6 @@
 /**
- * What quantizing costs, measured before step one: a run says it, and does not begin where it is more than it may be.
+ * The drift that quantizing causes, measured before the first step. A run reports it, and does not start if it exceeds
+ * an accelerator's limit.
  */
 import { measureDrift } from "../../engine/drift.ts";
 import { initialWeights } from "../../engine/weights.ts";
@@ -10,15 +11,15 @@ import type { Accelerator, Drift, Sample, TrainingEvent } from "../../types.ts";
 import { isQuantizer } from "../open/quantizer.ts";
 import type { TaskRows } from "../rows/task_rows.ts";
 
-/** So many rows are compared at most, and of long ones only as many as have so many tokens: each passes both models twice. */
+/** Limits of rows and tokens that are compared, since each row passes through both models twice. */
 const ROWS = 32;
 const TOKENS = 4096;
 
 /**
- * Compares each task's model with the base as it is stored, and tells what the last of them found; undefined if nothing
+ * Compares each task's model with the base as it is stored, and returns the largest drift of loss; undefined if nothing
  * is quantized.
  *
- * @throws AttuneError (REFUSED) if the mean loss changes by more than an accelerator lets it.
+ * @throws AttuneError (REFUSED) if the mean loss changes by more than an accelerator's `maxLossDrift`.
  */
 export async function* passQualityGate(tasks: readonly TaskRows[]): AsyncGenerator<TrainingEvent, Drift | undefined> {
   let worst: Drift | undefined;
@@ -53,7 +54,7 @@ async function driftOf({ open, evalRows, train }: TaskRows): Promise<Drift> {
   return await measureDrift(options, (of) => initialWeights(of, attached, backbone, random), batches);
 }
 
-/** The first samples, as many as have not too many tokens together; one at least. */
+/** Returns the first samples, at least one, with at most `TOKENS` tokens together. */
 function fewTokens(samples: readonly Sample[]): readonly Sample[] {
   let tokens = 0;
   const end = samples.findIndex(({ sequences }) => {

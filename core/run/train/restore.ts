@@ -1,4 +1,4 @@
-/** Where a run begins: at a checkpoint, or with the weights of its model. */
+/** The start of a run: from a checkpoint, or from the weights of its model. */
 import type { Engine } from "../../engine/engine.ts";
 import type { Drift, Json, Named, Run, TrainingEvent } from "../../types.ts";
 import type { TaskRows } from "../rows/task_rows.ts";
@@ -8,7 +8,7 @@ import type { Checkpoints } from "../checkpoints/checkpoints.ts";
 import { fingerprintsOf } from "./fingerprints.ts";
 import { assertSameRun, changedLength } from "../checkpoints/resume.ts";
 
-/** What a run goes on with. */
+/** Options of restoring a run. */
 export type RestoreOptions = Readonly<{
   run: Run;
   tasks: readonly TaskRows[];
@@ -18,17 +18,17 @@ export type RestoreOptions = Readonly<{
   spec: Named<Json>;
   /** Micro-batches of an epoch. */
   perEpoch: number;
-  /** Where logs are put back to where they stood. */
+  /** Resets the logs to their positions at the checkpoint. */
   logs: Readonly<{ resume(marks: Named<Json>): void }>;
 }>;
 
-/** Where it begins: a checkpoint and its name; and what quantizing the base has changed. */
+/** The checkpoint that a run resumes from, if any, and the drift that quantizing the base causes. */
 export type Restored = Readonly<{ name?: string | undefined; saved?: CheckpointFiles; drift: Drift | undefined }>;
 
 /**
- * Puts the newest sound checkpoint in place and returns it, where there is one; warnings come out as events.
+ * Restores the newest intact checkpoint, if there is one, and returns it. Yields warnings as events.
  *
- * @throws AttuneError if it is of another run.
+ * @throws AttuneError if the checkpoint belongs to another run.
  */
 export async function* restoreCheckpoint(
   { run, tasks, engine, checkpoints, spec, perEpoch, logs }: RestoreOptions,

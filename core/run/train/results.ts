@@ -1,4 +1,4 @@
-/** What a run leaves: metrics, the trained model, and rows as it answers them. */
+/** Writes the results of a run: metrics, the trained model, and rows with their predictions. */
 import type { Engine } from "../../engine/engine.ts";
 import type { Evaluator } from "../../engine/evaluator.ts";
 import { AttuneError } from "../../base/errors.ts";
@@ -13,7 +13,7 @@ import { notShown, type TaskEvaluator } from "./task_evaluator.ts";
 import { writeModel } from "../write/write.ts";
 import { writeJson } from "../../files/json_files.ts";
 
-/** What is left, and where. */
+/** Inputs of a run's results. */
 export type ResultOptions = Readonly<{
   tasks: readonly TaskRows[];
   measured: MeasuredTasks;
@@ -27,7 +27,7 @@ export type ResultOptions = Readonly<{
   step: number;
 }>;
 
-/** Writes it. Rows come out as events, last of all. Throws what kept the last evaluation from its end. */
+/** Writes the results; finally yields rows as events. Throws the error of the last evaluation, if that failed. */
 export async function* writeResults(options: ResultOptions): AsyncIterable<TrainingEvent> {
   const { tasks, measured, tested, final, engine, evaluator, prober, output, step } = options;
   const byTask = evaluator.metrics();
@@ -43,7 +43,7 @@ export async function* writeResults(options: ResultOptions): AsyncIterable<Train
   }
   if (prober && !failure) await writeJson(output, "probe.json", prober.file());
   if (failure) throw failure;
-  // A report shows rows beside the untouched model's.
+  // A report shows rows with predictions of the trained and of the original model.
   const wantsReport = tasks.some(({ open }) => open.run.loggers.some((logger) => logger.name === "report"));
   const isTested = (task: MeasuredTask): boolean =>
     tested.tasks.some(({ open }) => open.task.name === task.open.task.name);
@@ -51,7 +51,7 @@ export async function* writeResults(options: ResultOptions): AsyncIterable<Train
   yield* shownRows([[tested, tested.tasks], [measured, judged]], evaluator.of, final, step, wantsReport, engine);
 }
 
-/** Reported rows as the trained model answers them, and where a report wants them as the untouched one does. */
+/** Yields reported rows with the trained model's predictions, and for a report also with the original model's. */
 async function* shownRows(
   reported: readonly (readonly [MeasuredTasks, readonly MeasuredTask[]])[],
   bestOf: Engine["of"],
@@ -87,7 +87,7 @@ async function* shownRows(
     yield* both(measured, task, bestOf(name), { phase: "after", step, metrics: final.of(name).metrics });
   }
   if (!wantsReport || all.length === 0) return;
-  // The untouched model's figures, measured last so that the first step does not wait for them.
+  // The original model is measured last, so that the first step does not wait for it.
   await engine.endTraining();
   for (const { measured, task } of all) {
     const untouched = openEvaluator(task.open);
@@ -101,7 +101,7 @@ async function* shownRows(
 }
 
 /**
- * Throws AttuneError if a weight is not finite. Such weights must never be saved, or they would displace good
+ * Throws AttuneError if a weight is not finite. Such weights must never be saved, since they would replace good
  * checkpoints.
  */
 export function checkFinite(engine: Engine, step: number): void {

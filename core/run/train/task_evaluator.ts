@@ -1,4 +1,4 @@
-/** Evaluations of a run's tasks while it trains, and the best weights of each. */
+/** Evaluates a run's tasks during training, and keeps the best weights of each. */
 import type { Engine } from "../../engine/engine.ts";
 import type { SavedTensors } from "../../engine/state/saved.ts";
 import type { Named, TrainingEvent } from "../../types.ts";
@@ -10,25 +10,25 @@ import { answersPrompts, generateSamples, samplesFrom } from "../evaluate/sample
 
 /** Evaluates a run's tasks. */
 export type TaskEvaluator = Readonly<{
-  /** Metrics with the present weights; "best": with those of each task's best evaluation. */
+  /** Returns metrics with the current weights; "best": with the weights of each task's best evaluation. */
   evaluate(which: "now" | "final" | "best"): Promise<Named<number>>;
-  /** Metrics of the rows that a run is reported on, once, behind its end, with the weights that it leaves. */
+  /** Returns metrics of the test rows; called once after training, with the final weights. */
   test(tested: MeasuredTasks): Promise<ReadonlyMap<string, Named<number>>>;
-  /** Each task's metrics, as they were measured last. */
+  /** Returns the latest metrics of each task. */
   metrics(): ReadonlyMap<string, Named<number>>;
-  /** What kept the last evaluation of a run from its end. */
+  /** Returns the error that made the last evaluation of a run fail, if any. */
   failure(): unknown;
-  /** What evaluations have shown since this was last asked. */
+  /** Returns the events of evaluations since the last call. */
   takeEvents(): readonly TrainingEvent[];
-  /** A task with the weights that are shown and written: its best ones, where they are in place. */
+  /** Returns a task with the weights to show and write: its best weights, once these are restored. */
   of(task: string): ReturnType<Engine["of"]>;
-  /** Keeps the present weights as the best of a task. */
+  /** Keeps the current weights as the best of a task. */
   keepBest(task: string): void;
-  /** The best weights, as a checkpoint keeps them. */
+  /** Returns the best weights as a checkpoint stores them. */
   best(): SavedTensors | undefined;
 }>;
 
-/** Opens the evaluator. `writes`: the run has an output, and what fails in an evaluation waits until that is written. */
+/** Creates the evaluator. `writes`: the run has an output, so evaluation errors are held back until it is written. */
 export function createTaskEvaluator(
   { tasks, measured, engine, best: saved, writes }: Readonly<{
     tasks: readonly TaskRows[];
@@ -44,7 +44,7 @@ export function createTaskEvaluator(
   let restored = false;
   let failure: unknown;
   let metrics: ReadonlyMap<string, Named<number>> = new Map();
-  // Each task is measured, shown and written with its own best weights, where they were kept.
+  // Each task is measured, shown and written with its own best weights, if they were kept.
   const of = (task: string): ReturnType<Engine["of"]> => {
     if (restored) {
       latest ??= tasks.length > 1 ? engine.state.weights() : undefined;
@@ -60,7 +60,7 @@ export function createTaskEvaluator(
       try {
         metrics = await measured.measureAll(of, which !== "now");
       } catch (error) {
-        // What is trained is written first, whatever an evaluation does.
+        // The trained weights are written first, even if an evaluation fails.
         if (!writes) throw error;
         if (which === "now") events.push(notShown(0, error));
         else failure ??= error;
@@ -90,7 +90,7 @@ export function createTaskEvaluator(
   };
 }
 
-/** Some answers of every task that goes on with prompts, as an evaluation within training leaves them. */
+/** Returns some generated answers of every task that continues prompts, after an evaluation during training. */
 async function samplesNow(measured: MeasuredTasks, evaluatorOf: Engine["of"]): Promise<TrainingEvent[]> {
   const events: TrainingEvent[] = [];
   for (const task of measured.tasks.filter(answersPrompts)) {
@@ -106,7 +106,7 @@ async function samplesNow(measured: MeasuredTasks, evaluatorOf: Engine["of"]): P
   return events;
 }
 
-/** What only shows may fail without taking the run with it. */
+/** Returns a warning for a failure of showing rows, which does not fail the run. */
 export function notShown(step: number, error: unknown): TrainingEvent {
   const message = `Nothing could be evaluated: ${error instanceof Error ? error.message : String(error)}`;
   return { type: "warning", step, epoch: 0, code: "NOT_SHOWN", message };

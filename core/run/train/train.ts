@@ -1,15 +1,15 @@
-/** A whole run: open, encode, train, evaluate, write. What happens comes out as events. */
+/** A whole run: open, encode, train, evaluate, write; reported as events. */
 import type { Host, Json, LogWriter, Run, TrainingEvent, TrainOptions } from "../../types.ts";
 import type { LogMarks } from "./outcome.ts";
 import { readTasks } from "../rows/read_tasks.ts";
 
-/** How long a run's events may be unread before that is told, in milliseconds. */
+/** Milliseconds after which unread events of a run cause a warning. */
 const UNREAD = 1000;
 
 /**
- * The events of a run, which trains as they are read: `for await (const event of trainRun(...))`. Where nobody reads them
- * nothing is trained, and that is told; {@link train} runs to the end by itself. Reading throws AttuneError where the run
- * cannot start; one that diverges ends with an "end" event that says so.
+ * Returns the events of a run, which trains while they are read: `for await (const event of trainRun(...))`. If nothing
+ * reads them, nothing is trained, and a warning is printed; {@link train} runs to the end by itself. Reading throws
+ * AttuneError if the run cannot start; a run that diverges ends with an "end" event with the reason "diverged".
  */
 export function trainRun(run: Run, host: Host, options: TrainOptions): AsyncIterable<TrainingEvent> {
   const read = new AbortController();
@@ -32,7 +32,7 @@ export function trainRun(run: Run, host: Host, options: TrainOptions): AsyncIter
 
 async function* eventsOf(run: Run, host: Host, options: TrainOptions): AsyncIterable<TrainingEvent> {
   const { output } = options;
-  // Before anything is read: nobody wants to hear after the last step that it cannot be written.
+  // Claimed before anything is read, so that an output that cannot be written fails now and not after the last step.
   const release = await output?.claim?.();
   const loggers: LogWriter[] = [];
   const emit = (event: TrainingEvent): TrainingEvent => {
@@ -75,7 +75,7 @@ async function* runTraining(
   options: TrainOptions,
   logs: LogMarks,
 ): AsyncIterable<TrainingEvent> {
-  // What computes steps comes while model and rows are opened, which takes longer.
+  // The code of the training loop loads while model and rows are opened, which takes longer.
   const computing = import("./train_tasks.ts");
   computing.catch(() => {});
   const tasks = yield* readTasks(run, host);

@@ -1,6 +1,5 @@
 /**
- * Trains a run's tasks once they are open: the engine, the loop, and what comes of them. Loaded while a run reads its model
- * and its rows.
+ * Trains a run's opened tasks: the engine, the loop, and the results. Loaded while a run reads its model and rows.
  */
 import type { Engine } from "../../engine/engine.ts";
 import { countSteps } from "../../loop/steps.ts";
@@ -15,13 +14,13 @@ import { checkFits } from "../plan/fits.ts";
 import type { LogMarks, PreparedOutcome } from "./outcome.ts";
 import { VERSION } from "../../base/version.ts";
 
-/** Steps of fewer multiply-adds than this spend their time elsewhere: they are not compared with the machine's peak. */
+/** Multiply-adds of a step below which other work dominates, so that it is not compared with the machine's peak. */
 const WORTH_COMPARING = 1e9;
 
 /** A run whose tasks are open. */
 export type OpenTasks = Readonly<{ host: Host; tasks: readonly TaskRows[]; options: TrainOptions; logs: LogMarks }>;
 
-/** Trains tasks together. Throws AttuneError if they do not fit, or nothing of them trains. */
+/** Trains tasks together. Throws AttuneError if they do not fit into memory, or if nothing trains. */
 export async function* trainTasks({ host, tasks, options, logs }: OpenTasks): AsyncIterable<TrainingEvent> {
   const [{ open: { run } }] = tasks as [TaskRows]; // names of classes may have been read from the rows
   const asks = options.output !== undefined || tasks.some(({ evalRows, test }) => evalRows ?? test);
@@ -38,7 +37,7 @@ export async function* trainTasks({ host, tasks, options, logs }: OpenTasks): As
   }
 }
 
-/** A run that is open: its tasks, and what they train on. */
+/** An open run: its tasks, and the engine that trains them. */
 type OpenTraining = Readonly<{
   run: Run;
   host: Host;
@@ -49,7 +48,7 @@ type OpenTraining = Readonly<{
   signal: AbortSignal | undefined;
 }>;
 
-/** Goes on from a checkpoint where there is one, trains, and writes what came of it. */
+/** Resumes from a checkpoint if there is one, trains, and writes the results. */
 async function* trainWith({ run, host, tasks, engine, prepared, signal }: OpenTraining): AsyncIterable<TrainingEvent> {
   const { training, spec: { fingerprints } } = run;
   const plan = batchPlan(run, tasks);
@@ -82,7 +81,7 @@ async function* trainWith({ run, host, tasks, engine, prepared, signal }: OpenTr
   yield { ...last, ...(outcome ? yield* outcome.end(last.step) : {}) };
 }
 
-/** The parts of a run that its loop works with. */
+/** Returns the parts of a run that its loop needs. */
 function loopParts(
   { training, optimizer, schedule, callbacks, accelerators }: Run,
 ): Pick<LoopOptions, "training" | "optimizer" | "schedule" | "callbacks" | "lossScale"> {
@@ -105,7 +104,7 @@ function countRows(tasks: readonly TaskRows[]): Readonly<{ train: number; eval: 
   };
 }
 
-/** The machine's peak. */
+/** Returns the machine's peak speed. */
 async function peakOf(host: Host): Promise<number | undefined> {
   return await (await import("../../engine/peak.ts")).measurePeak(host);
 }

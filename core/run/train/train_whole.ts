@@ -3,36 +3,36 @@ import { AttuneError, missing } from "../../base/errors.ts";
 import type { Host, Named, Run, Store, TrainingEvent, TrainOptions } from "../../types.ts";
 import { trainRun } from "./train.ts";
 
-/** How {@link train} runs. */
+/** Options of {@link train}. */
 export type TrainWholeOptions = Readonly<
   Omit<TrainOptions, "output"> & {
-    /** Where to: a folder, or a store. Absent: nothing is written, the metrics are all that is left. */
+    /** Folder or store for the results. Absent: nothing is written, and only the metrics are returned. */
     output?: string | Store;
-    /** Is told every event as it happens. */
+    /** Called with every event as it happens. */
     onEvent?: (event: TrainingEvent) => void;
   }
 >;
 
-/** How a run ended. */
+/** The end of a run, with its final metrics. */
 export type TrainedRun = Readonly<{
-  /** "stopped": a callback ended it early; "interrupted": the signal did, a checkpoint is written. */
+  /** "stopped": a callback ended the run early; "interrupted": the signal did, after writing a checkpoint. */
   reason: "done" | "stopped" | "interrupted";
-  /** Optimizer steps that were made. */
+  /** Number of optimizer steps. */
   step: number;
-  /** The final figures; empty without rows to evaluate on. */
+  /** The final metrics; empty without rows to evaluate on. */
   metrics: Named<number>;
-  /** What these are of: "test" where the run has test rows. */
+  /** The split of these metrics: "test" if the run has test rows. */
   split?: "eval" | "test";
-  /** Where they are of test rows, those of the rows that judged the run. */
+  /** The metrics of the eval rows, if `metrics` are those of test rows. */
   eval?: Named<number>;
-  /** Why it was stopped. */
+  /** The reason for stopping. */
   message?: string;
 }>;
 
 /**
- * Trains a run to its end, writes what it made, and gives the final metrics.
+ * Trains a run to its end, writes the results, and returns the final metrics.
  *
- * @throws AttuneError if it cannot start, and (`DIVERGED`) where it diverges.
+ * @throws AttuneError if the run cannot start, and (`DIVERGED`) if it diverges.
  * @example
  * ```ts
  * import { compose, train } from "attune";

@@ -1,17 +1,17 @@
 /**
- * What a model card calls the base: a name of the hub, or the last part of a path; never where it lies on this machine.
+ * The name of the base in a model card: a repository of the hub, or the last part of a path; never a local path.
  */
 import type { OpenRun } from "../open/open.ts";
 
-/** A repository of the hub, as its cards may name it. */
+/** Pattern of repository names that cards of the hub may have. */
 const HUB = /^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)?$/;
 
-/** What a trainer's folders end with, which a config may name as if it were a repository. */
+/** Pattern of a trainer's output folders, which a config may name as if they were repositories. */
 const FOLDER = /\/(checkpoint-\d+|model|output|outputs|results)$/;
 
 /**
- * The base of a run for its card. `hub`: the repository that it is, or by its config was made from; undefined where the hub
- * would not know it. `shown`: for readers.
+ * Returns the base of a run for its card. `hub`: the repository of the base, or the one that its config names as its
+ * origin; undefined if neither can be on the hub. `shown`: the name for readers.
  */
 export function baseName({ checkpoint, host }: Pick<OpenRun, "checkpoint" | "host">): { hub?: string; shown: string } {
   const { label, config } = checkpoint;

@@ -8,12 +8,12 @@ import { type EncodedRows, rowsInOrder } from "../rows/encoded_rows.ts";
 import type { SampleSizes } from "../rows/sample_sizes.ts";
 import { splitsOf, type TaskRows } from "../rows/task_rows.ts";
 
-/** Rows that repeat others are counted of data sets of so many rows; of larger ones `attune data` tells them. */
+/** Number of rows up to which repeated rows are counted; for larger data sets, `attune data` reports them. */
 const COUNTED_ROWS = 10_000;
 
 /**
- * The file data.json: rows in and out of each split, what transforms did to them, by row, rows that repeat one before, tokens of
- * the samples that were looked at, and rows that are measured and trained on.
+ * Returns the content of data.json: for each split the rows before and after transforms, the rows that each transform
+ * changed, the number of repeated rows, and tokens of the inspected samples; and leaks between splits.
  */
 export async function dataFile(tasks: readonly TaskRows[]): Promise<Json> {
   const entries: [string, Json][] = [];
@@ -35,7 +35,7 @@ export async function dataFile(tasks: readonly TaskRows[]): Promise<Json> {
   return name === "" ? only : { tasks: Object.fromEntries(entries) };
 }
 
-/** How many rows say the same as one before, in what the task reads. */
+/** Returns how many rows repeat an earlier row in the columns that the task reads. */
 async function repeatedIn(rows: EncodedRows, columns: RowColumns | undefined): Promise<number> {
   const textOf = rowText(columns);
   const table = createHashTable();
@@ -48,7 +48,7 @@ async function repeatedIn(rows: EncodedRows, columns: RowColumns | undefined): P
   return repeated;
 }
 
-/** Tokens of samples as they are trained on: nine of ten have no more than `p90`. */
+/** Returns statistics of tokens per sample: nine of ten samples have at most `p90` tokens. */
 function lengthsOf({ count, total, tokens }: SampleSizes): Named<number> {
   const sorted = Uint32Array.from({ length: count }, (_, place) => tokens(place)).sort();
   const quantile = (share: number): number => sorted[Math.max(0, Math.ceil(share * count) - 1)] ?? 0;

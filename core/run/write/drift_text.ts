@@ -1,7 +1,7 @@
-/** What quantizing a base changed, in words. */
+/** The text of a drift from quantizing a base. */
 import type { Drift } from "../../types.ts";
 
-/** A drift as one line. */
+/** Returns a drift as one line of text. */
 export function driftText({ rows, loss, logits, gradientCosine }: Drift): string {
   const short = (x: number): string => String(Number(x.toPrecision(3)));
   const gradients = gradientCosine === null ? "" : `, gradients at a cosine of ${short(gradientCosine)}`;

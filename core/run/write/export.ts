@@ -1,4 +1,4 @@
-/** A trained run, opened from its files, as exporters want it; and the proof that what they wrote is the same. */
+/** Describes a trained run, opened from its files, for exporters; and compares exported files with the run. */
 import { inspect } from "../../engine/inspect.ts";
 import type { BatchResult } from "../../engine/evaluator.ts";
 import { trainsRule } from "../../engine/builder/parameters.ts";
@@ -13,10 +13,10 @@ import type { FinalFigures } from "./final_figures.ts";
 import type { OpenRun } from "../open/open.ts";
 import { modelCard } from "./write.ts";
 
-/** Rows that a verification compares. */
+/** Number of rows that a verification compares. */
 const VERIFIED = 32;
 
-/** The trained tensors of an opened run. `figures`: those that it ended with, for cards. */
+/** Returns the trained tensors of an opened run. `figures`: its final metrics, for cards. */
 export async function describeTrainedModel(
   open: OpenRun,
   figures: FinalFigures = { metrics: {} },
@@ -37,7 +37,7 @@ export async function describeTrainedModel(
     backbone,
     task,
     attached,
-    // What an adapter's file has is in the next one too, whether anything here would train it or not.
+    // Everything in an adapter's file is written to the next file too, whether it would train here or not.
     trained: [...parameters.values()]
       .filter((p) => !p.frozen && (trains(p.name, p.adapter) || saved.has(p.name) || grownParameters.has(p.name))).map((
         p,
@@ -50,17 +50,17 @@ export async function describeTrainedModel(
   };
 }
 
-/** The largest difference of an output between two opened runs, over rows of the evaluation data or, without, made-up ids. `labelled`: its rows have labels. */
+/** Returns the largest output difference of two runs over eval or training rows. `labelled`: the rows have labels. */
 export async function verifyExport(a: OpenRun, b: OpenRun, labelled = true): Promise<number> {
   return (await compareRuns(a, b, { labelled })).difference;
 }
 
-/** How two runs differ over so many rows: the most of any output, all outputs beside their size, and the losses of each where they were asked for. */
+/** Differences of two runs over `rows` rows: the largest of an output, the relative one of all, and mean losses. */
 export type RunDifference = Readonly<
   { difference: number; relative: number; losses: readonly [number, number]; rows: number }
 >;
 
-/** What `verifyExport` compares, with `losses` also the mean loss of each run: rows need labels then. */
+/** Compares the outputs of two runs like `verifyExport`, and with `losses` their mean losses, which needs labels. */
 export async function compareRuns(
   a: OpenRun,
   b: OpenRun,
@@ -98,7 +98,7 @@ export async function compareRuns(
   return { difference, relative, losses: losses ? [sums[0] / total, sums[1] / total] : [NaN, NaN], rows };
 }
 
-/** The losses of a batch, each a mean, added up: as an evaluation has them. */
+/** Returns the sum of a batch's mean losses, as in an evaluation. */
 function meanLoss({ losses }: BatchResult): number {
   return Object.values(losses).reduce((sofar, { sum, count }) => sofar + (count > 0 ? sum / count : 0), 0);
 }

@@ -1,50 +1,50 @@
 /**
- * The figures that a run ends with, and what they are of: test rows where it has some, which nothing saw before, else the
- * rows that judged it while it trained.
+ * The final metrics of a run and their split: the test rows if there are any, which were not used before, otherwise the
+ * eval rows.
  */
 import type { Drift, Json, Named, TransformReport } from "../../types.ts";
 import type { TaskRows } from "../rows/task_rows.ts";
 import type { MeasuredTasks } from "../evaluate/measured_tasks.ts";
 import { combineTaskMetrics, metricsFile } from "../evaluate/metrics.ts";
 
-/** Figures, and what they are of. */
+/** Metrics, and the split that they were measured on. */
 export type FinalFigures = Readonly<{
   metrics: Named<number>;
-  /** Absent if nothing was measured, or nobody knows. */
+  /** Absent if nothing was measured or the split is unknown. */
   split?: "eval" | "test";
   rows?: number;
-  /** Where they are of test rows, those of the rows that judged the run. */
+  /** The metrics of the eval rows, if `metrics` are those of test rows. */
   eval?: Named<number>;
-  /** What quantizing the base changed before step one, where it was. */
+  /** The drift from quantizing the base, measured before the first step. */
   drift?: Drift | undefined;
-  /** What transforms did to the rows that were trained on. */
+  /** Reports of the transforms of the training rows. */
   transforms?: readonly TransformReport[] | undefined;
 }>;
 
-/** Those of a run. */
+/** The final metrics of a run. */
 export type RunFigures = Readonly<{
-  /** Of all tasks in one map. */
+  /** The metrics of all tasks in one map. */
   all: FinalFigures;
   of(task: string): FinalFigures;
-  /** What metrics.json holds. */
+  /** Content of metrics.json. */
   file: Json;
 }>;
 
-/** What is to be said where a loss is no finite number. */
+/** Warning about a loss that is not finite. */
 export const notNumbers: string = "The loss is not a finite number, and so some of the model's answers are none: " +
   "other figures count them as if they were";
 
-/** Says what figures are of: "test, 600 rows"; undefined if that is not known. */
+/** Returns a description of the measured rows, such as "test, 600 rows"; undefined if the split is unknown. */
 export function whatOf({ split, rows }: Pick<FinalFigures, "split" | "rows">): string | undefined {
   if (split === undefined) return undefined;
   const name = split === "test" ? "test" : "eval, the split that chose the checkpoint";
   return rows === undefined ? name : `${name}, ${rows} ${rows === 1 ? "row" : "rows"}`;
 }
 
-/** What was measured of a run's tasks: numbers, and what of them is more than a number. */
+/** The measurements of a run's tasks: numbers by task, and figures that are more than a number. */
 export type TasksMeasured = readonly [ReadonlyMap<string, Named<number>>, Pick<MeasuredTasks, "figuresOf">];
 
-/** Joins what was measured of a run's tasks: a task without test rows is reported on those that judged it. */
+/** Joins the measurements of a run's tasks. A task without test rows is reported on its eval rows. */
 export function finalFigures(
   tasks: readonly TaskRows[],
   [judged, { figuresOf: judgedFigures }]: TasksMeasured,
@@ -62,7 +62,7 @@ export function finalFigures(
   }));
   const measured = [...figures].filter(([, { split }]) => split !== undefined);
   const metrics = new Map(measured.map(([name, evaluation]) => [name, evaluation.metrics]));
-  // Rows of the split that the whole is called by; a task without test rows says itself what it is of.
+  // Counts only rows of the run's reported split; tasks without test rows name their split themselves.
   const splitRows = tested.size === 0 ? measured : measured.filter(([name]) => tested.has(name));
   const rows = splitRows.reduce((n, [, figures]) => n + (figures.rows ?? 0), 0);
   const whole: FinalFigures = measured.length === 0
@@ -97,7 +97,10 @@ function count(encoded: TaskRows["evalRows"]): Readonly<{ rows?: number }> {
   return encoded ? { rows: encoded.rowCount } : {};
 }
 
-/** The reported figures at the top; where they are of test rows it says so, with the others beside. Of several tasks of which some have no test rows each says what its figures are of. */
+/**
+ * Returns the content of metrics.json: the reported metrics; if there are test rows, also `split` and the metrics of
+ * the eval rows. If only some of several tasks have test rows, each task names its split.
+ */
 function fileOf(
   tasks: readonly TaskRows[],
   { metrics, judged, tested, splits }: Readonly<{

@@ -1,15 +1,15 @@
 /**
- * What in a run spec says where something lies: paths, made absolute so that the spec means the same from everywhere.
+ * The paths in a run spec, which are made absolute so that the spec means the same in every folder.
  */
 import { changeTexts, mapRoles } from "../../spec/roles.ts";
 import type { Catalog, Json, Named } from "../../types.ts";
 
-/** Whether a path may be a name of what comes with Attune, or of the hub. */
+/** Whether a path may also be the name of something bundled with Attune or on the hub. */
 function mayBeName(path: string): boolean {
   return /^(attune:)?[\w-][\w.-]*(\/[\w.-]+)?(@[\w./-]+)?$/.test(path);
 }
 
-/** A spec with its paths as `place` gives them; `name`: the path may be a name, and is one where nothing lies there. */
+/** Returns a spec whose paths are replaced by `place`. `name`: the path may also be a name. */
 export function placedPaths(
   spec: Named<Json>,
   catalog: Catalog,

@@ -1,4 +1,4 @@
-/** What a finished run leaves: its spec, its metrics, the adapter or model. */
+/** The files of a finished run: its spec, the adapter or model, and the model card. */
 import type { Parameter } from "../../engine/builder/parameters.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { placedTransform } from "../../data/rows_through.ts";
@@ -15,13 +15,13 @@ import { VERSION } from "../../base/version.ts";
 import { storeWithin } from "../../files/within.ts";
 import { missing } from "../../base/errors.ts";
 
-/** The spec with every default filled in, absolute paths, versions and fingerprints. */
+/** Returns a run's spec with all defaults, absolute paths, versions and fingerprints. */
 export async function resolvedSpec(run: Run, host: Host, fingerprints: Named<string>): Promise<Json> {
   const spec = await absolutePaths(toSpec(run) as Named<Json>, run.catalog, host);
   return { ...spec, versions: { attune: VERSION, runtime: host.runtime }, fingerprints };
 }
 
-/** A spec with the paths that its host resolves; what may be a name is one where no model lies there. */
+/** Returns a spec with absolute paths. A path that may be a name stays a name unless a model exists at that path. */
 async function absolutePaths(spec: Named<Json>, catalog: Catalog, { resolve, directory }: Host): Promise<Named<Json>> {
   if (!resolve) return spec;
   const names = new Set<string>();
@@ -34,9 +34,9 @@ async function absolutePaths(spec: Named<Json>, catalog: Catalog, { resolve, dir
 }
 
 /**
- * Writes adapter/ (with an adapter) or model/, and what further exporters make. Each of several tasks has a folder of
- * its name in there, which is what a run of that task alone would have left: it loads unchanged if the exporter's
- * format does.
+ * Writes adapter/ (with an adapter) or model/, and the folders of further exporters. With several tasks, each has a
+ * subfolder of its name with the same files as a run of that task alone, which loads unchanged if the exporter's format
+ * does.
  */
 export async function writeModel(open: OpenRun, engine: Engine, figures: FinalFigures, output: Store): Promise<void> {
   const trained = await trainedOf(open, engine, figures);
@@ -48,7 +48,7 @@ export async function writeModel(open: OpenRun, engine: Engine, figures: FinalFi
   }
 }
 
-/** What writes a run's result: an adapter's folder where an adapter is saved as such, or a whole model's. */
+/** Returns the exporter of a run's result, and its folder: "adapter" if an adapter is saved as such, or "model". */
 function standardExporter({ run, attached }: OpenRun): Readonly<{ exporter: Exporter; folder: string }> {
   const folder = attached.some((a) => a.record) ? "adapter" : "model";
   for (const entry of Object.values(run.catalog.exporter ?? {})) {
@@ -60,17 +60,16 @@ function standardExporter({ run, attached }: OpenRun): Readonly<{ exporter: Expo
   throw missing("spec", `an exporter of ${format}`, "the catalog");
 }
 
-/** What exporters are given. */
+/** Returns the trained model for exporters. */
 async function trainedOf(open: OpenRun, engine: Engine, figures: FinalFigures): Promise<TrainedModel> {
   const parameters = [...engine.program(open.task.name).recorded.parameters.values()].filter((p) => !p.regularizer);
   const names = new Map(parameters.map((p) => [p.unqualifiedName, p.name]));
   const reached = new Set(engine.state.trained.map((t) => t.name));
-  // What an adapter's file had is in the next one too, whether this run trains it or not.
+  // Everything in an adapter's file is written to the next file too, whether this run trains it or not.
   const saved = new Set(open.attached.flatMap((a) => a.weights?.names ?? []));
-  // Nor is what the checkpoint lacks (BERT's pooler, often) left to be drawn anew, and otherwise, wherever it is
-  // loaded.
+  // Parameters that the checkpoint lacks (often BERT's pooler) are written, since a loader would draw other values.
   const fresh = new Set(open.checkpoint.weights.names.length > 0 ? engine.fresh : []);
-  // Tables that grew are wanted where an adapter is loaded, too.
+  // Loading an adapter also needs the tables that grew.
   const grownParameters = new Set(open.checkpoint.grownParameters ?? []);
   const isWritten = (p: Parameter): boolean =>
     !p.frozen && (saved.has(p.unqualifiedName) || fresh.has(p.name) || grownParameters.has(p.unqualifiedName));
@@ -79,7 +78,7 @@ async function trainedOf(open: OpenRun, engine: Engine, figures: FinalFigures): 
     backbone: open.backbone,
     task: open.task,
     attached: open.attached,
-    // A task's files know its parameters without its name: they are those of a run that has no other task.
+    // A task's files have parameter names without the task's name, like those of a run with a single task.
     trained: parameters.filter((p) => reached.has(p.name) || isWritten(p)).map((p) => p.unqualifiedName),
     all: Object.fromEntries(parameters.map((p) => [p.unqualifiedName, { shape: p.shape, adapter: p.adapter }])),
     read: (name) => engine.read(names.get(name) ?? name),
@@ -89,7 +88,7 @@ async function trainedOf(open: OpenRun, engine: Engine, figures: FinalFigures): 
   };
 }
 
-/** The model card in Markdown, with front matter for the hub. `merged`: for a model with its adapters folded in. */
+/** Returns the model card in Markdown, with front matter for the hub. `merged`: for a model with merged adapters. */
 export function modelCard(open: OpenRun, figures: FinalFigures, merged = false): string {
   const { run, task, attached } = open;
   const base = baseName(open);
@@ -130,13 +129,13 @@ export function modelCard(open: OpenRun, figures: FinalFigures, merged = false):
   ].join("\n");
 }
 
-/** What loads the base in Python as the run had it, where that exists. */
+/** Returns front matter with the Python code that loads the quantized base, if it exists. */
 function quantizationLines(open: OpenRun): string[] {
   const python = pythonOf(open);
   return python === undefined ? [] : [`quantization: ${JSON.stringify(python)}`];
 }
 
-/** What the rows are that were trained on: how many, and what transforms they went through. */
+/** Returns a line with the number of training rows and their transforms. */
 function transformLines({ transforms = [] }: FinalFigures): string[] {
   if (transforms.length === 0) return [];
   const top = transforms.filter(({ within }) => within === undefined);
@@ -145,7 +144,7 @@ function transformLines({ transforms = [] }: FinalFigures): string[] {
   return [`Data: ${rows}, with the transforms ${transforms.map(placedTransform).join(", ")}.`, ""];
 }
 
-/** A line for each accelerator: its options, and what the base lost by it. */
+/** Returns a line for each accelerator: its options, and its drift. */
 function acceleratorLines({ accelerators }: Run, { drift }: FinalFigures): string[] {
   if (accelerators.length === 0) return [];
   const lines = accelerators.map((accelerator) => {
@@ -156,7 +155,7 @@ function acceleratorLines({ accelerators }: Run, { drift }: FinalFigures): strin
   return ["## Accelerators", "", ...lines, ""];
 }
 
-/** The final figures, and what they are of; behind those of test rows those of the rows that judged the run. */
+/** Returns the final metrics as a table: those of test rows next to those of eval rows, if there are both. */
 function evaluationLines(figures: FinalFigures): string[] {
   const { metrics, eval: judged } = figures;
   if (Object.keys(metrics).length === 0) return ["There is no evaluation data."];
