@@ -1,4 +1,4 @@
-/** Two models over the same rows: differences with intervals, McNemar's test, and which rows changed. */
+/** Comparison of two models over the same rows: differences with intervals, McNemar's test, and the changed rows. */
 import type { MetricStatistics } from "../statistics/metric_statistics.ts";
 import { type Difference, differencesOf, type ResamplingOptions } from "../statistics/resampled.ts";
 import { changedRows } from "../statistics/row_flags.ts";
@@ -7,20 +7,22 @@ import type { Json, Named } from "../types.ts";
 
 /** The result of a comparison. */
 export type Comparison = Readonly<{
-  /** By key: the other's value, this one's, and this one's less the other's. */
+  /** By metric: the other model's value (`first`), this model's (`second`), and this model's minus the other's. */
   differences: Named<Difference>;
-  /** Of the share of rows that are right, where there is one. `p`: the exact one where few rows changed, else the corrected one; of clusters of rows that of flipping whole clusters. */
+  /**
+   * McNemar's test of the first metric that is a share of right rows. `p`: exact if few rows changed, else corrected;
+   * for clusters of rows, from flipping the signs of whole clusters.
+   */
   mcnemar?: McNemar & Readonly<{ metric: string; p: number }>;
-  /** Rows that only this model has right, and rows that only the other one has; the first 100,000 of each. */
+  /** Rows that only this model has right (`fixed`) or only the other one (`broken`); the first 100,000 of each. */
   changed?: Readonly<{ metric: string; fixed: readonly number[]; broken: readonly number[] }>;
 }>;
 
-/** Rows that only one model has right, below which the exact test is used. */
+/** Number of rows that only one model has right below which the exact test is used. */
 const FEW = 25;
 
 /**
- * Compares what was measured of a model with what was measured of another one. Throws AttuneError if their rows
- * differ.
+ * Compares the statistics of a model with those of another one (`other`). Throws AttuneError if their rows differ.
  */
 export function compareStatistics(
   other: readonly MetricStatistics[],
@@ -44,7 +46,7 @@ export function compareStatistics(
   const test = mcnemar(broken.count, fixed.count);
   return {
     differences,
-    // Of rows that belong together the test knows nothing.
+    // McNemar's test assumes independent rows, so clusters have a p of their own.
     mcnemar: {
       metric,
       p: differences[metric]?.p ?? (broken.count + fixed.count < FEW ? test.exact : test.corrected),
@@ -54,7 +56,7 @@ export function compareStatistics(
   };
 }
 
-/** A comparison as JSON: `<key>: { value, other, difference, difference_interval }`. */
+/** Returns a comparison as JSON: `<key>: { value, other, difference, difference_interval }`. */
 export function comparisonFile({ differences, mcnemar: test, changed }: Comparison): Named<Json> {
   const entries = Object.entries(differences).map((
     [key, { first, second, difference, interval, p }],

@@ -1,4 +1,4 @@
-/** An evaluation that can be believed: figures with intervals, by group, with every row's answer for those who ask. */
+/** A detailed evaluation: metrics with intervals, by group, by slice, and optionally every row's answer. */
 import type { Evaluator } from "../engine/evaluator.ts";
 import { badValue, missing, unknownName } from "../base/errors.ts";
 import { withIntervals } from "../statistics/figures.ts";
@@ -24,64 +24,64 @@ import { collectRowScores, scoresFor } from "./row_scores.ts";
 import { createRowTable } from "./row_table.ts";
 import { type WorstSlices, worstSlices } from "./slices.ts";
 
-/** What is wanted besides metrics. */
+/** Options of an evaluation, for results beyond metrics. */
 export type EvaluationOptions = Readonly<{
-  /** A head that is new is taken as it is. */
+  /** Whether to evaluate a new, untrained head. */
   untrained?: boolean | undefined;
-  /** Resamples of intervals; absent: no intervals. */
+  /** Number of resamples for intervals; absent: no intervals. */
   intervals?: number | undefined;
-  /** The share of resamples within them; 0.95 unless given. */
+  /** Confidence level of intervals; 0.95 by default. */
   confidence?: number | undefined;
-  /** The seed of their draws: the same rows give the same intervals. */
+  /** Seed of resampling: with the same seed, the same rows give the same intervals. */
   seed?: number | undefined;
-  /** Columns whose values every metric is measured by. */
+  /** Columns by whose values every metric is also measured. */
   by?: readonly string[] | undefined;
-  /** The column whose values say which rows belong together. */
+  /** Column that is equal in rows that belong together (clusters). */
   cluster?: string | undefined;
-  /** Searches the slices where it is worst. */
+  /** Whether to search the slices of rows with the worst scores. */
   slices?: boolean | undefined;
-  /** Keeps each metric's statistics, for comparisons. */
+  /** Whether to keep each metric's statistics, for comparisons. */
   statistics?: boolean | undefined;
-  /** Another model's answer to a row as it was written, where there is one. */
+  /** Returns another model's saved answer to a row, if there is one. */
   otherAnswer?: ((example: Example, kind: AnswerKind) => Promise<RowReadings | undefined>) | undefined;
-  /** Further columns that are told with answers. */
+  /** Further columns to pass to `answered`. */
   columns?: readonly string[] | undefined;
-  /** Rows of a task that generates are answered with text though no metric reads it. */
+  /** Whether a task that generates answers its rows with text even if no metric reads it. */
   generates?: boolean | undefined;
-  /** Is told each row's answer, with the columns that are measured by. */
+  /** Called with each row's answer and its columns. */
   answered?: ((example: Example, groups: Named<Json>) => void) | undefined;
 }>;
 
-/** What an evaluation gives. */
+/** The result of an evaluation. */
 export type Evaluation = Readonly<{
   metrics: Named<number>;
-  /** As metrics.json has them: numbers and figures by group, with `<key>_interval` beside where they were asked for. */
+  /** Content of metrics.json: numbers and figures by group, with `<key>_interval` if intervals were requested. */
   figures: Named<Json>;
-  /** Rows that were answered. */
+  /** Number of evaluated rows. */
   rows: number;
   statistics: readonly MetricStatistics[];
-  /** The same metrics' of another model's answers, where there are such of every row. */
+  /** The same metrics' statistics over another model's answers, if every row has one. */
   otherStatistics: readonly MetricStatistics[] | undefined;
-  /** How rows were answered; absent where readings are of places. */
+  /** Kind of the rows' answers; absent if readings are per position. */
   kind: AnswerKind | undefined;
   slices: WorstSlices | undefined;
-  /** Intervals by path, where they were asked for. */
+  /** Intervals by path; empty unless requested. */
   intervals: Named<ValueInterval>;
-  /** Keys whose interval is rough: fewer than five rows are right, or wrong. */
+  /** Keys with a rough interval, such as from fewer than five right or wrong rows. */
   rough: readonly string[];
 }>;
 
-/** The resampling of an evaluation. */
+/** Returns the resampling of an evaluation. */
 export function resamplingOf({ intervals, confidence = 0.95, seed }: EvaluationOptions): ResamplingOptions {
   const usual = usualResampling(seed);
   return { ...usual, samples: intervals ?? usual.samples, confidence };
 }
 
 /**
- * Evaluates an opened run over a dataset, row by row: what is kept of a row is a few numbers, and only if options ask.
- * The evaluator is closed behind it.
+ * Evaluates an opened run over a dataset, row by row, and closes the evaluator. Only a few numbers of a row are kept,
+ * and only if options need them.
  *
- * @throws AttuneError if the run's head is new, or rows lack a column that is asked for.
+ * @throws AttuneError if the run's head is new and `untrained` is not set, or if rows lack a requested column.
  */
 export async function evaluateRows(
   run: OpenRun,
@@ -121,7 +121,7 @@ export async function evaluateRows(
   }
 }
 
-/** Keeps of rows what options ask for, as they are read. */
+/** Collects from rows, as they are read, what the options need. */
 function keepRows(
   open: OpenRun,
   rows: EncodedRows,
@@ -133,7 +133,7 @@ function keepRows(
   const all = [...open.metrics, rowLoss];
   const collector = collect(options.intervals !== undefined || options.statistics, all);
   const others = collect(otherAnswer, all);
-  // Slices are of rows, whatever belongs together.
+  // Slices consist of single rows, even if rows form clusters.
   const sliced = collect(slices, open.metrics.filter(({ columns }) => !columns));
   const scored = collectRowScores();
   const table = createRowTable();
@@ -168,7 +168,7 @@ function keepRows(
         const other = inputKind && !ended && await otherAnswer?.(example, inputKind);
         if (!other) continue;
         paired++;
-        // They are of the same row, whatever columns were written beside them.
+        // Both answers belong to this row, so its own columns replace those saved with the other answer.
         others.add({ ...other, columns: [columns] }, clusters?.slice(i, i + 1));
       }
     },
@@ -184,12 +184,12 @@ function keepRows(
   };
 }
 
-/** What a row was asked may be more than stands in it. */
+/** Returns the length of a row's prompt, which may be longer than the row's own text. */
 function lengthOf(example: Example | undefined): Named<number> {
   return example && example.text !== "" ? { length: example.text.length } : {};
 }
 
-/** The name of the rows that belong together with one. */
+/** Returns the name of a row's cluster. Throws AttuneError if the row has none. */
 function clusterOf(values: Row, cluster: string, row: number): string {
   if (!Object.hasOwn(values, cluster)) {
     throw unknownName("evaluate", `column (row ${row})`, "column", cluster, Object.keys(values));
@@ -199,7 +199,7 @@ function clusterOf(values: Row, cluster: string, row: number): string {
   throw missing("evaluate", `a value of the column "${cluster}"`, `row ${row}`);
 }
 
-/** Tells what is generated for every row. */
+/** Generates text for every row and passes it to `rowsSeen`. */
 async function answerAll(open: OpenRun, evaluator: Evaluator, rows: EncodedRows, rowsSeen: RowsSeen): Promise<void> {
   const generator = await evaluator.generator();
   try {
@@ -227,7 +227,7 @@ function allIntervals(
   return { intervals, rough: Object.keys(intervals).filter((key) => intervals[key]?.rough) };
 }
 
-/** The run with each of its metrics also by the values of columns. */
+/** Returns the run with each of its metrics also measured by the values of columns. */
 function withGroups(open: OpenRun, by: readonly string[]): OpenRun {
   if (by.length === 0) return open;
   const plain = open.metrics.filter((metric) => !metric.columns);

@@ -1,6 +1,5 @@
 /**
- * Metrics over plain predictions and references, a row at a time: what a trainer's evaluation adds up, without its
- * model.
+ * Metrics over plain predictions and references, one row at a time: an evaluation without a model.
  */
 import { type BootstrapOptions, intervalsOrNone } from "../statistics/bootstrap.ts";
 import { figuresOf } from "../statistics/by_chance.ts";
@@ -13,45 +12,45 @@ import { badValue, tooMuch } from "../base/errors.ts";
 import { inRow } from "../loop/measure.ts";
 import type { Json, Metric, MetricInputs, Named } from "../types.ts";
 
-/** A row as people have it. */
+/** A row with its prediction and reference in plain form. */
 export type PlainRow = Readonly<{
   /**
    * A class or its name, a class's scores, a number, classes, tags, a text; `{ sum, count }` or a number for a loss.
    */
   prediction?: unknown;
-  /** As the prediction; a text may have several references. */
+  /** In the same form as the prediction; a text may have several references. */
   reference?: unknown;
-  /** Of each class its score, or of two classes that of the second. */
+  /** The score of each class, or, of two classes, a single score of the second. */
   scores?: unknown;
-  /** How sure an empty answer is (SQuAD 2.0). */
+  /** Probability of an empty answer (SQuAD 2.0). */
   noAnswerProbability?: unknown;
-  /** Values of columns, for metrics that ask for them: those of groups. */
+  /** Values of columns, for metrics by group. */
   groups?: unknown;
 }>;
 
 /** Metrics that accumulate rows. */
 export interface MetricAccumulator {
-  /** Throws AttuneError if a metric cannot read the row. */
+  /** Adds a row. Throws AttuneError if a metric cannot read it. */
   add(row: PlainRow): void;
   compute(): Named<number | null>;
-  /** What of that is more than a number, by the same keys. */
+  /** Returns figures that are more than a number, by the same keys. */
   figures(): Named<Json>;
-  /** Intervals, where what they need is kept; those of numbers within figures by their path. */
+  /** Returns intervals, if `keep` is set; those of numbers within figures by their path. */
   intervals(options: BootstrapOptions): Named<Interval>;
 }
 
 type Kind = keyof MetricInputs;
 type Example = MetricInputs[Kind];
 
-/** Steps that one draw takes at least. */
+/** Minimum steps of one draw. */
 const DRAW = 20;
 
-/** Numbers of a metric that cost nothing to speak of. */
+/** Number of values of a metric up to which their cost is ignored. */
 const FEW = 100;
 
 /**
- * A measurer. `labels`: names of classes; `keep`: what intervals need of rows is kept; `maxSteps`: about how many elementary steps
- * all of it may take.
+ * Creates an accumulator of metrics. `labels`: names of classes; `keep`: keep what intervals need of rows; `maxSteps`:
+ * approximate limit of elementary computation steps.
  *
  * @throws AttuneError from its methods.
  * @example
@@ -74,16 +73,16 @@ export function measurer(
   const kinds: (Kind | undefined)[] = metrics.map(() => undefined);
   const collectors = keep ? metrics.map((metric) => collectMetric(flatMetric(metric))) : [];
   const stateOf = (i: number): unknown => (keep ? collectors[i]?.state() : plain[i]);
-  /** Steps of drawing all rows once, by metric. */
+  /** Steps to draw all rows once, by metric. */
   const draws = metrics.map(() => 0);
   let rows = 0;
   let steps = 0;
-  /** Looked at before anything is computed. */
+  /** Counts steps before they are computed. Throws AttuneError above the limit. */
   const count = (more: number, where: string): void => {
     steps += more;
     if (steps > maxSteps) throw tooMuch("measure", where, "steps of computation", Math.round(steps), maxSteps);
   };
-  /** How many numbers a metric gives, those of its groups too. */
+  /** Returns the number of values of a metric, those of its groups included. */
   const numbersOf = (i: number): number => {
     const metric = metrics[i];
     return metric?.figures ? Object.keys(flatMetric(metric).compute(stateOf(i))).length : 0;
@@ -145,8 +144,8 @@ export function measurer(
 }
 
 /**
- * The names of classes among rows, sorted by code points, as scikit-learn numbers them; undefined where none is named.
- * Where one row has a class as text and another as number, 1 and "1" are one class.
+ * Returns the names of classes in rows, sorted by code points as in scikit-learn; undefined if no row names a class. If
+ * some rows have classes as text and others as numbers, 1 and "1" are the same class.
  *
  * @throws AttuneError if some rows name classes and others number them.
  */
@@ -154,7 +153,7 @@ export function labelNames(rows: Iterable<PlainRow>): readonly string[] | undefi
   const names = new Set<string>();
   const others = new Set<number | boolean>();
   for (const { prediction, reference } of rows) {
-    // A list of numbers beside a class are its scores.
+    // A list of numbers as the prediction of a single class has the scores of all classes.
     const scored = Array.isArray(prediction) && prediction.every(isNumber) && !Array.isArray(reference);
     for (const value of [scored ? [] : prediction, reference].flat()) {
       if (typeof value === "string") names.add(value);
@@ -201,7 +200,7 @@ function hint({ prediction, reference }: PlainRow): string {
   return typeof prediction === "string" || typeof reference === "string" ? "; class names need `labels`" : "";
 }
 
-/** A row as a kind of reading, or undefined if it is not of that kind. */
+/** Converts a row to a kind of reading; undefined if it is not of that kind. */
 const readers: { readonly [K in Kind]: (row: PlainRow, classes: Classes) => MetricInputs[K] | undefined } = {
   label: ({ prediction, reference, scores }, classes) => {
     const numbers = scoresOf(scores ?? (Array.isArray(prediction) ? prediction : undefined));
@@ -233,13 +232,13 @@ const readers: { readonly [K in Kind]: (row: PlainRow, classes: Classes) => Metr
   },
 };
 
-/** The values of a row's columns. Throws AttuneError if they are none. */
+/** Returns the values of a row's columns. Throws AttuneError if `groups` is not an object. */
 function groupsIn({ groups = {} }: PlainRow): Named<Json> {
   if (typeof groups === "object" && groups !== null && !Array.isArray(groups)) return groups as Named<Json>;
   throw badValue("measure", "groups", groups, "an object with the values of each column");
 }
 
-/** The place of the highest score, the first of equals; -1 if one is no number. */
+/** Returns the index of the highest score, the first of equal ones; -1 if one is NaN. */
 function highest(scores: readonly number[]): number {
   let best = 0;
   for (const [i, score] of scores.entries()) {
@@ -249,7 +248,7 @@ function highest(scores: readonly number[]): number {
   return best;
 }
 
-/** How long an example is to what reads it once. */
+/** Returns the steps needed to read an example once. */
 function lengthOf(example: Example): number {
   if ("references" in example) {
     return example.references.reduce((n, { length }) => n + length + example.prediction.length, 0);
@@ -261,7 +260,7 @@ function lengthOf(example: Example): number {
   return 1 + (predicted ?? 0) + (1 + scores) * (1 + (actual ?? 0));
 }
 
-/** Steps of drawing an example once: texts have been read by then. */
+/** Returns the steps needed to draw an example once; texts have already been read then. */
 function drawsOf(example: Example): number {
   return DRAW + ("references" in example ? 0 : lengthOf(example));
 }
@@ -285,7 +284,7 @@ function classesOf(value: unknown, classes: Classes): readonly number[] | undefi
   return ids.every(isNumber) ? ids : undefined;
 }
 
-/** Scores of all classes; a score alone is that of the second of two. */
+/** Returns the scores of all classes; a single number is the score of the second of two classes. */
 function scoresOf(value: unknown): readonly number[] | undefined {
   if (isNumber(value)) return [1 - value, value];
   return Array.isArray(value) && value.length > 0 && value.every(isNumber) ? value : undefined;

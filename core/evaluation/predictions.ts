@@ -1,9 +1,9 @@
-/** predictions.jsonl: one line per row, written by one evaluation and read by the next one's comparison. */
+/** The file predictions.jsonl: one line per row, written by one evaluation and read by another's comparison. */
 import { badFile } from "../base/errors.ts";
 import type { RowReadings } from "../loop/rows.ts";
 import type { Example, Json, MetricInputs, Named } from "../types.ts";
 
-/** A line of it. */
+/** Returns the line of an evaluated row. */
 export function predictionLine({ row, reference, prediction, scores }: Example, groups: Named<Json>): string {
   return JSON.stringify({
     row,
@@ -14,7 +14,7 @@ export function predictionLine({ row, reference, prediction, scores }: Example, 
   });
 }
 
-/** A line of it, parsed; `number`: of the line. */
+/** A parsed line; `number` is its line number. */
 export type Prediction = Readonly<
   { number: number; row: number; label: Json; prediction: Json; scores?: Json; groups?: Named<Json> }
 >;
@@ -35,7 +35,7 @@ export function parsePrediction(line: string, number: number): Prediction {
   throw badFile("evaluate", where, "lacks row, label or prediction");
 }
 
-/** A prediction as metrics read it. `classes`: the task's. Throws AttuneError if it is no answer of that kind. */
+/** Converts a prediction to readings of `kind`. `classes`: the task's. Throws AttuneError if it is of another kind. */
 export function readPrediction(
   { number, row, label, prediction, scores, groups = {} }: Prediction,
   kind: AnswerKind,
@@ -50,7 +50,7 @@ export function readPrediction(
   return { rows: [row], readings, columns: [groups] };
 }
 
-/** The kinds of readings that a line can be. */
+/** The kinds of readings that a line can have. */
 export type AnswerKind = Exclude<keyof MetricInputs, "loss">;
 
 const readers: Readonly<

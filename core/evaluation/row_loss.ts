@@ -1,9 +1,9 @@
-/** The loss of single rows, where an answer tells it: what an interval of the mean loss is made from. */
+/** The loss of single rows, computed from their answers, for an interval of the mean loss. */
 import type { Metric, MetricInputs } from "../types.ts";
 
 type State = Readonly<{ sum: number; count: number }>;
 
-/** The mean loss of rows: of classes by the score of the right one, of numbers the squared error. */
+/** Metric of the rows' mean loss: the negative log score of the right class, or the squared error of a number. */
 export const rowLoss: Metric = {
   kind: "metric",
   name: "loss",
@@ -26,7 +26,7 @@ export const rowLoss: Metric = {
   },
 };
 
-/** As float32 probabilities have it; NaN where there are no scores of classes. */
+/** Returns the loss of a row from float32 probabilities; NaN for classes without scores. */
 function lossOf(example: MetricInputs["label" | "number"]): number {
   if (!("scores" in example) || !example.scores) {
     return "classes" in example ? NaN : (example.prediction - example.reference) ** 2;
@@ -34,10 +34,10 @@ function lossOf(example: MetricInputs["label" | "number"]): number {
   return -Math.log(Math.max(1e-30, Number(example.scores[example.reference] ?? NaN)));
 }
 
-/** How far float32 scores may be from the loss. */
+/** Relative difference from the measured loss that float32 scores may cause. */
 const NEAR = 1e-4;
 
-/** Whether the mean of the rows' losses is the loss that was measured: it is not with smoothed labels, or weights. */
+/** Whether the mean of row losses equals the measured loss; with label smoothing or weights, it does not. */
 export function isLoss(mean: number | null | undefined, loss: number | undefined): boolean {
   return typeof mean === "number" && loss !== undefined && Math.abs(mean - loss) <= NEAR * Math.max(1, Math.abs(loss));
 }

@@ -1,5 +1,5 @@
 /**
- * How well each row is answered, of a sample of rows: what slices are ranked by where no metric is a mean over rows.
+ * Scores of a sample of rows, which rank slices if no metric is a mean over rows.
  */
 import { areOfRows, type RowReadings } from "../loop/rows.ts";
 import type { MetricStatistics } from "../statistics/metric_statistics.ts";
@@ -8,18 +8,18 @@ import { createUnitSample, type UnitName } from "../statistics/unit_sample.ts";
 import type { MetricInputs } from "../types.ts";
 import { examplesByRow } from "./row_statistics.ts";
 
-/** Scores of rows: of each a sum and how many it is of, as of the losses of its tokens. */
+/** Scores of rows: for each row a sum and the number of its terms, such as the losses of its tokens. */
 export type RowScores = Readonly<{
   key: string;
   greaterIsBetter: boolean;
-  /** The share of all rows that are kept. */
+  /** Share of all rows that are in the sample. */
   share: number;
   names: readonly UnitName[];
   sums: ArrayLike<number>;
   counts: ArrayLike<number>;
 }>;
 
-/** Collects them from readings. */
+/** Collects scores from readings. */
 export type ScoreCollector = Readonly<{ add(read: RowReadings): void; end(): RowScores | undefined }>;
 
 type Kind = "loss" | "tags" | "labels" | "label";
@@ -29,7 +29,7 @@ type Scorer = Readonly<{
   of(example: MetricInputs[keyof MetricInputs]): readonly [sum: number, count: number];
 }>;
 
-/** By the kind of reading, the best first. */
+/** Scorers by kind of reading, the preferred kind first. */
 const scorers: Readonly<Record<Kind, Scorer>> = {
   loss: {
     key: "loss per token",
@@ -67,7 +67,7 @@ const scorers: Readonly<Record<Kind, Scorer>> = {
   },
 };
 
-/** An empty collector. */
+/** Creates an empty collector. */
 export function collectRowScores(): ScoreCollector {
   const sample = createUnitSample<{ sum: number; count: number }>(UNITS);
   let kind: Kind | undefined;
@@ -101,8 +101,8 @@ export function collectRowScores(): ScoreCollector {
 }
 
 /**
- * Those of the first metric that is a mean over rows, else those that were collected. Of a model that says tokens the mean
- * over these is none over rows, so that of metrics those of texts alone count.
+ * Returns the scores of the first metric that is a mean over rows, otherwise the collected ones. For language models,
+ * only text metrics are used, since a mean over tokens is not a mean over rows.
  */
 export function scoresFor(statistics: readonly MetricStatistics[], collector: ScoreCollector): RowScores | undefined {
   const collected = collector.end();

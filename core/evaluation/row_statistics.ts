@@ -7,12 +7,12 @@ import type { Metric, MetricInputs } from "../types.ts";
 
 /** Collects the statistics of some metrics. */
 export type StatisticsCollector = Readonly<{
-  /** `clusters`: of each row the name of those that belong together with it. */
+  /** Adds readings. `clusters`: the name of each row's cluster. */
   add(read: RowReadings, clusters?: readonly string[]): void;
   end(): readonly MetricStatistics[];
 }>;
 
-/** A collector. `classes`: the names of the task's classes. */
+/** Creates a collector. `classes`: the names of the task's classes. */
 export function collectStatistics(
   metrics: readonly Metric[],
   classes: readonly string[] | undefined,
@@ -34,7 +34,7 @@ export function collectStatistics(
 
 type Examples = readonly MetricInputs[keyof MetricInputs][];
 
-/** The examples of each row, of which kind they may be several: its places stay together. */
+/** Groups examples by row; a row has several examples if readings of this kind are per position. */
 export function examplesByRow(
   read: RowReadings,
   kind: keyof MetricInputs,

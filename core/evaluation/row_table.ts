@@ -1,28 +1,28 @@
-/** Columns and lengths of a sample of evaluated rows: what slices are made of. */
+/** Columns and lengths of a sample of evaluated rows, from which slices are formed. */
 import { UNITS } from "../statistics/metric_statistics.ts";
 import { createUnitSample } from "../statistics/unit_sample.ts";
 import type { Named, Row } from "../types.ts";
 
-/** A column whose values make slices: which value each row has. */
+/** A column that forms slices: its values, and the index of each row's value. */
 export type SliceColumn = Readonly<{ name: string; values: readonly string[]; of: ReadonlyMap<number, number> }>;
 
-/** What is kept of rows. */
+/** Values and lengths of rows. */
 export type RowTable = Readonly<{
-  /** `lengths`: of the row's text, and of its answer. */
+  /** Adds a row. `lengths`: of its text and of its answer, in characters. */
   add(row: number, values: Row, lengths: Named<number>): void;
   columns(): readonly SliceColumn[];
 }>;
 
-/** Values that a column may have at most to make slices, and characters of each. */
+/** Maximum number of values of a column that forms slices, and maximum characters of a value. */
 const [VALUES, CHARACTERS] = [50, 60];
 
-/** Parts of about as many rows that lengths are cut into. */
+/** Number of parts, with about the same number of rows, into which lengths are divided. */
 const BINS = 4;
 
 /** The names of columns of lengths. */
 const LENGTHS = { length: "length (characters)", answer: "length of the answer (characters)" };
 
-/** Creates an empty table. It keeps the rows that statistics of a metric keep. */
+/** Creates an empty table. It samples the same rows as the statistics of metrics. */
 export function createRowTable(): RowTable {
   const columns = new Map<string, Map<string, number> | undefined>();
   const sample = createUnitSample<{ values: Map<string, number>; lengths: Named<number> }>(UNITS);
@@ -46,7 +46,7 @@ export function createRowTable(): RowTable {
   return {
     add: (row, values, lengths) => {
       const facts = sample.of(row, () => ({ values: new Map(), lengths }));
-      // Every row counts where a column has too many values.
+      // Also counts values of rows outside the sample, to find columns with too many values.
       for (const [name, value] of Object.entries(values)) put(name, value, facts?.values ?? new Map());
       if (facts) facts.lengths = lengths;
     },
@@ -66,7 +66,7 @@ export function createRowTable(): RowTable {
   };
 }
 
-/** Lengths in parts of about as many rows. */
+/** Divides lengths into parts with about the same number of rows. */
 function binned(name: string, lengths: readonly (readonly [row: number, length: number])[]): SliceColumn[] {
   const sorted = lengths.map(([, length]) => length).sort((a, b) => a - b);
   const edges = [

@@ -1,4 +1,4 @@
-/** The slices of the rows where a model is worst, with what having searched for them costs. */
+/** The slices of rows on which a model is worst, with p-values corrected for the search. */
 import { createRandom } from "../math/random.ts";
 import { normalShare } from "../statistics/normal.ts";
 import { benjaminiHochberg, holm } from "../statistics/significance.ts";
@@ -11,23 +11,23 @@ export type Slice = Readonly<{
   value: string;
   count: number;
   score: number;
-  /** Of all other rows. */
+  /** Score of all other rows. */
   others: number;
-  /** That they differ by chance alone; corrected by Holm for having searched ("these differ"), and by Benjamini and Hochberg. */
+  /** p-value of the difference from the other rows; `holm` and `benjaminiHochberg` are corrected for the search. */
   p: number;
   holm: number;
   benjaminiHochberg: number;
-  /** The score on the rows that did not rank it: those of one half rank slices, these are of the other. */
+  /** Score on the half of the rows that was not used to rank slices. */
   heldOut?: Readonly<{ count: number; score: number }>;
 }>;
 
-/** The worst slices; `drawn`: of how many rows, where these are a sample. */
+/** The worst slices. `drawn`: number of sampled rows, if not all rows were used. */
 export type WorstSlices = Readonly<{ metric: string; searched: number; drawn?: number; slices: readonly Slice[] }>;
 
-/** Rows that a slice has at least, and slices that are told. */
+/** Minimum rows of a slice, and maximum number of reported slices. */
 const [LEAST, TOLD] = [10, 20];
 
-/** Searches columns and lengths for the slices with the worst scores; undefined where rows have none. */
+/** Searches columns and lengths for the slices with the worst scores; undefined if rows have no scores. */
 export function worstSlices(scores: RowScores | undefined, table: RowTable): WorstSlices | undefined {
   if (!scores) return undefined;
   const { key, greaterIsBetter, names, share, sums, counts } = scores;
@@ -73,7 +73,7 @@ export function worstSlices(scores: RowScores | undefined, table: RowTable): Wor
 
 type Ratio = Readonly<{ add(sum: number, count: number): void; rows(): number; mean(): number; variance(): number }>;
 
-/** Sums over counts of rows, and its variance by how far each row's sum is from what its count makes of it (Cochran 1977). */
+/** Creates a ratio estimator: the sum of rows' sums over the sum of their counts, with its variance (Cochran 1977). */
 function ratio(): Ratio {
   let [n, sums, counts] = [0, 0, 0];
   let [squares, products, countSquares] = [0, 0, 0];

@@ -1,4 +1,4 @@
-/** Thresholds per group: tuned on some rows, shown on others, before and after. */
+/** Thresholds per group, tuned on some rows, and their effect on other rows. */
 import { badValue, missing, unsupported } from "../base/errors.ts";
 import type { OpenRun } from "../run/open/open.ts";
 import { createReservoir } from "../run/evaluate/drawn_rows.ts";
@@ -6,19 +6,20 @@ import type { Dataset, Json, Named } from "../types.ts";
 import { evaluateRows } from "./evaluate_rows.ts";
 import { type Constraint, positiveShare, type ScoredRow, type ThresholdRule, tuneThresholds } from "./thresholds.ts";
 
-/** What is measured of decisions: how many are right, and how far groups are apart. */
+/** Measures of decisions: the share of right ones, and the gaps between groups. */
 type Effect = Readonly<
   { accuracy: number; selectionRateGap: number; truePositiveRateGap: number; falsePositiveRateGap: number }
 >;
 
-/** The constraints that are tuned for. */
+/** The constraints for which thresholds are tuned. */
 const CONSTRAINTS: readonly Constraint[] = ["demographic_parity", "equalized_odds"];
 
 /**
- * The rules for each group of a column, tuned on the run's eval rows, and what they change on the shown ones: `mixture` is the
- * rule as it is, which draws; `rounded` the likelier of its two thresholds for everyone, which leaves a gap.
+ * Returns the rules for each group of a column, tuned on the run's eval rows, and their effect on the `evaluated` rows:
+ * `mixture` is the randomized rule itself; `rounded` always uses the likelier of its two thresholds, which leaves a
+ * gap.
  *
- * @throws AttuneError if the task has not two classes with scores, or rows lack the column.
+ * @throws AttuneError if the task does not have two classes with scores, or rows lack the column.
  */
 export async function thresholdEffect(
   open: OpenRun,
@@ -63,7 +64,7 @@ export async function thresholdEffect(
   };
 }
 
-/** The likelier of a rule's thresholds, without the other. */
+/** Returns a rule with only the likelier of its two thresholds. */
 function rounded(rule: ThresholdRule): ThresholdRule {
   const first = rule.p0 > rule.p1;
   const constant = rule.predictionConstant > 0.5 ? 1 : 0;
@@ -76,7 +77,7 @@ function rounded(rule: ThresholdRule): ThresholdRule {
   };
 }
 
-/** JSON has no infinity: null is a threshold that no score, or every score, is above. */
+/** Returns a rule as JSON; infinite thresholds, which JSON lacks, become "above all" and "below all". */
 function shownRule({ p0, threshold0, p1, threshold1, pIgnore, predictionConstant }: ThresholdRule): Json {
   const showThreshold = (
     threshold: number,
@@ -92,7 +93,7 @@ function shownRule({ p0, threshold0, p1, threshold1, pIgnore, predictionConstant
   };
 }
 
-/** Rows that thresholds are tuned on, and shown on, at most; of more they are drawn. */
+/** Maximum number of rows for tuning and for evaluating thresholds; of more rows, a random sample is used. */
 const ROWS = 2 ** 18;
 
 async function scoredRows(open: OpenRun, column: string, data: Dataset): Promise<readonly ScoredRow[]> {

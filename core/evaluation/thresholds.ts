@@ -1,26 +1,26 @@
 /**
- * A threshold for each group that makes a rate alike in all of them at the best accuracy (Hardt et al. 2016), chosen as
- * Fairlearn's ThresholdOptimizer does.
+ * Thresholds per group that equalize a rate over groups at the best accuracy (Hardt et al. 2016), as in Fairlearn's
+ * ThresholdOptimizer.
  */
 import { badValue } from "../base/errors.ts";
 import type { Named } from "../types.ts";
 
-/** The rate that becomes alike. */
+/** The rate to equalize. */
 export type Constraint =
   | "demographic_parity"
   | "true_positive_rate_parity"
   | "false_positive_rate_parity"
   | "equalized_odds";
 
-/** What is best within that. */
+/** The score to maximize under the constraint. */
 export type Objective = "accuracy_score" | "balanced_accuracy_score";
 
-/** A row: its group, the score of the positive class, and whether that is right. */
+/** A row: its group, its score of the positive class, and its label (1: positive). */
 export type ScoredRow = Readonly<{ group: string; score: number; label: 0 | 1 }>;
 
 /**
- * A group's rule, a mixture: with p0 the first threshold, with p1 the second one; a score above it is positive. With
- * `pIgnore` the constant is taken in place of both.
+ * A group's randomized rule: the first threshold with probability p0, the second with p1; a score above the threshold
+ * is positive. With probability `pIgnore`, the constant is predicted instead.
  */
 export type ThresholdRule = Readonly<{
   p0: number;
@@ -31,13 +31,13 @@ export type ThresholdRule = Readonly<{
   predictionConstant: number;
 }>;
 
-/** The rules of all groups, and where they meet. */
+/** The rules of all groups, the common rate `x`, and the objective `y` there. */
 export type TunedThresholds = Readonly<{ rules: Named<ThresholdRule>; x: number; y: number }>;
 
-/** Steps of the rate that is to become alike. */
+/** Number of grid steps of the rate to equalize. */
 const GRID = 1000;
 
-/** Chooses the rules. Throws AttuneError if a group has rows of one class alone. */
+/** Tunes the rules of all groups. Throws AttuneError if a group has rows of only one class. */
 export function tuneThresholds(
   rows: readonly ScoredRow[],
   constraint: Constraint,
@@ -82,7 +82,7 @@ export function tuneThresholds(
   return { rules: Object.fromEntries(rules), x, y };
 }
 
-/** How likely a rule makes a score positive. */
+/** Returns the probability that a rule predicts positive for a score. */
 export function positiveShare(rule: ThresholdRule, score: number): number {
   const { p0, threshold0, p1, threshold1, pIgnore, predictionConstant } = rule;
   const mixed = p0 * Number(score > threshold0) + p1 * Number(score > threshold1);
@@ -109,7 +109,7 @@ const scores: Readonly<Record<Objective, Rate>> = {
 
 type Point = Readonly<{ x: number; y: number; threshold: number }>;
 
-/** What each threshold gives: infinity, and halfway between neighbouring scores. */
+/** Returns the point of each threshold: infinity, and the midpoints of neighbouring scores. */
 function pointsOf(name: string, rows: readonly ScoredRow[], x: Rate, y: Rate): Point[] {
   const sorted = rows.toSorted((a, b) => b.score - a.score);
   const positives = rows.filter(({ label }) => label === 1).length;
@@ -137,7 +137,7 @@ function pointsOf(name: string, rows: readonly ScoredRow[], x: Rate, y: Rate): P
     .sort((a, b) => a.point.x - b.point.x || a.point.y - b.point.y || a.order - b.order).map(({ point }) => point);
 }
 
-/** Those of the upper convex hull (Andrew 1979). */
+/** Returns the points of the upper convex hull (Andrew 1979). */
 function hullOf(points: readonly Point[]): Point[] {
   const hull: Point[] = [];
   for (const point of points) {
@@ -153,7 +153,7 @@ function hullOf(points: readonly Point[]): Point[] {
 
 type Mixed = Readonly<{ y: number; p0: number; p1: number; threshold0: number; threshold1: number }>;
 
-/** The hull at every step of the grid, each a mixture of its neighbours. */
+/** Interpolates the hull at every step of the grid, as a mixture of the two neighbouring points. */
 function interpolated(hull: readonly Point[]): Mixed[] {
   return Array.from({ length: GRID + 1 }, (_, i) => {
     const x = i === GRID ? 1 : i * STEP;

@@ -1,8 +1,8 @@
-/** How text is generated: Hugging Face's GenerationConfig in camelCase, and where its values come from. */
+/** Options of text generation: Hugging Face's GenerationConfig in camelCase, and the sources of its values. */
 import { badValue, unsupported } from "../base/errors.ts";
 import type { GenerationConfig, Json, Named } from "../types.ts";
 
-/** A complete config, with what only checkpoints say. */
+/** A complete config, with fields that only checkpoints have. */
 export type GenerationOptions =
   & Omit<GenerationConfig, "eosTokenId">
   & Readonly<{ eosTokenIds: readonly number[]; forcedBosTokenId?: number; forcedEosTokenId?: number }>;
@@ -38,7 +38,7 @@ const areBiases = (value: Json | undefined): boolean =>
     Array.isArray(pair) && pair.length === 2 && areSequences([pair[0] as Json]) && isNumber(pair[1])
   );
 
-/** What a field of generation_config.json may hold, and what it is called here. */
+/** For each field of generation_config.json, its name here and a check of its value. */
 const fields: Readonly<Record<string, readonly [keyof GenerationOptions, (value: Json | undefined) => boolean]>> = {
   max_new_tokens: ["maxNewTokens", (v) => isCount(v) && v !== 0],
   min_new_tokens: ["minNewTokens", isCount],
@@ -71,7 +71,7 @@ const fields: Readonly<Record<string, readonly [keyof GenerationOptions, (value:
   forced_eos_token_id: ["forcedEosTokenId", isCount],
 };
 
-/** Fields that change what comes out and are not implemented; other values than these are refused. */
+/** Unimplemented fields that would change the output; values other than these are refused. */
 const unbuilt: Readonly<Record<string, readonly Json[]>> = {
   num_beam_groups: [1],
   penalty_alpha: [0],
@@ -79,21 +79,21 @@ const unbuilt: Readonly<Record<string, readonly Json[]>> = {
   guidance_scale: [1],
 };
 
-/** Fields that are not implemented and are off where they are null. */
+/** Unimplemented fields that are off if null. */
 const nullable = ["force_words_ids", "constraints", "stop_strings", "watermarking_config"] as const;
 
 /**
- * Options from, in order: what is asked for, the checkpoint's generation_config.json or config.json, the defaults.
- * Lengths that count the prompt become those of one in `lengthsBehind`.
+ * Returns options from, in order of precedence: `changes`, the checkpoint's generation_config.json or config.json, and
+ * the defaults. `lengthsBehind` converts lengths that include the prompt.
  *
- * @throws AttuneError if a file asks for what is not implemented, or a value makes no sense.
+ * @throws AttuneError if a file asks for something not implemented, or has an invalid value.
  */
 export function generationOptions(
   changes: Partial<GenerationConfig>,
   config: Named<Json>,
   saved: Named<Json> | undefined,
 ): GenerationOptions {
-  // Old checkpoints have these among the fields of the model.
+  // Old checkpoints have the fields of generation in config.json.
   const from: Named<Json> = saved ?? config;
   const where = saved ? "generation_config.json" : "config.json";
   const options: Record<string, unknown> = { ...defaults };
@@ -121,7 +121,7 @@ export function generationOptions(
   const eos = eosTokenId ?? from.eos_token_id ?? config.eos_token_id ?? null;
   options.eosTokenIds = eos === null ? [] : [eos].flat();
   for (const [name, value] of Object.entries(others)) if (value !== undefined) options[name] = value;
-  // New tokens count before whole lengths, and what is asked for before what files say.
+  // A limit of new tokens takes precedence over one of the whole length, and `changes` over files.
   if (changes.maxNewTokens !== undefined || (changes.maxLength === undefined && isCount(from.max_new_tokens))) {
     delete options.maxLength;
   }
@@ -132,7 +132,7 @@ export function generationOptions(
   return complete;
 }
 
-/** Options of a text behind a prompt of so many tokens. */
+/** Returns options for a prompt of `prompt` tokens: limits count only new tokens, of which there is `room`. */
 export function lengthsBehind(options: GenerationOptions, prompt: number, room: number): GenerationOptions {
   const { maxLength, minLength = 0 } = options;
   const most = maxLength === undefined ? options.maxNewTokens : Math.max(1, maxLength - prompt);

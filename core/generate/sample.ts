@@ -1,14 +1,14 @@
-/** Which tokens may be drawn, and the one that is. */
+/** Sampling: filters the tokens that may be drawn, and draws one. */
 import type { GenerationOptions } from "./options.ts";
 import { largest, logSoftmax } from "./scores.ts";
 
-/** How many tokens the filter by entropy looks at. */
+/** Number of tokens that the entropy filter (topH) considers. */
 const ENTROPY_TOKENS = 100;
 
-/** Tokens with the logarithms of their probabilities among each other, the likeliest first. */
+/** Tokens, the likeliest first, with the logarithms of their probabilities, which sum to 1 over these tokens. */
 type Drawable = Readonly<{ ids: readonly number[]; logp: Float64Array }>;
 
-/** The tokens that may be drawn, filtered in transformers' order. */
+/** Returns the tokens that may be drawn, filtered in the order of transformers. */
 export function selectDrawable(scores: Float64Array, o: GenerationOptions): Drawable {
   const scaled = (ids: readonly number[]): Drawable => ({
     ids,
@@ -24,7 +24,7 @@ export function selectDrawable(scores: Float64Array, o: GenerationOptions): Draw
     drawable = only(drawable, (k) => k === 0 || (sums[k] ?? 0) <= most);
   }
   if (topK > 0 && drawable.ids.length > topK) {
-    // As torch cuts: all that are as likely as the last of the topK stay.
+    // As in torch, all tokens that are as likely as the last of the topK stay.
     const last = drawable.logp[topK - 1] ?? 0;
     drawable = only(drawable, (k) => (drawable.logp[k] ?? 0) >= last);
   }
@@ -53,7 +53,7 @@ export function selectDrawable(scores: Float64Array, o: GenerationOptions): Draw
   return drawable;
 }
 
-/** The likeliest tokens, as many as the first of the filters looks at. */
+/** Returns the likeliest tokens, as many as the first filter considers. */
 function first(scores: Float64Array, { topK, topH }: GenerationOptions): number[] {
   if (topH !== undefined && topH > 0) return largest(scores, Math.min(ENTROPY_TOKENS, scores.length));
   const order = largest(scores, topK > 0 ? Math.min(topK, scores.length) : scores.length);
@@ -63,14 +63,14 @@ function first(scores: Float64Array, { topK, topH }: GenerationOptions): number[
   return order.filter((id) => scores[id] !== -Infinity);
 }
 
-/** p ln p, of what cannot come 0. */
+/** Returns p ln p; 0 for impossible tokens. */
 const term = (logp: number): number => (logp === -Infinity ? 0 : Math.exp(logp) * logp);
 
 function entropyOf(logp: Float64Array): number {
   return -logp.reduce((sum, logProbability) => sum + term(logProbability), 0);
 }
 
-/** The tokens whose surprise is nearest to the expected one. */
+/** Keeps the tokens whose surprisal is closest to the entropy, up to a probability mass (typical sampling). */
 function typical(
   drawable: Drawable,
   mass: number,
@@ -87,7 +87,7 @@ function typical(
   return only(drawable, (k) => (far[k] ?? 0) <= most);
 }
 
-/** The token that a uniform number falls on among those that may be drawn. */
+/** Draws a token by a uniform number in [0, 1). */
 export function sample(scores: Float64Array, uniform: number, o: GenerationOptions): number {
   const { ids, logp } = selectDrawable(scores, o);
   let left = uniform * logp.reduce((sum, logProbability) => sum + Math.exp(logProbability), 0);

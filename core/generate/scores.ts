@@ -1,10 +1,10 @@
-/** What is done to the scores of next tokens before one is taken. */
+/** Processing of the scores of next tokens before one is chosen. */
 import type { GenerationOptions } from "./options.ts";
 
-/** `tokens`: the prompt (of a decoder its start token) and what was `generateRows` behind it; `source`: what it is made from. */
+/** A text so far. `tokens`: the prompt (or decoder start) and `generated` new tokens; `source`: the source's tokens. */
 export type GeneratedSoFar = Readonly<{ tokens: readonly number[]; generated: number; source: readonly number[] }>;
 
-/** Changes scores in place, in transformers' order. */
+/** Changes scores in place, in the order of transformers. */
 export function processScores(scores: Float64Array, text: GeneratedSoFar, o: GenerationOptions): void {
   const { tokens, generated, source } = text;
   for (const [ids, bias] of o.sequenceBias ?? []) biased(scores, tokens, ids, bias);
@@ -26,12 +26,12 @@ export function processScores(scores: Float64Array, text: GeneratedSoFar, o: Gen
     }
   }
   for (const id of o.suppressTokens ?? []) scores[id] = -Infinity;
-  // A beginning that is forced is none of the text's own.
+  // A forced first token does not count as the beginning of the text.
   const begin = tokens.length - generated <= 1 && o.forcedBosTokenId !== undefined ? 1 : 0;
   if (generated === begin) { for (const id of o.beginSuppressTokens ?? []) scores[id] = -Infinity; }
 }
 
-/** Whether `processScores` has nothing to do, whatever is written, behind the least number of new tokens. */
+/** Whether `processScores` never changes scores once the minimum number of new tokens is reached. */
 export function leavesScores(o: GenerationOptions): boolean {
   const none = (list: readonly unknown[] | undefined): boolean => list === undefined || list.length === 0;
   const lists = [o.sequenceBias, o.badWordsIds, o.suppressTokens, o.beginSuppressTokens];
@@ -40,7 +40,7 @@ export function leavesScores(o: GenerationOptions): boolean {
     (o.encoderRepetitionPenalty ?? 1) === 1 && o.noRepeatNgramSize === 0 && (o.encoderNoRepeatNgramSize ?? 0) === 0;
 }
 
-/** Makes tokens that were there less likely. */
+/** Makes tokens that have occurred less likely. */
 function penalize(scores: Float64Array, tokens: readonly number[], penalty: number): void {
   if (penalty === 1) return;
   for (const id of new Set(tokens)) {
@@ -49,7 +49,7 @@ function penalize(scores: Float64Array, tokens: readonly number[], penalty: numb
   }
 }
 
-/** Rules out what would make `n` tokens on end that stand in `source`. */
+/** Rules out tokens that would complete an n-gram that occurs in `source`. */
 function noRepeat(scores: Float64Array, source: readonly number[], tokens: readonly number[], n: number): void {
   if (n <= 0 || tokens.length + 1 < n) return;
   const start = tokens.slice(tokens.length + 1 - n);
@@ -72,7 +72,7 @@ function only(scores: Float64Array, id: number): void {
   scores[id] = 0;
 }
 
-/** x - ln Σ eˣ, written to `out`. Plain loops: `from` with a function takes twenty times as long. */
+/** Writes x - ln Σ eˣ to `out`. Uses plain loops, since `from` with a function takes twenty times as long. */
 export function logSoftmax(
   scores: ArrayLike<number>,
   out: Float64Array = new Float64Array(scores.length),
@@ -86,7 +86,7 @@ export function logSoftmax(
   return out;
 }
 
-/** The first of the largest scores. */
+/** Returns the index of the largest score, the first of equal ones. */
 export function argMax(scores: ArrayLike<number>): number {
   let at = 0;
   let top = scores[0] ?? 0;
@@ -97,7 +97,7 @@ export function argMax(scores: ArrayLike<number>): number {
   return at;
 }
 
-/** Indices of the `count` largest scores, largest first; of equal ones the first. */
+/** Returns the indices of the `count` largest scores, the largest first; among equal ones, the lower index first. */
 export function largest(scores: ArrayLike<number>, count: number): number[] {
   if (count >= scores.length) {
     return Array.from(scores, (_, i) => i).sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0) || a - b);

@@ -1,4 +1,4 @@
-/** Which tokens come next: the likeliest, drawn ones, or those of the likeliest whole text that beams find. */
+/** Decoding strategies: greedy search, sampling and beam search. */
 import type { Random } from "../types.ts";
 import { type GenerationOptions, lengthsBehind } from "./options.ts";
 import { sample } from "./sample.ts";
@@ -7,25 +7,25 @@ import { argMax, largest, leavesScores, logSoftmax, processScores } from "./scor
 /** Scores [rows, vocabSize] of next tokens. */
 export type Scores = Readonly<{ rows: number; vocabSize: number; logits: Float32Array }>;
 
-/** Behind all prompts, then behind one more token of some rows of the step before. */
+/** Model steps: `first` scores all prompts; `next` adds a token to each of the rows `from` of the step before. */
 export interface Steps {
   first(): Promise<Scores>;
   next(from: Int32Array, tokens: Int32Array): Promise<Scores>;
 }
 
-/** One text on its way: which prompt it continues and what came so far. */
+/** The search for the continuation of one prompt. */
 interface Search {
-  /** Takes the scores of its rows, `first` on; gives the rows to continue with a token each, none where it ends. */
+  /** Reads the scores of its rows, which start at `first`; returns rows to continue with a token each, none at the end. */
   advance(scores: Scores, first: number): readonly Readonly<{ row: number; token: number }>[];
   readonly result: readonly number[];
 }
 
-/** What a prompt has for itself: its random stream, how many new tokens there is room for, the source's tokens. */
+/** Context of one prompt: its random stream, the room for new tokens, and the source's tokens. */
 export type SearchContext = Readonly<{ random: Random; room: number; source: readonly number[] }>;
 
 /**
- * Continues each prompt. `prompts`: their tokens, of a decoder its start token. `contextOf`: what each has for itself.
- * What comes back has what was generated, with the token that ended it.
+ * Continues each prompt and returns the generated tokens, including the end token. `prompts`: their tokens, or the
+ * decoder's start token. `contextOf`: returns the context of each prompt.
  */
 export async function search(
   steps: Steps,
@@ -86,12 +86,12 @@ function singleSearch(
   };
 }
 
-/** A text with the sum of its tokens' log-likelihoods. */
+/** A text with the sum of its tokens' log probabilities. */
 type Beam = Readonly<{ tokens: readonly number[]; score: number }>;
 
 /**
- * Beam search as transformers does it: of the likeliest `numBeams` of each step those that end are finished, at a score
- * divided by length^lengthPenalty; the search goes on while a running one may still become better than those.
+ * Beam search as in transformers: those of the likeliest `numBeams` texts of a step that end are finished, with a score
+ * divided by length^lengthPenalty. The search continues while a running text may still beat the finished ones.
  */
 function beamSearch(prompt: readonly number[], o: GenerationOptions, source: readonly number[]): Search {
   const candidates = Math.max(2, 1 + o.eosTokenIds.length) * o.numBeams;

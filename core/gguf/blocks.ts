@@ -1,20 +1,20 @@
-/** Values of GGUF's tensors: blocks of small integers with scales, as llama.cpp writes them, to float32. */
+/** Decodes the values of GGUF tensors, which are blocks of small integers with scales (as in llama.cpp), to float32. */
 
-/** A type of tensor: values of a block, its bytes, and what reads one. */
+/** A tensor type: number of values and bytes of a block, and its decoder. */
 export type BlockType = Readonly<{
   name: string;
   values: number;
   bytes: number;
-  /** Writes the values of the block that begins at a byte. */
+  /** Decodes the block that starts at byte `at` and writes its values to `out` from index `to` on. */
   read: (data: DataView, at: number, out: Float32Array, to: number) => void;
 }>;
 
 const buffer = new DataView(new ArrayBuffer(4));
 
-/** What a half-precision number's fraction, of 1,024, is multiplied by, by its exponent. */
+/** Factor of a half-precision number's fraction (an integer below 2,048), by exponent. */
 const steps = Float64Array.from({ length: 31 }, (_, exponent) => 2 ** (Math.max(exponent, 1) - 25));
 
-/** A half-precision number. */
+/** Converts the bits of a half-precision number. */
 export function halfToFloat(bits: number): number {
   const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
   const infinite = fraction === 0 ? Infinity : NaN;
@@ -24,7 +24,7 @@ export function halfToFloat(bits: number): number {
 
 const halfAt = (data: DataView, at: number): number => halfToFloat(data.getUint16(at, true));
 
-/** Blocks of 32: nibbles with a scale, and a least value or a fifth bit where there is one. */
+/** Blocks of 32 values: nibbles with a scale, and optionally a minimum or a fifth bit. */
 function nibbles(fifth: boolean, least: boolean, shift: number, levels?: readonly number[]): BlockType["read"] {
   return (data, at, out, to) => {
     const d = halfAt(data, at);
@@ -41,7 +41,7 @@ function nibbles(fifth: boolean, least: boolean, shift: number, levels?: readonl
   };
 }
 
-/** Scale and least value of each eighth of a block of 256, in 12 bytes of 6 bits each. */
+/** Returns scale and minimum of eighth `j` of a block of 256 values; 12 bytes hold 16 numbers of 6 bits. */
 function scaleAndLeast(data: DataView, at: number, j: number): readonly [number, number] {
   const byte = (i: number): number => data.getUint8(at + i);
   if (j < 4) return [byte(j) & 63, byte(j + 4) & 63];
@@ -49,7 +49,7 @@ function scaleAndLeast(data: DataView, at: number, j: number): readonly [number,
   return [(nibbles & 15) | ((byte(j - 4) >> 2) & 48), (nibbles >> 4) | ((byte(j) >> 2) & 48)];
 }
 
-/** Q4_K, and with a fifth bit Q5_K. */
+/** Decoder of Q4_K, or of Q5_K with a fifth bit. */
 function eighths(fifth: boolean): BlockType["read"] {
   return (data, at, out, to) => {
     const [d, least] = [halfAt(data, at), halfAt(data, at + 2)];
@@ -99,7 +99,7 @@ const q6: BlockType["read"] = (data, at, out, to) => {
 
 const levels = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
-/** IQ4_XS: eighths with 6 bits of scale each. */
+/** Decoder of IQ4_XS: eighths with a scale of 6 bits each. */
 const iq4xs: BlockType["read"] = (data, at, out, to) => {
   const d = halfAt(data, at);
   const high = data.getUint16(at + 2, true);
@@ -113,7 +113,7 @@ const iq4xs: BlockType["read"] = (data, at, out, to) => {
   }
 };
 
-/** Types by GGML's numbers. */
+/** Tensor types by GGML's type numbers. */
 export const blockTypes: ReadonlyMap<number, BlockType> = new Map<number, BlockType>([
   [0, { name: "F32", values: 1, bytes: 4, read: (data, at, out, to) => void (out[to] = data.getFloat32(at, true)) }],
   [1, { name: "F16", values: 1, bytes: 2, read: (data, at, out, to) => void (out[to] = halfAt(data, at)) }],
@@ -148,7 +148,7 @@ export const blockTypes: ReadonlyMap<number, BlockType> = new Map<number, BlockT
   [23, { name: "IQ4_XS", values: 256, bytes: 136, read: iq4xs }],
 ]);
 
-/** Writes the values of whole blocks into a list, from a place on. */
+/** Decodes whole blocks and writes their values to `out` from index `to` on. */
 export function dequantize(type: BlockType, bytes: Uint8Array, out: Float32Array, to: number): void {
   const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const blocks = Math.floor(bytes.length / type.bytes);

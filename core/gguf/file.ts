@@ -1,5 +1,5 @@
 /**
- * GGUF files: what they say of a model, and its tensors as float32, decoded piece by piece where they are asked for.
+ * GGUF files: their metadata, and their tensors, decoded to float32 piece by piece on demand.
  */
 import { badFile, missing, show } from "../base/errors.ts";
 import { type DType, sizeOf, type Tensor } from "../base/tensor.ts";
@@ -9,34 +9,34 @@ import { type GgufHeader, ggufHeader, type GgufTensor } from "./header.ts";
 
 export type { GgufTensor } from "./header.ts";
 
-/** Rows of a tensor: the first one, and how many. */
+/** Rows of a tensor: the first row, and the number of rows. */
 export type GgufRows = readonly [from: number, count: number];
 
-/** An opened file. */
+/** An opened GGUF file. */
 export interface GgufFile {
   readonly metadata: Named<Json>;
   readonly tensors: ReadonlyMap<string, GgufTensor>;
-  /** A tensor, or some of its rows, as float32; no more than a piece of its bytes is in memory beside them. */
+  /** Reads a tensor, or some of its rows, as float32; only a piece of its encoded bytes is in memory at a time. */
   read(name: string, rows?: GgufRows): Promise<Tensor<Float32Array>>;
-  /** The bytes of a tensor, or of some of its rows, in the blocks of its type. */
+  /** Reads the encoded bytes of a tensor, or of some of its rows: blocks of its type. */
   blocks(name: string, rows?: GgufRows): Promise<Uint8Array>;
-  /** Where the bytes lie of what is stored as plain floats; of other types what they are decoded to. */
+  /** Returns the location of a tensor of plain floats; for other types, the size and dtype after decoding. */
   locate(name: string, rows?: GgufRows): WeightLocation;
-  /** What reads some of the bytes of what is stored as plain floats. */
+  /** Returns a reader of byte ranges of a tensor of plain floats; undefined for other types. */
   part(name: string, rows?: GgufRows): ((from: number, length: number) => Promise<Uint8Array>) | undefined;
 }
 
-/** How much of a file is looked at for its header, first and at most, in bytes: vocabularies stand in it. */
+/** Bytes that are read for the header, at first and at most; it contains the vocabulary. */
 const [FIRST, MOST] = [2 ** 22, 2 ** 27];
-/** So many bytes of a tensor are decoded at a time. */
+/** Bytes of a tensor that are decoded at a time. */
 const PIECE = 2 ** 22;
 
 const floats: Readonly<Record<string, DType>> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
 
 /**
- * Opens a file of a store.
+ * Opens a GGUF file of a store.
  *
- * @throws AttuneError if it is none, is cut or contradicts itself, or its tensors are of a type that is not read.
+ * @throws AttuneError if it is not a GGUF file, is truncated or inconsistent, or has tensors of an unsupported type.
  */
 export async function openGguf(files: Store, key: string): Promise<GgufFile> {
   const first = await files.get(key, { offset: 0, length: FIRST });
@@ -102,7 +102,7 @@ function rowsOf(tensor: GgufTensor, [from, count]: GgufRows): GgufTensor {
     throw badFile("gguf", tensor.name, `has ${rows} rows, of which ${from} to ${from + count} are asked for`);
   }
   const bytes = tensor.bytes / rows;
-  // A vector of blocks has no rows of their own.
+  // Elements of a vector in blocks cannot be read as separate rows.
   if (!Number.isInteger(bytes) || (rest.length === 0 && tensor.type.values > 1)) {
     throw badFile("gguf", tensor.name, `is a vector of ${tensor.type.name}`);
   }

@@ -1,12 +1,12 @@
 /**
- * The head of a GGUF file: what it says of a model, and where its tensors lie. Nothing that it claims is believed before it
- * is measured against the file.
+ * The header of a GGUF file: its metadata, and the locations of its tensors. Every size that it declares is checked
+ * against the size of the file before it is used.
  */
 import { badFile, show, unsupported } from "../base/errors.ts";
 import type { Json, Named } from "../types.ts";
 import { type BlockType, blockTypes } from "./blocks.ts";
 
-/** A tensor as the file has it; `dims` as torch has them, the innermost last; `offset` from the file's begin. */
+/** A tensor of the file; `dims` as in torch, the innermost last; `offset` from the start of the file. */
 export type GgufTensor = Readonly<{
   name: string;
   dims: readonly number[];
@@ -15,19 +15,19 @@ export type GgufTensor = Readonly<{
   bytes: number;
 }>;
 
-/** What stands in front of the tensors' values. */
+/** The content of the header, which precedes the tensors' values. */
 export type GgufHeader = Readonly<{ metadata: Named<Json>; tensors: ReadonlyMap<string, GgufTensor> }>;
 
-/** More keys, tensors, dimensions or values of a list than these are refused. */
+/** Limits of keys, tensors, dimensions of a tensor, and values of a list. */
 const [KEYS, TENSORS, DIMS, VALUES] = [100_000, 100_000, 4, 2 ** 23];
-/** A key or a tensor takes so many bytes at least. */
+/** Minimum bytes of a key and of a tensor's entry. */
 const [KEY_BYTES, TENSOR_BYTES] = [13, 24];
 
-/** Bytes of a value by its type, the least for texts and lists. */
+/** Bytes of a value by type number; minimum bytes for texts and lists. */
 const widths: readonly number[] = [1, 1, 2, 2, 4, 4, 4, 1, 8, 12, 8, 8, 8];
 const [TEXT, LIST] = [8, 9];
 
-/** Reads one thing after another, and knows what it reads. */
+/** Reads values in sequence; `what` names each in errors. */
 interface Cursor {
   at(): number;
   u32(what: string): number;
@@ -37,9 +37,9 @@ interface Cursor {
 }
 
 /**
- * Reads the head out of a file's first bytes; undefined where more of them are needed. `size`: of the whole file.
+ * Reads the header from a file's first bytes; undefined if more bytes are needed. `size`: bytes of the whole file.
  *
- * @throws AttuneError if it is no GGUF file, is cut, contradicts itself, or has what is not read.
+ * @throws AttuneError if the file is not a GGUF file, is truncated or inconsistent, or has unsupported content.
  */
 export function ggufHeader(bytes: Uint8Array, size: number, key: string): GgufHeader | undefined {
   try {
@@ -50,7 +50,7 @@ export function ggufHeader(bytes: Uint8Array, size: number, key: string): GgufHe
   }
 }
 
-/** More of the file is needed. */
+/** Thrown if more bytes of the file are needed. */
 const SHORT = Symbol("short");
 
 function headerOf(bytes: Uint8Array, size: number, key: string): GgufHeader {
@@ -86,7 +86,7 @@ function metadataOf(cursor: Cursor, keys: number, key: string): Named<Json> {
     const what = `the key ${show(name)}`;
     values.set(name, cursor.value(cursor.u32(what), what));
   }
-  // As own fields, whatever they are called.
+  // Creates own fields even for names like `__proto__`.
   return Object.fromEntries(values);
 }
 
@@ -110,7 +110,7 @@ function tensorAt(cursor: Cursor, i: number, key: string): Omit<GgufTensor, "byt
   return { name, dims, type, offset };
 }
 
-/** Tensors where they lie: within the file, aligned, none upon another. */
+/** Returns tensors with absolute offsets. Throws AttuneError if one is outside the file, misaligned or overlapping. */
 function placed(
   listed: readonly Omit<GgufTensor, "bytes">[],
   data: number,

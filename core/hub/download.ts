@@ -1,13 +1,13 @@
-/** One file of the hub into the cache: asked for by name, kept by its etag, gone on with where it broke off. */
+/** Downloads a file of the hub into the cache: requested by name, stored by its etag, and resumable. */
 import { AttuneError } from "../base/errors.ts";
 import type { Host, HubCache } from "../types.ts";
 import { hubError, mayPass } from "./errors.ts";
 import type { HubClient } from "./request.ts";
 
-/** Told as bytes arrive; `done` of `total`. */
+/** Called as bytes arrive: `done` of `total`. */
 export type HubProgress = (file: string, done: number, total: number) => void;
 
-/** A download: what, and where to. */
+/** A download: the file, and the cache to store it in. */
 export type Download = Readonly<{
   client: HubClient;
   host: Host;
@@ -18,13 +18,13 @@ export type Download = Readonly<{
   progress: HubProgress | undefined;
 }>;
 
-/** How often a download is begun, each time behind what has arrived. */
+/** Number of attempts at a download; each continues after the bytes that have arrived. */
 const ATTEMPTS = 3;
 
 /**
- * Makes a file part of a cached snapshot; one that is there is not asked for.
+ * Downloads a file into a cached snapshot, unless the snapshot already has it.
  *
- * @throws AttuneError if it cannot be had, or is not of the size or content that the hub announced.
+ * @throws AttuneError if it cannot be downloaded, or differs in size or content from what the hub announced.
  */
 export async function downloadFile(download: Download): Promise<void> {
   const { client, host, cache, repo, commit, file } = download;
@@ -43,7 +43,7 @@ export async function downloadFile(download: Download): Promise<void> {
       if (!await cache.has(repo, etag)) await fetchBlob(download, etag, size);
       return await cache.link(repo, etag, commit, file);
     } catch (error) {
-      // What an earlier run has left may be broken; what was downloaded whole will not get better.
+      // A partial file of an earlier run may be broken, so retry; a complete download will not get better.
       const broken = resumed && attempt === 1 && error instanceof AttuneError && error.code === "BAD_FILE";
       if (attempt === ATTEMPTS || !(broken || mayPass(error))) throw error;
       await host.clock.sleep(1000 * attempt);

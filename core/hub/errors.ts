@@ -1,12 +1,12 @@
-/** What can go wrong with the hub. */
+/** Errors of the hub. */
 import { AttuneError } from "../base/errors.ts";
 
-/** An error of the hub; codes begin with `HUB_`. */
+/** Creates an error of the hub; codes begin with `HUB_`. */
 export function hubError(code: string, message: string, place: string, cause?: unknown): AttuneError {
   return new AttuneError(message, { code, plugin: "hub", found: place, cause });
 }
 
-/** A refusal as the hub gives it: status, and the header x-error-code where there is one. */
+/** Creates the error of a refused request, from its status and the header x-error-code (`reason`). */
 export function refusal(status: number, reason: string | null, what: string): AttuneError {
   return hubError(
     `HUB_${status}`,
@@ -15,13 +15,13 @@ export function refusal(status: number, reason: string | null, what: string): At
   );
 }
 
-/** Whether trying again may help. */
+/** Whether an error may be temporary, so that a retry may help. */
 export function mayPass(error: unknown): boolean {
   return error instanceof AttuneError && /^HUB_(UNREACHABLE|TRUNCATED|429|5\d\d)$/.test(error.code);
 }
 
 function why(status: number, reason: string | null): string {
-  // The hub answers 401 for what does not exist, too, where no token is sent.
+  // Without a token, the hub also answers 401 for repositories that do not exist.
   if (reason === "RepoNotFound") {
     return "is not a local folder, and does not exist on the hub or is private: check its name, or set HF_TOKEN";
   }

@@ -1,6 +1,6 @@
-/** Names of repositories of the hub. */
+/** Names of repositories on the hub. */
 
-/** `org/name[@revision]` in its parts, or undefined if a text is no name of the hub; `..` and `--` are in none. */
+/** Parses `org/name[@revision]`; undefined if the text is not a name of the hub. Names never contain `..` or `--`. */
 export function hubName(path: string): Readonly<{ repo: string; revision: string }> | undefined {
   const segment = String.raw`\w(?:[\w.-]{0,94}\w)?`;
   const parts = new RegExp(`^((?:${segment}/)?${segment})(?:@(\\w[\\w./-]{0,254}))?$`).exec(path);

@@ -3,13 +3,13 @@ import type { Host } from "../types.ts";
 import { hubError } from "./errors.ts";
 import { type HubClient, limitedText } from "./request.ts";
 
-/** A list of a repository's files is not longer. */
+/** Maximum bytes of the response that lists a repository's files. */
 const MAX_LIST = 16 * 2 ** 20;
 
-/** The commit that a revision stands for, and its files. */
+/** The commit of a revision, and its files. */
 export type RepositoryListing = Readonly<{ commit: string; files: ReadonlySet<string> }>;
 
-/** The files of a revision. Throws AttuneError if there is none, or the hub gives no list. */
+/** Lists the files of a revision. Throws AttuneError if the revision does not exist, or the hub's answer is invalid. */
 export async function listFiles(
   client: HubClient,
   kind: "models" | "datasets",
@@ -32,12 +32,12 @@ export async function listFiles(
   return { commit: sha, files: new Set(siblings.map((s) => s?.rfilename).filter((f) => typeof f === "string")) };
 }
 
-/** Whether a revision is a commit. */
+/** Whether a revision is a commit hash. */
 export function isCommit(revision: string): boolean {
   return /^[0-9a-f]{40}$/.test(revision);
 }
 
-/** Whether the hub must not be asked. */
+/** Whether the environment forbids requests to the hub. */
 export function isOffline({ env }: Host): boolean {
   return [env.HF_HUB_OFFLINE, env.TRANSFORMERS_OFFLINE]
     .some((flag) => /^(1|true|yes|on)$/i.test(flag ?? ""));

@@ -1,30 +1,30 @@
-/** Requests to the hub: where it is, who asks, redirects, and how long one waits. */
+/** Requests to the hub: endpoint, token, redirects and timeouts. */
 import { badValue } from "../base/errors.ts";
 import type { Host } from "../types.ts";
 import { VERSION } from "../base/version.ts";
 import { hubError, refusal } from "./errors.ts";
 
-/** A redirect leads to a redirect at most this often. */
+/** Maximum number of redirects of a request. */
 const MAX_REDIRECTS = 8;
 
-/** Seconds without an answer, or without the next bytes of one. */
+/** Seconds to wait for an answer, or for its next bytes. */
 const TIMEOUT = 30;
 
-/** What is sent besides the path. `from`: the first byte that is wanted. */
+/** Options of a request. `from`: the first byte to request. */
 export type HubRequest = Readonly<{ method?: "GET" | "HEAD"; from?: number }>;
 
-/** A way to the hub. */
+/** A client of the hub. */
 export interface HubClient {
   /**
-   * The answer to a request; `what` is how errors name it. A HEAD stops at the redirect that tells a large file's size.
-   * Throws AttuneError if the hub cannot be reached or refuses.
+   * Sends a request and returns the response; errors name it as `what`. A HEAD request stops at the redirect that has a
+   * large file's size. Throws AttuneError if the hub cannot be reached or refuses.
    */
   request(path: string, what: string, request?: HubRequest): Promise<Response>;
-  /** An answer's bytes; throws AttuneError where they stop coming. */
+  /** Yields a response's bytes; throws AttuneError if they stop arriving. */
   body(response: Response, what: string): AsyncIterable<Uint8Array>;
 }
 
-/** The hub that HF_ENDPOINT names, asked as whom HF_TOKEN or the saved token says. Throws AttuneError if either is malformed. */
+/** Creates a client for HF_ENDPOINT with HF_TOKEN or the saved token. Throws AttuneError if either is malformed. */
 export async function hubClient(host: Host): Promise<HubClient> {
   const endpoint = endpointOf(host.env.HF_ENDPOINT);
   const token = await tokenOf(host);
@@ -35,11 +35,11 @@ export async function hubClient(host: Host): Promise<HubClient> {
   const send = async (url: URL, { method = "GET", from = 0 }: HubRequest): Promise<Response> => {
     const headers: Record<string, string> = {
       "user-agent": `attune/${VERSION}; ${host.runtime}`,
-      // Sizes and ranges are those of the file, not of its compressed form.
+      // Without compression, sizes and ranges are those of the file itself.
       "accept-encoding": "identity",
     };
     if (from > 0) headers.range = `bytes=${from}-`;
-    // A token is for the hub alone, not for where it sends one on to.
+    // The token is only for the hub, not for servers that it redirects to.
     if (token !== undefined && url.origin === endpoint.origin) headers.authorization = `Bearer ${token}`;
     const controller = new AbortController();
     const timer = setTimeout(() => controller.abort(new Error(`no answer in ${milliseconds / 1000} s`)), milliseconds);
@@ -96,7 +96,7 @@ export async function hubClient(host: Host): Promise<HubClient> {
   };
 }
 
-/** An answer's text. Throws AttuneError if it is longer than `limit` bytes. */
+/** Returns a response's text. Throws AttuneError if it is longer than `limit` bytes. */
 export async function limitedText(client: HubClient, response: Response, what: string, limit: number): Promise<string> {
   const decoder = new TextDecoder();
   let [text, bytes] = ["", 0];
@@ -130,7 +130,7 @@ async function tokenOf({ env, hubCache }: Host): Promise<string | undefined> {
     : await hubCache?.token?.();
   const token = (env.HF_TOKEN || env.HUGGING_FACE_HUB_TOKEN || implicit)?.trim();
   if (!token) return undefined;
-  // Not shown: it is a secret.
+  // The error does not show the token, which is a secret.
   if (!/^[\x21-\x7e]+$/.test(token)) throw badValue("hub", "HF_TOKEN", "(hidden)", "one word of plain characters");
   return token;
 }

@@ -1,8 +1,8 @@
 /**
- * Several named adapters over one opened model: which is active may change with every request.
+ * Several named adapters over one opened model; each request may use other adapters.
  *
- * Adapters are inputs of the graph, not part of it. Those of one kind and the same sizes therefore share a session, and
- * the base's weights are there once for each kind.
+ * Adapters are inputs of the graph, not part of it. Adapters of the same kind and sizes therefore share a session, and
+ * the base's weights are in memory once for each kind.
  */
 import { inspect } from "../engine/inspect.ts";
 import type { BatchResult } from "../engine/evaluator.ts";
@@ -31,65 +31,65 @@ import {
 import { createSessionPool } from "./session_pool.ts";
 import { createStackSession, type StackSession } from "./stack_session.ts";
 
-/** So many kinds of adapters find room for packed weights, each its own. */
+/** Number of adapter kinds among which the room for packed weights is divided. */
 const PACKED_KINDS = 4;
 
-/** One adapter's name, or several that are stacked, in order; none: the base. */
+/** One adapter's name, or the names of several stacked adapters, in order; an empty list is the base. */
 export type Stack = string | readonly string[];
 
-/** Named adapters over a model. Methods throw AttuneError where a name is unknown. */
+/** Named adapters over a model. Methods throw AttuneError if a name is unknown. */
 export interface AdapterPool {
   readonly names: readonly string[];
-  /** What requests use that name no adapter. */
+  /** The adapters of requests that do not name a stack. */
   readonly active: readonly string[];
-  /** How many sessions are open. */
+  /** Number of open sessions. */
   readonly sessions: number;
   /** Loads a saved adapter under a name: `{ use: "lora", with: { from: "./adapter" } }`. */
   add(name: string, adapter: Use<"adapter">): Promise<void>;
   activate(stack: Stack): void;
   delete(name: string): Promise<void>;
-  /** Folds adapters into the base's weights, until `unmerge`. */
+  /** Merges adapters into the base's weights, until `unmerge`. */
   merge(stack?: Stack): Promise<void>;
-  /** Puts the base's own weights back. */
+  /** Restores the base's own weights. */
   unmerge(): Promise<void>;
-  /** How batches for a stack are laid out. */
+  /** Returns the layout of batches for a stack. */
   layout(stack?: Stack): BatchLayout;
-  /** Names of parameters that neither the model nor a stack has values for: they would be random. */
+  /** Returns the names of parameters that have no value in the model or a stack, and would be random. */
   fresh(stack?: Stack): readonly string[];
   run(batch: Batch, stack?: Stack): Promise<BatchResult>;
-  /** Rows as samples, as long as a stack leaves room for. */
+  /** Encodes rows as samples, limited to the length that a stack leaves room for. */
   encode(rows: Iterable<Row> | AsyncIterable<Row>, stack?: Stack): Promise<readonly Sample[]>;
-  /** One prediction per row, in order. */
+  /** Yields one prediction per row, in order. */
   predict(rows: Iterable<Row> | AsyncIterable<Row>, stack?: Stack): AsyncIterable<Named<Json>>;
-  /** The same of rows that are samples already. */
+  /** Like `predict`, for rows that are already encoded. */
   predictSamples(samples: readonly Sample[], stack?: Stack): AsyncIterable<Named<Json>>;
   close(): Promise<void>;
 }
 
-/** The options of an adapter set. */
+/** Options of an adapter pool. */
 export type AdapterSetOptions = Readonly<{
-  /** Sessions that may be open at once; the one that was not used the longest is closed. Absent: any number. */
+  /** Maximum number of open sessions; the least recently used one is closed. Absent: no limit. */
   maxSessions?: number;
-  /** Places of one batch; absent: as many rows as `perDeviceEvalBatchSize` says. */
+  /** Maximum padded positions of a batch; absent: batches have `perDeviceEvalBatchSize` rows. */
   batchTokens?: number;
-  /** Whose turn it is to compute, where several sets share what computes. */
+  /** Serializes computation, for several pools that share a processor. */
   turn?: Turn;
 }>;
 
-/** What a pool computes with: adapters over an opened model, `merged` in place of some of its tensors. */
+/** State of a pool: adapters over an opened model, some of whose tensors are replaced by `merged`. */
 type PoolState = {
   readonly base: OpenRun;
   readonly adapters: Map<string, LoadedAdapter>;
   active: readonly string[];
   merged: Tensors;
-  /** By the kind of a stack the parameters that nothing has values for. */
+  /** Parameters without values, by the kind of a stack. */
   readonly fresh: Map<string, readonly string[]>;
 };
 
 /**
- * Opens a run's model without adapters, to which named ones are added.
+ * Opens a run's model without its adapters, as a pool to which named adapters can be added.
  *
- * @throws AttuneError if the host has no onnxruntime, or a part is missing.
+ * @throws AttuneError if the host has no onnxruntime, or a part of the run is missing.
  */
 export async function openAdapterPool(run: Run, host: Host, options: AdapterSetOptions = {}): Promise<AdapterPool> {
   const lib = ortOf(host);
@@ -132,7 +132,7 @@ export async function openAdapterPool(run: Run, host: Host, options: AdapterSetO
       state.adapters.delete(name);
       for (const key of state.fresh.keys()) if (kindsOf(key).includes(kind)) state.fresh.delete(key);
       state.active = state.active.filter((other) => other !== name);
-      // Sessions that no remaining adapter can use.
+      // Closes sessions that no remaining adapter can use.
       const isUsable = (kind: string): boolean =>
         kind === "" || [...state.adapters.values()].some((other) => other.kind === kind);
       await computer.close((key) => kindsOf(key).includes(kind) && !kindsOf(key).every(isUsable));
@@ -170,7 +170,7 @@ function createComputer(state: PoolState, lib: Ort, host: Host, options: Adapter
   const { training } = state.base.run;
   const feeder = createFeeder(lib, new Map(), host.kernels);
   const sessions = createSessionPool<StackSession>(maxSessions);
-  // Only in a turn: what is closed is used by nobody then.
+  // Only called within a turn, so that no other request uses a session that is closed.
   const sessionOf = (members: readonly LoadedAdapter[]): Promise<StackSession> =>
     sessions.use(kindOfStack(members), async () => {
       const prepackLimit = packingRoom(training, host) / PACKED_KINDS;
@@ -214,9 +214,9 @@ function membersOf(state: PoolState, stack: Stack = state.active): readonly Load
   return (typeof stack === "string" ? [stack] : stack).map((name) => findAdapter(state, name));
 }
 
-/** Names of parameters that neither the model nor a stack has values for. */
+/** Returns the names of parameters that have no value in the model or a stack. */
 function freshOf({ base, merged, fresh }: PoolState, members: readonly LoadedAdapter[]): readonly string[] {
-  // Of the same kinds the same names are there, and no graph need be built to know it.
+  // Stacks of the same kind lack the same parameters, so their graph is built only once.
   const kind = kindOfStack(members);
   const before = fresh.get(kind);
   if (before) return before;
@@ -230,7 +230,7 @@ function freshOf({ base, merged, fresh }: PoolState, members: readonly LoadedAda
   return names;
 }
 
-/** Rows as samples, one after the other: those of a request are few, and nothing is found out or kept of them. */
+/** Encodes rows directly: a request has few of them, so nothing is surveyed or cached. */
 async function encodeFor(open: OpenRun, rows: Iterable<Row> | AsyncIterable<Row>): Promise<readonly Sample[]> {
   const encoder = createRowEncoder(open, false, undefined);
   const samples: Sample[] = [];

@@ -1,4 +1,4 @@
-/** What a stack of adapters makes of the model's weights. */
+/** Merges a stack of adapters into the model's weights. */
 import { inspect } from "../engine/inspect.ts";
 import { initialWeights } from "../engine/weights.ts";
 import { badValue } from "../base/errors.ts";
@@ -9,9 +9,9 @@ import type { Tensor } from "../types.ts";
 import type { LoadedAdapter, Tensors } from "./loaded_adapter.ts";
 
 /**
- * The tensors that folding a stack into an opened model changes.
+ * Returns the tensors that change when a stack is merged into an opened model.
  *
- * @throws AttuneError if an adapter's file lacks some of what it is made of, or no weight can hold what it computes.
+ * @throws AttuneError if an adapter's file is incomplete, or an adapter computes something that no weight can express.
  */
 export async function foldStack(open: OpenRun, members: readonly LoadedAdapter[]): Promise<Tensors> {
   const parameterOf = (name: string): Tensor<Float32Array> => {
@@ -24,7 +24,7 @@ export async function foldStack(open: OpenRun, members: readonly LoadedAdapter[]
   const changed = new Map<string, Tensor<Float32Array>>();
   const { parameters } = inspect(open);
   const options = { backbone: open.backbone, attached: open.attached, parameterOf };
-  // A file may have a module's own weight beside what adapts it.
+  // An adapter's file may also have a module's whole weight.
   const wholeOf = (name: string): Tensor<Float32Array> | undefined =>
     members.findLast((m) => m.tensors.has(name))?.tensors.get(name);
   for (const p of parameters.values()) {
@@ -32,10 +32,10 @@ export async function foldStack(open: OpenRun, members: readonly LoadedAdapter[]
     if (p.adapter || (!tensor && initial.isNew(p))) continue;
     const value = tensor ?? await initial.readStored(p);
     const folded = foldAdapters(p.name, value, options);
-    // A copy of what is shared is another tensor once the adapter is gone.
+    // An adapter's copy of a shared tensor remains a separate tensor without the adapter.
     if (tensor || folded !== value || p.name in open.backbone.ties) changed.set(p.name, folded);
   }
-  // What modules share is told apart where folding gives them other values.
+  // Shared tensors are separated if merging gives them different values.
   const read = async (name: string): Promise<Tensor<Float32Array>> => {
     const p = parameters.get(name);
     if (!p) throw new RangeError(`No parameter "${name}"`);

@@ -1,4 +1,4 @@
-/** Adapters whose files were read, and stacks of them over one opened model. */
+/** Loaded adapters, and stacks of them over one opened model. */
 import { inspect } from "../engine/inspect.ts";
 import { checkDims } from "../engine/weights.ts";
 import { badFile, badValue, missing } from "../base/errors.ts";
@@ -12,13 +12,13 @@ import type { AttachedAdapter, Checkpoint, Tensor, Use, Weights } from "../types
 /** Tensors by name. */
 export type Tensors = ReadonlyMap<string, Tensor<Float32Array>>;
 
-/** An adapter and what its file has. Those of one `kind` compute the same from other values. */
+/** An adapter and the tensors of its file. Adapters of the same `kind` do the same computation with other values. */
 export type LoadedAdapter = Readonly<{ attached: AttachedAdapter; tensors: Tensors; kind: string }>;
 
 /**
- * Reads a saved adapter.
+ * Loads a saved adapter.
  *
- * @throws AttuneError if it is not a saved one, or one of another model.
+ * @throws AttuneError if it is not a saved adapter, or belongs to another model.
  */
 export async function loadAdapter(base: OpenRun, name: string, adapter: Use<"adapter">): Promise<LoadedAdapter> {
   const attached = await attachAdapter(base, base.run.use("adapter", adapter));
@@ -28,19 +28,19 @@ export async function loadAdapter(base: OpenRun, name: string, adapter: Use<"ada
   return { attached, tensors, kind: await kindOf(base, attached, tensors, name) };
 }
 
-/** What a stack computes: the kinds of its adapters, in order. */
+/** Returns the kind of a stack: the kinds of its adapters, in order. */
 export function kindOfStack(members: readonly LoadedAdapter[]): string {
   return members.map(({ kind }) => kind).join("\n");
 }
 
-/** The kinds that a stack's kind is made of. */
+/** Returns the adapter kinds in the kind of a stack. */
 export function kindsOf(kind: string): readonly string[] {
   return kind.split("\n");
 }
 
-/** A model with a stack of adapters attached. `merged`: tensors that replace those of the checkpoint. */
+/** Returns a model with a stack of adapters attached. `merged`: tensors that replace those of the checkpoint. */
 export function openStack(base: OpenRun, members: readonly LoadedAdapter[], merged: Tensors): OpenRun {
-  // A place in the stack is the name, so that every stack of these kinds is one program.
+  // Adapters are named by their index in the stack, so that all stacks of the same kind share a program.
   const attached = members.map(({ attached }, i) => ({
     ...attached,
     weights: undefined,
@@ -55,9 +55,9 @@ export function openStack(base: OpenRun, members: readonly LoadedAdapter[], merg
 }
 
 /**
- * What decides which adapters can share a session: all that is computed but the values that are fed.
+ * Returns a hash of everything that adapters must have in common to share a session: all but the values fed to it.
  *
- * @throws AttuneError if an adapter is of another model: tensors of other dims, or of layers that are not there.
+ * @throws AttuneError if the adapter belongs to another model: tensors with other dims, or of missing layers.
  */
 async function kindOf(base: OpenRun, attached: AttachedAdapter, tensors: Tensors, name: string): Promise<string> {
   const open = replaceAdapters(base, [{ ...attached, weights: undefined, name: undefined }]);
@@ -78,13 +78,13 @@ async function kindOf(base: OpenRun, attached: AttachedAdapter, tensors: Tensors
       return origin?.kind === "constant" && origin.tensor.data.length > 1 ? [`${origin.tensor.data}`] : [];
     })
   );
-  // What is not fed is drawn, as the adapter's config says.
+  // Parameters that are not fed are initialized by the adapter's config.
   const hasNew = [...parameters.values()].some((p) => p.adapter && !fed.has(p.name));
   const config = hasNew ? JSON.stringify(attached.record?.config ?? name) : "";
   return await sha256([print(graph), ...constants, ...[...fed].sort(), config].join("\n"));
 }
 
-/** Tensors in memory as weights. */
+/** Returns tensors in memory as weights. */
 export function weightsInMemory(tensors: Tensors): Weights {
   return {
     names: [...tensors.keys()],
@@ -93,13 +93,13 @@ export function weightsInMemory(tensors: Tensors): Weights {
   };
 }
 
-/** A checkpoint with some tensors in place of its own. */
+/** Returns a checkpoint with some of its tensors replaced. */
 function overlaid(checkpoint: Checkpoint, tensors: Tensors): Checkpoint {
   if (tensors.size === 0) return checkpoint;
   const { weights, frozen } = checkpoint;
   return {
     ...checkpoint,
-    // What was folded into a weight is in none of its codes.
+    // The codes of a weight do not contain what was merged into it.
     ...(frozen
       ? { frozen: { ...frozen, storageOf: (name) => (tensors.has(name) ? undefined : frozen.storageOf(name)) } }
       : {}),

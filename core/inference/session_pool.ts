@@ -1,17 +1,17 @@
-/** Sessions that are kept open by what they compute. */
+/** A pool of open sessions, keyed by what they compute. */
 
-/** Open sessions. Whoever calls this sees to it that nobody else does, or uses one, at the same time. */
+/** Open sessions. Callers must ensure that no other call or use of a session happens at the same time. */
 export type SessionPool<S> = Readonly<{
   readonly size: number;
-  /** The session of a key, opened where there is none. */
+  /** Returns the session of a key, opening it if there is none. */
   use(key: string, open: () => Promise<S>): Promise<S>;
-  /** Closes those whose keys pass a test. */
+  /** Closes the sessions whose keys pass a test. */
   close(test: (key: string) => boolean): Promise<void>;
 }>;
 
-/** A pool of at most so many sessions: the one that was not used the longest makes room for another. */
+/** Creates a pool of at most `maxSessions` sessions; the least recently used one is closed to make room. */
 export function createSessionPool<S extends Readonly<{ close(): Promise<void> }>>(maxSessions: number): SessionPool<S> {
-  // The one that was used last is the last.
+  // In order of use, the most recently used session last.
   const sessions = new Map<string, S>();
   const close = async (key: string): Promise<void> => {
     const session = sessions.get(key);

@@ -1,4 +1,4 @@
-/** The program of a stack of adapters, whose values come in with every batch. */
+/** The program of a stack of adapters, whose values are fed with every batch. */
 import { inspect } from "../engine/inspect.ts";
 import { qualifyName } from "../engine/builder/parameters.ts";
 import { type BatchResult, createEvaluator } from "../engine/evaluator.ts";
@@ -10,14 +10,14 @@ import type { OpenRun } from "../run/open/open.ts";
 import type { Batch, Ort, OrtTensor } from "../types.ts";
 import type { LoadedAdapter } from "./loaded_adapter.ts";
 
-/** A program over a stack of some kinds, for every stack of these kinds. */
+/** A program for all stacks of the same kind. */
 export type StackSession = Readonly<{
   run(batch: Batch, members: readonly LoadedAdapter[]): Promise<BatchResult>;
   generator(members: readonly LoadedAdapter[]): Promise<Pick<Generator, "prefill" | "decode">>;
   close(): Promise<void>;
 }>;
 
-/** A parameter that comes from an adapter's file, with the adapter's place in the stack and the name in its file. */
+/** A parameter from an adapter's file: the adapter's index in the stack, and the tensor's name in the file. */
 type AdapterFeed = Readonly<{ parameter: string; place: number; name: string }>;
 
 /** Compiles the program of a stack. */
@@ -56,7 +56,7 @@ export function createStackSession(
   };
 }
 
-/** The parameters of a stack that its adapters' files have; the last adapter that has one gives it. */
+/** Returns the parameters of a stack that adapters' files have; if several have one, the last adapter's is used. */
 function feedsOf(open: OpenRun, members: readonly LoadedAdapter[]): readonly AdapterFeed[] {
   return [...inspect(open).parameters.keys()].flatMap((parameter) => {
     for (let place = members.length - 1; place >= 0; place--) {

@@ -1,13 +1,13 @@
-/** Changes of a job: applied until one wins, then told. */
+/** Changes of a job's record, which are retried until they succeed, and their consequences. */
 import type { Named } from "../types.ts";
 import type { NewEvent } from "./events.ts";
 import { type JobRecords, logOf, readRecord, writeRecord } from "./job_records.ts";
 import { type Change, isTerminal, isWaiting, type JobRecord, outdatedCheckpoints, type Refusal } from "./record.ts";
 
-/** How a change went. */
+/** The result of a change. */
 export type Changed = Readonly<{ record: JobRecord; refused?: Refusal }>;
 
-/** Applies a change until it wins; undefined if there is no such job. */
+/** Applies a change, again if another process was faster, until it succeeds; undefined if there is no such job. */
 export async function changeJob(
   jobs: JobRecords,
   id: string,
@@ -24,7 +24,7 @@ export async function changeJob(
   }
 }
 
-/** Side effects of a change, which may be lost or happen twice: events, queue entries, deletion of files no longer needed. */
+/** Applies side effects of a change, which may be lost or repeated: events, queue entries, deletion of old files. */
 async function follow(jobs: JobRecords, before: JobRecord, after: JobRecord): Promise<void> {
   const { store, queue, time } = jobs.options;
   const notes = notesOf(before, after);
@@ -45,7 +45,7 @@ async function follow(jobs: JobRecords, before: JobRecord, after: JobRecord): Pr
   }
 }
 
-/** The events that tell people of a change. */
+/** Returns the events that report a change to users. */
 function notesOf(before: JobRecord, after: JobRecord): (Pick<NewEvent, "message"> & Partial<NewEvent>)[] {
   const notes: (Pick<NewEvent, "message"> & Partial<NewEvent>)[] = [];
   if (after.causes.length > before.causes.length) {

@@ -1,4 +1,4 @@
-/** Events of jobs, numbered without gaps, in pieces that are each written once. */
+/** Events of jobs, numbered without gaps, stored in pieces that are each written once. */
 import { storeFailed } from "../base/errors.ts";
 import { keysBelow } from "../files/store_key.ts";
 import type { Json, Named, Store } from "../types.ts";
@@ -14,32 +14,32 @@ export type JobEvent = Readonly<{
   data?: Named<Json>;
 }>;
 
-/** Events as they are handed in. `step`: of an event that comes once for each step, whoever computes it. */
+/** An event before it is numbered. `step`: only one event is kept for each step, even if a step is computed again. */
 export type NewEvent = Omit<JobEvent, "number"> & Readonly<{ step?: number }>;
 
-/** Who says something: a lease and its own count, so that what is sent twice is heard once. */
+/** The producer of events: a lease's token, and its own count of events, so that repeated ones are stored once. */
 export type Producer = Readonly<{ token: number; from: number }>;
 
 /** Events of one job. */
 export interface JobEvents {
   append(events: readonly NewEvent[], speaker?: Producer): Promise<void>;
-  /** Those behind a number. */
+  /** Yields the events after a number. */
   after(number: number): AsyncIterable<JobEvent>;
-  /** How many there are. */
+  /** Returns the number of events. */
   count(): Promise<number>;
 }
 
-/** One object: `first` is the number of its first event. `heard`: up to which of its own count a lease was heard. */
+/** A stored piece. `first`: number of its first event; `heard`: the last event of a producer's own count so far. */
 type Piece = Readonly<{ first: number; events: readonly JobEvent[]; heard?: Producer; step: number }>;
 
-/** How often a piece is tried for that another has made and nobody can read. */
+/** Number of attempts to write a piece under a key that an unreadable piece already has. */
 const TRIES = 20;
 
-/** The events below a prefix. Several writers may append at once. `sealed`: the store's values. */
+/** Returns the events below a key prefix; several writers may append at once. `sealed`: the store's sealed values. */
 export function eventsIn(store: Store, prefix: string, sealed: Sealed = sealStore(store)): JobEvents {
   const keyOf = (first: number): string => `${prefix}${String(first).padStart(10, "0")}.json`;
   const read = async (first: number): Promise<Piece | undefined> => (await sealed.tryRead<Piece>(keyOf(first)))?.value;
-  // First numbers of the pieces that are known, and the newest; another writer's are found when putting collides.
+  // First numbers of the known pieces, and the newest piece. Pieces of other writers are found when writes conflict.
   let firsts: number[] | undefined;
   let tail: Piece | undefined;
   const newest = async (): Promise<Piece | undefined> => {
@@ -48,7 +48,7 @@ export function eventsIn(store: Store, prefix: string, sealed: Sealed = sealStor
       for await (const key of keysBelow(store, prefix)) all.push(Number(key.slice(prefix.length, prefix.length + 10)));
       firsts ??= all;
     }
-    // One that was damaged has gone: the log goes on behind the piece before it.
+    // A damaged piece is gone, so the log continues after the piece before it.
     while (!tail && firsts.length > 0) {
       const last = firsts.at(-1) ?? 0;
       tail = await read(last);
@@ -65,16 +65,17 @@ export function eventsIn(store: Store, prefix: string, sealed: Sealed = sealStor
       for (let [first, tries] = [0, 0];; tries++) {
         const piece = pieceOf(await newest(), events, speaker);
         if (!piece) return;
-        // The next look finds it, or the one that was there first.
+        // On a conflict, the next attempt finds the piece that was there first.
         if (await sealed.write(keyOf(piece.first), piece, { if: null }) !== "conflict") return;
         if (piece.first !== first) [first, tries] = [piece.first, 0];
-        // Where something is that can neither be read nor moved, nothing can follow it.
+        // Nothing can follow a piece that can neither be read nor moved aside.
         else if (tries > TRIES) throw storeFailed("jobs", keyOf(first), "part of it cannot be read");
       }
     },
     after: async function* (number) {
       await newest();
-      // Pieces are named by their first number: the last that begins before may reach beyond what was asked for.
+      // Pieces are named by their first number, so the last piece starting at or before `number` may contain later
+      // events.
       const all = firsts ?? [];
       let from = all.length;
       while (from > 0 && (all[from - 1] ?? 0) > number) from--;
@@ -90,7 +91,7 @@ export function eventsIn(store: Store, prefix: string, sealed: Sealed = sealStor
   };
 }
 
-/** The piece behind another that has what is new of what is said; undefined if nothing is. */
+/** Returns the piece that follows `last` with the new ones of the incoming events; undefined if none is new. */
 function pieceOf(
   last: Piece | undefined,
   incoming: readonly NewEvent[],
@@ -103,7 +104,7 @@ function pieceOf(
   let step = last?.step ?? 0;
   const events: JobEvent[] = [];
   for (const { step: eventStep, ...event } of fresh) {
-    // A run that goes on from a checkpoint comes by the same steps again.
+    // A run that resumes from a checkpoint repeats some steps.
     if (eventStep !== undefined && eventStep <= step) continue;
     step = eventStep ?? step;
     events.push({ ...event, number: first + events.length });

@@ -1,4 +1,4 @@
-/** Uploaded files and results, as OpenAI's files endpoint knows them. */
+/** Uploaded files and results, as in OpenAI's files API. */
 import { storeFailed } from "../base/errors.ts";
 import { keysBelow } from "../files/store_key.ts";
 import type { Store } from "../types.ts";
@@ -8,27 +8,27 @@ import { type Sealed, sealStore } from "./sealed.ts";
 /** The metadata of a file. */
 export type FileInfo = Readonly<{
   id: string;
-  /** Whose file it is: nobody else is told of it. */
+  /** The owner; other tenants cannot see the file. */
   tenant: string;
   bytes: number;
   createdAt: number;
   filename: string;
   purpose: string;
-  /** Rows of JSON lines. */
+  /** Number of rows, for JSON lines. */
   rows?: number;
-  /** For how long it is kept; absent: until it is deleted. */
+  /** Seconds until the file expires; absent: kept until deleted. */
   keptSeconds?: number;
 }>;
 
 /** Files in a store. */
 export interface JobFilesStore {
-  /** An id that nothing has. */
+  /** Returns an unused id. */
   newId(): string;
-  /** Takes in what will be a file's content, as it comes: a file is there once it is created under that id. */
+  /** Stores a file's content as it arrives; the file exists only once it is created under the same id. */
   receive(id: string, bytes: AsyncIterable<Uint8Array>): Promise<void>;
-  /** Removes what was received and shall not be a file. */
+  /** Deletes received content for which no file was created. */
   discard(id: string): Promise<void>;
-  /** Keeps a file, under an id that is new or of the same file; `bytes` absent: they have been received. */
+  /** Creates a file, or replaces the file with the same id. `bytes` absent: the content has been received before. */
   create(
     file: Readonly<
       {
@@ -46,11 +46,11 @@ export interface JobFilesStore {
   content(id: string): Promise<Uint8Array | undefined>;
   list(): AsyncIterable<FileInfo>;
   delete(id: string): Promise<boolean>;
-  /** Removes those whose time is over; until then they are not there any more either. */
+  /** Deletes expired files; other methods already treat them as missing. */
   expire(): Promise<void>;
 }
 
-/** The contents of a store's files as a store of their ids. */
+/** Returns a read-only store whose keys are the ids of a store's files. */
 export function contentIn(store: Store): Store {
   const key = (id: string): string => `files/${id}/content`;
   const readOnly = (): never => {
@@ -67,7 +67,7 @@ export function contentIn(store: Store): Store {
   };
 }
 
-/** The files of a store; `time`: seconds since 1970, `sealed`: the store's values. */
+/** Returns the files of a store. `time`: returns seconds since 1970; `sealed`: the store's sealed values. */
 export function filesIn(store: Store, time: () => number, sealed: Sealed = sealStore(store)): JobFilesStore {
   const info = (id: string): string => `files/${id}/info.json`;
   const content = (id: string): string => `files/${id}/content`;
@@ -118,7 +118,7 @@ export function filesIn(store: Store, time: () => number, sealed: Sealed = sealS
         ...(rows ? { rows } : {}),
         ...(keptSeconds === undefined ? {} : { keptSeconds }),
       };
-      // Written last: a file without it was never uploaded.
+      // Written last: without its info, a file was never completely uploaded.
       await sealed.write(info(id), file);
       return file;
     },

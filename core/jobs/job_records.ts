@@ -1,4 +1,4 @@
-/** Records of jobs in a store, and what a process remembers of those that it has seen. */
+/** Records of jobs in a store, and a process's cache of those that it has read. */
 import { keysBelow } from "../files/store_key.ts";
 import type { OpenQueue, Store } from "../types.ts";
 import { eventsIn, type JobEvents } from "./events.ts";
@@ -6,54 +6,54 @@ import { isJobId } from "./names.ts";
 import { isTerminal, type JobRecord } from "./record.ts";
 import { type Sealed, sealStore } from "./sealed.ts";
 
-/** Options of job records. `now`: a clock that only goes forward, in milliseconds; `time`: seconds since 1970, for people. */
+/** Options of job records. `now`: milliseconds of a monotonic clock; `time`: seconds since 1970, for users. */
 export type JobsOptions = Readonly<{
   store: Store;
-  /** The store's values; absent: made here. */
+  /** The store's sealed values; created if absent. */
   sealed?: Sealed;
   queue: OpenQueue;
   now: () => number;
   time: () => number;
-  /** How long a runner may give no sign of life. */
+  /** Seconds without a heartbeat after which a runner's lease is lost. */
   leaseSeconds: number;
-  /** Attempts without progress before a job fails. */
+  /** Number of attempts without progress after which a job fails. */
   maxAttempts: number;
-  /** True where no process lives on between two looks at the jobs: what was seen is kept in the store, `now` is the day's. */
+  /** True if no process lives between calls of `watch`: seen leases are kept in the store, `now` is wall-clock time. */
   forgetful?: boolean;
-  /** Is told of what fails behind a change that is made: a note, a hint, the end of files that nobody needs. */
+  /** Called with failures after a successful change: of an event, a queue entry, or the deletion of unused files. */
   onError?: (error: Error) => void;
-  /** Random text for ids; tests make their own. */
+  /** Returns random text for ids; tests replace it. */
   random?: () => string;
 }>;
 
-/** The part of a job that decides which runner may take it; it does not change once the job is planned. */
+/** The part of a job that decides which runners can take it; it does not change once the job is planned. */
 export type JobOffer = Pick<JobRecord, "tenant" | "needs">;
 
-/** The cached part of a job that is not over. */
+/** The cached part of an unfinished job. */
 export type KnownJob = JobOffer & Readonly<{ status: JobRecord["status"]; leased: boolean }>;
 
-/** When a lease's sign of life was first seen, by this process's clock. */
+/** A lease's latest heartbeat, and when this process first saw it by its own clock. */
 export type SeenLease = Readonly<{ token: number; beat: number; since: number }>;
 
-/** The records of a store as one process sees them. */
+/** The records of a store, with one process's caches. */
 export type JobRecords = Readonly<{
   options: JobsOptions;
   sealed: Sealed;
   logs: Map<string, JobEvents>;
-  /** Jobs that nothing can change any more. */
+  /** Ids of finished jobs, which cannot change any more. */
   over: Set<string>;
-  /** The others, as they were last seen. */
+  /** The other jobs, as last read. */
   open: Map<string, KnownJob>;
   leases: Map<string, SeenLease>;
 }>;
 
-/** A record, and the revision to write over it. */
+/** A record and its revision, which a write has to name. */
 export type ReadRecord = Readonly<{ record: JobRecord; revision: string }>;
 
-/** How many logs are remembered. */
+/** Number of logs that are cached. */
 const LOGS = 256;
 
-/** The records of a store, of which nothing is remembered yet. */
+/** Returns the records of a store with empty caches. */
 export function jobRecords(options: JobsOptions): JobRecords {
   const sealed = options.sealed ?? sealStore(options.store);
   return { options, sealed, logs: new Map(), over: new Set(), open: new Map(), leases: new Map() };
@@ -61,7 +61,7 @@ export function jobRecords(options: JobsOptions): JobRecords {
 
 const keyOf = (id: string): string => `records/${id}.json`;
 
-/** A job's record; undefined if there is none. `how`: as Sealed has it. */
+/** Reads a job's record; undefined if there is none. `how`: the method of `Sealed` to read with. */
 export async function readRecord(
   jobs: JobRecords,
   id: string,
@@ -77,7 +77,7 @@ export async function readRecord(
   return { record: stored.value, revision: stored.revision };
 }
 
-/** Writes a record over a revision; `null`: where there is none. False: another was faster. */
+/** Writes a record over a revision, or a new one (`null`). Returns false if another writer was faster. */
 export async function writeRecord(jobs: JobRecords, record: JobRecord, revision: string | null): Promise<boolean> {
   const isWritten = await jobs.sealed.write(keyOf(record.id), record, { if: revision }) !== "conflict";
   if (isWritten) remember(jobs, record);
@@ -92,7 +92,7 @@ function remember({ open, over }: JobRecords, record: JobRecord): void {
   } else open.set(id, { tenant, needs, status, leased: lease !== undefined });
 }
 
-/** The ids of all records. */
+/** Returns the ids of all records. */
 export async function recordIds({ options }: JobRecords): Promise<string[]> {
   const ids: string[] = [];
   for await (const key of keysBelow(options.store, "records/")) {
@@ -102,10 +102,10 @@ export async function recordIds({ options }: JobRecords): Promise<string[]> {
   return ids;
 }
 
-/** A job's log. */
+/** Returns a job's log. */
 export function logOf({ options, sealed, logs }: JobRecords, id: string): JobEvents {
   const log = logs.get(id) ?? eventsIn(options.store, `jobs/${id}/events/`, sealed);
-  // The one that was not asked for the longest is forgotten.
+  // The least recently used log is dropped.
   logs.delete(id);
   logs.set(id, log);
   for (const oldest of logs.keys()) {

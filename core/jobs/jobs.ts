@@ -1,4 +1,4 @@
-/** Jobs in a store: every change is a compare-and-set of one record, every queue a hint. */
+/** Jobs in a store: every change is a compare-and-set of one record, and queue entries are only hints. */
 import { AttuneError } from "../base/errors.ts";
 import type { Json, Named } from "../types.ts";
 import { type Changed, changeJob } from "./change_job.ts";
@@ -17,28 +17,28 @@ import { leaseJob } from "./lease_job.ts";
 import type { Change, JobRecord } from "./record.ts";
 import { watchOver } from "./watch_jobs.ts";
 
-/** The jobs of a store; any number of processes may hold the same. */
+/** The jobs of a store, which any number of processes may share. */
 export interface Jobs {
-  /** An id that nothing has. */
+  /** Returns an unused id. */
   newId(): string;
-  /** Makes a tenant's job; where one of that id is there already, gives that one. */
+  /** Creates a tenant's job, or returns the existing job with that id. */
   create(tenant: string, request: Named<Json>, spec: Named<Json>, id?: string): Promise<JobRecord>;
   get(id: string): Promise<JobRecord | undefined>;
-  /** The newest first, those created before `after`. */
+  /** Yields jobs, the newest first; with `after`, only those created before that job. */
   list(after?: string): AsyncIterable<JobRecord>;
-  /** Applies a change until it wins; undefined if there is no such job. */
+  /** Applies a change, again if another process was faster, until it succeeds; undefined if there is no such job. */
   change(id: string, apply: (record: JobRecord) => Change): Promise<Changed | undefined>;
-  /** A waiting job that a runner can do, with its lease. `secret`: what the lease's holder is known by, as a hash. */
+  /** Leases a waiting job that a runner can do; undefined if there is none. `secret`: hash of the lease's token. */
   lease(runner: string, can: (job: JobOffer) => boolean, secret?: string): Promise<JobRecord | undefined>;
   events(id: string): JobEvents;
   /**
-   * Looks at the jobs that this process knows to be at work, and once in the time of a lease at all of them: leases without
-   * a sign of life are lost, waiting jobs are put into the queue. Gives the jobs that nobody has planned yet.
+   * Checks the running jobs that this process knows, and all jobs once per lease time: ends leases without heartbeats,
+   * and puts waiting jobs into the queue. Returns the ids of jobs that are not planned yet.
    */
   watch(): Promise<readonly string[]>;
 }
 
-/** Jobs over a store and a queue. */
+/** Returns the jobs of a store and a queue. */
 export function jobsIn(options: JobsOptions): Jobs {
   const jobs = jobRecords(options);
   const random = options.random ?? (() => crypto.randomUUID().replaceAll("-", "").slice(0, 16));

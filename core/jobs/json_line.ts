@@ -1,19 +1,19 @@
-/** One line of JSON, checked byte by byte. */
+/** Checks one line of JSON byte by byte. */
 
-/** A line as it comes. */
+/** A checker of lines. */
 export interface JsonLine {
-  /** Takes the next byte, and returns what is wrong with it, if anything. */
+  /** Checks the next byte, and returns the problem, if there is one. */
   takes(byte: number): string | undefined;
-  /** Up to where letters of a text stand that mean nothing else, from a place on. */
+  /** Inside a string, returns the end of the plain characters from `from` on, which need no check; otherwise `from`. */
   plainUntil(bytes: Uint8Array, from: number): number;
-  /** Ends the line and returns its kind; the next one begins. */
+  /** Ends the line, returns its kind, and starts the next line. */
   end(): "empty" | "object" | "other" | "broken";
 }
 
-/** A line that is nested deeper is refused. */
+/** Maximum depth of nesting; deeper lines are refused. */
 const MAX_DEPTH = 512;
 
-// Where in a line a byte stands. A value is expected ..., or a value may also be none, as behind the bracket of a list.
+// States of the checker: what is expected next. FIRST_ITEM and FIRST_KEY also accept the end of the list or object.
 const [START, VALUE, FIRST_ITEM, FIRST_KEY, KEY, COLON, NEXT, DONE, STRING, ESCAPE, HEX, WORD] = [
   ...Array(12).keys(),
 ] as [number, number, number, number, number, number, number, number, number, number, number, number];
@@ -28,10 +28,10 @@ const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39;
 const isHex = (byte: number): boolean => isDigit(byte) || (byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x66;
 const isBlank = (byte: number): boolean => byte === 0x20 || byte === 0x09 || byte === 0x0d;
 
-/** Where in a line a byte stands. */
+/** State of the checker within a line. */
 type State = {
   at: number;
-  /** Of each level whether it is an object. */
+  /** For each level, 1 if it is an object, 0 if it is a list. */
   readonly levels: Uint8Array;
   depth: number;
   isKey: boolean;
@@ -40,7 +40,7 @@ type State = {
   place: number;
 };
 
-/** A line before its first byte. */
+/** Creates a checker before the first byte of a line. */
 export function jsonLine(): JsonLine {
   const state: State = {
     at: START,
@@ -114,7 +114,7 @@ function takeInString(state: State, byte: number): string | undefined {
   return undefined;
 }
 
-/** Takes what stands between values, or begins one. */
+/** Checks a byte outside strings and numbers, which may begin a value. */
 function takeBetween(state: State, byte: number): string | undefined {
   const { at } = state;
   if (at === START) {
@@ -162,7 +162,7 @@ function close(state: State, byte: number): boolean {
   return true;
 }
 
-/** Numbers end where something else begins; false: the byte is none of theirs. */
+/** Checks a byte within a number. Returns true if the byte belongs to it, false if the number ended before it. */
 function takeNumeral(state: State, byte: number): boolean | string {
   const { at } = state;
   const digit = isDigit(byte);

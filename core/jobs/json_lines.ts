@@ -1,23 +1,23 @@
 /**
- * JSON lines, checked byte by byte as they come: nothing of them is held or parsed, so that neither long lines nor many
- * take memory or time at once.
+ * Checks JSON lines byte by byte as they arrive. Nothing is stored or parsed, so that neither long lines nor many lines
+ * need memory.
  */
 import { badFile } from "../base/errors.ts";
 import { jsonLine } from "./json_line.ts";
 import { utf8Check } from "./utf8.ts";
 
-/** JSON lines, checked as they come. */
+/** A check of JSON lines as they arrive. */
 export interface LineCheck {
-  /** Throws AttuneError (`BAD_FILE`) that names the first line that is not a JSON object in UTF-8. */
+  /** Checks bytes. Throws AttuneError (`BAD_FILE`) that names the first line that is not a JSON object in UTF-8. */
   push(bytes: Uint8Array): void;
-  /** The number of rows; throws as `push`, and where there are none. */
+  /** Returns the number of rows. Throws like `push`, and if there are no rows. */
   end(): number;
 }
 
-/** A longer line is refused. */
+/** Maximum bytes of a line; longer lines are refused. */
 const MAX_LINE = 2 ** 21;
 
-/** Checks a file of JSON lines; `file` is how it is named in messages. */
+/** Creates the check of a file of JSON lines; `file` is its name in messages. */
 export function lineCheck(file: string): LineCheck {
   const line = jsonLine();
   const utf8 = utf8Check();
@@ -36,7 +36,7 @@ export function lineCheck(file: string): LineCheck {
     push: (bytes) => {
       for (let i = 0; i < bytes.length; i++) {
         const byte = bytes[i] as number;
-        // A byte order mark may begin the file.
+        // The file may start with a byte order mark.
         if (number === 1 && mark === length && byte === [0xef, 0xbb, 0xbf][mark]) {
           mark++;
           length++;

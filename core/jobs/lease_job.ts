@@ -1,15 +1,15 @@
-/** Leases: a waiting job for a runner that can do it. */
+/** Leases of jobs: finds a waiting job for a runner that can do it. */
 import { changeJob } from "./change_job.ts";
 import { type JobOffer, type JobRecords, readRecord } from "./job_records.ts";
 import { isWaiting, type JobRecord, takeLease } from "./record.ts";
 
-/** How many jobs of which nothing is known yet are looked at for one runner at once. */
+/** Maximum number of records that are read to find a job for one runner. */
 const LOOKS = 50;
 
-/** How many hints are held back at once where a queue gives what is not wanted. */
+/** Maximum number of unsuitable queue entries that are held back during the search. */
 const HINTS = 1000;
 
-/** A waiting job that a runner can do, with its lease. `secret`: what the lease's holder is known by, as a hash. */
+/** Leases a waiting job that a runner can do; undefined if there is none. `secret`: hash of the lease's token. */
 export async function leaseJob(
   jobs: JobRecords,
   runner: string,

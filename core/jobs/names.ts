@@ -1,6 +1,6 @@
 /**
- * Names that come from outside, for servers and runners alike: an id, a lease's token, a file's path, a model's name is
- * what these say, before anything is looked up by it, and paths are made of nothing else.
+ * Checks of names that come from outside, for servers and runners alike: ids, lease tokens, file paths and model names
+ * are checked before they are looked up or used in paths.
  */
 import { badValue } from "../base/errors.ts";
 
@@ -14,36 +14,36 @@ export function isFileId(text: unknown): text is string {
   return typeof text === "string" && /^file-[\w-]{1,64}$/.test(text);
 }
 
-/** Whether a text is a lease's token, whatever server has made it. */
+/** Whether a text may be a lease's token, of any server. */
 export function isToken(text: unknown): text is string {
   return typeof text === "string" && /^[\w-]{1,128}$/.test(text);
 }
 
-/** Whether a text is the name of what a job has made, as `ft:org/model:attune::id`. */
+/** Whether a text is the name of a job's result, such as `ft:org/model:attune::id`. */
 export function isMadeName(text: string): boolean {
   return /^ft:[\w.:/@-]{1,400}$/.test(text) && text.slice(3).split(/[/:@]/).every((part) => !/^\.+$/.test(part)) &&
     text.split("/").every((part) => part !== "");
 }
 
-/** Whether a text is the name of a model, as `org/model@revision`. */
+/** Whether a text is the name of a model, such as `org/model@revision`. */
 export function isModelName(text: string): boolean {
   return text === "attune:base" || /^\w[\w.-]*(\/\w[\w.-]*)?(@\w[\w.-]*)?$/.test(text);
 }
 
-/** Files of one folder may have so long names, and paths so many parts. */
+/** Maximum characters of a part of a path, and maximum number of parts. */
 const [MOST_CHARACTERS, MOST_PARTS] = [200, 16];
 
-/** The parts of a plain relative path; undefined if the text is not one. */
+/** Returns the parts of a plain relative path; undefined if the text is not one. */
 export function pathParts(text: unknown): readonly string[] | undefined {
   if (typeof text !== "string") return undefined;
   const parts = text.split("/");
-  // Nothing that a file system of any kind reads as more than a name.
+  // Excludes everything that some file system does not treat as a plain name.
   const plain = (part: string): boolean =>
     part.length <= MOST_CHARACTERS && /^[^\\:*?"<>|\p{Cc}]+$/u.test(part) && !/^\.|[. ]$/.test(part);
   return parts.length <= MOST_PARTS && parts.every(plain) ? parts : undefined;
 }
 
-/** The parts of a plain relative path. Throws AttuneError (`BAD_VALUE`) that says whose it is where a text is none. */
+/** Returns the parts of a plain relative path. Throws AttuneError (`BAD_VALUE`) that names `whose` if it is not one. */
 export function plainPath(plugin: string, whose: string, text: unknown): readonly string[] {
   const parts = pathParts(text);
   if (!parts) throw badValue(plugin, whose, text, "a plain relative path");

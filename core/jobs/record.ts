@@ -1,14 +1,13 @@
 /**
- * A job's record and how it may change: pure functions, so that whoever holds the store applies them with
- * compare-and-set.
+ * A job's record and its changes: pure functions, which the owner of the store applies with compare-and-set.
  *
- * A lease gives a token that is one above every earlier one. What a runner does names its token, and only the newest
- * counts: a runner that was stopped past its lease and wakes up finds a higher one and can change nothing. No clock
- * decides here; who finds a lease dead says so.
+ * Each lease has a token that is one higher than the previous token. Every change by a runner names its token, and only
+ * the newest token is accepted: a runner that was suspended beyond its lease finds a higher token and cannot change
+ * anything. No clock is used here; the watcher decides that a lease is lost.
  */
 import type { Json, Named } from "../types.ts";
 
-/** Where a job stands: OpenAI's names. */
+/** Status of a job, in OpenAI's terms. */
 export type JobStatus = "validating_files" | "queued" | "running" | "paused" | "succeeded" | "failed" | "cancelled";
 
 /** Why a job failed. */
@@ -17,17 +16,17 @@ export type JobError = Readonly<{ code: string; message: string; param: string |
 /** A job's requirements of a runner. `bytes`: memory. */
 export type JobNeeds = Readonly<{ bytes: number; provider: string | null; plugins: readonly string[] }>;
 
-/** Files of one moment under a folder that only one lease writes to. */
+/** Files saved together in a folder that only one lease writes to. */
 export type JobFiles = Readonly<{ folder: string; files: readonly string[] }>;
 
-/** One saved moment of a job that another runner can go on from. */
+/** A checkpoint of a job, from which another runner can resume. */
 export type JobCheckpoint = JobFiles & Readonly<{ id: string; step: number; at: number; metrics: Named<number> }>;
 
-/** All that is known of a job. Times are seconds since 1970 and decide nothing. */
+/** The record of a job. Times are seconds since 1970, for information only. */
 export type JobRecord = Readonly<{
   version: 1;
   id: string;
-  /** Whose job it is: nobody else is told of it. */
+  /** The owner; other tenants cannot see the job. */
   tenant: string;
   status: JobStatus;
   createdAt: number;
@@ -35,21 +34,21 @@ export type JobRecord = Readonly<{
   finishedAt?: number;
   /** The request as it was received. */
   request: Named<Json>;
-  /** The run spec; its files and model are names that runners resolve. */
+  /** The run spec; its files and models are names that runners resolve. */
   spec: Named<Json>;
   needs: JobNeeds;
   estimate?: Named<number>;
-  /** How often its plan was begun: one that ends its process each time is not begun for ever. */
+  /** Number of times that planning was started, so that a job that crashes its planner is not planned forever. */
   plans?: number;
   /** The token of the newest lease; 0 before the first. */
   token: number;
-  /** The hash of the lease's token, which only its holder has. */
+  /** Hash of the lease's secret token, which only its holder has. */
   secret?: string;
-  /** Who has the newest lease; absent if nobody works on the job. `beat` counts its signs of life. */
+  /** The current lease; absent if no runner works on the job. `beat` counts heartbeats. */
   lease?: Readonly<{ runner: string; beat: number }>;
   /** The user's pending request to the runner. */
   wants?: "cancel" | "pause";
-  /** Attempts that ended without a new checkpoint, and why. */
+  /** Number of attempts that ended without a new checkpoint; `causes` are their reasons. */
   attempts: number;
   causes: readonly string[];
   maxAttempts: number;
@@ -57,46 +56,46 @@ export type JobRecord = Readonly<{
   totalSteps?: number;
   trainedTokens: number;
   checkpoints: readonly JobCheckpoint[];
-  /** `deleted`: its user has removed what the job made; its metrics are kept. */
+  /** `deleted`: the user has deleted the result's files; its metrics are kept. */
   result?: JobFiles & Readonly<{ token: number; metrics: Named<number>; deleted?: true }>;
   error?: JobError;
 }>;
 
-/** A change of a record, or the reason why it is refused. */
+/** A changed record, or the reason why the change is refused. */
 export type Change = Readonly<{ record: JobRecord; refused?: undefined }> | Readonly<{ refused: Refusal }>;
 
-/** `stale`: another lease is newer. `status`: not in this state. */
+/** Reason of a refusal. `stale`: another lease is newer; `status`: the job's status does not allow the change. */
 export type Refusal = "stale" | "status";
 
-/** Checkpoints of which a record still knows the files. */
+/** Number of the latest checkpoints whose files are kept. */
 const KEPT = 2;
 
 const changed = (record: JobRecord, change: Partial<JobRecord>): Change => ({ record: { ...record, ...change } });
 const refused = (refusal: Refusal): Change => ({ refused: refusal });
 
-/** Whether nothing can change any more. */
+/** Whether a job is finished and cannot change any more. */
 export function isTerminal({ status }: JobRecord): boolean {
   return status === "succeeded" || status === "failed" || status === "cancelled";
 }
 
-/** Whether somebody has to be told of the job: it waits for a runner. */
+/** Whether a job waits for a runner. */
 export function isWaiting({ status, lease }: JobRecord): boolean {
   return status === "queued" || (status === "running" && lease === undefined);
 }
 
-/** The checks before queueing begin, once more; `by` -1: they could not be made, which was not the job's fault. */
+/** Counts a start of planning; `by` -1 takes it back, if planning failed for reasons outside the job. */
 export function countPlan(record: JobRecord, by: 1 | -1 = 1): Change {
   if (record.status !== "validating_files") return refused("status");
   return changed(record, { plans: Math.max(0, (record.plans ?? 0) + by) });
 }
 
-/** The checks before queueing are through. */
+/** Queues a planned job. */
 export function queueJob(record: JobRecord, planned: Pick<JobRecord, "needs" | "estimate" | "totalSteps">): Change {
   if (record.status !== "validating_files") return refused("status");
   return changed(record, { ...planned, plans: 0, status: "queued" });
 }
 
-/** A runner takes the job. */
+/** Gives a waiting job to a runner, with a new lease. */
 export function takeLease(record: JobRecord, runner: string, at: number, secret?: string): Change {
   if (!isWaiting(record)) return refused("status");
   return changed(record, {
@@ -108,7 +107,7 @@ export function takeLease(record: JobRecord, runner: string, at: number, secret?
   });
 }
 
-/** A runner is alive. */
+/** Records a runner's heartbeat and progress. */
 export function renewLease(record: JobRecord, token: number, step: number, trainedTokens: number): Change {
   return owned(record, token, (lease) => ({
     lease: { ...lease, beat: lease.beat + 1 },
@@ -123,14 +122,14 @@ export function addCheckpoint(record: JobRecord, token: number, checkpoint: JobC
     const known = record.checkpoints.some((c) => c.step >= checkpoint.step);
     return {
       lease: { ...lease, beat: lease.beat + 1 },
-      // Attempts that get further are not the kind that are given up.
+      // A new checkpoint is progress, so earlier failed attempts no longer count.
       ...(known ? {} : { attempts: 0, causes: [] }),
       checkpoints: known ? record.checkpoints : [...record.checkpoints, checkpoint],
     };
   });
 }
 
-/** A runner has finished: once, by the newest lease alone. */
+/** Completes a job with its result; only the newest lease can do so, and only once. */
 export function commitLease(
   record: JobRecord,
   token: number,
@@ -147,14 +146,14 @@ export function commitLease(
   }));
 }
 
-/** Its user removes what the job has made. */
+/** Removes the files of a job's result at the user's request. */
 export function unmakeJob(record: JobRecord): Change {
   if (!record.result) return refused("status");
   if (record.result.deleted) return { record };
   return changed(record, { result: { ...record.result, files: [], deleted: true } });
 }
 
-/** A runner gives the job back: it was told to cancel or pause, it shuts down, or the run has failed. */
+/** Ends a lease by its runner: after a request to cancel or pause, on shutdown, or because the run failed. */
 export function releaseLease(
   record: JobRecord,
   token: number,
@@ -173,7 +172,7 @@ export function releaseLease(
   return changed(record, { ...free, status: "queued" });
 }
 
-/** Whoever watches has seen no sign of life of a lease for too long. */
+/** Ends a lease that has had no heartbeat for too long. */
 export function loseLease(record: JobRecord, token: number, beat: number, at: number): Change {
   const { lease } = record;
   if (record.status !== "running" || record.token !== token || lease?.beat !== beat) return refused("stale");
@@ -182,7 +181,7 @@ export function loseLease(record: JobRecord, token: number, beat: number, at: nu
   return lostAttempt(free, `runner ${lease.runner} was lost at step ${record.step}`, at);
 }
 
-/** Its user wants it to stop, for good or for a while. Where no runner has it, it does at once. */
+/** Cancels or pauses a job at the user's request: at once if no runner has it, otherwise by a request to its runner. */
 export function requestStop(record: JobRecord, what: "cancel" | "pause", at: number): Change {
   if (isTerminal(record)) return what === "cancel" && record.status === "cancelled" ? { record } : refused("status");
   if (record.status === "paused" && what === "pause") return { record };
@@ -190,21 +189,21 @@ export function requestStop(record: JobRecord, what: "cancel" | "pause", at: num
   return changed(record, endedBy(what, at));
 }
 
-/** Its user lets it go on. */
+/** Resumes a paused job at the user's request. */
 export function unpauseJob(record: JobRecord): Change {
   if (record.wants === "pause") return changed(record, { wants: undefined });
   if (record.status !== "paused") return refused("status");
-  // One that was paused before it was looked at is looked at first.
+  // A job that was paused before it was planned is planned first.
   return changed(record, { status: record.estimate ? "queued" : "validating_files" });
 }
 
-/** The checks before queueing have found something. */
+/** Fails a job whose checks before queueing have found an error. */
 export function rejectJob(record: JobRecord, error: JobError, at: number): Change {
   if (record.status !== "validating_files") return refused("status");
   return changed(record, { status: "failed", finishedAt: at, error });
 }
 
-/** Checkpoints whose files are no longer needed. */
+/** Returns the checkpoints whose files are no longer needed. */
 export function outdatedCheckpoints({ checkpoints, status }: JobRecord): readonly JobCheckpoint[] {
   return status === "succeeded" || status === "cancelled" ? checkpoints : checkpoints.slice(0, -KEPT);
 }

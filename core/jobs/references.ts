@@ -1,23 +1,23 @@
 /**
- * Names in a job's spec that stand for something elsewhere: uploaded files, models that the server has, what earlier jobs
- * have made. Whoever opens the spec puts in their place what it knows them as; nothing else is reached by a path.
+ * Names in a job's spec that refer to uploaded files, models of the server, and results of earlier jobs. Whoever opens
+ * the spec replaces them by real locations; a job cannot reach anything else by a path.
  */
 import { badValue } from "../base/errors.ts";
 import { isFileId, isMadeName, isModelName } from "./names.ts";
 import { changeTexts, mapRoles } from "../spec/roles.ts";
 import type { Catalog, Json, Named } from "../types.ts";
 
-/** A name in a job's spec, and where it stands. */
+/** A name in a job's spec, and its path in the spec. */
 export type JobReference = Readonly<{ name: string; at: string }>;
 
-/** Roles of options that no job may set, and what they are. */
+/** Roles of options that no job may set, and descriptions for errors. */
 const refused: Named<string> = {
   cache: "written outside the job's results",
   address: "reached over the network",
   secret: "a secret",
 };
 
-/** Whether a name is that of an uploaded file, of what a job has made (`ft:...`), or of a model. */
+/** Returns whether a name refers to an uploaded file, a job's result (`ft:...`) or a model; undefined if none. */
 export function referenceKind(name: string): "file" | "made" | "model" | undefined {
   if (isFileId(name)) return "file";
   if (isMadeName(name)) return "made";
@@ -25,10 +25,11 @@ export function referenceKind(name: string): "file" | "made" | "model" | undefin
 }
 
 /**
- * A copy of a spec with every reference replaced; `at` is its path in the spec. What options stand for, the catalog knows.
+ * Returns a copy of a spec with every reference replaced by `place`; `at` is its path in the spec. The catalog knows
+ * which options are paths.
  *
- * @throws AttuneError (`BAD_VALUE`) if a path is no reference, or if something is written elsewhere, reached over
- * the network or secret.
+ * @throws AttuneError (`BAD_VALUE`) if a path is not a reference, or if an option writes elsewhere, uses the network or
+ * is a secret.
  */
 export function placeReferences(
   spec: Named<Json>,
@@ -47,7 +48,7 @@ export function placeReferences(
   });
 }
 
-/** Every reference of a spec, each once. Throws as {@link placeReferences} does. */
+/** Returns the distinct references of a spec. Throws like {@link placeReferences}. */
 export function referencesOf(spec: Named<Json>, catalog: Catalog): readonly JobReference[] {
   const places = new Map<string, string>();
   placeReferences(spec, catalog, (name, at) => {

@@ -1,45 +1,45 @@
 /**
- * Stored values of jobs, each with a checksum: damage by a disk is noticed, moved aside and reported, and costs only
- * the one thing that it was.
+ * Stored values of jobs, each with a checksum: a value damaged by the disk is detected, moved aside and reported, and
+ * nothing else is lost.
  */
 import { AttuneError } from "../base/errors.ts";
 import { checksum } from "../base/checksum.ts";
 import { keysBelow } from "../files/store_key.ts";
 import type { Store, StoredObject } from "../types.ts";
 
-/** Below it lies what was damaged, under the key that it had. */
+/** Prefix of the keys of damaged values. */
 const DAMAGED = "damaged/";
 
-/** Values in a store. */
+/** Values with checksums in a store. */
 export interface Sealed {
-  /** A value; undefined if there is none, or it was damaged: it is moved aside then. */
+  /** Reads a value; undefined if there is none, or if it is damaged, in which case it is moved aside. */
   read<T>(key: string): Promise<Readonly<{ value: T; revision: string }> | undefined>;
-  /** As `read`; one that the disk cannot read is damaged where it is, and undefined, too. */
+  /** Like `read`, but a value that the disk cannot read also counts as damaged and is undefined. */
   tryRead<T>(key: string): Promise<Readonly<{ value: T; revision: string }> | undefined>;
   /**
-   * As `tryRead`, for who looks at many: what is read may go with the power yet, so that nothing is to depend on it.
+   * Like `tryRead`, but faster for many values: a power failure may still undo the value, so nothing must depend on it.
    */
   glance<T>(key: string): Promise<Readonly<{ value: T; revision: string }> | undefined>;
   write(key: string, value: unknown, options?: { readonly if?: string | null }): Promise<StoredObject | "conflict">;
-  /** Looks for what others have moved aside. */
+  /** Finds values that other processes have moved aside. */
   look(): Promise<void>;
-  /** Keys of what is damaged, as far as is known. */
+  /** Returns the keys of known damaged values. */
   damaged(): readonly string[];
 }
 
-/** Values of which it is remembered that they last. */
+/** Number of values that are remembered as durable. */
 const REMEMBERED = 4096;
 
 const HEAD = /^\{"hash":"([0-9a-f]{16})","value":/;
 
-/** A value as JSON, with the checksum of it. */
+/** Returns a value as JSON with its checksum. */
 export function seal(value: unknown): Uint8Array<ArrayBuffer> {
   const text = JSON.stringify(value);
   const encoder = new TextEncoder();
   return encoder.encode(`{"hash":"${checksum(encoder.encode(text))}","value":${text}}`);
 }
 
-/** The sealed value; undefined if the bytes do not match their checksum. */
+/** Returns the value of sealed bytes; undefined if they do not match their checksum. */
 export function unseal<T>(bytes: Uint8Array): Readonly<{ value: T }> | undefined {
   const hash = HEAD.exec(new TextDecoder().decode(bytes.subarray(0, 64)))?.[1];
   if (hash === undefined || bytes.at(-1) !== 0x7d) return undefined;
@@ -47,7 +47,7 @@ export function unseal<T>(bytes: Uint8Array): Readonly<{ value: T }> | undefined
   return checksum(content) === hash ? { value: JSON.parse(new TextDecoder().decode(content)) } : undefined;
 }
 
-/** Moves a damaged object out of the way; its bytes are kept. */
+/** Moves a damaged object below `damaged/`, with its bytes. */
 export async function setAside(
   store: Store,
   { key, bytes, revision }: StoredObject & { readonly bytes: Uint8Array },
@@ -56,11 +56,11 @@ export async function setAside(
   await store.delete(key, { if: revision });
 }
 
-/** Values of a store. `tell`: is told once of each that is damaged. */
+/** Returns the sealed values of a store. `tell` is called once for each damaged value. */
 export function sealStore(store: Store, tell: (text: string) => void = () => {}): Sealed {
   const damagedKeys = new Set<string>();
   let aside: readonly string[] = [];
-  // What could not be moved, as on a full disk, is damaged where it is.
+  // Damaged values that could not be moved aside, such as on a full disk.
   const inPlace = new Set<string>();
   const lasting = new Map<string, string>();
   const lasts = (key: string, revision: string): void => {
@@ -82,7 +82,7 @@ export function sealStore(store: Store, tell: (text: string) => void = () => {})
     const opened = unseal<T>(object.bytes);
     if (opened) {
       inPlace.delete(key);
-      // Answers depend on what is read: what another process is writing must not go with the power after them.
+      // Answers depend on this value, so a power failure must not undo a write of another process after they are given.
       if (!glance && lasting.get(key) !== object.revision) {
         await store.sync?.(key);
         lasts(key, object.revision);

@@ -1,24 +1,25 @@
 /**
- * A queue over any store that can make an object only if there is none: one object for each id, and beside it one for
- * each time that it was taken. All of them are written once.
+ * A queue over any store with conditional creation: one object for each id, and one more for each time that the id is
+ * taken. Each object is written once.
  *
- * Whoever takes an id makes the next number of it. How long others leave it alone, each of them measures for itself, from
- * when it has first seen that number: no time of the day is kept, and no clock that is set back hides an id.
+ * A consumer takes an id by creating the object with its next number. Others leave the id alone for the given seconds,
+ * which each of them measures from when it first saw that number: no wall-clock time is stored, so a clock that is set
+ * back cannot hide an id.
  */
 import { keysBelow } from "../files/store_key.ts";
 import type { Delivery, OpenQueue, Store } from "../types.ts";
 import { isUnreadable, seal, setAside, unseal } from "./sealed.ts";
 
-/** Nobody may hide an id for longer than this, whatever is written there. */
+/** Maximum seconds that an id can be hidden, whatever its object says. */
 const MOST_SECONDS = 3600;
 
-/** An id and the number of the last time that it was taken. */
+/** State of an id: whether it is in the queue, and how often it was taken. */
 type Entry = { hint: boolean; takes: number };
 
 const hintOf = (id: string): string => `queue/${id}.json`;
 const takenOf = (id: string, number: number): string => `queue/${id}.${number}`;
 
-/** Every id of a queue. */
+/** Reads the state of every id of a queue. */
 async function readEntries(store: Store): Promise<Map<string, Entry>> {
   const all = new Map<string, Entry>();
   for await (const key of keysBelow(store, "queue/")) {
@@ -30,7 +31,7 @@ async function readEntries(store: Store): Promise<Map<string, Entry>> {
   return all;
 }
 
-/** Whether a hint is there and can be read; one that is damaged is moved aside. */
+/** Whether an id's object exists and can be read; a damaged one is moved aside. */
 async function isIntact(store: Store, id: string): Promise<boolean> {
   try {
     const hint = await store.get(hintOf(id));
@@ -42,12 +43,12 @@ async function isIntact(store: Store, id: string): Promise<boolean> {
   return false;
 }
 
-/** What was seen of those who have taken ids, and when first. */
+/** Claims on ids by consumers, with the time at which this process first saw each. */
 type Claims = Readonly<{
   note(id: string, number: number, revision: string, seconds: number): void;
-  /** Whether an id that was taken is still somebody's. */
+  /** Whether a claim on an id is still valid. */
   isCurrent(id: string, number: number): Promise<boolean>;
-  /** Forgets ids that are no longer there. */
+  /** Forgets ids that are no longer in the queue. */
   keepOnly(ids: ReadonlyMap<string, unknown>): void;
 }>;
 
@@ -72,13 +73,13 @@ function createClaims(store: Store, now: () => number): Claims {
   };
 }
 
-/** An id that was taken for the time `number`, as whoever took it gives it back. */
+/** Creates the delivery of an id that was taken as `number`; undefined if its object is missing or damaged. */
 async function openDelivery(store: Store, id: string, number: number): Promise<Delivery | undefined> {
   const release = async (): Promise<void> => {
     await store.delete(takenOf(id, number));
     if (number > 1) await store.delete(takenOf(id, number - 1));
   };
-  /** Whether nobody has taken it since. */
+  /** Whether no other consumer has taken the id since. */
   const isMine = async (): Promise<boolean> =>
     await store.get(takenOf(id, number + 1), { offset: 0, length: 0 }) === undefined;
   if (!await isIntact(store, id)) {
@@ -98,7 +99,7 @@ async function openDelivery(store: Store, id: string, number: number): Promise<D
   };
 }
 
-/** A queue whose entries are objects below `queue/`. `now`: milliseconds of a clock that only goes forward, this process's. */
+/** Creates a queue of objects below `queue/`. `now`: returns milliseconds of this process's monotonic clock. */
 export function storeQueue(store: Store, now: () => number): OpenQueue {
   const claims = createClaims(store, now);
   const names = new Set<string>();
@@ -119,10 +120,10 @@ export function storeQueue(store: Store, now: () => number): OpenQueue {
       const all = await readEntries(store);
       const ids = new Set<string>();
       for (const [id, { hint, takes }] of all) {
-        // Who has died at work has left that it had taken what is over by now.
+        // A consumer that died may leave its claim on an id that has been removed since.
         if (!hint) await store.delete(takenOf(id, takes));
         if (!hint) continue;
-        // Each is looked at once: one that is damaged is as if it were not there.
+        // Each id is checked once; a damaged one counts as missing.
         if (!names.has(id) && !await isIntact(store, id)) continue;
         names.add(id);
         ids.add(id);
@@ -134,7 +135,7 @@ export function storeQueue(store: Store, now: () => number): OpenQueue {
       const all = await readEntries(store);
       claims.keepOnly(all);
       const ids = [...all.keys()].filter((id) => all.get(id)?.hint);
-      // Each look begins where the one before has ended, so that what nobody here can do hides nothing behind it.
+      // Each pull starts after the last one, so that ids which no runner here accepts do not hide the ids after them.
       const from = ids.findIndex((id) => id > last);
       for (const id of from < 0 ? ids : [...ids.slice(from), ...ids.slice(0, from)]) {
         const { takes = 0 } = all.get(id) ?? {};
@@ -145,7 +146,7 @@ export function storeQueue(store: Store, now: () => number): OpenQueue {
           const hint = await take(id, takes, seconds);
           if (hint) return hint;
         } catch (error) {
-          // One that the disk cannot read hides no other.
+          // An id that the disk cannot read must not hide others.
           if (!isUnreadable(error)) throw error;
         }
       }

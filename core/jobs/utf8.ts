@@ -1,14 +1,14 @@
-/** UTF-8, checked byte by byte. */
+/** Checks UTF-8 byte by byte. */
 
-/** UTF-8 as it comes. */
+/** A check of UTF-8 bytes as they arrive. */
 export interface Utf8Check {
-  /** Whether a byte may stand there. */
+  /** Checks the next byte; returns false if it is invalid there. */
   takes(byte: number): boolean;
-  /** Whether no character has begun that is not whole. */
+  /** Whether the bytes so far end with a complete character. */
   isWhole(): boolean;
 }
 
-/** UTF-8: no byte too many or too few, no longer spelling than needed, no surrogates. */
+/** Creates a check of UTF-8, which refuses missing and stray bytes, overlong encodings and surrogates. */
 export function utf8Check(): Utf8Check {
   let [left, low, high] = [0, 0x80, 0xbf];
   return {

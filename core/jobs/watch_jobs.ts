@@ -1,15 +1,15 @@
-/** The watch over jobs: leases without a sign of life are lost, waiting jobs are in the queue. */
+/** The watch over jobs: ends leases without heartbeats, and keeps waiting jobs in the queue. */
 import { changeJob } from "./change_job.ts";
 import { type JobRecords, readRecord, recordIds, type SeenLease } from "./job_records.ts";
 import { isWaiting, loseLease } from "./record.ts";
 
-/** Where a forgetful process keeps what it has seen of leases. */
+/** Key under which a forgetful process stores the leases that it has seen. */
 const SEEN = "watch/seen.json";
 
-/** Looks at jobs once; gives those that nobody has planned yet. */
+/** Checks jobs once; returns the ids of those that are not planned yet. */
 export type Watch = () => Promise<readonly string[]>;
 
-/** A watch that begins now. */
+/** Creates a watch that starts now. */
 export function watchOver(jobs: JobRecords): Watch {
   const { options, leases, sealed, open } = jobs;
   const patience = 1000 * options.leaseSeconds;
@@ -25,10 +25,10 @@ export function watchOver(jobs: JobRecords): Watch {
   return async () => {
     const at = options.now();
     if (options.forgetful) await recall();
-    // Where nobody watched for long, leases could not be renewed either: they get their time again.
+    // After a long time without a watch, during which leases may not have been renewed, they get their full time again.
     if (at - watched > patience) leases.clear();
     watched = at;
-    // What this process has done it knows; what others have done is seen when all are looked at.
+    // The caches only have this process's changes; those of other processes are found when all jobs are checked.
     const all = options.forgetful || looked === undefined || at - looked >= patience;
     const unplanned: string[] = [];
     for (const id of all ? await unsureOf(jobs) : [...open.keys()].filter((id) => isAtWork(jobs, id))) {
@@ -43,7 +43,7 @@ export function watchOver(jobs: JobRecords): Watch {
   };
 }
 
-/** Looks at one job. */
+/** Checks one job. */
 async function look(jobs: JobRecords, id: string, at: number): Promise<"planned" | "unplanned"> {
   const { options: { queue, leaseSeconds, time }, leases } = jobs;
   const stored = await readRecord(jobs, id, "glance");
@@ -65,7 +65,7 @@ function isAtWork({ open }: JobRecords, id: string): boolean {
   return job?.leased === true || job?.status === "validating_files";
 }
 
-/** Jobs of which another process may have made something else: not those that are over, or wait and are in the queue. */
+/** Returns the ids of jobs that other processes may have changed: all but finished jobs and those in the queue. */
 async function unsureOf(jobs: JobRecords): Promise<string[]> {
   const hints = await jobs.options.queue.ids?.();
   const rests = (id: string): boolean => {

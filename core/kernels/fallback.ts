@@ -19,7 +19,7 @@ function sumOfSquares(x: Float32Array): number {
   return sum;
 }
 
-/** Every kernel, without WebAssembly. */
+/** All kernels, without WebAssembly. */
 export const fallbackKernels: AllKernels = {
   ...adamKernels(({ parameter: p, gradient: g, state: { m, v } }, start, count, factors) => {
     const [scale, beta1, gain1, beta2, gain2, keep, l2, rate, root, epsilon] = rounded(factors);
@@ -105,8 +105,8 @@ function rounded(factors: AdamFactors): AdamFactors {
   return [f(scale), f(beta1), f(gain1), f(beta2), f(gain2), f(keep), f(l2), f(rate), f(root), f(epsilon)];
 }
 
-// As maskRows of the WebAssembly kernels: counters 4k to 4k+3 give values 32k to 32k+31. Value i takes counter i mod 4,
-// its word i div 8, and of that the lower or, where i div 4 is odd, the upper half.
+// Same as maskRows of the WebAssembly kernels: counters 4k to 4k+3 give values 32k to 32k+31. Value i uses counter
+// i mod 4, its word i div 8, and of that word the lower half, or the upper half if i div 4 is odd.
 function maskRow(
   out: Float32Array,
   p: number,

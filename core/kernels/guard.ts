@@ -1,6 +1,6 @@
 /**
- * Checks in front of the kernels, which know pointers alone: every array is a view of their memory and long enough,
- * every row is in its table. Nothing is written where a check fails.
+ * Argument checks for the kernels, which only see pointers: every array must be a view of their memory and long enough,
+ * and every row must be in its table. Nothing is written if a check fails.
  */
 import { type AttuneError, badValue } from "../base/errors.ts";
 import type { FlatParameter } from "../types.ts";

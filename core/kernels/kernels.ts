@@ -1,4 +1,4 @@
-/** One memory and the kernels over it: WebAssembly SIMD, or plain loops with the same bits where there is none. */
+/** One memory and the kernels over it: WebAssembly SIMD, or plain loops with the same results to the bit. */
 import { badValue, refused } from "../base/errors.ts";
 import type { Kernels } from "../types.ts";
 import { guardKernels } from "./guard.ts";
@@ -13,17 +13,17 @@ export interface KernelMemory {
   readonly kernels: Kernels & DropoutKernels;
   /** Whether the kernels are WebAssembly, not plain loops. */
   readonly simd: boolean;
-  /** `length` floats on a 64-byte boundary, zero unless reused. Throws AttuneError (refused) if they do not fit. */
+  /** Allocates `length` floats, 64-byte aligned, zero unless reused. Throws AttuneError (refused) if they do not fit. */
   alloc(length: number): Float32Array;
-  /** `length` integers, likewise. */
+  /** Allocates `length` integers in the same way. */
   allocI32(length: number): Int32Array;
-  /** Takes everything back; contents stay until they are overwritten. */
+  /** Frees everything; contents stay until they are overwritten. */
   reset(): void;
-  /** Bytes that are taken. */
+  /** Returns the number of allocated bytes. */
   used(): number;
 }
 
-/** How a memory is made. `module`: the compiled kernels, where bytes may not be compiled; `fallback`: plain loops. */
+/** Options of a memory. `module`: compiled kernels, for hosts that cannot compile bytes; `fallback`: use plain loops. */
 export type MemoryOptions = Readonly<{ module?: WebAssembly.Module | undefined; fallback?: boolean }>;
 
 const PAGE = 65536;
@@ -33,10 +33,10 @@ const ALIGN = 64;
 let compiled: Promise<WebAssembly.Module | undefined> | undefined;
 
 /**
- * A memory of at least `bytes`, and the kernels over it.
+ * Creates a memory of at least `bytes` bytes, and the kernels over it.
  *
- * @throws AttuneError (refused) above 4 GiB, which one WebAssembly memory cannot hold, and above what the host gives;
- * (BAD_VALUE) where `bytes` is not a number of bytes.
+ * @throws AttuneError (refused) above 4 GiB, the limit of one WebAssembly memory, or if the host cannot allocate it;
+ * (BAD_VALUE) if `bytes` is not a number of bytes.
  */
 export async function createMemory(bytes: number, options: MemoryOptions = {}): Promise<KernelMemory> {
   if (!(bytes >= 0)) throw badValue("engine", "bytes", bytes, "a number of bytes");
@@ -52,7 +52,7 @@ export async function createMemory(bytes: number, options: MemoryOptions = {}): 
   const module = options.fallback ? undefined : options.module ?? await (compiled ??= compile());
   const memory = module && reserved(pages, () => new WebAssembly.Memory({ initial: pages }));
   const buffer = memory ? memory.buffer : reserved(pages, () => new ArrayBuffer(pages * PAGE));
-  // It is never shared: the check is for compilers whose types leave that open.
+  // The memory is never shared; this check only narrows the type.
   if (!(buffer instanceof ArrayBuffer)) throw refused("engine", "The memory of the kernels is shared");
   const kernels = memory ? await wasmKernels(module, memory) : (await import("./fallback.ts")).fallbackKernels;
   let at = SCRATCH;

@@ -1,8 +1,8 @@
-/** What both forms of the kernels share. */
+/** Parts shared by the WebAssembly kernels and the fallback. */
 import { pow } from "../math/math.ts";
 import type { AdamStepOptions, FlatParameter, Kernels } from "../types.ts";
 
-/** Kernels that draw dropout masks: values 0 or 1/(1-p) that depend on (key, site, sequence, position, column) alone. */
+/** Kernels that draw dropout masks: values 0 or 1/(1-p) that depend only on (key, site, sequence, position, column). */
 export interface DropoutKernels {
   /** `out` [n, width]; `places`: n pairs (sequence, position), -1 for padding, whose row gets ones. */
   dropoutRows(
@@ -14,9 +14,9 @@ export interface DropoutKernels {
     site: number,
   ): void;
   /**
-   * `out` [batch, heads, queries, keys], `queryPlaces` batch·queries pairs, `keyPlaces` batch·keys pairs; a sequence's
-   * keys lie side by side, in order from position 0. Only keys of a query's own sequence are written: elsewhere
-   * attention is zero anyway.
+   * `out` [batch, heads, queries, keys], `queryPlaces` batch·queries pairs, `keyPlaces` batch·keys pairs; the keys of a
+   * sequence are adjacent and start at position 0. Only keys of a query's own sequence are written, since attention to
+   * others is zero anyway.
    */
   dropoutAttention(
     out: Float32Array,
@@ -34,12 +34,12 @@ export interface DropoutKernels {
 /** All kernels. */
 export type AllKernels = Kernels & DropoutKernels;
 
-/** The threshold that 16 random bits are held against: below it a value is dropped. */
+/** Returns the threshold for 16 random bits, below which a value is dropped. */
 export function dropThreshold(p: number): number {
   return Math.round(p * 65536);
 }
 
-/** What one step of Adam multiplies by, in the order that the kernel takes them. */
+/** The factors of one step of Adam, in the kernel's parameter order. */
 export type AdamFactors = readonly [
   scale: number,
   beta1: number,
@@ -53,10 +53,10 @@ export type AdamFactors = readonly [
   epsilon: number,
 ];
 
-/** Steps values `start` to `start + count` of a span. */
+/** Updates values `start` to `start + count` of a span. */
 export type AdamStep = (span: FlatParameter<"m" | "v">, start: number, count: number, factors: AdamFactors) => void;
 
-/** Adam's three kernels over one step: of all values with decay or with an L2 term, and of some rows. */
+/** Returns Adam's three kernels from one step function: all values with L2 term or decay, and single rows with decay. */
 export function adamKernels(step: AdamStep): Pick<Kernels, "adam" | "adamw" | "adamwRows"> {
   return {
     adam: (span, o) => step(span, 0, span.parameter.length, adamFactors(o, false)),
@@ -68,7 +68,7 @@ export function adamKernels(step: AdamStep): Pick<Kernels, "adam" | "adamw" | "a
   };
 }
 
-// Bias corrections become two factors: lr / (1 - β₁ᵗ) of the step and 1 / √(1 - β₂ᵗ) of √v.
+// Bias corrections are folded into two factors: lr / (1 - β₁ᵗ) for the step and 1 / √(1 - β₂ᵗ) for √v.
 function adamFactors(o: AdamStepOptions, decoupled: boolean): AdamFactors {
   return [
     o.gradientScale,

@@ -1,8 +1,8 @@
-/** The kernels in WebAssembly: a compiled module over one memory. Arrays are handed over as byte pointers. */
+/** The WebAssembly kernels: a compiled module over one memory. Arrays are passed as byte pointers. */
 import { refused } from "../base/errors.ts";
 import { adamKernels, type AllKernels, dropThreshold } from "./shared.ts";
 
-/** Bytes at the start of the memory that the kernels write to: where rows are cut. */
+/** Bytes at the start of the memory that dropout kernels use as scratch space for incomplete chunks of rows. */
 export const SCRATCH = 256;
 
 const names = [
@@ -21,9 +21,9 @@ const names = [
 type Exports = Record<typeof names[number], (...args: number[]) => number>;
 
 /**
- * Every kernel of a compiled module, over a memory that never grows.
+ * Instantiates the kernels of a compiled module over a memory that never grows.
  *
- * @throws AttuneError (refused) if the module is not these kernels.
+ * @throws AttuneError (refused) if the module lacks a kernel.
  */
 export async function wasmKernels(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<AllKernels> {
   const { exports } = await WebAssembly.instantiate(module, { env: { memory } });

@@ -1,14 +1,14 @@
-/** Evaluation: metrics over batches, streaming. */
+/** Evaluation: metrics accumulated over batches. */
 import type { Batch, Metric, Subtask, Tokenizer } from "../types.ts";
 import { type Measured, measureRows } from "./measure.ts";
 import { readingsReader, type RowReadings } from "./rows.ts";
 import type { Evaluator } from "../engine/evaluator.ts";
 
-/** Sees what is read of evaluated rows, for reports. */
+/** Receives the readings of evaluated rows, for reports. */
 export type RowsSeen = (read: RowReadings) => void | Promise<void>;
 
 /**
- * Metrics of the present weights. `loss`: each batch's mean, weighted by its number of samples, or by their weight.
+ * Returns metrics of the current weights. `loss`: the mean of batches' losses, weighted by their samples or weights.
  *
  * @throws AttuneError if a metric cannot read what the task decodes.
  */

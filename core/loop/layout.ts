@@ -1,24 +1,24 @@
-/** Samples to one batch: each sequence in a row of its own (padding), or short ones sharing rows. */
+/** Lays samples out as a batch: each sequence in its own padded row, or short sequences sharing rows. */
 import { badValue, tooMuch } from "../base/errors.ts";
 import { most } from "../base/most.ts";
 import type { Tensor, TensorData } from "../base/tensor.ts";
 import type { Batch, BatchLayout, Field, Sample } from "../types.ts";
 import { weightInput } from "../data/row_weight.ts";
 
-/** Rows shorter than this are filled up with other sequences where rows are shared. */
+/** Minimum length of shared rows, so that short sequences are combined. */
 const SHARED_LENGTH = 64;
 
 /**
- * Attention of a row of so many places takes about as long as all else of them: in an encoder 384 wide about 560, in a
- * language model 576 wide about 900. Fewer and longer rows have less padding, and more pairs of places.
+ * Row length at which attention takes about as long as the rest of the model: about 560 in an encoder of width 384, 900
+ * in a language model of width 576. Fewer and longer rows have less padding, but more pairs of positions.
  */
 const ATTENTION_LENGTH = 512;
 
-/** Other numbers of rows that are tried for one batch, and what the work must shrink to for rows to be longer. */
+/** Number of other row counts to try for a batch, and the factor to which the work must shrink for rows to be longer. */
 const TRIED = 16;
 const WORTH_LENGTHENING = 0.97;
 
-/** Padding as Hugging Face does it by default: to the longest, on the right. */
+/** Hugging Face's default padding: on the right, to the longest sequence. */
 export const plainLayout: BatchLayout = {
   side: "right",
   padToMultipleOf: 1,
@@ -27,7 +27,7 @@ export const plainLayout: BatchLayout = {
   reserve: { tokens: 0, positions: 0 },
 };
 
-/** One side of a batch: how wide its rows are, where each sequence starts, and what its places hold. */
+/** One side (encoder or decoder) of a batch: the width of rows, the start of each sequence, and the content of places. */
 type SideLayout = Readonly<{
   seq: number;
   starts: Int32Array;
@@ -37,26 +37,26 @@ type SideLayout = Readonly<{
   positions: Int32Array;
   places: Int32Array;
   virtual: Int32Array;
-  /** How many virtual places each sequence has in front. */
+  /** Number of virtual places in front of each sequence. */
   reserved: number;
 }>;
 
-/** The batch of the longest samples: what takes the most memory of all that a run can make. */
+/** Returns the batch of the longest samples, which takes the most memory of all possible batches. */
 export function largestBatch(samples: readonly Sample[], size: number, layout: BatchLayout): Batch {
   return layOut(longestFirst(samples).slice(0, size), layout);
 }
 
-/** Samples by the length of their first sequence, the longest first. */
+/** Returns samples sorted by the length of their first sequence, the longest first. */
 function longestFirst(samples: readonly Sample[]): Sample[] {
   const tokensOf = ({ sequences: [first] }: Sample): number => (first?.length ?? 0) + (first?.decoderLength ?? 0);
   return [...samples].sort((a, b) => tokensOf(b) - tokensOf(a));
 }
 
 /**
- * Lays samples out as one batch [batch, seq], every field of theirs with it; where sequences have a decoder's side,
- * that one as [batch, decoderSeq]: a sequence stands in the same row of both. Where adapters reserve tokens, each sequence
- * of the input has as many virtual ones in front, which `virtual` [batch, seq] numbers from 1 (0: none). In `places` they
- * count as behind the last, so that what names tokens by their place need not know of them.
+ * Lays samples with all their fields out as one batch [batch, seq]; if sequences have a decoder side, that side is
+ * [batch, decoderSeq], with each sequence in the same row. If adapters reserve tokens, each input sequence has that
+ * many virtual tokens in front, numbered from 1 in `virtual` [batch, seq] (0: none). In `places` they are numbered
+ * after the last token, so that the positions of real tokens do not change.
  *
  * @throws AttuneError if samples disagree about their fields.
  */
@@ -112,20 +112,20 @@ export function layOut(samples: readonly Sample[], layout: BatchLayout): Batch {
   };
 }
 
-/** The sequences of a sample, each with its row's weight where it has one. */
+/** Returns the sequences of a sample, with the row's weight if it has one. */
 export function weighSequences({ sequences, weight }: Sample): Sample["sequences"] {
   if (weight === undefined) return sequences;
   return sequences.map((sequence) => (sequence.weight === undefined ? { ...sequence, weight } : sequence));
 }
 
-/** Rows as long as the longest sequence, or longer and evenly filled where the padding saved outweighs what attention adds. */
+/** Returns rows as long as the longest sequence, or longer and evenly filled if less padding outweighs more attention. */
 function leastWork(
   sides: readonly (readonly number[])[],
   capacities: readonly number[],
 ): readonly (readonly number[])[] {
   const shared = shareRows(sides, capacities);
   const [lengths = []] = sides;
-  // Of two sides neither can be filled evenly for itself.
+  // Two sides cannot both be filled evenly.
   if (sides.length > 1) return shared;
   const work = (rows: readonly (readonly number[])[]): number => {
     const longest = rows.reduce((most, row) => Math.max(most, row.reduce((n, i) => n + (lengths[i] ?? 0), 0)), 0);
@@ -142,7 +142,7 @@ function leastWork(
   return best;
 }
 
-/** Sequences in so many rows, as even as can easily be: the longest first, each into the row that has least. */
+/** Distributes sequences evenly over `count` rows: the longest first, each into the row with the fewest tokens. */
 function evenRows(lengths: readonly number[], count: number): number[][] {
   const order = lengths.map((_, i) => i).sort((a, b) => (lengths[b] ?? 0) - (lengths[a] ?? 0) || a - b);
   const rows = Array.from({ length: count }, () => ({ used: 0, members: [] as number[] }));
@@ -154,7 +154,7 @@ function evenRows(lengths: readonly number[], count: number): number[][] {
   return rows.map(({ members }) => members);
 }
 
-/** One row for each sample, with all of its sequences. */
+/** Returns one row for each sample, with all of its sequences. */
 function rowsOf(samples: readonly Sample[]): number[][] {
   let next = 0;
   return samples.map((sample) => sample.sequences.map(() => next++));
@@ -192,7 +192,7 @@ function layOutSide(real: readonly number[], rows: readonly (readonly number[])[
       }
       at += length;
     });
-    // Padding behind the only sequence of a row goes on counting, as position ids do in torch.
+    // Positions continue through the padding after a row's only sequence, as in torch.
     if (!layout.rowSharing && layout.side === "right") {
       for (; at < (b + 1) * seq; at++) positions[at] = shift + at - b * seq;
     }
@@ -200,7 +200,7 @@ function layOutSide(real: readonly number[], rows: readonly (readonly number[])[
   return { seq, starts, first, last, segments, positions, places, virtual, reserved };
 }
 
-/** What every side has, whatever its fields. */
+/** Returns the inputs that every side has, independent of its fields. */
 function placeInputs(prefix: string, batch: number, side: SideLayout): Record<string, Tensor> {
   const { seq, places } = side;
   const sequence = Int32Array.from({ length: batch * seq }, (_, place) => places[2 * place] ?? -1);
@@ -215,7 +215,7 @@ function placeInputs(prefix: string, batch: number, side: SideLayout): Record<st
   };
 }
 
-/** Fields of pairs of places [batch, seq, seq]: each sequence's own square within its row's. */
+/** Returns fields of pairs of places [batch, seq, seq], with each sequence's square at its place in the row's. */
 function pairsOf(sequences: Sample["sequences"], batch: number, { seq, starts }: SideLayout): Record<string, Tensor> {
   const inputs: Record<string, Tensor> = {};
   for (const [name, field] of Object.entries(sequences[0]?.fields ?? {})) {
@@ -265,8 +265,8 @@ function fieldsOf(
 }
 
 /**
- * Which sequences share a row: best fit by the first side, longest first. `sides`: the lengths of each sequence on each
- * side, `capacities`: the places of a row there.
+ * Returns which sequences share a row, by best-fit decreasing on the first side. `sides`: the lengths of all sequences
+ * on each side; `capacities`: the places of a row on each side.
  */
 export function shareRows(sides: readonly (readonly number[])[], capacities: readonly number[]): number[][] {
   const lengths = sides[0] ?? [];
@@ -285,7 +285,7 @@ export function shareRows(sides: readonly (readonly number[])[], capacities: rea
   return rows.map((row) => row.members);
 }
 
-// Positions from an offset on; those of RoBERTa skip tokens of one id, which stand at that number.
+// Sets positions from an offset on. In RoBERTa they skip tokens of one id (padding), whose position is that id.
 function setPositions(
   ids: Tensor | undefined,
   { positions, places, virtual }: SideLayout,
@@ -304,7 +304,7 @@ function setPositions(
   }
 }
 
-// A sequence that ends in padding ids of its own ends before them; of nothing else, its first place is read.
+// Moves the last place of a sequence before its own trailing padding ids; if it has no others, to its first place.
 function skipPadding({ first, last }: SideLayout, ids: Tensor | undefined, pad: number): void {
   for (let i = 0; i < last.length; i++) {
     let at = last[i] ?? 0;
@@ -313,7 +313,7 @@ function skipPadding({ first, last }: SideLayout, ids: Tensor | undefined, pad: 
   }
 }
 
-/** Labels of places: those that count, and where they are. */
+/** Returns the labels per place that count, and their places. */
 function labelledPlaces(
   name: string,
   field: Field,
@@ -326,14 +326,14 @@ function labelledPlaces(
   const targets: { place: number; values: Float32Array | Int32Array; weight?: number | undefined }[] = [];
   sequences.forEach((sequence, i) => {
     const fieldData = sequence.fields[name]?.data ?? data.subarray(0, 0);
-    // Virtual tokens in front predict the first tokens.
+    // With virtual tokens in front, even the first tokens are predicted.
     for (let j = Math.max(0, shift - reserved); j < (lengths[i] ?? 0); j++) {
       if (fieldData[j * size] === ignore) continue;
       const values = fieldData.subarray(j * size, (j + 1) * size);
       targets.push({ place: (starts[i] ?? 0) + j - shift, values, weight: sequence.weight });
     }
   });
-  // A batch always has a place: of one that nothing counts in, the sum is zero.
+  // A batch needs at least one place. If no label counts, it gets an ignored one, and the sum of the loss is zero.
   if (targets.length === 0) {
     const values = filled({ ...field, padValue: ignore ?? 0 }, size);
     targets.push({ place: starts[0] ?? 0, values, weight: sequences[0]?.weight });
@@ -349,7 +349,7 @@ function labelledPlaces(
   };
 }
 
-/** Which sequences are whose. */
+/** Returns the indices of each sample's sequences, [samples, most sequences], padded with -1. */
 function membersOf(samples: readonly Sample[]): Record<string, Tensor> {
   const width = Math.max(...samples.map((s) => s.sequences.length));
   const data = new Int32Array(samples.length * width).fill(-1);
@@ -362,7 +362,7 @@ function membersOf(samples: readonly Sample[]): Record<string, Tensor> {
 
 function targetsOf(samples: readonly Sample[], { starts, seq }: SideLayout): Record<string, Tensor> {
   let sequence = 0;
-  // The column that each sample's first sequence begins at, on the side whose states heads read.
+  // The start column of each sample's first sequence, on the side that heads read.
   const columns = samples.map((sample) => {
     const start = starts[sequence] ?? 0;
     sequence += sample.sequences.length;
@@ -385,7 +385,7 @@ function targetsOf(samples: readonly Sample[], { starts, seq }: SideLayout): Rec
   return targets;
 }
 
-/** The weights of a target's rows, where they have some. */
+/** Returns the weights of a target's rows, if there are any. */
 function weightsOf(name: string, rows: readonly Readonly<{ weight?: number | undefined }>[]): Record<string, Tensor> {
   if (rows.every(({ weight }) => weight === undefined)) return {};
   const data = Float32Array.from(rows, ({ weight }) => weight ?? 1);

@@ -1,4 +1,4 @@
-/** Where a run's loop stands: what a checkpoint holds of it, and what changes it. */
+/** State of a run's training loop, its form in checkpoints, and its changes. */
 import type {
   Callback,
   Drift,
@@ -11,31 +11,31 @@ import type {
 import type { StepResult } from "../engine/step.ts";
 import { createLossScale, type LossScale, updateLossScale } from "./loss_scale.ts";
 
-/** What of the loop a checkpoint holds: all that the next step depends on and does not follow from its number. */
+/** The loop's part of a checkpoint: everything that the next step depends on, except what follows from its number. */
 export type LoopState = Readonly<{
   step: number;
   skipped: number;
-  /** Skipped steps in a row. */
+  /** Number of consecutive skipped steps. */
   inARow: number;
-  /** Where the scale of losses stands, where they are scaled. */
+  /** State of the loss scale, if losses are scaled. */
   lossScale?: LossScale;
   callbacks: readonly unknown[];
-  /** Of each task. */
+  /** Best evaluation of each task. */
   best: Named<Readonly<{ step: number; value: number }>>;
   /** The step whose weights are kept as each task's best. */
   kept: Named<number>;
   learningRateFactor: number;
-  /** What quantizing the base changed before step one. */
+  /** Drift from quantizing the base, measured before the first step. */
   drift?: Drift | undefined;
-  /** Why the run is about to stop. */
+  /** Reason why the run is about to stop. */
   stop?: string;
-  /** False where only an interruption asked for this checkpoint: an uninterrupted run does not have it. */
+  /** False if the checkpoint was only written because of an interruption. */
   planned: boolean;
-  /** True at the last step of the run: its evaluation comes behind this. */
+  /** True at the last step of the run, whose evaluation follows this checkpoint. */
   last?: boolean;
 }>;
 
-/** The state of a loop that runs. `control`: what callbacks have asked for since the last step. */
+/** The state of a running loop. `control`: requests of callbacks since the last step. */
 export type RunningState = {
   step: number;
   skipped: number;
@@ -47,14 +47,14 @@ export type RunningState = {
   learningRateFactor: number;
   stop: string | undefined;
   control: TrainerControl;
-  /** The step of the last checkpoint; -1: there is none. */
+  /** The step of the last checkpoint; -1 if there is none. */
   saved: number;
 };
 
-/** How a task's best checkpoint is chosen. */
+/** The metric that selects a task's best checkpoint. */
 export type Judge = Readonly<{ task: string; name: string; greaterIsBetter: boolean }>;
 
-/** The state at the first step, or where a run goes on. */
+/** Creates the state before the first step, or that of a resumed run. */
 export function createLoopState(
   callbacks: readonly Callback[],
   resume: LoopState | undefined,
@@ -77,7 +77,7 @@ export function createLoopState(
   };
 }
 
-/** What a checkpoint keeps of it. */
+/** Returns the part of the state that a checkpoint keeps. */
 export function checkpointOf(state: RunningState, planned: boolean, last: boolean): LoopState {
   const { step, skipped, inARow, lossScale, callbacks, best, kept, learningRateFactor, stop, control } = state;
   return {
@@ -95,7 +95,7 @@ export function checkpointOf(state: RunningState, planned: boolean, last: boolea
   };
 }
 
-/** Hands an event to callbacks, and keeps what they ask for. */
+/** Passes an event to callbacks, and records their requests. */
 export function notify(
   state: RunningState,
   callbacks: readonly Callback[],
@@ -109,7 +109,7 @@ export function notify(
   });
 }
 
-/** Counts a step. One that only a scaled loss made overflow says nothing against the run. */
+/** Counts a step. A step that overflowed only because of the loss scale does not count towards divergence. */
 export function countStep(
   state: RunningState,
   { skipped, overflowed }: Pick<StepResult, "skipped" | "overflowed">,
@@ -122,12 +122,12 @@ export function countStep(
   }
 }
 
-/** How many steps optimizer and schedule have seen: where losses are scaled, skipped ones are none of theirs. */
+/** Returns the number of steps that optimizer and schedule have made; with loss scaling, skipped steps do not count. */
 export function stepsOfSchedule({ step, lossScale }: RunningState): number {
   return lossScale?.goodSteps ?? step;
 }
 
-/** The tasks whose metrics are the best so far; that is kept. */
+/** Returns the tasks whose metrics are the best so far, and records these as best. */
 export function judge(state: RunningState, judges: readonly Judge[], metrics: Named<number>): readonly string[] {
   const better = judges.filter(({ task, name, greaterIsBetter }) => {
     const [value, before] = [metrics[name], state.best[task]?.value];
@@ -140,7 +140,7 @@ export function judge(state: RunningState, judges: readonly Judge[], metrics: Na
   return better.map(({ task }) => task);
 }
 
-/** Whether an evaluation at this step is the best of a task. */
+/** Whether the evaluation at this step is the best of a task. */
 export function isBest({ step, best }: RunningState): boolean {
   return Object.values(best).some((b) => b.step === step);
 }

@@ -1,10 +1,10 @@
 /**
- * The scale of losses whose gradients have 16 bits, by torch's GradScaler, to the number: a small state machine that
+ * The scale of losses with 16-bit gradients, numerically identical to torch's GradScaler: a small state machine that
  * the loop carries from step to step.
  */
 import type { LossScaleOptions } from "../types.ts";
 
-/** Where a scale stands. `growthTracker`: good steps since it last changed; `goodSteps`: all that were not skipped. */
+/** State of a scale. `growthTracker`: good steps since the last change; `goodSteps`: all steps that were not skipped. */
 export type LossScale = Readonly<{ scale: number; growthTracker: number; goodSteps: number }>;
 
 /** Creates the loss scale of the first step. */
@@ -12,15 +12,14 @@ export function createLossScale({ initScale }: LossScaleOptions): LossScale {
   return { scale: Math.fround(initScale), growthTracker: 0, goodSteps: 0 };
 }
 
-/** What gradients are multiplied by, in float32, to be those of the loss itself: 1/scale, divided in float64. */
+/** Returns the float32 factor that unscales gradients: 1/scale, divided in float64. */
 export function inverseScale(scale: number): number {
   return Math.fround(1 / scale);
 }
 
 /**
- * The scale behind a step. `overflowed`: some gradient was not finite before it was unscaled; such a step is skipped,
- * and the scale backs off. It grows after `growthInterval` steps without that, where the larger one is still a finite
- * float32.
+ * Returns the scale after a step. `overflowed`: a gradient was not finite before unscaling; such a step is skipped, and
+ * the scale backs off. After `growthInterval` steps without overflow the scale grows, if it stays a finite float32.
  */
 export function updateLossScale(
   { scale, growthTracker, goodSteps }: LossScale,

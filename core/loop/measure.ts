@@ -1,20 +1,20 @@
-/** Several metrics over readings of rows, added up as they come. */
+/** Several metrics accumulated over readings of rows. */
 import { figuresOf } from "../statistics/by_chance.ts";
 import { AttuneError, badValue, unsupported } from "../base/errors.ts";
 import type { Json, Metric, MetricInputs, Named } from "../types.ts";
 import { areOfRows, type RowReadings } from "./rows.ts";
 
-/** Numbers, and what is more than a number, by the same keys. */
+/** Numbers, and figures that are more than a number, by the same keys. */
 export type Measured = Readonly<{ metrics: Named<number>; figures: Named<Json> }>;
 
-/** Adds readings up. */
+/** Accumulates readings. */
 export type Measurement = Readonly<{
-  /** Throws AttuneError if a metric cannot read what the task decodes, or a row has not the columns it asks for. */
+  /** Adds readings. Throws AttuneError if a metric cannot read them, or a row lacks a column that a metric needs. */
   add(read: RowReadings): void;
   measured(): Measured;
 }>;
 
-/** A measurement of some metrics. `classes`: the names of the task's classes. */
+/** Creates a measurement of metrics. `classes`: the names of the task's classes. */
 export function measureRows(metrics: readonly Metric[], classes: readonly string[] | undefined): Measurement {
   const states = metrics.map((metric) => metric.init());
   return {
@@ -32,7 +32,7 @@ export function measureRows(metrics: readonly Metric[], classes: readonly string
   };
 }
 
-/** An error of a metric, with the row that it is about in front. */
+/** Returns an error of a metric with the row in front of its message. */
 export function inRow(error: unknown, row: number, metric: string): unknown {
   if (!(error instanceof AttuneError)) return error;
   const sentence = error.message.replace(/^\[attune\] (\[[\w.-]+\] )?(a row: )?/, "");
@@ -40,14 +40,14 @@ export function inRow(error: unknown, row: number, metric: string): unknown {
   return new AttuneError(`row ${row}: ${sentence}`, { code, plugin: metric, path, found, allowed, cause });
 }
 
-/** The kind of readings that a metric takes. Throws AttuneError if a task has none of its kinds. */
+/** Returns the kind of readings that a metric uses. Throws AttuneError if the task has none that it reads. */
 function kindOf(metric: Metric, { readings }: RowReadings): keyof MetricInputs {
   const kind = metric.reads.find((one) => readings[one] !== undefined);
   if (kind) return kind;
   throw badValue(metric.name, "metrics", Object.keys(readings), `readings of kind ${metric.reads.join(" or ")}`);
 }
 
-/** The readings that a metric takes, with the facts of their rows that it asks for. */
+/** Returns the readings that a metric uses, with the columns of their rows that it needs. */
 export function examplesFor(
   metric: Metric,
   read: RowReadings,
@@ -73,7 +73,7 @@ export function examplesFor(
   }));
 }
 
-/** What metrics compute of their states. */
+/** Computes metrics and figures from states. */
 function measuredIn(metrics: readonly Metric[], states: readonly unknown[]): Measured {
   const averages: Record<string, number> = {};
   const figures: Record<string, Json> = {};

@@ -1,29 +1,29 @@
-/** Rows that are several samples, whatever batches these came in. */
+/** Joins the outputs of rows that are several samples, which may be in different batches. */
 import type { Batch, Json, MetricInputs, Named, Subtask, Tensor, Tokenizer } from "../types.ts";
 
-/** Reads whole rows: samples of one row must come one after the other. */
+/** Reads whole rows; the samples of a row must be consecutive. */
 export interface RowReader<T> {
-  /** What the rows gave that are complete. */
+  /** Reads a batch, and returns the results of rows that are complete. */
   read(outputs: Named<Tensor>, batch: Batch): T[];
-  /** The last row. */
+  /** Returns the result of the last row. */
   end(): T[];
 }
 
-/** Readings, which rows of the data set they are of, and the columns of these that metrics ask for. */
+/** Readings of rows: the rows' numbers in the data set, and the columns that metrics need. */
 export type RowReadings = Readonly<{
   rows: ArrayLike<number>;
   readings: ReturnType<Subtask["decode"]>;
   columns?: readonly (Named<Json> | undefined)[] | undefined;
-  /** Of kinds whose readings are of places and not of rows: which of `rows` each is of. */
+  /** For kinds with readings per position: the index in `rows` of each reading. */
   places?: { readonly [R in keyof MetricInputs]?: Int32Array } | undefined;
 }>;
 
-/** Whether the readings of a kind are of whole rows, one each. */
+/** Whether a kind has exactly one reading per row. */
 export function areOfRows({ rows, readings, places }: RowReadings, kind: keyof MetricInputs): boolean {
   return readings[kind]?.length === rows.length && places?.[kind] === undefined;
 }
 
-/** Readings of a task, row by row where a row may be several samples, else of each batch. */
+/** Creates a reader of a task's readings: per row if a row may be several samples, otherwise per batch. */
 export function readingsReader(task: Subtask, tokenizer: Tokenizer): RowReader<RowReadings> {
   const { windows } = task;
   if (!windows) {
@@ -44,7 +44,7 @@ export function readingsReader(task: Subtask, tokenizer: Tokenizer): RowReader<R
   }));
 }
 
-/** Predictions of a task, one per row. */
+/** Creates a reader of a task's predictions, one per row. */
 export function predictionsReader(task: Subtask, tokenizer: Tokenizer): RowReader<Named<Json>> {
   const { windows } = task;
   if (!windows) return { read: (outputs, batch) => [...task.predict(outputs, batch, tokenizer)], end: () => [] };

@@ -1,12 +1,12 @@
-/** How long a run is: batches, steps and epochs. */
+/** The length of a run in batches, steps and epochs. */
 import type { TrainingArguments } from "../types.ts";
 
-/** How many batches an epoch has. */
+/** Returns the number of batches of an epoch. */
 export function batchesPerEpoch(count: number, batchSize: number, dropLast: boolean): number {
   return Math.max(1, dropLast ? Math.floor(count / batchSize) : Math.ceil(count / batchSize));
 }
 
-/** How many steps a run has, and each epoch. A step never reaches over the end of an epoch. */
+/** Returns the number of steps of a run and of an epoch. A step never extends beyond the end of an epoch. */
 export function countSteps(
   batches: number,
   training: TrainingArguments,

@@ -1,4 +1,4 @@
-/** The training loop: which batches, which rate, when to evaluate and save. It moves no numbers itself. */
+/** The training loop: chooses batches and learning rates, and when to evaluate and save. The engine does the computing. */
 import type { Engine } from "../engine/engine.ts";
 import type { StepResult } from "../engine/step.ts";
 import { AttuneError } from "../base/errors.ts";
@@ -27,35 +27,35 @@ import {
 import { inverseScale } from "./loss_scale.ts";
 import { createTriggers, type Triggers } from "./triggers.ts";
 
-/** Steps in a row whose gradient is not finite before a run is given up. */
+/** Number of consecutive steps with a non-finite gradient after which a run counts as diverged. */
 const MAX_SKIPPED = 3;
 
-/** What the loop is made of. */
+/** Options of the training loop. */
 export type LoopOptions = Readonly<{
   engine: Pick<Engine, "step" | "trainableParameters" | "totalParameters">;
   training: TrainingArguments;
   optimizer: Optimizer;
   schedule: Schedule;
   callbacks: readonly Callback[];
-  /** How losses are scaled, where they are. */
+  /** Options of loss scaling, if losses are scaled. */
   lossScale?: LossScaleOptions | undefined;
   steps: Readonly<{ perEpoch: number; total: number; epochs: number }>;
   rows: Readonly<{ train: number; eval: number; test?: number }>;
-  /** Measures the multiply-adds a second that the machine can do, where steps are compared with them. */
+  /** Measures the machine's peak in multiply-adds per second, if steps are to be compared with it. */
   measurePeak?: (() => Promise<number | undefined>) | undefined;
-  /** The micro-batches of step `index` (from 0) of `epoch` (from 0). */
+  /** Returns the micro-batches of step `index` of `epoch`; both count from 0. */
   batchesOf(epoch: number, index: number): Promise<readonly Batch[]>;
-  /** Metrics with the present weights; absent if there is no evaluation data. */
+  /** Returns metrics with the current weights; absent if there is no evaluation data. */
   evaluate?: (which: "now" | "final" | "best") => Promise<Named<number>>;
-  /** Writes a checkpoint and says its name. */
+  /** Writes a checkpoint and returns its name. */
   save?: (state: LoopState) => Promise<string>;
-  /** Keeps the present weights as the best of a task; evaluating "best" puts each task's back. */
+  /** Keeps the current weights as the best of a task; evaluating "best" restores each task's best weights. */
   keepBest?: (task: string) => void;
   resume?: LoopState;
-  /** The name of the checkpoint that the run goes on from. */
+  /** The name of the checkpoint from which the run resumes. */
   resumed?: string;
   signal?: AbortSignal;
-  /** How each task's best checkpoint is chosen: `name` is among all metrics. */
+  /** The metric that selects each task's best checkpoint; `name` is a key of all tasks' metrics. */
   judges?: readonly Judge[];
 }>;
 
@@ -68,7 +68,7 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
   const peak = await options.measurePeak?.();
   yield* begin(loop, peak);
   const again = remeasurePeak(loop, peak);
-  // Of a run that is longer now than it was, what was the last step then is one like others.
+  // If the run was lengthened, its former last step is now an ordinary step, after which an evaluation may be due.
   if (resume?.last && state.step < steps.total && triggers.evaluate(state)) yield* loop.evaluate("now");
   if (training.evalOnStart && state.step === 0) yield* loop.evaluate("now");
   while (state.step < steps.total && state.stop === undefined) {
@@ -80,7 +80,7 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
       throw noRate(options, { step: state.step + 1, ...rate, learningRateFactor: state.learningRateFactor });
     }
     const running = runStep(loop, batches, rate);
-    // What the next steps read and others encode comes while this one computes.
+    // The batches of the next steps are read and encoded while this step computes.
     ahead.prepare(state.step);
     const result = await running;
     yield result.event;
@@ -105,23 +105,23 @@ export async function* trainLoop(options: LoopOptions): AsyncIterable<TrainingEv
 }
 
 /**
- * Steps whose micro-batches are made ahead of time, as many of these as there may be, and the bytes that they may take.
+ * Limits of preparing ahead: steps, micro-batches, and bytes of micro-batches.
  */
 const [STEPS_AHEAD, BATCHES_AHEAD, BYTES_AHEAD] = [8, 16, 32 * 2 ** 20];
 
-/** The micro-batches of steps, some of them ahead of time. */
+/** The micro-batches of steps, some of them prepared ahead of time. */
 type BatchesAhead = Readonly<{
-  /** Those of a step, which is counted from 0; asked for again it gives the same. */
+  /** Returns the micro-batches of a step (from 0); repeated calls return the same. */
   at(step: number): Promise<readonly Batch[]>;
-  /** Begins with those of steps from this one on, while others are computed. */
+  /** Starts to prepare the micro-batches of steps from this one on. */
   prepare(step: number): void;
 }>;
 
-/** What goes wrong with a step's batches is thrown where the step is waited for. */
+/** Prepares micro-batches ahead of time. An error of a step's batches is thrown when the step itself is awaited. */
 function batchesAhead({ batchesOf, training, steps: { perEpoch, total } }: LoopOptions): BatchesAhead {
   const waiting = new Map<number, Promise<readonly Batch[]>>();
   const most = Math.max(1, Math.min(STEPS_AHEAD, Math.floor(BATCHES_AHEAD / training.gradientAccumulationSteps)));
-  // Of the largest step so far.
+  // Bytes of the largest step so far.
   let bytes = 0;
   const begin = (step: number): Promise<readonly Batch[]> => {
     const batches = batchesOf(Math.floor(step / perEpoch), step % perEpoch);
@@ -145,20 +145,20 @@ function bytesOf(batches: readonly Batch[]): number {
   return batches.reduce((n, { inputs }) => Object.values(inputs).reduce((m, { data }) => m + data.byteLength, n), 0);
 }
 
-/** A loop that runs. What its functions do comes out as events. */
+/** A running loop, whose functions yield events. */
 type Loop = Readonly<{
   options: LoopOptions;
   state: RunningState;
   triggers: Triggers;
-  /** Where the loop stands, as events say it. */
+  /** Returns the loop's current step and epoch, for events. */
   at(): Readonly<{ step: number; epoch: number }>;
-  /** Hands an event to callbacks. */
+  /** Passes an event to callbacks, and returns it. */
   emit(event: TrainingEvent): TrainingEvent;
-  /** Keeps the present weights as the best of a task. */
+  /** Keeps the current weights as the best of a task. */
   keep(task: string): void;
-  /** Writes a checkpoint, where there is none of this step. */
+  /** Writes a checkpoint, unless this step already has one. */
   save(planned: boolean): AsyncGenerator<TrainingEvent, void>;
-  /** Evaluates, where there is something to evaluate on, and returns the metrics. */
+  /** Evaluates and returns the metrics; undefined without evaluation data. */
   evaluate(which: "now" | "final" | "best"): AsyncGenerator<TrainingEvent, Named<number> | undefined>;
 }>;
 
@@ -201,7 +201,7 @@ function createLoop(options: LoopOptions): Loop {
   };
 }
 
-/** The start of a run, or where it goes on. */
+/** Yields the events at the start or resumption of a run. */
 function* begin({ options, state, at, emit }: Loop, peak: number | undefined): Generator<TrainingEvent> {
   const { engine, steps, rows, resume, resumed = "" } = options;
   const start: TrainingEvent = {
@@ -216,7 +216,7 @@ function* begin({ options, state, at, emit }: Loop, peak: number | undefined): G
     ...(rows.test ? { testRows: rows.test } : {}),
     ...(peak === undefined ? {} : { peakMultiplyAddsPerSecond: peak }),
   };
-  // To callbacks and in what follows a resumed run is the one that was cut off.
+  // For callbacks, a resumed run is the interrupted run itself, so they do not see a second start.
   yield resume ? start : emit(start);
   if (!resume?.planned) return;
   yield emit({ type: "checkpoint", ...at(), name: resumed });
@@ -225,8 +225,8 @@ function* begin({ options, state, at, emit }: Loop, peak: number | undefined): G
 }
 
 /**
- * Measures the machine's peak again behind a step, where the steps so far are a power of two: a moment in which the
- * machine does other work as well is then not all that steps are compared with. What is more than before comes out.
+ * Measures the machine's peak again after steps 1, 2, 4, 8, ..., so that one measurement on a busy machine does not
+ * remain the only reference. Yields an event if the peak is higher than before.
  */
 function remeasurePeak(
   { options: { measurePeak }, at }: Loop,
@@ -243,7 +243,7 @@ function remeasurePeak(
   };
 }
 
-/** The rate of the next step: by the schedule, times what callbacks have made of it, and as the optimizer has it. */
+/** Returns the learning rate of the next step: by the schedule, times the callbacks' factor, adjusted by the optimizer. */
 function rateOf(
   { training, optimizer, schedule, steps }: LoopOptions,
   state: RunningState,
@@ -278,11 +278,11 @@ async function runStep(
   return { ...result, overflowed, event };
 }
 
-/** The last evaluation, the last checkpoint, and the best weights back in place. */
+/** Ends a run: the last evaluation, the last checkpoint, and the best weights restored. */
 async function* end(loop: Loop): AsyncIterable<TrainingEvent> {
   const { options: { training }, state, at, emit } = loop;
   let metrics = yield* loop.evaluate("final");
-  // An evaluation behind the last step may be the best.
+  // The evaluation after the last step may be the best.
   if (training.saveStrategy === "best" && isBest(state)) yield* loop.save(true);
   if (Object.values(state.kept).some((step) => step !== state.step)) {
     metrics = (yield* loop.evaluate("best")) ?? metrics;
@@ -334,7 +334,7 @@ function diverged(
   return { type: "end", step, epoch: step / perEpoch, reason: "diverged", metrics: {}, message };
 }
 
-/** The error of a rate that is no number, with whose it is. */
+/** Returns the error of a learning rate that is not finite, naming the plugin that caused it. */
 function noRate(
   { schedule, optimizer, training }: LoopOptions,
   { step, factor, learningRate, learningRateFactor }: Named<number>,

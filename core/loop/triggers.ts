@@ -1,11 +1,11 @@
-/** When a run's loop evaluates and saves. */
+/** Decides when a run's loop evaluates and saves. */
 import type { TrainingArguments } from "../types.ts";
 import { isBest, type RunningState } from "./loop_state.ts";
 
-/** What is due at a step, by the arguments or because a callback asks for it. */
+/** Whether an evaluation or a checkpoint is due at a step, by the arguments or at a callback's request. */
 export type Triggers = Readonly<{ evaluate(state: RunningState): boolean; save(state: RunningState): boolean }>;
 
-/** The triggers of a run of so many steps. */
+/** Creates the triggers of a run of `total` steps. */
 export function createTriggers(
   training: TrainingArguments,
   { perEpoch, total }: Readonly<{ perEpoch: number; total: number }>,
@@ -28,7 +28,7 @@ export function createTriggers(
   };
 }
 
-/** A number of steps; below 1 a ratio of all of them. */
+/** Returns a number of steps; values below 1 are a ratio of all steps. */
 function toSteps(value: number, total: number): number {
   return value < 1 ? Math.max(1, Math.ceil(value * total)) : Math.floor(value);
 }

@@ -20,7 +20,7 @@ export type OnnxNode = Readonly<{
   attributes: Readonly<Record<string, OnnxAttribute>>;
 }>;
 
-/** A stored tensor: its little-endian bytes in `data`, or where in another file they lie in `external`. */
+/** A stored tensor: its little-endian bytes in `data`, or their location in another file in `external`. */
 export type OnnxTensor = Readonly<{
   name: string;
   dtype: DType;
@@ -29,7 +29,7 @@ export type OnnxTensor = Readonly<{
   external?: OnnxExternal;
 }>;
 
-/** Where a tensor's bytes lie: a path relative to the model file, and offset and length in bytes. */
+/** Location of a tensor's bytes: a path relative to the model file, and offset and length in bytes. */
 export type OnnxExternal = Readonly<{ location: string; offset: number; length: number }>;
 
 /**
@@ -38,7 +38,7 @@ export type OnnxExternal = Readonly<{ location: string; offset: number; length: 
  */
 export type OnnxValueInfo = Readonly<{ name: string; dtype: DType; dims?: readonly (number | string)[] | undefined }>;
 
-/** A graph: its nodes stand in an order in which each finds its inputs made. */
+/** A graph, with its nodes in topological order. */
 export type OnnxGraph = Readonly<{
   name: string;
   nodes: readonly OnnxNode[];
@@ -47,7 +47,7 @@ export type OnnxGraph = Readonly<{
   initializers: readonly OnnxTensor[];
 }>;
 
-/** A model file. `irVersion`: of the file format; `opsets`: which version of each domain's ops is meant. */
+/** A model file. `irVersion`: version of the file format; `opsets`: version of each domain's ops. */
 export type OnnxModel = Readonly<{
   irVersion: number;
   opsets: readonly Readonly<{ domain: string; version: number }>[];

@@ -1,4 +1,4 @@
-/** Protocol Buffers' wire format, read (https://protobuf.dev/programming-guides/encoding). */
+/** Reads the wire format of Protocol Buffers (https://protobuf.dev/programming-guides/encoding). */
 import { type AttuneError, refused } from "../base/errors.ts";
 import {
   brokenMessage,
@@ -20,28 +20,28 @@ import {
   withinMessage,
 } from "./wire.ts";
 
-/** Walks the fields of a message. A field that is not taken is skipped by the next call of `next`. */
+/** Walks the fields of a message. A field whose value is not read is skipped by the next call of `next`. */
 export interface ProtoReader {
-  /** The number of the next field, or 0 behind the last one. */
+  /** Returns the number of the next field, or 0 after the last one. */
   next(): number;
-  /** A signed integer within ±2^53. */
+  /** Reads a signed integer within ±2^53. */
   int(): number;
   float(): number;
   string(): string;
-  /** A view of the input, not a copy. */
+  /** Reads bytes as a view of the input, not a copy. */
   bytes(): Uint8Array;
   message<T>(read: (reader: ProtoReader) => T): T;
   /** Appends the values of a repeated field, packed or one by one. */
   ints(into: number[]): void;
   floats(into: number[]): void;
-  /** As `ints`, over the whole range of 64 bits. */
+  /** Like `ints`, over the whole range of 64 bits. */
   bigInts(into: bigint[]): void;
-  /** An error that names the byte where the reader stands. */
+  /** Returns an error that names the current byte. */
   broken(problem: string): AttuneError;
 }
 
 /**
- * Reads a message with `read`, which walks its fields. Nothing is allocated because the input declares a size.
+ * Reads a message with `read`, which walks its fields. Sizes declared in the input never cause an allocation.
  *
  * @throws AttuneError if the input is cut off, malformed, or beyond `limits`.
  * @example
@@ -102,7 +102,7 @@ function readMessage<R>(wire: WireInput, inner: () => R): R {
   return result;
 }
 
-/** The values of a repeated field: one, or a packed row of them. */
+/** Appends the values of a repeated field: a single value, or a packed list. */
 function readRepeated<V>(wire: WireInput, into: V[], single: number, one: (wire: WireInput) => V): void {
   if (wire.type === single) {
     wire.type = TAKEN;

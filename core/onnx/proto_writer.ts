@@ -1,7 +1,7 @@
-/** Protocol Buffers' wire format, written (https://protobuf.dev/programming-guides/encoding). */
+/** Writes the wire format of Protocol Buffers (https://protobuf.dev/programming-guides/encoding). */
 import { badValue, refused } from "../base/errors.ts";
 
-/** Appends fields to a message. Ints are whole numbers within ±2^53; packed fields of no values are left out. */
+/** Appends fields to a message. Ints are whole numbers within ±2^53; packed fields without values are omitted. */
 export interface ProtoWriter {
   int(field: number, value: number): void;
   float(field: number, value: number): void;
@@ -13,14 +13,14 @@ export interface ProtoWriter {
   packedFloats(field: number, values: readonly number[]): void;
 }
 
-/** No parser takes a message of 2 GiB or more. */
+/** Maximum bytes of a message: parsers refuse 2 GiB or more. */
 const MAX_BYTES = 2 ** 31 - 1;
 const TWO_32 = 2 ** 32;
 const VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5;
 
 /**
- * The bytes of a message. `write` is called twice and must do the same both times: the first pass only counts, so that
- * each length stands before its bytes and the buffer is made once, of the right size.
+ * Returns the bytes of a message. `write` is called twice and must do the same both times: the first pass only counts,
+ * so that lengths can precede their bytes and the buffer is allocated once with the right size.
  *
  * @throws AttuneError if an integer is not whole or not within ±2^53, or the message has 2 GiB or more.
  * @example
@@ -40,7 +40,7 @@ export function writeProto(plugin: string, write: (writer: ProtoWriter) => void)
   return buffer;
 }
 
-/** The first pass: the size of the message; `lengths` gets those of nested messages, outer before inner. */
+/** The first pass: returns the size of the message, and appends those of nested messages to `lengths`, outer first. */
 function count(plugin: string, write: (writer: ProtoWriter) => void, lengths: number[]): number {
   let size = 0;
   const sized = (field: number, length: number): void => {
@@ -85,7 +85,7 @@ function count(plugin: string, write: (writer: ProtoWriter) => void, lengths: nu
   return size;
 }
 
-/** The second pass. */
+/** The second pass: writes the message into `buffer`. */
 function emit(write: (writer: ProtoWriter) => void, buffer: Uint8Array, lengths: readonly number[]): void {
   const encoder = new TextEncoder();
   const view = new DataView(buffer.buffer);
@@ -152,7 +152,7 @@ function emit(write: (writer: ProtoWriter) => void, buffer: Uint8Array, lengths:
   write(writer);
 }
 
-/** Negative numbers are sign-extended to 64 bits and take ten bytes. */
+/** Returns the bytes of a varint; negative numbers are sign-extended to 64 bits and take ten bytes. */
 function varintSize(value: number): number {
   if (value < 0) return 10;
   let size = 1;
@@ -160,7 +160,7 @@ function varintSize(value: number): number {
   return size;
 }
 
-/** Bytes of a string in UTF-8; a lone surrogate becomes U+FFFD, which takes three. */
+/** Returns the bytes of a string in UTF-8; a lone surrogate becomes U+FFFD, which takes three. */
 function utf8Length(text: string): number {
   let length = text.length;
   for (let i = 0; i < text.length; i++) {
@@ -169,7 +169,7 @@ function utf8Length(text: string): number {
     length += unit < 0x800 ? 1 : 2;
     if (unit < 0xd800 || unit > 0xdbff) continue;
     const low = text.charCodeAt(i + 1);
-    // A pair takes four bytes: its two units are counted already.
+    // A surrogate pair takes four bytes: two are added here, two are its code units.
     if (low >= 0xdc00 && low <= 0xdfff) i++;
   }
   return length;

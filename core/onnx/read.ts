@@ -1,4 +1,4 @@
-/** ONNX files, read: the parts that `OnnxModel` has. Field numbers are those of onnx.proto. */
+/** Reads ONNX files: the parts that `OnnxModel` has. Field numbers are those of onnx.proto. */
 import { unsupported } from "../base/errors.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxValueInfo } from "./model.ts";
 import { type ProtoReader, readProto } from "./proto_reader.ts";
@@ -7,18 +7,18 @@ import { readAttribute } from "./read_attribute.ts";
 import { readEntry, readTensor } from "./read_tensor.ts";
 import { readValueInfo } from "./read_value_info.ts";
 
-/** What a file may hold at most: bytes, fields and numbers in all, messages within messages. */
+/** Limits of a file: bytes, total fields and numbers (`items`), and depth of nested messages. */
 export type OnnxLimits = ProtoLimits;
 
 const DEFAULTS: OnnxLimits = { bytes: 2 ** 31 - 1, items: 5_000_000, depth: 16 };
 
 /**
- * A model from the bytes of its file. Tensors are views of `bytes`, except those stored as numbers of their own, which
- * are converted to raw bytes. Documentation strings, intermediate shapes and producer versions are left out; where a
- * tensor lies in another file, that file is not opened and its path not checked.
+ * Reads a model from the bytes of its file. Tensors are views of `bytes`, except those stored as lists of numbers,
+ * which are converted to raw bytes. Documentation strings, intermediate shapes and producer versions are ignored. The
+ * files of external tensors are not opened, and their paths not checked.
  *
- * @throws AttuneError if the file is cut off, malformed or beyond `limits`, or if it holds what `OnnxModel`
- * cannot: subgraphs, functions, sparse tensors, other element types.
+ * @throws AttuneError if the file is truncated, malformed or beyond `limits`, or has content that `OnnxModel` does not
+ * support: subgraphs, functions, sparse tensors, other element types.
  * @example
  * ```ts
  * import { readOnnx, writeOnnx } from "attune/onnx";

@@ -1,10 +1,10 @@
-/** Attributes of ONNX nodes, read. */
+/** Reads attributes of ONNX nodes. */
 import { unsupported } from "../base/errors.ts";
 import { attributeTypes, type OnnxAttribute, type OnnxTensor } from "./model.ts";
 import type { ProtoReader } from "./proto_reader.ts";
 import { readTensor } from "./read_tensor.ts";
 
-/** The field that holds the value of each type. */
+/** The attribute type of each value field. */
 const typeOfField: Readonly<Record<number, OnnxAttribute["type"]>> = {
   2: "float",
   3: "int",
@@ -15,8 +15,8 @@ const typeOfField: Readonly<Record<number, OnnxAttribute["type"]>> = {
 };
 
 /**
- * Reads an AttributeProto: its name and value. Writers may leave out a value that is 0, "" or empty, and very old ones
- * the type. Throws AttuneError if it holds a subgraph, strings or another value that attributes here cannot have.
+ * Reads an AttributeProto: its name and value. Writers may omit a value that is 0, "" or empty; very old ones omit the
+ * type. Throws AttuneError if it has a subgraph, strings or another unsupported value.
  */
 export function readAttribute(r: ProtoReader): readonly [name: string, attribute: OnnxAttribute] {
   let name = "";

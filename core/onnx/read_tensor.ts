@@ -1,4 +1,4 @@
-/** ONNX tensors, read: raw bytes, typed lists of numbers, or a place in another file. */
+/** Reads ONNX tensors: raw bytes, typed lists of numbers, or a location in another file. */
 import { badFile, show, unsupported } from "../base/errors.ts";
 import { bytesPerElement, type DType, sizeOf } from "../base/tensor.ts";
 import { elementTypes, type OnnxExternal, type OnnxTensor } from "./model.ts";
@@ -18,7 +18,7 @@ const ranges: Readonly<Record<Exclude<DType, "float32" | "float64" | "int64">, r
     bfloat16: [0, 65535],
   };
 
-/** The element type of a number in the file. Throws AttuneError if it is none of ours. */
+/** Returns the element type of a type number. Throws AttuneError if it is not supported. */
 export function dtypeOf(type: number, where: string): DType {
   const dtype = dtypes.get(type);
   if (!dtype) throw unsupported("onnx", where, type, `element types are ${show(elementTypes)}`);
@@ -93,7 +93,7 @@ function externalOf(where: string, entries: ReadonlyMap<string, string>, size: n
   return { location, offset: number("offset", 0), length };
 }
 
-/** float_data holds float32, int64_data int64, and int32_data every narrower type, 16-bit floats as their bits. */
+/** Encodes typed data: float_data has float32, int64_data int64, int32_data all narrower types (16-bit floats as bits). */
 function encode(
   where: string,
   dtype: DType,

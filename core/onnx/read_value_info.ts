@@ -1,4 +1,4 @@
-/** Inputs and outputs of ONNX graphs, read: name, element type and dims. */
+/** Reads inputs and outputs of ONNX graphs: name, element type and dims. */
 import { unsupported } from "../base/errors.ts";
 import type { OnnxValueInfo } from "./model.ts";
 import type { ProtoReader } from "./proto_reader.ts";
@@ -6,7 +6,7 @@ import { dtypeOf } from "./read_tensor.ts";
 
 type TensorType = Omit<OnnxValueInfo, "name">;
 
-/** Reads a ValueInfoProto. Throws AttuneError if it is no tensor, or of unknown rank. */
+/** Reads a ValueInfoProto. Throws AttuneError if it is not a tensor or its rank is unknown. */
 export function readValueInfo(r: ProtoReader): OnnxValueInfo {
   let name = "";
   let type: TensorType | undefined;

@@ -1,5 +1,5 @@
 /**
- * The wire format of Protocol Buffers: where a reader stands in its input, and how numbers, lengths and tags are read.
+ * The wire format of Protocol Buffers: a cursor over the input, and functions that read numbers, lengths and tags.
  */
 import { type AttuneError, badFile } from "../base/errors.ts";
 
@@ -9,40 +9,40 @@ export type ProtoLimits = Readonly<{ bytes: number; items: number; depth: number
 /** Types of values on the wire; `TAKEN`: the field's value was read. */
 export const VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5, TAKEN = -1;
 
-/** Where a reader stands. */
+/** A cursor over the input. */
 export type WireInput = {
   readonly plugin: string;
   readonly input: Uint8Array;
   readonly view: DataView;
   readonly limits: ProtoLimits;
   at: number;
-  /** Where the message ends that is being read. */
+  /** End of the message that is being read. */
   end: number;
   items: number;
   depth: number;
   field: number;
   /** The type of the field's value. */
   type: number;
-  /** The halves of the number that was read last. */
+  /** The 32-bit halves of the last number read. */
   low: number;
   high: number;
 };
 
 const TWO_32 = 2 ** 32;
 
-/** An input before its first field. */
+/** Creates a cursor before the first field. */
 export function wireInput(plugin: string, input: Uint8Array, limits: ProtoLimits): WireInput {
   const view = new DataView(input.buffer, input.byteOffset, input.byteLength);
   const start = { at: 0, end: input.length, items: 0, depth: 0, field: 0, type: TAKEN, low: 0, high: 0 };
   return { plugin, input, view, limits, ...start };
 }
 
-/** An error that names the byte where a reader stands. */
+/** Returns an error that names the current byte. */
 export function brokenMessage(wire: WireInput, problem: string): AttuneError {
   return badFile(wire.plugin, `Byte ${wire.at}`, problem);
 }
 
-/** Counts a field or a packed value. */
+/** Counts a field or a packed value. Throws AttuneError above the limit. */
 export function countItem(wire: WireInput): void {
   if (++wire.items > wire.limits.items) throw brokenMessage(wire, `more than ${wire.limits.items} fields and values`);
 }
@@ -72,7 +72,7 @@ function readWord(wire: WireInput): void {
   wire.high = high;
 }
 
-/** A signed number within ±2^53. */
+/** Reads a signed number within ±2^53. */
 export function readVarint(wire: WireInput): number {
   readWord(wire);
   const value = (wire.high | 0) * TWO_32 + (wire.low >>> 0);
@@ -80,7 +80,7 @@ export function readVarint(wire: WireInput): number {
   return value;
 }
 
-/** A signed number of 64 bits. */
+/** Reads a signed 64-bit number. */
 export function readBigInt(wire: WireInput): bigint {
   readWord(wire);
   return (BigInt(wire.high | 0) << 32n) | BigInt(wire.low >>> 0);
@@ -93,7 +93,7 @@ export function readFloat(wire: WireInput): number {
   return wire.view.getFloat32(wire.at - 4, true);
 }
 
-/** The length of the field's value, which is there. */
+/** Reads the length of the field's value, and checks that the input has that many bytes left. */
 export function readLength(wire: WireInput): number {
   const bytes = readVarint(wire);
   if (bytes < 0) throw brokenMessage(wire, `field ${wire.field} has a length of ${bytes}`);
@@ -101,7 +101,7 @@ export function readLength(wire: WireInput): number {
   return bytes;
 }
 
-/** The field's value as a view of the input. */
+/** Reads the field's value as a view of the input. */
 export function readBytes(wire: WireInput): Uint8Array {
   expectWireType(wire, LENGTH);
   const size = readLength(wire);
@@ -109,7 +109,7 @@ export function readBytes(wire: WireInput): Uint8Array {
   return wire.input.subarray(wire.at - size, wire.at);
 }
 
-/** Takes the field, whose value must be of a type. */
+/** Checks the wire type of the field's value, and marks the value as read. */
 export function expectWireType(wire: WireInput, expected: number): void {
   if (wire.type !== expected) {
     throw brokenMessage(wire, `field ${wire.field} has wire type ${wire.type} where ${expected} is expected`);
@@ -117,7 +117,7 @@ export function expectWireType(wire: WireInput, expected: number): void {
   wire.type = TAKEN;
 }
 
-/** Reads within the next bytes alone, and goes on behind them. */
+/** Calls `inner` with the input limited to the next `size` bytes, and continues after them. */
 export function withinMessage<R>(wire: WireInput, size: number, inner: () => R): R {
   const outer = wire.end;
   wire.end = wire.at + size;
@@ -127,7 +127,7 @@ export function withinMessage<R>(wire: WireInput, size: number, inner: () => R):
   return result;
 }
 
-/** The number of the next field, or 0 behind the last; one that was not taken is skipped. */
+/** Returns the number of the next field, or 0 after the last; an unread value is skipped. */
 export function nextField(wire: WireInput): number {
   if (wire.type !== TAKEN) skip(wire);
   wire.type = TAKEN;

@@ -1,4 +1,4 @@
-/** ONNX files, written. Field numbers are those of onnx.proto. */
+/** Writes ONNX files. Field numbers are those of onnx.proto. */
 import { badValue } from "../base/errors.ts";
 import { bytesPerElement, sizeOf } from "../base/tensor.ts";
 import {
@@ -14,7 +14,7 @@ import {
 import { type ProtoWriter, writeProto } from "./proto_writer.ts";
 
 /**
- * The bytes of a model file, made in one allocation.
+ * Returns the bytes of a model file, which are allocated once.
  *
  * @throws AttuneError if a tensor's bytes do not fit its dims, a number does not fit ONNX, or the file would have
  * 2 GiB or more (store large tensors in an `external` file).

@@ -1,7 +1,7 @@
-/** Which rows stand for all, where there are too many to keep what is found of each. */
+/** Random samples of rows, for results that are too many to keep for each row. */
 import { createRandom, seekablePermutation } from "../../math/random.ts";
 
-/** Whether a row is among as many as are wanted, which are drawn of all of them by the seed; all, where there are no more. */
+/** Returns whether a row is among `least` rows drawn by the seed; always true if there are no more rows than that. */
 export function drawnRows(count: number, least: number, seed: number): (row: number) => boolean {
   if (count <= least) return () => true;
   const permutation = seekablePermutation(createRandom(seed).fork("examples"), count);
@@ -9,14 +9,14 @@ export function drawnRows(count: number, least: number, seed: number): (row: num
   return (row) => rows.has(row);
 }
 
-/** Items of which so many are kept, each with the same chance however many there are (Vitter's algorithm R). */
+/** A uniform random sample of items whose number is not known in advance (Vitter's algorithm R). */
 export type Reservoir<T> = Readonly<{
   add(item: T): void;
-  /** Those that were kept, in the order in which they came. */
+  /** Returns the sampled items in the order in which they were added. */
   items(): readonly T[];
 }>;
 
-/** An empty reservoir. */
+/** Creates an empty reservoir for at most `most` items. */
 export function createReservoir<T>(most: number, seed: number): Reservoir<T> {
   const random = createRandom(seed).fork("examples");
   const items: Readonly<{ item: T; at: number }>[] = [];

@@ -1,4 +1,4 @@
-/** Evaluating an opened run. */
+/** Evaluates an opened run. */
 import type { Evaluator } from "../../engine/evaluator.ts";
 import { evaluate, type RowsSeen } from "../../loop/evaluate.ts";
 import type { Dataset, Named } from "../../types.ts";
@@ -13,9 +13,9 @@ import { readsText } from "./metrics.ts";
 import type { OpenRun } from "../open/open.ts";
 
 /**
- * Evaluates an opened run on a data set, and closes the evaluator.
+ * Evaluates an opened run on a data set, and closes the evaluator. Returns its metrics.
  *
- * @throws AttuneError if its head is new, unless `untrained` asks for what that one gives.
+ * @throws AttuneError if the run's head is new and `untrained` is not set.
  */
 export async function evaluateRun(
   open: OpenRun,
@@ -26,10 +26,10 @@ export async function evaluateRun(
   return (await measureRun(open, dataset, options, evaluator)).metrics;
 }
 
-/** How a run is evaluated: `untrained`, a head that is new is taken as it is; `rowsSeen` is told what is read of rows. */
+/** Options of an evaluation. `untrained`: use a new head as it is; `rowsSeen`: receives the readings of rows. */
 export type EvaluateOptions = Readonly<{ untrained?: boolean; rowsSeen?: RowsSeen }>;
 
-/** The same with what of the metrics is more than a number. Throws as `evaluateRun` does. */
+/** Like `evaluateRun`, but also returns figures that are more than a number. Throws like `evaluateRun`. */
 export async function measureRun(
   open: OpenRun,
   dataset: Dataset,
@@ -47,7 +47,7 @@ export async function measureRun(
   }
 }
 
-/** Metrics over rows, those of generated text too, and their figures. */
+/** Returns metrics and figures over encoded rows, including metrics of generated text. */
 export async function measureOpened(
   open: OpenRun,
   evaluator: Pick<Evaluator, "run" | "generator">,

@@ -1,11 +1,11 @@
-/** Evaluated rows as reports show them. */
+/** Evaluated rows in the form that reports show. */
 import { areOfRows, type RowReadings } from "../../loop/rows.ts";
 import type { Example, Json, MetricInputs, Named, Row } from "../../types.ts";
 import type { EncodedRows } from "../rows/encoded_rows.ts";
 import type { OpenRun } from "../open/open.ts";
 import { columnsRead, pickColumns } from "../rows/row_columns.ts";
 
-/** Appends rows that were evaluated. */
+/** Appends evaluated rows to `examples`. */
 export async function collectExamples(
   examples: Example[],
   open: OpenRun,
@@ -22,7 +22,7 @@ export async function collectExamples(
     of: readonly R[] | undefined,
     show: (reading: R, row: Row) => Omit<Example, "row" | "text"> & Partial<Pick<Example, "text">>,
   ): void => {
-    // Readings of places rather than of rows are not shown row by row.
+    // Readings of positions rather than of rows are not shown.
     if (!of || !areOfRows(read, kind)) return;
     of.forEach((reading, i) => {
       const row = rows[i] ?? 0;
@@ -66,7 +66,7 @@ function columnsOf({ collator }: OpenRun): Named<string> {
   return "columns" in collator.options ? collator.options.columns as Named<string> : {};
 }
 
-/** Columns that hold what a row is about, in the order of reading. */
+/** Columns with the input text of a row, in reading order. */
 const TEXTS = ["text", "textPair", "question", "context", "choices", "source", "prompt", "messages", "tokens"];
 
 function textOf(row: Row, columns: Named<string>): string {
@@ -74,17 +74,17 @@ function textOf(row: Row, columns: Named<string>): string {
     const value = row[columns[name] ?? name];
     if (typeof value === "string") return [value];
     if (!Array.isArray(value)) return [];
-    // What the assistant says last is the row's reference.
+    // The last message, the assistant's, is the row's reference.
     if (name === "messages") return value.slice(0, -1).map((message) => String(message?.content ?? ""));
     return name === "tokens" ? ("text" in row ? [] : [value.join(" ")]) : value.map(String);
   });
   return texts.join(" | ");
 }
 
-/** Columns that hold what is to be answered with a text. */
+/** Columns with the text that answers a row. */
 const ANSWERS = ["completion", "target", "answers", "messages"];
 
-/** How many characters there are of what a row is about, and of the text that it is to be answered with, where it has them. */
+/** Returns the number of characters of a row's input text (`length`) and of its answer (`answer`), if it has them. */
 export function textLengths(open: OpenRun, row: Row): Named<number> {
   const columns = columnsOf(open);
   const texts = ANSWERS.flatMap((name): string[] => {
@@ -99,7 +99,7 @@ export function textLengths(open: OpenRun, row: Row): Named<number> {
   return { ...(length > 0 ? { length } : {}), ...(texts[0] === undefined ? {} : { answer: texts[0].length }) };
 }
 
-/** The words of tags, where the row's first tags are those: words without a token have none. */
+/** Returns the words of the tags, if these are the row's first tags; words without a token have no tag. */
 function wordsOf(
   row: Row,
   reference: readonly string[],

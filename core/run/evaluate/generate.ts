@@ -1,4 +1,4 @@
-/** What a run's model goes on with, row by row. */
+/** Text generation for rows. */
 import type { Generator, Step } from "../../engine/generator.ts";
 import { badFile, badValue } from "../../base/errors.ts";
 import { type GenerationOptions, generationOptions } from "../../generate/options.ts";
@@ -24,10 +24,10 @@ import { contextOf } from "../rows/encoding.ts";
 import type { OpenRun } from "../open/open.ts";
 import { columnsRead, pickColumns } from "../rows/row_columns.ts";
 
-/** A sample with the tokens that were generated for it, the last one the token that ended them where one did. */
+/** A sample with its generated tokens, including the end token if one was generated. */
 export type Generated = Readonly<{ sample: Sample; tokens: readonly number[] }>;
 
-/** The options of generation of an opened run. Throws AttuneError if its files ask for what is not implemented. */
+/** Returns the generation options of an opened run. Throws AttuneError if they ask for something not implemented. */
 export async function generationOf(open: OpenRun, changes?: Partial<GenerationConfig>): Promise<GenerationOptions> {
   const { checkpoint, task } = open;
   const file = await checkpoint.files.get("generation_config.json");
@@ -35,7 +35,7 @@ export async function generationOf(open: OpenRun, changes?: Partial<GenerationCo
   return generationOptions({ ...task.generate, ...changes }, checkpoint.config, saved);
 }
 
-/** Predictions of a task that generates. */
+/** Yields a prediction for each sample of a task that generates text. */
 export async function* generateRows(
   open: OpenRun,
   generator: Pick<Generator, "prefill" | "decode">,
@@ -48,7 +48,7 @@ export async function* generateRows(
   }
 }
 
-/** Generates the continuation of each sample's prompt, in order. `from`: how many prompts came before. */
+/** Generates the continuation of each sample's prompt, in order. `from`: number of prompts generated before. */
 export async function* generateSamples(
   open: OpenRun,
   generator: Pick<Generator, "prefill" | "decode">,
@@ -77,13 +77,13 @@ export async function* generateSamples(
   }
 }
 
-/** Steps behind prompts; what is kept of them is computed anew where a text becomes too long for it. */
+/** Returns the decoding steps of prompts. The cache is recomputed once a text passes the length where RoPE switches. */
 function stepsOf(
   { layout, backbone }: OpenRun,
   generator: Pick<Generator, "prefill" | "decode">,
   prompts: readonly Sample[],
 ): Steps {
-  // The last token counts here, whatever it is.
+  // The last token of a prompt counts even if it is the padding token.
   const { padTokenId: _, ...plain } = layout;
   const first = async (samples: readonly Sample[]): Promise<Step> =>
     await generator.prefill(layOut(samples, { ...plain, rowSharing: false, padToLength: 0 }));
@@ -107,7 +107,7 @@ function sampleOf(ids: readonly number[], row: number): Sample {
   return { sequences: [{ length: ids.length, fields }], targets: {}, row };
 }
 
-/** How many tokens may come behind a prompt. Throws AttuneError if there is room for none. */
+/** Returns how many tokens can follow a prompt. Throws AttuneError if there is no room for any. */
 function roomBehind({ backbone, layout }: OpenRun, prompt: readonly number[], row: number): number {
   const reserved = layout.reserve.positions + (backbone.decoderStartTokenId === undefined ? layout.reserve.tokens : 0);
   const room = backbone.maxPositions - reserved - prompt.length;
@@ -116,7 +116,7 @@ function roomBehind({ backbone, layout }: OpenRun, prompt: readonly number[], ro
   throw badValue("generate", `row ${row}`, `${prompt.length} tokens`, `at most ${most} (room for one more)`);
 }
 
-/** Generated tokens as the output `sequences` [rows, longest], -1 behind the end of each. */
+/** Returns generated tokens as the output `sequences` [rows, longest], with -1 after the end of each row. */
 function sequencesOf(generated: readonly Generated[]): Tensor {
   const longest = Math.max(0, ...generated.map(({ tokens }) => tokens.length));
   const data = new Int32Array(generated.length * longest).fill(-1);
@@ -124,7 +124,7 @@ function sequencesOf(generated: readonly Generated[]): Tensor {
   return { dtype: "int32", dims: [generated.length, longest], data };
 }
 
-/** What is asked of rows, one after the other: as their collator asks, or what comes before their labels. */
+/** Yields the questions of rows: those of their collator, or the inputs before the labels. */
 export async function* questionsOf(open: OpenRun, rows: EncodedRows): AsyncGenerator<Question, undefined> {
   const { collator, tokenizer } = open;
   if (!collator.questions) {
@@ -138,7 +138,7 @@ export async function* questionsOf(open: OpenRun, rows: EncodedRows): AsyncGener
   for await (const { row, number } of rowsInOrder(rows)) yield* collator.questions(row, number, context);
 }
 
-/** What is generated for questions, and their answers, both as a person reads them. */
+/** Yields the generated text and the reference answer for each question. */
 export async function* generateAnswers(
   open: OpenRun,
   generator: Pick<Generator, "prefill" | "decode">,
@@ -162,7 +162,7 @@ export async function* generateAnswers(
   }
 }
 
-/** Values some at a time, no more of them taken than are needed. */
+/** Yields values in groups of `size`, without reading further ahead. */
 async function* chunks<T>(values: Iterable<T> | AsyncIterable<T>, size: number): AsyncGenerator<readonly T[]> {
   let chunk: T[] = [];
   for await (const value of values) {
@@ -174,7 +174,7 @@ async function* chunks<T>(values: Iterable<T> | AsyncIterable<T>, size: number):
   if (chunk.length > 0) yield chunk;
 }
 
-/** The first so many; no more are asked for. */
+/** Yields the first `count` values, without reading more. */
 export async function* first<T>(values: AsyncIterable<T>, count: number): AsyncGenerator<T> {
   let used = 0;
   if (count === 0) return;
@@ -184,7 +184,7 @@ export async function* first<T>(values: AsyncIterable<T>, count: number): AsyncG
   }
 }
 
-/** Metrics of generated text against rows' answers. */
+/** Returns metrics of generated text against the answers of rows. */
 export async function textMetrics(
   open: OpenRun,
   generator: Pick<Generator, "prefill" | "decode">,
@@ -212,7 +212,7 @@ function parsed(bytes: Uint8Array): Named<Json> {
   }
 }
 
-/** What comes before the first label that counts: of a decoder's side its first token. */
+/** Returns the sample cut before its first label that counts; of a decoder's side, only the first token is kept. */
 function promptOf(sample: Sample, decoder: boolean): Sample {
   const [sequence] = sample.sequences;
   if (!sequence) return sample;
@@ -233,7 +233,7 @@ function promptTokens({ sequences: [sequence] }: Sample): number[] {
   return Array.from((decoder ?? input)?.data ?? []);
 }
 
-/** What a text is made from: the encoder's side, of a decoder alone the prompt. */
+/** Returns the source tokens of a text: the encoder's inputs, or the prompt if there is only a decoder. */
 function sourceTokens(sample: Sample | undefined): number[] {
   return Array.from(sample?.sequences[0]?.fields.input_ids?.data ?? []);
 }
@@ -242,7 +242,7 @@ function labelsOf({ sequences: [sequence] }: Sample): number[] {
   const labels = sequence?.fields.labels;
   const all = Array.from(labels?.data ?? []);
   const first = all.findIndex((label) => label !== labels?.ignoreIndex);
-  // Of several stretches of labels, what is generated is the first.
+  // If labels form several spans, generation corresponds to the first.
   const end = labels?.shift ? all.findIndex((label, i) => i > first && label === labels.ignoreIndex) : -1;
   return all.slice(Math.max(0, first), end < 0 ? undefined : end).filter((label) => label !== labels?.ignoreIndex);
 }

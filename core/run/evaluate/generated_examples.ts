@@ -1,4 +1,4 @@
-/** Generated texts as reports show them. */
+/** Generated texts in the form that reports show. */
 import type { Evaluator } from "../../engine/evaluator.ts";
 import type { Example } from "../../types.ts";
 import type { EncodedRows } from "../rows/encoded_rows.ts";
@@ -6,7 +6,7 @@ import { collectExamples } from "./examples.ts";
 import { first, generateAnswers, questionsOf } from "./generate.ts";
 import type { OpenRun } from "../open/open.ts";
 
-/** Rows with what is generated for them, at most so many, of a task that generates but measures no text. */
+/** Yields at most `most` rows with generated texts, for a task that generates but has no text metric. */
 export async function* generatedExamples(
   open: OpenRun,
   evaluator: Pick<Evaluator, "generator">,

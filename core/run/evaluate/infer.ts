@@ -1,4 +1,4 @@
-/** Using a trained run: outputs of rows, without training state. */
+/** Inference with a trained run: predictions of rows, without training state. */
 import { createEvaluator, type Evaluator } from "../../engine/evaluator.ts";
 import { createFeeder } from "../../engine/feeds.ts";
 import { initialWeights } from "../../engine/weights.ts";
@@ -13,12 +13,12 @@ import { inOrder } from "../rows/encoded_rows.ts";
 import { packingRoom } from "../open/memory.ts";
 import type { OpenRun } from "../open/open.ts";
 
-/** Further outputs that may be asked for; `untrained`: also of a head that no file has anything of, which is random then. */
+/** Optional further outputs. `untrained`: also predict with a new head, whose weights are random. */
 export type InferOptions = Readonly<
   { outputHiddenStates?: boolean; outputAttentions?: boolean; untrained?: boolean }
 >;
 
-/** A host's onnxruntime. Throws AttuneError if it has none. */
+/** Returns a host's onnxruntime. Throws AttuneError if it has none. */
 export function ortOf({ lib }: Host): Ort {
   if (lib) return lib;
   throw new AttuneError("This host has no onnxruntime: pass one as host.lib", {
@@ -27,7 +27,7 @@ export function ortOf({ lib }: Host): Ort {
   });
 }
 
-/** An evaluator of an opened run. Throws AttuneError if the host has no onnxruntime. */
+/** Creates an evaluator of an opened run. Throws AttuneError if the host has no onnxruntime. */
 export function openEvaluator(open: OpenRun, options: InferOptions = {}): Evaluator {
   const { host, checkpoint, attached, backbone, run } = open;
   const lib = ortOf(host);
@@ -45,7 +45,7 @@ export function openEvaluator(open: OpenRun, options: InferOptions = {}): Evalua
   });
 }
 
-/** One prediction per row, in order. The evaluator is closed behind the last one. */
+/** Yields one prediction per row, in order, and then closes the evaluator. Throws AttuneError if the head is new. */
 export async function* predictRows(
   open: OpenRun,
   dataset: Dataset,
@@ -75,7 +75,7 @@ export async function* predictRows(
   }
 }
 
-/** One prediction per row of some batches, in order. */
+/** Yields one prediction per row of batches, in order. */
 export async function* predictSamples(
   open: OpenRun,
   batches: AsyncIterable<Batch>,
@@ -86,7 +86,7 @@ export async function* predictSamples(
   yield* reader.end();
 }
 
-/** Predictions of the rows that a batch completes, with what further outputs there are. */
+/** Returns predictions of the rows that a batch completes, with further outputs if there are any. */
 function predictions(
   { task }: OpenRun,
   reader: RowReader<Named<Json>>,
@@ -100,7 +100,7 @@ function predictions(
   return reader.read(outputs, batch).map((prediction, i) => ({ ...prediction, ...states[i] }));
 }
 
-/** Hidden states [layer][token][hidden] and attentions [layer][head][query][key] of each sequence, cut out of shared rows. */
+/** Returns hidden states [layer][token][hidden] and attentions [layer][head][query][key] of each sequence. */
 function perSequence(outputs: Named<Tensor<Float32Array>>, batch: Batch): Named<Json>[] {
   const results: Record<string, Json[]>[] = Array.from({ length: batch.sequences }, () => ({}));
   for (const [name, { data, dims }] of Object.entries(outputs)) {
@@ -120,7 +120,7 @@ function perSequence(outputs: Named<Tensor<Float32Array>>, batch: Batch): Named<
         return;
       }
       const [, heads = 1, seq = 1, keys = seq] = dims;
-      // Keys that every token sees, in front of the tokens' own.
+      // Prefix keys, which every token attends to, come before the tokens' own keys.
       const prefix = Array.from({ length: keys - seq }, (_, k) => k);
       const row = Math.floor((places[0] ?? 0) / seq);
       list.push(

@@ -1,12 +1,12 @@
-/** The figure that trials are judged by. */
+/** The metric by which a search judges trials. */
 import { missing, unknownName } from "../../base/errors.ts";
 import { hasSplit } from "../../spec/run_data.ts";
 import type { Metric, Run, Study, Subtask } from "../../types.ts";
 
 /**
- * Which way the figure of a run's search is better: as the search says, else as the metric does, whose it is.
+ * Returns whether a search minimizes or maximizes its metric: as the search says, otherwise as the metric itself says.
  *
- * @throws AttuneError if evaluations of the run have no such figure, or there is nothing to evaluate on.
+ * @throws AttuneError if evaluations of the run have no such metric, or there are no eval rows.
  */
 export function directionOf(run: Run): Study["direction"] {
   const { metric, direction } = run.search?.settings ?? { metric: "loss", direction: undefined };
@@ -20,7 +20,7 @@ export function directionOf(run: Run): Study["direction"] {
     const prefix = task.name === "" ? "" : `${task.name}_`;
     for (const one of metrics) {
       const keys = Object.keys(one.compute(one.init()));
-      // Of one that has its keys from what it sees, no more can be said yet.
+      // A metric whose keys depend on the data has none yet, so only its name can be compared.
       const has = keys.includes(metric.slice(prefix.length)) ||
         (keys.length === 0 && metric.slice(prefix.length).startsWith(one.name));
       if (metric.startsWith(prefix) && has) return direction ?? (one.greaterIsBetter ? "maximize" : "minimize");
@@ -32,7 +32,7 @@ export function directionOf(run: Run): Study["direction"] {
   throw unknownName("spec", "search.with.metric", "metric", metric, [...new Set(names)]);
 }
 
-/** The metrics of one of a run's tasks. */
+/** Returns the metrics of one of a run's tasks. */
 export function metricsOf(run: Run, task: Subtask): readonly Metric[] {
   return run.spec.metrics === undefined || task.data ? task.metrics.map((one) => run.use("metric", one)) : run.metrics;
 }

@@ -1,4 +1,4 @@
-/** The tasks of a run that have rows to be measured on, and the rows that its report shows. */
+/** The tasks of a run that have rows to evaluate, and the rows that its report shows. */
 import type { Evaluator } from "../../engine/evaluator.ts";
 import type { Example, Json, Named, TrainingEvent } from "../../types.ts";
 import type { TaskRows } from "../rows/task_rows.ts";
@@ -8,32 +8,32 @@ import { collectExamples } from "./examples.ts";
 import { drawnRows } from "./drawn_rows.ts";
 import { type RowConsumer, withRowStreams } from "./row_streams.ts";
 
-/** Rows whose evaluation is kept for reports, and those that are generated for them. */
+/** Number of evaluated rows that are kept for reports, and of rows for which text is generated. */
 const [EXAMPLES, GENERATED] = [20_000, 20];
 
 type Measuring = Pick<Evaluator, "run" | "generator">;
 
-/** A task with rows to be measured on. */
+/** A task with rows to evaluate. */
 export type MeasuredTask = TaskRows & Readonly<{ evalRows: NonNullable<TaskRows["evalRows"]> }>;
 
-/** What measures them. */
+/** The tasks with rows to evaluate, and their latest measurements. */
 export type MeasuredTasks = Readonly<{
   tasks: readonly MeasuredTask[];
-  /** One task's metrics; some of its rows are kept until it is measured again. `final`: with the weights that a run leaves. */
+  /** Returns one task's metrics, and keeps some of its rows until the next call. `final`: with the final weights. */
   measure(task: MeasuredTask, evaluator: Measuring, final?: boolean): Promise<Named<number>>;
-  /** Metrics by task; `evaluatorOf` may put a task's own weights in place first. */
+  /** Returns metrics by task; `evaluatorOf` may load a task's own weights first. */
   measureAll(evaluatorOf: (task: string) => Measuring, final?: boolean): Promise<Map<string, Named<number>>>;
-  /** Whether a logger records every row of a task. */
+  /** Whether a logger receives every row of a task. */
   streamsAll(task: TaskRows): boolean;
-  /** What of a task's metrics was more than a number, as it was measured last. */
+  /** Returns a task's latest figures that are more than a number. */
   figuresOf(task: string): Named<Json>;
-  /** Rows of a task as they were measured last. */
+  /** Returns the latest evaluated rows of a task. */
   examplesOf(task: MeasuredTask): readonly Example[];
-  /** The event with a task's rows as they were measured last, or as they were generated where nothing measures texts. */
+  /** Returns the event with a task's latest evaluated rows, or with generated ones if no metric reads its texts. */
   showExamples(task: MeasuredTask, evaluator: Measuring, at: TaskEvaluation): Promise<TrainingEvent>;
 }>;
 
-/** Of which evaluation rows are shown. `generates`: texts that no metric reads are wanted, too. */
+/** The evaluation whose rows are shown. `generates`: also generate texts that no metric reads. */
 export type TaskEvaluation = Readonly<{
   phase: "before" | "after";
   step: number;
@@ -42,8 +42,8 @@ export type TaskEvaluation = Readonly<{
 }>;
 
 /**
- * Finds them among a run's tasks: those with rows to be judged by while it trains, or to be reported on behind its end.
- * `consumers` get every row that is reported on.
+ * Selects a run's tasks with eval rows (for evaluation during training) or test rows (for the final report). `consumers`
+ * receive every reported row.
  */
 export function measuredTasks(
   all: readonly TaskRows[],

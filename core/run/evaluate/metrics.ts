@@ -1,12 +1,12 @@
-/** Metrics of several tasks as one. */
+/** Combines the metrics of several tasks. */
 import type { Json, Metric, Named } from "../../types.ts";
 import type { OpenRun } from "../open/open.ts";
 
 type Tasks = readonly Readonly<{ open: Pick<OpenRun, "task"> }>[];
 
 /**
- * All tasks' metrics in one map, each under its task's name: `reviews_accuracy`; and `loss`, the mean of their losses by
- * their weights. Those of a task that is alone are as they are.
+ * Returns all tasks' metrics in one map, prefixed with the task's name (`reviews_accuracy`), and `loss`, the weighted
+ * mean of their losses. The metrics of a single unnamed task stay as they are.
  */
 export function combineTaskMetrics(tasks: Tasks, byTask: ReadonlyMap<string, Named<number>>): Named<number> {
   const alone = byTask.get("");
@@ -18,7 +18,7 @@ export function combineTaskMetrics(tasks: Tasks, byTask: ReadonlyMap<string, Nam
   return all;
 }
 
-/** What metrics.json holds: `{ loss, tasks: { name: metrics } }`, of a task that is alone its metrics. */
+/** Returns the content of metrics.json: `{ loss, tasks: { name: metrics } }`, or a single unnamed task's metrics. */
 export function metricsFile(tasks: Tasks, byTask: ReadonlyMap<string, Named<Json>>): Json {
   return byTask.get("") ?? { loss: meanLoss(tasks, byTask), tasks: Object.fromEntries(byTask) };
 }
@@ -34,12 +34,12 @@ function meanLoss(tasks: Tasks, byTask: ReadonlyMap<string, Named<Json>>): numbe
   return weights > 0 ? sum / weights : 0;
 }
 
-/** Whether a metric is one of generated text, of a task that generates. */
+/** Whether a metric reads generated text of a task that generates. */
 export function readsText({ task }: OpenRun, metric: Metric): boolean {
   return task.generate !== undefined && metric.reads[0] === "text";
 }
 
-/** Whether a task's rows are answered with text that no metric reads. */
+/** Whether a task generates text that no metric reads. */
 export function generatesUnmeasured({ task, metrics }: OpenRun): boolean {
   return task.generate !== undefined && !metrics.some((metric) => metric.reads[0] === "text");
 }

@@ -1,4 +1,4 @@
-/** What `--probe` writes of an evaluation: its loss and the logits of the first batch. */
+/** The output of `--probe`: an evaluation's loss and the logits of its first batch. */
 import type { Engine } from "../../engine/engine.ts";
 import type { Evaluator } from "../../engine/evaluator.ts";
 import type { Json, Named, Sample } from "../../types.ts";
@@ -7,20 +7,20 @@ import { batchesInOrder } from "../rows/ordered_batches.ts";
 import { allSamples, type EncodedRows, inOrder } from "../rows/encoded_rows.ts";
 import type { OpenRun } from "../open/open.ts";
 
-/** Values of a logits array that are written. */
+/** Number of values of a logits array that are written. */
 const VALUES = 4000;
 
 /** Probes a run before and after training. */
 export type Prober = Readonly<{
-  /** Evaluates the tasks as they are, whose metrics were measured. */
+  /** Probes all tasks before training, with their measured metrics. */
   before(metrics: ReadonlyMap<string, Named<number>>): Promise<void>;
-  /** Evaluates a task as it became. */
+  /** Probes a task after training. */
   after(task: TaskRows, evaluator: Pick<Evaluator, "run">, metrics: Named<number>): Promise<void>;
-  /** What probe.json says. */
+  /** Returns the content of probe.json. */
   file(): Json;
 }>;
 
-/** Opens the prober of a run's tasks. */
+/** Creates the prober of a run's tasks. */
 export function createProber(engine: Pick<Engine, "of">, tasks: readonly TaskRows[]): Prober {
   const first = new Map<string, Json>();
   const probed: Record<string, Json> = {};
@@ -42,7 +42,7 @@ export function createProber(engine: Pick<Engine, "of">, tasks: readonly TaskRow
   };
 }
 
-/** The loss and the outputs of the first evaluation batch, in the reference files' shape. */
+/** Returns the loss and the outputs of the first evaluation batch, in the format of the reference files. */
 async function createRegularizerContext(
   engine: Pick<Evaluator, "run">,
   open: OpenRun,
@@ -54,7 +54,7 @@ async function createRegularizerContext(
     .next();
   const result: Record<string, Json> = { loss: metrics.loss ?? null };
   if (!batch) return result;
-  // Without labels, heads that read labelled places only give every place's outputs.
+  // Without labels, heads that read only labelled positions return the outputs of every position.
   const perPlace = Object.keys(batch.inputs).some((input) => input.endsWith(".at"));
   const { outputs } = await engine.run(batch, !perPlace);
   for (const [name, { dims: [rows = 0, ...rest], data }] of Object.entries(outputs)) {
@@ -64,7 +64,7 @@ async function createRegularizerContext(
   return result;
 }
 
-/** What probe.json says of a task. */
+/** Returns the content of probe.json for one task. */
 async function probeFile(
   { open, train, evalRows }: TaskRows,
   before: Json | undefined,

@@ -1,5 +1,5 @@
 /**
- * What a language model says in evaluations: some answers for people to read, told to loggers and kept in
+ * Sample answers of a language model in evaluations, for people to read: they are sent to loggers and written to
  * samples.jsonl.
  */
 import type { Evaluator } from "../../engine/evaluator.ts";
@@ -8,22 +8,21 @@ import type { Example, GeneratedSample, Named, Store, TrainingEvent } from "../.
 import type { MeasuredTask } from "./measured_tasks.ts";
 import { readsText } from "./metrics.ts";
 
-/** How many answers, and how long those within training. */
+/** Number of sample answers, and maximum tokens of each. */
 const [COUNT, TOKENS] = [3, 64];
 
 const FILE = "samples.jsonl";
 
-/** Whether a task's answers may be shown: those of a model that goes on with a prompt. */
+/** Whether a task has answers to show: it continues prompts. */
 export function answersPrompts({ open: { task, collator } }: MeasuredTask): boolean {
   return task.generate !== undefined && collator.questions !== undefined;
 }
 
 /**
- * Checks before the first step what generation after the last step needs. `isRequested`: whether texts are shown even if no
+ * Checks before the first step that generation will work after the last. `isRequested`: texts are shown even if no
  * metric reads them.
  *
- * @throws AttuneError if the checkpoint asks for what is not implemented, or text is measured of rows that have no
- * answer.
+ * @throws AttuneError if the checkpoint asks for something not implemented, or a text metric's rows have no answers.
  */
 export async function checkGeneration(tasks: readonly MeasuredTask[], isRequested: boolean): Promise<void> {
   for (const { open, evalRows } of tasks) {
@@ -39,7 +38,7 @@ export async function checkGeneration(tasks: readonly MeasuredTask[], isRequeste
   }
 }
 
-/** Some answers of the weights as they are. */
+/** Generates some answers with the current weights. */
 export async function generateSamples(
   { open, evalRows }: MeasuredTask,
   evaluator: Pick<Evaluator, "generator">,
@@ -66,7 +65,7 @@ export async function generateSamples(
   }
 }
 
-/** The first of evaluated rows as samples. */
+/** Returns the first evaluated rows that have texts as samples. */
 export function samplesFrom(examples: readonly Example[]): GeneratedSample[] {
   const isText = (value: unknown): value is string => typeof value === "string";
   return examples.slice(0, COUNT).flatMap(({ text, prediction, reference }) =>
@@ -74,7 +73,7 @@ export function samplesFrom(examples: readonly Example[]): GeneratedSample[] {
   );
 }
 
-/** Keeps samples in a run's output; behind those of the steps that a resumed run has made already. */
+/** Returns a function that appends samples to samples.jsonl; a resumed run keeps those of its earlier steps. */
 export function samplesFile(output: Store | undefined, resumedAt: number): (event: TrainingEvent) => Promise<void> {
   let lines: string[] | undefined;
   const before = async (): Promise<string[]> => {
@@ -87,7 +86,7 @@ export function samplesFile(output: Store | undefined, resumedAt: number): (even
     lines ??= await before();
     const { step, task } = event;
     const taskField = task === "" ? {} : { task };
-    // The untouched model's come last, and stand first.
+    // Samples of the original model arrive last but are written first.
     const appended = event.samples.map((sample) => JSON.stringify({ step, ...taskField, ...sample }));
     lines = step === 0 ? [...appended, ...lines] : [...lines, ...appended];
     await output.put(FILE, new TextEncoder().encode(`${lines.join("\n")}\n`));

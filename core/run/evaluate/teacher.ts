@@ -1,6 +1,6 @@
 /**
- * A teacher's outputs as targets of the student's samples: computed before training as far as there is room to keep them, and
- * where one is not kept, when it is asked for.
+ * A teacher's outputs as targets of the student's samples. They are computed before training as far as there is room to
+ * keep them, and the others whenever they are needed.
  */
 import { badValue, unsupported } from "../../base/errors.ts";
 import { sha256 } from "../../base/sha256.ts";
@@ -11,19 +11,19 @@ import { type EncodedRows, mapSamples, rowsInOrder } from "../rows/encoded_rows.
 import { type OpenRun, openRun } from "../open/open.ts";
 import { openTeacherOutputs, type TeacherOutputs } from "./teacher_outputs.ts";
 
-/** Samples that are looked through at once before training. */
+/** Number of samples that are processed at a time before training. */
 const AT_ONCE = 256;
 
-/** How a teacher's rows are read. `memoryBytes`: of outputs that are kept in memory. */
+/** Options of adding a teacher's outputs. `memoryBytes`: limit of outputs kept in memory. */
 export type TeachingOptions =
   & Pick<ReadingOptions, "tell" | "what" | "isSketch">
   & Readonly<{ memoryBytes?: number | undefined }>;
 
 /**
- * Samples with the teacher's outputs among their targets.
+ * Returns rows whose samples have the teacher's outputs among their targets.
  *
- * @throws AttuneError if the teacher cannot be opened, lacks an output, or its tokens are not the student's though
- * outputs per token are wanted.
+ * @throws AttuneError if the teacher cannot be opened or lacks an output, or if outputs per token are used and its
+ * tokens differ from the student's.
  */
 export async function addTeacherTargets(
   open: OpenRun,
@@ -70,7 +70,7 @@ export async function addTeacherTargets(
     : withTeacher;
 }
 
-/** What is said of outputs that are computed again and again. */
+/** Returns the note about outputs that have no room and are computed again in each epoch. */
 function withoutRoom(lacking: number, count: number, cache: Store | undefined): string {
   const room = cache
     ? "in the cache, which keeps 4 GiB of a data set"
@@ -78,7 +78,7 @@ function withoutRoom(lacking: number, count: number, cache: Store | undefined): 
   return `the teacher's outputs for ${lacking} of ${count} samples have no room ${room}: they are computed anew in each epoch`;
 }
 
-/** A run of the teacher over the student's rows. */
+/** Opens the teacher as a run. */
 async function openTeacher({ run, host }: OpenRun, teacher: Teacher): Promise<OpenRun> {
   const task: Task = { kind: "task", name: "teacher", options: {}, subtasks: [teacher.task] };
   return await openRun(
@@ -95,15 +95,15 @@ async function openTeacher({ run, host }: OpenRun, teacher: Teacher): Promise<Op
   );
 }
 
-/** Where outputs are kept: in the folder that is named, else in the user's cache, if there is one. */
+/** Returns the store that keeps outputs: the teacher's `cache` folder, or the user's cache if there is one. */
 function cacheOf({ host }: OpenRun, { cache }: Teacher): Store | undefined {
   if (cache === null) return undefined;
   return cache === undefined ? host.cache : host.directory?.(host.resolve?.(cache) ?? cache);
 }
 
 /**
- * Has the outputs of all samples computed that are not kept, while there is room to keep them: those behind are computed when
- * they are asked for. That tokens agree is seen here, before the first step.
+ * Computes the outputs of all samples before training while there is room to keep them; later samples' are computed
+ * when needed. This also checks before the first step that tokens agree.
  */
 async function lookThrough(
   { count, samples }: EncodedRows,
@@ -129,7 +129,7 @@ function rowsAgain(encoded: EncodedRows): Dataset {
   return { kind: "data", name: "rows", options: {}, open: () => Promise.resolve({ length, fingerprint, read, at }) };
 }
 
-/** All that outputs depend on. */
+/** Returns everything that outputs depend on. */
 async function partsOf(
   teacherRun: OpenRun,
   { outputs }: Teacher,
@@ -145,7 +145,7 @@ async function partsOf(
   ];
 }
 
-/** A sample with what the teacher says of it: outputs of places among its sequence's fields, those of the row among its targets. */
+/** Adds the teacher's outputs to a sample: outputs per position to its sequence's fields, others to its targets. */
 function withTargets(sample: Sample, { sequences: [teacherSequence], targets }: Sample): Sample {
   const [sequence] = sample.sequences;
   if (!sequence || !teacherSequence) return sample;
@@ -155,7 +155,7 @@ function withTargets(sample: Sample, { sequences: [teacherSequence], targets }: 
       const what = `row ${sample.row}: the student's ${sequence.length} tokens`;
       throw badValue("teacher", what, teacherSequence.length, "the teacher's tokenizer, to compare hidden states");
     }
-    // No value is Infinity: every place of a sequence has a target, and padding has none.
+    // No value equals Infinity, so every position of a sequence has a target, and only padding is ignored.
     fields[name] = { ...field, ignoreIndex: Infinity };
   }
   const [, ...others] = sample.sequences;

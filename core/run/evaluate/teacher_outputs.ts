@@ -1,6 +1,6 @@
 /**
- * What a teacher gives for samples, by their place: kept in memory up to so many bytes and in a cache on disk, and computed
- * where it is not. A value is the same to the bit whenever it is computed.
+ * A teacher's outputs for samples, by place: cached in memory (up to a number of bytes) and on disk, and otherwise
+ * computed. A value is the same to the bit whenever it is computed.
  */
 import { missing, unsupported } from "../../base/errors.ts";
 import { sizeOf, type Tensor } from "../../base/tensor.ts";
@@ -12,19 +12,19 @@ import { type KeptSamples, openKeptSamples } from "../rows/kept_samples.ts";
 import { createSampleCache } from "../rows/sample_cache.ts";
 import { openEvaluator } from "./infer.ts";
 
-/** Outputs of samples: fields of the sequence where they are of its places, targets where they are of the whole row. */
+/** Outputs for samples: outputs per position are fields of the sequence, outputs of the whole row are targets. */
 export type TeacherOutputs = Readonly<{
   at(places: readonly number[]): Promise<readonly Sample[]>;
-  /** How many are kept. */
+  /** Returns the number of samples whose outputs are cached. */
   count(): number;
-  /** Whether a place's are. */
+  /** Whether a sample's outputs are cached. */
   has(place: number): Promise<boolean>;
-  /** Writes down what waits to be, and gives back the teacher's memory until it must compute again. */
+  /** Writes pending outputs to disk, and frees the teacher's memory until it has to compute again. */
   release(): Promise<void>;
   close(): Promise<void>;
 }>;
 
-/** How outputs are kept: in memory, and on disk under all that they depend on. */
+/** Options of caching outputs. `parts`: everything that they depend on. */
 export type OutputKeeping = Readonly<{
   cache: Store | undefined;
   parts: readonly unknown[];
@@ -35,8 +35,8 @@ export type OutputKeeping = Readonly<{
 const KEPT_BYTES = 48 * 2 ** 20;
 
 /**
- * Neighbours are computed together while they are short: at most so many, until they have so many tokens. Which go together
- * depends on nothing else, for how a row is rounded depends on the rows beside it.
+ * Limits of samples and tokens that are computed in one batch. The batches depend on nothing else, since the rounding
+ * of a row's outputs depends on the other rows of its batch.
  */
 const [NEIGHBOURS, TOKENS] = [8, 128];
 
@@ -54,7 +54,7 @@ export async function openTeacherOutputs(
     if (!memory.get(place) && memory.put(place, sample)) inMemory++;
   };
   const evaluator = openEvaluator(open, { outputHiddenStates: names.some(isOfPlaces) });
-  // One at a time.
+  // Batches are computed one at a time.
   let turn: Promise<unknown> = Promise.resolve();
   const computed = async (samples: readonly Sample[]): Promise<readonly Sample[]> => {
     const batch = layOut(samples.map((sample, row) => ({ ...sample, row })), open.layout);
@@ -63,7 +63,7 @@ export async function openTeacherOutputs(
     const outputs = await mine;
     return samples.map((sample, row) => outputsOf(sample, row, batch, names, outputs));
   };
-  /** The outputs of places, and of those that are computed together with them. */
+  /** Computes the outputs at some places, and of the samples in the same batches. */
   const fresh = async (places: readonly number[]): Promise<ReadonlyMap<number, Sample>> => {
     const ready = new Map<number, Sample>();
     for (const start of new Set(places.map((place) => place - place % NEIGHBOURS))) {
@@ -114,7 +114,7 @@ export async function openTeacherOutputs(
 
 const isOfPlaces = (name: string): boolean => name.startsWith("hiddenStates.");
 
-/** Samples by the batch that they are computed in, as their indices. */
+/** Divides samples into batches; returns the indices of each. */
 function together(samples: readonly Sample[]): readonly (readonly number[])[] {
   const groups: number[][] = [];
   let tokens = Infinity;
@@ -129,7 +129,7 @@ function together(samples: readonly Sample[]): readonly (readonly number[])[] {
   return groups;
 }
 
-/** The outputs of one sample of a batch. Throws AttuneError if there are none, or they are of places though of a row's. */
+/** Returns the outputs of one sample of a batch. Throws AttuneError if one is missing or has no row per sample. */
 function outputsOf(
   { row: number, sequences: [sequence] }: Sample,
   row: number,

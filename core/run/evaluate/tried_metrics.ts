@@ -1,16 +1,16 @@
-/** Metrics tried before there are rows. */
+/** A trial of metrics before rows are read. */
 import { measureRows } from "../../loop/measure.ts";
 import type { OpenRun } from "../open/open.ts";
 
 /**
- * Finds before there are rows that a metric cannot be one of the task's classes: F1 of two where there are three.
+ * Finds metrics that do not suit the task's classes before rows are read, such as binary F1 with three classes.
  *
- * @throws AttuneError as the metric does.
+ * @throws AttuneError like the metric itself.
  */
 export function tryMetrics({ task, metrics }: Pick<OpenRun, "task" | "metrics">): void {
   const readings = task.triedReadings?.();
   if (!readings) return;
-  // Which columns rows have is not known here.
+  // Metrics that need columns are not tried, since the columns of rows are not known here.
   const tried = metrics.filter(({ columns = [], reads }) =>
     columns.length === 0 && reads.some((kind) => readings[kind] !== undefined)
   );
