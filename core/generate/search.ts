@@ -15,7 +15,7 @@ export interface Steps {
 
 /** The search for the continuation of one prompt. */
 interface Search {
-  /** Reads the scores of its rows, which start at `first`; returns rows to continue with a token each, none at the end. */
+  /** Reads the scores of its rows, which start at `first`; returns rows to continue, with a token each, or none. */
   advance(scores: Scores, first: number): readonly Readonly<{ row: number; token: number }>[];
   readonly result: readonly number[];
 }

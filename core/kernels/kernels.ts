@@ -13,7 +13,7 @@ export interface KernelMemory {
   readonly kernels: Kernels & DropoutKernels;
   /** Whether the kernels are WebAssembly, not plain loops. */
   readonly simd: boolean;
-  /** Allocates `length` floats, 64-byte aligned, zero unless reused. Throws AttuneError (refused) if they do not fit. */
+  /** Allocates `length` floats, 64-byte aligned, zero unless reused. Throws AttuneError (refused) without room. */
   alloc(length: number): Float32Array;
   /** Allocates `length` integers in the same way. */
   allocI32(length: number): Int32Array;
@@ -23,7 +23,7 @@ export interface KernelMemory {
   used(): number;
 }
 
-/** Options of a memory. `module`: compiled kernels, for hosts that cannot compile bytes; `fallback`: use plain loops. */
+/** Options of a memory. `module`: compiled kernels, for hosts that cannot compile bytes; `fallback`: plain loops. */
 export type MemoryOptions = Readonly<{ module?: WebAssembly.Module | undefined; fallback?: boolean }>;
 
 const PAGE = 65536;

@@ -56,7 +56,7 @@ export type AdamFactors = readonly [
 /** Updates values `start` to `start + count` of a span. */
 export type AdamStep = (span: FlatParameter<"m" | "v">, start: number, count: number, factors: AdamFactors) => void;
 
-/** Returns Adam's three kernels from one step function: all values with L2 term or decay, and single rows with decay. */
+/** Returns Adam's three kernels from one step function: all values with L2 term or decay, and some rows with decay. */
 export function adamKernels(step: AdamStep): Pick<Kernels, "adam" | "adamw" | "adamwRows"> {
   return {
     adam: (span, o) => step(span, 0, span.parameter.length, adamFactors(o, false)),

@@ -14,7 +14,7 @@ const SHARED_LENGTH = 64;
  */
 const ATTENTION_LENGTH = 512;
 
-/** Number of other row counts to try for a batch, and the factor to which the work must shrink for rows to be longer. */
+/** Number of other row counts to try for a batch, and the factor to which work must shrink for rows to be longer. */
 const TRIED = 16;
 const WORTH_LENGTHENING = 0.97;
 
@@ -27,7 +27,7 @@ export const plainLayout: BatchLayout = {
   reserve: { tokens: 0, positions: 0 },
 };
 
-/** One side (encoder or decoder) of a batch: the width of rows, the start of each sequence, and the content of places. */
+/** One side (encoder or decoder) of a batch: the width of rows, the start of each sequence, the content of places. */
 type SideLayout = Readonly<{
   seq: number;
   starts: Int32Array;
@@ -118,7 +118,7 @@ export function weighSequences({ sequences, weight }: Sample): Sample["sequences
   return sequences.map((sequence) => (sequence.weight === undefined ? { ...sequence, weight } : sequence));
 }
 
-/** Returns rows as long as the longest sequence, or longer and evenly filled if less padding outweighs more attention. */
+/** Returns rows as long as the longest sequence, or longer, evenly filled ones if that reduces the work. */
 function leastWork(
   sides: readonly (readonly number[])[],
   capacities: readonly number[],

@@ -4,7 +4,7 @@
  */
 import type { LossScaleOptions } from "../types.ts";
 
-/** State of a scale. `growthTracker`: good steps since the last change; `goodSteps`: all steps that were not skipped. */
+/** State of a scale. `growthTracker`: good steps since the last change; `goodSteps`: all steps without overflow. */
 export type LossScale = Readonly<{ scale: number; growthTracker: number; goodSteps: number }>;
 
 /** Creates the loss scale of the first step. */

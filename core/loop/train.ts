@@ -1,4 +1,4 @@
-/** The training loop: chooses batches and learning rates, and when to evaluate and save. The engine does the computing. */
+/** The training loop: chooses batches and learning rates, and when to evaluate and save. The engine does the math. */
 import type { Engine } from "../engine/engine.ts";
 import type { StepResult } from "../engine/step.ts";
 import { AttuneError } from "../base/errors.ts";
@@ -243,7 +243,7 @@ function remeasurePeak(
   };
 }
 
-/** Returns the learning rate of the next step: by the schedule, times the callbacks' factor, adjusted by the optimizer. */
+/** Returns the next step's learning rate: by the schedule, times the callbacks' factor, adjusted by the optimizer. */
 function rateOf(
   { training, optimizer, schedule, steps }: LoopOptions,
   state: RunningState,

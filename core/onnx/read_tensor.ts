@@ -93,7 +93,7 @@ function externalOf(where: string, entries: ReadonlyMap<string, string>, size: n
   return { location, offset: number("offset", 0), length };
 }
 
-/** Encodes typed data: float_data has float32, int64_data int64, int32_data all narrower types (16-bit floats as bits). */
+/** Encodes typed data: float_data has float32, int64_data int64, int32_data narrower types (16-bit floats as bits). */
 function encode(
   where: string,
   dtype: DType,

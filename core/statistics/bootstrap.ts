@@ -1,4 +1,4 @@
-/** Intervals of the metrics of some examples. */
+/** Intervals of a metric over examples. */
 import { badValue } from "../base/errors.ts";
 import type { Interval } from "./intervals.ts";
 import { collectMetric, type MetricStatistics } from "./metric_statistics.ts";
@@ -6,21 +6,22 @@ import { intervalsOf, type ResamplingOptions } from "./resampled.ts";
 import { RESAMPLES } from "./resamples.ts";
 import type { Metric, MetricInputs, Named, Random } from "../types.ts";
 
-/** The options of an interval. */
+/** Options of an interval. */
 export type BootstrapOptions = Readonly<{
-  /** Resamples; 2000 unless given. */
+  /** Number of resamples; 2000 by default. */
   samples?: number;
-  /** The share of resamples that lie inside; 0.95 unless given. */
+  /** Confidence level; 0.95 by default. */
   confidence?: number;
   random: Random;
 }>;
 
 /**
- * Intervals of every value a metric computes, as `attune evaluate --intervals` gives them: of shares of examples Wilson's, of
- * other means the bias-corrected and accelerated bootstrap's (Efron 1987), of the rest percentiles, of examples drawn with
- * replacement. The same random stream gives the same ones. Of more than 32,768 examples a random sample is drawn from.
+ * Returns intervals of every value that a metric computes, as in `attune evaluate --intervals`: Wilson's for shares of
+ * examples, the bias-corrected and accelerated bootstrap (Efron 1987) for other means, and bootstrap percentiles for
+ * the rest. The same random stream gives the same intervals. With more than 32,768 examples, resamples are drawn from a
+ * random sample of them.
  *
- * @throws AttuneError if `samples` or `confidence` make no interval.
+ * @throws AttuneError if `samples` or `confidence` is invalid.
  * @example
  * ```ts
  * import { bootstrap, createRandom } from "attune";
@@ -46,7 +47,7 @@ export function bootstrap(
   return intervalsOrNone(collector.end(), { samples, confidence, random });
 }
 
-/** An interval of every value, null if there is none. */
+/** Returns an interval of every value, with null bounds if there is none. */
 export function intervalsOrNone(statistics: MetricStatistics, options: ResamplingOptions): Named<Interval> {
   const intervals = intervalsOf(statistics, options);
   return Object.fromEntries(

@@ -1,14 +1,14 @@
-/** What gaps between groups would be by chance: those of the same rows in groups that were drawn. */
+/** Gaps between groups that occur by chance: those of the same rows in randomly drawn groups. */
 import { quantileOf } from "./intervals.ts";
 import { createRandom } from "../math/random.ts";
 import type { Json, Metric, Named } from "../types.ts";
 
-/** How often groups are drawn. */
+/** Number of times that groups are drawn. */
 const DRAWS = 1000;
 
 /**
- * A metric's figures; of gaps between groups each number that is no group's also has `<key>_by_chance`, its mean where groups
- * say nothing, and `<key>_by_chance_interval`, where 95 % of these lie.
+ * Returns a metric's figures. For gaps between groups, each number that does not belong to a single group also gets
+ * `<key>_by_chance`, its mean over random groups, and `<key>_by_chance_interval`, which contains 95 % of these values.
  */
 export function figuresOf(metric: Metric, state: unknown): Named<Json> {
   const figures = metric.figures?.(state) ?? {};
@@ -38,7 +38,7 @@ function withChance(figure: Named<Json>, samples: ReadonlyMap<string, readonly n
   return Object.fromEntries(
     Object.entries(figure).flatMap(([key, value]): [string, Json][] => {
       const all = samples?.get(key) ?? [];
-      // As in intervals, most draws must have it.
+      // As for intervals, most draws must have a value.
       if (typeof value !== "number" || all.length * 2 <= DRAWS) return [[key, value]];
       const sorted = Float64Array.from(all).sort();
       const mean = all.reduce((a, b) => a + b, 0) / all.length;

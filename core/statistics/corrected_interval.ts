@@ -1,12 +1,12 @@
 /**
- * The mean of a figure over folds, with the corrected resampled interval (Nadeau & Bengio 2003, "Inference for the
- * generalization error"): folds share training rows, so that their figures vary less than they should.
+ * The mean of a metric over folds, with the corrected resampled interval (Nadeau & Bengio 2003, "Inference for the
+ * generalization error"), since folds share training rows and their metrics vary too little.
  */
 
-/** Figures of folds, and how large these are. */
+/** A metric's values over folds, and the numbers of training and test rows of a fold. */
 export type FoldFigures = Readonly<{ values: readonly number[]; trainRows: number; testRows: number }>;
 
-/** What is known of the mean. `p`: of its being 0, of two sides. */
+/** The mean with its interval. `p`: two-sided p-value of the mean being 0. */
 export type CorrectedInterval = Readonly<{
   mean: number;
   standardError: number;
@@ -18,7 +18,7 @@ export type CorrectedInterval = Readonly<{
 }>;
 
 /**
- * The mean of folds' figures with its interval by Student's t.
+ * Returns the mean of a metric over folds with its interval by Student's t.
  *
  * @example
  * ```ts
@@ -38,7 +38,7 @@ export function correctedInterval({ values, trainRows, testRows }: FoldFigures, 
   return { mean, standardError, t, degrees, p: 1 - shareWithin(t, degrees), low: mean - reach, high: mean + reach };
 }
 
-/** The share of Student's t of whole degrees that is within ±t, by its finite series. */
+/** Returns the share of Student's t distribution (integer degrees of freedom) within ±t, by its finite series. */
 function shareWithin(t: number, degrees: number): number {
   const angle = Math.atan(Math.abs(t) / Math.sqrt(degrees));
   const [sine, cosine] = [Math.sin(angle), Math.cos(angle)];
@@ -53,7 +53,7 @@ function shareWithin(t: number, degrees: number): number {
   return isOdd ? 2 / Math.PI * (angle + sine * sum) : sine * sum;
 }
 
-/** The t within which a share lies. */
+/** Returns the t for which a share of the distribution lies within ±t, by bisection. */
 function within(share: number, degrees: number): number {
   let [low, high] = [0, 1];
   while (shareWithin(high, degrees) < share) high *= 2;

@@ -1,12 +1,12 @@
-/** Figures that are more than numbers: their numbers by path, and intervals beside each. */
+/** Figures that are more than a number: their numbers by path, and intervals of these. */
 import { isObject } from "../base/json.ts";
 import type { Interval } from "./intervals.ts";
 import type { Json, Metric, Named } from "../types.ts";
 
-/** Between the keys of a path; no key has it. */
+/** Separator of the keys of a path, which no key contains. */
 const STEP = "\u0000";
 
-/** The numbers of nested figures, by their paths. */
+/** Returns the numbers of nested figures by path. */
 function flatten(figures: Json, path = ""): Named<number | null> {
   if (typeof figures === "number" || figures === null) return { [path]: figures };
   if (typeof figures !== "object" || Array.isArray(figures)) return {};
@@ -14,7 +14,7 @@ function flatten(figures: Json, path = ""): Named<number | null> {
   return Object.assign({}, ...Object.entries(figures).map(([key, value]) => flatten(value, below(key))));
 }
 
-/** A metric whose values are all of its numbers, also those within its figures, by their paths. */
+/** Returns a metric whose values are all of its numbers by path, including those within its figures. */
 export function flatMetric(metric: Metric): Metric {
   if (!metric.figures) return metric;
   const { alone } = metric;
@@ -25,19 +25,19 @@ function flatValues({ compute, figures }: Pick<Metric, "compute" | "figures">): 
   return (state) => flatten({ ...compute(state), ...figures?.(state) });
 }
 
-/** The shares of rows within a metric's figures, by path: how many have it, and of how many. */
+/** Returns the shares of rows within a metric's figures by path: numerator and denominator. */
 export function sharesOf(metric: Metric, state: unknown): Named<readonly [right: number, of: number]> {
   return Object.fromEntries(
     (metric.shares?.(state) ?? []).map(({ path, right, of }) => [path.join(STEP), [right, of]]),
   );
 }
 
-/** The intervals of numbers that stand in no figures. */
+/** Returns the intervals of numbers that are not within figures. */
 export function intervalsOutside<I extends Interval>(intervals: Named<I>): Named<I> {
   return Object.fromEntries(Object.entries(intervals).filter(([path]) => !path.includes(STEP)));
 }
 
-/** Figures with `<key>_interval` behind each number that has one; counts have none. */
+/** Returns figures with `<key>_interval` after each number that has an interval; counts have none. */
 export function withIntervals(figures: Named<Json>, intervals: Named<Interval>, path = ""): Named<Json> {
   const pairs = Object.entries(figures).flatMap(([key, value]): [string, Json][] => {
     const at = path === "" ? key : path + STEP + key;

@@ -1,19 +1,19 @@
 /**
- * How much each searched option mattered: PED-ANOVA (Watanabe et al. 2023, "PED-ANOVA: Efficiently quantifying
- * hyperparameter importance in arbitrary subspaces"), and for options that not all trials have its conditional form. It
- * compares where the best trials lie with where all do.
+ * Importance of each searched option by PED-ANOVA (Watanabe et al. 2023, "PED-ANOVA: Efficiently quantifying
+ * hyperparameter importance in arbitrary subspaces"), in its conditional form for options that not all trials have. It
+ * compares the distribution of the best trials with that of all trials.
  */
 import { exp, log, pow } from "../math/math.ts";
 import { logNormalMass } from "./truncated_normal.ts";
 import type { Json, Named, Space, Study, Trial } from "../types.ts";
 
-/** Points of a range on which densities are compared. */
+/** Number of grid points of a range on which densities are compared. */
 const POINTS = 50;
-/** Trials that have an option, or lack it, at the least; fewer say nothing. */
+/** Minimum number of trials that have an option; with fewer, its importance is unknown. */
 const FEWEST = 2;
 
 /**
- * The importance of each option by its path, unscaled; what is not known is 0. `share`: of the trials that count as the
+ * Returns the unscaled importance of each option by path; 0 if unknown. `share`: share of trials that count as the
  * best.
  */
 export function importancesOf(
@@ -40,14 +40,14 @@ export function importancesOf(
   );
 }
 
-/** Importances that add up to 1; equal ones where nothing mattered. */
+/** Scales importances to a sum of 1; equal shares if nothing mattered. */
 export function importanceShares(importances: Named<number>): Named<number> {
   const entries = Object.entries(importances);
   const total = entries.reduce((sum, [, value]) => sum + value, 0);
   return Object.fromEntries(entries.map(([path, value]) => [path, total > 0 ? value / total : 1 / entries.length]));
 }
 
-/** The share of each point of an option's grid, by kernels around what was seen. */
+/** Returns the density at each point of an option's grid, by kernels around the observed values. */
 function densityOf(values: readonly Json[], range: Space): readonly number[] {
   const counts = range.type === "categorical"
     ? choiceCounts(values, range.choices)
@@ -95,7 +95,7 @@ function gridCounts(numbers: readonly number[], range: Exclude<Space, { type: "c
   return counts;
 }
 
-/** Normals cut to the grid, as wide as Scott's rule has them, and one prior. */
+/** Returns normal kernels truncated to the grid, with the width of Scott's rule, and one wide prior kernel. */
 function normalKernel(
   at: readonly number[],
   weights: readonly number[],
@@ -110,7 +110,7 @@ function normalKernel(
   const third = upTo.findIndex((sum) => sum > Math.floor(total * 3 / 4));
   const spread = (at[third < 0 ? at.length - 1 : third] ?? 0) - (at[first] ?? 0);
   const scott = 1.059 * Math.min(spread / 1.34, Math.sqrt(squares / Math.max(1, total - 1))) * pow(total, -0.2);
-  // At the least so wide that nine tenths of a kernel are in its own cell.
+  // At least wide enough that nine tenths of a kernel are in its own cell.
   const width = Math.max(scott, 0.5 / 1.64);
   const [low, high] = [-0.5, points - 0.5];
   return (kernel, i) => {

@@ -1,13 +1,13 @@
-/** Intervals of proportions, and of anything of which there are bootstrap replicates. */
+/** Intervals of proportions, and of values with bootstrap replicates. */
 import { normalQuantile, normalShare } from "./normal.ts";
 
-/** Where a value lies. */
+/** Bounds of an interval. */
 export type Bounds = readonly [low: number, high: number];
 
-/** Where a metric's value lies; null: undefined in most resamples. */
+/** The interval of a metric's value; null if the value is undefined in most resamples. */
 export type Interval = Readonly<{ low: number | null; high: number | null }>;
 
-/** Wilson's interval (1927) of a proportion; of no trials the whole of what can be. */
+/** Returns Wilson's interval (1927) of a proportion; [0, 1] without trials. */
 export function wilson(successes: number, trials: number, confidence = 0.95): Bounds {
   if (trials === 0) return [0, 1];
   const z = normalQuantile((1 + confidence) / 2);
@@ -18,7 +18,7 @@ export function wilson(successes: number, trials: number, confidence = 0.95): Bo
 }
 
 /**
- * A quantile, linear between neighbours, as numpy's. `sorted`: ascending.
+ * Returns a quantile with linear interpolation, like numpy. `sorted`: values in ascending order.
  *
  * @example
  * ```ts
@@ -34,15 +34,15 @@ export function quantileOf(sorted: ArrayLike<number>, q: number): number {
   return a + (b - a) * (at - below);
 }
 
-/** The percentile interval (Efron 1979). `sorted`: replicates, ascending. */
+/** Returns the percentile interval (Efron 1979). `sorted`: replicates in ascending order. */
 export function percentileInterval(sorted: ArrayLike<number>, confidence = 0.95): Bounds {
   const tail = (1 - confidence) / 2;
   return [quantileOf(sorted, tail), quantileOf(sorted, 1 - tail)];
 }
 
 /**
- * The bias-corrected and accelerated interval (Efron 1987). `sorted`: replicates, ascending; `jackknife`: the value without
- * each row. Where it has no sense, since all replicates are on one side or alike, the percentile interval.
+ * Returns the bias-corrected and accelerated interval (Efron 1987), or the percentile interval if all replicates are on
+ * one side of the value. `sorted`: replicates in ascending order; `jackknife`: the value without each row.
  */
 export function bcaInterval(
   value: number,

@@ -1,6 +1,6 @@
 /**
- * What intervals and comparisons need of a metric over any number of rows: its values, exactly, and of a sample of the units
- * that are drawn, rows or rows that belong together, sums of what are means and states of the rest.
+ * Statistics of a metric over any number of rows, for intervals and comparisons: its exact values, and for a sample of
+ * the resampled units (rows or clusters of rows) the sums of values that are means, and metric states for the others.
  */
 import { sharesOf } from "./figures.ts";
 import { createRowFlags, type RowFlags } from "./row_flags.ts";
@@ -8,21 +8,21 @@ import { createUnitSample, isSampled, type UnitName } from "./unit_sample.ts";
 import { countedUnits, distinctStates } from "./unit_states.ts";
 import type { Metric, MetricInputs, Named } from "../types.ts";
 
-/** A metric over rows. */
+/** The statistics of a metric over rows. */
 export type MetricStatistics = Readonly<{
   metric: Metric;
   rows: number;
-  /** Whether some units are of several rows. */
+  /** Whether some units have several rows. */
   clustered: boolean;
-  /** The values over all rows, also those within figures, by path. */
+  /** The values over all rows by path, including those within figures. */
   values: Named<number | null>;
-  /** Of values that are shares of rows: how many have it, and of how many. */
+  /** Numerator and denominator of each value that is a share of rows. */
   shares: Named<readonly [right: number, of: number]>;
-  /** Of values that are means over rows which are all right or wrong: which are right. */
+  /** The right rows, for each value that is a mean over rows that are right or wrong. */
   right: Named<RowFlags>;
-  /** The share of all units that are kept. */
+  /** Share of all units that are in the sample. */
   share: number;
-  /** Those that are kept, or fewer. */
+  /** Returns the sampled units, or a smaller share of units. */
   units(share?: number): KeptUnits;
 }>;
 
@@ -30,37 +30,38 @@ export type MetricStatistics = Readonly<{
 export type KeptUnits = Readonly<{
   share: number;
   names: readonly UnitName[];
-  /** Of values that are means each unit's sum, and of how many rows. */
+  /** For values that are means: each unit's sum and number of rows. */
   means: Named<UnitSums>;
   /**
-   * Values where each unit is there so many times. Of a sample, what these counts change of the sample's values is put on those
-   * of all units, by as much less as more units vary less (the m out of n bootstrap: Bickel, Götze & van Zwet 1997).
+   * Returns the values if each unit occurs `counts` times. For a sample of units, the change from the sample's own
+   * values is scaled by √share, since more units vary less, and added to the values of all units (the m out of n
+   * bootstrap: Bickel, Götze & van Zwet 1997).
    */
   compute(counts: ArrayLike<number>): Named<number | null>;
 }>;
 
-/** A number of each unit: the sum of its rows' numbers, and how many rows have one. */
+/** For each unit, the sum of its rows' numbers, and how many rows have a number. */
 export type UnitSums = Readonly<{ sums: Float64Array; counts: Float64Array }>;
 
-/** Units that are kept at most; of states some MB as JSON, and distinct ones, each of which costs every resample. */
+/** Maximum number of sampled units; and limits of their states: JSON characters, and distinct states per resample. */
 export const UNITS = 32_768;
 const [CHARACTERS, DISTINCT, LEAST] = [2 ** 23, 8192, 64];
 
 type Unit = { state: unknown; characters: number; sums: number[]; counts: number[] };
 type Example = MetricInputs[keyof MetricInputs];
-/** One value over all rows: the sum of their numbers, how many have one, whether all are 0 or 1, and of which rows, while every row has one. */
+/** Sums of one value over rows; `binary`: all its numbers are 0 or 1; `right`: the right rows, if every row has one. */
 type Key = { at: number; sum: number; count: number; binary: boolean; right: RowFlags | undefined };
 
 /** Collects the statistics of a metric. */
 export type MetricCollector = Readonly<{
-  /** A row, of which there may be several examples, in its unit. */
+  /** Adds a row, which may have several examples, to its unit. */
   add(unit: UnitName, row: number, examples: readonly Example[]): void;
   /** The metric's state over all rows. */
   state(): unknown;
   end(): MetricStatistics;
 }>;
 
-/** An empty collector. `most`: units that are kept. */
+/** Creates an empty collector. `most`: maximum number of sampled units. */
 export function collectMetric(metric: Metric, most: number = UNITS): MetricCollector {
   const sample = createUnitSample<Unit>(most);
   const keys = new Map<string, Key>();
@@ -72,7 +73,7 @@ export function collectMetric(metric: Metric, most: number = UNITS): MetricColle
     examples.reduce((unitState: unknown, example) => metric.update(unitState, example), state);
   const charactersKept = (): number => [...sample.units.values()].reduce((sum, unit) => sum + unit.characters, 0);
   const addState = (unit: Unit, state: unknown, examples: readonly Example[]): void => {
-    // A state may be changed in place by what it is updated with: none is in two places.
+    // An update may change a state in place, so no state is shared.
     if (unit.state === undefined) unit.state = state;
     else {
       unit.state = fold(unit.state, examples);
@@ -110,7 +111,8 @@ export function collectMetric(metric: Metric, most: number = UNITS): MetricColle
       const isOther = meanless(metric, sample.units);
       const means = [...keys].filter(([name, key]) =>
         isMean(key, values[name] ?? null) && !isOther(name, key) &&
-        // What is said of several groups at once is no mean, though it may look like one: that of a group some rows lack.
+        // In a metric by group, a value that every row has is about several groups, and is not a mean even if it looks
+        // like one.
         !(metric.figures && key.count === rows)
       );
       const shares = means.filter(([, { binary }]) => binary).map((
@@ -118,7 +120,7 @@ export function collectMetric(metric: Metric, most: number = UNITS): MetricColle
       ) => [name, [sum / one, count]]);
       const flags = means.flatMap(([name, { right, count }]) => (right && count === rows ? [[name, right]] : []));
       const units = drawable(metric, sample.units, values, means);
-      // A few states are enough to say how a value varies.
+      // A limited number of states is enough to estimate how a value varies.
       let share = sample.share();
       while (units(share).states > DISTINCT) share /= 2;
       return {
@@ -126,7 +128,7 @@ export function collectMetric(metric: Metric, most: number = UNITS): MetricColle
         rows,
         clustered,
         values,
-        // What a metric says of its shares counts, also where it looks like a mean of all rows: one of none.
+        // The metric's own shares take precedence over values that only look like means of rows.
         shares: { ...Object.fromEntries(shares), ...sharesOf(metric, total) },
         right: Object.fromEntries(flags),
         share,
@@ -136,7 +138,7 @@ export function collectMetric(metric: Metric, most: number = UNITS): MetricColle
   };
 }
 
-/** Counts a row's number, of so many rows with this one; `one`: that of a row that is right. */
+/** Adds a row's number. `rows`: rows so far, this one included; `one`: the number of a right row. */
 function addValue(
   key: Key,
   value: number,
@@ -157,7 +159,7 @@ function isMean({ sum, count }: Key, value: number | null): boolean {
   return value !== null && count > 0 && Math.abs(sum / count - value) <= 1e-9 * Math.max(1, Math.abs(value));
 }
 
-/** Tells what is a mean by chance alone: over other rows it is none. */
+/** Returns a test for values that only happen to equal a mean: with other counts of rows they do not. */
 function meanless(metric: Metric, byName: ReadonlyMap<UnitName, Unit>): (name: string, key: Key) => boolean {
   const units = [...byName.values()];
   const counts = units.map((_, i) => i % 3);
@@ -172,7 +174,7 @@ function meanless(metric: Metric, byName: ReadonlyMap<UnitName, Unit>): (name: s
   };
 }
 
-/** Samples of units to draw from; `states`: how many distinct ones these have. */
+/** Returns samples of units for resampling, by share; `states`: their number of distinct states. */
 function drawable(
   metric: Metric,
   byName: ReadonlyMap<UnitName, Unit>,
@@ -214,7 +216,7 @@ function drawable(
   };
 }
 
-/** A mean over units, each of which is there so many times; null of none. */
+/** Returns the mean over units that each occur `times` times; null without units. */
 function meanOf({ sums, counts }: UnitSums, times: ArrayLike<number>): number | null {
   let [sum, count] = [0, 0];
   for (let i = 0; i < sums.length; i++) {

@@ -1,4 +1,4 @@
-/** Intervals of what was measured, and of the difference between two models over the same rows. */
+/** Intervals of metrics, and of the differences between two models over the same rows. */
 import { badValue } from "../base/errors.ts";
 import { createRandom } from "../math/random.ts";
 import { bcaInterval, percentileInterval, wilson } from "./intervals.ts";
@@ -8,23 +8,23 @@ import { RESAMPLES, resamplesOf } from "./resamples.ts";
 import { signPermutation } from "./significance.ts";
 import type { Named, Random } from "../types.ts";
 
-/** How resamples are drawn: the same stream gives the same ones, whoever draws. */
+/** Options of resampling; the same random stream always gives the same resamples. */
 export type ResamplingOptions = Readonly<{ random: Random; samples: number; confidence?: number }>;
 
-/** Resampling as evaluations do it, where nobody says how. */
+/** Returns the default resampling of evaluations. */
 export function usualResampling(seed = 42): ResamplingOptions {
   return { samples: RESAMPLES, random: createRandom(seed).fork("evaluation") };
 }
 
-/** Where a value lies, and how that was found. */
+/** The interval of a value, and its method. */
 export type ValueInterval = Readonly<
   { low: number; high: number; method: "wilson" | "bca" | "percentile"; rough?: boolean }
 >;
 
-/** Right or wrong rows below which an interval of a proportion is rough. */
+/** Number of right or wrong rows below which the interval of a proportion is rough. */
 const ROUGH = 5;
 
-/** Intervals of a metric's values, by path: proportions by Wilson, means by BCa, the rest by percentiles. */
+/** Returns intervals of a metric's values by path: Wilson for proportions, BCa for means, percentiles for the rest. */
 export function intervalsOf(statistics: MetricStatistics, options: ResamplingOptions): Named<ValueInterval> {
   const intervals: Record<string, ValueInterval> = {};
   const rest = Object.keys(statistics.values).filter((key) => {
@@ -37,18 +37,18 @@ export function intervalsOf(statistics: MetricStatistics, options: ResamplingOpt
   const replicates = replicatesOf([units], rest, options, ([values = {}], key) => values[key] ?? null);
   for (const key of rest) {
     const bounds = boundsOf(statistics.values[key] ?? 0, replicates[key], withoutEach(units.means[key]), options);
-    // Resamples that are all alike say nothing of the rows that were not drawn.
+    // If all resamples are equal, they say nothing about other rows.
     if (bounds) intervals[key] = { ...bounds, ...(bounds.low === bounds.high ? { rough: true } : {}) };
   }
   return intervals;
 }
 
-/** A mean and where it lies. */
+/** A mean with its interval. */
 export type MeanInterval = ValueInterval & Readonly<{ value: number }>;
 
 /**
- * The mean of rows' numbers with its interval of 95 %, as `attune evaluate --intervals` gives it: Wilson's where each number is
- * 0 or 1. Undefined of no rows.
+ * Returns the mean of rows' numbers with its 95 % interval, as in `attune evaluate --intervals`: Wilson's if every
+ * number is 0 or 1, otherwise BCa. Undefined without rows.
  *
  * @example
  * ```ts
@@ -68,7 +68,8 @@ export function rowsInterval(
 }
 
 /**
- * The mean of rows' numbers, or of differences between two models' numbers, with its BCa interval of 95 %. Undefined of no rows.
+ * Returns the mean of rows' numbers, or of differences between two models, with its 95 % BCa interval. Undefined
+ * without rows.
  *
  * @example
  * ```ts
@@ -99,14 +100,14 @@ export type Difference = Readonly<{
   second: number;
   difference: number;
   interval?: ValueInterval;
-  /** Of a mean: how likely such a difference is where the sign of each row's is chance. */
+  /** For a mean: p-value of the difference, from flipping the signs of rows at random. */
   p?: number;
 }>;
 
 /**
- * Differences, the second model's value less the first's, over the same resampled rows of both.
+ * Returns the differences of values (second model minus first) with intervals, over the same resampled rows of both.
  *
- * @throws AttuneError if they were not measured on the same rows.
+ * @throws AttuneError if the models were not measured on the same rows.
  */
 export function differencesOf(
   first: MetricStatistics,
@@ -127,7 +128,7 @@ export function differencesOf(
     const [x, y] = [first.values[key] ?? 0, second.values[key] ?? 0];
     const [from, to] = [withoutEach(a.means[key]), withoutEach(b.means[key])];
     const without = from && to?.map((value, i) => value - (from[i] ?? NaN));
-    // Whether proportions of rows that are independent differ is McNemar's to say.
+    // For proportions of independent rows, McNemar's test gives the p-value.
     const p = without && (first.clustered || !first.shares[key])
       ? chanceOf(y - x, share, gapsOf(a.means[key], b.means[key]), options)
       : undefined;
@@ -143,7 +144,7 @@ export function differencesOf(
   }));
 }
 
-/** By key what resamples give that have it. */
+/** Returns the values of each key in the resamples that have it. */
 function replicatesOf(
   units: readonly KeptUnits[],
   keys: readonly string[],
@@ -163,7 +164,7 @@ function replicatesOf(
   return replicates;
 }
 
-/** Whether a path is that of a group's count. */
+/** Whether a path is the count of a group. */
 function isCount(path: string): boolean {
   return path.endsWith("\u0000count");
 }
@@ -184,7 +185,7 @@ function shareInterval(
   return { low, high, method: "wilson", ...(Math.min(right, of - right) < ROUGH ? { rough: true } : {}) };
 }
 
-/** A mean without each unit, NaN where nothing is left; undefined of what is no mean. */
+/** Returns the mean without each unit (NaN if nothing is left); undefined if the value is not a mean. */
 function withoutEach(units: UnitSums | undefined): Float64Array | undefined {
   if (!units) return undefined;
   const sum = units.sums.reduce((a, b) => a + b, 0);
@@ -192,7 +193,7 @@ function withoutEach(units: UnitSums | undefined): Float64Array | undefined {
   return units.sums.map((value, i) => (sum - value) / (count - (units.counts[i] ?? 0)));
 }
 
-/** The differences of units of which as many rows have a number in both; how many rows these are. */
+/** Returns the differences of units in which equally many rows have a number in both models, and their rows. */
 function gapsOf(a: UnitSums | undefined, b: UnitSums | undefined): Readonly<{ gaps: readonly number[]; rows: number }> {
   const same = Array.from(b?.sums ?? [], (_, i) => i).filter((i) =>
     (a?.counts[i] ?? 0) > 0 && a?.counts[i] === b?.counts[i]
@@ -203,7 +204,7 @@ function gapsOf(a: UnitSums | undefined, b: UnitSums | undefined): Readonly<{ ga
   };
 }
 
-/** How likely a mean difference is by chance: by flipping units' signs, or of a sample of them as the flips of all are, normal. */
+/** Returns the p-value of a mean difference: by flipping units' signs, or for a sample of units by the normal limit. */
 function chanceOf(
   difference: number,
   share: number,
@@ -215,7 +216,7 @@ function chanceOf(
   return spread > 0 ? 2 * normalShare(-Math.abs(difference) / spread) : 1;
 }
 
-/** The interval of replicates, most of which must be there. */
+/** Returns the interval of replicates; undefined unless most resamples have one. */
 function boundsOf(
   value: number,
   replicates: readonly number[] | undefined,

@@ -1,10 +1,10 @@
-/** The bootstrap's resamples: units drawn with replacement. */
+/** Bootstrap resamples: units drawn with replacement. */
 import type { Random } from "../types.ts";
 
-/** Resamples of intervals, where nobody says how many. */
+/** Default number of resamples of intervals. */
 export const RESAMPLES = 2000;
 
-/** How often each of so many units is there in each resample; the array is used again. The same stream gives the same ones. */
+/** Returns how often each unit occurs in a resample, in an array that is reused; the same stream gives the same counts. */
 export function resamplesOf(units: number, random: Random): (sample: number) => Uint32Array {
   const counts = new Uint32Array(units);
   return (sample) => {

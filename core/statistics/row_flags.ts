@@ -1,15 +1,15 @@
-/** Which rows are right: two bits of each. */
+/** Flags of right rows, in two bits per row. */
 import { createMarks, type Marks } from "../data/marks.ts";
 
 /** Rows by their number, each right or wrong. */
 export type RowFlags = Readonly<{
-  /** False where the row was there before. */
+  /** Adds a row; returns false if the row was already added. */
   add(row: number, isRight: boolean): boolean;
   there: Marks;
   right: Marks;
 }>;
 
-/** No rows. */
+/** Creates empty flags. */
 export function createRowFlags(): RowFlags {
   const [there, right] = [createMarks(), createMarks()];
   return {
@@ -24,13 +24,13 @@ export function createRowFlags(): RowFlags {
   };
 }
 
-/** Rows that are right in one alone: how many, and the first of them. */
+/** Rows that only one model has right: their number, and the first of them. */
 export type ChangedRows = Readonly<{ count: number; first: readonly number[] }>;
 
-/** Rows that are listed at most. */
+/** Maximum number of listed rows. */
 const LISTED = 100_000;
 
-/** The rows that only the first, and only the second has right; undefined if they do not have the same rows. */
+/** Returns the rows that only the first or only the second has right; undefined if they have different rows. */
 export function changedRows(
   first: RowFlags,
   second: RowFlags,

@@ -1,13 +1,13 @@
-/** Whether a difference is more than chance: McNemar's test, permutations of signs, corrections of many tests. */
+/** Significance of differences: McNemar's test, sign permutations, and corrections for multiple tests. */
 import { exp, log } from "../math/math.ts";
 import type { Random } from "../types.ts";
 import { normalShare } from "./normal.ts";
 
-/** What McNemar's test (1947) says of two models over the same rows. */
+/** The result of McNemar's test (1947) of two models over the same rows. */
 export type McNemar = Readonly<{
   onlyFirstRight: number;
   onlySecondRight: number;
-  /** The exact test's p, and its mid-p; to be used below 25 rows that only one model has right. */
+  /** p of the exact test, and its mid-p; to be used if only one model is right in fewer than 25 rows. */
   exact: number;
   midP: number;
   /** χ² with Edwards' correction, its p, and the p without the correction. */
@@ -16,12 +16,12 @@ export type McNemar = Readonly<{
   uncorrected: number;
 }>;
 
-/** McNemar's test. `onlyFirstRight`: how many rows only the first model has right. */
+/** Computes McNemar's test. `onlyFirstRight`: number of rows that only the first model has right. */
 export function mcnemar(onlyFirstRight: number, onlySecondRight: number): McNemar {
   const [n, least] = [onlyFirstRight + onlySecondRight, Math.min(onlyFirstRight, onlySecondRight)];
   const counts = { onlyFirstRight, onlySecondRight };
   if (n === 0) return { ...counts, exact: 1, midP: 1, statistic: 0, corrected: 1, uncorrected: 1 };
-  // ln of C(n, k) / 2ⁿ, one k after the other.
+  // ln of C(n, k) / 2ⁿ, for k = 0, 1, ...
   let ln = -n * Math.LN2;
   let [sum, at] = [0, 0];
   for (let k = 0; k <= least; k++) {
@@ -43,17 +43,17 @@ export function mcnemar(onlyFirstRight: number, onlySecondRight: number): McNema
   };
 }
 
-/** The share of χ² with one degree of freedom above a value. */
+/** Returns the upper tail of χ² with one degree of freedom. */
 function chiSquaredTail(value: number): number {
   return value <= 0 ? 1 : 2 * normalShare(-Math.sqrt(value));
 }
 
-/** Differences up to which all signs are tried. */
+/** Number of differences up to which all combinations of signs are tried. */
 const ALL_SIGNS = 16;
 
 /**
- * How likely a mean at least as far from 0 is where the sign of each difference is chance: all signs of up to 16, else
- * `samples` random ones.
+ * Returns the p-value of a mean difference under random signs: over all combinations for up to 16 differences,
+ * otherwise over `samples` random ones.
  */
 export function signPermutation(differences: readonly number[], random: Random, samples = 10_000): number {
   const n = differences.length;
@@ -80,7 +80,7 @@ export function signPermutation(differences: readonly number[], random: Random, 
   return (1 + count) / (1 + samples);
 }
 
-/** Holm's correction (1979): that any of those below a level is chance is as unlikely as the level says. */
+/** Returns p-values with Holm's correction (1979), which controls the probability of any false positive. */
 export function holm(p: readonly number[]): number[] {
   const out = p.map(() => 1);
   let most = 0;
@@ -91,7 +91,7 @@ export function holm(p: readonly number[]): number[] {
   return out;
 }
 
-/** Benjamini and Hochberg's correction (1995): of those below a level at most its share is chance. */
+/** Returns p-values with Benjamini and Hochberg's correction (1995), which controls the share of false positives. */
 export function benjaminiHochberg(p: readonly number[]): number[] {
   const out = p.map(() => 1);
   const order = ascending(p);

@@ -1,9 +1,9 @@
-/** The normal distribution cut to an interval, by logarithms, so that nothing vanishes far from its mean. */
+/** The normal distribution truncated to an interval, computed with logarithms for precision far from its mean. */
 import { erf, exp, log } from "../math/math.ts";
 
 const HALF_LOG_TWO_PI = 0.9189385332046727;
 
-/** ln(1 + x) for x > -1, also where x is tiny. */
+/** Returns ln(1 + x) for x > -1, precise also for tiny x. */
 function log1p(x: number): number {
   if (Math.abs(x) > 1e-3) return log(1 + x);
   return x * (1 - x * (1 / 2 - x * (1 / 3 - x * (1 / 4 - x * (1 / 5 - x / 6)))));
@@ -15,7 +15,7 @@ function log1mexp(x: number): number {
   return log(-x * (1 + x * (1 / 2 + x * (1 / 6 + x * (1 / 24 + x * (1 / 120 + x / 720))))));
 }
 
-/** ln Φ(x), the share of a standard normal that is at most x. */
+/** Returns ln Φ(x), where Φ is the cumulative standard normal distribution. */
 function logCumulative(x: number): number {
   const a = Math.abs(x) * Math.SQRT1_2;
   if (a < 2.5) return log(0.5 * (1 + erf(x * Math.SQRT1_2)));
@@ -36,16 +36,16 @@ export function logNormalMass(a: number, b: number): number {
   return log1p(-exp(logCumulative(a)) - exp(logCumulative(-b)));
 }
 
-/** The log density of a standard normal. */
+/** Returns the log density of the standard normal distribution. */
 export function logNormalDensity(x: number): number {
   return -0.5 * x * x - HALF_LOG_TWO_PI;
 }
 
-/** The x between a and b below which a share q of what lies between them is. */
+/** Returns the quantile q of the standard normal distribution truncated to [a, b]. */
 export function truncatedQuantile(q: number, a: number, b: number): number {
   const mass = logNormalMass(a, b);
   const below = logSum(logCumulative(a), log(q) + mass);
-  // Where it is in the upper half, from the other side: ln Φ is flat there.
+  // In the upper half, computes from the other side, since ln Φ is flat there.
   if (a >= 0 || below > -Math.LN2) {
     return clip(-inverse(logSum(logCumulative(-b), log(1 - q) + mass), -b, -a), a, b);
   }
@@ -59,7 +59,7 @@ function logSum(a: number, b: number): number {
   return most === -Infinity ? most : most + log1p(exp(least - most));
 }
 
-/** The x with ln Φ(x) = y, by Newton's steps, and by halves where these leave what is known. */
+/** Returns the x with ln Φ(x) = y, by Newton's method, with bisection when a step leaves the bracket. */
 function inverse(y: number, from: number, to: number): number {
   let [low, high] = [from, to];
   let x = clip(0, low, high);

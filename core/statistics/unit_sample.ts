@@ -1,32 +1,32 @@
 /**
- * A random sample of units, of which there may be any number: rows by their number, or rows that belong together by a name.
+ * A random sample of any number of units: rows, or clusters of rows.
  */
 import { hashOf } from "../data/text_hash.ts";
 import { createRandom } from "../math/random.ts";
 
-/** What a unit is known by: a row's number, or the name of rows that belong together. */
+/** Identifier of a unit: a row's number, or the name of a cluster of rows. */
 export type UnitName = string | number;
 
-/** What is kept of a sample of units. Which units these are depends on their names alone, whatever their order. */
+/** Values of a sample of units. The sample depends only on the units' names, not on their order. */
 export type UnitSample<T> = Readonly<{
-  /** The units that are kept, in the order in which they came. */
+  /** The sampled units, in order of arrival. */
   units: ReadonlyMap<UnitName, T>;
-  /** The share of all units that these are. */
+  /** Returns the share of all units that are sampled. */
   share(): number;
-  /** What is kept of a unit, made where it is new; undefined if the unit is not among them. */
+  /** Returns the value of a unit, created if it is new; undefined if the unit is not in the sample. */
   of(name: UnitName, make: () => T): T | undefined;
-  /** About half of the units go. */
+  /** Drops about half of the units. */
   thin(): void;
 }>;
 
 const coin = createRandom(42).fork("units");
 
-/** Whether a unit is in a sample of such a share: what is in a smaller one is in every larger one. */
+/** Whether a unit is in the sample of a share. Samples are nested: larger shares contain smaller ones. */
 export function isSampled(name: UnitName, share: number): boolean {
   return share >= 1 || coin.uniform(typeof name === "number" && name >= 0 ? name : hashOf(String(name))[0]) < share;
 }
 
-/** An empty sample of at most so many units. */
+/** Creates an empty sample of at most `most` units. */
 export function createUnitSample<T extends object>(most: number): UnitSample<T> {
   const units = new Map<UnitName, T>();
   let share = 1;

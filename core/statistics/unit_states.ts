@@ -1,14 +1,14 @@
-/** A metric's states of units as one, so many of each: what resampling needs of a metric that is no mean. */
+/** Merges a metric's states of units, each counted several times, to resample metrics that are not means. */
 import type { Metric } from "../types.ts";
 
-/** Distinct states of some units. */
+/** Distinct states of units. */
 export type UnitStates = Readonly<{
   states: readonly unknown[];
-  /** The place among them of each unit's. */
+  /** Index in `states` of each unit's state. */
   kindOf: Int32Array;
 }>;
 
-/** Each distinct state once. */
+/** Returns the distinct states, compared as JSON. */
 export function distinctStates(all: Iterable<unknown>): UnitStates {
   const kinds = new Map<string, number>();
   const states: unknown[] = [];
@@ -21,7 +21,7 @@ export function distinctStates(all: Iterable<unknown>): UnitStates {
   return { states, kindOf: Int32Array.from(kindOf) };
 }
 
-/** Gives the state of all units together, of which each is there so many times. */
+/** Returns a function that merges the states of all units, with each unit counted `counts` times. */
 export function countedUnits(metric: Metric, { states, kindOf }: UnitStates): (counts: ArrayLike<number>) => unknown {
   const merged = countedStates(metric, states);
   return (counts) => {
@@ -31,7 +31,7 @@ export function countedUnits(metric: Metric, { states, kindOf }: UnitStates): (c
   };
 }
 
-/** States of which each is there so many times, as one: n of a kind are merged from states of 1, 2, 4, ... of them. */
+/** Returns a function that merges counted states: n of a kind are merged from precomputed states of 1, 2, 4, ... of it. */
 function countedStates(metric: Metric, states: readonly unknown[]): (counts: Uint32Array) => unknown {
   const { gather } = metric;
   if (gather) return (counts) => gather(states, counts);
@@ -50,7 +50,7 @@ function countedStates(metric: Metric, states: readonly unknown[]): (counts: Uin
   };
 }
 
-/** Merges in pairs, so that states that grow are not copied for each part. */
+/** Merges states in pairs, so that growing states are not copied for each part. */
 function mergeAll(metric: Metric, parts: readonly unknown[]): unknown {
   let level = parts;
   while (level.length > 1) {
