@@ -1,16 +1,16 @@
 /**
- * What plugins are written with. Plugins of this package import nothing else of it but the blocks of their kind.
+ * The API for writing plugins. Built-in plugins import nothing else of this package except the blocks of their kind.
  * @module
  */
 
-// Making a plugin: its factory and every type that one meets.
+// Defining a plugin: its factory and all types.
 export { define, isPlugin } from "./core/spec/define.ts";
 export { pluginOption, role, secretOption } from "./blocks/options/mod.ts";
 export { mapRoles, type NamedPart, partsIn, type RoleChange, rolesOf } from "./core/spec/roles.ts";
 export { revealSecret } from "./core/spec/secrets.ts";
 export type * from "./core/types.ts";
 
-// Errors that say what was found, where, and what is allowed.
+// Errors that name what was found, where, and what is allowed.
 export {
   AttuneError,
   badFile,
@@ -32,7 +32,7 @@ export type { DataContext } from "./core/spec/data_context.ts";
 export { transformRows } from "./core/spec/transformed.ts";
 export { notInstalled } from "./core/base/not_installed.ts";
 
-// Graphs: values, what is computed from them, and gradients.
+// Graphs: values, operations and gradients.
 export * from "./core/graph/ops/functions.ts";
 export { activation } from "./core/graph/activations.ts";
 export { chunkedLogits } from "./core/graph/chunked_logits.ts";
@@ -51,7 +51,7 @@ export type { Op } from "./core/graph/ops/ops.ts";
 export { print } from "./core/graph/print.ts";
 export { backward, gradients } from "./core/graph/autodiff.ts";
 
-// Tensors and the files that hold them.
+// Tensors and their files.
 export { bytesPerElement, f32, i32, sizeOf } from "./core/base/tensor.ts";
 export {
   fromFloat32,
@@ -67,7 +67,7 @@ export {
 export { adviceOn, fileNamesIn, missingWeights } from "./core/files/other_weights.ts";
 export { shardIndex } from "./core/files/weight_shards.ts";
 
-// Numbers that are the same on every machine: `math.exp(x)` of a number, where `exp(x)` is of a graph's value.
+// Math with the same results on every machine: `math.exp(x)` takes a number, whereas `exp(x)` takes a graph's value.
 export * as math from "./core/math/math.ts";
 export {
   createRandom,
@@ -95,7 +95,7 @@ export { type IndexedLines, type Line, openLines } from "./core/data/line_index.
 export { type IndexedRecords, openRecords, type RecordForm, type RecordsPlace } from "./core/data/record_index.ts";
 export { most } from "./core/base/most.ts";
 
-// Searches: what of a space a trial has, and what is wrong with a space.
+// Searches: the options of a trial, and errors of a search space.
 export { chooseIn, isThere, pathsInOrder, wrongSpace } from "./core/spec/search_space.ts";
 export { predictionLine } from "./core/evaluation/predictions.ts";
 export { quantileOf } from "./core/statistics/intervals.ts";
@@ -118,7 +118,7 @@ export { readProto } from "./core/onnx/proto_reader.ts";
 export { writeProto } from "./core/onnx/proto_writer.ts";
 export { storeWithin } from "./core/files/within.ts";
 
-// Classes: their names in a config, and how rows name them.
+// Classes: their names in configs and in rows.
 export { asNumber, classReader } from "./core/data/class_reader.ts";
 export { classNames, type HeadClasses, headClasses, labelConfig, unnamedClasses } from "./core/data/class_names.ts";
 export { VERSION } from "./core/base/version.ts";

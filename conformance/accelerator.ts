@@ -1,4 +1,4 @@
-/** What every accelerator must do, on a small graph and on weights of several shapes. */
+/** Checks of accelerators, on a small graph and on weights of several shapes. */
 import { inspectBackbone } from "../core/engine/inspect.ts";
 import { capabilities } from "../core/graph/capabilities.ts";
 import { reachable } from "../core/graph/graph.ts";
@@ -24,22 +24,22 @@ import { type InputValues, randomInput } from "./differences.ts";
 import { interpret } from "./oracle/interpreter.ts";
 import { tinyConfig, tinyFamily } from "./tiny/network.ts";
 
-/** What an accelerator says of itself. */
+/** Tolerances and targets of an accelerator's checks. */
 export type AcceleratorFigures = Readonly<{
-  /** How far a number may be from what it was, of the largest. Default: rounding alone where it is exact, else 0.1. */
+  /** Largest change of an output, relative to the largest output. Default: rounding only if exact, otherwise 0.1. */
   bound?: number;
-  /** How far a stored weight may be from what it was, of the largest of its values. Default: 0.2. */
+  /** Largest change of a stored weight's value, relative to the weight's largest value. Default: 0.2. */
   weightBound?: number;
-  /** The providers that its graphs have to fit. Default: cpu. */
+  /** The providers that must support its graphs. Default: cpu. */
   providers?: readonly Device["provider"][];
 }>;
 
 const [ROWS, WIDTH] = [5, 16];
 
-/** Dims of weights [out, in]: whole blocks, blocks that cross rows, an odd number of values. */
+/** Dims of weights [out, in]: whole blocks, blocks across rows, an odd number of values. */
 const shapes: readonly (readonly [number, number])[] = [[32, 64], [12, 48], [5, 19]];
 
-/** The checks of an accelerator. */
+/** Returns the checks of an accelerator. */
 export function acceleratorChecks(accelerator: Accelerator, figures: AcceleratorFigures): readonly Check[] {
   return [
     check("says whether it is exact", () => assert.equal(typeof accelerator.exact, "boolean")),
@@ -125,7 +125,7 @@ function graphChecks(accelerator: Accelerator, figures: AcceleratorFigures): rea
           for (const { op, inputs, outputs } of reachable([...graph.outputs.values()])) {
             const dtypes = capabilities[provider][op];
             const [first] = outputs;
-            // Every provider rounds to 16 bits and back.
+            // Every provider can cast to 16 bits and back.
             if (op === "Cast" && [first, inputs[0]].some((x) => x?.dtype.endsWith("float16"))) continue;
             assert.ok(dtypes.includes(first?.dtype ?? "float32"), `${provider} has no ${op} of ${first?.dtype}`);
           }
@@ -181,7 +181,7 @@ function weightsOf(shapes: readonly (readonly [number, number])[]): readonly Lin
   }));
 }
 
-/** A writer that knows which names there are, and refuses others. */
+/** A writer that knows the existing names and refuses others. */
 function writerOver(there: Set<string>, tensors: Named<string>): NodeWriter {
   const compute = (inputs: readonly string[]): string => {
     for (const name of inputs) assert.ok(name === "" || there.has(name), `"${name}" is read, and nothing makes it`);

@@ -1,4 +1,4 @@
-/** What every adapter must do, on a tiny model. */
+/** Checks of adapters, on a tiny model. */
 import { compose } from "../core/spec/compose.ts";
 import { describeTrainedModel } from "../core/run/write/export.ts";
 import { predictRows } from "../core/run/evaluate/infer.ts";
@@ -9,19 +9,19 @@ import { assert } from "./assert.ts";
 import { type Bench, evaluationIn, lossesIn, memoryStore, rowsOf, withFolders } from "./bench.ts";
 import { type Check, check } from "./check.ts";
 
-/** What an adapter claims. */
+/** Claims of an adapter. */
 export type AdapterClaims = Readonly<{
   /** A fresh adapter changes nothing. */
   startsAtBase: boolean;
   mergeable: boolean;
-  /** Saves files that it can continue from (`from`), which PEFT loads. */
+  /** Saves files that PEFT loads, and from which the adapter can continue (`from`). */
   peft: boolean;
 }>;
 
-/** What checks of an adapter may be told: where it claims nothing, it is asked. */
+/** Options of an adapter's checks. Without claims, they are taken from the adapter itself. */
 export type AdapterFigures = Readonly<{ claims?: AdapterClaims }>;
 
-/** The checks of one configuration of an adapter. */
+/** Returns the checks of one configuration of an adapter. */
 export function adapterChecks(adapter: Adapter, { claims }: AdapterFigures, bench: Bench): readonly Check[] {
   const scores = async (spec: RunSpec, host: Host): Promise<number[]> => {
     const open = await openRun(compose(spec, bench.catalog), host);
@@ -86,7 +86,7 @@ export function adapterChecks(adapter: Adapter, { claims }: AdapterFigures, benc
       const run = compose(spec, bench.catalog);
       const merged = memoryStore();
       const written = run.use("exporter", "hf").write(await describeTrainedModel(await openRun(run, host)), merged);
-      // What no weight can hold is refused, and never left out.
+      // An adapter that no weight can express must be refused, not silently ignored.
       if (await written.then(() => false, (cause) => !mergeable && cause?.code === "UNSUPPORTED")) return;
       await written;
       const alone = await scores(mergedSpec(bench, spec), withFolders(host, { "conformance:merged": merged }));
@@ -95,7 +95,7 @@ export function adapterChecks(adapter: Adapter, { claims }: AdapterFigures, benc
   ];
 }
 
-/** The adapter's factory, continuing from a folder. */
+/** Creates the same adapter continuing from a folder. */
 function continuedFrom(adapter: Adapter, { catalog }: Bench, from: string): Adapter {
   const entry = catalog.adapter?.[adapter.name] as Entry<"adapter">;
   const parsed = entry.parse({ from });
@@ -103,14 +103,14 @@ function continuedFrom(adapter: Adapter, { catalog }: Bench, from: string): Adap
   return parsed.value;
 }
 
-/** The spec of a model that was written into a folder: by the plugin that reads the base, which has a path. */
+/** Returns the spec of a model that was written into a folder, read by the base's plugin with another path. */
 function mergedSpec(bench: Bench, spec: RunSpec): RunSpec {
   const { model } = spec as unknown as { model: string | Readonly<{ use: string; with?: Named<unknown> }> };
   const reference = typeof model === "string" ? { use: model } : model;
   return bench.spec({ model: { ...reference, with: { ...reference.with, path: "conformance:merged" } } });
 }
 
-/** A store's files below a folder. */
+/** Returns a store's files below a prefix, by relative key. */
 export async function filesOf(store: Store, prefix = ""): Promise<Named<Uint8Array>> {
   const files: Record<string, Uint8Array> = {};
   for await (const { key } of store.list(prefix)) {

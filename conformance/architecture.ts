@@ -1,6 +1,6 @@
 /**
- * What holds of every model: its gradients are the slopes of its loss, padding and company in a row change nothing,
- * decoders do not see what follows, it comes back from its files, and adapters find its layers.
+ * Checks of model architectures: gradients match slopes of the loss, padding and row sharing change nothing, decoders
+ * do not see later tokens, saved files load again, and adapters find the layers.
  */
 import { compose } from "../core/spec/compose.ts";
 import type { Engine } from "../core/engine/engine.ts";
@@ -20,19 +20,19 @@ import { assertSlopes } from "./slopes.ts";
 import { tinyAdapter } from "./tiny/adapter.ts";
 import { rowsInSpec, tinyRows } from "./tiny/task.ts";
 
-/** What a family is looked at with. */
+/** Inputs of an architecture's checks. */
 export type ArchitectureFigures = Readonly<{
   /** A tiny config, without dropout, for 28 tokens. */
   config?: Named<Json>;
-  /** Which tokens a figure depends on: all, those up to its own, or those of a decoder up to its own. Default: all. */
+  /** The tokens that an output depends on: all, those up to its own, or the decoder's up to its own. Default: all. */
   sees?: "all" | "before" | "decoder";
-  /** A task that gives logits at every place. Default: the checks' own, which has three classes. */
+  /** A task with logits at every position. Default: the checks' own task, with three classes. */
   perPlace?: unknown;
-  /** The task of a run that is written and opened again. Default: `perPlace`. */
+  /** The task of a run that is saved and loaded. Default: `perPlace`. */
   task?: unknown;
-  /** Rows for that. */
+  /** Rows for `task`. */
   rows?: readonly Row[];
-  /** Changes of the config that it has to refuse, by the field's name. */
+  /** Values of config fields that must be refused, by field. */
   refused?: Named<Json>;
   /** The parameters that a checkpoint of the config has, without heads. */
   shapes?: Named<readonly number[]>;
@@ -40,7 +40,7 @@ export type ArchitectureFigures = Readonly<{
 
 type Context = Readonly<{ bench: Bench; figures: ArchitectureFigures & Readonly<{ config: Named<Json> }> }>;
 
-/** The checks of a family with one config. */
+/** Returns the checks of an architecture with one config. */
 export function architectureChecks(
   model: Architecture,
   givenFigures: ArchitectureFigures & BenchFigures,
@@ -61,7 +61,7 @@ export function architectureChecks(
   ];
 }
 
-/** The checks of what a family reads, which compute nothing. */
+/** Returns the checks of reading configs, which compute nothing. */
 export function configChecks(
   model: Architecture,
   { config, refused = {}, shapes }: ArchitectureFigures,
@@ -98,7 +98,7 @@ export function configChecks(
 /** Ids of rows of several lengths; the tiny tokenizer has 28. */
 const IDS: readonly (readonly number[])[] = [[2, 5, 7, 10, 13, 3], [2, 6, 8, 3], [2, 5, 9, 11, 14, 17, 20, 12, 3]];
 
-/** Rows of ids; `change` puts another id at a place of the last one, of its labels where it has a decoder. */
+/** Returns rows of ids. `change` replaces an id of the last row, or one of its labels if the model has a decoder. */
 function idRows({ figures }: Context, change?: Readonly<{ place: number; id: number }>): Row[] {
   return IDS.map((ids, row) => {
     const changed = ids.map((id, i) => (row === IDS.length - 1 && i === change?.place ? change.id : id));
@@ -121,7 +121,7 @@ async function opened(context: Context, rows: readonly Row[], adapter: readonly 
   return { open, samples, engine: await createRunEngine(open, train, undefined) };
 }
 
-/** Logits by "row:place" of a batch, padding left out. */
+/** Returns the logits of a batch by "row:place", without padding. */
 async function logitsOf(engine: Engine, batch: Batch): Promise<Map<string, number[]>> {
   const { outputs } = await engine.run(batch, false);
   const logits = outputs.logits as Tensor<Float32Array>;
@@ -144,7 +144,7 @@ async function gradientsAreSlopes(context: Context): Promise<void> {
   await engine.close();
 }
 
-/** Each row alone, beside longer ones, beside more padding, and in one row with others: the same logits. */
+/** Checks that a sequence has the same logits alone, beside longer ones, with more padding, and in a shared row. */
 async function paddingChangesNothing(context: Context): Promise<void> {
   const { open, engine, samples } = await opened(context, idRows(context));
   const apartFrom = (some: Map<string, number[]>, others: Map<string, number[]>): number =>
@@ -169,7 +169,7 @@ async function paddingChangesNothing(context: Context): Promise<void> {
   await engine.close();
 }
 
-/** A decoder's logits depend on tokens up to their own place, an encoder's on all. */
+/** Checks that a decoder's logits depend on tokens up to their own position, and an encoder's on all tokens. */
 async function seesWhatItMay(context: Context): Promise<void> {
   const last = (IDS.at(-1)?.length ?? 0) - 2;
   const changed = { place: last, id: 15 };
@@ -179,7 +179,7 @@ async function seesWhatItMay(context: Context): Promise<void> {
   const before = await logitsOf(engine, layOut(samples.slice(2, 3), layout));
   const after = await logitsOf(engine, layOut(samples.slice(5, 6), layout));
   const differs = (place: number): boolean => apart(before.get(`0:${place}`), after.get(`0:${place}`)) > 1e-6;
-  // A decoder's inputs are its labels shifted by one.
+  // A decoder's inputs are the labels shifted by one.
   const from = sees === "decoder" ? last + 1 : last;
   assert.ok(differs(from), `the logits at ${from} do not depend on the token there`);
   const causal = sees !== "all";
@@ -189,7 +189,7 @@ async function seesWhatItMay(context: Context): Promise<void> {
   await engine.close();
 }
 
-/** What a run leaves gives the loss that the run ended with. */
+/** Checks that a saved model has the same loss as the run at its end. */
 async function comesBack(context: Context): Promise<void> {
   const { bench, figures } = context;
   const { perPlace, task = perPlace, rows = task === perPlace ? idRows(context) : tinyRows } = figures;
@@ -203,7 +203,7 @@ async function comesBack(context: Context): Promise<void> {
   assert.near([again.loss ?? NaN], [evaluationIn(events).loss ?? 0], 1e-6, "the loss of what was written");
 }
 
-/** An adapter of every linear layer adapts each matrix of each layer that is a module of its own. */
+/** Checks that an adapter of all linear layers adapts every matrix of every layer that is a separate module. */
 async function adaptersFindLayers(context: Context): Promise<void> {
   const plain = await opened(context, idRows(context));
   const { layers } = plain.open.backbone;

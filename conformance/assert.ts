@@ -1,24 +1,24 @@
-/** What checks are written with: as `node:assert/strict`, on every runtime. */
+/** Assertions for checks, like `node:assert/strict`, but for every runtime. */
 import { show } from "../kit.ts";
 
-/** What an error has to be: a pattern of its message, or values of its fields. */
+/** An expected error: a pattern of its message, or values of its fields. */
 export type Expected = RegExp | Readonly<Record<string, unknown>>;
 
-/** Throws an error that says what does not hold. */
+/** Assertions that throw an error describing the failure. */
 export interface Assert {
   ok(value: unknown, message?: string): asserts value;
   equal(value: unknown, expected: unknown, message?: string): void;
   notEqual(value: unknown, other: unknown, message?: string): void;
   deepEqual(value: unknown, expected: unknown, message?: string): void;
   match(text: string, pattern: RegExp, message?: string): void;
-  /** Every number as near to its like as the tolerance says, absolutely. */
+  /** Asserts that numbers differ pairwise by at most an absolute tolerance. */
   near(value: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number, message?: string): void;
   throws(run: () => unknown, expected?: Expected, message?: string): void;
   doesNotThrow(run: () => unknown, message?: string): void;
   rejects(run: Promise<unknown> | (() => Promise<unknown>), expected?: Expected, message?: string): Promise<void>;
 }
 
-/** The assertions of the batteries. */
+/** The assertions that checks use. */
 export const assert: Assert = {
   ok: (value, message) => {
     if (!value) throw new Error(message ?? `expected a true value but found ${show(value)}`);
@@ -90,7 +90,7 @@ function isExpected(error: unknown, expected: Expected | undefined, message: str
   }
 }
 
-/** Where two values differ and how; undefined if they do not. Typed arrays, and whether a key is there at all, count. */
+/** Returns where and how two values differ; undefined if equal. Array types and missing keys count as differences. */
 function differs(value: unknown, expected: unknown, at: string): string | undefined {
   if (Object.is(value, expected)) return undefined;
   const sentence = `${at === "" ? "" : `${at}: `}expected ${show(expected)} but found ${show(value)}`;

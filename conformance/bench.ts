@@ -1,5 +1,5 @@
 /**
- * Where checks run plugins: a tiny model, its tokenizer, rows and every other part of a run, on a machine in memory.
+ * The bench on which checks run plugins: a tiny model, its tokenizer, rows and all other parts of a run, in memory.
  */
 import { compose } from "../core/spec/compose.ts";
 import { type OpenRun, openRun } from "../core/run/open/open.ts";
@@ -37,25 +37,25 @@ import {
 } from "./tiny/task.ts";
 import { anyOptions, tinyTokenizer } from "./tiny/words.ts";
 
-/** What checks of every kind may be given. What is not given is the checks' own, or passed over by name. */
+/** Options of checks of every kind. Missing ones are replaced by defaults, or the checks that need them are skipped. */
 export type BenchFigures = Readonly<{
-  /** An onnxruntime module: without one nothing is computed with a model. */
+  /** An onnxruntime module; without it, checks that run a model are skipped. */
   lib?: Ort;
-  /** The machine; its `lib` is the one above. Default: one in memory. */
+  /** The host, used with the `lib` above. Default: a host in memory. */
   host?: Host;
-  /** Plugins that the plugin's own parts or options name. */
+  /** Plugins that the plugin's own parts or options refer to. */
   catalog?: Catalog;
-  /** What stands in for the tiny run's parts: another model, task, tokenizer or rows. */
+  /** Replacements for parts of the tiny run: another model, task, tokenizer or rows. */
   base?: Named<unknown>;
 }>;
 
-/** Runs of the tiny model, or of what stands in for it. */
+/** Runs of the tiny model, or of its replacement. */
 export interface Bench {
   readonly host: Host;
   readonly catalog: Catalog;
-  /** A spec with further parts. */
+  /** Returns a spec with further parts. */
   spec(parts: Named<unknown>, training?: Named<Json>): RunSpec;
-  /** The events of a run of it. */
+  /** Trains such a spec and returns its events. */
   train(parts: Named<unknown>, training?: Named<Json>, output?: Store, host?: Host): Promise<TrainingEvent[]>;
   open(parts: Named<unknown>, host?: Host): Promise<OpenRun>;
 }
@@ -74,10 +74,10 @@ const tiny: { readonly [K in Kind]?: readonly Entry<K>[] } = {
   exporter: [tinyModelFiles, tinyAdapterFiles],
 };
 
-/** Why nothing is computed where figures have no `lib`. */
+/** Name of the missing option if figures have no `lib`. */
 export const NO_LIB = "figures.lib, an onnxruntime module";
 
-/** A spec of the tiny run with further parts. */
+/** Returns a spec of the tiny run with further parts. */
 function specOf(base: Named<unknown> | undefined, parts: Named<unknown>, training: Named<Json> = {}): RunSpec {
   return {
     version: 1,
@@ -94,12 +94,12 @@ function specOf(base: Named<unknown> | undefined, parts: Named<unknown>, trainin
   } as unknown as RunSpec;
 }
 
-/** A run of the tiny model, composed. */
+/** Returns a composed run of the tiny model. */
 export function tinyRun({ catalog, base }: BenchFigures): Run {
   return compose(specOf(base, {}), catalogOf(catalog));
 }
 
-/** The bench of some figures; undefined if nothing can be computed. */
+/** Creates the bench of figures; undefined without onnxruntime. */
 export function benchOf(figures: BenchFigures): Bench | undefined {
   const lib = figures.lib ?? figures.host?.lib;
   if (!lib) return undefined;
@@ -121,7 +121,7 @@ export function benchOf(figures: BenchFigures): Bench | undefined {
   };
 }
 
-/** A catalog with the bench's own parts beside what it has; where both have a name, it is the catalog's. */
+/** Returns a catalog extended by the bench's own plugins; for equal names, the catalog's plugin is used. */
 function catalogOf(catalog: Catalog = {}): Catalog {
   const all: Record<string, Named<Entry>> = { ...catalog };
   for (const [kind, entries] of Object.entries(tiny)) {
@@ -130,7 +130,7 @@ function catalogOf(catalog: Catalog = {}): Catalog {
   return all as Catalog;
 }
 
-/** A plugin as a catalog's entry. */
+/** Returns a plugin as a catalog entry. */
 export function entryOf<K extends Kind>(plugin: Plugin<K>): Entry<K> {
   return {
     kind: plugin.kind,
@@ -141,17 +141,17 @@ export function entryOf<K extends Kind>(plugin: Plugin<K>): Entry<K> {
   };
 }
 
-/** Losses of the steps among events. */
+/** Returns the losses of step events. */
 export function lossesIn(events: readonly TrainingEvent[]): number[] {
   return events.flatMap((event) => (event.type === "step" ? [event.loss] : []));
 }
 
-/** The last evaluation among events. */
+/** Returns the metrics of the last evaluation event. */
 export function evaluationIn(events: readonly TrainingEvent[]): Named<number> {
   return events.findLast((event) => event.type === "evaluate")?.metrics ?? {};
 }
 
-/** The rows that a spec trains on. */
+/** Returns the training data of a run, or the tiny rows. */
 export function rowsOf(open: OpenRun): Dataset {
   return open.data.train ?? rowsInSpec({ rows: tinyRows });
 }

@@ -1,15 +1,15 @@
-/** What every callback must do. */
+/** Checks of callbacks. */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 import { loggedEvents } from "./logger.ts";
 import type { Callback, TrainerControl, TrainingEvent } from "../kit.ts";
 
-/** Events that a callback answers. Default: those of a run of three epochs, which it may pass over. */
+/** Events to which the callback reacts. Default: the events of a run of three epochs, which it may ignore. */
 export type CallbackFigures = Readonly<{ events?: readonly TrainingEvent[] }>;
 
 /**
- * The checks of a callback on the events of a run: its state is plain data, `on` changes nothing it is given, and wherever a run is
- * interrupted and resumed from JSON the same is asked for.
+ * Returns the checks of a callback on the events of a run: its state is plain data, `on` does not change its arguments,
+ * and it makes the same requests wherever a run is interrupted and resumed from JSON.
  */
 export function callbackChecks(callback: Callback, figures: CallbackFigures): readonly Check[] {
   const { events = loggedEvents } = figures;

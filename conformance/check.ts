@@ -1,15 +1,15 @@
-/** A check of a plugin: a name, and what is run. */
+/** Checks of plugins: a name and a function. */
 
-/** One thing that has to hold. Its name says so where it cannot be looked at, and why. */
+/** One property to check. The name of a skipped check includes the reason. */
 export interface Check {
   readonly name: string;
-  /** Rejects with what does not hold. */
+  /** Runs the check; rejects with the failure. */
   run(): Promise<void>;
-  /** Why nothing is looked at; where only the plugin shows that, it is known when the check has run. */
+  /** Why nothing was checked. If that depends on the plugin, it is known only after the run. */
   readonly skipped?: string | undefined;
 }
 
-/** A check by what holds; `run` gives why it looked at nothing, where it did not. */
+/** Creates a check; `run` returns the reason if it had nothing to check. */
 export function check(name: string, run: () => string | void | Promise<string | void>): Check {
   let skipped: string | undefined;
   return {
@@ -23,14 +23,14 @@ export function check(name: string, run: () => string | void | Promise<string | 
   };
 }
 
-/** A check that is not run: its name says what is missing. */
+/** Creates a skipped check, whose name says what is missing. */
 export function passedOver(name: string, missing: string): Check {
   return { name: `${name} (not looked at without ${missing})`, run: async () => {}, skipped: missing };
 }
 
 /**
- * Checks that want something, and look at it only when they run: where it is not there, each is passed over, and its
- * name says so.
+ * Returns checks that need `what`, and use it only when they run. If it is undefined, each check is skipped, and its
+ * name says what is missing.
  */
 export function needing<T extends object>(
   what: T | undefined,

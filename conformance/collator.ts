@@ -1,4 +1,4 @@
-/** What every collator must do. */
+/** Checks of collators. */
 import {
   AttuneError,
   type Collator,
@@ -14,19 +14,19 @@ import {
 import { assert } from "./assert.ts";
 import { type Check, check, passedOver } from "./check.ts";
 
-/** What a collator is given. */
+/** Inputs of a collator's checks. */
 export type CollatorFigures = Readonly<{
-  /** Rows that it takes. Default: one that has the columns of every task of this package. */
+  /** Rows to encode. Default: one row with the columns of every task of this package. */
   rows?: readonly Row[];
-  /** Rows as they are where nobody has labels. Default: `rows` without their columns of labels. */
+  /** Rows without labels. Default: `rows` without their label columns. */
   unlabelled?: readonly Row[];
-  /** Rows with ready-made ids; `null`: it takes none. */
+  /** Rows with ready-made ids; `null` if the collator accepts none. */
   ready?: readonly Row[] | null;
-  /** The columns that it cannot do without, each a text or a list. Default: those without which it fails. */
+  /** Required columns, each a text or a list. Default: the columns without which encoding fails. */
   needs?: readonly string[];
   /** Number of classes among `labels`. */
   classes?: number;
-  /** Default: one of 28 tokens. */
+  /** The tokenizer. Default: a tiny one of 28 tokens. */
   tokenizer?: Tokenizer;
   config?: Named<Json>;
   decoderStart?: number;
@@ -34,7 +34,7 @@ export type CollatorFigures = Readonly<{
 
 const labelColumns = ["label", "labels", "tags", "answers", "target", "score"];
 
-/** A row that has the columns of every task. */
+/** A row with the columns of every task. */
 const everyColumn: Row = {
   text: "the film was very good .",
   label: "good",
@@ -51,7 +51,7 @@ const everyColumn: Row = {
   completion: "very good .",
 };
 
-/** A collator, its rows, and how they are encoded. */
+/** A collator, its rows, and functions that encode them. */
 type Bench = Readonly<{
   collator: Collator;
   rows: readonly Row[];
@@ -60,7 +60,7 @@ type Bench = Readonly<{
   encoded: (rows: readonly Row[], context: CollatorContext) => Sample[];
 }>;
 
-/** The checks of a collator. */
+/** Returns the checks of a collator. */
 export function collatorChecks(collator: Collator, figures: CollatorFigures, tiny: Tokenizer): readonly Check[] {
   const { rows = [everyColumn], tokenizer = tiny, classes, config = {}, decoderStart } = figures;
   const unlabelled = figures.unlabelled ??
@@ -96,9 +96,9 @@ export function collatorChecks(collator: Collator, figures: CollatorFigures, tin
       assert.deepEqual(labelled(), first);
       assert.equal(JSON.stringify(rows), before, "the rows");
       for (const { row } of first) assert.ok(row >= 0 && row < rows.length, `row ${row} of ${rows.length}`);
-      // Of such rows it is known how many samples they are before they are encoded.
+      // With `oneEach`, the number of samples is known before rows are encoded.
       if (collator.oneEach) assert.equal(first.length, rows.length, "every row is one sample");
-      // A row is the same row wherever it stands.
+      // A row is encoded the same at every row number.
       const [alone] = rows.slice(0, 1).map((row) => collator.encode(row, 5, contextOf(true, { reading: reading() })));
       assert.ok(alone?.every(({ row }) => row === 5), "samples say which row they are of");
     }),
@@ -145,7 +145,7 @@ export function collatorChecks(collator: Collator, figures: CollatorFigures, tin
   ];
 }
 
-/** Of rows that are not as they should be, and of ready-made ones. */
+/** Returns the checks with invalid rows and with ready-made ids. */
 function refusing(
   { collator, rows, contextOf, reading, encoded }: Bench,
   { needs: asked, ready }: CollatorFigures,
@@ -171,7 +171,7 @@ function refusing(
       for (const column of needs) {
         assert.match(failure(without(column))?.message ?? "no error", new RegExp(`"${column}"`), `without ${column}`);
       }
-      // What is read of an object where a text or list should be would be something else than the row says.
+      // An object in place of a text or list must be refused, or not be read at all.
       const wanted = collator.encode(row, 3, context);
       for (const column of Object.keys(row)) {
         const wrong = { ...row, [column]: { an: "object" } };
@@ -211,7 +211,7 @@ function refusing(
   ];
 }
 
-/** Ids and classes, as far as a field says what else stands in it. */
+/** Asserts that ids and classes are below a limit, except for a field's padding and ignored values. */
 function withinRange(name: string, { data, padValue: fill, ignoreIndex: ignore }: Field, below: number): void {
   if (data instanceof Float32Array) {
     for (const x of data) assert.ok(Number.isFinite(x), `${name} has ${x}`);

@@ -1,20 +1,20 @@
-/** What every data set must do. */
+/** Checks of data sets. */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 import type { Dataset, Host, Row, Rows } from "../kit.ts";
 
-/** What a data set must give. Absent parts are not looked at, but for `rows`: then those of its first reading. */
+/** Expectations of a data set. Absent ones are not checked; `rows` default to those of the first reading. */
 export type DataFigures = Readonly<{
   rows?: readonly Row[];
-  /** The same data set made anew, as another process has it. */
+  /** Creates the same data set anew, as another process would. */
   again?: () => Dataset;
-  /** The same kind over other rows, or with another seed. */
+  /** The same plugin over other rows, or with another seed. */
   other?: Dataset;
-  /** The same kind with other options, which may have other rows. */
+  /** The same plugin with other options, which may have other rows. */
   variants?: readonly Dataset[];
 }>;
 
-/** The checks of a data set. */
+/** Returns the checks of a data set. */
 export function dataChecks(dataset: Dataset, figures: DataFigures, host: Host): readonly Check[] {
   const { again = () => dataset, other, variants = [] } = figures;
   const rowsOf = async (opened: Rows): Promise<Row[]> => {
@@ -62,7 +62,7 @@ export function dataChecks(dataset: Dataset, figures: DataFigures, host: Host): 
       assert.match(first, /^[0-9a-f]{64}$/);
       assert.equal(await fingerprintOf(again()), first);
       if (other) assert.notEqual(await fingerprintOf(other), first);
-      // A run is resumed, and rows are taken from a cache, by the fingerprint alone.
+      // Resuming a run and caching rows rely on the fingerprint alone.
       const rows = JSON.stringify(await expectedRows());
       for (const variant of variants) {
         const opened = await variant.open(host);

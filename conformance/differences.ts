@@ -1,4 +1,4 @@
-/** Gradients by central differences of the interpreter, to compare gradient rules with. */
+/** Gradients by central differences in the interpreter, as a reference for gradient rules. */
 import { assert } from "./assert.ts";
 import { type DimValues, evaluateShape, type Shape } from "../core/graph/ops/dims.ts";
 import * as f from "../core/graph/ops/functions.ts";
@@ -13,7 +13,7 @@ export type InputValues = Record<string, Reference>;
 
 const STEP = 1e-4;
 
-/** A float input filled with random numbers that float32 holds exactly, added to `given`. */
+/** Creates a float input with random numbers that are exact in float32, and adds them to `values`. */
 export function randomInput(graph: Graph, values: InputValues, name: string, shape: Shape, dims: DimValues): Value {
   const size = evaluateShape(shape, dims);
   const random = createRandom(5).fork(name);
@@ -24,7 +24,7 @@ export function randomInput(graph: Graph, values: InputValues, name: string, sha
   return graph.input(name, "float32", shape);
 }
 
-/** An input of given numbers, added to `given`. */
+/** Creates an input with given numbers, and adds them to `values`. */
 export function fixedInput(
   graph: Graph,
   values: InputValues,
@@ -38,7 +38,7 @@ export function fixedInput(
   return graph.input(name, dtype, shape);
 }
 
-/** A scalar that tells all elements of some values apart: ∑ of each times a random weight. */
+/** Returns a scalar that depends on every element of the outputs: their sum with random weights. */
 export function mixed(outputs: readonly Value[], values: InputValues, dims: DimValues): Value {
   return outputs
     .map((value) => {
@@ -48,7 +48,7 @@ export function mixed(outputs: readonly Value[], values: InputValues, dims: DimV
     .reduce((a, b) => f.add(a, b));
 }
 
-/** dloss/dx by four-point central differences, whose error is of order h⁴. */
+/** Returns dloss/dx by four-point central differences, with an error of order h⁴. */
 export function differences(loss: Value, name: string, values: Readonly<InputValues>, dims: DimValues): Reference {
   const x = values[name];
   if (!x) throw new RangeError(`No expected value was given for ${name}`);
@@ -65,7 +65,7 @@ export function differences(loss: Value, name: string, values: Readonly<InputVal
   return { dims: x.dims, data };
 }
 
-/** A gradient whole: its dense part, and its rows added where they belong; zeros where there is none. */
+/** Returns a gradient as one dense tensor: its dense part plus its sparse rows, or zeros without a gradient. */
 export function wholeGradient(
   gradient: Gradient | undefined,
   graph: Graph,

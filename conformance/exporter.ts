@@ -1,4 +1,4 @@
-/** What every exporter must do, with a tiny model. */
+/** Checks of exporters, with a tiny model. */
 import { describeTrainedModel } from "../core/run/write/export.ts";
 import { AttuneError, type Exporter, type Named, type TrainedModel } from "../kit.ts";
 import { assert } from "./assert.ts";
@@ -6,15 +6,15 @@ import { type Bench, memoryStore } from "./bench.ts";
 import { type Check, check } from "./check.ts";
 import { tinyAdapter } from "./tiny/adapter.ts";
 
-/** What is exported. Default: the tiny model, whole and with an adapter. */
+/** Runs to export. Default: the tiny model, whole and with an adapter. */
 export type ExporterFigures = Readonly<{ runs?: readonly Named<unknown>[] }>;
 
-/** The checks of an exporter. */
+/** Returns the checks of an exporter. */
 export function exporterChecks(exporter: Exporter, { runs }: ExporterFigures, bench: Bench): readonly Check[] {
   const asked = runs ?? [{}, { adapter: [tinyAdapter()] }];
   const trained = async (parts: Named<unknown>): Promise<TrainedModel> =>
     await describeTrainedModel(await bench.open(parts));
-  /** Those of the runs that it takes. */
+  /** Returns the models of the runs that the exporter accepts. */
   const acceptedModels = async (): Promise<TrainedModel[]> => {
     const takes: TrainedModel[] = [];
     for (const parts of asked) {

@@ -1,4 +1,4 @@
-/** What every head must do, on a tiny model. */
+/** Checks of heads, on a tiny model. */
 import { inspect } from "../core/engine/inspect.ts";
 import { createRunEngine } from "../core/run/plan/engine.ts";
 import { encodeAll, encodeRows } from "../core/run/rows/data.ts";
@@ -13,17 +13,17 @@ import { type Check, check } from "./check.ts";
 import { assertSlopes } from "./slopes.ts";
 import { anyOptions } from "./tiny/words.ts";
 
-/** What checks of a head may be told. */
+/** Options of a head's checks. */
 export type HeadFigures = Readonly<{
-  /** What rows are for it, and its rows where the checks' own are none: parts of a run. */
+  /** Parts of a run that the head needs, such as rows if the default ones do not suit it. */
   base?: Named<unknown>;
-  /** The collator of its task. Default: texts with a label each. */
+  /** The collator of its task. Default: one for texts with a label each. */
   collator?: unknown;
-  /** The models that it has to stand on. Default: one of an encoder and a decoder at least. */
+  /** The models that the head must support. Default: at least one of an encoder and a decoder. */
   models?: readonly unknown[];
 }>;
 
-/** Σ of (x - 1)⁴ of an output: a loss of any head, of one that begins with zeros or normalizes what it gives, too. */
+/** Loss Σ (x - 1)⁴ of an output, which suits any head, even one that starts at zero or normalizes its output. */
 const fourthPowers = define({
   kind: "loss",
   name: "tiny-fourth-powers",
@@ -38,7 +38,7 @@ const fourthPowers = define({
   }),
 });
 
-/** The checks of a head. */
+/** Returns the checks of a head. */
 export function headChecks(head: Head, figures: HeadFigures, bench: Bench): readonly Check[] {
   const taskOf = (outputs: readonly string[]): Task => ({
     kind: "task",
@@ -57,7 +57,7 @@ export function headChecks(head: Head, figures: HeadFigures, bench: Bench): read
   });
   const asked = figures.models ??
     [{ use: "tiny", with: { side: "encoder" } }, { use: "tiny", with: { side: "decoder" } }];
-  /** The runs of the models that it stands on. */
+  /** Opens runs of the models that the head supports. */
   const opened = async (outputs: readonly string[] = []): Promise<OpenRun[]> => {
     const runs: OpenRun[] = [];
     for (const model of asked) {
@@ -72,7 +72,7 @@ export function headChecks(head: Head, figures: HeadFigures, bench: Bench): read
     assert.ok(runs.length > 0, "it stands neither on an encoder nor on a decoder");
     return runs;
   };
-  /** Outputs of each sequence's places or of each sample, by "name row:place" or "name row". */
+  /** Returns outputs per position or per sample, by "name row:place" or "name row". */
   const outputsOf = async (open: OpenRun, share: boolean): Promise<Named<Named<Float32Array>>> => {
     const evaluator = openEvaluator(open, { untrained: true });
     const samples = await encodeAll(open, rowsOf(open), false);

@@ -1,10 +1,10 @@
-/** What every logger must do. */
+/** Checks of loggers. */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 import { allBytes } from "../kit.ts";
 import type { Host, Logger, Run, Store, StoredObject, TrainingEvent } from "../kit.ts";
 
-/** What a run tells: three epochs of two steps, one of them skipped, and everything else that happens. */
+/** Events of a run: three epochs of two steps, one of them skipped, and all other usual events. */
 export const loggedEvents: readonly TrainingEvent[] = [
   { type: "progress", step: 0, epoch: 0, what: "tokenizing", done: 0, total: 8 },
   { type: "warning", step: 0, epoch: 0, code: "NEW_PARAMETERS", message: "2 parameters start at random" },
@@ -32,7 +32,7 @@ export const loggedEvents: readonly TrainingEvent[] = [
   { type: "end", step: 6, epoch: 3, reason: "done", metrics: { loss: 0.25, accuracy: 1 } },
 ];
 
-/** What only some runs tell, and rows as nobody expects them. */
+/** Events of only some runs, with unusual rows. */
 const rareEvents: readonly TrainingEvent[] = [
   { type: "peak", step: 6, epoch: 3, peakMultiplyAddsPerSecond: 1e9 },
   { type: "drift", step: 0, epoch: 0, rows: 4, loss: -0.001, logits: 0.25, gradientCosine: null },
@@ -77,10 +77,10 @@ function stepped(step: number): TrainingEvent {
   };
 }
 
-/** The run that is logged. Default: one of the tiny model. */
+/** The run to log. Default: a run of the tiny model. */
 export type LoggerFigures = Readonly<{ run?: Run }>;
 
-/** A store in memory; `appends: false` lacks `append`, `fails` lets every write fail. */
+/** Creates a store in memory. `appends: false`: without `append`; `fails`: every write fails. */
 export function watchedStore(
   { appends = true, fails = false }: Readonly<{ appends?: boolean; fails?: boolean }> = {},
 ): Store & { readonly files: Map<string, Uint8Array>; readonly writes: { count: number } } {
@@ -127,8 +127,9 @@ export function watchedStore(
 }
 
 /**
- * The checks of a logger: it takes every event and any number without throwing, with an output and without, writes the same to any
- * kind of store, leaves events as they are, and tells of a failing store when it is closed, not in the middle of a run.
+ * Returns the checks of a logger: it accepts every event and any number without throwing, with or without an output,
+ * writes the same to any kind of store, does not change events, and reports a failing store when closed, not during the
+ * run.
  */
 export function loggerChecks(logger: Logger, host: Host, run: Run): readonly Check[] {
   const logAll = async (output: Store | undefined, events: readonly TrainingEvent[] = loggedEvents): Promise<void> => {

@@ -1,4 +1,4 @@
-/** What every loss must do. Exported for plugin authors. */
+/** Checks of losses. */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 import { createGraphBuilder } from "../core/engine/builder/builder.ts";
@@ -8,10 +8,10 @@ import type { GraphBuilder, Loss, Tensor } from "../kit.ts";
 import { checkGradients, type InputValues, randomInput } from "./differences.ts";
 import { interpret } from "./oracle/interpreter.ts";
 
-/** A target with what its output's dims are. Its first axis counts rows, four or more of them. */
+/** The dims of an output, and a target. The target's first axis has four or more rows. */
 export type LossExample = Readonly<{ output: readonly number[]; target: Tensor }>;
 
-/** An output and targets that fit what a loss says of them. */
+/** Returns an output and a target that suit what a loss compares. */
 export function lossExample({ compares }: Loss): LossExample {
   const target: Tensor = compares === "classes" ? { dtype: "int32", dims: [4], data: Int32Array.of(0, 2, 1, 1) } : {
     dtype: "float32",
@@ -22,7 +22,7 @@ export function lossExample({ compares }: Loss): LossExample {
   return { output: [4, 3], target };
 }
 
-/** What a loss is built with. */
+/** Creates the graph builder for a loss. */
 function build(graph: Graph): GraphBuilder {
   return createGraphBuilder({
     graph,
@@ -36,7 +36,7 @@ function build(graph: Graph): GraphBuilder {
   }).build;
 }
 
-/** The checks of a loss. */
+/** Returns the checks of a loss. */
 export function lossChecks(loss: Loss, { output, target }: LossExample): readonly Check[] {
   const rows = target.dims[0] ?? 0;
   const part = (from: number, to: number): Tensor => {
@@ -47,7 +47,7 @@ export function lossChecks(loss: Loss, { output, target }: LossExample): readonl
       data: target.data.slice(from * size, to * size),
     } as Tensor;
   };
-  // Σ over rows from one to another, of one output for all, with weights of these rows.
+  // The loss's sum over rows `from` to `to` of the same random output, with weights of these rows.
   const summed = (from: number, to: number, check = false, weights?: readonly number[]): number => {
     const graph = new Graph();
     const values: InputValues = {};
@@ -95,7 +95,7 @@ export function lossChecks(loss: Loss, { output, target }: LossExample): readonl
   ];
 }
 
-/** Of labels that are not to be learned, of right outputs, and of those that are far off. */
+/** Returns the checks with ignored labels, with right outputs, and with outputs far off. */
 function edgeChecks(loss: Loss, { output, target }: LossExample): readonly Check[] {
   const rows = target.dims[0] ?? 0;
   // The loss and its gradient for some output.

@@ -1,14 +1,14 @@
-/** What every metric must do. */
+/** Checks of metrics. */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 import type { Metric, MetricInputs, Named } from "../kit.ts";
 
 type Example = MetricInputs[keyof MetricInputs];
 
-/** What a metric reads, six or more. Default: six of the first kind that it reads. */
+/** Readings for a metric, at least six. Default: six of the first kind that it reads. */
 export type MetricFigures = Readonly<{
   readings?: readonly Example[];
-  /** What another program computes of them. */
+  /** Values that another program computes from them. */
   values?: Named<number | null>;
 }>;
 
@@ -24,7 +24,7 @@ const examplesOf: { readonly [K in keyof MetricInputs]: readonly MetricInputs[K]
   text: six((i) => ({ prediction: `the film ${i}`, references: [`the film ${i % 2}`, "a film"] })),
 };
 
-/** Six readings of each kind that are right, and six that are wrong. */
+/** Six right and six wrong readings of each kind. */
 const extremesOf: {
   readonly [K in keyof MetricInputs]: Readonly<Record<"right" | "wrong", readonly MetricInputs[K][]>>;
 } = {
@@ -52,8 +52,8 @@ const extremesOf: {
 };
 
 /**
- * The checks of a metric on at least six examples: the empty state, the round trip of states through JSON, merging, and that
- * neither order nor grouping matters beyond rounding.
+ * Returns the checks of a metric on at least six examples: the empty state, the round trip of states through JSON,
+ * merging, and independence of order and grouping up to rounding.
  */
 export function metricChecks(metric: Metric, figures: MetricFigures): readonly Check[] {
   const examples = figures.readings ?? examplesOf[metric.reads[0] ?? "label"];

@@ -1,5 +1,5 @@
 /**
- * Checks of plugins: what everyone of a kind must do, whoever runs them.
+ * Conformance checks of plugins: properties that all plugins of a kind must have. They work with any test runner.
  * @module
  */
 import type { Kind, Kinds } from "../kit.ts";
@@ -31,7 +31,7 @@ import { queueChecks, type QueueUnderTest } from "./queue.ts";
 import { scheduleChecks } from "./schedule.ts";
 import { storeChecks, type StoreFigures } from "./store.ts";
 
-/** What checks of a kind may be told beside {@link BenchFigures}: numbers of other programs, examples, machines. */
+/** Options of each kind's checks beside {@link BenchFigures}: reference numbers, examples, hosts. */
 export interface KindFigures {
   model: ModelFigures;
   architecture: ArchitectureFigures;
@@ -55,7 +55,7 @@ export interface KindFigures {
   queue: Partial<QueueUnderTest>;
 }
 
-/** What the checks of a plugin may be told. */
+/** Options of the checks of a plugin. */
 export type Figures<K extends Kind = Kind> = BenchFigures & (K extends keyof KindFigures ? KindFigures[K] : object);
 
 type Batteries = { readonly [K in Kind]: (plugin: Kinds[K], figures: Figures<K>) => readonly Check[] };
@@ -97,7 +97,7 @@ const batteries: Batteries = {
 };
 
 /**
- * The checks of a plugin, to be run by any runner of tests.
+ * Returns the checks of a plugin, to be run by any test runner.
  *
  * @example
  * ```ts
@@ -117,7 +117,7 @@ export function checksOf<K extends Kind>(
 /**
  * Runs every check of a plugin.
  *
- * @throws Error that lists what does not hold.
+ * @throws Error that lists the failed checks.
  * @example
  * ```ts
  * import { conform } from "attune/conformance";

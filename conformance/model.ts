@@ -1,4 +1,4 @@
-/** What every plugin that opens models must do. */
+/** Checks of plugins that open models. */
 import {
   AttuneError,
   type Checkpoint,
@@ -13,18 +13,18 @@ import { assert } from "./assert.ts";
 import { type Check, check, needing } from "./check.ts";
 import { readOnlyStore, withFolders } from "./tiny/host.ts";
 
-/** A folder that a source reads: where the plugin's options name it, and what lies there. */
+/** A folder that the plugin reads: its path in the plugin's options, and its files. */
 export type ModelFigures = Readonly<{
   folder?: Readonly<{
     at: string;
     files: Named<Uint8Array>;
-    /** The file that has the weights, and another that counts. Default: model.safetensors and config.json. */
+    /** The file with the weights, and (`config`) another input. Default: model.safetensors and config.json. */
     weights?: string;
     config?: string | null;
   }>;
 }>;
 
-/** The checks of a model. */
+/** Returns the checks of a model plugin. */
 export function modelChecks(source: ModelSource, { folder }: ModelFigures, host: Host): readonly Check[] {
   const on = (files: Named<Uint8Array>): Host =>
     folder ? withFolders(host, { [folder.at]: readOnlyStore(files) }) : host;

@@ -1,25 +1,25 @@
-/** What every optimizer must do. */
+/** Checks of optimizers. */
 import { assert } from "./assert.ts";
 import { type Check, check, passedOver } from "./check.ts";
 import { createMemory, type KernelMemory } from "../core/kernels/kernels.ts";
 import type { FlatParameter, Optimizer } from "../kit.ts";
 
 /**
- * Parameters after each step on ½ Σ scale (x - 1)², by torch or by the paper's formulas. `shape`: of one tensor; absent:
- * a vector. `descent`: the first rate on the way to the bottom.
+ * Reference parameters after each step on ½ Σ scale (x - 1)², by torch or by the paper's formulas. `shape`: shape of
+ * the tensor (default: a vector); `descent`: the initial learning rate of the check that reaches the minimum.
  */
 export type OptimizerFigures = Readonly<{
   learningRate: number;
   shape?: readonly number[];
   descent?: number;
-  /** The weights to evaluate after the last step, where they are not those that train. */
+  /** The weights to evaluate after the last step, if they differ from the trained ones. */
   averaged?: readonly number[];
   start: readonly number[];
   scale: readonly number[];
   steps: readonly (readonly number[])[];
 }>;
 
-/** A start from which nobody else's steps are known. */
+/** Default start, without reference steps. */
 const unknownFigures: OptimizerFigures = {
   learningRate: 0.01,
   start: [0.5, -1, 2, 0.25],
@@ -27,7 +27,7 @@ const unknownFigures: OptimizerFigures = {
   steps: [],
 };
 
-/** A span over fresh memory. */
+/** Creates a parameter span in new memory. */
 export async function spanOf(
   optimizer: Optimizer,
   start: readonly number[],
@@ -42,7 +42,7 @@ export async function spanOf(
   return { span: { name: "x", shape, parameter, gradient: memory.alloc(start.length), state }, memory };
 }
 
-/** The checks of one configuration; without `steps` of another program none are compared. */
+/** Returns the checks of one configuration; without reference `steps`, none are compared. */
 export function optimizerChecks(optimizer: Optimizer, known: Partial<OptimizerFigures>): readonly Check[] {
   const figures: OptimizerFigures = { ...unknownFigures, ...known };
   const { start, scale, learningRate, shape } = figures;

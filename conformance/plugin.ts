@@ -1,9 +1,9 @@
-/** What every plugin must do, of any kind. */
+/** Checks of plugins of any kind. */
 import type { Kind, Plugin } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 
-/** The checks of what a plugin carries. */
+/** Returns the checks of a plugin's kind, name and options. */
 export function pluginChecks({ kind, name, options }: Plugin, expected: Kind): readonly Check[] {
   return [
     check("carries its kind, a name in lower-case words with dashes, and its options, which are JSON", () => {

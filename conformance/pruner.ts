@@ -1,9 +1,9 @@
-/** What every pruner must do. */
+/** Checks of pruners. */
 import type { Pruner, Study, Trial, TrialState } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 
-/** A trial of so many steps, the better the higher its level. */
+/** Creates a trial with `steps` steps; a higher level is better. */
 function trial(number: number, level: number, steps: number, state: TrialState, sign: number): Trial {
   const values = Array.from({ length: steps }, (_, i): [number, number] => [i + 1, sign * (level + i / 10)]);
   return { number, params: {}, state, values, value: state === "complete" ? values.at(-1)?.[1] ?? null : null };
@@ -16,7 +16,7 @@ const studyOf = (direction: Study["direction"], trials: readonly Trial[]): Study
   trials,
 });
 
-/** The checks of a pruner. */
+/** Returns the checks of a pruner. */
 export function prunerChecks(pruner: Pruner): readonly Check[] {
   const others = (sign: number): Trial[] =>
     Array.from({ length: 12 }, (_, i) => trial(i, i / 12, 27, i % 4 === 3 ? "pruned" : "complete", sign));

@@ -1,9 +1,9 @@
-/** What every queue must do. */
+/** Checks of queues. */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 import type { Delivery, OpenQueue } from "../kit.ts";
 
-/** How a queue is tested: `open` gives an empty one; `shared`: another handle of it; `shortest`: seconds that it can hide an id for. */
+/** A queue to test. `open` opens an empty queue, `shared` opens it again; `shortest`: least seconds of hiding an id. */
 export type QueueUnderTest = Readonly<{
   open: () => Promise<{ queue: OpenQueue; shared?: () => Promise<OpenQueue> }>;
   shortest: number;
@@ -11,7 +11,7 @@ export type QueueUnderTest = Readonly<{
 
 const sleep = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
 
-/** The hint that comes back once its time is over, however late the queue notices. */
+/** Returns the delivery that reappears after its time is over, however late the queue notices. */
 async function pullAgain(queue: OpenQueue, shortest: number, seconds: number): Promise<Delivery | undefined> {
   for (let looks = 0; looks < 100; looks++) {
     const hint = await queue.pull(seconds);
@@ -21,7 +21,7 @@ async function pullAgain(queue: OpenQueue, shortest: number, seconds: number): P
   return undefined;
 }
 
-/** The checks of a queue. */
+/** Returns the checks of a queue. */
 export function queueChecks({ open, shortest }: QueueUnderTest): readonly Check[] {
   const long = 60;
   const all = async (queue: OpenQueue, seconds = long): Promise<Delivery[]> => {
@@ -49,7 +49,7 @@ export function queueChecks({ open, shortest }: QueueUnderTest): readonly Check[
         late = performance.now() - begun > 1000 * shortest;
         await sleep(1.2 * shortest);
         const again = await queue.pull(long);
-        // A machine that held this up until its time was over has it said too late: once more.
+        // If the machine was so slow that the time was already over, the check is repeated.
         if (!late) assert.equal(again, undefined);
         await again?.ack();
       }
@@ -94,7 +94,7 @@ export function queueChecks({ open, shortest }: QueueUnderTest): readonly Check[
       const late = await queue.pull(shortest);
       const now = await pullAgain(queue, shortest, long);
       assert.equal(now?.id, "ftjob-a");
-      // The first to take it wakes up: late words may at most cost a hint, which records bring again.
+      // The first consumer wakes up late: it may remove the entry at most, which the job records restore.
       await late?.nack();
       await late?.ack();
       await now?.ack();

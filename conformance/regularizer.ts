@@ -1,4 +1,4 @@
-/** What every regularizer must do, on a tiny model. */
+/** Checks of regularizers, on a tiny model. */
 import { compose } from "../core/spec/compose.ts";
 import { layOut } from "../core/loop/layout.ts";
 import { encodeRows } from "../core/run/rows/data.ts";
@@ -11,15 +11,15 @@ import { type Bench, lossesIn, memoryStore, rowsOf } from "./bench.ts";
 import { type Check, check } from "./check.ts";
 import { assertSlopes } from "./slopes.ts";
 
-/** What checks of a regularizer may be told. */
+/** Options of a regularizer's checks. */
 export type RegularizerFigures = Readonly<{
-  /** The same with a strength of nothing. */
+  /** The same regularizer with strength 0. */
   off?: Regularizer;
-  /** Whether its term has a slope everywhere: not where gradients are reversed on purpose. Default: true. */
+  /** Whether gradients match the term's slope, which they do not if reversed on purpose. Default: true. */
   smooth?: boolean;
 }>;
 
-/** The checks of a regularizer. */
+/** Returns the checks of a regularizer. */
 export function regularizerChecks(
   regularizer: Regularizer,
   { off, smooth = true }: RegularizerFigures,

@@ -1,4 +1,4 @@
-/** A short run with a plugin in it, whatever it does there. */
+/** Checks of a short run that uses a plugin. */
 import { compose } from "../core/spec/compose.ts";
 import { trainRun } from "../core/run/train/train.ts";
 import type { Kind, Kinds, Named, Plugin, Store } from "../kit.ts";
@@ -6,7 +6,7 @@ import { assert } from "./assert.ts";
 import { type Bench, type BenchFigures, benchOf, memoryStore, NO_LIB } from "./bench.ts";
 import { type Check, check, needing } from "./check.ts";
 
-/** Where a run's spec takes a plugin of a kind; kinds that are not here change what rows a run needs. */
+/** The place of a plugin in a run's spec, by kind. Missing kinds would change the rows that a run needs. */
 const places: { readonly [K in Kind]?: (part: unknown) => Named<unknown> } = {
   tokenizer: (part) => ({ tokenizer: part }),
   loss: (part) => ({ loss: part }),
@@ -20,7 +20,7 @@ const places: { readonly [K in Kind]?: (part: unknown) => Named<unknown> } = {
   exporter: (part) => ({ exporters: [part] }),
 };
 
-/** What a plugin wants that the tiny task, which tells classes apart, has not; undefined: nothing. */
+/** Returns what a plugin needs but the tiny classification task lacks; undefined if nothing. */
 function unmetNeed(plugin: Plugin): string | undefined {
   if (plugin.kind === "metric") {
     const { reads } = plugin as Kinds["metric"];
@@ -31,7 +31,7 @@ function unmetNeed(plugin: Plugin): string | undefined {
   return compares === "classes" ? undefined : `a task whose targets are ${compares}`;
 }
 
-/** The checks of a run with a plugin, named as a spec names it (`part`); `figures.catalog` has it. */
+/** Returns the checks of a run with a plugin. `part`: the plugin as a spec refers to it; `figures.catalog` has it. */
 export function runChecks(plugin: Plugin, part: unknown, figures: BenchFigures): readonly Check[] {
   const place = places[plugin.kind];
   if (!place) return [];

@@ -1,9 +1,9 @@
-/** What every schedule must do. */
+/** Checks of schedules. */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 import { AttuneError, type Schedule } from "../kit.ts";
 
-/** The checks of a schedule: finite factors from 0 to 1 in any run, pure and in any order, and warm-up as its option says. */
+/** Returns the checks of a schedule: finite factors from 0 to 1, without state, and warm-up as its option says. */
 export function scheduleChecks(schedule: Schedule): readonly Check[] {
   return [
     check("factors are from 0 to 1, and depend on the step alone", () => {
@@ -41,7 +41,7 @@ export function scheduleChecks(schedule: Schedule): readonly Check[] {
   ];
 }
 
-/** Whether a schedule says that its options do not go with the learning rate. */
+/** Whether a schedule refuses its options because of the learning rate. */
 function isRefused(factor: () => number): boolean {
   try {
     factor();
@@ -52,7 +52,7 @@ function isRefused(factor: () => number): boolean {
   }
 }
 
-/** Without what is undefined: JSON has no word for it. */
+/** Returns options without undefined ones, which JSON cannot represent. */
 function plain(options: object): object {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

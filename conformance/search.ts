@@ -1,12 +1,12 @@
-/** What every search must do. */
+/** Checks of searches. */
 import { createRandom, type Json, type Named, type Search, type Space, type Study, type Trial } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 
-/** What is searched. */
+/** Options of a search's checks. */
 export type SearchFigures = Readonly<{
   space?: Named<Space>;
-  /** Trials behind which it has ended, where its settings do not say how many it makes. Default: 5,000. */
+  /** Number of trials after which it must have ended, if its settings do not limit them. Default: 5,000. */
   most?: number;
 }>;
 
@@ -20,7 +20,7 @@ const aSpace: Named<Space> = {
   momentum: { type: "float", low: 0.5, high: 0.99, when: { optimizer: ["sgd", "lion"] } },
 };
 
-/** How good a trial is: best near the middle of everything. */
+/** Returns the score of a trial, best near the middle of every range. */
 function score(set: Named<Json>, step: number): number {
   const numbers = Object.values(set).map((x) => (typeof x === "number" ? Math.atan(x) : String(x).length / 8));
   return numbers.reduce((sum, x) => sum + (x - 0.3) ** 2, 0) * (1 + 1 / step);
@@ -38,7 +38,7 @@ const studyOf = (space: Named<Space>, trials: readonly Trial[]): Study => ({
   trials,
 });
 
-/** The trials of a study, one after the other. */
+/** Returns the trials that a search proposes, in order. */
 function proposed(search: Search, space: Named<Space>, most: number, seed = 5): Trial[] {
   const trials: Trial[] = [];
   while (trials.length < most) {
@@ -49,7 +49,7 @@ function proposed(search: Search, space: Named<Space>, most: number, seed = 5): 
   return trials;
 }
 
-/** The checks of a search. */
+/** Returns the checks of a search. */
 export function searchChecks(search: Search, figures: SearchFigures): readonly Check[] {
   const { space = aSpace, most = 5000 } = figures;
   const some = (): Trial[] => proposed(search, space, 30);

@@ -1,4 +1,4 @@
-/** Whether an engine's gradients are the slopes of its loss. */
+/** Checks that an engine's gradients match the slopes of its loss. */
 import type { Engine } from "../core/engine/engine.ts";
 import type { SavedTensors } from "../core/engine/state/saved.ts";
 import { type Batch, createRandom } from "../kit.ts";
@@ -7,8 +7,8 @@ import { assert } from "./assert.ts";
 const norm = (x: Float32Array): number => Math.sqrt(x.reduce((sum, g) => sum + g * g, 0));
 
 /**
- * Along directions in which each tensor moves by a length of its own, the loss changes as the gradients say: by four-point
- * differences, whose error is of the fourth order.
+ * Asserts that the loss changes as the gradients predict along directions in which each tensor moves by its own length,
+ * by four-point differences with an error of fourth order.
  */
 export async function assertSlopes(engine: Engine, batch: Batch, least = 0.1): Promise<void> {
   const loss = async (): Promise<number> =>

@@ -1,4 +1,4 @@
-/** What every store must do. */
+/** Checks of stores. */
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 import type { Store } from "../kit.ts";
@@ -15,12 +15,12 @@ const keysOf = async (store: Store, prefix: string): Promise<string[]> => {
   return keys;
 };
 
-/** The checks of a store; `make` gives an empty one each time. */
+/** Returns the checks of a store; `make` creates an empty store each time. */
 export function storeChecks(make: () => Promise<Store>): readonly Check[] {
   return [...keeping(make), ...writing(make)];
 }
 
-/** Of what is put and taken. */
+/** Returns the checks of reading and writing. */
 function keeping(make: () => Promise<Store>): readonly Check[] {
   return [
     check("gives back what was put, whole and in ranges", async () => {
@@ -75,7 +75,7 @@ function keeping(make: () => Promise<Store>): readonly Check[] {
   ];
 }
 
-/** Of who writes what, and what is listed. */
+/** Returns the checks of concurrent writes and of listing. */
 function writing(make: () => Promise<Store>): readonly Check[] {
   return [
     check("gives a new revision to each write, also of the same bytes", async () => {

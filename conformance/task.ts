@@ -1,4 +1,4 @@
-/** What every task must do, on a tiny model. */
+/** Checks of tasks, on a tiny model. */
 import { evaluateRun } from "../core/run/evaluate/evaluate.ts";
 import { predictRows } from "../core/run/evaluate/infer.ts";
 import { encodeAll } from "../core/run/rows/data.ts";
@@ -8,19 +8,19 @@ import { type Bench, lossesIn } from "./bench.ts";
 import { type Check, check } from "./check.ts";
 import { rowsInSpec, tinyRows } from "./tiny/task.ts";
 
-/** What is learned from. */
+/** Options of a task's checks. */
 export type TaskFigures = Readonly<{
-  /** Rows that it learns from. Default: texts labelled "good" and "bad". */
+  /** Training rows. Default: texts labelled "good" and "bad". */
   rows?: readonly Row[];
   /** The model. Default: a tiny encoder. */
   model?: unknown;
-  /** Steps, and more of a run's arguments. */
+  /** Training arguments, such as the number of steps. */
   training?: Named<Json>;
   /** How many samples a row may be. Default: as many as predictions are one. */
   predicts?: boolean;
 }>;
 
-/** The checks of a task. */
+/** Returns the checks of a task. */
 export function taskChecks(task: Task, figures: TaskFigures, bench: Bench): readonly Check[] {
   const { rows = tinyRows, model = "tiny" } = figures;
   const data = { train: { use: "tiny-rows", with: { rows } }, eval: { use: "tiny-rows", with: { rows } } };
@@ -33,7 +33,7 @@ export function taskChecks(task: Task, figures: TaskFigures, bench: Bench): read
       assert.ok(samples.length > 0, "no samples");
     }),
     check("learns", async () => {
-      // What only describes rows has nothing to learn.
+      // A task without losses, which only describes rows, has nothing to learn.
       if (task.subtasks.every(({ losses }) => losses.length === 0)) return;
       const training = { maxSteps: 12, learningRate: 0.05, perDeviceTrainBatchSize: 8, seed: 1, ...figures.training };
       const before = await bench.train(spec, { ...training, evalOnStart: true });

@@ -1,16 +1,16 @@
-/** What every tokenizer must do. */
+/** Checks of tokenizers. */
 import type { EncodeOptions, Encoding, Host, Store, Tokenizer, TokenizerLoader } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 import { readOnlyStore } from "./tiny/host.ts";
 
-/** What a tokenizer is given, and what others make of it. */
+/** Inputs of a tokenizer's checks, and reference encodings. */
 export type TokenizerFigures = Readonly<{
   /** A checkpoint's files. Default: none. */
   files?: Store;
   /** A plain text of at least five words. */
   text?: string;
-  /** What another program makes of texts. Offsets in UTF-16 units. */
+  /** Encodings by another program, with offsets in UTF-16 units. */
   encodings?: readonly Readonly<{
     text: string;
     options?: EncodeOptions;
@@ -19,10 +19,10 @@ export type TokenizerFigures = Readonly<{
   }>[];
 }>;
 
-/** Most seconds for a million characters, on any machine. */
+/** Maximum seconds for a million characters, on any machine. */
 const SECONDS = 60;
 
-/** The checks of a tokenizer. */
+/** Returns the checks of a tokenizer. */
 export function tokenizerChecks(source: TokenizerLoader, figures: TokenizerFigures, host: Host): readonly Check[] {
   const { files = readOnlyStore({}), text = "the film was very good and the food was not bad", encodings = [] } =
     figures;
@@ -133,7 +133,7 @@ export function tokenizerChecks(source: TokenizerLoader, figures: TokenizerFigur
   ];
 }
 
-/** Of plain words: a token begins where the one before it ends or behind it, and has no space behind its word. */
+/** Checks offsets in plain words: tokens do not overlap, and none ends with a space. */
 function checkPlaces(text: string, { offsets, specialTokensMask }: Encoding): void {
   if (!/^[a-z ]*$/.test(text)) return;
   let last = 0;
@@ -147,7 +147,7 @@ function checkPlaces(text: string, { offsets, specialTokensMask }: Encoding): vo
   }
 }
 
-/** Of two texts in one encoding. */
+/** Returns the check of two texts in one encoding. */
 function pairCheck(open: () => Promise<Tokenizer>, text: string): Check {
   return check("pairs are told apart, and both are in one", async () => {
     const tokenizer = await open();

@@ -1,11 +1,11 @@
-/** What every trainer must do, with a tiny model. */
+/** Checks of trainers, with a tiny model. */
 import { compose } from "../core/spec/compose.ts";
 import type { Json, Named, Run, Store, Trainer, TrainingEvent, TrainOptions } from "../kit.ts";
 import { assert } from "./assert.ts";
 import { type Bench, memoryStore } from "./bench.ts";
 import { type Check, check } from "./check.ts";
 
-/** The checks of a trainer. */
+/** Returns the checks of a trainer. */
 export function trainerChecks(trainer: Trainer, { host, spec, catalog }: Bench): readonly Check[] {
   const run = (training: Named<Json> = {}): Run =>
     compose(spec({}, { maxSteps: 4, saveSteps: 2, ...training }), catalog);

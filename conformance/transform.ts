@@ -1,4 +1,4 @@
-/** What every transform must do. */
+/** Checks of transforms. */
 import type { DataContext } from "../core/spec/data_context.ts";
 import { transformRows } from "../core/spec/transformed.ts";
 import type { Dataset, Host, Json, Row, Rows, Transform } from "../kit.ts";
@@ -6,15 +6,15 @@ import { assert } from "./assert.ts";
 import { type Check, check } from "./check.ts";
 import { tinyRows } from "./tiny/task.ts";
 
-/** What checks of a transform may be told. */
+/** Options of a transform's checks. */
 export type TransformFigures = Readonly<{
   /** Rows to transform. Default: a few texts with labels. */
   rows?: readonly Row[];
-  /** What has to come out of them. */
+  /** The expected result. */
   expected?: readonly Row[];
-  /** What is known of the run: seed, split, columns, tokenizer. */
+  /** Context of the run: seed, split, columns, tokenizer. */
   context?: Partial<DataContext>;
-  /** The same kind with other options, whose rows are others. */
+  /** The same transform with other options, which gives other rows. */
   other?: Transform;
   /** Whether another seed gives other rows. Default: false. */
   isRandom?: boolean;
@@ -22,10 +22,10 @@ export type TransformFigures = Readonly<{
 
 const columns = { texts: ["text"], others: ["label"] };
 
-/** The checks of a transform. */
+/** Returns the checks of a transform. */
 export function transformChecks(transform: Transform, figures: TransformFigures, host: Host): readonly Check[] {
   const { rows: input = tinyRows, context = {}, other, isRandom = false } = figures;
-  // One that changes what it is given must not spoil others' rows.
+  // A copy, since a transform that changes its input must not affect other checks.
   const rows = structuredClone(input);
   const open = async (
     transforms: readonly Transform[],

@@ -1,10 +1,10 @@
 /**
- * The contracts: one interface per kind of component that fine-tuning is made of. Types only.
+ * The contracts: one interface per kind of component of fine-tuning. Types only.
  *
- * Five ideas carry them. Counts come from the host: a loss is a sum, what divides it is counted on the labels.
- * Every batch is packed: a row holds one or more sequences, padding is the case of one. One parameter map, several
- * programs. JSON and objects are one run: where a plugin may stand, `{ use, with }` may stand. Wide methods, narrow
- * authors: authors annotate their narrow types, no casts.
+ * Five ideas underlie them. Counts come from the host: a loss is a sum, and its divisor is counted on the labels.
+ * Every batch is packed: a row has one or more sequences; padding is the case of one. Several programs share one
+ * parameter map. JSON and objects describe the same run: wherever a plugin is accepted, so is `{ use, with }`. Methods
+ * have wide types, but authors annotate their own narrow types without casts.
  * @module
  */
 export type { DType, Json, Named, Random, Tensor } from "./base/types.ts";

@@ -1,13 +1,13 @@
 /**
- * train a chat model with LoRA; only what the assistant says is learned.
+ * Trains a chat model with LoRA; only the assistant's messages are learned.
  *
  *     npm run chat-lora
  *     node recipes/chat_lora.ts --model Qwen/Qwen2.5-0.5B-Instruct --data chats.jsonl
  *
- * Rows have `messages`. Without `--data` these are questions about labelled review sentences (npm's sentiment), answered
- * with their labels. Without `--model` a Llama of two layers, whose word vectors are those of `attune:base` and whose layers
- * begin at random (recipes/starter.ts), first learns to go on with the review sentences themselves: that is the base that
- * LoRA adapts. Beside the score: the same base without LoRA, and the most frequent answer.
+ * Rows have `messages`. Without `--data`, they are questions about labelled review sentences (npm's sentiment),
+ * answered with their labels. Without `--model`, a Llama of two layers, with the word vectors of `attune:base` and
+ * random layers (recipes/starter.ts), first learns to continue the review sentences themselves, and LoRA adapts the
+ * result. The score is compared with the same base without LoRA, and with the most frequent answer.
  */
 import type { Json, Named, Row } from "../core/types.ts";
 import { columnsOf, common, type Data, type Settings } from "./options.ts";
@@ -29,7 +29,7 @@ import {
 import { starterDecoder } from "./starter.ts";
 import type { Workbench } from "./workbench.ts";
 
-/** Trains LoRA on a decoder that learns to answer; gives the scores of its answers beside those without LoRA. */
+/** Trains LoRA on a decoder that learns to answer; returns the scores of its answers with and without LoRA. */
 export const chatLora = defineRecipe({
   name: "chat-lora",
   summary: "train a chat model with LoRA",
@@ -96,7 +96,7 @@ function asQuestion({ text, label }: Row): Row {
   };
 }
 
-/** Trains a Llama of two layers on the review sentences; gives its path. */
+/** Trains a Llama of two layers on the review sentences, and returns its path. */
 async function trainStarter(bench: Workbench, settings: Settings, training: Named<Json>): Promise<string> {
   bench.say("No --model: a Llama of two layers first learns to go on with the review sentences.\n");
   const path = await starterDecoder(await bench.host(), pathIn(settings.output, "start"));

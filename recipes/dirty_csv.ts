@@ -1,10 +1,11 @@
 /**
- * A dirty CSV file becomes a good model: what transforms do to its rows, and the accuracy on test rows without and with them.
+ * Trains a good model from a dirty CSV file: shows what transforms do to its rows, and the accuracy without and with
+ * them.
  *
  *     npm run dirty-csv
  *     node recipes/dirty_csv.ts --model ./all-MiniLM-L6-v2 --adapter lora
  *
- * The file is made of labelled review sentences, whose dirt is known that way: it is in the output, as `data/train.csv`.
+ * The file is made from labelled review sentences, so its dirt is known; the output has it as `data/train.csv`.
  */
 import type { Json, Named } from "../core/types.ts";
 import { common } from "./options.ts";
@@ -25,7 +26,7 @@ import { folderOf, type Metrics, type Workbench } from "./workbench.ts";
 
 const { model, adapter, rows, epochs, steps, rate, batch, maxLength, seed, output, resume } = common;
 
-/** Trains on dirty rows as they are, with one spelling of each class, and prepared; gives the accuracies on test rows. */
+/** Trains on dirty rows unchanged, with one spelling per class, and fully prepared; returns accuracies on test rows. */
 export const dirtyCsv = defineRecipe({
   name: "dirty-csv",
   summary: "clean a dirty CSV file with transforms, and train on it",
@@ -49,7 +50,7 @@ export const dirtyCsv = defineRecipe({
           name,
           model: { use: "pretrained", with: { path: settings.model } },
           task: { use: "sequence-classification", with: labels },
-          // Rows of the test stand in train; here that is to be seen, not refused.
+          // Some test rows are also in train; this recipe wants to show that instead of refusing the run.
           data: { ...data, leakThreshold: 1 },
           adapter: settings.adapter === undefined ? [] : [settings.adapter],
           metrics: ["accuracy", { use: "by-group", with: { metric: "accuracy", column: "seen", minCount: 1 } }],
@@ -110,7 +111,7 @@ const oneSpellingEach: readonly Json[] = [{
   },
 }];
 
-/** Everything else. */
+/** All other preparation. */
 const preparation: readonly Json[] = [
   { use: "clean", with: { missing: "drop" } },
   { use: "filter", with: { minLength: 5 } },
@@ -120,7 +121,7 @@ const preparation: readonly Json[] = [
   { use: "balance", with: { method: "weights" } },
 ];
 
-/** Accuracy on the test rows that are not in train, as the metric by group has it. */
+/** Returns the accuracy on test rows that are not in train, from the metric by group. */
 function unseenAccuracy(metrics: Metrics): number {
   const groups = Object(metrics.accuracy_by_seen) as Named<Readonly<{ value: number | null }>>;
   return groups.no?.value ?? NaN;

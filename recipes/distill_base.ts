@@ -1,10 +1,10 @@
 /**
- * Makes `attune:base`: a small English encoder, distilled from a sentence encoder.
+ * Creates `attune:base`: a small English encoder, distilled from a sentence encoder.
  *
  *     npm run distill-base -- --teacher ./all-MiniLM-L6-v2
  *
- * Texts come from packages (recipes/base/texts.ts); sentences of the sentiment rows are left out of them. The log of the
- * training that made the base here is recipes/base/log.jsonl, every 25th step of it.
+ * Texts come from packages (recipes/base/texts.ts), without the sentences of the sentiment rows. recipes/base/log.jsonl
+ * has every 25th step of the training that created the present base.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -39,7 +39,7 @@ const options = {
 
 type BaseSettings = Values<typeof options>;
 
-/** Distills `attune:base`; gives its correlation with the teacher. It needs a machine with files, npm and pip. */
+/** Distills `attune:base`; returns its correlation with the teacher. Needs a machine with files, npm and pip. */
 export const distillBase = defineRecipe({
   name: "distill-base",
   summary: "distill attune:base from a sentence encoder",
@@ -64,7 +64,7 @@ export const distillBase = defineRecipe({
   },
 });
 
-/** Sentences to train on, in a drawn order, and to measure on. Those of the sentiment rows are in neither. */
+/** Returns training sentences, in random order, and held-out ones. Neither contain sentences of the sentiment rows. */
 async function chooseTexts(
   bench: Workbench,
   work: string,
@@ -75,7 +75,7 @@ async function chooseTexts(
   const sources = texts(join(work, "packages"));
   const fresh = (sentences: readonly string[]): string[] => sentences.filter((s) => !known.has(essence(s)));
   const [snippets, dictionary] = [fresh(sources.reviews), fresh(sources.dictionary)];
-  // Snippets read as reviews do: they count three times. Every 50th sentence is held out, to measure by.
+  // Snippets resemble reviews, so they count three times. Every 50th sentence is held out for evaluation.
   const isHeld = (_: string, i: number): boolean => i % 50 === 49;
   const test = [...snippets.filter(isHeld), ...dictionary.filter(isHeld)];
   const reviewLike = snippets.filter((s, i) => !isHeld(s, i));
@@ -101,7 +101,7 @@ function distillation(
   return {
     version: 1,
     name: "base",
-    // Nothing to regularise: every target is the teacher's own.
+    // No regularization, since every target is the teacher's own output.
     model: {
       use: "pretrained",
       with: { path: student, config: { hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 } },
@@ -133,7 +133,7 @@ function distillation(
   };
 }
 
-/** Packs the trained model as the base, with its card and a short log; gives its correlation with the teacher. */
+/** Packs the trained model as the base, with its card and a short log; returns its correlation with the teacher. */
 async function packBase(
   bench: Workbench,
   host: Host,

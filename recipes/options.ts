@@ -1,13 +1,13 @@
-/** Options of recipes: what they are called, what they say, and what is wrong with those that are given. */
+/** Options of recipes: their names, descriptions and validation. */
 import { AttuneError, badValue, unknownName } from "../core/base/errors.ts";
 import type { Json, Named } from "../core/types.ts";
 
-/** Rows to train on, to measure on meanwhile and, where there are others for that, to report on; parts of a run spec. */
+/** Data sets of a run spec: for training, for evaluation during training, and optionally for the final report. */
 export type Data = Readonly<{ train: Named<Json>; eval: Named<Json>; test?: Named<Json> }>;
 
 /**
- * One option. `flag`: it is true or false, and has no value on a command line; `number`: its value is one; `rows`: a text,
- * or `Data` where a program calls.
+ * One option. `flag`: a boolean, without a value on the command line; `number`: its value is a number; `rows`: its
+ * value is a text, or `Data` if a program calls the recipe.
  */
 export type Option = Readonly<{ says: string; default?: string | number; flag?: true; number?: true; rows?: true }>;
 
@@ -22,7 +22,7 @@ type ValueOf<O> = O extends { flag: true } ? boolean
 /** Options as a caller gives them. */
 export type OptionInput<T extends Options> = { readonly [K in keyof T]?: ValueOf<T[K]> | undefined };
 
-/** Options as a recipe reads them: defaults are filled in. */
+/** Options as a recipe reads them, with defaults filled in. */
 export type Values<T extends Options> =
   & {
     readonly [K in keyof T]: T[K] extends { flag: true } | { default: string | number } ? ValueOf<T[K]>
@@ -58,18 +58,18 @@ export const common = {
   resume: { says: "continue an interrupted run in --output", flag: true },
 } as const satisfies Options;
 
-/** What every recipe reads. */
+/** Values of the common options. */
 export type Settings = Values<typeof common>;
 
-/** What a command line calls an option: `--max-length` for `maxLength`. */
+/** Returns an option's name on the command line: `--max-length` for `maxLength`. */
 export function flagName(key: string): string {
   return `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 /**
- * The options that a recipe runs with: those that are given, and the defaults of the others.
+ * Returns the options that a recipe runs with: the given ones, and the defaults of the others.
  *
- * @throws AttuneError that names what is unknown, with the nearest name, or has no value of its kind.
+ * @throws AttuneError that names an unknown option, with the nearest name, or an option with a wrong value.
  */
 export function readOptions<T extends Options>(name: string, options: T, input: OptionInput<T>): Values<T> {
   const said = Object.entries(input).filter(([, value]) => value !== undefined);
@@ -109,7 +109,7 @@ function checkValue(name: string, { flag, number, rows }: Option, value: unknown
   }
 }
 
-/** What `--columns` says: by the task's name of each column the one that the rows have. */
+/** Parses `--columns`: from the task's name of each column to the rows' name. */
 export function columnsOf({ columns }: Readonly<{ columns?: string | undefined }>): Named<string> {
   const pairs = (columns ?? "").split(",").filter((part) => part !== "").map((part): [string, string] => {
     const at = part.indexOf("=");

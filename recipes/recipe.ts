@@ -1,17 +1,17 @@
 /**
- * A recipe is a function of options and a workbench. Its module does nothing when it is imported; started, it is a command.
+ * A recipe is a function of options and a workbench. Importing its module does nothing; starting it runs a command.
  */
 import type { Named } from "../core/types.ts";
 import { type OptionInput, type Options, readOptions, type Values } from "./options.ts";
 import type { Workbench } from "./workbench.ts";
 
-/** What a recipe measured: by what is measured, the scores of this run and of what it is to be compared with. */
+/** Measured scores: by metric, the scores of this run and of its baselines. */
 export type Scores = Named<Named<number>>;
 
-/** What a command line knows of a recipe. */
+/** A recipe's description for the command line. */
 export type RecipeCommand<T extends Options> = Readonly<{ name: string; summary: string; options: T }>;
 
-/** A recipe. Throws AttuneError if an option is not one, and whatever its runs throw. */
+/** A recipe. Throws AttuneError if an option is invalid, and any error of its runs. */
 export type Recipe<T extends Options, R> =
   & ((options: OptionInput<T>, bench: Workbench) => Promise<R>)
   & Readonly<{ command: RecipeCommand<T> }>;

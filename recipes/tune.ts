@@ -1,11 +1,11 @@
 /**
- * Options that suit a task: a search judged on rows that are held out of training, the winner on test rows that no trial saw,
- * beside the same run with default options, and how much figures differ from fold to fold.
+ * Finds options that suit a task: trials are judged on held-out rows; the winner and the default options are compared
+ * on test rows that no trial used; and cross-validation shows how much results vary between folds.
  *
  *     npm run tune
  *     node recipes/tune.ts --model ./all-MiniLM-L6-v2 --data rows.csv --trials 30
  *
- * Without `--data`: review sentences, a few hundred of them, so that it takes a minute or two.
+ * Without `--data`: a few hundred review sentences, so that it takes a minute or two.
  */
 import { AttuneError } from "../core/base/errors.ts";
 import { trialSpec } from "../core/spec/search_space.ts";
@@ -24,7 +24,7 @@ import {
   trainingArguments,
 } from "./shared.ts";
 
-/** Searches options of LoRA, learning rate and optimizer; gives the winner's accuracy on test rows beside the default options'. */
+/** Searches options of LoRA, learning rate and optimizer; returns test accuracies of the winner and of the defaults. */
 export const tune = defineRecipe({
   name: "tune",
   summary: "find good options with a search, folds and test rows",

@@ -1,4 +1,4 @@
-/** The workbench of a recipe: what its caller brings, be it a command, a test, a page or an endpoint. */
+/** The workbench of a recipe, which its caller provides: a command, a test, a page or an endpoint. */
 import { compose } from "../core/spec/compose.ts";
 import { AttuneError } from "../core/base/errors.ts";
 import { train } from "../core/run/train/train_whole.ts";
@@ -7,38 +7,38 @@ import { storeWithin } from "../core/files/within.ts";
 import { memory } from "../plugins/stores/memory.ts";
 import { readJson } from "../core/files/json_files.ts";
 
-/** Metrics of a run, and of each of its tasks where it has several. */
+/** Metrics of a run, and of each of its tasks if it has several. */
 export type Metrics = Named<number> & Readonly<{ tasks?: Named<Named<number>> }>;
 
-/** How a recipe's spec is trained. `output`: the folder for what the run leaves. */
+/** Settings of training a recipe's spec. `output`: the folder for the run's results. */
 export type TrainSettings = Readonly<{ output: string; resume: boolean; threads?: number }>;
 
-/** What a recipe works with. */
+/** The environment of a recipe. */
 export type Workbench = Readonly<{
-  /** The machine. It has folders. */
+  /** Returns the host, which has folders. */
   host(): Promise<Host>;
-  /** The plugins that a spec may name. */
+  /** Returns the plugins that a spec may name. */
   catalog(): Promise<Catalog>;
-  /** Trains a spec and gives its last metrics. Throws where the run does not come to its end. */
+  /** Trains a spec and returns its last metrics. Throws if the run does not finish. */
   train(spec: Named<Json>, settings: TrainSettings): Promise<Metrics>;
   /**
-   * Searches as a spec says; gives the figures of the winner, trained once more, and the values that it was chosen by, and
-   * those of the spec as it is, where there are test rows to see both on. Absent if no process has files for it.
+   * Runs the search of a spec; returns the metrics of the winner, trained once more, the values by which it was chosen,
+   * and, if there are test rows, the metrics of the unchanged spec. Absent if no process with files can run it.
    */
   search?(
     spec: Named<Json>,
     settings: TrainSettings,
   ): Promise<Readonly<{ metrics: Metrics; params: Named<Json>; usual: Metrics }>>;
-  /** Trains a spec once for each fold; gives the mean and interval of each figure. Absent as `search` is. */
+  /** Trains a spec once for each fold; returns the mean and interval of each metric. Absent like `search`. */
   crossvalidate?(
     spec: Named<Json>,
     settings: TrainSettings & Readonly<{ folds: number; stratify?: string }>,
   ): Promise<Named<Readonly<{ mean: number; interval: readonly [number, number] }>>>;
-  /** Tells whoever watches a text of one or more lines. */
+  /** Prints a text of one or more lines. */
   say(text: string): void;
 }>;
 
-/** A workbench that trains where it is called. A host without folders gets folders in memory, which live as long as it. */
+/** Creates a workbench that trains in this process. A host without folders gets folders in memory. */
 export async function createWorkbench(
   host: Host,
   catalog: Catalog,
@@ -51,7 +51,7 @@ export async function createWorkbench(
     train: async (spec, { output, resume, threads = host.threads }) => {
       const store = folderOf(complete, output);
       if (!resume) await checkEmpty(store, output);
-      // The log tells a later attempt whether this one came to its end.
+      // The log shows a later attempt whether this one finished.
       const run = compose({ loggers: ["jsonl"], ...spec } as unknown as RunSpec, catalog);
       const { metrics } = await train(run, threads === undefined ? complete : { ...complete, threads }, {
         output: store,
@@ -63,7 +63,7 @@ export async function createWorkbench(
   };
 }
 
-/** A folder of a host. Throws AttuneError if the host has none. */
+/** Returns a folder of a host. Throws AttuneError if the host has no folders. */
 export function folderOf(host: Host, path: string): Store {
   const store = host.directory?.(path);
   if (store) return store;

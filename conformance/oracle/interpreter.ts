@@ -1,17 +1,17 @@
-/** The reference: every op in float64, simple and independent of the engine. */
+/** The reference interpreter: every op in float64, simple and independent of the engine. */
 import { type DimValues, evaluateDim, evaluateShape } from "../../core/graph/ops/dims.ts";
 import { type Graph, type Node, reachable, type Value } from "../../core/graph/graph.ts";
 import type { Op } from "../../core/graph/ops/ops.ts";
 import { fromFloat32, toFloat32, viewOf } from "../../core/files/safetensors.ts";
 import type { DType } from "../../core/base/tensor.ts";
 
-/** A tensor of the reference: booleans are 0 and 1. */
+/** A tensor of the interpreter; booleans are 0 and 1. */
 export type Reference = Readonly<{ dims: readonly number[]; data: Float64Array }>;
 
 type Rule<O extends Op> = (node: Node<O>, inputs: readonly Reference[], dims: DimValues) => readonly Reference[];
 type Table = { readonly [O in Op]: Rule<O> };
 
-/** A number in another dtype: floats of 16 bits are rounded to the nearest, ties to even. */
+/** Converts a number to another dtype; 16-bit floats are rounded to nearest, ties to even. */
 function castTo(dtype: DType, value: number): number {
   if (dtype === "bool") return Number(value !== 0);
   if (dtype === "float32" || dtype === "float64") return value;
@@ -39,7 +39,7 @@ const read = ({ dims, data }: Reference, index: readonly number[]): number => {
   dims.forEach((dim, k) => (at = at * dim + (index[k] ?? 0)));
   return data[at] ?? NaN;
 };
-/** The element of an operand that broadcasting pairs with `index`. */
+/** Returns the element of an operand that broadcasting pairs with `index`. */
 const broadcastRead = (x: Reference, index: readonly number[]): number => {
   const skip = index.length - x.dims.length;
   return read(x, x.dims.map((dim, k) => (dim === 1 ? 0 : index[k + skip] ?? 0)));
@@ -104,7 +104,7 @@ const logSoftmax = (line: number[]): number[] => {
   const log = top + Math.log(line.reduce((s, v) => s + Math.exp(v - top), 0));
   return line.map((v) => v - log);
 };
-/** erf by its Maclaurin series, and by the continued fraction of erfc where that converges badly. */
+/** Computes erf by its Maclaurin series, or by the continued fraction of erfc where the series converges badly. */
 export function erf(x: number): number {
   if (Math.abs(x) > 6) return Math.sign(x);
   if (Math.abs(x) < 2.5) {
@@ -269,7 +269,7 @@ const table: Table = {
   },
 };
 
-/** The values that a graph's inputs and parameters lead to. */
+/** Evaluates values of a graph from its inputs and parameters. */
 export function interpret(
   graph: Graph,
   inputs: Readonly<Record<string, Reference>>,

@@ -4,7 +4,7 @@ import { anyOptions } from "./words.ts";
 
 const RANK = 2;
 
-/** y = W x + B A x, B zero at first. */
+/** Adapter y = W x + B A x, where B is initially zero. */
 export const tinyAdapter: Factory<"adapter", Named<unknown>> = define({
   kind: "adapter",
   name: "tiny-low-rank",

@@ -1,10 +1,10 @@
-/** A machine in memory: stores, a clock, no network, no files. */
+/** A host in memory: stores and a clock, without network or files. */
 import { allBytes, type Host, keyParts, type Named, type Ort, type Store, type StoredObject } from "../../kit.ts";
 
-/** A store in memory, and what it holds. */
+/** A store in memory, with its content. */
 export type MemoryStore = Store & { readonly files: Map<string, Uint8Array> };
 
-/** A store in memory. */
+/** Creates a store in memory. */
 export function memoryStore(files: Named<Uint8Array> = {}): MemoryStore {
   const entries = new Map<string, Uint8Array>(Object.entries(files));
   const revisions = new Map<string, number>();
@@ -54,13 +54,13 @@ export function memoryStore(files: Named<Uint8Array> = {}): MemoryStore {
   };
 }
 
-/** Files that can only be read. */
+/** Creates a read-only store of files. */
 export function readOnlyStore(files: Named<Uint8Array>): Store {
   const { get, list } = memoryStore(files);
   return { get, list, put: async () => "conflict", delete: async () => "conflict" };
 }
 
-/** A host without files or network; `folders` by path. */
+/** Creates a host without files or network, with `folders` by path. */
 export function memoryHost(lib: Ort | undefined, folders: Named<Store> = {}): Host {
   return {
     runtime: "browser",
@@ -79,7 +79,7 @@ export function memoryHost(lib: Ort | undefined, folders: Named<Store> = {}): Ho
   };
 }
 
-/** A host that has further folders. */
+/** Returns a host with further folders. */
 export function withFolders(host: Host, folders: Named<Store>): Host {
   return {
     ...host,

@@ -36,12 +36,12 @@ import { anyOptions, tinyVocabulary } from "./words.ts";
 const WIDTH = 16;
 const HEADS = 2;
 
-/** The tiny model's config. */
+/** Returns the tiny model's config. */
 export function tinyConfig(side: "encoder" | "decoder"): Named<Json> {
   return { model_type: `tiny-${side}`, vocab_size: tinyVocabulary.length, hidden_size: WIDTH, num_hidden_layers: 2 };
 }
 
-/** The tiny family; its config says of which of both. */
+/** The tiny architecture; its config selects encoder or decoder. */
 export const tinyFamily: Factory<"architecture", Named<unknown>> = define({
   kind: "architecture",
   name: "tiny",
@@ -118,7 +118,7 @@ function forward(b: GraphBuilder, vocabSize: number, layers: readonly string[], 
   return { hidden: normed("tiny.norm", hidden), hiddenStates: all };
 }
 
-/** The tiny model's weights, the same every time. */
+/** Returns the tiny model's weights, the same every time. */
 export function tinyWeights(side: "encoder" | "decoder"): Named<Tensor<Float32Array>> {
   const { build, recorded } = createGraphBuilder({
     graph: new Graph(),
@@ -139,12 +139,12 @@ export function tinyWeights(side: "encoder" | "decoder"): Named<Tensor<Float32Ar
   }));
 }
 
-/** The tiny model's files. */
+/** Returns the tiny model's files. */
 export function tinyFiles(side: "encoder" | "decoder"): Named<Uint8Array> {
   return { "config.json": jsonBytes(tinyConfig(side)), "model.safetensors": writeSafetensors(tinyWeights(side)) };
 }
 
-/** Opens the tiny model, or with `path` what an exporter wrote into a folder of the host. */
+/** Opens the tiny model, or, with `path`, a model that an exporter wrote into a folder of the host. */
 export const tinyModel: Factory<"model", Named<unknown>> = define({
   kind: "model",
   name: "tiny",
@@ -168,7 +168,7 @@ export const tinyModel: Factory<"model", Named<unknown>> = define({
   }),
 });
 
-/** A model of a config whose weights are drawn. */
+/** Returns a checkpoint of a config without weights, which are initialized at random. */
 function untrained(config: Named<Json>): Checkpoint {
   return {
     config,

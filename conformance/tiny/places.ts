@@ -1,10 +1,10 @@
-/** A task that has three classes for every token, whatever the model. */
+/** A task with three classes for every token, for any model. */
 import { define, type Factory, logSoftmax, missing, type Named, neg, pick, sum } from "../../kit.ts";
 import { anyOptions } from "./words.ts";
 
 const CLASSES = 3;
 
-/** `input_ids` and `labels`, one for each; or `text`. */
+/** Collator of `input_ids` with a label each, or of `text`. */
 export const placesCollator: Factory<"collator", Named<unknown>> = define({
   kind: "collator",
   name: "tiny-places",
@@ -35,7 +35,7 @@ export const placesCollator: Factory<"collator", Named<unknown>> = define({
   }),
 });
 
-/** Logits at every place. */
+/** Head with logits at every position. */
 export const placesHead: Factory<"head", Named<unknown>> = define({
   kind: "head",
   name: "tiny-places",
@@ -49,7 +49,7 @@ export const placesHead: Factory<"head", Named<unknown>> = define({
   }),
 });
 
-/** -log p of each place's class. */
+/** Loss -log p of each position's class. */
 export const placesLoss: Factory<"loss", Named<unknown>> = define({
   kind: "loss",
   name: "tiny-places",
@@ -61,7 +61,7 @@ export const placesLoss: Factory<"loss", Named<unknown>> = define({
   }),
 });
 
-/** The task. */
+/** The task with three classes for every token. */
 export const placesTask: Factory<"task", Named<unknown>> = define({
   kind: "task",
   name: "tiny-places",

@@ -1,4 +1,4 @@
-/** The parts of a run of the tiny model that are none of its own: rows, a task of two classes, an update, exporters. */
+/** Other parts of a run of the tiny model: rows, a task with two classes, an optimizer, exporters. */
 import { mergedTensors } from "../../core/run/open/fold.ts";
 import {
   badValue,
@@ -26,7 +26,7 @@ import {
 } from "../../kit.ts";
 import { anyOptions } from "./words.ts";
 
-/** Sentences whose label follows from one word. */
+/** Sentences whose label depends on one word. */
 export const tinyRows: readonly Row[] = Array.from({ length: 12 }, (_, i) => {
   const good = i % 2 === 0;
   const thing = ["the film", "a food", "the phone", "the very nice film"][i % 4];
@@ -36,7 +36,7 @@ export const tinyRows: readonly Row[] = Array.from({ length: 12 }, (_, i) => {
 
 const labels = ["bad", "good"];
 
-/** Rows that a spec holds. */
+/** Data set of rows in the spec itself. */
 export const rowsInSpec: Factory<"data", Named<unknown>> = define({
   kind: "data",
   name: "tiny-rows",
@@ -55,7 +55,7 @@ export const rowsInSpec: Factory<"data", Named<unknown>> = define({
   },
 });
 
-/** `text` and `label` to ids. */
+/** Collator that encodes `text` and `label`. */
 export const tinyCollator: Factory<"collator", Named<unknown>> = define({
   kind: "collator",
   name: "tiny-texts",
@@ -84,7 +84,7 @@ export const tinyCollator: Factory<"collator", Named<unknown>> = define({
   }),
 });
 
-/** Two classes from each sequence's first or last token. */
+/** Head with two classes, from each sequence's first or last token. */
 export const tinyHead: Factory<"head", Named<unknown>> = define({
   kind: "head",
   name: "tiny-classes",
@@ -99,7 +99,7 @@ export const tinyHead: Factory<"head", Named<unknown>> = define({
   }),
 });
 
-/** -log p of the class. */
+/** Loss -log p of the class. */
 export const tinyLoss: Factory<"loss", Named<unknown>> = define({
   kind: "loss",
   name: "tiny-cross-entropy",
@@ -115,7 +115,7 @@ export const tinyLoss: Factory<"loss", Named<unknown>> = define({
   }),
 });
 
-/** Two classes of texts. */
+/** Task that classifies texts into two classes. */
 export const tinyTask: Factory<"task", Named<unknown>> = define({
   kind: "task",
   name: "tiny-classes",
@@ -147,7 +147,7 @@ export const tinyTask: Factory<"task", Named<unknown>> = define({
   }),
 });
 
-/** Logits of two classes as probabilities. */
+/** Returns probabilities from the logits of two classes. */
 function scoresOf(logits: Tensor | undefined): (readonly [number, number])[] {
   const data = Array.from(logits?.data ?? [], Number);
   return Array.from({ length: data.length / 2 }, (_, i) => {
@@ -157,7 +157,7 @@ function scoresOf(logits: Tensor | undefined): (readonly [number, number])[] {
   });
 }
 
-/** x ← x - rate · gradient. */
+/** Optimizer x ← x - rate · gradient. */
 export const tinyOptimizer: Factory<"optimizer", Named<unknown>> = define({
   kind: "optimizer",
   name: "tiny-descent",
@@ -171,7 +171,7 @@ export const tinyOptimizer: Factory<"optimizer", Named<unknown>> = define({
   }),
 });
 
-/** The same rate at every step. */
+/** Schedule with the same rate at every step. */
 export const tinySchedule: Factory<"schedule", Named<unknown>> = define({
   kind: "schedule",
   name: "tiny-constant",
@@ -179,7 +179,7 @@ export const tinySchedule: Factory<"schedule", Named<unknown>> = define({
   create: () => ({ factor: () => 1 }),
 });
 
-/** A model's folder, as a run writes it where no catalog brings an exporter of the name. */
+/** Exporter of a model's folder, for catalogs without an exporter of this name. */
 export const tinyModelFiles: Factory<"exporter", Named<unknown>> = define({
   kind: "exporter",
   name: "hf",
@@ -198,7 +198,7 @@ export const tinyModelFiles: Factory<"exporter", Named<unknown>> = define({
   }),
 });
 
-/** An adapter's folder, likewise. */
+/** Exporter of an adapter's folder, for catalogs without an exporter of this name. */
 export const tinyAdapterFiles: Factory<"exporter", Named<unknown>> = define({
   kind: "exporter",
   name: "peft",

@@ -1,4 +1,4 @@
-/** A tokenizer of 28 tokens: whole words, and one for all others. */
+/** A tokenizer of 28 tokens: whole words, and one token for all other words. */
 import {
   type AttuneError,
   badValue,
@@ -22,12 +22,12 @@ export const tinyVocabulary: readonly string[] = [...special, ...words];
 const [PAD, UNK, CLS, SEP, MASK] = [0, 1, 2, 3, 4];
 const ids: ReadonlyMap<string, number> = new Map(tinyVocabulary.map((word, id) => [word, id]));
 
-/** A schema of plugins that have nothing to say of their options. */
+/** A schema that accepts any options. */
 export const anyOptions: Schema<Named<unknown>, Named<unknown>> = {
   "~standard": { validate: (value) => ({ value: (value ?? {}) as Named<unknown> }) },
 };
 
-/** The tokenizer, whatever a checkpoint's files are. */
+/** Loader of the tiny tokenizer, which ignores a checkpoint's files. */
 export const tinyTokenizer: Factory<"tokenizer", Named<unknown>> = define({
   kind: "tokenizer",
   name: "tiny-words",
@@ -37,7 +37,7 @@ export const tinyTokenizer: Factory<"tokenizer", Named<unknown>> = define({
 
 type Token = Readonly<{ id: number; start: number; end: number; word: number }>;
 
-/** Words and signs of a text, with their places. */
+/** Returns the words and punctuation of a text, with their offsets. */
 function tokensOf(text: string | readonly string[]): Token[] {
   if (typeof text !== "string") {
     return text.flatMap((word, i) => tokensOf(word).map((token) => ({ ...token, word: i })));
@@ -73,7 +73,7 @@ function encodingOf(first: readonly Token[], second: readonly Token[] | undefine
   };
 }
 
-/** How many tokens of each text stay. */
+/** Returns how many tokens of each text remain after truncation. */
 function cut(lengths: readonly [number, number], over: number, how: EncodeOptions["truncation"]): [number, number] {
   let [a, b] = lengths;
   for (let left = over; left > 0; left--) {
@@ -98,7 +98,7 @@ function encode(text: string | readonly string[], options: EncodeOptions = {}): 
   if (over <= 0) return [encodingOf(first, second, addSpecialTokens)];
   const [a, b] = cut([first.length, second?.length ?? 0], over, truncation === true ? "longest_first" : truncation);
   if (!options.returnOverflowingTokens) return [encodingOf(first.slice(0, a), second?.slice(0, b), addSpecialTokens)];
-  // Windows go over the text that was cut; both cut: the first.
+  // Windows slide over the truncated text, or over the first if both are truncated.
   const cutSecond = a === first.length;
   const [long, size] = cutSecond ? [second ?? [], b] : [first, a];
   if (size <= stride) throw tooShort(maxLength);
@@ -113,7 +113,7 @@ function encode(text: string | readonly string[], options: EncodeOptions = {}): 
   return windows as [Encoding, ...Encoding[]];
 }
 
-/** Opened. */
+/** The opened tokenizer. */
 export const tinyWords: Tokenizer = {
   vocabSize: tinyVocabulary.length,
   specialTokenIds: { pad: PAD, unk: UNK, cls: CLS, sep: SEP, mask: MASK },

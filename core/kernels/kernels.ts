@@ -13,7 +13,7 @@ export interface KernelMemory {
   readonly kernels: Kernels & DropoutKernels;
   /** Whether the kernels are WebAssembly, not plain loops. */
   readonly simd: boolean;
-  /** Allocates `length` floats, 64-byte aligned, zero unless reused. Throws AttuneError (refused) without room. */
+  /** Allocates `length` floats, 64-byte aligned, zero unless reused. Throws AttuneError (refused) if out of memory. */
   alloc(length: number): Float32Array;
   /** Allocates `length` integers in the same way. */
   allocI32(length: number): Int32Array;

@@ -4,7 +4,7 @@ import type { Random } from "../types.ts";
 /** Default number of resamples of intervals. */
 export const RESAMPLES = 2000;
 
-/** Returns how often each unit occurs in a resample, in an array that is reused; the same stream gives the same counts. */
+/** Returns a function that gives the counts of units in a resample (in a reused array), determined by the stream. */
 export function resamplesOf(units: number, random: Random): (sample: number) => Uint32Array {
   const counts = new Uint32Array(units);
   return (sample) => {

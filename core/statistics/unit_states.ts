@@ -31,7 +31,7 @@ export function countedUnits(metric: Metric, { states, kindOf }: UnitStates): (c
   };
 }
 
-/** Returns a function that merges counted states: n of a kind are merged from precomputed states of 1, 2, 4, ... of it. */
+/** Returns a function that merges counted states: n of a kind are merged from states of 1, 2, 4, ... of that kind. */
 function countedStates(metric: Metric, states: readonly unknown[]): (counts: Uint32Array) => unknown {
   const { gather } = metric;
   if (gather) return (counts) => gather(states, counts);

@@ -2,10 +2,10 @@
 import type { Named } from "../../core/types.ts";
 import { packages } from "./texts.ts";
 
-/** What the card tells of a training. */
+/** Facts about the training for the card. */
 export type CardFacts = Readonly<{ sentences: number; epochs: number; figures: Named<number> }>;
 
-/** The card in Markdown, with the front matter that the hub reads. */
+/** Returns the card in Markdown, with front matter for the hub. */
 export function card({ sentences, epochs, figures }: CardFacts): string {
   const rounded = (x: number | undefined): string => (x ?? NaN).toFixed(3);
   const rows = packages.map(({ registry, name, version, license }) =>

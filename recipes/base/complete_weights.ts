@@ -1,4 +1,4 @@
-/** Weights of small models that begin with some of another's. */
+/** Weights of small models that start with some weights of another model. */
 import { inspect, inspectBackbone } from "../../core/engine/inspect.ts";
 import { initialWeights } from "../../core/engine/weights.ts";
 import { createRandom } from "../../core/math/random.ts";
@@ -9,7 +9,7 @@ import { bert } from "../../plugins/architectures/bert.ts";
 import { llama } from "../../plugins/architectures/llama.ts";
 import { noFiles } from "../../blocks/model/mod.ts";
 
-/** Tensors of a model with those that are not there drawn at random. `base`: what those that are there were taken from. */
+/** Returns a model's tensors, with missing ones drawn at random. `base`: the source of the existing tensors. */
 export async function completeWeights(
   host: Host,
   config: Named<Json>,

@@ -1,6 +1,6 @@
-/** The log of a training, short enough to keep beside its script. */
+/** A training log that is short enough to keep beside its script. */
 
-/** Every `every`-th step of a log.jsonl, and all that is no step; `folder` is left out of what it says. */
+/** Returns every `every`-th step of a log.jsonl and all other events, with `folder` replaced by ".". */
 export function shortLog(log: string, { every, folder }: Readonly<{ every: number; folder: string }>): string {
   return log.trimEnd().replaceAll(folder, ".").split("\n").filter((line) => {
     const { type, step } = JSON.parse(line) as { type: string; step: number };

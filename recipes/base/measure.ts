@@ -1,4 +1,4 @@
-/** How like the teacher's a student's sentence embeddings are. */
+/** Measures how similar a student's sentence embeddings are to the teacher's. */
 import { compose } from "../../core/spec/compose.ts";
 import { predictRows } from "../../core/run/evaluate/infer.ts";
 import { openRun } from "../../core/run/open/open.ts";
@@ -7,7 +7,7 @@ import type { Host, Named } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { spearman } from "../../plugins/metrics/spearman.ts";
 
-/** Vectors of sentences by the model at a path. */
+/** Returns the embeddings of sentences by the model at a path. */
 export async function embeddings(host: Host, path: string, texts: readonly string[]): Promise<number[][]> {
   const run = compose({
     version: 1,
@@ -26,7 +26,7 @@ export async function embeddings(host: Host, path: string, texts: readonly strin
   return vectors;
 }
 
-/** Spearman's correlation of the cosines of random pairs, half of them with their nearest neighbour in the teacher's eyes. */
+/** Returns Spearman's correlation of cosines over random pairs, half of them nearest neighbours by the teacher. */
 export function correlation(teacher: readonly number[][], student: readonly number[][], pairs: number): Named<number> {
   const random = createRandom(7).fork("pairs");
   const metric = spearman();

@@ -1,11 +1,11 @@
-/** A distilled student as the files of `attune:base`: matrices as 8-bit integers, everything else as it is. */
+/** Packs a distilled student as the files of `attune:base`: matrices as 8-bit integers, everything else unchanged. */
 import { writeDigested } from "../../core/files/finite_weights.ts";
 import { quantizeInt8, scaleName } from "../../core/files/int8.ts";
 import { openWeights } from "../../core/files/safetensors.ts";
 import type { Tensor } from "../../core/base/tensor.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
 
-/** Writes the files; gives their bytes in all. */
+/** Writes the files, and returns their total bytes. */
 export async function pack(from: Store, to: Store, card: string): Promise<number> {
   const weights = await openWeights(from);
   const tensors: Record<string, Tensor> = {};

@@ -1,4 +1,4 @@
-/** The student before training: config, vocabulary, and word vectors made of the teacher's. */
+/** The student before training: config, vocabulary, and word vectors derived from the teacher's. */
 import { createRandom, fillNormal } from "../../core/math/random.ts";
 import { openWeights, writeSafetensors } from "../../core/files/safetensors.ts";
 import { f32 } from "../../core/base/tensor.ts";
@@ -8,12 +8,12 @@ import { trainWordPiece } from "../../plugins/tokenizers/hf/train_word_piece.ts"
 import { completeWeights } from "./complete_weights.ts";
 import { jsonBytes } from "../../core/base/bytes.ts";
 
-/** What the student is made of. */
+/** Inputs of making the student. */
 export type StudentOptions = Readonly<
   { texts: Iterable<string>; vocabSize: number; teacher: string; directory: string }
 >;
 
-/** Three layers as wide as the teacher, narrower inside. */
+/** Config of three layers with the teacher's hidden size, but a smaller intermediate size. */
 export const studentConfig: Named<Json> = {
   architectures: ["BertModel"],
   model_type: "bert",
@@ -33,7 +33,7 @@ export const studentConfig: Named<Json> = {
 
 /**
  * Writes the student's directory. A token's vector starts as the mean of the teacher's vectors for the same characters,
- * so that words mean something from the first step.
+ * so that words have a meaning from the first step.
  */
 export async function makeStudent(host: Host, { texts, vocabSize, teacher, directory }: StudentOptions): Promise<void> {
   const store = host.directory?.(directory);

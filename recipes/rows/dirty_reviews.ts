@@ -1,20 +1,20 @@
-/** Review sentences made dirty, as rows are that people typed, pasted and joined. */
+/** Review sentences with artificial dirt, like rows that people typed, pasted and merged. */
 import { createRandom, permutation, type Random } from "../../core/math/random.ts";
 import type { Row } from "../../core/types.ts";
 
-/** What the columns of the dirty file are called. */
+/** Column names of the dirty file. */
 export const dirtyColumns = { text: "Review Text", label: "Sentiment" } as const;
 
-/** How the classes are spelled, each in every way. */
+/** The spellings of each class. */
 export const spellings: Readonly<Record<string, readonly string[]>> = {
   positive: ["positive", "Positive", "POSITIVE ", "pos", "+"],
   negative: ["negative", "Negative", " NEGATIVE", "neg", "-"],
 };
 
-/** What stands where a text should. */
+/** Meaningless values in place of a text. */
 const placeholders: readonly string[] = ["n/a", "?", "-", "ok", "..."];
 
-/** Shares of the rows that something is done to. */
+/** Share of rows that get each kind of dirt. */
 const shares = {
   html: 0.25,
   blanks: 0.25,
@@ -28,12 +28,12 @@ const shares = {
   leak: 0.1,
 } as const;
 
-/** Dirty rows to train on, and those to test on; `seen` says of each of these whether it stands in train. */
+/** Dirty training rows, and test rows, whose column `seen` says whether the row is also in train. */
 export type DirtyRows = Readonly<{ train: readonly Row[]; test: readonly Row[] }>;
 
 /**
- * Rows of `text` and `label` with HTML, double blanks, control characters, contact data, classes spelled in several ways,
- * missing and meaningless texts, duplicates, near duplicates, few negative ones, and some of the test rows.
+ * Returns rows of `text` and `label` with HTML, double spaces, control characters, contact data, several spellings of
+ * classes, missing and meaningless texts, duplicates, near duplicates, few negative rows, and some of the test rows.
  */
 export function dirtyReviews(train: readonly Row[], test: readonly Row[], seed: number): DirtyRows {
   const random = createRandom(seed).fork("dirt");
@@ -85,7 +85,7 @@ function pick<T>(values: readonly T[], random: Random, i: number): T {
   return values[Math.floor(random.uniform(i) * values.length)] as T;
 }
 
-/** Rows as CSV; the first one says which columns there are. */
+/** Returns rows as CSV, with the columns of the first row. */
 export function csvOf(rows: readonly Row[]): string {
   const columns = Object.keys(rows[0] ?? {});
   const quoted = (value: unknown): string => `"${String(value ?? "").replaceAll('"', '""')}"`;

@@ -1,7 +1,7 @@
-/** What tags of words are to be compared with. */
+/** A baseline for tagging words. */
 import type { Row } from "../../core/types.ts";
 
-/** How often a word's most frequent tag in the training rows is right; words that are not there get the most frequent of all. */
+/** Returns the accuracy of each word's most frequent tag in training; unknown words get the most frequent tag of all. */
 export function predictFrequentTags(
   train: readonly Row[],
   evaluationRows: readonly Row[],

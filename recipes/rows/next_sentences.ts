@@ -1,8 +1,8 @@
-/** Choices between sentences, made of paragraphs. */
+/** Multiple-choice rows about next sentences, made from paragraphs. */
 import { createRandom } from "../../core/math/random.ts";
 import type { Row } from "../../core/types.ts";
 
-/** Rows of multiple choice: a paragraph's first sentence, then its second one and one of another paragraph in a drawn order. */
+/** Returns rows with a paragraph's first sentence; the choices are its second and another paragraph's, in random order. */
 export function nextSentences(paragraphs: readonly Row[], seed: number): Row[] {
   const random = createRandom(seed).fork("choices");
   const usable = paragraphs.map((row) => row.sentences as string[]).filter((sentences) => sentences.length > 1);

@@ -1,15 +1,15 @@
-/** Texts beside shorter ones, made of tagged sentences by a rule. */
+/** Pairs of a text and a shorter one, made from tagged sentences by a rule. */
 import type { Row } from "../../core/types.ts";
 
-/** Words of the shortest and of the longest sentence. */
+/** Number of words of the shortest and of the longest sentence. */
 const [SHORTEST, LONGEST] = [6, 16];
 
-/** What a telegram says: names and nouns, numbers, verbs, adjectives, and "not". */
+/** Tags of the words in a telegram: names and nouns, numbers, verbs, adjectives (and the word "not"). */
 const telegraphic: ReadonlySet<string> = new Set(["NOUN", "NUM", "VERB", "ADJ"]);
 
 /**
- * `source`: a sentence that the Brown corpus has tagged; `target`: the same as a telegram, that is its nouns, numbers, verbs
- * and adjectives in their order, in lower case.
+ * Returns rows with `source`, a tagged sentence of the Brown corpus, and `target`, the same as a telegram: its nouns,
+ * numbers, verbs and adjectives, in order and in lower case.
  */
 export function telegrams(sentences: readonly Row[]): Row[] {
   return sentences.flatMap((row): Row[] => {

@@ -1,10 +1,10 @@
-/** Questions with answers in a text, made of tagged sentences by a rule. */
+/** Questions with answers in a text, made from tagged sentences by rules. */
 import type { Row } from "../../core/types.ts";
 
-/** Words of the shortest and of the longest context. */
+/** Number of words of the shortest and of the longest context. */
 const [SHORTEST, LONGEST] = [8, 40];
 
-/** Questions by the tag of what answers them: names, numbers, verbs of the past, adverbs in -ly, times and places. */
+/** Questions by the tag of their answers: names, numbers, past tense verbs, adverbs in -ly, times and places. */
 const questions: readonly (readonly [question: string, tag: RegExp, word?: RegExp])[] = [
   ["Who or what is named?", /^np$/],
   ["Which number is given?", /^cd$/],
@@ -14,8 +14,8 @@ const questions: readonly (readonly [question: string, tag: RegExp, word?: RegEx
 ];
 
 /**
- * SQuAD's rows out of sentences that the Brown corpus has tagged: of each kind of question that one word of the sentence
- * (or one run of neighbours) answers, by its tag, and no other.
+ * Returns rows in SQuAD's format from tagged sentences of the Brown corpus: one for each kind of question that exactly
+ * one word of the sentence (or one run of adjacent words) answers by its tag.
  */
 export function whQuestions(sentences: readonly Row[]): Row[] {
   return sentences.flatMap((row): Row[] => {
@@ -32,7 +32,7 @@ export function whQuestions(sentences: readonly Row[]): Row[] {
   });
 }
 
-/** Neighbours that fit, joined. */
+/** Returns runs of adjacent tokens that fit, joined. */
 function runs(tokens: readonly string[], fits: (i: number) => boolean): string[] {
   const questions: string[] = [];
   tokens.forEach((token, i) => {
@@ -44,8 +44,8 @@ function runs(tokens: readonly string[], fits: (i: number) => boolean): string[]
 }
 
 /**
- * Answers by word alone: of a context's words the one that most often answered the same question in the training rows, where
- * none did the first that begins with a capital inside of the sentence.
+ * Returns answers by lookup: the word of the context that most often answered the same question in the training rows,
+ * or, if none did, the first capitalized word within the sentence.
  */
 export function predictFromLookup(train: readonly Row[], evaluationRows: readonly Row[]): string[] {
   const counts = new Map<string, number>();
