@@ -16,7 +16,7 @@ export type TaskFigures = Readonly<{
   model?: unknown;
   /** Training arguments, such as the number of steps. */
   training?: Named<Json>;
-  /** How many samples a row may be. Default: as many as predictions are one. */
+  /** Whether it predicts one result per row. Default: true. */
   predicts?: boolean;
 }>;
 

@@ -133,7 +133,7 @@ export function tokenizerChecks(source: TokenizerLoader, figures: TokenizerFigur
   ];
 }
 
-/** Checks offsets in plain words: tokens do not overlap, and none ends with a space. */
+/** Checks offsets in plain words: tokens do not overlap, and none includes the space after its word. */
 function checkPlaces(text: string, { offsets, specialTokensMask }: Encoding): void {
   if (!/^[a-z ]*$/.test(text)) return;
   let last = 0;

@@ -229,7 +229,7 @@ async function readDone(bench: Workbench, path: string, { training }: Named<Json
   return end.type === "end" && ["done", "stopped"].includes(end.reason) && asLong ? metrics as Metrics : undefined;
 }
 
-/** Returns metrics of a spec's untrained model on the evaluation rows. */
+/** Evaluates a spec's model without training it, on the test rows, or on the eval rows if there are none. */
 export async function evaluateRecipe(bench: Workbench, spec: Named<Json>): Promise<Named<number>> {
   const run = compose({ version: 1, ...spec } as unknown as RunSpec, await bench.catalog());
   const rows = run.data.test ?? run.data.eval;

@@ -6,7 +6,7 @@ export type Figure = Readonly<
   { method: string; size: number; accuracies: readonly number[]; mean: number; low: number; high: number }
 >;
 
-/** Returns the mean of accuracies and its 95 % interval by Student's t, clipped to [0, 1]; a single value has none. */
+/** Returns the mean of accuracies and its 95 % interval by Student's t, clipped to [0, 1]; just the value if single. */
 export function meanWithInterval(values: readonly number[]): Pick<Figure, "mean" | "low" | "high"> {
   const [first = NaN] = values;
   if (values.length < 2) return { mean: first, low: first, high: first };

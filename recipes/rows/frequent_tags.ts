@@ -1,7 +1,7 @@
 /** A baseline for tagging words. */
 import type { Row } from "../../core/types.ts";
 
-/** Returns the accuracy of each word's most frequent tag in training; unknown words get the most frequent tag of all. */
+/** Returns the accuracy of each word's most frequent tag in training (for unknown words, the most frequent of all). */
 export function predictFrequentTags(
   train: readonly Row[],
   evaluationRows: readonly Row[],

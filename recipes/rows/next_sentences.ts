@@ -2,7 +2,7 @@
 import { createRandom } from "../../core/math/random.ts";
 import type { Row } from "../../core/types.ts";
 
-/** Returns rows with a paragraph's first sentence; the choices are its second and another paragraph's, in random order. */
+/** Returns rows with a paragraph's first sentence; choices are its second and another paragraph's, in random order. */
 export function nextSentences(paragraphs: readonly Row[], seed: number): Row[] {
   const random = createRandom(seed).fork("choices");
   const usable = paragraphs.map((row) => row.sentences as string[]).filter((sentences) => sentences.length > 1);

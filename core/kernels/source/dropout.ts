@@ -1,5 +1,5 @@
 /**
- * Dropout masks from Philox4x32-10 (Salmon et al. 2011): 16 random bits a value, addressed by where it stands.
+ * Dropout masks from Philox4x32-10 (Salmon et al. 2011): 16 random bits per value, addressed by its position.
  */
 
 // The upper and lower halves of four 64-bit products; the compiler computes these once for both.
@@ -11,7 +11,7 @@ function low(a: v128, b: v128): v128 {
   return v128.shuffle<i32>(i64x2.extmul_low_i32x4_u(a, b), i64x2.extmul_high_i32x4_u(a, b), 0, 2, 4, 6);
 }
 
-// Eight mask values of four words: their low and their high 16 bits. `below` is the threshold less one.
+// Writes eight mask values from the low and high 16 bits of four words. `below` is the threshold minus one.
 function put(to: usize, word: v128, below: v128, keep: v128): void {
   v128.store(to, v128.and(i32x4.gt_s(v128.and(word, i32x4.splat(0xffff)), below), keep));
   v128.store(to, v128.and(i32x4.gt_s(i32x4.shr_u(word, 16), below), keep), 16);
@@ -48,7 +48,7 @@ function maskRows(
     let a = i32x4.add(i32x4.splat(<i32> at >> 3), steps), b = i32x4.splat(c1), c = i32x4.splat(c2), d = i32x4.splat(c3);
     at += 32;
     if (at >= n) at = 0, out += stride, c1++;
-    // Where chunks are odd in number the last second one goes nowhere.
+    // If the number of chunks is odd, the last second chunk is not written.
     const to1 = out + (at << 2), n1 = left > 1 ? min<usize>(32, n - at) : 0;
     let e = i32x4.add(i32x4.splat(<i32> at >> 3), steps), f = i32x4.splat(c1), g = c, h = d;
     at += 32;
@@ -83,7 +83,7 @@ function maskRows(
   }
 }
 
-// A row per place (sequence, position); padding (sequence -1) gets ones.
+// Writes a row per place (sequence, position); padding (sequence -1) gets ones.
 export function dropoutRows(
   out: usize,
   places: usize,
@@ -107,7 +107,7 @@ export function dropoutRows(
   }
 }
 
-// [batch, heads, queries, keys]: for each query the keys of its own sequence; elsewhere attention is zero anyway.
+// [batch, heads, queries, keys]: writes each query's keys of its own sequence; attention to others is zero anyway.
 export function dropoutAttention(
   out: usize,
   queryPlaces: usize,

@@ -2,8 +2,8 @@
  * Optimizer steps in one pass, four values at a time.
  */
 
-// AdamW (Loshchilov & Hutter 2019): g·scale, both moments, decay, step. With an integer as T the gradient gets an L2
-// term, as Adam's does: a type, so that each form is compiled to a loop of its own, without a branch.
+// AdamW (Loshchilov & Hutter 2019): g·scale, both moments, decay, step. If T is an integer type, the gradient gets an
+// L2 term as in Adam. This is a type parameter so that each form compiles to its own loop without a branch.
 function adamLoop<T>(
   p: usize,
   g: usize,
@@ -50,7 +50,7 @@ function adamLoop<T>(
   }
 }
 
-// `l2` is not read.
+// AdamW; `l2` is ignored.
 export function adamw(
   p: usize,
   g: usize,
@@ -71,7 +71,7 @@ export function adamw(
   adamLoop<f32>(p, g, m, v, n, scale, beta1, gain1, beta2, gain2, keep, l2, rate, root, epsilon);
 }
 
-// With an L2 term.
+// Adam with an L2 term.
 export function adam(
   p: usize,
   g: usize,

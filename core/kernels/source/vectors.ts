@@ -2,7 +2,7 @@
  * Sums and scales of vectors. Sums are kept in a fixed order, so that the JavaScript fallback gives the same bits.
  */
 
-// Σ x² in four float64 lanes, added up at the end in order.
+// Σ x² in four float64 lanes, which are added in order at the end.
 export function sumOfSquares(x: usize, n: usize): f64 {
   let low = f64x2.splat(0), high = f64x2.splat(0);
   let i: usize = 0;
@@ -22,7 +22,7 @@ export function sumOfSquares(x: usize, n: usize): f64 {
   return sum;
 }
 
-// x *= factor, and Σ x² of the products, summed as above; NaN where some x was not finite before: its exponent is all ones.
+// x *= factor, and Σ x² of the products, summed as above; NaN if some x was not finite before (exponent bits all ones).
 export function unscale(x: usize, n: usize, factor: f32): f64 {
   const F = f32x4.splat(factor), ones = i32x4.splat(0x7f800000);
   let low = f64x2.splat(0), high = f64x2.splat(0), odd = i32x4.splat(0);
@@ -71,7 +71,7 @@ export function axpy(y: usize, a: f32, x: usize, n: usize): void {
   for (; i < n; i++) store<f32>(y + (i << 2), load<f32>(y + (i << 2)) + load<f32>(x + (i << 2)) * a);
 }
 
-// table[rows[i]] += values[i]; row -1 is left out.
+// table[rows[i]] += values[i]; row -1 is skipped.
 export function scatterAddRows(table: usize, rows: usize, values: usize, count: usize, width: usize): void {
   for (let i: usize = 0; i < count; i++) {
     const row = load<i32>(rows + (i << 2));
