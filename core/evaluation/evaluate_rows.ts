@@ -78,8 +78,7 @@ export function resamplingOf({ intervals, confidence = 0.95, seed }: EvaluationO
 }
 
 /**
- * Evaluates an opened run over a dataset, row by row, and closes the evaluator. Only a few numbers of a row are kept,
- * and only if options need them.
+ * Evaluates an opened run over a dataset, row by row, and closes the evaluator. Keeps a few numbers per row at most.
  *
  * @throws AttuneError if the run's head is new and `untrained` is not set, or if rows lack a requested column.
  */

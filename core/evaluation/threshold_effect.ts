@@ -16,8 +16,7 @@ const CONSTRAINTS: readonly Constraint[] = ["demographic_parity", "equalized_odd
 
 /**
  * Returns the rules for each group of a column, tuned on the run's eval rows, and their effect on the `evaluated` rows:
- * `mixture` is the randomized rule itself; `rounded` always uses the likelier of its two thresholds, which leaves a
- * gap.
+ * `mixture` is the randomized rule; `rounded` always uses the likelier of its two thresholds, which leaves a gap.
  *
  * @throws AttuneError if the task does not have two classes with scores, or rows lack the column.
  */

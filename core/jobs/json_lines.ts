@@ -1,6 +1,5 @@
 /**
- * Checks JSON lines byte by byte as they arrive. Nothing is stored or parsed, so that neither long lines nor many lines
- * need memory.
+ * Checks JSON lines byte by byte as they arrive. Nothing is stored or parsed, so that long files need no memory.
  */
 import { badFile } from "../base/errors.ts";
 import { jsonLine } from "./json_line.ts";

@@ -5,7 +5,7 @@ import { createSampleCache } from "./sample_cache.ts";
 
 /** The disk cache of encoded samples. */
 export type SampleKeeping = Readonly<{
-  /** Opens the samples on disk; undefined if that does not pay. `isAgain`: all rows have been read once. */
+  /** Opens the samples on disk; undefined if that is not worthwhile. `isAgain`: all rows have been read once. */
   open(isAgain: boolean): Promise<KeptSamples | undefined>;
   /** Number of rows. */
   rows: number;
@@ -55,7 +55,7 @@ export function createSampleLevels(keeping: SampleKeeping | undefined): SampleLe
   let wasAgain = false;
   let stored: KeptSamples | undefined;
   let confirming: Promise<void> | undefined;
-  /** Returns the samples on disk, if keeping them there pays. */
+  /** Returns the samples on disk, if keeping them there is worthwhile. */
   const onDisk = async (): Promise<KeptSamples | undefined> => {
     if (!keeping || (dear > 0 && (encoded < TIMED || elapsed < dear * encoded))) return undefined;
     // Several runs of a process may share these rows, so more passes may happen than this run announced.

@@ -8,8 +8,7 @@ export type Tell = (what: string, done: number, total: number) => Promise<void>;
 const EVERY = 500;
 
 /**
- * Yields the progress events of `work` and returns its result. Quick work yields no events; other work also reports its
- * end.
+ * Yields the progress events of `work` and returns its result. Quick work yields none; other work also reports its end.
  */
 export async function* tellingOf<T>(
   { clock }: Pick<Host, "clock">,

@@ -74,8 +74,7 @@ type Opened =
   }>;
 
 /**
- * Checks the metrics, and the one that selects the best weights. Throws AttuneError if a metric or its rows are
- * missing.
+ * Checks metrics, and the one that selects the best weights. Throws AttuneError if a metric or its rows are missing.
  */
 export async function prepareOutcome(prepared: OutcomeOptions): Promise<PreparedOutcome> {
   const { run, host, tasks, logs, options: { output, resume, probe } } = prepared;

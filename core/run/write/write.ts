@@ -35,8 +35,7 @@ async function absolutePaths(spec: Named<Json>, catalog: Catalog, { resolve, dir
 
 /**
  * Writes adapter/ (with an adapter) or model/, and the folders of further exporters. With several tasks, each has a
- * subfolder of its name with the same files as a run of that task alone, which loads unchanged if the exporter's format
- * does.
+ * subfolder of its name with the same files as a run of that task alone, which load unchanged if the format allows.
  */
 export async function writeModel(open: OpenRun, engine: Engine, figures: FinalFigures, output: Store): Promise<void> {
   const trained = await trainedOf(open, engine, figures);
