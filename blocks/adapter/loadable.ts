@@ -44,7 +44,7 @@ export type Attach<O> = (
 /** Defines an adapter that PEFT's files can continue. `schema` needs an entry for each option that a config records. */
 export function definePeft<O extends SavedOptions>(
   plugin:
-    & Pick<PeftType<O>, "name" | "type" | "prefix" | "harmless">
+    & Pick<PeftType<O>, "name" | "type" | "prefix" | "ignoredFields">
     & Readonly<{ schema: v.GenericSchema<Partial<O>, O> & Readonly<{ entries: object }>; attach: Attach<O> }>,
 ): Factory<"adapter", Partial<O>> {
   const { name, schema, attach } = plugin;

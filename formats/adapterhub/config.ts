@@ -14,7 +14,7 @@ export type HubType<O> = Readonly<{
   /** Fields that must have these values. */
   fixed: Named<Json>;
   /** Other fields, which have no effect and are ignored. */
-  harmless?: readonly string[];
+  ignoredFields?: readonly string[];
 }>;
 
 /** Fields that only have an effect if another field is on. */
@@ -22,7 +22,7 @@ const dormant = /^(phm_|shared_|factorized_|learn_phm|hypercomplex|inv_adapter_r
 
 /** Converts a config to the plugin's options. Throws AttuneError if a field asks for what is not implemented. */
 export function readConfig<O>(
-  { name: plugin, schema, names, fixed, harmless = [] }: HubType<O>,
+  { name: plugin, schema, names, fixed, ignoredFields = [] }: HubType<O>,
   config: Named<Json>,
 ): O {
   const options: Record<string, Json> = {};
@@ -35,7 +35,9 @@ export function readConfig<O>(
     } else if (must.has(field)) {
       if (must.get(field) === value) continue;
       throw badValue(plugin, `${hubFiles.config}: ${field}`, value, JSON.stringify(must.get(field)));
-    } else if (!harmless.includes(field) && !dormant.test(field) && value !== null && value !== false && value !== 0) {
+    } else if (
+      !ignoredFields.includes(field) && !dormant.test(field) && value !== null && value !== false && value !== 0
+    ) {
       throw badValue(plugin, `${hubFiles.config}: ${field}`, value, "null (it is not implemented)");
     }
   }

@@ -2,7 +2,7 @@
 import { badFile, badValue, show, unsupported } from "../../core/base/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { decodeLinear, evenGroups, type LinearCodes } from "../quantization/linear_codes.ts";
-import { keptBlocks } from "./kept.ts";
+import { toSessionBlocks } from "./session_blocks.ts";
 import type { PackedWeight, PackingMethod } from "./packed_weight.ts";
 import { checkForm, readFloats, readWords, type StoredTensors } from "./stored_tensors.ts";
 import { byOutputs } from "./gptq.ts";
@@ -60,7 +60,7 @@ function packed(tensors: StoredTensors, module: string, groupSize: number): Pack
     dims: [outputs, inputs],
     parts: [qweight, qzeros, scales],
     values: async () => decodeLinear(await codes(), [outputs, inputs]),
-    stored: keptBlocks({ bits: 4, groups: groupOf, count: groups, hasZeros: true }, [outputs, inputs], codes),
+    stored: toSessionBlocks({ bits: 4, groups: groupOf, groupCount: groups, hasZeros: true }, [outputs, inputs], codes),
   };
 }
 

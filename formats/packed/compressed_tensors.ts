@@ -5,7 +5,7 @@ import { badFile, badValue, show, unsupported } from "../../core/base/errors.ts"
 import { linearPattern } from "../../core/patterns/linear_pattern.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { decodeLinear, evenGroups, type LinearCodes } from "../quantization/linear_codes.ts";
-import { keptBlocks } from "./kept.ts";
+import { toSessionBlocks } from "./session_blocks.ts";
 import type { PackedWeight, PackingMethod } from "./packed_weight.ts";
 import { checkForm, readFloats, readWords, type StoredTensors } from "./stored_tensors.ts";
 import { codeIn, wordsFor } from "./words.ts";
@@ -143,8 +143,8 @@ async function packed(tensors: StoredTensors, module: string, scheme: Scheme): P
     dims: [outputs, inputs],
     parts: ["packed", "scale", "shape", ...zeroForm ? ["zero_point"] : [], ...hasIndex ? ["g_idx"] : []].map(name),
     values: async () => decodeLinear(await codes(), [outputs, inputs]),
-    stored: keptBlocks(
-      { bits, groups: groupOf, count: groups, hasZeros: zeroForm !== undefined },
+    stored: toSessionBlocks(
+      { bits, groups: groupOf, groupCount: groups, hasZeros: zeroForm !== undefined },
       [outputs, inputs],
       codes,
     ),

@@ -4,7 +4,7 @@
 import { badFile, badValue, show, unsupported } from "../../core/base/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { decodeLinear, evenGroups, type LinearCodes } from "../quantization/linear_codes.ts";
-import { keptBlocks } from "./kept.ts";
+import { toSessionBlocks } from "./session_blocks.ts";
 import type { PackedWeight, PackingMethod } from "./packed_weight.ts";
 import { checkForm, readFloats, readWords, type StoredTensors } from "./stored_tensors.ts";
 import { codeIn, wordsFor } from "./words.ts";
@@ -87,7 +87,7 @@ async function packed(tensors: StoredTensors, module: string, layout: Layout): P
     dims: [outputs, inputs],
     parts: [qweight, qzeros, scales, ...hasIndex ? [index] : []],
     values: async () => decodeLinear(await codes(), [outputs, inputs]),
-    stored: keptBlocks({ bits, groups: groupOf, count: groups, hasZeros: true }, [outputs, inputs], codes),
+    stored: toSessionBlocks({ bits, groups: groupOf, groupCount: groups, hasZeros: true }, [outputs, inputs], codes),
   };
 }
 

@@ -4,7 +4,7 @@ import { viewOf } from "../../core/files/safetensors.ts";
 import { sizeOf, type TensorData } from "../../core/base/tensor.ts";
 import type { Json, Named } from "../../core/types.ts";
 import { evenGroups } from "../quantization/linear_codes.ts";
-import { keptBlocks } from "./kept.ts";
+import { toSessionBlocks } from "./session_blocks.ts";
 import type { PackedWeight, PackingMethod } from "./packed_weight.ts";
 import { type HqqGroups, repackHqq } from "./repack_hqq.ts";
 import { checkForm, readFloats, readNumber, type StoredTensors } from "./stored_tensors.ts";
@@ -129,7 +129,7 @@ async function packed(tensors: StoredTensors, module: string, config: Named<Json
     values: async () => decodeGroups(await codes(), axis === 1 ? "rows" : "columns", columns),
     // Groups that do not cross rows are groups of inputs.
     stored: axis === 1 && inputs % group === 0
-      ? keptBlocks({ bits, groups, count: inputs / group, hasZeros: true }, dims, async () => ({
+      ? toSessionBlocks({ bits, groups, groupCount: inputs / group, hasZeros: true }, dims, async () => ({
         ...await codes(),
         bits,
         groups,

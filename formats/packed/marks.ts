@@ -5,7 +5,7 @@ import type { Json, Named } from "../../core/types.ts";
 export const configFields: readonly string[] = ["quantization_config", "compression_config", "quantization"];
 
 /** Patterns for each library's tensor names: a file may have such tensors without a config that names the method. */
-export const marks: readonly (readonly [method: string, names: RegExp])[] = [
+export const tensorPatterns: readonly (readonly [method: string, names: RegExp])[] = [
   ["bitsandbytes", /\.SCB$|\.absmax$|\.quant_state\.bitsandbytes__\w+$/],
   ["gptq", /\.g_idx$/],
   ["awq", /\.qweight$/],
@@ -16,6 +16,6 @@ export const marks: readonly (readonly [method: string, names: RegExp])[] = [
 
 /** Whether a checkpoint may have quantized weights; `methodOf` returns the library's method. */
 export function looksPacked(config: Named<Json>, names: readonly string[]): boolean {
-  const isMarked = (tensor: string): boolean => marks.some(([, pattern]) => pattern.test(tensor));
+  const isMarked = (tensor: string): boolean => tensorPatterns.some(([, pattern]) => pattern.test(tensor));
   return configFields.some((name) => (config[name] ?? null) !== null) || names.some(isMarked);
 }

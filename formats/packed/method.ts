@@ -1,7 +1,7 @@
 /** Detection of the library that quantized a checkpoint's weights: by its config, or else by its tensors' names. */
 import { badFile, show } from "../../core/base/errors.ts";
 import type { Json, Named } from "../../core/types.ts";
-import { configFields, marks } from "./marks.ts";
+import { configFields, tensorPatterns } from "./marks.ts";
 
 /** A library's method. `config`: its settings in config.json; `label`: its name, with the number of bits if known. */
 export type QuantizationMethod = Readonly<{ name: string; label: string; config: Named<Json> }>;
@@ -18,7 +18,7 @@ export function methodOf(
 ): QuantizationMethod | undefined {
   const said = saidIn(config);
   if (said) return said;
-  for (const [name, pattern] of marks) {
+  for (const [name, pattern] of tensorPatterns) {
     const first = names.find((tensor) => pattern.test(tensor));
     if (first === undefined) continue;
     if (selfDescribing.has(name)) return { name, label: name, config: {} };

@@ -1,7 +1,7 @@
 /** Packed weights of linear layers, and the methods that read them. */
 import type { TensorForm } from "../../core/files/safetensors.ts";
 import type { Json, MatrixDims, Named } from "../../core/types.ts";
-import type { KeptWeight } from "./kept.ts";
+import type { SessionWeight } from "./session_blocks.ts";
 import type { StoredTensors } from "./stored_tensors.ts";
 
 /** A packed weight of a linear layer. */
@@ -15,7 +15,7 @@ export type PackedWeight = Readonly<{
   /** Decodes the values [out, in]. Throws AttuneError if the codes contradict each other. */
   values(): Promise<Float32Array>;
   /** The weight as sessions keep it; absent: it is decoded when it is read. */
-  stored?: KeptWeight | undefined;
+  stored?: SessionWeight | undefined;
   /** Packs other values in the same layout, as the library's quantizer does; absent: not supported for the layout. */
   repack?: Repack | undefined;
 }>;

@@ -17,23 +17,23 @@ const common: readonly string[] = [
 ];
 
 /**
- * Converts a config to options. Unknown fields must be empty. If the file only has `plain` keys, they may have any
+ * Converts a config to options. Unknown fields must be empty. If the file only has `plainFile` keys, they may have any
  * value, and are returned in `passed`. Throws AttuneError for other fields that are not implemented.
  */
 export function readConfig<O>(
-  { name: plugin, schema, names, harmless = [], begun = {}, plain }: PeftType<O>,
+  { name: plugin, schema, names, ignoredFields = [], initialValues = {}, plainFile }: PeftType<O>,
   { config, weights }: Readonly<{ config: Named<Json>; weights: Weights }>,
 ): Readonly<{ options: O; passed: readonly string[] }> {
   const options: Record<string, Json> = {};
   const passed: string[] = [];
   const known = new Map(names.map((name) => [snakeCase(name), name]));
-  const isPlain = plain !== undefined && weights.names.every((name) => plain.keys.test(name));
+  const isPlain = plainFile !== undefined && weights.names.every((name) => plainFile.keys.test(name));
   for (const [field, value] of Object.entries(config)) {
-    if (common.includes(field) || harmless.includes(field) || value === null) continue;
+    if (common.includes(field) || ignoredFields.includes(field) || value === null) continue;
     const name = known.get(field);
-    if (name !== undefined) options[name] = begun[field]?.[String(value)] ?? value;
+    if (name !== undefined) options[name] = initialValues[field]?.[String(value)] ?? value;
     else if (value !== false && !(typeof value === "object" && Object.keys(value).length === 0)) {
-      if (!isPlain || plain.unbuilt.includes(field)) {
+      if (!isPlain || plainFile.unbuilt.includes(field)) {
         throw badValue(plugin, `${adapterFiles.config}: ${field}`, value, "null (it is not implemented)");
       }
       passed.push(field);

@@ -15,14 +15,14 @@ export type PeftType<O> = Readonly<{
   /** Names of the options. */
   names: readonly string[];
   /** Fields of the config that do not affect the computation, whatever their value. */
-  harmless?: readonly string[];
+  ignoredFields?: readonly string[];
   /** Replacements for values that only describe how training began, by field and value. */
-  begun?: Named<Named<Json>>;
+  initialValues?: Named<Named<Json>>;
   /**
    * For types whose plain files can be read despite unknown fields: a pattern of such files' keys, and fields that are
    * known but not implemented.
    */
-  plain?: Readonly<{ keys: RegExp; unbuilt: readonly string[] }>;
+  plainFile?: Readonly<{ keys: RegExp; unbuilt: readonly string[] }>;
 }>;
 
 /** The plugin for each of PEFT's types. */

@@ -65,7 +65,9 @@ export function quantizeFourBit(values: Float32Array, type: FourBitType, blockSi
     }
   }
   // With an odd number of values, the last nibble is the code of zero.
-  if (values.length % 2 === 1) codes[codes.length - 1] = (codes.at(-1) as number) | (order[rank(borders, 0)] as number);
+  if (values.length % 2 === 1) {
+    codes[codes.length - 1] = (codes.at(-1) as number) | (order[countBelow(borders, 0)] as number);
+  }
   return { codes, absmax };
 }
 
@@ -143,7 +145,7 @@ const nestedBorders = bordersOf(dynamicMap);
 
 function codeOfStep(x: number): number {
   const step = Math.trunc(fround(fround(fround(fround(x + 1) * 0.5) * 65535) + 0.5));
-  return rank(nestedBorders, fround(-1 + fround(2 * step) / 65535));
+  return countBelow(nestedBorders, fround(-1 + fround(2 * step) / 65535));
 }
 
 /** Returns the codes of a table in the order of their values, and the borders between neighbours. */
@@ -193,7 +195,7 @@ function bordersOf(sorted: Float32Array): Float32Array {
 }
 
 /** Returns the number of borders below a value. A value on a border belongs to the lower neighbour. */
-function rank(borders: Float32Array, x: number): number {
+function countBelow(borders: Float32Array, x: number): number {
   let [low, high] = [0, borders.length];
   while (low < high) {
     const middle = (low + high) >> 1;

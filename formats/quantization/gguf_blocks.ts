@@ -20,7 +20,7 @@ export function formatOfBlocks(type: string): WeightFormat | undefined {
 }
 
 /** Converts rows of blocks to the tensors that sessions keep. `place`: the weight's row for each row of the file. */
-export function blocksAsKept(
+export function encodeBlocks(
   type: string,
   bytes: Uint8Array,
   [rows, columns]: readonly [rows: number, columns: number],

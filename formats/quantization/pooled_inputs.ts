@@ -2,7 +2,7 @@
 import type { Tensor } from "../../core/types.ts";
 
 /** Returns the factor A [r, in] that gives without pooling what a factor [r, groups] gives with it. */
-export function withoutPooling(a: Tensor<Float32Array>, groupSize: number): Tensor<Float32Array> {
+export function unpoolFactor(a: Tensor<Float32Array>, groupSize: number): Tensor<Float32Array> {
   const [r = 0, groups = 0] = a.dims;
   const data = new Float32Array(a.data.length * groupSize);
   const factor = groups / groupSize;

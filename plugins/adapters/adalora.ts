@@ -98,7 +98,7 @@ export const adalora: Factory<"adapter", Partial<AdaloraOptions>> = definePeft<A
     from: savedEntries.from,
   }),
   // The first is LoRA's rank, which AdaLoRA does not use.
-  harmless: [
+  ignoredFields: [
     "r",
     "init_lora_weights",
     "megatron_core",

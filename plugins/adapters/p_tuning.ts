@@ -59,7 +59,7 @@ export const pTuning: Factory<"adapter", Partial<PTuningOptions>> = definePeft<P
     encoderHiddenSize: hiddenSize,
     ...savedEntries,
   }),
-  harmless: ["encoder_dropout", "encoder_num_layers", ...sizesOfModel],
+  ignoredFields: ["encoder_dropout", "encoder_num_layers", ...sizesOfModel],
   attach: (o, backbone, context, saved) => {
     const count = o.numVirtualTokens * submodules(context.task);
     const hidden = o.encoderHiddenSize ?? backbone.hiddenSize;

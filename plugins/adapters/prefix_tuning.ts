@@ -62,7 +62,7 @@ export const prefixTuning: Factory<"adapter", Partial<PrefixTuningOptions>> = de
     initWeights: v.optional(v.nullable(v.literal("zero")), null),
     ...savedEntries,
   }),
-  harmless: sizesOfModel,
+  ignoredFields: sizesOfModel,
   attach: (o, backbone, context, saved) => {
     const { numVirtualTokens: count } = o;
     const tokenDim = backbone.numKeyValueHeads * backbone.headDim;

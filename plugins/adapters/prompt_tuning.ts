@@ -47,7 +47,7 @@ export const promptTuning: Factory<"adapter", Partial<PromptTuningOptions>> = de
     promptTuningInitText: v.optional(v.nullable(v.string()), null),
     ...savedEntries,
   }),
-  harmless: ["tokenizer_name_or_path", "tokenizer_kwargs", ...sizesOfModel],
+  ignoredFields: ["tokenizer_name_or_path", "tokenizer_kwargs", ...sizesOfModel],
   attach: (o, backbone, context, saved) => {
     const count = o.numVirtualTokens * submodules(context.task);
     const init = saved ? "zeros" as const : firstPrompt(o, count, backbone, context);

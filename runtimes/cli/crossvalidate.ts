@@ -20,9 +20,9 @@ import {
   foldsOf,
   foldSpec,
   type FoldSpecs,
-  judgedSpec,
+  specWithEvaluation,
 } from "../study/fold_specs.ts";
-import { judgedOrNot, runFolds } from "../study/run_folds.ts";
+import { runFolds, specWithEvaluationIfNeeded } from "../study/run_folds.ts";
 import { exitCodes } from "./exit.ts";
 import { inFolder, runsFor } from "./study_output.ts";
 
@@ -78,7 +78,7 @@ export async function crossvalidateSpec(
       const metrics = await runFolds({
         ...{ spec, run, division, store, runs, parallel, host, signal },
         warn: (text) => void process.stderr.write(`${text}\n`),
-        tell: (fold) => {
+        report: (fold) => {
           if (json) return void process.stdout.write(JSON.stringify({ type: "fold", ...fold }) + "\n");
           const figures = Object.entries(fold.metrics).map(([name, value]) =>
             `${name} ${value?.toPrecision(4) ?? "–"}`
@@ -106,7 +106,7 @@ export async function foldsBudget(
   const { folds, repeats } = division;
   const specs = await foldSpecs(spec, run, division, host ?? await hostHere());
   const plan = host && first &&
-    await planRun(await composed(await judgedOrNot(foldSpec(specs, first), specs)), host);
+    await planRun(await composed(await specWithEvaluationIfNeeded(foldSpec(specs, first), specs)), host);
   const trials = run.search ? countTrials(run.search) : 0;
   const all = folds * repeats;
   const times = repeats > 1 ? `${repeats} times ${folds} folds` : `${folds} folds`;
@@ -146,7 +146,7 @@ async function foldSpecs(spec: Named<Json>, run: Run, division: Division, host: 
 async function checkSearch(specs: FoldSpecs, division: Division): Promise<void> {
   const [first] = foldsOf(division);
   if (specs.spec.search === undefined || !first) return;
-  directionOf(await composed({ ...judgedSpec(foldSpec(specs, first), specs), search: specs.spec.search }));
+  directionOf(await composed({ ...specWithEvaluation(foldSpec(specs, first), specs), search: specs.spec.search }));
 }
 
 /** Adds the classes of the spec's rows to it, so that a fold that lacks a class still knows of it. */

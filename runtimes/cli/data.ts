@@ -8,7 +8,7 @@ import { AttuneError, badFile, missing } from "../../core/base/errors.ts";
 import { type OpenRun, openTasks } from "../../core/run/open/open.ts";
 import { splitNames } from "../../core/spec/run_data.ts";
 import type { Host, Json, Named, Row, Rows, SplitName } from "../../core/types.ts";
-import { type DataOptions, passing } from "../data/passing.ts";
+import { type DataOptions, limitedRows } from "../data/limited_rows.ts";
 import { type DataReport, reportData } from "../data/report.ts";
 import { reportLines } from "../data/text.ts";
 import { composed } from "../host/plugin_packages.ts";
@@ -123,7 +123,7 @@ async function writeLines(rows: Rows, path: string, options: DataOptions): Promi
       await file.writeFile(lines.join(""));
       [lines, size] = [[], 0];
     };
-    for await (const { row } of passing(rows, options)) {
+    for await (const { row } of limitedRows(rows, options)) {
       const line = JSON.stringify(row) + "\n";
       lines.push(line);
       size += line.length;
@@ -153,16 +153,16 @@ async function labelsOf(
   const store = host.directory?.(folder);
   if (!store) throw missing("data", "access to files", host.runtime);
   const rows = join(folder, "rows.jsonl");
-  const tell = (text: string): void => void process.stderr.write(`${text}\n`);
+  const report = (text: string): void => void process.stderr.write(`${text}\n`);
   const runs = runsHere(folder, 1);
   const abort = new AbortController();
   const interrupt = (): void => abort.abort();
   process.once("SIGINT", interrupt);
   try {
-    const saved = await savedLabels(open, host, options, { rows, tell });
+    const saved = await savedLabels(open, host, options, { rows, report });
     if (saved) return saved;
     await writeLines(await data.train.open(host), rows, options);
-    return await doubtedLabels({ spec, rows, store, runs, host, signal: abort.signal, tell });
+    return await doubtedLabels({ spec, rows, store, runs, host, signal: abort.signal, report });
   } finally {
     process.off("SIGINT", interrupt);
     await runs.close();
@@ -175,7 +175,7 @@ async function savedLabels(
   open: OpenRun,
   host: Host,
   options: LabelOptions,
-  { rows, tell }: Readonly<{ rows: string; tell: (text: string) => void }>,
+  { rows, report }: Readonly<{ rows: string; report: (text: string) => void }>,
 ): Promise<DataReport["labels"] | undefined> {
   const { predictionsFile, readScores, splitOfScores } = await import("../data/saved_predictions.ts");
   const { classesOf, issuesIn } = await import("../data/label_folds.ts");
@@ -194,12 +194,12 @@ async function savedLabels(
   const opened: { name: SplitName; rows: AsyncIterable<Readonly<{ row: Row }>>; source: Rows }[] = [];
   for (const name of splitNames) {
     const source = await open.data[name]?.open(host);
-    if (source) opened.push({ name, rows: passing(source, options), source });
+    if (source) opened.push({ name, rows: limitedRows(source, options), source });
   }
   try {
     const { labels, scores } = readScores(file, classes);
     const split = await splitOfScores(file, { labels, scores }, classes, opened, columns?.others ?? ["label"]);
-    tell(`judging labels by ${file}, for ${split}`);
+    report(`judging labels by ${file}, for ${split}`);
     const source = opened.find(({ name }) => name === split)?.source;
     if (source) await writeLines(source, rows, options);
     const judged = {
@@ -208,11 +208,11 @@ async function savedLabels(
       probabilities: scores,
       path: rows,
     };
-    return await issuesIn(judged, classes, { host, columns: columns?.texts, split, tell });
+    return await issuesIn(judged, classes, { host, columns: columns?.texts, split, report });
   } catch (error) {
     // A file that was not named, but found, may be of other rows.
     if (predictions !== undefined || !(error instanceof AttuneError)) throw error;
-    tell(`${error.sentence}; training five folds instead`);
+    report(`${error.sentence}; training five folds instead`);
     return undefined;
   }
 }

@@ -31,7 +31,7 @@ async function checkPackage(name: string): Promise<number> {
   const { checksOfPackage } = await import("../host/plugin_checks.ts");
   const checks = checksOfPackage(added, { catalog, host: await hostHere(1) });
   const counts = { ok: 0, skip: 0, FAIL: 0 };
-  const tell = (what: keyof typeof counts, name: string, why = ""): void => {
+  const report = (what: keyof typeof counts, name: string, why = ""): void => {
     counts[what]++;
     process.stdout.write(`${what.padEnd(4)}  ${name}\n${why.replace(/^(?=.)/gm, "      ")}`);
   };
@@ -47,9 +47,9 @@ async function checkPackage(name: string): Promise<number> {
       if (stray.length > 0) throw new Error(`it starts what rejects, and nobody waits for: ${messageOf(stray[0])}`);
       const { skipped } = check;
       const isSaid = skipped === undefined || name.includes(skipped);
-      tell(skipped === undefined ? "ok" : "skip", isSaid ? name : `${name} (not looked at: ${skipped})`);
+      report(skipped === undefined ? "ok" : "skip", isSaid ? name : `${name} (not looked at: ${skipped})`);
     } catch (error) {
-      tell("FAIL", name, `${messageOf(error)}\n`);
+      report("FAIL", name, `${messageOf(error)}\n`);
     }
     stray.length = 0;
   }

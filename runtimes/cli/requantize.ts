@@ -29,7 +29,7 @@ export async function openPackedBase(files: Store, opened: Checkpoint, gguf: str
   const packed = await packedIn("merge", stored);
   if (!packed) throw badValue("merge", "--requantize", `an unquantized base (${label})`, allowed);
   const shared = sharedTensors(catalog, config, opened.weights.names);
-  return { ...packed, label, weights: stored.weights, turned: shared ? turnedIn(opened, shared) : () => false };
+  return { ...packed, label, weights: stored.weights, isTransposed: shared ? turnedIn(opened, shared) : () => false };
 }
 
 /** Losses of a requantized merge: in outputs, in the mean loss, and the largest of any weight, ‖Q - W‖ / ‖W‖. */

@@ -59,7 +59,7 @@ export async function runnerCommand(options: RunnerCommandOptions): Promise<numb
     threads,
     jobs,
     signal: abort.signal,
-    tell: (text) => void process.stderr.write(`${text}\n`),
+    report: (text) => void process.stderr.write(`${text}\n`),
   });
   process.off("SIGINT", interrupt);
   process.off("SIGTERM", interrupt);

@@ -10,7 +10,7 @@ import { hostHere } from "../host/train.ts";
 import { searchBudget, searchHere } from "../study/search_here.ts";
 import { bytesIn } from "../study/study_files.ts";
 import { exitCodes } from "./exit.ts";
-import { jsonSpeaker, textSpeaker } from "./search_speaker.ts";
+import { jsonOutput, textOutput } from "./search_output.ts";
 import { inFolder, runsFor } from "./study_output.ts";
 
 /** Options of `attune search`. */
@@ -48,7 +48,7 @@ export async function searchSpec(
   const search = run.search as Search;
   const direction = directionOf(run);
   const budget = await searchBudget(spec, run, search, options.server === undefined);
-  const say = options.json ? jsonSpeaker() : textSpeaker();
+  const say = options.json ? jsonOutput() : textOutput();
   say.budget(budget);
   const { pruner } = search.settings;
   if (pruner.name !== "none" && run.training.evalStrategy === "no") {
@@ -67,7 +67,7 @@ export async function searchSpec(
     const runs = runsFor(options.server, folder, search.settings.parallel, host, store);
     const { metric } = search.settings;
     try {
-      const { trials, best, end, usual, compared } = await searchHere({
+      const { trials, best, end, baseline, compared } = await searchHere({
         ...{
           run,
           search,
@@ -81,7 +81,7 @@ export async function searchSpec(
           kills: options.kills,
         },
         folder: options.server === undefined ? folder : undefined,
-        tell: (trial, best) => say.trial(trial, best, metric),
+        report: (trial, best) => say.trial(trial, best, metric),
       });
       if (signal.aborted) return exitCodes.interrupted;
       if (!best || !end) {
@@ -93,7 +93,7 @@ export async function searchSpec(
         best,
         split: end.split ?? "eval",
         metrics: end.metrics,
-        usual,
+        baseline,
         compared,
         metric,
         folder,

@@ -14,7 +14,7 @@ import {
   labelScores,
   rankedIssues,
 } from "./label_issues.ts";
-import { shortened } from "./passing.ts";
+import { shortened } from "./limited_rows.ts";
 
 /** What is judged: rows as they are trained on, in a file of JSON lines; and where the folds' runs are written. */
 export type LabelFoldsOptions = Readonly<{
@@ -24,14 +24,14 @@ export type LabelFoldsOptions = Readonly<{
   runs: Runs;
   host: Host;
   signal: AbortSignal;
-  tell: (text: string) => void;
+  report: (text: string) => void;
 }>;
 
 const FOLDS = 5;
 
 /** Finds rows whose labels are likely wrong, least trusted first. Throws AttuneError if rows have no classes. */
 export async function doubtedLabels(options: LabelFoldsOptions): Promise<readonly LabelIssue[]> {
-  const { rows, host, store, runs, signal, tell } = options;
+  const { rows, host, store, runs, signal, report } = options;
   const train: Json = { use: "jsonl", with: { path: rows } };
   const spec = { ...options.spec, data: { train, leakThreshold: 1 } };
   const [open] = await openTasks(await composed(spec), host);
@@ -42,8 +42,8 @@ export async function doubtedLabels(options: LabelFoldsOptions): Promise<readonl
     run: await composed(named),
     division: { folds: FOLDS, repeats: 1, stratify: null, group: null, seed: 42 },
     ...{ store, runs, host, signal, parallel: 1 },
-    tell: ({ number, metrics: { accuracy } }) =>
-      tell(`fold ${number + 1} of ${FOLDS}${accuracy === undefined ? "" : `  accuracy ${accuracy.toPrecision(4)}`}`),
+    report: ({ number, metrics: { accuracy } }) =>
+      report(`fold ${number + 1} of ${FOLDS}${accuracy === undefined ? "" : `  accuracy ${accuracy.toPrecision(4)}`}`),
   });
   if (!metrics) return [];
   const known = (await linesOf(store, "predictions.jsonl"))
@@ -54,7 +54,7 @@ export async function doubtedLabels(options: LabelFoldsOptions): Promise<readonl
     probabilities: known.map(({ scores = [] }) => scores),
     path: rows,
   };
-  return await issuesIn(judged, labels, { host, columns: open?.collator.columns?.texts, split: "train", tell });
+  return await issuesIn(judged, labels, { host, columns: open?.collator.columns?.texts, split: "train", report });
 }
 
 /** Returns the classes of a task whose labels can be judged. Throws AttuneError if it has no labels of whole rows. */
@@ -87,15 +87,15 @@ export type JudgedRows = LabelledProbabilities & Readonly<{ numbers: readonly nu
 export async function issuesIn(
   rows: JudgedRows,
   classes: readonly string[],
-  { host, columns, split, tell }:
-    & Pick<LabelFoldsOptions, "host" | "tell">
+  { host, columns, split, report }:
+    & Pick<LabelFoldsOptions, "host" | "report">
     & Readonly<{ columns: readonly string[] | undefined; split: SplitName }>,
 ): Promise<readonly LabelIssue[]> {
   const { numbers, path, labels, probabilities } = rows;
   const scores = labelScores(rows);
   const right = confidentCounts(rows).calibrated.reduce((sum, row, k) => sum + (row[k] ?? 0), 0);
   const wrong = 100 * (1 - right / Math.max(1, labels.length));
-  tell(`an estimated ${wrong.toFixed(1)} % of the labels of ${split} are wrong`);
+  report(`an estimated ${wrong.toFixed(1)} % of the labels of ${split} are wrong`);
   const cut = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1;
   const file = await host.directory?.(path.slice(0, cut)).get(path.slice(cut));
   const lines = new TextDecoder().decode(file?.bytes ?? new Uint8Array()).split("\n");

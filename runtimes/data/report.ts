@@ -14,7 +14,7 @@ import { dataPath, splitNames } from "../../core/spec/run_data.ts";
 import type { Named, Row, RowColumns, Rows, SplitName, TransformReport } from "../../core/types.ts";
 import { type ColumnReport, createColumnStatistics } from "./columns.ts";
 import { createLengths, type LengthReport } from "./lengths.ts";
-import { type DataOptions, passing, shortened } from "./passing.ts";
+import { type DataOptions, limitedRows, shortened } from "./limited_rows.ts";
 import type { LabelIssue } from "./label_issues.ts";
 import type { ShownTokens } from "./tokens.ts";
 
@@ -86,7 +86,7 @@ async function leaksOf(
   other: Rows,
   options: DataOptions,
 ): Promise<SplitLeaks> {
-  const leaks = await leaksBetween(passing(train, options), passing(other, options), { columns });
+  const leaks = await leaksBetween(limitedRows(train, options), limitedRows(other, options), { columns });
   if (!options.near) return leaks;
   const valuesOf = rowText(columns);
   const compared = (rows: Rows) =>
@@ -103,7 +103,7 @@ function textOf(columns: RowColumns | undefined, row: Row): string {
 async function readingOf({ collator }: OpenRun, rows: Rows, options: DataOptions): Promise<unknown> {
   const looking = collator.survey?.();
   if (!looking) return undefined;
-  for await (const { row } of passing(rows, options)) looking.add(row);
+  for await (const { row } of limitedRows(rows, options)) looking.add(row);
   try {
     return looking.end().reading;
   } catch (error) {
@@ -124,7 +124,7 @@ async function reportSplit(
   const errors: AttuneError[] = [];
   let [count, unreadable] = [0, 0];
   let weigh: RowWeigher | undefined;
-  for await (const { row, where } of passing(rows, options)) {
+  for await (const { row, where } of limitedRows(rows, options)) {
     columns.add(row);
     weigh ??= rowWeigher(Object.hasOwn(row, "weight"));
     if (first.length < SHOWN) first.push(row);
@@ -197,7 +197,7 @@ async function listDuplicates(
 function through<T>(rows: Rows, options: DataOptions, change: (row: Row) => T): AsyncIterable<T> {
   return {
     [Symbol.asyncIterator]: async function* () {
-      for await (const { row } of passing(rows, options)) yield change(row);
+      for await (const { row } of limitedRows(rows, options)) yield change(row);
     },
   };
 }

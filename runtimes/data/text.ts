@@ -2,7 +2,7 @@
 import { splitNames } from "../../core/spec/run_data.ts";
 import { shownTransform } from "./shown.ts";
 import type { ShownTokens } from "./tokens.ts";
-import { shortened } from "./passing.ts";
+import { shortened } from "./limited_rows.ts";
 import type { DataReport, DuplicateReport, SplitReport } from "./report.ts";
 
 /** Formats a report as lines of at most `width` characters. */

@@ -2,7 +2,7 @@
 import { createRowEncoder } from "../../core/run/rows/encoding.ts";
 import type { OpenRun } from "../../core/run/open/open.ts";
 import type { Sample } from "../../core/types.ts";
-import { type DataOptions, passing } from "./passing.ts";
+import { type DataOptions, limitedRows } from "./limited_rows.ts";
 
 /** A token: its text, whether it is learned, and its class if the task labels tokens. */
 export type ShownToken = Readonly<{ text: string; learned: boolean; label?: string }>;
@@ -24,7 +24,7 @@ export async function learnedTokens(
   if (!data.train) return shown;
   let encoder: ReturnType<typeof createRowEncoder> | undefined;
   let number = 0;
-  for await (const { row, where } of passing(await data.train.open(host), options)) {
+  for await (const { row, where } of limitedRows(await data.train.open(host), options)) {
     encoder ??= createRowEncoder(open, true, reading, row);
     for (const sample of encoder.encode(row, number, where)) {
       const tokens = tokensOf(encoder.finish(sample, shown.length, 0), (ids) => tokenizer.decode(ids), classes);

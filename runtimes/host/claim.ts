@@ -119,7 +119,7 @@ async function holdersBeside(folder: string, holder: Holder): Promise<Holder[]> 
     const [text, info] = [await readFile(path, "utf8").catch(() => ""), await stat(path).catch(() => undefined)];
     if (!info) continue;
     const other = holderIn(name, text);
-    if (other && await lives(other, holder, now - info.mtimeMs)) holders.push(other);
+    if (other && await isAlive(other, holder, now - info.mtimeMs)) holders.push(other);
     else await rm(path, { force: true });
   }
   return holders;
@@ -134,7 +134,7 @@ function holderIn(name: string, text: string): Holder | undefined {
   }
 }
 
-async function lives({ pid, place, started }: Holder, me: Holder, age: number): Promise<boolean> {
+async function isAlive({ pid, place, started }: Holder, me: Holder, age: number): Promise<boolean> {
   if (place !== me.place) return age < LOST_MS;
   try {
     process.kill(pid, 0);

@@ -4,14 +4,14 @@ import { badKey } from "../../core/base/errors.ts";
 import { keyParts } from "../../core/files/store_key.ts";
 import type { Files } from "./files.ts";
 import { type Generations, generationsIn, isReserved } from "./generations.ts";
-import { type LastingFiles, lastingFiles } from "./lasting_files.ts";
+import { type DurableFiles, durableFiles } from "./durable_files.ts";
 import { absent, isSystemError } from "./system_errors.ts";
 
 /** A directory, and the state of this process's work in it. */
 export type Directory = Readonly<{
   root: string;
   files: Files;
-  lasting: LastingFiles;
+  durable: DurableFiles;
   generations: Generations;
   /** Folders that were cleared of half-written files. */
   swept: Set<string>;
@@ -19,8 +19,8 @@ export type Directory = Readonly<{
 
 /** Opens a directory. */
 export function directoryAt(root: string, files: Files): Directory {
-  const lasting = lastingFiles(files, root);
-  return { root, files, lasting, generations: generationsIn(files, lasting), swept: new Set() };
+  const durable = durableFiles(files, root);
+  return { root, files, durable, generations: generationsIn(files, durable), swept: new Set() };
 }
 
 /** Returns the path of a key's file. Throws AttuneError if the key leaves the directory. */
@@ -50,7 +50,7 @@ export async function realPath(
 
 /** Returns the path to write a key to, and creates its folder. Existing folders may be links, too. */
 export async function writablePath(directory: Directory, key: string): Promise<string> {
-  const { root, files: { realpath }, lasting: { makeFolder } } = directory;
+  const { root, files: { realpath }, durable: { makeFolder } } = directory;
   const target = pathOf(directory, key);
   await makeFolder(root);
   const base = await realpath(root);

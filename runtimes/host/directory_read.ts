@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { AttuneError, storeFailed } from "../../core/base/errors.ts";
 import type { StoredObject } from "../../core/types.ts";
 import { type Directory, pathOf, realPath } from "./directory.ts";
-import { fileOfGenerations, GONE, isReserved } from "./generations.ts";
+import { DELETED, fileOfGenerations, isReserved } from "./generations.ts";
 import { absent, withStoreErrors } from "./system_errors.ts";
 import { equalBytes } from "../../core/base/bytes.ts";
 
@@ -24,11 +24,11 @@ async function newestOf(directory: Directory, key: string): Promise<Version | un
     // Two newer versions were made meanwhile.
     if (!info && number > 0) continue;
     if (!info?.isFile() || path === undefined) return undefined;
-    if (number === 0 || info.size !== GONE.length) return { path, number, stored: storedOf(key, info, number) };
+    if (number === 0 || info.size !== DELETED.length) return { path, number, stored: storedOf(key, info, number) };
     const file = await open(path, "r").catch(absent);
     try {
       if (!file) continue;
-      return equalBytes(await readAt(file, 0, GONE.length), GONE)
+      return equalBytes(await readAt(file, 0, DELETED.length), DELETED)
         ? undefined
         : { path, number, stored: storedOf(key, info, number) };
     } finally {

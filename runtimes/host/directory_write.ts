@@ -9,7 +9,7 @@ import { allBytes } from "../../core/base/bytes.ts";
 import type { StoredObject } from "../../core/types.ts";
 import { type Directory, isInside, pathOf, realPath, writablePath } from "./directory.ts";
 import { revisionOf, statKey, storedOf } from "./directory_read.ts";
-import { GONE, OWN } from "./generations.ts";
+import { DELETED, TEMPORARY_PREFIX } from "./generations.ts";
 import { absent, falseIfExists, isSystemError } from "./system_errors.ts";
 
 /** The content of a file, also in pieces. */
@@ -37,13 +37,13 @@ export async function putKey(
 
 /** Writes a file under its key, replacing any. */
 async function replace(directory: Directory, key: string, bytes: Content): Promise<StoredObject> {
-  const { files: { rename, rm, stat }, lasting: { syncFolder, writeFile } } = directory;
+  const { files: { rename, rm, stat }, durable: { syncFolder, writeFile } } = directory;
   const target = await writablePath(directory, key);
   await sweep(directory, dirname(target));
   const temporary = temporaryOf(target);
   try {
     await writeFile(temporary, bytes);
-    await setLater(directory, target, temporary);
+    await keepTimesDistinct(directory, target, temporary);
     const info = await stat(temporary);
     await rename(temporary, target);
     await syncFolder(dirname(target));
@@ -55,7 +55,7 @@ async function replace(directory: Directory, key: string, bytes: Content): Promi
 
 /** Writes a file under its key if there is none. */
 async function create(directory: Directory, key: string, bytes: Content): Promise<StoredObject | "conflict"> {
-  const { files: { link, rm, stat }, lasting: { syncFolder, writeFile } } = directory;
+  const { files: { link, rm, stat }, durable: { syncFolder, writeFile } } = directory;
   const target = await writablePath(directory, key);
   await sweep(directory, dirname(target));
   const temporary = temporaryOf(target);
@@ -77,7 +77,7 @@ async function supersede(
   bytes: Content,
   wanted: string | null,
 ): Promise<StoredObject | "conflict"> {
-  const { generations, lasting: { writeFile } } = directory;
+  const { generations, durable: { writeFile } } = directory;
   const number = await generations.newest(pathOf(directory, key));
   const matches = async (): Promise<boolean> => ((await statKey(directory, key))?.revision ?? null) === wanted;
   if (!await matches()) return "conflict";
@@ -96,7 +96,7 @@ export async function appendKey(
   bytes: Uint8Array,
   sync: boolean | undefined,
 ): Promise<StoredObject> {
-  const { files: { open }, generations, lasting: { syncFolder } } = directory;
+  const { files: { open }, generations, durable: { syncFolder } } = directory;
   // A real path contains no links; the path of a new file may be a link to nothing, which is not followed.
   const flags = constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0);
   const newer = generations.at(pathOf(directory, key), await generations.newest(pathOf(directory, key)));
@@ -125,11 +125,13 @@ export async function deleteKey(
   if (await statKey(directory, key) === undefined) {
     return wanted === undefined || wanted === null ? "done" : "conflict";
   }
-  if (wanted !== undefined) return await supersede(directory, key, GONE, wanted) === "conflict" ? "conflict" : "done";
+  if (wanted !== undefined) {
+    return await supersede(directory, key, DELETED, wanted) === "conflict" ? "conflict" : "done";
+  }
   await writablePath(directory, key);
   while (await generations.newest(target) > 0) {
     const revision = (await statKey(directory, key))?.revision;
-    if (revision === undefined || await supersede(directory, key, GONE, revision) !== "conflict") return "done";
+    if (revision === undefined || await supersede(directory, key, DELETED, revision) !== "conflict") return "done";
   }
   await rm(target, { force: true });
   // Folders are not keys, so empty ones are removed.
@@ -141,7 +143,7 @@ export async function deleteKey(
 
 /** Makes the writes to a key's folder durable. */
 export async function syncKey(directory: Directory, key: string): Promise<void> {
-  const { files: { stat }, generations, lasting: { makeFolder, syncFolder } } = directory;
+  const { files: { stat }, generations, durable: { makeFolder, syncFolder } } = directory;
   const target = pathOf(directory, key);
   const folder = dirname(generations.at(target, await generations.newest(target)));
   await syncFolder(folder);
@@ -150,7 +152,7 @@ export async function syncKey(directory: Directory, key: string): Promise<void> 
 }
 
 function temporaryOf(target: string): string {
-  return join(dirname(target), `${OWN}put-${MACHINE}-${process.pid}-${crypto.randomUUID()}`);
+  return join(dirname(target), `${TEMPORARY_PREFIX}put-${MACHINE}-${process.pid}-${crypto.randomUUID()}`);
 }
 
 /** Removes half-written files of dead processes of this machine. */
@@ -158,13 +160,17 @@ async function sweep({ files: { readdir, rm }, swept }: Directory, folder: strin
   if (swept.has(folder)) return;
   swept.add(folder);
   for (const name of await readdir(folder)) {
-    const pid = name.startsWith(`${OWN}put-${MACHINE}-`) ? Number(name.split("-")[3]) : undefined;
+    const pid = name.startsWith(`${TEMPORARY_PREFIX}put-${MACHINE}-`) ? Number(name.split("-")[3]) : undefined;
     if (pid !== undefined && !isAlive(pid)) await rm(join(folder, name), { force: true });
   }
 }
 
 /** Gives a write a later time than the previous one: inodes are reused, and the file system's clock may be coarse. */
-async function setLater({ files: { stat, utimes } }: Directory, target: string, temporary: string): Promise<void> {
+async function keepTimesDistinct(
+  { files: { stat, utimes } }: Directory,
+  target: string,
+  temporary: string,
+): Promise<void> {
   const [before, after] = [await stat(target).catch(absent), await stat(temporary)];
   if (before && after.mtimeMs <= before.mtimeMs) await utimes(temporary, after.atime, new Date(before.mtimeMs + 2));
 }

@@ -19,7 +19,7 @@ export type EncoderPort = Readonly<{
   listen(heard: (message: FromEncoder) => void, ended: () => void): void;
   terminate(): unknown;
   /** Sets whether an answer is awaited. A thread without requests does not keep the process alive. */
-  hold?(isAsked: boolean): void;
+  keepAlive?(isAsked: boolean): void;
 }>;
 
 /** Opens the parts of a job in a thread. Throws Error if the thread cannot open them. */
@@ -31,7 +31,7 @@ export async function askEncoder(port: EncoderPort, job: EncoderJob): Promise<En
   const answer = (id: number, samples?: readonly PackedSamples[]): void => {
     waiting.get(id)?.(samples);
     waiting.delete(id);
-    if (waiting.size === 0) port.hold?.(false);
+    if (waiting.size === 0) port.keepAlive?.(false);
   };
   const end = (): void => {
     hasEnded = true;
@@ -53,7 +53,7 @@ export async function askEncoder(port: EncoderPort, job: EncoderJob): Promise<En
     await close();
     throw error;
   });
-  port.hold?.(false);
+  port.keepAlive?.(false);
   if (tokenizer === undefined) {
     await close();
     throw new Error("The thread that encodes rows cannot have what the run encodes with");
@@ -65,7 +65,7 @@ export async function askEncoder(port: EncoderPort, job: EncoderJob): Promise<En
       if (hasEnded) return undefined;
       const id = ++asked;
       port.post({ type: "encode", id, rows, numbers });
-      port.hold?.(true);
+      port.keepAlive?.(true);
       return await new Promise((resolve) => waiting.set(id, resolve));
     },
   };

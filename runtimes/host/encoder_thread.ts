@@ -19,7 +19,7 @@ export async function startEncoderThread(job: EncoderJob): Promise<EncoderThread
       worker.on("exit", ended);
     },
     terminate: () => worker.terminate(),
-    hold: (isAsked) => (isAsked ? worker.ref() : worker.unref()),
+    keepAlive: (isAsked) => (isAsked ? worker.ref() : worker.unref()),
   };
   return await askEncoder(port, job);
 }

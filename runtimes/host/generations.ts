@@ -9,17 +9,17 @@
  */
 import { basename, dirname, join } from "node:path";
 import type { Files } from "./files.ts";
-import type { LastingFiles } from "./lasting_files.ts";
+import type { DurableFiles } from "./durable_files.ts";
 import { absent } from "./system_errors.ts";
 
 /** Prefix of the names of unfinished files, which are no keys and can be deleted without loss. */
-export const OWN = ".~attune-";
+export const TEMPORARY_PREFIX = ".~attune-";
 
 /** Prefix of the names of folders of versions. They are no keys, but not hidden, so that they are copied along. */
-const AFTER = "~attune-after-";
+const VERSIONS_PREFIX = "~attune-after-";
 
 /** The content of a version that marks the file as deleted. It is recognized by this content, not by its length. */
-export const GONE: Uint8Array = new TextEncoder().encode("attune: deleted 5d0c2f7b7c1e4a0f9a3be6a1c8d4f260\n");
+export const DELETED: Uint8Array = new TextEncoder().encode("attune: deleted 5d0c2f7b7c1e4a0f9a3be6a1c8d4f260\n");
 
 /** Access to the versions of files. */
 export interface Generations {
@@ -41,17 +41,17 @@ export interface Generations {
 
 /** Whether a name in a folder is reserved, so that no key has it. */
 export function isReserved(name: string): boolean {
-  return name.startsWith(OWN) || name.startsWith(AFTER);
+  return name.startsWith(TEMPORARY_PREFIX) || name.startsWith(VERSIONS_PREFIX);
 }
 
 /** Returns the name of the file whose later versions a folder contains; undefined for other folders. */
 export function fileOfGenerations(name: string): string | undefined {
-  return name.startsWith(AFTER) ? name.slice(AFTER.length) : undefined;
+  return name.startsWith(VERSIONS_PREFIX) ? name.slice(VERSIONS_PREFIX.length) : undefined;
 }
 
 /** Returns the versions of files in a file system. */
-export function generationsIn(files: Files, { makeFolder, syncFolder }: LastingFiles): Generations {
-  const folderOf = (target: string): string => join(dirname(target), AFTER + basename(target));
+export function generationsIn(files: Files, { makeFolder, syncFolder }: DurableFiles): Generations {
+  const folderOf = (target: string): string => join(dirname(target), VERSIONS_PREFIX + basename(target));
   const numbersIn = async (folder: string): Promise<number[]> => {
     const names = await files.readdir(folder).catch(absent);
     return (names ?? []).flatMap((name) => (/^[1-9]\d{0,14}$/.test(name) ? [Number(name)] : []));

@@ -11,7 +11,7 @@ export type NativeGate = Int32Array<SharedArrayBuffer>;
 const [CALLS, ENDS] = [0, 1];
 
 /** How often to check whether a thread has left native code, in milliseconds. */
-const LOOK = 2;
+const POLL_MS = 2;
 
 /** Creates a gate for a thread. */
 export function nativeGate(): NativeGate {
@@ -23,7 +23,7 @@ export async function endWorker(worker: Worker, gate: NativeGate): Promise<void>
   let isGone = false;
   worker.once("exit", () => (isGone = true));
   Atomics.store(gate, ENDS, 1);
-  while (!isGone && Atomics.load(gate, CALLS) > 0) await new Promise((done) => setTimeout(done, LOOK));
+  while (!isGone && Atomics.load(gate, CALLS) > 0) await new Promise((done) => setTimeout(done, POLL_MS));
   await worker.terminate();
 }
 

@@ -13,7 +13,7 @@ const MAX_BYTES = 8 * 2 ** 30;
 const RECENT = 60 * 60 * 1000;
 
 /** The folder, of maybe a hundred thousand files, is scanned this often while its largest size is written to it. */
-const LOOKS = 64;
+const SCANS = 64;
 
 /** How often a file that is read repeatedly is marked as used, in milliseconds. */
 const RENEWED = 60 * 1000;
@@ -72,7 +72,7 @@ function boundedStore(folder: string, maxBytes: number): Store {
     put: async (key, bytes, options) => {
       const done = await store.put(key, bytes, options);
       unseen += bytes instanceof Uint8Array ? bytes.length : Infinity;
-      if (unseen >= maxBytes / LOOKS) {
+      if (unseen >= maxBytes / SCANS) {
         unseen = 0;
         await makeRoom(folder, maxBytes).catch(() => {});
       }

@@ -4,7 +4,7 @@ import { cors } from "hono/cors";
 import { badValue } from "../../core/base/errors.ts";
 
 /** How long a browser may cache a preflight, in seconds. */
-const BELIEVED = 600;
+const CACHED_SECONDS = 600;
 
 /** Allows requests from pages of some origins; `*`: of all. Throws AttuneError if one is no origin. */
 export function allowOrigins(origins: readonly string[]): MiddlewareHandler {
@@ -14,7 +14,7 @@ export function allowOrigins(origins: readonly string[]): MiddlewareHandler {
     allowMethods: ["GET", "POST", "DELETE"],
     // A page sets the key in a header itself, never in a cookie, so it may send any headers.
     exposeHeaders: ["retry-after"],
-    maxAge: BELIEVED,
+    maxAge: CACHED_SECONDS,
   });
 }
 

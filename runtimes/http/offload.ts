@@ -33,7 +33,7 @@ export function tooLong(seconds: number): AttuneError {
 }
 
 /** The division of routes that the listening thread never answers. */
-export const never: Pick<Division, "bytes" | "isLight"> = { bytes: 0, isLight: () => false };
+export const alwaysOffloaded: Pick<Division, "bytes" | "isLight"> = { bytes: 0, isLight: () => false };
 
 /** Returns a worker's response; undefined if the route itself is to respond, with a body that may already be read. */
 export async function runOffloaded(

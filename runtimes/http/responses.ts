@@ -79,7 +79,7 @@ export function unknownAfter(after: string | undefined, what: string): HTTPExcep
 }
 
 /** Returns the items after the id `after`. Throws 400 if no item has that id. */
-export function pageBehind<T extends { id: string }>(
+export function pageAfter<T extends { id: string }>(
   all: readonly T[],
   after: string | undefined,
   what: string,

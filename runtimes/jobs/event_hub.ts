@@ -4,23 +4,23 @@ import type { Jobs } from "../../core/jobs/jobs.ts";
 /** Wakes requests that wait for events. */
 export interface EventHub {
   /** Announces that this process has added an event to a job. */
-  tell(id: string): void;
+  notify(id: string): void;
   /** Resolves when a job may have more than `known` events, or the signal is aborted. */
   more(id: string, known: number, signal: AbortSignal): Promise<void>;
 }
 
 /** How often the store is checked for events of other processes, in milliseconds. */
-const LOOK = 1000;
+const POLL_MS = 1000;
 
 /** Returns a hub over jobs. `alone`: requests cannot wake each other here, so each checks the store itself. */
 export function eventHub(jobs: Jobs, alone = false): EventHub {
   if (alone) {
     const more = (_id: string, _known: number, signal: AbortSignal): Promise<void> =>
       new Promise((resolve) => {
-        if (!signal.aborted) setTimeout(resolve, LOOK);
+        if (!signal.aborted) setTimeout(resolve, POLL_MS);
         else resolve();
       });
-    return { tell: () => {}, more };
+    return { notify: () => {}, more };
   }
   const waiting = new Map<string, Set<() => void>>();
   const counts = new Map<string, number>();
@@ -46,7 +46,7 @@ export function eventHub(jobs: Jobs, alone = false): EventHub {
     counts.clear();
   };
   return {
-    tell: wake,
+    notify: wake,
     more: (id, known, signal) =>
       new Promise((resolve) => {
         const finish = (): void => {
@@ -58,7 +58,7 @@ export function eventHub(jobs: Jobs, alone = false): EventHub {
         signal.addEventListener("abort", finish);
         waiting.set(id, (waiting.get(id) ?? new Set()).add(finish));
         if (!counts.has(id)) counts.set(id, known);
-        timer ??= setInterval(() => void look().catch(() => {}), LOOK);
+        timer ??= setInterval(() => void look().catch(() => {}), POLL_MS);
       }),
   };
 }

@@ -6,7 +6,7 @@ import { lineCheck } from "../../core/jobs/json_lines.ts";
 import { digestedPieces } from "../../core/base/sha256.ts";
 import { openSafetensors } from "../../core/files/safetensors.ts";
 import type { Store } from "../../core/types.ts";
-import { httpError, listOf, pageBehind, pageOf } from "../http/responses.ts";
+import { httpError, listOf, pageAfter, pageOf } from "../http/responses.ts";
 import { parseJson } from "../http/body.ts";
 import { idOnce } from "../http/idempotency.ts";
 import { fileShape, resultFileId, resultOf } from "../http/shapes.ts";
@@ -191,7 +191,7 @@ async function listFiles(context: JobsContext, c: EdgeContext): Promise<Response
   const wanted = all.filter((file) => purpose === undefined || file.purpose === purpose)
     .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
   if (order === "desc") wanted.reverse();
-  return c.json(listOf(pageBehind(wanted, after, "file").map(fileShape), limit));
+  return c.json(listOf(pageAfter(wanted, after, "file").map(fileShape), limit));
 }
 
 /** Returns the routes of files. */

@@ -3,7 +3,7 @@ import { streamSSE } from "hono/streaming";
 import type { JobEvent } from "../../core/jobs/events.ts";
 import { type Change, isTerminal, type JobRecord, requestStop, unpauseJob } from "../../core/jobs/record.ts";
 import type { Json, Named } from "../../core/types.ts";
-import { httpError, listOf, pageBehind, pageOf, unknownAfter } from "../http/responses.ts";
+import { httpError, listOf, pageAfter, pageOf, unknownAfter } from "../http/responses.ts";
 import { idOnce } from "../http/idempotency.ts";
 import { jobRequestSchema, toJobSpec } from "./job_request.ts";
 import { checkpointShape, eventOf, eventShape, jobShape } from "../http/shapes.ts";
@@ -110,7 +110,7 @@ function actionRoute(context: JobsContext, name: string, summary: string, apply:
         const status = done?.record.status;
         throw httpError(400, "invalid_state", `The job is ${status}: it is too late to ${name} it`);
       }
-      context.hub.tell(id);
+      context.hub.notify(id);
       if (done.record.status === "validating_files") context.later(c, context.prepare(id));
       return c.json(jobShape(done.record));
     },
@@ -128,7 +128,7 @@ function checkpointsRoute(context: JobsContext): Route {
       const record = await jobOf(context, c);
       const { after, limit } = pageOf(c);
       const all = record.checkpoints.toReversed().map((checkpoint) => checkpointShape(record, checkpoint));
-      return c.json(listOf(pageBehind(all, after, "checkpoint"), limit));
+      return c.json(listOf(pageAfter(all, after, "checkpoint"), limit));
     },
   };
 }
@@ -199,7 +199,7 @@ const permissionsRoute: Route = {
   query: page,
   handle: (c) => {
     const { after, limit } = pageOf(c);
-    return c.json(listOf(pageBehind([], after, "permission"), limit));
+    return c.json(listOf(pageAfter([], after, "permission"), limit));
   },
 };
 

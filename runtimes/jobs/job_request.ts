@@ -44,7 +44,7 @@ export type JobRequest =
   & Named<Json>;
 
 /** Parts of a run spec that only the server may set. */
-const ours: ReadonlySet<string> = new Set(["store", "trainer", "search", "plugins"]);
+const serverFields: ReadonlySet<string> = new Set(["store", "trainer", "search", "plugins"]);
 
 /** Base learning rates for the multiplier, if the request sets no learning rate. */
 const RATES = { adapter: 2e-4, full: 2e-5 };
@@ -60,7 +60,9 @@ export type JobStart = Readonly<
 export function toJobSpec(request: JobRequest, start: JobStart = {}): Named<Json> {
   const own = request.attune ?? {};
   for (const key of Object.keys(own)) {
-    if (ours.has(key)) throw httpError(400, "invalid_value", `attune.${key}: a job may not set it`, `attune.${key}`);
+    if (serverFields.has(key)) {
+      throw httpError(400, "invalid_value", `attune.${key}: a job may not set it`, `attune.${key}`);
+    }
   }
   const { n_epochs, batch_size, learning_rate_multiplier } = hyperparametersOf(request);
   const given = (own.training ?? {}) as Named<Json>;

@@ -99,7 +99,7 @@ export function jobsApp(options: JobsAppOptions): JobsApp {
       planElsewhere ? await planElsewhere(record, await references.bytesOf(record)) : await plan(record),
     time,
     report,
-    settled: (id) => hub.tell(id),
+    settled: (id) => hub.notify(id),
   });
   const hub = eventHub(jobs, options.forgetful);
   const context: JobsContext = {

@@ -20,7 +20,7 @@ export function leaseFolder({ id, token }: Pick<JobRecord, "id" | "token">): str
 }
 
 /** Applies a change by the holder of a lease. Throws 409 if the lease is over. */
-export async function changeHeld(
+export async function changeLeased(
   { jobs, hub }: JobsContext,
   id: string,
   apply: (record: JobRecord) => Change,
@@ -31,7 +31,7 @@ export async function changeHeld(
     const why = done.refused === "stale" ? "another runner has it" : `it is ${done.record.status}`;
     throw httpError(409, "lease_lost", `The lease of job ${id} has ended: ${why}`);
   }
-  hub.tell(id);
+  hub.notify(id);
   return done.record;
 }
 
@@ -45,7 +45,7 @@ async function knownJob({ jobs }: JobsContext, c: EdgeContext): Promise<JobRecor
 }
 
 /** Returns a job whose newest lease the caller holds, as its token proves. `ended`: also if that lease has ended. */
-export async function heldJob(
+export async function leasedJob(
   context: JobsContext,
   c: EdgeContext,
   token: string | undefined,
@@ -60,7 +60,7 @@ export async function heldJob(
 
 /** Returns a job that the caller holds, if its spec refers to a name. */
 export async function referringJob(context: JobsContext, c: EdgeContext, name: string): Promise<JobRecord> {
-  const record = await heldJob(context, c, c.req.query("token"));
+  const record = await leasedJob(context, c, c.req.query("token"));
   const references = context.options.planner.references(record.spec);
   if (references.some((reference) => reference.name === name)) return record;
   throw httpError(404, "not_found", `Job ${record.id} does not refer to it`);

@@ -23,7 +23,7 @@ import {
   releaseSchema,
 } from "../http/runner_messages.ts";
 import { storedBody } from "./stored_body.ts";
-import { changeHeld, heldJob, leaseFolder, pathOf, referringJob } from "./leased_jobs.ts";
+import { changeLeased, leasedJob, leaseFolder, pathOf, referringJob } from "./leased_jobs.ts";
 
 const leaseQuery = { token: "the token of the lease" };
 const shared = { policy: "runners", rate: "runner" } as const;
@@ -32,7 +32,7 @@ const shared = { policy: "runners", rate: "runner" } as const;
 const [MAX_WORDS, MAX_FILE] = [16 * 2 ** 20, 64 * 2 ** 30];
 
 /** How often the queue is checked for a waiting runner, in milliseconds. */
-const LOOK = 250;
+const POLL_MS = 250;
 
 /** Returns the routes of runners. */
 export function runnerRoutes(context: JobsContext): readonly Route[] {
@@ -86,11 +86,11 @@ function leaseRoute({ jobs, hub, leaseSeconds, heartbeatSeconds }: JobsContext):
     for (;;) {
       const job = await jobs.lease(runner, can, secret);
       if (job) {
-        hub.tell(job.id);
+        hub.notify(job.id);
         return c.json({ ...leaseShape(job, token), leaseSeconds, heartbeatSeconds });
       }
       if (Date.now() >= until || c.req.raw.signal.aborted) return c.body(null, 204);
-      await new Promise((resolve) => setTimeout(resolve, LOOK));
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   });
 }
@@ -106,10 +106,10 @@ function heartbeatRoute(context: JobsContext): Route {
   const { jobs, hub } = context;
   return post("/jobs/:id/heartbeat", "Report that a job is still running", heartbeatSchema, async (c, body) => {
     const { step, trainedTokens, waitSeconds } = body;
-    const lease = await heldJob(context, c, body.token);
+    const lease = await leasedJob(context, c, body.token);
     const { token } = lease;
     checkStep(lease, step, "step");
-    let record = await changeHeld(context, lease.id, (r) => renewLease(r, token, step, trainedTokens));
+    let record = await changeLeased(context, lease.id, (r) => renewLease(r, token, step, trainedTokens));
     const over = AbortSignal.any([c.req.raw.signal, AbortSignal.timeout(1000 * waitSeconds)]);
     while (!over.aborted && record.wants === undefined && record.token === token && record.lease !== undefined) {
       await hub.more(record.id, 0, over);
@@ -122,7 +122,7 @@ function heartbeatRoute(context: JobsContext): Route {
 function eventsRoute(context: JobsContext): Route {
   const { jobs, hub, time } = context;
   return post("/jobs/:id/events", "Report events", eventsSchema, async (c, { token, from, events }) => {
-    const record = await heldJob(context, c, token);
+    const record = await leasedJob(context, c, token);
     const { id, wants, totalSteps } = record;
     events.forEach((event, i) => checkStep(record, event.step, `events.${i}.step`));
     const at = time();
@@ -132,7 +132,7 @@ function eventsRoute(context: JobsContext): Route {
         { at, level: "info" as const, type: "message" as const, message: "", step: 0 }
     );
     await jobs.events(id).append(told, { token: record.token, from });
-    hub.tell(id);
+    hub.notify(id);
     return c.json({ heard: from + events.length - 1, wants: wants ?? null });
   });
 }
@@ -147,7 +147,7 @@ function sendFileRoute(context: JobsContext): Route {
     summary: "Upload a file of a job",
     query: leaseQuery,
     handle: async (c) => {
-      const record = await heldJob(context, c, c.req.query("token"));
+      const record = await leasedJob(context, c, c.req.query("token"));
       const key = `${leaseFolder(record)}${pathOf(c)}`;
       // Only this lease writes to this folder, and its files do not count until the record names them.
       const done = await context.options.store.put(key, c.get("incoming").parts());
@@ -159,7 +159,7 @@ function sendFileRoute(context: JobsContext): Route {
 
 function leaseFileRoute(context: JobsContext): Route {
   return get("/jobs/:id/leases/:path{.+}", "A file of an earlier lease", async (c) => {
-    const { id } = await heldJob(context, c, c.req.query("token"));
+    const { id } = await leasedJob(context, c, c.req.query("token"));
     return await storedBody(context.options.store, `jobs/${id}/leases/${pathOf(c)}`);
   }, leaseQuery);
 }
@@ -168,7 +168,7 @@ function checkpointRoute(context: JobsContext): Route {
   const { options: { store }, time } = context;
   const summary = "Commit uploaded files as a checkpoint";
   return post("/jobs/:id/checkpoints", summary, checkpointSchema, async (c, body) => {
-    const record = await heldJob(context, c, body.token);
+    const record = await leasedJob(context, c, body.token);
     const { id, token } = record;
     checkStep(record, body.step, "step");
     const folder = `${leaseFolder(record)}${body.folder}`;
@@ -182,7 +182,7 @@ function checkpointRoute(context: JobsContext): Route {
       at: time(),
       metrics: finiteMetrics(body.metrics),
     };
-    await changeHeld(context, id, (r) => addCheckpoint(r, token, checkpoint));
+    await changeLeased(context, id, (r) => addCheckpoint(r, token, checkpoint));
     return c.json({ step });
   });
 }
@@ -190,30 +190,34 @@ function checkpointRoute(context: JobsContext): Route {
 function commitRoute(context: JobsContext): Route {
   const { options: { store }, time } = context;
   return post("/jobs/:id/commit", "Finish a job", commitSchema, async (c, body) => {
-    const before = await heldJob(context, c, body.token, true);
+    const before = await leasedJob(context, c, body.token, true);
     const { id, token } = before;
     const folder = leaseFolder(before);
     const files = body.files.map((f) => f.path);
     if (before.result?.token !== token) {
-      await heldJob(context, c, body.token);
+      await leasedJob(context, c, body.token);
       await checkPresent(store, folder, body.files);
       const fault = await weightsFault(store, folder, files);
       if (fault) {
         const error = { ...fault, param: null };
-        await changeHeld(context, id, (r) => releaseLease(r, token, { reason: "failed", retry: false, error }, time()));
+        await changeLeased(
+          context,
+          id,
+          (r) => releaseLease(r, token, { reason: "failed", retry: false, error }, time()),
+        );
         throw httpError(400, fault.code, fault.message);
       }
     }
     const result = { folder, files, metrics: finiteMetrics(body.metrics) };
-    const record = await changeHeld(context, id, (r) => commitLease(r, token, result, time()));
+    const record = await changeLeased(context, id, (r) => commitLease(r, token, result, time()));
     return c.json({ status: record.status });
   });
 }
 
 function releaseRoute(context: JobsContext): Route {
   return post("/jobs/:id/release", "Give a job back", releaseSchema, async (c, { token: secret, ...why }) => {
-    const { id, token } = await heldJob(context, c, secret);
-    const record = await changeHeld(context, id, (r) => releaseLease(r, token, why, context.time()));
+    const { id, token } = await leasedJob(context, c, secret);
+    const record = await changeLeased(context, id, (r) => releaseLease(r, token, why, context.time()));
     return c.json({ status: record.status });
   });
 }

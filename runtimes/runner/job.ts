@@ -20,12 +20,12 @@ export type JobOptions =
     packages: readonly string[];
     /** Aborted when the runner shuts down. */
     signal: AbortSignal;
-    tell: (text: string) => void;
+    report: (text: string) => void;
   }>;
 
 /** Runs a leased job until it ends in whatever way, and reports that to the server. */
 export async function runJob(lease: Lease, options: JobOptions): Promise<void> {
-  const { client, tell } = options;
+  const { client, report } = options;
   // Part of the token is enough to tell leases apart, and does not let readers of the folder's name act as the holder.
   const output = await placeBelow(options.work, [
     "jobs",
@@ -39,13 +39,13 @@ export async function runJob(lease: Lease, options: JobOptions): Promise<void> {
     const [code, message] = error instanceof AttuneError
       ? [error.code, error.sentence]
       : ["crashed", error instanceof Error ? error.message : String(error)];
-    tell(`${lease.id}: ${message}`);
+    report(`${lease.id}: ${message}`);
     if (code === "LEASE_LOST") return;
     // A fault in the job itself would occur again.
     const retry = !(error instanceof AttuneError) || code === "DISK_FULL" || code === "STORE";
     const failure = { code: code.toLowerCase(), message: message.slice(0, 4000), param: null };
     await client.release(lease, { reason: "failed", retry, error: failure }).catch((why) =>
-      tell(`${lease.id}: ${why}`)
+      report(`${lease.id}: ${why}`)
     );
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -53,14 +53,14 @@ export async function runJob(lease: Lease, options: JobOptions): Promise<void> {
 }
 
 async function train(lease: Lease, output: string, options: JobOptions): Promise<void> {
-  const { client, signal, threads, tell, packages } = options;
+  const { client, signal, threads, report, packages } = options;
   const progress: Progress = { step: lease.checkpoint?.step ?? 0, tokens: 0, totalSteps: undefined, metrics: {} };
   const stop = new AbortController();
   const shutDown = (): void => stop.abort("shutdown");
   signal.addEventListener("abort", shutDown, { once: true });
   if (signal.aborted) shutDown();
   await makeFolder(output);
-  const line = uplink({ lease, client, output, progress, stop, tell });
+  const line = uplink({ lease, client, output, progress, stop, report });
   try {
     const { spec, displayNames } = await localSpec(lease, options);
     await fetchCheckpoint(lease, client, output);
@@ -73,7 +73,7 @@ async function train(lease: Lease, output: string, options: JobOptions): Promise
       if (event.type === "evaluate") progress.metrics = event.metrics;
       if (event.type === "checkpoint") line.checkpoint(event.step, event.name);
       if (event.type === "end") end = event;
-      if (event.type !== "examples") line.tell(event);
+      if (event.type !== "examples") line.send(event);
     }
     await line.flushed();
     const why: unknown = stop.signal.reason;
@@ -83,7 +83,7 @@ async function train(lease: Lease, output: string, options: JobOptions): Promise
     }
     if (end?.reason === "interrupted") {
       const reason = why === "cancel" ? "cancelled" : why === "pause" ? "paused" : "shutdown";
-      tell(`${lease.id}: ${reason} at step ${progress.step}`);
+      report(`${lease.id}: ${reason} at step ${progress.step}`);
       return await client.release(lease, { reason });
     }
     await client.heartbeat(lease, progress.step, progress.tokens);
@@ -92,7 +92,7 @@ async function train(lease: Lease, output: string, options: JobOptions): Promise
       files.push({ path, bytes: await client.send(lease, path, join(output, path)) });
     }
     await client.commit(lease, files, end?.metrics ?? {});
-    tell(`${lease.id}: done at step ${progress.step}`);
+    report(`${lease.id}: done at step ${progress.step}`);
   } finally {
     line.close();
     signal.removeEventListener("abort", shutDown);

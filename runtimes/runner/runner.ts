@@ -28,7 +28,7 @@ export type RunnerOptions = Readonly<{
   /** Seconds to wait for a server that does not answer. Default: 30 if it never has, 3600 if it has. */
   patienceSeconds?: number;
   signal: AbortSignal;
-  tell?: (text: string) => void;
+  report?: (text: string) => void;
 }>;
 
 /** Seconds to wait for a server that has never answered, and for one that has. */
@@ -48,7 +48,7 @@ export async function runRunner(options: RunnerOptions): Promise<void> {
   const all = await loadCatalog({}, builtIn, loaded);
   const threads = options.threads ?? availableParallelism();
   const name = options.name ?? `${hostname().replace(/[^\w.-]/g, "-").slice(0, 60)}-${process.pid}`;
-  const tell = options.tell ?? (() => {});
+  const report = options.report ?? (() => {});
   const capabilities = {
     providers: ["cpu"],
     memoryBytes: options.memoryBytes ?? totalmem(),
@@ -56,18 +56,18 @@ export async function runRunner(options: RunnerOptions): Promise<void> {
   };
   const catalogFor = (spec: Named<Json>): Promise<Catalog> => loadCatalog(spec, builtIn, loaded);
   const client = runnerClient({ server, token, name, capabilities });
-  tell(`runner ${name} is waiting for jobs of ${server}`);
+  report(`runner ${name} is waiting for jobs of ${server}`);
   const next = finder(options, (signal) => client.lease(20, signal));
   for (let done = 0; done < jobs && !signal.aborted;) {
     const lease = await next();
     if (!lease) continue;
     try {
-      tell(`${lease.id}: taken${lease.checkpoint ? `, from step ${lease.checkpoint.step}` : ""}`);
-      await runJob(lease, { client, server, work, models, catalogFor, packages, threads, signal, tell });
+      report(`${lease.id}: taken${lease.checkpoint ? `, from step ${lease.checkpoint.step}` : ""}`);
+      await runJob(lease, { client, server, work, models, catalogFor, packages, threads, signal, report });
       done++;
     } catch (error) {
       if (signal.aborted) return;
-      tell(String(error));
+      report(String(error));
       await sleep(1000, undefined, { signal }).catch(() => {});
     }
   }
@@ -75,7 +75,7 @@ export async function runRunner(options: RunnerOptions): Promise<void> {
 
 /** Returns a function that asks for jobs. It reports an unreachable server once, and retries until patience ends. */
 function finder(
-  { server, signal, tell = () => {}, patienceSeconds }: RunnerOptions,
+  { server, signal, report = () => {}, patienceSeconds }: RunnerOptions,
   ask: (signal: AbortSignal) => Promise<Lease | undefined>,
 ): () => Promise<Lease | undefined> {
   let known = false;
@@ -83,7 +83,7 @@ function finder(
   return async () => {
     try {
       const lease = await ask(signal);
-      if (lost) tell(`${server} answers`);
+      if (lost) report(`${server} answers`);
       known = true;
       lost = undefined;
       return lease;
@@ -101,7 +101,7 @@ function finder(
           cause: error,
         });
       }
-      if (!lost) tell(`${server} does not answer (${why}): retrying for ${patience} s`);
+      if (!lost) report(`${server} does not answer (${why}): retrying for ${patience} s`);
       lost = { since, wait: Math.min(2 * wait, 5000) };
       await sleep(wait * (0.5 + Math.random()), undefined, { signal }).catch(() => {});
       return undefined;

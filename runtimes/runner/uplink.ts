@@ -16,7 +16,7 @@ export type Progress = { step: number; tokens: number; totalSteps: number | unde
 /** A job's connection to the server. */
 export interface Uplink {
   /** Sends an event; events arrive in order, as fast as the server takes them. */
-  tell(event: TrainingEvent): void;
+  send(event: TrainingEvent): void;
   /** Sends a checkpoint. If checkpoints are made faster than they can be sent, only the newest is. */
   checkpoint(step: number, name: string): void;
   /** Resolves when everything has arrived; throws if that is not possible. */
@@ -34,7 +34,7 @@ export type UplinkOptions = Readonly<{
   /** Aborted with the reason to end the run: the user's request, or the error that the lease is lost. */
   stop: AbortController;
   /** Receives messages about failures, for people. */
-  tell: (text: string) => void;
+  report: (text: string) => void;
 }>;
 
 /** How often events are sent, in milliseconds. */
@@ -50,14 +50,14 @@ const exists = (path: string): Promise<boolean> => access(path).then(() => true,
 const isMissing = (error: unknown): boolean => error instanceof Error && "code" in error && error.code === "ENOENT";
 
 /** Opens the connection; the first heartbeat is sent at once. */
-export function uplink({ lease, client, output, progress, stop, tell }: UplinkOptions): Uplink {
+export function uplink({ lease, client, output, progress, stop, report }: UplinkOptions): Uplink {
   const heard = (wants: "cancel" | "pause" | null): void => {
     if (wants) stop.abort(wants);
   };
   const failed = (error: unknown): void => {
     // Only the server's answer ends a run: while the server is unreachable, training continues.
     if (error instanceof AttuneError && error.code === "LEASE_LOST") stop.abort(error);
-    else tell(`${lease.id}: ${error}`);
+    else report(`${lease.id}: ${error}`);
   };
 
   const closed = new AbortController();
@@ -131,7 +131,7 @@ export function uplink({ lease, client, output, progress, stop, tell }: UplinkOp
 
   void beat().catch(failed);
   return {
-    tell: (event) => {
+    send: (event) => {
       // The server refuses longer messages, which would lose the whole log.
       waiting.push(event.type === "warning" ? { ...event, message: event.message.slice(0, MOST_MESSAGE) } : event);
       telling ??= tellAll();

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { httpError } from "../http/responses.ts";
 import { checkValues, predicted, tokensOf } from "./inference.ts";
-import { never } from "../http/offload.ts";
+import { alwaysOffloaded } from "../http/offload.ts";
 import { classification } from "./serving_task.ts";
 import { jsonRoute, type Route } from "../http/route.ts";
 import type { EdgeService } from "./service.ts";
@@ -22,7 +22,7 @@ export function classifyRoutes({ inference, limits }: EdgeService): readonly Rou
     policy: "infer",
     rate: "heavy",
     maxBytes: limits.bodyBytes,
-    work: { lane: "model", ...never },
+    work: { lane: "model", ...alwaysOffloaded },
     summary: "Classify texts",
     description: "One result for each text, in order: the likeliest class, its score, and the scores of all classes.",
     body,

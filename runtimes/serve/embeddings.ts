@@ -5,7 +5,7 @@ import type { AdapterPool } from "../../core/inference/adapter_pool.ts";
 import type { Row } from "../../core/types.ts";
 import { httpError } from "../http/responses.ts";
 import { checkValues, predicted, tokensOf } from "./inference.ts";
-import { never } from "../http/offload.ts";
+import { alwaysOffloaded } from "../http/offload.ts";
 import { embeddings } from "./serving_task.ts";
 import { jsonRoute, type Route } from "../http/route.ts";
 import type { EdgeService } from "./service.ts";
@@ -36,7 +36,7 @@ export function embeddingRoutes({ inference, limits }: EdgeService): readonly Ro
     policy: "infer",
     rate: "heavy",
     maxBytes: limits.bodyBytes,
-    work: { lane: "model", ...never },
+    work: { lane: "model", ...alwaysOffloaded },
     summary: "Embed texts or token ids",
     description: "Pooled as the model's sentence-transformers files say, or else means of length 1.",
     body,

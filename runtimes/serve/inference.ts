@@ -18,7 +18,7 @@ import { detectArtifact, type SavedAdapter } from "../../formats/run/saved.ts";
 import type { ModelFiles } from "../http/model_registry.ts";
 import type { EdgeLimits, EdgeOptions } from "./options.ts";
 import type { Meter } from "../http/meter.ts";
-import type { SoundWeights } from "./sound_weights.ts";
+import type { CheckedWeights } from "./checked_weights.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
 
 /** The model and adapters that a request names. */
@@ -51,7 +51,7 @@ type Resolved = ModelFilesAt & Readonly<{ task: ServingTask }>;
 type Opened = Readonly<{ set: AdapterPool; adapters: Cache<string>; stores: Map<string, Store>; release(): void }>;
 
 /** How long a resolved name is cached, in milliseconds, and how many names are. */
-const [BELIEVED, REMEMBERED] = [5000, 256];
+const [CACHED_MS, CACHED_NAMES] = [5000, 256];
 
 /** Finds the files of a model's or adapter's name. Throws 404 if there is none that the caller may use. */
 export type FindModel = (name: string, caller: Caller, param?: string) => Promise<ModelFiles>;
@@ -62,7 +62,7 @@ export type InferenceContext = Readonly<{
   limits: EdgeLimits;
   meter: Meter;
   find: FindModel;
-  weights: SoundWeights;
+  weights: CheckedWeights;
 }>;
 
 /** Creates the models of a service, within its limits of memory. */
@@ -146,10 +146,10 @@ export function inferenceOf(service: InferenceContext): Inference {
     if (cached && cached.until > now()) return cached.value;
     const value = namedFiles(service, asked).then(async (files) => ({ ...files, task: await purpose(files) }));
     known.delete(key);
-    known.set(key, { until: now() + BELIEVED, value });
+    known.set(key, { until: now() + CACHED_MS, value });
     value.catch(() => known.delete(key));
     for (const oldest of known.keys()) {
-      if (known.size <= REMEMBERED) break;
+      if (known.size <= CACHED_NAMES) break;
       known.delete(oldest);
     }
     return value;

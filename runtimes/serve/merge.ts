@@ -5,7 +5,7 @@ import { safetensorsSize } from "../../core/files/safetensors.ts";
 import { httpError } from "../http/responses.ts";
 import { startPieces } from "../http/finite_pieces.ts";
 import { fileShape } from "../http/shapes.ts";
-import { never } from "../http/offload.ts";
+import { alwaysOffloaded } from "../http/offload.ts";
 import { bodyOf } from "../http/piece_body.ts";
 import { placedFiles } from "../http/read_files.ts";
 import { type EdgeContext, jsonRoute, type Route } from "../http/route.ts";
@@ -25,7 +25,7 @@ export function mergeRoutes(service: EdgeService): readonly Route[] {
     policy: "merge",
     rate: "heavy",
     maxBytes: limits.bodyBytes,
-    work: { lane: "merge", ...never },
+    work: { lane: "merge", ...alwaysOffloaded },
     summary: "Merge adapters into one, or into their base",
     description: "Methods are those of PEFT's add_weighted_adapter; with a base, the result is the whole model.",
     body: mergeSchema,
@@ -66,7 +66,7 @@ async function storeMerged(
   if (!body.verify) return c.json({ file: fileShape(stored) });
   try {
     const content = { store: contentIn(jobs.store), key: stored.id };
-    const model = placedFiles({ "model.safetensors": content }, merged.beside);
+    const model = placedFiles({ "model.safetensors": content }, merged.baseFiles);
     const difference = await largestDifference(service, merged, model, body.base ?? "", caller);
     return c.json({ file: fileShape(stored), verify: { maxLogitDifference: difference, probes: probes.length } });
   } catch (error) {

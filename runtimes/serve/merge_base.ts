@@ -15,17 +15,17 @@ const MAX_HEADER = 8 * 2 ** 20;
 
 /** Opens a base. Throws AttuneError if it is invalid, or this server cannot read it. */
 export async function openBase(catalog: Catalog, name: string, files: Store): Promise<MergeBase> {
-  const isElsewhere = name.includes("://");
-  if (isElsewhere && /\.gguf(\?|$)/i.test(name)) {
+  const isRemote = name.includes("://");
+  if (isRemote && /\.gguf(\?|$)/i.test(name)) {
     throw unsupported("merge", "base", name, "a GGUF base must be one of this server's models");
   }
   // Files from elsewhere are only read once, during the merge.
-  if (!isElsewhere) await checkFiniteModel(files);
-  if (!isElsewhere && await ggufIn(files) !== undefined) return await openDecoded(catalog, name, files);
+  if (!isRemote) await checkFiniteModel(files);
+  if (!isRemote && await ggufIn(files) !== undefined) return await openDecoded(catalog, name, files);
   const config = await configIn("merge", files, "base");
   const weights = await openWeights(readAhead(files), { maxHeader: MAX_HEADER });
   if (!methodOf("merge", "base", config, weights.names)) return { config, files, weights };
-  if (!isElsewhere) return await openDecoded(catalog, name, files);
+  if (!isRemote) return await openDecoded(catalog, name, files);
   throw unsupported("merge", "base", name, "a quantized base must be one of this server's models");
 }
 

@@ -25,7 +25,7 @@ export type Merged = Readonly<{
   adapter: Store;
   base?: Store | undefined;
   /** The base's config and tokenizer. */
-  beside?: Store | undefined;
+  baseFiles?: Store | undefined;
 }>;
 
 /** Plans a merge. Throws AttuneError if the adapters or the base do not fit together, or a limit would be exceeded. */
@@ -54,14 +54,14 @@ export async function planMerge(
   }
   const adapter = one ? await adapterInMemory(one) : first.store;
   const base = await files.open(body.base ?? "", caller, "model.safetensors", "base");
-  const { weights, config, files: beside } = await openBase(options.catalog, body.base ?? "", base);
+  const { weights, config, files: baseFiles } = await openBase(options.catalog, body.base ?? "", base);
   const { forms, pieces } = mergeIntoBase(
     weights,
     one ? await openAdapter("adapters", adapter) : first.opened,
     // Bytes that are read ahead or decoded are copies.
     { owned: true, shared: sharedTensors(options.catalog, config, weights.names) },
   );
-  return { forms, read: pieces, metadata: { format: "pt" }, adapter, base, beside };
+  return { forms, read: pieces, metadata: { format: "pt" }, adapter, base, baseFiles };
 }
 
 /** Yields the bytes of a merge. Throws AttuneError if a value is not finite. */

@@ -9,7 +9,7 @@ import { type FindModel, type Inference, inferenceOf } from "./inference.ts";
 import { fineTunedModel } from "../http/shapes.ts";
 import { type Meter, meter } from "../http/meter.ts";
 import type { Caller } from "../http/route.ts";
-import { type SoundWeights, soundWeights } from "./sound_weights.ts";
+import { type CheckedWeights, checkedWeights } from "./checked_weights.ts";
 
 /** The service that the routes use. */
 export type EdgeService = Readonly<{
@@ -22,7 +22,7 @@ export type EdgeService = Readonly<{
   /** Calls `act` with a model's tokenizer. */
   withTokenizer<R>(name: string, caller: Caller, act: (tokenizer: Tokenizer) => R | Promise<R>): Promise<R>;
   /** Checks weights before they are used. */
-  weights: SoundWeights;
+  weights: CheckedWeights;
   /** Models in memory. */
   inference: Inference;
 }>;
@@ -40,7 +40,7 @@ export function edgeService(options: EdgeOptions): EdgeService {
     throw httpError(404, "model_not_found", `${param}: there is no ${JSON.stringify(name.slice(0, 200))} here`, param);
   };
   const counter = meter();
-  const weights = soundWeights();
+  const weights = checkedWeights();
   counter.gauge(
     "attune_tokenizer_cache_bytes",
     "Memory that cached tokenizers are taken to need",

@@ -24,15 +24,15 @@ export async function compareAnswers(
   given: Run,
   store: Store,
   host: Host,
-  [best, usual]: readonly [RunAnswered, RunAnswered],
+  [best, baseline]: readonly [RunAnswered, RunAnswered],
 ): Promise<RunsCompared | undefined> {
   const run = given.task.subtasks.some(({ labelsIn }) => labelsIn) ? (await readLabels(given, host)).run : given;
   const compared = await compareEach(run.task.subtasks, async (task) => {
-    const [own, other] = [await answersOf(store, best, task), await answersOf(store, usual, task)];
+    const [own, other] = [await answersOf(store, best, task), await answersOf(store, baseline, task)];
     const isSame = own?.length === other?.length &&
       own?.every(({ row, label }, i) => row === other?.[i]?.row && same(label, other[i].label));
     if (!own || !other || !isSame) return undefined;
-    return [measured(run, task, best, own), measured(run, task, usual, other)];
+    return [measured(run, task, best, own), measured(run, task, baseline, other)];
   });
   return compared.rows > 0 ? compared : undefined;
 }

@@ -12,12 +12,12 @@ import type { RunsCompared } from "./compared_figures.ts";
 export type RunMeasured = Pick<Evaluation, "figures" | "rows" | "statistics">;
 
 /** Compares two folders' runs on the test rows of both, task by task; a task without test rows is left out. */
-export async function compareRuns(best: string, usual: string, host: Host): Promise<RunsCompared> {
+export async function compareRuns(best: string, baseline: string, host: Host): Promise<RunsCompared> {
   const names = await taskNames(best);
   const tasks = (names.length > 0 ? names : [""]).map((name) => ({ name }));
   return await compareEach(tasks, async ({ name }) => {
     const task = name === "" ? undefined : name;
-    const [own, other] = [await evaluated(best, task, host), await evaluated(usual, task, host)];
+    const [own, other] = [await evaluated(best, task, host), await evaluated(baseline, task, host)];
     return own && other && [own, other];
   });
 }

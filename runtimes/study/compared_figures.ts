@@ -25,18 +25,21 @@ export type ComparedFigure = Readonly<{
 export type FigureWithin = Readonly<{ value: number; interval?: readonly [number, number] | undefined }>;
 
 /** Returns a comparison's figures line by line, beginning with `first`. */
-export function comparedFigures({ best, default: usual, difference }: RunsCompared, first: string): ComparedFigure[] {
+export function comparedFigures(
+  { best, default: baseline, difference }: RunsCompared,
+  first: string,
+): ComparedFigure[] {
   const within = (figures: Named<Json>, key: string): FigureWithin => ({
     value: Number(figures[key]),
     interval: figures[`${key}_interval`] as [number, number] | undefined,
   });
-  const names = Object.keys(best).filter((key) => typeof best[key] === "number" && typeof usual[key] === "number");
+  const names = Object.keys(best).filter((key) => typeof best[key] === "number" && typeof baseline[key] === "number");
   return names.sort((a, b) => Number(b === first) - Number(a === first)).map((name) => {
     const { difference: value, difference_interval: interval, p } = (difference[name] ?? {}) as Named<Json>;
     return {
       name,
       best: within(best, name),
-      default: within(usual, name),
+      default: within(baseline, name),
       difference: typeof value === "number" ? { value, interval: interval as [number, number] | undefined } : undefined,
       p: p as number | undefined,
     };

@@ -8,17 +8,17 @@ import type { DividedRows, Division, Fold, FoldSpecs } from "./fold_specs.ts";
 /** Returns the positions of a fold's rows in a task's data; without a fold, those of all folds. */
 export type FoldPlaces = (task: string, fold?: Fold) => Int32Array;
 
-/** Divides the rows as each fold's data set does. `tell` receives classes with fewer rows than there are folds. */
+/** Divides the rows as each fold's data set does. `report` receives classes with fewer rows than there are folds. */
 export async function placesOf(
   { divided, divisions }: FoldSpecs,
   run: Run,
   host: Host,
-  tell: (text: string) => void,
+  report: (text: string) => void,
 ): Promise<FoldPlaces> {
   const each = new Map<string, (fold?: Fold) => Int32Array>();
   for (const rows of divided) {
     const division = divisions[rows.task] as Division;
-    each.set(rows.task, await placesIn(rows, division, run, host, tell));
+    each.set(rows.task, await placesIn(rows, division, run, host, report));
   }
   return (task, fold) => each.get(task)?.(fold) ?? new Int32Array();
 }
@@ -28,7 +28,7 @@ async function placesIn(
   { folds, stratify, group, seed }: Division,
   run: Run,
   host: Host,
-  tell: (text: string) => void,
+  report: (text: string) => void,
 ): Promise<(fold?: Fold) => Int32Array> {
   const opened = await run.use("data", source).open(host);
   const [classes, groups]: [unknown[], unknown[]] = [[], []];
@@ -38,7 +38,7 @@ async function placesIn(
     if (stratify !== null) classes.push(row[stratify]);
     if (group !== null) groups.push(row[group]);
   }
-  if (stratify !== null) rareClasses(classes, folds, stratify).forEach(tell);
+  if (stratify !== null) rareClasses(classes, folds, stratify).forEach(report);
   const predictions = new Map<number, Int32Array>();
   const divided = (repeat: number): Int32Array => {
     const known = predictions.get(repeat) ?? divideRows({

@@ -175,7 +175,7 @@ function foldPart(
  * Returns a fold's spec without its test rows, evaluated on rows of its training rows: if the spec has no evaluation
  * rows, they are one fold of the training rows. `whole`: the fold's spec.
  */
-export function judgedSpec(whole: Named<Json>, { divided, divisions }: FoldSpecs): Named<Json> {
+export function specWithEvaluation(whole: Named<Json>, { divided, divisions }: FoldSpecs): Named<Json> {
   const first = { number: 0, fold: 0, repeat: 0 };
   return divided.reduce((spec, rows) => {
     const { test: _test, ...options } = valueAt(whole, rows.path) as Record<string, Json>;
@@ -198,7 +198,7 @@ function innerDivision(division: Division): Division {
 }
 
 /** Whether a spec asks for evaluations during training but has no evaluation rows. */
-export function lacksJudges(spec: Named<Json>, divided: readonly DividedRows[]): boolean {
+export function lacksEvaluationRows(spec: Named<Json>, divided: readonly DividedRows[]): boolean {
   const { evalStrategy = "no", evalOnStart = false } = (spec.training ?? {}) as Named<Json>;
   if (evalStrategy === "no" && evalOnStart === false) return false;
   return divided.every(({ path, transforms }) =>
@@ -207,6 +207,6 @@ export function lacksJudges(spec: Named<Json>, divided: readonly DividedRows[]):
 }
 
 /** Returns the spec without evaluations during training. */
-export function unjudged(spec: Named<Json>): Named<Json> {
+export function specWithoutEvaluation(spec: Named<Json>): Named<Json> {
   return { ...spec, training: { ...spec.training as Named<Json>, evalStrategy: "no", evalOnStart: false } };
 }

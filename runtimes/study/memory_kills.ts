@@ -1,6 +1,6 @@
 /** Processes that the system has killed for lack of memory: a trial that takes too much cannot report it itself. */
 import { existsSync, readFileSync } from "node:fs";
-import type { TrialNote } from "./study_files.ts";
+import type { TrialStart } from "./study_files.ts";
 
 /** Files in which Linux counts these, for the whole machine and for a container. */
 const COUNTS = ["/proc/vmstat", "/sys/fs/cgroup/memory.events"] as const;
@@ -15,6 +15,6 @@ export function memoryKills(files: readonly string[] = COUNTS): number | undefin
 }
 
 /** Returns how often a trial's process was killed, by its note: it began, did not end, and there are more kills now. */
-export function killsBefore({ kills = 0, killsHere }: Partial<TrialNote>, now: number | undefined): number {
+export function killsBefore({ kills = 0, killsHere }: Partial<TrialStart>, now: number | undefined): number {
   return killsHere !== undefined && now !== undefined && now > killsHere ? kills + 1 : kills;
 }

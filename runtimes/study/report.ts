@@ -20,7 +20,7 @@ export type SearchReport = Readonly<{
     | Readonly<{
       split: string;
       metrics: Named<number>;
-      usual?: RunEnd | undefined;
+      baseline?: RunEnd | undefined;
       compared?: RunsCompared | undefined;
     }>
     | undefined;
@@ -94,14 +94,14 @@ function winnerText({ split, metrics }: NonNullable<SearchReport["winner"]>, met
 }
 
 /** Renders the comparison of the winner and the original spec, on rows that no trial saw. */
-function comparisonSection({ usual, compared }: NonNullable<SearchReport["winner"]>, metric: string): Html | false {
-  if (!usual) return false;
+function comparisonSection({ baseline, compared }: NonNullable<SearchReport["winner"]>, metric: string): Html | false {
+  if (!baseline) return false;
   if (!compared) {
-    const figures = Object.entries(usual.metrics).map(([name, value]) => `${name} ${showValue(value)}`).join(", ");
+    const figures = Object.entries(baseline.metrics).map(([name, value]) => `${name} ${showValue(value)}`).join(", ");
     return html`
       <section>
         <h2>Compared with the original spec</h2>
-        <p>${usual.reason === "diverged" ? usual.message ?? "It diverged." : `On the same rows: ${figures}.`}</p>
+        <p>${baseline.reason === "diverged" ? baseline.message ?? "It diverged." : `On the same rows: ${figures}.`}</p>
       </section>
     `;
   }

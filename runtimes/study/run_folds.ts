@@ -22,9 +22,9 @@ import {
   foldsOf,
   foldSpec,
   type FoldSpecs,
-  judgedSpec,
-  lacksJudges,
-  unjudged,
+  lacksEvaluationRows,
+  specWithEvaluation,
+  specWithoutEvaluation,
 } from "./fold_specs.ts";
 import { contentOf } from "./contents.ts";
 import type { Runs } from "./runs.ts";
@@ -42,7 +42,7 @@ export type FoldsOptions = Readonly<{
   parallel: number;
   host: Host;
   signal: AbortSignal;
-  tell: (fold: FoldResult) => void;
+  report: (fold: FoldResult) => void;
   /** Receives warnings about the division. */
   warn?: (text: string) => void;
 }>;
@@ -52,7 +52,7 @@ type Setting = FoldsOptions & Readonly<{ specs: FoldSpecs }>;
 
 /** Runs all folds; undefined if interrupted. */
 export async function runFolds(options: FoldsOptions): Promise<FoldMetrics | undefined> {
-  const { spec, run, division, store, parallel, host, signal, tell, warn = () => {} } = options;
+  const { spec, run, division, store, parallel, host, signal, report, warn = () => {} } = options;
   const { search } = spec;
   const own = { ...division, parallel, spec: trialSpec(spec, {}) as Json, ...(search === undefined ? {} : { search }) };
   await keepDescription(store, "folds.json", { ...own, content: await contentOf(run, host) });
@@ -75,7 +75,7 @@ export async function runFolds(options: FoldsOptions): Promise<FoldMetrics | und
         throw error;
       }
       const result = results[i];
-      if (result) tell(result);
+      if (result) report(result);
     }
   });
   try {
@@ -88,7 +88,7 @@ export async function runFolds(options: FoldsOptions): Promise<FoldMetrics | und
   if (ended.length < folds.length) return undefined;
   const metrics = foldMetrics(ended, divided.map(({ task }) => task), places);
   const placesIn = async (task: string, fold: Fold): Promise<readonly number[] | undefined> => {
-    const own = await composed(await judgedOrNot(foldSpec(specs, fold), specs));
+    const own = await composed(await specWithEvaluationIfNeeded(foldSpec(specs, fold), specs));
     const subtask = own.task.subtasks.find(({ name }) => name === task);
     const { test } = subtask ? taskData(own, subtask) : {};
     return test && await keptPlaces(test, host);
@@ -118,7 +118,9 @@ async function runFold(
   const whole = foldSpec(specs, fold);
   const params = spec.search === undefined ? {} : await searchedParams(setting, fold, whole, slot, signal);
   if (!params) return undefined;
-  const own = withPredictions(withLoggers(trialSpec(await judgedOrNot(whole, specs), params, partNamer(run.catalog))));
+  const own = withPredictions(
+    withLoggers(trialSpec(await specWithEvaluationIfNeeded(whole, specs), params, partNamer(run.catalog))),
+  );
   let [trainRows, testRows]: [number, number] = [0, 0];
   const end = await runs.run(own, folder, {
     slot,
@@ -143,9 +145,9 @@ async function runFold(
 }
 
 /** Returns the spec that a fold's run uses: with evaluation rows if the run needs some and the spec has none. */
-export async function judgedOrNot(whole: Named<Json>, specs: FoldSpecs): Promise<Named<Json>> {
-  if (!lacksJudges(whole, specs.divided)) return whole;
-  const plain = unjudged(whole);
+export async function specWithEvaluationIfNeeded(whole: Named<Json>, specs: FoldSpecs): Promise<Named<Json>> {
+  if (!lacksEvaluationRows(whole, specs.divided)) return whole;
+  const plain = specWithoutEvaluation(whole);
   try {
     await composed(plain);
     return plain;
@@ -154,7 +156,7 @@ export async function judgedOrNot(whole: Named<Json>, specs: FoldSpecs): Promise
   }
   // A part of the run, such as one that keeps the best weights or stops early, needs evaluations.
   const { divided } = specs;
-  const judged = judgedSpec(whole, specs);
+  const judged = specWithEvaluation(whole, specs);
   return divided.reduce(
     (made, { path }) => setAt(made, `${path}.test`, valueAt(whole, `${path}.test`) ?? null),
     judged,
@@ -169,7 +171,7 @@ async function searchedParams(
   slot: number,
   signal: AbortSignal,
 ): Promise<Named<Json> | undefined> {
-  const inner = { ...judgedSpec(whole, specs), search: spec.search ?? null };
+  const inner = { ...specWithEvaluation(whole, specs), search: spec.search ?? null };
   const run = await composed(inner);
   if (!run.search) return {};
   const search = { ...run.search, settings: { ...run.search.settings, parallel: 1 } };

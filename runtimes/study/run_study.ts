@@ -31,12 +31,12 @@ export type StudyOptions = Readonly<{
   /** Returns whether no further trial may begin. */
   isOver: () => boolean;
   /** Called when a trial begins, and when it has ended. */
-  tell: (trial: TrialLine, study: Study) => void;
+  report: (trial: TrialLine, study: Study) => void;
 }>;
 
 /** Runs a search until it ends or is interrupted; returns the trials that have ended. */
 export async function runStudy(options: StudyOptions): Promise<readonly TrialLine[]> {
-  const { search, files, runs, signal, isOver, direction, name, tell } = options;
+  const { search, files, runs, signal, isOver, direction, name, report } = options;
   const { trials: most = Infinity, parallel, seed, space } = search.settings;
   const ended = new Map((await files.trials()).map((trial) => [trial.number, trial]));
   // Completes the cleaning up after the last recorded trial.
@@ -56,8 +56,8 @@ export async function runStudy(options: StudyOptions): Promise<readonly TrialLin
         trial,
       ) => (trial.number <= number - parallel ? ended.get(trial.number) ?? trial : trial));
       const study: Study = { name, space, direction, trials: known };
-      const noted = await files.noted(number);
-      const params = ended.get(number)?.params ?? noted?.params ??
+      const started = await files.started(number);
+      const params = ended.get(number)?.params ?? started?.params ??
         search.next(study, createRandom(seed).fork("trial", number));
       if (params === undefined) break;
       const trial: Trial = { number, params, state: "running", values: [], value: null };
@@ -66,7 +66,7 @@ export async function runStudy(options: StudyOptions): Promise<readonly TrialLin
         running.push(Promise.resolve());
         continue;
       }
-      const kills = killsBefore(noted ?? {}, runs.memoryKills?.());
+      const kills = killsBefore(started ?? {}, runs.memoryKills?.());
       // With several at a time, it is unknown which one took too much memory.
       if (kills > 0 || alone) await Promise.all(running);
       const own = beginTrial(options, trial, kills, study, stop.signal).then(async (line) => {
@@ -74,7 +74,7 @@ export async function runStudy(options: StudyOptions): Promise<readonly TrialLin
         await files.add(line);
         ended.set(number, line);
         await files.clear(number);
-        tell(line, { ...study, trials: [...ended.values()] });
+        report(line, { ...study, trials: [...ended.values()] });
       });
       alone = kills > 0 ? own : undefined;
       running.push(own);
@@ -96,18 +96,18 @@ async function beginTrial(
   study: Study,
   signal: AbortSignal,
 ): Promise<TrialLine | undefined> {
-  const { files, runs, tell, kills: most = 3 } = options;
+  const { files, runs, report, kills: most = 3 } = options;
   const { number, params } = trial;
   const run = trialFolder(number);
   if (kills >= most) {
     const message = `the system killed its process for lack of memory, ${kills} ${kills === 1 ? "time" : "times"}`;
     return { ...trial, state: "failed", run, message };
   }
-  await files.note(run, { number, params, kills, killsHere: runs.memoryKills?.() });
-  tell({ ...trial, run }, study);
+  await files.recordStart(run, { number, params, kills, killsHere: runs.memoryKills?.() });
+  report({ ...trial, run }, study);
   const line = await runTrial(options, trial, study, signal);
   // Later kills do not concern this trial.
-  if (!line) await files.note(run, { number, params, kills });
+  if (!line) await files.recordStart(run, { number, params, kills });
   return line;
 }
 
@@ -172,7 +172,7 @@ async function runTrial(
   } catch (error) {
     if (signal.aborted) return undefined;
     if (pruned) return line("pruned", values.at(-1)?.[1] ?? null);
-    if (isElsewhere(error) || isOfAll(error, params, study)) throw error;
+    if (isExternal(error) || failsAlways(error, params, study)) throw error;
     const sentence = error instanceof AttuneError
       ? error.sentence
       : error instanceof Error
@@ -188,7 +188,7 @@ async function runTrial(
  * Whether all trials so far have failed with the same error, whatever their values, so that others would, too. Failures
  * by values that are not finite or by lack of memory do not count.
  */
-function isOfAll(error: unknown, params: Named<Json>, { trials, space }: Study): boolean {
+function failsAlways(error: unknown, params: Named<Json>, { trials, space }: Study): boolean {
   if (!(error instanceof AttuneError) || error.code === "NON_FINITE" || error.plugin === "plan") return false;
   const ended = (trials as readonly (Trial & Partial<TrialLine>)[]).filter(({ state }) => state !== "running");
   if (ended.length === 0 || ended.some(({ state, message }) => state !== "failed" || message !== error.sentence)) {
@@ -202,13 +202,13 @@ function isOfAll(error: unknown, params: Named<Json>, { trials, space }: Study):
 }
 
 /** Whether an error has other causes than a trial's options, such as the disk. The trial is then repeated. */
-function isElsewhere(error: unknown): boolean {
+function isExternal(error: unknown): boolean {
   if (!(error instanceof AttuneError)) return false;
   const { code, plugin } = error;
-  return elsewhere.has(code) || (code === "REFUSED" && (plugin === "run" || plugin === "resume"));
+  return externalCodes.has(code) || (code === "REFUSED" && (plugin === "run" || plugin === "resume"));
 }
 
-const elsewhere: ReadonlySet<string> = new Set([
+const externalCodes: ReadonlySet<string> = new Set([
   ...["DISK_FULL", "STORE", "NOT_WRITABLE", "NOT_INSTALLED", "NO_RUNTIME", "DAMAGED_CHECKPOINT", "OTHER_VERSION"],
   ...["USAGE", "UNREACHABLE", "URL_FAILED", "URL_REFUSED"],
 ]);

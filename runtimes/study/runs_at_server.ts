@@ -13,7 +13,7 @@ import { jsonAt } from "./study_files.ts";
 export type ServerOptions = Readonly<{ url: string; key: string; host: Host; store: Store }>;
 
 /** Parts of a run's spec that the server sets, or that are sent separately. */
-const notOurs: ReadonlySet<string> = new Set([
+const sentSeparately: ReadonlySet<string> = new Set([
   "$schema",
   "version",
   "name",
@@ -110,7 +110,7 @@ async function requestOf(
   const { spec: uploadedSpec, file, rows } = await uploadedData(spec, run, host, upload, test);
   const { path: _path, ...modelOptions } = ((spec.model as Named<Named<Json>>).with ?? {}) as Named<Json>;
   const parts = Object.fromEntries(
-    Object.entries(uploadedSpec).filter(([key, value]) => !notOurs.has(key) && value !== null),
+    Object.entries(uploadedSpec).filter(([key, value]) => !sentSeparately.has(key) && value !== null),
   );
   const training = { ...parts.training as Named<Json> | undefined, learningRate: run.training.learningRate };
   // The server's runners write the usual logs; predictions must be requested.

@@ -34,24 +34,24 @@ export type SearchHere = Readonly<{
   timeout?: number | undefined;
   /** Number of kills for lack of memory after which a trial has failed; see `runStudy`. */
   kills?: number | undefined;
-  tell?: (trial: TrialLine, best: TrialLine | undefined) => void;
+  report?: (trial: TrialLine, best: TrialLine | undefined) => void;
 }>;
 
 /**
  * The result of a search. Absent are `best` if no trial has a figure, `end` if the best was not trained once more, and
- * `usual` (the result of the original spec) and `compared` if there are no test rows for both.
+ * `baseline` (the result of the original spec) and `compared` if there are no test rows for both.
  */
 export type SearchEnd = Readonly<{
   trials: readonly TrialLine[];
   best?: TrialLine | undefined;
   end?: RunEnd | undefined;
-  usual?: RunEnd | undefined;
+  baseline?: RunEnd | undefined;
   compared?: RunsCompared | undefined;
 }>;
 
 /** Searches until the search ends or is interrupted. */
 export async function searchHere(options: SearchHere): Promise<SearchEnd> {
-  const { run, search, direction, spec, store, runs, signal, timeout, tell = () => {} } = options;
+  const { run, search, direction, spec, store, runs, signal, timeout, report = () => {} } = options;
   const content = await contentOf(run, await hostHere());
   const files = await openStudyFiles(store, { ...describeStudy(spec, run, search, direction), content });
   const began = performance.now();
@@ -66,8 +66,8 @@ export async function searchHere(options: SearchHere): Promise<SearchEnd> {
     signal,
     kills: options.kills,
     isOver: () => timeout !== undefined && performance.now() - began >= 1000 * timeout,
-    tell: (trial, { trials }) => {
-      if (trial.state !== "running") tell(trial, bestTrial(trials as readonly TrialLine[], direction));
+    report: (trial, { trials }) => {
+      if (trial.state !== "running") report(trial, bestTrial(trials as readonly TrialLine[], direction));
     },
   });
   const { metric, pruner, space } = search.settings;
@@ -85,18 +85,18 @@ export async function searchHere(options: SearchHere): Promise<SearchEnd> {
     return end.reason === "interrupted" ? undefined : end;
   };
   // A resumed search may find another winner.
-  await files.note(options.best, { number: best.number, params: best.params });
+  await files.recordStart(options.best, { number: best.number, params: best.params });
   const end = await runTrial(best.params, options.best);
   if (!end) return { trials, best };
   const split = end.split ?? "eval";
   // A comparison on the rows that chose the winner would be unfair.
-  const usual = split === "test" ? await runTrial({}, DEFAULT) : undefined;
-  if (split === "test" && !usual) return { trials, best };
-  const compared = usual && usual.reason !== "diverged"
-    ? await comparedWith(options, options.best, end, usual)
+  const baseline = split === "test" ? await runTrial({}, DEFAULT) : undefined;
+  if (split === "test" && !baseline) return { trials, best };
+  const compared = baseline && baseline.reason !== "diverged"
+    ? await comparedWith(options, options.best, end, baseline)
     : undefined;
-  await files.report(renderSearch({ ...page, winner: { split, metrics: end.metrics, compared, usual } }));
-  return { trials, best, end, usual, compared };
+  await files.report(renderSearch({ ...page, winner: { split, metrics: end.metrics, compared, baseline } }));
+  return { trials, best, end, baseline, compared };
 }
 
 /** The folder of the original spec's run, beside the winner's. */
@@ -107,12 +107,12 @@ async function comparedWith(
   { run, folder, runs, store }: SearchHere,
   best: string,
   own: RunEnd,
-  usual: RunEnd,
+  baseline: RunEnd,
 ): Promise<RunsCompared | undefined> {
   // Frees the memory of what the runs keep open.
   await runs.close();
   const host = await hostHere();
-  const pair = [{ folder: best, metrics: own.metrics }, { folder: DEFAULT, metrics: usual.metrics }] as const;
+  const pair = [{ folder: best, metrics: own.metrics }, { folder: DEFAULT, metrics: baseline.metrics }] as const;
   const compared = folder === undefined
     ? await (await import("./compare_answers.ts")).compareAnswers(run, store, host, pair)
     : await (await import("./compare_runs.ts")).compareRuns(`${folder}/${best}`, `${folder}/${DEFAULT}`, host);

@@ -16,7 +16,7 @@ export type TrialLine = Trial & Readonly<{ run: string; message?: string | undef
  * The record of a trial before it begins. `kills`: how often its process was killed for lack of memory before;
  * `killsHere`: the machine's count of such kills when it began, absent if it was stopped regularly.
  */
-export type TrialNote = Readonly<
+export type TrialStart = Readonly<
   { number: number; params: Named<Json>; kills?: number | undefined; killsHere?: number | undefined }
 >;
 
@@ -33,9 +33,9 @@ export interface StudyFiles {
   /** Adds a trial that has ended; afterwards it is on the disk. */
   add(trial: TrialLine): Promise<void>;
   /** Returns the record of a trial before it began. */
-  noted(number: number): Promise<TrialNote | undefined>;
+  started(number: number): Promise<TrialStart | undefined>;
   /** Records whose folder this is before the trial begins; files of another trial there are removed. */
-  note(folder: string, trial: TrialNote): Promise<void>;
+  recordStart(folder: string, trial: TrialStart): Promise<void>;
   /** Removes a trial's checkpoints, which are not needed any more. */
   clear(number: number): Promise<void>;
   /** Writes the report. */
@@ -59,22 +59,22 @@ export async function openStudyFiles(store: Store, study: Named<Json>): Promise<
       if (store.append) await store.append(TRIALS, line, { sync: true });
       else await store.put(TRIALS, joinBytes([(await store.get(TRIALS))?.bytes ?? new Uint8Array(), line]));
     },
-    noted: async (number) => {
+    started: async (number) => {
       const key = `${trialFolder(number)}.json`;
-      const noted = await jsonAt(store, key);
-      if (!noted) return undefined;
-      const problem = wrongTrial({ ...noted, ...unended }, space);
-      if (problem !== undefined || noted.number !== number) {
+      const started = await jsonAt(store, key);
+      if (!started) return undefined;
+      const problem = wrongTrial({ ...started, ...unended }, space);
+      if (problem !== undefined || started.number !== number) {
         throw badFile("search", key, problem ?? "is of another trial");
       }
-      return noted as unknown as TrialNote;
+      return started as unknown as TrialStart;
     },
     clear: async (number) => await removeCheckpoints(store, trialFolder(number)),
     report: async (page) => void await store.put("report.html", new TextEncoder().encode(page)),
-    note: async (folder, trial) => {
+    recordStart: async (folder, trial) => {
       const key = `${folder}.json`;
-      const noted = await jsonAt(store, key);
-      if (noted && noted.number !== trial.number) await remove(store, [`${folder}/`, `${folder}.job.json`]);
+      const started = await jsonAt(store, key);
+      if (started && started.number !== trial.number) await remove(store, [`${folder}/`, `${folder}.job.json`]);
       await writeJson(store, key, JSON.parse(JSON.stringify(trial)));
     },
     logged: async (number, metric) => await loggedValues(store, `${trialFolder(number)}/log.jsonl`, metric),

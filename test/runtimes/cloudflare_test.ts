@@ -43,7 +43,7 @@ else {
       const work = mkdtempSync(join(tmpdir(), "attune-cf-"));
       const options = { server: url, token: "runner-token", work, threads: 1, jobs: 1, signal: abort.signal };
       setTimeout(() => abort.abort(), 120_000).unref();
-      await runRunner({ ...options, name: "r", tell: (text) => void lines.push(text) });
+      await runRunner({ ...options, name: "r", report: (text) => void lines.push(text) });
       const ended = await (await fetch(`${url}/v1/fine_tuning/jobs/${job.id}`, { headers })).json();
       assert.equal(ended.status, "succeeded", `${JSON.stringify(ended)}\n${lines.join("\n")}`);
       assert.equal(ended.attune.estimate.tokens, ended.trained_tokens, "it was planned in workerd");

@@ -78,7 +78,7 @@ describe("a runner", () => {
     const said: string[] = [];
     const signal = new AbortController().signal;
     const own = { server: "http://127.0.0.1:9", token: "runner-token", work: join(folder, "work"), signal };
-    return { said, ended: runRunner({ ...own, tell: (text) => void said.push(text), ...options }) };
+    return { said, ended: runRunner({ ...own, report: (text) => void said.push(text), ...options }) };
   };
 
   it("ends where what it is told is no address, or there is nowhere to work", async () => {

@@ -247,7 +247,7 @@ async function lied(root: string, ...lies: readonly Lying[]) {
     jobs: lies.length,
     threads: 1,
     signal: abort.signal,
-    tell: (t) => said.push(t),
+    report: (t) => said.push(t),
   });
   await running.catch((error) => said.push(String(error)));
   proxy.closeAllConnections();

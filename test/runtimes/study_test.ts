@@ -14,7 +14,7 @@ import { memory } from "../../plugins/stores/memory.ts";
 import { runStudy } from "../../runtimes/study/run_study.ts";
 import type { Runs } from "../../runtimes/study/runs.ts";
 import { memoryKills } from "../../runtimes/study/memory_kills.ts";
-import { type StudyFiles, trialFolder, type TrialLine, type TrialNote } from "../../runtimes/study/study_files.ts";
+import { type StudyFiles, trialFolder, type TrialLine, type TrialStart } from "../../runtimes/study/study_files.ts";
 import { hostHere } from "../../runtimes/host/train.ts";
 import { tinySpec } from "../tiny.ts";
 
@@ -47,8 +47,8 @@ async function searched(
   const files: StudyFiles = {
     trials: async () => [],
     add: async (trial) => void written.push(trial),
-    noted: async () => undefined,
-    note: async () => {},
+    started: async () => undefined,
+    recordStart: async () => {},
     clear: async (number) => void cleared.push(number),
     report: async () => {},
     logged: async () => [],
@@ -56,7 +56,7 @@ async function searched(
   };
   const trials = await runStudy({
     ...{ name: "tiny", search: run.search as Search, direction: "minimize", spec, files, runs },
-    ...{ signal: new AbortController().signal, isOver: () => false, tell: () => {} },
+    ...{ signal: new AbortController().signal, isOver: () => false, report: () => {} },
   });
   assert.deepEqual(cleared, [0, 1, 2]);
   return trials;
@@ -87,10 +87,10 @@ it("a trial whose options do not work has failed, the first one too, and all of 
 });
 
 it("a trial whose process was killed for want of memory is tried alone, and has failed behind some kills", async () => {
-  const notes = new Map<string, TrialNote>();
+  const notes = new Map<string, TrialStart>();
   const files = {
-    noted: async (number: number) => notes.get(trialFolder(number)),
-    note: async (folder: string, note: TrialNote) => void notes.set(folder, note),
+    started: async (number: number) => notes.get(trialFolder(number)),
+    note: async (folder: string, note: TrialStart) => void notes.set(folder, note),
   };
   const [folder, params] = [trialFolder(1), { "training.learningRate": 1e-3 }];
   const with_ = async (kills: number, killsHere: number | undefined, now: number | undefined): Promise<string> => {

@@ -37,7 +37,7 @@ function line(onSend: (path: string, file: string) => void, onArrival = (): void
     output,
     arrived,
     said,
-    own: uplink({ lease, client, output, progress, stop, tell: (text) => said.push(text) }),
+    own: uplink({ lease, client, output, progress, stop, report: (text) => said.push(text) }),
   };
 }
 const missing = (): Error => Object.assign(new Error("gone"), { code: "ENOENT" });

@@ -7,11 +7,11 @@ import type { OpenedAdapter } from "./config.ts";
 import { wrappedLayer } from "../wrapped_key.ts";
 
 /**
- * How shared tensors are treated. `apart`: the source of each tensor that becomes separate; `sameAs`: whether a tensor
+ * How shared tensors are treated. `untied`: the source of each tensor that becomes separate; `staysTied`: whether a tensor
  * keeps being shared.
  */
 export type Shared = Readonly<
-  { apart: ReadonlyMap<string, string>; storedAs(name: string): string; sameAs(name: string): boolean }
+  { untied: ReadonlyMap<string, string>; storedAs(name: string): string; staysTied(name: string): boolean }
 >;
 
 /** Decides which shared tensors become separate: those that an adapter does not change alike for all their modules. */
@@ -28,10 +28,10 @@ export function sharedIn(
   const trained = (name: string): boolean =>
     modules.has(name.slice(0, name.lastIndexOf("."))) || (whole.has(name) && !isBaseLayer(whole.get(name) ?? ""));
   const together = adapter.config.ensure_weight_tying === true;
-  const apart = !together && ties.some(([name, source]) => trained(name) || trained(source)) ? ties : [];
+  const untied = !together && ties.some(([name, source]) => trained(name) || trained(source)) ? ties : [];
   const of = new Map(ties);
-  const sameAs = (name: string): boolean => together && of.has(name) && trained(of.get(name) ?? "");
-  return { apart: new Map(apart), storedAs: (name) => of.get(name) ?? name, sameAs };
+  const staysTied = (name: string): boolean => together && of.has(name) && trained(of.get(name) ?? "");
+  return { untied: new Map(untied), storedAs: (name) => of.get(name) ?? name, staysTied };
 }
 
 /** Whether a key is that of a wrapped module's own weight, not of its adapter. */

@@ -5,7 +5,7 @@ import { jsonObject } from "../../../core/base/json.ts";
 import { openSafetensors, type TensorForm, toFloat32 } from "../../../core/files/safetensors.ts";
 import type { Json, Named, Store, Tensor } from "../../../core/types.ts";
 import { adapterFiles } from "../files.ts";
-import { withoutPooling } from "../../quantization/pooled_inputs.ts";
+import { unpoolFactor } from "../../quantization/pooled_inputs.ts";
 
 /** An adapter to merge: PEFT's config and tensors. `read` throws AttuneError if there is no tensor of the name. */
 export type OpenedAdapter = Readonly<{
@@ -53,7 +53,7 @@ export async function openAdapter(label: string, store: Store): Promise<OpenedAd
       throw badFile("merge", label, `tensor ${show(name)} has values that are not finite`);
     }
   }
-  return withoutPools({
+  return unpoolAdapter({
     label,
     config,
     head: head && jsonObject("merge", `${label}/${adapterFiles.head}`, head.bytes),
@@ -82,7 +82,7 @@ export async function checkLone(label: string, store: Store): Promise<void> {
 const POOL = 16;
 
 /** Converts an adapter whose A reads groups of inputs to one whose A reads each input. */
-function withoutPools(adapter: OpenedAdapter): OpenedAdapter {
+function unpoolAdapter(adapter: OpenedAdapter): OpenedAdapter {
   const { config: { use_qalora, qalora_group_size: size = POOL, ...config }, label, form, read } = adapter;
   if (adapter.config.peft_type !== "LORA" || use_qalora !== true) return adapter;
   if (!Number.isInteger(size) || Number(size) < 1 || Number(size) > MAX_POOL) {
@@ -98,7 +98,7 @@ function withoutPools(adapter: OpenedAdapter): OpenedAdapter {
       const { dtype, dims: [r = 0, groups = 0] } = form(name);
       return isPooled(name) ? { dtype, dims: [r, groups * group] } : form(name);
     },
-    read: async (name) => isPooled(name) ? withoutPooling(await read(name), group) : await read(name),
+    read: async (name) => isPooled(name) ? unpoolFactor(await read(name), group) : await read(name),
   };
 }
 

@@ -61,15 +61,15 @@ export function mergeIntoBase(base: Weights, adapter: OpenedAdapter, options: In
   const all = partsOf(adapter);
   const shared = sharedIn(base, adapter, all.modules, all.tensors, options.shared);
   // Tensors that remain shared are in the adapter's file under the name of each module.
-  const modules = new Map([...all.modules].filter(([path]) => !shared.sameAs(`${path}.weight`)));
-  const tensors = new Map([...all.tensors].filter(([name]) => !shared.sameAs(name)));
+  const modules = new Map([...all.modules].filter(([path]) => !shared.staysTied(`${path}.weight`)));
+  const tensors = new Map([...all.tensors].filter(([name]) => !shared.staysTied(name)));
   const plan = planBase(base, { modules, tensors }, shared, adapter.label);
-  for (const [name, key] of tensors) planWhole(plan, name, key, adapter);
+  for (const [name, key] of tensors) planReplaced(plan, name, key, adapter);
   for (const [path, keys] of modules) planModule(plan, path, keys, adapter, weight);
   return {
     forms: plan.forms,
     head: adapter.head,
-    untiedConfig: shared.apart.size > 0 ? options.shared?.untiedConfig : undefined,
+    untiedConfig: shared.untied.size > 0 ? options.shared?.untiedConfig : undefined,
     origin: (name) => {
       const { stored, key } = plan.sources.get(name) ?? {};
       return { stored, changed: key !== undefined || plan.changes.has(name) };
@@ -90,7 +90,7 @@ function planBase(base: Weights, { modules, tensors }: AdapterParts, shared: Sha
     sources.set(out, { stored });
   };
   for (const stored of base.names) take(names.out(stored), stored);
-  for (const [name, source] of shared.apart) take(outName(name), names.inBase(source));
+  for (const [name, source] of shared.untied) take(outName(name), names.inBase(source));
   return { forms, sources, changes: new Map(), outName };
 }
 
@@ -126,7 +126,7 @@ function planModule(
 }
 
 /** Plans to replace a tensor of the base with one that the adapter has in full. */
-function planWhole({ forms, sources, outName }: Plan, name: string, key: string, adapter: OpenedAdapter): void {
+function planReplaced({ forms, sources, outName }: Plan, name: string, key: string, adapter: OpenedAdapter): void {
   const out = outName(name);
   const form = adapter.form(key);
   const before = forms[out];

@@ -63,7 +63,7 @@ export function mergeIntoZeroPoints(base: Checkpoint, adapter: OpenedAdapter): M
       pieces.set(out, () => bytesOf(weights, stored, form));
     }
   }
-  for (const [name, key] of tensors) addWhole(forms, pieces, names.out(names.inBase(name)), key, adapter);
+  for (const [name, key] of tensors) addReplaced(forms, pieces, names.out(names.inBase(name)), key, adapter);
   const [first] = layouts.values();
   const skipped = Object.keys(forms).flatMap((name) =>
     name.endsWith(".weight") && forms[name]?.dims.length === 2 ? [name.slice(0, -".weight".length)] : []
@@ -221,7 +221,7 @@ function commonDivisor(a: number, b: number): number {
   return b === 0 ? a : commonDivisor(b, a % b);
 }
 
-function addWhole(
+function addReplaced(
   forms: Record<string, TensorForm>,
   pieces: Map<string, () => AsyncIterable<Uint8Array>>,
   name: string,

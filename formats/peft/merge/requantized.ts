@@ -8,10 +8,10 @@ import type { PackedWeight } from "../../packed/packed_weight.ts";
 import type { MergedModel } from "./into_base.ts";
 import { bytesOf, formOf } from "./stored_rows.ts";
 
-/** A base as it is stored. `turned`: whether the model has a packed weight as [in, out]. */
+/** A base as it is stored. `isTransposed`: whether the model has a packed weight as [in, out]. */
 export type PackedBase =
   & PackedWeights
-  & Readonly<{ label: string; weights: Weights; turned(stored: string): boolean }>;
+  & Readonly<{ label: string; weights: Weights; isTransposed(stored: string): boolean }>;
 
 /** A weight of the merged model that is packed in the base. */
 type Repacked = Readonly<{ name: string; stored: string; weight: PackedWeight; changed: boolean }>;
@@ -56,7 +56,7 @@ export function repackedNames(merged: MergedModel, { packed }: Pick<PackedBase, 
 /** Reads the values [out, in] of a packed weight in the merged model. */
 export async function mergedValues(
   merged: MergedModel,
-  base: Pick<PackedBase, "turned">,
+  base: Pick<PackedBase, "isTransposed">,
   name: string,
 ): Promise<Float32Array> {
   const [rows = 0, columns = 0] = merged.forms[name]?.dims ?? [];
@@ -67,7 +67,7 @@ export async function mergedValues(
     at += piece.length;
   }
   const values = viewOf("float32", bytes) as Float32Array;
-  return base.turned(merged.origin?.(name).stored ?? "") ? transposeMatrix(values, rows, columns) : values;
+  return base.isTransposed(merged.origin?.(name).stored ?? "") ? transposeMatrix(values, rows, columns) : values;
 }
 
 function addParts(

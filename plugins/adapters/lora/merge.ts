@@ -1,6 +1,6 @@
 /** Merges an attached LoRA or DoRA into the weights. */
 import { badValue } from "../../../core/base/errors.ts";
-import { withoutPooling } from "../../../formats/quantization/pooled_inputs.ts";
+import { unpoolFactor } from "../../../formats/quantization/pooled_inputs.ts";
 import { deltaOf, factor, first, type LoraPlan, magnitudeOf, type Matrix, tableFactor } from "./plan.ts";
 import { withRows } from "./token_rows.ts";
 
@@ -37,7 +37,7 @@ export function mergeLayer(plan: LoraPlan, name: string, value: Matrix, read: (n
       true,
     );
   }
-  const a = pool === undefined ? read(factor(path, "A")) : withoutPooling(read(factor(path, "A")), pool);
+  const a = pool === undefined ? read(factor(path, "A")) : unpoolFactor(read(factor(path, "A")), pool);
   let result = plusProduct(value, a, read(factor(path, "B")), scale, false);
   if (parted) result = plusProduct(result, read(first(path, "A")), read(first(path, "B")), -scale, false);
   return useDora ? rescaled(result, read(magnitudeOf(path))) : result;

@@ -8,9 +8,9 @@ import { attachLora } from "./attach.ts";
 import { loraNames, type LoraOptions } from "./options.ts";
 
 /** Fields of a saved config that `lora` and `dora` ignore, and values that they refuse. */
-const loraFields: Pick<PeftType<unknown>, "harmless" | "begun" | "plain"> = {
+const loraFields: Pick<PeftType<unknown>, "ignoredFields" | "initialValues" | "plainFile"> = {
   // Fields of other layer types, and of how the initial factors were found.
-  harmless: [
+  ignoredFields: [
     "megatron_core",
     "eva_config",
     "corda_config",
@@ -21,8 +21,8 @@ const loraFields: Pick<PeftType<unknown>, "harmless" | "begun" | "plain"> = {
     "target_modules_to_tie",
   ],
   // EVA only initializes A; B is zero, so the base is unchanged.
-  begun: { init_lora_weights: { eva: true } },
-  plain: {
+  initialValues: { init_lora_weights: { eva: true } },
+  plainFile: {
     keys:
       /\.lora_(A|B)\.(weight|bias)$|\.lora_embedding_(A|B)$|\.lora_magnitude_vector$|\.trainable_tokens_delta$|^(?!.*\.lora_).*\.(weight|bias)$/,
     unbuilt: [

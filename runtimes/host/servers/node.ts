@@ -8,7 +8,7 @@ import { type Handler, HEADERS_SECONDS, type Listening, type ListenOptions } fro
 const SHORT = 2 ** 20;
 
 /** Interval of checks for the rest of such a body, in milliseconds; the most checks, and the most without progress. */
-const [LOOK, LOOKS, VAIN] = [50, 600, 40];
+const [POLL_MS, POLLS, IDLE_POLLS] = [50, 600, 40];
 
 /** Starts a server, which serves until it is closed. */
 export async function serveNode(
@@ -59,19 +59,19 @@ function answered(answer: Response, incoming: IncomingMessage, outgoing: ServerR
   // Node would reset the connection at once, and the adapter within half a second.
   socket.destroySoon = () => void (closes && socket.end());
   outgoing.once("finish", () => {
-    let [bytes, looks, vain] = [socket.bytesRead, 0, 0];
+    let [bytes, polls, idlePolls] = [socket.bytesRead, 0, 0];
     incoming.resume();
     const timer = setInterval(() => {
       // Checks are counted rather than seconds, because a busy thread has not read what arrived.
-      looks++;
-      vain = socket.bytesRead > bytes ? 0 : vain + 1;
+      polls++;
+      idlePolls = socket.bytesRead > bytes ? 0 : idlePolls + 1;
       bytes = socket.bytesRead;
       const servesOn = incoming.complete && !closes;
-      if (!servesOn && !socket.destroyed && vain < VAIN && looks < LOOKS) return;
+      if (!servesOn && !socket.destroyed && idlePolls < IDLE_POLLS && polls < POLLS) return;
       clearInterval(timer);
       Reflect.deleteProperty(socket, "destroySoon");
       if (!servesOn) socket.destroy();
-    }, LOOK);
+    }, POLL_MS);
   });
   return answer;
 }

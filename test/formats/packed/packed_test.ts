@@ -11,7 +11,7 @@ import { trainRun } from "../../../core/run/train/train.ts";
 import { writeSafetensors } from "../../../core/files/safetensors.ts";
 import { usableFormat } from "../../../core/engine/format_check.ts";
 import { createRandom } from "../../../core/math/random.ts";
-import { keptBlocks } from "../../../formats/packed/kept.ts";
+import { toSessionBlocks } from "../../../formats/packed/session_blocks.ts";
 import { decodeLinear, type LinearCodes } from "../../../formats/quantization/linear_codes.ts";
 import type { Checkpoint, Dataset, Json, LinearWeight, Named, RunSpec, Tensor } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
@@ -261,8 +261,8 @@ describe("sessions keep codes as they are", () => {
       zeros: Float32Array.from({ length: outputs * 3 }, (_, i) => i / 4),
       groups,
     };
-    const layout = { bits: 3, groups, count: 3, hasZeros: true };
-    const blocks = keptBlocks(layout, [outputs, inputs], () => Promise.resolve(codes));
+    const layout = { bits: 3, groups, groupCount: 3, hasZeros: true };
+    const blocks = toSessionBlocks(layout, [outputs, inputs], () => Promise.resolve(codes));
     if (!blocks) throw new Error("It is not kept");
     const tensors = await blocks.tensors();
     assert.equal(blocks.format.label, "int4, block 16, zero points, inputs in order");

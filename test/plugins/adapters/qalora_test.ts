@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { compose } from "../../../core/spec/compose.ts";
 import { openRun } from "../../../core/run/open/open.ts";
 import type { Json, Named, RunSpec } from "../../../core/types.ts";
-import { withoutPooling } from "../../../formats/quantization/pooled_inputs.ts";
+import { unpoolFactor } from "../../../formats/quantization/pooled_inputs.ts";
 import { catalog } from "../../../plugins/catalog.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { packedFigures, packedFiles } from "../../formats/packed/packed.ts";
@@ -26,7 +26,7 @@ const cases: readonly Case[] = JSON.parse(
 describe("QA-LoRA", () => {
   for (const { inputs, outputs, group, r, scaling, x, a, b, delta } of cases) {
     it(`${inputs} inputs by ${group}: the update without pooling is PEFT's`, () => {
-      const wide = withoutPooling({ dtype: "float32", dims: [r, inputs / group], data: Float32Array.from(a) }, group);
+      const wide = unpoolFactor({ dtype: "float32", dims: [r, inputs / group], data: Float32Array.from(a) }, group);
       assert.deepEqual(wide.dims, [r, inputs]);
       delta.forEach((wanted, at) => {
         const [row, o] = [Math.floor(at / outputs), at % outputs];

@@ -10,7 +10,7 @@ import { planRun } from "../../../core/run/plan/plan.ts";
 import { transposeMatrix } from "../../../core/math/transpose.ts";
 import type { Named, RunSpec, Tensor } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";
-import { blocksAsKept, formatOfBlocks } from "../../../formats/quantization/gguf_blocks.ts";
+import { encodeBlocks, formatOfBlocks } from "../../../formats/quantization/gguf_blocks.ts";
 import { pretrained } from "../../../plugins/models/pretrained.ts";
 import { hostHere } from "../../../runtimes/host/train.ts";
 import { hostWith } from "../../gguf.ts";
@@ -45,7 +45,7 @@ describe("sessions keep blocks of GGUF files as they are", () => {
       const inputs = stored.length / own.bytes * own.values;
       const wanted = new Float32Array(inputs);
       dequantize(own, stored, wanted, 0);
-      const tensors: Named<Tensor> = blocksAsKept(type, stored, [1, inputs], (row) => row);
+      const tensors: Named<Tensor> = encodeBlocks(type, stored, [1, inputs], (row) => row);
       const values = format.decode(tensors, [1, inputs]);
       // A least value is a zero point here, which is rounded.
       if (type === "Q4_1") near(values, wanted, type);
@@ -58,7 +58,7 @@ describe("sessions keep blocks of GGUF files as they are", () => {
   it("a block of Q4_1 whose values are all the least has them", () => {
     const stored = new Uint8Array(20);
     new DataView(stored.buffer).setUint16(2, 0x3e00, true);
-    const tensors = blocksAsKept("Q4_1", stored, [1, 32], (row) => row);
+    const tensors = encodeBlocks("Q4_1", stored, [1, 32], (row) => row);
     assert.deepEqual(formatOfBlocks("Q4_1")?.decode(tensors, [1, 32]), new Float32Array(32).fill(1.5));
   });
 

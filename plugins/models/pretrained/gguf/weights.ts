@@ -2,7 +2,7 @@
 import { missing, unsupported } from "../../../../core/base/errors.ts";
 import type { GgufFile, GgufRows } from "../../../../core/gguf/file.ts";
 import type { Weights } from "../../../../core/types.ts";
-import { blocksAsKept, formatOfBlocks } from "../../../../formats/quantization/gguf_blocks.ts";
+import { encodeBlocks, formatOfBlocks } from "../../../../formats/quantization/gguf_blocks.ts";
 import { type GgufArchitecture, unread } from "./architectures.ts";
 import type { Change } from "./changes.ts";
 import type { GgufFields } from "./metadata.ts";
@@ -45,7 +45,7 @@ export function ggufWeights(file: GgufFile, key: string, architecture: GgufArchi
       if (!format) return undefined;
       const [height = 0, width = 0] = file.locate(tensor, rows).dims;
       const place = change?.place?.(height) ?? ((row: number) => row);
-      return { format, tensors: blocksAsKept(typeOf(source), await file.blocks(tensor, rows), [height, width], place) };
+      return { format, tensors: encodeBlocks(typeOf(source), await file.blocks(tensor, rows), [height, width], place) };
     },
     part: (name) => {
       const { tensor, rows, change } = sourceOf(name);

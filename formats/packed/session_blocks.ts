@@ -1,26 +1,26 @@
-/** Packed weights as sessions keep them, if ONNX Runtime's product over blocks (MatMulNBits) can use their codes. */
+/** Packed weights as blocks for sessions, if ONNX Runtime's product over blocks (MatMulNBits) can use their codes. */
 import type { MatrixDims, Named, Tensor, WeightFormat } from "../../core/types.ts";
 import { type BlockBits, linearBlocks, packCodes, productBlocks } from "../quantization/linear_blocks.ts";
 import type { LinearCodes } from "../quantization/linear_codes.ts";
 
-/** A weight that sessions keep in its codes. */
-export type KeptWeight = Readonly<{ format: WeightFormat; tensors(): Promise<Named<Tensor>> }>;
+/** A weight that sessions use in its codes. */
+export type SessionWeight = Readonly<{ format: WeightFormat; tensors(): Promise<Named<Tensor>> }>;
 
 /**
- * What is known of codes before they are read: the group of each input, and the `count` of groups. `hasZeros`: whether
+ * What is known of codes before they are read: the group of each input, and their `groupCount`. `hasZeros`: whether
  * zero points may differ from the middle code.
  */
-export type CodesLayout = Readonly<{ bits: number; groups: Int32Array; count: number; hasZeros: boolean }>;
+export type CodesLayout = Readonly<{ bits: number; groups: Int32Array; groupCount: number; hasZeros: boolean }>;
 
 /** Returns the weight as blocks along its inputs; undefined if its groups do not consist of whole blocks. */
-export function keptBlocks(
-  { bits, groups, count, hasZeros }: CodesLayout,
+export function toSessionBlocks(
+  { bits, groups, groupCount, hasZeros }: CodesLayout,
   dims: MatrixDims,
   codes: () => Promise<LinearCodes>,
-): KeptWeight | undefined {
+): SessionWeight | undefined {
   const [, inputs] = dims;
   const order = orderOf(groups);
-  const blockSize = blockSizeOf(order ? order.map((i) => groups[i] as number) : groups, count);
+  const blockSize = blockSizeOf(order ? order.map((i) => groups[i] as number) : groups, groupCount);
   if (blockSize === undefined) return undefined;
   const wide: BlockBits = bits <= 2 ? 2 : bits <= 4 ? 4 : 8;
   // Wider codes have another middle, so zero points have to be stored.
@@ -63,20 +63,20 @@ function blocksOf(
   const blocks = Math.ceil(inputs / blockSize);
   const count = scales.length / outputs;
   const plain = new Uint8Array(outputs * blocks * blockSize);
-  const [ownScales, ownZeros] = [new Float32Array(outputs * blocks), new Float32Array(outputs * blocks)];
+  const [blockScales, blockZeros] = [new Float32Array(outputs * blocks), new Float32Array(outputs * blocks)];
   for (let o = 0; o < outputs; o++) {
     for (let i = 0; i < inputs; i++) {
       plain[o * blocks * blockSize + i] = codes[o * inputs + (order[i] as number)] as number;
     }
     for (let b = 0; b < blocks; b++) {
       const g = o * count + (groups[order[b * blockSize] as number] as number);
-      ownScales[o * blocks + b] = scales[g] as number;
-      ownZeros[o * blocks + b] = zeros[g] as number;
+      blockScales[o * blocks + b] = scales[g] as number;
+      blockZeros[o * blocks + b] = zeros[g] as number;
     }
   }
   return {
     codes: { dtype: "uint8", dims: [outputs, blocks, blockSize * bits / 8], data: packCodes(plain, bits) },
-    scales: { dtype: "float32", dims: [outputs, blocks], data: ownScales },
-    zeros: { dtype: "float32", dims: [outputs, blocks], data: ownZeros },
+    scales: { dtype: "float32", dims: [outputs, blocks], data: blockScales },
+    zeros: { dtype: "float32", dims: [outputs, blocks], data: blockZeros },
   };
 }

@@ -4,7 +4,7 @@ import type { Files } from "./files.ts";
 import { makeFolder as made } from "./make_folder.ts";
 
 /** A writer of files and folders that survive a loss of power. */
-export interface LastingFiles {
+export interface DurableFiles {
   /** Creates a folder if there is none. Afterwards the folder is durable, whichever process created it. */
   makeFolder(folder: string): Promise<void>;
   /** Makes the names in a folder durable. */
@@ -23,8 +23,8 @@ const MOST = 4096;
 const TRIES = 20;
 
 /** Returns a writer of durable files below a root. */
-export function lastingFiles(files: Files, root: string): LastingFiles {
-  const lasting = new Set<string>();
+export function durableFiles(files: Files, root: string): DurableFiles {
+  const durable = new Set<string>();
   const syncFolder = async (folder: string): Promise<void> => {
     try {
       const file = await files.open(folder, "r");
@@ -41,12 +41,12 @@ export function lastingFiles(files: Files, root: string): LastingFiles {
   };
   const makeFolder = async (folder: string): Promise<void> => {
     const first = await made(folder, files);
-    if (lasting.size > MOST) lasting.clear();
+    if (durable.size > MOST) durable.clear();
     for (let parent = folder;; parent = dirname(parent)) {
-      if (first !== undefined && parent.length >= first.length) lasting.delete(parent);
+      if (first !== undefined && parent.length >= first.length) durable.delete(parent);
       // Another process may have created it without having synced it yet.
-      if (!lasting.has(parent)) await syncFolder(dirname(parent));
-      lasting.add(parent);
+      if (!durable.has(parent)) await syncFolder(dirname(parent));
+      durable.add(parent);
       if (parent.length <= Math.min(root.length, first?.length ?? Infinity) || dirname(parent) === parent) return;
     }
   };

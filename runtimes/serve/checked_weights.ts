@@ -5,7 +5,7 @@ import type { Store } from "../../core/types.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
 
 /** Checks weights once, until their files change. `id`: identifies the owner of the files, as in `ModelFiles`. */
-export type SoundWeights = Readonly<{
+export type CheckedWeights = Readonly<{
   /** Checks all files of a model. Throws AttuneError if one has values that cannot be computed with. */
   checkModel(id: string, files: Store): Promise<void>;
   /** Checks one adapter's file in the same way. */
@@ -16,7 +16,7 @@ export type SoundWeights = Readonly<{
 const MOST = 1024;
 
 /** Creates an empty cache of checks. */
-export function soundWeights(): SoundWeights {
+export function checkedWeights(): CheckedWeights {
   const known = new Map<string, Promise<void>>();
   const check = async (id: string, files: Store, key: string): Promise<void> => {
     const stored = await files.get(key, { offset: 0, length: 0 });

@@ -7,12 +7,12 @@ import { comparedFigures, type FigureWithin, type RunsCompared } from "../study/
 import type { RunEnd } from "../study/runs.ts";
 import type { TrialLine } from "../study/study_files.ts";
 
-/** The result of a search. `split`: the rows that its figures describe; `usual`: the result of the unchanged spec. */
+/** The result of a search. `split`: the rows that its figures describe; `baseline`: the result of the unchanged spec. */
 export type Winner = Readonly<{
   best: TrialLine;
   split: string;
   metrics: Named<number>;
-  usual?: RunEnd | undefined;
+  baseline?: RunEnd | undefined;
   compared?: RunsCompared | undefined;
   metric: string;
   folder: string;
@@ -21,30 +21,30 @@ export type Winner = Readonly<{
 }>;
 
 /** Reports the progress of a search. */
-export interface SearchSpeaker {
+export interface SearchOutput {
   budget(budget: Budget): void;
   trial(trial: TrialLine, best: TrialLine | undefined, metric: string): void;
   winner(winner: Winner): void;
 }
 
-/** Returns a speaker for programs. */
-export function jsonSpeaker(): SearchSpeaker {
+/** Returns the output for programs. */
+export function jsonOutput(): SearchOutput {
   const say = (event: object): void => void process.stdout.write(`${JSON.stringify(event)}\n`);
   return {
     budget: (budget) => say({ type: "budget", ...totalsOf(budget), plan: budget.plan ?? null }),
     trial: (trial, best) => say({ type: "trial", ...trial, best: best?.number ?? null }),
-    winner: ({ best: { number, params, value, run }, split, metrics, usual, compared, folder, bytes }) =>
+    winner: ({ best: { number, params, value, run }, split, metrics, baseline, compared, folder, bytes }) =>
       say({
         ...{ type: "end", trial: number, params, value, run, split, metrics, best: join(folder, "best") },
         bytes,
-        ...(usual ? { default: usual.metrics } : {}),
+        ...(baseline ? { default: baseline.metrics } : {}),
         ...(compared ? { compared } : {}),
       }),
   };
 }
 
-/** Returns a speaker for people. */
-export function textSpeaker(): SearchSpeaker {
+/** Returns the output for people. */
+export function textOutput(): SearchOutput {
   const say = (text: string): void => void process.stdout.write(`${text}\n`);
   return {
     budget: (budget) => budgetLines(budget).forEach(say),
@@ -54,15 +54,15 @@ export function textSpeaker(): SearchSpeaker {
       const beside = best ? `, best ${showValue(best.value)} (trial ${best.number})` : "";
       say(`trial ${String(number).padEnd(5)}${state}${where}  ${figure}${beside}  ${paramsText(params)}`);
     },
-    winner: ({ best, split, metrics, usual, compared, metric, folder, bytes }) => {
+    winner: ({ best, split, metrics, baseline, compared, metric, folder, bytes }) => {
       say(`\nbest      trial ${best.number}: ${metric} ${showValue(best.value)} on the eval rows that chose it`);
       for (const [path, value] of Object.entries(best.params)) say(`          ${path} = ${showValue(value)}`);
       const what = split === "eval"
         ? "eval, the rows that chose it (add data.test to measure on rows that it never saw)"
         : split;
       if (!compared) say(`figures   ${metricsText(metrics)}  of ${what}`);
-      if (usual?.reason === "diverged") say(`default   ${usual.message ?? "the original spec diverged"}`);
-      else if (usual && !compared) say(`default   ${metricsText(usual.metrics)}  with the original spec`);
+      if (baseline?.reason === "diverged") say(`default   ${baseline.message ?? "the original spec diverged"}`);
+      else if (baseline && !compared) say(`default   ${metricsText(baseline.metrics)}  with the original spec`);
       if (compared) comparedLines(compared, metric).forEach(say);
       say(`report    ${join(folder, "report.html")}\nbest run  ${join(folder, "best")}`);
       say(`on disk   ${(bytes / 1e6).toFixed(1)} MB in ${folder}`);
@@ -77,8 +77,8 @@ const metricsText = (metrics: Named<number>): string =>
 function comparedLines(compared: RunsCompared, metric: string): string[] {
   const figures = comparedFigures(compared, metric);
   const width = Math.max(8, ...figures.map(({ name }) => name.length)) + 2;
-  const lines = figures.map(({ name, best, default: usual, difference, p }) =>
-    `${name.padEnd(width)}${withinText(best).padEnd(26)}${withinText(usual).padEnd(26)}${
+  const lines = figures.map(({ name, best, default: baseline, difference, p }) =>
+    `${name.padEnd(width)}${withinText(best).padEnd(26)}${withinText(baseline).padEnd(26)}${
       difference ? withinText(difference) : ""
     }${p === undefined ? "" : `  p ${showValue(p)}`}`
   );

@@ -13,7 +13,7 @@ export function shortened(text: string, most: number): string {
 type ReadRow = Readonly<{ row: Row; where?: string }>;
 
 /** Returns the rows to examine; they can be iterated several times. */
-export function passing(rows: Rows, { rows: most = Infinity }: DataOptions): AsyncIterable<ReadRow> {
+export function limitedRows(rows: Rows, { rows: most = Infinity }: DataOptions): AsyncIterable<ReadRow> {
   return {
     [Symbol.asyncIterator]: async function* () {
       let at = 0;
