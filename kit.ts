@@ -21,7 +21,7 @@ export {
   nearest,
   noMatch,
   refused,
-  refusePointer,
+  refuseLfsPointer,
   show,
   storeFailed,
   tooMuch,
@@ -39,10 +39,10 @@ export { chunkedLogits } from "./core/graph/chunked_logits.ts";
 export { addDims, type Dim, mulDims, seqDim, type Shape, sizeOfShape } from "./core/graph/ops/dims.ts";
 export {
   type Append,
-  type Asked,
   Graph,
   type Node,
   type Purpose,
+  type RequestedOp,
   type Rewrite,
   type Value,
   type Values,

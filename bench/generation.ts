@@ -33,7 +33,7 @@ const { values } = parseArgs({
 });
 
 type Answer = Readonly<{ ms: number; cpuMs: number; tokens: readonly (readonly number[])[]; peakRss: number }>;
-type Asked = Readonly<{ prompts: readonly string[]; maxNewTokens: number }>;
+type Prompts = Readonly<{ prompts: readonly string[]; maxNewTokens: number }>;
 
 const topics = [
   "the sea",
@@ -62,7 +62,7 @@ async function serve(): Promise<void> {
   const evaluator = openEvaluator(open);
   say({ startMs: performance.now() - start });
   for await (const line of createInterface({ input: process.stdin })) {
-    const { prompts, maxNewTokens }: Asked = JSON.parse(line);
+    const { prompts, maxNewTokens }: Prompts = JSON.parse(line);
     const [from, cpu] = [performance.now(), process.cpuUsage()];
     const rows = prompts.map((content) => ({ messages: [{ role: "user", content }] }));
     const samples = await encodeAll(open, memory({ rows }), false);
@@ -80,7 +80,7 @@ async function serve(): Promise<void> {
 }
 
 async function started(command: readonly string[]): Promise<
-  Readonly<{ startMs: number; ask(asked: Asked): Promise<Answer>; stop(): void }>
+  Readonly<{ startMs: number; ask(asked: Prompts): Promise<Answer>; stop(): void }>
 > {
   const [program = "", ...args] = command;
   const env: NodeJS.ProcessEnv = { ...process.env, OMP_NUM_THREADS: values.threads };

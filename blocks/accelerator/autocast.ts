@@ -6,7 +6,7 @@
  * computes in float32 and rounds once, as torch's do. The gradient of a cast is a cast back, so the gradient of a
  * 16-bit tensor has 16 bits too; sums of gradients of float32 tensors stay float32, as do master weights.
  */
-import type { Append, Asked, Graph, Node, Rewrite, Value } from "../../core/graph/graph.ts";
+import type { Append, Graph, Node, RequestedOp, Rewrite, Value } from "../../core/graph/graph.ts";
 import type { Op } from "../../core/graph/ops/ops.ts";
 import type { Provider } from "../../core/types.ts";
 
@@ -56,7 +56,7 @@ export function autocast(half: Half, provider: Provider): Rewrite {
   };
   return ({ op, inputs, attrs }, next, purpose) => {
     const rounded = (x: Value): Value => (isHalf(x) ? x : roundTo(half, x, next));
-    if (op === "Cast") return castOnce({ op, inputs, attrs } as Asked<"Cast">, next);
+    if (op === "Cast") return castOnce({ op, inputs, attrs } as RequestedOp<"Cast">, next);
     const [a, b] = inputs;
     if (a && b && products.has(op) && a.dtype === "float32") {
       if (isUniform(a)) {
@@ -64,7 +64,7 @@ export function autocast(half: Half, provider: Provider): Rewrite {
         const sums = next(op, inputs, attrs);
         return isHalf(b) ? sums.map(rounded) : sums;
       }
-      return [product({ op, inputs, attrs } as Asked<Product>, next, rounded, isHalf)];
+      return [product({ op, inputs, attrs } as RequestedOp<Product>, next, rounded, isHalf)];
     }
     const outputs = next(op, inputs, attrs);
     if (purpose !== "outputs" || moves.has(op) || precise.has(op) || !hasHalfOperands({ op, inputs, attrs }, isHalf)) {
@@ -92,7 +92,7 @@ type Product = "MatMul" | "FusedMatMul" | "Gemm";
  * bias is added before rounding.
  */
 function product(
-  { op, inputs: [a, b, c], attrs }: Asked<Product>,
+  { op, inputs: [a, b, c], attrs }: RequestedOp<Product>,
   next: Append,
   rounded: (x: Value) => Value,
   isHalf: (x: Value) => boolean,
@@ -125,7 +125,7 @@ function roundTo(half: Half, x: Value, next: Append): Value {
 }
 
 /** Appends a cast, or reuses the 16-bit value if the operand was only just cast back from it. */
-function castOnce({ op, inputs, attrs }: Asked<"Cast">, next: Append): readonly Value[] {
+function castOnce({ op, inputs, attrs }: RequestedOp<"Cast">, next: Append): readonly Value[] {
   const [x] = inputs;
   const [before] = producerOf(x)?.op === "Cast" ? producerOf(x)?.inputs ?? [] : [];
   return x?.dtype === "float32" && before?.dtype === attrs.to ? [before] : next(op, inputs, attrs);
@@ -146,7 +146,7 @@ function isOfModel(value: Value): boolean {
 }
 
 /** Whether all operands of an op, apart from uniform constants, are 16-bit tensors. */
-function hasHalfOperands({ op, inputs }: Asked, isHalf: (x: Value) => boolean): boolean {
+function hasHalfOperands({ op, inputs }: RequestedOp, isHalf: (x: Value) => boolean): boolean {
   // torch's RMS norms end in a product with a float32 weight; its layer norms have the dtype of their input.
   if (op === "SimplifiedLayerNormalization") return false;
   const read = op === "LayerNormalization" ? inputs.slice(0, 1) : inputs;

@@ -130,7 +130,7 @@ function read(family: DecoderFamily & FamilyFacts, config: Named<Json>): Backbon
     vocabSize,
     // Frequencies that depend on the sequence's length have no maximum length.
     maxPositions: Object.values(rotaries).some((rotary) => rotary.grows) ? Infinity : maxPositions,
-    goesBeyond: true,
+    extrapolates: true,
     baseModelPrefix: "model",
     wordEmbeddings: "model.embed_tokens",
     layers: kinds.map((_, i) => `model.layers.${i}`),

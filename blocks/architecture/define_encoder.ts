@@ -162,7 +162,7 @@ function read(family: EncoderFamily & FamilyFacts, config: Named<Json>): Backbon
     headDim: hiddenSize / numHeads,
     vocabSize,
     maxPositions: maxPositions - offset,
-    goesBeyond: !hasPositions,
+    extrapolates: !hasPositions,
     baseModelPrefix: prefix,
     wordEmbeddings: `${prefix}.embeddings.word_embeddings`,
     layers: encoder.layers.map((l) => l.path),

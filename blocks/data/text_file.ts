@@ -1,6 +1,6 @@
 /** Text files, compressed or not, read in pieces: by lines or as one text, with a fingerprint of their bytes. */
 import { joinBytes } from "../../core/base/bytes.ts";
-import { type AttuneError, badFile, missing, refusePointer } from "../../core/base/errors.ts";
+import { type AttuneError, badFile, missing, refuseLfsPointer } from "../../core/base/errors.ts";
 import { sha256 } from "../../core/base/sha256.ts";
 import type { Host, Store } from "../../core/types.ts";
 import { unpackBytes } from "./unpacked.ts";
@@ -54,7 +54,7 @@ export async function openTextFile(plugin: string, { name: path, store, key }: F
     for (let offset = 0; offset < size; offset += PIECE) {
       const piece = await store.get(key, { offset, length: PIECE });
       if (piece?.revision !== revision) throw badFile(plugin, path, "changed while it was read");
-      if (offset === 0) refusePointer(plugin, path, piece.bytes);
+      if (offset === 0) refuseLfsPointer(plugin, path, piece.bytes);
       digests.push(await sha256(piece.bytes));
       yield piece.bytes;
     }

@@ -93,7 +93,7 @@ export function badFile(plugin: string, file: string, problem: string): AttuneEr
  *
  * @throws AttuneError that says how to get the file.
  */
-export function refusePointer(plugin: string, file: string, bytes: Uint8Array): void {
+export function refuseLfsPointer(plugin: string, file: string, bytes: Uint8Array): void {
   if (String.fromCharCode(...bytes.subarray(0, 8)) !== "version ") return;
   const begin = new TextDecoder().decode(bytes.subarray(0, POINTER.length));
   if (!POINTER.startsWith(begin)) return;

@@ -1,5 +1,5 @@
 /** Parsing of JSON from outside: content on which parsers disagree, and deep nesting, are refused. */
-import { badFile, refusePointer } from "./errors.ts";
+import { badFile, refuseLfsPointer } from "./errors.ts";
 import type { Json, Named } from "./types.ts";
 
 /** The deepest nesting that is accepted: the code that walks JSON recurses, and so do the parsers of some engines. */
@@ -55,7 +55,7 @@ export function jsonObject(
   bytes: Uint8Array,
   options?: Readonly<{ anyKey?: boolean }>,
 ): Named<Json> {
-  refusePointer(plugin, file, bytes);
+  refuseLfsPointer(plugin, file, bytes);
   let value: Json;
   try {
     value = strictJson(bytes, options);

@@ -2,7 +2,7 @@
  * Access to the records of a file of any size by number. One pass indexes where each block of some thousand bytes
  * begins, and counts the records; the index is kept in the user's cache.
  */
-import { type AttuneError, badFile, badValue, refusePointer } from "../base/errors.ts";
+import { type AttuneError, badFile, badValue, refuseLfsPointer } from "../base/errors.ts";
 import { sha256 } from "../base/sha256.ts";
 import { readIndex, type RecordIndex, writeIndex } from "./record_index_file.ts";
 import type { Store } from "../types.ts";
@@ -171,7 +171,7 @@ async function scan<R, T>(
     const piece = await store.get(key, { offset, length: PIECE });
     if (piece?.revision !== revision) throw changed(plugin, name);
     const { bytes } = piece;
-    if (offset === 0) refusePointer(plugin, name, bytes);
+    if (offset === 0) refuseLfsPointer(plugin, name, bytes);
     // Hashed on another thread while this one looks for the ends of records.
     digests.push(sha256(bytes));
     looking.push(bytes, offset);

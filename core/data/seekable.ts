@@ -7,7 +7,7 @@ import type { SeekableRows } from "./seekable_rows.ts";
 const KEPT_ROWS = 10_000;
 
 /** Returns the cache for results about rows, if there are enough rows to make caching worthwhile. */
-export function worthKeeping({ length }: Pick<Rows, "length">, { cache }: Host): Store | undefined {
+export function cacheFor({ length }: Pick<Rows, "length">, { cache }: Host): Store | undefined {
   return length === undefined || length < KEPT_ROWS ? undefined : cache;
 }
 

@@ -61,8 +61,8 @@ export type EngineOptions = Readonly<{
   /** The most bytes of frozen weights that are packed for speed. */
   prepackLimit: number;
   /**
-   * Returns the memory that a step's values may take next to `elseBytes` of weights and state; beyond it, values are
+   * Returns the memory that a step's values may take next to `otherBytes` of weights and state; beyond it, values are
    * recomputed rather than kept.
    */
-  activationBudget: (elseBytes: number, savesTime: boolean) => ActivationBudget;
+  activationBudget: (otherBytes: number, savesTime: boolean) => ActivationBudget;
 }>;

@@ -13,7 +13,7 @@ export function withPlaces(batch: Batch, at: Tensor): Batch {
 }
 
 /** Returns a batch of whole prompts for the decode graph, with one dummy cached place that nothing attends to. */
-export function behindNothing(batch: Batch): Batch {
+export function afterDummyPlace(batch: Batch): Batch {
   const { inputs, seq } = batch;
   const rows = batch.batch;
   const behind = (tensor: Tensor | undefined): Tensor => ({

@@ -7,7 +7,7 @@ import type { Batch, Ort, OrtTensor } from "../types.ts";
 import { CROSS_ATTENTION } from "./builder/key_value_cache.ts";
 import type { Phase } from "./builder/options.ts";
 import type { EvaluatorOptions } from "./evaluator_options.ts";
-import { appendColumn, behindNothing, decodeBatch, ints, withPlaces } from "./generation_batches.ts";
+import { afterDummyPlace, appendColumn, decodeBatch, ints, withPlaces } from "./generation_batches.ts";
 import { createGenerationSessions, type GenerationSessions } from "./generation_sessions.ts";
 import { createKeyValueCache, type KeyValueCache } from "./key_value_cache.ts";
 import type { Session } from "./sessions.ts";
@@ -81,7 +81,7 @@ async function compute(
 ): Promise<Computed> {
   const { program, session, run } = await sessions.open(phase);
   const rows = batch.sequences;
-  const behind = past.size > 0 ? past : nothingKept(lib, session, rows);
+  const behind = past.size > 0 ? past : dummyEntries(lib, session, rows);
   const results = await run(batch, { inputs: { ...weights, ...Object.fromEntries(behind) } });
   const logits = results.logits as OrtTensor;
   const [, vocabSize = 0] = logits.dims;
@@ -98,7 +98,7 @@ async function prefill(context: Context, batch: Batch, weights: Step["weights"])
   const inputs = withPlaces(batch, last);
   // A decoder-only model has one graph: prompts are processed as tokens after a single dummy place.
   const { added, ...result } = decoderAlone
-    ? await compute(context, "decode", behindNothing(inputs), new Map(), weights)
+    ? await compute(context, "decode", afterDummyPlace(inputs), new Map(), weights)
     : await compute(context, "prefill", inputs, new Map(), weights);
   const keyValueCache = createKeyValueCache(lib);
   const isCross = ([name]: readonly [string, unknown]): boolean => name.startsWith(CROSS_ATTENTION);
@@ -140,7 +140,7 @@ async function decode(context: Context, step: Step, from: Int32Array, tokens: In
 }
 
 /** Returns the keys and values of the dummy place, which nothing attends to. */
-function nothingKept(lib: Ort, session: Session, rows: number): readonly (readonly [string, OrtTensor])[] {
+function dummyEntries(lib: Ort, session: Session, rows: number): readonly (readonly [string, OrtTensor])[] {
   return [...session.feeds].filter(([, { shape }]) => shape[0] === "pastSeq").map(([name, { shape }]) => {
     const dims = [1, rows, ...shape.slice(2).map(Number)];
     return [name, new lib.Tensor("float32", new Float32Array(sizeOf(dims)), dims)];

@@ -1,6 +1,6 @@
 /** Reading of safetensors files, one tensor at a time, and of a model's weights in one or several files. */
 import { copyBytes } from "../base/bytes.ts";
-import { badFile, missing, refusePointer, show } from "../base/errors.ts";
+import { badFile, missing, refuseLfsPointer, show } from "../base/errors.ts";
 import { dequantizeInt8, quantizedTensor, scaleName } from "./int8.ts";
 import { parseSafetensorsHeader, safetensorsHeaderLength, type TensorInfo } from "./safetensors_header.ts";
 import { bytesPerElement, type DType, type Tensor, type TensorData } from "../base/tensor.ts";
@@ -52,7 +52,7 @@ export async function openSafetensors(
 ): Promise<SafetensorsFile> {
   const first = await store.get(key, { offset: 0, length: 8 });
   if (!first) throw await (await import("./other_weights.ts")).missingWeightsIn(store, key);
-  refusePointer("safetensors", key, first.bytes);
+  refuseLfsPointer("safetensors", key, first.bytes);
   const length = safetensorsHeaderLength(first.bytes, first.size, key);
   if (length > maxHeader) {
     throw badFile("safetensors", key, `has a header of ${length} bytes; at most ${maxHeader} are read here`);
@@ -96,7 +96,7 @@ export async function openSafetensors(
  * ```
  */
 export function readSafetensors(bytes: Uint8Array, file: string): Record<string, Tensor> {
-  refusePointer("safetensors", file, bytes);
+  refuseLfsPointer("safetensors", file, bytes);
   const length = safetensorsHeaderLength(bytes.subarray(0, 8), bytes.length, file);
   const { tensors } = parseSafetensorsHeader(bytes.subarray(0, 8 + length), bytes.length, file);
   return Object.fromEntries(

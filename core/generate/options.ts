@@ -84,7 +84,7 @@ const nullable = ["force_words_ids", "constraints", "stop_strings", "watermarkin
 
 /**
  * Returns options from, in order of precedence: `changes`, the checkpoint's generation_config.json or config.json, and
- * the defaults. `lengthsBehind` converts lengths that include the prompt.
+ * the defaults. `lengthsAfterPrompt` converts lengths that include the prompt.
  *
  * @throws AttuneError if a file asks for something not implemented, or has an invalid value.
  */
@@ -133,7 +133,7 @@ export function generationOptions(
 }
 
 /** Returns options for a prompt of `prompt` tokens: limits count only new tokens, of which there is `room`. */
-export function lengthsBehind(options: GenerationOptions, prompt: number, room: number): GenerationOptions {
+export function lengthsAfterPrompt(options: GenerationOptions, prompt: number, room: number): GenerationOptions {
   const { maxLength, minLength = 0 } = options;
   const most = maxLength === undefined ? options.maxNewTokens : Math.max(1, maxLength - prompt);
   return {

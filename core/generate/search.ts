@@ -1,6 +1,6 @@
 /** Decoding strategies: greedy search, sampling and beam search. */
 import type { Random } from "../types.ts";
-import { type GenerationOptions, lengthsBehind } from "./options.ts";
+import { type GenerationOptions, lengthsAfterPrompt } from "./options.ts";
 import { sample } from "./sample.ts";
 import { argMax, largest, leavesScores, logSoftmax, processScores } from "./scores.ts";
 
@@ -35,7 +35,7 @@ export async function search(
 ): Promise<number[][]> {
   const searches = prompts.map((prompt, i) => {
     const { random, room, source } = contextOf(i);
-    const o = lengthsBehind(options, prompt.length, room);
+    const o = lengthsAfterPrompt(options, prompt.length, room);
     return o.numBeams > 1 ? beamSearch(prompt, o, source) : singleSearch(prompt, o, source, random);
   });
   let running = searches.map((search, i) => ({ own: search, first: i }));

@@ -22,7 +22,18 @@ import type {
 } from "./ops/value.ts";
 
 export type { Dim, Shape } from "./ops/dims.ts";
-export type { Append, Asked, Node, Origin, Purpose, Region, RegionRule, Rewrite, Value, Values } from "./ops/value.ts";
+export type {
+  Append,
+  Node,
+  Origin,
+  Purpose,
+  Region,
+  RegionRule,
+  RequestedOp,
+  Rewrite,
+  Value,
+  Values,
+} from "./ops/value.ts";
 
 /** A training or inference graph under construction. */
 export type Graph = AnyGraph;

@@ -47,7 +47,7 @@ export function selectRows(x: Value, index: Value, selectedInput: SelectedInput)
   const perRow = picksDim(origin.name);
   const picks = x.graph.input(`${origin.name}.picks`, "int32", [mulDims("batch", perRow)]);
   const unpick = x.graph.input(`${origin.name}.unpick`, "int32", index.shape);
-  const unselected = neededWhole(x, seq);
+  const unselected = wholeValues(x, seq);
   const known = new Map<string, Value>();
 
   // Depth first with an explicit stack: deep models would overflow the call stack.
@@ -131,7 +131,7 @@ export function choosePlaces(
  * Finds the values that some op needs at all places, and everything they are computed from: the keys and values of
  * attention, and values that selection cannot pass. Selecting places of these would compute them a second time.
  */
-function neededWhole(x: Value, seq: string): ReadonlySet<number> {
+function wholeValues(x: Value, seq: string): ReadonlySet<number> {
   const unselected = new Set<number>();
   const visited = new Set<string>();
   const waiting: { value: Value; form: RowForm }[] = [{ value: x, form: "flat" }];

@@ -3,7 +3,7 @@ import { inspect } from "../engine/inspect.ts";
 import { initialWeights } from "../engine/weights.ts";
 import { badValue } from "../base/errors.ts";
 import { createRandom } from "../math/random.ts";
-import { canFoldApart, foldAdapters } from "../run/open/fold.ts";
+import { canFoldSeparately, foldAdapters } from "../run/open/fold.ts";
 import type { OpenRun } from "../run/open/open.ts";
 import type { Tensor } from "../types.ts";
 import type { LoadedAdapter, Tensors } from "./loaded_adapter.ts";
@@ -44,7 +44,7 @@ export async function foldStack(open: OpenRun, members: readonly LoadedAdapter[]
   const shared = Object.entries(open.backbone.ties).filter(([name, from]) =>
     !parameters.has(name) && parameters.has(from)
   );
-  if (await canFoldApart(shared, read, options)) {
+  if (await canFoldSeparately(shared, read, options)) {
     for (const [name, from] of shared) changed.set(name, foldAdapters(name, await read(from), options));
   }
   return changed;

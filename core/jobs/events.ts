@@ -54,7 +54,7 @@ export function eventsIn(store: Store, prefix: string, sealed: Sealed = sealStor
       tail = await read(last);
       if (!tail && firsts.at(-1) === last) firsts.pop();
     }
-    for (let next = await read(tail ? countBehind(tail) : 1); next; next = await read(countBehind(next))) {
+    for (let next = await read(tail ? nextNumber(tail) : 1); next; next = await read(nextNumber(next))) {
       if (next.first > (firsts.at(-1) ?? 0)) firsts.push(next.first);
       if (next.first >= (tail?.first ?? 0)) tail = next;
     }
@@ -86,7 +86,7 @@ export function eventsIn(store: Store, prefix: string, sealed: Sealed = sealStor
     },
     count: async () => {
       const last = await newest();
-      return last ? countBehind(last) - 1 : 0;
+      return last ? nextNumber(last) - 1 : 0;
     },
   };
 }
@@ -100,7 +100,7 @@ function pieceOf(
   const heard = speaker && last?.heard?.token === speaker.token ? last.heard.from : 0;
   if (speaker && (last?.heard?.token ?? 0) > speaker.token) return undefined;
   const fresh = incoming.filter((_, i) => !speaker || speaker.from + i > heard);
-  const first = last ? countBehind(last) : 1;
+  const first = last ? nextNumber(last) : 1;
   let step = last?.step ?? 0;
   const events: JobEvent[] = [];
   for (const { step: eventStep, ...event } of fresh) {
@@ -115,6 +115,6 @@ function pieceOf(
   return { first, events, step, ...(says ? { heard: says } : {}) };
 }
 
-function countBehind({ first, events }: Piece): number {
+function nextNumber({ first, events }: Piece): number {
   return first + events.length;
 }

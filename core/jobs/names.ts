@@ -20,7 +20,7 @@ export function isToken(text: unknown): text is string {
 }
 
 /** Whether a text is the name of a job's result, such as `ft:org/model:attune::id`. */
-export function isMadeName(text: string): boolean {
+export function isResultName(text: string): boolean {
   return /^ft:[\w.:/@-]{1,400}$/.test(text) && text.slice(3).split(/[/:@]/).every((part) => !/^\.+$/.test(part)) &&
     text.split("/").every((part) => part !== "");
 }

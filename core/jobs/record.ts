@@ -147,7 +147,7 @@ export function commitLease(
 }
 
 /** Removes the files of a job's result at the user's request. */
-export function unmakeJob(record: JobRecord): Change {
+export function deleteResult(record: JobRecord): Change {
   if (!record.result) return refused("status");
   if (record.result.deleted) return { record };
   return changed(record, { result: { ...record.result, files: [], deleted: true } });

@@ -3,7 +3,7 @@
  * the spec replaces them by real locations; a job cannot reach anything else by a path.
  */
 import { badValue } from "../base/errors.ts";
-import { isFileId, isMadeName, isModelName } from "./names.ts";
+import { isFileId, isModelName, isResultName } from "./names.ts";
 import { changeTexts, mapRoles } from "../spec/roles.ts";
 import type { Catalog, Json, Named } from "../types.ts";
 
@@ -20,7 +20,7 @@ const refused: Named<string> = {
 /** Returns whether a name refers to an uploaded file, a job's result (`ft:...`) or a model; undefined if none. */
 export function referenceKind(name: string): "file" | "made" | "model" | undefined {
   if (isFileId(name)) return "file";
-  if (isMadeName(name)) return "made";
+  if (isResultName(name)) return "made";
   return isModelName(name) ? "model" : undefined;
 }
 

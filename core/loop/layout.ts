@@ -70,7 +70,7 @@ export function layOut(samples: readonly Sample[], layout: BatchLayout): Batch {
   const rows = samples.some((sample) => sample.packed)
     ? rowsOf(samples)
     : layout.rowSharing
-    ? leastWork(sides, sides.map((side, i) => Math.max(SHARED_LENGTH, i === 0 ? layout.padToLength : 0, ...side)))
+    ? cheapestRows(sides, sides.map((side, i) => Math.max(SHARED_LENGTH, i === 0 ? layout.padToLength : 0, ...side)))
     : lengths.map((_, i) => [i]);
   const { tokens, positions } = layout.reserve;
   const stream = { tokens, positions: hasDecoder ? 0 : positions };
@@ -119,7 +119,7 @@ export function weighSequences({ sequences, weight }: Sample): Sample["sequences
 }
 
 /** Returns rows as long as the longest sequence, or longer, evenly filled ones if that reduces the work. */
-function leastWork(
+function cheapestRows(
   sides: readonly (readonly number[])[],
   capacities: readonly number[],
 ): readonly (readonly number[])[] {

@@ -9,7 +9,7 @@ import { findArchitecture, loaderOf } from "./loader.ts";
 import { packagesOf } from "./packages.ts";
 import { resolvePart, type Resolver } from "./resolve_part.ts";
 import { placeIssue, wrongAccelerators } from "./wrong_accelerators.ts";
-import { partNamer } from "./brought_parts.ts";
+import { partNamer } from "./default_parts.ts";
 import { specParts } from "./spec_parts.ts";
 import { readTrainingArguments } from "./training_arguments.ts";
 import { dataInRun, type DataSplits, hasSplit, splitData, splitNames } from "./run_data.ts";

@@ -2,7 +2,7 @@
  * The space of a search: which options apply to a trial, the specs of trials, and validation of spaces.
  */
 import { AttuneError, badValue, show, unknownName } from "../base/errors.ts";
-import type { PartNamer } from "./brought_parts.ts";
+import type { PartNamer } from "./default_parts.ts";
 import { specParts } from "./spec_parts.ts";
 import { setAt, valueAt } from "./spec_paths.ts";
 import type { Json, Named, Space } from "../types.ts";

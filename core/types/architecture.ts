@@ -72,7 +72,7 @@ export type Backbone = Readonly<{
   /**
    * Whether positions beyond `maxPositions` can be computed, as rotary ones can: then a larger `maxLength` is allowed.
    */
-  goesBeyond?: boolean;
+  extrapolates?: boolean;
   baseModelPrefix: string;
   /** The path of the word embeddings; tokens may also be looked up through other modules that share the table. */
   wordEmbeddings: string;

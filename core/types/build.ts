@@ -3,7 +3,7 @@ import type { Graph, Shape, Value } from "../graph/graph.ts";
 import type { DType, Named, Random } from "../base/types.ts";
 import type { Weights } from "./weights.ts";
 
-export type { Append, Asked, Graph, Purpose, Rewrite, Shape, Value } from "../graph/graph.ts";
+export type { Append, Graph, Purpose, RequestedOp, Rewrite, Shape, Value } from "../graph/graph.ts";
 
 /** The side of an encoder-decoder model, as in input_ids and decoder_input_ids. */
 export type Side = "input" | "decoder";

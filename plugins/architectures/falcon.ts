@@ -133,7 +133,7 @@ function read(config: Named<Json>): Backbone {
     ...heads,
     vocabSize,
     maxPositions: rotary?.grows ? Infinity : maxPositions,
-    goesBeyond: !alibi,
+    extrapolates: !alibi,
     baseModelPrefix: "transformer",
     wordEmbeddings: "transformer.word_embeddings",
     layers: Array.from({ length: numLayers }, (_, i) => `transformer.h.${i}`),

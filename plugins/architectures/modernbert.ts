@@ -120,7 +120,7 @@ function read(config: Named<Json>): Backbone {
     headDim,
     vocabSize,
     maxPositions,
-    goesBeyond: true,
+    extrapolates: true,
     baseModelPrefix: "model",
     wordEmbeddings: "model.embeddings.tok_embeddings",
     layers: types.map((_, i) => `model.layers.${i}`),

@@ -17,7 +17,7 @@ import { sharedTensors } from "../../core/run/open/shared_tensors.ts";
 import { compose } from "../../core/spec/compose.ts";
 import { encodedCheckpoint } from "../../core/run/open/accelerated.ts";
 import { openRun } from "../../core/run/open/open.ts";
-import { turnConv1ds } from "../../core/run/open/quantized_base.ts";
+import { transposeConv1ds } from "../../core/run/open/quantized_base.ts";
 import type { Checkpoint, Host, RunSpec, Store } from "../../core/types.ts";
 import { catalog } from "../../plugins/catalog.ts";
 import { modelFiles } from "../../blocks/model/mod.ts";
@@ -151,7 +151,7 @@ export async function mergeCommand(named: readonly string[], options: MergeComma
     : mergedAsOpened(await mergeAdapters(adapters, merging));
   const shared = sharedTensors(catalog, opened.config, opened.weights.names);
   // Packed weights are [out, in], even if the model's are transposed.
-  const { weights } = shared ? turnConv1ds(opened, shared) : opened;
+  const { weights } = shared ? transposeConv1ds(opened, shared) : opened;
   const packed = options.requantize
     ? await openPackedBase(from.files, opened, from.gguf ?? await ggufIn(from.files))
     : undefined;

@@ -8,7 +8,7 @@ import { loadCatalog, loaderOf } from "../../core/spec/loader.ts";
 import { missingIn } from "../../core/files/missing_folder.ts";
 import { placedPaths } from "../../core/run/write/places.ts";
 import { cornersOf, spaceIn, trialSpec } from "../../core/spec/search_space.ts";
-import { leadsIntoBrought, partNamer } from "../../core/spec/brought_parts.ts";
+import { leadsIntoDefault, partNamer } from "../../core/spec/default_parts.ts";
 import { setAt, valueAt } from "../../core/spec/spec_paths.ts";
 import type { Catalog, Json, Named } from "../../core/types.ts";
 import { imports } from "../../plugins/imports.ts";
@@ -191,7 +191,7 @@ async function changedBy(spec: Named<Json>, change: string, folder: string): Pro
   } catch {
     // a plain string
   }
-  if (!leadsIntoBrought(spec, path)) return setAt(spec, path, value);
+  if (!leadsIntoDefault(spec, path)) return setAt(spec, path, value);
   const name = partNamer(await catalogOf(resolvePackages(spec, folder), folder));
   return setAt(name(spec, path), path, value);
 }

@@ -1,6 +1,6 @@
 /** The start of a job: the first row of its file, and the adapter that it continues. */
 import { contentIn } from "../../core/jobs/files.ts";
-import { isMadeName } from "../../core/jobs/names.ts";
+import { isResultName } from "../../core/jobs/names.ts";
 import type { Json, Named, Store } from "../../core/types.ts";
 import { httpError } from "../http/responses.ts";
 import type { JobRequest, JobStart } from "./job_request.ts";
@@ -31,7 +31,7 @@ export async function startOf(
   const row = (await context.files.get(file))?.tenant === tenant
     ? await firstRow(context.options.store, file)
     : undefined;
-  const trained = isMadeName(model) ? await context.resultOf(model, tenant) : undefined;
+  const trained = isResultName(model) ? await context.resultOf(model, tenant) : undefined;
   const saved = trained && await detectArtifact(trained.files);
   if (!saved?.adapters) return { row };
   const [adapter, ...more] = saved.adapters;

@@ -22,7 +22,7 @@ import type { CheckedWeights } from "./checked_weights.ts";
 import { adapterFiles } from "../../formats/peft/files.ts";
 
 /** The model and adapters that a request names. */
-export type Asked = Readonly<{ model: string; adapter?: string | undefined; caller: Caller }>;
+export type ModelRequest = Readonly<{ model: string; adapter?: string | undefined; caller: Caller }>;
 
 /** The resolved names: a model's files, and adapters to stack on it. */
 export type ModelArtifact = Readonly<{ model: Store; adapters: readonly SavedAdapter[] }>;
@@ -38,7 +38,7 @@ export type OpenedModel = Readonly<{ set: AdapterPool; stack: readonly string[] 
 /** Access to models in memory. */
 export type Inference = Readonly<{
   /** Calls `act` with a request's model, opened for the task that its files imply. Throws the error to respond with. */
-  use<R>(asked: Asked, purpose: PurposeOf, act: (ready: OpenedModel) => Promise<R>): Promise<R>;
+  use<R>(asked: ModelRequest, purpose: PurposeOf, act: (ready: OpenedModel) => Promise<R>): Promise<R>;
 }>;
 
 /** Finds the task that a model is opened for. */
@@ -140,7 +140,7 @@ export function inferenceOf(service: InferenceContext): Inference {
   };
   // Resolving a name takes several reads of its files, so the result is cached for a while.
   const known = new Map<string, Readonly<{ until: number; value: Promise<Resolved> }>>();
-  const remembered = (asked: Asked, purpose: PurposeOf): Promise<Resolved> => {
+  const remembered = (asked: ModelRequest, purpose: PurposeOf): Promise<Resolved> => {
     const key = JSON.stringify([purpose.name, asked.caller.tenant, asked.model, asked.adapter]);
     const cached = known.get(key);
     if (cached && cached.until > now()) return cached.value;
@@ -175,7 +175,7 @@ export function inferenceOf(service: InferenceContext): Inference {
 /** Returns the files of a request's names. An adapter in place of the model stands for its base with the adapter. */
 export async function namedFiles(
   { find }: Pick<InferenceContext, "find">,
-  { model, adapter, caller }: Asked,
+  { model, adapter, caller }: ModelRequest,
 ): Promise<ModelFilesAt> {
   const openOf = async (name: string, param: string) => {
     const files = await find(name, caller, param);

@@ -1,5 +1,5 @@
 /** `/v1/models`: the models and adapters that a tenant may use. */
-import { isTerminal, unmakeJob } from "../../core/jobs/record.ts";
+import { deleteResult, isTerminal } from "../../core/jobs/record.ts";
 import { httpError } from "../http/responses.ts";
 import { fineTunedModel } from "../http/shapes.ts";
 import type { EdgeContext, Route } from "../http/route.ts";
@@ -25,7 +25,7 @@ export function modelRoutes(service: EdgeService): readonly Route[] {
     const jobs = service.options.jobs?.jobs;
     for await (const record of jobs?.list() ?? []) {
       if (record.tenant !== c.get("caller").tenant || !isTerminal(record) || fineTunedModel(record) !== id) continue;
-      await jobs?.change(record.id, unmakeJob);
+      await jobs?.change(record.id, deleteResult);
       return c.json({ id, object: "model", deleted: true });
     }
     throw httpError(

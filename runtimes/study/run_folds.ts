@@ -4,7 +4,7 @@
  */
 import { AttuneError, badFile, refused } from "../../core/base/errors.ts";
 import { directionOf } from "../../core/run/evaluate/judged.ts";
-import { partNamer } from "../../core/spec/brought_parts.ts";
+import { partNamer } from "../../core/spec/default_parts.ts";
 import { trialSpec } from "../../core/spec/search_space.ts";
 import { taskData } from "../../core/spec/run_data.ts";
 import { setAt, valueAt } from "../../core/spec/spec_paths.ts";

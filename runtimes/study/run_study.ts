@@ -6,7 +6,7 @@
  */
 import { AttuneError } from "../../core/base/errors.ts";
 import { createRandom } from "../../core/math/random.ts";
-import type { PartNamer } from "../../core/spec/brought_parts.ts";
+import type { PartNamer } from "../../core/spec/default_parts.ts";
 import { trialSpec } from "../../core/spec/search_space.ts";
 import type { Json, Named, Search, Study, Trial } from "../../core/types.ts";
 import type { Runs } from "./runs.ts";

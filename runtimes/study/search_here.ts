@@ -1,7 +1,7 @@
 /** A whole search in a folder: its trials, another training of the best one, and its report. */
 import { planRun } from "../../core/run/plan/plan.ts";
 import { hasSplit } from "../../core/spec/run_data.ts";
-import { partNamer } from "../../core/spec/brought_parts.ts";
+import { partNamer } from "../../core/spec/default_parts.ts";
 import { trialSpec } from "../../core/spec/search_space.ts";
 import type { Json, Named, Run, Search, Store, Study } from "../../core/types.ts";
 import { VERSION } from "../../core/base/version.ts";

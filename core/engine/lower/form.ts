@@ -10,12 +10,12 @@ export function formOf(
   { op, attrs }: Node,
   names: readonly string[],
 ): Pick<OnnxNode, "op" | "domain" | "inputs" | "attributes"> {
-  const { form, isMicrosofts } = opTable[op];
+  const { form, isContribOp } = opTable[op];
   const { inputs = [], attributes = {} } = form?.(attrs) ?? {};
   const more = inputs.map((input) =>
     "ints" in input ? int64s(lowering, input.ints) : shapeInput(lowering, input.sizes, input.inferred === true)
   );
-  return { op, domain: isMicrosofts ? "com.microsoft" : "", inputs: [...names, ...more], attributes };
+  return { op, domain: isContribOp ? "com.microsoft" : "", inputs: [...names, ...more], attributes };
 }
 
 /** Returns a node's attributes. The caller has already checked the op, which here only serves for the type. */

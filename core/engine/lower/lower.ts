@@ -32,7 +32,7 @@ export function lower(
   lowerCodes?: Lowering["lowerCodes"],
 ): Lowered {
   const { outputs } = graph;
-  const nodes = executionOrder(besidesFirst(reachable([...outputs.values()])), outputs);
+  const nodes = executionOrder(forwardOnlyFirst(reachable([...outputs.values()])), outputs);
   const lowering = createLowering({ graph, storage, lowerCodes, provider, recomputed }, nodes);
   const forward = recomputed.size > 0 ? forwardNodes(graph) : new Set(nodes);
   const lowered = nodes.flatMap((node) => lowerNode(lowering, node, forward.has(node)));
@@ -49,7 +49,7 @@ export function shapeFeeds(shapes: ReadonlyMap<string, Shape>, dims: DimValues):
  * Moves backward nodes that depend on the forward pass alone, such as slopes of activations, to the front: of a node's
  * inputs, ONNX Runtime computes the last in the file first, so these values are computed right before their use.
  */
-function besidesFirst(nodes: readonly Node[]): readonly Node[] {
+function forwardOnlyFirst(nodes: readonly Node[]): readonly Node[] {
   const led = new Set<Value>();
   const isBeside = (node: Node): boolean => {
     if (!node.scope.startsWith("d.")) return false;

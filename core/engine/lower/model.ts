@@ -19,7 +19,7 @@ export function toModel(lowering: Lowering, nodes: readonly OnnxNode[]): OnnxMod
     producer: "attune",
     graph: {
       name: "attune",
-      nodes: providerRules[provider].hasKernelsOfCpu ? productsInPlace(all, new Set(outputs.keys())) : all,
+      nodes: providerRules[provider].usesCpuKernels ? productsInPlace(all, new Set(outputs.keys())) : all,
       inputs: inputsOf(lowering),
       outputs: [...outputs].map(([name, v]) => ({ name, dtype: v.dtype, dims: v.shape })),
       initializers: [...initializers.values()],

@@ -9,7 +9,7 @@ const plain: OnnxNode["attributes"] = { alpha: { type: "float", value: 1 }, tran
  * cached keys and values are never copied. Only for providers with the CPU's kernels.
  */
 export function productsInPlace(nodes: readonly OnnxNode[], outputs: ReadonlySet<string>): OnnxNode[] {
-  const turned = new Map(nodes.filter(putsRowsBehind).map((node) => [node.outputs[0] ?? "", node.inputs[0] ?? ""]));
+  const turned = new Map(nodes.filter(movesRowsInward).map((node) => [node.outputs[0] ?? "", node.inputs[0] ?? ""]));
   if (turned.size === 0) return [...nodes];
   const changed = nodes.map((node): OnnxNode => {
     const [a = "", b = ""] = node.inputs;
@@ -23,7 +23,7 @@ export function productsInPlace(nodes: readonly OnnxNode[], outputs: ReadonlySet
 }
 
 /** Whether a transpose moves [rows, ..., columns] to [..., rows, columns]. */
-function putsRowsBehind({ op, attributes: { perm } }: OnnxNode): boolean {
+function movesRowsInward({ op, attributes: { perm } }: OnnxNode): boolean {
   if (op !== "Transpose" || perm?.type !== "ints" || perm.value.length < 3) return false;
   const last = perm.value.length - 1;
   return perm.value.every((from, to) => from === (to === last ? last : to === last - 1 ? 0 : to + 1));

@@ -9,15 +9,15 @@ type Rules = Readonly<{
   /** Returns a better node in place of a node, if there is one; `input`, `output`: the names of its first ones. */
   replace?: (lowering: Lowering, node: Node, input: string, output: string) => OnnxNode | undefined;
   /** Whether products use the CPU's kernels: see `productsInPlace`. */
-  hasKernelsOfCpu: boolean;
+  usesCpuKernels: boolean;
 }>;
 
 /** The rules of each provider. */
 export const providerRules: Readonly<Record<Provider, Rules>> = {
-  cpu: { hasKernelsOfCpu: true },
-  wasm: { hasKernelsOfCpu: true, replace: withoutCast },
-  webgpu: { hasKernelsOfCpu: false },
-  cuda: { hasKernelsOfCpu: false },
+  cpu: { usesCpuKernels: true },
+  wasm: { usesCpuKernels: true, replace: withoutCast },
+  webgpu: { usesCpuKernels: false },
+  cuda: { usesCpuKernels: false },
 };
 
 // Avoids the WebAssembly build's Cast: one function of half a megabyte, which takes 300 MB and a second to optimise.

@@ -78,7 +78,7 @@ export const elementwise: OpRecords<ElementwiseOps> = {
   ),
   QuickGelu: unary(floats, ({ x, attrs: { alpha } }, dy) => mul(dy, swishSlope(alpha === 1 ? x : mul(x, alpha))), {
     form: ({ alpha }) => ({ attributes: { alpha: float(alpha) } }),
-    isMicrosofts: true,
+    isContribOp: true,
   }),
   Not: unary(bools, null),
   Cast: unary(any, ({ x }, dy) => (differentiable.has(x.dtype) ? cast(dy, x.dtype) : undefined), {

@@ -59,7 +59,7 @@ export const products: OpRecords<ProductOps> = {
     recompute: "attention",
     multiplyAdds,
     form: turnedForm,
-    isMicrosofts: true,
+    isContribOp: true,
   },
   Gemm: {
     shape: (call) => {

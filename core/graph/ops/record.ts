@@ -31,7 +31,7 @@ export type OpRecord<O extends Op = Op> = Readonly<{
   /** The attributes and further inputs that ONNX expects. */
   form?: (attrs: Ops[O]) => OnnxForm;
   /** Whether the op is in ONNX Runtime's own domain, com.microsoft. */
-  isMicrosofts?: true;
+  isContribOp?: true;
 }>;
 
 /** The records of a family of ops, one for each op. */

@@ -39,7 +39,7 @@ export type Region = Readonly<{
 }>;
 
 /** A requested operation. */
-export type Asked<O extends Op = Op> = Readonly<{ op: O; inputs: Values; attrs: Ops[O] }>;
+export type RequestedOp<O extends Op = Op> = Readonly<{ op: O; inputs: Values; attrs: Ops[O] }>;
 
 /** The purpose of a node: the model's outputs, a loss (or a regularizer's term), or gradients. */
 export type Purpose = "outputs" | "loss" | "gradients";
@@ -48,7 +48,7 @@ export type Purpose = "outputs" | "loss" | "gradients";
  * Appends other nodes in place of a requested operation while a graph is built, be it the model, losses or gradients.
  * `next` appends an operation through the rewrites that come after this one.
  */
-export type Rewrite = (node: Asked, next: Append, purpose: Purpose) => readonly Value[];
+export type Rewrite = (node: RequestedOp, next: Append, purpose: Purpose) => readonly Value[];
 
 /** Appends an operation and returns its outputs. */
 export type Append = <O extends Op>(op: O, inputs: Values, attrs: Ops[O]) => readonly Value[];

@@ -68,7 +68,7 @@ export async function* generateSamples(
       options,
       (i) => ({
         random: random.fork(start + i),
-        room: roomBehind(open, tokens[i] ?? [], chunk[i]?.row ?? 0),
+        room: roomAfter(open, tokens[i] ?? [], chunk[i]?.row ?? 0),
         source: sourceTokens(prompts[i]),
       }),
     );
@@ -108,7 +108,7 @@ function sampleOf(ids: readonly number[], row: number): Sample {
 }
 
 /** Returns how many tokens can follow a prompt. Throws AttuneError if there is no room for any. */
-function roomBehind({ backbone, layout }: OpenRun, prompt: readonly number[], row: number): number {
+function roomAfter({ backbone, layout }: OpenRun, prompt: readonly number[], row: number): number {
   const reserved = layout.reserve.positions + (backbone.decoderStartTokenId === undefined ? layout.reserve.tokens : 0);
   const room = backbone.maxPositions - reserved - prompt.length;
   if (room >= 1) return room;

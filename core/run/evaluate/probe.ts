@@ -29,13 +29,13 @@ export function createProber(engine: Pick<Engine, "of">, tasks: readonly TaskRow
       for (const { open, evalRows } of tasks) {
         const { name } = open.task;
         if (evalRows) {
-          first.set(name, await createRegularizerContext(engine.of(name), open, evalRows, metrics.get(name) ?? {}));
+          first.set(name, await probeBatch(engine.of(name), open, evalRows, metrics.get(name) ?? {}));
         }
       }
     },
     after: async (task, evaluator, metrics) => {
       const { open, evalRows } = task;
-      const after = evalRows && await createRegularizerContext(evaluator, open, evalRows, metrics);
+      const after = evalRows && await probeBatch(evaluator, open, evalRows, metrics);
       probed[open.task.name] = await probeFile(task, first.get(open.task.name), after);
     },
     file: () => probed[""] ?? { tasks: probed },
@@ -43,7 +43,7 @@ export function createProber(engine: Pick<Engine, "of">, tasks: readonly TaskRow
 }
 
 /** Returns the loss and the outputs of the first evaluation batch, in the format of the reference files. */
-async function createRegularizerContext(
+async function probeBatch(
   engine: Pick<Evaluator, "run">,
   open: OpenRun,
   evalRows: EncodedRows,

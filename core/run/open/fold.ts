@@ -69,7 +69,7 @@ export async function mergedTensors(trained: TrainedModel): Promise<MergedTensor
   };
   const shared = Object.entries(backbone.ties).filter(([name, source]) => !(name in forms) && source in forms);
   const untied = Object.keys(backbone.ties).some((name) => name in forms) ||
-    await canFoldApart(shared, trained.read, options);
+    await canFoldSeparately(shared, trained.read, options);
   if (untied) { for (const [name, source] of shared) forms[name] = forms[source] as TensorForm; }
   const sources = new Map(shared);
   // If all modules have copies of a shared tensor, no parameter has its name, but the library's class still expects it.
@@ -94,7 +94,7 @@ export async function mergedTensors(trained: TrainedModel): Promise<MergedTensor
 }
 
 /** Whether merging adapters gives different values to modules that share a tensor. */
-export async function canFoldApart(
+export async function canFoldSeparately(
   shared: readonly (readonly [name: string, source: string])[],
   read: (name: string) => Promise<Tensor<Float32Array>>,
   options: MergeOptions,

@@ -6,7 +6,7 @@ import { isPlugin } from "../../spec/define.ts";
 import { noRows } from "../../data/no_rows.ts";
 import { taskData } from "../../spec/run_data.ts";
 import type { Dataset, Host, LabelNames, Rows, Run, Task } from "../../types.ts";
-import { worthKeeping } from "../../data/seekable.ts";
+import { cacheFor } from "../../data/seekable.ts";
 import { VERSION } from "../../base/version.ts";
 
 /** A run whose classes have names, and warnings about the names that were read. */
@@ -96,7 +96,7 @@ async function valuesIn(
 ): Promise<Readonly<{ values: Values; classes: Rows["classes"] }>> {
   const opened = await dataset.open(host);
   const values = await cachedJson(
-    worthKeeping(opened, host),
+    cacheFor(opened, host),
     "labels",
     [opened.fingerprint, VERSION, name, options],
     async () => {

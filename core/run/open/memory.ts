@@ -31,16 +31,16 @@ export function packingRoom(training: TrainingArguments, host: Host): number {
 }
 
 /**
- * Returns the memory for activations beside `elseBytes` of other memory. If the spec sets no limit and the machine has
+ * Returns the memory for activations beside `otherBytes` of other memory. If the spec sets no limit and the machine has
  * room, products are recomputed only while that costs little time, and never if the run uses faster products.
  */
 export function activationBudget(
   training: TrainingArguments,
   host: Host,
-  elseBytes: number,
+  otherBytes: number,
   savesTime: boolean,
 ): ActivationBudget {
-  const room = memoryLimit(training, host) - elseBytes;
+  const room = memoryLimit(training, host) - otherBytes;
   const isFree = byteCount(training.memory) === undefined && room > ACTIVATION_BYTES;
   return isFree ? { bytes: ACTIVATION_BYTES, moreWork: savesTime ? 0 : MORE_WORK } : { bytes: room, moreWork: 1 };
 }

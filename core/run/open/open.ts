@@ -44,7 +44,7 @@ export async function openTasks(spec: Run, host: Host): Promise<readonly OpenRun
   const modules = await sentences?.readSentenceModules(opened.files);
   const source = await sentences?.withDense(opened, modules) ?? opened;
   const tokenizer = await spec.tokenizer.open(source.files);
-  const stored = tokenizer.changed ? (await import("./grown.ts")).withTokens(source, tokenizer) : source;
+  const stored = tokenizer.changed ? (await import("./resized_embeddings.ts")).withTokens(source, tokenizer) : source;
   const { run, warnings } = await withLabels(spec, host, stored);
   const model = await run.architectureFor(stored.config.model_type);
   const { config, weights: { names } } = stored;
@@ -65,7 +65,7 @@ export async function openTasks(spec: Run, host: Host): Promise<readonly OpenRun
   const ties = Object.assign({}, built.ties, ...heads.map((head) => withHeads(built, head).ties));
   const backbone = { ...built, ties, untied: await untiedOf(stored, { ...built, ties }) };
   const packed = stored.quantization && await import("./quantized_base.ts");
-  const turned = packed?.turnConv1ds(stored, backbone) ?? stored;
+  const turned = packed?.transposeConv1ds(stored, backbone) ?? stored;
   const checkpoint = turned.vocabSizeBefore === undefined ? turned : await grownFor(turned, backbone, heads);
   const runs: OpenRun[] = [];
   for (const [i, task] of tasks.entries()) {
@@ -93,7 +93,7 @@ async function grownFor(
   backbone: InspectedBackbone,
   heads: readonly (readonly Head[])[],
 ): Promise<Checkpoint> {
-  const { withGrownTables } = await import("./grown.ts");
+  const { withGrownTables } = await import("./resized_embeddings.ts");
   const shapes = new Map<string, readonly number[]>();
   for (const head of heads) {
     for (const p of inspect({ backbone, attached: [], heads: head }).parameters.values()) {
@@ -227,7 +227,7 @@ export function replaceAdapters(open: OpenRun, attached: readonly AttachedAdapte
 export function maxLengthOf({ run, backbone, tokenizer, layout, task }: OpenRun): number {
   const { tokens, positions } = layout.reserve;
   const room = backbone.maxPositions - tokens - (backbone.decoderStartTokenId === undefined ? positions : 0);
-  if (run.training.maxLength !== null) return Math.min(run.training.maxLength, backbone.goesBeyond ? Infinity : room);
+  if (run.training.maxLength !== null) return Math.min(run.training.maxLength, backbone.extrapolates ? Infinity : room);
   return Math.min(room, task.modules?.maxLength ?? tokenizer.modelMaxLength ?? Infinity);
 }
 

@@ -33,7 +33,7 @@ export function refuseTrainedCodes({ checkpoint, attached, backbone, heads }: Op
 }
 
 /** Returns a checkpoint whose packed weights [out, in] are read as [in, out], for models with Conv1D modules. */
-export function turnConv1ds(
+export function transposeConv1ds(
   checkpoint: Checkpoint,
   backbone: Pick<InspectedBackbone, "conv1ds" | "baseModelPrefix" | "family">,
 ): Checkpoint {

@@ -63,8 +63,8 @@ export async function createTaskEngine(
     seed: training.seed,
     activeRows: async () => namesAny(tasks) ? new Map() : await activeIds(samplesOf(tasks)),
     prepackLimit: PREPACK_LIMIT,
-    activationBudget: (elseBytes, savesTime) =>
-      activationBudget(training, host, elseBytes + processBytes(0), savesTime),
+    activationBudget: (otherBytes, savesTime) =>
+      activationBudget(training, host, otherBytes + processBytes(0), savesTime),
   });
   if (engine.trainableParameters > 0) return engine;
   await engine.close();

@@ -118,11 +118,11 @@ async function planOfMeasured(run: Run, host: Host, tasks: readonly PlannedTask[
     ...(prepared === 0 ? {} : { regularizers: 4 * prepared }),
     ...copiesOf(copied, gradientCopies(4 * count(true), host.provider)),
   };
-  const elseBytes = Object.values(fixed).reduce((a, b) => a + b, 0) + processBytes(0);
+  const otherBytes = Object.values(fixed).reduce((a, b) => a + b, 0) + processBytes(0);
   const saves = works.some(({ program: { recorded }, initial }, i) =>
     savesTime(recorded.parameters.values(), initial, tasks[i]?.open.checkpoint ?? {})
   );
-  const sessions = works.map((work) => work.recomputer(activationBudget(training, host, elseBytes, saves)));
+  const sessions = works.map((work) => work.recomputer(activationBudget(training, host, otherBytes, saves)));
   const bytes = {
     ...fixed,
     activations: Math.max(...sessions.map(({ peak }) => peak)),

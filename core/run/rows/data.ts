@@ -2,13 +2,13 @@
 import { cachedJson, isJson, keepBytes, keptBytes } from "../../data/cached.ts";
 import { AttuneError, badValue, missing } from "../../base/errors.ts";
 import type { Dataset, Rows, Sample, Survey } from "../../types.ts";
-import { allSamples, type EncodedRows, type EncodingOptions, lookAtRows } from "./encoded_rows.ts";
+import { allSamples, type EncodedRows, type EncodingOptions, inspectRows } from "./encoded_rows.ts";
 import { encoderFacts, rowEncoderOf } from "./encoding.ts";
 import { maxLengthOf, type OpenRun } from "../open/open.ts";
 import { createSampleSizes } from "./sample_sizes.ts";
 import { withNamedClasses } from "../../data/named_classes.ts";
 import { noRows } from "../../data/no_rows.ts";
-import { seekable, worthKeeping } from "../../data/seekable.ts";
+import { cacheFor, seekable } from "../../data/seekable.ts";
 import type { SeekableRows } from "../../data/seekable_rows.ts";
 import { dataPath } from "../../spec/run_data.ts";
 import { madeOf } from "./shared_rows.ts";
@@ -84,7 +84,7 @@ async function encodeOpened(
   const beside = options.beside && host.startEncoder
     ? (await import("./start_beside.ts")).createBeside(open, facts)
     : undefined;
-  const rows = await lookAtRows({
+  const rows = await inspectRows({
     source,
     encoder: rowEncoderOf(facts, open),
     beside,
@@ -130,7 +130,7 @@ function knownSizes(
   labelled: boolean,
   reading: unknown,
 ): EncodingOptions["storedSizes"] {
-  const cache = worthKeeping(source, open.host);
+  const cache = cacheFor(source, open.host);
   if (!cache) return undefined;
   const parts = ["sizes 3", ...samplesDependOn(open, source, labelled, reading)];
   return {
@@ -152,7 +152,7 @@ function keepingOf(
   labelled: boolean,
   { reading, passes }: ReadingOptions,
 ): EncodingOptions["keeping"] {
-  const cache = worthKeeping(source, open.host);
+  const cache = cacheFor(source, open.host);
   if (!cache) return undefined;
   const parts = ["samples 1", ...samplesDependOn(open, source, labelled, reading)];
   return {
@@ -181,7 +181,7 @@ async function surveyOf({ collator, host }: OpenRun, source: SeekableRows): Prom
   const looking = collator.survey?.();
   if (!looking) return undefined;
   const known = [source.fingerprint, VERSION, collator.name, collator.options];
-  return await cachedJson(worthKeeping(source, host), "surveys", known, async () => {
+  return await cachedJson(cacheFor(source, host), "surveys", known, async () => {
     for await (const { row } of source.read()) looking.add(row);
     return looking.end();
   });

@@ -71,7 +71,7 @@ export type EncodingOptions = Readonly<{
  * Returns encoded rows after inspecting the first of them, or all if there are few. Throws AttuneError if the task
  * cannot read one.
  */
-export async function lookAtRows(
+export async function inspectRows(
   options: EncodingOptions,
 ): Promise<Pick<EncodedRows, "count" | "samples" | "looked" | "sizes" | "largest" | "close">> {
   const { source, encoder, labelled, oneEach } = options;

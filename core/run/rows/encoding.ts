@@ -27,7 +27,7 @@ export type EncoderFacts = Readonly<{
 /** Returns the facts for encoding a run's rows. The `first` row shows whether rows have weights. */
 export function encoderFacts(open: OpenRun, labelled: boolean, reading: unknown, first?: Row): EncoderFacts {
   const { run, backbone, layout: { reserve } } = open;
-  const positions = backbone.goesBeyond ? Infinity : backbone.maxPositions;
+  const positions = backbone.extrapolates ? Infinity : backbone.maxPositions;
   const [ofEncoder, other] = backbone.decoderStartTokenId === undefined
     ? [reserve.positions, 0]
     : [0, reserve.positions];

@@ -8,7 +8,7 @@ import { labelledRows } from "./labelled_rows.ts";
 import { rowsInOrder, withFields } from "./encoded_rows.ts";
 import type { Leaks, PassingRows } from "./leaks.ts";
 import { type OpenRun, openTasks } from "../open/open.ts";
-import { worthKeeping } from "../../data/seekable.ts";
+import { cacheFor } from "../../data/seekable.ts";
 import { rowsThrough } from "../../data/rows_through.ts";
 import { checkColumns } from "./row_columns.ts";
 import { tellingOf } from "./telling.ts";
@@ -70,7 +70,7 @@ async function* leaksOf(
     const both = { length: rows.rowCount + other.rowCount };
     const known = [VERSION, rows.fingerprint, rows.rowCount, other.fingerprint, other.rowCount, columns ?? null];
     const leaks = await cachedJson(
-      worthKeeping(both, host),
+      cacheFor(both, host),
       "leaks",
       known,
       () => leaksBetween(passing(rows), passing(other), { columns }),

@@ -1,7 +1,7 @@
 /** Arrow files as rows, one record batch at a time. */
 import { classesIn, digestsOf, type FilePlace, plain, refuseTwice } from "../../../blocks/data/mod.ts";
 import { joinBytes } from "../../../core/base/bytes.ts";
-import { AttuneError, badFile, badValue, refusePointer } from "../../../core/base/errors.ts";
+import { AttuneError, badFile, badValue, refuseLfsPointer } from "../../../core/base/errors.ts";
 import { sha256 } from "../../../core/base/sha256.ts";
 import type { Row, Rows } from "../../../core/types.ts";
 import { unpackLz4Frame } from "./lz4_frame.ts";
@@ -21,7 +21,7 @@ type Flechette = typeof import("@uwdata/flechette");
 export async function openArrow(place: FilePlace): Promise<Rows> {
   const first = await place.store.get(place.key, { offset: 0, length: 64 });
   if (!first) throw badFile("arrow", place.name, "does not exist");
-  refusePointer("arrow", place.name, first.bytes);
+  refuseLfsPointer("arrow", place.name, first.bytes);
   const read: ReadBytes = async (offset, length) => {
     const part = await place.store.get(place.key, { offset, length });
     if (part?.revision !== first.revision) throw badFile("arrow", place.name, "changed while it was read");

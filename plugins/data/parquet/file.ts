@@ -6,7 +6,7 @@ import {
   parquetReadObjects,
   type RowGroup,
 } from "hyparquet/src/index.js";
-import { AttuneError, badFile, badValue, refusePointer } from "../../../core/base/errors.ts";
+import { AttuneError, badFile, badValue, refuseLfsPointer } from "../../../core/base/errors.ts";
 import { sha256 } from "../../../core/base/sha256.ts";
 import {
   classesIn,
@@ -33,7 +33,7 @@ export async function openParquets(places: readonly FilePlace[], columns: readon
 /** Opens the rows of a file; the row group read last is kept. Throws AttuneError if the file is damaged. */
 export async function openParquet(place: FilePlace, columns: readonly string[] | null): Promise<Rows> {
   const buffer = await bufferOf(place);
-  refusePointer("parquet", place.name, new Uint8Array(await buffer.slice(0, Math.min(64, buffer.byteLength))));
+  refuseLfsPointer("parquet", place.name, new Uint8Array(await buffer.slice(0, Math.min(64, buffer.byteLength))));
   const end = await buffer.slice(Math.max(0, buffer.byteLength - 4), buffer.byteLength);
   if (new TextDecoder("latin1").decode(end) === ENCRYPTED) {
     throw badFile("parquet", place.name, `is encrypted: ${DECRYPT}`);

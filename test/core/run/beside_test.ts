@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { besideThread, type EncodingHere } from "../../../core/run/rows/beside.ts";
 import { encoderFacts, rowEncoderOf } from "../../../core/run/rows/encoding.ts";
-import { lookAtRows } from "../../../core/run/rows/encoded_rows.ts";
+import { inspectRows } from "../../../core/run/rows/encoded_rows.ts";
 import { openRun } from "../../../core/run/open/open.ts";
 import { packSamples, unpackSamples } from "../../../core/run/rows/packed_samples.ts";
 import { trainRun } from "../../../core/run/train/train.ts";
@@ -79,7 +79,7 @@ async function withThread(
   const open = await openRun(run, host);
   const facts = encoderFacts(open, true, undefined, of[0]);
   const limits = { before: 0, watched: 0, share: -1, remaining: 0, sent: Infinity };
-  return await lookAtRows({
+  return await inspectRows({
     source: await seekable(await memory({ rows: of }).open(host), host),
     encoder: rowEncoderOf(facts, open),
     labelled: true,

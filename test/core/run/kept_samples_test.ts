@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, it } from "node:test";
-import { inOrder, lookAtRows } from "../../../core/run/rows/encoded_rows.ts";
+import { inOrder, inspectRows } from "../../../core/run/rows/encoded_rows.ts";
 import type { RowEncoder } from "../../../core/run/rows/encoding.ts";
 import { type KeptOptions, openKeptSamples } from "../../../core/run/rows/kept_samples.ts";
 import type { Row, Sample, Store } from "../../../core/types.ts";
@@ -49,7 +49,7 @@ async function rowsOver(cache: Store, asked: Asked = {}, options: Partial<KeptOp
     finish: (sample, place, epoch) => (redraws ? { ...sample, weight: place + epoch } : sample),
     redraws,
   };
-  const rows = await lookAtRows({
+  const rows = await inspectRows({
     source: {
       length: COUNT,
       fingerprint: "f",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { generationOptions, lengthsBehind } from "../../../core/generate/options.ts";
+import { generationOptions, lengthsAfterPrompt } from "../../../core/generate/options.ts";
 import { selectDrawable } from "../../../core/generate/sample.ts";
 import { processScores } from "../../../core/generate/scores.ts";
 import type { Json, Named } from "../../../core/types.ts";
@@ -24,7 +24,7 @@ describe("what generation_config.json says of sampling, as transformers does it"
   for (const [i, { config, prompt, generated, scores, probabilities }] of figures.cases.entries()) {
     it(`${i}: ${Object.keys(config).join(", ") || "nothing"}`, () => {
       const saved = { do_sample: true, eos_token_id: [2, 7], max_length: 40, ...config };
-      const options = lengthsBehind(generationOptions({}, {}, saved), prompt.length, Infinity);
+      const options = lengthsAfterPrompt(generationOptions({}, {}, saved), prompt.length, Infinity);
       const own = Float64Array.from(scores);
       const written = { tokens: [...prompt, ...generated], generated: generated.length, source: prompt };
       processScores(own, written, options);
@@ -41,15 +41,18 @@ describe("what generation_config.json says of sampling, as transformers does it"
 describe("lengths of generation_config.json count a decoder's prompt", () => {
   for (const { config, prompt, new: wanted } of figures.lengths) {
     it(`${JSON.stringify(config)} behind ${prompt} tokens`, () => {
-      assert.equal(lengthsBehind(generationOptions({}, {}, config), prompt, Infinity).maxNewTokens, wanted);
+      assert.equal(lengthsAfterPrompt(generationOptions({}, {}, config), prompt, Infinity).maxNewTokens, wanted);
     });
   }
   it("the shortest too; what is asked for counts before the file", () => {
     const options = generationOptions({}, {}, { min_length: 8, min_new_tokens: 1 });
-    assert.equal(lengthsBehind(options, 3, 100).minNewTokens, 5);
-    assert.equal(lengthsBehind(options, 12, 100).minNewTokens, 1);
-    assert.equal(lengthsBehind(generationOptions({ maxNewTokens: 7 }, {}, { max_length: 9 }), 4, 100).maxNewTokens, 7);
-    assert.equal(lengthsBehind(generationOptions({}, {}, { max_length: 9 }), 4, 2).maxNewTokens, 2);
+    assert.equal(lengthsAfterPrompt(options, 3, 100).minNewTokens, 5);
+    assert.equal(lengthsAfterPrompt(options, 12, 100).minNewTokens, 1);
+    assert.equal(
+      lengthsAfterPrompt(generationOptions({ maxNewTokens: 7 }, {}, { max_length: 9 }), 4, 100).maxNewTokens,
+      7,
+    );
+    assert.equal(lengthsAfterPrompt(generationOptions({}, {}, { max_length: 9 }), 4, 2).maxNewTokens, 2);
   });
   it("what is not implemented is refused by its name", () => {
     for (const [field, value] of Object.entries({ guidance_scale: 1.5, penalty_alpha: 0.6, stop_strings: ["a"] })) {

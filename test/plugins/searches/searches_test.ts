@@ -8,7 +8,7 @@ import { compose } from "../../../core/spec/compose.ts";
 import { AttuneError } from "../../../core/base/errors.ts";
 import { createRandom } from "../../../core/math/random.ts";
 import { setAt, valueAt } from "../../../core/spec/spec_paths.ts";
-import { partNamer } from "../../../core/spec/brought_parts.ts";
+import { partNamer } from "../../../core/spec/default_parts.ts";
 import { trialSpec } from "../../../core/spec/search_space.ts";
 import type { Json, Named, RunSpec, Search, Space, Trial } from "../../../core/types.ts";
 import { catalog } from "../../../plugins/catalog.ts";

@@ -2,7 +2,7 @@
  * Definitions from vocabulary files of older library versions, for checkpoints without tokenizer.json: the model's
  * tokens and merges, to which the tokenizer's class adds its steps.
  */
-import { badFile, refusePointer } from "../../../../core/base/errors.ts";
+import { badFile, refuseLfsPointer } from "../../../../core/base/errors.ts";
 import { jsonObject } from "../../../../core/base/json.ts";
 import { readProto } from "../../../../core/onnx/proto_reader.ts";
 import type { Json, Named, Store } from "../../../../core/types.ts";
@@ -29,7 +29,7 @@ export async function definitionFromFiles(files: Store): Promise<MadeDefinition 
     if (size === undefined) return undefined;
     if (size > MAX_BYTES) throw badFile("hf", name, `has ${size} bytes, more than ${MAX_BYTES}`);
     const bytes = (await files.get(name))?.bytes;
-    if (bytes) refusePointer("hf", name, bytes);
+    if (bytes) refuseLfsPointer("hf", name, bytes);
     return bytes;
   };
   const definitionOf = (model: Named<Json>, from: readonly string[], bytes: readonly Uint8Array[]): MadeDefinition => ({

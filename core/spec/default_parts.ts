@@ -18,7 +18,7 @@ const brought: Named<PartOf> = {
 };
 
 /** Whether a path leads into a part that the spec leaves to the task's default. */
-export function leadsIntoBrought(spec: Named<Json>, path: string): boolean {
+export function leadsIntoDefault(spec: Named<Json>, path: string): boolean {
   const [key = "", ...below] = path.split(".");
   return Object.hasOwn(brought, key) && below.length > 1 && (spec[key] ?? null) === null;
 }
@@ -28,7 +28,7 @@ export type PartNamer = (spec: Named<Json>, path: string) => Named<Json>;
 
 /** Creates a part namer with a catalog's tasks. */
 export function partNamer(catalog: Catalog): PartNamer {
-  return (spec, path) => (leadsIntoBrought(spec, path) ? withBroughtPart(spec, path, catalog) : spec);
+  return (spec, path) => (leadsIntoDefault(spec, path) ? withBroughtPart(spec, path, catalog) : spec);
 }
 
 function withBroughtPart(spec: Named<Json>, path: string, catalog: Catalog): Named<Json> {
