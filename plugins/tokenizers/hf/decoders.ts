@@ -161,7 +161,9 @@ function byteFallback(tokens: readonly string[]): readonly string[] {
     // Invalid UTF-8 does not survive a round trip. (An exception for each run would be slow.)
     const back = encoder.encode(text);
     const isText = back.length === bytes.length && bytes.every((byte, i) => byte === back[i]);
-    out.push(isText ? text : "\ufffd".repeat(bytes.length));
+    // A token for each byte that is none of a text: what follows may join tokens, or drop equal neighbours.
+    if (isText) out.push(text);
+    else for (let i = 0; i < bytes.length; i++) out.push("\ufffd");
     bytes = [];
   };
   for (const token of tokens) {
