@@ -90,7 +90,7 @@ it("a trial whose process was killed for want of memory is tried alone, and has 
   const notes = new Map<string, TrialStart>();
   const files = {
     started: async (number: number) => notes.get(trialFolder(number)),
-    note: async (folder: string, note: TrialStart) => void notes.set(folder, note),
+    recordStart: async (folder: string, start: TrialStart) => void notes.set(folder, start),
   };
   const [folder, params] = [trialFolder(1), { "training.learningRate": 1e-3 }];
   const with_ = async (kills: number, killsHere: number | undefined, now: number | undefined): Promise<string> => {
